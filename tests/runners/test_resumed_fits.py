@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from support.guest_scripts import GUEST, run
 
 from omnibench.runners.registry import get_runner
 
@@ -41,6 +44,7 @@ def _inexact(
     return [comparison for comparison in comparisons if not comparison.is_exact]
 
 
+@pytest.mark.slow
 def test_a_killed_fit_goes_on_to_the_same_model(
     resumed_fits: ModuleType, directories: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -87,6 +91,17 @@ def test_other_settings(
     """Clipped gradients, several passes in an epoch, graphs drawn anew, other optimizers and samplers go on exactly, too."""
     settings = {algorithm: {"train_batch_size": 128, **parameters}}
     assert not _inexact(resumed_fits, settings, directories, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", [6, 11], ids=["between two batches", "between two epochs"])
+@pytest.mark.parametrize("model", ["GRU4Rec", "SASRec", "BERT4Rec"])
+def test_sequential_models(environment_python: Callable[[str], Path], tmp_path: Path, model: str, point: int) -> None:
+    """RecBole's sequential models go on exactly: recurrent layers, attention, and items that are masked at random."""
+    run(environment_python("RecBole"), "recbole_sequential.py", GUEST, model, point, "answers.json", cwd=tmp_path)
+    whole, resumed = json.loads((tmp_path / "answers.json").read_text(encoding="utf-8"))
+    assert resumed["points"] == whole["points"] - point
+    assert [resumed[name] for name in ("digest", "epochs")] == [whole[name] for name in ("digest", "epochs")]
 
 
 @pytest.mark.catalogue

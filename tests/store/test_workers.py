@@ -255,6 +255,23 @@ def test_notes_of_one_thread_leave_the_others_durable(store: CheckpointStore) ->
     assert settings["sqlite_synchronous"] == 2
 
 
+def test_a_worker_says_what_its_newest_snapshot_is_of(store: CheckpointStore) -> None:
+    """For whoever watches it, until it comes to another phase."""
+    members = {"name": "n", "iteration": 3, "iterations": 9, "unit": "epoch"}
+    newest = {**members, "made": "2026-01-01T00:00:00Z", "bytes": 7}
+    with working(store) as worker:
+
+        def is_noted(expected: object) -> bool:
+            record = store.records.get(f"worker/{worker.id}") or {}
+            return bool(record.get("snapshot") == expected)
+
+        worker.note_phase("D/A", "Fit")
+        worker.note_snapshot({**members, "finished": newest["made"], "size": 7})
+        until(lambda: is_noted(newest))
+        worker.note_phase("D/A", "Predict")
+        until(lambda: is_noted(None))
+
+
 def test_silence_of_a_guest_is_recorded_in_steps(store: CheckpointStore) -> None:
     """Counted in fives, so that it costs few writes; gone with the phase, or when the guest is heard again."""
     key = "worker/{}".format

@@ -17,7 +17,16 @@ SOME = ("LensKit.BiasScorer",)
 SAMPLE = ("LensKit.ImplicitMFScorer", "RecBole.BPR", "RecPack.BPRMF", "RecPack.EASE")
 """What is tried with the slow tests; everything with the catalogue."""
 
-UNFILLED: set[str] = set()
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "LensKit.FunkSVDScorer": {"embedding_size": 3},  # each dimension has epochs of its own
+    "RecPack.SVD": {"num_components": 10},
+    "RecPack.SVDItemToItem": {"num_components": 10},
+    "RecPack.NMF": {"num_components": 10},
+    "RecPack.NMFItemToItem": {"num_components": 10},
+}
+"""What the defaults are too large for, on so small data."""
+
+UNFILLED = {"RecPack.SLIM", "RecPack.NMF"}
 """What cannot score every item."""
 
 EXPECTED: dict[str, dict[str, str]] = {}
@@ -34,7 +43,7 @@ def contract_of(framework: str, name: str) -> type:
         "__module__": __name__,
         "__doc__": f"The contract of {full_name}.",
         "algorithm": full_name,
-        "parameters": {} if epochs is None else {epochs: EPOCHS},
+        "parameters": PARAMETERS.get(full_name, {}) | ({} if epochs is None else {epochs: EPOCHS}),
         "fills_lists": full_name not in UNFILLED,
         "expected_failures": EXPECTED.get(full_name, {}),
         "timeout": 300.0,
