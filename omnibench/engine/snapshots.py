@@ -179,13 +179,13 @@ class FitSnapshots:
 
     def hear(self) -> None:
         """Pass on to the guest that somebody asks for a snapshot, or for the end; to be called about once a second."""
+        is_pending = self._requests.pending()  # which answers whoever asks where there is nothing to snapshot
         if not self._has_points:
-            self._requests.pending()  # which answers whoever asks
             return
         if self._workbench.stopping.reason and not self._is_asked_to_stop:
             self._is_asked_to_stop = True
             self._ask("stop")
-        elif self._requests.pending() and not self._is_asked:
+        elif is_pending and not self._is_asked:
             self._ask("request")
 
     def _ask(self, reason: str) -> None:

@@ -206,7 +206,7 @@ def test_a_second_signal_ends_a_snapshot_in_the_middle(counting: Project, worker
 def test_a_fit_without_points_gets_the_grace_period(counting: Project) -> None:
     """It is given up after that, and the next run begins it anew, which is said."""
     declare(counting, points=False)
-    with started(counting, "-q", "--omnirec-grace=1s") as run:
+    with started(counting, "-q", "--omnirec-grace=5s") as run:
         wait_until(lambda: counting.count_fits() >= 1)
         file = counting.pytester.path / "CHKPT"
         file.touch()
