@@ -58,6 +58,7 @@ class FitSnapshots:
         self._requests: Requests = workbench.requests
         self._resumed: Record | None = None
         self._manifest: Mapping[str, Any] = {}
+        self._names: set[str] = set()
         self._scratch = Path()
         self._is_asked = self._is_asked_to_stop = self._is_saved = False
         self._has_points = True
@@ -271,10 +272,11 @@ class FitSnapshots:
         """Publish a snapshot, record it, and forget those that it replaces."""
         control, earlier = self._control, self._recorded()
         base = self._base()
-        names_in_use = {record["name"] for record in earlier}
+        names_in_use = {*self._names, *(record["name"] for record in earlier)}
         with suppress(OSError):
             names_in_use.update(path.name for path in base.iterdir())
         name = free_name(control.naming_format, datetime.now(), names_in_use)  # noqa: DTZ005 - names have local times
+        self._names.add(name)  # also when it goes at once: the next one in the same second sorts behind it
         files = stored.publish(self._workbench.store, partial, base / name, f"{self._item.experiment.fit_key}/{name}")
         record = self._checkpoints.snapshot_record(
             self._experiment.fit_key,
