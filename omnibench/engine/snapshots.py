@@ -67,6 +67,12 @@ class FitSnapshots:
         """The values on the validation part of the epochs before the snapshot that the Fit goes on from."""
         return {int(epoch): float(value) for epoch, value in self._manifest.get("history", ())}
 
+    @property
+    def _label(self) -> str:
+        """What people call the item, with the trial of its search that is fitted."""
+        trial = self._workbench.trial
+        return self._attempt.label if trial is None else f"{self._attempt.label}, trial {trial}"
+
     def fit(self, request_fit: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Fit, from the newest snapshot that can be used, else from the beginning.
 
@@ -76,7 +82,7 @@ class FitSnapshots:
         Returns:
             The guest's answer, whose costs are those of all attempts.
         """
-        with self._requests.during_fit(self._attempt.item, self._attempt.label), self._written_aside():
+        with self._requests.during_fit(self._attempt.item, self._label), self._written_aside():
             if self._control.is_off:
                 self.nothing("snapshots are off")
             is_repeated = self._attempt.was_left
@@ -156,7 +162,7 @@ class FitSnapshots:
         self.request["resume"] = {"name": record["name"], "directory": str(folder)}
         sentence = f"goes on after {progress(record)} from the snapshot {record['name']} of {record['finished']}"
         self._attempt.log(logging.INFO, sentence)
-        self._workbench.say(f"{self._attempt.label}: {sentence}")
+        self._workbench.say(f"{self._label}: {sentence}")
 
     def _pass_over(self, error: SnapshotError) -> None:
         """Note that a Fit cannot go on from a snapshot; what is in it stays."""
@@ -173,13 +179,13 @@ class FitSnapshots:
 
     def hear(self) -> None:
         """Pass on to the guest that somebody asks for a snapshot, or for the end; to be called about once a second."""
+        is_pending = self._requests.pending()  # which answers whoever asks where there is nothing to snapshot
         if not self._has_points:
-            self._requests.pending()  # which answers whoever asks
             return
         if self._workbench.stopping.reason and not self._is_asked_to_stop:
             self._is_asked_to_stop = True
             self._ask("stop")
-        elif self._requests.pending() and not self._is_asked:
+        elif is_pending and not self._is_asked:
             self._ask("request")
 
     def _ask(self, reason: str) -> None:
@@ -231,7 +237,7 @@ class FitSnapshots:
             self._is_saved = True
             sentence = f"snapshot {record['name']} after {progress(record)}"
             self._attempt.log(logging.INFO, sentence)  # the guest is ended before it prints that
-            self._workbench.say(f"{self._attempt.label}: {sentence}; the next run goes on from there")
+            self._workbench.say(f"{self._label}: {sentence}; the next run goes on from there")
             raise StoppedError(f"stopped by {reason}")
         return {"name": record["name"]}
 
@@ -243,7 +249,7 @@ class FitSnapshots:
             usable = [record for record in self._recorded() if not record.get("passed_over")]
             origin = f"goes on after {progress(usable[0])}" if usable else "begins its Fit anew"
             self._workbench.say(
-                f"{self._attempt.label}: stopped before a snapshot could be taken, so the next run {origin} "
+                f"{self._label}: stopped before a snapshot could be taken, so the next run {origin} "
                 "(--omnirec-grace gives it more time)"
             )
 
@@ -259,7 +265,7 @@ class FitSnapshots:
 
     def _warn(self, sentence: str) -> None:
         self._attempt.log(logging.WARNING, sentence)
-        warnings.warn(terminal_text(f"{self._attempt.label}: {sentence}."), UserWarning, stacklevel=3)
+        warnings.warn(terminal_text(f"{self._label}: {sentence}."), UserWarning, stacklevel=3)
 
     def _record(self, snapshot: Mapping[str, Any], partial: Path) -> Record:
         """Publish a snapshot, record it, and forget those that it replaces."""

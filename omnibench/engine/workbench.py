@@ -253,8 +253,8 @@ class Workbench:
     def abandoned(self) -> frozenset[str]:
         """The names of the items that processes were at which had died before this one began, or live elsewhere."""
         workers = self.store.read(lambda reader: [worker for _, worker in reader.records(RecordType.WORKER.prefix)])
-        others = (worker for worker in workers if worker["id"] != self.worker.id and not worker["ended"])
-        return frozenset(worker["item"] for worker in others if worker["item"])
+        unended = (worker for worker in workers if worker["id"] != self.worker.id and not worker["ended"])
+        return frozenset(worker["item"] for worker in unended if worker["item"])
 
     def begin_fit(self, snapshot: str = "", *, is_shared: bool = False) -> None:
         """Have logs say that the Fit of the current item, or trial, goes on with what an earlier attempt has begun.

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from omnibench.guest.snapshots import RESUMED_LINE, SNAPSHOT_LINE
 from omnibench.store.schema import Phase
 
 OWN = "omnibench"
@@ -20,10 +21,6 @@ OWN = "omnibench"
 
 BEGINS = "begins"
 """What the log says first of an attempt at an item."""
-
-SNAPSHOT_LINE = "snapshot {name} after {progress}"
-RESUMED_LINE = "goes on after {progress} from snapshot {name}"
-"""What guests print: the lines of ``guest.snapshots``, which imports numpy."""
 
 
 def _pattern(line: str) -> re.Pattern[str]:

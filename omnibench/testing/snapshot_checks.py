@@ -87,7 +87,7 @@ class SnapshotChecks(DataChecks):
 
     def _resumed(self, subject: Subject, taken: Taken) -> Fitted:
         """Fit from a snapshot on, in another process."""
-        recorder = replace(self._recorder(subject), resumed=taken)
+        recorder = replace(self._recorder(subject), resumed=taken, is_taking=False)
         called = f"{subject.name} does not go on {_from(taken)}"
         try:
             return subject.fit(process=ELSEWHERE, recorder=recorder)

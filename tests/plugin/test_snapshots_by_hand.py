@@ -50,7 +50,7 @@ def fit(task, fold):
     with task.snapshots.restoring() as directory:
         if directory is not None:
             state = json.loads((directory / "count.json").read_text())
-    begun = Path(os.environ["COUNT_FITS_IN"], f"fit-{task.parameters['tag']}-{state['count'] > 0}")
+    begun = Path(os.environ["COUNT_FITS_IN"], f"fit-{task.parameters['tag']}")
     while state["count"] < 3 or os.path.exists(os.environ["WHILE"]):
         begun.touch()
         state["count"] += 1
@@ -100,6 +100,8 @@ if __name__ == "__main__":
 @pytest.fixture
 def counting(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose Fits go on for as long as the file ``go-on`` is there."""
+    for bench_file in project.pytester.path.glob("bench_*.py"):
+        bench_file.unlink()
     project.pytester.makepyfile(counting_adapter=ADAPTER)
     monkeypatch.setenv("WHILE", str(project.pytester.path / "go-on"))
     (project.pytester.path / "go-on").touch()
@@ -179,9 +181,8 @@ def test_the_first_signal_takes_a_snapshot_from_which_the_next_run_goes_on(
     assert [record["reason"] for record in snapshots(counting)] == ["stop"] * fits
     (counting.pytester.path / "go-on").unlink()
     again = counting.run_process("-q")
-    again.stdout.fnmatch_lines(["omnibench: tiny/Counting.Count*: goes on after epoch * from the snapshot snapshot_*"])
     again.assert_outcomes(passed=2)
-    assert {mark.name for mark in counting.fits.glob("fit-*-True")} >= {"fit-1-True"} or fits == 1
+    assert again.stdout.str().count(": goes on after epoch ") == fits
     assert snapshots(counting) == []
 
 
@@ -205,7 +206,7 @@ def test_a_second_signal_ends_a_snapshot_in_the_middle(counting: Project, worker
 def test_a_fit_without_points_gets_the_grace_period(counting: Project) -> None:
     """It is given up after that, and the next run begins it anew, which is said."""
     declare(counting, points=False)
-    with started(counting, "-q", "--omnirec-grace=1s") as run:
+    with started(counting, "-q", "--omnirec-grace=5s") as run:
         wait_until(lambda: counting.count_fits() >= 1)
         file = counting.pytester.path / "CHKPT"
         file.touch()
