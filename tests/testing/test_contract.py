@@ -163,7 +163,7 @@ def test_what_a_test_class_says_counts(project: Project) -> None:
     assert "PairsContract::test_single_items - it compares pairs" in text
     assert "PairsContract::test_predicts_ratings PASSED" in text
     assert "TestForgotten names no algorithm; give it `algorithm = MyRecommender`" in text
-    assert "has no parameter 'epoch'; did you mean 'epochs'" in text
+    assert "Learner has no hyperparameter 'epoch'; did you mean 'epochs'?" in text
     assert "Kept" not in text
 
 
