@@ -58,7 +58,9 @@ class Digest(pickle.Pickler):
         return len(data)
 
     def persistent_id(self, obj: Any) -> Any:
-        """Return the bytes of a dense tensor."""
+        """Return the bytes of a dense tensor, and a set in an order that does not depend on Python's hashes."""
+        if type(obj) is set:
+            return "set", sorted(map(repr, obj))
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(obj, torch.Tensor) and obj.layout == torch.strided:
             dense = obj.detach().cpu().contiguous()

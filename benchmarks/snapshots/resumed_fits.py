@@ -37,9 +37,8 @@ SEED = 42
 USERS, ITEMS, EACH = 60, 90, 20
 """The size of the small data set: users, items, and interactions of each user."""
 
-METRICS = [
-    (metric, metric.labels[0]) for metric in (omnibench.NDCG(10), omnibench.Recall(20), omnibench.ItemCoverage(10))
-]
+METRICS = (omnibench.NDCG(10), omnibench.Recall(20), omnibench.ItemCoverage(10))
+RATING_METRICS = (omnibench.RMSE(), omnibench.MAE())
 WITHOUT_VALIDATION, WITH_VALIDATION = "without validation", "with validation"
 
 
@@ -272,8 +271,10 @@ def _comparison(
 
 def _metrics(dataset: Path, predictions: Path) -> list[bytes]:
     """Return the bytes of what metrics say of predictions, of each user and altogether."""
-    evaluation = evaluate(dataset, 0, predictions, METRICS)
-    values = [evaluation.values[label] for _, label in METRICS]  # noqa: PD011 - a dict
+    metrics: Sequence[Any] = RATING_METRICS if Fold(dataset, 0).explicit else METRICS
+    columns = [(metric, metric.labels[0]) for metric in metrics]
+    evaluation = evaluate(dataset, 0, predictions, columns)
+    values = [evaluation.values[label] for _, label in columns]  # noqa: PD011 - a dict
     return [np.array(values).tobytes(), evaluation.per_user.tobytes()]
 
 

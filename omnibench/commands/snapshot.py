@@ -14,7 +14,7 @@ from omnibench.store.queries import Store, open_store
 from omnibench.store.schema import Record, RecordType
 from omnibench.tables.names import recorded_names
 
-_FINE = (Outcome.TAKEN, Outcome.ENDED)
+_FINE = (Outcome.SUCCESS, Outcome.ENDED)
 """What leaves nothing of a Fit's work in memory alone."""
 
 
@@ -30,7 +30,8 @@ def snapshot(arguments: argparse.Namespace) -> int:
     fits = [fit for fit in active if is_fitting(fit.phase)]
     is_fine = True
     if arguments.items:
-        selections = [store.select(text) for text in arguments.items]
+        names = {fit.item for fit in active}  # whose records may not be there yet
+        selections = [[text] if text in names else store.select(text) for text in arguments.items]
         fitting = {fit.item for fit in fits}
         for selection in selections:
             if fitting.isdisjoint(selection):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def files_below(directory: Path) -> Iterator[Path]:
 
 
 def remove_outside(record: Record) -> None:
-    """Remove the folder of a snapshot that lies outside of the store.
+    """Remove the folder of a snapshot that lies outside of the store, and those of its item that have nothing else.
 
     Args:
         record: A record; of all but such snapshots, nothing is removed.
@@ -159,6 +160,11 @@ def remove_outside(record: Record) -> None:
         folder = Path(outside["folder"])
         remove_folder(folder)
         artifacts.sync_directory(folder.parent)
+        names = str(record["item"]).split("/")
+        if folder.parts[-1 - len(names) : -1] == tuple(names):
+            with suppress(OSError):  # others lie there
+                for parent in folder.parents[: len(names)]:
+                    parent.rmdir()
 
 
 def remove_empty(directories: Iterable[Path]) -> set[Path]:

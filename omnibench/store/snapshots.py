@@ -20,7 +20,7 @@ from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.permissions import is_own_work, is_shared
 from omnibench.store.schema import Artifact, Phase, Record, RecordType, snapshot_identity
 from omnibench.store.series import bounded
-from omnibench.store.snapshot_files import FOLDER, OWNER, folder_of, is_ours, remove_folder
+from omnibench.store.snapshot_files import FOLDER, OWNER, folder_of, is_ours, remove_folder, remove_outside
 from omnibench.terminal import terminal_line
 
 __all__ = [
@@ -176,11 +176,11 @@ def remove_files(store: CheckpointStore, records: Iterable[Record]) -> None:
         records: Their records, which are forgotten already.
     """
     for record in records:
-        folder = folder_of(record, store.root)
         with suppress(OSError, StoreError):
-            if not record.get("outside"):
-                artifacts.refuse_outside(folder, store.root)
-            elif not is_ours(record, folder):
+            if record.get("outside"):
+                remove_outside(record)
                 continue
+            folder = folder_of(record, store.root)
+            artifacts.refuse_outside(folder, store.root)
             remove_folder(folder)
             folder.parent.rmdir()  # unless others lie there

@@ -94,7 +94,7 @@ def test_the_training_data_is_in_no_snapshot(driver: ModuleType, tmp_path: Path)
 @pytest.mark.slow
 @pytest.mark.guests
 @pytest.mark.parametrize(
-    ("framework", "names"), [("LensKit", ("PopScorer", "EASEScorer")), ("RecPack", ("Popularity", "SVD"))]
+    ("framework", "names"), [("LensKit", ("PopScorer", "EASEScorer")), ("RecPack", ("Popularity", "EASE"))]
 )
 def test_what_is_computed_in_one_call_says_so_once(
     driver: ModuleType, tmp_path: Path, framework: str, names: tuple[str, ...]
