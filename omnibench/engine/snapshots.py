@@ -23,12 +23,10 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.guest.snapshots import MANIFEST, progress
 from omnibench.snapshots.names import free_name, surplus
 from omnibench.store import snapshots as stored
-from omnibench.store.schema import COSTS, Record, timestamp
+from omnibench.store.schema import COSTS, Artifact, Record, timestamp
+from omnibench.store.snapshot_files import PARTIAL
 from omnibench.store.workspaces import Workspace
 from omnibench.terminal import terminal_text
-
-_PARTIAL = ".partial."
-"""The beginning of the names of folders, in a directory of the user's, in which snapshots are written aside."""
 
 
 class FitSnapshots:
@@ -98,7 +96,7 @@ class FitSnapshots:
                 yield
             return
         try:
-            workspace = Workspace(outside, _PARTIAL)
+            workspace = Workspace(outside, PARTIAL)
         except OSError as error:
             raise OmnibenchError(
                 f"snapshots cannot be written to {str(outside)!r} ({error.strerror or error}); name another directory in "
@@ -253,21 +251,39 @@ class FitSnapshots:
         with suppress(OSError):
             taken.update(path.name for path in base.iterdir())
         name = free_name(control.naming_format, datetime.now(), taken)  # noqa: DTZ005 - names have local times
-        files = stored.publish(self._workbench.store, partial, base / name, f"{self._item.experiment.fit_key}/{name}")
-        record = self._checkpoints.snapshot_record(
-            self._experiment.fit_key,
-            name,
-            1 + max((record["number"] for record in earlier), default=0),
-            snapshot,
-            self._attempts(snapshot["costs"], int(snapshot["iteration"])),
-            files,
-            None if control.directory is None else base / name,
-        )
+
+        def record_with(files: list[Artifact]) -> Record:
+            return self._checkpoints.snapshot_record(
+                self._experiment.fit_key,
+                name,
+                1 + max((record["number"] for record in earlier), default=0),
+                snapshot,
+                self._attempts(snapshot["costs"], int(snapshot["iteration"])),
+                files,
+                None if control.directory is None else base / name,
+            )
+
+        coming = stored.leaving([record_with([])])
+        if coming:
+            self._checkpoints.commit(coming)
         names = surplus(control.naming_format, [name, *(record["name"] for record in earlier)], control.keep_past)
         replaced = [old for old in earlier if old["name"] in names]
-        self._checkpoints.commit({stored.key_of(record): record}, {stored.key_of(old): old for old in replaced})
-        stored.remove_files(self._workbench.store, replaced)
+        identity = f"{self._item.experiment.fit_key}/{name}"
+        try:
+            record = record_with(stored.publish(self._workbench.store, partial, base / name, identity))
+            self._checkpoints.replace_snapshots({stored.key_of(record): record}, replaced, coming)
+        except BaseException:
+            self._withdraw(name, base / name, coming)
+            raise
         return record
+
+    def _withdraw(self, name: str, folder: Path, coming: Mapping[str, Record]) -> None:
+        """Remove what was published and could not be recorded: on a full disk nothing else gives its room back."""
+        with suppress(OmnibenchError, OSError):
+            if all(record["name"] != name for record in self._recorded()):
+                shutil.rmtree(folder, ignore_errors=True)
+                if coming:
+                    self._checkpoints.commit({}, coming)
 
     def _base(self) -> Path:
         """Return the folder that the snapshots of the item lie in."""

@@ -22,6 +22,10 @@ MANIFEST = "snapshot.json"
 """The file of a snapshot that is written last, and says what is in it."""
 
 
+PARTIAL = ".partial."
+"""The beginning of the names of folders, in a directory of the user's, in which snapshots are written aside."""
+
+
 OWNER = "snapshot.key"
 """The file that says of a folder outside of the store which snapshot it is."""
 
@@ -89,6 +93,8 @@ def outside_files(record: Record) -> list[Path]:
     if not outside or not is_ours(record, Path(outside["folder"])):
         return []
     folder = Path(outside["folder"])
+    if not outside["files"]:  # a kill came before they were described
+        return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
     names = [file["path"] for file in outside["files"] if not has_link(folder, file["path"])]
     return [folder / name for name in names if (folder / name).is_file()]
 
@@ -145,6 +151,19 @@ def files_below(directory: Path) -> Iterator[Path]:
         yield folder / MANIFEST
 
 
+def directory_outside(record: Record) -> Path | None:
+    """Return the directory of the user's that has the folders of snapshots by item; None for what lies in the store.
+
+    Args:
+        record: A record of a snapshot, or any other.
+    """
+    outside = record.get("outside")
+    if not outside:
+        return None
+    parents, depth = Path(outside["folder"]).parents, len(str(record["item"]).split("/"))
+    return parents[depth] if depth < len(parents) else None
+
+
 def remove_outside(record: Record) -> None:
     """Remove the folder of a snapshot that lies outside of the store.
 
@@ -154,11 +173,23 @@ def remove_outside(record: Record) -> None:
     Raises:
         OSError: Something cannot be removed.
     """
-    outside = record.get("outside")
-    if outside and is_ours(record, Path(outside["folder"])):
-        folder = Path(outside["folder"])
+    outside, directory = record.get("outside"), directory_outside(record)
+    if not outside:
+        return
+    folder = Path(outside["folder"])
+    if is_ours(record, folder):
         remove_folder(folder)
         artifacts.sync_directory(folder.parent)
+    elif folder.name == record["name"] and _is_empty(folder):  # a kill came before that
+        folder.rmdir()
+    for parent in folder.parents:
+        if directory is None or not (parent.is_relative_to(directory) and parent != directory and _is_empty(parent)):
+            break
+        parent.rmdir()
+
+
+def _is_empty(directory: Path) -> bool:
+    return directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir())
 
 
 def remove_empty(directories: Iterable[Path]) -> set[Path]:

@@ -263,7 +263,8 @@ def _has_changed(root: Path, key: str, artifact: Artifact) -> bool:
 def _outside(records: Mapping[str, Record], root: Path) -> Iterator[Damage]:
     """Yield the snapshots that lie outside of the store and are not what was recorded."""
     for key, record in records.items():
-        if record.get("outside"):
+        goes = RecordType.OLD.has(key) and not record.get("kept")  # it may be gone in part
+        if record.get("outside") and not goes:
             trouble = trouble_in(record, root)
             if trouble:
                 yield Damage(
