@@ -28,6 +28,9 @@ from omnibench.store.snapshot_files import PARTIAL
 from omnibench.store.workspaces import Workspace
 from omnibench.terminal import terminal_text
 
+_NEVER = {"every_seconds": None, "every_iterations": None, "at_init": False, "at_end": False}
+"""What a guest is asked to do where nothing can be written."""
+
 
 class FitSnapshots:
     """The snapshots of one Fit, from its first attempt to its last.
@@ -58,7 +61,7 @@ class FitSnapshots:
         self._manifest: Mapping[str, Any] = {}
         self._scratch = Path()
         self._is_asked = self._is_asked_to_stop = False
-        self._has_points = True
+        self._has_points, self._is_unwritable = True, False
 
     @property
     def history(self) -> dict[int, float]:
@@ -90,23 +93,34 @@ class FitSnapshots:
     @contextmanager
     def _written_aside(self) -> Iterator[None]:
         """Have a folder for what guests write, on the file system on which it will lie."""
-        outside = self._control.directory
-        if outside is None:
+        workspace = None if self._control.directory is None else self._workspace(self._control.directory)
+        if workspace is None:
             with self._workbench.store.temporary() as self._scratch:
                 yield
             return
-        try:
-            workspace = Workspace(outside, PARTIAL)
-        except OSError as error:
-            raise OmnibenchError(
-                f"snapshots cannot be written to {str(outside)!r} ({error.strerror or error}); name another directory in "
-                "Snapshots(directory=...), or make it writable."
-            ) from error
         self._scratch = workspace.directory
         try:
             yield
         finally:
             workspace.remove()
+
+    def _workspace(self, outside: Path) -> Workspace | None:
+        """Return a folder in a directory of the user's, or None where that cannot be written: no snapshots, but a Fit.
+
+        Raises:
+            OmnibenchError: It cannot be written, and snapshots are strict.
+        """
+        try:
+            return Workspace(outside, PARTIAL)
+        except OSError as error:
+            reason = f"snapshots cannot be written to {str(outside)!r} ({error.strerror or error})"
+            if self._control.strict:
+                advice = "name another directory in Snapshots(directory=...), or make it writable"
+                raise OmnibenchError(f"{reason}; {advice}.") from error
+        self._is_unwritable = True
+        self._warn(f"{reason}. The Fit goes on without any")
+        self.nothing(reason)
+        return None
 
     def _choose(self) -> None:
         """Choose the snapshot that the Fit goes on from, and set up what the guest is asked to do."""
@@ -116,7 +130,8 @@ class FitSnapshots:
             return
         ask = self._scratch / "ask"
         ask.unlink(missing_ok=True)
-        self.request = {**self._control.plain, "directory": str(self._scratch), "ask": str(ask)}
+        never = _NEVER if self._is_unwritable else {}
+        self.request = {**self._control.plain, **never, "directory": str(self._scratch), "ask": str(ask)}
         for record in self._recorded():
             is_same = record.get("requested") == self._experiment.fit_key  # a search may have chosen something else
             if record.get("passed_over") or not is_same:

@@ -13,7 +13,7 @@ from typing import Any
 
 from omnibench.store import artifacts
 from omnibench.store.beneath import has_link
-from omnibench.store.schema import Record, artifacts_of, snapshot_identity
+from omnibench.store.schema import Record, RecordType, artifacts_of, snapshot_identity
 
 FOLDER = "snapshots"
 """The name of the directory beside an item's files that has the folders of its snapshots."""
@@ -81,6 +81,16 @@ def is_intact(record: Record, root: Path) -> bool:
     if record.get("outside"):
         return not trouble_in(record, root)
     return all(artifacts.is_intact(artifact, root) for artifact in artifacts_of(record))
+
+
+def goes(key: str, record: Mapping[str, Any]) -> bool:
+    """Whether a record only says that a folder outside of the store is to go, so that it may be gone in part.
+
+    Args:
+        key: The record's key.
+        record: The record.
+    """
+    return bool(RecordType.OLD.has(key) and record.get("outside") and not record.get("kept"))
 
 
 def outside_files(record: Record) -> list[Path]:

@@ -33,7 +33,7 @@ from omnibench.guest import snapshots as guest_snapshots
 from omnibench.runners.replies import OnEpoch, OnSnapshot, Replies
 from omnibench.snapshots.control import Snapshots
 from omnibench.store.schema import PASSED_OVER, Record, RecordType
-from omnibench.store.snapshot_files import folder_of, is_intact
+from omnibench.store.snapshot_files import folder_of, goes, is_intact
 from omnibench.tuning.budget import RANDOM, Tuning
 from omnibench.tuning.distributions import Int
 
@@ -274,13 +274,8 @@ def damaged_snapshots(root: Path) -> set[str]:
     return {
         str(folder_of(record, root))
         for key, record in invariants.records_of(root).items()
-        if "snapshot/" in key and not _goes(key, record) and not is_intact(record, root)
+        if "snapshot/" in key and not goes(key, record) and not is_intact(record, root)
     }
-
-
-def _goes(key: str, record: Record) -> bool:
-    """Whether a record only says which folder outside of the store is to go; that may be gone in part."""
-    return bool(RecordType.OLD.has(key) and record.get("outside") and not record["kept"])
 
 
 def resumes_at(root: Path) -> dict[str, int]:
