@@ -302,8 +302,9 @@ class FitSnapshots:
 
     def _base(self) -> Path:
         """Return the folder that the snapshots of the item lie in."""
+        directory = self._checkpoints.claimed()  # its manifest repeats the records, wherever the files lie
         if self._control.directory is None:
-            return self._checkpoints.claimed() / stored.FOLDER
+            return directory / stored.FOLDER
         return self._control.directory.joinpath(*self._item.experiment.name.split("/"))
 
     def _attempts(self, costs: Mapping[str, Any], iteration: int | None) -> list[Record]:
