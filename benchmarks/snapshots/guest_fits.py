@@ -11,7 +11,7 @@ JOBS is a JSON file with a list of jobs, each a dict:
     resume      the directory of the snapshot that the Fit goes on from; None for the beginning
     published   the directory for snapshots
 
-ANSWERS gets one JSON line for each: ``points`` (iteration, within), ``snapshots`` (directory, bytes, seconds, rss),
+ANSWERS gets one JSON line for each: ``points`` (iteration, within), ``snapshots`` (directory, bytes, seconds, memory),
 ``digest`` of the model, ``series``, ``history``, ``epochs``, ``peak_rss``, or ``error``; of a killed Fit what there was.
 
 The framework is imported once; each job is a child of this process.
@@ -58,7 +58,9 @@ class Digest(pickle.Pickler):
         return len(data)
 
     def persistent_id(self, obj: Any) -> Any:
-        """Return the bytes of a dense tensor."""
+        """Return the bytes of a dense tensor, and a set in an order that does not depend on Python's hashes."""
+        if type(obj) is set:
+            return "set", sorted(map(repr, obj))
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(obj, torch.Tensor) and obj.layout == torch.strided:
             dense = obj.detach().cpu().contiguous()
@@ -73,9 +75,16 @@ def digest(model: Any) -> str:
     return pickler.hash.hexdigest()
 
 
-def current_rss() -> int:
-    """Return the bytes of memory that this process has now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def begin_peak() -> int:
+    """Have the kernel (Linux) begin anew with the peak of this process's memory; return the bytes that it has now."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return peak()
+
+
+def peak() -> int:
+    """Return the peak of this process's memory in bytes."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def size_of(directory: Path) -> int:
@@ -135,10 +144,10 @@ def watch_points(snapshots: Any, host: Host, write: Any) -> None:
         if is_taken:
             host.ask.write_text("request")
             time.sleep(0.06)  # it is looked for now and then
-        before = current_rss()
+        before = begin_peak() if is_taken else 0
         point(self, save, iteration=iteration, within=within, **options)
         if is_taken and host.answer["snapshots"]:
-            host.answer["snapshots"][-1]["rss"] = [before, current_rss()]
+            host.answer["snapshots"][-1]["memory"] = peak() / before
         if len(points) == job["kill"]:
             write()
             os.kill(os.getpid(), signal.SIGKILL)

@@ -26,6 +26,7 @@ import pandas as pd
 
 import omnibench
 from omnibench.data.prepare import prepare
+from omnibench.engine.evaluation import evaluate
 from omnibench.guest.folds import Fold
 from omnibench.runners.environments import environment_of
 from omnibench.runners.registry import get_runner
@@ -36,6 +37,8 @@ SEED = 42
 USERS, ITEMS, EACH = 60, 90, 20
 """The size of the small data set: users, items, and interactions of each user."""
 
+METRICS = (omnibench.NDCG(10), omnibench.Recall(20), omnibench.ItemCoverage(10))
+RATING_METRICS = (omnibench.RMSE(), omnibench.MAE())
 WITHOUT_VALIDATION, WITH_VALIDATION = "without validation", "with validation"
 
 
@@ -71,7 +74,7 @@ class Comparison:
         equal: What was compared, and whether it is equal to the byte.
         size: The bytes of the snapshot.
         seconds: What it took to write it.
-        rss: The growth of the guest's memory by the snapshot, as a factor.
+        memory: The peak of the guest's memory during the snapshot, as a multiple of what it had before.
         error: Why there is nothing to compare; empty where there is.
     """
 
@@ -82,7 +85,7 @@ class Comparison:
     equal: dict[str, bool]
     size: int
     seconds: float
-    rss: float
+    memory: float
     error: str = ""
 
     @property
@@ -233,13 +236,14 @@ def compare(
             error = answer.get("error", "it has no points")
             yield Comparison(f"{framework}.{case[0]}", case[1], 0, Place("", 0, 0, False), {}, 0, 0.0, 0.0, error)
     for (case, answer, place), killed_answer, other in zip(tries, killed, resumed, strict=True):
-        yield _comparison(framework, case, place, work, answer, killed_answer, other)
+        yield _comparison(framework, case, place, directories[case[1]], work, answer, killed_answer, other)
 
 
 def _comparison(
     framework: str,
     case: tuple[str, str],
     place: Place,
+    dataset: Path,
     work: Path,
     whole: Mapping[str, Any],
     killed: Mapping[str, Any],
@@ -255,19 +259,30 @@ def _comparison(
     equal = {
         "parameters": whole["digest"] == resumed["digest"],
         "predictions": files[0].read_bytes() == files[1].read_bytes(),
+        "metrics": _metrics(dataset, files[0]) == _metrics(dataset, files[1]),
         "series": [whole[part] for part in ("series", "history", "epochs")]
         == [resumed[part] for part in ("series", "history", "epochs")],
         "went on": len(resumed["points"]) < len(whole["points"]),
     }
-    before, after = snapshot.get("rss", [1, 1])
-    return Comparison(name, data, iterations, place, equal, snapshot["bytes"], snapshot["seconds"], after / before)
+    return Comparison(
+        name, data, iterations, place, equal, snapshot["bytes"], snapshot["seconds"], snapshot.get("memory", 1.0)
+    )
+
+
+def _metrics(dataset: Path, predictions: Path) -> list[bytes]:
+    """Return the bytes of what metrics say of predictions, of each user and altogether."""
+    metrics: Sequence[Any] = RATING_METRICS if Fold(dataset, 0).explicit else METRICS
+    columns = [(metric, metric.labels[0]) for metric in metrics]
+    evaluation = evaluate(dataset, 0, predictions, columns)
+    values = [evaluation.values[label] for _, label in columns]  # noqa: PD011 - a dict
+    return [np.array(values).tobytes(), evaluation.per_user.tobytes()]
 
 
 def markdown(comparisons: Iterable[Comparison]) -> str:
-    """Return the table: a row for each algorithm and data set."""
+    """Return the table: a row for each algorithm and data set, which says what is equal."""
     rows = [
-        "| Algorithm | validation | iterations | killed after | equal parameters | predictions | losses | bytes | seconds |",
-        "| :-- | :-- | --: | :-- | :-- | :-- | :-- | --: | --: |",
+        "| Algorithm | validation | epochs | killed after | parameters | predictions | metrics | losses | bytes | seconds |",
+        "| :-- | :-- | --: | :-- | :-- | :-- | :-- | :-- | --: | --: |",
     ]
     groups: dict[tuple[str, str], list[Comparison]] = {}
     for comparison in comparisons:
@@ -276,9 +291,11 @@ def markdown(comparisons: Iterable[Comparison]) -> str:
         errors = [entry.error for entry in group if entry.error]
         validation = "yes" if data == WITH_VALIDATION else "no"
         if errors:
-            rows.append(f"| {algorithm} | {validation} | | | {errors[0].strip().splitlines()[-1]} | | | | |")
+            rows.append(f"| {algorithm} | {validation} | | | {errors[0].strip().splitlines()[-1]} | | | | | |")
             continue
-        yes = [_yes(entry.equal[name] for entry in group) for name in ("parameters", "predictions", "series")]
+        yes = [
+            _yes(entry.equal[name] for entry in group) for name in ("parameters", "predictions", "metrics", "series")
+        ]
         killed = ", ".join(str(entry.place) for entry in group)
         sizes, seconds = max(entry.size for entry in group), max(entry.seconds for entry in group)
         cells = [algorithm, validation, group[0].iterations, killed, *yes, f"{sizes:,}", f"{seconds:.3f}"]
@@ -291,10 +308,13 @@ def _yes(values: Iterable[bool]) -> str:
     return "yes" if all(answers) else "**no** " + ", ".join("yes" if value else "no" for value in answers)
 
 
-SETTINGS: dict[str, Any] = {"epochs": 6, "max_epochs": 6, "train_batch_size": 128, "stopping_step": 2}
+SETTINGS: dict[str, Any] = {"epochs": 4, "max_epochs": 4, "train_batch_size": 256, "stopping_step": 1}
 """Hyperparameters of all algorithms that have them, for a few small epochs."""
 
+_AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
+
 SETTINGS_OF: dict[str, dict[str, Any]] = {
+    **{f"RecBole.{name}": {"train_batch_size": 16} for name in _AUTOENCODERS},  # of users
     "LensKit.FlexMFExplicitScorer": {"batch_size": 200},
     "LensKit.FlexMFImplicitScorer": {"batch_size": 200},
     "LensKit.FunkSVDScorer": {"embedding_size": 4},

@@ -30,7 +30,8 @@ def snapshot(arguments: argparse.Namespace) -> int:
     fits = [fit for fit in active if is_fitting(fit.phase)]
     is_fine = True
     if arguments.items:
-        selections = [store.select(text) for text in arguments.items]
+        names = {fit.item for fit in active}  # whose records may not be there yet
+        selections = [[text] if text in names else store.select(text) for text in arguments.items]
         fitting = {fit.item for fit in fits}
         for selection in selections:
             if fitting.isdisjoint(selection):

@@ -13,7 +13,8 @@ from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, counted, say, say_text
 from omnibench.store.item_names import asks_once, call_text
-from omnibench.store.plans import STEADY_DATA
+from omnibench.store.overview import remaining_of, summary_of, workers_of
+from omnibench.store.plans import STEADY_DATA, unsteady_in
 from omnibench.store.queries import open_store
 from omnibench.store.resumption import newest_members, resumable, snapshot_text
 from omnibench.store.schema import MAX_ATTEMPTS, SEARCHED, Phase, Record, Status
@@ -32,8 +33,8 @@ def status(arguments: argparse.Namespace) -> int:
     """Show what is done, failed, interrupted, running and pending, and who computes."""
     store = open_store(arguments.store)
     records = store.records()
-    items, counts = store.items_in(records), store.summary()
-    sizes, unsteady = store.sizes(), store.unsteady
+    items, counts, sizes = store.items_in(records), summary_of(store.root, records), store.sizes()
+    unsteady = unsteady_in(records)
     unfinished = (item for item in items.values() if item["status"] != Status.DONE)
     snapshots = resumable(RecordsInMemory(records), unfinished)
     if arguments.json:
@@ -60,9 +61,9 @@ def status(arguments: argparse.Namespace) -> int:
         say(f"  {line}")
     for line in _equal_seeds(items):
         say(f"  {line}")
-    for line in _prospect(items, frozenset(store.remaining)):
+    for line in _prospect(items, frozenset(remaining_of(records, items))):
         say(f"  {line}")
-    for worker in store.workers(active=not arguments.all):
+    for worker in workers_of(store.root, records, active=not arguments.all):
         current = names.recorded_item(items[worker["item"]]) if worker["item"] in items else worker["item"]
         activity = (
             f"{current} ({worker['phase'] or 'between phases'})"

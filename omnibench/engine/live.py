@@ -236,10 +236,10 @@ def progress_text(progress: dict[str, Any]) -> str:
         progress: What a search says of its trials, and what a framework or a user's class reports of itself.
     """
     words, remaining = [], {name: value for name, value in progress.items() if value is not None}
-    for noun, total in (("trial", "trials"), ("epoch", "epochs")):
+    for noun, total in (("trial", "trials"), ("epoch", "epochs"), ("iteration", "iterations")):
         if {noun, total} <= remaining.keys():
             words.append(f"{noun} {remaining.pop(noun)} of {remaining.pop(total)}")
-        elif noun in remaining:
+        elif noun in remaining and noun != "iteration":  # what is no count of them all stays where it is
             words.append(f"{noun} {remaining.pop(noun)}")
         if noun == "trial" and words:
             metric, best = remaining.pop("metric", ""), remaining.pop("best", None)

@@ -103,7 +103,7 @@ def _ask(
 ) -> dict[str, Any]:
     wait = options.while_waiting
     if snapshots is not None:
-        wait = _each(options.while_waiting, snapshots.hear)
+        wait = _in_turn(options.while_waiting, snapshots.hear)
         if snapshots.request is not None:
             request["snapshots"] = snapshots.request
     own = experiment.configuration.own
@@ -131,7 +131,7 @@ def _ask(
     return {**answer, "threads": guest.threads}
 
 
-def _each(*functions: Callable[[], None]) -> Callable[[], None]:
+def _in_turn(*functions: Callable[[], None]) -> Callable[[], None]:
     def call() -> None:
         for function in functions:
             function()

@@ -106,6 +106,12 @@ class Progress:
         return self._experiment.label
 
     @property
+    def shares_trials(self) -> bool:
+        """Whether the trials of the item are those of all folds."""
+        search = self._experiment.search
+        return search is not None and not search.tuning.per_fold
+
+    @property
     def was_left(self) -> bool:
         """Whether an earlier attempt at the item has ended before the item was done, also without a word."""
         record = self._workbench.store.records.get(RecordType.ITEM.key(self._experiment.fit_key)) or {}

@@ -59,14 +59,21 @@ class FitSnapshots:
         self._requests: Requests = workbench.requests
         self._resumed: Record | None = None
         self._manifest: Mapping[str, Any] = {}
+        self._names: set[str] = set()
         self._scratch = Path()
-        self._is_asked = self._is_asked_to_stop = False
+        self._is_asked = self._is_asked_to_stop = self._is_saved = False
         self._has_points, self._is_unwritable = True, False
 
     @property
     def history(self) -> dict[int, float]:
         """The values on the validation part of the epochs before the snapshot that the Fit goes on from."""
         return {int(epoch): float(value) for epoch, value in self._manifest.get("history", ())}
+
+    @property
+    def _label(self) -> str:
+        """What people call the item, with the trial of its search that is fitted."""
+        trial = self._workbench.trial
+        return self._attempt.label if trial is None else f"{self._attempt.label}, trial {trial}"
 
     def fit(self, request_fit: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Fit, from the newest snapshot that can be used, else from the beginning.
@@ -77,7 +84,7 @@ class FitSnapshots:
         Returns:
             The guest's answer, whose costs are those of all attempts.
         """
-        with self._requests.during_fit(self._attempt.item, self._attempt.label), self._written_aside():
+        with self._requests.during_fit(self._attempt.item, self._label), self._written_aside():
             if self._control.is_off:
                 self.nothing("snapshots are off")
             is_repeated = self._attempt.was_left
@@ -89,6 +96,10 @@ class FitSnapshots:
                     return self._with_earlier_attempts(request_fit())
                 except SnapshotError as error:
                     self._pass_over(error)
+                except StoppedError:
+                    if not self._is_saved:
+                        self._say_unsaved()
+                    raise
 
     @contextmanager
     def _written_aside(self) -> Iterator[None]:
@@ -149,10 +160,9 @@ class FitSnapshots:
         Args:
             is_repeated: Whether an earlier attempt may have begun it.
         """
-        if self._resumed is not None:
-            self._workbench.begin_fit(self._resumed["name"], str(self._resumed["worker"]))
-        elif is_repeated:
-            self._workbench.begin_fit()
+        if self._resumed is not None or is_repeated:
+            name = "" if self._resumed is None else self._resumed["name"]
+            self._workbench.begin_fit(name, is_shared=self._attempt.shares_trials)
 
     def _go_on_from(self, record: Record, folder: Path) -> None:
         assert self.request is not None, "it was set up before"
@@ -166,7 +176,7 @@ class FitSnapshots:
         self.request["resume"] = {"name": record["name"], "directory": str(folder)}
         sentence = f"goes on after {progress(record)} from the snapshot {record['name']} of {record['finished']}"
         self._attempt.log(logging.INFO, sentence)
-        self._workbench.say(f"{self._attempt.label}: {sentence}")
+        self._workbench.say(f"{self._label}: {sentence}")
 
     def _pass_over(self, error: SnapshotError) -> None:
         """Note that a Fit cannot go on from a snapshot; what is in it stays."""
@@ -183,13 +193,13 @@ class FitSnapshots:
 
     def hear(self) -> None:
         """Pass on to the guest that somebody asks for a snapshot, or for the end; to be called about once a second."""
+        is_pending = self._requests.pending()  # which answers whoever asks where there is nothing to snapshot
         if not self._has_points:
-            self._requests.pending()  # which answers whoever asks
             return
         if self._workbench.stopping.reason and not self._is_asked_to_stop:
             self._is_asked_to_stop = True
             self._ask("stop")
-        elif self._requests.pending() and not self._is_asked:
+        elif is_pending and not self._is_asked:
             self._ask("request")
 
     def _ask(self, reason: str) -> None:
@@ -238,11 +248,24 @@ class FitSnapshots:
         self._workbench.export_progress()
         reason = self._workbench.stopping.reason
         if reason:
-            self._workbench.say(
-                f"{self._attempt.label}: snapshot {record['name']} after {progress(record)}; the next run goes on from there"
-            )
+            self._is_saved = True
+            sentence = f"snapshot {record['name']} after {progress(record)}"
+            self._attempt.log(logging.INFO, sentence)  # the guest is ended before it prints that
+            self._workbench.say(f"{self._label}: {sentence}; the next run goes on from there")
             raise StoppedError(f"stopped by {reason}")
         return {"name": record["name"]}
+
+    def _say_unsaved(self) -> None:
+        """Tell whoever has stopped the Fit what of it is lost."""
+        if not self._has_points:
+            return
+        with suppress(StoreError, OSError):
+            usable = [record for record in self._recorded() if not record.get("passed_over")]
+            origin = f"goes on after {progress(usable[0])}" if usable else "begins its Fit anew"
+            self._workbench.say(
+                f"{self._label}: stopped before a snapshot could be taken, so the next run {origin} "
+                "(--omnirec-grace gives it more time)"
+            )
 
     def _note_failure(self, snapshot: Mapping[str, Any], reason: str, errno: int | None) -> dict[str, Any]:
         self._requests.failed(reason)
@@ -256,16 +279,17 @@ class FitSnapshots:
 
     def _warn(self, sentence: str) -> None:
         self._attempt.log(logging.WARNING, sentence)
-        warnings.warn(terminal_text(f"{self._attempt.label}: {sentence}."), UserWarning, stacklevel=3)
+        warnings.warn(terminal_text(f"{self._label}: {sentence}."), UserWarning, stacklevel=3)
 
     def _record(self, snapshot: Mapping[str, Any], partial: Path) -> Record:
         """Publish a snapshot, record it, and forget those that it replaces."""
         control, earlier = self._control, self._recorded()
         base = self._base()
-        taken = {record["name"] for record in earlier}
+        names_in_use = {*self._names, *(record["name"] for record in earlier)}
         with suppress(OSError):
-            taken.update(path.name for path in base.iterdir())
-        name = free_name(control.naming_format, datetime.now(), taken)  # noqa: DTZ005 - names have local times
+            names_in_use.update(path.name for path in base.iterdir())
+        name = free_name(control.naming_format, datetime.now(), names_in_use)  # noqa: DTZ005 - names have local times
+        self._names.add(name)  # also when it goes at once: the next one in the same second sorts behind it
 
         def record_with(files: list[Artifact]) -> Record:
             return self._checkpoints.snapshot_record(
@@ -338,8 +362,8 @@ class FitSnapshots:
         for attempt in self._resumed["attempts"]:
             whole = stopped.get((attempt["run"], attempt["worker"]), {})
             is_longer = (whole.get("seconds") or 0) > attempt["seconds"]
-            known = {name: whole[name] for name in COSTS if whole.get(name) is not None} if is_longer else {}
-            attempts.append({**attempt, **known})
+            costs = {name: whole[name] for name in COSTS if whole.get(name) is not None} if is_longer else {}
+            attempts.append({**attempt, **costs})
         return attempts
 
     def _with_earlier_attempts(self, answer: dict[str, Any]) -> dict[str, Any]:

@@ -253,19 +253,19 @@ class Workbench:
     def abandoned(self) -> frozenset[str]:
         """The names of the items that processes were at which had died before this one began, or live elsewhere."""
         workers = self.store.read(lambda reader: [worker for _, worker in reader.records(RecordType.WORKER.prefix)])
-        others = (worker for worker in workers if worker["id"] != self.worker.id and not worker["ended"])
-        return frozenset(worker["item"] for worker in others if worker["item"])
+        unended = (worker for worker in workers if worker["id"] != self.worker.id and not worker["ended"])
+        return frozenset(worker["item"] for worker in unended if worker["item"])
 
-    def begin_fit(self, snapshot: str = "", worker: str = "") -> None:
+    def begin_fit(self, snapshot: str = "", *, is_shared: bool = False) -> None:
         """Have logs say that the Fit of the current item, or trial, goes on with what an earlier attempt has begun.
 
         Args:
             snapshot: The name of the snapshot that it goes on from; empty where it begins anew.
-            worker: The id of the worker that has taken the snapshot.
+            is_shared: Whether it is a trial of a search of all folds.
         """
         if not snapshot and self.trial is None:  # whether a trial was begun before only its lines tell
             self._print_supersession(ANEW_WORDS)
-        self.worker.log.begin_fit(FitBeginning(self.current, self.trial, snapshot, worker))
+        self.worker.log.begin_fit(FitBeginning(self.current, self.trial, snapshot, is_shared))
 
     def _print_supersession(self, words: str) -> None:
         with suppress(OSError):  # a full disk

@@ -14,10 +14,20 @@ Recommendations: TypeAlias = "Mapping[Any, Any] | Iterable[Any] | pd.DataFrame"
 
 
 class ProgressReport(Protocol):
-    """What ``fit`` gets as its argument ``report``: call it to show how far the training is."""
+    """What ``fit`` gets as its argument ``report``: call it to show how far the training is, and to have snapshots of it."""
+
+    @property
+    def iteration(self) -> int:
+        """The last iteration that was reported; first 0, or after a resume that of the snapshot.
+
+        Begin the loop behind it: ``for iteration in range(report.iteration + 1, self.iterations + 1)``.
+        """
 
     def __call__(self, **values: float | str | None) -> None:
-        """Show values under any names in the live view and in the log, e.g. ``report(epoch=3, epochs=20, loss=0.4)``."""
+        """Show values under any names in the live view and in the log, e.g. ``report(epoch=3, epochs=20, loss=0.4)``.
+
+        ``iteration``, counted from 1, says that an iteration is finished: then a snapshot of the instance may be taken.
+        """
 
 
 class RankingAlgorithm(Protocol):

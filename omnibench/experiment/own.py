@@ -105,6 +105,7 @@ class OwnAlgorithm:
                 f"the class {name} runs in a process of its own, which imports {file.name} without running what "
                 'stands below `if __name__ == "__main__":`; define the class above it.'
             )
+        _check_random_states(algorithm)
         identity = identify(algorithm)
         warn_of_unfollowed(algorithm, identity)
         return cls(
@@ -160,6 +161,22 @@ def _stated(algorithm: type, name: str) -> bool | None:
     if _is_of_instances(value):
         return None
     raise PlanError(f"{algorithm.__qualname__}.{name} is {value!r}; give True or False, or leave it out.")
+
+
+def _check_random_states(algorithm: type) -> None:
+    """Check the form of what a class names as random states.
+
+    Raises:
+        PlanError: It is none.
+    """
+    if getattr(algorithm, "random_state_of", None) is None:
+        return
+    from omnibench.runners.own_random_states import named  # hardly any class has some
+
+    try:
+        named(algorithm)
+    except TypeError as error:
+        raise PlanError(str(error)) from error
 
 
 def _is_of_instances(value: Any) -> bool:

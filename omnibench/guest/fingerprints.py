@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 OPAQUE = (
@@ -25,12 +26,15 @@ OPAQUE = (
     torch.Generator,
     types.FunctionType,
     types.MethodType,
-    types.BuiltinFunctionType,
     types.ModuleType,
     weakref.ref,
     logging.Logger,
 )
 """Types of objects of which only the identity counts: they have no state, or one that is stored apart."""
+
+_COLLECTIONS = (set, frozenset, list, tuple)
+_NUMBERS = {int, float, bool, *(np.dtype(code).type for code in "bBhHiIlLqQefd")}
+"""Types of which many are read at once: sets of training pairs have millions, and pickle reads each with its type."""
 
 LIGHT = 1024
 """Bytes below which an object is light as long as it has no tensors."""
@@ -98,9 +102,13 @@ class _Reader(pickle.Pickler):
 
     def persistent_id(self, obj: Any) -> tuple[Any, ...] | None:
         """Return what is written in the place of a tensor or an opaque object."""
-        if isinstance(obj, self._opaque):
+        if isinstance(obj, self._opaque) and not _is_importable(obj):
             self.opaque.append(obj)
             return ("object", type(obj).__qualname__ if self._by_content else id(obj))
+        if type(obj) in _COLLECTIONS and obj and _NUMBERS.issuperset(map(type, obj)):
+            numbers = frozenset(obj) if isinstance(obj, set | frozenset) else tuple(obj)
+            self._sink.length += len(obj)
+            return (type(obj).__name__, len(obj), hash(numbers))  # of numbers it is the same in every process
         if isinstance(obj, torch.Tensor):
             self.tensors.append(obj)
             if not self._by_content:
@@ -109,6 +117,11 @@ class _Reader(pickle.Pickler):
                 self._sink.write(_bytes_of(part))
             return ("tensor", str(obj.dtype), tuple(obj.shape))
         return None
+
+
+def _is_importable(obj: Any) -> bool:
+    """Whether an object is a function with a name of its own, which pickle writes."""
+    return isinstance(obj, types.FunctionType) and "<" not in obj.__qualname__
 
 
 def _raw_into(sink: _Sink) -> Callable[[pickle.PickleBuffer], None]:

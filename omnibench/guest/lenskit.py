@@ -132,6 +132,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         )
     _use_threads(task.threads)
     torch.set_num_threads(task.threads)
+    torch.manual_seed(task.seed)  # of FlexMF's biases, which LensKit makes, but neither trains nor asks
     parameters = dict(task.parameters)
     if scorer_class in RATING_AND_RANKING and not fold.explicit:
         parameters.setdefault("feedback", "implicit")

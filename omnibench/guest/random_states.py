@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 
 def capture() -> dict[str, Any]:
     """Return the states of all global generators by the names of their packages; PyTorch's where it is imported."""
+    import numpy as np  # not above: the command imports this module by way of what it names, and no numpy
+
     states: dict[str, Any] = {"python": random.getstate(), "numpy": np.random.get_state()}
     torch = sys.modules.get("torch")
     if torch is not None:
@@ -28,6 +28,8 @@ def restore(states: dict[str, Any]) -> None:
     Args:
         states: The states by package; generators that are not among them stay as they are.
     """
+    import numpy as np
+
     random.setstate(_as_tuple(states["python"]))
     np.random.set_state(states["numpy"])
     if "torch" in states:

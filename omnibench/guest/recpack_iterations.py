@@ -52,6 +52,8 @@ class Items:
         """Return the weights of all items for an item, computed now or in a snapshot."""
         n_items = matrix.shape[1]
         if item < self._done:
+            if item == 0:
+                self._leave_out(matrix)
             weights = np.zeros(n_items)
             numbers, values = self._rows[item]
             weights[numbers] = values
@@ -63,6 +65,15 @@ class Items:
         self._rows.append((numbers, weights[numbers]))
         self._mark(item + 1, n_items)
         return weights
+
+    def _leave_out(self, matrix: Any) -> None:
+        """Leave out of the matrix what SLIM has set to zero for the items that are done.
+
+        It means to do so in a copy for each item. With SciPy 1.17 the copy has the matrix's own numbers, so that no
+        item is learned from those before it; a Fit that goes on has to do the same.
+        """
+        entries = matrix.tocoo()
+        entries.data[entries.col < self._done] = 0
 
     def _mark(self, done: int, n_items: int) -> None:
         self._task.snapshots.point(self._write, iteration=done, iterations=n_items, unit="item")

@@ -189,33 +189,33 @@ class Snapshots:
         if not self._is_possible or os.getpid() != self._process:  # nobody answers a child
             return
         self.end()
-        now = time.monotonic()
+        moment = time.monotonic()
         if self._current is None or self._current[0] != iteration:
-            self._current = iteration, now
-        reason = self._reason(now, iteration, iterations, within)
+            self._current = iteration, moment
+        reason = self._reason(moment, iteration, iterations, within)
         if reason:
             self._take(save, reason, {"iteration": iteration, "iterations": iterations, "unit": unit, "within": within})
             self._last_time, self._last_iteration = time.monotonic(), iteration
 
-    def _reason(self, now: float, iteration: int, iterations: int | None, within: bool) -> str:
+    def _reason(self, moment: float, iteration: int, iterations: int | None, within: bool) -> str:
         """Return why a snapshot is due; empty where it is not."""
-        if now - self._last_look >= (_SECONDS_BETWEEN_LOOKS_WITHIN if within else _SECONDS_BETWEEN_LOOKS):
-            self._last_look = now
-            asked = self._asked()
-            if asked:
-                return asked
+        if moment - self._last_look >= (_SECONDS_BETWEEN_LOOKS_WITHIN if within else _SECONDS_BETWEEN_LOOKS):
+            self._last_look = moment
+            reason = self._request_reason()
+            if reason:
+                return reason
         if within:
             assert self._current is not None, "it was set before"
-            is_long = now - max(self._last_time, self._current[1]) > self._every_seconds
+            is_long = moment - max(self._last_time, self._current[1]) > self._every_seconds
             return "interval" if is_long else ""
         if iteration == 0:
             return "init" if self._request.get("at_init") and self.manifest is None else ""
         if iteration == iterations:  # what follows is the model itself
             return "end" if self._request.get("at_end") else ""
-        is_late = now - self._last_time > self._every_seconds
+        is_late = moment - self._last_time > self._every_seconds
         return "interval" if is_late or iteration - self._last_iteration >= self._every_iterations else ""
 
-    def _asked(self) -> str:
+    def _request_reason(self) -> str:
         """Return why the host asks for a snapshot, once; empty where it does not."""
         ask = self._request["ask"]
         if not os.path.exists(ask):
@@ -299,10 +299,10 @@ def _manifest(directory: Path) -> dict[str, Any]:
     manifest: dict[str, Any] = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
     if manifest["format"] != FORMAT:
         raise UnusableSnapshotError(f"its format is {manifest['format']!r}, and {FORMAT} is read here")
-    here = versions()
+    installed = versions()
     for name, version in manifest["versions"].items():
-        if name in here and here[name] != version:
-            raise UnusableSnapshotError(f"it was made with {name} {version}, and {here[name]} is installed now")
+        if name in installed and installed[name] != version:
+            raise UnusableSnapshotError(f"it was made with {name} {version}, and {installed[name]} is installed now")
     return manifest
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import pickle
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -62,18 +62,24 @@ def save(
     (directory / SIZES).write_text(json.dumps(sizes), encoding="ascii")
 
 
-def check(state: Any, shared: Mapping[str, Any] | None = None, alone: Mapping[str, Any] | None = None) -> None:
+def check(
+    state: Any,
+    shared: Mapping[str, Any] | None = None,
+    alone: Mapping[str, Any] | None = None,
+    visit: Callable[[Any], object] | None = None,
+) -> None:
     """Do what ``save`` does, and write nothing.
 
     Args:
         state: The graph.
         shared: As for ``save``.
         alone: As for ``save``.
+        visit: Is called with every object of the graph, but for numbers and texts.
 
     Raises:
         Exception: Something in it cannot be pickled.
     """
-    _StatePickler(_Nowhere(), lambda _: False, _Shared(shared or {}, alone)).dump(state)
+    _StatePickler(_Nowhere(), lambda _: False, _Shared(shared or {}, alone), visit).dump(state)
 
 
 def load(directory: Path, shared: Mapping[str, Any] | None = None, alone: Mapping[str, Any] | None = None) -> Any:
@@ -173,13 +179,16 @@ class _Storage:
 class _StatePickler(pickle.Pickler):
     """Pickles tensors as views of their memory, whose bytes go beside the graph as those of numpy's arrays do."""
 
-    def __init__(self, file: Any, write: Any, shared: _Shared) -> None:
+    def __init__(self, file: Any, write: Any, shared: _Shared, visit: Callable[[Any], object] | None = None) -> None:
         super().__init__(file, protocol=5, buffer_callback=write)
         self._shared = shared
+        self._visit = visit
         self._storages: dict[int, _Storage] = {}
 
     def persistent_id(self, obj: Any) -> str | None:
         """Return the name of an object that is shared."""
+        if self._visit is not None:
+            self._visit(obj)
         return self._shared.name_of(obj)
 
     def reducer_override(self, obj: Any) -> Any:

@@ -69,7 +69,7 @@ class TrainingState:
             self._shared.setdefault(" ".join(key), value)
         for number, member in enumerate(first.opaque):
             for types, members in ((_STATEFUL, self._stateful), (torch.Generator, self._generators)):
-                if isinstance(member, types) and all(member is not other for other in members.values()):
+                if isinstance(member, types) and not any(member is noted for noted in members.values()):
                     members[f"{' '.join(key)} {number}"] = member
         self._shared |= self._stateful | self._generators
 
@@ -133,9 +133,9 @@ class TrainingState:
                 if is_remade:
                     constants[key] = fingerprint(value, self._opaque, by_content=True).digest
                 continue
-            first, now = self._first.get(key), fingerprint(value, self._opaque)
-            is_same = first is not None and first.digest == now.digest
-            if is_same and (not now.is_light or any(id(member) not in shared for member in now.opaque)):
+            first, present = self._first.get(key), fingerprint(value, self._opaque)
+            is_same = first is not None and first.digest == present.digest
+            if is_same and (not present.is_light or any(id(member) not in shared for member in present.opaque)):
                 constants[key] = self._content(key, value)
                 unchanged["constant " + " ".join(key)] = value
             else:
@@ -169,8 +169,7 @@ class TrainingState:
         """
         present = self._attributes()
         for key, digest in state["constants"].items():
-            here = None if key not in present else fingerprint(present[key], self._opaque, by_content=True).digest
-            if here != digest:
+            if key not in present or fingerprint(present[key], self._opaque, by_content=True).digest != digest:
                 raise ValueError(f"{key[1]} of the {key[0].strip()} is not what it was when the snapshot was taken")
         self._restore_tensors(state)
         for name, value in state["stateful"].items():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
+from omnibench.engine.stopping import StoppedError
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.session import BenchSession
 
@@ -21,4 +24,5 @@ def help_others(benchmarks: BenchSession, session: pytest.Session) -> None:
         if isinstance(item, ExperimentItem) and item.experiment.search is not None
     ]
     if tuned and not (session.shouldstop or session.shouldfail or benchmarks.gave_up):
-        benchmarks.coordinator.help_searches(tuned)
+        with suppress(StoppedError):  # it is no item's; the overseeing process ends the run
+            benchmarks.coordinator.help_searches(tuned)

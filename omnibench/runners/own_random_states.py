@@ -103,7 +103,7 @@ def named(algorithm: type) -> tuple[Any, ...]:
     Raises:
         TypeError: It is something else.
     """
-    stated = getattr(algorithm, RANDOM_STATE_OF, ())
+    stated = getattr(algorithm, RANDOM_STATE_OF, None) or ()
     names = (stated,) if isinstance(stated, str) else stated
     if not isinstance(names, tuple | list) or not all(_is_name(name) for name in names):
         raise TypeError(
@@ -173,7 +173,7 @@ def _generators_of_modules(algorithm: type) -> Iterator[tuple[str, Any]]:
     """Yield the generators at the top level of the modules of a class and of what it inherits from, by name."""
     for module_name in dict.fromkeys(base.__module__ for base in algorithm.__mro__):
         for name, value in list(vars(sys.modules.get(module_name, object)).items()):
-            if isinstance(value, _GENERATORS) or _is_of_torch(value):
+            if is_generator(value):
                 yield f"{module_name}.{name}", value
 
 
@@ -187,9 +187,16 @@ def _of_modules(algorithm: type) -> Iterator[tuple[str, _Source]]:
 _GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 
 
-def _is_of_torch(value: Any) -> bool:
+def is_generator(value: Any) -> bool:
+    """Return whether an object is a random generator of Python, numpy or PyTorch."""
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Generator)
+    return isinstance(value, _GENERATORS) or (torch is not None and isinstance(value, torch.Generator))
+
+
+def state_of(generator: Any) -> Any:
+    """Return the state of a generator; None of one that has none, as one that asks the system for each number."""
+    source = None if isinstance(generator, random.SystemRandom) else _source_of(generator)
+    return None if source is None else source.get()
 
 
 def _source_of(value: Any) -> _Source | None:

@@ -19,6 +19,7 @@ from omnibench.guest import states
 from omnibench.guest.base import Task
 from omnibench.runners import own_attributes
 from omnibench.runners.own_frames import GivenFrames
+from omnibench.runners.own_locals import LocalGenerators, caller_of
 from omnibench.runners.own_loops import LoopBegin, Position, position_in
 from omnibench.runners.own_random_states import RandomStates
 from omnibench.runners.own_report import HOW_TO_MARK, ProgressReport
@@ -60,7 +61,8 @@ class FitSnapshots:
         self._warnings: set[str] = set()
         self._has_native = all(callable(getattr(algorithm, method, None)) for method in (SAVE, LOAD))
         self.report = ProgressReport(algorithm.__name__, task, self._mark, self._reading)
-        self._is_released = False
+        self._locals: LocalGenerators | None = None
+        self._points = 0
         self._names: tuple[dict[str, Any], dict[str, Any]] = {}, {}
         """What the snapshot that is being written holds by name only: with its arrays, and without."""
 
@@ -156,6 +158,22 @@ class FitSnapshots:
             self._random_states.restore(
                 random_state
             )  # whatever the class has drawn from its modules' generators meanwhile
+
+    def _is_all_stored(self) -> bool:
+        """Return whether ``fit`` draws from no generator that snapshots lack; else no points are marked any more."""
+        assert self._locals is not None, "they were looked at after the iteration before"
+        alone = {"self": self._instance, "report": self.report}
+        drawn_from = self._locals.drawn_from(self._instance, self._shared(), alone)
+        if not drawn_from:
+            return True
+        names = ", ".join(drawn_from)
+        problem = (
+            f"draws from the generator in its variable {names}, which a resume would make anew; keep it in self.{names}"
+        )
+        if self._resumed is not None:
+            self.report.fail(problem)
+        self.report.end_of_marks(f"{self._algorithm.__name__}.fit {problem}")
+        return False
 
     def _is_saved_by_class(self, folder: Path) -> bool:
         """Have the class write its state; return whether it did, where it may also be pickled."""
@@ -260,9 +278,12 @@ class FitSnapshots:
         print(f"{name}: {RESTORE} has made {', '.join(missing)} anew, which the snapshot lacks")  # noqa: T201 - into the log
 
     def _mark(self, iteration: int, iterations: int | None) -> None:
-        if iteration and not self._is_released:
-            self._is_released = True
+        self._points += iteration > 0
+        if self._points == 1:
             self._frames.release()
+            self._locals = LocalGenerators(caller_of(2))
+        elif self._points == 2 and not self._is_all_stored():  # noqa: PLR2004 - between the two, an iteration has drawn
+            return
         self._task.snapshots.point(self._save, iteration=iteration, iterations=iterations, unit="iteration")
 
     def _shared(self) -> dict[str, Any]:

@@ -25,9 +25,9 @@ from omnibench.store.permissions import create
 from omnibench.store.reading import readable
 from omnibench.store.small_blocks import require_room
 from omnibench.store.superseded import (
-    BEGINS_ANEW,
     OWN,
     FitBeginning,
+    anew_words,
     guest_logger,
     is_snapshot_line,
     resumed_progress,
@@ -218,7 +218,7 @@ class LogBook:
             self._resumed[logger] = beginning
         else:
             self._resumed.pop(logger, None)
-            self._add(logging.INFO, OWN, BEGINS_ANEW, beginning.item, beginning)
+            self._add(logging.INFO, OWN, anew_words(beginning.trial), beginning.item, beginning)
 
     def resumed_from(self, logger: str, lines: bytes) -> tuple[str, str]:
         """Return the snapshot that a Fit goes on from by what a guest prints, and how far it was; else two empty texts.

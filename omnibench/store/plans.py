@@ -80,6 +80,15 @@ def file_of(source: str) -> str:
     return source.partition("::")[0]
 
 
+def unsteady_in(records: Mapping[str, Record]) -> dict[str, str]:
+    """Return the datasets that differed from process to process when a run was refused last, with who declares them.
+
+    Args:
+        records: All records.
+    """
+    return {label: part.source for part in plan_of(records.items()) for label in part.unsteady}
+
+
 def plan_of(records: Iterable[tuple[str, Record]]) -> list[Planned]:
     """Return the plan that records hold; records of other types are passed over.
 

@@ -24,7 +24,7 @@ from omnibench.store.item_files import files_of_item, item_of_file
 from omnibench.store.item_records import failure_text
 from omnibench.store.overview import items_of, remaining_of, summary_of, with_states, workers_of
 from omnibench.store.ownership import no_store
-from omnibench.store.plans import plan_of, with_planned_labels
+from omnibench.store.plans import unsteady_in, with_planned_labels
 from omnibench.store.reading import read_all
 from omnibench.store.refusals import told_as_store_errors
 from omnibench.store.removal import Removed, remove_items, remove_models
@@ -121,7 +121,7 @@ class Store:
     @property
     def unsteady(self) -> dict[str, str]:
         """The datasets that differed from process to process when a run was refused last, with who declares them."""
-        return {label: part.source for part in plan_of(self.records().items()) for label in part.unsteady}
+        return unsteady_in(self.records())
 
     def summary(self) -> dict[str, Any]:
         """Return how many items have each status, and how long they took.

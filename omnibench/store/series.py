@@ -94,15 +94,15 @@ def thinned(series: Sequence[Epoch], most: int) -> list[Epoch]:
     if len(series) <= most:
         return list(series)
     judged = [epoch for epoch in series if VALIDATION in epoch.numbers]
-    kept = {series[0].number, series[-1].number}
+    staying = {series[0].number, series[-1].number}
     parts = (series, judged) if 0 < len(judged) < len(series) else (series,)
     for epochs in parts:
         step = max(1, math.ceil(len(parts) * len(epochs) / most))
-        kept.update(epoch.number for epoch in epochs[::step])
+        staying.update(epoch.number for epoch in epochs[::step])
     if judged:
         by_value = sorted(judged, key=lambda epoch: epoch.numbers[VALIDATION])
-        kept |= {by_value[0].number, by_value[-1].number}
-    return [epoch for epoch in series if epoch.number in kept]
+        staying |= {by_value[0].number, by_value[-1].number}
+    return [epoch for epoch in series if epoch.number in staying]
 
 
 def series_of(fit_key: str, lookup: RecordLookup) -> list[Epoch]:
@@ -123,14 +123,14 @@ def series_records(records: Mapping[str, Record]) -> dict[str, Record]:
         records: All records, by key.
     """
     items = {record["fit_key"] for key, record in records.items() if RecordType.ITEM.has(key)}
-    found: dict[str, Record] = {}
+    by_fit: dict[str, Record] = {}
     for key, record in records.items():
         fit_key = record.get("fit_key", "")
         if not RecordType.SNAPSHOT.has(key) or fit_key not in items or RecordType.FIT.key(fit_key) in records:
             continue
-        if not record.get("passed_over") and record["number"] >= found.get(fit_key, record)["number"]:
-            found[fit_key] = record
-    return found | {
+        if not record.get("passed_over") and record["number"] >= by_fit.get(fit_key, record)["number"]:
+            by_fit[fit_key] = record
+    return by_fit | {
         record["fit_key"]: record
         for key, record in records.items()
         if RecordType.SERIES.has(key) and not record.get(SEARCHED)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -170,12 +171,12 @@ def directory_outside(record: Record) -> Path | None:
     outside = record.get("outside")
     if not outside:
         return None
-    parents, depth = Path(outside["folder"]).parents, len(str(record["item"]).split("/"))
-    return parents[depth] if depth < len(parents) else None
+    folder, names = Path(outside["folder"]), str(record["item"]).split("/")
+    return folder.parents[len(names)] if folder.parts[-1 - len(names) : -1] == tuple(names) else None
 
 
 def remove_outside(record: Record) -> None:
-    """Remove the folder of a snapshot that lies outside of the store.
+    """Remove the folder of a snapshot that lies outside of the store, and those of its item that have nothing else.
 
     Args:
         record: A record; of all but such snapshots, nothing is removed.
@@ -183,7 +184,7 @@ def remove_outside(record: Record) -> None:
     Raises:
         OSError: Something cannot be removed.
     """
-    outside, directory = record.get("outside"), directory_outside(record)
+    outside = record.get("outside")
     if not outside:
         return
     folder = Path(outside["folder"])
@@ -192,10 +193,10 @@ def remove_outside(record: Record) -> None:
         artifacts.sync_directory(folder.parent)
     elif folder.name == record["name"] and _is_empty(folder):  # a kill came before that
         folder.rmdir()
-    for parent in folder.parents:
-        if directory is None or not (parent.is_relative_to(directory) and parent != directory and _is_empty(parent)):
-            break
-        parent.rmdir()
+    if directory_outside(record) is not None:
+        with suppress(OSError):  # others lie there
+            for parent in folder.parents[: len(str(record["item"]).split("/"))]:
+                parent.rmdir()
 
 
 def _is_empty(directory: Path) -> bool:

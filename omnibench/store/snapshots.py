@@ -193,11 +193,11 @@ def remove_files(store: CheckpointStore, records: Iterable[Record]) -> None:
         records: Their records, which are forgotten already.
     """
     for record in records:
-        folder = folder_of(record, store.root)
         with suppress(OSError, StoreError):
             if record.get("outside"):
                 remove_outside(record)
                 continue
+            folder = folder_of(record, store.root)
             artifacts.refuse_outside(folder, store.root)
             remove_folder(folder)
             folder.parent.rmdir()  # unless others lie there

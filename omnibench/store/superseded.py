@@ -7,13 +7,13 @@ follows from the lines themselves, so going on from a snapshot that was passed o
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from omnibench.guest.snapshots import RESUMED_LINE, SNAPSHOT_LINE
 from omnibench.store.schema import Phase
 
 OWN = "omnibench"
@@ -21,12 +21,6 @@ OWN = "omnibench"
 
 BEGINS = "begins"
 """What the log says first of an attempt at an item."""
-
-BEGINS_ANEW = "Fit begins anew: no snapshot of an earlier attempt can be gone on from"
-"""What the log says of a Fit that an earlier attempt has left unfinished."""
-SNAPSHOT_LINE = "snapshot {name} after {progress}"
-RESUMED_LINE = "goes on after {progress} from snapshot {name}"
-"""What guests print: the lines of ``guest.snapshots``, which imports numpy."""
 
 
 def _pattern(line: str) -> re.Pattern[str]:
@@ -49,6 +43,16 @@ def guest_logger(stream: str, trial: int | None) -> str:
 def phase_words(phase: str, seconds: float) -> str:
     """Return what the log says of a phase that has ended."""
     return f"{phase} took {seconds:.3f} s"
+
+
+def anew_words(trial: int | None) -> str:
+    """Return what the log says of a Fit that an earlier attempt has begun, and that goes on from no snapshot.
+
+    Args:
+        trial: The number of the trial of a search that is fitted, or None.
+    """
+    fit = "Fit" if trial is None else f"Fit of trial {trial}"
+    return f"{fit} begins anew: no snapshot of an earlier attempt can be gone on from"
 
 
 def trial_words(number: int, parameters: str, ending: str) -> str:
@@ -94,14 +98,13 @@ class FitBeginning:
         item: The item.
         trial: The number of the trial of a search that is fitted, or None.
         snapshot: The name of the snapshot that it goes on from; empty where it begins anew.
-        worker: The worker that has taken the snapshot, where that is known: of a search that several items share, it
-            may have done so for another item.
+        is_shared: Whether the search is that of all folds, so that an earlier attempt may have been at another one's item.
     """
 
     item: str
     trial: int | None
     snapshot: str = ""
-    worker: str = ""
+    is_shared: bool = False
 
 
 class LogLine(NamedTuple):
@@ -130,7 +133,7 @@ class _Part:
 
     Attributes:
         ids: The ids of its lines.
-        snapshot: The snapshot that it goes on from; empty for none.
+        snapshot: What was printed with the snapshot that it goes on from; empty for none.
     """
 
     ids: list[int] = field(default_factory=list)
@@ -162,19 +165,13 @@ def supersede(connection: sqlite3.Connection, entry: int, beginning: FitBeginnin
 def _lines_before(connection: sqlite3.Connection, entry: int, beginning: FitBeginning) -> list[LogLine]:
     """Return the lines about a Fit that is not finished, in their order, up to an entry."""
     loggers = [guest_logger(stream, beginning.trial) for stream in ("out", "err")]
-    items = {beginning.item}
-    if beginning.snapshot and beginning.worker:
-        of_worker = connection.execute(
-            "SELECT DISTINCT item FROM logs WHERE worker = ? AND logger = ? AND item IS NOT NULL AND id < ? "
-            "AND substr(message, 1, length(?)) = ?",
-            (beginning.worker, loggers[0], entry, *[SNAPSHOT_LINE.format(name=beginning.snapshot, progress="")] * 2),
-        )
-        items |= {item for (item,) in of_worker}
     query = (
-        "SELECT id, worker, item, logger, message, superseded FROM logs WHERE id <= ? "
-        "AND item IN (SELECT value FROM json_each(?)) AND logger IN (?, ?, ?) ORDER BY id"
+        "SELECT id, worker, item, logger, message, superseded FROM logs WHERE id <= ? AND logger IN (?, ?, ?) "
+        "AND (item = ? OR ? AND substr(item, 1, ?) = ?) ORDER BY id"
     )
-    rows = connection.execute(query, (entry, json.dumps(sorted(items)), *loggers, OWN))
+    configuration = beginning.item.rpartition("/")[0] + "/"
+    shared = (beginning.is_shared and beginning.trial is not None, len(configuration), configuration)
+    rows = connection.execute(query, (entry, *loggers, OWN, beginning.item, *shared))
     lines = [LogLine(*row) for row in rows]
     finished = _finished(beginning.trial)
     last = max((line.id for line in lines if line.logger == OWN and line.message.startswith(finished)), default=0)
@@ -186,10 +183,10 @@ def _finished(trial: int | None) -> str:
     return phase_words(Phase.FIT.value, 0.0).partition("0.")[0] if trial is None else f"trial {trial} ("
 
 
-def _name(pattern: re.Pattern[str], line: LogLine) -> str:
-    """Return the snapshot that a guest's line names by a pattern; empty for other lines."""
-    match = pattern.fullmatch(line.message) if line.logger.startswith(guest_logger("out", None)) else None
-    return match["name"] if match else ""
+def _origin(line: LogLine) -> str:
+    """Return what was printed with the snapshot from which a Fit goes on by a line; empty for other lines."""
+    match = _RESUMED.fullmatch(line.message) if line.logger.startswith(guest_logger("out", None)) else None
+    return SNAPSHOT_LINE.format(**match.groupdict()) if match else ""
 
 
 def counting_lines(lines: Sequence[LogLine], beginning: FitBeginning) -> set[int]:
@@ -199,12 +196,14 @@ def counting_lines(lines: Sequence[LogLine], beginning: FitBeginning) -> set[int
         lines: The lines about the Fit, in their order; the last one says that it begins.
         beginning: The beginning.
     """
-    snapshots = {line.id: name for line in lines if (name := _name(_SNAPSHOT, line))}
     if not lines:
         return set()
-    parts = _parts(lines, {*snapshots.values(), beginning.snapshot})
+    snapshots = {line.id: line.message for line in lines if line.logger == guest_logger("out", beginning.trial)}
+    parts = _parts(
+        lines, beginning.trial, {*snapshots.values()} | ({_origin(lines[-1])} if beginning.snapshot else set())
+    )
     counting = set(parts[-1].ids)
-    position, snapshot = len(parts) - 1, beginning.snapshot
+    position, snapshot = len(parts) - 1, parts[-1].snapshot
     while snapshot and position > 0:
         earlier = parts[:position]
         last = max((number for part in earlier for number in part.ids if snapshots.get(number) == snapshot), default=0)
@@ -226,12 +225,13 @@ def _until_first(parts: Iterable[_Part], snapshot: str, lines: Iterable[LogLine]
     return {number for part in before for number in part.ids} & counting
 
 
-def _parts(lines: Iterable[LogLine], snapshots: set[str]) -> list[_Part]:
+def _parts(lines: Iterable[LogLine], trial: int | None, snapshots: Collection[str]) -> list[_Part]:
     """Return the lines of guests by the Fits that have printed them.
 
     Args:
         lines: The lines.
-        snapshots: The names of the snapshots that were taken: a user's own line that looks like ours names none of them.
+        trial: The number of the trial that they are about, or None.
+        snapshots: What was printed with the snapshots that were taken: a user's own line that looks like ours names none.
     """
     parts: list[_Part] = []
     attempts: dict[tuple[str, str], int] = {}
@@ -239,13 +239,13 @@ def _parts(lines: Iterable[LogLine], snapshots: set[str]) -> list[_Part]:
     has_begun = False
     for line in lines:
         attempt = (line.worker, line.item)
-        is_own, resumed = line.logger == OWN, _name(_RESUMED, line)
+        is_own, origin = line.logger == OWN, _origin(line)
         if is_own and line.message == BEGINS:
             attempts[attempt] = attempts.get(attempt, 0) + 1
-        is_anew = is_own and line.message == BEGINS_ANEW
+        is_anew = is_own and line.message == anew_words(trial)
         if is_own and not is_anew:
             continue
-        begins = is_anew or resumed in snapshots - {""}
+        begins = is_anew or (bool(origin) and origin in snapshots)
         process = (*attempt, attempts.get(attempt, 0))
         if process != current or (
             begins and has_begun
@@ -254,5 +254,5 @@ def _parts(lines: Iterable[LogLine], snapshots: set[str]) -> list[_Part]:
             current, has_begun = process, False
         parts[-1].ids.append(line.id)
         if begins:
-            has_begun, parts[-1].snapshot = True, resumed
+            has_begun, parts[-1].snapshot = True, origin
     return parts

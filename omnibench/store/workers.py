@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import platform
@@ -155,8 +154,10 @@ class Worker:
         with self._lock:
             self._facts["heartbeat"] = timestamp()
             facts = dict(self._facts)
-        with contextlib.suppress(StoreError, OSError):  # the next beat tries again
+        try:
             self.store.records.note({RecordType.WORKER.key(self.id): facts})
+        except (StoreError, OSError):  # somebody else writes: tried again in a moment
+            self._moved = True
 
     def _export(self) -> None:
         """Bring progress.json up to date after this worker has come to another item or phase, if that is due."""

@@ -33,11 +33,12 @@ class Taken:
 
 @dataclass(slots=True)
 class Recorder:
-    """Keeps the snapshots of Fits, and has guests take one at every point; see ``engine.phases.SnapshotTaker``.
+    """Keeps the snapshots of Fits: one between all iterations, one inside of each; see ``engine.phases.SnapshotTaker``.
 
     Attributes:
         directory: An empty directory.
         native_only: Whether classes are saved by their own methods alone.
+        is_taking: Whether snapshots are taken.
         resumed: The snapshot that the next Fit goes on from.
         pid: The guest that is killed when it has taken a snapshot, worked on, and is at its next one; 0 for nobody.
         taken: The snapshots, the oldest first.
@@ -48,6 +49,7 @@ class Recorder:
 
     directory: Path
     native_only: bool = False
+    is_taking: bool = True
     resumed: Taken | None = None
     pid: int = 0
     taken: list[Taken] = field(default_factory=list)
@@ -59,19 +61,13 @@ class Recorder:
     def request(self) -> dict[str, Any]:
         """What the guest is asked to do."""
         (self.directory / "partial").mkdir(exist_ok=True)
-        self._ask()
+        settings = Snapshots(native_only=self.native_only)
+        if self.is_taking:
+            settings = Snapshots(every_iterations=1, at_init=True, at_end=True, native_only=self.native_only)
         resumed = self.resumed
         resume = {} if resumed is None else {"resume": {"name": resumed.name, "directory": str(resumed.folder)}}
-        return {
-            **Snapshots(every_iterations=1, at_init=True, at_end=True, native_only=self.native_only).plain,
-            "directory": str(self.directory / "partial"),
-            "ask": str(self.directory / "ask"),
-            **resume,
-        }
-
-    def _ask(self) -> None:
-        """Have the guest take one at the next point, also at one within an iteration."""
-        (self.directory / "ask").write_text("request", encoding="utf-8")
+        paths = {name: str(self.directory / name) for name in ("partial", "ask")}
+        return {**settings.plain, "directory": paths["partial"], "ask": paths["ask"], **resume}
 
     def hear(self) -> None:
         """Do nothing: the guest knows already."""
@@ -92,7 +88,8 @@ class Recorder:
             os.kill(self.pid, signal.SIGKILL)
             self.was_killed, self.pid = True, 0
             return {}
-        self._ask()
+        if not snapshot["within"]:
+            (self.directory / "ask").write_text("request", encoding="utf-8")  # for one inside of the next iteration
         if "failed" in snapshot:
             self.failures.append(f"after {progress(snapshot)}: {snapshot['failed']}")
             return {"failed": snapshot["failed"]}

@@ -71,15 +71,13 @@ class SnapshotChecks(DataChecks):
         if recorder.failures:
             fail(f"{subject.name} has no snapshot {recorder.failures[0]}", advice.SAVING)
         if not recorder.taken:
-            pytest.skip(recorder.nothing or f"there is nothing to snapshot in {subject.name}: it marks no point")
+            pytest.skip(f"nothing to snapshot: {recorder.nothing or f'{subject.name} marks no point'}")
         difference = self._difference(subject, model, SHARED)
         if difference:
             fail(f"{subject.name} is fitted with snapshots, and {difference}", advice.TAKING)
         subject.processes.renew(ELSEWHERE)
         for taken in _spread(recorder.taken):
-            resumed = self._resumed(
-                subject, replace(self._recorder(subject), resumed=taken), ELSEWHERE, advice.RESUMING
-            )
+            resumed = self._resumed(subject, taken)
             difference = self._difference(subject, resumed, ELSEWHERE)
             if difference:
                 fail(f"{subject.name} goes on {_from(taken)}, and {difference}", advice.RESUMING)
@@ -89,7 +87,7 @@ class SnapshotChecks(DataChecks):
 
     def _resumed(self, subject: Subject, taken: Taken) -> Fitted:
         """Fit from a snapshot on, in another process."""
-        recorder = replace(self._recorder(subject), resumed=taken)
+        recorder = replace(self._recorder(subject), resumed=taken, is_taking=False)
         called = f"{subject.name} does not go on {_from(taken)}"
         try:
             return subject.fit(process=ELSEWHERE, recorder=recorder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 from support.snapshotted import attempt, begin, fit, labels_of, take
 
 from omnibench import open_store
+from omnibench.commands.completion import _snapshot_names
 from omnibench.commands.main import main
 from omnibench.store import CheckpointStore
 from omnibench.store.schema import Record
@@ -246,3 +248,12 @@ def test_show_has_the_newest_of_many(store: CheckpointStore, omnibench: Command)
     lines = [line for line in omnibench("show", "Deep(n='a')").splitlines() if line.startswith("  snapshot")]
     assert lines[0] == "  snapshots        3 earlier ones; `omnibench snapshots 'Deep(n='\"'\"'a'\"'\"')'` lists them"
     assert [line.split()[2] for line in lines[1:]] == [str(number) for number in range(4, 14)]
+
+
+def test_a_shell_completes_the_names_of_snapshots(store: CheckpointStore) -> None:
+    """Of all items; where there is no store, none."""
+    offered = {
+        prefix: _snapshot_names(prefix, argparse.Namespace(store=str(directory)))
+        for prefix, directory in (("", store.root), ("th", store.root), ("f", store.root.parent))
+    }
+    assert offered == {"": ["first", "second", "third"], "th": ["third"], "f": []}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ from omnibench.snapshots.control import Snapshots
 from omnibench.store import snapshots as stored
 from omnibench.store.artifacts import describe, sha256_of
 from omnibench.store.queries import Store
-from omnibench.store.superseded import BEGINS_ANEW
+from omnibench.store.superseded import anew_words
 
 Walk = Callable[..., None]
 
@@ -104,7 +107,7 @@ def test_a_fit_without_snapshots_begins_anew(coordinator: Coordinator, walk: Wal
     assert steps(printed(coordinator)) == [f"step {number}" for number in range(1, 9)]
     assert steps(printed(coordinator, superseded=True))[:3] == ["step 1*", "step 2*", "step 1"]
     messages = [entry["message"] for entry in Store(coordinator.store.root).logs()]
-    assert messages.count(BEGINS_ANEW) == 1
+    assert messages.count(anew_words(None)) == 1
     assert "a Fit that did not end is superseded by what follows" in (coordinator.store.root / "out.log").read_text()
 
 
@@ -149,3 +152,50 @@ def test_a_snapshot_that_cannot_be_used_leaves_one_history(
         f"goes on after step 2 of 8 from snapshot {older['name']}"
     ]
     assert Store(coordinator.store.root).epochs()["epoch"].tolist() == list(range(1, 9))
+
+
+KILLED_AT_ONCE = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from support import walks
+from omnibench import Coordinator, register_runner
+from omnibench.engine.attempt import Attempt
+from omnibench.snapshots.control import Snapshots
+
+register_runner(walks.RUNNER)
+script = Path("script").absolute()
+item = walks.item_of(script, snapshots=Snapshots(every_iterations=2))
+
+
+def kill_with_the_guest():
+    while script.exists():
+        time.sleep(0.0005)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if script.exists():
+    threading.Thread(target=kill_with_the_guest, daemon=True).start()
+with Coordinator("checkpoints", threads=1, notify=print) as coordinator:
+    coordinator.workbench.current = item.experiment.name
+    with coordinator.store.lease(item.experiment.fit_key) as lease:
+        Attempt(coordinator.workbench, item, lease).run()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.guests
+def test_a_run_that_is_killed_loses_no_line_before_a_snapshot(tmp_path: Path) -> None:
+    """Killed twice before anything was written in the background: the history has each step once, and out.log has all."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(walks.__file__).parents[1])}
+    for dies_after in (3, 5, None):
+        if dies_after is not None:
+            (tmp_path / "script").write_text(f"die {dies_after}")
+        subprocess.run([sys.executable, "-c", KILLED_AT_ONCE], cwd=tmp_path, env=environment, check=dies_after is None)
+    store = Store(tmp_path / "checkpoints")
+    entries = [entry for entry in store.logs() if entry["logger"] == "guest.stdout"]
+    shown = [entry["message"] for entry in entries]
+    assert steps(shown) == [f"step {number}" for number in range(1, 9)]
+    assert store.epochs()["epoch"].tolist() == list(range(1, 9))
+    lines = [line.partition("] ")[2] for line in (store.root / "out.log").read_text().splitlines()]
+    assert set(steps(lines)) == set(steps(shown))
+    assert len([line for line in lines if line.startswith("goes on after")]) == 2

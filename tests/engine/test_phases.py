@@ -29,7 +29,7 @@ from omnibench.experiment.planning import experiments
 from omnibench.guest import VALIDATION
 from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.metrics import NDCG
-from omnibench.runners.replies import OnEpoch
+from omnibench.runners.replies import OnEpoch, OnSnapshot
 
 Rows = Any
 
@@ -58,6 +58,7 @@ class Guest:
         timeout: float | None = None,
         on_silence: Callable[[float, bool], None] = lambda *_: None,
         on_epoch: OnEpoch | None = None,
+        on_snapshot: OnSnapshot | None = None,
     ) -> dict[str, Any]:
         """Keep the request, and write the predictions."""
         self.requests.append(dict(request))

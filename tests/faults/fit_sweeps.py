@@ -85,6 +85,11 @@ class Scene:
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def has_guest(self) -> bool:
+        """Whether there is a guest that may die; a trial whose guest has died has failed for good."""
+        return self.words is None and not self.members.get("tuned")
+
 
 _NEWEST, _OUTSIDE = {"keep_past": 0}, {"keep_past": 0, "outside": True}
 RUNS = (

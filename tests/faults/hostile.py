@@ -273,7 +273,16 @@ def _write(root: Path, key: str, record: Json, manifest: str) -> None:
 
 
 LINKED = (
-    *("STORE.json", "STORE.json.new", "leases", "leases/opening.lock", "leases/store.lock", "leases/{key}.lock", "tmp"),
+    *(
+        "STORE.json",
+        "STORE.json.new",
+        "leases",
+        "leases/opening.lock",
+        "leases/store.lock",
+        "leases/{key}.lock",
+        "tmp",
+        "requests",
+    ),
     *("store", "store/cache.db", "store/cache.db-wal", "store/cache.db-shm", "store/cache.db-journal", "logs.db"),
     *("logs.db-wal", "logs.db-shm", "out.log", "err.log", "progress.json", "results.json", "damaged-records.jsonl"),
     *(

@@ -141,3 +141,12 @@ def test_predictions_between_epochs_change_no_random_numbers(tmp_path: Path) -> 
     first = draws()
     epochs.measure(None, epoch=1)
     assert [first, draws()] == expected
+
+
+def test_the_series_of_very_many_epochs_stays_short() -> None:
+    """All up to 10,000; then those with four digits and zeros, and those that validation has judged."""
+    epochs = Host().epochs()
+    for number in (1, 9_999, 10_000, 10_001, 10_010, 123_456, 123_400, 1_000_000):
+        epochs.record(epoch=number, loss=0.5)
+    epochs.record(epoch=123_457, loss=0.5, validation=0.25)
+    assert [number for number, _ in epochs.series] == [1, 9_999, 10_000, 10_010, 123_400, 123_457, 1_000_000]

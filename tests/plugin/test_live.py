@@ -155,6 +155,7 @@ def test_progress_text() -> None:
     assert progress_text(first) == ", trial 1 of 30, epoch 2 of 9"
     assert progress_text({"trial": 3, "trials": None, "best": None, "metric": "NDCG@10"}) == ", trial 3"
     assert progress_text({"epoch": 3}) == ", epoch 3"
+    assert progress_text({"loss": 0.5, "iteration": 3, "iterations": 20}) == ", iteration 3 of 20, loss 0.5"
     assert progress_text({"stage": "factors", "iteration": 7, "left": None}) == ", stage factors, iteration 7"
 
 

@@ -17,6 +17,7 @@ from support import noise, resumable
 
 from omnibench import UserHoldout, from_frame
 from omnibench.data.prepare import prepare
+from omnibench.errors import PlanError
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.guest.base import Session
 from omnibench.runners import own_guest
@@ -295,6 +296,17 @@ def test_phases_that_count_anew_end_the_snapshots(host: Host) -> None:
     assert _resumed(host, resumable.Phases, 2).scores.tobytes() == expected
 
 
+def test_a_generator_in_a_variable_is_noticed(host: Host) -> None:
+    """It would begin anew after a resume, so there are no snapshots; nor does the only one that there is go on."""
+    host.fit(resumable.Local)
+    assert [snapshot["iteration"] for snapshot in host.snapshots] == [1]
+    assert host.nothing == [
+        "Local.fit draws from the generator in its variable local, which a resume would make anew; keep it in self.local"
+    ]
+    answer = host.fit(resumable.Local, resume=True)
+    assert "draws from the generator in its variable local" in answer["unusable"]
+
+
 def test_epochs_alone_mark_nothing(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
     """Classes of before are as they were, and the log says once how to have snapshots."""
     host.fit(resumable.Epochs)
@@ -314,4 +326,5 @@ def test_a_random_state_that_is_not_there_is_an_error_before_the_training(
     answer = host.fit(resumable.Named)
     assert "names 'support.noise.nothing', which is neither in support.resumable nor" in answer["error"]
     monkeypatch.setattr(resumable.Named, "random_state_of", 7)
-    assert "random_state_of is 7; it names generators as texts" in host.fit(resumable.Named)["error"]
+    with pytest.raises(PlanError, match="random_state_of is 7; it names generators as texts"):
+        OwnAlgorithm.of(resumable.Named)

@@ -108,6 +108,40 @@ def test_an_adapter_of_the_project_runs_in_a_guest(project: Project) -> None:
         project.run_process("-n", "2").stdout.fnmatch_lines([outcome])
 
 
+DYING = """
+        if iteration == 7 and os.path.exists({path!r}):
+            os.unlink({path!r})
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.guests
+@pytest.mark.slow
+def test_the_adapter_of_the_page_goes_on_from_its_snapshots(project: Project) -> None:
+    """Killed in its seventh iteration, and run again: predictions are those of the run that nobody has killed."""
+    page = (Path(__file__).parents[2] / "docs" / "algorithms.md").read_text()
+    adapter = page.partition('title="benchmarks/power_adapter.py"\n')[2].partition("```")[0]
+    report = "        task.report(epoch=iteration"
+    assert report in adapter
+    script = project.pytester.path / "die"
+    adapter = "import os, signal\n" + adapter.replace(report, DYING.format(path=str(script)) + report)
+    project.pytester.makepyfile(power_adapter=adapter)
+    parameters = '{"Power": {"parameters": {"iterations": 20}}}'
+    project.pytester.makeconftest(
+        "from omnibench import RunnerInfo, register_runner\n"
+        f'register_runner(RunnerInfo("Mine", "numpy", "power_adapter", 1, algorithms={parameters}))\n'
+    )
+    project.bench('plan.add_algorithm("Mine.Power")', metrics="NDCG(10)")
+    arguments = ("--omnirec-snapshots=1it", "-k", "fold_0")
+    project.run_process(*arguments, "--omnirec-checkpoint-dir=whole").stdout.fnmatch_lines(["*1 passed*"])
+    script.touch()
+    for line in ("*killed by SIGKILL*", "*goes on after epoch 6 of 20 from the snapshot*"):
+        project.run_process(*arguments, "--omnirec-checkpoint-dir=killed").stdout.fnmatch_lines([line])
+    paths = [sorted((project.pytester.path / name).rglob("predictions*.npy")) for name in ("whole", "killed")]
+    assert len(paths[0]) == len(paths[1]) == 1
+    assert paths[0][0].read_bytes() == paths[1][0].read_bytes()
+
+
 TUNED = """
 data = from_frame(frame, "tiny").pipe(MakeImplicit(2), CorePruning(4), UserHoldout(validation_size=0.2, test_size=0.2))
 plan = ExperimentPlan("tuned", tuning=Tuning("NDCG@10", trials=3, sampler="grid"))

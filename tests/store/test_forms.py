@@ -107,6 +107,29 @@ RECORDS: dict[str, dict[str, Any]] = {
         "kept": True,
         "reset": MOMENT,
     },
+    f"snapshot/{KEY}/night_001": {
+        **LABELS,
+        "name": "night_001",
+        "number": 1,
+        "iteration": 37,
+        "iterations": None,
+        "unit": "epoch",
+        "finished": MOMENT,
+        "size": 7,
+        "files": [{**FILE, "path": f"{DIRECTORY}/snapshots/night_001/snapshot.json"}],
+        "attempts": [{"seconds": 0.5, "from": 0, "to": 37}],
+    },
+    f"old/0/snapshot/{KEY}/night_002": {
+        **LABELS,
+        "name": "night_002",
+        "number": 2,
+        "iteration": 40,
+        "finished": MOMENT,
+        "size": 7,
+        "files": [],
+        "outside": {"folder": "/kept/night_002", "files": [{**FILE, "path": "parts/network.bin"}]},
+        "kept": False,
+    },
     "run/r": {"id": "r", "started": MOMENT, "host": None, "user": "somebody", "versions": {}, "git": None},
     "plan/b.py::b": {
         "source": "b.py::b",
@@ -255,6 +278,7 @@ NEEDED = {
     "predict/p": ("predictions",),
     "eval/e": ("value",),
     f"data/{DATA}": ("name", "identity", "test", "users", "items", "interactions"),
+    f"snapshot/{KEY}/night_001": ("name", "number", "iteration", "finished", "size", "files"),
     "run/r": ("id", "host", "user", "versions", "git"),
     "plan/b.py::b": ("noted",),
 }
@@ -281,6 +305,25 @@ def test_a_trials_key_is_that_of_its_search_and_number() -> None:
             read(key, trial)
     with pytest.raises(DamagedRecordError, match=r"its search .* is not that of its key"):
         read(f"search/{'b' * 64}", RECORDS[f"search/{SEARCH}"])
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"name": "night_002"},
+        {"finished": None},
+        {"files": []},
+        {"files": [{**FILE, "path": f"{DIRECTORY}/snapshots/snapshot.json"}]},
+        {"files": [], "outside": {"folder": "/kept"}},
+        {"files": [], "outside": {"folder": "kept", "files": []}},
+        {"files": [], "outside": {"folder": "/kept", "files": [{**FILE, "path": "../network.bin"}]}},
+    ],
+)
+def test_a_snapshot_says_when_it_was_made_and_where_it_lies(members: dict[str, Any]) -> None:
+    """In a folder of its item's, or in one outside of the store that it names."""
+    key = f"snapshot/{KEY}/night_001"
+    with pytest.raises(DamagedRecordError):
+        read(key, {**RECORDS[key], **members})
 
 
 def test_texts_that_python_cannot_read_are_damaged() -> None:

@@ -32,13 +32,14 @@ from omnibench.store.series import (
     series_words,
     thinned,
 )
+from omnibench.store.snapshots import key_of, snapshot_record
 
 SERIES: list[list[Any]] = [[1, {"loss": 0.9}], [2, {"loss": 0.5, "validation": 0.1, "lr": 0.01}], [3, {"loss": 0.25}]]
 NAMES = ("item", "dataset", "algorithm", "fold", "epoch", "loss", "validation")
 
 
 def labels(fit_key: str) -> ItemLabels:
-    return ItemLabels(f"D/{fit_key[0]}", fit_key, "D", f"Algorithm-{fit_key[:8]}", {}, None, ["fit/1", {}], "d" * 64)
+    return ItemLabels(f"D/{fit_key[0]}", fit_key, "D", f"Algorithm-{fit_key[:8]}", {}, None, None, "d" * 64)
 
 
 def recorded(fit_key: str, series: Any = SERIES, **members: Any) -> Record:
@@ -50,20 +51,22 @@ def recorded(fit_key: str, series: Any = SERIES, **members: Any) -> Record:
 
 
 def snapshot(fit_key: str, number: int, series: Any, **members: Any) -> dict[str, Record]:
-    """The record of a snapshot, as far as it matters here."""
-    record = {
-        **labels(fit_key).common_members,
-        "name": f"s{number}",
-        "number": number,
-        "iteration": number,
-        "files": [
-            {"path": f"D-dddddddd/Algorithm-{fit_key[:8]}/snapshots/s{number}/state", "size": 1, "sha256": "e" * 64}
-        ],
-        "series": series,
-        **members,
-    }
-    key = RecordType.SNAPSHOT.key(f"{fit_key}/s{number}")
-    return {key: record_of(key, seal(key, record))}
+    """The record of a snapshot, as it comes back from the store."""
+    place = f"D-dddddddd/Algorithm-{fit_key[:8]}"
+    manifest = {"iteration": number, "iterations": 9, "unit": "epoch", "within": False, "reason": "interval"}
+    record = snapshot_record(
+        labels(fit_key),
+        Origin("run", "worker", place),
+        fit_key,
+        f"s{number}",
+        number,
+        {**manifest, "missing": [], "seconds": 0.1, "series": series},
+        [{"seconds": 1.0, "from": 0, "to": number}],
+        [{"path": f"{place}/snapshots/s{number}/state", "size": 1, "sha256": "e" * 64}],
+        None,
+    )
+    key = key_of(record)
+    return {key: record_of(key, seal(key, {**record, **members}))}
 
 
 @pytest.fixture

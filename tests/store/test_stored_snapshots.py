@@ -257,6 +257,7 @@ def test_deletion_takes_snapshots_along(store: CheckpointStore, outside: Path) -
     deleted = delete(store, [KEY])
     assert deleted.size == would.size > sum(record["size"] for record in records)
     assert not any(folder_of(record, store.root).exists() for record in records)
+    assert list(outside.iterdir()) == []
     assert {path.name for path in directory_of(store, "a").iterdir()} == {".key"}
     assert [*open_store(store.root).snapshots()["item"]] == [other]
     assert folder_of(kept, store.root).exists()

@@ -17,6 +17,7 @@ from omnibench.paths import cache_directory
 from omnibench.store import CheckpointStore, gc, leases, permissions, workspaces
 from omnibench.store.logbook import LogBook
 from omnibench.store.queries import open_store
+from omnibench.store.requests import placed_request
 from omnibench.store.strangers import refuse_strangers
 from omnibench.store.workspaces import Workspace
 
@@ -49,7 +50,7 @@ def modes_in(directory: Path) -> dict[str, str]:
 
 
 def test_another_users_store_is_read_and_not_written(root: Path, stranger: int) -> None:
-    """Opening it to write, collecting its garbage, resetting: refused with whose it is, who asks, and the ways out."""
+    """Opening it to write, collecting its garbage, resetting, asking for snapshots: refused with whose it is, who asks, and the ways out."""
     before = modes_in(root)
     refusal = rf"belongs to .*uid {stranger - 4242}\).*and you are uid {stranger}.*--omnirec-readonly.*--omnirec-shared"
     for act in (
@@ -57,6 +58,7 @@ def test_another_users_store_is_read_and_not_written(root: Path, stranger: int) 
         lambda: gc.collect(root),
         lambda: open_store(root).reset(),
         lambda: open_store(root).delete([]),
+        placed_request(root, []).__enter__,
     ):
         with pytest.raises(StoreError, match=refusal):
             act()

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from omnibench.guest.snapshots import RESUMED_LINE, SNAPSHOT_LINE
-from omnibench.store import logbook, superseded
+from omnibench.store import logbook
 from omnibench.store.logbook import LogBook
 from omnibench.store.superseded import (
     BEGINS,
-    BEGINS_ANEW,
     OWN,
     FitBeginning,
+    anew_words,
     guest_logger,
     phase_words,
     resumed_progress,
@@ -46,12 +46,12 @@ def attempt(tmp_path: Path) -> Attempt:
     numbers = iter(range(100))
 
     def write(
-        *lines: str, snapshot: str | None = None, worker: str = "", item: str = ITEM, trial: int | None = None
+        *lines: str, snapshot: str | None = None, item: str = ITEM, trial: int | None = None, is_shared: bool = False
     ) -> LogBook:
         book = LogBook(tmp_path / logbook.NAME, "run", f"w{next(numbers)}")
         book.add(logging.INFO, OWN, BEGINS, item)
         if snapshot is not None:
-            book.begin_fit(FitBeginning(item, trial, snapshot, worker))
+            book.begin_fit(FitBeginning(item, trial, snapshot, is_shared))
         for line in lines:
             book.add_lines(logging.INFO, guest_logger("out", trial), f"{line}\n".encode(), item)
         book.flush()
@@ -111,7 +111,7 @@ def test_a_fit_that_begins_anew_supersedes_what_did_not_end(attempt: Attempt, tm
     attempt("1 at last", snapshot="")
     assert shown(tmp_path, everything=True) == ["1", "2", "1 after a reset*", "1 at last"]
     entries = logbook.select(tmp_path, 0, items=None, min_level=0, limit=-1, superseded=False)
-    assert [entry["message"] for entry in entries if entry["logger"] == OWN].count(BEGINS_ANEW) == 1
+    assert [entry["message"] for entry in entries if entry["logger"] == OWN].count(anew_words(None)) == 1
 
 
 def test_a_snapshot_that_cannot_be_used_leads_to_the_one_before(attempt: Attempt, tmp_path: Path) -> None:
@@ -167,10 +167,38 @@ def test_a_trial_that_has_ended_is_a_history_of_its_own(attempt: Attempt, tmp_pa
 
 
 def test_a_trial_that_items_share_goes_on_for_another_item(attempt: Attempt, tmp_path: Path) -> None:
-    """Of a search for all folds, the worker that took the snapshot was at another fold's item."""
-    first = attempt("1", taken("s", 1), "2", trial=0)
-    attempt(resumed("s", 1), "2 again", trial=0, item="D-1/A-2/fold_1", snapshot="s", worker=first.worker)
-    assert shown(tmp_path) == ["1", taken("s", 1), resumed("s", 1), "2 again"]
+    """Of a search for all folds, earlier attempts were at other folds' items; other configurations have other trials."""
+    other = "D-1/A-22/fold_0"
+    attempt("1", taken("s", 1), "2", trial=0)
+    attempt("1 of another", taken("s", 1), "2 of another", trial=0, item=other)
+    attempt(resumed("s", 1), "2 again", trial=0, item="D-1/A-2/fold_1", snapshot="s", is_shared=True)
+    attempt(resumed("s", 1), "2 at last", trial=0, snapshot="s", is_shared=True)
+    history = ["1", taken("s", 1), "1 of another", taken("s", 1), "2 of another", resumed("s", 1), "2 at last"]
+    assert shown(tmp_path) == history
+    for fold in (0, 1):  # what was chosen is fitted in each fold
+        attempt("1 of a fold", taken("s", 1), "2 of a fold", item=f"D-1/A-2/fold_{fold}", is_shared=True)
+    attempt(resumed("s", 1), snapshot="s", is_shared=True)
+    assert shown(tmp_path).count("2 of a fold") == 1
+
+
+def test_a_name_that_is_taken_again(attempt: Attempt, tmp_path: Path) -> None:
+    """The snapshot of a name is gone, and a later one has it: the Fit goes on from that, also where its line was lost."""
+    attempt("1", taken("s", 1), "2", taken("t", 2), "3", taken("s", 3), "4")
+    attempt(resumed("s", 3), "4 again", snapshot="s")
+    assert [line for line in shown(tmp_path) if line[0].isdigit()] == ["1", "2", "3", "4 again"]
+    attempt(resumed("s", 4), "5", snapshot="s")
+    assert [line for line in shown(tmp_path) if line[0].isdigit()] == ["1", "2", "3", "4 again", "5"]
+
+
+def test_another_trial_that_begins_anew_cuts_no_history(attempt: Attempt, tmp_path: Path) -> None:
+    """Helpers of a search log for the same item while a trial is fitted."""
+    book = attempt("1", taken("s", 1), "2", trial=0)
+    attempt("1 before", trial=1)
+    attempt("1 anew", trial=1, snapshot="")
+    book.add_lines(20, guest_logger("out", 0), f"3\n{taken('t', 3)}\n4\n".encode(), ITEM)
+    book.flush()
+    attempt(resumed("t", 3), "4 again", trial=0, snapshot="t")
+    assert [line for line in shown(tmp_path) if line[0].isdigit()] == ["1", "2", "1 anew", "3", "4 again"]
 
 
 def test_stderr_is_superseded_with_stdout(attempt: Attempt, tmp_path: Path) -> None:
@@ -223,11 +251,6 @@ def test_entries_go_on_when_the_log_was_locked(attempt: Attempt, tmp_path: Path,
         other.execute("ROLLBACK")
     book.flush()
     assert shown(tmp_path) == ["1", taken("s", 1), resumed("s", 1), "2 again"]
-
-
-def test_the_lines_are_those_of_guests() -> None:
-    """The guest's module imports numpy, which the command does without, so they stand in both."""
-    assert (superseded.SNAPSHOT_LINE, superseded.RESUMED_LINE) == (SNAPSHOT_LINE, RESUMED_LINE)
 
 
 @pytest.mark.parametrize("progress", ["epoch 3", "epoch 3 of 5", "epoch 3 of 5 and a part of the next"])

@@ -255,6 +255,23 @@ def test_notes_of_one_thread_leave_the_others_durable(store: CheckpointStore) ->
     assert settings["sqlite_synchronous"] == 2
 
 
+def test_a_worker_says_what_its_newest_snapshot_is_of(store: CheckpointStore) -> None:
+    """For whoever watches it, until it comes to another phase."""
+    members = {"name": "n", "iteration": 3, "iterations": 9, "unit": "epoch"}
+    newest = {**members, "made": "2026-01-01T00:00:00Z", "bytes": 7}
+    with working(store) as worker:
+
+        def is_noted(expected: object) -> bool:
+            record = store.records.get(f"worker/{worker.id}") or {}
+            return bool(record.get("snapshot") == expected)
+
+        worker.note_phase("D/A", "Fit")
+        worker.note_snapshot({**members, "finished": newest["made"], "size": 7})
+        until(lambda: is_noted(newest))
+        worker.note_phase("D/A", "Predict")
+        until(lambda: is_noted(None))
+
+
 def test_silence_of_a_guest_is_recorded_in_steps(store: CheckpointStore) -> None:
     """Counted in fives, so that it costs few writes; gone with the phase, or when the guest is heard again."""
     key = "worker/{}".format
@@ -273,3 +290,23 @@ def test_silence_of_a_guest_is_recorded_in_steps(store: CheckpointStore) -> None
         until(lambda: recorded({"seconds": 20, "stopped": False}))
         worker.note_phase("D/A", "Predict")
         until(lambda: recorded(None))
+
+
+def test_a_state_that_could_not_be_written_is_written_in_a_moment(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at the next heartbeat: who asks running Fits for a snapshot would not see one that has begun meanwhile."""
+    monkeypatch.setattr(workers, "HEARTBEAT_SECONDS", 3600.0)
+    note, refused = store.records.note, list[object]()
+
+    def refuse_once(records: Any) -> None:
+        if not refused and any(record["phase"] == "Fit" for record in records.values()):
+            refused.append(records)
+            raise StoreError("database is locked")
+        note(records)
+
+    monkeypatch.setattr(store.records, "note", refuse_once)
+    with working(store) as worker:
+        worker.note_phase("D/A", "Fit")
+        until(lambda: (store.records.get(f"worker/{worker.id}") or {}).get("phase") == "Fit")
+        assert refused

@@ -248,6 +248,23 @@ class While(Walk):
             report(iteration=report.iteration + 1, iterations=self.iterations)
 
 
+class Local(Walk):
+    """Keeps its generator in a variable; another one is an attribute's, and one is made for each iteration."""
+
+    def fit(self, train: Any, items: Any, report: Any) -> None:
+        """Train."""
+        local = np.random.default_rng(3)
+        start = np.random.default_rng(4)
+        if report.iteration == 0:
+            self.items, self.scores = items["item"].tolist(), start.random(len(items))
+            self.parts = {"generators": [random.Random(5)]}
+        own = self.parts["generators"][0]
+        for iteration in range(report.iteration + 1, self.iterations + 1):
+            fresh = np.random.default_rng(iteration)
+            self.scores = self.scores + local.random(len(items)) + fresh.random() + own.random()
+            report(iteration=iteration, iterations=self.iterations)
+
+
 class Phases(Walk):
     """Trains in two phases, each of which counts from 1."""
 

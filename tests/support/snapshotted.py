@@ -122,7 +122,14 @@ def search(store: CheckpointStore, letter: str, trials: dict[str, str]) -> str:
     key = "5" * 64
     name = begin(store, letter, search=key)
     tried = {"search": key, "metric": "NDCG@10", "parameters": {}, "value": 0.5}
-    setting: Record = {"algorithm": "Deep", "dataset": "D-dddddddd", "fold": None, "space": {}, "tuning": {}, "item": name}
+    setting: Record = {
+        "algorithm": "Deep",
+        "dataset": "D-dddddddd",
+        "fold": None,
+        "space": {},
+        "tuning": {},
+        "item": name,
+    }
     records: dict[str, Record] = {f"search/{key}": {"search": key, "metric": "NDCG@10", **setting}}
     for number, (trial, status) in enumerate(trials.items()):
         facts = {"number": number, "status": status, "fit_key": trial * 64}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 from support.broken_algorithms import CONTRACT, LEARNERS
 from support.projects import Project
+
+from omnibench.testing import AlgorithmContract
 
 pytestmark = [pytest.mark.guests, pytest.mark.inner]
 
@@ -22,10 +26,17 @@ def failed(result: pytest.RunResult) -> list[str]:
     return re.findall(r"^FAILED \S+::(test_\w+)", result.stdout.str(), flags=re.MULTILINE)
 
 
-def test_what_keeps_the_contract_passes(project: Project) -> None:
-    """Every check passes for a class that does what it should."""
-    result = checked(project, "Learner")
-    result.assert_outcomes(passed=13)
+def test_the_first_checks_pass_for_what_keeps_the_contract(project: Project) -> None:
+    """A class that does what it should fits, recommends, and gives full lists."""
+    checked(project, "Learner", "-k", "fits or recommends or single").assert_outcomes(passed=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [(), ("-n2",), ("-p", "no:omnibench", "-p", "no:xdist")], ids=" ".join)
+def test_what_keeps_the_contract_passes(arguments: tuple[str, ...], project: Project) -> None:
+    """Every check passes for a class that does what it should: by itself, by two workers, without omnibench's plugin."""
+    project.pytester.makepyfile(learners=LEARNERS, test_learners=CONTRACT.format(name="Learner", body="..."))
+    project.run_process(*arguments, "test_learners.py").assert_outcomes(passed=13)
 
 
 FAULTS = {
@@ -111,3 +122,58 @@ def test_what_has_nothing_to_snapshot_says_so(name: str, reason: str, project: P
 def test_a_part_that_is_made_anew_is_no_trouble(project: Project) -> None:
     """A snapshot without a part that cannot be pickled is gone on from where the class makes it anew."""
     checked(project, "Supplying").assert_outcomes(passed=13)
+
+
+DECLARED = """
+from learners import Learner, Pairs
+from omnibench.testing import AlgorithmContract
+
+
+class PairsContract(AlgorithmContract):
+    algorithm = Pairs
+    expected_failures = {"test_single_items": "it compares pairs", "test_recommends": "it should not"}
+
+    def test_predicts_ratings(self):
+        pass
+
+
+class TestForgotten(AlgorithmContract):
+    parameters = {"epochs": 1}
+
+
+class TestMistyped(AlgorithmContract):
+    algorithm = Learner
+    parameters = {"epoch": 1}
+
+
+class Kept(AlgorithmContract):
+    __test__ = False
+    algorithm = Learner
+"""
+
+
+def test_what_a_test_class_says_counts(project: Project) -> None:
+    """Declared failures are expected, and fail once they pass; a check is overridden; what is missing is said once."""
+    project.pytester.makepyfile(learners=LEARNERS, test_learners=DECLARED)
+    chosen = "fits or recommends or single or predicts_ratings"
+    result = project.run("-rsfxX", "-v", "-k", chosen, "test_learners.py")
+    text = " ".join(result.stdout.str().split())
+    assert failed(result) == ["test_recommends", "test_fits", "test_fits"]
+    assert "[XPASS(strict)] it should not" in text
+    assert "PairsContract::test_single_items - it compares pairs" in text
+    assert "PairsContract::test_predicts_ratings PASSED" in text
+    assert "TestForgotten names no algorithm; give it `algorithm = MyRecommender`" in text
+    assert "Learner has no hyperparameter 'epoch'; did you mean 'epochs'?" in text
+    assert "Kept" not in text
+
+
+def test_an_expected_failure_of_no_check_is_refused() -> None:
+    """The class itself is refused, with the names of the checks that there are."""
+    with pytest.raises(TypeError, match=r"names 'test_singles', which is no check; there are .*test_single_items"):
+        type("Wrong", (AlgorithmContract,), {"expected_failures": {"test_singles": ""}})
+
+
+def test_the_contract_is_no_part_of_what_every_session_imports() -> None:
+    """Neither the package nor its plugin imports it."""
+    code = "import sys, omnibench, omnibench.plugin.hooks; sys.exit('omnibench.testing' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,18 +6,24 @@ from typing import Any
 
 import pytest
 
-from omnibench.runners.registry import algorithm_info, epochs_parameter, get_runner
+from omnibench.runners.registry import algorithm_info, get_runner
 from omnibench.testing import AlgorithmContract
 
 EPOCHS = 3
 
-SOME = ("LensKit.BiasScorer",)
-"""What is quick, and tried every day."""
+SAMPLE = ("LensKit.BiasScorer", "LensKit.ImplicitMFScorer", "RecBole.BPR", "RecPack.BPRMF", "RecPack.EASE")
+"""What is tried with the slow tests; the others are tried with the catalogue."""
 
-SAMPLE = ("LensKit.ImplicitMFScorer", "RecBole.BPR", "RecPack.BPRMF", "RecPack.EASE")
-"""What is tried with the slow tests; everything with the catalogue."""
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "LensKit.FunkSVDScorer": {"embedding_size": 3},  # each dimension has epochs of its own
+    "RecPack.SVD": {"num_components": 10},
+    "RecPack.SVDItemToItem": {"num_components": 10},
+    "RecPack.NMF": {"num_components": 10},
+    "RecPack.NMFItemToItem": {"num_components": 10},
+}
+"""What the defaults are too large for, on so small data."""
 
-UNFILLED: set[str] = set()
+UNFILLED = {"RecPack.SLIM", "RecPack.NMF", "RecPack.NMFItemToItem"}
 """What cannot score every item."""
 
 EXPECTED: dict[str, dict[str, str]] = {}
@@ -26,15 +32,14 @@ EXPECTED: dict[str, dict[str, str]] = {}
 
 def contract_of(framework: str, name: str) -> type:
     """Return the test class of an algorithm."""
-    full_name, epochs = f"{framework}.{name}", epochs_parameter(algorithm_info(get_runner(framework), name))
-    marks = [pytest.mark.guests]
-    if full_name not in SOME:
-        marks.append(pytest.mark.slow if full_name in SAMPLE else pytest.mark.catalogue)
+    full_name, parameters = f"{framework}.{name}", algorithm_info(get_runner(framework), name)["parameters"]
+    few = {epochs: EPOCHS for epochs in ("epochs", "max_epochs") if epochs in parameters}
+    marks = [pytest.mark.guests, pytest.mark.slow if full_name in SAMPLE else pytest.mark.catalogue]
     members: dict[str, Any] = {
         "__module__": __name__,
         "__doc__": f"The contract of {full_name}.",
         "algorithm": full_name,
-        "parameters": {} if epochs is None else {epochs: EPOCHS},
+        "parameters": {**few, **PARAMETERS.get(full_name, {})},
         "fills_lists": full_name not in UNFILLED,
         "expected_failures": EXPECTED.get(full_name, {}),
         "timeout": 300.0,

@@ -177,6 +177,8 @@ class Learner:
     ) -> None:
         """Learn."""
         report(epoch=1, epochs=2, loss=0.5)
+        for iteration in range(report.iteration + 1, 3):
+            report(iteration=iteration, iterations=2)
 
     def recommend(self, users: list[Any], k: int, history: pd.DataFrame) -> dict[Any, list[tuple[Any, float]]]:
         """Recommend by score."""

@@ -49,8 +49,8 @@ def epoch_parts(
         scrolled: Puts a table with a name into a part that scrolls.
     """
     fits = {marked.label(name): _fits(marked.means.algorithms[name], series) for name in marked.names}
-    shown = {label: of_label for label, of_label in fits.items() if of_label}
-    if not shown:
+    fits_by_label = {label: of_label for label, of_label in fits.items() if of_label}
+    if not fits_by_label:
         return
     yield element("h3", _TITLE)
     explanation = (
@@ -58,11 +58,11 @@ def epoch_parts(
         "compared. Validation is what the training was judged by on the validation part, if it was."
     )
     yield element("p", explanation, class_="notes")
-    labels = list(shown)
+    labels = list(fits_by_label)
     figures = [
-        _figure(label, name, shown[label], marked.title, scrolled)
+        _figure(label, name, fits_by_label[label], marked.title, scrolled)
         for label in labels[:_MOST_CONFIGURATIONS]
-        for name in number_names(epoch for fit in shown[label] for epoch in fit.series)[:_MOST_NUMBERS]
+        for name in number_names(epoch for fit in fits_by_label[label] for epoch in fit.series)[:_MOST_NUMBERS]
     ]
     yield element("div", *figures, class_="charts trials")
     hidden = len(labels) - _MOST_CONFIGURATIONS
