@@ -13,7 +13,7 @@ from faults import fits, invariants, plant
 from faults.children import CRASHED, KILLED, Ended, run
 from faults.damage import flip
 from faults.points import BROKEN, CRASH, FULL, Points, operations
-from faults.sweeps import Tally
+from faults.sweeps import Mutation, Tally, unchanged
 from omnibench.commands.main import main
 from omnibench.store.gc import collect
 from omnibench.store.snapshot_files import folder_of
@@ -129,6 +129,7 @@ class FitSweep:
     Args:
         scene: What is disturbed.
         directory: An empty directory of its own.
+        mutation: What the disturbed run does to omnibench first.
 
     Attributes:
         scene: What is disturbed.
@@ -138,9 +139,9 @@ class FitSweep:
         facts: What such a run leaves; see ``fits.facts_of``.
     """
 
-    def __init__(self, scene: Scene, directory: Path) -> None:
+    def __init__(self, scene: Scene, directory: Path, mutation: Mutation = unchanged) -> None:
         directory.mkdir()
-        self.scene, self._directory = scene, directory
+        self.scene, self._directory, self._mutation = scene, directory, mutation
         self.disk, self._pristine = directory / "disk", directory / "pristine"
         self.root = self.disk / "store"
         self._work, self._log, self._trail = directory / "work", directory / "log", directory / "trail"
@@ -196,7 +197,7 @@ class FitSweep:
         self._make()
         if in_guest:
             return run(replace(self.errand, guest=points), self._log)
-        return run(partial(_disturbed, points, self._action, self._directory / "window"), self._log)
+        return run(partial(_disturbed, points, self._mutation, self._action, self._directory / "window"), self._log)
 
     @property
     def _action(self) -> Callable[[], dict[str, Any]]:
@@ -219,7 +220,10 @@ class FitSweep:
             rebuilt = run(partial(commanded, ["rebuild", "--store", str(self.root)]), self._log)
             if rebuilt.outcome is None or rebuilt.outcome["status"] != 0:
                 return [*violations, f"S0 the records cannot be rebuilt: {rebuilt}"]
-        return violations + self._broken_store() + self._broken_resume() + self._broken_tidiness()
+        violations += self._broken_store()
+        if number % 2 and (self.root / "store" / "cache.db").exists():  # some tidy up first
+            violations += self._broken_collection()
+        return violations + self._broken_resume() + self._broken_tidiness()
 
     def _broken_ending(self, ended: Ended, number: int, how: str, *, lasting: bool) -> list[str]:
         """Return what is wrong with how the disturbed run or command ended."""
@@ -268,6 +272,18 @@ class FitSweep:
         """Return the last iteration that was said to be safe, by fit key."""
         keys = [key for _, key in plant.executed(self._work, "recorded")]
         return {key.partition("/")[0]: int(key.partition("/")[2]) for key in keys}
+
+    def _broken_collection(self) -> list[str]:
+        """Return what is wrong with ``omnibench gc`` right after the disturbed run."""
+        resumable = fits.resumes_at(self.root)
+        knows_outside = any(record.get("outside") for record in invariants.records_of(self.root).values())
+        ended = run(partial(_collected, self.root), self._log)
+        if ended.outcome is None:
+            return [f"S5 gc does not come through: {ended}"]
+        violations = [] if fits.resumes_at(self.root) == resumable else ["S2 gc has removed what a Fit goes on from"]
+        left = [path.relative_to(self.disk) for path in fits.litter_in(self.disk, self.root)]
+        # Before the first snapshot outside of the store nobody but the next Fit knows where that is.
+        return violations + [f"S5 gc leaves {path}" for path in left if knows_outside or path.parts[0] != fits.KEPT]
 
     def _broken_resume(self) -> list[str]:
         """Return what is wrong with the next run, and after it."""
@@ -343,7 +359,8 @@ def _collected(root: Path) -> dict[str, Any]:
     return {"garbage": str(collect(root)), "failed": {}}
 
 
-def _disturbed(points: Points, action: Callable[[], dict[str, Any]], path: Path) -> dict[str, Any]:
+def _disturbed(points: Points, mutation: Mutation, action: Callable[[], dict[str, Any]], path: Path) -> dict[str, Any]:
+    mutation()
     points.plant()
     with fits.watching(points, path):
         return action()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from faults.children import Child
 from faults.fit_sweeps import GUEST, HOWS, RUNS, SCENES, FitSweep, Scene
 from faults.points import BROKEN, CRASH, FULL
 from faults.sweeps import Tally
+from omnibench.engine.checkpoint import ItemCheckpoints
+from omnibench.store import snapshots as stored
 
 _SAMPLE = 2
 """Points per scene and kind of fault that are tried before each release."""
@@ -42,6 +44,38 @@ def test_a_sample_of_the_operations_of_snapshots(directory: Path, scene: Scene) 
             tally.add(sweep.over(how, _SAMPLE))
     assert tally.tried >= _SAMPLE * len(HOWS)
     tally.check()
+
+
+def _hasty() -> None:
+    """Remove older snapshots before the new one is recorded."""
+    commit = ItemCheckpoints.replace_snapshots
+
+    def replace(checkpoints: ItemCheckpoints, records: Any, spare: Any, forget: Any = None) -> None:
+        stored.remove_files(checkpoints.store, spare)
+        commit(checkpoints, records, spare, forget)
+
+    namespace: Any = ItemCheckpoints
+    namespace.replace_snapshots = replace
+
+
+def _forgetful() -> None:
+    """Remember no folder outside of the store that comes or goes."""
+    namespace: Any = stored
+    namespace.leaving = lambda _: {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mutation", "scene"), [(_hasty, RUNS[1]), (_forgetful, RUNS[2])])
+def test_mistakes_with_snapshots_are_noticed(
+    directory: Path, mutation: Callable[[], None], scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sweep that could not fail would prove nothing."""
+    sweep = FitSweep(scene, directory / "sweep", mutation)
+    before, after = sweep.window(CRASH).takes[1]
+    tally = sweep.over(CRASH, numbers=range(before + 1, after + 1, 4))
+    with capsys.disabled():
+        print(f"\n{mutation.__name__}: {tally}")
+    assert tally.violations
 
 
 @pytest.mark.faults
