@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +16,7 @@ from omnibench.engine.items import Columns, Item
 from omnibench.engine.progress import PhaseMeter
 from omnibench.engine.records import labels_of
 from omnibench.engine.survey import look_up, missing_metrics
-from omnibench.errors import PhaseError
+from omnibench.errors import PhaseError, StoreError
 from omnibench.keys import DISPLAY_DIGITS, digest
 from omnibench.store import CheckpointStore, snapshots
 from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
@@ -173,8 +175,7 @@ class ItemCheckpoints:
         series = series_record(self._labels, self._origin, answer.get("series", ()), search=search)
         if series is not None:
             records[RecordType.SERIES.key(self.item.experiment.fit_key)] = series
-        self.store.commit(self._lease, records, {snapshots.key_of(snapshot): snapshot for snapshot in spare})
-        snapshots.remove_files(self.store, spare)
+        self.replace_snapshots(records, spare)
         return self.store.root / model["path"]
 
     def claimed(self) -> Path:
@@ -208,8 +209,26 @@ class ItemCheckpoints:
     def forget(self, spare: Sequence[Record]) -> None:
         """Forget snapshots, then remove their files."""
         if spare:
-            self.commit({}, {snapshots.key_of(snapshot): snapshot for snapshot in spare})
-            snapshots.remove_files(self.store, spare)
+            self.replace_snapshots({}, spare)
+
+    def replace_snapshots(
+        self, records: Mapping[str, Record], spare: Sequence[Record], forget: Mapping[str, Record] | None = None
+    ) -> None:
+        """Commit records that make snapshots needless, then remove the files of those.
+
+        Args:
+            records: What is recorded.
+            spare: The records of the snapshots.
+            forget: Other records that go.
+        """
+        leaving = snapshots.leaving(spare)
+        forgotten = {**(forget or {}), **{snapshots.key_of(snapshot): snapshot for snapshot in spare}}
+        self.store.commit(self._lease, {**records, **leaving}, forgotten)
+        snapshots.remove_files(self.store, spare)
+        gone = {key: record for key, record in leaving.items() if not os.path.lexists(record["outside"]["folder"])}
+        if gone:
+            with suppress(StoreError, OSError):  # it is recorded, and `omnibench gc` tidies up
+                self.store.commit(self._lease, {}, gone)
 
     @property
     def has_export(self) -> bool:

@@ -23,12 +23,13 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.guest.snapshots import MANIFEST, progress
 from omnibench.snapshots.names import free_name, surplus
 from omnibench.store import snapshots as stored
-from omnibench.store.schema import COSTS, Record, timestamp
+from omnibench.store.schema import COSTS, Artifact, Record, timestamp
+from omnibench.store.snapshot_files import PARTIAL
 from omnibench.store.workspaces import Workspace
 from omnibench.terminal import terminal_text
 
-_PARTIAL = ".partial."
-"""The beginning of the names of folders, in a directory of the user's, in which snapshots are written aside."""
+_NEVER = {"every_seconds": None, "every_iterations": None, "at_init": False, "at_end": False}
+"""What a guest is asked to do where nothing can be written."""
 
 
 class FitSnapshots:
@@ -61,7 +62,7 @@ class FitSnapshots:
         self._names: set[str] = set()
         self._scratch = Path()
         self._is_asked = self._is_asked_to_stop = self._is_saved = False
-        self._has_points = True
+        self._has_points, self._is_unwritable = True, False
 
     @property
     def history(self) -> dict[int, float]:
@@ -103,23 +104,34 @@ class FitSnapshots:
     @contextmanager
     def _written_aside(self) -> Iterator[None]:
         """Have a folder for what guests write, on the file system on which it will lie."""
-        outside = self._control.directory
-        if outside is None:
+        workspace = None if self._control.directory is None else self._workspace(self._control.directory)
+        if workspace is None:
             with self._workbench.store.temporary() as self._scratch:
                 yield
             return
-        try:
-            workspace = Workspace(outside, _PARTIAL)
-        except OSError as error:
-            raise OmnibenchError(
-                f"snapshots cannot be written to {str(outside)!r} ({error.strerror or error}); name another directory in "
-                "Snapshots(directory=...), or make it writable."
-            ) from error
         self._scratch = workspace.directory
         try:
             yield
         finally:
             workspace.remove()
+
+    def _workspace(self, outside: Path) -> Workspace | None:
+        """Return a folder in a directory of the user's, or None where that cannot be written: no snapshots, but a Fit.
+
+        Raises:
+            OmnibenchError: It cannot be written, and snapshots are strict.
+        """
+        try:
+            return Workspace(outside, PARTIAL)
+        except OSError as error:
+            reason = f"snapshots cannot be written to {str(outside)!r} ({error.strerror or error})"
+            if self._control.strict:
+                advice = "name another directory in Snapshots(directory=...), or make it writable"
+                raise OmnibenchError(f"{reason}; {advice}.") from error
+        self._is_unwritable = True
+        self._warn(f"{reason}. The Fit goes on without any")
+        self.nothing(reason)
+        return None
 
     def _choose(self) -> None:
         """Choose the snapshot that the Fit goes on from, and set up what the guest is asked to do."""
@@ -129,7 +141,8 @@ class FitSnapshots:
             return
         ask = self._scratch / "ask"
         ask.unlink(missing_ok=True)
-        self.request = {**self._control.plain, "directory": str(self._scratch), "ask": str(ask)}
+        never = _NEVER if self._is_unwritable else {}
+        self.request = {**self._control.plain, **never, "directory": str(self._scratch), "ask": str(ask)}
         for record in self._recorded():
             is_same = record.get("requested") == self._experiment.fit_key  # a search may have chosen something else
             if record.get("passed_over") or not is_same:
@@ -277,26 +290,45 @@ class FitSnapshots:
             names_in_use.update(path.name for path in base.iterdir())
         name = free_name(control.naming_format, datetime.now(), names_in_use)  # noqa: DTZ005 - names have local times
         self._names.add(name)  # also when it goes at once: the next one in the same second sorts behind it
-        files = stored.publish(self._workbench.store, partial, base / name, f"{self._item.experiment.fit_key}/{name}")
-        record = self._checkpoints.snapshot_record(
-            self._experiment.fit_key,
-            name,
-            1 + max((record["number"] for record in earlier), default=0),
-            snapshot,
-            self._attempts(snapshot["costs"], int(snapshot["iteration"])),
-            files,
-            None if control.directory is None else base / name,
-        )
+
+        def record_with(files: list[Artifact]) -> Record:
+            return self._checkpoints.snapshot_record(
+                self._experiment.fit_key,
+                name,
+                1 + max((record["number"] for record in earlier), default=0),
+                snapshot,
+                self._attempts(snapshot["costs"], int(snapshot["iteration"])),
+                files,
+                None if control.directory is None else base / name,
+            )
+
+        coming = stored.leaving([record_with([])])
+        if coming:
+            self._checkpoints.commit(coming)
         names = surplus(control.naming_format, [name, *(record["name"] for record in earlier)], control.keep_past)
         replaced = [old for old in earlier if old["name"] in names]
-        self._checkpoints.commit({stored.key_of(record): record}, {stored.key_of(old): old for old in replaced})
-        stored.remove_files(self._workbench.store, replaced)
+        identity = f"{self._item.experiment.fit_key}/{name}"
+        try:
+            record = record_with(stored.publish(self._workbench.store, partial, base / name, identity))
+            self._checkpoints.replace_snapshots({stored.key_of(record): record}, replaced, coming)
+        except BaseException:
+            self._withdraw(name, base / name, coming)
+            raise
         return record
+
+    def _withdraw(self, name: str, folder: Path, coming: Mapping[str, Record]) -> None:
+        """Remove what was published and could not be recorded: on a full disk nothing else gives its room back."""
+        with suppress(OmnibenchError, OSError):
+            if all(record["name"] != name for record in self._recorded()):
+                shutil.rmtree(folder, ignore_errors=True)
+                if coming:
+                    self._checkpoints.commit({}, coming)
 
     def _base(self) -> Path:
         """Return the folder that the snapshots of the item lie in."""
+        directory = self._checkpoints.claimed()  # its manifest repeats the records, wherever the files lie
         if self._control.directory is None:
-            return self._checkpoints.claimed() / stored.FOLDER
+            return directory / stored.FOLDER
         return self._control.directory.joinpath(*self._item.experiment.name.split("/"))
 
     def _attempts(self, costs: Mapping[str, Any], iteration: int | None) -> list[Record]:

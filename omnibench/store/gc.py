@@ -30,6 +30,8 @@ from omnibench.store.requests import remove_dead_requests
 from omnibench.store.reserve import PORTION
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of, current_key
 from omnibench.store.snapshot_files import (
+    PARTIAL,
+    directory_outside,
     folder_of,
     folders_below,
     is_folder,
@@ -39,6 +41,7 @@ from omnibench.store.snapshot_files import (
 )
 from omnibench.store.states import RecordsInMemory, item_states, sightings
 from omnibench.store.trials import open_trials
+from omnibench.store.workspaces import left_over
 
 _ITEM_DIRECTORIES = ("*-*/*-*", "*-*/*-*/fold_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*/generation_*")
 
@@ -157,6 +160,7 @@ def _collect(
         folder_of(record, root) for key, record in kept_records.items() if RecordType.SNAPSHOT.has(current_key(key))
     }
     folders = list(_unnamed_snapshots(root, named_folders))
+    aside = [folder for directory in _directories_outside(recorded) for folder in left_over(directory, PARTIAL)]
     in_folders = frozenset(folders)  # an item that was deleted has them among its files as well
     outside = {file: record for record in removed_records.values() for file in outside_files(record)}
     for path in [
@@ -168,6 +172,7 @@ def _collect(
         garbage.files.append(path)
         garbage.size += sum(file.stat().st_size for file in _files_in(path))
     garbage.size += sum(file.stat().st_size for file in outside)
+    garbage.size += sum(file.stat().st_size for folder in aside for file in _files_in(folder))
     if not dry_run:
         of_no_record = [path for path in garbage.files if path.relative_to(root).as_posix() not in all_paths]
         _remove_files(root, of_no_record)  # first: there may be no room to forget records
@@ -175,9 +180,10 @@ def _collect(
         _remove_files(root, [path for path in garbage.files if path not in of_no_record])
         for record in removed_records.values():
             remove_outside(record)
+        remove_trees(aside)
         remove_empty(root)
         remove_dead_requests(root)
-    garbage.files += outside
+    garbage.files += [*outside, *aside]
     if history_older_than is not None:
         garbage.history = remove_history(root, kept_records, history_older_than, dry_run=dry_run)
     return garbage
@@ -279,6 +285,12 @@ def _unnamed_snapshots(root: Path, named_folders: set[Path]) -> Iterator[Path]:
             for folder in folders_below(directory):
                 if folder not in named_folders and not ASIDE.fullmatch(folder.name):
                     yield folder
+
+
+def _directories_outside(records: dict[str, Record]) -> list[Path]:
+    """Return the directories of the user's in which snapshots lie, or have been written."""
+    of_snapshots = (record for key, record in records.items() if RecordType.SNAPSHOT.has(current_key(key)))
+    return sorted({directory for record in of_snapshots if (directory := directory_outside(record)) is not None})
 
 
 def _of_ended_fits(records: dict[str, Record]) -> dict[str, Record]:

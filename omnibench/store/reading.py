@@ -44,6 +44,7 @@ SELECT json_extract(value, '$.dataset'), json_extract(value, '$.algorithm'), jso
        avg(json_extract(value, '$.seconds')), max(json_extract(value, '$.peak_rss'))
 FROM Cache
 WHERE raw = 1 AND json_valid(value) AND phase IN ('{Phase.FIT}', '{Phase.PREDICT}') AND ({_RANGES})
+      AND key NOT GLOB '{RecordType.OLD.prefix}*/{RecordType.SNAPSHOT.prefix}*'
 GROUP BY 1, 2, 3
 """  # noqa: S608 - of constants
 

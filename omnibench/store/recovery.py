@@ -20,7 +20,7 @@ from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.searches import fit_keys_of
 from omnibench.store.small_blocks import require_room
-from omnibench.store.snapshot_files import is_intact
+from omnibench.store.snapshot_files import folder_of, goes, is_intact
 from omnibench.store.stops import settled
 from omnibench.store.waiting import LockWait
 
@@ -87,7 +87,7 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
         for key, record in manifests.read(directory).items():
             if key in recorded:
                 continue
-            if is_intact(record, root):
+            if is_intact(record, root) or (goes(key, record) and folder_of(record, root).is_dir()):
                 missing[key] = record
             else:
                 lost += 1

@@ -14,13 +14,17 @@ from typing import Any
 
 from omnibench.store import artifacts
 from omnibench.store.beneath import has_link
-from omnibench.store.schema import Record, artifacts_of, snapshot_identity
+from omnibench.store.schema import Record, RecordType, artifacts_of, snapshot_identity
 
 FOLDER = "snapshots"
 """The name of the directory beside an item's files that has the folders of its snapshots."""
 
 MANIFEST = "snapshot.json"
 """The file of a snapshot that is written last, and says what is in it."""
+
+
+PARTIAL = ".partial."
+"""The beginning of the names of folders, in a directory of the user's, in which snapshots are written aside."""
 
 
 OWNER = "snapshot.key"
@@ -80,6 +84,16 @@ def is_intact(record: Record, root: Path) -> bool:
     return all(artifacts.is_intact(artifact, root) for artifact in artifacts_of(record))
 
 
+def goes(key: str, record: Mapping[str, Any]) -> bool:
+    """Whether a record only says that a folder outside of the store is to go, so that it may be gone in part.
+
+    Args:
+        key: The record's key.
+        record: The record.
+    """
+    return bool(RecordType.OLD.has(key) and record.get("outside") and not record.get("kept"))
+
+
 def outside_files(record: Record) -> list[Path]:
     """Return the files of a snapshot that lies outside of the store, as far as it is the one that a record was made for.
 
@@ -90,6 +104,8 @@ def outside_files(record: Record) -> list[Path]:
     if not outside or not is_ours(record, Path(outside["folder"])):
         return []
     folder = Path(outside["folder"])
+    if not outside["files"]:  # a kill came before they were described
+        return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
     names = [file["path"] for file in outside["files"] if not has_link(folder, file["path"])]
     return [folder / name for name in names if (folder / name).is_file()]
 
@@ -146,6 +162,19 @@ def files_below(directory: Path) -> Iterator[Path]:
         yield folder / MANIFEST
 
 
+def directory_outside(record: Record) -> Path | None:
+    """Return the directory of the user's that has the folders of snapshots by item; None for what lies in the store.
+
+    Args:
+        record: A record of a snapshot, or any other.
+    """
+    outside = record.get("outside")
+    if not outside:
+        return None
+    folder, names = Path(outside["folder"]), str(record["item"]).split("/")
+    return folder.parents[len(names)] if folder.parts[-1 - len(names) : -1] == tuple(names) else None
+
+
 def remove_outside(record: Record) -> None:
     """Remove the folder of a snapshot that lies outside of the store, and those of its item that have nothing else.
 
@@ -156,15 +185,22 @@ def remove_outside(record: Record) -> None:
         OSError: Something cannot be removed.
     """
     outside = record.get("outside")
-    if outside and is_ours(record, Path(outside["folder"])):
-        folder = Path(outside["folder"])
+    if not outside:
+        return
+    folder = Path(outside["folder"])
+    if is_ours(record, folder):
         remove_folder(folder)
         artifacts.sync_directory(folder.parent)
-        names = str(record["item"]).split("/")
-        if folder.parts[-1 - len(names) : -1] == tuple(names):
-            with suppress(OSError):  # others lie there
-                for parent in folder.parents[: len(names)]:
-                    parent.rmdir()
+    elif folder.name == record["name"] and _is_empty(folder):  # a kill came before that
+        folder.rmdir()
+    if directory_outside(record) is not None:
+        with suppress(OSError):  # others lie there
+            for parent in folder.parents[: len(str(record["item"]).split("/"))]:
+                parent.rmdir()
+
+
+def _is_empty(directory: Path) -> bool:
+    return directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir())
 
 
 def remove_empty(directories: Iterable[Path]) -> set[Path]:

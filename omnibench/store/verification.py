@@ -17,7 +17,7 @@ from omnibench.store.forms import record_of
 from omnibench.store.reading import Reader, read, text_of
 from omnibench.store.schema import Artifact, Record, RecordType, Status, artifacts_of, snapshot_identity
 from omnibench.store.sealing import DamagedRecordError, unseal
-from omnibench.store.snapshot_files import trouble_in
+from omnibench.store.snapshot_files import goes, trouble_in
 from omnibench.store.states import is_alive
 
 
@@ -263,7 +263,7 @@ def _has_changed(root: Path, key: str, artifact: Artifact) -> bool:
 def _outside(records: Mapping[str, Record], root: Path) -> Iterator[Damage]:
     """Yield the snapshots that lie outside of the store and are not what was recorded."""
     for key, record in records.items():
-        if record.get("outside"):
+        if record.get("outside") and not goes(key, record):
             trouble = trouble_in(record, root)
             if trouble:
                 yield Damage(

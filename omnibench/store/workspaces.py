@@ -38,6 +38,29 @@ def _is_left_over(workspace: Path, *, without_lock: bool) -> bool:
         return False
 
 
+def _left_over(parent: Path, prefix: str, *, is_alone: bool) -> list[Path]:
+    """Return the workspaces of dead processes in a directory; whoever holds it sees no half-made ones."""
+    name = re.compile(re.escape(prefix) + _OWNER_AND_NONCE)
+    workspaces = (directory for directory in parent.glob(f"{prefix}*") if name.fullmatch(directory.name))
+    return [directory for directory in workspaces if _is_left_over(directory, without_lock=is_alone)]
+
+
+def left_over(parent: Path, prefix: str) -> list[Path]:
+    """Return the workspaces of dead processes in a directory, which need not be there.
+
+    Args:
+        parent: The directory.
+        prefix: What their names begin with.
+    """
+    try:
+        if parent.stat().st_mode & stat.S_IWOTH:
+            return _left_over(parent, prefix, is_alone=False)
+        with locked_directory(parent, _PATIENCE_SECONDS) as is_alone:
+            return _left_over(parent, prefix, is_alone=is_alone)
+    except OSError:
+        return []
+
+
 class Workspace:
     """A directory that is its process's own, and that others may remove when the process is dead.
 
@@ -52,7 +75,6 @@ class Workspace:
     def __init__(self, parent: Path, prefix: str = "work.") -> None:
         make_directory(parent)
         self._pid = os.getpid()
-        name = re.compile(re.escape(prefix) + _OWNER_AND_NONCE)
         # Whoever holds the directory sees no half-made ones; the system's own could be held by a stranger for ever.
         is_private = not parent.stat().st_mode & stat.S_IWOTH
         with locked_directory(parent, _PATIENCE_SECONDS) if is_private else nullcontext(False) as is_alone:
@@ -64,9 +86,8 @@ class Workspace:
             except BaseException:
                 shutil.rmtree(self.directory, ignore_errors=True)
                 raise
-            for directory in parent.glob(f"{prefix}*"):
-                is_another = directory != self.directory and name.fullmatch(directory.name)
-                if is_another and _is_left_over(directory, without_lock=is_alone):
+            for directory in _left_over(parent, prefix, is_alone=is_alone):
+                if directory != self.directory:
                     shutil.rmtree(directory, ignore_errors=True)
 
     def _hold(self, *, shared: bool) -> int:
@@ -92,6 +113,7 @@ class Workspace:
     def remove(self) -> None:
         """Remove the directory and all that is in it; calling it again does nothing, nor does a forked child."""
         if self._descriptor >= 0 and os.getpid() == self._pid:
-            shutil.rmtree(self.directory, ignore_errors=True)
+            for _ in range(2):  # a disk that refuses once need not leave it lying there for ever
+                shutil.rmtree(self.directory, ignore_errors=True)
             forks.close(self._descriptor)
             self._descriptor = -1

@@ -30,7 +30,7 @@ from omnibench.data.split import UserCrossValidation
 from omnibench.engine.coordinator import Coordinator
 from omnibench.engine.policy import Policy
 from omnibench.engine.run import ItemsFailedError
-from omnibench.errors import GuestError, PrunedError
+from omnibench.errors import GuestError, PrunedError, SnapshotError
 from omnibench.experiment.algorithms import LensKit
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
@@ -42,7 +42,7 @@ from omnibench.metrics import HR, MRR, NDCG
 from omnibench.metrics.base import Metric
 from omnibench.runners import own_guest as own
 from omnibench.runners.registry import RunnerInfo
-from omnibench.runners.replies import OnEpoch, Replies
+from omnibench.runners.replies import OnEpoch, OnSnapshot, Replies
 from omnibench.seed import get_random_state
 from omnibench.store.exports import Exports
 from omnibench.tables.layout import Layout, tables
@@ -100,9 +100,17 @@ class InProcessGuest:
         self._messages: list[dict[str, Any]] = []
         self._session = Session(own, self._messages.append)
 
-    def ask(self, request: Mapping[str, Any], *_: Any, on_epoch: OnEpoch | None = None, **__: Any) -> dict[str, Any]:
+    def ask(
+        self,
+        request: Mapping[str, Any],
+        *_: Any,
+        on_epoch: OnEpoch | None = None,
+        on_snapshot: OnSnapshot | None = None,
+        **__: Any,
+    ) -> dict[str, Any]:
         """Answer a request as a guest process would, out of reach of the signals that the host gets."""
-        replies = Replies(on_epoch)
+        replies = Replies(on_epoch, on_snapshot)
+        self._session.send = partial(self._hear, replies)
         self._session.receive = lambda: replies.reply(self._messages[-1])
         waiting = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
         try:
@@ -115,14 +123,26 @@ class InProcessGuest:
             signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
             self._messages.clear()
         replies.check()
-        if "pruned" in answer:
-            epoch, value = answer["pruned"]
-            raise PrunedError(epoch, value, answer["history"], costs=answer)
-        if not answer["ok"] and resource_of(answer["error"]) == "files":  # a real guest has a limit of its own
-            raise OSError(errno.EMFILE, answer["error"])
-        if not answer["ok"]:
-            raise GuestError(answer["error"], answer["traceback"], errno=answer["errno"], disk=answer["disk"])
-        return answer
+        return checked(answer)
+
+    def _hear(self, replies: Replies, message: dict[str, Any]) -> None:
+        self._messages.append(message)
+        if "snapshot" in message and not message.get("asks"):
+            replies.note(message)
+
+
+def checked(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return a guest's answer, or raise what it says, as ``gateway.Guest.ask`` does."""
+    if "pruned" in answer:
+        epoch, value = answer["pruned"]
+        raise PrunedError(epoch, value, answer["history"], costs=answer)
+    if "unusable" in answer:
+        raise SnapshotError(answer["unusable"], anew=bool(answer.get("anew")))
+    if not answer["ok"] and resource_of(answer["error"]) == "files":  # a real guest has a limit of its own
+        raise OSError(errno.EMFILE, answer["error"])
+    if not answer["ok"]:
+        raise GuestError(answer["error"], answer["traceback"], errno=answer["errno"], disk=answer["disk"])
+    return answer
 
 
 class InProcessGuests:
@@ -217,6 +237,10 @@ class Errand:
         """The dataset and the plan."""
         return dataset(), plan()
 
+    def guests(self) -> InProcessGuests:
+        """Return what computes."""
+        return InProcessGuests(Work(self.work), self.pause)
+
     def __call__(self) -> dict[str, Any]:
         """Run it; what it finds and says is plain data.
 
@@ -239,7 +263,7 @@ class Errand:
             ) as coordinator,
         ):
             warnings.simplefilter("always")
-            guests: Any = InProcessGuests(Work(self.work), self.pause)
+            guests: Any = self.guests()
             coordinator.workbench.guests = guests
             if self.reset:
                 coordinator.reset([items()[number] for number in self.reset])
