@@ -23,7 +23,7 @@ from omnibench.store.filesystems import refuse_networked
 from omnibench.store.formats import refuse_newer
 from omnibench.store.leases import Lease
 from omnibench.store.ownership import refuse_foreign
-from omnibench.store.permissions import file_mode, is_own_work, is_shared, open_to_group, sharing
+from omnibench.store.permissions import file_mode, is_own_work, is_shared, keep_to_oneself, open_to_group, sharing
 from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.records import Records
 from omnibench.store.refusals import cannot_be_written
@@ -331,10 +331,15 @@ class CheckpointStore:
         self._stamps[artifact["path"]] = stamp_of(final)
         return artifact
 
-    def publish_directory(self, partial: Path, final: Path) -> list[Artifact]:
+    def publish_directory(self, partial: Path, final: Path, *, is_loaded: bool = False) -> list[Artifact]:
         """Move a finished directory into place durably and describe every file in it.
 
         What lies at the final place has no record (or a damaged one) and gives way.
+
+        Args:
+            partial: The directory, on the same file system.
+            final: The path that it gets.
+            is_loaded: Whether its files run what is in them when they are read, so that only this user may write them.
 
         Raises:
             StoreError: It would lie outside of the store.
@@ -350,6 +355,8 @@ class CheckpointStore:
         if is_shared(self.root):
             for path in (partial, *partial.rglob("*")):
                 open_to_group(path)
+                if is_loaded and path.is_file():
+                    keep_to_oneself(path)
         with self.temporary() as scratch:
             if any(final.glob("**/*.damaged-*")):  # somebody was told that they can look at it
                 final.rename(artifacts.aside_name(final))

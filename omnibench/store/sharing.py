@@ -10,6 +10,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.owners import group_name
 from omnibench.store.permissions import RECORDS, is_shared, keep_to_oneself, make_directory, open_to_group, umask
+from omnibench.store.snapshot_files import FOLDER
 from omnibench.terminal import command_line
 
 _noted: set[Path] = set()
@@ -68,7 +69,8 @@ def _share(root: Path, notify: Callable[[str], None]) -> None:
             continue
         os.chown(path, -1, group, follow_symlinks=False)
         open_to_group(path)
-        if path.name.startswith("model."):
+        is_loaded = path.name.startswith("model.") or FOLDER in path.relative_to(root).parts
+        if is_loaded and path.is_file():
             keep_to_oneself(path)
     notify(f"{root} is shared with its group {group_name(group)}")
 

@@ -12,16 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from omnibench.guest.snapshots import MANIFEST
 from omnibench.store import artifacts
 from omnibench.store.beneath import has_link
 from omnibench.store.schema import Record, RecordType, artifacts_of, snapshot_identity
 
 FOLDER = "snapshots"
 """The name of the directory beside an item's files that has the folders of its snapshots."""
-
-MANIFEST = "snapshot.json"
-"""The file of a snapshot that is written last, and says what is in it."""
-
 
 PARTIAL = ".partial."
 """The beginning of the names of folders, in a directory of the user's, in which snapshots are written aside."""

@@ -17,10 +17,10 @@ from omnibench.owners import user_name
 from omnibench.store import artifacts
 from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.checkpoints import CheckpointStore
-from omnibench.store.permissions import is_own_work, is_shared
+from omnibench.store.permissions import is_own_work, is_shared, keep_to_oneself
 from omnibench.store.schema import Artifact, Phase, Record, RecordType, old_key, snapshot_identity, timestamp
 from omnibench.store.series import bounded
-from omnibench.store.snapshot_files import FOLDER, OWNER, folder_of, is_ours, remove_folder, remove_outside
+from omnibench.store.snapshot_files import FOLDER, OWNER, folder_of, is_ours, remove_folder, remove_outside, trouble_in
 from omnibench.terminal import terminal_line
 
 __all__ = [
@@ -116,8 +116,10 @@ def publish(store: CheckpointStore, partial: Path, final: Path, identity: str) -
         The files; outside of the store, their paths are relative to the folder.
     """
     if final.is_relative_to(store.root):
-        return store.publish_directory(partial, final)
+        return store.publish_directory(partial, final, is_loaded=True)
     (partial / OWNER).write_text(identity, encoding="utf-8")
+    for file in _files_in(partial):
+        keep_to_oneself(file)
     artifacts.sync_tree(partial)
     sums = {
         file.relative_to(partial): artifacts.sha256_of(file) for file in sorted(partial.rglob("*")) if file.is_file()
@@ -131,7 +133,8 @@ def publish(store: CheckpointStore, partial: Path, final: Path, identity: str) -
 def usable(store: CheckpointStore, record: Record) -> Path | None:
     """Return a snapshot's folder, or None unless all of its files are intact and may be read; says so.
 
-    A damaged one is set aside.
+    A damaged one is set aside, and so is one that has more files than were recorded: whoever may write into the folder
+    of a shared store could have put there what a guest would load.
 
     Args:
         store: The store.
@@ -144,14 +147,8 @@ def usable(store: CheckpointStore, record: Record) -> Path | None:
     if outside and not is_ours(record, folder):
         _warn(f"{name} is missing: {terminal_line(str(folder))} is not there, or is something else")
         return None
-    if not files or not all([artifacts.is_intact(file, root) for file in files]):  # noqa: C419 - as of prepared datasets
-        damage = "is missing"
-        if folder.exists():
-            with suppress(OSError):
-                damage = (
-                    f"differs from its record and was set aside as {folder.rename(artifacts.aside_name(folder)).name}"
-                )
-        _warn(f"{name} {damage}")
+    if trouble_in(record, store.root) or _files_in(folder) != {root / file["path"] for file in files}:
+        _warn(f"{name} {_set_aside(folder, folder.parent if outside else store.root)}")
         return None
     shared = is_shared(store.root)
     stranger = next((file for file in files if not is_own_work(root / file["path"], shared=shared)), None)
@@ -163,6 +160,29 @@ def usable(store: CheckpointStore, record: Record) -> Path | None:
         )
         return None
     return folder
+
+
+def _files_in(folder: Path) -> set[Path]:
+    """Return what is in a folder and below, but for the directories themselves; links are not followed."""
+    return {path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
+
+
+def _set_aside(folder: Path, root: Path) -> str:
+    """Give a damaged folder another name, if it is there; return what is to be said of it.
+
+    Args:
+        folder: The folder.
+        root: The directory below which no link is followed.
+    """
+    try:
+        artifacts.refuse_outside(folder, root)
+        return f"differs from its record and was set aside as {folder.rename(artifacts.aside_name(folder)).name}"
+    except FileNotFoundError:
+        return "is missing"
+    except StoreError:
+        return artifacts.UNRESOLVED
+    except OSError as error:
+        return f"differs from its record, and cannot be set aside ({error.strerror})"
 
 
 def _warn(sentence: str) -> None:

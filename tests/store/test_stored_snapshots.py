@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +16,6 @@ import pytest
 from support.snapshotted import attempt, begin, directory_of, fit, search, take
 
 from omnibench import open_store
-from omnibench.guest import snapshots as of_guest
 from omnibench.store import CheckpointStore, recovery
 from omnibench.store.deletion import delete
 from omnibench.store.exports import Exports
@@ -22,7 +23,7 @@ from omnibench.store.gc import collect
 from omnibench.store.generations import reset
 from omnibench.store.repair import repair
 from omnibench.store.snapshot_files import MANIFEST, OWNER, remove_folder
-from omnibench.store.snapshots import folder_of
+from omnibench.store.snapshots import folder_of, usable
 from omnibench.store.verification import Part, snapshot_of, verify
 
 ITEM = "D-dddddddd/Deep-aaaaaaaa"
@@ -50,9 +51,44 @@ def closed(store: CheckpointStore) -> Path:
     return store.root
 
 
-def test_guests_and_stores_mean_the_same_file() -> None:
-    """What a guest writes last is what a store takes for the sign of a snapshot."""
-    assert MANIFEST == of_guest.MANIFEST
+def test_snapshots_of_a_shared_store_are_gone_on_from(tmp_path: Path, outside: Path) -> None:
+    """By whoever has made them: the group may read them, and nobody else may write what is loaded."""
+    before = os.umask(0o002)
+    try:
+        with closing(CheckpointStore(tmp_path / "shared", shared="yes")) as store:
+            for directory in (None, outside):
+                record = take(store, "a", f"night_{directory is None}", 10, outside=directory)
+                folder = usable(store, record)
+                assert folder is not None
+                modes = {stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()}
+                assert not any(mode & 0o022 for mode in modes)
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("is_outside", [False, True])
+def test_a_snapshot_with_a_file_that_nobody_has_recorded_is_set_aside(
+    store: CheckpointStore, outside: Path, *, is_outside: bool
+) -> None:
+    """A guest loads what lies in the folder, so only what was recorded may lie there."""
+    record = take(store, "a", "night_001", 10, outside=outside if is_outside else None)
+    folder = folder_of(record, store.root)
+    (folder / "parts" / "state.pkl").write_bytes(b"somebody's")
+    with pytest.warns(UserWarning, match="differs from its record and was set aside as night_001.damaged-"):
+        assert usable(store, record) is None
+    assert not folder.exists()
+
+
+def test_nothing_is_set_aside_behind_a_link(store: CheckpointStore, tmp_path: Path) -> None:
+    """A store that comes from anybody does not have a directory of the user's renamed."""
+    record = take(store, "a", "night_001", 10)
+    parent = folder_of(record, store.root).parent
+    elsewhere = tmp_path / "photos"
+    parent.rename(elsewhere)
+    parent.symlink_to(elsewhere)
+    with pytest.warns(UserWarning, match="is a link or reached through one"):
+        assert usable(store, record) is None
+    assert (elsewhere / "night_001").is_dir()
 
 
 def test_an_item_with_a_snapshot_was_begun(store: CheckpointStore) -> None:
