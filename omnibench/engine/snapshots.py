@@ -23,7 +23,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.guest.snapshots import MANIFEST, progress
 from omnibench.snapshots.names import free_name, surplus
 from omnibench.store import snapshots as stored
-from omnibench.store.schema import COSTS, Artifact, Record, timestamp
+from omnibench.store.schema import COSTS, PASSED_OVER, Artifact, Record, timestamp
 from omnibench.store.snapshot_files import PARTIAL
 from omnibench.store.workspaces import Workspace
 from omnibench.terminal import terminal_text
@@ -43,6 +43,7 @@ class FitSnapshots:
 
     Attributes:
         request: What the guest is asked to do; None where snapshots are off.
+        history: The values on the validation part of the epochs before the snapshot that the Fit goes on from.
     """
 
     def __init__(
@@ -53,21 +54,16 @@ class FitSnapshots:
         attempt: Progress,
     ) -> None:
         self.request: dict[str, Any] | None = None
+        self.history: dict[int, float] = {}
         self._workbench, self._experiment, self._checkpoints = workbench, experiment, checkpoints
         self._attempt, self._control = attempt, snapshots_for(experiment, workbench.policy)
         self._item = checkpoints.item
         self._requests: Requests = workbench.requests
         self._resumed: Record | None = None
-        self._manifest: Mapping[str, Any] = {}
         self._names: set[str] = set()
         self._scratch = Path()
         self._is_asked = self._is_asked_to_stop = self._is_saved = False
         self._has_points, self._is_unwritable = True, False
-
-    @property
-    def history(self) -> dict[int, float]:
-        """The values on the validation part of the epochs before the snapshot that the Fit goes on from."""
-        return {int(epoch): float(value) for epoch, value in self._manifest.get("history", ())}
 
     @property
     def _label(self) -> str:
@@ -95,7 +91,8 @@ class FitSnapshots:
                 try:
                     return self._with_earlier_attempts(request_fit())
                 except SnapshotError as error:
-                    self._pass_over(error)
+                    assert self._resumed is not None, "the guest was asked to go on from it"
+                    self._pass_over(self._resumed, error)
                 except StoppedError:
                     if not self._is_saved:
                         self._say_unsaved()
@@ -135,7 +132,7 @@ class FitSnapshots:
 
     def _choose(self) -> None:
         """Choose the snapshot that the Fit goes on from, and set up what the guest is asked to do."""
-        self._resumed, self._manifest = None, {}
+        self._resumed, self.history = None, {}
         self._is_asked = self._is_asked_to_stop = False
         if self._control.is_off:
             return
@@ -144,12 +141,11 @@ class FitSnapshots:
         never = _NEVER if self._is_unwritable else {}
         self.request = {**self._control.plain, **never, "directory": str(self._scratch), "ask": str(ask)}
         for record in self._recorded():
-            is_same = record.get("requested") == self._experiment.fit_key  # a search may have chosen something else
-            if record.get("passed_over") or not is_same:
+            is_same = record["requested"] == self._experiment.fit_key  # a search may have chosen something else
+            if record.get(PASSED_OVER) or not is_same:
                 continue
             folder = stored.usable(self._workbench.store, record)
-            if folder is not None:
-                self._go_on_from(record, folder)
+            if folder is not None and self._goes_on_from(record, folder):
                 return
             if not stored.folder_of(record, self._workbench.store.root).exists():
                 self._checkpoints.forget([record])
@@ -164,27 +160,29 @@ class FitSnapshots:
             name = "" if self._resumed is None else self._resumed["name"]
             self._workbench.begin_fit(name, is_shared=self._attempt.shares_trials)
 
-    def _go_on_from(self, record: Record, folder: Path) -> None:
+    def _goes_on_from(self, record: Record, folder: Path) -> bool:
+        """Have the guest go on from a snapshot; return whether that says of itself what is needed for it."""
         assert self.request is not None, "it was set up before"
         try:
-            self._manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            self._pass_over(SnapshotError(str(error)))
-            return
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            self.history = {int(epoch): float(value) for epoch, value in manifest["history"]}
+        except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:  # a store may come from anybody
+            self._pass_over(record, SnapshotError(f"its {MANIFEST} cannot be read ({error})"))
+            return False
         self._resumed = record
         self._workbench.worker.note_snapshot(record)
         self.request["resume"] = {"name": record["name"], "directory": str(folder)}
-        sentence = f"goes on after {progress(record)} from the snapshot {record['name']} of {record['finished']}"
-        self._attempt.log(logging.INFO, sentence)
-        self._workbench.say(f"{self._label}: {sentence}")
+        # The log has the guest's line, which stands in order with its others.
+        self._workbench.say(
+            f"{self._label}: goes on after {progress(record)} from the snapshot {record['name']} of {record['finished']}"
+        )
+        return True
 
-    def _pass_over(self, error: SnapshotError) -> None:
+    def _pass_over(self, record: Record, error: SnapshotError) -> None:
         """Note that a Fit cannot go on from a snapshot; what is in it stays."""
-        record = self._resumed
-        assert record is not None, "the guest was asked to go on from it"
         recorded = self._recorded() if error.anew else [record]
-        remaining = {stored.key_of(snapshot): snapshot for snapshot in recorded if not snapshot.get("passed_over")}
-        self._checkpoints.commit({key: {**snapshot, "passed_over": timestamp()} for key, snapshot in remaining.items()})
+        remaining = {stored.key_of(snapshot): snapshot for snapshot in recorded if not snapshot.get(PASSED_OVER)}
+        self._checkpoints.commit({key: {**snapshot, PASSED_OVER: timestamp()} for key, snapshot in remaining.items()})
         instead = "It begins anew" if error.anew else "An earlier one is taken, or it begins anew"
         self._warn(f"the Fit cannot go on from the snapshot {record['name']}: {error}. {instead}")
 
@@ -260,7 +258,7 @@ class FitSnapshots:
         if not self._has_points:
             return
         with suppress(StoreError, OSError):
-            usable = [record for record in self._recorded() if not record.get("passed_over")]
+            usable = [record for record in self._recorded() if not record.get(PASSED_OVER)]
             origin = f"goes on after {progress(usable[0])}" if usable else "begins its Fit anew"
             self._workbench.say(
                 f"{self._label}: stopped before a snapshot could be taken, so the next run {origin} "

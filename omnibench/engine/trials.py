@@ -198,7 +198,7 @@ class TrialAttempt:
             epochs_measured = self._epoch_metric(dataset, judge) if judge is not None else None
 
             def fit() -> dict[str, Any]:
-                measured.history = self._snapshots.history
+                measured.history = dict(self._snapshots.history)
                 return phases.fit(
                     guest,
                     self._experiment,

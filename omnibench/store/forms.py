@@ -42,6 +42,7 @@ from omnibench.store.file_forms import (
 )
 from omnibench.store.identity_forms import DIGEST, is_identity, is_recipe
 from omnibench.store.schema import (
+    PASSED_OVER,
     SEARCHED,
     Record,
     RecordType,
@@ -361,8 +362,9 @@ _OF_SNAPSHOT: dict[str, Check] = {
     "fit_seconds": is_cost,
     "attempts": list_of(_segment),
     "series": _series,
-    "passed_over": _optional_moment,
+    PASSED_OVER: _optional_moment,
 }
+_TO_GO_ON = ("requested", "name", "number", "iteration", "unit", "within", "attempts", "finished", "size", "files")
 _OF_SERIES: dict[str, Check] = {**_OF_ITEMS, "epochs": is_natural, "series": _series}
 
 _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], ...]]] = {
@@ -377,7 +379,7 @@ _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], 
         (RecordType.SEARCH, (SEARCHED, "algorithm", "dataset", "fold", "metric", "space", "tuning"), _OF_SEARCH),
         (RecordType.TRIAL, (SEARCHED, "number", "status", "parameters", "fit_key", "metric"), _OF_TRIAL),
         (RecordType.SCORE, ("fit_key", "metric", "value"), _OF_VALUE),
-        (RecordType.SNAPSHOT, (*_LABELS, "name", "number", "iteration", "finished", "size", "files"), _OF_SNAPSHOT),
+        (RecordType.SNAPSHOT, (*_LABELS, *_TO_GO_ON), _OF_SNAPSHOT),
         (RecordType.SERIES, (*_LABELS, "series"), _OF_SERIES),
         (RecordType.RUN, ("id", "host", "user", "versions", "git"), _OF_RUN),
         (RecordType.WORKER, ("id", "started", "heartbeat", "lock", "ended", "item", "phase"), _OF_WORKER),

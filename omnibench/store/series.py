@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.checks import is_natural, is_number
+from omnibench.store.resumption import open_snapshots
 from omnibench.store.schema import SEARCHED, Phase, Record, RecordLookup, RecordType
+from omnibench.store.states import RecordsInMemory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,14 +124,8 @@ def series_records(records: Mapping[str, Record]) -> dict[str, Record]:
     Args:
         records: All records, by key.
     """
-    items = {record["fit_key"] for key, record in records.items() if RecordType.ITEM.has(key)}
-    by_fit: dict[str, Record] = {}
-    for key, record in records.items():
-        fit_key = record.get("fit_key", "")
-        if not RecordType.SNAPSHOT.has(key) or fit_key not in items or RecordType.FIT.key(fit_key) in records:
-            continue
-        if not record.get("passed_over") and record["number"] >= by_fit.get(fit_key, record)["number"]:
-            by_fit[fit_key] = record
+    newest = open_snapshots(RecordsInMemory(records))
+    by_fit = {fit_key: record for fit_key, record in newest.items() if RecordType.ITEM.key(fit_key) in records}
     return by_fit | {
         record["fit_key"]: record
         for key, record in records.items()

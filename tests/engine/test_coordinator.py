@@ -159,8 +159,9 @@ def test_the_exports_are_written_at_the_end(whole_coordinator: Coordinator, scri
     assert item.experiment.name in (root / "progress.json").read_text()
     assert item.experiment.algorithm_name in (root / "results.json").read_text()
     whole_coordinator.close()
-    (printed,) = (root / "out.log").read_text().splitlines()
-    assert printed.startswith(f"[{item.experiment.name}] fitting on ")
+    printed = (root / "out.log").read_text().splitlines()
+    (fitting,) = (line for line in printed if " fitting on " in line)
+    assert fitting.startswith(f"[{item.experiment.name}] fitting on ")
 
 
 def test_plans_and_data_that_do_not_go_together_are_refused(coordinator: Coordinator, script: Path) -> None:

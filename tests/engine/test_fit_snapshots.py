@@ -181,6 +181,22 @@ def test_a_snapshot_of_other_versions_is_passed_over_aloud(
     assert model_of(coordinator, item) == uninterrupted(coordinator, tmp_path)
 
 
+def test_a_snapshot_that_does_not_say_what_it_is_is_passed_over(
+    coordinator: Coordinator, make_item: MakeItem, script: Path
+) -> None:
+    """Whoever has recorded it: the one before is taken."""
+    item = make_item(snapshots=Snapshots(every_iterations=2))
+    die(coordinator, item, script, 4)
+    newest = recorded(coordinator, item)[0]
+    (folders(coordinator, item)[0] / MANIFEST).write_text("[]")
+    described = [file if MANIFEST not in file["path"] else stored_again(coordinator, file) for file in newest["files"]]
+    with coordinator.store.lease(item.experiment.fit_key) as lease:
+        coordinator.store.commit(lease, {stored.key_of(newest): {**newest, "files": described}})
+    with pytest.warns(UserWarning, match=r"cannot go on from the snapshot .*: its snapshot.json cannot be read"):
+        attempt(coordinator, item)
+    assert fit_of(coordinator, item)["attempts"][-1]["from"] == 2
+
+
 def stored_again(coordinator: Coordinator, file: Any) -> Any:
     """Return the description of a file as it is now."""
     path = coordinator.store.root / file["path"]
