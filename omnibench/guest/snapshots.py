@@ -62,7 +62,7 @@ class RefusedSnapshotError(Exception):
 
 
 class StoppedFit(BaseException):
-    """Ends a Fit whose snapshot has failed, where its user wants that; no ``Exception``, so that frameworks let it through."""
+    """Ends a Fit that the host stops after a snapshot, or whose snapshot has failed, where its user wants that; no ``Exception``, so that frameworks let it through."""
 
 
 class Snapshots:
@@ -258,11 +258,11 @@ class Snapshots:
         elif answer.get("failed"):
             _print(f"no snapshot after {progress(members)}: {answer['failed']}")
         if answer.get("stop"):
-            self._failure = str(answer.get("failed", ""))
+            self._failure = str(answer.get("failed") or "the host has ended the Fit")
             raise StoppedFit(self._failure)
 
     def end(self) -> None:
-        """End the Fit where a failed snapshot has ended it, also if its framework went on after that.
+        """End the Fit where a snapshot has ended it, also if its framework went on after that.
 
         Raises:
             StoppedFit: It has.

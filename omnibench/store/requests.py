@@ -201,7 +201,8 @@ def remove_dead_requests(root: Path) -> None:
         for name in names
         if (match := _REQUEST.fullmatch(name) or _ANSWER.fullmatch(name)) and match[1] not in alive
     ]
-    _remove(root, dead)
+    left = [name for name in names if _UNNAMED.fullmatch(name) and _was_left_unnamed(root / DIRECTORY / name)]
+    _remove(root, [*dead, *left])
 
 
 def _was_left_unnamed(path: Path) -> bool:
