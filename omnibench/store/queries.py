@@ -8,30 +8,26 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.paths import expanded
-from omnibench.store import CheckpointStore, logbook, views
+from omnibench.store import CheckpointStore, views
 from omnibench.store.advice import repair_command
-from omnibench.store.beneath import OF_ALL, refuse_links
 from omnibench.store.contrast import Contrast, contrast
 from omnibench.store.deletion import remove_datasets
 from omnibench.store.divergence import Divergence, diverge
 from omnibench.store.exports import Exports
 from omnibench.store.facts import FactSource, explanation, provenance_of
-from omnibench.store.formats import refuse_newer
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
 from omnibench.store.generations import Reset, reset
 from omnibench.store.item_files import files_of_item, item_of_file
 from omnibench.store.item_records import failure_text
+from omnibench.store.named_items import NamedItems
 from omnibench.store.overview import items_of, remaining_of, summary_of, with_states, workers_of
-from omnibench.store.ownership import no_store
-from omnibench.store.plans import unsteady_in, with_planned_labels
-from omnibench.store.reading import read_all
+from omnibench.store.plans import unsteady_in
 from omnibench.store.refusals import told_as_store_errors
 from omnibench.store.removal import Removed, remove_items, remove_models
 from omnibench.store.restoring import Restored, restore_in
 from omnibench.store.resumption import snapshot_frame
 from omnibench.store.schema import Record, RecordType, Status
-from omnibench.store.selection import select_all, select_one
+from omnibench.store.selection import select_all
 from omnibench.store.series import epoch_frame
 from omnibench.store.sizes import Sizes, sizes_of
 from omnibench.store.trial_frames import trial_frame
@@ -50,7 +46,7 @@ def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
     return Store(path)
 
 
-class Store:
+class Store(NamedItems):
     """The items of a checkpoint directory, and what is known of them. Every question reads the records anew.
 
     Items are named as their directories are, e.g. ``MovieLens100K-609e34c9/LensKit.PopScorer-6fa597e8/fold_0``; where
@@ -63,31 +59,9 @@ class Store:
         StoreError: There is no store, or a newer omnibench has made it.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.root = Path(os.path.abspath(expanded(path)))
-        refuse_newer(self.root)
-        if not os.path.exists(self.root / "store" / "cache.db"):  # unlike Path's, it says no to a name that is too long
-            raise no_store(self.root)
-        refuse_links(self.root, *OF_ALL)
-
     def __repr__(self) -> str:
         counts = self.summary()
         return f"<Store {self.root}: {counts['completed']} of {counts['total']} items completed>"
-
-    def records(self) -> dict[str, Record]:
-        """Return every sound record by key, as the engine sees them; items are called as in the last plan."""
-        return with_planned_labels(read_all(self.root / "store"))
-
-    def items(self) -> dict[str, Record]:
-        """Return the record of every item by name, with its ``status`` as of now.
-
-        Statuses are done, failed, interrupted, pending, and running for those that somebody computes right now.
-        """
-        return self.items_in(self.records())
-
-    def items_in(self, records: dict[str, Record]) -> dict[str, Record]:
-        """Return what ``items`` returns, from records that have been read already."""
-        return items_of(self.root, records)
 
     def _with_status(self, *statuses: str) -> dict[str, Record]:
         return {name: record for name, record in self.items().items() if record["status"] in statuses}
@@ -188,76 +162,6 @@ class Store:
         """Return every run that had something to compute, oldest first: when, where, with which versions."""
         runs = [record for key, record in self.records().items() if RecordType.RUN.has(key)]
         return sorted(runs, key=lambda run: str(run["started"]))
-
-    def logs(
-        self,
-        since_id: int | None = None,
-        *,
-        item: str | None = None,
-        min_level: int = 0,
-        limit: int = 1000,
-        superseded: bool = False,
-    ) -> list[dict[str, Any]]:
-        """Return log entries, oldest first: the newest ones, or those that follow an entry.
-
-        Args:
-            since_id: Only the first entries after this one, so that one can follow: give the ``id`` of the last seen,
-                or 0 to begin with the first of all.
-            item: Only those about an item, or about all items that this text stands for.
-            min_level: Only those from this level on, as in ``logging``.
-            limit: At most this many.
-            superseded: Also what a killed Fit has printed behind the snapshot from which a later attempt goes on.
-
-        Returns:
-            For each ``id, time, run, worker, item, level, level_name, logger, message, superseded`` (by which entry).
-
-        Raises:
-            StoreError: The log cannot be read.
-        """
-        if not (self.root / logbook.NAME).exists():
-            return []
-        names = self.select(item) if item else None
-        return logbook.select(self.root, since_id, items=names, min_level=min_level, limit=limit, superseded=superseded)
-
-    def count_logs(
-        self, before_id: int | None = None, *, item: str | None = None, min_level: int = 0, superseded: bool = False
-    ) -> int:
-        """Return how many log entries there are.
-
-        Args:
-            before_id: Only entries before this one.
-            item: Only those about an item, or about all items that this text stands for.
-            min_level: Only those from this level on, as in ``logging``.
-            superseded: Also those that ``logs`` leaves out without it.
-
-        Raises:
-            StoreError: The log cannot be read.
-        """
-        names = self.select(item) if item else None
-        return logbook.count(self.root, before_id, items=names, min_level=min_level, superseded=superseded)
-
-    def find(self, item: str) -> Record:
-        """Return the record of one item.
-
-        Args:
-            item: Any text that stands for it alone; see ``docs/store.md``, "Naming items".
-
-        Raises:
-            StoreError: It fits no item, or several, which are listed.
-        """
-        items = self.items()
-        return items[select_one(item, items)]
-
-    def select(self, *items: str) -> list[str]:
-        """Return the names of all items that any of several texts stands for, each once.
-
-        Args:
-            items: Texts such as ``ItemKNN(K=100)`` or ``MovieLens100K/RecPack.*``; see ``docs/store.md``.
-
-        Raises:
-            StoreError: One of them fits no item.
-        """
-        return select_all(items, self.items())
 
     def files(self, item: str) -> list[Path]:
         """Return an item's files: model, predictions, per-user metrics; and the readable copy of the predictions.

@@ -1,0 +1,121 @@
+"""The records of a checkpoint directory, the items in them by any text that stands for them, and their log."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from omnibench.paths import expanded
+from omnibench.store import logbook
+from omnibench.store.beneath import OF_ALL, refuse_links
+from omnibench.store.formats import refuse_newer
+from omnibench.store.overview import items_of
+from omnibench.store.ownership import no_store
+from omnibench.store.plans import with_planned_labels
+from omnibench.store.reading import read_all
+from omnibench.store.schema import Record
+from omnibench.store.selection import select_all, select_one
+
+
+class NamedItems:
+    """The records and items of a checkpoint directory, read anew whenever they are asked for.
+
+    Args:
+        path: The checkpoint directory.
+
+    Raises:
+        StoreError: There is no store, or a newer omnibench has made it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.root = Path(os.path.abspath(expanded(path)))
+        refuse_newer(self.root)
+        if not os.path.exists(self.root / "store" / "cache.db"):  # unlike Path's, it says no to a name that is too long
+            raise no_store(self.root)
+        refuse_links(self.root, *OF_ALL)
+
+    def records(self) -> dict[str, Record]:
+        """Return every sound record by key, as the engine sees them; items are called as in the last plan."""
+        return with_planned_labels(read_all(self.root / "store"))
+
+    def items(self) -> dict[str, Record]:
+        """Return the record of every item by name, with its ``status`` as of now.
+
+        Statuses are done, failed, interrupted, pending, and running for those that somebody computes right now.
+        """
+        return self.items_in(self.records())
+
+    def items_in(self, records: dict[str, Record]) -> dict[str, Record]:
+        """Return what ``items`` returns, from records that have been read already."""
+        return items_of(self.root, records)
+
+    def logs(
+        self,
+        since_id: int | None = None,
+        *,
+        item: str | None = None,
+        min_level: int = 0,
+        limit: int = 1000,
+        superseded: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Return log entries, oldest first: the newest ones, or those that follow an entry.
+
+        Args:
+            since_id: Only the first entries after this one, so that one can follow: give the ``id`` of the last seen,
+                or 0 to begin with the first of all.
+            item: Only those about an item, or about all items that this text stands for.
+            min_level: Only those from this level on, as in ``logging``.
+            limit: At most this many.
+            superseded: Also what a killed Fit has printed behind the snapshot from which a later attempt goes on.
+
+        Returns:
+            For each ``id, time, run, worker, item, level, level_name, logger, message, superseded`` (by which entry).
+
+        Raises:
+            StoreError: The log cannot be read.
+        """
+        if not (self.root / logbook.NAME).exists():
+            return []
+        names = self.select(item) if item else None
+        return logbook.select(self.root, since_id, items=names, min_level=min_level, limit=limit, superseded=superseded)
+
+    def count_logs(
+        self, before_id: int | None = None, *, item: str | None = None, min_level: int = 0, superseded: bool = False
+    ) -> int:
+        """Return how many log entries there are.
+
+        Args:
+            before_id: Only entries before this one.
+            item: Only those about an item, or about all items that this text stands for.
+            min_level: Only those from this level on, as in ``logging``.
+            superseded: Also those that ``logs`` leaves out without it.
+
+        Raises:
+            StoreError: The log cannot be read.
+        """
+        names = self.select(item) if item else None
+        return logbook.count(self.root, before_id, items=names, min_level=min_level, superseded=superseded)
+
+    def find(self, item: str) -> Record:
+        """Return the record of one item.
+
+        Args:
+            item: Any text that stands for it alone; see ``docs/store.md``, "Naming items".
+
+        Raises:
+            StoreError: It fits no item, or several, which are listed.
+        """
+        items = self.items()
+        return items[select_one(item, items)]
+
+    def select(self, *items: str) -> list[str]:
+        """Return the names of all items that any of several texts stands for, each once.
+
+        Args:
+            items: Texts such as ``ItemKNN(K=100)`` or ``MovieLens100K/RecPack.*``; see ``docs/store.md``.
+
+        Raises:
+            StoreError: One of them fits no item.
+        """
+        return select_all(items, self.items())
