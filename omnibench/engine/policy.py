@@ -147,7 +147,9 @@ def check_directories(experiments: Iterable[Experiment], policy: Policy, root: P
     Raises:
         OmnibenchError: A directory of snapshots is the store's, or lies in it.
     """
-    controls: dict[int, Any] = {id(control): control for each in experiments if (control := each.snapshots) is not None}
+    controls: dict[int, Any] = {
+        id(control): control for experiment in experiments if (control := experiment.snapshots) is not None
+    }
     for control in (*controls.values(), policy.snapshots):
         directory = getattr(control, "directory", None)
         if directory is not None and directory.resolve().is_relative_to(root.resolve()):

@@ -226,12 +226,12 @@ class ExperimentPlan:
             snapshots=self.snapshots if entry.snapshots is None else entry.snapshots,
         )
 
-    def _check_snapshots(self, first: Configuration, again: Configuration) -> None:
+    def _check_snapshots(self, first: Configuration, second: Configuration) -> None:
         """Refuse two sorts of snapshots of one configuration: it is fitted once."""
-        if first.snapshots != again.snapshots:
+        if first.snapshots != second.snapshots:
             raise PlanError(
-                f"the plan {self.plan_name!r} has {again} twice, with snapshots={first.snapshots!r} and with "
-                f"{again.snapshots!r}; leave out one of them."
+                f"the plan {self.plan_name!r} has {second} twice, with snapshots={first.snapshots!r} and with "
+                f"{second.snapshots!r}; leave out one of them."
             )
 
     def __len__(self) -> int:

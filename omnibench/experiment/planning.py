@@ -99,12 +99,12 @@ def experiments(
                 search = search_of(configuration.search, candidates, seeds[0])
                 check_tuned(dataset, configuration.name, search)
                 lowest = lowest._replace(search=search)
-            kept = of_benchmark if configuration.snapshots is None else configuration.snapshots
+            control = of_benchmark if configuration.snapshots is None else configuration.snapshots
             all_circumstances = [lowest, *(lowest._replace(seed=seed) for seed in further_seeds)]
             for fold in range(dataset.folds or 1):
                 for circumstances in all_circumstances:
                     experiment = Experiment(
-                        dataset, configuration, fold, circumstances, candidates, label, seeds=several, snapshots=kept
+                        dataset, configuration, fold, circumstances, candidates, label, seeds=several, snapshots=control
                     )
                     by_fit_key.setdefault(experiment.fit_key, experiment)
     return _with_clear_names(recorded.experiments(list(by_fit_key.values())))

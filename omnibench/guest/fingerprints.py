@@ -100,28 +100,28 @@ class _Reader(pickle.Pickler):
         self.opaque: list[Any] = []
         self._sink, self._opaque, self._by_content = sink, opaque, by_content
 
-    def persistent_id(self, obj: Any) -> tuple[Any, ...] | None:
+    def persistent_id(self, value: Any) -> tuple[Any, ...] | None:
         """Return what is written in the place of a tensor or an opaque object."""
-        if isinstance(obj, self._opaque) and not _is_importable(obj):
-            self.opaque.append(obj)
-            return ("object", type(obj).__qualname__ if self._by_content else id(obj))
-        if type(obj) in _COLLECTIONS and obj and _NUMBERS.issuperset(map(type, obj)):
-            numbers = frozenset(obj) if isinstance(obj, set | frozenset) else tuple(obj)
-            self._sink.length += len(obj)
-            return (type(obj).__name__, len(obj), hash(numbers))  # of numbers it is the same in every process
-        if isinstance(obj, torch.Tensor):
-            self.tensors.append(obj)
+        if isinstance(value, self._opaque) and not _is_importable(value):
+            self.opaque.append(value)
+            return ("object", type(value).__qualname__ if self._by_content else id(value))
+        if type(value) in _COLLECTIONS and value and _NUMBERS.issuperset(map(type, value)):
+            numbers = frozenset(value) if isinstance(value, set | frozenset) else tuple(value)
+            self._sink.length += len(value)
+            return (type(value).__name__, len(value), hash(numbers))  # of numbers it is the same in every process
+        if isinstance(value, torch.Tensor):
+            self.tensors.append(value)
             if not self._by_content:
-                return ("tensor", id(obj), obj._version)
-            for part in _dense_parts(obj.detach()):
+                return ("tensor", id(value), value._version)
+            for part in _dense_parts(value.detach()):
                 self._sink.write(_bytes_of(part))
-            return ("tensor", str(obj.dtype), tuple(obj.shape))
+            return ("tensor", str(value.dtype), tuple(value.shape))
         return None
 
 
-def _is_importable(obj: Any) -> bool:
+def _is_importable(value: Any) -> bool:
     """Whether an object is a function with a name of its own, which pickle writes."""
-    return isinstance(obj, types.FunctionType) and "<" not in obj.__qualname__
+    return isinstance(value, types.FunctionType) and "<" not in value.__qualname__
 
 
 def _raw_into(sink: _Sink) -> Callable[[pickle.PickleBuffer], None]:

@@ -185,27 +185,27 @@ class _StatePickler(pickle.Pickler):
         self._visit = visit
         self._storages: dict[int, _Storage] = {}
 
-    def persistent_id(self, obj: Any) -> str | None:
+    def persistent_id(self, value: Any) -> str | None:
         """Return the name of an object that is shared."""
         if self._visit is not None:
-            self._visit(obj)
-        return self._shared.name_of(obj)
+            self._visit(value)
+        return self._shared.name_of(value)
 
-    def reducer_override(self, obj: Any) -> Any:
+    def reducer_override(self, value: Any) -> Any:
         """Return how a dense tensor is made again; everything else is pickled as always."""
         if (
-            isinstance(obj, np.dtype) and obj.isbuiltin == 1
+            isinstance(value, np.dtype) and value.isbuiltin == 1
         ):  # numpy makes a copy, which pickles of the model would show
-            return np.dtype, (obj.str,)
-        if type(obj) is _Storage:
-            data: Any = obj.data
-            return _RestoredStorage, (pickle.PickleBuffer(data), obj.device)
+            return np.dtype, (value.str,)
+        if type(value) is _Storage:
+            data: Any = value.data
+            return _RestoredStorage, (pickle.PickleBuffer(data), value.device)
         torch = sys.modules.get("torch")
-        if torch is None or type(obj) not in (torch.Tensor, torch.nn.Parameter) or obj.layout is not torch.strided:
+        if torch is None or type(value) not in (torch.Tensor, torch.nn.Parameter) or value.layout is not torch.strided:
             return NotImplemented
-        if obj.is_quantized or obj.is_meta or obj.is_conj() or obj.is_neg():
+        if value.is_quantized or value.is_meta or value.is_conj() or value.is_neg():
             return NotImplemented
-        detached = obj.detach()
+        detached = value.detach()
         address = detached.untyped_storage().data_ptr()
         storage = self._storages.get(address) if address else None
         if storage is None:
@@ -213,10 +213,10 @@ class _StatePickler(pickle.Pickler):
             self._storages[address or -id(storage)] = storage  # also so that its id stays its own
         dtype = str(detached.dtype).removeprefix("torch.")
         view = dtype, detached.storage_offset(), tuple(detached.shape), tuple(detached.stride())
-        is_parameter = type(obj) is torch.nn.Parameter
-        attributes = vars(obj) or None
+        is_parameter = type(value) is torch.nn.Parameter
+        attributes = vars(value) or None
         setter = () if attributes is None else (dict(attributes), None, None, _set_attributes)
-        return _restored_tensor, (storage, *view, bool(obj.requires_grad), is_parameter), *setter
+        return _restored_tensor, (storage, *view, bool(value.requires_grad), is_parameter), *setter
 
 
 class _RestoredStorage:

@@ -167,7 +167,7 @@ class Snapshots:
         Raises:
             OmnibenchError: All names that the format can make are taken.
         """
-        name = free_name(self.naming_format, datetime.now(), self._taken())  # noqa: DTZ005 - names have local times
+        name = free_name(self.naming_format, datetime.now(), self._names_in_use())  # noqa: DTZ005 - names have local times
         self._issued.add(name)
         return name
 
@@ -182,9 +182,9 @@ class Snapshots:
     @property
     def count(self) -> int:
         """The count of the next name in ``directory``: the one after the largest there is, or 0."""
-        return next_count(self.naming_format, self._taken())
+        return next_count(self.naming_format, self._names_in_use())
 
-    def _taken(self) -> set[str]:
+    def _names_in_use(self) -> set[str]:
         if self.directory is None or not self.directory.is_dir():
             return self._issued
         return self._issued.union(os.listdir(self.directory))

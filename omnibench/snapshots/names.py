@@ -73,8 +73,8 @@ def next_count(naming_format: str, names: Iterable[str]) -> int:
     return max(counts, default=-1) + 1
 
 
-def free_name(naming_format: str, moment: datetime, taken: Collection[str]) -> str:
-    """Return the name of a new snapshot, which is not taken.
+def free_name(naming_format: str, moment: datetime, names_in_use: Collection[str]) -> str:
+    """Return the name of a new snapshot, which is not in use.
 
     The count goes on from the largest there is. Where a name without a count is taken, the name of the next second is
     returned (or of the next minute, hour, ... if the format has no seconds): a snapshot never overwrites another.
@@ -82,19 +82,19 @@ def free_name(naming_format: str, moment: datetime, taken: Collection[str]) -> s
     Args:
         naming_format: The format.
         moment: When the snapshot is taken, in local time.
-        taken: The names of the snapshots there are, in any order.
+        names_in_use: The names of the snapshots there are, in any order.
 
     Raises:
         OmnibenchError: All names that the format can make are taken.
     """
-    count, keys = next_count(naming_format, taken), keys_of(naming_format)
+    count, keys = next_count(naming_format, names_in_use), keys_of(naming_format)
     step = next((step for names, step in _STEPS if keys.intersection(names)), None)
     for number in range(_MOST_STEPS if step else 1):
         try:
             name = _filled(naming_format, moment + (step or timedelta()) * number, count)
         except OverflowError:
             break
-        if name not in taken:
+        if name not in names_in_use:
             return name
     raise OmnibenchError(
         f"naming_format is {naming_format!r}, and all names that it makes are taken; add %(count), or %(date)_%(time)."
