@@ -6,6 +6,7 @@ follows from the lines themselves, so going on from a snapshot that was passed o
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import re
 import sqlite3
@@ -202,14 +203,20 @@ def counting_lines(lines: Sequence[LogLine], beginning: FitBeginning) -> set[int
     parts = _parts(
         lines, beginning.trial, {*snapshots.values()} | ({_origin(lines[-1])} if beginning.snapshot else set())
     )
+    position_of = {number: position for position, part in enumerate(parts) for number in part.ids}
+    printed: dict[str, list[int]] = {}  # by message, in order: a night's kills make many parts, looked through once
+    for number in position_of:
+        if number in snapshots:
+            printed.setdefault(snapshots[number], []).append(number)
     counting = set(parts[-1].ids)
     position, snapshot = len(parts) - 1, parts[-1].snapshot
     while snapshot and position > 0:
-        earlier = parts[:position]
-        last = max((number for part in earlier for number in part.ids if snapshots.get(number) == snapshot), default=0)
-        if not last:
-            return counting | _until_first(earlier, snapshot, lines)
-        position = next(number for number, part in enumerate(earlier) if last in part.ids)
+        numbers = printed.get(snapshot, [])
+        count = bisect.bisect_left(numbers, parts[position].ids[0])
+        if not count:
+            return counting | _until_first(parts[:position], snapshot, lines)
+        last = numbers[count - 1]
+        position = position_of[last]
         counting.update(number for number in parts[position].ids if number <= last)
         snapshot = parts[position].snapshot
     return counting
