@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -148,6 +149,20 @@ def test_gc_removes_what_dead_askers_have_left(root: Path) -> None:
     assert [path.name for path in (root / "requests").iterdir()] == ["mine.txt"]
     (root / "requests" / "mine.txt").unlink()
     assert main(["gc", "--store", str(root)]) == 0
+
+
+def test_requests_that_were_never_named_go(root: Path) -> None:
+    """Whoever died while writing one left it; what somebody writes right now stays."""
+    directory = root / "requests"
+    directory.mkdir(parents=True)
+    left, current = (directory / f"{letter * 32}.new" for letter in "ab")
+    for file in (left, current):
+        file.write_text("{")
+    os.utime(left, (0, 0))
+    with placed_request(root, [Target("worker", "item")]):
+        assert not left.exists()
+        assert current.exists()
+        current.unlink()
 
 
 def test_what_a_stranger_has_written_is_no_request(root: Path) -> None:

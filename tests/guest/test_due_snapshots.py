@@ -126,3 +126,14 @@ def test_never(clock: Clock, tmp_path: Path) -> None:
         assert not any(fit.takes(number, 1000 * number) for number in range(101))
         (tmp_path / "ask").write_text("request")
         assert fit.takes(7, 200_000) is expected
+
+
+def test_a_fit_that_the_host_stops_does_not_go_on(tmp_path: Path) -> None:
+    """Whatever its framework catches: the next point, and the end of the Fit, stop it again."""
+    request = {**Control(every_iterations=1).plain, "directory": str(tmp_path), "ask": str(tmp_path / "ask")}
+    taken = Snapshots(request, None, lambda _: None, lambda: {"stop": True, "value": 0.0})
+    for iteration in (1, 2):
+        with pytest.raises(snapshots.StoppedFit):
+            taken.point(lambda _: None, iteration=iteration)
+    with pytest.raises(snapshots.StoppedFit):
+        taken.end()
