@@ -11,8 +11,8 @@ from omnibench.keys import canonical
 from omnibench.plugin.lines import write_line
 from omnibench.plugin.session import BenchSession
 from omnibench.store.artifacts import is_intact
-from omnibench.store.resumption import open_snapshots, resume_text
-from omnibench.store.schema import WORKED, Phase, Record, artifacts_of
+from omnibench.store.resumption import resumable, resume_text
+from omnibench.store.schema import WORKED, Phase, Record, RecordType, artifacts_of
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.why import explain
 
@@ -27,11 +27,12 @@ def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
         return all(is_intact(artifact, session.directory, "off") for artifact in artifacts_of(record))
 
     phases: Counter[str] = Counter()
-    snapshots = open_snapshots(RecordsInMemory(snapshot))
+    recorded = (snapshot.get(RecordType.ITEM.key(item.experiment.fit_key)) for item in session.pending)
+    snapshots = resumable(RecordsInMemory(snapshot), (record for record in recorded if record is not None))
     for item in session.pending:
         expected = outlook(snapshot.get, Item.of(item.experiment, item.evaluator), is_there)
         phases[expected.phase] += 1
-        resumed = snapshots.get(item.experiment.fit_key) if expected.phase == Phase.FIT else None
+        resumed = snapshots.get(item.experiment.name) if expected.phase == Phase.FIT else None
         reason = expected.reason if resumed is None else f"{expected.reason}; {resume_text(resumed)}"
         write_line(reporter, f"  from {expected.phase:7}  {item.experiment.label}  ({reason})")
         if session.config.option.verbose > 0 and expected.phase in (Phase.TUNE, Phase.FIT):

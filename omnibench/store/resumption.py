@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from omnibench.guest.snapshots import progress
 from omnibench.store.schema import DROPPED, PASSED_OVER, SEARCHED, Record, RecordType, Status
 from omnibench.store.sizes import size_text
 from omnibench.store.snapshot_files import folder_of
 from omnibench.store.states import RecordsInMemory, RecordSource
-from omnibench.store.trials import open_trials, trials_of
+from omnibench.store.trials import best_of, open_trials, trials_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,11 +51,26 @@ def snapshot_of(records: RecordSource, item: Record, newest: Mapping[str, Record
         newest: The snapshots by fit key; see ``open_snapshots``.
     """
     own = newest.get(item["fit_key"])
-    if own is not None or not newest or not item.get(SEARCHED):
+    if own is not None and _is_of_choice(records, item, own):
         return own
+    if not newest or not item.get(SEARCHED):
+        return None
     trials = open_trials(trials_of(records, item[SEARCHED]))
     snapshots = (newest[trial["fit_key"]] for trial in trials if trial["fit_key"] in newest)
     return max(snapshots, key=lambda snapshot: str(snapshot["finished"]), default=None)
+
+
+def _is_of_choice(records: RecordSource, item: Record, snapshot: Record) -> bool:
+    """Whether a snapshot is of what the next Fit of its item is asked for; of a tuned one, as far as its trials tell."""
+    requested = snapshot["requested"]
+    if not item.get(SEARCHED):
+        return bool(requested == item["fit_key"])
+    trials = trials_of(records, item[SEARCHED])
+    if all(trial["fit_key"] != requested for trial in trials):  # of both parts, or of as many epochs as were the best
+        return True
+    searches = (record for _, record in records.records(RecordType.SEARCH.key(item[SEARCHED])))
+    chosen = best_of(trials, higher_is_better=next(searches, {}).get("higher_is_better", True))
+    return chosen is None or chosen["fit_key"] == requested
 
 
 def resumable(records: RecordSource, unfinished: Iterable[Record]) -> dict[str, Record]:
@@ -71,9 +87,8 @@ def resumable(records: RecordSource, unfinished: Iterable[Record]) -> dict[str, 
 
 def point_text(snapshot: Mapping[str, Any]) -> str:
     """Return the moment of a Fit that a snapshot is of, e.g. ``after epoch 37 of 50`` or ``before epoch 1 of 50``."""
-    iteration = snapshot["iteration"]
-    preposition, number = ("after", iteration) if iteration else ("before", 1)
-    return f"{preposition} {_iteration_text(snapshot, number)}"
+    is_beginning = not snapshot["iteration"] and not snapshot.get("within")
+    return f"before {_iteration_text(snapshot, 1)}" if is_beginning else f"after {progress(snapshot)}"
 
 
 def resume_text(snapshot: Mapping[str, Any]) -> str:
@@ -85,8 +100,7 @@ def resume_text(snapshot: Mapping[str, Any]) -> str:
 
 
 def _iteration_text(snapshot: Mapping[str, Any], number: int) -> str:
-    iterations = snapshot.get("iterations")
-    return f"{snapshot.get('unit') or 'iteration'} {number}{'' if iterations is None else f' of {iterations}'}"
+    return progress({**snapshot, "iteration": number, "within": False})
 
 
 def age_text(moment: str) -> str:
@@ -151,7 +165,7 @@ _PEAKS = (("peak_rss", ""), ("gpu_peak", " of the GPU"))
 
 def newest_members(snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """Return what programs are told of an item's newest snapshot."""
-    names = ("name", "iteration", "iterations", "unit")
+    names = ("name", "iteration", "iterations", "unit", "within")
     return {**{name: snapshot.get(name) for name in names}, "made": snapshot["finished"], "bytes": snapshot["size"]}
 
 

@@ -16,13 +16,14 @@ import pytest
 from support.snapshotted import attempt, begin, directory_of, fit, search, take
 
 from omnibench import open_store
+from omnibench.guest.snapshots import MANIFEST
 from omnibench.store import CheckpointStore, recovery
 from omnibench.store.deletion import delete
 from omnibench.store.exports import Exports
 from omnibench.store.gc import collect
 from omnibench.store.generations import reset
 from omnibench.store.repair import repair
-from omnibench.store.snapshot_files import MANIFEST, OWNER, remove_folder
+from omnibench.store.snapshot_files import OWNER, remove_folder
 from omnibench.store.snapshots import folder_of, usable
 from omnibench.store.verification import Part, snapshot_of, verify
 
@@ -125,6 +126,7 @@ def test_progress_says_what_the_next_attempt_goes_on_from(store: CheckpointStore
         "iteration": 7,
         "iterations": 50,
         "unit": "epoch",
+        "within": False,
         "made": newest["finished"],
         "bytes": newest["size"],
     }
@@ -401,6 +403,16 @@ def test_a_search_goes_on_from_the_snapshot_of_its_open_trial(store: CheckpointS
     (item,) = json.loads((store.root / "progress.json").read_text())["items"].values()
     assert (item["phase"], item["snapshot"]["name"]) == ("Tune", "newest")
     assert opened.restore(name, "newest").snapshot["fit_key"] == newest["fit_key"]
+
+
+def test_a_snapshot_of_what_a_search_no_longer_chooses_is_not_gone_on_from(store: CheckpointStore) -> None:
+    """Neither does a run go on from it: its search has found something better since."""
+    name = search(store, "a", {"b": "done", "c": "done"})
+    take(store, "a", "newest", 7, requested="c" * 64)
+    opened = open_store(store.root)
+    assert not opened.snapshots(name)["resumes"].any()
+    take(store, "a", "of_both_parts", 8, requested="e" * 64)
+    assert [*opened.snapshots(name)["resumes"]] == [False, True]
 
 
 def test_snapshots_of_trials_go_with_their_search(store: CheckpointStore) -> None:
