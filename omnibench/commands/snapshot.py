@@ -14,7 +14,7 @@ from omnibench.store.queries import Store, open_store
 from omnibench.store.schema import Record, RecordType
 from omnibench.tables.names import recorded_names
 
-_FINE = (Outcome.TAKEN, Outcome.ENDED)
+_FINE = (Outcome.SUCCESS, Outcome.ENDED)
 """What leaves nothing of a Fit's work in memory alone."""
 
 

@@ -28,7 +28,7 @@ _LOOK_SECONDS = 1.0
 class Outcome(StrEnum):
     """What has come of a request."""
 
-    TAKEN = "taken"
+    SUCCESS = "success"
     FAILED = "failed"
     NOTHING = "nothing"
     """There is nothing to snapshot: the algorithm has no iterations, snapshots are off."""
@@ -71,7 +71,7 @@ class Answer:
         """
         cost = f"{size_text(record['size'])} in {seconds_text(record['seconds'])}"
         without = f"; it is incomplete, without {', '.join(record['missing'])}" if record.get("missing") else ""
-        return cls(Outcome.TAKEN, f"snapshot {record['name']} after {progress(record)} ({cost}){without}")
+        return cls(Outcome.SUCCESS, f"snapshot {record['name']} after {progress(record)} ({cost}){without}")
 
 
 class Requests:

@@ -60,7 +60,7 @@ class Live(live.LiveView):
         self._items: Tally = tally
         self._reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
         self._screen: Screen | None = None
-        self._hidden = self._is_quiet = session.config.getoption("verbose", 0) < 0
+        self._hidden = self._is_quiet = getattr(session.config.option, "verbose", 0) < 0
 
     def __enter__(self) -> Self:
         from omnibench.plugin.screen import Screen

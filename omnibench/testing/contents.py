@@ -56,7 +56,7 @@ def differing_attributes(first: Path, second: Path, algorithm: object) -> dict[s
         return {}
     try:
         left, right = (vars(_Reader(path.read_bytes(), algorithm).load()) for path in (first, second))
-        places = {
+        locations = {
             name: next(_differences(left[name], right[name], f"self.{name}", set()), "")
             if name in left and name in right
             else f"self.{name} (only one of them has it)"
@@ -64,7 +64,7 @@ def differing_attributes(first: Path, second: Path, algorithm: object) -> dict[s
         }
     except Exception:  # whatever a class does when it is read in another process than its own
         return {}
-    return {name: place for name, place in places.items() if place}
+    return {name: location for name, location in locations.items() if location}
 
 
 class _Reader(pickle.Unpickler):

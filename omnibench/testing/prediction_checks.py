@@ -58,7 +58,7 @@ class PredictionChecks(Declared):
             (ELSEWHERE, "another process", advice.UNSEEDED),
             (SHARED, "the same process", advice.LEFTOVERS),
         ):
-            difference = difference_of_predictions(expected, subject.again(process)[1])
+            difference = difference_of_predictions(expected, subject.refitted(process)[1])
             if difference:
                 fail(f"{subject.name} is fitted again in {called} with the same seed, and {difference}", change)
 

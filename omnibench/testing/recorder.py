@@ -13,7 +13,7 @@ from omnibench.snapshots.control import Snapshots
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class KeptSnapshot:
     """A snapshot that was taken.
 
     Attributes:
@@ -41,7 +41,7 @@ class Recorder:
         is_taking: Whether snapshots are taken.
         resumed: The snapshot that the next Fit goes on from.
         pid: The guest that is killed when it has taken a snapshot, worked on, and is at its next one; 0 for nobody.
-        taken: The snapshots, the oldest first.
+        snapshots: The kept ones, the oldest first.
         failures: What was said of snapshots that have failed.
         nothing: Why there is nothing to take a snapshot of; empty if there is.
         was_killed: Whether the guest was.
@@ -50,9 +50,9 @@ class Recorder:
     directory: Path
     native_only: bool = False
     is_taking: bool = True
-    resumed: Taken | None = None
+    resumed: KeptSnapshot | None = None
     pid: int = 0
-    taken: list[Taken] = field(default_factory=list)
+    snapshots: list[KeptSnapshot] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     nothing: str = ""
     was_killed: bool = False
@@ -93,13 +93,13 @@ class Recorder:
         if "failed" in snapshot:
             self.failures.append(f"after {progress(snapshot)}: {snapshot['failed']}")
             return {"failed": snapshot["failed"]}
-        name = f"snapshot_{len(self.taken):03}"
+        name = f"snapshot_{len(self.snapshots):03}"
         folder = (self.directory / "partial" / snapshot["folder"]).rename(self.directory / name)
         missing = tuple(snapshot["missing"])
-        self.taken.append(Taken(name, folder, progress(snapshot), int(snapshot["iteration"]), missing))
+        self.snapshots.append(KeptSnapshot(name, folder, progress(snapshot), int(snapshot["iteration"]), missing))
         return {"name": name}
 
     @property
-    def newest(self) -> Taken | None:
+    def newest(self) -> KeptSnapshot | None:
         """The newest snapshot; None before the first."""
-        return self.taken[-1] if self.taken else None
+        return self.snapshots[-1] if self.snapshots else None

@@ -13,7 +13,7 @@ from omnibench.testing.contents import difference_of_predictions, differing_attr
 from omnibench.testing.data_checks import DataChecks
 from omnibench.testing.findings import fail, fail_with, fitted, once, predicted
 from omnibench.testing.processes import ELSEWHERE, KILLED, SHARED
-from omnibench.testing.recorder import Recorder, Taken
+from omnibench.testing.recorder import KeptSnapshot, Recorder
 from omnibench.testing.subject import Fitted, Subject
 
 _MOST_RESUMED = 12
@@ -61,7 +61,7 @@ class SnapshotChecks(DataChecks):
     def _check_resumes(self, subject: Subject) -> None:
         """Go on from the snapshot of every iteration."""
         expected = predicted(subject)
-        if any(difference_of_predictions(expected, subject.again(process)[1]) for process in (SHARED, ELSEWHERE)):
+        if any(difference_of_predictions(expected, subject.refitted(process)[1]) for process in (SHARED, ELSEWHERE)):
             pytest.skip(f"{subject.name} differs without snapshots, too: test_same_seed_same_lists says why")
         recorder = self._recorder(subject)
         try:
@@ -70,44 +70,44 @@ class SnapshotChecks(DataChecks):
             fail_with(error, f"{subject.name} fails when snapshots are taken", advice.TAKING)
         if recorder.failures:
             fail(f"{subject.name} has no snapshot {recorder.failures[0]}", advice.SAVING)
-        if not recorder.taken:
+        if not recorder.snapshots:
             pytest.skip(f"nothing to snapshot: {recorder.nothing or f'{subject.name} marks no point'}")
         difference = self._difference(subject, model, SHARED)
         if difference:
             fail(f"{subject.name} is fitted with snapshots, and {difference}", advice.TAKING)
         subject.processes.renew(ELSEWHERE)
-        for taken in _spread(recorder.taken):
-            resumed = self._resumed(subject, taken)
+        for snapshot in _spread(recorder.snapshots):
+            resumed = self._resumed(subject, snapshot)
             difference = self._difference(subject, resumed, ELSEWHERE)
             if difference:
-                fail(f"{subject.name} goes on {_from(taken)}, and {difference}", advice.RESUMING)
+                fail(f"{subject.name} goes on {_from(snapshot)}, and {difference}", advice.RESUMING)
 
     def _recorder(self, subject: Subject) -> Recorder:
         return Recorder(subject.new_folder(), self.native_only)
 
-    def _resumed(self, subject: Subject, taken: Taken) -> Fitted:
+    def _resumed(self, subject: Subject, snapshot: KeptSnapshot) -> Fitted:
         """Fit from a snapshot on, in another process."""
-        recorder = replace(self._recorder(subject), resumed=taken, is_taking=False)
-        called = f"{subject.name} does not go on {_from(taken)}"
+        recorder = replace(self._recorder(subject), resumed=snapshot, is_taking=False)
+        called = f"{subject.name} does not go on {_from(snapshot)}"
         try:
             return subject.fit(process=ELSEWHERE, recorder=recorder)
         except SnapshotError as error:
             fail(f"{called}: {error}", advice.RESUMING)
         except GuestError as error:
-            fail_with(error, called, advice.LACKING if taken.missing and "lacks" in str(error) else advice.RESUMING)
+            fail_with(error, called, advice.LACKING if snapshot.missing and "lacks" in str(error) else advice.RESUMING)
 
     def _difference(self, subject: Subject, model: Fitted, process: str) -> str:
         """Say how a model differs from that of the uninterrupted Fit, or return nothing."""
         whole, expected = fitted(subject), predicted(subject)
         varying = {
             name
-            for other in (SHARED, ELSEWHERE)
-            for name in differing_attributes(whole.file, subject.again(other)[0].file, subject.own_class)
+            for process in (SHARED, ELSEWHERE)
+            for name in differing_attributes(whole.file, subject.refitted(process)[0].file, subject.own_class)
         }
         attributes = differing_attributes(whole.file, model.file, subject.own_class)
-        places = [place for name, place in attributes.items() if name not in varying]
-        more = f" and {len(places) - _MOST_NAMED} more" if len(places) > _MOST_NAMED else ""
-        named = f"the model differs at {', '.join(places[:_MOST_NAMED])}{more}" if places else ""
+        locations = [location for name, location in attributes.items() if name not in varying]
+        more = f" and {len(locations) - _MOST_NAMED} more" if len(locations) > _MOST_NAMED else ""
+        named = f"the model differs at {', '.join(locations[:_MOST_NAMED])}{more}" if locations else ""
         iterations = [[number for number, _ in fit.answer.get("series", ())] for fit in (whole, model)]
         reported = f"it reports the iterations {iterations[1]} in the place of {iterations[0]}"
         differences = [
@@ -118,11 +118,11 @@ class SnapshotChecks(DataChecks):
         return "; ".join(filter(None, differences))
 
 
-def _from(taken: Taken | None) -> str:
-    return "from the beginning" if taken is None else f"from its snapshot after {taken.progress}"
+def _from(snapshot: KeptSnapshot | None) -> str:
+    return "from the beginning" if snapshot is None else f"from its snapshot after {snapshot.progress}"
 
 
-def _spread(snapshots: list[Taken]) -> list[Taken]:
+def _spread(snapshots: list[KeptSnapshot]) -> list[KeptSnapshot]:
     """Return all of a few snapshots, or some of many, the first and the last among them."""
     if len(snapshots) <= _MOST_RESUMED:
         return snapshots

@@ -96,8 +96,8 @@ class Subject:
         self._numbers = itertools.count()
         self._prepared: dict[str, Path] = {}
         self._fits: dict[str, Fitted | OmnibenchError] = {}
-        self._again: dict[str, tuple[Fitted, Predictions]] = {}
-        self._asked: dict[tuple[Path, bool], Predictions] = {}
+        self._refits: dict[str, tuple[Fitted, Predictions]] = {}
+        self._predictions: dict[tuple[Path, bool], Predictions] = {}
         threads = self.configuration.fixed_threads or 1
         self.processes = Processes(self.configuration.runner, self._environments, threads, self._device)
 
@@ -227,26 +227,26 @@ class Subject:
 
     def predicted(self, model: Fitted, *, ratings: bool = False) -> Predictions:
         """Return what a fitted model predicts, asked once for all checks; see ``predict``."""
-        if (model.file, ratings) not in self._asked:
-            self._asked[model.file, ratings] = self.predict(model, ratings=ratings)
-        return self._asked[model.file, ratings]
+        if (model.file, ratings) not in self._predictions:
+            self._predictions[model.file, ratings] = self.predict(model, ratings=ratings)
+        return self._predictions[model.file, ratings]
 
     def usual(self, model: Fitted, process: str = SHARED) -> Predictions:
         """Return what a fitted model predicts: lists, if the algorithm recommends; see ``predict``."""
         return self.predict(model, process, ratings=not self.ranks)
 
-    def again(self, process: str) -> tuple[Fitted, Predictions]:
+    def refitted(self, process: str) -> tuple[Fitted, Predictions]:
         """Return a second model of the same seed and what it predicts, once for all checks; see ``fit``.
 
         Args:
             process: In which of its processes; another than the shared one knows nothing yet.
         """
-        if process not in self._again:
+        if process not in self._refits:
             if process != SHARED:
                 self.processes.renew(process)
             model = self.fit(process=process)
-            self._again[process] = model, self.usual(model, process)
-        return self._again[process]
+            self._refits[process] = model, self.usual(model, process)
+        return self._refits[process]
 
     def moved(self, model: Fitted) -> Fitted:
         """Return a model whose file lies in another directory, where nobody who remembers the first one looks."""

@@ -63,8 +63,8 @@ def test_a_killed_fit_goes_on_to_the_same_model(
     for name in ("digest", "series", "history", "epochs"):
         assert resumed[name] == whole[name], name
     assert len(resumed["points"]) == len(whole["points"]) - 8
-    files = [tmp_path / name / "predictions.npy" for name in ("whole", "resumed")]
-    assert files[0].read_bytes() == files[1].read_bytes()
+    for file in ("predictions.npy", "model/model.pt"):
+        assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "resumed" / file).read_bytes(), file
 
 
 @pytest.mark.slow
@@ -94,7 +94,7 @@ def test_other_settings(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("point", [6, 11], ids=["between two batches", "between two epochs"])
+@pytest.mark.parametrize("point", [8, 11], ids=["between two batches", "between two epochs"])
 @pytest.mark.parametrize("model", ["GRU4Rec", "SASRec", "BERT4Rec"])
 def test_sequential_models(environment_python: Callable[[str], Path], tmp_path: Path, model: str, point: int) -> None:
     """RecBole's sequential models go on exactly: recurrent layers, attention, and items that are masked at random."""
