@@ -16,13 +16,14 @@ import pytest
 from support.snapshotted import attempt, begin, directory_of, fit, search, take
 
 from omnibench import open_store
+from omnibench.guest.snapshots import MANIFEST
 from omnibench.store import CheckpointStore, recovery
 from omnibench.store.deletion import delete
 from omnibench.store.exports import Exports
 from omnibench.store.gc import collect
 from omnibench.store.generations import reset
 from omnibench.store.repair import repair
-from omnibench.store.snapshot_files import MANIFEST, OWNER, PARTIAL, leaving, remove_folder
+from omnibench.store.snapshot_files import OWNER, PARTIAL, leaving, remove_folder
 from omnibench.store.snapshots import folder_of, key_of, usable
 from omnibench.store.verification import Part, snapshot_of, verify
 
