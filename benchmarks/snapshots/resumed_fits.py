@@ -1,6 +1,7 @@
 """Are Fits that were killed and went on from a snapshot those that nobody killed? One row of a table for each algorithm.
 
 python resumed_fits.py RecBole BPR LightGCN ...      (all iterative algorithms of the framework by default)
+python resumed_fits.py RecBole --write               (also puts the rows into resumed_fits.json, for docs/resumed_fits.py)
 
 Each algorithm is fitted on a small data set with and without a validation part: once without interruption, and three times
 killed by SIGKILL after a snapshot: in the first epoch, in the middle (where possible between two batches), and before the
@@ -37,7 +38,13 @@ SEED = 42
 USERS, ITEMS, EACH = 60, 90, 20
 """The size of the small data set: users, items, and interactions of each user."""
 
+RESULTS = HERE / "resumed_fits.json"
+"""The rows of the documentation by algorithm; written by ``--write``."""
+
 METRICS = (omnibench.NDCG(10), omnibench.Recall(20), omnibench.ItemCoverage(10))
+PARTS = ("parameters", "predictions", "metrics", "series", "went on")
+"""What is compared."""
+
 RATING_METRICS = (omnibench.RMSE(), omnibench.MAE())
 WITHOUT_VALIDATION, WITH_VALIDATION = "without validation", "with validation"
 
@@ -303,6 +310,44 @@ def markdown(comparisons: Iterable[Comparison]) -> str:
     return "\n".join(rows)
 
 
+def rows(comparisons: Iterable[Comparison]) -> dict[str, list[dict[str, Any]]]:
+    """Return what the documentation has of comparisons, by algorithm: an entry for each of the data sets.
+
+    Args:
+        comparisons: The comparisons of all three places for each algorithm and data set.
+    """
+    by_algorithm: dict[str, dict[str, list[Comparison]]] = {}
+    for comparison in comparisons:
+        by_algorithm.setdefault(comparison.algorithm, {}).setdefault(comparison.data, []).append(comparison)
+    return {
+        name: [
+            {
+                "data": data,
+                "iterations": group[0].iterations,
+                "killed": [str(entry.place) for entry in group],
+                "equal": {part: [entry.equal.get(part, False) for entry in group] for part in PARTS},
+                "errors": [entry.error for entry in group if entry.error],
+                "bytes": max(entry.size for entry in group),
+                "seconds": round(max(entry.seconds for entry in group), 3),
+                "memory": round(max(entry.memory for entry in group), 2),
+            }
+            for data, group in groups.items()
+        ]
+        for name, groups in by_algorithm.items()
+    }
+
+
+def write(comparisons: Iterable[Comparison]) -> None:
+    """Put the rows of algorithms into the file of results, in the place of earlier ones.
+
+    Args:
+        comparisons: Their comparisons.
+    """
+    present = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    lines = [f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in sorted({**present, **rows(comparisons)}.items())]
+    RESULTS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
 def _yes(values: Iterable[bool]) -> str:
     answers = list(values)
     return "yes" if all(answers) else "**no** " + ", ".join("yes" if value else "no" for value in answers)
@@ -364,6 +409,7 @@ def main() -> None:
     parser.add_argument("algorithms", nargs="*")
     parser.add_argument("--work", type=Path, help="keep all files here")
     parser.add_argument("--set", type=json.loads, default={}, help="more hyperparameters, as JSON")
+    parser.add_argument("--write", action="store_true", help=f"put the rows into {RESULTS.name}")
     options = parser.parse_args()
     offered = iterative(options.framework)
     chosen = {name: {**offered[name], **options.set} for name in options.algorithms or offered}
@@ -371,6 +417,8 @@ def main() -> None:
         work = options.work or Path(temporary)
         comparisons = list(compare_all(options.framework, chosen, work))
     print(markdown(comparisons))
+    if options.write:
+        write(comparisons)
     for comparison in comparisons:
         if not comparison.is_exact:
             print(f"\n{comparison.algorithm} ({comparison.data}, {comparison.place.name}): {comparison.equal}")

@@ -214,13 +214,7 @@ class ItemCheckpoints:
     def replace_snapshots(
         self, records: Mapping[str, Record], spare: Sequence[Record], forget: Mapping[str, Record] | None = None
     ) -> None:
-        """Commit records that make snapshots needless, then remove the files of those.
-
-        Args:
-            records: What is recorded.
-            spare: The records of the snapshots.
-            forget: Other records that go.
-        """
+        """Commit records that make some snapshots needless, and forget others; then remove the files of the former."""
         leaving = snapshots.leaving(spare)
         forgotten = {**(forget or {}), **{snapshots.key_of(snapshot): snapshot for snapshot in spare}}
         self.store.commit(self._lease, {**records, **leaving}, forgotten)

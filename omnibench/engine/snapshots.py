@@ -348,8 +348,12 @@ class FitSnapshots:
         return [*self._earlier_attempts(), own]
 
     def _earlier_attempts(self) -> list[Record]:
-        """Return the attempts before this one, each with all that it has cost, also behind its last snapshot."""
-        if self._resumed is None:
+        """Return the attempts before this one, each with all that it has cost, also behind its last snapshot.
+
+        Those that went on from the snapshot and were stopped before they took another are among them.
+        """
+        resumed = self._resumed
+        if resumed is None:
             return []
         stopped = {
             (attempt.get("run"), attempt.get("worker")): attempt
@@ -357,11 +361,16 @@ class FitSnapshots:
             if attempt["phase"] == "Fit"
         }
         attempts = []
-        for attempt in self._resumed["attempts"]:
-            whole = stopped.get((attempt["run"], attempt["worker"]), {})
+        for attempt in resumed["attempts"]:
+            whole = stopped.pop((attempt["run"], attempt["worker"]), {})
             is_longer = (whole.get("seconds") or 0) > attempt["seconds"]
             costs = {name: whole[name] for name in COSTS if whole.get(name) is not None} if is_longer else {}
             attempts.append({**attempt, **costs})
+        span = {"from": int(resumed["iteration"]), "to": int(resumed["iteration"])}
+        for (run, worker), attempt in stopped.items():
+            if attempt["finished"] >= resumed["finished"] and attempt.get("seconds") is not None:
+                costs = {name: attempt.get(name) for name in COSTS}
+                attempts.append({**costs, **span, "run": run, "worker": worker})
         return attempts
 
     def _with_earlier_attempts(self, answer: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -205,7 +204,7 @@ class _RunningFit:
         }
         self._state.save(directory, more, is_remade=position is not None)
         if self._best.path is not None and not is_best:
-            _link(self._best.path, directory / BEST)
+            shutil.copyfile(self._best.path, directory / BEST)  # no link: what damages one snapshot leaves the others
 
     def _begin_at(self, directory: Path, is_restored: Callable[[], None]) -> None:
         """Prepare to go on from a snapshot; one that was taken after the last epoch is restored at once."""
@@ -273,7 +272,7 @@ class _BestEpoch:
             source: The file.
         """
         path = self._path(epoch)
-        _link(source, path)
+        shutil.copyfile(source, path)
         self._use(epoch, path)
 
     def load(self, device: Any) -> int:
@@ -294,14 +293,6 @@ class _BestEpoch:
         if self.path is not None and self.path != path:
             self.path.unlink(missing_ok=True)
         self.epoch, self.path, self._trainer.saved_model_file = epoch, path, str(path)
-
-
-def _link(source: Path, target: Path) -> None:
-    """Make a file that is never changed available under another name, on the same disk without a copy."""
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or one without links
-        shutil.copyfile(source, target)
 
 
 def _name_activations(network: Any) -> None:

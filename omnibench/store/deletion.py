@@ -21,7 +21,7 @@ from omnibench.store.checkpoints import PRESENCE, CheckpointStore
 from omnibench.store.leases import free_leases
 from omnibench.store.schema import Record, RecordType, current_key
 from omnibench.store.searches import belongings, searches_in
-from omnibench.store.snapshot_files import files_below, outside_files, remove_outside
+from omnibench.store.snapshot_files import files_below, leaving, outside_files, remove_outside
 
 OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.(?:npy|parquet)")
 """Names of the files that records name."""
@@ -94,10 +94,13 @@ def delete(store: CheckpointStore, items: Iterable[str], *, dry_run: bool = Fals
             counted.update(directory_of)
             deleted.size = sum(deleted.sizes.values())
             if removed and not dry_run:
-                store.commit(list(leased.values()), {}, removed)
-                remove_files(store.root, files)
-                for record in removed.values():
+                going = leaving(removed.values())
+                store.commit(list(leased.values()), going, {key: removed[key] for key in removed.keys() - going.keys()})
+                for record in going.values():
                     remove_outside(record)
+                if going:
+                    store.commit(list(leased.values()), {}, going)
+                remove_files(store.root, files)
     return deleted
 
 

@@ -35,6 +35,7 @@ from omnibench.store.snapshot_files import (
     folder_of,
     folders_below,
     is_folder,
+    leaving,
     outside_files,
     remove_folder,
     remove_outside,
@@ -176,10 +177,9 @@ def _collect(
     if not dry_run:
         of_no_record = [path for path in garbage.files if path.relative_to(root).as_posix() not in all_paths]
         _remove_files(root, of_no_record)  # first: there may be no room to forget records
+        removed_records = _remove_outside(root, records, removed_records)
         _forget(root, records, removed_records, PORTION if is_tight else len(removed_records))
         _remove_files(root, [path for path in garbage.files if path not in of_no_record])
-        for record in removed_records.values():
-            remove_outside(record)
         remove_trees(aside)
         remove_empty(root)
         remove_dead_requests(root)
@@ -212,6 +212,22 @@ def _paths_of(key: str, record: Record, root: Path) -> list[str]:
     is_folder_inside = RecordType.SNAPSHOT.has(current_key(key)) and not record.get("outside")
     folders = [folder_of(record, root).relative_to(root).as_posix()] if is_folder_inside else []
     return [*files, *folders, *filter(None, [record.get("directory")])]
+
+
+def _remove_outside(root: Path, records: Records, removed_records: dict[str, Record]) -> dict[str, Record]:
+    """Remove folders outside of the store, each remembered until it is gone; return what is to be forgotten now."""
+    outside = {key: record for key, record in removed_records.items() if record.get("outside")}
+    going = leaving(outside.values())
+    replaced = sorted(outside.keys() - going.keys())
+    if replaced:
+        for directory in sorted({str(record["directory"]) for record in going.values() if record.get("directory")}):
+            lines = {key: record for key, record in going.items() if record.get("directory") == directory}
+            keys = [key for key in replaced if outside[key].get("directory") == directory]
+            manifests.append(root / directory, root, lines, keys)
+        records.commit(going, replaced)
+    for record in going.values():
+        remove_outside(record)
+    return {key: record for key, record in removed_records.items() if key not in outside} | going
 
 
 def _forget(root: Path, records: Records, removed_records: dict[str, Record], portion: int) -> None:

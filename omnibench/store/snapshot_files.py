@@ -15,7 +15,7 @@ from typing import Any
 from omnibench.guest.snapshots import MANIFEST
 from omnibench.store import artifacts
 from omnibench.store.beneath import has_link
-from omnibench.store.schema import Record, RecordType, artifacts_of, snapshot_identity
+from omnibench.store.schema import Record, RecordType, artifacts_of, old_key, snapshot_identity, timestamp
 
 FOLDER = "snapshots"
 """The name of the directory beside an item's files that has the folders of its snapshots."""
@@ -79,6 +79,26 @@ def is_intact(record: Record, root: Path) -> bool:
     if record.get("outside"):
         return not trouble_in(record, root)
     return all(artifacts.is_intact(artifact, root) for artifact in artifacts_of(record))
+
+
+def leaving(records: Iterable[Record]) -> dict[str, Record]:
+    """Return the records that remember folders outside of the store, by key, for as long as no snapshot's record names them.
+
+    What lies in the store is seen to belong to no record. Out there nobody looks for it: these records have ``omnibench
+    gc`` remove what a kill has left, before a folder is recorded or after its snapshot was forgotten.
+
+    Args:
+        records: Records of snapshots that are about to be made, or forgotten.
+    """
+    return {
+        old_key(0, _key_of(record)): {**record, "kept": False, "reset": timestamp()}
+        for record in records
+        if record.get("outside")
+    }
+
+
+def _key_of(record: Record) -> str:
+    return RecordType.SNAPSHOT.key(snapshot_identity(record["fit_key"], record["name"]))
 
 
 def goes(key: str, record: Mapping[str, Any]) -> bool:

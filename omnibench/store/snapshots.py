@@ -18,9 +18,18 @@ from omnibench.store import artifacts
 from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.permissions import is_own_work, is_shared, keep_to_oneself
-from omnibench.store.schema import Artifact, Phase, Record, RecordType, old_key, snapshot_identity, timestamp
+from omnibench.store.schema import Artifact, Phase, Record, RecordType, snapshot_identity
 from omnibench.store.series import bounded
-from omnibench.store.snapshot_files import FOLDER, OWNER, folder_of, is_ours, remove_folder, remove_outside, trouble_in
+from omnibench.store.snapshot_files import (
+    FOLDER,
+    OWNER,
+    folder_of,
+    is_ours,
+    leaving,
+    remove_folder,
+    remove_outside,
+    trouble_in,
+)
 from omnibench.terminal import terminal_line
 
 __all__ = [
@@ -187,22 +196,6 @@ def _set_aside(folder: Path, root: Path) -> str:
 
 def _warn(sentence: str) -> None:
     warnings.warn(f"{sentence}.", UserWarning, stacklevel=3)
-
-
-def leaving(records: Iterable[Record]) -> dict[str, Record]:
-    """Return the records that remember folders outside of the store, by key, for as long as no snapshot's record names them.
-
-    What lies in the store is seen to belong to no record. Out there nobody looks for it: these records have ``omnibench
-    gc`` remove what a kill has left, before a folder is recorded or after its snapshot was forgotten.
-
-    Args:
-        records: Records of snapshots that are about to be made, or forgotten.
-    """
-    return {
-        old_key(0, key_of(record)): {**record, "kept": False, "reset": timestamp()}
-        for record in records
-        if record.get("outside")
-    }
 
 
 def remove_files(store: CheckpointStore, records: Iterable[Record]) -> None:

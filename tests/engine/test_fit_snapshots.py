@@ -111,6 +111,24 @@ def test_a_killed_fit_goes_on_and_ends_as_if_nothing_had_happened(
     assert fit_of(coordinator, item)["peak_rss"] == max(first["peak_rss"], second["peak_rss"])
 
 
+def test_an_attempt_that_goes_on_and_takes_no_snapshot_counts_as_well(
+    coordinator: Coordinator, make_item: MakeItem, script: Path
+) -> None:
+    """Time and memory of a Fit are those of all its attempts, also of one that has died before its first own snapshot."""
+    item = make_item(snapshots=Snapshots(every_iterations=4))
+    die(coordinator, item, script, 5)
+    for step in (6, 7):
+        with Coordinator(coordinator.store.root, threads=1, notify=lambda _: None) as another:
+            die(another, item, script, step)
+    with Coordinator(coordinator.store.root, threads=1, notify=lambda _: None) as another:
+        attempt(another, item)
+    fit = fit_of(coordinator, item)
+    assert [(part["from"], part["to"]) for part in fit["attempts"][:3]] == [(0, 4), (4, 4), (4, 4)]
+    assert len({part["worker"] for part in fit["attempts"]}) == 4
+    assert all(part["seconds"] > 0 for part in fit["attempts"])
+    assert fit["seconds"] == pytest.approx(sum(part["seconds"] for part in fit["attempts"]))
+
+
 def test_snapshots_of_the_default_go_with_the_record_of_their_fit(
     coordinator: Coordinator, make_item: MakeItem, script: Path
 ) -> None:

@@ -128,6 +128,18 @@ def test_the_disk_of_snapshots_is_readonly(directory: Path, is_resumed: bool) ->
 
 @pytest.mark.slow
 @mounts
+@pytest.mark.parametrize(
+    ("trouble", "free"), [(fit_disks.READ_ONLY, 0), *((fit_disks.FULL, free) for free in (0, 20_000, 80_000, 200_000))]
+)
+def test_the_store_of_an_interrupted_fit_is_on_a_disk_in_trouble(directory: Path, trouble: str, free: int) -> None:
+    """The run ends clearly, or comes through; the snapshots stay, and the next run goes on from them."""
+    action = partial(fit_disks.troubled_store, directory / "inside", trouble, free)
+    outcome = disks.ended_of(Child(action, directory / "log").wait(300))
+    assert not outcome["violations"], outcome
+
+
+@pytest.mark.slow
+@mounts
 @pytest.mark.parametrize("trouble", [fit_disks.FULL, fit_disks.READ_ONLY])
 def test_strict_snapshots_end_a_fit_whose_disk_refuses_them(directory: Path, trouble: str) -> None:
     """The run ends or the item fails, clearly; when the disk is well again, the next run is right."""

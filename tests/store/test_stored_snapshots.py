@@ -23,8 +23,8 @@ from omnibench.store.exports import Exports
 from omnibench.store.gc import collect
 from omnibench.store.generations import reset
 from omnibench.store.repair import repair
-from omnibench.store.snapshot_files import OWNER, remove_folder
-from omnibench.store.snapshots import folder_of, usable
+from omnibench.store.snapshot_files import OWNER, PARTIAL, leaving, remove_folder
+from omnibench.store.snapshots import folder_of, key_of, usable
 from omnibench.store.verification import Part, snapshot_of, verify
 
 ITEM = "D-dddddddd/Deep-aaaaaaaa"
@@ -262,6 +262,38 @@ def test_gc_removes_a_folder_that_nobody_has_recorded(store: CheckpointStore) ->
     (folder.with_name("mine") / "notes.txt").write_text("mine")
     assert collect(closed(store)).files == [folder.with_name("second")]
     assert {path.name for path in folder.parent.iterdir()} == {"first", "mine"}
+
+
+def test_gc_removes_what_a_kill_has_left_outside_of_the_store(store: CheckpointStore, outside: Path) -> None:
+    """A folder that was being forgotten, or was not recorded yet, and what a dead process has written aside; no damage."""
+    begin(store, "a")
+    kept, gone = (take(store, "a", name, number, outside=outside) for number, name in enumerate(("kept", "gone")))
+    with store.lease(KEY) as lease:
+        store.commit(lease, leaving([gone]), {key_of(gone): gone})
+    (folder_of(gone, store.root) / "parts" / "network.bin").unlink()
+    aside = outside / f"{PARTIAL}99999999.abcdefgh"
+    aside.mkdir()
+    (aside / ".lock").touch()
+    (outside / ".partial.of-somebody-else").mkdir()
+    assert verify(store.root, snapshot_of(store.root), {KEY}).damages == []
+    (closed(store) / "store" / "cache.db").unlink()
+    records, _ = recovery.open_records(store.root)
+    recovery.rebuild(records, store.root)
+    records.close()
+    assert aside in collect(store.root).files
+    assert sorted(path.name for path in outside.iterdir()) == [".partial.of-somebody-else", ITEM.partition("/")[0]]
+    assert list((outside / ITEM).iterdir()) == [folder_of(kept, store.root)]
+
+
+def test_estimates_do_not_take_snapshots_for_fits(store: CheckpointStore) -> None:
+    """A snapshot of a Fit that was reset took a quarter of a second, which no Fit of the algorithm ever did."""
+    begin(store, "a")
+    take(store, "a", "first", 3)
+    fit(store, "a")
+    reset(store, [KEY])
+    assert [
+        seconds for _, _, phase, seconds, _ in store.read(lambda reader: list(reader.costs())) if phase == "Fit"
+    ] == [500.0]
 
 
 def test_what_a_killed_removal_has_left_is_told_to_be_a_snapshot(
