@@ -14,6 +14,7 @@ from typing import Any
 
 from omnibench.engine.asking import Requests
 from omnibench.engine.checkpoint import ItemCheckpoints
+from omnibench.engine.fit_attempts import earlier_attempts, total_costs
 from omnibench.engine.policy import snapshots_for
 from omnibench.engine.progress import Progress
 from omnibench.engine.stopping import StoppedError
@@ -30,7 +31,7 @@ from omnibench.store.workspaces import Workspace
 from omnibench.terminal import terminal_text
 
 _NEVER = {"every_seconds": None, "every_iterations": None, "at_init": False, "at_end": False}
-"""What a guest is asked to do where nothing can be written."""
+"""What a guest is asked to do where nothing is to be written, or can be."""
 
 
 class FitSnapshots:
@@ -43,7 +44,7 @@ class FitSnapshots:
         attempt: The progress of the attempt.
 
     Attributes:
-        request: What the guest is asked to do; None where snapshots are off.
+        request: What the guest is asked to do; None where snapshots are off, and there is none of an earlier attempt.
         history: The values on the validation part of the epochs before the snapshot that the Fit goes on from.
     """
 
@@ -135,11 +136,9 @@ class FitSnapshots:
         """Choose the snapshot that the Fit goes on from, and set up what the guest is asked to do."""
         self._resumed, self.history = None, {}
         self._is_asked = self._is_asked_to_stop = False
-        if self._control.is_off:
-            return
         ask = self._scratch / "ask"
         ask.unlink(missing_ok=True)
-        never = _NEVER if self._is_unwritable else {}
+        never = _NEVER if self._is_unwritable or self._control.is_off else {}
         self.request = {**self._control.plain, **never, "directory": str(self._scratch), "ask": str(ask)}
         for record in self._recorded():
             is_same = record["requested"] == self._experiment.fit_key  # a search may have chosen something else
@@ -150,6 +149,8 @@ class FitSnapshots:
                 return
             if not stored.folder_of(record, self._workbench.store.root).exists():
                 self._checkpoints.forget([record])
+        if self._control.is_off:
+            self.request = None
 
     def _note_beginning(self, *, is_repeated: bool) -> None:
         """Have logs say what the Fit supersedes.
@@ -347,50 +348,21 @@ class FitSnapshots:
             "run": log.run,
             "worker": self._workbench.worker.id,
         }
-        return [*self._earlier_attempts(), own]
-
-    def _earlier_attempts(self) -> list[Record]:
-        """Return the attempts before this one, each with all that it has cost, also behind its last snapshot.
-
-        Those that went on from the snapshot and were stopped before they took another are among them.
-        """
-        resumed = self._resumed
-        if resumed is None:
-            return []
-        stopped = {
-            (attempt.get("run"), attempt.get("worker")): attempt
-            for attempt in self._checkpoints.previous.get("attempts", ())
-            if attempt["phase"] == "Fit"
-        }
-        attempts = []
-        for attempt in resumed["attempts"]:
-            whole = stopped.pop((attempt["run"], attempt["worker"]), {})
-            is_longer = (whole.get("seconds") or 0) > attempt["seconds"]
-            costs = {name: whole[name] for name in COSTS if whole.get(name) is not None} if is_longer else {}
-            attempts.append({**attempt, **costs})
-        span = {"from": int(resumed["iteration"]), "to": int(resumed["iteration"])}
-        for (run, worker), attempt in stopped.items():
-            if attempt["finished"] >= resumed["finished"] and attempt.get("seconds") is not None:
-                costs = {name: attempt.get(name) for name in COSTS}
-                attempts.append({**costs, **span, "run": run, "worker": worker})
-        return attempts
+        return [*earlier_attempts(self._resumed, self._checkpoints.previous), own]
 
     def _with_earlier_attempts(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Return a guest's answer with the costs of all attempts."""
         if self._resumed is None:
             return answer
         attempts = self._attempts(answer, answer.get("epochs"))
-        costs: dict[str, Any] = {}
-        for name in COSTS:
-            values = [attempt[name] for attempt in attempts if attempt.get(name) is not None]
-            combined = sum(values) if name in ("seconds", "cpu_seconds") else max(values, default=None)
-            costs[name] = combined if values else None
-        return {**answer, **costs, "attempts": attempts}
+        return {**answer, **total_costs(attempts), "attempts": attempts}
 
     @property
     def spare(self) -> list[Record]:
         """The records of snapshots that go with the record of the Fit."""
-        return [] if self._control.stay_after_fit else self._recorded()
+        # A run that is off takes none away that a plan keeps.
+        control = self._experiment.snapshots if self._control.is_off else self._control
+        return [] if control is not None and control.stay_after_fit else self._recorded()
 
     def discard(self) -> None:
         """Remove the snapshots of a Fit that leaves no record: that of a trial which was pruned, or is not the best."""

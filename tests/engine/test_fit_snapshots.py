@@ -155,6 +155,19 @@ def test_snapshots_of_the_default_go_with_the_record_of_their_fit(
     assert not folder.parent.exists()
 
 
+def test_off_goes_on_from_what_there_is_and_takes_no_more(
+    coordinator: Coordinator, make_item: MakeItem, script: Path, tmp_path: Path
+) -> None:
+    """Who switches snapshots off after a kill has computed for hours: that is not thrown away."""
+    item = make_item(snapshots=Snapshots(every_iterations=3))
+    die(coordinator, item, script, 4)
+    off = make_item(snapshots=OFF)
+    attempt(coordinator, off)
+    assert [part["from"] for part in fit_of(coordinator, off)["attempts"]] == [0, 3]
+    assert recorded(coordinator, off) == []
+    assert model_of(coordinator, off) == uninterrupted(coordinator, tmp_path)
+
+
 def test_a_fit_that_is_short_takes_none(coordinator: Coordinator, make_item: MakeItem) -> None:
     """By default, below five minutes: no record, no folder."""
     item = make_item()
