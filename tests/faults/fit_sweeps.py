@@ -292,6 +292,7 @@ class FitSweep:
         is_readable = (self.root / "store" / "cache.db").exists()
         before = {record for record in fits.facts_of(self.root) if record.startswith("fit/")} if is_readable else set()
         expected = fits.resumes_at(self.root) if is_readable else None
+        earlier = set(fits.begins_of(self.root).values()) if is_readable and self.errand.tuned else set()
         ended = run(replace(self.errand, failed="retry"), self._log)
         if ended.outcome is None or ended.hung or ended.outcome["failed"]:
             return [f"S3 the next run does not come through: {ended}\n{ended.error.get('details')}"]
@@ -303,7 +304,8 @@ class FitSweep:
         violations += [f"S3 {key}: {facts.get(key)} instead of {self.facts.get(key)}" for key in differing]
         for key, begin in fits.begins_of(self.root).items():
             # A tuned item takes over the model of its best trial, with the attempts at that.
-            begins = {expected.get(key, 0), *(expected.values() if self.errand.tuned else ())} if expected else {0}
+            begins = {(expected or {}).get(key, 0), *earlier}
+            begins |= set(expected.values()) if expected and self.errand.tuned else set()
             if expected is not None and f"fit/{key}" not in before and begin not in begins:
                 violations.append(f"S4 {key[:8]} was begun after {begin}, and not after {expected.get(key, 0)}")
         violations += [
