@@ -26,7 +26,7 @@ from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, recorded_out
 from omnibench.engine.sentences import Volume, ended_line, stop_sentence
 from omnibench.engine.stopping import StoppedError, stopped_for_good
 from omnibench.engine.summary import show_tables
-from omnibench.engine.survey import count, is_begun, look_up_all, recorded_threads
+from omnibench.engine.survey import begun, count, look_up_all, recorded_threads
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError
 from omnibench.experiment.evaluator import Evaluator
@@ -153,8 +153,7 @@ class Coordinator(ItemCoordinator):
         columns, list_length = evaluator.columns, evaluator.list_length
         items = [Item(experiment, columns, list_length) for experiment in planned]
         if self.policy.resume == "require":
-            snapshot = self.store.snapshot()
-            require_begun(is_begun(snapshot.get, item) for item in items)
+            require_begun(begun(self.store.snapshot(), items))
         busy = self.reset(planned, keep=True).busy if self.policy.resume == "fresh" else ()
         self.workbench.expect(items)
         states = self.store.read(lambda reader: look_up_all(reader, items))

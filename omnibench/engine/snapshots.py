@@ -20,6 +20,7 @@ from omnibench.engine.stopping import StoppedError
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import GuestError, OmnibenchError, SnapshotError, StoreError
 from omnibench.experiment.experiment import Experiment
+from omnibench.guest.disk import ERRNOS, explain
 from omnibench.guest.snapshots import MANIFEST, progress
 from omnibench.snapshots.names import free_name, surplus
 from omnibench.store import snapshots as stored
@@ -269,7 +270,8 @@ class FitSnapshots:
         self._requests.failed(reason)
         if self._control.strict:
             sentence = f"the snapshot after {progress(snapshot)} has failed, and snapshots are strict: {reason}"
-            raise GuestError(sentence, errno=errno)
+            disk = explain(errno, [self._scratch]) if errno in ERRNOS else ""  # which need not be the store's
+            raise GuestError(sentence, errno=errno, disk=disk)
         self._warn(
             f"no snapshot after {progress(snapshot)}: {reason}. The Fit goes on, and the next one is tried at its time"
         )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from omnibench.engine.items import Item
 from omnibench.store.item_records import DoneText, alike_seed_in
 from omnibench.store.reading import Reader
-from omnibench.store.schema import Phase, RecordLookup, RecordType, Status, status_of
+from omnibench.store.schema import SEARCHED, Phase, Record, RecordLookup, RecordType, Status, status_of
 from omnibench.store.stops import failure_of
 
 
@@ -158,16 +158,21 @@ def recorded_threads(reader: Reader, fit_keys: Sequence[str]) -> dict[str, int]:
     return threads
 
 
-def is_begun(get: RecordLookup, item: Item) -> bool:
-    """Whether anything of an item was computed, or tried.
+def begun(records: Mapping[str, Record], items: Iterable[Item]) -> Iterator[bool]:
+    """Yield of each item whether anything of it was computed, or tried: a snapshot within its Fit counts, and its search.
 
     Args:
-        get: From a record's key to the record, or None.
-        item: The item.
+        records: The store's records.
+        items: The items.
     """
-    keys = {Phase.FIT: item.fit_record_key, Phase.PREDICT: item.predict_record_key}
-    finished = [phase for phase, key in keys.items() if get(key) is not None]
-    return status_of(get(item.record_key), finished).status is not Status.PENDING
+    in_fit = {record["fit_key"] for key, record in records.items() if RecordType.SNAPSHOT.has(key)}
+    searches = {RecordType.SEARCH.identity(key) for key in records if RecordType.SEARCH.has(key)}
+    for item in items:
+        record = records.get(item.record_key)
+        keys = {Phase.FIT: item.fit_record_key, Phase.PREDICT: item.predict_record_key}
+        finished = [phase for phase, key in keys.items() if key in records]
+        is_within = item.experiment.fit_key in in_fit or (record or {}).get(SEARCHED) in searches
+        yield is_within or status_of(record, finished).status is not Status.PENDING
 
 
 def count(states: Iterable[State]) -> str:

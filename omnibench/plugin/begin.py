@@ -9,7 +9,7 @@ import pytest
 
 from omnibench.engine.items import Item
 from omnibench.engine.run import require_begun, require_reset
-from omnibench.engine.survey import State, count, is_begun
+from omnibench.engine.survey import State, begun, count
 from omnibench.errors import OmnibenchError, StoreError
 from omnibench.metrics.labels import alternatives
 from omnibench.plugin.items import ExperimentItem
@@ -111,9 +111,9 @@ def _check_directory(session: BenchSession) -> None:
 def _check_resume(session: BenchSession) -> None:
     if session.policy.resume != "require":
         return
-    snapshot = session.snapshot()
+    items = (Item.of(item.experiment, item.evaluator) for item in session.items)
     try:
-        require_begun(is_begun(snapshot.get, Item.of(item.experiment, item.evaluator)) for item in session.items)
+        require_begun(begun(session.snapshot(), items))
     except OmnibenchError as error:
         raise usage_error(error) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from omnibench import Coordinator, Policy, register_runner
 from omnibench.engine.attempt import Attempt
 from omnibench.engine.items import Item
 from omnibench.engine.stopping import StoppedError
-from omnibench.errors import PhaseError
+from omnibench.errors import DiskError, PhaseError
 from omnibench.guest.snapshots import MANIFEST
 from omnibench.runners import registry
 from omnibench.snapshots.control import OFF, Snapshots
@@ -127,6 +128,18 @@ def test_an_attempt_that_goes_on_and_takes_no_snapshot_counts_as_well(
     assert len({part["worker"] for part in fit["attempts"]}) == 4
     assert all(part["seconds"] > 0 for part in fit["attempts"])
     assert fit["seconds"] == pytest.approx(sum(part["seconds"] for part in fit["attempts"]))
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second file system")
+def test_a_full_disk_of_snapshots_is_named_and_not_that_of_the_store(
+    coordinator: Coordinator, make_item: MakeItem, script: Path
+) -> None:
+    """Where snapshots are strict and lie on another disk: whoever makes room must know where."""
+    script.write_text("full")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        item = make_item(snapshots=Snapshots(every_iterations=3, strict=True, directory=directory))
+        with pytest.raises(DiskError, match=r"too little room on the file system /dev/shm .*make room"):
+            attempt(coordinator, item)
 
 
 def test_snapshots_of_the_default_go_with_the_record_of_their_fit(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from omnibench.engine.coordinator import Coordinator
 from omnibench.engine.items import Item
-from omnibench.engine.survey import State, count, is_begun, look_up, look_up_all
+from omnibench.engine.survey import State, begun, count, look_up, look_up_all
 from omnibench.errors import GuestError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.metrics import NDCG as FIRST
@@ -141,21 +141,28 @@ def test_items_that_are_done_need_no_other_record() -> None:
 
 
 def test_an_item_is_begun_when_anything_was_computed_or_tried() -> None:
-    """An item is begun if a phase is recorded, whatever its own record says; to be planned alone is no beginning."""
+    """A phase is recorded, a snapshot within its Fit or its search, whatever its own record says; to be planned alone is none."""
     item = Item.of(plant.items()[0], EVALUATORS[0])
-    pending: dict[str, dict[str, Any]] = {item.record_key: {"status": "pending", "phase": None}}
-    fit: dict[str, dict[str, Any]] = {item.fit_record_key: {}}
-    predict: dict[str, dict[str, Any]] = {item.predict_record_key: {}}
-    assert not is_begun(lambda _: None, item)
-    assert not is_begun(pending.get, item)
-    for phase in (fit, predict):
-        assert is_begun(phase.get, item)
-        assert is_begun((pending | phase).get, item)
+    fit_key = item.experiment.fit_key
+
+    def is_begun(*keys: str, item: Item = item, record: dict[str, Any] | None = None) -> bool:
+        records: dict[str, dict[str, Any]] = {key: {"fit_key": fit_key} for key in keys}
+        if record is not None:
+            records[item.record_key] = record
+        return list(begun(records, [item])) == [True]
+
+    pending: dict[str, Any] = {"status": "pending", "phase": None}
+    assert not is_begun()
+    assert not is_begun(record=pending)
+    for key in (item.fit_record_key, item.predict_record_key, f"snapshot/{fit_key}/night_000"):
+        assert is_begun(key)
+        assert is_begun(key, record=pending)
     for status in ("done", "failed", "interrupted"):
-        ended: dict[str, dict[str, Any]] = {item.record_key: {"status": status, "phase": "Fit"}}
-        assert is_begun(ended.get, item)
+        assert is_begun(record={"status": status, "phase": "Fit"})
+    assert is_begun("search/5", record=pending | {"search": "5"})
+    assert not is_begun("search/5", record=pending | {"search": "6"}), "that is another's search"
     longer = Item.of(plant.items()[0], EVALUATORS[2])
-    assert not is_begun(predict.get, longer), "the predictions are of another list length"
+    assert not is_begun(item.predict_record_key, item=longer), "the predictions are of another list length"
 
 
 def test_counting() -> None:

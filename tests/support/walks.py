@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import signal
@@ -44,7 +45,7 @@ def catalogue() -> dict[str, Any]:
 
 
 def fit(task: Any, fold: Any) -> tuple[Any, dict[str, Any]]:
-    """Walk; ``die 5`` in the script kills the process after step 5, once, ``fail`` makes snapshots fail."""
+    """Walk; ``die 5`` in the script kills the process after step 5, once, ``fail`` and ``full`` make snapshots fail."""
     parameters = {"steps": 8, "script": "", "pause": 0.0, **task.parameters}
     script = Path(parameters["script"])
     state: dict[str, Any] = {"scores": np.zeros(fold.n_items), "random": np.random.default_rng(task.seed), "step": 0}
@@ -55,6 +56,8 @@ def fit(task: Any, fold: Any) -> tuple[Any, dict[str, Any]]:
     def save(directory: Path) -> None:
         if "fail" in _read(script):
             raise RuntimeError("the walk does not stand still")
+        if "full" in _read(script):
+            raise OSError(errno.ENOSPC, "No space left on device")
         (directory / "walk.pkl").write_bytes(pickle.dumps(state))
 
     steps = parameters["steps"]
