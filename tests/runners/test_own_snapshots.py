@@ -21,7 +21,7 @@ from omnibench.errors import PlanError
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.guest.base import Session
 from omnibench.runners import own_guest
-from omnibench.runners.own_report import HOW_TO_MARK
+from omnibench.runners.own_report import HOW_TO_COUNT, HOW_TO_MARK
 
 
 class Killed(BaseException):
@@ -316,6 +316,29 @@ def test_epochs_alone_mark_nothing(host: Host, capsys: pytest.CaptureFixture[str
         "Epochs: epoch=1, epochs=6",
         f"nothing to snapshot: Epochs reports epochs alone; {HOW_TO_MARK}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "reason"),
+    [
+        (resumable.FromZero, f"FromZero reports iteration 0 first; {HOW_TO_COUNT}"),
+        (
+            resumable.AsText,
+            "AsText reports iteration='1', which is no whole number; report how many iterations are finished",
+        ),
+    ],
+)
+def test_iterations_that_cannot_be_gone_on_with_are_said_at_once(algorithm: type, reason: str, host: Host) -> None:
+    """Whoever counts from 0, or reports something else than whole numbers, has no snapshots, and hears so at the first."""
+    host.fit(algorithm)
+    assert host.nothing == [reason]
+    assert not host.snapshots
+
+
+def test_a_resumed_fit_that_begins_at_0_does_not_go_on(host: Host) -> None:
+    """Though from the beginning it counts from 1."""
+    answer = _resumed(host, resumable.BackToZero)
+    assert "goes on with iteration 0, where 3 was the last that is finished" in answer["unusable"]
 
 
 def test_a_random_state_that_is_not_there_is_an_error_before_the_training(

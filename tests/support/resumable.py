@@ -291,6 +291,33 @@ class Epochs(Walk):
             report(epoch=epoch, epochs=self.iterations)
 
 
+class FromZero(Walk):
+    """Counts from 0."""
+
+    def fit(self, train: Any, items: Any, report: Any) -> None:
+        """Train."""
+        self.items, self.scores = items["item"].tolist(), np.zeros(len(items))
+        for iteration in range(self.iterations):
+            report(iteration=iteration, iterations=self.iterations)
+
+
+class AsText(FromZero):
+    """Reports its iterations as texts."""
+
+    def fit(self, train: Any, items: Any, report: Any) -> None:
+        """Train."""
+        super().fit(train, items, lambda iteration, **_: report(iteration=str(iteration + 1)))
+
+
+class BackToZero(FromZero):
+    """Goes on at 0, where it has begun at 1."""
+
+    def fit(self, train: Any, items: Any, report: Any) -> None:
+        """Train."""
+        offset = int(report.iteration == 0)
+        super().fit(train, items, lambda iteration, **_: report(iteration=iteration + offset))
+
+
 class Named(Walk):
     """Draws from generators of another module: by name, by a number there, and by two functions."""
 
