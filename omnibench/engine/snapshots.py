@@ -26,7 +26,7 @@ from omnibench.snapshots.names import free_name, surplus
 from omnibench.store import snapshots as stored
 from omnibench.store.schema import COSTS, PASSED_OVER, Artifact, Record, timestamp
 from omnibench.store.snapshot_files import PARTIAL
-from omnibench.store.workspaces import Workspace
+from omnibench.store.workspaces import Workspace, left_over
 from omnibench.terminal import terminal_text
 
 _NEVER = {"every_seconds": None, "every_iterations": None, "at_init": False, "at_end": False}
@@ -106,6 +106,9 @@ class FitSnapshots:
         if workspace is None:
             with self._workbench.store.temporary() as self._scratch:
                 yield
+            if self._control.directory is not None:  # it may have been a moment's trouble, and nobody comes here again
+                for left in left_over(self._control.directory, PARTIAL):
+                    shutil.rmtree(left, ignore_errors=True)
             return
         self._scratch = workspace.directory
         try:

@@ -14,7 +14,7 @@ from omnibench.store.exports import Exports
 from omnibench.store.item_names import title_of
 from omnibench.store.leases import free_leases
 from omnibench.store.refusals import told_as_store_errors
-from omnibench.store.resumption import snapshot_rows
+from omnibench.store.resumption import is_of_choice, snapshot_rows
 from omnibench.store.schema import DROPPED, PASSED_OVER, Record, RecordType, snapshot_identity, timestamp
 from omnibench.store.snapshot_files import trouble_in
 from omnibench.store.states import RecordsInMemory
@@ -42,8 +42,8 @@ def restore(store: CheckpointStore, item: Record, name: str) -> Restored:
         name: The snapshot's name; one that was passed over before counts again.
 
     Raises:
-        StoreError: There is no such snapshot, or it is damaged; the item's Fit is recorded; somebody computes it; or the
-            store cannot be written.
+        StoreError: There is no such snapshot, it is damaged, or of something else than the next Fit is asked for; the
+            item's Fit is recorded; somebody computes it; or the store cannot be written.
     """
     fit_key = _fit_key(store, item, name)
     busy: list[str] = []
@@ -69,6 +69,11 @@ def restore(store: CheckpointStore, item: Record, name: str) -> Restored:
             raise StoreError(
                 f"the snapshot {name} of {title_of(item)} is damaged ({trouble}), so it cannot be chosen; "
                 f"`{snapshots_command(store.root, item['item'])}` lists the others."
+            )
+        if fit_key == item["fit_key"] and not is_of_choice(RecordsInMemory(records), item, chosen):
+            raise StoreError(
+                f"the snapshot {name} of {title_of(item)} is of hyperparameters that its search does not choose any more, so "
+                f"no Fit goes on from it; `{snapshots_command(store.root, item['item'])}` lists the others."
             )
         newer = {key: record for key, record in snapshots.items() if record["number"] > chosen["number"]}
         changed = {key: {**record, PASSED_OVER: timestamp()} for key, record in newer.items() if _counts(record)}

@@ -51,7 +51,7 @@ def snapshot_of(records: RecordSource, item: Record, newest: Mapping[str, Record
         newest: The snapshots by fit key; see ``open_snapshots``.
     """
     own = newest.get(item["fit_key"])
-    if own is not None and _is_of_choice(records, item, own):
+    if own is not None and is_of_choice(records, item, own):
         return own
     if not newest or not item.get(SEARCHED):
         return None
@@ -60,8 +60,14 @@ def snapshot_of(records: RecordSource, item: Record, newest: Mapping[str, Record
     return max(snapshots, key=lambda snapshot: str(snapshot["finished"]), default=None)
 
 
-def _is_of_choice(records: RecordSource, item: Record, snapshot: Record) -> bool:
-    """Whether a snapshot is of what the next Fit of its item is asked for; of a tuned one, as far as its trials tell."""
+def is_of_choice(records: RecordSource, item: Record, snapshot: Record) -> bool:
+    """Whether a snapshot is of what the next Fit of its item is asked for; of a tuned one, as far as its trials tell.
+
+    Args:
+        records: All records.
+        item: The record of the item.
+        snapshot: The record of a snapshot of its Fit, not of a trial's.
+    """
     requested = snapshot["requested"]
     if not item.get(SEARCHED):
         return bool(requested == item["fit_key"])

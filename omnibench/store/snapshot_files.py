@@ -12,9 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from omnibench.errors import StoreError
 from omnibench.guest.snapshots import MANIFEST
 from omnibench.store import artifacts
-from omnibench.store.beneath import has_link
+from omnibench.store.beneath import has_link, read_bytes
 from omnibench.store.schema import Record, RecordType, artifacts_of, old_key, snapshot_identity, timestamp
 
 FOLDER = "snapshots"
@@ -26,6 +27,11 @@ PARTIAL = ".partial."
 
 OWNER = "snapshot.key"
 """The file that says of a folder outside of the store which snapshot it is."""
+
+
+def key_of(record: Mapping[str, Any]) -> str:
+    """Return the key of a snapshot's record."""
+    return RecordType.SNAPSHOT.key(snapshot_identity(record["fit_key"], record["name"]))
 
 
 def folder_of(record: Mapping[str, Any], root: Path) -> Path:
@@ -47,11 +53,11 @@ def is_ours(record: Mapping[str, Any], folder: Path) -> bool:
 
     A store may come from anybody, and its records may name any folder.
     """
+    identity = snapshot_identity(record["fit_key"], record["name"]).encode()
     try:
-        identity = (folder / OWNER).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        return not folder.is_symlink() and read_bytes(folder, OWNER, len(identity) + 1) == identity
+    except (OSError, StoreError):
         return False
-    return not folder.is_symlink() and identity == snapshot_identity(record["fit_key"], record["name"])
 
 
 def trouble_in(record: Record, root: Path) -> str:
@@ -91,14 +97,10 @@ def leaving(records: Iterable[Record]) -> dict[str, Record]:
         records: Records of snapshots that are about to be made, or forgotten.
     """
     return {
-        old_key(0, _key_of(record)): {**record, "kept": False, "reset": timestamp()}
+        old_key(0, key_of(record)): {**record, "kept": False, "reset": timestamp()}
         for record in records
         if record.get("outside")
     }
-
-
-def _key_of(record: Record) -> str:
-    return RecordType.SNAPSHOT.key(snapshot_identity(record["fit_key"], record["name"]))
 
 
 def goes(key: str, record: Mapping[str, Any]) -> bool:

@@ -18,13 +18,14 @@ from omnibench.store import artifacts
 from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.permissions import is_own_work, is_shared, keep_to_oneself
-from omnibench.store.schema import Artifact, Phase, Record, RecordType, snapshot_identity
+from omnibench.store.schema import Artifact, Phase, Record, RecordType
 from omnibench.store.series import bounded
 from omnibench.store.snapshot_files import (
     FOLDER,
     OWNER,
     folder_of,
     is_ours,
+    key_of,
     leaving,
     remove_folder,
     remove_outside,
@@ -88,11 +89,6 @@ def snapshot_record(
         **({} if outside is None else {"outside": {"folder": str(outside), "files": files}}),
         "identity": labels.identity,
     }
-
-
-def key_of(record: Record) -> str:
-    """Return the key of a snapshot's record."""
-    return RecordType.SNAPSHOT.key(snapshot_identity(record["fit_key"], record["name"]))
 
 
 def snapshots_of(store: CheckpointStore, fit_key: str) -> list[Record]:

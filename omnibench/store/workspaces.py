@@ -45,6 +45,12 @@ def _left_over(parent: Path, prefix: str, *, is_alone: bool) -> list[Path]:
     return [directory for directory in workspaces if _is_left_over(directory, without_lock=is_alone)]
 
 
+def _remove(workspace: Path) -> None:
+    """Remove a workspace as far as possible; a disk that refuses once need not leave it lying there for ever."""
+    for _ in range(2):
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
 def left_over(parent: Path, prefix: str) -> list[Path]:
     """Return the workspaces of dead processes in a directory, which need not be there.
 
@@ -88,7 +94,7 @@ class Workspace:
                 raise
             for directory in _left_over(parent, prefix, is_alone=is_alone):
                 if directory != self.directory:
-                    shutil.rmtree(directory, ignore_errors=True)
+                    _remove(directory)
 
     def _hold(self, *, shared: bool) -> int:
         """Hold the lock for life; return its descriptor."""
@@ -113,7 +119,6 @@ class Workspace:
     def remove(self) -> None:
         """Remove the directory and all that is in it; calling it again does nothing, nor does a forked child."""
         if self._descriptor >= 0 and os.getpid() == self._pid:
-            for _ in range(2):  # a disk that refuses once need not leave it lying there for ever
-                shutil.rmtree(self.directory, ignore_errors=True)
+            _remove(self.directory)
             forks.close(self._descriptor)
             self._descriptor = -1

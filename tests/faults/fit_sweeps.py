@@ -236,7 +236,9 @@ class FitSweep:
             is_right = ended.outcome is not None or bool(ended.error.get("expected"))
             return [] if is_right and not ended.hung else [f"S6 {ended}\n{ended.error.get('details')}"]
         violations = invariants.broken_failure(ended, self.reference)
-        is_of_snapshot = how in (FULL, BROKEN) and not lasting and self.window(how).in_snapshot(number)
+        # As it was in this run: another may have an operation more or less before, by the clock.
+        can_be = how in (FULL, BROKEN) and not lasting
+        is_of_snapshot = can_be and fits.Window.read(self._directory / "window").in_snapshot(number)
         came_through = ended.outcome is not None and not ended.outcome["failed"]
         if is_of_snapshot and not self.scene.members.get("strict") and not came_through:
             violations.append(f"S7 the Fit did not go on: {ended}\n{ended.error.get('details')}")
@@ -292,6 +294,7 @@ class FitSweep:
         is_readable = (self.root / "store" / "cache.db").exists()
         before = {record for record in fits.facts_of(self.root) if record.startswith("fit/")} if is_readable else set()
         expected = fits.resumes_at(self.root) if is_readable else None
+        earlier = set(fits.begins_of(self.root).values()) if is_readable and self.errand.tuned else set()
         ended = run(replace(self.errand, failed="retry"), self._log)
         if ended.outcome is None or ended.hung or ended.outcome["failed"]:
             return [f"S3 the next run does not come through: {ended}\n{ended.error.get('details')}"]
@@ -303,7 +306,8 @@ class FitSweep:
         violations += [f"S3 {key}: {facts.get(key)} instead of {self.facts.get(key)}" for key in differing]
         for key, begin in fits.begins_of(self.root).items():
             # A tuned item takes over the model of its best trial, with the attempts at that.
-            begins = {expected.get(key, 0), *(expected.values() if self.errand.tuned else ())} if expected else {0}
+            begins = {(expected or {}).get(key, 0), *earlier}
+            begins |= set(expected.values()) if expected and self.errand.tuned else set()
             if expected is not None and f"fit/{key}" not in before and begin not in begins:
                 violations.append(f"S4 {key[:8]} was begun after {begin}, and not after {expected.get(key, 0)}")
         violations += [

@@ -218,7 +218,7 @@ class Window:
                 window.takes.append((int(number), -1))
             else:
                 window.takes[-1] = (window.takes[-1][0], int(number))
-        window.begin = min(begins)
+        window.begin = min(begins, default=0)
         return window
 
 

@@ -16,6 +16,7 @@ import pytest
 from support.snapshotted import attempt, begin, directory_of, fit, search, take
 
 from omnibench import open_store
+from omnibench.errors import StoreError
 from omnibench.guest.snapshots import MANIFEST
 from omnibench.store import CheckpointStore, recovery
 from omnibench.store.deletion import delete
@@ -443,6 +444,8 @@ def test_a_snapshot_of_what_a_search_no_longer_chooses_is_not_gone_on_from(store
     take(store, "a", "newest", 7, requested="c" * 64)
     opened = open_store(store.root)
     assert not opened.snapshots(name)["resumes"].any()
+    with pytest.raises(StoreError, match="its search does not choose any more"):
+        opened.restore(name, "newest")
     take(store, "a", "of_both_parts", 8, requested="e" * 64)
     assert [*opened.snapshots(name)["resumes"]] == [False, True]
 
