@@ -108,7 +108,7 @@ class ProgressReport:
         print(f"{self._name}: {', '.join(f'{key}={_formatted(value)}' for key, value in plain.items())}")  # noqa: T201 - into the log
         self._send(plain)
         if is_point:
-            self._iteration = plain["iteration"]
+            self._iteration = int(plain["iteration"])  # type: ignore[arg-type]  # it was looked at
             self._mark(self._iteration, _total(plain))
         elif self._iteration == 0 and self.marks and "epoch" in plain and "iteration" not in plain:
             self.end_of_marks(f"{self._name} reports epochs alone; {HOW_TO_MARK}")

@@ -137,6 +137,25 @@ class Broken(Walk):
         raise AssertionError
 
 
+class Misspelt(Walk):
+    """Has one of the two methods, and the other under a wrong name."""
+
+    def checkpoint_save(self, directory: Path) -> None:
+        """Be never called."""
+        raise AssertionError
+
+    def checkpoint_laod(self, directory: Path) -> None:
+        """Be never called."""
+
+
+class BadlyLoaded(Native):
+    """Looks for what it has not written."""
+
+    def checkpoint_load(self, directory: Path) -> None:
+        """Fail."""
+        self.scores = {"state": (directory / "state.json").read_text()}["weights"]
+
+
 class Locked(Walk):
     """Keeps a lock while it trains, which cannot be pickled."""
 
