@@ -20,7 +20,15 @@ from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.permissions import is_own_work, is_shared
 from omnibench.store.schema import Artifact, Phase, Record, RecordType, old_key, snapshot_identity, timestamp
 from omnibench.store.series import bounded
-from omnibench.store.snapshot_files import FOLDER, OWNER, folder_of, is_ours, remove_folder, remove_outside
+from omnibench.store.snapshot_files import (
+    FOLDER,
+    OWNER,
+    folder_of,
+    is_ours,
+    remove_folder,
+    remove_outside,
+    replace_links,
+)
 from omnibench.terminal import terminal_line
 
 __all__ = [
@@ -115,6 +123,7 @@ def publish(store: CheckpointStore, partial: Path, final: Path, identity: str) -
     Returns:
         The files; outside of the store, their paths are relative to the folder.
     """
+    replace_links(partial)
     if final.is_relative_to(store.root):
         return store.publish_directory(partial, final)
     (partial / OWNER).write_text(identity, encoding="utf-8")
