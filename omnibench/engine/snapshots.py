@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.engine.asking import Requests
+from omnibench.engine.attempt_costs import attempts_before, costs_together
 from omnibench.engine.checkpoint import ItemCheckpoints
 from omnibench.engine.policy import snapshots_for
 from omnibench.engine.progress import Progress
@@ -350,45 +351,16 @@ class FitSnapshots:
             "run": log.run,
             "worker": self._workbench.worker.id,
         }
-        return [*self._earlier_attempts(), own]
-
-    def _earlier_attempts(self) -> list[Record]:
-        """Return the attempts before this one, each with all that it has cost, also behind its last snapshot.
-
-        Those that went on from the snapshot and were stopped before they took another are among them.
-        """
-        resumed = self._resumed
-        if resumed is None:
-            return []
-        stopped = {
-            (attempt.get("run"), attempt.get("worker")): attempt
-            for attempt in self._checkpoints.previous.get("attempts", ())
-            if attempt["phase"] == "Fit"
-        }
-        attempts = []
-        for attempt in resumed["attempts"]:
-            whole = stopped.pop((attempt["run"], attempt["worker"]), {})
-            is_longer = (whole.get("seconds") or 0) > attempt["seconds"]
-            costs = {name: whole[name] for name in COSTS if whole.get(name) is not None} if is_longer else {}
-            attempts.append({**attempt, **costs})
-        span = {"from": int(resumed["iteration"]), "to": int(resumed["iteration"])}
-        for (run, worker), attempt in stopped.items():
-            if attempt["finished"] >= resumed["finished"] and attempt.get("seconds") is not None:
-                costs = {name: attempt.get(name) for name in COSTS}
-                attempts.append({**costs, **span, "run": run, "worker": worker})
-        return attempts
+        if self._resumed is None:
+            return [own]
+        return [*attempts_before(self._resumed, self._checkpoints.previous.get("attempts", ())), own]
 
     def _with_earlier_attempts(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Return a guest's answer with the costs of all attempts."""
         if self._resumed is None:
             return answer
         attempts = self._attempts(answer, answer.get("epochs"))
-        costs: dict[str, Any] = {}
-        for name in COSTS:
-            values = [attempt[name] for attempt in attempts if attempt.get(name) is not None]
-            combined = sum(values) if name in ("seconds", "cpu_seconds") else max(values, default=None)
-            costs[name] = combined if values else None
-        return {**answer, **costs, "attempts": attempts}
+        return {**answer, **costs_together(attempts), "attempts": attempts}
 
     @property
     def spare(self) -> list[Record]:
