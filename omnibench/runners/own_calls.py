@@ -6,8 +6,10 @@ import contextlib
 import functools
 import inspect
 import pickle
+import sys
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ VALIDATION = "validation"
 
 REPORT = "report"
 """The name of ``fit``'s argument for the function that reports its progress."""
+
+_PACKAGE = str(Path(__file__).parents[1])
 
 OPTIONAL = (VALIDATION, "items", "users", REPORT)
 """The names of what else ``fit`` may ask for."""
@@ -67,6 +71,21 @@ def unpicklable(instance: Any, error: Exception) -> str:
         "functions at the top level of the file instead of lambdas, close files and connections, or leave attributes "
         "out in __getstate__ and make them anew in __setstate__."
     )
+
+
+def located(error: BaseException, algorithm: type) -> str:
+    """Return an error with the line of the user's code that has raised it, e.g. ``KeyError: 'weights' (walk.py, line 12)``.
+
+    Args:
+        error: The error, while it is handled.
+        algorithm: The class whose code was called.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    file = getattr(sys.modules.get(algorithm.__module__), "__file__", None)
+    of_class = [frame for frame in frames if frame.filename == file]
+    of_users = of_class or [frame for frame in frames if not frame.filename.startswith(_PACKAGE)]
+    location = f" ({Path(of_users[-1].filename).name}, line {of_users[-1].lineno})" if of_users else ""
+    return f"{type(error).__name__}: {error}{location}"
 
 
 @contextlib.contextmanager

@@ -23,6 +23,9 @@ _SECONDS_BETWEEN = 0.1
 HOW_TO_MARK = "report(iteration=..., iterations=...) at the end of each iteration marks where a snapshot may be taken"
 """What a class has to do that has no snapshots."""
 
+HOW_TO_COUNT = "count from 1, so that it is the number of finished iterations: report(iteration=number + 1) where a loop counts from 0"
+"""What a class has to do whose first iteration is 0."""
+
 
 class BeginsAgainError(BaseException):
     """Ends a Fit that was to go on, and begins again or leaves iterations out; no ``Exception``, so that a class lets it through."""
@@ -99,15 +102,14 @@ class ProgressReport:
         if self.failure:
             raise BeginsAgainError(self.failure)
         plain = {key: value if type(value) in _PLAIN else _plain(key, value) for key, value in values.items()}
-        iteration = _counted(plain, "iteration")
-        is_point = bool(iteration) and self._is_next(iteration)
+        is_point = "iteration" in plain and self._is_point(plain["iteration"])
         if (epochs := self._epoch_count.after(plain)) is not None:
             self._task.keep(epochs)
         print(f"{self._name}: {', '.join(f'{key}={_formatted(value)}' for key, value in plain.items())}")  # noqa: T201 - into the log
         self._send(plain)
         if is_point:
-            self._iteration = iteration
-            self._mark(iteration, _total(plain))
+            self._iteration = int(plain["iteration"])  # type: ignore[arg-type]  # it was looked at
+            self._mark(self._iteration, _total(plain))
         elif self._iteration == 0 and self.marks and "epoch" in plain and "iteration" not in plain:
             self.end_of_marks(f"{self._name} reports epochs alone; {HOW_TO_MARK}")
 
@@ -121,6 +123,25 @@ class ProgressReport:
             return
         self._last_sent = moment
         self._task.report(**plain)
+
+    def _is_point(self, iteration: Any) -> bool:
+        """Return whether what a class reports as its iteration marks a point; where it cannot, that is said at once.
+
+        Raises:
+            BeginsAgainError: The Fit does not go on from its snapshot.
+        """
+        problem = ""
+        if type(iteration) is not int:
+            problem = (
+                f"reports iteration={iteration!r}, which is no whole number; report how many iterations are finished"
+            )
+        elif iteration <= 0 and self._iteration == 0:
+            problem = f"reports iteration {iteration} first; {HOW_TO_COUNT}"
+        if not problem:
+            return self._is_next(iteration)
+        if self.marks:
+            self.end_of_marks(f"{self._name} {problem}")
+        return False
 
     def _is_next(self, iteration: int) -> bool:
         """Return whether an iteration comes after those that are finished.

@@ -9,6 +9,7 @@ Where it reads ``report.iteration`` to begin its loop, the random states become 
 from __future__ import annotations
 
 import contextlib
+import difflib
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 from omnibench.guest import states
 from omnibench.guest.base import Task
 from omnibench.runners import own_attributes
+from omnibench.runners.own_calls import located
 from omnibench.runners.own_frames import GivenFrames
 from omnibench.runners.own_locals import LocalGenerators, caller_of
 from omnibench.runners.own_loops import LoopBegin, Position, position_in
@@ -30,8 +32,37 @@ SAVE, LOAD = "checkpoint_save", "checkpoint_load"
 RESTORE = "restore_parts"
 """The method by which a class makes anew what could not be pickled."""
 
-_NATIVE_FOLDER = "own"
+NATIVE_FOLDER = "own"
 """The folder of a snapshot into which the class writes."""
+
+AFTER_A_CHANGE = (
+    "A change of the class's code helps its later Fits only: the code is part of the key, so that the changed class begins anew. "
+    "Unchanged, it begins anew with --omnirec-reset=failed."
+)
+"""What comes of a refused snapshot."""
+
+NO_ATTRIBUTE = (
+    "what it needs after a resume has to be an attribute of the instance, or be made whatever report.iteration is"
+)
+"""What a class has to do whose ``fit`` lacks something after a resume."""
+
+LOAD_FAILED = f"its {LOAD} has failed"
+"""What a snapshot is said to be unusable for, where the class does not read it."""
+
+
+def unpaired(algorithm: type) -> str:
+    """Return what is wrong with a class that has only one of the two methods by which it is saved, or nothing.
+
+    Args:
+        algorithm: The class.
+    """
+    present = [method for method in (SAVE, LOAD) if callable(getattr(algorithm, method, None))]
+    if len(present) != 1:
+        return ""
+    absent = LOAD if present == [SAVE] else SAVE
+    near = difflib.get_close_matches(absent, [name for name in dir(algorithm) if name not in present], 1)
+    misspelt = f" (but {near[0]})" if near else ""
+    return f"has {present[0]} and no {absent}{misspelt}, so neither is called"
 
 
 class FitSnapshots:
@@ -95,7 +126,10 @@ class FitSnapshots:
         if not reports:
             self._task.snapshots.nothing(f"{name}.fit takes no `report`; {HOW_TO_MARK}")
         elif self._task.snapshots.native_only and not self._has_native:
-            self.report.end_of_marks(f"{name} has no {SAVE} and {LOAD}, and native_only asks for them")
+            problem = unpaired(self._algorithm) or f"has no {SAVE} and {LOAD}"
+            self.report.end_of_marks(f"{name} {problem}, and native_only asks for them")
+        elif problem := unpaired(self._algorithm):
+            self._warn(f"{problem}; the instance is pickled instead")
         if self._resumed is None:
             self._begin = self._random_states.capture()
             if reports and self.report.marks:
@@ -116,10 +150,7 @@ class FitSnapshots:
         except (AttributeError, NameError) as error:
             if self._resumed is None or not self.report.is_first:
                 raise
-            return (
-                f"{self._algorithm.__name__}.fit does not go on from it ({type(error).__name__}: {error}); what it needs after "
-                "a resume has to be an attribute of the instance, or be made whatever report.iteration is"
-            )
+            return f"{self._algorithm.__name__}.fit does not go on from it: {located(error, self._algorithm)}; {NO_ATTRIBUTE}"
         except BaseException:  # what a class has made of it
             if not self.report.failure:
                 raise
@@ -150,7 +181,7 @@ class FitSnapshots:
         self._names = self._shared(), {"self": self._instance, "report": self.report}
         record = {"now": random_state, "begin": self._begin, "loop": self._loop, "report": self.report.state}
         try:
-            if self._has_native and self._is_saved_by_class(directory / _NATIVE_FOLDER):
+            if self._has_native and self._is_saved_by_class(directory / NATIVE_FOLDER):
                 states.save(directory, {**record, "way": "native"}, *self._names)
                 return []
             return self._pickle(directory, record)
@@ -180,10 +211,10 @@ class FitSnapshots:
         folder.mkdir()
         try:
             self._instance.checkpoint_save(folder)
-        except Exception as error:
-            if self._task.snapshots.native_only or isinstance(error, OSError | MemoryError):
-                raise
-            problem = f"has failed ({type(error).__name__}: {error})"
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # whatever a class raises
+            problem = f"has failed: {located(error, self._algorithm)}"
         else:
             problem = _problem_in(folder)
         if problem and self._task.snapshots.native_only:
@@ -216,14 +247,15 @@ class FitSnapshots:
         states.save(directory, {**record, **parts}, *self._names)
 
     def _problem(self, name: str, value: Any) -> bool:
-        """Return whether an attribute cannot be pickled; the log says so once."""
+        """Return whether an attribute cannot be pickled; the log says so once, unless the class makes it anew."""
         try:
             states.check(value, *self._names)
         except Exception as error:  # as above
-            self._warn(
-                f"snapshots lack its attribute {name} ({type(value).__name__}), which cannot be pickled ({error}). To go on from "
-                f"them it needs {RESTORE}(self, missing), which makes the attribute anew, or {SAVE}(self, directory) and {LOAD}"
-            )
+            if not callable(getattr(self._algorithm, RESTORE, None)):
+                self._warn(
+                    f"snapshots lack its attribute {name}, which cannot be pickled ({error}). To go on from them it needs "
+                    f"{RESTORE}(self, missing), which makes the attribute anew, or {SAVE}(self, directory) and {LOAD}"
+                )
             return True
         return False
 
@@ -244,7 +276,10 @@ class FitSnapshots:
             return state["instance"]
         if state["way"] == "native":
             constructed = construct()
-            loaded = constructed.checkpoint_load(directory / _NATIVE_FOLDER)
+            try:
+                loaded = constructed.checkpoint_load(directory / NATIVE_FOLDER)
+            except Exception as error:  # whatever a class raises
+                self._task.snapshots.give_up(f"{LOAD_FAILED}: {located(error, self._algorithm)}")
             return loaded if isinstance(loaded, self._algorithm) else constructed
         own_attributes.put_into(instance, state["members"], state["slots"])
         self._supply(instance)
@@ -267,13 +302,12 @@ class FitSnapshots:
             try:
                 instance.restore_parts([*missing])
             except Exception as error:
-                problem = f"its {RESTORE} has failed: {type(error).__name__}: {error}"
+                problem = f"its {RESTORE} has failed: {located(error, self._algorithm)}"
         absent = [part for part in missing if not own_attributes.has(instance, part)]
         if problem or absent:
             self._task.snapshots.refuse(
                 f"the snapshot lacks {', '.join(missing)} of {name}, which could not be pickled, and "
-                f"{problem or f'its {RESTORE} has not set ' + ', '.join(absent)}. Mend that, or have the Fit begin anew with "
-                "--omnirec-reset=failed."
+                f"{problem or f'its {RESTORE} has not set ' + ', '.join(absent)}. {AFTER_A_CHANGE}"
             )
         print(f"{name}: {RESTORE} has made {', '.join(missing)} anew, which the snapshot lacks")  # noqa: T201 - into the log
 

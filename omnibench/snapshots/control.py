@@ -247,7 +247,7 @@ def snapshots_of(text: str) -> Snapshots:
     Like those by default, they go when their Fit is recorded.
 
     Raises:
-        OmnibenchError: The text says something else.
+        OmnibenchError: The text says something else; a number without a unit may be meant as seconds or as iterations.
     """
     words = [word.strip() for word in text.split(",")]
     if [word.lower() for word in words] == [OFF_TEXT]:
@@ -261,6 +261,9 @@ def snapshots_of(text: str) -> Snapshots:
             raise OmnibenchError(f"{text!r} is no interval of snapshots; write e.g. {_EXAMPLES}.") from None
         if not length:
             raise OmnibenchError(f"{text!r} has an interval of 0; write e.g. {_EXAMPLES}.")
+        if not match and word[-1] in "0123456789":
+            counted = f", or {word}it for iterations" if word.isdecimal() else ""
+            raise OmnibenchError(f"{text!r} says no unit of {word}; write {word}s for seconds{counted}.")
         if math.isfinite(every_iterations if match else every_seconds):
             raise OmnibenchError(f"{text!r} has two intervals of the same sort; write e.g. {_EXAMPLES}.")
         if match:
@@ -282,6 +285,8 @@ def as_snapshots(value: object, name: str = "snapshots") -> Snapshots | None:
     """
     if value is None or isinstance(value, Snapshots):
         return value
+    if type(value) in (int, float):  # whose unit is as unclear as in a text
+        value = str(value)
     if not isinstance(value, str):
         raise OmnibenchError(f"{name} is {value!r}; give Snapshots(...), or a text such as {_EXAMPLES}.")
     try:

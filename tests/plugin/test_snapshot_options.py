@@ -40,12 +40,22 @@ def test_command_line_before_environment_before_ini(
 
 
 @pytest.mark.parametrize(
-    ("value", "counting"), [('"off"', OFF), ("600", snapshots_of("10m")), ('["10m", "50it"]', snapshots_of("10m,50it"))]
+    ("value", "counting"),
+    [('"off"', OFF), ('"10m"', snapshots_of("10m")), ('["10m", "50it"]', snapshots_of("10m,50it"))],
 )
 def test_toml(pytester: pytest.Pytester, value: str, counting: Snapshots) -> None:
-    """In TOML it may be a text, a number of seconds, or a list."""
+    """In TOML it may be a text, or a list of texts."""
     pytester.makepyprojecttoml(f"[tool.pytest.ini_options]\nomnirec_snapshots = {value}")
     assert policy(pytester.parseconfig()).snapshots == counting
+
+
+def test_a_number_in_toml_has_no_unit(pytester: pytest.Pytester) -> None:
+    """It is refused as on the command line, with the two things that it may be meant as."""
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\nomnirec_snapshots = 50")
+    with pytest.raises(
+        pytest.UsageError, match="'50' says no unit of 50; write 50s for seconds, or 50it for iterations"
+    ):
+        policy(pytester.parseconfig())
 
 
 @pytest.mark.guests

@@ -21,7 +21,8 @@ from omnibench.errors import PlanError
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.guest.base import Session
 from omnibench.runners import own_guest
-from omnibench.runners.own_report import HOW_TO_MARK
+from omnibench.runners.own_report import HOW_TO_COUNT, HOW_TO_MARK
+from omnibench.runners.own_snapshots import AFTER_A_CHANGE
 
 
 class Killed(BaseException):
@@ -216,7 +217,8 @@ def test_a_classes_own_methods_come_first(host: Host) -> None:
 def test_native_only_never_pickles(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
     """A method that fails makes no snapshot, a class without it has none, and one that was pickled before is not used."""
     host.fit(resumable.Broken, native_only=True)
-    assert "no snapshot after iteration 1 of 6: RuntimeError: no licence" in capsys.readouterr().out
+    sentence = "no snapshot after iteration 1 of 6: ValueError: checkpoint_save has failed: RuntimeError: no licence"
+    assert f"{sentence} (resumable.py, line " in capsys.readouterr().out
     host.fit(resumable.Walk, native_only=True)
     assert host.nothing == ["Walk has no checkpoint_save and checkpoint_load, and native_only asks for them"]
     assert not host.snapshots
@@ -227,8 +229,12 @@ def test_native_only_never_pickles(host: Host, capsys: pytest.CaptureFixture[str
 def test_a_method_that_fails_is_said_and_pickle_does_it(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
     """Once; half of what it wrote is gone."""
     host.fit(resumable.Broken)
-    line = "Broken: checkpoint_save has failed (RuntimeError: no licence); the instance is pickled instead"
-    assert capsys.readouterr().out.splitlines().count(line) == 1
+    lines = re.findall(
+        r"^Broken: checkpoint_save has failed: RuntimeError: no licence \(resumable.py, line \d+\); the instance is pickled instead$",
+        capsys.readouterr().out,
+        flags=re.MULTILINE,
+    )
+    assert len(lines) == 1
     assert len(host.snapshots) == 5
     assert not [*host.directory.glob("snapshot_*/own")]
 
@@ -247,7 +253,40 @@ def test_a_part_that_cannot_be_saved_is_named(host: Host, capsys: pytest.Capture
     assert [snapshot["missing"] for snapshot in host.snapshots] == [["lock"]] * 5
     lines = [line for line in capsys.readouterr().out.splitlines() if "snapshots lack" in line]
     assert len(lines) == 1
-    assert "Locked: snapshots lack its attribute lock (lock), which cannot be pickled" in lines[0]
+    sentence = (
+        "Locked: snapshots lack its attribute lock, which cannot be pickled (cannot pickle '_thread.lock' object). To"
+    )
+    assert sentence in lines[0]
+
+
+def test_nobody_is_advised_to_write_what_the_class_has(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    """A class that makes its missing parts anew is not asked for ``restore_parts`` by each of its attempts."""
+    _resumed(host, resumable.Supplied)
+    assert "snapshots lack" not in capsys.readouterr().out
+
+
+def test_a_method_without_the_other_is_said(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody calls it, so it is said in the log, with what may be a slip of the pen; so is why there is no snapshot at all."""
+    host.fit(resumable.Misspelt)
+    problem = "has checkpoint_save and no checkpoint_load (but checkpoint_laod), so neither is called"
+    assert f"Misspelt: {problem}; the instance is pickled instead\n" in capsys.readouterr().out
+    assert len(host.snapshots) == 5
+    host.fit(resumable.Misspelt, native_only=True)
+    assert host.nothing == [f"Misspelt {problem}, and native_only asks for them"]
+
+
+def test_a_snapshot_that_cannot_be_loaded_names_the_line(host: Host) -> None:
+    """What ``checkpoint_load`` has raised is said with the line of the class that has raised it."""
+    answer = _resumed(host, resumable.BadlyLoaded)
+    assert re.fullmatch(
+        r"its checkpoint_load has failed: KeyError: 'weights' \(resumable.py, line \d+\)", answer["unusable"]
+    )
+
+
+def test_a_refusal_says_what_a_change_of_the_class_helps(host: Host) -> None:
+    """The class's code is in the key: once it is changed, only its later Fits go on from their snapshots."""
+    error = _resumed(host, resumable.Locked)["error"]
+    assert error.endswith(AFTER_A_CHANGE)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +294,7 @@ def test_a_part_that_cannot_be_saved_is_named(host: Host, capsys: pytest.Capture
     [
         (resumable.Locked, r"lacks lock of Locked.*has no restore_parts"),
         (resumable.HalfSupplied, r"restore_parts has not set lock"),
-        (resumable.Failing, r"restore_parts has failed: OSError: the server is down"),
+        (resumable.Failing, r"restore_parts has failed: OSError: the server is down \(resumable.py, line \d+\)"),
     ],
 )
 def test_a_resume_without_a_part_is_refused(algorithm: type, reason: str, host: Host) -> None:
@@ -278,7 +317,7 @@ def test_restore_parts_is_told_what_is_missing(host: Host, capsys: pytest.Captur
     [
         (resumable.Again, "goes on with iteration 1, where 3 was the last"),
         (resumable.Skipping, "goes on with iteration 5, where 3 was the last"),
-        (resumable.Guarded, r"UnboundLocalError: .*'rate'.*has to be an attribute"),
+        (resumable.Guarded, r"UnboundLocalError: .*'rate'.*\(resumable.py, line \d+\).*has to be an attribute"),
         (resumable.Twice, "reports iteration 2 more than once"),
         (resumable.Phases, "goes on with iteration 1, where 3 was the last"),
     ],
@@ -325,6 +364,29 @@ def test_epochs_alone_mark_nothing(host: Host, capsys: pytest.CaptureFixture[str
         "Epochs: epoch=1, epochs=6",
         f"nothing to snapshot: Epochs reports epochs alone; {HOW_TO_MARK}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "reason"),
+    [
+        (resumable.FromZero, f"FromZero reports iteration 0 first; {HOW_TO_COUNT}"),
+        (
+            resumable.AsText,
+            "AsText reports iteration='1', which is no whole number; report how many iterations are finished",
+        ),
+    ],
+)
+def test_iterations_that_cannot_be_gone_on_with_are_said_at_once(algorithm: type, reason: str, host: Host) -> None:
+    """Whoever counts from 0, or reports something else than whole numbers, has no snapshots, and hears so at the first."""
+    host.fit(algorithm)
+    assert host.nothing == [reason]
+    assert not host.snapshots
+
+
+def test_a_resumed_fit_that_begins_at_0_does_not_go_on(host: Host) -> None:
+    """Though from the beginning it counts from 1."""
+    answer = _resumed(host, resumable.BackToZero)
+    assert "goes on with iteration 0, where 3 was the last that is finished" in answer["unusable"]
 
 
 def test_a_random_state_that_is_not_there_is_an_error_before_the_training(

@@ -6,13 +6,14 @@ import copy
 import math
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from omnibench import Snapshots
+from omnibench import ExperimentPlan, Policy, Snapshots
 from omnibench.errors import OmnibenchError
 from omnibench.snapshots.control import OFF, as_snapshots, snapshots_of
 
@@ -164,7 +165,6 @@ def test_attributes_cannot_be_changed() -> None:
     [
         ("10m", Snapshots(600, keep_past=0)),
         ("90s", Snapshots(90, keep_past=0)),
-        ("90", Snapshots(90, keep_past=0)),
         ("1.5h", Snapshots(5400, keep_past=0)),
         ("50it", Snapshots(every_iterations=50, keep_past=0)),
         (" 50 it , 10m ", Snapshots(600, 50, keep_past=0)),
@@ -191,6 +191,10 @@ def test_text(text: str, snapshots: Snapshots) -> None:
         ("10m,5m", "two intervals of the same sort"),
         ("0s", "an interval of 0"),
         ("0it", "an interval of 0"),
+        ("0", "an interval of 0"),
+        ("50", "'50' says no unit of 50; write 50s for seconds, or 50it for iterations."),
+        ("1.5", "'1.5' says no unit of 1.5; write 1.5s for seconds."),
+        ("10m, 50", "'10m, 50' says no unit of 50; write 50s for seconds, or 50it for iterations."),
     ],
 )
 def test_impossible_texts_are_refused(text: str, message: str) -> None:
@@ -200,11 +204,21 @@ def test_impossible_texts_are_refused(text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("value", [False, True, 600, 1.5, ("10m",)])
+@pytest.mark.parametrize("value", [False, True, b"10m", ("10m",)])
 def test_only_texts_and_snapshots_are_taken(value: object) -> None:
     """What is neither is refused with both."""
     with pytest.raises(OmnibenchError, match=r"give Snapshots\(...\), or a text such as 10m"):
         as_snapshots(value)
+
+
+@pytest.mark.parametrize(
+    "use", [as_snapshots, lambda value: Policy(snapshots=value), lambda value: ExperimentPlan("p", snapshots=value)]
+)
+def test_a_number_has_no_unit(use: Callable[[Any], object]) -> None:
+    """A number may be meant as seconds or as epochs, so it is refused in a script as it is in a text."""
+    for value in (50, "50"):
+        with pytest.raises(OmnibenchError, match="snapshots: '50' says no unit of 50; write 50s for seconds, or 50it"):
+            use(value)
 
 
 def test_what_stays_after_fit() -> None:

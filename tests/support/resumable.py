@@ -146,6 +146,25 @@ class Linked(Broken):
         (directory / "latest").symlink_to("step_3")
 
 
+class Misspelt(Walk):
+    """Has one of the two methods, and the other under a wrong name."""
+
+    def checkpoint_save(self, directory: Path) -> None:
+        """Be never called."""
+        raise AssertionError
+
+    def checkpoint_laod(self, directory: Path) -> None:
+        """Be never called."""
+
+
+class BadlyLoaded(Native):
+    """Looks for what it has not written."""
+
+    def checkpoint_load(self, directory: Path) -> None:
+        """Fail."""
+        self.scores = {"state": (directory / "state.json").read_text()}["weights"]
+
+
 class Locked(Walk):
     """Keeps a lock while it trains, which cannot be pickled."""
 
@@ -298,6 +317,33 @@ class Epochs(Walk):
         for epoch in range(1, self.iterations + 1):
             self.scores = self.scores + np.random.rand(len(self.items))
             report(epoch=epoch, epochs=self.iterations)
+
+
+class FromZero(Walk):
+    """Counts from 0."""
+
+    def fit(self, train: Any, items: Any, report: Any) -> None:
+        """Train."""
+        self.items, self.scores = items["item"].tolist(), np.zeros(len(items))
+        for iteration in range(self.iterations):
+            report(iteration=iteration, iterations=self.iterations)
+
+
+class AsText(FromZero):
+    """Reports its iterations as texts."""
+
+    def fit(self, train: Any, items: Any, report: Any) -> None:
+        """Train."""
+        super().fit(train, items, lambda iteration, **_: report(iteration=str(iteration + 1)))
+
+
+class BackToZero(FromZero):
+    """Goes on at 0, where it has begun at 1."""
+
+    def fit(self, train: Any, items: Any, report: Any) -> None:
+        """Train."""
+        offset = int(report.iteration == 0)
+        super().fit(train, items, lambda iteration, **_: report(iteration=iteration + offset))
 
 
 class Named(Walk):

@@ -1,27 +1,28 @@
-"""What a Fit has cost that went on from snapshots: the costs of all its attempts, each and together."""
+"""What a Fit has cost in all of its attempts, when it goes on from a snapshot."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omnibench.store.schema import COSTS, Phase, Record
-
-_SUMMED = ("seconds", "cpu_seconds")
-"""The costs that add up; of the others, which are peaks, the highest counts."""
+from omnibench.store.schema import COSTS, Record
 
 
-def attempts_before(resumed: Record, ended: Iterable[Record]) -> list[Record]:
-    """Return the attempts before the one that goes on from a snapshot, each with all that it has cost, also behind its last one.
+def earlier_attempts(resumed: Record | None, previous: Mapping[str, Any]) -> list[Record]:
+    """Return the attempts before this one, each with all that it has cost, also behind its last snapshot.
 
     Those that went on from the snapshot and were stopped before they took another are among them.
 
     Args:
-        resumed: The snapshot's record.
-        ended: What the item's record has of attempts that have failed or were stopped.
+        resumed: The record of the snapshot that the Fit goes on from; None where it begins anew.
+        previous: The record of the item.
     """
+    if resumed is None:
+        return []
     stopped = {
-        (attempt.get("run"), attempt.get("worker")): attempt for attempt in ended if attempt["phase"] == Phase.FIT
+        (attempt.get("run"), attempt.get("worker")): attempt
+        for attempt in previous.get("attempts", ())
+        if attempt["phase"] == "Fit"
     }
     attempts = []
     for attempt in resumed["attempts"]:
@@ -37,15 +38,15 @@ def attempts_before(resumed: Record, ended: Iterable[Record]) -> list[Record]:
     return attempts
 
 
-def costs_together(attempts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what attempts have cost together, by the names of ``COSTS``; None for what was measured of none.
+def total_costs(attempts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what attempts have cost together: seconds in sum, memory at its peak; None what none of them has measured.
 
     Args:
-        attempts: The attempts: seconds are summed, of bytes the highest peak counts.
+        attempts: As records of Fits have them.
     """
     costs: dict[str, Any] = {}
     for name in COSTS:
         values = [attempt[name] for attempt in attempts if attempt.get(name) is not None]
-        combined = sum(values) if name in _SUMMED else max(values, default=None)
+        combined = sum(values) if name in ("seconds", "cpu_seconds") else max(values, default=None)
         costs[name] = combined if values else None
     return costs
