@@ -29,6 +29,7 @@ from omnibench.store.snapshot_files import (
     leaving,
     remove_folder,
     remove_outside,
+    replace_links,
     trouble_in,
 )
 from omnibench.terminal import terminal_line
@@ -120,6 +121,7 @@ def publish(store: CheckpointStore, partial: Path, final: Path, identity: str) -
     Returns:
         The files; outside of the store, their paths are relative to the folder.
     """
+    replace_links(partial)
     if final.is_relative_to(store.root):
         return store.publish_directory(partial, final, is_loaded=True)
     (partial / OWNER).write_text(identity, encoding="utf-8")
