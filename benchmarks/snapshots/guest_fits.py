@@ -10,8 +10,9 @@ JOBS is a JSON file with a list of jobs, each a dict:
     kill        the number of the point after which the process kills itself by SIGKILL; None for never
     resume      the directory of the snapshot that the Fit goes on from; None for the beginning
     published   the directory for snapshots
+    off         whether the Fit has no snapshots at all
 
-ANSWERS gets one JSON line for each: ``points`` (iteration, within), ``snapshots`` (directory, bytes, seconds, memory),
+ANSWERS gets one JSON line for each: ``points`` (iteration, within), ``snapshots`` (directory, bytes, seconds, cpu, memory),
 ``digest`` of the model, ``series``, ``history``, ``epochs``, ``peak_rss``, or ``error``; of a killed Fit what there was.
 
 The framework is imported once; each job is a child of this process.
@@ -144,10 +145,10 @@ def watch_points(snapshots: Any, host: Host, write: Any) -> None:
         if is_taken:
             host.ask.write_text("request")
             time.sleep(0.06)  # it is looked for now and then
-        before = begin_peak() if is_taken else 0
+        before, began = begin_peak() if is_taken else 0, time.process_time()
         point(self, save, iteration=iteration, within=within, **options)
         if is_taken and host.answer["snapshots"]:
-            host.answer["snapshots"][-1]["memory"] = peak() / before
+            host.answer["snapshots"][-1] |= {"cpu": time.process_time() - began, "memory": peak() / before}
         if len(points) == job["kill"]:
             write()
             os.kill(os.getpid(), signal.SIGKILL)
@@ -166,7 +167,8 @@ def run_job(base: Any, adapter: Any, job: dict[str, Any], path: Path) -> None:
     watch_points(importlib.import_module("guest.snapshots"), host, write)
     session = base.Session(adapter, host.send, host.receive)
     began = time.perf_counter()
-    fitted = session.answer({**job["request"], "op": "fit", "snapshots": host.request})
+    asked = {} if job["off"] else {"snapshots": host.request}
+    fitted = session.answer({**job["request"], "op": "fit", **asked})
     answer["seconds"] = time.perf_counter() - began
     if not fitted["ok"]:
         answer["error"] = fitted["traceback"]

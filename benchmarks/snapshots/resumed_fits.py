@@ -185,6 +185,7 @@ def job(
     take: Iterable[int] = (),
     kill: int | None = None,
     resume: str | None = None,
+    off: bool = False,
 ) -> dict[str, Any]:
     """Return a job of ``guest_fits.py``, whose files go into a directory of its own."""
     request = {
@@ -200,7 +201,7 @@ def job(
     }
     predict = {"k": Fold(dataset, 0).n_items, "output": str(directory / "predictions.npy")}
     places = {"take": list(take), "kill": kill, "resume": resume, "published": str(directory / "snapshots")}
-    return {"request": request, "predict": predict, **places}
+    return {"request": request, "predict": predict, **places, "off": off}
 
 
 def compare(
@@ -344,7 +345,9 @@ def write(comparisons: Iterable[Comparison]) -> None:
         comparisons: Their comparisons.
     """
     present = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    lines = [f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in sorted({**present, **rows(comparisons)}.items())]
+    lines = [
+        f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in sorted({**present, **rows(comparisons)}.items())
+    ]
     RESULTS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 

@@ -26,13 +26,16 @@ class Outlook:
     reason: str
 
 
-def outlook(get: RecordLookup, item: Item, has_files: Callable[[Record], bool]) -> Outlook:
+def outlook(
+    get: RecordLookup, item: Item, has_files: Callable[[Record], bool], *, has_snapshot: bool = False
+) -> Outlook:
     """Return from which phase an item that is not done would run.
 
     Args:
         get: From a record's key to the record, or None.
         item: The item.
         has_files: Whether the files that a record names are there.
+        has_snapshot: Whether its Fit, or one of its search, goes on from a snapshot: a kill is recorded by nobody else.
     """
     record = get(item.record_key) or {}
     last_attempt = _last_attempt(record)
@@ -43,7 +46,9 @@ def outlook(get: RecordLookup, item: Item, has_files: Callable[[Record], bool]) 
             return Outlook(Phase.PREDICT.value, "two seeds have made equal predictions, which it takes over")
         if fit is None:
             phase, words = _search_outlook(get, item)
-            return Outlook(phase.value, "; ".join(filter(None, [last_attempt or _first_time(record), words])))
+            killed = f"it was interrupted in {phase}" if has_snapshot else ""
+            reason = last_attempt or killed or _first_time(record)
+            return Outlook(phase.value, "; ".join(filter(None, [reason, words])))
         if fit.get(DROPPED):
             lists = "lists of" if predict is None else "the missing predictions with lists of"
             return Outlook(

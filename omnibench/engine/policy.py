@@ -120,7 +120,7 @@ def snapshots_for(experiment: Experiment, policy: Policy) -> Snapshots:
     """Return when the state of an experiment's Fit is kept: what is said nearest to it counts.
 
     That is what the plan says of its algorithm, then of all, then what the benchmark says, then the policy. Only where the
-    policy has switched snapshots off, or keeps nothing of a run, there are none, whatever the others say.
+    policy has switched snapshots off, or keeps nothing of a run, none are taken, whatever the others say.
 
     Args:
         experiment: The experiment.

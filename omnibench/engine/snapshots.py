@@ -14,6 +14,7 @@ from typing import Any
 
 from omnibench.engine.asking import Requests
 from omnibench.engine.checkpoint import ItemCheckpoints
+from omnibench.engine.fit_attempts import earlier_attempts, total_costs
 from omnibench.engine.policy import snapshots_for
 from omnibench.engine.progress import Progress
 from omnibench.engine.stopping import StoppedError
@@ -30,7 +31,7 @@ from omnibench.store.workspaces import Workspace, left_over
 from omnibench.terminal import terminal_text
 
 _NEVER = {"every_seconds": None, "every_iterations": None, "at_init": False, "at_end": False}
-"""What a guest is asked to do where nothing can be written."""
+"""What a guest is asked to do where nothing is to be written, or can be."""
 
 
 class FitSnapshots:
@@ -43,7 +44,7 @@ class FitSnapshots:
         attempt: The progress of the attempt.
 
     Attributes:
-        request: What the guest is asked to do; None where snapshots are off.
+        request: What the guest is asked to do; None where snapshots are off, and there is none of an earlier attempt.
         history: The values on the validation part of the epochs before the snapshot that the Fit goes on from.
     """
 
@@ -61,6 +62,8 @@ class FitSnapshots:
         self._item = checkpoints.item
         self._requests: Requests = workbench.requests
         self._resumed: Record | None = None
+        self._unusable: list[tuple[str, str]] = []
+        """Why the Fit does not go on from snapshots: as warnings say it, and where it differs, as the terminal does."""
         self._names: set[str] = set()
         self._scratch = Path()
         self._is_asked = self._is_asked_to_stop = self._is_saved = False
@@ -138,21 +141,35 @@ class FitSnapshots:
         """Choose the snapshot that the Fit goes on from, and set up what the guest is asked to do."""
         self._resumed, self.history = None, {}
         self._is_asked = self._is_asked_to_stop = False
-        if self._control.is_off:
-            return
         ask = self._scratch / "ask"
         ask.unlink(missing_ok=True)
-        never = _NEVER if self._is_unwritable else {}
+        never = _NEVER if self._is_unwritable or self._control.is_off else {}
         self.request = {**self._control.plain, **never, "directory": str(self._scratch), "ask": str(ask)}
         for record in self._recorded():
             is_same = record["requested"] == self._experiment.fit_key  # a search may have chosen something else
             if record.get(PASSED_OVER) or not is_same:
                 continue
-            folder = stored.usable(self._workbench.store, record)
+            folder = stored.usable(self._workbench.store, record, lambda trouble: self._unusable.append((trouble, "")))
             if folder is not None and self._goes_on_from(record, folder):
-                return
+                break
             if not stored.folder_of(record, self._workbench.store.root).exists():
                 self._checkpoints.forget([record])
+        if self._control.is_off and self._resumed is None:
+            self.request = None
+        self._say_choice()
+
+    def _say_choice(self) -> None:
+        """Tell whoever watches from where the Fit goes on, and first from which snapshots it does not, and why."""
+        resumed = self._resumed
+        instead = "the Fit begins anew" if resumed is None else "an earlier one is taken"
+        for sentence, words in self._unusable:
+            self._warn(f"{sentence}; {instead}")
+            self._workbench.say(f"{self._label}: {words or sentence}; {instead}")
+        self._unusable.clear()
+        self._workbench.worker.note_snapshot(resumed)
+        if resumed is not None:  # the log has the guest's line, which stands in order with its others
+            origin = f"the snapshot {resumed['name']} of {resumed['finished']}"
+            self._workbench.say(f"{self._label}: goes on after {progress(resumed)} from {origin}")
 
     def _note_beginning(self, *, is_repeated: bool) -> None:
         """Have logs say what the Fit supersedes.
@@ -174,21 +191,17 @@ class FitSnapshots:
             self._pass_over(record, SnapshotError(f"its {MANIFEST} cannot be read ({error})"))
             return False
         self._resumed = record
-        self._workbench.worker.note_snapshot(record)
         self.request["resume"] = {"name": record["name"], "directory": str(folder)}
-        # The log has the guest's line, which stands in order with its others.
-        self._workbench.say(
-            f"{self._label}: goes on after {progress(record)} from the snapshot {record['name']} of {record['finished']}"
-        )
         return True
 
     def _pass_over(self, record: Record, error: SnapshotError) -> None:
-        """Note that a Fit cannot go on from a snapshot; what is in it stays."""
+        """Note that a Fit cannot go on from a snapshot, which stays until its model is recorded."""
         recorded = self._recorded() if error.anew else [record]
         remaining = {stored.key_of(snapshot): snapshot for snapshot in recorded if not snapshot.get(PASSED_OVER)}
         self._checkpoints.commit({key: {**snapshot, PASSED_OVER: timestamp()} for key, snapshot in remaining.items()})
-        instead = "It begins anew" if error.anew else "An earlier one is taken, or it begins anew"
-        self._warn(f"the Fit cannot go on from the snapshot {record['name']}: {error}. {instead}")
+        name = record["name"]
+        warning = f"the Fit cannot go on from the snapshot {name}: {error}"
+        self._unusable.append((warning, f"does not go on from the snapshot {name}: {error}"))
 
     def _recorded(self) -> list[Record]:
         return stored.snapshots_of(self._workbench.store, self._item.experiment.fit_key)
@@ -308,8 +321,10 @@ class FitSnapshots:
         coming = stored.leaving([record_with([])])
         if coming:
             self._checkpoints.commit(coming)
-        names = surplus(control.naming_format, [name, *(record["name"] for record in earlier)], control.keep_past)
-        replaced = [old for old in earlier if old["name"] in names]
+        # What could not be gone on from may be all that is left of a night: it stays until there is a model.
+        others = [record for record in earlier if not record.get(PASSED_OVER)]
+        names = surplus(control.naming_format, [name, *(record["name"] for record in others)], control.keep_past)
+        replaced = [old for old in others if old["name"] in names]
         identity = f"{self._item.experiment.fit_key}/{name}"
         try:
             record = record_with(stored.publish(self._workbench.store, partial, base / name, identity))
@@ -350,50 +365,21 @@ class FitSnapshots:
             "run": log.run,
             "worker": self._workbench.worker.id,
         }
-        return [*self._earlier_attempts(), own]
-
-    def _earlier_attempts(self) -> list[Record]:
-        """Return the attempts before this one, each with all that it has cost, also behind its last snapshot.
-
-        Those that went on from the snapshot and were stopped before they took another are among them.
-        """
-        resumed = self._resumed
-        if resumed is None:
-            return []
-        stopped = {
-            (attempt.get("run"), attempt.get("worker")): attempt
-            for attempt in self._checkpoints.previous.get("attempts", ())
-            if attempt["phase"] == "Fit"
-        }
-        attempts = []
-        for attempt in resumed["attempts"]:
-            whole = stopped.pop((attempt["run"], attempt["worker"]), {})
-            is_longer = (whole.get("seconds") or 0) > attempt["seconds"]
-            costs = {name: whole[name] for name in COSTS if whole.get(name) is not None} if is_longer else {}
-            attempts.append({**attempt, **costs})
-        span = {"from": int(resumed["iteration"]), "to": int(resumed["iteration"])}
-        for (run, worker), attempt in stopped.items():
-            if attempt["finished"] >= resumed["finished"] and attempt.get("seconds") is not None:
-                costs = {name: attempt.get(name) for name in COSTS}
-                attempts.append({**costs, **span, "run": run, "worker": worker})
-        return attempts
+        return [*earlier_attempts(self._resumed, self._checkpoints.previous), own]
 
     def _with_earlier_attempts(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Return a guest's answer with the costs of all attempts."""
         if self._resumed is None:
             return answer
         attempts = self._attempts(answer, answer.get("epochs"))
-        costs: dict[str, Any] = {}
-        for name in COSTS:
-            values = [attempt[name] for attempt in attempts if attempt.get(name) is not None]
-            combined = sum(values) if name in ("seconds", "cpu_seconds") else max(values, default=None)
-            costs[name] = combined if values else None
-        return {**answer, **costs, "attempts": attempts}
+        return {**answer, **total_costs(attempts), "attempts": attempts}
 
     @property
     def spare(self) -> list[Record]:
         """The records of snapshots that go with the record of the Fit."""
-        return [] if self._control.stay_after_fit else self._recorded()
+        # A run that is off takes none away that a plan keeps.
+        control = self._experiment.snapshots if self._control.is_off else self._control
+        return [] if control is not None and control.stay_after_fit else self._recorded()
 
     def discard(self) -> None:
         """Remove the snapshots of a Fit that leaves no record: that of a trial which was pruned, or is not the best."""

@@ -88,10 +88,10 @@ def train_model(model: Model, config: Any, train: Any, valid: Any, task: Task, n
     epoch_loss, metric = float("nan"), str(config["valid_metric"])
     best = _BestEpoch(trainer)
     train_epoch = trainer._train_epoch
+    running = None
     if nothing:
         task.snapshots.nothing(nothing)
-        running = None
-    else:
+    elif not task.snapshots.are_off:
         running = _RunningFit(trainer, train, config, task, best)
         train_epoch = running.train_epoch
 

@@ -106,6 +106,11 @@ class Snapshots:
         self._last_time, self._last_look = time.monotonic(), -math.inf
         self._failure = ""
 
+    @property
+    def are_off(self) -> bool:
+        """Whether none will ever be taken, so that nothing need be prepared for one."""
+        return not self._is_possible
+
     @contextlib.contextmanager
     def restoring(self) -> Iterator[Path | None]:
         """Yield the directory of the snapshot that the Fit goes on from, or None: it begins.

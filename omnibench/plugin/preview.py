@@ -30,9 +30,11 @@ def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
     recorded = (snapshot.get(RecordType.ITEM.key(item.experiment.fit_key)) for item in session.pending)
     snapshots = resumable(RecordsInMemory(snapshot), (record for record in recorded if record is not None))
     for item in session.pending:
-        expected = outlook(snapshot.get, Item.of(item.experiment, item.evaluator), is_there)
+        resumed = snapshots.get(item.experiment.name)
+        computed = Item.of(item.experiment, item.evaluator)
+        expected = outlook(snapshot.get, computed, is_there, has_snapshot=resumed is not None)
         phases[expected.phase] += 1
-        resumed = snapshots.get(item.experiment.name) if expected.phase == Phase.FIT else None
+        resumed = resumed if expected.phase == Phase.FIT else None
         reason = expected.reason if resumed is None else f"{expected.reason}; {resume_text(resumed)}"
         write_line(reporter, f"  from {expected.phase:7}  {item.experiment.label}  ({reason})")
         if session.config.option.verbose > 0 and expected.phase in (Phase.TUNE, Phase.FIT):

@@ -216,7 +216,7 @@ class FitSnapshots:
         except Exception as error:  # whatever a class raises
             problem = f"has failed: {located(error, self._algorithm)}"
         else:
-            problem = "" if any(folder.iterdir()) else "has written no file into the directory that it got"
+            problem = _problem_in(folder)
         if problem and self._task.snapshots.native_only:
             raise ValueError(f"{SAVE} {problem}")
         if problem:
@@ -322,3 +322,11 @@ class FitSnapshots:
 
     def _shared(self) -> dict[str, Any]:
         return {**self._frames.shared(), **self._random_states.shared()}
+
+
+def _problem_in(folder: Path) -> str:
+    """Return what is wrong with what a class has written into a folder; nothing where all is well."""
+    links = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink()]
+    if links:  # a snapshot is moved, and a store follows no links
+        return f"has written the link {links[0]!r}, and a snapshot keeps files alone"
+    return "" if any(folder.iterdir()) else "has written no file into the directory that it got"

@@ -7,6 +7,7 @@ A snapshot's files lie in a folder of their own, beside the other files of its i
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -46,6 +47,30 @@ def folder_of(record: Mapping[str, Any], root: Path) -> Path:
     path = Path(record["files"][0]["path"])
     depth = path.parts.index(FOLDER) + 2
     return root.joinpath(*path.parts[:depth])
+
+
+def replace_links(directory: Path) -> None:
+    """Replace links in a directory, hard and symbolic ones, by copies of what they lead to.
+
+    A class may have linked a file of its own, or of the snapshot before. What is written there later, or damages it, would
+    be in two snapshots at once.
+
+    Args:
+        directory: A snapshot's, which nobody has been told of yet.
+
+    Raises:
+        OSError: A link leads nowhere, or there is no room for a copy.
+    """
+    for path in sorted(directory.rglob("*")):
+        if path.is_symlink() and path.is_dir():
+            copy = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+            shutil.copytree(path, copy)
+            path.unlink()
+            copy.rename(path)
+        elif path.is_symlink() or (path.is_file() and path.stat().st_nlink > 1):
+            copy = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+            shutil.copyfile(path, copy)
+            copy.replace(path)
 
 
 def is_ours(record: Mapping[str, Any], folder: Path) -> bool:

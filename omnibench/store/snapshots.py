@@ -7,7 +7,7 @@ other hyperparameters, data, code or versions there is no way from it. It never 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from omnibench.store.snapshot_files import (
     leaving,
     remove_folder,
     remove_outside,
+    replace_links,
     trouble_in,
 )
 from omnibench.terminal import terminal_line
@@ -120,6 +121,7 @@ def publish(store: CheckpointStore, partial: Path, final: Path, identity: str) -
     Returns:
         The files; outside of the store, their paths are relative to the folder.
     """
+    replace_links(partial)
     if final.is_relative_to(store.root):
         return store.publish_directory(partial, final, is_loaded=True)
     (partial / OWNER).write_text(identity, encoding="utf-8")
@@ -135,7 +137,11 @@ def publish(store: CheckpointStore, partial: Path, final: Path, identity: str) -
     return [artifacts.describe(final / name, final, sha256) for name, sha256 in sums.items()]
 
 
-def usable(store: CheckpointStore, record: Record) -> Path | None:
+def _warn(sentence: str) -> None:
+    warnings.warn(f"{sentence}.", UserWarning, stacklevel=3)
+
+
+def usable(store: CheckpointStore, record: Record, say: Callable[[str], None] = _warn) -> Path | None:
     """Return a snapshot's folder, or None unless all of its files are intact and may be read; says so.
 
     A damaged one is set aside, and so is one that has more files than were recorded: whoever may write into the folder
@@ -144,22 +150,23 @@ def usable(store: CheckpointStore, record: Record) -> Path | None:
     Args:
         store: The store.
         record: Its record.
+        say: Called with the reason, where it cannot be used; by default, a warning says it.
     """
     folder = folder_of(record, store.root)
     outside = record.get("outside")
     root, files = (folder, outside["files"]) if outside else (store.root, record["files"])
     name = f"the snapshot {terminal_line(record['name'])} of {terminal_line(record['item'])}"
     if outside and not is_ours(record, folder):
-        _warn(f"{name} is missing: {terminal_line(str(folder))} is not there, or is something else")
+        say(f"{name} is missing: {terminal_line(str(folder))} is not there, or is something else")
         return None
     if trouble_in(record, store.root) or _files_in(folder) != {root / file["path"] for file in files}:
-        _warn(f"{name} {_set_aside(folder, folder.parent if outside else store.root)}")
+        say(f"{name} {_set_aside(folder, folder.parent if outside else store.root)}")
         return None
     shared = is_shared(store.root)
     stranger = next((file for file in files if not is_own_work(root / file["path"], shared=shared)), None)
     if stranger is not None and not store.loads_models_of_others:
         owner = user_name((root / stranger["path"]).stat().st_uid)
-        _warn(
+        say(
             f"{name} belongs to {owner}, and going on from a snapshot runs what is in it, so it is not used; "
             "--omnirec-shared=models loads it"
         )
@@ -188,10 +195,6 @@ def _set_aside(folder: Path, root: Path) -> str:
         return artifacts.UNRESOLVED
     except OSError as error:
         return f"differs from its record, and cannot be set aside ({error.strerror})"
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(f"{sentence}.", UserWarning, stacklevel=3)
 
 
 def remove_files(store: CheckpointStore, records: Iterable[Record]) -> None:

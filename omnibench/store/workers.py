@@ -110,14 +110,14 @@ class Worker:
                 self._facts["silence"] = silence
                 self._moved = True
 
-    def note_snapshot(self, record: Record) -> None:
+    def note_snapshot(self, record: Record | None) -> None:
         """Note the newest snapshot of the Fit that this worker computes.
 
         Args:
-            record: Its record.
+            record: Its record; None where it begins anew.
         """
         with self._lock:
-            self._facts["snapshot"] = newest_members(record)
+            self._facts["snapshot"] = None if record is None else newest_members(record)
             self._moved = True
 
     def note(self, line: str) -> None:

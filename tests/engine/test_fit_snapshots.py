@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import threading
 import time
@@ -155,6 +156,19 @@ def test_snapshots_of_the_default_go_with_the_record_of_their_fit(
     assert not folder.parent.exists()
 
 
+def test_off_goes_on_from_what_there_is_and_takes_no_more(
+    coordinator: Coordinator, make_item: MakeItem, script: Path, tmp_path: Path
+) -> None:
+    """Who switches snapshots off after a kill has computed for hours: that is not thrown away."""
+    item = make_item(snapshots=Snapshots(every_iterations=3))
+    die(coordinator, item, script, 4)
+    off = make_item(snapshots=OFF)
+    attempt(coordinator, off)
+    assert [part["from"] for part in fit_of(coordinator, off)["attempts"]] == [0, 3]
+    assert recorded(coordinator, off) == []
+    assert model_of(coordinator, off) == uninterrupted(coordinator, tmp_path)
+
+
 def test_a_fit_that_is_short_takes_none(coordinator: Coordinator, make_item: MakeItem) -> None:
     """By default, below five minutes: no record, no folder."""
     item = make_item()
@@ -171,7 +185,7 @@ def test_a_damaged_newest_snapshot_is_set_aside_and_the_one_before_is_taken(
     die(coordinator, item, script, 4)
     newest = folders(coordinator, item)[0]
     (newest / "walk.pkl").write_bytes(b"damaged")
-    with pytest.warns(UserWarning, match="differs from its record and was set aside as"):
+    with pytest.warns(UserWarning, match="differs from its record and was set aside as .*; an earlier one is taken"):
         attempt(coordinator, item)
     assert fit_of(coordinator, item)["attempts"][-1]["from"] == 3
     assert list(newest.parent.glob(f"{newest.name}.damaged-*"))
@@ -187,16 +201,19 @@ def test_without_a_snapshot_that_can_be_used_the_fit_begins_anew(
     die(coordinator, item, script, 4)
     for folder in folders(coordinator, item):
         (folder / "walk.pkl").unlink()
-    with pytest.warns(UserWarning, match="set aside"):
+    with pytest.warns(UserWarning, match="set aside as .*; the Fit begins anew"):
         attempt(coordinator, item)
     assert "attempts" not in fit_of(coordinator, item)
     assert model_of(coordinator, item) == uninterrupted(coordinator, tmp_path)
 
 
 def test_a_snapshot_of_other_versions_is_passed_over_aloud(
-    coordinator: Coordinator, make_item: MakeItem, script: Path, tmp_path: Path
+    coordinator: Coordinator, make_item: MakeItem, script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What another numpy has pickled may load and go on a little differently: the Fit begins anew, the snapshot stays."""
+    """What another numpy has pickled may load and go on a little differently: the Fit begins anew, the snapshot stays.
+
+    The terminal says so at that moment, and not only the warnings behind the run: there are hours between the two.
+    """
     item = make_item(snapshots=Snapshots(every_iterations=3))
     die(coordinator, item, script, 4)
     (folder,) = folders(coordinator, item)
@@ -206,8 +223,14 @@ def test_a_snapshot_of_other_versions_is_passed_over_aloud(
     described = [file if MANIFEST not in file["path"] else stored_again(coordinator, file) for file in record["files"]]
     with coordinator.store.lease(item.experiment.fit_key) as lease:
         coordinator.store.commit(lease, {stored.key_of(record): {**record, "files": described}})
-    with pytest.warns(UserWarning, match="cannot go on from the snapshot .*: it was made with numpy 0"):
+    lines: list[str] = []
+    monkeypatch.setattr(coordinator.workbench, "_notify", lines.append)
+    reason = "it was made with numpy 0.*; the Fit begins anew"
+    with pytest.warns(UserWarning, match=f"cannot go on from the snapshot .*: {reason}"):
         attempt(coordinator, item)
+    begins, ends = lines
+    assert "goes on after step 3 of 8" in begins
+    assert re.search(f"does not go on from the snapshot {record['name']}: {reason}", ends)
     assert next(old for old in recorded(coordinator, item) if old["number"] == 1)["passed_over"]
     assert model_of(coordinator, item) == uninterrupted(coordinator, tmp_path)
 
@@ -223,7 +246,8 @@ def test_a_snapshot_that_does_not_say_what_it_is_is_passed_over(
     described = [file if MANIFEST not in file["path"] else stored_again(coordinator, file) for file in newest["files"]]
     with coordinator.store.lease(item.experiment.fit_key) as lease:
         coordinator.store.commit(lease, {stored.key_of(newest): {**newest, "files": described}})
-    with pytest.warns(UserWarning, match=r"cannot go on from the snapshot .*: its snapshot.json cannot be read"):
+    message = r"cannot go on from the snapshot .*: its snapshot.json cannot be read .*; an earlier one is taken"
+    with pytest.warns(UserWarning, match=message):
         attempt(coordinator, item)
     assert fit_of(coordinator, item)["attempts"][-1]["from"] == 2
 
@@ -232,6 +256,24 @@ def stored_again(coordinator: Coordinator, file: Any) -> Any:
     """Return the description of a file as it is now."""
     path = coordinator.store.root / file["path"]
     return describe(path, coordinator.store.root, sha256_of(path))
+
+
+def test_what_cannot_be_gone_on_from_stays_until_there_is_a_model(
+    coordinator: Coordinator, make_item: MakeItem, script: Path
+) -> None:
+    """Retention keeps the newest alone, and not at the cost of a night whose snapshot one broken line could not load."""
+    item = make_item(snapshots=Snapshots(every_iterations=3, keep_past=0))
+    die(coordinator, item, script, 4)
+    (old,) = recorded(coordinator, item)
+    folder = stored.folder_of(old, coordinator.store.root)
+    with coordinator.store.lease(item.experiment.fit_key) as lease:
+        coordinator.store.commit(lease, {stored.key_of(old): {**old, "passed_over": old["finished"]}})
+    die(coordinator, item, script, 7)
+    assert [record["iteration"] for record in recorded(coordinator, item)] == [6, 3]
+    assert folder.is_dir()
+    attempt(coordinator, item)
+    assert recorded(coordinator, item) == []
+    assert not folder.exists()
 
 
 @pytest.mark.slow

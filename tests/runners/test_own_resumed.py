@@ -137,7 +137,9 @@ def test_a_class_of_a_notebook_is_resumed(of_cells: type, coordinators: list[Coo
 def test_a_class_that_begins_again_is_begun_anew(coordinators: list[Coordinator], tmp_path: Path) -> None:
     """Said aloud, in the process that was to go on; with what the uninterrupted Fit makes."""
     script = tmp_path / "script"
-    with pytest.warns(UserWarning, match=r"Again\.fit goes on with iteration 1, where 3 was the last.*It begins anew"):
+    with pytest.warns(
+        UserWarning, match=r"Again\.fit goes on with iteration 1, where 3 was the last.*the Fit begins anew"
+    ):
         resumed_is_whole(coordinators, item_of(resumable.Again, script), script, 3)
 
 

@@ -143,6 +143,7 @@ EXACT = [
     resumable.Native,
     resumable.Made,
     resumable.Broken,
+    resumable.Linked,
     resumable.Supplied,
     resumable.Named,
     resumable.Changed,
@@ -235,6 +236,14 @@ def test_a_method_that_fails_is_said_and_pickle_does_it(host: Host, capsys: pyte
     )
     assert len(lines) == 1
     assert len(host.snapshots) == 5
+    assert not [*host.directory.glob("snapshot_*/own")]
+
+
+def test_a_method_that_writes_a_link_is_said_and_pickle_does_it(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    """At once, not when it turns out that nothing can go on from it."""
+    host.fit(resumable.Linked)
+    line = "Linked: checkpoint_save has written the link 'latest', and a snapshot keeps files alone; the instance is pickled instead"
+    assert line in capsys.readouterr().out.splitlines()
     assert not [*host.directory.glob("snapshot_*/own")]
 
 

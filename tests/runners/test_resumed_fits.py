@@ -48,7 +48,10 @@ def _inexact(
 def test_a_killed_fit_goes_on_to_the_same_model(
     resumed_fits: ModuleType, directories: dict[str, Path], tmp_path: Path
 ) -> None:
-    """Killed between two batches, RecBole's MultiVAE has the model, predictions and losses of a Fit that nobody killed."""
+    """Killed between two batches, RecBole's MultiVAE has the model, predictions and losses of a Fit that nobody killed.
+
+    So has one whose snapshots are off, with no points at all.
+    """
     dataset = directories[resumed_fits.WITH_VALIDATION]
     settings = {"epochs": 4, "train_batch_size": 16, "stopping_step": 1}
     snapshot = str(tmp_path / "killed" / "snapshots" / "point_8")
@@ -56,15 +59,57 @@ def test_a_killed_fit_goes_on_to_the_same_model(
         resumed_fits.job("MultiVAE", settings, dataset, tmp_path / "whole"),
         resumed_fits.job("MultiVAE", settings, dataset, tmp_path / "killed", take=[8], kill=10),
         resumed_fits.job("MultiVAE", settings, dataset, tmp_path / "resumed", resume=snapshot),
+        resumed_fits.job("MultiVAE", settings, dataset, tmp_path / "off", off=True),
     ]
-    whole, killed, resumed = resumed_fits.run_jobs("RecBole", jobs, tmp_path / "run", 1)
+    whole, killed, resumed, off = resumed_fits.run_jobs("RecBole", jobs, tmp_path / "run", 1)
     assert killed["snapshots"][0]["within"]
     assert "digest" not in killed
     for name in ("digest", "series", "history", "epochs"):
         assert resumed[name] == whole[name], name
     assert len(resumed["points"]) == len(whole["points"]) - 8
+    assert off["points"] == [], "nothing is prepared, and nothing is asked for"
+    assert [off[name] for name in ("digest", "epochs")] == [whole[name] for name in ("digest", "epochs")]
     for file in ("predictions.npy", "model/model.pt"):
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "resumed" / file).read_bytes(), file
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("framework", "algorithm", "settings"),
+    [
+        ("RecBole", "BPR", {"epochs": 3, "train_batch_size": 256}),
+        ("LensKit", "FlexMFImplicitScorer", {"epochs": 3, "batch_size": 200}),
+        ("RecPack", "MultVAE", {"max_epochs": 3, "batch_size": 16}),
+    ],
+)
+def test_damage_of_the_newest_snapshot_leaves_the_one_before_intact(
+    resumed_fits: ModuleType,
+    directories: dict[str, Path],
+    tmp_path: Path,
+    framework: str,
+    algorithm: str,
+    settings: dict[str, Any],
+) -> None:
+    """No file of a snapshot is a file of another one, or of the Fit: whatever is overwritten in place, the older one goes on.
+
+    Two are taken within the second epoch, where all that belongs to the best epoch so far is in both.
+    """
+    dataset, work = directories[resumed_fits.WITH_VALIDATION], tmp_path / "work"
+    (whole,) = resumed_fits.run_jobs(
+        framework, [resumed_fits.job(algorithm, settings, dataset, work / "whole")], work / "run-whole", 1
+    )
+    number = whole["points"].index([1, True]) + 1
+    taken = resumed_fits.job(algorithm, settings, dataset, work / "killed", take=[number, number + 1], kill=number + 1)
+    (killed,) = resumed_fits.run_jobs(framework, [taken], work / "run-killed", 1)
+    older, newest = (Path(snapshot["directory"]) for snapshot in killed["snapshots"])
+    assert {path.name for path in older.iterdir()} == {path.name for path in newest.iterdir()}
+    for path in newest.iterdir():
+        with path.open("r+b") as file:
+            file.write(b"damaged" * 1000)
+    resumed_job = resumed_fits.job(algorithm, settings, dataset, work / "resumed", resume=str(older))
+    (resumed,) = resumed_fits.run_jobs(framework, [resumed_job], work / "run-resumed", 2)
+    assert "error" not in resumed
+    assert [resumed[name] for name in ("digest", "epochs")] == [whole[name] for name in ("digest", "epochs")]
 
 
 @pytest.mark.slow

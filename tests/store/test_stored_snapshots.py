@@ -19,13 +19,14 @@ from omnibench import open_store
 from omnibench.errors import StoreError
 from omnibench.guest.snapshots import MANIFEST
 from omnibench.store import CheckpointStore, recovery
+from omnibench.store.artifacts import is_intact
 from omnibench.store.deletion import delete
 from omnibench.store.exports import Exports
 from omnibench.store.gc import collect
 from omnibench.store.generations import reset
 from omnibench.store.repair import repair
 from omnibench.store.snapshot_files import OWNER, PARTIAL, leaving, remove_folder
-from omnibench.store.snapshots import folder_of, key_of, usable
+from omnibench.store.snapshots import folder_of, key_of, publish, usable
 from omnibench.store.verification import Part, snapshot_of, verify
 
 ITEM = "D-dddddddd/Deep-aaaaaaaa"
@@ -368,6 +369,32 @@ def test_a_damaged_snapshot_is_found_and_set_aside(
     rows = open_store(store.root).snapshots(name)
     assert rows[["name", "resumes"]].values.tolist() == [["first", True]]
     assert open_store(store.root).verify() == []
+
+
+@pytest.mark.parametrize("is_outside", [False, True])
+def test_what_a_class_has_linked_is_copied(
+    store: CheckpointStore, outside: Path, tmp_path: Path, *, is_outside: bool
+) -> None:
+    """Whoever writes into the other file of a link, in the snapshot before or in a class's own folder, damages no snapshot."""
+    mine, partial = tmp_path / "mine", outside / "partial"
+    (mine / "shards").mkdir(parents=True)
+    files = [mine / "weights", mine / "shards" / "first"]
+    for file in files:
+        file.write_text("good")
+    partial.mkdir()
+    (partial / MANIFEST).write_text("{}")
+    (partial / "hard").hardlink_to(mine / "weights")
+    (partial / "soft").symlink_to(mine / "weights")
+    (partial / "folder").symlink_to(mine / "shards")
+    final = (outside if is_outside else store.root / "D" / "snapshots") / "name"
+    published = {file["path"].removeprefix("D/snapshots/name/"): file for file in publish(store, partial, final, "key")}
+    for file in files:
+        with file.open("r+b") as opened:
+            opened.write(b"evil")
+    root = final if is_outside else store.root
+    assert published.keys() - {OWNER} == {MANIFEST, "hard", "soft", "folder/first"}
+    assert all(is_intact(file, root) for file in published.values())
+    assert [(final / name).read_text() for name in ("hard", "soft", "folder/first")] == ["good"] * 3
 
 
 def test_a_damaged_record_of_a_snapshot_is_told_with_its_item(store: CheckpointStore) -> None:

@@ -162,6 +162,8 @@ def test_the_outlook_follows_what_is_recorded() -> None:
     assert look() == Outlook("Fit", "nothing is recorded under its key")
     item = records[f"item/{one.fit_key}"] = {"status": "pending", "generation": 0}
     assert look() == Outlook("Fit", "it was never begun")
+    killed = outlook(records.get, Item(one, COLUMNS, 20), lambda _: True, has_snapshot=True)
+    assert killed == Outlook("Fit", "it was interrupted in Fit"), "a kill -9 is recorded by its snapshot alone"
     item["generation"] = 1
     assert look() == Outlook("Fit", "it was reset")
     item |= {"status": "failed", "phase": "Fit", "error": {"message": "no memory"}}

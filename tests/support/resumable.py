@@ -137,6 +137,15 @@ class Broken(Walk):
         raise AssertionError
 
 
+class Linked(Broken):
+    """Its own method writes a link beside its file; pickle does not."""
+
+    def checkpoint_save(self, directory: Path) -> None:
+        """Write both."""
+        (directory / "step_3").write_text("")
+        (directory / "latest").symlink_to("step_3")
+
+
 class Misspelt(Walk):
     """Has one of the two methods, and the other under a wrong name."""
 

@@ -1,0 +1,52 @@
+"""What a Fit has cost in all of its attempts, when it goes on from a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from omnibench.store.schema import COSTS, Record
+
+
+def earlier_attempts(resumed: Record | None, previous: Mapping[str, Any]) -> list[Record]:
+    """Return the attempts before this one, each with all that it has cost, also behind its last snapshot.
+
+    Those that went on from the snapshot and were stopped before they took another are among them.
+
+    Args:
+        resumed: The record of the snapshot that the Fit goes on from; None where it begins anew.
+        previous: The record of the item.
+    """
+    if resumed is None:
+        return []
+    stopped = {
+        (attempt.get("run"), attempt.get("worker")): attempt
+        for attempt in previous.get("attempts", ())
+        if attempt["phase"] == "Fit"
+    }
+    attempts = []
+    for attempt in resumed["attempts"]:
+        whole = stopped.pop((attempt["run"], attempt["worker"]), {})
+        is_longer = (whole.get("seconds") or 0) > attempt["seconds"]
+        costs = {name: whole[name] for name in COSTS if whole.get(name) is not None} if is_longer else {}
+        attempts.append({**attempt, **costs})
+    span = {"from": int(resumed["iteration"]), "to": int(resumed["iteration"])}
+    for (run, worker), attempt in stopped.items():
+        if attempt["finished"] >= resumed["finished"] and attempt.get("seconds") is not None:
+            costs = {name: attempt.get(name) for name in COSTS}
+            attempts.append({**costs, **span, "run": run, "worker": worker})
+    return attempts
+
+
+def total_costs(attempts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what attempts have cost together: seconds in sum, memory at its peak; None what none of them has measured.
+
+    Args:
+        attempts: As records of Fits have them.
+    """
+    costs: dict[str, Any] = {}
+    for name in COSTS:
+        values = [attempt[name] for attempt in attempts if attempt.get(name) is not None]
+        combined = sum(values) if name in ("seconds", "cpu_seconds") else max(values, default=None)
+        costs[name] = combined if values else None
+    return costs
