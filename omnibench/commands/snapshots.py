@@ -32,7 +32,8 @@ def snapshots(arguments: argparse.Namespace) -> int:
     if not rows:
         of_items = f"of {counted(len(names), 'item')} " if arguments.items else ""
         say(
-            f"{store.root}: no snapshots {of_items}(by default, a Fit of more than 5 minutes has one until it is recorded)"
+            f"{store.root}: no snapshots {of_items}(by default, a Fit of more than 5 minutes has one until it is recorded, unless "
+            "there is nothing to snapshot, which out.log says)"
         )
     labels = recorded_names(items.values())
     for name, of_item in groupby(rows, key=lambda row: str(row["item"])):

@@ -236,7 +236,7 @@ class Workbench:
             self._print("err", f"{masked(text)}\n".encode(errors="backslashreplace"), item)
 
     def _print(self, stream: str, lines: bytes, item: str) -> None:
-        prefix = f"[{item}] ".encode() if item else b""
+        prefix = _prefix(item)
         self.store.append_log(stream, b"".join(prefix + line for line in lines.splitlines(keepends=True)))
 
     def _log(self, stream: str, lines: bytes) -> None:
@@ -277,7 +277,13 @@ class Workbench:
     def _print_supersession(self, words: str) -> None:
         with suppress(OSError):  # a full disk
             for stream in ("out", "err"):
-                self._print(stream, f"{words}\n".encode(), self._of_current)
+                if self.store.has_logged(stream, _prefix(self._of_current)):  # else nothing stands above
+                    self._print(stream, f"{words}\n".encode(), self._of_current)
+
+
+def _prefix(item: str) -> bytes:
+    """Return what begins the lines of an item in out.log and err.log."""
+    return f"[{item}] ".encode() if item else b""
 
 
 def written_elsewhere(tmp_dir: str | os.PathLike[str] | None) -> tuple[Path, ...]:

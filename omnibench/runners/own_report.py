@@ -23,6 +23,12 @@ _SECONDS_BETWEEN = 0.1
 HOW_TO_MARK = "report(iteration=..., iterations=...) at the end of each iteration marks where a snapshot may be taken"
 """What a class has to do that has no snapshots."""
 
+HOW_TO_LOOP = (
+    "its loop goes on from a snapshot if it is like `for iteration in range(report.iteration + 1, n + 1)`, and reports each "
+    "iteration once, at its end"
+)
+"""What a class has to do that does not go on behind the last iteration."""
+
 HOW_TO_COUNT = "count from 1, so that it is the number of finished iterations: report(iteration=number + 1) where a loop counts from 0"
 """What a class has to do whose first iteration is 0."""
 
@@ -168,19 +174,17 @@ class ProgressReport:
             )
         return step > 0 and self.marks
 
-    def fail(self, reason: str) -> NoReturn:
+    def fail(self, reason: str, change: str = HOW_TO_LOOP) -> NoReturn:
         """End a Fit that does not go on from its snapshot.
 
         Args:
             reason: What it does instead.
+            change: What has to be changed, if the reason does not say it.
 
         Raises:
             BeginsAgainError: Now, and at every report that follows.
         """
-        self.failure = (
-            f"{self._name}.fit {reason}; its loop goes on from a snapshot if it is like `for iteration in "
-            "range(report.iteration + 1, n + 1)`, and reports each iteration once, at its end"
-        )
+        self.failure = f"{self._name}.fit {reason}{change and f'; {change}'}"
         raise BeginsAgainError(self.failure)
 
     def end_of_marks(self, reason: str) -> None:

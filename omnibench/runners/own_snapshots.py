@@ -174,7 +174,7 @@ class FitSnapshots:
             try:
                 self._random_states.restore(self._resumed["now"])
             except Exception as error:  # a generator of the user's, which is to be made later
-                self.report.fail(f"cannot have its random states back ({type(error).__name__}: {error})")
+                self.report.fail(f"cannot have its random states back ({type(error).__name__}: {error})", "")
 
     def _save(self, directory: Path) -> list[str]:
         """Write all that a resume needs; return the names of the attributes that could not be."""
@@ -203,7 +203,7 @@ class FitSnapshots:
             f"draws from the generator in its variable {names}, which a resume would make anew; keep it in self.{names}"
         )
         if self._resumed is not None:
-            self.report.fail(problem)
+            self.report.fail(problem, "")
         self.report.end_of_marks(f"{self._algorithm.__name__}.fit {problem}")
         return False
 

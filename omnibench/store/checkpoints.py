@@ -372,6 +372,10 @@ class CheckpointStore:
         """Append whole lines to ``out.log`` or ``err.log``; concurrent writers do not tear each other's lines."""
         text_logs.append(self.root, f"{stream}.log", lines)
 
+    def has_logged(self, stream: str, prefix: bytes) -> bool:
+        """Return whether ``out.log`` or ``err.log`` has a line that begins with something."""
+        return text_logs.has_line_of(self.root, f"{stream}.log", prefix)
+
     def replace_text(self, name: str, text: str) -> None:
         """Replace a readable export at the root atomically."""
         with self.temporary() as scratch:

@@ -116,7 +116,7 @@ def _unknown(store: CheckpointStore, item: Record, name: str, names: list[str]) 
     if not names:
         return StoreError(f"{title_of(item)} has no snapshots; a reset forgets them, and so does the end of its Fit.")
     return StoreError(
-        f"{title_of(item)} has no snapshot {name!r}{nearest(name, names)} "
+        f"{title_of(item)} has no snapshot {name!r}{nearest(name, names) or '.'} "
         f"`{snapshots_command(store.root, item['item'])}` lists what it has."
     )
 

@@ -92,9 +92,8 @@ def resumable(records: RecordSource, unfinished: Iterable[Record]) -> dict[str, 
 
 
 def point_text(snapshot: Mapping[str, Any]) -> str:
-    """Return the moment of a Fit that a snapshot is of, e.g. ``after epoch 37 of 50`` or ``before epoch 1 of 50``."""
-    is_beginning = not snapshot["iteration"] and not snapshot.get("within")
-    return f"before {_iteration_text(snapshot, 1)}" if is_beginning else f"after {progress(snapshot)}"
+    """Return the moment of a Fit that a snapshot is of, e.g. ``after epoch 37 of 50``; in the beginning it is 0."""
+    return f"after {progress(snapshot)}"
 
 
 def resume_text(snapshot: Mapping[str, Any]) -> str:

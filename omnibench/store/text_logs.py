@@ -34,6 +34,25 @@ def append(root: Path, name: str, lines: bytes) -> None:
         os.close(descriptor)
 
 
+def has_line_of(root: Path, name: str, prefix: bytes) -> bool:
+    """Return whether a log, or the part before it, has a line that begins with something.
+
+    Args:
+        root: The store's directory.
+        name: The log, e.g. ``err.log``.
+        prefix: How the line begins.
+
+    Raises:
+        OSError: It cannot be read.
+        LinkedFileError: The log is a link.
+    """
+    for part in (name, f"{name}.1"):
+        with suppress(FileNotFoundError), os.fdopen(open_file(root, part, os.O_RDONLY), "rb") as lines:
+            if any(line.startswith(prefix) for line in lines):
+                return True
+    return False
+
+
 def _begin_anew(path: Path, descriptor: int) -> None:
     """Rename a log that is full, once, however many processes find it so."""
     try:

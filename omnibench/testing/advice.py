@@ -79,6 +79,20 @@ RESUMING = (
     "generator. Let the loop begin with `report.iteration + 1`, set up what the first iteration needs only if "
     "`report.iteration == 0`, and name random states that lie elsewhere in `random_state_of`."
 )
+LOADING = (
+    "what `checkpoint_load(directory)` does with the files that `checkpoint_save(directory)` has written: it gets them in an "
+    "instance that was constructed as in the beginning, and sets whatever the loop and `recommend` need."
+)
+UNPAIRED = "write both, or neither: then the attributes of `self` are pickled."
+NEEDED = (
+    "keep in an attribute of `self` what `fit` needs after a resume, or make it whatever `report.iteration` is: a variable that "
+    "is set only if `report.iteration == 0` is not there."
+)
+LOOPING = "begin the loop with `report.iteration + 1`, count from 1, and report each iteration once, as the last thing that it does."
+EARLY = (
+    "report an iteration as the last thing that it does: what comes after `report(iteration=...)` is not in the snapshot of "
+    "that iteration, and is not done after a resume."
+)
 LACKING = (
     "let `restore_parts(self, missing)` make the missing parts anew, or `checkpoint_save` and `checkpoint_load` keep them. "
     "What can be made from the others may be left out in `__getstate__`."
@@ -113,6 +127,30 @@ def of_failure(error: OmnibenchError, usual: str) -> str:
             "that it can be asked in another process."
         )
     return usual
+
+
+def of_resume(text: str) -> str:
+    """Return what to change where a Fit does not go on from a snapshot.
+
+    Args:
+        text: What was said of it.
+    """
+    from omnibench.runners import own_report, own_snapshots  # which import pandas
+
+    causes = {
+        own_snapshots.LOAD_FAILED: LOADING,
+        own_snapshots.NO_ATTRIBUTE: NEEDED,
+        own_snapshots.AFTER_A_CHANGE: LACKING,
+        own_report.HOW_TO_LOOP: LOOPING,
+    }
+    return next((change for cause, change in causes.items() if cause in text), RESUMING)
+
+
+def without_options(text: str) -> str:
+    """Return a message without what it says of the options of a run, which a test class does not have."""
+    from omnibench.runners.own_snapshots import AFTER_A_CHANGE  # as above
+
+    return text.replace(AFTER_A_CHANGE, "").rstrip()
 
 
 def message(finding: str, change: str, details: str = "") -> str:

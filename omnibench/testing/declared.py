@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import types
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +15,9 @@ from omnibench.testing.subject import Subject
 
 if TYPE_CHECKING:
     from omnibench.data.dataset import RecSysDataSet
+
+_NEARLY = 0.8
+"""So much alike two names are at least, from 0 to 1, of which one may be meant as the other."""
 
 _SUBJECT = pytest.StashKey[Subject]()
 
@@ -37,9 +42,10 @@ class Declared:
         """Have pytest collect what names an algorithm, whatever its name, and expect the failures that it declares.
 
         Raises:
-            TypeError: What is declared is no check.
+            TypeError: What is declared is no check, or an attribute that is nearly one of the contract's.
         """
         super().__init_subclass__(**arguments)
+        _refuse_misspelt(cls)
         if "__test__" not in vars(cls):
             cls.__test__ = hasattr(cls, "algorithm") or cls.__name__.startswith("Test")
         for name, reason in cls.expected_failures.items():
@@ -89,6 +95,20 @@ class Declared:
 
             owner.addfinalizer(end)
         return owner.stash[_SUBJECT]
+
+
+def _refuse_misspelt(declared: type[Declared]) -> None:
+    """Refuse an attribute whose name is nearly one that counts, since it would be ignored.
+
+    Raises:
+        TypeError: There is one.
+    """
+    of_contract = (base for base in declared.__mro__ if base.__module__.startswith(__package__))
+    names = {name for base in of_contract for name in inspect.get_annotations(base)}
+    for name in vars(declared).keys() - names:
+        near = difflib.get_close_matches(name, names, 1, _NEARLY)
+        if near and near[0] not in vars(declared):
+            raise TypeError(f"{declared.__name__} has {name!r}, which no check reads; did you mean {near[0]!r}?")
 
 
 def _copied(check: Any) -> Any:

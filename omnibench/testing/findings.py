@@ -34,7 +34,11 @@ def fail_with(error: OmnibenchError, finding: str, usual: str) -> NoReturn:
         usual: What to change where the algorithm itself has raised it.
     """
     details = _PEAK.sub("", getattr(error, "details", ""))
-    fail(f"{finding}: {error}", advice.of_failure(error, usual), _FRAME.sub(_without_ours, details))
+    fail(
+        f"{finding}: {advice.without_options(str(error))}",
+        advice.of_failure(error, usual),
+        _FRAME.sub(_without_ours, details),
+    )
 
 
 def _without_ours(frame: re.Match[str]) -> str:

@@ -21,6 +21,7 @@ class KeptSnapshot:
         folder: Where it lies.
         progress: How far the Fit had come, e.g. ``epoch 3 of 4``.
         iteration: The number of finished iterations.
+        iterations: How many there will be, as far as that is known.
         missing: The parts that could not be saved.
     """
 
@@ -28,6 +29,7 @@ class KeptSnapshot:
     folder: Path
     progress: str
     iteration: int
+    iterations: int | None
     missing: tuple[str, ...]
 
 
@@ -95,8 +97,8 @@ class Recorder:
             return {"failed": snapshot["failed"]}
         name = f"snapshot_{len(self.snapshots):03}"
         folder = (self.directory / "partial" / snapshot["folder"]).rename(self.directory / name)
-        missing = tuple(snapshot["missing"])
-        self.snapshots.append(KeptSnapshot(name, folder, progress(snapshot), int(snapshot["iteration"]), missing))
+        counts = int(snapshot["iteration"]), snapshot["iterations"]
+        self.snapshots.append(KeptSnapshot(name, folder, progress(snapshot), *counts, tuple(snapshot["missing"])))
         return {"name": name}
 
     @property

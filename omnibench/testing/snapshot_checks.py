@@ -70,17 +70,45 @@ class SnapshotChecks(DataChecks):
             fail_with(error, f"{subject.name} fails when snapshots are taken", advice.TAKING)
         if recorder.failures:
             fail(f"{subject.name} has no snapshot {recorder.failures[0]}", advice.SAVING)
-        if not recorder.snapshots:
+        if not any(snapshot.iteration for snapshot in recorder.snapshots) and (
+            recorder.nothing or not recorder.snapshots
+        ):
             pytest.skip(f"nothing to snapshot: {recorder.nothing or f'{subject.name} marks no point'}")
         difference = self._difference(subject, model, SHARED)
         if difference:
             fail(f"{subject.name} is fitted with snapshots, and {difference}", advice.TAKING)
+        self._check_methods(subject, recorder.snapshots)
         subject.processes.renew(ELSEWHERE)
         for snapshot in _spread(recorder.snapshots):
             resumed = self._resumed(subject, snapshot)
             difference = self._difference(subject, resumed, ELSEWHERE)
             if difference:
-                fail(f"{subject.name} goes on {_from(snapshot)}, and {difference}", advice.RESUMING)
+                change = self._cause(subject, recorder.snapshots[-1])
+                fail(f"{subject.name} goes on {_from(snapshot)}, and {difference}", change)
+
+    def _check_methods(self, subject: Subject, snapshots: list[KeptSnapshot]) -> None:
+        """Fail where a class is pickled although it has methods of its own to save its state."""
+        algorithm = subject.own_class
+        if algorithm is None:
+            return
+        from omnibench.runners.own_snapshots import LOAD, NATIVE_FOLDER, SAVE, unpaired  # which imports pandas
+
+        problem = unpaired(algorithm)
+        if problem:
+            fail(f"{subject.name} {problem}", advice.UNPAIRED)
+        has_methods = all(callable(getattr(algorithm, method, None)) for method in (SAVE, LOAD))
+        if not has_methods or any((snapshot.folder / NATIVE_FOLDER).is_dir() for snapshot in snapshots):
+            return
+        recorder = Recorder(subject.new_folder(), native_only=True)  # which says why
+        subject.fit(recorder=recorder)
+        reason = f", such as that {recorder.failures[-1]}" if recorder.failures else ""
+        fail(f"{subject.name} has a {SAVE} that fails at every snapshot{reason}", advice.SAVING)
+
+    def _cause(self, subject: Subject, last: KeptSnapshot) -> str:
+        """Return what to change where models differ: behind the last iteration only what follows its report is missing."""
+        if subject.own_class is None or last.iteration != last.iterations:
+            return advice.RESUMING
+        return advice.EARLY if self._difference(subject, self._resumed(subject, last), ELSEWHERE) else advice.RESUMING
 
     def _recorder(self, subject: Subject) -> Recorder:
         return Recorder(subject.new_folder(), self.native_only)
@@ -92,9 +120,9 @@ class SnapshotChecks(DataChecks):
         try:
             return subject.fit(process=ELSEWHERE, recorder=recorder)
         except SnapshotError as error:
-            fail(f"{called}: {error}", advice.RESUMING)
+            fail(f"{called}: {error}", advice.of_resume(str(error)))
         except GuestError as error:
-            fail_with(error, called, advice.LACKING if snapshot.missing and "lacks" in str(error) else advice.RESUMING)
+            fail_with(error, called, advice.of_resume(str(error)))
 
     def _difference(self, subject: Subject, model: Fitted, process: str) -> str:
         """Say how a model differs from that of the uninterrupted Fit, or return nothing."""

@@ -90,7 +90,7 @@ def test_a_moment_is_told_as_it_is(store: CheckpointStore, omnibench: Command) -
     ):
         take(store, "a", name, iteration, **members)
     begun, ended, unlimited = omnibench("snapshots").splitlines()[4:]
-    assert begun == "  begin  before epoch 1 of 50, AGE AND SIZE"
+    assert begun == "  begin  after epoch 0 of 50, AGE AND SIZE"
     assert ended.startswith("  end  after epoch 50 of 50, ")
     assert unlimited == "  open  after step 60, AGE AND SIZE, without optimizer, data loader, resumes at step 61"
     omnibench("snapshots", "Deep(n='a')", "--restore", "end")

@@ -103,7 +103,9 @@ def test_a_fit_without_snapshots_begins_anew(coordinator: Coordinator, walk: Wal
     """What the killed attempt has printed is superseded, and the log says that nothing of it could be used."""
     item = walks.item_of(tmp_path / "script")
     walk(item, dies_after=2)
+    (coordinator.store.root / "err.log").unlink()  # as where its run was killed, too
     walk(item)
+    assert not (coordinator.store.root / "err.log").exists(), "nothing stands there that could be superseded"
     assert steps(printed(coordinator)) == [f"step {number}" for number in range(1, 9)]
     assert steps(printed(coordinator, superseded=True))[:3] == ["step 1*", "step 2*", "step 1"]
     messages = [entry["message"] for entry in Store(coordinator.store.root).logs()]

@@ -197,7 +197,8 @@ class Closed(Learner):
 
 
 class Quiet:
-    iteration = 0
+    def __init__(self, iteration=0):
+        self.iteration = iteration
 
     def __call__(self, **values):
         pass
@@ -245,6 +246,64 @@ class Unsaved(Learner):
 
     def checkpoint_load(self, directory):
         pass
+
+
+class NeverSaved(Unsaved):
+    pass
+
+
+class Unpaired(Learner):
+    def checkpoint_save(self, directory):
+        np.save(directory / "right.npy", self.right)
+
+
+class Misloaded(Learner):
+    def checkpoint_save(self, directory):
+        np.savez(directory / "factors.npz", left=getattr(self, "left", 0), right=getattr(self, "right", 0))
+
+    def checkpoint_load(self, directory):
+        self.right = np.load(directory / "factors.npz")["weights"]
+
+
+class Lacking(Learner):
+    def fit(self, train, items, users, validation, report):
+        if report.iteration == 0:
+            rate = 0.5
+        self.rate = rate
+        super().fit(train, items, users, validation, report)
+
+
+class Early(Learner):
+    def fit(self, train, items, users, validation, report):
+        self.report = report
+        super().fit(train, items, users, validation, Quiet(report.iteration))
+        del self.report
+
+    def step(self, bought, epoch):
+        self.report(iteration=epoch, iterations=self.epochs)
+        super().step(bought, epoch)
+
+
+class Texts(Learner):
+    def fit(self, train, items, users, validation, report):
+        super().fit(train, items, users, validation, Changed(report, str))
+
+
+class FromZero(Learner):
+    def fit(self, train, items, users, validation, report):
+        super().fit(train, items, users, validation, Changed(report, lambda number: number - 1))
+
+
+class Changed:
+    def __init__(self, report, change):
+        self.report, self.change = report, change
+
+    @property
+    def iteration(self):
+        return self.report.iteration
+
+    def __call__(self, iteration, **values):
+        self.report(iteration=self.change(iteration), **values)
 
 
 class Keyed(Learner):

@@ -68,7 +68,7 @@ FAULTS = {
     "Starting": (
         "test_snapshot_at_every_iteration",
         "does not go on from its snapshot after",
-        "`report.iteration + 1`",
+        "begin the loop with `report.iteration + 1`, count from 1",
     ),
     "Rounding": (
         "test_snapshot_at_every_iteration",
@@ -77,10 +77,39 @@ FAULTS = {
     ),
     "Unsaved": (
         "test_snapshot_at_every_iteration",
-        "has no snapshot after iteration 0: RuntimeError: no licence",
+        "has no snapshot after iteration 0: ValueError: checkpoint_save has failed: RuntimeError: no licence (learners.py, line",
         "`checkpoint_save(directory)`",
     ),
-    "Keyed": ("test_snapshot_at_every_iteration", "lacks key of Keyed", "`restore_parts(self, missing)`"),
+    "NeverSaved": (
+        "test_snapshot_at_every_iteration",
+        "fails at every snapshot, such as that after iteration 4 of 4: ValueError: checkpoint_save has failed: RuntimeError",
+        "`checkpoint_save(directory)`",
+    ),
+    "Unpaired": (
+        "test_snapshot_at_every_iteration",
+        "Unpaired has checkpoint_save and no checkpoint_load, so neither is called",
+        "write both, or neither",
+    ),
+    "Misloaded": (
+        "test_snapshot_at_every_iteration",
+        "its checkpoint_load has failed: KeyError: 'weights is not a file in the archive' (learners.py, line",
+        "what `checkpoint_load(directory)` does",
+    ),
+    "Lacking": (
+        "test_snapshot_at_every_iteration",
+        "does not go on from it: UnboundLocalError: ",
+        "keep in an attribute of `self` what",
+    ),
+    "Early": (
+        "test_snapshot_at_every_iteration",
+        "after iteration 1 of 4, and the model differs at self.right",
+        "report an iteration as the last thing that it does",
+    ),
+    "Keyed": (
+        "test_snapshot_at_every_iteration",
+        "has no restore_parts(self, missing) that makes it anew. Change: let",
+        "`restore_parts(self, missing)`",
+    ),
     "Locking": ("test_killed_in_the_middle", "after kill -9: FileExistsError", "a lock, a file"),
     "Pairs": ("test_single_items", "division by zero", "what needs two items of a user"),
 }
@@ -101,21 +130,25 @@ def test_a_fault_is_found_where_it_is(name: str, project: Project) -> None:
     assert found in text
     assert change in text
     assert "INTERNALERROR" not in text
+    assert "--omnirec" not in text, "a test class has no options"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("name", "checks", "reason"),
     [
-        ("Closed", "Closed.fit takes no `report`; report(iteration=..., iterations=...)"),
-        ("Learner", "Learner has a single iteration here; more of them in `parameters` can be interrupted"),
+        ("Closed", 2, "nothing to snapshot: Closed.fit takes no `report`; report(iteration=..., iterations=...)"),
+        ("Learner", 1, "Learner has a single iteration here; more of them in `parameters` can be interrupted"),
+        ("Texts", 2, "nothing to snapshot: Texts reports iteration='1', which is no whole number"),
+        ("FromZero", 2, "nothing to snapshot: FromZero reports iteration 0 first; count from 1"),
     ],
 )
-def test_what_has_nothing_to_snapshot_says_so(name: str, reason: str, project: Project) -> None:
+def test_what_has_nothing_to_snapshot_says_so(name: str, checks: int, reason: str, project: Project) -> None:
     """The checks of snapshots are skipped with the reason, which says how to have points."""
     result = checked(project, name, body="parameters = {'epochs': 1}")
     assert not failed(result)
-    assert reason in " ".join(result.stdout.str().split())
+    text = " ".join(result.stdout.str().split())
+    assert re.search(rf"SKIPPED \[{checks}\] \S+ {re.escape(reason)}", text)
 
 
 @pytest.mark.slow
@@ -171,6 +204,17 @@ def test_an_expected_failure_of_no_check_is_refused() -> None:
     """The class itself is refused, with the names of the checks that there are."""
     with pytest.raises(TypeError, match=r"names 'test_singles', which is no check; there are .*test_single_items"):
         type("Wrong", (AlgorithmContract,), {"expected_failures": {"test_singles": ""}})
+
+
+def test_a_misspelt_attribute_is_refused() -> None:
+    """It would be ignored, and the checks would run with the defaults; what only looks alike beside its like is no slip."""
+    with pytest.raises(TypeError, match=r"Wrong has 'paramters', which no check reads; did you mean 'parameters'\?"):
+        type("Wrong", (AlgorithmContract,), {"paramters": {}})
+    type(
+        "Right",
+        (AlgorithmContract,),
+        {"algorithm": "RecBole.BPR", "algorithms": ["BPR"], "sizes": 3, "__test__": False},
+    )
 
 
 def test_the_contract_is_no_part_of_what_every_session_imports() -> None:
