@@ -142,6 +142,9 @@ class PhaseError(OmnibenchError):
         details: Traceback and the guest's last lines.
         died: Whether the guest's process died of it.
         costs: What the guest has measured until then, or None.
+
+    Attributes:
+        prospect: What the next run does about it, as a sentence for people; empty where that goes without saying.
     """
 
     def __init__(
@@ -162,6 +165,7 @@ class PhaseError(OmnibenchError):
         super().__init__(f"{phase} failed: {self.message}")
         self.died = died
         self.costs = costs
+        self.prospect = ""
 
     @classmethod
     def recorded(cls, error: Mapping[str, str]) -> PhaseError:

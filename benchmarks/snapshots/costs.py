@@ -21,9 +21,9 @@ from resumed_fits import iterative, job, run_jobs, tastes
 import omnibench
 from omnibench.data.prepare import prepare
 from omnibench.guest.folds import Fold
+from omnibench.guest.snapshots import MANIFEST
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import ItemLabels, Origin
-from omnibench.store.snapshot_files import MANIFEST
 from omnibench.store.snapshots import FOLDER, key_of, publish, snapshot_record
 
 USERS, ITEMS, EACH = 4000, 20_000, 50

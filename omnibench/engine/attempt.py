@@ -23,6 +23,7 @@ from omnibench.engine.workbench import Workbench
 from omnibench.errors import GuestEnvironmentError, PhaseError, StoreError
 from omnibench.store.leases import Lease
 from omnibench.store.models import is_spare
+from omnibench.store.resumption import resumable, resume_text
 from omnibench.store.schema import Phase, Record
 from omnibench.store.superseded import BEGINS
 
@@ -79,6 +80,7 @@ class Attempt:
         except PhaseError as error:
             self._report_failure(f"{error}\n{error.details}".rstrip())
             self.checkpoints.save_failure(error, self.progress.stopped_costs(error))
+            error.prospect = self._prospect() if error.died else ""
             raise
         except (StoreError, OSError, GuestEnvironmentError) as error:
             self.progress.log(logging.ERROR, f"was given up in {self.progress.phase}: {error}")
@@ -131,15 +133,30 @@ class Attempt:
         """Another seed that has made equal predictions, as the item's record says; else None."""
         return self.checkpoints.previous.get("as_seed") if self.experiment.seeds else None
 
-    def note_death(self, message: str) -> None:
-        """Record that the process of an earlier attempt died, unless it had brought the item to its end before."""
+    def _prospect(self) -> str:
+        """Return from where the next run goes on with an item whose process has died; nothing where it begins anew."""
+        record = self.checkpoints.previous
+        if record.get("deaths", 0) >= self.workbench.policy.max_attempts:
+            return ""
+        snapshots: dict[str, Record] = {}
+        with suppress(StoreError, OSError):  # the death itself is recorded
+            snapshots = self.workbench.store.read(lambda reader: resumable(reader, [record]))
+        return "".join(f"The next run {resume_text(snapshot)}." for snapshot in snapshots.values())
+
+    def note_death(self, message: str) -> str:
+        """Record that the process of an earlier attempt died, unless it had brought the item to its end before.
+
+        Returns:
+            What the next run does about it; see ``PhaseError.prospect``.
+        """
         self._report_failure(message)
         if self.checkpoints.is_done:  # e.g. the body of its bench function has killed the process
             self.progress.log(logging.WARNING, "was done when its process died, and stays so")
-            return
+            return ""
         died_in = self.checkpoints.interrupted_in
         self.checkpoints.claim()
         self.checkpoints.save_failure(PhaseError(died_in, message, died=True), {})
+        return self._prospect()
 
     def _report_failure(self, message: str) -> None:
         self.progress.log(logging.ERROR, message)

@@ -26,7 +26,7 @@ def earlier_attempts(resumed: Record | None, previous: Mapping[str, Any]) -> lis
     }
     attempts = []
     for attempt in resumed["attempts"]:
-        whole = stopped.pop((attempt["run"], attempt["worker"]), {})
+        whole = stopped.pop((attempt.get("run"), attempt.get("worker")), {})
         is_longer = (whole.get("seconds") or 0) > attempt["seconds"]
         costs = {name: whole[name] for name in COSTS if whole.get(name) is not None} if is_longer else {}
         attempts.append({**attempt, **costs})

@@ -260,7 +260,7 @@ class ItemCoordinator:
         if current != later and self.guests.is_alive(*current):
             self.guests.warm_if_room(*later)
 
-    def note_death(self, experiment: Experiment, message: str, columns: Columns = (), list_length: int = 0) -> None:
+    def note_death(self, experiment: Experiment, message: str, columns: Columns = (), list_length: int = 0) -> str:
         """Record that the process which computed an item died; it could not do so itself. An item that is done stays so.
 
         Args:
@@ -269,11 +269,14 @@ class ItemCoordinator:
             columns: The metrics and labels that were to be measured.
             list_length: Recommendations per user.
 
+        Returns:
+            What the next run does about it; see ``PhaseError.prospect``.
+
         Raises:
             StoreError: The store cannot be written, or somebody computes the item again already.
         """
         with self.store.lease(experiment.fit_key, _refuse_to_wait) as lease:
-            Attempt(self.workbench, Item(experiment, columns, list_length), lease).note_death(message)
+            return Attempt(self.workbench, Item(experiment, columns, list_length), lease).note_death(message)
 
     def reset(self, items: Iterable[Experiment], what: str = "all", *, keep: bool = False) -> Reset:
         """Have items computed anew by the next run; see ``store.generations.reset``."""

@@ -47,7 +47,8 @@ def ended_line(name: str, outcome: Outcome, tally: Tally) -> str:
         tally: The items so far, this one included.
     """
     times = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in outcome.seconds.items())
-    reason = f": {str(outcome.error).splitlines()[0]}" if outcome.error is not None else ""
+    error = outcome.error
+    reason = "" if error is None else ": " + ". ".join(filter(None, [str(error).splitlines()[0], error.prospect]))
     as_seed = outcome.result.as_seed
     alike = "" if as_seed is None else f", as seed_{as_seed}"
     return f"[{tally.total - tally.pending}/{tally.total}] {outcome.status} {name} ({times}){alike}{reason}"

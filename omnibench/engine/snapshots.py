@@ -65,6 +65,8 @@ class FitSnapshots:
         self._unusable: list[tuple[str, str]] = []
         """Why the Fit does not go on from snapshots: as warnings say it, and where it differs, as the terminal does."""
         self._names: set[str] = set()
+        self._earlier: list[Record] | None = None
+        """The snapshots of the Fit, the newest first: under the lease nobody else records any. None until one is recorded."""
         self._scratch = Path()
         self._is_asked = self._is_asked_to_stop = self._is_saved = False
         self._has_points, self._is_unwritable = True, False
@@ -196,6 +198,7 @@ class FitSnapshots:
 
     def _pass_over(self, record: Record, error: SnapshotError) -> None:
         """Note that a Fit cannot go on from a snapshot, which stays until its model is recorded."""
+        self._earlier = None
         recorded = self._recorded() if error.anew else [record]
         remaining = {stored.key_of(snapshot): snapshot for snapshot in recorded if not snapshot.get(PASSED_OVER)}
         self._checkpoints.commit({key: {**snapshot, PASSED_OVER: timestamp()} for key, snapshot in remaining.items()})
@@ -299,7 +302,9 @@ class FitSnapshots:
 
     def _record(self, snapshot: Mapping[str, Any], partial: Path) -> Record:
         """Publish a snapshot, record it, and forget those that it replaces."""
-        control, earlier = self._control, self._recorded()
+        if self._earlier is None:
+            self._earlier = self._recorded()
+        control, earlier = self._control, self._earlier
         base = self._base()
         names_in_use = {*self._names, *(record["name"] for record in earlier)}
         with suppress(OSError):
@@ -332,6 +337,8 @@ class FitSnapshots:
         except BaseException:
             self._withdraw(name, base / name, coming)
             raise
+        remaining = [old for old in earlier if old["name"] not in names]
+        self._earlier = [{member: value for member, value in record.items() if member != "series"}, *remaining]
         return record
 
     def _withdraw(self, name: str, folder: Path, coming: Mapping[str, Record]) -> None:

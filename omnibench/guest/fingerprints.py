@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import pickle
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,9 +107,12 @@ class _Reader(pickle.Pickler):
             self.opaque.append(value)
             return ("object", type(value).__qualname__ if self._by_content else id(value))
         if type(value) in _COLLECTIONS and value and _NUMBERS.issuperset(map(type, value)):
-            numbers = frozenset(value) if isinstance(value, set | frozenset) else tuple(value)
-            self._sink.length += len(value)
-            return (type(value).__name__, len(value), hash(numbers))  # of numbers it is the same in every process
+            total = _exact_sum(value)
+            if math.isfinite(total):  # a NaN has the hash of its identity
+                numbers = frozenset(value) if isinstance(value, set | frozenset) else tuple(value)
+                self._sink.length += len(value)
+                # Of numbers the hash is the same in every process; those of -1 and -2 are equal, their sums are not.
+                return (type(value).__name__, len(value), hash(numbers), total)
         if isinstance(value, torch.Tensor):
             self.tensors.append(value)
             if not self._by_content:
@@ -117,6 +121,14 @@ class _Reader(pickle.Pickler):
                 self._sink.write(_bytes_of(part))
             return ("tensor", str(value.dtype), tuple(value.shape))
         return None
+
+
+def _exact_sum(numbers: Iterable[Any]) -> float:
+    """Return the sum of numbers, whatever their order; NaN where no float holds it."""
+    try:
+        return math.fsum(numbers)
+    except (OverflowError, ValueError):
+        return math.nan
 
 
 def _is_importable(value: Any) -> bool:

@@ -282,7 +282,9 @@ class Distribution:
         """Record that a worker died of an item, which it could not record itself."""
         benchmarks = existing_session(self.config)
         if benchmarks is not None and not benchmarks.stopping.reason:
-            benchmarks.note_death(crashitem, str(report.longrepr))
+            prospect = benchmarks.note_death(crashitem, str(report.longrepr))
+            if prospect:
+                report.longrepr = f"{report.longrepr}\n{prospect}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self) -> None:

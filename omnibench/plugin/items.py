@@ -143,7 +143,7 @@ class ExperimentItem(pytest.Item):
             advice = f"Run only this item: {command_for(self)}"
             if self.message is not None and self.message.replayed:
                 advice = f"This is the failure of an earlier run; nothing was tried now. {advice}"
-            return "\n".join(filter(None, [str(error), error.details.strip(), advice]))
+            return "\n".join(filter(None, [str(error), error.details.strip(), error.prospect, advice]))
         if isinstance(error, OmnibenchError):
             return f"{type(error).__name__}: {error}"
         chosen_style = self.config.getoption("tbstyle", "auto")

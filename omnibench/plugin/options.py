@@ -79,6 +79,12 @@ class Option(NamedTuple):
             raise usage_error(f"{self.flag} is {value!r}; choose from {', '.join(self.choices)}.")
         return str(value)
 
+    def source(self, config: pytest.Config) -> str:
+        """Return what its value was given by, for an error: its flag, its variable, or its entry of a file."""
+        if self.typed(config) or self.command_line_only:
+            return self.flag
+        return self.variable if os.environ.get(self.variable) else self.name if self._preset(config) else self.flag
+
     def typed(self, config: pytest.Config) -> Any:
         """Return what stands on the command line, or None."""
         value = config.getoption(self.name)

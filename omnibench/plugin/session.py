@@ -346,15 +346,17 @@ class BenchSession:
         with closing(store):
             store.records.commit(records, forgotten)
 
-    def note_death(self, nodeid: str, message: str) -> None:
-        """Record that the worker which computed an item died."""
+    def note_death(self, nodeid: str, message: str) -> str:
+        """Record that the worker which computed an item died; return what the next run does about it, if that is known."""
         for item in self.items:
             if item.nodeid == nodeid and not self.readonly:
                 try:
                     evaluator = item.evaluator
-                    self.coordinator.note_death(item.experiment, message, evaluator.columns, evaluator.list_length)
+                    columns, list_length = evaluator.columns, evaluator.list_length
+                    return self.coordinator.note_death(item.experiment, message, columns, list_length)
                 except (StoreError, OSError) as error:
                     self.notify(f"{item.experiment.label}: its failure could not be recorded: {error}")
+        return ""
 
     def close(self) -> None:
         """End the guests and close the store; on the overseeing process, bring the exports up to date."""

@@ -86,7 +86,7 @@ def _snapshots(config: pytest.Config) -> Snapshots | None:
         return None
     from omnibench.snapshots.control import as_snapshots  # most runs say nothing
 
-    return as_snapshots(text, SNAPSHOTS.flag)
+    return as_snapshots(text, SNAPSHOTS.source(config))
 
 
 def _whole_number(option: Option, config: pytest.Config) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def interval(value: Any, name: str) -> float:
     number = _number(value)
     if not number > 0:
         raise OmnibenchError(
-            f"{name} is {value!r}; give seconds above 0. Without it, or with inf, there is no interval."
+            f"{name} is {value!r}; give seconds above 0{_as_text(value)}. Without it, or with inf, there is no interval."
         )
     return number
 
@@ -39,9 +40,15 @@ def whole_interval(value: Any, name: str) -> float:
     number = _number(value)
     if not number >= 1 or (math.isfinite(number) and not number.is_integer()):
         raise OmnibenchError(
-            f"{name} is {value!r}; give a whole number from 1 on. Without it, or with inf, there is no interval."
+            f"{name} is {value!r}; give a whole number from 1 on{_as_text(value)}. Without it, or with inf, there is no interval."
         )
     return int(number) if math.isfinite(number) else number
+
+
+def _as_text(value: Any) -> str:
+    """Return where a text that says an interval may stand: in the place of Snapshots, not in it."""
+    is_interval = isinstance(value, str) and re.fullmatch(r"[0-9]+(it|(\.[0-9]+)?[smhd])", value)
+    return f", or write snapshots={value!r} in the place of Snapshots(...)" if is_interval else ""
 
 
 def _number(value: Any) -> float:

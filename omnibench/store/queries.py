@@ -302,7 +302,8 @@ class Store(NamedItems):
 
     def sizes(self) -> Sizes:
         """Return what the store's files take on disk: of models, predictions, values per user, snapshots, datasets; by item."""
-        return sizes_of(self.root)
+        records = self.records()
+        return sizes_of(self.root, (record for key, record in records.items() if RecordType.SNAPSHOT.has(key)))
 
     def reset_item(self, item: str, what: str = "all") -> Reset:
         """Have one item computed anew by the next run; see ``reset``."""

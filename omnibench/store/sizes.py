@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from omnibench.store.snapshot_files import FOLDER
+from omnibench.store.schema import Record
+from omnibench.store.snapshot_files import FOLDER, directory_outside, folder_of, outside_files
 
 _PARTS = (
     ("models", re.compile(r"model\..+")),
@@ -33,10 +34,13 @@ class Sizes:
         parts: Bytes by part: ``models``, ``predictions``, ``per_user`` (values per user), ``snapshots``, ``datasets``, ``records``
             (database, manifests, logs, readable copies) and ``other``.
         items: Bytes by part of each item, by its directory relative to the store's.
+        outside: Bytes of snapshots that ``Snapshots(directory=...)`` has lie elsewhere, by that directory; ``parts`` and
+            ``items`` count them, too.
     """
 
     parts: dict[str, int] = field(default_factory=dict)
     items: dict[str, dict[str, int]] = field(default_factory=dict)
+    outside: dict[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -44,11 +48,12 @@ class Sizes:
         return sum(self.parts.values())
 
 
-def sizes_of(root: Path) -> Sizes:
+def sizes_of(root: Path, snapshots: Iterable[Record] = ()) -> Sizes:
     """Return what the files of a store take, links aside.
 
     Args:
         root: The checkpoint directory.
+        snapshots: The records of snapshots, of which some may lie outside of it.
     """
     sizes = Sizes({**{part: 0 for part, _ in _PARTS}, "datasets": 0, "records": 0, "other": 0})
     for directory, name, size in _files(root):
@@ -62,9 +67,27 @@ def sizes_of(root: Path) -> Sizes:
             part = "records"
         sizes.parts[part or "other"] += size
         if top != "datasets" and (part in _ITEM_PARTS or name == "records.jsonl"):
-            item = sizes.items.setdefault(_GENERATION.sub("", home), {})
-            item[part] = item.get(part, 0) + size
+            _count(sizes.items.setdefault(_GENERATION.sub("", home), {}), part, size)
+    for record in snapshots:
+        total = sum(_size(path) or 0 for path in outside_files(record))
+        if total:
+            _count(sizes.outside, str(directory_outside(record) or folder_of(record, root)), total)
+            _count(sizes.parts, "snapshots", total)
+            home = _GENERATION.sub("", record.get("directory") or record["item"])
+            _count(sizes.items.setdefault(home, {}), "snapshots", total)
     return sizes
+
+
+def _count(counts: dict[str, int], name: str, size: int) -> None:
+    counts[name] = counts.get(name, 0) + size
+
+
+def _size(path: str | Path) -> int | None:
+    """Return the bytes of a file; None where it has gone meanwhile."""
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return None
 
 
 def _files(root: Path) -> Iterator[tuple[str, str, int]]:
@@ -72,11 +95,9 @@ def _files(root: Path) -> Iterator[tuple[str, str, int]]:
     for directory, _, names in os.walk(root):
         relative = os.path.relpath(directory, root).replace(os.sep, "/")
         for name in names:
-            try:
-                status = os.lstat(os.path.join(directory, name))
-            except OSError:
-                continue
-            yield "" if relative == "." else relative, name, status.st_size
+            size = _size(os.path.join(directory, name))
+            if size is not None:
+                yield "" if relative == "." else relative, name, size
 
 
 def size_text(size: float) -> str:
@@ -92,4 +113,5 @@ def sizes_text(sizes: Sizes) -> str:
     """Return what a store takes, in a line for people."""
     names = {"per_user": "values per user", "records": "records and logs"}
     parts = [f"{names.get(part, part)} {size_text(size)}" for part, size in sizes.parts.items() if size]
-    return f"{size_text(sizes.total)} on disk: {', '.join(parts)}"
+    outside = [f"; {size_text(size)} of it in {directory}" for directory, size in sizes.outside.items()]
+    return f"{size_text(sizes.total)} on disk: {', '.join(parts)}{''.join(outside)}"

@@ -24,7 +24,8 @@ from omnibench.runners import registry
 from omnibench.snapshots.control import OFF, Snapshots
 from omnibench.store import snapshots as stored
 from omnibench.store.artifacts import describe, sha256_of
-from omnibench.store.schema import Record
+from omnibench.store.resumption import resume_text
+from omnibench.store.schema import MAX_ATTEMPTS, Record
 
 EACH = Snapshots(every_iterations=1)
 MakeItem = Callable[..., Item]
@@ -68,8 +69,11 @@ def attempt(coordinator: Coordinator, item: Item) -> None:
 def die(coordinator: Coordinator, item: Item, script: Path, step: int) -> None:
     """Make an attempt whose guest dies after a step."""
     script.write_text(f"die {step}")
-    with pytest.raises(PhaseError, match="SIGKILL"):
+    with pytest.raises(PhaseError, match="SIGKILL") as caught:
         attempt(coordinator, item)
+    resumes = next((resume_text(record) for record in recorded(coordinator, item) if not record.get("passed_over")), "")
+    is_given_up = coordinator.store.records.get(item.record_key)["deaths"] >= MAX_ATTEMPTS  # type: ignore[index]
+    assert caught.value.prospect == (f"The next run {resumes}." if resumes and not is_given_up else "")
 
 
 def recorded(coordinator: Coordinator, item: Item) -> list[Record]:

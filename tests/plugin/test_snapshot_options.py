@@ -102,3 +102,16 @@ def test_the_option_is_refused_before_anything_is_collected(project: Project) ->
     result = project.run("--omnirec-snapshots=-5m")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--omnirec-snapshots: '-5m' is no interval of snapshots; write e.g. 10m, 90s, 50it*"])
+
+
+def test_whoever_has_set_the_variable_is_told_of_that(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody finds a wrong value in a command line that does not have it."""
+    monkeypatch.setenv("OMNIREC_SNAPSHOTS", "5itt")
+    with pytest.raises(pytest.UsageError, match=r"^OMNIREC_SNAPSHOTS: '5itt' is no interval"):
+        policy(pytester.parseconfig())
+    monkeypatch.delenv("OMNIREC_SNAPSHOTS")
+    pytester.makeini("[pytest]\nomnirec_snapshots = 5itt")
+    with pytest.raises(pytest.UsageError, match=r"^omnirec_snapshots: '5itt' is no interval"):
+        policy(pytester.parseconfig())

@@ -63,7 +63,11 @@ def test_a_killed_fit_is_told_of_until_it_is_done(
         assert main((*arguments, "--store", store)) == 0
         return capsys.readouterr().out
 
-    project.run("bench_nightly.py").assert_outcomes(failed=1)
+    killed = project.run("bench_nightly.py")
+    killed.assert_outcomes(failed=1)
+    killed.stdout.fnmatch_lines(
+        ["Fit failed: *killed by SIGKILL*", "The next run resumes at iteration 7 of 9.", "Run only*"]
+    )
     project.run("bench_nightly.py", "--omnirec-plan").stdout.fnmatch_lines(
         ["  from Fit * (it failed in Fit: *; resumes at iteration 7 of 9)"]
     )

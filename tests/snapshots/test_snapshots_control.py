@@ -61,7 +61,14 @@ def test_both_names_are_refused() -> None:
         ({"every_seconds": 0}, "every_seconds is 0; "),
         ({"every_seconds": math.nan}, "every_seconds is nan; "),
         ({"every_seconds": True}, "every_seconds is True; "),
-        ({"every_seconds": "10m"}, "every_seconds is '10m'; give seconds"),
+        (
+            {"every_seconds": "10m"},
+            "every_seconds is '10m'; give seconds above 0, or write snapshots='10m' in the place of",
+        ),
+        (
+            {"every_iterations": "5it"},
+            "every_iterations is '5it'; give a whole number from 1 on, or write snapshots='5it'",
+        ),
         ({"checkpoint_time_frequency": -5}, "checkpoint_time_frequency is -5; "),
         ({"every_iterations": 0}, "every_iterations is 0; give a whole number from 1 on"),
         ({"every_iterations": 2.5}, "every_iterations is 2.5; "),

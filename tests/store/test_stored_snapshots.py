@@ -25,6 +25,7 @@ from omnibench.store.exports import Exports
 from omnibench.store.gc import collect
 from omnibench.store.generations import reset
 from omnibench.store.repair import repair
+from omnibench.store.sizes import size_text, sizes_text
 from omnibench.store.snapshot_files import OWNER, PARTIAL, leaving, remove_folder
 from omnibench.store.snapshots import folder_of, key_of, publish, usable
 from omnibench.store.verification import Part, snapshot_of, verify
@@ -190,6 +191,16 @@ def test_sizes_count_snapshots(store: CheckpointStore) -> None:
     first, second = take(store, "a", "first", 3), take(store, "a", "second", 5, generation=2)
     sizes = open_store(store.root).sizes()
     assert sizes.parts["snapshots"] == sizes.items[first["directory"]]["snapshots"] == first["size"] + second["size"]
+
+
+def test_sizes_count_snapshots_that_lie_elsewhere(store: CheckpointStore, outside: Path) -> None:
+    """They fill a disk as well, so people are told which."""
+    begin(store, "a")
+    inner, outer = take(store, "a", "in", 3), take(store, "a", "out", 5, outside=outside)
+    sizes = open_store(store.root).sizes()
+    assert sizes.outside == {str(outside): outer["size"]}
+    assert sizes.parts["snapshots"] == sizes.items[inner["directory"]]["snapshots"] == inner["size"] + outer["size"]
+    assert sizes_text(sizes).endswith(f"; {size_text(outer['size'])} of it in {outside}")
 
 
 def test_files_lead_to_their_item_and_back(store: CheckpointStore, outside: Path) -> None:

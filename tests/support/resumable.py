@@ -162,7 +162,7 @@ class BadlyLoaded(Native):
 
     def checkpoint_load(self, directory: Path) -> None:
         """Fail."""
-        self.scores = {"state": (directory / "state.json").read_text()}["weights"]
+        self.scores = {"state": np.asarray((directory / "state.json").read_text())}["weights"]
 
 
 class Locked(Walk):
