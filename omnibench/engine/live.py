@@ -142,6 +142,8 @@ class LiveView(ABC):
         self._since: dict[str, tuple[Any, float]] = {}
         self._begun: dict[str, tuple[str, float]] = {}
         self._last_entry = 0
+        self._noticed: dict[str, str | None] = {}
+        """The lines that workers have left, each with the first that did."""
         self._next_plain = self._started + PLAIN_SECONDS
         self._screen: Screen | None = None
         self._hidden = False
@@ -200,7 +202,8 @@ class LiveView(ABC):
         """Show the lines that workers have left in the log: their own stderr would write into the block."""
         for entry in entries(self._directory, self._run_id, NOTICE, self._last_entry):
             self._last_entry = entry.id
-            if self._screen is not None:
+            first = self._noticed.setdefault(entry.message, entry.worker)
+            if self._screen is not None and first == entry.worker:  # of an algorithm, each says the same
                 self._screen.say(f"omnibench: {entry.message}")
 
     def _note_beginnings(self, workers: list[Record]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import re
 import sys
 import time
@@ -30,6 +31,7 @@ from omnibench.plugin.live import Live, Tally
 from omnibench.plugin.wire import ItemMessage
 from omnibench.store import CheckpointStore
 from omnibench.store.leases import lease
+from omnibench.store.logbook import NAME, NOTICE, LogBook
 from omnibench.store.schema import timestamp
 
 pytestmark = pytest.mark.usefixtures("made_up_records")
@@ -232,6 +234,18 @@ def test_a_line_tells_of_the_newest_snapshot(tmp_path: Path, monkeypatch: pytest
         run.live._look()
         line = re.sub(r"\b\d+ ?s", "Ns", run.shown[-1][1])
         assert line == "  gw0: Fit, Ns: tiny/A/fold_0 (snapshot after epoch 7 of 9, Ns ago, 4.1 MB)"
+    run.store.close()
+
+
+def test_what_two_workers_say_alike_is_shown_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That an algorithm has nothing to snapshot, each of them finds out; what one of them says twice has happened twice."""
+    run = Run(tmp_path / "store", monkeypatch, terminal=True)
+    for worker in ("gw0", "gw0", "gw1"):
+        log = LogBook(run.store.root / NAME, "20260101T0-ab", worker)
+        log.add(logging.WARNING, NOTICE, "EASE: nothing to snapshot")
+        log.flush()
+    run.live._look()
+    assert run.said == ["omnibench: EASE: nothing to snapshot"] * 2
     run.store.close()
 
 
