@@ -24,7 +24,7 @@ from omnibench.errors import GuestEnvironmentError, PhaseError, StoreError
 from omnibench.store.leases import Lease
 from omnibench.store.models import is_spare
 from omnibench.store.resumption import resumable, resume_text
-from omnibench.store.schema import Phase, Record
+from omnibench.store.schema import UNSUPPLIED, Phase, Record
 from omnibench.store.superseded import BEGINS
 
 
@@ -141,7 +141,8 @@ class Attempt:
         snapshots: dict[str, Record] = {}
         with suppress(StoreError, OSError):  # the death itself is recorded
             snapshots = self.workbench.store.read(lambda reader: resumable(reader, [record]))
-        return "".join(f"The next run {resume_text(snapshot)}." for snapshot in snapshots.values())
+        usable = (snapshot for snapshot in snapshots.values() if not snapshot.get(UNSUPPLIED))
+        return "".join(f"The next run {resume_text(snapshot)}." for snapshot in usable)
 
     def note_death(self, message: str) -> str:
         """Record that the process of an earlier attempt died, unless it had brought the item to its end before.

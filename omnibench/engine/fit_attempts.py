@@ -38,6 +38,28 @@ def earlier_attempts(resumed: Record | None, previous: Mapping[str, Any]) -> lis
     return attempts
 
 
+def own_attempt(
+    resumed: Record | None, costs: Mapping[str, Any], iteration: int | None, run: str, worker: str
+) -> Record:
+    """Return what an attempt has cost, up to now.
+
+    Args:
+        resumed: The record of the snapshot that the Fit goes on from; None where it begins anew.
+        costs: The costs of this attempt.
+        iteration: How far it has come.
+        run: Its run.
+        worker: Its worker.
+    """
+    begun_at = 0 if resumed is None else int(resumed["iteration"])
+    return {
+        **{name: costs.get(name) for name in COSTS},
+        "from": begun_at,
+        "to": iteration,
+        "run": run,
+        "worker": worker,
+    }
+
+
 def total_costs(attempts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what attempts have cost together: seconds in sum, memory at its peak; None what none of them has measured.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from omnibench.engine.asking import Requests
 from omnibench.engine.checkpoint import ItemCheckpoints
-from omnibench.engine.fit_attempts import earlier_attempts, total_costs
+from omnibench.engine.fit_attempts import earlier_attempts, own_attempt, total_costs
 from omnibench.engine.policy import snapshots_for
 from omnibench.engine.progress import Progress
 from omnibench.engine.stopping import StoppedError
@@ -25,14 +25,16 @@ from omnibench.guest.disk import ERRNOS, explain
 from omnibench.guest.snapshots import MANIFEST, progress
 from omnibench.snapshots.names import free_name, surplus
 from omnibench.store import snapshots as stored
-from omnibench.store.resumption import resume_text
-from omnibench.store.schema import COSTS, PASSED_OVER, Artifact, Record, timestamp
+from omnibench.store.resumption import resume_text, without_text
+from omnibench.store.schema import PASSED_OVER, UNSUPPLIED, Artifact, Record, timestamp
 from omnibench.store.snapshot_files import PARTIAL
 from omnibench.store.workspaces import Workspace, left_over
 from omnibench.terminal import terminal_text
 
 _NEVER = {"every_seconds": None, "every_iterations": None, "at_init": False, "at_end": False}
 """What a guest is asked to do where nothing is to be written, or can be."""
+
+_SUPPLY = "which its class does not make anew: it needs restore_parts(self, missing)"
 
 
 class FitSnapshots:
@@ -77,6 +79,10 @@ class FitSnapshots:
         """What people call the item, with the trial of its search that is fitted."""
         trial = self._workbench.trial
         return self._attempt.label if trial is None else f"{self._attempt.label}, trial {trial}"
+
+    @property
+    def _class(self) -> str:
+        return terminal_text(self._experiment.configuration.name)
 
     def fit(self, request_fit: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Fit, from the newest snapshot that can be used, else from the beginning.
@@ -251,11 +257,17 @@ class FitSnapshots:
         """
         if "nothing" in snapshot:
             self.nothing(str(snapshot["nothing"]))
+            asked = (self._experiment.snapshots, self._workbench.policy.snapshots)
+            if not self._control.is_off and asked != (None, None):  # by default, the log alone says it
+                self._workbench.say_once(f"{self._class}: nothing to snapshot: {snapshot['nothing']}")
             return {}
         self._is_asked = False
         if "failed" in snapshot:
             return self._note_failure(snapshot, str(snapshot["failed"]), snapshot.get("errno"))
         partial = self._scratch / snapshot["folder"]
+        if snapshot.get(UNSUPPLIED) and self._control.strict:
+            shutil.rmtree(partial, ignore_errors=True)
+            return self._note_failure(snapshot, f"it is {without_text(snapshot)}, {_SUPPLY}", None)
         try:
             record = self._record(snapshot, partial)
         except (OmnibenchError, OSError) as error:
@@ -263,6 +275,10 @@ class FitSnapshots:
             return self._note_failure(snapshot, str(error), getattr(error, "errno", None))
         self._workbench.worker.note_snapshot(record)
         self._requests.recorded(record)
+        if record.get(UNSUPPLIED):
+            self._workbench.say_once(
+                f"{self._class}: no Fit can go on from its snapshots {without_text(record)}, {_SUPPLY}"
+            )
         self._workbench.worker.log.flush()  # a kill takes no line with it that was printed before the snapshot
         self._workbench.export_progress()
         reason = self._workbench.stopping.reason
@@ -270,7 +286,8 @@ class FitSnapshots:
             self._is_saved = True
             sentence = f"snapshot {record['name']} after {progress(record)}"
             self._attempt.log(logging.INFO, sentence)  # the guest is ended before it prints that
-            self._workbench.say(f"{self._label}: {sentence}; the next run goes on from there")
+            later = "no run goes on from it" if record.get(UNSUPPLIED) else "the next run goes on from there"
+            self._workbench.say(f"{self._label}: {', '.join(filter(None, [sentence, without_text(record)]))}; {later}")
             raise StoppedError(f"stopped by {reason}")
         return {"name": record["name"]}
 
@@ -279,7 +296,7 @@ class FitSnapshots:
         if not self._has_points:
             return
         with suppress(StoreError, OSError):
-            usable = [record for record in self._recorded() if not record.get(PASSED_OVER)]
+            usable = [old for old in self._recorded() if not old.get(PASSED_OVER) and not old.get(UNSUPPLIED)]
             origin = resume_text(usable[0]) if usable else "begins its Fit anew"
             self._workbench.say(
                 f"{self._label}: stopped before a snapshot could be taken, so the next run {origin} "
@@ -358,21 +375,9 @@ class FitSnapshots:
         return self._control.directory.joinpath(*self._item.experiment.name.split("/"))
 
     def _attempts(self, costs: Mapping[str, Any], iteration: int | None) -> list[Record]:
-        """Return what the attempts at the Fit have cost, up to now.
-
-        Args:
-            costs: The costs of this attempt.
-            iteration: How far it has come.
-        """
-        begun_at = 0 if self._resumed is None else int(self._resumed["iteration"])
-        log = self._workbench.worker.log
-        own = {
-            **{name: costs.get(name) for name in COSTS},
-            "from": begun_at,
-            "to": iteration,
-            "run": log.run,
-            "worker": self._workbench.worker.id,
-        }
+        """Return what the attempts at the Fit have cost, up to now; see ``own_attempt``."""
+        worker = self._workbench.worker
+        own = own_attempt(self._resumed, costs, iteration, worker.log.run, worker.id)
         return [*earlier_attempts(self._resumed, self._checkpoints.previous), own]
 
     def _with_earlier_attempts(self, answer: dict[str, Any]) -> dict[str, Any]:

@@ -105,6 +105,7 @@ class Workbench:
         self.elsewhere = written_elsewhere(tmp_dir)
         self.datasets = PreparedDatasets(self.store, self.elsewhere)
         self.rehearsals = Rehearsals()
+        self._said_lines: set[str] = set()
         self._exports = Exports(self.store)
         self._predict_keys: dict[str, frozenset[str]] = {}
         self._best_models = BestModels(self.store, self.is_awaited) if policy.keep_models == "best" else None
@@ -222,6 +223,12 @@ class Workbench:
     def say(self, line: str) -> None:
         """Tell whoever watches the run something that is worth it."""
         self._notify(line)
+
+    def say_once(self, line: str) -> None:
+        """Tell whoever watches the run something that holds for many of its items; all workers of a process share it."""
+        if line not in self._said_lines:
+            self._said_lines.add(line)
+            self.say(line)
 
     def print_error(self, item: str, text: str) -> None:
         """Write why an item failed to ``err.log``, beside what its guest has printed."""

@@ -45,6 +45,9 @@ OF_THE_PROCESS = (
 REMADE = {"SGL": ("sub_graph1", "sub_graph2")}
 """A network's attributes that are drawn from the training data at the beginning of each epoch."""
 
+CONSTANT = {"LINE": ("used_ids",)}
+"""A network's attributes with a Python object for each interaction, which the network only reads: LINE draws with them."""
+
 BEST = "best.pt"
 """The file of a snapshot with the parameters of the best epoch so far, where these are not the present ones."""
 
@@ -150,6 +153,7 @@ class _RunningFit:
             ignored=(*OF_THE_PROCESS, *self._course.losses),
             generators=self._course.generators,
             remade=REMADE.get(type(trainer.model).__name__, ()),
+            constant=CONSTANT.get(type(trainer.model).__name__, ()),
         )
         self._epoch, self._is_finished = 0, False
         self._arrive: Callable[[], None] | None = None

@@ -80,6 +80,7 @@ class Snapshots:
     Attributes:
         points: How many points there were.
         native_only: Whether classes are saved by their own methods alone.
+        supplies: Whether what a snapshot lacks is made anew when a Fit goes on from it.
         manifest: What the snapshot says of itself that the Fit goes on from; None from the beginning.
     """
 
@@ -92,6 +93,7 @@ class Snapshots:
         costs: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         self.points = 0
+        self.supplies = True
         self.native_only = bool(request and request.get("native_only"))
         self.manifest: dict[str, Any] | None = None
         self._is_possible = request is not None
@@ -244,6 +246,7 @@ class Snapshots:
                 **members,
                 "reason": reason,
                 "missing": missing,
+                "unsupplied": bool(missing) and not self.supplies,
                 "history": self._epochs.history if self._epochs is not None else [],
                 "series": self._epochs.series if self._epochs is not None else [],
                 "versions": versions(),

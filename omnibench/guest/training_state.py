@@ -34,6 +34,7 @@ class TrainingState:
         ignored: The attributes of the trainer and of the network itself that belong to the process.
         generators: The random generators of the training data by any names.
         remade: The network's attributes that the trainer makes anew at the beginning of each epoch.
+        constant: The network's attributes that training only reads, and that are so large that to look would take time.
     """
 
     def __init__(
@@ -46,9 +47,11 @@ class TrainingState:
         ignored: Collection[str] = (),
         generators: Mapping[str, Any] | None = None,
         remade: Collection[str] = (),
+        constant: Collection[str] = (),
     ) -> None:
         self._trainer, self._network, self._opaque = trainer, network, (*OPAQUE, *opaque)
         self._ignored, self._remade = frozenset(ignored), frozenset(remade)
+        self._constant = {("layer ", name) for name in constant}
         self._shared = dict(shared)
         self._stateful: dict[str, Any] = {}
         self._generators = dict(generators or {})
@@ -60,7 +63,8 @@ class TrainingState:
             self._shared[f"parameter {name}"] = parameter
         self._modules = sorted(name for name, _ in network.named_modules())
         for key, value in self._attributes().items():
-            self._note(key, value)
+            if key not in self._constant:
+                self._note(key, value)
 
     def _note(self, key: tuple[str, str], value: Any) -> None:
         """Note what an attribute is at the beginning."""
@@ -132,6 +136,10 @@ class TrainingState:
             if key[0] == "layer " and key[1] in self._remade:
                 if is_remade:
                     constants[key] = fingerprint(value, self._opaque, by_content=True).digest
+                continue
+            if key in self._constant:
+                constants[key] = self._content(key, value)
+                unchanged["constant " + " ".join(key)] = value
                 continue
             first, present = self._first.get(key), fingerprint(value, self._opaque)
             is_same = first is not None and first.digest == present.digest

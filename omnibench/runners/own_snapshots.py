@@ -83,6 +83,7 @@ class FitSnapshots:
 
     def __init__(self, task: Task, algorithm: type, frames: GivenFrames) -> None:
         self._task, self._algorithm, self._frames = task, algorithm, frames
+        task.snapshots.supplies = callable(getattr(algorithm, RESTORE, None))
         self._random_states = RandomStates(algorithm)
         self._instance: Any = None
         self._resumed: Mapping[str, Any] | None = None

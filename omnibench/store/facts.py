@@ -18,6 +18,7 @@ from omnibench.store.schema import (
     DROPPED,
     PHASE_OF,
     SEARCHED,
+    UNSUPPLIED,
     Record,
     RecordType,
     Status,
@@ -300,9 +301,8 @@ def explanation(item: Record, records: Mapping[str, Record]) -> str:
             lines.append("No model is recorded under its key.")
             resumed = resumable(RecordsInMemory(records), [item]).get(item["item"])
             if resumed is not None:
-                lines.append(
-                    f"Its next Fit {resume_text(resumed)}, from the snapshot {terminal_line(resumed['name'])}."
-                )
+                origin = f", from the snapshot {terminal_line(resumed['name'])}"
+                lines.append(f"Its next Fit {resume_text(resumed)}{'' if resumed.get(UNSUPPLIED) else origin}.")
             lines.append(explain(item["identity"], item["fit_key"], records))
     return "\n".join(lines)
 

@@ -44,6 +44,7 @@ from omnibench.store.identity_forms import DIGEST, is_identity, is_recipe
 from omnibench.store.schema import (
     PASSED_OVER,
     SEARCHED,
+    UNSUPPLIED,
     Record,
     RecordType,
     Status,
@@ -148,7 +149,7 @@ _failure = object_of(
 _silence = object_of({"seconds": is_natural, "stopped": of_type(bool)})
 _newest = object_of(
     {"name": is_name, "iteration": is_natural, "iterations": _natural_or_none, "unit": is_name, "made": is_moment},
-    {"bytes": is_natural},
+    {"bytes": is_natural, "missing": list_of(is_name)},
 )
 _columns = object_of({"user": list_of(is_natural), "value": list_of(is_natural)})
 _git = object_of({"commit": is_name, "dirty": of_type(bool)})
@@ -357,7 +358,7 @@ _OF_SNAPSHOT: dict[str, Check] = {
     "finished": is_moment,
     **dict.fromkeys(("number", "iteration", "size"), is_natural),
     "iterations": _natural_or_none,
-    "within": of_type(bool),
+    **dict.fromkeys(("within", UNSUPPLIED), of_type(bool)),
     "missing": list_of(is_name),
     "fit_seconds": is_cost,
     "attempts": list_of(_segment),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.guest.snapshots import progress
-from omnibench.store.schema import DROPPED, PASSED_OVER, SEARCHED, Record, RecordType, Status
+from omnibench.store.schema import DROPPED, PASSED_OVER, SEARCHED, UNSUPPLIED, Record, RecordType, Status
 from omnibench.store.sizes import size_text
 from omnibench.store.snapshot_files import folder_of
 from omnibench.store.states import RecordsInMemory, RecordSource
@@ -97,11 +97,22 @@ def point_text(snapshot: Mapping[str, Any]) -> str:
 
 
 def resume_text(snapshot: Mapping[str, Any]) -> str:
-    """Return where a Fit goes on from a snapshot, e.g. ``resumes at epoch 38 of 50``; behind the last, ``after`` that."""
+    """Return where a Fit goes on from a snapshot, e.g. ``resumes at epoch 38 of 50``; behind the last, ``after`` that.
+
+    Of one from which none can go on, it says that.
+    """
+    if snapshot.get(UNSUPPLIED):
+        return f"cannot resume: its snapshot {point_text(snapshot)} is {without_text(snapshot)}"
     iteration, iterations = snapshot["iteration"], snapshot.get("iterations")
     if iterations is not None and iteration >= iterations:
         return f"resumes {point_text(snapshot)}"
     return f"resumes at {_iteration_text(snapshot, iteration + 1)}"
+
+
+def without_text(snapshot: Mapping[str, Any]) -> str:
+    """Return what a snapshot lacks, e.g. ``without lock``; nothing where it is complete."""
+    missing = snapshot.get("missing")
+    return f"without {', '.join(missing)}" if missing else ""
 
 
 def _iteration_text(snapshot: Mapping[str, Any], number: int) -> str:
@@ -129,7 +140,8 @@ def snapshot_text(snapshot: Mapping[str, Any], *, running: bool) -> str:
 
 def newest_text(members: Mapping[str, Any]) -> str:
     """Return what ``newest_members`` has, for people, e.g. ``snapshot after epoch 37 of 50, 40 s ago, 4.1 MB``."""
-    return f"snapshot {point_text(members)}, {age_text(members['made'])}, {size_text(members['bytes'])}"
+    facts = (point_text(members), age_text(members["made"]), size_text(members["bytes"]), without_text(members))
+    return f"snapshot {', '.join(filter(None, facts))}"
 
 
 def snapshot_line(row: Mapping[str, Any], *, running: bool = False) -> str:
@@ -140,7 +152,7 @@ def snapshot_line(row: Mapping[str, Any], *, running: bool = False) -> str:
         running: Whether somebody computes the item, so that nothing is to be resumed yet.
     """
     remarks = [
-        f"without {', '.join(row['missing'])}" if row["missing"] else "",
+        without_text(row),
         "passed over" if row[PASSED_OVER] else "",
         resume_text(row) if row["resumes"] and not running else "",
     ]
@@ -171,7 +183,9 @@ _PEAKS = (("peak_rss", ""), ("gpu_peak", " of the GPU"))
 def newest_members(snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """Return what programs are told of an item's newest snapshot."""
     names = ("name", "iteration", "iterations", "unit", "within")
-    return {**{name: snapshot.get(name) for name in names}, "made": snapshot["finished"], "bytes": snapshot["size"]}
+    missing = {"missing": snapshot["missing"]} if snapshot.get("missing") else {}
+    costs = {"made": snapshot["finished"], "bytes": snapshot["size"]}
+    return {**{name: snapshot.get(name) for name in names}, **costs, **missing}
 
 
 SNAPSHOT_COLUMNS = (
@@ -216,7 +230,7 @@ def snapshot_rows(records: RecordSource) -> list[dict[str, Any]]:
             "folder": folder_of(record, Path()).as_posix(),
             **dict(zip(("item", "trial"), owners.get(record["fit_key"], (record["item"], None)), strict=True)),
             "missing": record.get("missing") or [],
-            "resumes": (record["fit_key"], record["name"]) in resumed,
+            "resumes": (record["fit_key"], record["name"]) in resumed and not record.get(UNSUPPLIED),
         }
         for record in snapshots
     ]

@@ -286,6 +286,9 @@ def phase_keys(records: Iterable[tuple[str, Record]]) -> dict[str, set[str]]:
     return keys
 
 
+UNSUPPLIED = "unsupplied"
+"""Of a snapshot that lacks parts which its class does not make anew, so that no Fit can go on from it: true, else absent."""
+
 PASSED_OVER = "passed_over"
 """The member of a snapshot's record that says when an older one was chosen in its place."""
 

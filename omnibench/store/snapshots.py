@@ -18,7 +18,7 @@ from omnibench.store import artifacts
 from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.permissions import is_own_work, is_shared, keep_to_oneself
-from omnibench.store.schema import Artifact, Phase, Record, RecordType
+from omnibench.store.schema import UNSUPPLIED, Artifact, Phase, Record, RecordType
 from omnibench.store.series import bounded
 from omnibench.store.snapshot_files import (
     FOLDER,
@@ -82,6 +82,7 @@ def snapshot_record(
         "name": name,
         "number": number,
         **{member: manifest[member] for member in _MEMBERS},
+        **({UNSUPPLIED: True} if manifest.get(UNSUPPLIED) else {}),
         "series": bounded(manifest["series"]),
         "fit_seconds": sum(attempt["seconds"] for attempt in attempts),
         "attempts": attempts,

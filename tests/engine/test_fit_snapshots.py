@@ -280,6 +280,47 @@ def test_what_cannot_be_gone_on_from_stays_until_there_is_a_model(
     assert not folder.exists()
 
 
+def test_what_no_fit_can_go_on_from_is_said_at_once(
+    coordinator: Coordinator, make_item: MakeItem, script: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once per class and run, not when the night is over; nothing promises a resume, and strict snapshots fail."""
+    lines: list[str] = []
+    monkeypatch.setattr(coordinator.workbench, "_notify", lines.append)
+    item = make_item(snapshots=EACH)
+    script.write_text("lack\ndie 3")
+    with pytest.raises(PhaseError, match="SIGKILL") as caught:
+        attempt(coordinator, item)
+    assert caught.value.prospect == ""
+    assert [line for line in lines if "shoes" in line] == [
+        (
+            "Walks.Walk: no Fit can go on from its snapshots without shoes, which its class does not make anew: it needs "
+            "restore_parts(self, missing)"
+        )
+    ]
+    newest = recorded(coordinator, item)[0]
+    assert resume_text(newest) == "cannot resume: its snapshot after step 3 of 8 is without shoes"
+    script.write_text("lack")
+    strict = make_item(snapshots=Snapshots(every_iterations=2, strict=True), steps=9)
+    with pytest.raises(PhaseError, match="has failed, and snapshots are strict: it is without shoes, which its class"):
+        attempt(coordinator, strict)
+    assert recorded(coordinator, strict) == []
+
+
+def test_that_there_is_nothing_to_snapshot_is_said_to_who_has_asked_for_snapshots(
+    coordinator: Coordinator, make_item: MakeItem, script: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once per algorithm; who has asked for none finds it in the log. Strict snapshots do not fail where there are none."""
+    lines: list[str] = []
+    monkeypatch.setattr(coordinator.workbench, "_notify", lines.append)
+    script.write_text("nothing")
+    for steps, snapshots in ((2, None), (3, OFF)):
+        attempt(coordinator, make_item(steps=steps, snapshots=snapshots))
+    assert lines == []
+    for steps in (4, 5):
+        attempt(coordinator, make_item(steps=steps, snapshots=Snapshots(every_iterations=100, strict=True)))
+    assert lines == ["Walks.Walk: nothing to snapshot: this walk leaves no trace"]
+
+
 @pytest.mark.slow
 def test_other_hyperparameters_never_go_on_from_a_snapshot(
     coordinator: Coordinator, make_item: MakeItem, script: Path

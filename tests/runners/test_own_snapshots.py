@@ -251,6 +251,7 @@ def test_a_part_that_cannot_be_saved_is_named(host: Host, capsys: pytest.Capture
     """The snapshot has all the others; the log says once what is missing and what to do."""
     host.fit(resumable.Locked)
     assert [snapshot["missing"] for snapshot in host.snapshots] == [["lock"]] * 5
+    assert all(snapshot["unsupplied"] for snapshot in host.snapshots), "nothing of the class makes it anew"
     lines = [line for line in capsys.readouterr().out.splitlines() if "snapshots lack" in line]
     assert len(lines) == 1
     sentence = (

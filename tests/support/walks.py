@@ -45,7 +45,10 @@ def catalogue() -> dict[str, Any]:
 
 
 def fit(task: Any, fold: Any) -> tuple[Any, dict[str, Any]]:
-    """Walk; ``die 5`` in the script kills the process after step 5, once, ``fail`` and ``full`` make snapshots fail."""
+    """Walk; ``die 5`` in the script kills the process after step 5, once, ``fail`` and ``full`` make snapshots fail.
+
+    With ``lack`` they lack something that nobody makes anew, with ``nothing`` there are none.
+    """
     parameters = {"steps": 8, "script": "", "pause": 0.0, **task.parameters}
     script = Path(parameters["script"])
     state: dict[str, Any] = {"scores": np.zeros(fold.n_items), "random": np.random.default_rng(task.seed), "step": 0}
@@ -53,13 +56,17 @@ def fit(task: Any, fold: Any) -> tuple[Any, dict[str, Any]]:
         if directory is not None:
             state = pickle.loads((directory / "walk.pkl").read_bytes())
 
-    def save(directory: Path) -> None:
+    def save(directory: Path) -> list[str]:
         if "fail" in _read(script):
             raise RuntimeError("the walk does not stand still")
         if "full" in _read(script):
             raise OSError(errno.ENOSPC, "No space left on device")
         (directory / "walk.pkl").write_bytes(pickle.dumps(state))
+        return ["shoes"] if "lack" in _read(script) else []
 
+    task.snapshots.supplies = "lack" not in _read(script)
+    if "nothing" in _read(script):
+        task.snapshots.nothing("this walk leaves no trace")
     steps = parameters["steps"]
     task.snapshots.point(save, iteration=state["step"], iterations=steps, unit="step")
     for step in range(state["step"] + 1, steps + 1):
