@@ -176,7 +176,8 @@ class FitSnapshots:
             self._workbench.say(f"{self._label}: {words or sentence}; {instead}")
         self._unusable.clear()
         self._workbench.worker.note_snapshot(resumed)
-        if resumed is not None:  # the log has the guest's line, which stands in order with its others
+        # The log has the guest's line, which stands in order with its others.
+        if resumed is not None and not resumed.get(UNSUPPLIED):
             origin = f"the snapshot {resumed['name']} of {resumed['finished']}"
             self._workbench.say(f"{self._label}: {resume_text(resumed)} from {origin}")
 
@@ -375,7 +376,6 @@ class FitSnapshots:
         return self._control.directory.joinpath(*self._item.experiment.name.split("/"))
 
     def _attempts(self, costs: Mapping[str, Any], iteration: int | None) -> list[Record]:
-        """Return what the attempts at the Fit have cost, up to now; see ``own_attempt``."""
         worker = self._workbench.worker
         own = own_attempt(self._resumed, costs, iteration, worker.log.run, worker.id)
         return [*earlier_attempts(self._resumed, self._checkpoints.previous), own]

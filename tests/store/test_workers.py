@@ -258,7 +258,7 @@ def test_notes_of_one_thread_leave_the_others_durable(store: CheckpointStore) ->
 def test_a_worker_says_what_its_newest_snapshot_is_of(store: CheckpointStore) -> None:
     """For whoever watches it, until it comes to another phase."""
     members = {"name": "n", "iteration": 3, "iterations": 9, "unit": "epoch"}
-    newest = {**members, "made": "2026-01-01T00:00:00Z", "bytes": 7}
+    newest = {**members, "within": None, "made": "2026-01-01T00:00:00Z", "bytes": 7}
     with working(store) as worker:
 
         def is_noted(expected: object) -> bool:
