@@ -169,10 +169,11 @@ def places(points: Sequence[tuple[int, bool]]) -> list[Place]:
         points: The points of a Fit: the finished iterations, and whether it is within the next one.
     """
     numbers = range(1, len(points))  # the last point is behind the last iteration
-    within = [number for number in numbers if points[number - 1][1]] or list(numbers)
-    between = [number for number in numbers if not points[number - 1][1]]
+    early, late = 2 if len(points) > 2 else 1, [number for number in numbers if not points[number - 1][1]][-1]
+    others = [number for number in numbers if number not in (early, late)] or list(numbers)
+    within = [number for number in others if points[number - 1][1]] or others
     middle = min(within, key=lambda number: abs(number - len(points) / 2))
-    chosen = {"early": 2 if len(points) > 2 else 1, "middle": middle, "late": between[-1]}
+    chosen = {"early": early, "middle": middle, "late": late}
     return [Place(name, number, *points[number - 1]) for name, number in chosen.items()]
 
 

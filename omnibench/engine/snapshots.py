@@ -25,7 +25,7 @@ from omnibench.guest.disk import ERRNOS, explain
 from omnibench.guest.snapshots import MANIFEST, progress
 from omnibench.snapshots.names import free_name, surplus
 from omnibench.store import snapshots as stored
-from omnibench.store.resumption import without_text
+from omnibench.store.resumption import resume_text, without_text
 from omnibench.store.schema import PASSED_OVER, UNSUPPLIED, Artifact, Record, timestamp
 from omnibench.store.snapshot_files import PARTIAL
 from omnibench.store.workspaces import Workspace, left_over
@@ -178,8 +178,8 @@ class FitSnapshots:
         self._workbench.worker.note_snapshot(resumed)
         # The log has the guest's line, which stands in order with its others.
         if resumed is not None and not resumed.get(UNSUPPLIED):
-            origin = f"after {progress(resumed)} from the snapshot {resumed['name']} of {resumed['finished']}"
-            self._workbench.say(f"{self._label}: goes on {origin}")
+            origin = f"the snapshot {resumed['name']} of {resumed['finished']}"
+            self._workbench.say(f"{self._label}: {resume_text(resumed)} from {origin}")
 
     def _note_beginning(self, *, is_repeated: bool) -> None:
         """Have logs say what the Fit supersedes.
@@ -298,7 +298,7 @@ class FitSnapshots:
             return
         with suppress(StoreError, OSError):
             usable = [old for old in self._recorded() if not old.get(PASSED_OVER) and not old.get(UNSUPPLIED)]
-            origin = f"goes on after {progress(usable[0])}" if usable else "begins its Fit anew"
+            origin = resume_text(usable[0]) if usable else "begins its Fit anew"
             self._workbench.say(
                 f"{self._label}: stopped before a snapshot could be taken, so the next run {origin} "
                 "(--omnirec-grace gives it more time)"

@@ -233,7 +233,7 @@ def test_a_snapshot_of_other_versions_is_passed_over_aloud(
     with pytest.warns(UserWarning, match=f"cannot go on from the snapshot .*: {reason}"):
         attempt(coordinator, item)
     begins, ends = lines
-    assert "goes on after step 3 of 8" in begins
+    assert "resumes at step 4 of 8" in begins
     assert re.search(f"does not go on from the snapshot {record['name']}: {reason}", ends)
     assert next(old for old in recorded(coordinator, item) if old["number"] == 1)["passed_over"]
     assert model_of(coordinator, item) == uninterrupted(coordinator, tmp_path)

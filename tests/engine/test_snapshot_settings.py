@@ -189,5 +189,5 @@ def test_what_is_computed_anew_begins_anew(counting: Project) -> None:
     for arguments in ((), ("--omnirec-resume=fresh",), ("--omnirec-reset=Fit",), ("--omnirec-reset", "--omnirec-yes")):
         result = run(counting, cases, *arguments)
         result.assert_outcomes(passed=1)
-        result.stdout.no_fnmatch_line("*goes on after*")
+        result.stdout.no_fnmatch_line("*resumes a*from the snapshot*")
         assert recorded(counting) == {"mine": [("n_000", 2), ("n_001", 4), ("n_002", 6)]}

@@ -182,7 +182,7 @@ def test_the_first_signal_takes_a_snapshot_from_which_the_next_run_goes_on(
     (counting.pytester.path / "go-on").unlink()
     again = counting.run_process("-q")
     again.assert_outcomes(passed=2)
-    assert again.stdout.str().count(": goes on after epoch ") == fits
+    assert again.stdout.str().count(": resumes at epoch ") == fits
     assert snapshots(counting) == []
 
 

@@ -135,7 +135,7 @@ def test_the_adapter_of_the_page_goes_on_from_its_snapshots(project: Project) ->
     arguments = ("--omnirec-snapshots=1it", "-k", "fold_0")
     project.run_process(*arguments, "--omnirec-checkpoint-dir=whole").stdout.fnmatch_lines(["*1 passed*"])
     script.touch()
-    for line in ("*killed by SIGKILL*", "*goes on after epoch 6 of 20 from the snapshot*"):
+    for line in ("*killed by SIGKILL*", "*resumes at epoch 7 of 20 from the snapshot*"):
         project.run_process(*arguments, "--omnirec-checkpoint-dir=killed").stdout.fnmatch_lines([line])
     paths = [sorted((project.pytester.path / name).rglob("predictions*.npy")) for name in ("whole", "killed")]
     assert len(paths[0]) == len(paths[1]) == 1
