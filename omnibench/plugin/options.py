@@ -228,7 +228,7 @@ TIMEOUT = Option("--omnirec-timeout", "How long a phase may take, e.g. 90s, 5m, 
 SNAPSHOTS = Option(
     "--omnirec-snapshots",
     "How often the state of a running Fit is kept, so that a Fit that is killed goes on from there: e.g. 10m, 50it (iterations, "
-    "as epochs), 10m,50it, or off for no snapshots at all (default: 5m). What a plan or a benchmark says counts before it, but "
+    "as epochs), 10m,50it, or off to take none (default: 5m). What a plan or a benchmark says counts before it, but "
     "for off.",
     listed=True,
 )
