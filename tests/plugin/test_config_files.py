@@ -20,7 +20,7 @@ ENTRIES: dict[Option, list[tuple[str, str]]] = {
     options.TRACK: [('["rss", "python"]', "rss,python"), ("[]", "rss,gpu"), ('"rss"', "rss")],
     options.GRACE: [("30", "30"), ("1.5", "1.5"), ('"1m"', "1m")],
     options.TIMEOUT: [("90", "90"), ('"1h"', "1h")],
-    options.SNAPSHOTS: [("600", "600"), ('"off"', "off"), ('["10m", "50it"]', "10m,50it")],
+    options.SNAPSHOTS: [('"off"', "off"), ('["10m", "50it"]', "10m,50it")],
     options.ENVIRONMENTS: [('["LensKit=current", "RecBole=isolated"]', "LensKit=current,RecBole=isolated")],
     options.DEVICE: [('"cpu"', "cpu")],
     options.THREADS: [("4", "4"), ('"all"', "all")],

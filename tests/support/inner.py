@@ -68,9 +68,10 @@ def run_inside(directory: Path, *arguments: str) -> pytest.RunResult:
 @contextlib.contextmanager
 def _restored(directory: Path) -> Iterator[None]:
     """Give a run the state of a fresh interpreter, and take back afterwards what it has changed."""
+    from omnibench.runners import registry
     from omnibench.seed import DEFAULT_RANDOM_STATE, get_random_state, set_random_state
 
-    random_state = get_random_state()
+    random_state, runners = get_random_state(), dict(registry._RUNNERS)
     modules, path, hooks = dict(sys.modules), list(sys.path), list(sys.meta_path)
     environment, arguments = dict(os.environ), list(sys.argv)
     importlib.invalidate_caches()
@@ -88,6 +89,8 @@ def _restored(directory: Path) -> Iterator[None]:
             del sys.modules[name]
         sys.modules.update({name: module for name, module in modules.items() if name not in sys.modules})
         sys.path[:], sys.meta_path[:], sys.argv[:] = path, hooks, arguments
+        registry._RUNNERS.clear()
+        registry._RUNNERS.update(runners)
         os.environ.clear()
         os.environ.update(environment)
 
