@@ -20,6 +20,9 @@ from omnibench.store import snapshots as stored
 _SAMPLE = 2
 """Points per scene and kind of fault that are tried before each release."""
 
+_EACH = 4
+"""Of the scenes, every fourth is tried before each release; the full sweeps have all."""
+
 mounts = pytest.mark.skipif(bool(disks.why_not()), reason=disks.why_not() or "never")
 
 
@@ -35,7 +38,7 @@ def test_a_fit_ended_while_it_takes_a_snapshot(directory: Path) -> None:
 
 
 @pytest.mark.slow
-@_scenes(*SCENES)
+@_scenes(*SCENES[::_EACH])
 def test_a_sample_of_the_operations_of_snapshots(directory: Path, scene: Scene) -> None:
     """Some points of each kind of fault."""
     sweep, tally = FitSweep(scene, directory / "sweep"), Tally(scene.name)

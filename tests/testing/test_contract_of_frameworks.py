@@ -11,7 +11,7 @@ from omnibench.testing import AlgorithmContract
 
 EPOCHS = 3
 
-SAMPLE = ("LensKit.BiasScorer", "LensKit.ImplicitMFScorer", "RecBole.BPR", "RecPack.BPRMF", "RecPack.EASE")
+SAMPLE = ("LensKit.ImplicitMFScorer", "RecBole.BPR", "RecPack.BPRMF")
 """What is tried with the slow tests; the others are tried with the catalogue."""
 
 PARAMETERS: dict[str, dict[str, Any]] = {
