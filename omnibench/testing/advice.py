@@ -150,7 +150,7 @@ def without_options(text: str) -> str:
     """Return a message without what it says of the options of a run, which a test class does not have."""
     from omnibench.runners.own_snapshots import AFTER_A_CHANGE  # as above
 
-    return text.replace(AFTER_A_CHANGE, "").rstrip()
+    return text.replace(AFTER_A_CHANGE, "").replace(" (--omnirec-timeout)", "").rstrip()
 
 
 def message(finding: str, change: str, details: str = "") -> str:
