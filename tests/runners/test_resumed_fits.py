@@ -119,7 +119,7 @@ def test_damage_of_the_newest_snapshot_leaves_the_one_before_intact(
         ("RecVAE", {"epochs": 3, "clip_grad_norm": {"max_norm": 0.5, "norm_type": 2}}),
         ("RecVAE", {"epochs": 2, "n_enc_epochs": 2, "n_dec_epochs": 2}),
         ("SGL", {"epochs": 3, "type": "RW"}),
-        ("BPR", {"epochs": 3, "learner": "sparse_adam", "valid_metric": "MRR@5"}),
+        ("BPR", {"epochs": 3, "learner": "adagrad", "valid_metric": "MRR@5"}),
         ("BPR", {"epochs": 3, "learner": "rmsprop", "train_neg_sample_args": DYNAMIC}),
         ("NeuMF", {"epochs": 3, "eval_step": 2, "stopping_step": 0}),
         ("LightGCN", {"epochs": 3, "enable_amp": True}),
