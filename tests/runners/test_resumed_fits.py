@@ -122,7 +122,7 @@ def test_damage_of_the_newest_snapshot_leaves_the_one_before_intact(
         ("BPR", {"epochs": 3, "learner": "adagrad", "valid_metric": "MRR@5"}),
         ("BPR", {"epochs": 3, "learner": "rmsprop", "train_neg_sample_args": DYNAMIC}),
         ("NeuMF", {"epochs": 3, "eval_step": 2, "stopping_step": 0}),
-        ("LightGCN", {"epochs": 3, "enable_amp": True}),
+        ("NeuMF", {"epochs": 3, "enable_amp": True}),
         ("DiffRec", {"epochs": 3}),
     ],
 )
