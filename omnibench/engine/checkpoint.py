@@ -171,8 +171,8 @@ class ItemCheckpoints:
         self.watch([model])
         is_item = bool(self.previous)  # a plan may have what a search tries
         search = "" if is_item else self._search
-        records = {self.item.fit_record_key: fit_record(self._labels, self._origin, answer, model, search=search)}
-        series = series_record(self._labels, self._origin, answer.get("series", ()), search=search)
+        records = {self.item.fit_record_key: fit_record(self.labels, self.origin, answer, model, search=search)}
+        series = series_record(self.labels, self.origin, answer.get("series", ()), search=search)
         if series is not None:
             records[RecordType.SERIES.key(self.item.experiment.fit_key)] = series
         self.replace_snapshots(records, spare)
@@ -183,21 +183,6 @@ class ItemCheckpoints:
         if self._base is None:
             self.claim()
         return self._directory
-
-    def snapshot_record(
-        self,
-        requested: str,
-        name: str,
-        number: int,
-        manifest: Mapping[str, Any],
-        attempts: list[Record],
-        files: list[Artifact],
-        outside: Path | None,
-    ) -> Record:
-        """Return the record of a snapshot of the item's Fit; see ``store.snapshots.snapshot_record``."""
-        return snapshots.snapshot_record(
-            self._labels, self._origin, requested, name, number, manifest, attempts, files, outside
-        )
 
     def _snapshots(self) -> list[Record]:
         return snapshots.snapshots_of(self.store, self.item.experiment.fit_key)
@@ -249,7 +234,7 @@ class ItemCheckpoints:
         self.check_inputs()
         predictions = self.store.publish(partial, self._directory / name)
         self.watch([predictions])
-        record = predict_record(self._labels, self._origin, answer, predictions, as_seed=as_seed)
+        record = predict_record(self.labels, self.origin, answer, predictions, as_seed=as_seed)
         records = {self.item.predict_record_key: record}
         previous, earlier = self.previous, self.store.records.get(self.item.predict_record_key)
         replaced = earlier is not None and earlier["predictions"]["sha256"] != predictions["sha256"]
@@ -305,7 +290,7 @@ class ItemCheckpoints:
             per_user = self.store.publish(partial, self._directory / f"per_user-{batch}.parquet")
             costs = meter.read()
             for label, facts in evaluation_facts(evaluation, positions).items():
-                record = eval_record(self._labels, self._origin, names[label], per_user, facts, costs)
+                record = eval_record(self.labels, self.origin, names[label], per_user, facts, costs)
                 records[RecordType.EVAL.key(keys[label])] = record
                 values[label] = facts["value"]
         defined = {label: value for label in keys if (value := values[label]) is not None}
@@ -316,8 +301,8 @@ class ItemCheckpoints:
         }
         previous = self.previous
         records[self.item.record_key] = done_item(
-            self._labels,
-            self._origin,
+            self.labels,
+            self.origin,
             previous,
             metrics={**self._valid_metrics(previous), **metrics},
             predict_key=self.item.predict_key,
@@ -350,8 +335,8 @@ class ItemCheckpoints:
         if number > previous.get("snapshot", 0):
             previous = {**previous, "deaths": 0, "snapshot": number}
         record = failed_item(
-            self._labels,
-            self._origin,
+            self.labels,
+            self.origin,
             previous,
             predict_key=self.item.predict_key,
             error=error,
@@ -371,8 +356,8 @@ class ItemCheckpoints:
         if self.is_done:
             return
         record = interrupted_item(
-            self._labels,
-            self._origin,
+            self.labels,
+            self.origin,
             self.previous,
             predict_key=self.item.predict_key,
             phase=phase.value,
@@ -382,7 +367,8 @@ class ItemCheckpoints:
         self.store.commit(self._lease, {self.item.record_key: record})
 
     @cached_property
-    def _labels(self) -> ItemLabels:
+    def labels(self) -> ItemLabels:
+        """What its records say of the item."""
         return labels_of(self.item.experiment)
 
     @property
@@ -391,5 +377,6 @@ class ItemCheckpoints:
         return self._base.relative_to(self.store.root).as_posix() if self._base else None
 
     @property
-    def _origin(self) -> Origin:
+    def origin(self) -> Origin:
+        """The run and worker of the attempt, and the item's directory."""
         return Origin(self._worker.log.run, self._worker.id, self.directory)

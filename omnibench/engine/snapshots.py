@@ -26,7 +26,7 @@ from omnibench.guest.snapshots import MANIFEST, progress
 from omnibench.snapshots.names import free_name, surplus
 from omnibench.store import snapshots as stored
 from omnibench.store.resumption import resume_text, without_text
-from omnibench.store.schema import PASSED_OVER, UNSUPPLIED, Artifact, Record, timestamp
+from omnibench.store.schema import PASSED_OVER, UNSUPPLIED, Artifact, Record, snapshot_identity, timestamp
 from omnibench.store.snapshot_files import PARTIAL
 from omnibench.store.workspaces import Workspace, left_over
 from omnibench.terminal import terminal_text
@@ -52,11 +52,7 @@ class FitSnapshots:
     """
 
     def __init__(
-        self,
-        workbench: Workbench,
-        experiment: Experiment,
-        checkpoints: ItemCheckpoints,
-        attempt: Progress,
+        self, workbench: Workbench, experiment: Experiment, checkpoints: ItemCheckpoints, attempt: Progress
     ) -> None:
         self.request: dict[str, Any] | None = None
         self.history: dict[int, float] = {}
@@ -332,7 +328,9 @@ class FitSnapshots:
         self._names.add(name)  # also when it goes at once: the next one in the same second sorts behind it
 
         def record_with(files: list[Artifact]) -> Record:
-            return self._checkpoints.snapshot_record(
+            return stored.snapshot_record(
+                self._checkpoints.labels,
+                self._checkpoints.origin,
                 self._experiment.fit_key,
                 name,
                 1 + max((record["number"] for record in earlier), default=0),
@@ -349,7 +347,7 @@ class FitSnapshots:
         others = [record for record in earlier if not record.get(PASSED_OVER)]
         names = surplus(control.naming_format, [name, *(record["name"] for record in others)], control.keep_past)
         replaced = [old for old in others if old["name"] in names]
-        identity = f"{self._item.experiment.fit_key}/{name}"
+        identity = snapshot_identity(self._item.experiment.fit_key, name)
         try:
             record = record_with(stored.publish(self._workbench.store, partial, base / name, identity))
             self._checkpoints.replace_snapshots({stored.key_of(record): record}, replaced, coming)
