@@ -39,6 +39,9 @@ _ENDING_SECONDS = supervisor.PATIENCE + 2.0
 GUEST_MARK = "OMNIBENCH_GUEST"
 """The environment variable that marks a process as a guest."""
 _CHUNK = 65536
+_TAKEN = ("files", "processes", "memory")
+"""Of what a failed item may have left nothing to the items after it."""
+
 _NO_REPLIES = Replies(None)
 
 _SUPERVISED = """
@@ -212,6 +215,8 @@ class Guest:
             details = f"{answer['traceback']}{self._last_words()}{peak}"
             disk = {"errno": answer.get("errno"), "disk": answer.get("disk", "")}
             reason, short = judged(answer["error"], answer["traceback"], self.pid, files_before)
+            if not short and limits.resource_of(answer["error"], answer["traceback"]) in _TAKEN:
+                self.kill()  # what this item has taken may stay taken, which would be the next item's failure
             raise GuestError(reason, details, **disk, costs=answer, short=short)
         return answer
 
