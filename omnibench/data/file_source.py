@@ -12,8 +12,9 @@ from typing import Any
 from omnibench.data.content import Content, content_of, remembered_content
 from omnibench.data.digests import file_digest
 from omnibench.data.files.layout import ROW_NAMES, TextLayout
-from omnibench.data.files.lines import line_of_row
+from omnibench.data.files.lines import line_of_row, refuse_undecodable
 from omnibench.data.files.parquet import parquet_files, read_parquet
+from omnibench.data.files.size import require_memory
 from omnibench.data.files.streams import BROKEN
 from omnibench.data.files.text import TextColumns, read_text
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
@@ -91,6 +92,7 @@ class FileSource:
             DataError: The file cannot be read; ChangedDataError where it has changed since it was identified.
         """
         try:
+            require_memory(self.path, self.layout)
             table = self._parquet_columns() if self.layout is None else self._text_columns(self.layout)
         except (*BROKEN, MemoryError) as error:
             raise DataError(unreadable(self.path, self.file_format, error)) from error
@@ -109,19 +111,18 @@ class FileSource:
         positions = {target: layout.names.index(name) for name, target in self.renamed.items()}
         tokens = frozenset(target for name, target in self.renamed.items() if name.endswith(_TEXT_SUFFIX))
         table = read_text(layout, positions, tokens)
-        return table._replace(as_before=table.as_before and layout.names[0] != ROW_NAMES)
+        # Texts of numbers were no times, but for years.
+        counts_texts = "timestamp" in tokens and table.columns["timestamp"].dtype.kind in "iuf"
+        return table._replace(as_before=table.as_before and layout.names[0] != ROW_NAMES and not counts_texts)
 
 
 def unreadable(path: Path, file_format: str, error: Exception) -> str:
-    """Return what to say of a file that cannot be read."""
+    """Return what to say of a file that cannot be read; a line that is not in its encoding is an error of its own."""
     problem = str(error) or type(error).__name__
     if isinstance(error, EOFError):
         return f"{path} is cut off: {problem}. It was not copied or downloaded completely; fetch it again."
     if isinstance(error, UnicodeDecodeError):
-        return (
-            f"{path} cannot be read as .{file_format} in {error.encoding}: {problem}. Say which encoding it has, e.g. "
-            "from_file(..., encoding='latin-1')."
-        )
+        refuse_undecodable(path, error.encoding)
     return f"{path} cannot be read as .{file_format}: {problem}"
 
 

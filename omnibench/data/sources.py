@@ -16,7 +16,7 @@ from omnibench.data.digests import table_digest
 from omnibench.data.file_source import FileSource, unreadable
 from omnibench.data.files.layout import TextLayout, first_lines, layout_of
 from omnibench.data.files.parquet import column_names, is_parquet_directory
-from omnibench.data.files.proposals import SEPARATORS, proposed_call, shown_lines
+from omnibench.data.files.proposals import SEPARATORS, proposed_call, shown_lines, usual_columns
 from omnibench.data.files.quotes import QUOTE
 from omnibench.data.files.streams import BROKEN, COMPRESSIONS, uncompressed_name
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
@@ -242,7 +242,7 @@ def _listed(columns: Sequence[str | None], source: str) -> list[str | None]:
     Raises:
         DataError: They are no names, or not all different.
     """
-    listed = [] if isinstance(columns, str) else list(columns)
+    listed = [] if isinstance(columns, str) or not isinstance(columns, Sequence) else list(columns)
     names: list[Any] = [name for name in listed if name is not None]
     if not all(isinstance(name, str) and name for name in names) or not names:
         raise DataError(
@@ -310,9 +310,9 @@ def warn_of_unused_columns(unused: list[str], used: list[str], source: str, rena
     if not unused:
         return
     missing = [column for column in COLUMNS if column not in used]
-    call = (
-        f" If {unused[0]!r} is the {missing[-1]}, say so: {rename.format(unused[0], missing[-1])}." if missing else ""
-    )
+    usual = {role: column for role, column in usual_columns(unused).items() if role in missing}
+    role, column = next(iter(usual.items()), (missing[-1] if missing else "", unused[0]))
+    call = f" If {column!r} is the {role}, say so: {rename.format(column, role)}." if missing else ""
     warnings.warn(
         f"{source}: a dataset keeps user, item, rating and timestamp, and drops {', '.join(map(repr, unused))}.{call} An "
         "algorithm or a metric of your own that needs the others is given them as a parameter, as "

@@ -111,6 +111,12 @@ KEYS: dict[str, tuple[str, str, str]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _nothing_remembered(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read, although an earlier run of these tests has read the same."""
+    monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
 def dataset(name: str, folder: Path) -> RecSysDataSet:
     """The dataset of one of the files."""
     path = folder / name

@@ -244,7 +244,7 @@ def test_columns_that_are_dropped_are_said_with_the_call_that_keeps_one(tmp_path
      "two columns are to be 'user'"),
     (lambda path: from_file(touch(path / "a.csv", "user,item\n")).data, "a has no interactions"),
     (lambda path: from_file(touch(path / "a.parquet", "nope")), "a.parquet cannot be read as .parquet"),
-    (lambda path: from_file(touch(path / "a.csv", "user,item\n", "utf-16")), "a.csv cannot be read as .csv"),
+    (lambda path: from_file(touch(path / "a.csv", "user,item\n", "utf-16")), "a.csv cannot be read as utf-8: line 1 .*utf-16"),
     (lambda path: from_file(touch(path / "a.csv", 'user,item\n1,"2\n')).data, "a.csv cannot be read as .csv"),
     (lambda _: from_frame(FRAME.drop(columns="item")), "frame has no column 'item'"),
     (lambda _: from_frame(FRAME.rename(columns={"user": "User"})), "no column 'user'; did you mean 'User'"),

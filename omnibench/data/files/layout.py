@@ -125,18 +125,19 @@ def layout_of(
     has_header = names is None if header is None else header
     if names is not None and header is None and _names_them(rows[0], names):
         raise DataError(
-            f"{path.name}: its first line is {rows[0]}, which looks like a header. Say header=True where it is one, and "
-            "header=False where it is an interaction."
+            f"{path.name}: its first line, {rows[0]}, looks like a header, but columns is a list, which is for a file without one. "
+            "Leave columns out, or give a mapping from its names, e.g. columns={'userId': 'user'}; say header=False where the line "
+            "is an interaction, and header=True where the list has other names for all columns."
         )
     skipped = _lines_before(path, encoding, quote) if has_header else 0
-    width = len(rows[0])
+    width = len(rows[1] if has_header and names is not None and len(rows) > 1 else rows[0])
     if names is None:
         own = tuple(rows[0]) if has_header else tuple(f"column {number + 1}" for number in range(width))
         return TextLayout(path, file_format, separator, quote, encoding, _with_row_names(own, rows[1:], path), skipped)
     if len(names) != width:
         example = ", ".join(map(repr, [*names, *[None] * width][:width]))
         raise DataError(
-            f"{path.name}: columns lists {len(names)} names, but a line has {width} fields, e.g. {rows[0]}. Give a name for each, "
+            f"{path.name}: columns lists {len(names)} names, but a line has {width} fields, e.g. {rows[-1]}. Give a name for each, "
             f"None for what is not used: columns=[{example}]."
         )
     own = tuple(f"column {number + 1}" if name is None else name for number, name in enumerate(names))

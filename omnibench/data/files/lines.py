@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 from omnibench.data.files.layout import TextLayout, split_lines
 from omnibench.data.files.streams import open_binary
@@ -41,12 +44,27 @@ def refuse_flaws(layout: TextLayout) -> None:
             raise DataError(_uneven(layout, number, fields))
 
 
+def refuse_undecodable(path: Path, encoding: str) -> None:
+    """Refuse a file with the first line that is not in an encoding.
+
+    Raises:
+        DataError: There is such a line.
+    """
+    for _ in _lines(path, encoding, _Counter()):
+        pass
+
+
 def _uneven(layout: TextLayout, number: int, fields: list[str]) -> str:
     width = len(layout.names)
     owner = "header" if layout.skipped_lines else "first line"
     text = _excerpt(layout.separator.join(fields))
     if not fields[-1] and len(fields) == width + 1:
         hint = "Add a separator to the header as well."
+    elif len(fields) == width + 1 and number == layout.skipped_lines + 1:
+        names = ", ".join(map(repr, [None, *layout.names]))
+        hint = (
+            f"If the first field names the row, as R writes it, say so: from_file(..., columns=[{names}], header=True)."
+        )
     elif len(fields) > width:
         hint = "Mend the line, or put the field with the separator in it into quotation marks."
     else:
@@ -57,7 +75,7 @@ def _uneven(layout: TextLayout, number: int, fields: list[str]) -> str:
 def _records(layout: TextLayout) -> Iterator[tuple[int, list[str]]]:
     """Return the interactions with the numbers of the lines in which they begin."""
     counter = _Counter()
-    lines = _lines(layout, counter)
+    lines = _lines(layout.path, layout.encoding, counter)
     for _ in itertools.islice(lines, layout.skipped_lines):
         pass
     reader = split_lines(lines, layout.separator, layout.quote, strict=True)
@@ -79,24 +97,24 @@ class _Counter:
     number = 0
 
 
-def _lines(layout: TextLayout, counter: _Counter) -> Iterator[str]:
-    if layout.encoding.replace("_", "-").startswith(
-        ("utf-16", "utf-32")
-    ):  # whose lines do not end in a byte of their own
-        raise DataError(f"{layout.path} cannot be read as {layout.encoding}; write it in UTF-8.")
-    with open_binary(layout.path) as stream:
-        for line in stream:
-            counter.number += 1
+def _lines(path: Path, encoding: str, counter: _Counter) -> Iterator[str]:
+    if encoding.replace("_", "-").startswith(("utf-16", "utf-32")):  # whose lines do not end in a byte of their own
+        with io.TextIOWrapper(open_binary(path), encoding, newline="") as text:
+            for counter.number, line in enumerate(text, start=1):
+                yield line
+        return
+    with open_binary(path) as stream:
+        for counter.number, content in enumerate(stream, start=1):
             try:
-                text = line.decode(layout.encoding)
+                line = content.decode(encoding)
             except UnicodeDecodeError as error:
-                value = f"the byte 0x{line[error.start]:02x}"
-                start = line[: error.start].decode(layout.encoding, "replace")
+                start = content[: error.start].decode(encoding, "replace")
+                is_wide = counter.number == 1 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
                 raise DataError(
-                    f"{layout.path} cannot be read as {layout.encoding}: line {counter.number} has {value} behind "
-                    f"{_excerpt(start)}. Say which encoding it has, e.g. from_file(..., encoding='latin-1')."
+                    f"{path} cannot be read as {encoding}: line {counter.number} has the byte 0x{content[error.start]:02x} behind "
+                    f"{_excerpt(start)}. Say which encoding it has: from_file(..., encoding={'utf-16' if is_wide else 'latin-1'!r})."
                 ) from error
-            yield text.removeprefix("\ufeff") if counter.number == 1 else text
+            yield line.removeprefix("\ufeff") if counter.number == 1 else line
 
 
 def _misquoted(layout: TextLayout, begin: int, end: int, reason: str) -> str:

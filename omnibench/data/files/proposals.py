@@ -84,6 +84,17 @@ class Proposal(NamedTuple):
     columns: str
 
 
+def usual_columns(names: Sequence[str]) -> dict[str, str]:
+    """Return the columns whose names are usual, by what they are."""
+    columns: dict[str, str] = {}
+    for name in names:
+        plain = "".join(letter for letter in name.lower().split(":")[0] if letter.isalnum())
+        role = next((role for role, usual in _NAMES.items() if plain in usual and role not in columns), None)
+        if role is not None:
+            columns[role] = name
+    return columns
+
+
 def shown_lines(lines: Sequence[str]) -> str:
     """Return the first lines of a file for an error."""
     texts = [line.rstrip("\r\n") for line in lines[:_SHOWN_LINES]]
@@ -116,22 +127,11 @@ def _proposal(lines: Sequence[str]) -> Proposal | None:
             break
     else:
         return None
-    named = _by_name(rows[0])
+    named = usual_columns(rows[0])
     if named or (not any(map(_is_number, rows[0])) and any(map(_is_number, rows[-1]))):
         return Proposal(separator, True, _mapping(rows[0], named))
     names = [repr(name) for name in _by_position(rows[0])]
     return Proposal(separator, False, f"[{', '.join(names)}]")
-
-
-def _by_name(header: Sequence[str]) -> dict[str, str]:
-    """Return the columns whose names are usual, by what they are."""
-    columns: dict[str, str] = {}
-    for name in header:
-        plain = "".join(letter for letter in name.lower().split(":")[0] if letter.isalnum())
-        role = next((role for role, names in _NAMES.items() if plain in names and role not in columns), None)
-        if role is not None:
-            columns[role] = name
-    return columns
 
 
 def _mapping(header: Sequence[str], named: dict[str, str]) -> str:

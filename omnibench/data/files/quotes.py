@@ -44,6 +44,9 @@ def quotes_of(stream: IO[bytes], separator: str) -> Quotes:
     rest = b""
     while chunk := stream.read(_CHUNK):
         content = rest + chunk
+        if QUOTE.encode() not in content:
+            rest = content[content.rfind(b"\n") + 1 :]
+            continue
         # Whole records only: what follows the last end of a line outside of quotes is for the next round.
         values = np.frombuffer(content, dtype=np.uint8)
         marks = np.flatnonzero(values == _MARK)

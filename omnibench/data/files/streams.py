@@ -94,14 +94,15 @@ class _Rewritten(io.RawIOBase):
         self._pending = ""
         if len(self._separator) == 1:
             return text.encode()
-        if UNIT_SEPARATOR in text:
+        if UNIT_SEPARATOR in text:  # which is none of those that are put there below
             raise DataError(
                 f"{self._path} holds the character {UNIT_SEPARATOR!r}, which stands for the separator {self._separator!r} while "
                 "it is read; read it with pandas and use from_frame."
             )
+        text = text.replace(self._separator, UNIT_SEPARATOR)
         # The beginning of a separator may stand at the end of a chunk.
         for size in range(len(self._separator) - 1, 0, -1):
             if not self._ended and text.endswith(self._separator[:size]):
                 text, self._pending = text[:-size], text[-size:]
                 break
-        return text.replace(self._separator, UNIT_SEPARATOR).encode()
+        return text.encode()
