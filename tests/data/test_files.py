@@ -23,6 +23,7 @@ from omnibench import UserHoldout, from_file, from_frame
 from omnibench.data import file_source
 from omnibench.data.dataset import RawData, RecSysDataSet
 from omnibench.data.files import quotes, size, streams
+from omnibench.data.files.frames import read_csv_frame
 from omnibench.data.files.text import read_text
 from omnibench.data.prepare import prepare, read_ids
 from omnibench.errors import ChangedDataError, DataError
@@ -386,3 +387,12 @@ def test_repeated_pairs_are_counted(tmp_path: Path) -> None:
     """The warning says how many rows go."""
     with pytest.warns(UserWarning, match=r"a has 2 repeated \(user, item\) pairs"):
         _ = from_file(written(tmp_path / "a.csv", "user,item\na,b\na,b\na,c\na,b\n")).data
+
+
+@pytest.mark.parametrize(
+    ("texts", "ids"), [(["7", "10"], [7, 10]), (["007", "7"], ["007", "7"]), (["NA", "1e400"], ["NA", "1e400"])]
+)
+def test_splits_and_archives_of_omnirec_keep_ids(texts: list[str], ids: list[Any]) -> None:
+    """Files that others wrote for pandas follow the same rule; other columns are as pandas reads them."""
+    frame = read_csv_frame(io.StringIO("user,item,rating\n" + "".join(f"{text},{text},1.5\n" for text in texts)))
+    assert frame.to_dict("list") == {"user": ids, "item": ids, "rating": [1.5, 1.5]}

@@ -125,7 +125,7 @@ def _ids(column: Any, *, as_text: bool) -> tuple[Any, bool]:
     unified = column.unify_dictionaries()
     texts = unified.chunk(0).dictionary if unified.num_chunks else pa.array([], pa.string())
     codes = np.concatenate([_codes(chunk) for chunk in unified.chunks] or [np.empty(0, dtype=np.int32)])
-    integers = None if as_text else _integers(texts)
+    integers = None if as_text else integers_of(texts)
     if integers is not None:
         numbers, categories = pd.factorize(integers)  # blanks beside a number are not part of it
         if len(categories) < len(integers):
@@ -142,7 +142,7 @@ def _codes(chunk: Any) -> Any:
     return pc.fill_null(chunk.indices, -1).to_numpy(zero_copy_only=False)
 
 
-def _integers(texts: Any) -> Any:
+def integers_of(texts: Any) -> Any:
     """Return the integers that all texts stand for; None where one is written otherwise, or too large for 64 bits."""
     import pyarrow as pa
     import pyarrow.compute as pc
