@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from omnibench.data.files.layout import TextLayout
+from omnibench.data.files.layout import TextLayout, first_lines, split_lines
 from omnibench.data.files.lines import refuse_flaws
 from omnibench.data.files.streams import open_utf8, single
 from omnibench.errors import DataError
@@ -70,21 +70,40 @@ def _table(layout: TextLayout, positions: Mapping[str, int], *, multiline: bool)
     """Parse a file: ids as coded texts, ratings and timestamps as numbers where they are, else as texts."""
     import pyarrow as pa
 
-    numbers = {"rating": pa.float64(), "timestamp": pa.int64()}
-    floats = {"rating": pa.float64(), "timestamp": pa.float64()}
-    texts = {"rating": pa.string(), "timestamp": pa.string()}
-    has_numbers = any(name in positions for name in numbers)
-    for types in (numbers, floats, texts) if has_numbers else (texts,):
+    attempts = _types(layout, positions)
+    for types in attempts:
         try:
             return _parsed(layout, positions, types, multiline=multiline)
         except pa.ArrowInvalid as error:
-            if "conversion error" not in str(error) or "UTF8" in str(error) or types is texts:
+            if "conversion error" not in str(error) or "UTF8" in str(error) or types is attempts[-1]:
                 refuse_flaws(layout)
                 raise DataError(f"{layout.path} cannot be read as .{layout.file_format}: {error}") from error
         except UnicodeDecodeError as error:
             refuse_flaws(layout)
             raise DataError(f"{layout.path} cannot be read as {layout.encoding}: {error}") from error
     raise AssertionError("texts cannot be converted wrongly")
+
+
+def _types(layout: TextLayout, positions: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return the types of ratings and timestamps to be tried one after the other: those of the first line, ..., texts."""
+    import pyarrow as pa
+
+    texts = {"rating": pa.string(), "timestamp": pa.string()}
+    if not {"rating", "timestamp"} & set(positions):
+        return [texts]
+    lines = first_lines(layout.path, layout.encoding)
+    rows = [row for row in split_lines(lines, layout.separator, layout.quote) if len(row) == len(layout.names)]
+    first = rows[-1][positions["timestamp"]] if rows and "timestamp" in positions else "0"
+    tried = [{"rating": pa.float64(), "timestamp": timestamp} for timestamp in (pa.int64(), pa.float64(), pa.string())]
+    return [*tried[0 if first.removeprefix("-").isdecimal() else 1 if _is_number(first) else 2 :], texts]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _parsed(layout: TextLayout, positions: Mapping[str, int], types: Mapping[str, Any], *, multiline: bool) -> Any:
