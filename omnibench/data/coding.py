@@ -46,7 +46,8 @@ def coded_ids(
             f"{source}: column {name!r} has {missing} missing values (the first in {named(first)}). "
             "Drop or fill them before building the dataset."
         )
-    _refuse_fractions(series, name, source, named)
+    plain = _with_plain_values(series)
+    _refuse_fractions(plain, name, source, named)
     try:
         codes, unique = cast("tuple[npt.NDArray[np.int64], Any]", pd.factorize(series))
     except (TypeError, NotImplementedError) as error:  # the latter is Arrow's word for it
@@ -55,12 +56,23 @@ def coded_ids(
         raise DataError(
             f"{source}: column {name!r} has {len(unique):,} different ids; at most {_MOST_CODES:,} are possible."
         )
-    _refuse_mixtures(series, name, source, named)
+    _refuse_mixtures(plain, name, source, named)
     if isinstance(unique, pd.CategoricalIndex):
         unique = unique.categories.take(unique.codes).to_numpy()
     if isinstance(unique, np.ndarray) and unique.dtype.kind in "iu":  # millions of ids at once
         return codes.astype(np.int32), unique.tolist()
     return codes.astype(np.int32), [own_id.item() if isinstance(own_id, np.generic) else own_id for own_id in unique]
+
+
+def _with_plain_values(series: Any) -> Any:
+    """Return a column of categories as one of their values, where these are to be looked at."""
+    import pandas as pd
+
+    if not isinstance(series.dtype, pd.CategoricalDtype):
+        return series
+    categories = series.cat.categories
+    is_plain = pd.api.types.infer_dtype(categories, skipna=False) in ("string", "integer")  # millions of rows of a file
+    return series if is_plain else series.astype(categories.dtype)
 
 
 def _refuse_fractions(series: Any, name: str, source: str, named: RowName) -> None:

@@ -225,6 +225,8 @@ def test_a_day_or_a_period_is_its_beginning() -> None:
         ("rating", pd.Series([dt.timedelta(1), dt.timedelta(2)]), r"column 'rating' has 2 values .*no finite number"),
         ("user", pd.Series([1, "1"]), r"column 'user' has ids of several types: 1 in row 0, and '1' in row 1"),
         ("item", pd.Series([1, True], dtype=object), r"column 'item' has ids of several types: 1 in row 0, and True"),
+        ("item", pd.Series([1, "1"], dtype="category"), r"column 'item' has ids of several types"),
+        ("item", pd.Series([1.0, 1.5], dtype="category"), r"column 'item' has 1 ids that are no whole numbers"),
         ("item", pd.Series([1, 1.0], dtype=object), r"column 'item' has ids of several types"),
         ("user", pd.Series([7.0, 1.5]), r"column 'user' has 1 ids that are no whole numbers.*1.5 in row 1.*dtype=str"),
         ("user", pd.Series([7.0, np.inf]), r"column 'user' has 1 ids that are no whole numbers.*inf in row 1"),
