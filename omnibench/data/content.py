@@ -41,7 +41,7 @@ class Content(NamedTuple):
         has_ties: Whether a user has several interactions of one moment, or there are no timestamps: which of them is
             the last depends on the order of rows.
         has_tied_repeats: Whether a user has an item several times at one moment, with different ratings.
-        as_before: Whether omnibench 1 has read the same values, so that what it recorded of them holds.
+        as_before: Whether earlier releases have read the same values, so that what it recorded of them holds.
     """
 
     sorted: str
@@ -131,7 +131,7 @@ def content_of(columns: Mapping[str, Any], label: str, named: RowName = row_name
         columns: pandas Series or arrays by name.
         label: The name of the source in errors.
         named: Returns what errors call a row.
-        as_before: Whether omnibench 1 has read the same columns.
+        as_before: Whether earlier releases have read the same columns.
 
     Raises:
         DataError: A value is missing, or has no stable form.

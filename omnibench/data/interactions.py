@@ -145,7 +145,7 @@ class CodedColumns(NamedTuple):
     Attributes:
         rows: The rows as they come.
         moments: When exactly each was, shape (n,), where some moments are finer than seconds.
-        as_before: Whether omnibench 1 has read the same values.
+        as_before: Whether earlier releases have read the same values.
     """
 
     rows: Interactions

@@ -41,7 +41,7 @@ class Times(NamedTuple):
     Attributes:
         timestamp: int64 seconds since 1970, or what else the column counts; shape (n,).
         exact: The exact moments where they are more than that, else None.
-        as_before: Whether omnibench 1 has read the same moments.
+        as_before: Whether earlier releases have read the same moments.
     """
 
     timestamp: npt.NDArray[np.int64]

@@ -32,7 +32,7 @@ class TextColumns(NamedTuple):
 
     Attributes:
         columns: pandas Series by name.
-        as_before: Whether omnibench 1 has read the same values, so that what it recorded of them holds.
+        as_before: Whether earlier releases have read the same values, so that what it recorded of them holds.
     """
 
     columns: dict[str, Any]
@@ -137,7 +137,7 @@ def _without_blank_lines(row: Any) -> str:
 
 
 def _ids(column: Any, *, as_text: bool) -> tuple[Any, bool]:
-    """Return a column of ids as categories, and whether pandas, which omnibench 1 read with, gave the same ones."""
+    """Return a column of ids as categories, and whether pandas, which earlier releases read with, gave the same ones."""
     import pandas as pd
     import pyarrow as pa
 
