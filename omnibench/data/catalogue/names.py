@@ -34,9 +34,10 @@ def definition(name: str) -> Definition:
         DataError: There is no such name, or it means several data sets; the message has the names that come near, or the
             variants with their sizes.
     """
+    entry = _entry(name)
+    if entry is not None:
+        return entry
     entries = definitions()
-    if name in entries:
-        return entries[name]
     variants = ambiguous_names().get(name, ())
     if not variants:
         variants = tuple(entry.name for entry in entries.values() if name in entry.aliases)
@@ -46,7 +47,8 @@ def definition(name: str) -> Definition:
         listed = "; ".join(f"{variant} ({_size(entries[variant])})" for variant in variants)
         raise DataError(f"{name!r} means several data sets; give one of them: {listed}.")
     names = [*entries, *ambiguous_names()]
-    raise DataError(f"the catalogue has no data set named {name!r}{nearest(name, names)}; it has {len(entries)}.")
+    hint = nearest(name, names) or "; definitions() has all of them."
+    raise DataError(f"the catalogue of {len(entries)} data sets has none named {name!r}{hint}")
 
 
 def ambiguous_names() -> Mapping[str, tuple[str, ...]]:
@@ -81,6 +83,18 @@ def read_toml(path: Path) -> dict[str, Any]:
             return tomllib.load(file)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is no definition of a data set: {error}.") from error
+
+
+@functools.cache
+def _entry(name: str) -> Definition | None:
+    """Return the definition of a name from the one file that may have it: a run that knows its results reads no others."""
+    stems = [path.stem for path in _FOLDER.glob("*.toml") if path.name != _AMBIGUOUS]
+    likely = [stem for stem in stems if stem == name or name.startswith(stem.partition("_")[0])]
+    for stem in sorted(likely, key=len, reverse=True):
+        for entry in read_definitions(_FOLDER / f"{stem}.toml"):
+            if entry.name == name:
+                return entry
+    return None
 
 
 @functools.cache

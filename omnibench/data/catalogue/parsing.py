@@ -90,7 +90,7 @@ def _source(table: Table) -> Source:
         raise table.error(f"the file's name would be {file!r}; give file = '...', the name alone.")
     manual = table.text("manual")
     digests = {algorithm: _digest(table, algorithm) for algorithm in _DIGITS}
-    evidence = table.text("evidence")
+    evidence = _evidence(table, [algorithm for algorithm, digest in digests.items() if digest])
     if any(digests.values()) and not evidence:
         raise table.error("it has a digest, but not who published it; add evidence = '...'.")
     for member in table.texts("member"):
@@ -116,6 +116,18 @@ def _digest(table: Table, algorithm: str) -> str:
     return digest
 
 
+def _evidence(table: Table, keys: list[str]) -> str:
+    """Return who published what stands under some keys: of all of it one text, or a text for each key."""
+    if not isinstance(table.values.get("evidence"), dict):
+        return table.text("evidence") if keys else ""
+    by_key = table.table("evidence")
+    by_key.check_keys((*_DIGITS, *_COUNT_KEYS), keys)
+    by_text: dict[str, list[str]] = {}
+    for key in keys:
+        by_text.setdefault(by_key.text(key), []).append(key)
+    return "; ".join(f"{text} ({', '.join(listed)})" for text, listed in by_text.items())
+
+
 def _licence(table: Table) -> Licence:
     table.check_keys(("name", "url", "accept"), ("name", "url"))
     return Licence(table.text("name"), _address(table, "url"), table.get("accept", bool, False))
@@ -129,7 +141,7 @@ def _counts(table: Table) -> Counts:
             raise table.error(f"{key} is {count}; give a number of 1 or more, or leave it out.")
     if counts.get("pairs", 0) > counts.get("interactions", counts.get("pairs", 0)):
         raise table.error(f"pairs is {counts['pairs']}, more than the {counts['interactions']} interactions.")
-    evidence = table.text("evidence")
+    evidence = _evidence(table, list(counts))
     if counts and not evidence:
         raise table.error("it has numbers, but not who counted; add evidence = '...'.")
     return Counts(**counts, rounded=table.get("rounded", bool, False), evidence=evidence)

@@ -25,6 +25,7 @@ FAMILIES = {
     "Amazon2023_5CoreByTime": 34,
     "GoogleLocal2021": 51,
     "Goodreads": 8,
+    "MovieLens": 5,
 }
 
 
@@ -59,7 +60,7 @@ def test_every_name_of_omnirec_is_a_definition_or_an_ambiguous_name() -> None:
     [
         "MovieLens32M",
         "Netflix",
-        "MINDSmallClicks",
+        "MINDSmallImpressions",
         "YoochooseClicks",
         "DigineticaSessions",
         "RetailRocket",
@@ -112,8 +113,17 @@ def test_an_alias_means_one_data_set_and_hides_no_name() -> None:
     aliases = Counter(alias for entry in definitions().values() for alias in entry.aliases)
     assert {alias for alias, count in aliases.items() if count > 1} == set()
     assert not set(aliases) & (set(definitions()) | set(ambiguous_names()))
-    assert definition("ml-1m") is definition("MovieLens1M")
-    assert definition("amazon-books-18") is definition("Amazon2018Books")
+    assert definition("ml-1m") == definition("MovieLens1M")
+    assert definition("amazon-books-18") == definition("Amazon2018Books")
+
+
+def test_a_definition_is_found_without_reading_the_others() -> None:
+    """The file of a name, or of its family, is told from the name."""
+    by_file = {entry.file: entry for entry in definitions().values()}
+    assert len(by_file) > 100
+    for file, entry in by_file.items():
+        assert definition(entry.name) == entry
+        assert file.stem == (entry.family or entry.name)
 
 
 def test_names_differ_by_more_than_case() -> None:

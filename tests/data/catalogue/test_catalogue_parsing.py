@@ -74,6 +74,22 @@ def test_a_definition_is_read(tmp_path: Path) -> None:
     assert shop.counts == Counts(users=3, evidence="our data base")
 
 
+def test_evidence_may_differ_by_key(tmp_path: Path) -> None:
+    """Of numbers that different people have counted, each is said with who did."""
+    text = """users = 3
+items = 4
+interactions = 5
+
+[counts.evidence]
+users = "us"
+items = "them"
+interactions = "us"
+pairs = "nobody"
+"""
+    (shop,) = read(tmp_path, SHOP.replace('users = 3\nevidence = "our data base"\n', text))
+    assert shop.counts.evidence == "us (users, interactions); them (items)"
+
+
 def test_a_family_is_a_line_a_member(tmp_path: Path) -> None:
     """Each line fills the template; an empty value leaves its key out."""
     bonn, koeln = read(tmp_path, FAMILY)
