@@ -221,3 +221,24 @@ def test_a_name_that_is_none_is_refused_with_what_may_be_meant(name: str, words:
         definition(name)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_counts_are_possible() -> None:
+    """No set has fewer rows than users or items, or more pairs than there can be: users and items stand the right way."""
+    for entry in definitions().values():
+        counts = entry.counts
+        rows = counts.interactions or counts.pairs
+        if rows and not counts.rounded:
+            assert rows >= max(counts.users or 0, counts.items or 0), entry.name
+        if counts.pairs and counts.users and counts.items:
+            assert counts.pairs <= counts.users * counts.items, entry.name
+
+
+def test_no_placeholder_is_left() -> None:
+    """Every member of a family has what its line says in the place of the braces."""
+    for entry in definitions().values():
+        texts = [entry.title, entry.interactions, entry.home, entry.note, entry.licence.url, *entry.aliases]
+        texts += [
+            text for source in entry.sources for text in (source.url, source.file, source.evidence, *source.members)
+        ]
+        assert not [text for text in texts if "{" in text], entry.name
