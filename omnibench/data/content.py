@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from omnibench.data.digests import table_digest
 from omnibench.data.interactions import Interactions, coded_columns, decode, order_within_seconds
+from omnibench.data.numbers import RowName, row_name
 from omnibench.data.sorting import sort_rows
 from omnibench.keys import digest
 from omnibench.paths import cache_directory, remember
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np, npt
 
-_VERSION = 1
+_VERSION = 3
 """To be raised when the digests of the same rows change, so that remembered ones are not used any more."""
 
 _WORTH_REMEMBERING = 200_000
@@ -40,12 +41,14 @@ class Content(NamedTuple):
         has_ties: Whether a user has several interactions of one moment, or there are no timestamps: which of them is
             the last depends on the order of rows.
         has_tied_repeats: Whether a user has an item several times at one moment, with different ratings.
+        as_before: Whether earlier releases have read the same values, so that what it recorded of them holds.
     """
 
     sorted: str
     ordered: str
     has_ties: bool
     has_tied_repeats: bool
+    as_before: bool = True
 
 
 class TabularSource(Protocol):
@@ -66,6 +69,9 @@ class TabularSource(Protocol):
     def label(self) -> str:
         """The name of the source in errors."""
 
+    def row_name(self, row: int) -> str:
+        """Return what errors call a row, of its number from 0."""
+
 
 @dataclass(frozen=True)
 class SortedRows:
@@ -82,7 +88,7 @@ class SortedRows:
         return ["table", self.source.content.sorted]
 
     def load(self) -> Interactions:
-        rows, moments = coded_columns(dict(self.source.read()), self.source.label)
+        rows, moments, _ = coded_columns(self.source.read(), self.source.label, self.source.row_name)
         return sort_rows(rows, moments).rows
 
 
@@ -101,7 +107,7 @@ class OrderedRows:
         return ["table", self.source.content.ordered]
 
     def load(self) -> Interactions:
-        rows, moments = coded_columns(dict(self.source.read()), self.source.label)
+        rows, moments, _ = coded_columns(self.source.read(), self.source.label, self.source.row_name)
         order = order_within_seconds(rows, moments)
         return rows if order is None else rows.take(order)
 
@@ -118,23 +124,26 @@ def rows_of(source: TabularSource, *, needs_order: bool) -> SortedRows | Ordered
     return OrderedRows(source) if keeps_order else SortedRows(source)
 
 
-def content_of(columns: Mapping[str, Any], label: str) -> Content:
+def content_of(columns: Mapping[str, Any], label: str, named: RowName = row_name, *, as_before: bool = True) -> Content:
     """Digest columns, in their order and in canonical order.
 
     Args:
         columns: pandas Series or arrays by name.
         label: The name of the source in errors.
+        named: Returns what errors call a row.
+        as_before: Whether earlier releases have read the same columns.
 
     Raises:
         DataError: A value is missing, or has no stable form.
     """
-    rows, moments = coded_columns(dict(columns), label)
+    rows, moments, are_same_times = coded_columns(columns, label, named)
+    as_before &= are_same_times
     ordered = _digest(rows, moments)
     in_order = sort_rows(rows, moments)
     if in_order.order is None:
-        return Content(ordered, ordered, in_order.has_ties, in_order.has_tied_repeats)
+        return Content(ordered, ordered, in_order.has_ties, in_order.has_tied_repeats, as_before)
     moments = None if moments is None else moments[in_order.order]
-    return Content(_digest(in_order.rows, moments), ordered, in_order.has_ties, in_order.has_tied_repeats)
+    return Content(_digest(in_order.rows, moments), ordered, in_order.has_ties, in_order.has_tied_repeats, as_before)
 
 
 def remembered_content(identity: Callable[[], Any], rows: int | None, compute: Callable[[], Content]) -> Content:
@@ -155,6 +164,7 @@ def remembered_content(identity: Callable[[], Any], rows: int | None, compute: C
             str(fields["ordered"]),
             bool(fields["has_ties"]),
             bool(fields["has_tied_repeats"]),
+            bool(fields["as_before"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         pass  # nothing remembered, or nothing readable

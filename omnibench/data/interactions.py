@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Number
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omnibench.data.coding import coded_ids
+from omnibench.data.numbers import RowName, numbers, row_name
 from omnibench.data.order import canonical_order, counts, lookup, repeats
-from omnibench.errors import DataError
+from omnibench.data.times import times
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,9 +30,6 @@ _EXACT_RATINGS = 2**24
 
 _EXACT_COUNTS = 2**53
 """Up to this, 64-bit floats hold every whole number."""
-
-_MOST_CODES = 2**31 - 1
-"""Of users, and of items: codes are 32-bit integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,48 +123,61 @@ def decode(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> Any:
     return table[codes]
 
 
-def from_columns(columns: dict[str, Any], source: str) -> Interactions:
+def from_columns(columns: Mapping[str, Any], source: str, named: RowName = row_name) -> Interactions:
     """Check the columns of a frame or file, and code their ids; events within a second stand in the order of time.
 
     Args:
         columns: pandas Series or arrays by name: user and item, and optionally rating and timestamp.
         source: The name of the data in errors.
+        named: Returns what errors call a row.
 
     Raises:
         DataError: An id, rating or timestamp is missing, not a number, or has no stable form.
     """
-    rows, moments = coded_columns(columns, source)
+    rows, moments, _ = coded_columns(columns, source, named)
     order = order_within_seconds(rows, moments)
     return rows if order is None else rows.take(order)
 
 
-def coded_columns(columns: dict[str, Any], source: str) -> tuple[Interactions, npt.NDArray[Any] | None]:
+class CodedColumns(NamedTuple):
+    """Columns of a frame or file with their ids coded.
+
+    Attributes:
+        rows: The rows as they come.
+        moments: When exactly each was, shape (n,), where some moments are finer than seconds.
+        as_before: Whether earlier releases have read the same values.
+    """
+
+    rows: Interactions
+    moments: npt.NDArray[Any] | None
+    as_before: bool = True
+
+
+def coded_columns(columns: Mapping[str, Any], source: str, named: RowName = row_name) -> CodedColumns:
     """Check the columns of a frame or file, and code their ids.
 
     Args:
         columns: pandas Series or arrays by name: user and item, and optionally rating and timestamp.
         source: The name of the data in errors.
-
-    Returns:
-        The rows as they come; and when exactly each was, shape (n,), where some moments are finer than seconds.
+        named: Returns what errors call a row.
 
     Raises:
         DataError: An id, rating or timestamp is missing, not a number, or has no stable form.
     """
-    user, user_ids = _factorize(columns["user"], "user", source)
-    item, item_ids = _factorize(columns["item"], "item", source)
+    user, user_ids = coded_ids(columns["user"], "user", source, named)
+    item, item_ids = coded_ids(columns["item"], "item", source, named)
     rating = None
     if "rating" in columns:
-        numbers = _numbers(columns["rating"], "rating", source, float(np.finfo(np.float32).max))
-        rating = numbers.astype(np.float32)
-        warn_of_lost_digits(numbers, source)
+        exact_ratings = numbers(columns["rating"], "rating", source, float(np.finfo(np.float32).max), named)
+        rating = exact_ratings.astype(np.float32)
+        warn_of_lost_digits(exact_ratings, source)
     if "timestamp" not in columns:
-        return Interactions(user, item, rating, None, user_ids, item_ids), None
-    timestamp, exact = _seconds(columns["timestamp"], source)
+        return CodedColumns(Interactions(user, item, rating, None, user_ids, item_ids), None)
+    timestamp, exact, as_before = times(columns["timestamp"], source, named)
     if exact is not None:
         whole = exact.astype("datetime64[s]") if exact.dtype.kind == "M" else np.floor(exact)
         exact = None if (exact == whole).all() else exact
-    return Interactions(user, item, rating, timestamp, user_ids, item_ids), exact
+    return CodedColumns(Interactions(user, item, rating, timestamp, user_ids, item_ids), exact, as_before)
 
 
 def order_within_seconds(rows: Interactions, moments: npt.NDArray[Any] | None) -> npt.NDArray[np.int64] | None:
@@ -220,102 +231,3 @@ def _dense(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> tuple[npt.N
         return codes, ids
     new = np.cumsum(occurs, dtype=np.int32) - 1
     return lookup(new, codes), list(itertools.compress(ids, occurs.tolist()))
-
-
-def _factorize(column: Any, name: str, source: str) -> tuple[npt.NDArray[np.int32], list[Hashable]]:
-    import pandas as pd
-
-    series = pd.Series(column)
-    missing = int(series.isna().sum())
-    if missing:
-        first = int(np.flatnonzero(series.isna().to_numpy())[0])
-        raise DataError(
-            f"{source}: column {name!r} has {missing} missing values (the first in row {first}). "
-            "Drop or fill them before building the dataset."
-        )
-    try:
-        codes, unique = cast("tuple[npt.NDArray[np.int64], Any]", pd.factorize(series))
-    except (TypeError, NotImplementedError) as error:  # the latter is Arrow's word for it
-        raise DataError(f"{source}: column {name!r} holds ids that are not hashable ({error}).") from error
-    if len(unique) > _MOST_CODES:
-        raise DataError(
-            f"{source}: column {name!r} has {len(unique):,} different ids; at most {_MOST_CODES:,} are possible."
-        )
-    if isinstance(unique, np.ndarray) and unique.dtype.kind in "iu":  # millions of ids at once
-        return codes.astype(np.int32), unique.tolist()
-    return codes.astype(np.int32), [own_id.item() if isinstance(own_id, np.generic) else own_id for own_id in unique]
-
-
-def _numbers(column: Any, name: str, source: str, largest: float) -> npt.NDArray[np.float64]:
-    import pandas as pd
-
-    series = pd.Series(column)
-    # Of a column of dates, pandas would return how many of its units there are.
-    numbers = pd.to_numeric(series if pd.api.types.is_numeric_dtype(series) else series.astype(object), errors="coerce")
-    imaginary = numbers.dtype.kind == "c"
-    values = np.full(len(numbers), np.nan) if imaginary else numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    invalid = np.flatnonzero(~(np.abs(values) <= largest))
-    if len(invalid):
-        raise DataError(
-            f"{source}: column {name!r} has {len(invalid)} values that are no finite number, or too large a one "
-            f"(the first is {_first_example(series, invalid)})."
-        )
-    return values
-
-
-def _first_example(series: Any, rows: npt.NDArray[np.int64]) -> str:
-    """Return the first of the values in some rows, and its row number, for errors."""
-    first = int(rows[0])
-    return f"{series.iloc[first : first + 1].tolist()[0]!r} in row {first}"
-
-
-def _seconds(column: Any, source: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any] | None]:
-    """Return timestamps in whole seconds since 1970, or in the column's own unit where it holds numbers.
-
-    Returns:
-        The whole numbers, and the exact moments where some are finer than that, else None.
-    """
-    import pandas as pd
-
-    series = pd.Series(column).infer_objects()  # pandas would take numbers among objects for nanoseconds
-    if isinstance(series.dtype, pd.CategoricalDtype):  # and numbers among categories, too
-        series = series.astype(series.cat.categories.dtype)
-    if isinstance(series.dtype, pd.PeriodDtype):
-        series = pd.Series(series.dt.to_timestamp())
-    if not (pd.api.types.is_numeric_dtype(series) or _are_numbers(series, source)):
-        # Texts are ISO 8601: pandas would guess a format from the first of them.
-        date_format = "ISO8601" if pd.api.types.is_string_dtype(series) else None
-        moments = pd.to_datetime(series, errors="coerce", utc=True, format=date_format)
-        invalid = np.flatnonzero(moments.isna().to_numpy())
-        if len(invalid):
-            raise DataError(
-                f"{source}: column 'timestamp' has {len(invalid)} values that are neither a number nor an ISO 8601 "
-                f"date (the first is {_first_example(series, invalid)})."
-            )
-        exact = moments.dt.tz_localize(None).to_numpy()
-        return exact.astype("datetime64[s]").astype(np.int64), exact
-    whole = series.dtype.kind in "iu" and not series.isna().any()
-    if whole and (len(series) == 0 or int(series.max()) < 2**63):
-        return series.to_numpy(dtype=np.int64), None  # a float would round the nanoseconds that some people count in
-    values = _numbers(series, "timestamp", source, 2.0**62)
-    return np.floor(values).astype(np.int64), values
-
-
-def _are_numbers(series: Any, source: str) -> bool:
-    """Return whether the objects of a column are numbers, such as decimals.
-
-    Raises:
-        DataError: Some are, and others are dates: pandas would take the numbers for nanoseconds.
-    """
-    if series.dtype != object:
-        return False
-    numbers = np.fromiter((isinstance(entry, Number) for entry in series), dtype=bool, count=len(series))
-    if numbers.all():
-        return True
-    mixed = np.flatnonzero(numbers & series.notna().to_numpy())
-    if len(mixed) == 0:
-        return False
-    raise DataError(
-        f"{source}: column 'timestamp' has {len(mixed)} numbers among dates "
-        f"(the first is {_first_example(series, mixed)}). Give all as numbers, or all as dates."
-    )

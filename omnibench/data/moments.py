@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from omnibench.data.step import is_int
+from omnibench.data.times import UNITS
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ Date = str | dt.date
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _FIRST_DATE = (dt.datetime.min.replace(tzinfo=dt.UTC) - _EPOCH) // dt.timedelta(seconds=1)
-_UNITS = ((10**11, 10**6), (10**14, 10**3), (10**17, 1))
-"""(limit, microseconds per unit): the unit of counts since 1970 below each limit; larger counts are nanoseconds."""
 
 
 def moment(value: object, argument: str) -> int | float | str:
@@ -78,7 +77,7 @@ def in_unit_of(timestamp: npt.NDArray[np.int64], bound: float | Date) -> float:
     assert isinstance(bound, str), "moment() makes texts of dates"
     microseconds = (dt.datetime.fromisoformat(bound) - _EPOCH) // dt.timedelta(microseconds=1)
     largest = max(abs(int(timestamp.max())), abs(int(timestamp.min())))
-    for limit, unit in _UNITS:
+    for limit, unit in UNITS:
         if largest < limit:
             return -(-microseconds // unit)
     return microseconds * 1000
@@ -87,7 +86,7 @@ def in_unit_of(timestamp: npt.NDArray[np.int64], bound: float | Date) -> float:
 def describe_range(timestamp: npt.NDArray[np.int64]) -> str:
     """Return the first and last moment of a column as text for errors: as dates where it counts seconds."""
     first, last = int(timestamp.min()), int(timestamp.max())
-    if not _FIRST_DATE <= first <= last < _UNITS[0][0]:
+    if not _FIRST_DATE <= first <= last < UNITS[0][0]:
         return f"from {first} to {last}"
     days = [(_EPOCH + dt.timedelta(seconds=seconds)).isoformat() for seconds in (first, last)]
     return f"from {days[0]} to {days[1]}"

@@ -31,7 +31,8 @@ def source_words(fingerprint: Any) -> str:
     parts = [part for part in fingerprint if isinstance(part, str)] if isinstance(fingerprint, list) else []
     if len(parts) < 2:  # noqa: PLR2004 - a word and a digest
         return ""
-    medium = "a table" if parts[0] == "table" else f"a {parts[1]} file" if parts[0] == "file" else parts[0]
+    origin = parts[0].split("/")[0]
+    medium = "a table" if origin == "table" else f"a {parts[1]} file" if origin == "file" else parts[0]
     return f"{medium} with the digest {parts[-1][:_SHOWN_DIGITS]}"
 
 

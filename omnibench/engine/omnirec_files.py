@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from omnibench.data.files.frames import read_csv_frame
 from omnibench.data.given import GivenParts
 from omnibench.errors import DataError, OmnibenchError
 
@@ -68,14 +69,13 @@ class Splits:
 
 
 def _parts(directory: Path | zipfile.Path) -> GivenParts:
-    import pandas as pd
 
     frames = []
     for name in ("train", "val", "test"):
         file = directory / f"{name}.csv"
         try:
             with file.open(encoding="utf-8") as stream:
-                frame = pd.read_csv(stream)
+                frame = read_csv_frame(stream)
         except (FileNotFoundError, KeyError) as error:
             raise DataError(f"its split is not there ({file}).") from error
         except (OSError, ValueError, zipfile.BadZipFile) as error:

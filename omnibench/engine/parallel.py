@@ -19,7 +19,8 @@ from omnibench.engine.stopping import Stopping
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import OmnibenchError
 from omnibench.experiment.experiment import Experiment
-from omnibench.runners.machine import available_cores, available_memory
+from omnibench.memory import available_memory
+from omnibench.runners.machine import available_cores
 from omnibench.runners.pool import MOST_GUESTS
 from omnibench.tuning.budget import Tuning
 

@@ -92,7 +92,7 @@ class Distribution:
         if not self.config.stash.get(automatic_key, False) or benchmarks is None or estimates is None:
             return requested
         from omnibench.engine.parallel import fitting_workers, megabytes_per_worker
-        from omnibench.runners.machine import available_memory
+        from omnibench.memory import available_memory
 
         available = available_memory()
         if available is None:

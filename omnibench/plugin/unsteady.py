@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from omnibench.data.sources import FileSource
+from omnibench.data.file_source import FileSource
 from omnibench.engine.collected import FILE_VARIABLE, Collected
 from omnibench.errors import StoreError
 from omnibench.plugin.lines import usage_error

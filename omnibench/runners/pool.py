@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from omnibench.errors import GuestEnvironmentError, GuestError
 from omnibench.limits import limits_told
+from omnibench.memory import available_memory, total_memory
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import Guest
-from omnibench.runners.machine import available_memory, total_memory
 from omnibench.runners.registry import ISOLATED, RunnerInfo
 from omnibench.runners.thread_variables import thread_variables
 

@@ -17,13 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench import UserHoldout, from_frame
-from omnibench.data import interactions
+from omnibench.data import coding
 from omnibench.data.interactions import Interactions, from_columns
 from omnibench.data.prepare import prepare, read_ids
 from omnibench.errors import DataError
 
 rows = st.lists(
-    st.tuples(st.integers(-3, 3), st.sampled_from("abcd"), st.sampled_from([1.0, 2.5, 5.0]), st.integers(-5, 5)),
+    st.tuples(st.integers(-3, 3), st.sampled_from("abcd"), st.sampled_from([1.0, 2.5, 5.0]), st.integers(0, 10)),
     min_size=1,
     max_size=30,
 )
@@ -82,8 +82,7 @@ def test_of_repeated_pairs_the_last_in_time_is_kept(table: list[Row]) -> None:
         [2**63, 1, 2**64 - 1],
         [2**70, 1, -(2**70)],
         ["a", "1", "ß"],
-        [1, "1", (1,)],
-        [1.5, 2.5, -1e300],
+        [1.0, 2.0, -1e15],
         [True, False, True],
         [b"a", b"b", b""],
         [(1, "a"), (1, "b"), ((1,), "a")],
@@ -116,14 +115,6 @@ MOMENTS = np.array(["1997-12-04T15:55:49.5", "1969-12-31T23:59:59.5"], dtype="da
 @pytest.mark.parametrize(
     "column",
     [
-        pd.Series([881250949, -1]),
-        pd.Series([881250949, -1], dtype=object),
-        pd.Series([881250949, -1], dtype="Int64"),
-        pd.Series([881250949, -1], dtype="int32"),
-        pd.Series([881250949, -1], dtype="category"),
-        pd.Series([881250949, -1], dtype=pd.ArrowDtype(pa.int64())),
-        pd.Series([881250949.9, -0.5]),
-        pd.Series([Decimal("881250949.9"), Decimal("-0.5")]),
         pd.Series(["1997-12-04T15:55:49", "1969-12-31T23:59:59"]),
         pd.Series(["1997-12-04T15:55:49.9Z", "1970-01-01T00:59:59+01:00"]),
         pd.Series(pd.to_datetime(["1997-12-04T15:55:49.5", "1969-12-31T23:59:59.5"])),
@@ -137,14 +128,6 @@ MOMENTS = np.array(["1997-12-04T15:55:49.5", "1969-12-31T23:59:59.5"], dtype="da
     ],
     ids=[
         *(
-            "int",
-            "object",
-            "nullable",
-            "int32",
-            "category",
-            "arrow int",
-            "float",
-            "decimal",
             "iso",
             "iso zones",
             "naive",
@@ -153,11 +136,53 @@ MOMENTS = np.array(["1997-12-04T15:55:49.5", "1969-12-31T23:59:59.5"], dtype="da
         *("datetimes", "seconds", "milliseconds", "arrow", "arrow zone", "numpy"),
     ],
 )
-def test_timestamps_of_every_kind_mean_seconds(column: pd.Series[Any]) -> None:
-    """Numbers are seconds since 1970, dates are converted, fractions go down; a column of objects is no exception."""
+def test_dates_of_every_kind_mean_seconds(column: pd.Series[Any]) -> None:
+    """Dates are seconds since 1970, fractions go down; a column of objects is no exception."""
     coded = from_columns({"user": [1, 2], "item": [1, 2], "timestamp": column}, "here")
     assert coded.timestamp is not None
     assert coded.timestamp.tolist() == [881250949, -1]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series([881250949, 7]),
+        pd.Series([881250949, 7], dtype=object),
+        pd.Series([881250949, 7], dtype="Int64"),
+        pd.Series([881250949, 7], dtype="int32"),
+        pd.Series([881250949, 7], dtype="category"),
+        pd.Series([881250949, 7], dtype=pd.ArrowDtype(pa.int64())),
+        pd.Series([881250949.9, 7.5]),
+        pd.Series([Decimal("881250949.9"), Decimal("7.5")]),
+        pd.Series(["881250949", "7"]),
+        pd.Series(["+881250949", " 7"], dtype=object),
+        pd.Series(["881250949", "7"], dtype="category"),
+        pd.Series(["881250949.9", "7.5e0"], dtype=pd.ArrowDtype(pa.string())),
+    ],
+    ids=lambda column: f"{column.dtype} {column[1]!r}",
+)
+def test_numbers_of_every_kind_are_seconds(column: pd.Series[Any]) -> None:
+    """Counts are seconds since 1970, also where they are texts, such as tokens of RecBole; fractions go down."""
+    coded = from_columns({"user": [1, 2], "item": [1, 2], "timestamp": column}, "here")
+    assert coded.timestamp is not None
+    assert coded.timestamp.tolist() == [881250949, 7]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float64", "str", "object"])
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [
+        (["20200131", "19691231", "20000229"], [1580428800, -86400, 951782400]),
+        (["20200131120000", "19700101000001", "20000229235959"], [1580472000, 1, 951868799]),
+    ],
+)
+def test_counts_that_are_dates_are_read_as_such(dates: list[str], expected: list[int], dtype: str) -> None:
+    """YYYYMMDD and YYYYMMDDhhmmss are days and seconds, whatever the type of their column, and that is said."""
+    numbers = pd.Series(dates) if dtype == "str" else pd.Series([int(date) for date in dates], dtype=dtype)
+    with pytest.warns(UserWarning, match=f"here: the numbers of the column 'timestamp' are dates YYYYMMDD.*{dates[0]}"):
+        coded = from_columns({"user": [1, 2, 3], "item": [1, 2, 3], "timestamp": numbers}, "here")
+    assert coded.timestamp is not None
+    assert coded.timestamp.tolist() == expected
 
 
 def test_whole_timestamps_keep_every_digit() -> None:
@@ -198,6 +223,28 @@ def test_a_day_or_a_period_is_its_beginning() -> None:
         ("rating", pd.Series([1, 2j], dtype=object), r"column 'rating' has 2 values .*no finite number"),
         ("rating", pd.Series(MOMENTS), r"column 'rating' has 2 values .*Timestamp\('1997-12-04 .*in row 0"),
         ("rating", pd.Series([dt.timedelta(1), dt.timedelta(2)]), r"column 'rating' has 2 values .*no finite number"),
+        ("user", pd.Series([1, "1"]), r"column 'user' has ids of several types: 1 in row 0, and '1' in row 1"),
+        ("item", pd.Series([1, True], dtype=object), r"column 'item' has ids of several types: 1 in row 0, and True"),
+        ("item", pd.Series([1, "1"], dtype="category"), r"column 'item' has ids of several types"),
+        ("item", pd.Series([1.0, 1.5], dtype="category"), r"column 'item' has 1 ids that are no whole numbers"),
+        ("item", pd.Series([1, 1.0], dtype=object), r"column 'item' has ids of several types"),
+        ("user", pd.Series([7.0, 1.5]), r"column 'user' has 1 ids that are no whole numbers.*1.5 in row 1.*dtype=str"),
+        ("user", pd.Series([7.0, np.inf]), r"column 'user' has 1 ids that are no whole numbers.*inf in row 1"),
+        ("timestamp", pd.Series([881250949, -1]), r"column 'timestamp' has 1 counts below 0.*-1 in row 1.*as dates"),
+        (
+            "timestamp",
+            pd.Series(["978302202", "-"]),
+            r"column 'timestamp' has 1 values that are no numbers, as the other",
+        ),
+        ("timestamp", pd.Series(["2020-01-01", "0001-01-01"]), r"column 'timestamp' has 1 .*'0001-01-01' in row 1"),
+        ("timestamp", pd.Series(["2020-01-01", "9999-12-31"]), r"column 'timestamp' has 1 .*'9999-12-31' in row 1"),
+        ("timestamp", pd.Series([978302202, 253402300799]), r"column 'timestamp' has 1 .*no time in seconds.*in row 1"),
+        (
+            "timestamp",
+            pd.Series([978302202000, 978302202, 978302203000]),
+            r"column 'timestamp' has 1 .*no time in milliseconds.*row 1",
+        ),
+        ("timestamp", pd.Series([20200101, 20200230, 20200131]), r"column 'timestamp' has 1 .*no date YYYYMMDD.*row 1"),
         ("timestamp", pd.Series([1.0, 2j]), r"column 'timestamp' has 2 values"),
         (
             "timestamp",
@@ -248,7 +295,7 @@ def test_ratings_that_32_bits_round_are_told(dtype: str) -> None:
 
 def test_more_ids_than_codes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Codes have 32 bits; without the error they would wrap around, and users become others."""
-    monkeypatch.setattr(interactions, "_MOST_CODES", 2)
+    monkeypatch.setattr(coding, "_MOST_CODES", 2)
     ids = pd.Series([1, 2, 3])
     with pytest.raises(DataError, match="here: column 'user' has 3 different ids; at most 2 are possible"):
         from_columns({"user": ids, "item": ids}, "here")
@@ -264,7 +311,7 @@ def test_more_ids_than_codes_are_refused(monkeypatch: pytest.MonkeyPatch) -> Non
         ["1", "1.0", "1e0"],
         [np.str_("a"), np.str_("b"), np.str_("c")],
         [np.int64(2**53 + 1), np.int64(2**53), np.int64(1)],
-        [1.5, 1e17, 1e17 + 16],
+        [1.0, 2.0**52, 2.0**52 + 1],
     ],
     ids=["beyond int32", "ends of int64", "leading zeros", "numerals", "numpy texts", "numpy ints", "floats"],
 )
@@ -277,6 +324,13 @@ def test_ids_are_told_apart_to_the_last_digit(own_ids: list[Any], tmp_path: Path
     assert len(read) == 3
     assert set(read) == set(own_ids)
     assert {type(own_id) for own_id in read} <= {int, float, str}
+
+
+def test_ids_that_a_float_may_have_merged_are_said() -> None:
+    """Beyond 2**53 floats do not hold every number: Steam's ids of 17 digits beside a missing one were merged by pandas."""
+    frame = pd.DataFrame({"user": [76561198000000001.0, 76561198000000002.0], "item": [1, 2]})
+    with pytest.warns(UserWarning, match="frame: the ids of the column 'user' are floats of more than 15 digits"):
+        from_frame(frame).interactions()
 
 
 def test_float_timestamps_keep_what_a_float_holds() -> None:

@@ -32,7 +32,7 @@ def frame_of(user_ids: list[Hashable], items: int = 9) -> pd.DataFrame:
     return frame.assign(user=pd.Series([row[0] for row in rows], dtype=object))
 
 
-MIXED: list[Hashable] = ["a", 1, (1, "x"), uuid.UUID(int=5), b"\xff", 2**70, 1.5]
+NESTED: list[Hashable] = [("a",), (1,), (1, "x"), (uuid.UUID(int=5),), (b"\xff",), (2**70,), (1.5,)]
 
 
 def prepared(dataset: RecSysDataSet, directory: Path) -> Path:
@@ -58,7 +58,7 @@ def decoded(part: Part, directory: Path) -> list[tuple[Any, ...]]:
 
 def test_a_guest_sees_the_parts_of_the_recipe(tmp_path: Path) -> None:
     """Each part of each fold, read as a guest reads it and decoded, is the frame that the dataset shows."""
-    dataset = from_frame(frame_of(MIXED)).pipe(UserCrossValidation(3, validation_size=1))
+    dataset = from_frame(frame_of(NESTED)).pipe(UserCrossValidation(3, validation_size=1))
     directory = prepared(dataset, tmp_path / "d")
     data = dataset.data
     assert isinstance(data, FoldedData)
@@ -71,12 +71,12 @@ def test_a_guest_sees_the_parts_of_the_recipe(tmp_path: Path) -> None:
 
 def test_the_arrays_are_canonical(tmp_path: Path) -> None:
     """int32 codes sorted by user and time, float32 ratings, int64 seconds, an indptr per user; ids by code."""
-    directory = prepared(from_frame(frame_of(MIXED)).pipe(UserHoldout(0, 2)), tmp_path / "d")
+    directory = prepared(from_frame(frame_of(NESTED)).pipe(UserHoldout(0, 2)), tmp_path / "d")
     columns = {name: np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in (
         "user", "item", "rating", "timestamp", "indptr"
     )}  # fmt: skip
     assert [str(columns[name].dtype) for name in columns] == ["int32", "int32", "float32", "int64", "int64"]
-    assert read_ids(directory, "users") == sorted(MIXED, key=lambda own_id: json.dumps(encode(own_id, "")))
+    assert read_ids(directory, "users") == sorted(NESTED, key=lambda own_id: json.dumps(encode(own_id, "")))
     assert read_ids(directory, "items") == list(range(8, -1, -1)), "as they come in canonical order"
     assert columns["indptr"].tolist() == list(range(0, 64, 9))
     order = np.lexsort((columns["timestamp"], columns["user"]))
@@ -146,7 +146,7 @@ def test_an_empty_part_is_opened(tmp_path: Path) -> None:
 
 def test_the_manifest_says_what_there_is(tmp_path: Path) -> None:
     """Key, sizes, columns and one digest per test part."""
-    dataset = from_frame(frame_of(MIXED), "Mine").pipe(MakeImplicit(2), UserCrossValidation(3))
+    dataset = from_frame(frame_of(NESTED), "Mine").pipe(MakeImplicit(2), UserCrossValidation(3))
     (tmp_path / "d").mkdir()
     manifest = prepare(dataset, tmp_path / "d")
     assert manifest == json.loads((tmp_path / "d" / "manifest.json").read_text(encoding="utf-8"))

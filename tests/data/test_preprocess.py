@@ -162,8 +162,8 @@ def test_every_user_is_as_likely_to_be_sampled() -> None:
     assert max(abs(count - 1000) for count in drawn.values()) < 5 * (2000 * 0.25) ** 0.5
 
 
-timed = st.lists(st.integers(-20, 20), min_size=1, max_size=30)
-bounds = st.none() | st.integers(-21, 21) | st.floats(-21, 21)
+timed = st.lists(st.integers(0, 40), min_size=1, max_size=30)
+bounds = st.none() | st.integers(-1, 41) | st.floats(-1, 41)
 
 
 @given(timed, bounds, bounds)

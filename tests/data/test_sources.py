@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omnibench import from_file, from_frame, load_dataset
-from omnibench.data import sources
+from omnibench.data import file_source
 from omnibench.data.dataset import RawData, RecSysDataSet
 from omnibench.errors import DataError
 
@@ -79,7 +79,7 @@ def test_every_kind_of_file_gives_the_frames_interactions(kind: str, tmp_path: P
             st.integers(-(2**63), 2**63 - 1),
             st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1, max_size=5),
             st.floats(-1e6, 1e6, width=32),
-            st.integers(0, 2**40),
+            st.integers(0, 2**32),
         ),
         min_size=1,
         max_size=8,
@@ -166,7 +166,7 @@ def test_the_content_of_a_file_is_remembered(tmp_path: Path, monkeypatch: pytest
     os.utime(path, (1e9, 1e9))
     key = from_file(path).key
     with monkeypatch.context() as patched:
-        patched.setattr(sources, "_read_text", lambda *_: pytest.fail("it was read"))
+        patched.setattr(file_source, "read_text", lambda *_: pytest.fail("it was read"))
         dataset = from_file(path)
         assert dataset.key == key
         assert dataset.feedback == "explicit"
@@ -231,9 +231,9 @@ def test_columns_that_are_dropped_are_said_with_the_call_that_keeps_one(tmp_path
 
 @pytest.mark.parametrize("mistake", [
     (lambda path: from_file(path / "gone.csv"), "there is no file .*gone.csv.*check the path"),
-    (from_file, "there is no file"),
+    (from_file, "is a directory without .parquet files"),
     (lambda path: from_file(touch(path / "a.xlsx")), "reads .csv, .tsv, .parquet and .inter.*from_frame"),
-    (lambda path: from_file(touch(path / "a.csv")), "has no column 'user'"),
+    (lambda path: from_file(touch(path / "a.csv")), "a.csv is empty"),
     (lambda path: from_file(touch(path / "a.csv", "usr,item\n1,2\n")), "no column 'user'; did you mean 'usr'"),
     (lambda path: from_file(touch(path / "a.csv", "user,itme\n1,2\n")), "no column 'item'; did you mean 'itme'"),
     (lambda path: from_file(touch(path / "a.csv", "u,item\n1,2\n"), columns={"uid": "user"}), "no column 'uid'"),
@@ -244,7 +244,7 @@ def test_columns_that_are_dropped_are_said_with_the_call_that_keeps_one(tmp_path
      "two columns are to be 'user'"),
     (lambda path: from_file(touch(path / "a.csv", "user,item\n")).data, "a has no interactions"),
     (lambda path: from_file(touch(path / "a.parquet", "nope")), "a.parquet cannot be read as .parquet"),
-    (lambda path: from_file(touch(path / "a.csv", "user,item\n", "utf-16")), "a.csv cannot be read as .csv"),
+    (lambda path: from_file(touch(path / "a.csv", "user,item\n", "utf-16")), "a.csv cannot be read as utf-8: line 1 .*utf-16"),
     (lambda path: from_file(touch(path / "a.csv", 'user,item\n1,"2\n')).data, "a.csv cannot be read as .csv"),
     (lambda _: from_frame(FRAME.drop(columns="item")), "frame has no column 'item'"),
     (lambda _: from_frame(FRAME.rename(columns={"user": "User"})), "no column 'user'; did you mean 'User'"),

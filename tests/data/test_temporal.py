@@ -26,12 +26,12 @@ from omnibench.data.parts import Split
 from omnibench.errors import DataError
 
 events = st.lists(
-    st.tuples(st.integers(0, 5), st.integers(0, 30), st.integers(-3, 40)),
+    st.tuples(st.integers(0, 5), st.integers(0, 30), st.integers(0, 43)),
     min_size=3,
     max_size=80,
     unique_by=lambda event: event[:2],
 )
-histories = st.lists(st.lists(st.integers(-5, 5), min_size=8, max_size=20), min_size=1, max_size=8)
+histories = st.lists(st.lists(st.integers(0, 10), min_size=8, max_size=20), min_size=1, max_size=8)
 
 
 def frame_of_events(table: list[Any]) -> pd.DataFrame:

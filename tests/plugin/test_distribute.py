@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xdist.remote import Producer
 
+from omnibench import memory
 from omnibench.engine.estimates import Estimates
 from omnibench.engine.parallel import megabytes_per_worker
 from omnibench.plugin import state
 from omnibench.plugin.distribute import Distribution
 from omnibench.plugin.schedule import LongestFirst
-from omnibench.runners import machine
 from omnibench.runners.pool import GUEST_MEGABYTES, MOST_GUESTS
 
 
@@ -71,7 +71,7 @@ def test_workers_are_bounded(items: int, wished: int, available: float | None, a
     """Never more workers than items; with -n auto never more than memory allows, but one; else as many as the user says."""
     run = Run([1.0] * items, wished, automatic=automatic)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine, "available_memory", lambda: available)
+        patch.setattr(memory, "available_memory", lambda: available)
         most = run.distribution._most_workers()
     assert 1 <= most <= min(items, wished)
     if not automatic or available is None:

@@ -11,16 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench import proc
+from omnibench import memory, proc
 from omnibench.errors import OmnibenchError
-from omnibench.runners import machine
+from omnibench.memory import available_memory, total_memory
 from omnibench.runners.machine import (
     available_cores,
-    available_memory,
     dealt_gpu,
     device_class,
     gpus,
-    total_memory,
 )
 
 GIGABYTE = 2**30
@@ -67,7 +65,7 @@ def group(directory: Path, limit: int | None, used: int = 0, cached: int = 0) ->
 def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with 64 GB free whose control groups are in a directory."""
     (tmp_path / "meminfo").write_text(f"MemTotal: {128 * 2**20} kB\nMemAvailable:   {64 * 2**20} kB\nBuffers: 1 kB\n")
-    monkeypatch.setattr(machine, "_MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "_MEMORY", tmp_path / "meminfo")
     monkeypatch.setattr(proc, "CONTROL_GROUPS", tmp_path / "cgroup")
     return tmp_path / "cgroup"
 

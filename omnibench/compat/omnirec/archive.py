@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omnibench.compat.omnirec.data_variants import PARTS, FoldedData, RawData, SplitData
 from omnibench.compat.omnirec.lineage import SystemInfo, Trace
 from omnibench.compat.omnirec.metadata import DatasetMeta
+from omnibench.data.files.frames import read_csv_frame
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def _frame(file: zipfile.ZipFile, name: str) -> pd.DataFrame:
 
     with file.open(name) as stream:
         try:
-            frame: pd.DataFrame = pd.read_csv(stream)
+            frame: pd.DataFrame = read_csv_frame(stream)
         except pd.errors.EmptyDataError:  # a part without rows that was a frame without columns
             return pd.DataFrame()
     return frame

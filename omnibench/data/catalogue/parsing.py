@@ -1,0 +1,161 @@
+"""A definition as its TOML file has it becomes a ``Definition``; what is wrong in it is said with file, table and key."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from omnibench.data.catalogue.definition import (
+    FEEDBACK,
+    Counts,
+    Definition,
+    Features,
+    Licence,
+    Source,
+)
+from omnibench.data.catalogue.readers import reader_of
+from omnibench.data.catalogue.tables import Table
+
+_REQUIRED = ("name", "title", "interactions", "feedback", "home", "sources", "reader", "licence", "citation")
+_KEYS = (*_REQUIRED, "counts", "features", "aliases", "superseded", "note")
+_SOURCE_KEYS = ("url", "file", "member", "part", "md5", "sha256", "manual", "verify", "reader", "evidence")
+_COUNT_KEYS = ("users", "items", "interactions", "pairs")
+_DIGITS = {"md5": 32, "sha256": 64}
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_BIBTEX = re.compile(r"@\w+\{[^\s,]+,.*\}", re.DOTALL)
+
+
+def definition_of(values: dict[str, Any], file: Path, family: str = "") -> Definition:
+    """Return what a file says about one data set.
+
+    Args:
+        values: The keys and values.
+        file: The file, for errors.
+        family: The family that it is a member of, or nothing.
+
+    Raises:
+        DataError: A key is missing or unknown, or a value impossible.
+    """
+    name = values.get("name")
+    label = f"{file.name}, {name}" if isinstance(name, str) and name else file.name
+    table = Table(values, label)
+    table.check_keys(_KEYS, _REQUIRED)
+    _check_name(table)
+    citation = table.text("citation")
+    if not _BIBTEX.fullmatch(citation):
+        raise table.error("citation is no BibTeX entry; give one, e.g. '@misc{key, title = {...}}'.")
+    sources = tuple(_source(source) for source in table.tables("sources"))
+    if not sources:
+        raise table.error("it has no source; add a table [[sources]] with a url.")
+    return Definition(
+        name=table.text("name"),
+        title=table.text("title"),
+        interactions=table.text("interactions"),
+        feedback=table.choice("feedback", FEEDBACK),
+        sources=sources,
+        reader=reader_of(table.table("reader")),
+        licence=_licence(table.table("licence")),
+        citation=citation,
+        home=_address(table, "home"),
+        counts=_counts(table.table("counts")),
+        features=tuple(_features(features) for features in table.tables("features")),
+        aliases=table.texts("aliases"),
+        superseded=table.text("superseded"),
+        note=table.text("note"),
+        family=family,
+        file=file,
+    )
+
+
+def _check_name(table: Table) -> None:
+    name = table.text("name")
+    if not _NAME.fullmatch(name):
+        raise table.error(f"name is {name!r}; give letters, digits and underscores that begin with a letter.")
+
+
+def _address(table: Table, key: str) -> str:
+    address = table.text(key)
+    if not address.startswith(("http://", "https://")):
+        raise table.error(f"{key} is {address!r}; give an address that begins with https:// or http://.")
+    return address
+
+
+def _source(table: Table) -> Source:
+    table.check_keys(_SOURCE_KEYS, ("url",))
+    url = _address(table, "url")
+    file = table.text("file") or unquote(urlsplit(url).path.rpartition("/")[2])
+    if not file or "/" in file or "\\" in file or file in (".", ".."):
+        raise table.error(f"the file's name would be {file!r}; give file = '...', the name alone.")
+    manual = table.text("manual")
+    digests = {algorithm: _digest(table, algorithm) for algorithm in _DIGITS}
+    evidence = _evidence(table, [algorithm for algorithm, digest in digests.items() if digest])
+    if any(digests.values()) and not evidence:
+        raise table.error("it has a digest, but not who published it; add evidence = '...'.")
+    for member in table.texts("member"):
+        if member.startswith("/") or ".." in PurePosixPath(member).parts:
+            raise table.error(f"member is {member!r}, which leads out of the archive; give a path inside of it.")
+    return Source(
+        url=url,
+        file=file,
+        members=table.texts("member"),
+        part=table.text("part"),
+        manual=manual,
+        verify=table.get("verify", bool, True),
+        reader=reader_of(table.table("reader")) if "reader" in table.values else None,
+        evidence=evidence,
+        **digests,
+    )
+
+
+def _digest(table: Table, algorithm: str) -> str:
+    digest = table.text(algorithm)
+    if digest and not re.fullmatch(f"[0-9a-f]{{{_DIGITS[algorithm]}}}", digest):
+        raise table.error(f"{algorithm} is {digest!r}; give {_DIGITS[algorithm]} digits from 0 to 9 and a to f.")
+    return digest
+
+
+def _evidence(table: Table, keys: list[str]) -> str:
+    """Return who published what stands under some keys: of all of it one text, or a text for each key."""
+    if not isinstance(table.values.get("evidence"), dict):
+        return table.text("evidence") if keys else ""
+    by_key = table.table("evidence")
+    by_key.check_keys((*_DIGITS, *_COUNT_KEYS), keys)
+    by_text: dict[str, list[str]] = {}
+    for key in keys:
+        by_text.setdefault(by_key.text(key), []).append(key)
+    return "; ".join(f"{text} ({', '.join(listed)})" for text, listed in by_text.items())
+
+
+def _licence(table: Table) -> Licence:
+    table.check_keys(("name", "url", "accept"), ("name", "url"))
+    return Licence(table.text("name"), _address(table, "url"), table.get("accept", bool, False))
+
+
+def _counts(table: Table) -> Counts:
+    table.check_keys((*_COUNT_KEYS, "rounded", "evidence"))
+    counts = {key: table.get(key, int, 0) for key in _COUNT_KEYS if key in table.values}
+    for key, count in counts.items():
+        if count < 1:
+            raise table.error(f"{key} is {count}; give a number of 1 or more, or leave it out.")
+    if counts.get("pairs", 0) > counts.get("interactions", counts.get("pairs", 0)):
+        raise table.error(f"pairs is {counts['pairs']}, more than the {counts['interactions']} interactions.")
+    evidence = _evidence(table, list(counts))
+    if counts and not evidence:
+        raise table.error("it has numbers, but not who counted; add evidence = '...'.")
+    return Counts(**counts, rounded=table.get("rounded", bool, False), evidence=evidence)
+
+
+def _features(table: Table) -> Features:
+    table.check_keys(("subject", "member", "url", "md5", "reader"), ("subject", "reader"))
+    subject = table.choice("subject", ("items", "users"))
+    if bool(table.text("url")) == bool(table.texts("member")):
+        raise table.error("give either member, of the archive of the interactions, or the url of a file of its own.")
+    return Features(
+        subject=subject,
+        members=table.texts("member"),
+        reader=reader_of(table.table("reader"), targets=(), required=(subject.removesuffix("s"),)),
+        url=_address(table, "url") if "url" in table.values else "",
+        md5=_digest(table, "md5"),
+    )

@@ -1,0 +1,134 @@
+"""The source behind ``from_file``: a file, which of its columns are used, and how it is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omnibench.data.content import Content, content_of, remembered_content
+from omnibench.data.digests import file_digest
+from omnibench.data.files.layout import ROW_NAMES, TextLayout
+from omnibench.data.files.lines import line_of_row, refuse_undecodable
+from omnibench.data.files.parquet import parquet_files, read_parquet
+from omnibench.data.files.size import require_memory
+from omnibench.data.files.streams import BROKEN
+from omnibench.data.files.text import TextColumns, read_text
+from omnibench.data.interactions import COLUMNS, Interactions, from_columns
+from omnibench.data.numbers import row_name
+from omnibench.errors import ChangedDataError, DataError
+
+_TEXT_SUFFIX = ":token"
+"""Ends the names of RecBole's columns of texts."""
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Interactions in a text file or Parquet.
+
+    Attributes:
+        path: The file, or a directory of Parquet files.
+        file_format: Its format.
+        renamed: omnibench's names of the columns that are used, by the file's own.
+        layout: How a text file is laid out; None for Parquet.
+        options: What was said of the layout that is not so by default; part of what identifies the file.
+    """
+
+    path: Path
+    file_format: str
+    renamed: Mapping[str, str]
+    layout: TextLayout | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(column for column in COLUMNS if column in self.renamed.values())
+
+    @property
+    def label(self) -> str:
+        return str(self.path)
+
+    @cached_property
+    def content(self) -> Content:
+        return remembered_content(lambda: self.identity, None, self._content)
+
+    def _content(self) -> Content:
+        table = self._table()
+        return content_of(table.columns, self.label, self.row_name, as_before=table.as_before)
+
+    @cached_property
+    def identity(self) -> list[Any]:
+        """What identifies the bytes of the file, and how they are read."""
+        layout_options = [dict(self.options)] if self.options else []
+        try:
+            return ["file", self.file_format, dict(self.renamed), *layout_options, _digest(self.path)]
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be read ({error.strerror or error}); check the path.") from error
+
+    @cached_property
+    def fingerprint(self) -> Any:
+        """What identified the file before its content did; another for what was read wrong then."""
+        return self.identity if self.content.as_before else ["file/2", *self.identity[1:]]
+
+    def row_name(self, row: int) -> str:
+        """Return what errors call a row: of a text file, with the number of its line."""
+        if self.layout is None:
+            return row_name(row)
+        return f"{row_name(row)}, line {line_of_row(self.layout.settled()[0], row)}"
+
+    def read(self) -> dict[str, Any]:
+        return self._table().columns
+
+    def load(self) -> Interactions:
+        return from_columns(self.read(), self.label, self.row_name)
+
+    def _table(self) -> TextColumns:
+        """Read the columns.
+
+        Raises:
+            DataError: The file cannot be read; ChangedDataError where it has changed since it was identified.
+        """
+        try:
+            require_memory(self.path, self.layout)
+            table = self._parquet_columns() if self.layout is None else self._text_columns(self.layout)
+        except (*BROKEN, MemoryError) as error:
+            raise DataError(unreadable(self.path, self.file_format, error)) from error
+        if _digest(self.path) != self.identity[-1]:
+            raise ChangedDataError(
+                f"{self.path} has changed since this run read its key; its results would be recorded for the old "
+                "content. Run again."
+            )
+        return table
+
+    def _parquet_columns(self) -> TextColumns:
+        frame = read_parquet(self.path, list(self.renamed))
+        return TextColumns({self.renamed[name]: frame[name] for name in self.renamed}, as_before=True)
+
+    def _text_columns(self, layout: TextLayout) -> TextColumns:
+        positions = {target: layout.names.index(name) for name, target in self.renamed.items()}
+        tokens = frozenset(target for name, target in self.renamed.items() if name.endswith(_TEXT_SUFFIX))
+        table = read_text(layout, positions, tokens)
+        # Texts of numbers were no times, but for years.
+        counts_texts = "timestamp" in tokens and table.columns["timestamp"].dtype.kind in "iuf"
+        return table._replace(as_before=table.as_before and layout.names[0] != ROW_NAMES and not counts_texts)
+
+
+def unreadable(path: Path, file_format: str, error: Exception) -> str:
+    """Return what to say of a file that cannot be read; a line that is not in its encoding is an error of its own."""
+    problem = str(error) or type(error).__name__
+    if isinstance(error, EOFError):
+        return f"{path} is cut off: {problem}. It was not copied or downloaded completely; fetch it again."
+    if isinstance(error, UnicodeDecodeError):
+        refuse_undecodable(path, error.encoding)
+    return f"{path} cannot be read as .{file_format}: {problem}"
+
+
+def _digest(path: Path) -> str:
+    """Return the digest of a file, or of the names and digests of the files in a directory."""
+    if not path.is_dir():
+        return file_digest(path)
+    parts = [f"{file.relative_to(path).as_posix()}\n{file_digest(file)}\n" for file in parquet_files(path)]
+    return hashlib.sha256("".join(parts).encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,68 @@
+"""Columns of Parquet: a file, or a directory of files, as Spark and Dask write it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omnibench.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SUFFIX = ".parquet"
+
+
+def is_parquet_directory(path: Path) -> bool:
+    """Whether a directory holds Parquet files."""
+    return path.is_dir() and next(_below(path), None) is not None
+
+
+def parquet_files(path: Path) -> list[Path]:
+    """Return the Parquet files that a path stands for, in the order of their names."""
+    return sorted(_below(path)) if path.is_dir() else [path]
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns.
+
+    Raises:
+        DataError: The files of a directory have different columns.
+    """
+    import pyarrow.parquet as pq
+
+    first: list[str] | None = None
+    files = parquet_files(path)
+    for name in files:
+        with name.open("rb") as file:  # pyarrow opens no name that is not UTF-8
+            names = list(pq.read_schema(file).names)
+        if first is not None and names != first:
+            raise DataError(
+                f"{name} has the columns {names}, but {files[0].name} beside it has {first}; read them apart."
+            )
+        first = names
+    return first or []
+
+
+def read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Read some columns; the rows of several files one after the other."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = []
+    for name in parquet_files(path):
+        with name.open("rb") as file:
+            tables.append(pq.read_table(file, columns=columns))
+    table = tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="permissive")
+    # Without pandas' metadata, which would make an index of a column that was one.
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+    return frame
+
+
+def _below(path: Path) -> Iterator[Path]:
+    """Return the files below a directory, without those that Spark and others hide."""
+    for file in path.rglob(f"*{_SUFFIX}"):
+        hidden = any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
+        if file.is_file() and not hidden:
+            yield file

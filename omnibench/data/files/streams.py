@@ -1,0 +1,108 @@
+"""The bytes of a file as pyarrow's parser takes them: not compressed, in UTF-8, fields separated by a single character."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import csv
+import gzip
+import io
+import lzma
+import zlib
+from pathlib import Path
+from typing import IO, Any, cast
+
+from omnibench.errors import DataError
+
+COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
+"""The last suffix of files that are compressed as a whole."""
+
+UNIT_SEPARATOR = "\x1f"
+"""Stands for a separator of several characters, such as ``::``."""
+
+BROKEN = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, csv.Error)
+"""What reading broken content raises; pyarrow's and pandas' own errors are ValueErrors."""
+
+_CHUNK = 1 << 24
+
+
+def uncompressed_name(path: Path) -> Path:
+    """Return a path without the suffix that says how it is compressed."""
+    return path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+
+
+def open_binary(path: Path) -> IO[bytes]:
+    """Open a file, decompressed where its suffix says that it is compressed."""
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    if suffix == ".bz2":
+        return cast("IO[bytes]", bz2.open(path, "rb"))
+    if suffix == ".xz":
+        return cast("IO[bytes]", lzma.open(path, "rb"))
+    if suffix == ".zst":
+        import pyarrow as pa
+
+        return cast("IO[bytes]", pa.CompressedInputStream(path.open("rb"), "zstd"))
+    return path.open("rb")
+
+
+def open_utf8(path: Path, encoding: str, separator: str) -> IO[bytes]:
+    """Open a file in UTF-8, with ``UNIT_SEPARATOR`` for a separator of several characters."""
+    stream = open_binary(path)
+    if encoding == "utf-8" and len(separator) == 1:
+        return stream
+    return io.BufferedReader(_Rewritten(stream, encoding, separator, path), _CHUNK)
+
+
+def single(separator: str) -> str:
+    """Return the single character that separates the fields of what ``open_utf8`` opens."""
+    return separator if len(separator) == 1 else UNIT_SEPARATOR
+
+
+class _Rewritten(io.RawIOBase):
+    """A stream in another encoding, or with a longer separator, as it is rewritten."""
+
+    def __init__(self, stream: IO[bytes], encoding: str, separator: str, path: Path) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._separator = separator
+        self._path = path
+        self._pending = ""
+        self._buffer = b""
+        self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._buffer and not self._ended:
+            self._buffer = self._next()
+        size = min(len(buffer), len(self._buffer))
+        buffer[:size] = self._buffer[:size]
+        self._buffer = self._buffer[size:]
+        return size
+
+    def _next(self) -> bytes:
+        chunk = self._stream.read(_CHUNK)
+        self._ended = not chunk
+        text = self._pending + self._decoder.decode(chunk, final=self._ended)
+        self._pending = ""
+        if len(self._separator) == 1:
+            return text.encode()
+        if UNIT_SEPARATOR in text:  # which is none of those that are put there below
+            raise DataError(
+                f"{self._path} holds the character {UNIT_SEPARATOR!r}, which stands for the separator {self._separator!r} while "
+                "it is read; read it with pandas and use from_frame."
+            )
+        text = text.replace(self._separator, UNIT_SEPARATOR)
+        # The beginning of a separator may stand at the end of a chunk.
+        for size in range(len(self._separator) - 1, 0, -1):
+            if not self._ended and text.endswith(self._separator[:size]):
+                text, self._pending = text[:-size], text[-size:]
+                break
+        return text.encode()

@@ -1,0 +1,57 @@
+"""Columns of numbers, checked: the first value that is none is named with its row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from omnibench.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+RowName = Callable[[int], str]
+"""Returns what errors call a row, of its number from 0."""
+
+
+def row_name(row: int) -> str:
+    """Return what errors call a row of a frame, e.g. ``row 50``."""
+    return f"row {row}"
+
+
+def numbers(column: Any, name: str, source: str, largest: float, named: RowName = row_name) -> npt.NDArray[np.float64]:
+    """Return a column as 64-bit floats, shape (n,).
+
+    Args:
+        column: A pandas Series or array; numerals may be texts.
+        name: The column's name in errors.
+        source: The name of the data in errors.
+        largest: The largest absolute value.
+        named: Returns what errors call a row.
+
+    Raises:
+        DataError: A value is missing, no number, or too large.
+    """
+    import pandas as pd
+
+    series = pd.Series(column)
+    # Of a column of dates, pandas would return how many of its units there are.
+    parsed = pd.to_numeric(series if pd.api.types.is_numeric_dtype(series) else series.astype(object), errors="coerce")
+    imaginary = parsed.dtype.kind == "c"
+    values = np.full(len(parsed), np.nan) if imaginary else parsed.to_numpy(dtype=np.float64, na_value=np.nan)
+    invalid = np.flatnonzero(~(np.abs(values) <= largest))
+    if len(invalid):
+        raise DataError(
+            f"{source}: column {name!r} has {len(invalid)} values that are no finite number, or too large a one "
+            f"(the first is {first_example(series, invalid, named)}). Drop these rows, or mend them."
+        )
+    return values
+
+
+def first_example(series: Any, rows: npt.NDArray[np.int64], named: RowName = row_name) -> str:
+    """Return the first of the values in some rows, and what errors call its row."""
+    first = int(rows[0])
+    return f"{series.iloc[first : first + 1].tolist()[0]!r} in {named(first)}"
