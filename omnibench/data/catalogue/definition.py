@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from omnibench.data.readers.reader import Reader
 
 PARTS = ("train", "validation", "test")
 """The parts of a published split."""
 
 FEEDBACK = ("explicit", "implicit")
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """How the files of a data set are read.
-
-    Args:
-        format: ``table`` (a line an interaction), ``json`` and ``python`` (a JSON object or a Python literal a line),
-            ``blocks`` (lines ``key: value``, an empty line between two interactions), ``adjacency``
-            (``user item item ...``), ``matrix`` (a spreadsheet, a row a user), ``netflix`` (``item:`` above its
-            ratings), ``behaviours`` (MIND's impressions), ``hdf5`` (a sparse matrix), ``npz`` (numpy's arrays) or ``idomaar``
-            (relations between entities).
-        columns: omnibench's names (user, item, rating, timestamp) by the file's own; of a file without a header the
-            names of all its columns in their order, with an empty text for what is not used.
-        options: What else the format needs, by name; see ``READER_KEYS`` in ``reader_keys.py``.
-    """
-
-    format: str
-    columns: tuple[str, ...] | Mapping[str, str] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Readers of raw files in the formats that data sets are published in."""
