@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.engine.frames import frame_for, frame_of_test
-from omnibench.engine.items import Columns
 from omnibench.errors import EvaluationError
 from omnibench.experiment.outputs import outputs_of
 from omnibench.guest.family import own_code
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.guest.predictions import Predictions
-from omnibench.metrics.base import Metric
+from omnibench.metrics.base import Columns, Metric
 from omnibench.metrics.own import CalculatedMetric
 from omnibench.metrics.ranking import NDCG, RankingMetric
 from omnibench.metrics.relevance import EVERYTHING, gains_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from omnibench.errors import EvaluationError
@@ -151,3 +152,7 @@ class Metric:
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(self.labels)})"
+
+
+Columns: TypeAlias = Sequence[tuple[Metric, str]]
+"""Metrics in their order, each with one of its labels, e.g. ``[(ndcg, "NDCG@10"), (ndcg, "NDCG@20")]``."""

@@ -1,0 +1,76 @@
+"""Lists judged by a test part: what is relevant for a metric, in which order a convention reads lists, and the hits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from omnibench.guest.parts import Part, latest_rows
+from omnibench.metrics.hits import Hits, Ints, Truth, mark_hits
+from omnibench.metrics.relevance import EVERYTHING, Relevance
+from omnibench.metrics.training import Training
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+
+class Lists(NamedTuple):
+    """Recommendation lists, a row per user.
+
+    Attributes:
+        user: int32 codes of the users, ascending; shape (r,).
+        item: int32 codes of their items, best first, padded with -1, no item twice; shape (r, length).
+        score: The items' scores, float32 or float64, of the same shape.
+    """
+
+    user: Ints
+    item: Ints
+    score: npt.NDArray[np.floating]
+
+
+def judge(test: Truth, lists: Lists, training: Training, convention: str, relevance: Relevance) -> Hits | None:
+    """Return which of the recommended items are relevant; None where nothing in the test part is.
+
+    Args:
+        test: The test part.
+        lists: The lists.
+        training: The training facts.
+        convention: How lists are read: ``trec`` sorts them by score itself.
+        relevance: Which interactions of the test part are relevant; its hits are of the users who have some.
+    """
+    items = as_trec_eval_sorts(training, lists) if convention == "trec" else lists.item
+    truth = test if relevance == EVERYTHING else relevant_part(test, relevance)
+    return mark_hits(truth, lists.user, items, training) if len(truth.users) else None
+
+
+def relevant_part(test: Truth, relevance: Relevance) -> Truth:
+    """Return what of the test part is relevant, of the users who have some of it."""
+    assert test.rating is not None, "a plan without ratings is refused"
+    is_relevant = relevance.of(test.rating)
+    owner = test.users[test.owner]
+    return Truth.of(owner[is_relevant], test.item[is_relevant], test.n_items, test.rating[is_relevant])
+
+
+def without_repeats(test: Truth) -> Truth:
+    """Return the test part with each pair once, rated as it was last."""
+    user = test.users[test.owner]
+    latest = latest_rows(Part(user, test.item, None, None), test.n_items)
+    return Truth.of(user[latest], test.item[latest], test.n_items, None if test.rating is None else test.rating[latest])
+
+
+def as_trec_eval_sorts(training: Training, lists: Lists) -> Ints:
+    """Return the lists as trec_eval reads them: by score, ties by the item's name from the last one in the alphabet.
+
+    It keeps scores as 32-bit floats (``float sim`` in its trec_eval.h), so those that differ behind seven digits tie.
+    """
+    names = [str(item).encode() for item in training.item_ids]
+    alphabetical = np.empty(len(names) + 1, dtype=np.int64)
+    alphabetical[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    alphabetical[-1] = -1  # padding, which is item -1
+    with np.errstate(over="ignore"):
+        score = np.where(lists.item >= 0, lists.score.astype(np.float32), -np.inf)
+    order = np.lexsort((-alphabetical[lists.item], -score), axis=1)
+    sorted_items: Ints = np.take_along_axis(lists.item, order, axis=1)
+    return sorted_items
