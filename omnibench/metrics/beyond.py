@@ -47,6 +47,10 @@ class CatalogueMetric(RankingMetric):
         """
         return hits.truth.n_items + 1 if self.convention == "recbole" else hits.required_training.n_candidates
 
+    @property
+    def needs_training(self) -> bool:
+        return True
+
 
 class ItemCoverage(CatalogueMetric):
     """Items that are in the first k of any list, divided by all items known in training.
@@ -85,6 +89,10 @@ class ShannonEntropy(CatalogueMetric):
 
     peers = frozenset({"recbole"})
 
+    @property
+    def needs_training(self) -> bool:
+        return False
+
     def of_counts(self, counts: npt.NDArray[np.int64], hits: Hits) -> float:
         share = counts[counts > 0] / counts.sum()
         if self.convention == "recbole":
@@ -104,6 +112,10 @@ class UserCoverage(RankingMetric):
 
 class ListMean(RankingMetric):
     """A mean over the recommended items; users without recommendations do not count."""
+
+    @property
+    def needs_training(self) -> bool:
+        return True
 
     def per_user(self, hits: Hits, k: int) -> Values:
         list_lengths = np.minimum(hits.lengths, k)
@@ -152,6 +164,10 @@ class Serendipity(RelevanceMetric):
     systems by coverage and serendipity", RecSys 2010, with relevance as usefulness.
     """
 
+    @property
+    def needs_training(self) -> bool:
+        return True
+
     def per_user(self, hits: Hits, k: int) -> Values:
         popular = hits.memory.get("popular")
         if popular is None:
@@ -195,6 +211,10 @@ class PopularityStratifiedRecall(RelevanceMetric):
     @property
     def parameters(self) -> dict[str, Any]:
         return {"beta": self.beta}
+
+    @property
+    def needs_training(self) -> bool:
+        return True
 
     def per_user(self, hits: Hits, k: int) -> Values:
         def weights() -> Values:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from omnibench.guest.parts import Part, latest_rows
+from omnibench.errors import EvaluationError
 from omnibench.metrics.hits import Hits, Ints, Truth, mark_hits
 from omnibench.metrics.relevance import EVERYTHING, Relevance
 from omnibench.metrics.training import Training
@@ -46,8 +47,16 @@ def judge(test: Truth, lists: Lists, training: Training, convention: str, releva
 
 
 def relevant_part(test: Truth, relevance: Relevance) -> Truth:
-    """Return what of the test part is relevant, of the users who have some of it."""
-    assert test.rating is not None, "a plan without ratings is refused"
+    """Return what of the test part is relevant, of the users who have some of it.
+
+    Raises:
+        EvaluationError: It has no ratings.
+    """
+    if test.rating is None:
+        raise EvaluationError(
+            "ratings say what is relevant, or what it gains, and the test part has none; give it a column rating, or leave "
+            "out relevant and gains."
+        )
     is_relevant = relevance.of(test.rating)
     owner = test.users[test.owner]
     return Truth.of(owner[is_relevant], test.item[is_relevant], test.n_items, test.rating[is_relevant])
@@ -55,6 +64,8 @@ def relevant_part(test: Truth, relevance: Relevance) -> Truth:
 
 def without_repeats(test: Truth) -> Truth:
     """Return the test part with each pair once, rated as it was last."""
+    from omnibench.guest.parts import Part, latest_rows  # which imports numpy
+
     user = test.users[test.owner]
     latest = latest_rows(Part(user, test.item, None, None), test.n_items)
     return Truth.of(user[latest], test.item[latest], test.n_items, None if test.rating is None else test.rating[latest])
@@ -65,12 +76,17 @@ def as_trec_eval_sorts(training: Training, lists: Lists) -> Ints:
 
     It keeps scores as 32-bit floats (``float sim`` in its trec_eval.h), so those that differ behind seven digits tie.
     """
-    names = [str(item).encode() for item in training.item_ids]
-    alphabetical = np.empty(len(names) + 1, dtype=np.int64)
-    alphabetical[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
-    alphabetical[-1] = -1  # padding, which is item -1
+    alphabetical = np.append(alphabetical_ranks(training.item_ids), -1)  # padding is item -1
     with np.errstate(over="ignore"):
         score = np.where(lists.item >= 0, lists.score.astype(np.float32), -np.inf)
     order = np.lexsort((-alphabetical[lists.item], -score), axis=1)
     sorted_items: Ints = np.take_along_axis(lists.item, order, axis=1)
     return sorted_items
+
+
+def alphabetical_ranks(item_ids: Sequence[Any]) -> npt.NDArray[np.int64]:
+    """Return the position of each item's name in the alphabet of bytes, by code; shape (n_items,)."""
+    names = [str(item).encode() for item in item_ids]
+    ranks = np.empty(len(names), dtype=np.int64)
+    ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return ranks

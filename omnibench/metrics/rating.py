@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omnibench.metrics.base import Metric, Values
+from omnibench.metrics.coded import coded, table_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +53,25 @@ class RatingMetric(Metric):
     @property
     def labels(self) -> list[str]:
         return [self.name]
+
+    def calculate(self, predictions: Any, test: Any) -> float:
+        """Return the metric of anybody's predicted ratings, as a metric of your own does.
+
+        Args:
+            predictions: A pandas frame: user, item and rating, with every pair of the test part.
+            test: A pandas frame: user, item and rating.
+
+        Raises:
+            EvaluationError: A frame lacks a column, or a pair has no predicted rating.
+            DataError: An id or a rating is none.
+        """
+        tables = table_of(predictions, "predictions"), table_of(test, "test")
+        material = coded(*tables, lists=False, ratings=True)
+        truth = material.test
+        assert truth.rating is not None
+        assert material.predicted is not None
+        errors = errors_of(truth.users[truth.owner], truth.rating, material.predicted)
+        return self.value(errors, self.per_user(errors))
 
     def per_user(self, errors: Errors) -> Values:
         """Return the metric over each user's test pairs, shape (n,); NaN where it is not defined."""
