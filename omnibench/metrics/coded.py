@@ -121,6 +121,7 @@ def coded(
     train: Table | None = None,
     validation: Table | None = None,
     *,
+    items: IdColumn | None = None,
     reading: Reading = _AS_IT_IS,
     lists: bool = True,
     ratings: bool = False,
@@ -132,6 +133,7 @@ def coded(
         test: The test part.
         train: The training part, where metrics ask for it.
         validation: What else users have seen; likewise.
+        items: All items of the dataset, where they are known; ties among equally popular ones go by their order.
         reading: How they are read.
         lists: Whether lists are asked for.
         ratings: Whether predicted ratings are.
@@ -146,7 +148,11 @@ def coded(
         _check_columns(table)
     # Users in the order of the test part, as their values are added up; items in that of training, as ties go.
     user_codes, user_ids = joint_codes([_ids(table, "user") for table in (test, predictions, *tables[2:])])
-    item_codes, item_ids = joint_codes([_ids(table, "item") for table in (*tables[2:], test, predictions)])
+    catalogue = [] if items is None else [items]
+    item_codes, item_ids = joint_codes(
+        [*catalogue, *(_ids(table, "item") for table in (*tables[2:], test, predictions))]
+    )
+    item_codes = item_codes[len(catalogue) :]
     user, item = user_codes[1], item_codes[-1]
     _refuse_repeats(user, item, user_ids, item_ids, predictions.source)
     truth = Truth.of(user_codes[0], item_codes[-2], len(item_ids), _ratings(test))

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from omnibench.data.dataset import FoldedData, RecSysDataSet, SplitData
 from omnibench.errors import EvaluationError
 from omnibench.experiment.evaluator import Calculator, Evaluator
 from omnibench.guest.family import own_code
@@ -21,8 +20,9 @@ from omnibench.metrics.rating import RatingMetric, errors_of
 from omnibench.scoring.frames import predicted_frame, tested_frame
 from omnibench.scoring.labels import metric_of
 from omnibench.scoring.notes import notes_of
+from omnibench.scoring.parts import JudgingParts, judging_parts
 from omnibench.scoring.scores import Scores
-from omnibench.scoring.tables import NamedTable, interactions_table, predictions_table
+from omnibench.scoring.tables import predictions_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,16 +86,17 @@ def score(
     every_column = [column for evaluator in evaluators for column in evaluator.columns]
     if order not in (None, *ORDERS):
         raise EvaluationError(f"order is {order!r}; give 'rank' or 'score', or leave it out.")
-    parts = _parts(test, train, validation, fold, test_columns)
+    parts = judging_parts(test, train, validation, fold, test_columns)
     _check_metrics(every_column, parts, repeats=repeats, unknown=unknown)
     predicted = predictions_table(predictions, order, columns)
     outputs = _outputs(every_column, predicted.table)
-    reading = Reading(_length(every_column), repeats, unknown, allow_overlap)
+    reading = Reading(_length(every_column), repeats, unknown, allow_overlap or parts.repeats)
     material = coded(
         predicted.table,
         parts.test.table,
         None if parts.train is None else parts.train.table,
         None if parts.validation is None else parts.validation.table,
+        items=parts.items,
         reading=reading,
         lists=outputs.lists,
         ratings=outputs.ratings,
@@ -172,53 +173,7 @@ def _evaluators(arguments: Iterable[Any], convention: str, relevant: float | Non
     ]
 
 
-class _Parts(NamedTuple):
-    """The tables beside the predictions."""
-
-    test: NamedTable
-    train: NamedTable | None
-    validation: NamedTable | None
-
-    @property
-    def notes(self) -> list[str]:
-        return [note for part in self if part is not None for note in part.notes]
-
-
-def _parts(test: Any, train: Any, validation: Any, fold: int | None, columns: Mapping[str, str] | None) -> _Parts:
-    data = test.data if isinstance(test, RecSysDataSet) and test.split is not None else test
-    if isinstance(data, FoldedData):
-        if fold is None or fold not in data.folds:
-            raise EvaluationError(
-                f"{test.name if isinstance(test, RecSysDataSet) else 'test'} has {len(data.folds)} folds, and fold is {fold!r}; say which "
-                f"one is meant, fold=0 to fold={len(data.folds) - 1}."
-            )
-        data = data.folds[fold]
-    elif fold is not None:
-        raise EvaluationError(f"fold is {fold!r}, but the test part has no folds; leave it out.")
-    if isinstance(data, SplitData):
-        if train is not None or validation is not None:
-            raise EvaluationError(
-                "the test part is a split dataset, which has its own train and validation; leave these out."
-            )
-        import pandas as pd
-
-        label = test.name if isinstance(test, RecSysDataSet) else "test"
-        seen = pd.concat([data.validation, data.given]) if data.given is not None else data.validation
-        of_test, of_train = (
-            NamedTable(interactions_table(part, source).table, label, [])
-            for part, source in ((data.test, "test"), (data.train, "train"))
-        )
-        return _Parts(of_test, of_train, interactions_table(seen, "validation") if len(seen) else None)
-    if validation is not None and train is None:
-        raise EvaluationError("there is a validation part, but no training part; give train, too.")
-    return _Parts(
-        interactions_table(data, "test", columns),
-        None if train is None else interactions_table(train, "train", columns),
-        None if validation is None else interactions_table(validation, "validation", columns),
-    )
-
-
-def _check_metrics(columns: Columns, parts: _Parts, *, repeats: bool, unknown: bool) -> None:
+def _check_metrics(columns: Columns, parts: JudgingParts, *, repeats: bool, unknown: bool) -> None:
     if parts.train is not None:
         return
     needing = dict.fromkeys(
@@ -271,5 +226,5 @@ def _measured(material: Coded, columns: Columns, table: Table) -> Evaluation:
         frame = predicted_frame(
             material, table, of_lists=material.lists is not None and (bool(metric.k) or material.predicted is None)
         )
-        evaluation.values.update(metric.values(frame, tested_frame(material)))  # noqa: PD011 - no frame
+        evaluation.values.update(metric.values(frame, tested_frame(material)))
     return with_uncertainty(evaluation, columns)
