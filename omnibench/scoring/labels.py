@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any
 
@@ -35,14 +36,15 @@ def metric_of(label: str) -> Metric:
             f"the metric {label!r}: "
             + (f"{name} has no list length, write {name}." if match["k"] else f"give its list length, {name}@10.")
         )
+    _check_parameters(definition, label)
     arguments, convention = _arguments(label, match["arguments"], match["notes"])
     lengths = [int(k) for k in (match["k"] or "").split(",") if k]
     try:
         metric: Metric = definition(*([lengths] if lengths else []), **arguments)
     except TypeError:
         raise EvaluationError(
-            f"the metric {label!r} needs more than a label says, or something else; give the metric itself to "
-            f"omnibench.score: {match['name']}(...)."
+            f"the metric {label!r}: {match['name']} takes {_options_of(definition)}, but not {', '.join(arguments)}; leave out what it "
+            "does not take."
         ) from None
     return metric.under(convention) if convention != DEFAULT_CONVENTION else metric
 
@@ -57,6 +59,16 @@ def _definition(name: str, label: str) -> Any:
             f"the metric {label!r} is what a fit or a prediction costs, which no list tells; leave it out."
         )
     return definition
+
+
+def _check_parameters(definition: Any, label: str) -> None:
+    parameters = inspect.signature(definition).parameters.values()
+    required = [entry.name for entry in parameters if entry.default is entry.empty and entry.name != "k"]
+    if required:
+        raise EvaluationError(
+            f"the metric {label!r} needs {', '.join(required)}, which no label says; give the metric itself to omnibench.score: "
+            f"{definition.__name__}(...)."
+        )
 
 
 def _arguments(label: str, arguments: str | None, notes: str | None) -> tuple[dict[str, Any], str]:
@@ -75,6 +87,10 @@ def _arguments(label: str, arguments: str | None, notes: str | None) -> tuple[di
                 f"{', '.join(PEERS)}."
             )
     return values, convention
+
+
+def _options_of(definition: Any) -> str:
+    return ", ".join(name for name in inspect.signature(definition).parameters if name != "k") or "nothing beside k"
 
 
 def _value(text: str) -> Any:
