@@ -57,6 +57,7 @@ _HOMES = {
         "ShannonEntropy",
         "UserCoverage",
     ),
+    "metrics.groups": ("Activity", "ColdItems", "Popularity"),
     "engine.run": ("ItemsFailedError",),
     "experiment.grid": ("Grid",),
     "experiment.plan": ("ExperimentPlan",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from omnibench.data.prepare import read_ids
 from omnibench.engine.epochs import EpochMetric
 from omnibench.engine.frames import frame_for, frame_of_test
+from omnibench.engine.grouped import Group, JudgedColumn, judged_columns
 from omnibench.engine.items import Columns
 from omnibench.experiment.outputs import Outputs
 from omnibench.guest import VALIDATION
@@ -19,11 +20,12 @@ from omnibench.guest.folds import Fold
 from omnibench.guest.parts import Part, latest_rows
 from omnibench.guest.predictions import Predictions, read_predictions
 from omnibench.metrics.base import Metric, Values
+from omnibench.metrics.groups import USERS, GroupFacts
 from omnibench.metrics.hits import Hits, Truth, mark_hits
 from omnibench.metrics.labels import split_label
 from omnibench.metrics.own import CalculatedMetric, HitMetric
 from omnibench.metrics.ranking import RankingMetric
-from omnibench.metrics.rating import RatingMetric, errors_of
+from omnibench.metrics.rating import Errors, RatingMetric, errors_of
 from omnibench.metrics.relevance import EVERYTHING, Relevance
 from omnibench.metrics.spread import mean_intervals, standard_errors
 from omnibench.metrics.training import Training
@@ -47,6 +49,8 @@ class Evaluation:
         stderr: Standard error by label, for metrics that are means over users.
         interval: 95 % interval by label, likewise; see ``metrics.spread.mean_intervals``.
         counted: How many users count, by label, for means over fewer users than there are.
+        columns: The metrics and labels that were measured, with those of groups in the place of what stands for all groups.
+        groups: The groups of the fold, by the label that stands for all of them.
     """
 
     values: dict[str, float]
@@ -55,6 +59,8 @@ class Evaluation:
     stderr: dict[str, float] = field(default_factory=dict)
     interval: dict[str, tuple[float, float]] = field(default_factory=dict)
     counted: dict[str, int] = field(default_factory=dict)
+    columns: Columns = ()
+    groups: Mapping[str, list[str]] = field(default_factory=dict)
 
     def values_per_user(self) -> dict[str, Values]:
         """Return the values per user by label, of the metrics that single users have."""
@@ -102,9 +108,12 @@ def evaluate(
         EvaluationError: A metric lacks something, e.g. features of a recommended item.
     """
     fold, content = Fold(dataset, fold_number, refit, judged=judged), read_predictions(predictions)
+    training = training_of(dataset, fold)
+    judged_by_group, groups = judged_columns(columns, lambda: group_facts(fold, training), fold.test)
+    columns = [(column.metric, column.label) for column in judged_by_group]
     is_own = any(isinstance(metric, CalculatedMetric | HitMetric) for metric, _ in columns)
     with own_code() if is_own else nullcontext():
-        evaluation = _measured(dataset, fold, content, columns)
+        evaluation = _measured(fold, content, judged_by_group, training)
         evaluation.values.update(_calculated(dataset, fold, content, columns))
     values = {label: evaluation.values[label] for _, label in columns}
     means = [number for number, (metric, label) in enumerate(columns) if metric.is_mean and np.isfinite(values[label])]
@@ -118,7 +127,19 @@ def evaluate(
         {label: float(error) for label, error in zip(labels, errors, strict=True) if np.isfinite(error)},
         {label: (float(low), float(high)) for label, (low, high) in zip(labels, intervals, strict=True)},
         _counted(evaluation, columns),
+        columns,
+        groups,
     )
+
+
+def training_of(dataset: Path, fold: Fold) -> Training:
+    """Return what metrics know of the training part of a fold."""
+    return Training(fold.interactions_before, fold.n_users, fold.n_items, lambda: read_ids(dataset, "items"))
+
+
+def group_facts(fold: Fold, training: Training) -> GroupFacts:
+    """Return what groups of a fold's users and items are made of."""
+    return GroupFacts(training, np.unique(fold.test.user).astype(np.int32), lambda _: None)
 
 
 def epoch_metric(
@@ -157,64 +178,88 @@ def _counted(evaluation: Evaluation, columns: Columns) -> dict[str, int]:
     return {label: number for label, number in numbers.items() if number < len(evaluation.users)}
 
 
-def _measured(dataset: Path, fold: Fold, content: Predictions, columns: Columns) -> Evaluation:
+def _measured(fold: Fold, content: Predictions, columns: Sequence[JudgedColumn], training: Training) -> Evaluation:
     """Return the metrics of lists and of ratings, each where there are some."""
     lists, ratings = content
     rated = None if ratings is None else _ratings(fold, ratings, columns)
     if lists is None:
         assert rated is not None, "there is one of them at least"
         return rated
-    ranked = _rankings(dataset, fold, lists, columns)
+    ranked = _rankings(fold, lists, columns, training)
     if rated is None:
         return ranked
     both = np.where(np.isnan(ranked.per_user), rated.per_user, ranked.per_user)  # a column is of one of them
     return Evaluation(ranked.values | rated.values, ranked.users, both)
 
 
-def _ratings(fold: Fold, rows: npt.NDArray[np.void], columns: Columns) -> Evaluation:
-    assert fold.test.rating is not None
-    errors = errors_of(fold.test.user, fold.test.rating, rows["rating"])
-    per_user = np.full((len(columns), len(errors.users)), np.nan)
+def _ratings(fold: Fold, rows: npt.NDArray[np.void], columns: Sequence[JudgedColumn]) -> Evaluation:
+    test = fold.test
+    assert test.rating is not None
+    everybody = errors_of(test.user, test.rating, rows["rating"])
+    per_user = np.full((len(columns), len(everybody.users)), np.nan)
     values = {}
-    for row, (metric, label) in zip(per_user, columns, strict=True):
-        if isinstance(metric, RatingMetric):
-            row[:] = metric.per_user(errors)
-            values[label] = metric.value(errors, row)
-    return Evaluation(values, errors.users, per_user)
+    errors_by_group: dict[Any, Errors] = {None: everybody}  # all columns of a group share them
+    for row, column in zip(per_user, columns, strict=True):
+        metric, group = column.metric, column.group
+        if not isinstance(metric, RatingMetric):
+            continue
+        if group is not None and group.key not in errors_by_group:
+            pairs = group.members[test.user if group.subject == USERS else test.item]
+            errors_by_group[group.key] = errors_of(test.user[pairs], test.rating[pairs], rows["rating"][pairs])
+        errors = errors_by_group[column.group_key]
+        if len(errors.users) == 0:
+            values[column.label] = float("nan")
+            continue
+        of_users = metric.per_user(errors)
+        row[np.searchsorted(everybody.users, errors.users)] = of_users
+        values[column.label] = metric.value(errors, of_users)
+    return Evaluation(values, everybody.users, per_user)
 
 
 _Column = tuple[int, RankingMetric, str]
 """A column's number among all, its metric and its label."""
 
 
-def _rankings(dataset: Path, fold: Fold, rows: npt.NDArray[np.void], columns: Columns) -> Evaluation:
+def _rankings(
+    fold: Fold, rows: npt.NDArray[np.void], columns: Sequence[JudgedColumn], training: Training
+) -> Evaluation:
     part = fold.test
     test = Truth.of(part.user, part.item, fold.n_items, part.rating)
     if fold.keeps_repeats:
         test = _without_repeats(test)
-    training = Training(fold.interactions_before, fold.n_users, fold.n_items, lambda: read_ids(dataset, "items"))
     per_user = np.full((len(columns), len(test.users)), np.nan)
     values: dict[str, float] = {}
     # All columns that look at the same lists, and for the same items in them, share the hits.
-    sharing: dict[tuple[str, Relevance], list[_Column]] = {}
-    for number, (metric, label) in enumerate(columns):
+    sharing: dict[tuple[str, Relevance, Any], list[_Column]] = {}
+    groups: dict[Any, Group | None] = {}
+    for number, column in enumerate(columns):
+        metric, key = column.metric, column.group_key
         if isinstance(metric, RankingMetric):
-            sharing.setdefault((metric.convention, metric.relevance), []).append((number, metric, label))
-    for (convention, relevance), ranking_columns in sharing.items():
-        items = _as_trec_eval_sorts(training, rows) if convention == "trec" else rows["item"]
-        if relevance == EVERYTHING:
+            groups[key] = column.group
+            sharing.setdefault((metric.convention, metric.relevance, key), []).append((number, metric, column.label))
+    lists = {convention: _lists_under(convention, training, rows) for convention, _, _ in sharing}
+    for (convention, relevance, key), ranking_columns in sharing.items():
+        items, group = lists[convention], groups[key]
+        if relevance == EVERYTHING and group is None:
             hits = mark_hits(test, rows["user"], items, training)
             values |= _evaluate_lists(hits, ranking_columns, per_user)
             continue
-        truth = _relevant(test, relevance)
+        truth = _relevant(test, relevance, group)
         if len(truth.users) == 0:  # in this fold: nobody counts
             values |= {label: float("nan") for _, _, label in ranking_columns}
             continue
-        counting = np.full((len(columns), len(truth.users)), np.nan)
-        values |= _evaluate_lists(mark_hits(truth, rows["user"], items, training), ranking_columns, counting)
+        counting = np.full((len(ranking_columns), len(truth.users)), np.nan)
+        own_rows = [(row, metric, label) for row, (_, metric, label) in enumerate(ranking_columns)]
+        values |= _evaluate_lists(mark_hits(truth, rows["user"], items, training), own_rows, counting)
         numbers = np.array([number for number, _, _ in ranking_columns])
-        per_user[numbers[:, None], np.searchsorted(test.users, truth.users)] = counting[numbers]
+        per_user[numbers[:, None], np.searchsorted(test.users, truth.users)] = counting
     return Evaluation(values, test.users, per_user)
+
+
+def _lists_under(convention: str, training: Training, rows: npt.NDArray[np.void]) -> npt.NDArray[np.int32]:
+    """Return the items of the lists, best first, as a convention reads them."""
+    items: npt.NDArray[np.int32] = _as_trec_eval_sorts(training, rows) if convention == "trec" else rows["item"]
+    return items
 
 
 def _evaluate_lists(hits: Hits, ranking_columns: list[_Column], per_user: Values) -> dict[str, float]:
@@ -225,12 +270,17 @@ def _evaluate_lists(hits: Hits, ranking_columns: list[_Column], per_user: Values
     return {label: metric.value(hits, _length(label), per_user[number]) for number, metric, label in ranking_columns}
 
 
-def _relevant(test: Truth, relevance: Relevance) -> Truth:
-    """Return what of the test part is relevant, of the users who have some of it."""
-    assert test.rating is not None, "a plan without ratings is refused"
-    is_relevant = relevance.of(test.rating)
+def _relevant(test: Truth, relevance: Relevance, group: Group | None) -> Truth:
+    """Return what of the test part is relevant, of the users who have some of it; of one group where that is asked for."""
     owner = test.users[test.owner]
-    return Truth.of(owner[is_relevant], test.item[is_relevant], test.n_items, test.rating[is_relevant])
+    is_relevant = np.ones(len(test.item), dtype=bool)
+    if relevance != EVERYTHING:
+        assert test.rating is not None, "a plan without ratings is refused"
+        is_relevant &= relevance.of(test.rating)
+    if group is not None:
+        is_relevant &= group.members[owner if group.subject == USERS else test.item]
+    rating = None if test.rating is None else test.rating[is_relevant]
+    return Truth.of(owner[is_relevant], test.item[is_relevant], test.n_items, rating)
 
 
 def _without_repeats(test: Truth) -> Truth:

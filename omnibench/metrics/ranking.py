@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from omnibench.errors import EvaluationError
 from omnibench.metrics.base import PEERS, Metric, Values
+from omnibench.metrics.groups import By, groupings_of
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.relevance import EVERYTHING, Gains, Relevance, checked_gains, checked_threshold, gains_of
 
@@ -51,19 +52,21 @@ class RankingMetric(Metric):
 
     Args:
         k: One or several list lengths, each at least 1.
+        by: Groups of users that each have a column, e.g. ``Activity(4)``.
 
     Raises:
-        EvaluationError: A k is no positive integer.
+        EvaluationError: A k is no positive integer, or the metric cannot be divided so.
     """
 
     kind = "ranking"
 
-    def __init__(self, k: int | Iterable[int] = 10) -> None:
+    def __init__(self, k: int | Iterable[int] = 10, *, by: By = None) -> None:
         self.k = lengths_of(k, type(self).__name__)
+        self.groupings = groupings_of(by, type(self).__name__, judges_items=self.judges_items)
 
     @property
     def labels(self) -> list[str]:
-        return [f"{self.stem}@{k}" for k in self.k]
+        return [f"{self.stem}@{k}{ending}" for ending in self.endings for k in self.k]
 
     @property
     def relevance(self) -> Relevance:
@@ -99,13 +102,16 @@ class RelevanceMetric(RankingMetric):
         k: One or several list lengths, each at least 1.
         relevant: The lowest rating in the test part that counts as relevant; by default every interaction does. Users
             without a relevant one are left out of the mean.
+        by: Groups of users or items that each have a column, e.g. ``Popularity(3)``.
 
     Raises:
-        EvaluationError: A k is no positive integer, or the threshold is no rating.
+        EvaluationError: A k is no positive integer, the threshold is no rating, or there are no such groups.
     """
 
-    def __init__(self, k: int | Iterable[int] = 10, *, relevant: float | None = None) -> None:
-        super().__init__(k)
+    judges_items = True
+
+    def __init__(self, k: int | Iterable[int] = 10, *, relevant: float | None = None, by: By = None) -> None:
+        super().__init__(k, by=by)
         self.relevant = checked_threshold(relevant, type(self).__name__)
 
     @property
@@ -162,9 +168,10 @@ class NDCG(AccuracyMetric):
             negative), with ``exponential`` 2**rating - 1. Users without a gain are left out of the mean.
         relevant: The lowest rating in the test part that counts as relevant; by default every interaction does. Users
             without a relevant one are left out of the mean.
+        by: Groups of users or items that each have a column, e.g. ``Popularity(3)``.
 
     Raises:
-        EvaluationError: A k is no positive integer, the threshold is no rating, or there are no such gains.
+        EvaluationError: A k is no positive integer, the threshold is no rating, or there are no such gains or groups.
     """
 
     peers = EVERY_PEER
@@ -175,8 +182,9 @@ class NDCG(AccuracyMetric):
         *,
         gains: Gains | None = None,
         relevant: float | None = None,
+        by: By = None,
     ) -> None:
-        super().__init__(k, relevant=relevant)
+        super().__init__(k, relevant=relevant, by=by)
         self.gains = checked_gains(gains, type(self).__name__)
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from omnibench.metrics.base import Metric, Values
+from omnibench.metrics.groups import By, groupings_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,13 +46,24 @@ def errors_of(
 
 
 class RatingMetric(Metric):
-    """A metric of predicted ratings."""
+    """A metric of predicted ratings.
+
+    Args:
+        by: Groups of users or items that each have a column, e.g. ``Activity(4)``.
+
+    Raises:
+        EvaluationError: There are no such groups.
+    """
 
     kind = "rating"
+    judges_items = True
+
+    def __init__(self, *, by: By = None) -> None:
+        self.groupings = groupings_of(by, type(self).__name__, judges_items=True)
 
     @property
     def labels(self) -> list[str]:
-        return [self.name]
+        return [f"{self.name}{ending}" for ending in self.endings]
 
     def per_user(self, errors: Errors) -> Values:
         """Return the metric over each user's test pairs, shape (n,); NaN where it is not defined."""
