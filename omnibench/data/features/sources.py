@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,10 @@ class FeatureSource(Protocol):
     def digest(self) -> str:
         """What identifies the content, as ``FeatureColumns.digest`` has it."""
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the features, for which no row is read."""
+
     def read(self) -> FeatureColumns:
         """Return the features."""
 
@@ -43,6 +47,10 @@ class FrameFeatures:
     @cached_property
     def digest(self) -> str:
         return self.columns.digest()
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.columns.columns)
 
     def read(self) -> FeatureColumns:
         return self.columns
@@ -61,6 +69,10 @@ class FileFeatures:
     path: Path
     subject: str
     lists: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in feature_names(self.path, self.subject) if name != singular(self.subject)]
 
     @cached_property
     def _file_digest(self) -> str:
