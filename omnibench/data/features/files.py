@@ -63,7 +63,7 @@ def feature_frame(path: Path, subject: str) -> pd.DataFrame:
             integers = None if column.null_count else integers_of(column.combine_chunks())
             columns[renamed[name]] = pd.Series(column.to_pylist(), dtype=object) if integers is None else integers
         else:
-            columns[renamed[name]] = _typed(column, atomic_type)
+            columns[renamed[name]] = typed_texts(column, atomic_type)
     return pd.DataFrame(columns)
 
 
@@ -156,14 +156,14 @@ def _texts(path: Path) -> tuple[TextLayout, Any]:
     return layout, table
 
 
-def _typed(column: Any, atomic_type: str) -> Any:
+def typed_texts(column: Any, atomic_type: str = "") -> Any:
     """Return a column as numbers, truth values or texts, whatever all of its fields are written as.
 
     A field that begins with a needless zero is a text, and so are whole numbers that 64-bit floats do not hold.
 
     Args:
-        column: The fields as texts, null where there is nothing.
-        atomic_type: What RecBole's header says.
+        column: The fields as a pyarrow array of texts, null where there is nothing.
+        atomic_type: What RecBole's header says; empty where nothing is said.
     """
     import pandas as pd
     import pyarrow as pa
