@@ -134,7 +134,9 @@ def evaluate(
 
 def training_of(dataset: Path, fold: Fold) -> Training:
     """Return what metrics know of the training part of a fold."""
-    return Training(fold.interactions_before, fold.n_users, fold.n_items, lambda: read_ids(dataset, "items"))
+    return Training(
+        fold.interactions_before, fold.n_users, fold.n_items, lambda: read_ids(dataset, "items"), fold.features
+    )
 
 
 def group_facts(fold: Fold, training: Training) -> GroupFacts:
