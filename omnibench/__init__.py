@@ -57,6 +57,7 @@ _HOMES = {
         "ShannonEntropy",
         "UserCoverage",
     ),
+    "metrics.feature_groups": ("ItemGroups", "UserGroups"),
     "metrics.groups": ("Activity", "ColdItems", "Popularity"),
     "engine.run": ("ItemsFailedError",),
     "experiment.grid": ("Grid",),

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.data.prepare import read_ids
 from omnibench.engine.epochs import EpochMetric
 from omnibench.engine.frames import frame_for, frame_of_test
-from omnibench.engine.grouped import Group, JudgedColumn, judged_columns
+from omnibench.engine.grouped import Group, JudgedColumn, group_facts, judged_columns, training_of
 from omnibench.engine.items import Columns
 from omnibench.experiment.outputs import Outputs
 from omnibench.guest import VALIDATION
@@ -20,7 +19,7 @@ from omnibench.guest.folds import Fold
 from omnibench.guest.parts import Part, latest_rows
 from omnibench.guest.predictions import Predictions, read_predictions
 from omnibench.metrics.base import Metric, Values
-from omnibench.metrics.groups import USERS, GroupFacts
+from omnibench.metrics.groups import USERS
 from omnibench.metrics.hits import Hits, Truth, mark_hits
 from omnibench.metrics.labels import split_label
 from omnibench.metrics.own import CalculatedMetric, HitMetric
@@ -130,18 +129,6 @@ def evaluate(
         columns,
         groups,
     )
-
-
-def training_of(dataset: Path, fold: Fold) -> Training:
-    """Return what metrics know of the training part of a fold."""
-    return Training(
-        fold.interactions_before, fold.n_users, fold.n_items, lambda: read_ids(dataset, "items"), fold.features
-    )
-
-
-def group_facts(fold: Fold, training: Training) -> GroupFacts:
-    """Return what groups of a fold's users and items are made of."""
-    return GroupFacts(training, np.unique(fold.test.user).astype(np.int32), lambda _: None)
 
 
 def epoch_metric(

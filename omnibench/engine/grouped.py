@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omnibench.data.prepare import read_ids
 from omnibench.engine.items import Columns, Item
+from omnibench.guest.folds import Fold
 from omnibench.guest.parts import Part
 from omnibench.metrics.base import Metric
 from omnibench.metrics.groups import ITEMS, USERS, GroupFacts, Groups, Members, refusal_of_items
+from omnibench.metrics.training import Training
 from omnibench.store.item_records import recorded_groups
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 
 class Group(NamedTuple):
@@ -45,6 +54,18 @@ class JudgedColumn:
     def group_key(self) -> tuple[str, str] | None:
         """What columns of the same group have in common."""
         return self.group.key if self.group is not None else None
+
+
+def training_of(dataset: Path, fold: Fold) -> Training:
+    """Return what metrics know of the training part of a fold."""
+    return Training(
+        fold.interactions_before, fold.n_users, fold.n_items, lambda: read_ids(dataset, "items"), fold.features
+    )
+
+
+def group_facts(fold: Fold, training: Training) -> GroupFacts:
+    """Return what groups of a fold's users and items are made of."""
+    return GroupFacts(training, np.unique(fold.test.user).astype(np.int32))
 
 
 def judged_columns(
@@ -95,8 +116,6 @@ def judged_columns(
 
 
 def _nobody(name: str, facts: GroupFacts) -> Group:
-    import numpy as np
-
     return Group(("", name), USERS, np.zeros(facts.training.n_users, dtype=bool))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.engine.frames import frame_for, frame_of_test
+from omnibench.engine.grouped import group_facts, judged_columns, training_of
 from omnibench.engine.items import Columns
 from omnibench.errors import EvaluationError
 from omnibench.experiment.outputs import outputs_of
@@ -54,7 +55,7 @@ class Rehearsals:
 def rehearse(dataset: Path, fold_number: int, list_length: int, columns: Columns) -> None:
     """Calculate the metrics of users' own classes for two test users, with made-up predictions.
 
-    Thresholds of relevance are looked at as well: one that no rating reaches leaves nobody to judge.
+    Thresholds of relevance are looked at as well: one that no rating reaches leaves nobody to judge. So are groups.
 
     Args:
         dataset: The prepared dataset.
@@ -63,11 +64,13 @@ def rehearse(dataset: Path, fold_number: int, list_length: int, columns: Columns
         columns: Metrics and labels.
 
     Raises:
-        EvaluationError: A metric does not return what it has to, or nothing in the test part is relevant for it.
+        EvaluationError: A metric does not return what it has to, nothing in the test part is relevant for it, or it cannot be
+            divided into groups as it is to be.
         Exception: What the metric itself raises, with a note.
     """
     fold = Fold(dataset, fold_number)
     check_relevance(fold, [metric for metric, _ in columns])
+    judged_columns(columns, lambda: group_facts(fold, training_of(dataset, fold)), fold.test)
     calculators = list(dict.fromkeys(metric for metric, _ in columns if isinstance(metric, CalculatedMetric)))
     if not calculators:
         return

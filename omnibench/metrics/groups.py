@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from omnibench.errors import EvaluationError
 from omnibench.metrics.training import Training
@@ -12,6 +12,8 @@ from omnibench.metrics.training import Training
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from omnibench.guest.features import FeatureTable
 else:
     from omnibench.lazy import np, npt
 
@@ -23,21 +25,6 @@ Members: TypeAlias = "npt.NDArray[np.bool_]"
 _PAIR, _TRIPLE = 2, 3
 
 
-class Features(Protocol):
-    """What is known about users or items, by code; see ``guest.features``."""
-
-    types: dict[str, str]
-
-    def column(self, name: str, /) -> npt.NDArray[Any]:
-        """Return a column by code, shape (codes,)."""
-
-    def categories(self, name: str, /) -> tuple[npt.NDArray[np.int32], list[str]]:
-        """Return the position of each code's value, -1 for a missing one, and the values."""
-
-    def members(self, name: str, /) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], list[str]]:
-        """Return where each code's list begins, the positions of what is in them, and the values."""
-
-
 @dataclass(frozen=True)
 class GroupFacts:
     """What groups are made of.
@@ -45,12 +32,14 @@ class GroupFacts:
     Attributes:
         training: What is known from training.
         users: int32 codes of the users with test items, ascending; shape (n,).
-        features: From ``users`` or ``items`` to what is known about them; None where that is nothing.
     """
 
     training: Training
     users: npt.NDArray[np.int32]
-    features: Callable[[str], Features | None]
+
+    def features(self, subject: str) -> FeatureTable | None:
+        """Return what is known about ``users`` or ``items``; None for nothing."""
+        return self.training.features(subject)
 
 
 @dataclass(frozen=True)
@@ -81,6 +70,17 @@ class Grouping:
     def identity(self) -> list[Any]:
         """Its part of the key of an evaluation."""
         raise NotImplementedError
+
+    def subject_in(self, features: Mapping[str, Sequence[str]]) -> str:
+        """Return whether it divides ``users`` or ``items`` of a dataset.
+
+        Args:
+            features: The names of what is known about users and items.
+
+        Raises:
+            EvaluationError: The dataset does not have what groups are made of.
+        """
+        return self.subject
 
     def groups(self, facts: GroupFacts) -> Groups:
         """Return the groups of a fold.
@@ -222,10 +222,14 @@ def groupings_of(by: Any, name: str, *, judges_items: bool) -> tuple[Grouping, .
 def _grouping(entry: Any, name: str) -> Grouping:
     if isinstance(entry, Grouping):
         return entry
+    if isinstance(entry, str):
+        from omnibench.metrics.feature_groups import FeatureGroups
+
+        return FeatureGroups(entry)
     raise EvaluationError(f"{name}: by is {entry!r}; give a grouping, {_EXAMPLE}.")
 
 
-_EXAMPLE = "e.g. by=Popularity(3), by=Activity(4) or by=ColdItems()"
+_EXAMPLE = "e.g. the name of a feature, by=Popularity(3), by=Activity(4) or by=ColdItems()"
 
 
 def refusal_of_items(name: str, grouping: Grouping) -> EvaluationError:

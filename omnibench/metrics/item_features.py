@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import EvaluationError, nearest
-from omnibench.guest.features import BOOLEAN, NO_TEXT, NUMBER, TEXT
 from omnibench.metrics.base import Values
 
 if TYPE_CHECKING:
@@ -51,6 +50,8 @@ def feature_matrix(table: FeatureTable | None, names: Sequence[str], metric: str
     Raises:
         EvaluationError: There is no such feature, or some are tags and others numbers.
     """
+    from omnibench.guest.features import BOOLEAN, NUMBER  # which imports numpy
+
     types = {} if table is None else table.types
     for name in names:
         if table is None or name not in types:
@@ -83,6 +84,8 @@ def unknown_feature(name: str, names: Sequence[str], metric: str) -> str:
 
 
 def _tags(table: FeatureTable, name: str) -> Values:
+    from omnibench.guest.features import NO_TEXT, TEXT  # which imports numpy
+
     if table.types[name] == TEXT:
         members, texts = table.categories(name)
         first = np.arange(len(members) + 1)

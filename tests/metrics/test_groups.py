@@ -127,7 +127,7 @@ def test_the_head_is_few_items_and_the_shares_are_equal() -> None:
     train = np.repeat(np.arange(8, dtype=np.int32), popularity)
     users = np.arange(len(train), dtype=np.int32)
     training = Training(lambda: ((users, train), [(users, train)]), len(train), 8)
-    facts = GroupFacts(training, users, lambda _: None)
+    facts = GroupFacts(training, users)
     groups = Popularity(2).groups(facts).members
     assert {name: np.flatnonzero(members).tolist() for name, members in groups.items()} == {
         "popularity=head": [0],
