@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import EvaluationError, nearest
+from omnibench.guest.feature_types import NO_TEXT, NUMBER, TEXTS
 from omnibench.metrics.groups import ITEMS, USERS, GroupFacts, Grouping, Groups, Members
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class FeatureGroups(Grouping):
         members = self._members(table)
         number = len(members) - (UNKNOWN in members)
         if number > self.limit:
-            examples = ", ".join(repr(value) for value in list(members)[:3])
+            examples = ", ".join(repr(value) for value in [*members][:3] if value != UNKNOWN)
             raise EvaluationError(
                 f"{self.feature!r} divides the {subject} into {number} groups ({examples}, ...), a column each; give the dataset a "
                 f"coarser feature, or take them all: by={_class_of(subject)}({self.feature!r}, limit={number})."
@@ -100,8 +101,6 @@ class FeatureGroups(Grouping):
 
     def _members(self, table: FeatureTable) -> dict[str, Members]:
         """Return who is in each group, by value; without the values that nobody has."""
-        from omnibench.guest.features import NO_TEXT, NUMBER, TEXTS  # which imports numpy
-
         column_type = table.types[self.feature]
         if self.bands is not None and column_type != NUMBER:
             raise EvaluationError(
@@ -183,8 +182,6 @@ def _class_of(subject: str) -> str:
 
 def _tagged(first: Any, positions: Any, values: Sequence[str]) -> list[tuple[str, Members]]:
     """Return who has each of the values in their list; ``unknown`` those whose list is missing or empty."""
-    from omnibench.guest.features import NO_TEXT  # which imports numpy
-
     owner = np.repeat(np.arange(len(first) - 1), np.diff(first))
 
     def owning(position: int) -> Iterator[tuple[str, Members]]:

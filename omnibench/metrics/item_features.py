@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import EvaluationError, nearest
+from omnibench.guest.feature_types import BOOLEAN, NO_TEXT, NUMBER, TEXT
 from omnibench.metrics.base import Values
 
 if TYPE_CHECKING:
@@ -50,8 +51,6 @@ def feature_matrix(table: FeatureTable | None, names: Sequence[str], metric: str
     Raises:
         EvaluationError: There is no such feature, or some are tags and others numbers.
     """
-    from omnibench.guest.features import BOOLEAN, NUMBER  # which imports numpy
-
     types = {} if table is None else table.types
     for name in names:
         if table is None or name not in types:
@@ -84,8 +83,6 @@ def unknown_feature(name: str, names: Sequence[str], metric: str) -> str:
 
 
 def _tags(table: FeatureTable, name: str) -> Values:
-    from omnibench.guest.features import NO_TEXT, TEXT  # which imports numpy
-
     if table.types[name] == TEXT:
         members, texts = table.categories(name)
         first = np.arange(len(members) + 1)
