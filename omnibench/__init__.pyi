@@ -87,6 +87,10 @@ from omnibench.plugin.declare import benchmark as benchmark
 from omnibench.report.export import export_results as export_results
 from omnibench.runners.registry import RunnerInfo as RunnerInfo
 from omnibench.runners.registry import register_runner as register_runner
+from omnibench.scoring.compared import ScoreComparison as ScoreComparison
+from omnibench.scoring.compared import compare_scores as compare_scores
+from omnibench.scoring.score import score as score
+from omnibench.scoring.scores import Scores as Scores
 from omnibench.seed import set_random_state as set_random_state
 from omnibench.snapshots.control import Snapshots as Snapshots
 from omnibench.statistics.best import Standing as Standing

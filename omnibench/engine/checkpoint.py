@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.engine.equal_seeds import alike_seed
-from omnibench.engine.evaluation import Evaluation, evaluation_facts
+from omnibench.engine.evaluation import evaluation_facts
 from omnibench.engine.grouped import evaluated_groups, with_evaluated_groups
-from omnibench.engine.items import Columns, Item
+from omnibench.engine.items import Item
 from omnibench.engine.progress import PhaseMeter
 from omnibench.engine.records import labels_of
 from omnibench.engine.survey import look_up, missing_metrics
 from omnibench.errors import PhaseError, StoreError
 from omnibench.keys import DISPLAY_DIGITS, digest
+from omnibench.metrics.base import Columns
+from omnibench.metrics.evaluation import Evaluation
 from omnibench.store import CheckpointStore, snapshots
 from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
 from omnibench.store.item_records import (

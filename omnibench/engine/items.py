@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment, eval_key
 from omnibench.experiment.outputs import Outputs, outputs_of
-from omnibench.metrics.base import Metric
+from omnibench.metrics.base import Columns, Metric
 from omnibench.metrics.cost import CostMetric
 from omnibench.store.schema import GROUPS, RecordLookup, RecordType
-
-Columns = Sequence[tuple[Metric, str]]
-"""Metrics in their order, each with one of its labels, e.g. ``[(ndcg, "NDCG@10"), (ndcg, "NDCG@20")]``."""
 
 
 def column_directions(experiment: Experiment, columns: Columns) -> dict[str, bool]:

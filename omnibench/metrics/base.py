@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from omnibench.errors import EvaluationError
@@ -126,6 +127,18 @@ class Metric:
         restricted.group = group
         return restricted
 
+    def require_everybody(self) -> None:
+        """Refuse to calculate a single number of a metric that has one for each group.
+
+        Raises:
+            EvaluationError: It is such a metric.
+        """
+        if self.groupings:
+            raise EvaluationError(
+                f"{self!r} has a number for each group, which calculate does not return; omnibench.score(predictions, test, ...) "
+                "measures them, or leave out by."
+            )
+
     def label_like(self, label: str) -> str:
         """Return the label of this metric of a single group that has the length of another of its labels."""
         return f"{ungrouped_label(label)}{self.endings[0]}"
@@ -191,3 +204,7 @@ class Metric:
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(self.labels)})"
+
+
+Columns: TypeAlias = Sequence[tuple[Metric, str]]
+"""Metrics in their order, each with one of its labels, e.g. ``[(ndcg, "NDCG@10"), (ndcg, "NDCG@20")]``."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import EvaluationError
 from omnibench.metrics.base import Values
-from omnibench.metrics.groups import By
+from omnibench.metrics.by import By
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.ranking import RankingMetric, RelevanceMetric
 
@@ -47,6 +47,10 @@ class CatalogueMetric(RankingMetric):
         RecBole counts all items of the dataset and the one that pads its arrays.
         """
         return hits.truth.n_items + 1 if self.convention == "recbole" else hits.required_training.n_candidates
+
+    @property
+    def needs_training(self) -> bool:
+        return True
 
 
 class ItemCoverage(CatalogueMetric):
@@ -86,6 +90,10 @@ class ShannonEntropy(CatalogueMetric):
 
     peers = frozenset({"recbole"})
 
+    @property
+    def needs_training(self) -> bool:
+        return False
+
     def of_counts(self, counts: npt.NDArray[np.int64], hits: Hits) -> float:
         share = counts[counts > 0] / counts.sum()
         if self.convention == "recbole":
@@ -105,6 +113,10 @@ class UserCoverage(RankingMetric):
 
 class ListMean(RankingMetric):
     """A mean over the recommended items; users without recommendations do not count."""
+
+    @property
+    def needs_training(self) -> bool:
+        return True
 
     def per_user(self, hits: Hits, k: int) -> Values:
         list_lengths = np.minimum(hits.lengths, k)
@@ -153,6 +165,10 @@ class Serendipity(RelevanceMetric):
     systems by coverage and serendipity", RecSys 2010, with relevance as usefulness.
     """
 
+    @property
+    def needs_training(self) -> bool:
+        return True
+
     def per_user(self, hits: Hits, k: int) -> Values:
         popular = hits.memory.get("popular")
         if popular is None:
@@ -199,6 +215,10 @@ class PopularityStratifiedRecall(RelevanceMetric):
     @property
     def parameters(self) -> dict[str, Any]:
         return {"beta": self.beta}
+
+    @property
+    def needs_training(self) -> bool:
+        return True
 
     def per_user(self, hits: Hits, k: int) -> Values:
         def weights() -> Values:

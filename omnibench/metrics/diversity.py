@@ -11,7 +11,7 @@ from omnibench.data import ids
 from omnibench.errors import EvaluationError, OmnibenchError
 from omnibench.keys import canonical
 from omnibench.metrics.base import Values, checked_name
-from omnibench.metrics.groups import By
+from omnibench.metrics.by import By
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.item_features import feature_matrix, feature_names
 from omnibench.metrics.ranking import RankingMetric

@@ -42,6 +42,8 @@ class FeatureGroups(Grouping):
         EvaluationError: The name cannot be told from the group in a label, or the bands or the limit are none.
     """
 
+    needs_training = False
+
     def __init__(
         self, feature: str, *, bands: Iterable[float] | None = None, limit: int = MOST_GROUPS, name: str | None = None
     ) -> None:
@@ -71,16 +73,16 @@ class FeatureGroups(Grouping):
         raise EvaluationError(self._missing(features))
 
     def _missing(self, features: Mapping[str, Sequence[str]]) -> str:
-        asked = [self.subject] if self.subject else [USERS, ITEMS]
-        names = [name for subject in asked for name in features.get(subject, ())]
+        subjects = [self.subject] if self.subject else [USERS, ITEMS]
+        names = [name for subject in subjects for name in features.get(subject, ())]
         listed = [
             f"{'its' if number == 0 else 'and its'} {subject} have {', '.join(features[subject]) or 'none'}"
-            for number, subject in enumerate(subject for subject in asked if features.get(subject))
+            for number, subject in enumerate(subject for subject in subjects if features.get(subject))
         ]
-        has = ", ".join(listed) or f"nothing is known about its {' and '.join(asked)}"
+        has = ", ".join(listed) or f"nothing is known about its {' and '.join(subjects)}"
         subject = self.subject or USERS
         return (
-            f"{self!r} needs a feature {self.feature!r} of the dataset's {' or '.join(asked)}, but {has}"
+            f"{self!r} needs a feature {self.feature!r} of the dataset's {' or '.join(subjects)}, but {has}"
             f"{nearest(self.feature, names) or '.'} Give it a frame with the columns {subject.removesuffix('s')!r} and "
             f"{self.feature!r}: dataset.with_features({subject}=df)."
         )

@@ -12,8 +12,8 @@ from omnibench.errors import DataError, EvaluationError, PlanError
 from omnibench.guest.family import tried_code
 from omnibench.keys import canonical
 from omnibench.metrics.base import Metric, Values, checked_name
+from omnibench.metrics.by import By, groupings_of
 from omnibench.metrics.examples import hits_example, ranking_example, rating_example, trial
-from omnibench.metrics.groups import By, groupings_of
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.labels import split_label
 from omnibench.metrics.ranking import RelevanceMetric, lengths_of

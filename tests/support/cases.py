@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from omnibench.engine.evaluation import Evaluation, evaluate
+from omnibench.engine.evaluation import evaluate
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.metrics.base import Metric
+from omnibench.metrics.evaluation import Evaluation
 
 USERS, ITEMS, LENGTH = 60, 90, 20
 
