@@ -28,6 +28,7 @@ from omnibench import (
     Popularity,
     Recall,
     Tuning,
+    score,
 )
 from omnibench.errors import EvaluationError, PlanError
 from omnibench.guest.folds import NO_ITEM
@@ -329,3 +330,28 @@ def test_values_are_repeated_for_each_group() -> None:
     directions = {"NDCG@10": True, "NDCG@10 by activity": True, "RMSE by activity": False}
     assert list(for_groups(directions, labels)) == [*labels, "RMSE by activity"]
     assert for_groups(directions, ["NDCG@10"]) == directions
+
+
+def test_lists_from_elsewhere_are_scored_by_group(case: Case) -> None:
+    """``score`` has the numbers of a run; what is made of training asks for it, and no single number is calculated."""
+    rows = [
+        (user, item, rank)
+        for user, items in zip(case.rows["user"].tolist(), case.rows["item"].tolist(), strict=True)
+        for rank, item in enumerate(items, start=1)
+        if item != NO_ITEM
+    ]
+    predictions = pd.DataFrame(rows, columns=["user", "item", "rank"])
+    fold = case.fold
+    test = pd.DataFrame({"user": fold.test.user, "item": fold.test.item})
+    train = pd.DataFrame({"user": fold.train.user, "item": fold.train.item})
+    metrics = [NDCG(10, by=[Popularity(3), Activity(2)]), Recall(10)]
+    scores = score(predictions, test, *metrics, train=train)
+    expected = case.evaluate(*metrics)
+    assert dict(scores.values) == expected.values
+    assert scores.counted("NDCG@10 popularity=head") == expected.counted["NDCG@10 popularity=head"]
+    frame = scores.to_frame()
+    assert frame["group"].dropna().tolist() == [group_of(label) for label in scores.values if group_of(label)]
+    with pytest.raises(EvaluationError, match="NDCG is made of what is known in training"):
+        score(predictions, test, NDCG(10, by=Popularity(3)))
+    with pytest.raises(EvaluationError, match="has a number for each group, which calculate does not return"):
+        metrics[0].calculate(predictions, test, train)
