@@ -101,8 +101,7 @@ class Popularity(Grouping):
 
     Items in the order of their number of training interactions, the most popular first, are cut where an equal share of all
     interactions is reached; items that are equally popular stay together, and those unknown in training are in the tail.
-    With three groups, ``head``, ``mid`` and ``tail``; Celma & Herrera, "A new approach to evaluating novel recommendations",
-    RecSys 2008, cut their long tail into three so.
+    With three groups, these are ``head``, ``mid`` and ``tail``.
 
     Args:
         groups: How many groups, at least 2. Those between ``head`` and ``tail`` are numbered where there are several.
