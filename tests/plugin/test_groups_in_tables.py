@@ -90,6 +90,12 @@ def test_a_gate_judges_each_group(divided: Project) -> None:
     result = divided.run("--omnirec-gate=base.parquet")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*14 comparisons: 14 same*"])
+    result = divided.run(
+        "--omnirec-gate=base.parquet", "--omnirec-gate-metrics=NDCG@5 by popularity,Recall@5 items=cold"
+    )
+    result.stdout.fnmatch_lines(["*6 comparisons: 6 same*"])
+    one_item = divided.run("--omnirec-gate=base.parquet", "-k", "Popular and fold_0")
+    assert one_item.ret == 0
 
 
 def test_tables_are_sorted_by_a_group(divided: Project) -> None:
