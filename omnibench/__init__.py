@@ -57,6 +57,8 @@ _HOMES = {
         "ShannonEntropy",
         "UserCoverage",
     ),
+    "metrics.feature_groups": ("ItemGroups", "UserGroups"),
+    "metrics.groups": ("Activity", "ColdItems", "Popularity"),
     "engine.run": ("ItemsFailedError",),
     "experiment.grid": ("Grid",),
     "experiment.plan": ("ExperimentPlan",),

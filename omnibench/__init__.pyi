@@ -78,6 +78,11 @@ from omnibench.metrics import RPrecision as RPrecision
 from omnibench.metrics import Serendipity as Serendipity
 from omnibench.metrics import ShannonEntropy as ShannonEntropy
 from omnibench.metrics import UserCoverage as UserCoverage
+from omnibench.metrics.feature_groups import ItemGroups as ItemGroups
+from omnibench.metrics.feature_groups import UserGroups as UserGroups
+from omnibench.metrics.groups import Activity as Activity
+from omnibench.metrics.groups import ColdItems as ColdItems
+from omnibench.metrics.groups import Popularity as Popularity
 from omnibench.plugin.declare import benchmark as benchmark
 from omnibench.report.export import export_results as export_results
 from omnibench.runners.registry import RunnerInfo as RunnerInfo

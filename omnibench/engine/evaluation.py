@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.data.prepare import read_ids
 from omnibench.engine.epochs import EpochMetric
 from omnibench.engine.frames import frame_for, frame_of_test
+from omnibench.engine.grouped import group_facts, training_of
 from omnibench.experiment.outputs import Outputs
 from omnibench.guest import VALIDATION
 from omnibench.guest.family import own_code
@@ -19,8 +20,9 @@ from omnibench.metrics.base import Columns, Metric
 from omnibench.metrics.evaluation import Evaluation, both, of_lists, of_ratings, with_uncertainty
 from omnibench.metrics.hits import Truth
 from omnibench.metrics.judged import Lists, without_repeats
+from omnibench.metrics.judged_columns import JudgedColumn, judged_columns
 from omnibench.metrics.own import CalculatedMetric, HitMetric
-from omnibench.metrics.rating import errors_of
+from omnibench.metrics.rating import RatedPairs
 from omnibench.metrics.training import Training
 
 if TYPE_CHECKING:
@@ -70,11 +72,14 @@ def evaluate(
         EvaluationError: A metric lacks something, e.g. features of a recommended item.
     """
     fold, content = Fold(dataset, fold_number, refit, judged=judged), read_predictions(predictions)
+    training = training_of(dataset, fold)
+    judged_by_group, groups = judged_columns(columns, lambda: group_facts(fold, training), fold.test.item)
+    columns = [(column.metric, column.label) for column in judged_by_group]
     is_own = any(isinstance(metric, CalculatedMetric | HitMetric) for metric, _ in columns)
     with own_code() if is_own else nullcontext():
-        evaluation = _measured(dataset, fold, content, columns)
+        evaluation = _measured(fold, content, judged_by_group, training)
         evaluation.values.update(_calculated(dataset, fold, content, columns))
-    return with_uncertainty(evaluation, columns)
+    return replace(with_uncertainty(evaluation, columns), groups=groups)
 
 
 def epoch_metric(
@@ -107,30 +112,32 @@ def epoch_metric(
     return EpochMetric(label, list_length, outputs, measure, None if epochs is None else frozenset(epochs))
 
 
-def _measured(dataset: Path, fold: Fold, content: Predictions, columns: Columns) -> Evaluation:
+def _measured(fold: Fold, content: Predictions, columns: Sequence[JudgedColumn], training: Training) -> Evaluation:
     """Return the metrics of lists and of ratings, each where there are some."""
     lists, ratings = content
     rated = None if ratings is None else _ratings(fold, ratings, columns)
     if lists is None:
         assert rated is not None, "there is one of them at least"
         return rated
-    ranked = _rankings(dataset, fold, lists, columns)
+    ranked = _rankings(fold, lists, columns, training)
     if rated is None:
         return ranked
     return both(ranked, rated)
 
 
-def _ratings(fold: Fold, rows: npt.NDArray[np.void], columns: Columns) -> Evaluation:
-    assert fold.test.rating is not None
-    return of_ratings(errors_of(fold.test.user, fold.test.rating, rows["rating"]), columns)
+def _ratings(fold: Fold, rows: npt.NDArray[np.void], columns: Sequence[JudgedColumn]) -> Evaluation:
+    test = fold.test
+    assert test.rating is not None
+    return of_ratings(RatedPairs(test.user, test.item, test.rating, rows["rating"]), columns)
 
 
-def _rankings(dataset: Path, fold: Fold, rows: npt.NDArray[np.void], columns: Columns) -> Evaluation:
+def _rankings(
+    fold: Fold, rows: npt.NDArray[np.void], columns: Sequence[JudgedColumn], training: Training
+) -> Evaluation:
     part = fold.test
     test = Truth.of(part.user, part.item, fold.n_items, part.rating)
     if fold.keeps_repeats:
         test = without_repeats(test)
-    training = Training(fold.interactions_before, fold.n_users, fold.n_items, lambda: read_ids(dataset, "items"))
     return of_lists(test, Lists(rows["user"], rows["item"], rows["score"]), training, columns)
 
 

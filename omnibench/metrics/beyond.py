@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import EvaluationError
 from omnibench.metrics.base import Values
+from omnibench.metrics.by import By
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.ranking import RankingMetric, RelevanceMetric
 
@@ -191,13 +192,16 @@ class PopularityStratifiedRecall(RelevanceMetric):
         k: One or several list lengths, each at least 1.
         beta: From 0, which is Recall, to 1, where an item's weight makes up for its popularity.
         relevant: The lowest rating in the test part that counts as relevant; by default every interaction does.
+        by: Groups of users or items that each have a column, e.g. ``Activity(4)``.
 
     Raises:
-        EvaluationError: A k is no positive integer, or beta is not between 0 and 1.
+        EvaluationError: A k is no positive integer, beta is not between 0 and 1, or there are no such groups.
     """
 
-    def __init__(self, k: int | Iterable[int] = 10, beta: float = 0.5, *, relevant: float | None = None) -> None:
-        super().__init__(k, relevant=relevant)
+    def __init__(
+        self, k: int | Iterable[int] = 10, beta: float = 0.5, *, relevant: float | None = None, by: By = None
+    ) -> None:
+        super().__init__(k, relevant=relevant, by=by)
         argument: Any = beta
         if isinstance(argument, bool) or not isinstance(argument, int | float) or not 0 <= argument <= 1:
             raise EvaluationError(f"{type(self).__name__}: beta is {beta!r}; give a number from 0 to 1.")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from omnibench.metrics.base import Columns, Values
 from omnibench.metrics.hits import Hits, Truth
-from omnibench.metrics.judged import Lists, judge
+from omnibench.metrics.judged import Lists, in_order, judge
+from omnibench.metrics.judged_columns import Group, GroupKey, JudgedColumn
 from omnibench.metrics.labels import split_label
 from omnibench.metrics.ranking import RankingMetric
-from omnibench.metrics.rating import Errors, RatingMetric
+from omnibench.metrics.rating import Errors, RatedPairs, RatingMetric
 from omnibench.metrics.relevance import Relevance
 from omnibench.metrics.spread import mean_intervals, standard_errors
 from omnibench.metrics.training import Training
@@ -37,6 +39,8 @@ class Evaluation:
         stderr: Standard error by label, for metrics that are means over users.
         interval: 95 % interval by label, likewise; see ``metrics.spread.mean_intervals``.
         counted: How many users count, by label, for means over fewer users than there are.
+        columns: The metrics and labels that were measured, with those of groups in the place of what stands for all groups.
+        groups: The groups, by the label that stands for all of them.
     """
 
     values: dict[str, float]
@@ -45,6 +49,8 @@ class Evaluation:
     stderr: dict[str, float] = field(default_factory=dict)
     interval: dict[str, tuple[float, float]] = field(default_factory=dict)
     counted: dict[str, int] = field(default_factory=dict)
+    columns: Columns = ()
+    groups: Mapping[str, list[str]] = field(default_factory=dict)
 
     def values_per_user(self) -> dict[str, Values]:
         """Return the values per user by label, of the metrics that single users have."""
@@ -70,6 +76,7 @@ def with_uncertainty(evaluation: Evaluation, columns: Columns) -> Evaluation:
         stderr={label: float(error) for label, error in zip(labels, errors, strict=True) if np.isfinite(error)},
         interval={label: (float(low), float(high)) for label, (low, high) in zip(labels, intervals, strict=True)},
         counted=_counted(evaluation, columns),
+        columns=columns,
     )
 
 
@@ -85,23 +92,34 @@ def both(ranked: Evaluation, rated: Evaluation) -> Evaluation:
     return Evaluation(ranked.values | rated.values, ranked.users, per_user)
 
 
-def of_ratings(errors: Errors, columns: Columns) -> Evaluation:
+def of_ratings(pairs: RatedPairs, columns: Sequence[JudgedColumn]) -> Evaluation:
     """Return the metrics of predicted ratings among the columns.
 
     Args:
-        errors: The predictions beside the truth.
+        pairs: The test pairs.
         columns: All columns.
     """
-    per_user = np.full((len(columns), len(errors.users)), np.nan)
+    everybody = pairs.errors()
+    per_user = np.full((len(columns), len(everybody.users)), np.nan)
     values = {}
-    for row, (metric, label) in zip(per_user, columns, strict=True):
-        if isinstance(metric, RatingMetric):
-            row[:] = metric.per_user(errors)
-            values[label] = metric.value(errors, row)
-    return Evaluation(values, errors.users, per_user)
+    errors_by_group: dict[GroupKey, Errors] = {None: everybody}  # all columns of a group share them
+    for row, column in zip(per_user, columns, strict=True):
+        metric, group = column.metric, column.group
+        if not isinstance(metric, RatingMetric):
+            continue
+        if group is not None and group.key not in errors_by_group:
+            errors_by_group[group.key] = pairs.errors(group.has(pairs.user, pairs.item))
+        errors = errors_by_group[column.group_key]
+        if len(errors.users) == 0:  # in this fold: nobody counts
+            values[column.label] = float("nan")
+            continue
+        of_users = metric.per_user(errors)
+        row[np.searchsorted(everybody.users, errors.users)] = of_users
+        values[column.label] = metric.value(errors, of_users)
+    return Evaluation(values, everybody.users, per_user)
 
 
-def of_lists(test: Truth, lists: Lists, training: Training, columns: Columns) -> Evaluation:
+def of_lists(test: Truth, lists: Lists, training: Training, columns: Sequence[JudgedColumn]) -> Evaluation:
     """Return the metrics of recommendation lists among the columns.
 
     Args:
@@ -113,22 +131,27 @@ def of_lists(test: Truth, lists: Lists, training: Training, columns: Columns) ->
     per_user = np.full((len(columns), len(test.users)), np.nan)
     values: dict[str, float] = {}
     # All columns that look at the same lists, and for the same items in them, share the hits.
-    sharing: dict[tuple[str, Relevance], list[_Column]] = {}
-    for number, (metric, label) in enumerate(columns):
+    sharing: dict[tuple[str, Relevance, GroupKey], list[_Column]] = {}
+    groups: dict[GroupKey, Group | None] = {}
+    for number, column in enumerate(columns):
+        metric, key = column.metric, column.group_key
         if isinstance(metric, RankingMetric):
-            sharing.setdefault((metric.convention, metric.relevance), []).append((number, metric, label))
-    for (convention, relevance), ranking_columns in sharing.items():
-        hits = judge(test, lists, training, convention, relevance)
+            groups[key] = column.group
+            sharing.setdefault((metric.convention, metric.relevance, key), []).append((number, metric, column.label))
+    ordered = {convention: in_order(lists, training, convention) for convention, _, _ in sharing}
+    for (convention, relevance, key), ranking_columns in sharing.items():
+        hits = judge(test, ordered[convention], training, relevance, groups[key])
         if hits is None:  # in this fold: nobody counts
             values |= {label: float("nan") for _, _, label in ranking_columns}
             continue
         if hits.users is test.users:
             values |= _evaluate_lists(hits, ranking_columns, per_user)
             continue
-        counting = np.full((len(columns), len(hits.users)), np.nan)
-        values |= _evaluate_lists(hits, ranking_columns, counting)
+        counting = np.full((len(ranking_columns), len(hits.users)), np.nan)
+        own_rows = [(row, metric, label) for row, (_, metric, label) in enumerate(ranking_columns)]
+        values |= _evaluate_lists(hits, own_rows, counting)
         numbers = np.array([number for number, _, _ in ranking_columns])
-        per_user[numbers[:, None], np.searchsorted(test.users, hits.users)] = counting[numbers]
+        per_user[numbers[:, None], np.searchsorted(test.users, hits.users)] = counting
     return Evaluation(values, test.users, per_user)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.errors import EvaluationError
 from omnibench.metrics.hits import Hits, Ints, Truth, mark_hits
+from omnibench.metrics.judged_columns import Group
 from omnibench.metrics.relevance import EVERYTHING, Relevance
 from omnibench.metrics.training import Training
 
@@ -31,35 +32,44 @@ class Lists(NamedTuple):
     score: npt.NDArray[np.floating]
 
 
-def judge(test: Truth, lists: Lists, training: Training, convention: str, relevance: Relevance) -> Hits | None:
+def in_order(lists: Lists, training: Training, convention: str) -> Lists:
+    """Return lists as a convention reads them: ``trec`` sorts them by score itself."""
+    return lists._replace(item=as_trec_eval_sorts(training, lists)) if convention == "trec" else lists
+
+
+def judge(
+    test: Truth, lists: Lists, training: Training, relevance: Relevance, group: Group | None = None
+) -> Hits | None:
     """Return which of the recommended items are relevant; None where nothing in the test part is.
 
     Args:
         test: The test part.
-        lists: The lists.
+        lists: The lists, as a convention reads them.
         training: The training facts.
-        convention: How lists are read: ``trec`` sorts them by score itself.
         relevance: Which interactions of the test part are relevant; its hits are of the users who have some.
+        group: The users, or the items, that the test part is restricted to; None for everything.
     """
-    items = as_trec_eval_sorts(training, lists) if convention == "trec" else lists.item
-    truth = test if relevance == EVERYTHING else relevant_part(test, relevance)
-    return mark_hits(truth, lists.user, items, training) if len(truth.users) else None
+    truth = test if relevance == EVERYTHING and group is None else relevant_part(test, relevance, group)
+    return mark_hits(truth, lists.user, lists.item, training) if len(truth.users) else None
 
 
-def relevant_part(test: Truth, relevance: Relevance) -> Truth:
-    """Return what of the test part is relevant, of the users who have some of it.
+def relevant_part(test: Truth, relevance: Relevance, group: Group | None = None) -> Truth:
+    """Return what of the test part is relevant, of the users who have some of it; of one group where that is asked for.
 
     Raises:
         EvaluationError: It has no ratings.
     """
-    if test.rating is None:
-        raise EvaluationError(
-            "ratings say what is relevant, or what it gains, and the test part has none; give it a column rating, or leave "
-            "out relevant and gains."
-        )
-    is_relevant = relevance.of(test.rating)
     owner = test.users[test.owner]
-    return Truth.of(owner[is_relevant], test.item[is_relevant], test.n_items, test.rating[is_relevant])
+    is_relevant = np.ones(len(test.item), dtype=bool) if group is None else group.has(owner, test.item)
+    if relevance != EVERYTHING:
+        if test.rating is None:
+            raise EvaluationError(
+                "ratings say what is relevant, or what it gains, and the test part has none; give it a column rating, or leave "
+                "out relevant and gains."
+            )
+        is_relevant = is_relevant & relevance.of(test.rating)
+    rating = None if test.rating is None else test.rating[is_relevant]
+    return Truth.of(owner[is_relevant], test.item[is_relevant], test.n_items, rating)
 
 
 def without_repeats(test: Truth) -> Truth:

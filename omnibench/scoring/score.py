@@ -13,10 +13,12 @@ from omnibench.metrics.base import DEFAULT_CONVENTION, Columns, Metric, Values
 from omnibench.metrics.coded import Coded, Reading, Table, coded
 from omnibench.metrics.cost import CostMetric
 from omnibench.metrics.evaluation import Evaluation, both, of_lists, of_ratings, with_uncertainty
+from omnibench.metrics.groups import GroupFacts
+from omnibench.metrics.judged_columns import judged_columns
 from omnibench.metrics.ordered import ORDERS
 from omnibench.metrics.own import CalculatedMetric, HitMetric
 from omnibench.metrics.ranking import NDCG, RankingMetric, RelevanceMetric
-from omnibench.metrics.rating import RatingMetric, errors_of
+from omnibench.metrics.rating import RatedPairs, RatingMetric
 from omnibench.scoring.frames import predicted_frame, tested_frame
 from omnibench.scoring.labels import metric_of
 from omnibench.scoring.notes import notes_of
@@ -106,7 +108,7 @@ def score(
     with own_code() if is_own else nullcontext():
         for evaluator in evaluators:
             evaluation = _measured(material, evaluator.columns, predicted.table)
-            results += _by_label(evaluation, evaluator)
+            results += _by_label(evaluation)
     every_metric = list(dict.fromkeys(metric for metric, _ in every_column))
     is_binary = any(isinstance(metric, NDCG) and metric.gains is None for metric in every_metric)
     notes = notes_of(
@@ -136,18 +138,18 @@ class _Measured(NamedTuple):
     of_users: Values | None
 
 
-def _by_label(evaluation: Evaluation, evaluator: Evaluator) -> list[_Measured]:
+def _by_label(evaluation: Evaluation) -> list[_Measured]:
     of_users = evaluation.values_per_user()
     return [
         _Measured(
-            qualified,
+            metric.qualified(label, ""),
             metric,
             evaluation.values[label],
             evaluation.stderr.get(label),
             evaluation.interval.get(label),
             of_users.get(label),
         )
-        for (metric, label), qualified in zip(evaluator.columns, evaluator.labels, strict=True)
+        for metric, label in evaluation.columns
     ]
 
 
@@ -177,7 +179,10 @@ def _check_metrics(columns: Columns, parts: JudgingParts, *, repeats: bool, unkn
     if parts.train is not None:
         return
     needing = dict.fromkeys(
-        metric.name for metric, _ in columns if isinstance(metric, RankingMetric) and metric.needs_training
+        metric.name
+        for metric, _ in columns
+        if (isinstance(metric, RankingMetric) and metric.needs_training)
+        or any(grouping.needs_training for grouping in metric.groupings)
     )
     if needing:
         raise EvaluationError(
@@ -212,13 +217,16 @@ def _length(columns: Columns) -> int | None:
 
 
 def _measured(material: Coded, columns: Columns, table: Table) -> Evaluation:
-    test = material.test
+    test, training = material.test, material.training
+    judged, _ = judged_columns(columns, lambda: GroupFacts(training, test.users), test.item)
+    columns = [(column.metric, column.label) for column in judged]
     evaluations = []
     if material.lists is not None:
-        evaluations.append(of_lists(test, material.lists.lists, material.training, columns))
+        evaluations.append(of_lists(test, material.lists.lists, training, judged))
     if material.predicted is not None:
         assert test.rating is not None, "predicted ratings have some beside them"
-        evaluations.append(of_ratings(errors_of(test.users[test.owner], test.rating, material.predicted), columns))
+        pairs = RatedPairs(test.users[test.owner], test.item, test.rating, material.predicted)
+        evaluations.append(of_ratings(pairs, judged))
     if not evaluations:
         evaluations.append(Evaluation({}, test.users, np.full((len(columns), len(test.users)), np.nan)))
     evaluation = both(*evaluations) if len(evaluations) > 1 else evaluations[0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import EvaluationError
 from omnibench.markup import element, one_line, written
-from omnibench.metrics.labels import alternatives, plain_label, split_label
+from omnibench.metrics.labels import alternatives, group_of, plain_label, split_label
 from omnibench.scoring.compared import ScoreComparison, compare_scores
 from omnibench.tables.layout import Cell, ResultTable
 from omnibench.tables.notebook import notebook_table
@@ -95,7 +95,10 @@ class Scores:
         return len(self.users) if values is None else int(np.count_nonzero(~np.isnan(values)))
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row per metric: predictions, metric, k, value, stderr, low and high of the interval, users."""
+        """Return a row per metric: predictions, metric, k, value, stderr, low and high of the interval, users.
+
+        Where metrics are divided into groups, group stands behind k; it is missing for everybody.
+        """
         import pandas as pd
 
         rows = []
@@ -103,10 +106,11 @@ class Scores:
             metric, k = split_label(label)
             low, high = self.intervals.get(label, (np.nan, np.nan))
             rows.append(
-                {"predictions": self.name, "metric": metric, "k": k, "value": value}
+                {"predictions": self.name, "metric": metric, "k": k, "group": group_of(label) or None, "value": value}
                 | {"stderr": self.stderr.get(label, np.nan), "low": low, "high": high, "users": self.counted(label)}
             )
-        return pd.DataFrame(rows).astype({"k": "Int64"})
+        frame = pd.DataFrame(rows).astype({"k": "Int64"})
+        return frame if any(row["group"] for row in rows) else frame.drop(columns="group")
 
     def plain(self) -> dict[str, Any]:
         """Return the scores as plain data, for JSON: what is not defined is None."""

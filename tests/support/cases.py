@@ -29,7 +29,7 @@ class Case:
 
     def evaluate(self, *metrics: Metric) -> Evaluation:
         """Compute metrics of the predictions."""
-        columns = [(metric, label) for metric in metrics for label in metric.labels]
+        columns = [(single, label) for metric in metrics for single in metric.divided() for label in single.labels]
         return evaluate(self.directory, 0, self.directory / "predictions.npy", columns)
 
     @property
