@@ -40,7 +40,7 @@ def metric_of(label: str) -> Metric:
     arguments, convention = _arguments(label, match["arguments"], match["notes"])
     lengths = [int(k) for k in (match["k"] or "").split(",") if k]
     try:
-        metric: Metric = definition(*([lengths] if lengths else []), **arguments)
+        metric: Metric = definition(**({"k": lengths} if lengths else {}), **arguments)
     except TypeError:
         raise EvaluationError(
             f"the metric {label!r}: {match['name']} takes {_options_of(definition)}, but not {', '.join(arguments)}; leave out what it "
