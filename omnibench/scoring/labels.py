@@ -10,9 +10,12 @@ import omnibench.metrics
 from omnibench.errors import EvaluationError, nearest
 from omnibench.metrics.base import DEFAULT_CONVENTION, PEERS, Metric
 from omnibench.metrics.cost import CostMetric
+from omnibench.metrics.groups import Activity, ColdItems, Grouping, Popularity
 from omnibench.metrics.ranking import RankingMetric
 
-_LABEL = re.compile(r"(?P<name>\w+)(?:\((?P<arguments>[^)]*)\))?(?:\[(?P<notes>[^]]*)\])?(?:@(?P<k>[\d,]+))?")
+_LABEL = re.compile(
+    r"(?P<name>\w+)(?:\((?P<arguments>[^)]*)\))?(?:\[(?P<notes>[^]]*)\])?(?:@(?P<k>[\d,]+))?(?: by (?P<by>.+))?"
+)
 _NOT_NAMED = ("Metric", "HitMetric")
 
 
@@ -21,7 +24,7 @@ def metric_of(label: str) -> Metric:
 
     Args:
         label: E.g. ``NDCG@10``, ``NDCG@10,20``, ``RMSE``, ``NDCG[gains=rating]@10``, ``NDCG[relevant=4, trec]@10`` or
-            ``PopularityStratifiedRecall(beta=0.3)@10``.
+            ``PopularityStratifiedRecall(beta=0.3)@10``; by groups ``NDCG@10 by gender``, ``by popularity``, ``by activity(3)``.
 
     Raises:
         EvaluationError: There is no such metric, or it needs more than a label says.
@@ -38,6 +41,8 @@ def metric_of(label: str) -> Metric:
         )
     _check_parameters(definition, label)
     arguments, convention = _arguments(label, match["arguments"], match["notes"])
+    if match["by"]:
+        arguments["by"] = _grouping(match["by"])
     lengths = [int(k) for k in (match["k"] or "").split(",") if k]
     try:
         metric: Metric = definition(**({"k": lengths} if lengths else {}), **arguments)
@@ -87,6 +92,19 @@ def _arguments(label: str, arguments: str | None, notes: str | None) -> tuple[di
                 f"{', '.join(PEERS)}."
             )
     return values, convention
+
+
+_GROUPINGS = {grouping.name: grouping for grouping in (Popularity, Activity, ColdItems)}
+
+
+def _grouping(text: str) -> str | Grouping:
+    """Return what divides into groups: by its name, with the number of groups where there is one; else the feature."""
+    name, opening, number = text.strip().rstrip(")").partition("(")
+    definition: Any = _GROUPINGS.get(name)
+    if definition is None:
+        return text.strip()
+    grouping: Grouping = definition(int(number)) if opening and number.isdecimal() else definition()
+    return grouping
 
 
 def _options_of(definition: Any) -> str:
