@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.apply import Apply, FrameFunction
-from omnibench.data.content import rows_of
+from omnibench.data.content import CanonicalRows
 from omnibench.data.interactions import Interactions, warn_of_repeats
 from omnibench.data.parts import Parts, Split, fold_in_rows
 from omnibench.data.preprocess import MakeImplicit
@@ -166,7 +166,7 @@ class RecSysDataSet:
         source: Any = self.source
         if not (self._canonical and hasattr(source, "content")):
             return self.source
-        return rows_of(source, needs_order=any(step.needs_order for step in self.steps))
+        return CanonicalRows(source, needs_order=any(step.needs_order for step in self.steps))
 
     def _check_next(self, step: Any) -> None:
         if not isinstance(step, Preprocessing | Split):
