@@ -119,10 +119,9 @@ def with_duckdb(path: str) -> None:
     connection.execute(f"create temp table t as select * from {reader}('{path}')")  # noqa: S608 - our own names
     names = [row[0] for row in connection.execute("describe t").fetchall()]
     for name in IDS:
-        distinct = f"(select distinct {name} from t)"  # noqa: S608
-        connection.execute(
-            f"create temp table {name}s as select {name}, (row_number() over () - 1)::int as code from {distinct}"
-        )
+        different = f"(select distinct {name} from t)"  # noqa: S608
+        codes = f"select {name}, (row_number() over () - 1)::int as code from {different}"  # noqa: S608
+        connection.execute(f"create temp table {name}s as {codes}")
     rest = "".join(f", t.{name}" for name in names if name not in IDS)
     joined = "t join users on t.user = users.user join items on t.item = items.item"
     connection.execute(f"select users.code as u, items.code as i{rest} from {joined}").fetchnumpy()  # noqa: S608
