@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from omnibench.data.files.members import BROKEN_MEMBERS, OpenArchives, RawFile, unreadable_member
@@ -54,12 +55,14 @@ def read_rows(reader: Reader, files: Sequence[RawFile], *, strict: bool = False)
     """Read the interactions of raw files, one after the other.
 
     Ids are texts, unless all of a column's are integers as they are usually written. Rows without a user, an item or a time,
-    and rows without a rating where there is a column of ratings, are left out and counted.
+    and rows without a rating where there is a column of ratings, are left out and counted, and so are the few lines of a table
+    that do not have the fields of the others.
 
     Args:
         reader: Their format, the columns that are used, and its options.
         files: The files, as ``members`` returns them.
-        strict: Whether a row that lacks a value is an error, unless the reader's ``missing`` has an empty text.
+        strict: Whether a row that lacks a value is an error, unless the reader's ``missing`` has an empty text, and a line of
+            other fields as well.
 
     Raises:
         DataError: A file cannot be read as the reader says; the message has file, line, value and what to do.
@@ -69,7 +72,7 @@ def read_rows(reader: Reader, files: Sequence[RawFile], *, strict: bool = False)
     filters = Filters(reader.options.get("keep", {}))
     assembly = Assembly()
     checked_size = 0
-    for file, batch in batches(reader, files):
+    for file, batch in batches(replace(reader, is_tolerant=not strict), files):
         assembly.add(_converted(reader, file, filters.keep(batch), gaps))
         if assembly.size > checked_size + _CHECKED_BYTES:
             assembly.require_memory(file.label)
