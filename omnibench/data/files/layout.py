@@ -184,6 +184,6 @@ def _with_row_names(names: tuple[str, ...], rows: Sequence[Sequence[str]], path:
         f"{path.name}: its header has {len(names)} names and its lines have {len(names) + 1} fields, as R's write.table writes "
         "them: the first field of a line is the name of its row, and is not used.",
         UserWarning,
-        stacklevel=5,
+        stacklevel=6,
     )
     return (ROW_NAMES, *names)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omnibench.data.files.streams import open_seekable
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def column_names(path: Path) -> list[str]:
     first: list[str] | None = None
     files = parquet_files(path)
     for name in files:
-        with name.open("rb") as file:  # pyarrow opens no name that is not UTF-8
+        with open_seekable(name) as file:  # pyarrow opens no name that is not UTF-8
             names = list(pq.read_schema(file).names)
         if first is not None and names != first:
             raise DataError(
@@ -52,7 +53,7 @@ def read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
 
     tables = []
     for name in parquet_files(path):
-        with name.open("rb") as file:
+        with open_seekable(name) as file:
             tables.append(pq.read_table(file, columns=columns))
     table = tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="permissive")
     # Without pandas' metadata, which would make an index of a column that was one.

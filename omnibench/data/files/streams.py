@@ -8,10 +8,12 @@ import csv
 import gzip
 import io
 import lzma
+import zipfile
 import zlib
 from pathlib import Path
 from typing import IO, Any, cast
 
+from omnibench.data.files.archives import archive_of, open_member
 from omnibench.errors import DataError
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
@@ -20,7 +22,7 @@ COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 UNIT_SEPARATOR = "\x1f"
 """Stands for a separator of several characters, such as ``::``."""
 
-BROKEN = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, csv.Error)
+BROKEN = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, csv.Error, zipfile.BadZipFile)
 """What reading broken content raises; pyarrow's and pandas' own errors are ValueErrors."""
 
 _CHUNK = 1 << 24
@@ -32,18 +34,29 @@ def uncompressed_name(path: Path) -> Path:
 
 
 def open_binary(path: Path) -> IO[bytes]:
-    """Open a file, decompressed where its suffix says that it is compressed."""
+    """Open a file or the member of an archive, decompressed where its suffix says that it is compressed."""
     suffix = path.suffix.lower()
+    archive = archive_of(path)
+    opened: Any = path if archive == path else open_member(archive, path)
     if suffix == ".gz":
-        return cast("IO[bytes]", gzip.open(path, "rb"))
+        return cast("IO[bytes]", gzip.open(opened, "rb"))
     if suffix == ".bz2":
-        return cast("IO[bytes]", bz2.open(path, "rb"))
+        return cast("IO[bytes]", bz2.open(opened, "rb"))
     if suffix == ".xz":
-        return cast("IO[bytes]", lzma.open(path, "rb"))
+        return cast("IO[bytes]", lzma.open(opened, "rb"))
+    raw: IO[bytes] = path.open("rb") if opened is path else opened
     if suffix == ".zst":
         import pyarrow as pa
 
-        return cast("IO[bytes]", pa.CompressedInputStream(path.open("rb"), "zstd"))
+        return cast("IO[bytes]", pa.CompressedInputStream(raw, "zstd"))
+    return raw
+
+
+def open_seekable(path: Path) -> IO[bytes]:
+    """Open a file whose reader goes back and forth in it: in memory, where it is compressed or in an archive."""
+    if path.suffix.lower() in COMPRESSIONS or archive_of(path) != path:
+        with open_binary(path) as stream:
+            return io.BytesIO(stream.read())
     return path.open("rb")
 
 
