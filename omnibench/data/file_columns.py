@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 from omnibench.data.column_names import Columns, listed_names, renamed_columns
 from omnibench.data.file_source import FileSource, unreadable
-from omnibench.data.files.archives import archive_of
 from omnibench.data.files.arrow import ARROW_FORMATS, arrow_names
 from omnibench.data.files.layout import TextLayout, first_lines, layout_of
 from omnibench.data.files.parquet import column_names
 from omnibench.data.files.proposals import SEPARATORS, proposed_call, shown_lines
 from omnibench.data.files.quotes import QUOTE
 from omnibench.data.files.streams import BROKEN, COMPRESSIONS, uncompressed_name
+from omnibench.data.files.through import archive_in
 from omnibench.errors import DataError
 
 _ALIASES = {"user_id": "user", "item_id": "item"}
@@ -122,8 +122,8 @@ def described_file(path: Path, columns: Columns, text: TextOptions) -> Described
         )
     if layout is not None and is_list:
         options["columns"] = list(layout.names)
-    if archive_of(path) != path:
-        options["member"] = path.relative_to(archive_of(path)).as_posix()
+    if archive_in(path) != path:
+        options["member"] = path.relative_to(archive_in(path)).as_posix()
     mapping = dict(columns) if isinstance(columns, Mapping) else {}
 
     def own_role(column: str) -> str:

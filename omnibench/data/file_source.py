@@ -13,7 +13,6 @@ from typing import Any
 
 from omnibench.data.content import Content, content_of, remembered_content
 from omnibench.data.digests import file_digest
-from omnibench.data.files.archives import archive_of
 from omnibench.data.files.arrow import read_arrow
 from omnibench.data.files.layout import ROW_NAMES, TextLayout
 from omnibench.data.files.lines import line_of_row, refuse_undecodable
@@ -21,6 +20,7 @@ from omnibench.data.files.parquet import parquet_files, read_parquet
 from omnibench.data.files.size import require_memory
 from omnibench.data.files.streams import BROKEN
 from omnibench.data.files.text import TextColumns, read_text
+from omnibench.data.files.through import archive_in
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
 from omnibench.data.numbers import row_name
 from omnibench.errors import ChangedDataError, DataError
@@ -173,7 +173,7 @@ def path_digest(path: Path) -> str:
     """
     try:
         if not path.is_dir():
-            return file_digest(archive_of(path))
+            return file_digest(archive_in(path))
         parts = [f"{file.relative_to(path).as_posix()}\n{file_digest(file)}\n" for file in parquet_files(path)]
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path.") from error

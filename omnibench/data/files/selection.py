@@ -10,9 +10,9 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omnibench.data.files.archives import archive_of, is_archive, member_path
 from omnibench.data.files.parquet import is_parquet_directory
 from omnibench.data.files.streams import uncompressed_name
+from omnibench.data.files.through import archive_in, is_archive, member_paths
 from omnibench.errors import DataError
 from omnibench.paths import absolute_paths, overlong_name
 
@@ -37,7 +37,7 @@ def selected_files(path: Any, member: str | None) -> Selection:
 
     Args:
         path: A path, a list of paths, or a pattern such as ``clicks_*.csv``, whose files come in the order of their names.
-        member: The name of the member of an archive, or a pattern of it.
+        member: The name of the member of an archive, or a pattern of several.
 
     Raises:
         DataError: There is none, or one is no path.
@@ -53,7 +53,9 @@ def selected_files(path: Any, member: str | None) -> Selection:
     if member is not None and not all(archives):
         other = paths[archives.index(False)]
         raise DataError(f"from_file: member is {member!r}, but {other.name} is no archive; leave it out.")
-    files = [member_path(file, member) if archived else file for file, archived in zip(paths, archives, strict=True)]
+    files: list[Path] = []
+    for file, archived in zip(paths, archives, strict=True):
+        files += member_paths(file, member) if archived else [file]
     return Selection(files, _name(path, files))
 
 
@@ -83,7 +85,7 @@ def _files(argument: Any) -> list[Path]:
 
 
 def _is_readable(path: Path) -> bool:
-    return path.is_file() or is_parquet_directory(path) or archive_of(path) != path
+    return path.is_file() or is_parquet_directory(path) or archive_in(path) != path
 
 
 def _matching(patterns: Sequence[Path]) -> list[Path]:
@@ -98,7 +100,7 @@ def _matching(patterns: Sequence[Path]) -> list[Path]:
 def _name(path: Any, files: Sequence[Path]) -> str:
     """Return the name that files share: the stem of a single one, what stands before the numbers of several."""
     if len(files) == 1:
-        archive = archive_of(files[0])
+        archive = archive_in(files[0])
         return uncompressed_name(files[0]).stem if archive == files[0] else archive.stem
     stems = [uncompressed_name(file).stem for file in files]
     shared = "".join(letters[0] for letters in itertools.takewhile(_agree, zip(*stems, strict=False)))

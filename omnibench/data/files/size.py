@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from omnibench.data.files.archives import size_of
 from omnibench.data.files.arrow import row_number
 from omnibench.data.files.layout import TextLayout, first_lines
 from omnibench.data.files.parquet import parquet_files
 from omnibench.data.files.streams import open_seekable, uncompressed_name
+from omnibench.data.files.through import size_of
 from omnibench.errors import DataError
 from omnibench.memory import available_memory
 
