@@ -28,6 +28,8 @@ def from_frame(
     columns: Mapping[Any, str] | None = None,
     user_ids: Iterable[Hashable] | None = None,
     item_ids: Iterable[Hashable] | None = None,
+    items: Any = None,
+    users: Any = None,
 ) -> RecSysDataSet:
     """Make a dataset of a frame of interactions, or of a sparse matrix.
 
@@ -43,6 +45,8 @@ def from_frame(
             such as these are guessed where nothing else can be meant, with a warning.
         user_ids: The users of a matrix's rows; the numbers of the rows by default.
         item_ids: The items of its columns.
+        items: What is known about items: a frame with a column ``item``, or a file; see ``RecSysDataSet.with_features``.
+        users: The same for users.
 
     Raises:
         DataError: It is no frame, a column is missing, or there is no row.
@@ -81,7 +85,8 @@ def from_frame(
         raise DataError(f"{name} has no interactions.")
     warn_of_guesses(renamed, guessed, name)
     warn_of_unused_columns([column for column in header if column not in renamed], list(renamed.values()), name)
-    return RecSysDataSet(FrameSource(_copied(frame, renamed), name), name)
+    dataset = RecSysDataSet(FrameSource(_copied(frame, renamed), name), name)
+    return dataset if items is None and users is None else dataset.with_features(items, users)
 
 
 def from_file(
@@ -94,6 +99,8 @@ def from_file(
     encoding: str = "utf-8",
     quote: str | None = None,
     member: str | None = None,
+    items: Any = None,
+    users: Any = None,
 ) -> RecSysDataSet:
     """Make a dataset of a file of interactions, or of several as one table.
 
@@ -117,6 +124,8 @@ def from_file(
         quote: ``'"'`` for fields that may stand in quotation marks, ``""`` for marks that are letters like any other. By
             default the first of .csv files; of others the second, unless all marks are needed as quotes.
         member: The file in an archive, or a pattern of its name such as ``*/ratings.csv``; its only file by default.
+        items: What is known about items: a frame with a column ``item``, or a file; see ``RecSysDataSet.with_features``.
+        users: The same for users.
 
     Raises:
         DataError: The file is not there, of an unknown kind, cannot be read, or lacks a column.
@@ -131,10 +140,10 @@ def from_file(
             warn_of_guesses(source.renamed, guessed, source.path.name)
             warn_of_unused_columns(unused, list(source.renamed.values()), source.path.name)
     sources = [source for source, _, _ in described]
-    if len(sources) == 1:
-        return RecSysDataSet(sources[0], name or selection.name)
-    require_same_columns(sources)
-    return RecSysDataSet(JoinedSource(sources), name or selection.name)
+    if len(sources) > 1:
+        require_same_columns(sources)
+    dataset = RecSysDataSet(sources[0] if len(sources) == 1 else JoinedSource(sources), name or selection.name)
+    return dataset if items is None and users is None else dataset.with_features(items, users)
 
 
 def _copied(frame: pd.DataFrame, renamed: Mapping[Any, str]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
-from omnibench import UserHoldout, from_frame, load_dataset, register_dataset
+from omnibench import UserHoldout, from_frame, from_split, load_dataset, register_dataset
 from omnibench.data.dataset import RawData, RecSysDataSet
 from omnibench.errors import DataError
 
@@ -216,3 +216,14 @@ def test_no_library_is_imported_for_a_frame_of_pandas() -> None:
     )
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert output.strip() == "[]"
+
+
+def test_parts_and_features_may_be_frames_of_any_library() -> None:
+    """Published splits and what is known of items take what from_frame takes, with columns of other names."""
+    train, test = FRAME.iloc[:2], FRAME.iloc[2:]
+    expected = from_split(train, test).key
+    parts = (pl.DataFrame(part.rename(columns=NAMES).to_dict("list")) for part in (train, test))
+    assert from_split(*parts, columns=SAID).key == expected
+    known = pd.DataFrame({"item": [7, -3], "genre": ["pop", "rock"], "year": [1999, 2001]})
+    for form in ("polars", "polars, lazy", "Arrow", "DuckDB"):
+        assert from_frame(FRAME, items=FORMS[form](known)).key == from_frame(FRAME, items=known).key, form
