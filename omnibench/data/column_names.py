@@ -120,19 +120,33 @@ def _check_mapping(mapping: Mapping[Any, str], header: Sequence[Hashable], sourc
             raise DataError(f"{source}: two columns are to be {role!r}; give one.")
 
 
-def warn_of_guesses(renamed: Mapping[Any, str], guessed: Mapping[Any, str], source: str) -> None:
-    """Warn of columns whose names tell what they are, with the argument that says so."""
+def warn_of_guesses(renamed: Mapping[Any, str], guessed: Mapping[Any, str], source: str, level: int = 3) -> None:
+    """Warn of columns whose names tell what they are, with the argument that says so.
+
+    Args:
+        renamed: omnibench's names of all columns that are used, by their own.
+        guessed: Those of them that nobody has said.
+        source: The name of the data.
+        level: How many calls from here the user's own is.
+    """
     if not guessed:
         return
     words = ", ".join(f"{column!r} is taken for the {role}" for column, role in guessed.items())
     said = {column: role for column, role in renamed.items() if column != role}
     warnings.warn(
-        f"{source}: {words}, by the names. Where that is right, say so: columns={said}.", UserWarning, stacklevel=3
+        f"{source}: {words}, by the names. Where that is right, say so: columns={said}.", UserWarning, stacklevel=level
     )
 
 
-def warn_of_unused_columns(unused: Sequence[Hashable], used: Sequence[str], source: str) -> None:
-    """Warn of columns that a dataset drops; row numbers that pandas or R has written are nobody's loss."""
+def warn_of_unused_columns(unused: Sequence[Hashable], used: Sequence[str], source: str, level: int = 3) -> None:
+    """Warn of columns that a dataset drops; row numbers that pandas or R has written are nobody's loss.
+
+    Args:
+        unused: Their names.
+        used: What the others are.
+        source: The name of the data.
+        level: How many calls from here the user's own is.
+    """
     named = [column for column in unused if str(column) and not str(column).startswith(("Unnamed:", "__index_level_"))]
     if not named:
         return
@@ -145,5 +159,5 @@ def warn_of_unused_columns(unused: Sequence[Hashable], used: Sequence[str], sour
         "algorithm or a metric of your own that needs the others is given them as a parameter, as "
         "IntraListDiversity({item: features}) is, or reads them itself.",
         UserWarning,
-        stacklevel=3,
+        stacklevel=level,
     )

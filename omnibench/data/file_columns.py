@@ -17,7 +17,13 @@ from omnibench.data.files.proposals import SEPARATORS, proposed_call, shown_line
 from omnibench.data.files.quotes import QUOTE
 from omnibench.data.files.streams import BROKEN, COMPRESSIONS, uncompressed_name
 from omnibench.data.files.through import archive_in
+from omnibench.data.probable_calls import probable_call
 from omnibench.errors import DataError
+
+_HDF5 = (".h5", ".hdf5")
+
+_LONGEST = 200
+"""Letters of a line that tell whether it is one of text."""
 
 _ALIASES = {"user_id": "user", "item_id": "item"}
 """The columns' names in RecBole's atomic files."""
@@ -91,18 +97,18 @@ def format_of(path: Path) -> str:
     return "parquet" if path.is_dir() else uncompressed_name(path).suffix.lower().lstrip(".")
 
 
-def described_file(path: Path, columns: Columns, text: TextOptions) -> DescribedFile:
+def described_file(path: Path, columns: Columns, text: TextOptions, file_format: str) -> DescribedFile:
     """Look at a file's first lines, or what else tells its columns.
 
     Args:
         path: The file, a directory of Parquet files, or a path through an archive.
         columns: What its columns are.
         text: How a text file is laid out.
+        file_format: Its format, or the suffix that says none.
 
     Raises:
         DataError: The file is of an unknown kind, cannot be read, or lacks a column.
     """
-    file_format = format_of(path)
     options = text.changed()
     try:
         if file_format == "parquet" or file_format in ARROW_FORMATS:
@@ -126,16 +132,20 @@ def described_file(path: Path, columns: Columns, text: TextOptions) -> Described
         options["member"] = path.relative_to(archive_in(path)).as_posix()
     mapping = dict(columns) if isinstance(columns, Mapping) else {}
 
-    def own_role(column: str) -> str:
-        base_name = column.split(":", maxsplit=1)[0]
-        return _ALIASES.get(base_name, base_name) if file_format == "inter" else base_name
-
     def hint() -> str:
-        return "" if layout is None else _proposal(path, file_format, text.codec())
+        return "" if layout is None else proposal(path, file_format, text.codec())
 
-    renamed, guessed = renamed_columns(names, mapping, path.name, own_role, hint, guesses=not is_list)
+    renamed, guessed = renamed_columns(
+        names, mapping, path.name, lambda name: own_role(name, file_format), hint, guesses=not is_list
+    )
     unused = [name for name in names if name not in renamed and not (is_list and name.startswith("column "))]
     return DescribedFile(FileSource(path, file_format, renamed, layout, options), guessed, unused)
+
+
+def own_role(column: str, file_format: str) -> str:
+    """Return what a column is by its own name, which may end in its type as RecBole's do."""
+    base_name = column.split(":", maxsplit=1)[0]
+    return _ALIASES.get(base_name, base_name) if file_format == "inter" else base_name
 
 
 def _layout(path: Path, file_format: str, columns: Columns, text: TextOptions) -> TextLayout:
@@ -145,33 +155,40 @@ def _layout(path: Path, file_format: str, columns: Columns, text: TextOptions) -
         DataError: Nothing says what separates its fields; the error shows a call that would work.
     """
     if text.separator is None and file_format not in SEPARATORS:
-        raise DataError(_unknown_format(path, text.codec()))
+        raise DataError(unknown_format(path, text.codec()))
     names = None if columns is None or isinstance(columns, Mapping) else listed_names(columns, path.name)
     separator = text.separator or SEPARATORS[file_format]
     return layout_of(path, file_format, separator, names, text.header, text.codec(), text.quote)
 
 
-def _unknown_format(path: Path, encoding: str) -> str:
+def unknown_format(path: Path, encoding: str) -> str:
+    """Return what to say of a file whose suffix is of no format, with a call that would read it."""
     shown = path.suffixes[-2:] if path.suffix.lower() in COMPRESSIONS else path.suffixes[-1:]
     problem = (
-        f"{path.name} ends in {''.join(shown)!r}; from_file reads .csv, .tsv, .parquet, .feather and .inter, and text with a "
-        "separator="
+        f"{path.name} ends in {''.join(shown)!r}; from_file reads .csv, .tsv, .parquet, .feather, .inter and .jsonl, text with a "
+        "separator=, and other formats by format="
     )
     lines = _first_lines(path, encoding)
-    call = proposed_call(path, "", lines) if lines else ""
-    proposal = f" Its first lines are {shown_lines(lines)}; try {call}, with what its columns are." if call else ""
-    return f"{problem}.{proposal} For anything else, read it with pandas and use from_frame."
+    call = probable_call(path, format_of(path)) or (proposed_call(path, "", lines) if lines else "")
+    start = f" Its first lines are {shown_lines(lines)}; try" if lines else " Try"
+    advice = f"{start} {call}, with what its columns are." if call else ""
+    if path.suffix.lower() in _HDF5:
+        advice = " Say which of its groups is the matrix, and what a row of it is: format='hdf5', matrix=..., orientation='users'."
+    return f"{problem}.{advice} For anything else, read it with pandas and use from_frame."
 
 
-def _proposal(path: Path, file_format: str, encoding: str) -> str:
+def proposal(path: Path, file_format: str, encoding: str) -> str:
+    """Return the first lines of a file for an error, and a call that would read it where they tell one."""
     lines = _first_lines(path, encoding)
-    call = proposed_call(path, file_format, lines)
+    call = probable_call(path, file_format) or proposed_call(path, file_format, lines)
     end = f"; try {call}, with what its columns are." if call else "."
-    return f" Its first lines are {shown_lines(lines)}{end}"
+    return f" Its first lines are {shown_lines(lines)}{end}" if lines else ""
 
 
 def _first_lines(path: Path, encoding: str) -> list[str]:
     try:
-        return first_lines(path, encoding)
+        lines = first_lines(path, encoding)
     except BROKEN:
         return []
+    is_text = all(letter.isprintable() or letter in "\t\r\n" for line in lines for letter in line[:_LONGEST])
+    return lines if is_text else []

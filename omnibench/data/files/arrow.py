@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ARROW_FORMATS = ("feather", "arrow", "arrows", "ipc")
+"""The suffixes of such files."""
 
 _FILE, _FEATHER_1 = b"ARROW1", b"FEA1"
 """What a file begins with; a stream begins with the size of its schema."""
@@ -22,25 +23,28 @@ _FILE, _FEATHER_1 = b"ARROW1", b"FEA1"
 def arrow_names(path: Path) -> list[str]:
     """Return the names of the columns."""
     with open_seekable(path) as file:
-        return list(_reader(file, None).schema.names)
+        return list(arrow_batches(file).schema.names)
 
 
 def read_arrow(path: Path, columns: list[str]) -> pd.DataFrame:
     """Read some columns."""
     with open_seekable(path) as file:
-        names = list(_reader(file, None).schema.names)
-        file.seek(0)
-        table = _reader(file, [names.index(column) for column in columns]).read_all()
-    return pandas_frame(table, str(path))
+        names = arrow_names(path)
+        return pandas_frame(arrow_batches(file, [names.index(name) for name in columns]).read_all(), str(path))
 
 
 def row_number(file: IO[bytes]) -> int:
     """Return the number of rows of an open file, of which one column is read."""
-    return int(_reader(file, [0]).read_all().num_rows)
+    return int(arrow_batches(file, [0]).read_all().num_rows)
 
 
-def _reader(file: IO[bytes], positions: list[int] | None) -> Any:
-    """Return what reads the columns at some positions, or all."""
+def arrow_batches(file: IO[bytes], positions: list[int] | None = None) -> Any:
+    """Return what reads an open file batch by batch, a pyarrow RecordBatchReader.
+
+    Args:
+        file: The file, which its reader goes back and forth in.
+        positions: Where the columns stand that are read; None for all.
+    """
     import pyarrow as pa
     from pyarrow import feather, ipc
 
@@ -55,5 +59,5 @@ def _reader(file: IO[bytes], positions: list[int] | None) -> Any:
     if start != _FILE:
         return ipc.open_stream(file, options=options)
     reader = ipc.open_file(file, options=options)
-    batches = [reader.get_batch(number) for number in range(reader.num_record_batches)] if positions is not None else []
+    batches = (reader.get_batch(number) for number in range(reader.num_record_batches))
     return pa.RecordBatchReader.from_batches(reader.schema, batches)

@@ -11,6 +11,9 @@ _CANDIDATES = ("::", "\t", ";", "|", ",", " ")
 SEPARATORS = {"csv": ",", "tsv": "\t", "inter": "\t"}
 """The separators of formats that have one of their own."""
 
+JSON_SUFFIXES = ("json", "jsonl", "ndjson")
+"""The suffixes of files of JSON objects."""
+
 _SHOWN_LINES = 3
 _LONGEST = 60
 
@@ -77,7 +80,8 @@ def candidate_columns(names: Sequence[Any], roles: Sequence[str]) -> dict[str, l
 
 
 def _plain(name: Any) -> str:
-    return "".join(letter for letter in str(name).lower().split(":")[0] if letter.isalnum())
+    own = str(name).lower().split(":")[0].rpartition("/")[2]  # review/userId, as blocks of Amazon's have it
+    return "".join(letter for letter in own if letter.isalnum())
 
 
 def shown_lines(lines: Sequence[str]) -> str:
