@@ -173,7 +173,7 @@ def unknown_format(path: Path, encoding: str) -> str:
     start = f" Its first lines are {shown_lines(lines)}; try" if lines else " Try"
     advice = f"{start} {call}, with what its columns are." if call else ""
     if path.suffix.lower() in _HDF5:
-        advice = " Say which of its groups is the matrix, and what a row of it is: format='hdf5', matrix=..., orientation='users'."
+        advice = " Say that it is format='hdf5', and its matrix=... where it has several, orientation='items' where a row is an item."
     return f"{problem}.{advice} For anything else, read it with pandas and use from_frame."
 
 

@@ -14,14 +14,12 @@ _EXAMPLES: Mapping[str, str] = {
     "ratings": "ratings={'like': 1, 'dislike': 0}, a number for each word",
     "keep": "keep={'event': ['view']}, a list of values for each column",
     "time": "time='milliseconds', 'iso', or a format such as '%d/%m/%Y'",
-    "decimal": "decimal=','",
 }
 
 
 def keys_of(reader_format: str) -> frozenset[str]:
     """Return the options that a format takes, without its columns."""
-    keys = READER_KEYS[reader_format] - {"columns"}
-    return keys | {"decimal"} if "ratings" in keys else keys
+    return READER_KEYS[reader_format] - {"columns"}
 
 
 def checked_options(reader_format: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,8 +61,6 @@ def _checked(name: str, value: Any) -> Any:
             f"from_file: time is {value!r}{nearest(value, TIME_UNITS)}; give one of {', '.join(TIME_UNITS)}, or a format such as "
             "'%d/%m/%Y'."
         )
-    if name == "decimal" and value not in (".", ","):
-        raise DataError(f"from_file: decimal is {value!r}; give {_EXAMPLES[name]}.")
     if expected is int and value < 0:
         raise DataError(f"from_file: {name} is {value}; give a number of 0 or more.")
     return value
