@@ -132,9 +132,11 @@ def warn_of_guesses(renamed: Mapping[Any, str], guessed: Mapping[Any, str], sour
     if not guessed:
         return
     words = ", ".join(f"{column!r} is taken for the {role}" for column, role in guessed.items())
-    said = {column: role for column, role in renamed.items() if column != role}
+    argument = {column: role for column, role in renamed.items() if column != role}
     warnings.warn(
-        f"{source}: {words}, by the names. Where that is right, say so: columns={said}.", UserWarning, stacklevel=level
+        f"{source}: {words}, by the names. Where that is right, say so: columns={argument}.",
+        UserWarning,
+        stacklevel=level,
     )
 
 

@@ -163,9 +163,9 @@ def _layout(path: Path, file_format: str, columns: Columns, text: TextOptions) -
 
 def unknown_format(path: Path, encoding: str) -> str:
     """Return what to say of a file whose suffix is of no format, with a call that would read it."""
-    shown = path.suffixes[-2:] if path.suffix.lower() in COMPRESSIONS else path.suffixes[-1:]
+    endings = path.suffixes[-2:] if path.suffix.lower() in COMPRESSIONS else path.suffixes[-1:]
     problem = (
-        f"{path.name} ends in {''.join(shown)!r}; from_file reads .csv, .tsv, .parquet, .feather, .inter and .jsonl, text with a "
+        f"{path.name} ends in {''.join(endings)!r}; from_file reads .csv, .tsv, .parquet, .feather, .inter and .jsonl, text with a "
         "separator=, and other formats by format="
     )
     lines = _first_lines(path, encoding)

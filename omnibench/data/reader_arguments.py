@@ -61,9 +61,9 @@ class Reading:
         if name in JSON_SUFFIXES:
             return "json"
         if name not in (*_PLAIN, *READER_KEYS):
-            known = ", ".join(dict.fromkeys((*_PLAIN, *READER_KEYS)))
+            formats = ", ".join(dict.fromkeys((*_PLAIN, *READER_KEYS)))
             raise DataError(
-                f"from_file: format is {name!r}{nearest(name, [*_PLAIN, *READER_KEYS])}; give one of {known}."
+                f"from_file: format is {name!r}{nearest(name, [*_PLAIN, *READER_KEYS])}; give one of {formats}."
             )
         return str(name)
 
@@ -156,8 +156,8 @@ class _Look:
         names = [] if is_said else self._names()
         if self.reader_format == "npz" and set(names) >= SPARSE and not mapping:
             return Reader("npz", (), self.options), {}, {}, []
-        known = list(dict.fromkeys([*names, *(mapping if self.reader_format in _RECORD_FORMATS else ())]))
-        renamed, guessed = renamed_columns(known, mapping, self.path.name, self._own_role, self._hint)
+        header = list(dict.fromkeys([*names, *(mapping if self.reader_format in _RECORD_FORMATS else ())]))
+        renamed, guessed = renamed_columns(header, mapping, self.path.name, self._own_role, self._hint)
         for name in self.options.get("keep", {}) if names and self.reader_format not in _RECORD_FORMATS else ():
             if name not in names:
                 raise DataError(

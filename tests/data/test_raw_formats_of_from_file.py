@@ -254,8 +254,9 @@ def test_keys_of_records_are_guessed_as_names_of_columns_are() -> None:
 
 
 MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
-    "unknown option": (lambda: from_file("a.csv", mising=[-1]), "'mising' is nothing .*'table' is read with; did you mean 'missing'. It takes"),
-    "option of another format": (lambda: from_file("a.csv", nested="x"), "'nested' is nothing .*it is for format='json' or 'python'"),
+    "unknown option": (lambda: from_file("a.csv", mising=[-1]), "from_file has no 'mising'; did you mean 'missing'. A file of the format 'table' takes"),
+    "short for another": (lambda: from_file("a.csv", sep=","), "from_file has no 'sep'; did you mean 'separator'"),
+    "option of another format": (lambda: from_file("a.csv", nested="x"), "has no 'nested'; it is for format='json' or 'python'"),
     "unknown format": (lambda: from_file("a.csv", format="jsn"), "format is 'jsn'; did you mean 'json'.*give one of csv, tsv"),
     "no list": (lambda: from_file("a.csv", missing=-1), r"missing is -1; give missing=\[-1, 99\]"),  # type: ignore[arg-type]
     "unit": (lambda: from_file("a.csv", time="milisecond"), "time is 'milisecond'; did you mean 'milliseconds'"),
@@ -276,7 +277,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "list for json": (lambda: from_file("a.csv", format="json", columns=["user", "item"]), "'json' has names; give a mapping"),
     "no header": (lambda: from_file("a.csv", header=False, time="iso"), "without a header, columns has to list"),
     "separator": (lambda: from_file("a.dat", time="iso"), "ends in '.dat'.*Its first lines are.*try from_file"),
-    "separator of json": (lambda: from_file("a.csv", format="json", separator=","), "'separator' is nothing that a file .*'json'"),
+    "separator of json": (lambda: from_file("a.csv", format="json", separator=","), "has no 'separator'; it is for format='table'"),
     "bad rating": (lambda: from_file("bad.csv", time="seconds").key, r"bad.csv, line 3: column 'rating' is 'good', no finite number"),
     "bad time": (lambda: from_file("bad.csv", ratings={"good": 5}, time="iso").key, "bad.csv, line 2: column 'timestamp' is '100', no ISO"),
     "missing id": (lambda: from_file("gap.csv", time="seconds").key, r"gap.csv, line 3: there is no user.*missing=\[''\]"),
