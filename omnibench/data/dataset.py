@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.apply import Apply, FrameFunction
 from omnibench.data.content import CanonicalRows
+from omnibench.data.features.sources import FeatureSource, features_from
 from omnibench.data.interactions import Interactions, warn_of_repeats
 from omnibench.data.parts import Parts, Split, fold_in_rows
 from omnibench.data.preprocess import MakeImplicit
@@ -72,6 +73,7 @@ class RecSysDataSet:
         seed: The seed of every random step; the random state of the moment when not given.
         canonical: Whether the order of rows counts only where a step depends on it; not so of datasets that an earlier
             omnibench has recorded.
+        features: What is known about ``items`` and ``users``; part of the key.
 
     Raises:
         DataError: The name is too long for a directory.
@@ -85,6 +87,7 @@ class RecSysDataSet:
         seed: int | None = None,
         *,
         canonical: bool = True,
+        features: Mapping[str, FeatureSource] | None = None,
     ) -> None:
         problem = overlong_label(name)
         if problem:
@@ -94,14 +97,26 @@ class RecSysDataSet:
         self.name = name
         self.steps = steps
         self.seed = get_random_state() if seed is None else seed
+        self.features = dict(features or {})
 
     def __repr__(self) -> str:
-        steps = "".join(f" | {step}" for step in self.steps)
-        return one_line(f"<RecSysDataSet {self._display_name}{steps}>")
+        steps = "".join(f" | {step}" for step in self._steps_and_published_split)
+        features = f" with features of {' and '.join(self.features)}" if self.features else ""
+        return one_line(f"<RecSysDataSet {self._display_name}{features}{steps}>")
 
     def _repr_html_(self) -> str:
-        steps = [str(step) for step in self.steps] or ["no steps"]
+        steps = [str(step) for step in self._steps_and_published_split] or ["no steps"]
         return heading_and_list(f"{self._display_name} ({self.feedback}, seed {self.seed})", steps)
+
+    @property
+    def _published_split(self) -> Split | None:
+        """The split that the source has of its own: each row's part is content, so that it is no step."""
+        published: Split | None = getattr(self.source, "published_split", None)
+        return published
+
+    @property
+    def _steps_and_published_split(self) -> list[Step]:
+        return [*self.steps, *([] if self._published_split is None else [self._published_split])]
 
     @property
     def _display_name(self) -> str:
@@ -141,6 +156,31 @@ class RecSysDataSet:
             raise DataError(f"{self.name}: the name is {name!r}; give a text.")
         return self._with(name=argument)
 
+    def with_features(
+        self, items: Any = None, users: Any = None, *, lists: Mapping[str, str] | None = None
+    ) -> RecSysDataSet:
+        """Return the dataset with what is known about its items and users, in the place of what it has of these.
+
+        The content is part of the key, whatever the order of rows and columns. Own classes get it where their ``fit`` asks
+        for ``items`` or ``users``, and metrics take a feature by its name. Rows of ids that are not in the interactions do
+        not matter; users and items without a row have missing values.
+
+        Args:
+            items: A frame with a column ``item`` (the ids of the interactions, each once), every other column a feature:
+                numbers, truth values, texts, dates (which become seconds since 1970), or lists or sets of texts; or the
+                path of a file of such columns. True for what the catalogue has.
+            users: The same for users, with a column ``user``.
+            lists: What separates the members of columns that hold several, e.g. ``{"genres": "|"}``.
+
+        Without any argument, it has what the catalogue has of both.
+
+        Raises:
+            DataError: Nothing is there, or it has no such form.
+        """
+        arguments = {"items": items, "users": users}
+        features = features_from(arguments, lists or {}, self.name, getattr(self.source, "features", {}))
+        return self._with(features={**self.features, **features})
+
     def as_recorded(self) -> RecSysDataSet:
         """Return the dataset as omnibench read and identified it before the order of rows stopped to count.
 
@@ -150,7 +190,12 @@ class RecSysDataSet:
         return self._with(steps=steps, canonical=False)
 
     def _with(
-        self, *, name: str | None = None, steps: tuple[Step, ...] | None = None, canonical: bool | None = None
+        self,
+        *,
+        name: str | None = None,
+        steps: tuple[Step, ...] | None = None,
+        canonical: bool | None = None,
+        features: Mapping[str, FeatureSource] | None = None,
     ) -> RecSysDataSet:
         return RecSysDataSet(
             self.source,
@@ -158,6 +203,7 @@ class RecSysDataSet:
             self.steps if steps is None else steps,
             self.seed,
             canonical=self._canonical if canonical is None else canonical,
+            features=self.features if features is None else features,
         )
 
     @cached_property
@@ -166,13 +212,22 @@ class RecSysDataSet:
         source: Any = self.source
         if not (self._canonical and hasattr(source, "content")):
             return self.source
-        return CanonicalRows(source, needs_order=any(step.needs_order for step in self.steps))
+        needs_order = any(step.needs_order for step in self.steps)
+        if self._published_split is not None:
+            rows: Source = source.rows(needs_order=needs_order)
+            return rows
+        return CanonicalRows(source, needs_order)
 
     def _check_next(self, step: Any) -> None:
         if not isinstance(step, Preprocessing | Split):
             hint = f" Write {step.__name__}(...) with its arguments." if isinstance(step, type) else ""
             raise DataError(f"{self.name}: {step!r} is no step of a dataset.{hint}")
-        if self.split is not None:
+        if self._published_split is not None and isinstance(step, Split):
+            raise DataError(
+                f"{self.name} has a {self._published_split!r}, which is a part of what it is, so {type(step).__name__} cannot split "
+                "it again. Leave it out, or make a dataset of all rows with from_frame or from_file."
+            )
+        if self._published_split is None and self.split is not None:
             raise DataError(
                 f"{self.name}: {type(step).__name__} comes after {type(self.split).__name__}, but a split is the "
                 "last step. Pipe it earlier."
@@ -194,19 +249,17 @@ class RecSysDataSet:
 
     @property
     def identity(self) -> Any:
-        """Source, steps and seed as canonical data; the key is its digest."""
-        return [
-            "data/1",
-            {
-                "source": self._rows.fingerprint,
-                "steps": [step.keyed_identity for step in self.steps],
-                "seed": self.seed,
-            },
-        ]
+        """Source, steps, seed and features as canonical data; the key is its digest."""
+        return self._identity([step.keyed_identity for step in self.steps])
+
+    def _identity(self, steps: list[Any]) -> Any:
+        digests = {subject: features.digest for subject, features in sorted(self.features.items())}
+        features = {"features": digests} if digests else {}
+        return ["data/1", {"source": self._rows.fingerprint, "steps": steps, "seed": self.seed, **features}]
 
     @cached_property
     def key(self) -> str:
-        """The dataset's identity: 64 hex digits that depend on content, steps and seed."""
+        """The dataset's identity: 64 hex digits that depend on content, steps, seed and features."""
         return digest(self.identity)
 
     @cached_property
@@ -215,13 +268,13 @@ class RecSysDataSet:
         steps = [_without_code(step.identity) for step in self.steps]
         if steps == [step.keyed_identity for step in self.steps]:
             return self.key
-        return digest(["data/1", {"source": self._rows.fingerprint, "steps": steps, "seed": self.seed}])
+        return digest(self._identity(steps))
 
     @cached_property
     def split(self) -> Split | None:
-        """The split that ends the recipe, or None for raw data."""
+        """The split that ends the recipe, or that the source has of its own; None for raw data."""
         last_step = self.steps[-1] if self.steps else None
-        return last_step if isinstance(last_step, Split) else None
+        return last_step if isinstance(last_step, Split) else self._published_split
 
     @property
     def variant(self) -> type[RawData | SplitData | FoldedData]:
@@ -288,7 +341,7 @@ class RecSysDataSet:
                 f"{self.name} is raw data without a split, so there is nothing to test on. End its recipe with a "
                 "split, e.g. .pipe(UserHoldout(validation_size=0.1, test_size=0.2))."
             )
-        position = len(self.steps) - 1
+        position = max(0, len(self.steps) - 1)
         with seeded_generators(self.seed, position):
             return self.split.split(interactions, self.seed, position)
 

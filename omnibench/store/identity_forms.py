@@ -28,7 +28,9 @@ _identity_members = object_of(
         "configuration": lambda value: _is_tagged(value, _is_configuration),
     }
 )
-_recipe_members = object_of({"source": of_type(list), "steps": of_type(list), "seed": optional(is_count)})
+_recipe_members = object_of(
+    {"source": of_type(list), "steps": of_type(list), "seed": optional(is_count)}, {"features": of_type(dict)}
+)
 
 
 def is_identity(value: Any) -> bool:
@@ -40,9 +42,9 @@ def is_recipe(value: Any) -> bool:
     """Whether a value is the recipe of a dataset, of which people can be told."""
     if not _is_tagged(value, _recipe_members):
         return False
-    from omnibench.data.words import source_words, step_words  # few records have one, and few sessions read them
+    from omnibench.data.words import recipe_words, source_words  # few records have one, and few sessions read them
 
     try:
-        return isinstance(step_words(value[1]["steps"]) + source_words(value[1]["source"]), str)
+        return isinstance(recipe_words(value[1]) + source_words(value[1]["source"]), str)
     except Exception:
         return False
