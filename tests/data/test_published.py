@@ -12,31 +12,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench import (
+    NDCG,
     AllItems,
     Apply,
     AtMost,
+    Choice,
     CorePruning,
     Deduplicate,
+    ExperimentPlan,
     FoldedData,
     KeepRepeats,
     MakeImplicit,
     Pipe,
     RatingFilter,
+    RecPack,
     RecSysDataSet,
     SplitData,
     Subsample,
     TimeFilter,
+    Tuning,
     UserHoldout,
     from_file,
     from_folds,
     from_frame,
     from_split,
 )
+from omnibench.data.interactions import Interactions
 from omnibench.data.parts import Split
 from omnibench.data.prepare import prepare
 from omnibench.data.published import PublishedSource, split_source
+from omnibench.data.step import Preprocessing
 from omnibench.data.words import recipe_words, source_words
-from omnibench.errors import DataError
+from omnibench.errors import DataError, PlanError
+from omnibench.experiment.planning import experiments
 from omnibench.guest.folds import Fold
 
 TRAIN = pd.DataFrame(
@@ -153,6 +161,14 @@ def test_unknown_users_and_items_are_counted(tmp_path: Path) -> None:
     """Those of the test part that are not in training are counted, as of every split."""
     manifest = prepare(from_split(TRAIN, TEST).pipe(MakeImplicit(1)), tmp_path)
     assert manifest["cold"]["folds"] == [{"cold_users": 1, "test_users": 3, "cold_items": 1, "test_items": 3}]
+
+
+class Forgetful(Preprocessing):
+    """Makes rows of the columns alone."""
+
+    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
+        columns = (interactions.user, interactions.item, interactions.rating, interactions.timestamp)
+        return Interactions(*columns, interactions.user_ids, interactions.item_ids)
 
 
 def later(frame: pd.DataFrame) -> pd.DataFrame:
@@ -279,6 +295,46 @@ def test_moments_within_a_second_count() -> None:
     test = pd.DataFrame({"user": [1], "item": ["b"], "rating": 3.0, "timestamp": pd.to_datetime(["2024-01-02"])})
     with pytest.warns(UserWarning, match="repeated"):
         assert split_of(from_split(train, test)).train["rating"].tolist() == [1.0]
+
+
+def test_moments_of_several_types_are_one_order() -> None:
+    """Dates in one part and fractions of seconds in another are moments of the same timeline."""
+    train = pd.DataFrame({"user": [1, 1], "item": ["a", "b"], "timestamp": pd.to_datetime([1.75, 2.5], unit="s")})
+    test = pd.DataFrame({"user": [1, 1], "item": ["c", "d"], "timestamp": [2.25, 2.75]})
+    seconds = from_split(train.assign(timestamp=[1.75, 2.5]), test)
+    assert from_split(train, test).key == seconds.key
+    assert split_of(from_split(train, test)).test["item"].tolist() == ["c", "d"]
+
+
+def test_parts_count_in_one_unit() -> None:
+    """Seconds in training and milliseconds in test would make everything leak, or nothing; that is refused with an example."""
+    train, test = (frame.assign(timestamp=1_700_000_000 + frame["timestamp"]) for frame in (TRAIN, TEST))
+    late = test.assign(timestamp=test["timestamp"] * 1000)
+    with pytest.raises(
+        DataError, match=r"counts seconds in train \(e.g. 1700000060\), and milliseconds in test \(e.g. 17.*one unit"
+    ):
+        from_split(train, late).key  # noqa: B018 - it is computed
+    assert from_split(train, test).key
+
+
+def test_a_step_that_makes_rows_anew_is_refused() -> None:
+    """A step of the user's own class that forgets the parts is told how to keep them."""
+    with pytest.raises(DataError, match=r"makes rows anew and does not say in which part they are.*rows\.take"):
+        from_split(TRAIN, TEST).pipe(Forgetful()).data  # noqa: B018 - it is computed
+
+
+def test_tuning_needs_a_validation_part() -> None:
+    """Who tunes on a split without one is told how it gets one."""
+    plan = ExperimentPlan("tuned", tuning=Tuning("NDCG@10", trials=2))
+    plan.tune(RecPack.ItemKNN, {"K": Choice([10, 20])})
+    with pytest.raises(PlanError, match=r"shop makes no validation part.*from_split\(train, test, validation\)"):
+        experiments(
+            from_split(TRAIN, TEST, name="shop").pipe(MakeImplicit(1)),
+            plan,
+            [NDCG(10)],
+            versions=lambda _: "",
+            seeds=[1],
+        )
 
 
 def test_columns_that_a_part_lacks_are_dropped_with_a_word() -> None:
