@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data.cold import cold_sentence
 from omnibench.data.interactions import Interactions
+from omnibench.data.order import repeats
 from omnibench.data.parts import Parts
 
 if TYPE_CHECKING:
@@ -38,10 +39,23 @@ def leak_counts(rows: Interactions, parts: Parts) -> dict[str, int]:
         end = rows.timestamp[parts.train].max()
         counts["before_training_end"] = int(np.count_nonzero(rows.timestamp[parts.test] < end))
     if rows.parts is not None:  # other splits put each pair into one part, unless its repeats are to be recommended
-        pairs = rows.user.astype(np.int64) * len(rows.item_ids) + rows.item
-        seen = np.concatenate([pairs[parts.train], pairs[parts.validation]])
-        counts["seen_pairs"] = int(np.count_nonzero(np.isin(pairs[parts.test], seen)))
+        counts["seen_pairs"] = _seen_pairs(rows, parts) if repeats_pairs(rows) else 0
     return counts
+
+
+def _seen_pairs(rows: Interactions, parts: Parts) -> int:
+    pairs = rows.user.astype(np.int64) * len(rows.item_ids) + rows.item
+    seen = np.concatenate([pairs[parts.train], pairs[parts.validation]])
+    return int(np.count_nonzero(np.isin(pairs[parts.test], seen)))
+
+
+def repeats_pairs(rows: Interactions) -> bool:
+    """Return whether a pair of user and item is there several times, e.g. in several parts of a published split.
+
+    Args:
+        rows: All interactions, in canonical order.
+    """
+    return bool(repeats(rows.user, rows.item, len(rows.user_ids))[1].any())
 
 
 class SplitCounts(NamedTuple):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omnibench.data.content import coded_rows
 from omnibench.data.interactions import CodedColumns, Interactions
 from omnibench.data.membership import NO_PART, PART_NAMES
+from omnibench.data.numbers import row_name
 from omnibench.data.order import canonical_order, repeats
 from omnibench.data.times import FIRST_COUNT, UNITS
 from omnibench.errors import DataError
@@ -180,10 +181,11 @@ def _refuse_overlap(parts: Sequence[_PartRows], stacked: Interactions, label: st
             row = int(np.flatnonzero(np.isin(pairs[slices[second]], shared))[0])
             user, item = divmod(int(pairs[slices[second]][row]), len(stacked.item_ids))
             names = [_name(parts[number], n_folds) for number in (first, second)]
+            named = getattr(parts[second].source, "row_name", row_name)
             verb = "pair of user and item is" if len(shared) == 1 else "pairs of user and item are"
             raise DataError(
                 f"{label}: {len(shared):,} {verb} in {names[0]} and in {names[1]} (the first is user "
-                f"{stacked.user_ids[user]!r} with item {stacked.item_ids[item]!r}, row {row} of {names[1]}), so that a model has "
+                f"{stacked.user_ids[user]!r} with item {stacked.item_ids[item]!r}, {named(row)} of {names[1]}), so that a model has "
                 "seen what it is judged by. Drop them from one of the two, or say that it is meant with allow_overlap=True."
             )
 

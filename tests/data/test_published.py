@@ -133,6 +133,16 @@ def test_an_overlap_is_refused_with_its_number(frames: tuple[pd.DataFrame, ...])
             getattr(dataset, attribute)
 
 
+def test_an_overlap_of_files_is_named_with_its_line(tmp_path: Path) -> None:
+    """Of a text file the error says the line as well."""
+    for part, frame in (("train", TRAIN), ("test", pd.concat([TEST, TRAIN[:1]]))):
+        frame.to_csv(tmp_path / f"{part}.csv", index=False)
+    with pytest.raises(
+        DataError, match=r"1 pair of user and item is in train and in test \(.*, row 3, line 5 of test\)"
+    ):
+        from_split(tmp_path / "train.csv", tmp_path / "test.csv").key  # noqa: B018 - it is computed
+
+
 def test_an_overlap_that_is_meant_is_kept(tmp_path: Path) -> None:
     """A pair may be in both parts: it is not recommended unless repeats are, and counted in the manifest."""
     dataset = from_split(TRAIN, pd.concat([TEST, TRAIN[1:3]]), allow_overlap=True).pipe(MakeImplicit(3))
