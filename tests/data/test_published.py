@@ -417,7 +417,7 @@ def test_the_key_of_files_is_remembered(tmp_path: Path, monkeypatch: pytest.Monk
         frame.to_csv(path, index=False)
     key = from_split(*paths).key
     with monkeypatch.context() as patch:
-        patch.delattr(PublishedSource, "united")
+        patch.delattr(PublishedSource, "coded")
         assert from_split(*paths).key == key
     TEST[:2].to_csv(paths[1], index=False)
     assert from_split(*paths).key == from_split(TRAIN, TEST[:2]).key != key
