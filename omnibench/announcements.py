@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NamedTuple
 
 
-class _Audience(NamedTuple):
-    """Who waits.
+class Audience(NamedTuple):
+    """Who waits for the work of this process.
 
     Attributes:
-        uncaptured: Returns a context in which nothing captures what is written.
+        uncaptured: Returns a context in which nothing captures what is written to stderr.
         verbosity: 0 as usual, -1 without bars, -2 without a word.
     """
 
@@ -21,18 +21,14 @@ class _Audience(NamedTuple):
     verbosity: int = 0
 
 
-_audience = _Audience()
+_audience = Audience()
 
 
-def set_audience(uncaptured: Callable[[], AbstractContextManager[None]], verbosity: int) -> None:
-    """Say who waits for the work of this process, where that is not a script's terminal.
-
-    Args:
-        uncaptured: Returns a context in which nothing captures what is written to stderr.
-        verbosity: 0 as usual, -1 without bars, -2 without a word.
-    """
-    global _audience  # noqa: PLW0603 - a process has one stderr
-    _audience = _Audience(uncaptured, verbosity)
+def set_audience(audience: Audience) -> Audience:
+    """Say who waits for the work of this process from now on; return who did until now."""
+    global _audience
+    earlier, _audience = _audience, audience
+    return earlier
 
 
 @contextmanager

@@ -30,7 +30,10 @@ def counts_of(parts: Iterable[Mapping[str, Any]], *, with_pairs: bool) -> dict[s
     import pandas as pd
 
     tables = [{name: pd.Series(part[name]) for name in ("user", "item")} for part in parts]
-    whole = {name: pd.concat([table[name].astype(object) for table in tables]) if len(tables) > 1 else tables[0][name] for name in ("user", "item")}
+    whole = {
+        name: pd.concat([table[name].astype(object) for table in tables]) if len(tables) > 1 else tables[0][name]
+        for name in ("user", "item")
+    }
     codes = {name: pd.factorize(column) for name, column in whole.items()}
     counts = {
         "users": len(codes["user"][1]),

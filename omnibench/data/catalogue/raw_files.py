@@ -89,7 +89,7 @@ def _fetch_part(definition: Definition, part: str, folder: DataFolder, accept_ch
         local = local_path(source)
         path = local or folder.path / source.file
         if path.is_file() or (local is None and folder.is_cache and _linked(definition, source, path)):
-            problem = _problem(path, source, folder, accept_changed=accept_changed)
+            problem = _problem(definition.name, path, source, folder, accept_changed=accept_changed)
             if problem:
                 raise DataError(f"{definition.name}: {path} {problem}. Remove the file to fetch it anew.")
             return RawPart(source, path, file_digest(path)) if local else _noted(source, path, folder)
@@ -98,9 +98,11 @@ def _fetch_part(definition: Definition, part: str, folder: DataFolder, accept_ch
     for source in mirrors:
         if source.manual:
             continue
+        local = local_path(source)
+        if local is not None:
+            failures.append(f"{local} is not there")
+            continue
         try:
-            if local_path(source):
-                raise TransferError(f"{local_path(source)} is not there")
             return _downloaded(definition, source, folder, accept_changed)
         except (TransferError, OSError) as error:
             failures.append(f"{host_of(source.url)} {_words(error)}")
@@ -119,7 +121,7 @@ def _downloaded(definition: Definition, source: Source, folder: DataFolder, acce
     partial = path.with_name(f"{path.name}.partial")
 
     def problem() -> str:
-        return _problem(partial, source, folder, accept_changed=accept_changed)
+        return _problem(definition.name, partial, source, folder, accept_changed=accept_changed)
 
     is_resumed = partial.exists()
     with bar(f"downloading {source.file} from {host_of(source.url)}") as show:
@@ -142,20 +144,18 @@ def _downloaded(definition: Definition, source: Source, folder: DataFolder, acce
     return _noted(source, path, folder)
 
 
-def _problem(path: Path, source: Source, folder: DataFolder, *, accept_changed: bool) -> str:
+def _problem(name: str, path: Path, source: Source, folder: DataFolder, *, accept_changed: bool) -> str:
     """Return why a file is not the one that is expected, as the end of a sentence; nothing where it is."""
     if accept_changed:
         return ""
     sha256, note = file_digest(path), folder.notes().get(source.file)
     if note is not None and note.sha256 == sha256:
         return ""  # also of one that is not the published one, and was accepted
-    remedy = f"If it is the right one, `omnibench data fetch {folder.path.name} --accept-changed` takes it"
+    remedy = f"If it is the right one, `omnibench data fetch {name} --accept-changed` takes it"
     algorithm, published = ("sha256", source.sha256) if source.sha256 else ("md5", source.md5)
     digest = _md5(path) if algorithm == "md5" and published else sha256
     if published and digest != published:
-        return (
-            f"is not the published one: its {algorithm} is {digest}, and {source.evidence} has {published}. {remedy}"
-        )
+        return f"is not the published one: its {algorithm} is {digest}, that one's {published} ({source.evidence}). {remedy}"
     if note is not None and not published:
         return (
             f"is not the one that was first used here, on {note.date}: its sha256 is {sha256}, that one's was {note.sha256}, "

@@ -48,8 +48,8 @@ class CatalogueData:
             _warned.add((self.definition.name, *different))
             source = self.definition.counts.evidence
             warnings.warn(
-                f"{self.definition.name} is not as large as the catalogue expects: {'; '.join(different)} (counted by {source}). "
-                "Compare results with nobody else's before you know why.",
+                f"{self.definition.name} is not as large as its definition says: {'; '.join(different)} (who counted: {source}). "
+                "Compare its results with nobody else's before you know why.",
                 UserWarning,
                 stacklevel=2,
             )

@@ -51,8 +51,11 @@ class _Lines:
         now = time.monotonic()
         if now < self._next:
             return
-        size = "" if total is None else f" of {size_text(total)}"
-        announce(f"{self._label}: {size_text(received)}{size}" if self._next else f"{self._label}{size}")
+        size = "" if total is None else size_text(total)
+        if self._next == 0:
+            announce(f"{self._label}{size and f' ({size})'}")
+        else:
+            announce(f"{self._label}: {size_text(received)}{size and f' of {size}'} so far")
         self._next = now + _LINE_SECONDS
 
 

@@ -65,6 +65,7 @@ def answer_of(
             context, where it stops to send.
     """
     import requests
+    import urllib3
 
     with requests.Session() as session, warnings.catch_warnings():
         if not verify:  # as its definition says
@@ -85,7 +86,7 @@ def answer_of(
                 if answer.status_code not in (200, 206, 416):
                     raise TransferError(_refusal(answer), is_passing=answer.status_code in _PASSING)
                 yield answer
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:  # the latter while it is read
             raise _failure(error, url) from error
 
 
@@ -125,6 +126,7 @@ def _refusal(answer: requests.Response) -> str:
 def _failure(error: Any, url: str) -> TransferError:
     """Return what went wrong in words: the exceptions of requests show objects of other packages."""
     import requests
+    import urllib3
 
     host, text = host_of(url), str(error)
     if isinstance(error, requests.exceptions.ProxyError):
@@ -138,9 +140,9 @@ def _failure(error: Any, url: str) -> TransferError:
         return TransferError("redirects in a circle")
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return TransferError(f"does not answer within {CONNECT_SECONDS:g} seconds; is this machine offline?")
-    if isinstance(error, requests.exceptions.ReadTimeout) or "Read timed out" in text:
+    if isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
         return TransferError(f"has sent nothing for {READ_SECONDS:g} seconds", is_passing=True)
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, requests.exceptions.ChunkedEncodingError | urllib3.exceptions.ProtocolError):
         return TransferError("broke off", is_passing=True)
     if "NameResolutionError" in text or "Name or service not known" in text or "getaddrinfo" in text:
         return TransferError(f"cannot be reached: nobody here knows the name {host}; is this machine offline?")

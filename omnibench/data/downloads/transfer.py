@@ -7,10 +7,11 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data.downloads.connection import TransferError, answer_of
 from omnibench.paths import remember
@@ -18,7 +19,7 @@ from omnibench.paths import remember
 if TYPE_CHECKING:
     import requests
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 _FRUITLESS_ATTEMPTS = 3
 """In a row without a single byte: then the server is given up."""
 _ATTEMPTS = 50
@@ -80,29 +81,53 @@ def discard(partial: Path) -> None:
 def _attempt(url: str, partial: Path, show: Progress, *, verify: bool) -> None:
     beginning = _beginning(url, partial)
     headers = {"Range": f"bytes={beginning.size}-", "If-Range": beginning.validator} if beginning.size else {}
-    with answer_of(url, headers=headers, verify=verify) as answer:
-        if answer.status_code == 416 or (answer.status_code == 206 and _first_byte(answer) != beginning.size):
-            if answer.status_code == 416 and _total(answer) == beginning.size:
+    received, total = beginning.size, None
+    try:
+        with answer_of(url, headers=headers, verify=verify) as answer:
+            total = _total(answer)
+            if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and total == beginning.size:
                 return  # it was complete
-            discard(partial)
-            raise TransferError("does not go on where it broke off", is_passing=True)
-        is_whole = answer.status_code == 200  # also where the file has changed, or the server knows no ranges
-        _note_version(url, partial, answer)
-        received = 0 if is_whole else beginning.size
-        total = _total(answer)
-        _require_room(partial, (total or 0) - received)
-        show(received, total)
-        with partial.open("wb" if is_whole else "ab") as file:
-            for chunk in answer.iter_content(_CHUNK):
-                if received == 0 and "html" in answer.headers.get("Content-Type", "") and _PAGE.match(chunk):
-                    raise TransferError("answers with a web page instead of the file; it may want you to sign in")
-                file.write(chunk)
-                received += len(chunk)
-                show(received, total)
-            file.flush()
-            os.fsync(file.fileno())
+            received = _first_byte(answer)
+            if received not in (0, beginning.size):
+                discard(partial)
+                raise _elsewhere()
+            _note_version(url, partial, answer)
+            _require_room(partial, (total or 0) - received)
+            show(received, total)
+            with partial.open("ab" if received else "wb") as file:
+                for chunk in _chunks(answer, received):
+                    file.write(chunk)
+                    received += len(chunk)
+                    show(received, total)
+                file.flush()
+                os.fsync(file.fileno())
+    except TransferError as error:
+        if not (error.is_passing and total):
+            raise
+        raise TransferError(f"{error} after {received:,} of {total:,} bytes", is_passing=True) from error
     if total is not None and received < total:
         raise TransferError(f"broke off after {received:,} of {total:,} bytes", is_passing=True)
+
+
+def _elsewhere() -> TransferError:
+    return TransferError("does not go on where it broke off", is_passing=True)
+
+
+def _chunks(answer: requests.Response, received: int) -> Iterator[bytes]:
+    """Yield the content as it comes in: what is waited for in vain would be lost with a connection that breaks off.
+
+    Raises:
+        TransferError: It is a page for people.
+    """
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        chunks = iter(answer.iter_content(_CHUNK))
+    else:
+        read: Any = getattr(answer.raw, "read1", answer.raw.read)
+        chunks = iter(lambda: read(_CHUNK), b"")
+    for chunk in chunks:
+        if received == 0 and "html" in answer.headers.get("Content-Type", "") and _PAGE.match(chunk):
+            raise TransferError("answers with a web page instead of the file; it may want you to sign in")
+        yield chunk
 
 
 def _beginning(url: str, partial: Path) -> _Beginning:
@@ -127,9 +152,15 @@ def _note(partial: Path) -> Path:
     return partial.with_name(f"{partial.name}.version")
 
 
-def _first_byte(answer: requests.Response) -> int | None:
+def _first_byte(answer: requests.Response) -> int:
+    """Return the number of the first byte that is sent: 0 also where the file has changed, or the server knows no ranges.
+
+    Of an answer that has no such byte, -1.
+    """
+    if answer.status_code == HTTPStatus.OK:
+        return 0
     match = _RANGE.match(answer.headers.get("Content-Range", ""))
-    return int(match[1]) if match and match[1] else None
+    return int(match[1]) if match and match[1] else -1
 
 
 def _total(answer: requests.Response) -> int | None:
@@ -137,7 +168,7 @@ def _total(answer: requests.Response) -> int | None:
     match = _RANGE.match(answer.headers.get("Content-Range", ""))
     if match:
         return int(match[2]) if match[2] != "*" else None
-    if answer.headers.get("Content-Encoding", "identity") != "identity" or answer.status_code != 200:
+    if answer.headers.get("Content-Encoding", "identity") != "identity" or answer.status_code != HTTPStatus.OK:
         return None
     length = answer.headers.get("Content-Length", "")
     return int(length) if length.isdecimal() else None
