@@ -19,6 +19,8 @@ from omnibench.data import ids
 from omnibench.data.cold import cold_counts
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.interactions import Interactions
+from omnibench.data.leakage import leak_counts
+from omnibench.data.order import repeats
 from omnibench.data.parts import Parts, fold_in_rows
 from omnibench.guest.folds import save_array
 from omnibench.guest.parts import save_columns
@@ -47,6 +49,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     folds = dataset.parts(rows)
     test_digests: list[str] = []
     cold: list[dict[str, int]] = []
+    leakage: list[dict[str, int]] = []
     folds_in = dataset.split is not None and dataset.split.folds_in
     columns: dict[str, npt.NDArray[Any]] = {"user": rows.user, "item": rows.item}
     if dataset.has_ratings and rows.rating is not None:
@@ -69,6 +72,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         test_digests.append(_test_digest(rows, columns, parts))
         if not folds_in:  # where test users are unknown by design
             cold.append(cold_counts(rows, parts))
+        leakage.append(leak_counts(rows, parts))
     manifest = {
         "format": FORMAT,
         "key": dataset.key,
@@ -81,11 +85,18 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         "items": len(rows.item_ids),
         "test": test_digests,
         "given": folds_in,
-        **({"repeats": True} if dataset.keeps_repeats else {}),
+        # With the validation part joined to training, what a published split has in both would be there twice.
+        **({"repeats": True} if dataset.keeps_repeats or _overlap(rows) else {}),
         **({"cold": {"ranked": dataset.feedback == "implicit", "folds": cold}} if cold else {}),
+        "leakage": {"folds": leakage},
     }
     (directory / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return manifest
+
+
+def _overlap(rows: Interactions) -> bool:
+    """Return whether a published split has a pair of user and item in several parts of a fold."""
+    return rows.parts is not None and bool(repeats(rows.user, rows.item, len(rows.user_ids))[1].any())
 
 
 def _test_digest(rows: Interactions, columns: dict[str, npt.NDArray[Any]], parts: Parts) -> str:
