@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from omnibench.commands.data_words import brief, exact, percent
+from omnibench.commands.data_words import LABEL_COLUMNS, brief, exact, labelled, percent
 from omnibench.commands.parsing import complain, counted, say, say_text
 from omnibench.data.catalogue.definition import Counts, Definition, Source
 from omnibench.data.catalogue.names import ambiguous_names, definition, definitions, variants_of
@@ -21,9 +21,6 @@ _NARROW = 100
 """In terminals with fewer columns a line of the list has rounded numbers and no title."""
 
 _HEADER = ("name", "users", "items", "interactions", "access", "title")
-
-_LABEL = 14
-"""Columns of the labels of what ``show`` prints."""
 
 
 def data_list(arguments: argparse.Namespace) -> int:
@@ -147,25 +144,11 @@ def _description(entry: Definition) -> Iterator[str]:
     yield f"{entry.name}: {entry.title}" if entry.title != entry.name else entry.name
     for label, text in facts.items():
         if text:
-            yield from _labelled(label, text)
+            yield from labelled(label, text)
     for label, lines in (("sources", _sources(entry)), ("citation", entry.citation.strip().splitlines())):
         for number, line in enumerate(lines):
-            yield f"  {'' if number else label:{_LABEL}}{line}"
-    yield from _labelled("to use it", f'load_dataset("{entry.name}")')
-
-
-def _labelled(label: str, text: str) -> Iterator[str]:
-    """Yield a label with its text, in lines of the terminal's width."""
-    width = max(shutil.get_terminal_size().columns, 60)
-    indent = " " * (2 + _LABEL)
-    yield from textwrap.wrap(
-        text,
-        width,
-        initial_indent=f"  {label:{_LABEL}}",
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+            yield f"  {'' if number else label:{LABEL_COLUMNS}}{line}"
+    yield from labelled("to use it", f'load_dataset("{entry.name}")')
 
 
 def _size(counts: Counts) -> str:

@@ -1,11 +1,30 @@
-"""Numbers about data sets in words: exact, rounded to fit a narrow terminal, shares in per cent."""
+"""Facts about data sets in lines, and numbers in words: exact, rounded to fit a narrow terminal, shares in per cent."""
 
 from __future__ import annotations
 
 import math
+import shutil
+import textwrap
+from collections.abc import Iterator
 
 _UNITS = ((1e9, "B"), (1e6, "M"), (1e3, "K"))
 _DIGITS = 3
+_NARROWEST = 60
+
+LABEL_COLUMNS = 14
+"""Columns of the labels of facts."""
+
+
+def labelled(label: str, text: str) -> Iterator[str]:
+    """Yield a label with its text, in lines of the terminal's width."""
+    yield from textwrap.wrap(
+        text,
+        max(shutil.get_terminal_size().columns, _NARROWEST),
+        initial_indent=f"  {label:{LABEL_COLUMNS}}",
+        subsequent_indent=" " * (2 + LABEL_COLUMNS),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def exact(count: int) -> str:
