@@ -8,7 +8,7 @@ from typing import Any
 
 from omnibench.data.step import Step
 
-_STEP_MODULES = ("at_most", "preprocess", "repeats", "split", "strong", "temporal")
+_STEP_MODULES = ("at_most", "preprocess", "repeats", "rolling", "split", "strong", "temporal")
 _SHOWN_DIGITS = 12
 """Of the digest of a source."""
 
@@ -22,6 +22,20 @@ def step_words(steps: Sequence[Any]) -> str:
     return ", ".join(_call(str(name), parameters) for name, _, parameters in steps)
 
 
+def recipe_words(recipe: Mapping[str, Any]) -> str:
+    """Return the steps of a recorded recipe as a user writes them, and at their end the split that its source has.
+
+    Args:
+        recipe: The source and the steps as the identity of a dataset has them.
+    """
+    steps, source = step_words(recipe["steps"]), recipe["source"]
+    if not (isinstance(source, list) and source[0] == "split"):
+        return steps
+    folds = source[1]["folds"]
+    split = "published split" if folds is None else f"published split of {folds} folds"
+    return f"{steps}, {split}" if steps else split
+
+
 def source_words(fingerprint: Any) -> str:
     """Return what a dataset was read from, e.g. ``a csv file with the digest 2c26b46b68ff``.
 
@@ -32,7 +46,8 @@ def source_words(fingerprint: Any) -> str:
     if len(parts) < 2:  # noqa: PLR2004 - a word and a digest
         return ""
     origin = parts[0].split("/")[0]
-    medium = "a table" if origin == "table" else f"a {parts[1]} file" if origin == "file" else parts[0]
+    names = {"table": "a table", "split": "a published split", "file": f"a {parts[1]} file"}
+    medium = names.get(origin, parts[0])
     return f"{medium} with the digest {parts[-1][:_SHOWN_DIGITS]}"
 
 

@@ -124,7 +124,7 @@ class Summary:
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup, encoding=encoding))
-        for sentence in (*self._without_column(results), *self._cold(results)):
+        for sentence in (*self._without_column(results), *self._split_sentences(results)):
             write_line(terminalreporter, sentence)
         for label in self._ambiguous():
             write_line(
@@ -212,17 +212,17 @@ class Summary:
             for label, metric in columns.items()
         ]
 
-    def _cold(self, results: list[Result]) -> list[str]:
-        """Return which datasets have test users and items that are unknown in training, a sentence each."""
+    def _split_sentences(self, results: list[Result]) -> list[str]:
+        """Return which datasets have test users and items that are unknown in training, or leakage, a sentence each."""
         session = existing_session(self.config)
         if session is None:
             return []
-        from omnibench.engine.summary import cold_sentences
+        from omnibench.engine.summary import split_sentences
         from omnibench.tables.names import display_names
 
         planned = (item.experiment for item in session.items)
         names = display_names(results, NAMES.value(self.config))
-        return cold_sentences(session.directory, planned, names, untouched=session.looks_only)
+        return split_sentences(session.directory, planned, names, untouched=session.looks_only)
 
     def _columns(self, result: Result) -> dict[str, float]:
         """Return the columns that plugins add; a wrong one must not hide the results, so it is only noted."""

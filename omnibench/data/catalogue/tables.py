@@ -72,7 +72,17 @@ class Table:
         value = self.get(key, str, "").strip()
         if key in self.values and not value:
             raise self.error(f"{key} is empty; give a text, or leave the key out.")
+        self.refuse_placeholder(key, value)
         return value
+
+    def refuse_placeholder(self, key: str, value: object) -> None:
+        """Refuse a text in pointed brackets: a new definition has these where nobody but its author knows the value.
+
+        Raises:
+            DataError: It is one.
+        """
+        if isinstance(value, str) and value.startswith("<") and value.endswith(">"):
+            raise self.error(f"{key} is still {value!r}; write it in, or delete that if you do not need it.")
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a list of texts, of which a single one may stand alone.
