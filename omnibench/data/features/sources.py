@@ -19,7 +19,7 @@ from omnibench.paths import absolute_paths, cache_directory, overlong_name, reme
 if TYPE_CHECKING:
     import pandas as pd
 
-_VERSION = 1
+_VERSION = 2
 """To be raised when the digests of the same file change, so that remembered ones are not used any more."""
 
 
