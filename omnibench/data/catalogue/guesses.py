@@ -21,6 +21,9 @@ _SEPARATORS = ("::", "\t", ";", "|", ",", " ")
 _FEWEST_FIELDS = 2
 _MAGIC = ((b"\x89HDF", "hdf5"), (b"\xd0\xcf\x11\xe0", "matrix"))
 _SUFFIXES = {".npz": "npz", ".xlsx": "matrix", ".xls": "matrix"}
+_SHORT_NUMBER = re.compile(r"\s*[+-]?\d+(\.\d{1,2})?\s*")
+"""A number that may be an id or a rating, and no coordinate."""
+
 _WIDE = 20
 """Columns of numbers from which on a file without names is a matrix."""
 
@@ -198,21 +201,31 @@ def _of_adjacency(lines: Sequence[str]) -> Guess | None:
 
 def _columns(names: Sequence[str]) -> dict[str, str]:
     """Return what the columns are whose names are usual; all others with a placeholder, where user or item is missing."""
-    role_of = {name: role for role, name in usual_columns(list(names)).items()}
+    by_last = {name.rpartition("/")[2]: name for name in reversed(names)}
+    role_of = {by_last[last]: role for role, last in usual_columns([*reversed(by_last)]).items()}
     is_clear = {"user", "item"} <= set(role_of.values())
     return {name: role_of.get(name, ROLE) for name in names if name and (name in role_of or not is_clear)}
 
 
 def _by_position(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the usual order of columns without names: user, item, rating, timestamp."""
-    roles = ["user", "item", *[""] * (len(rows[0]) - 2)]
-    for number in range(_FEWEST_FIELDS, len(roles)):
+    """Return the usual order of columns without names: user, item, rating, timestamp; numbers with many digits are none."""
+    roles = [""] * len(rows[0])
+    for number in range(len(roles)):
         texts = [row[number] for row in rows]
-        is_time = bool(time_of(texts)) and (not all(map(_is_number, texts)) or float(texts[0]) >= _FIRST_TIME)
-        role = "timestamp" if is_time else "rating" if all(map(_is_number, texts)) else ""
-        if role and role not in roles:
-            roles[number] = role
+        is_numeric = all(map(_is_number, texts))
+        if number and "timestamp" not in roles and _is_time(texts, is_numeric=is_numeric):
+            roles[number] = "timestamp"
+        elif is_numeric and not all(map(_SHORT_NUMBER.fullmatch, texts)):
+            continue
+        elif "item" not in roles:
+            roles[number] = "item" if "user" in roles else "user"
+        elif is_numeric and "rating" not in roles:
+            roles[number] = "rating"
     return roles
+
+
+def _is_time(texts: Sequence[str], *, is_numeric: bool) -> bool:
+    return bool(time_of(texts)) and (not is_numeric or float(texts[0]) >= _FIRST_TIME)
 
 
 def _with_time(

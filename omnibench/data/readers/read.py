@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from omnibench.data.files.members import BROKEN_MEMBERS, OpenArchives, RawFile, unreadable_member
 from omnibench.data.files.text import IDS
 from omnibench.data.readers.adjacency import read_adjacency
+from omnibench.data.readers.columnar import read_arrow_rows, read_parquet_rows
 from omnibench.data.readers.conversions import rating_column, time_column
 from omnibench.data.readers.gaps import Filters, Gaps
 from omnibench.data.readers.reader import Reader
@@ -31,6 +32,8 @@ FORMATS: Mapping[str, FormatReader] = {
     "json": read_json,
     "python": read_python,
     "adjacency": read_adjacency,
+    "parquet": read_parquet_rows,
+    "feather": read_arrow_rows,
 }
 
 
