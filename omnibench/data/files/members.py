@@ -20,7 +20,7 @@ from omnibench.errors import DataError
 BROKEN_MEMBERS = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile)
 """What reading a broken file or member raises."""
 
-_SHOWN = 8
+_LISTED = 8
 """Members that an error lists."""
 
 _INNER = re.compile(rf"((?:{'|'.join(map(re.escape, ARCHIVE_SUFFIXES))}))!", re.IGNORECASE)
@@ -257,5 +257,5 @@ def _below(folder: Path, patterns: Sequence[str]) -> list[RawFile]:
 def _listed(names: Sequence[str]) -> str:
     if not names:
         return "It is empty."
-    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"It has {', '.join(map(repr, names[:_SHOWN]))}{more}."
+    more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"It has {', '.join(map(repr, names[:_LISTED]))}{more}."

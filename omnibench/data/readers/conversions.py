@@ -127,8 +127,10 @@ def _counted(array: Any, unit: str, source: str, named: RowName, name: str) -> A
     per_second = PER_SECOND[unit]
     strange = np.flatnonzero((counts < _FIRST_DATE * per_second) | (counts >= _LAST_DATE * per_second))
     if len(strange):
-        other = _unit_of(float(counts[strange[0]]))
-        hint = f"Its size is that of {other}: time={other!r}." if other and other != unit else "Mend or drop the line."
+        likely = _unit_of(float(counts[strange[0]]))
+        hint = (
+            f"Its size is that of {likely}: time={likely!r}." if likely and likely != unit else "Mend or drop the line."
+        )
         _refuse(array, strange, labels, f"no moment between 1900 and 2200 in {unit}", hint)
     if unit == "seconds":
         return counts if len(counts) == 0 or counts.min() >= 0 else _moments(counts, per_second, "s")
