@@ -116,7 +116,7 @@ def _dataset_names(prefix: str, **_: Any) -> list[str]:
 
 def _names_and_files(prefix: str, **_: Any) -> list[str]:
     """Return the names of data sets and the paths of files that begin with a prefix; without one the files alone."""
-    from argcomplete import FilesCompleter
+    from argcomplete.completers import FilesCompleter
 
     return [*(_dataset_names(prefix) if prefix else ()), *FilesCompleter()(prefix)]
 

@@ -62,7 +62,7 @@ def _lines(draft: Draft) -> Iterator[str]:
     yield f"path = {toml(draft.path)}"
     if draft.members:
         yield f"member = {toml(draft.members[0] if len(draft.members) == 1 else list(draft.members))}"
-    yield f"sha256 = {toml(draft.sha256)}"
+    yield f"sha256 = {toml(draft.sha256)}  # delete it where the file may change"
     yield f"evidence = {toml(draft.evidence)}"
     yield ""
     yield "[reader]"
