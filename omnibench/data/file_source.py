@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from omnibench.data.content import Content, content_of, remembered_content
+from omnibench.data.content import Content, content_of_rows, remembered_content
 from omnibench.data.digests import file_digest
 from omnibench.data.files.layout import ROW_NAMES, TextLayout
 from omnibench.data.files.lines import line_of_row, refuse_undecodable
-from omnibench.data.files.parquet import parquet_files, read_parquet
+from omnibench.data.files.parquet import parquet_files, read_parquet, read_plain_parquet
+from omnibench.data.files.plain import PlainColumns, read_plain_text
 from omnibench.data.files.size import require_memory
 from omnibench.data.files.streams import BROKEN
-from omnibench.data.files.text import TextColumns, read_text
-from omnibench.data.interactions import COLUMNS, Interactions, from_columns
+from omnibench.data.files.text import IDS, TextColumns, read_text
+from omnibench.data.interactions import (
+    COLUMNS,
+    CodedColumns,
+    Interactions,
+    coded_columns,
+    order_within_seconds,
+    timed,
+)
 from omnibench.data.numbers import row_name
 from omnibench.errors import ChangedDataError, DataError
+
+T = TypeVar("T")
 
 _TEXT_SUFFIX = ":token"
 """Ends the names of RecBole's columns of texts."""
@@ -56,8 +66,7 @@ class FileSource:
         return remembered_content(lambda: self.identity, None, self._content)
 
     def _content(self) -> Content:
-        table = self._table()
-        return content_of(table.columns, self.label, self.row_name, as_before=table.as_before)
+        return content_of_rows(self.coded())
 
     @cached_property
     def identity(self) -> list[Any]:
@@ -83,17 +92,35 @@ class FileSource:
         return self._table().columns
 
     def load(self) -> Interactions:
-        return from_columns(self.read(), self.label, self.row_name)
+        rows, moments, _ = self.coded()
+        order = order_within_seconds(rows, moments)
+        return rows if order is None else rows.take(order)
 
-    def _table(self) -> TextColumns:
-        """Read the columns.
+    def coded(self) -> CodedColumns:
+        """Return the rows as they come, their ids coded.
 
         Raises:
             DataError: The file cannot be read; ChangedDataError where it has changed since it was identified.
         """
+        plain = self._read(self._plain_columns)
+        if plain is None:
+            table = self._table()
+            coded = coded_columns(table.columns, self.label, self.row_name)
+            return coded._replace(as_before=coded.as_before and table.as_before)
+        rows = Interactions(plain.user.codes, plain.item.codes, plain.rating, None, plain.user.ids, plain.item.ids)
+        if plain.timestamp is None:
+            return CodedColumns(rows, None)
+        coded = timed(rows, plain.timestamp, self.label, self.row_name)
+        return coded._replace(as_before=coded.as_before and "timestamp" not in self._tokens)
+
+    def _table(self) -> TextColumns:
+        return self._read(lambda: self._parquet_columns() if self.layout is None else self._text_columns(self.layout))
+
+    def _read(self, read: Callable[[], T]) -> T:
+        """Read the file, of which nothing may change meanwhile."""
         try:
             require_memory(self.path, self.layout)
-            table = self._parquet_columns() if self.layout is None else self._text_columns(self.layout)
+            content = read()
         except (*BROKEN, MemoryError) as error:
             raise DataError(unreadable(self.path, self.file_format, error)) from error
         if _digest(self.path) != self.identity[-1]:
@@ -101,19 +128,33 @@ class FileSource:
                 f"{self.path} has changed since this run read its key; its results would be recorded for the old "
                 "content. Run again."
             )
-        return table
+        return content
+
+    def _plain_columns(self) -> PlainColumns | None:
+        """Return the columns of a file of plain numbers, which is read faster; None of any other."""
+        if self.layout is None:
+            return read_plain_parquet(self.path, {target: name for name, target in self.renamed.items()})
+        if self.layout.names[0] == ROW_NAMES or self._tokens & set(IDS):
+            return None
+        return read_plain_text(self.layout, self._positions(self.layout))
 
     def _parquet_columns(self) -> TextColumns:
         frame = read_parquet(self.path, list(self.renamed))
         return TextColumns({self.renamed[name]: frame[name] for name in self.renamed}, as_before=True)
 
     def _text_columns(self, layout: TextLayout) -> TextColumns:
-        positions = {target: layout.names.index(name) for name, target in self.renamed.items()}
-        tokens = frozenset(target for name, target in self.renamed.items() if name.endswith(_TEXT_SUFFIX))
-        table = read_text(layout, positions, tokens)
+        table = read_text(layout, self._positions(layout), self._tokens)
         # Texts of numbers were no times, but for years.
-        counts_texts = "timestamp" in tokens and table.columns["timestamp"].dtype.kind in "iuf"
+        counts_texts = "timestamp" in self._tokens and table.columns["timestamp"].dtype.kind in "iuf"
         return table._replace(as_before=table.as_before and layout.names[0] != ROW_NAMES and not counts_texts)
+
+    @cached_property
+    def _tokens(self) -> frozenset[str]:
+        """The columns that RecBole's header says to be texts."""
+        return frozenset(target for name, target in self.renamed.items() if name.endswith(_TEXT_SUFFIX))
+
+    def _positions(self, layout: TextLayout) -> dict[str, int]:
+        return {target: layout.names.index(name) for name, target in self.renamed.items()}
 
 
 def unreadable(path: Path, file_format: str, error: Exception) -> str:

@@ -186,13 +186,27 @@ def coded_columns(columns: Mapping[str, Any], source: str, named: RowName = row_
         exact_ratings = numbers(columns["rating"], "rating", source, float(np.finfo(np.float32).max), named)
         rating = exact_ratings.astype(np.float32)
         warn_of_lost_digits(exact_ratings, source)
-    if "timestamp" not in columns:
-        return CodedColumns(Interactions(user, item, rating, None, user_ids, item_ids), None)
-    timestamp, exact, as_before = times(columns["timestamp"], source, named)
+    rows = Interactions(user, item, rating, None, user_ids, item_ids)
+    return timed(rows, columns["timestamp"], source, named) if "timestamp" in columns else CodedColumns(rows, None)
+
+
+def timed(rows: Interactions, column: Any, source: str, named: RowName = row_name) -> CodedColumns:
+    """Return rows with their timestamps.
+
+    Args:
+        rows: The rows.
+        column: Their timestamps as they come: a pandas Series or array.
+        source: The name of the data in errors.
+        named: Returns what errors call a row.
+
+    Raises:
+        DataError: A timestamp is missing, or none.
+    """
+    timestamp, exact, as_before = times(column, source, named)
     if exact is not None:
         whole = exact.astype("datetime64[s]") if exact.dtype.kind == "M" else np.floor(exact)
         exact = None if (exact == whole).all() else exact
-    return CodedColumns(Interactions(user, item, rating, timestamp, user_ids, item_ids), exact, as_before)
+    return CodedColumns(replace(rows, timestamp=timestamp), exact, as_before)
 
 
 def order_within_seconds(rows: Interactions, moments: npt.NDArray[Any] | None) -> npt.NDArray[np.int64] | None:

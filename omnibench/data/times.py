@@ -62,7 +62,9 @@ def times(column: Any, source: str, named: RowName = row_name) -> Times:
     """
     import pandas as pd
 
-    series = pd.Series(column).infer_objects()  # pandas would take numbers among objects for nanoseconds
+    series = pd.Series(column)
+    if series.dtype == object:
+        series = series.infer_objects()  # pandas would take numbers among objects for nanoseconds
     if isinstance(series.dtype, pd.CategoricalDtype):  # and numbers among categories, too
         series = series.astype(series.cat.categories.dtype)
     if isinstance(series.dtype, pd.PeriodDtype):
