@@ -93,7 +93,7 @@ class SortedRows:
         return ["table", self.source.content.sorted]
 
     def load(self) -> Interactions:
-        rows, moments, _ = _coded(self.source)
+        rows, moments, _ = coded_rows(self.source)
         return sort_rows(rows, moments).rows
 
 
@@ -112,7 +112,7 @@ class OrderedRows:
         return ["table", self.source.content.ordered]
 
     def load(self) -> Interactions:
-        rows, moments, _ = _coded(self.source)
+        rows, moments, _ = coded_rows(self.source)
         order = order_within_seconds(rows, moments)
         return rows if order is None else rows.take(order)
 
@@ -181,7 +181,7 @@ def remembered_content(identity: Callable[[], Any], rows: int | None, compute: C
     return content
 
 
-def _coded(source: TabularSource) -> CodedColumns:
+def coded_rows(source: TabularSource) -> CodedColumns:
     """Return the rows of a source, some of which have a faster way to them than through columns."""
     if isinstance(source, CodedSource):
         return source.coded()
@@ -197,4 +197,6 @@ def _digest(rows: Interactions, moments: npt.NDArray[Any] | None) -> str:
         columns["rating"] = rating_digest(rows.rating)
     if rows.timestamp is not None:
         columns["timestamp"] = column_digest(rows.timestamp if moments is None else moments, "timestamp")
+    if rows.parts is not None:
+        columns |= {f"part_{fold}": column_digest(part, "part") for fold, part in enumerate(rows.parts.T)}
     return digest_of_columns(columns, len(rows))

@@ -7,7 +7,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from omnibench.data.interactions import CodedColumns, Interactions, coded_columns
+from omnibench.data.content import coded_rows
+from omnibench.data.interactions import CodedColumns, Interactions
 from omnibench.data.membership import NO_PART, PART_NAMES
 from omnibench.errors import DataError
 
@@ -70,13 +71,11 @@ def unite(folds: Sequence[Mapping[str, Any]], columns: Sequence[str], label: str
 
 
 def _coded(source: Any, columns: Sequence[str]) -> CodedColumns:
-    if not hasattr(source, "content"):
-        loaded = source.load()
-        rating = loaded.rating if "rating" in columns else None
-        timestamp = loaded.timestamp if "timestamp" in columns else None
-        return CodedColumns(replace(loaded, rating=rating, timestamp=timestamp), None)
-    content = source.read()
-    return coded_columns({name: content[name] for name in columns}, source.label, source.row_name)
+    """Return the rows of a part, without the columns that another part lacks."""
+    coded = coded_rows(source) if hasattr(source, "content") else CodedColumns(source.load(), None)
+    rating = coded.rows.rating if "rating" in columns else None
+    timestamp, moments = (coded.rows.timestamp, coded.moments) if "timestamp" in columns else (None, None)
+    return CodedColumns(replace(coded.rows, rating=rating, timestamp=timestamp), moments)
 
 
 def _slices(parts: Sequence[_PartRows]) -> list[slice]:
