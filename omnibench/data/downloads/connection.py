@@ -111,7 +111,8 @@ def _proxies(url: str) -> dict[str, str]:
     from requests.utils import get_environ_proxies, should_bypass_proxies
 
     proxy = handed_on().get("ALL_PROXY")
-    if not proxy or get_environ_proxies(url) or should_bypass_proxies(url, no_proxy=None):
+    is_named = {urlsplit(url).scheme, "all"} & get_environ_proxies(url).keys()
+    if not proxy or is_named or should_bypass_proxies(url, no_proxy=None):
         return {}
     return {"http": proxy, "https": proxy}
 
