@@ -148,8 +148,7 @@ def _read(values: Any, files: Sequence[RawFile]) -> tuple[Counts | None, Descrip
             description = describe(from_columns(rows.columns, files[0].label))
         except DataError as error:
             return None, None, [f"It cannot be read like this yet: {' '.join(str(error).split())}"]
-    pairs = description.pairs if description.interactions == rows.counts.interactions else None
-    counts = Counts(rows.counts.users, rows.counts.items, rows.counts.interactions, pairs)
+    counts = Counts(rows.counts.users, rows.counts.items, rows.counts.interactions)
     return counts, description, [" ".join(str(warning.message).split()) for warning in caught]
 
 

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.catalogues import begin_project, define
 
 from omnibench.commands.main import main
-from omnibench.data.catalogue.names import definitions
+from omnibench.data.catalogue.folders import DataFolder
+from omnibench.data.catalogue.licences import accept_licences, require_acceptance
+from omnibench.data.catalogue.names import definition, definitions
 
 Run = Callable[..., str]
 
@@ -73,6 +76,21 @@ def test_the_list_says_how_a_set_is_come_by(data: Run) -> None:
     assert "  ?  ?  ?  download  " in data("list", "Amazon2023Books5CoreByTime")
     rounded = next(entry for entry in definitions().values() if entry.counts.rounded)
     assert "~" in data("list", rounded.name)
+
+
+def test_what_is_in_the_cache_is_listed_as_such(data: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data set that was read needs no network any more, and terms that were accepted are no obstacle."""
+    begin_project(tmp_path, monkeypatch)
+    address = (tmp_path / "shop.dat").as_uri().replace("file://", "http://localhost")
+    define(address, name="Far", more='[licence]\nname = "mine"\nurl = "https://a.org"\naccept = true\n')
+    assert data("list", "Far").split()[:5] == ["Far", "?", "?", "?", "terms"]
+    accept_licences("Far")
+    require_acceptance(definition("Far"))
+    assert data("list", "Far").split()[4] == "download"
+    folder = DataFolder.of(definition("Far")).path
+    folder.mkdir(parents=True)
+    (folder / "content-0.json").write_text("{}")
+    assert data("list", "Far").split()[4] == "cached"
 
 
 def test_programs_get_json(data: Run) -> None:
