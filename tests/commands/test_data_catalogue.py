@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.catalogues import begin_project, define
+from support.catalogues import SHOP, begin_project, define
+from support.servers import file_server
 
+from omnibench import load_dataset
 from omnibench.commands.main import main
-from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.licences import accept_licences, require_acceptance
 from omnibench.data.catalogue.names import definition, definitions
 
@@ -79,17 +80,19 @@ def test_the_list_says_how_a_set_is_come_by(data: Run) -> None:
 
 
 def test_what_is_in_the_cache_is_listed_as_such(data: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A data set that was read needs no network any more, and terms that were accepted are no obstacle."""
+    """A data set that was fetched needs no network any more, and terms that were accepted are no obstacle."""
     begin_project(tmp_path, monkeypatch)
-    address = (tmp_path / "shop.dat").as_uri().replace("file://", "http://localhost")
-    define(address, name="Far", more='[licence]\nname = "mine"\nurl = "https://a.org"\naccept = true\n')
-    assert data("list", "Far").split()[:5] == ["Far", "?", "?", "?", "terms"]
-    accept_licences("Far")
-    require_acceptance(definition("Far"))
-    assert data("list", "Far").split()[4] == "download"
-    folder = DataFolder.of(definition("Far")).path
-    folder.mkdir(parents=True)
-    (folder / "content-0.json").write_text("{}")
+    terms = '[licence]\nname = "mine"\nurl = "https://a.org"\naccept = true\n'
+    with file_server() as server:
+        define(server.add("/shop.dat", SHOP), name="Far", more=terms)
+        assert data("list", "Far").split()[:5] == ["Far", "?", "?", "?", "terms"]
+        accept_licences("Far")
+        require_acceptance(definition("Far"))
+        assert data("list", "Far").split()[4] == "download"
+        Path("mine.dat").write_bytes(SHOP)
+        assert len(load_dataset("Far", path="mine.dat").interactions()) == 5
+        assert data("list", "Far").split()[4] == "download"  # without that copy
+        assert len(load_dataset("Far").interactions()) == 5
     assert data("list", "Far").split()[4] == "cached"
 
 

@@ -55,11 +55,6 @@ class DataFolder:
         own = "" if is_shipped(definition) else f"-{digest(os.path.abspath(definition.file))[:8]}"
         return cls(datasets_directory() / f"{definition.name}{own}")
 
-    @property
-    def has_content(self) -> bool:
-        """Whether it has what was read of the data set, which needs no network any more."""
-        return any(self.path.glob("content-*.json"))
-
     def notes(self) -> dict[str, FileNote]:
         """Return what is noted of each file, by name."""
         try:
