@@ -148,8 +148,7 @@ def _read(values: Any, files: Sequence[RawFile]) -> tuple[Counts | None, Descrip
             description = describe(from_columns(rows.columns, files[0].label))
         except DataError as error:
             return None, None, [f"It cannot be read like this yet: {' '.join(str(error).split())}"]
-    pairs = description.pairs if description.interactions == rows.counts.interactions else None
-    counts = Counts(rows.counts.users, rows.counts.items, rows.counts.interactions, pairs)
+    counts = Counts(rows.counts.users, rows.counts.items, rows.counts.interactions)
     return counts, description, [" ".join(str(warning.message).split()) for warning in caught]
 
 
@@ -165,14 +164,14 @@ def _doubts(description: Description) -> list[str]:
 
 def _next_steps(draft: Draft, text: str, target: Path) -> Iterable[str]:
     """Yield what was guessed, and what is to be done until the data set can be loaded."""
-    shown = os.path.relpath(target)
+    label = os.path.relpath(target)
     counts = draft.counts
     sizes = (
         f"{exact(counts.users or 0)} users, {exact(counts.items or 0)} items, {exact(counts.interactions or 0)} interactions"
         if counts is not None
         else "not read yet"
     )
-    yield f"{shown}: {draft.reader['format']}, {sizes}"
+    yield f"{label}: {draft.reader['format']}, {sizes}"
     for remark in draft.remarks:
         yield f"  check: {remark}"
     for key in placeholders(tomllib.loads(text)):
@@ -180,7 +179,7 @@ def _next_steps(draft: Draft, text: str, target: Path) -> Iterable[str]:
     project = project_definitions()
     if project is None or not project.has(target):
         if project is None:
-            yield f'  add to pyproject.toml: [tool.omnibench] data = "{shown}", or for all of a folder {EXAMPLE}'
+            yield f'  add to pyproject.toml: [tool.omnibench] data = "{label}", or for all of a folder {EXAMPLE}'
         else:
             path = os.path.relpath(target, project.settings.parent)
             yield f'  add to [tool.omnibench] data in {project.settings}: "{path}"'

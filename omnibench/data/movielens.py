@@ -86,6 +86,11 @@ class MovieLens100K:
         return frame
 
 
+def is_at_hand() -> bool:
+    """Whether the ratings are on this machine already."""
+    return (_find_earlier_download() or _find_in_recbole()) is not None
+
+
 def read_ratings(path: Path) -> pd.DataFrame:
     """Read the ratings from any of the formats in which they are distributed.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from omnibench import from_file, load_dataset
 from omnibench.commands.main import main
 from omnibench.data.catalogue.names import definition, read_definitions
 from omnibench.errors import DataError
@@ -186,3 +187,22 @@ def test_a_guess_that_does_not_read_the_file_says_why(new: Run, folder: Path) ->
     assert out.startswith("Late.toml: table, not read yet\n  check: It cannot be read like this yet: ")
     assert "many" in out
     assert "[counts]" not in (folder / "Late.toml").read_text()
+
+
+def test_a_strange_file_becomes_a_data_set(new: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From `new` to `load_dataset` with what the command says alone; the key is that of the same rows in a file."""
+    monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(folder / "cache"))
+    new("raw.dat", "--name", "Mine", "--output", "sets/Mine.toml")
+    (folder / "pyproject.toml").write_text('[tool.omnibench]\ndata = "sets/*.toml"\n')
+    path = folder / "sets" / "Mine.toml"
+    text = path.read_text().replace('"<what people call it>"', '"My ratings"')
+    path.write_text("\n".join(line for line in text.splitlines() if '"<' not in line))
+    mine = load_dataset("Mine")
+    same = from_file("raw.dat", separator="::", columns=["user", "item", "rating", "timestamp"])
+    assert len(mine.source.load()) == 60
+    assert mine.key == same.key
+    path.write_text(path.read_text().replace("[reader]\n", "[reader]\nmissing = [-1]\n"))
+    assert len(load_dataset("Mine").source.load()) == 50
+    (folder / "raw.dat").write_text("1::2::3::1600000000\n")
+    with pytest.raises(DataError, match="is not the published one"):
+        load_dataset("Mine").source.load()

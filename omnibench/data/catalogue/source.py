@@ -76,6 +76,13 @@ class CatalogueData:
         return stored or read_content(self.definition, folder, raw)
 
 
+def is_cached(definition: Definition) -> bool:
+    """Whether a data set was fetched and read on this machine, so that it needs no network any more."""
+    folder = DataFolder.of(definition)
+    known = noted_parts(definition, folder)
+    return known is not None and stored_content(folder, reading_identity(definition, known)) is not None
+
+
 @dataclass(frozen=True)
 class CatalogueSource:
     """The rows of a data set of the catalogue, or of a part of a published split.

@@ -71,10 +71,8 @@ def _lines(draft: Draft) -> Iterator[str]:
     if draft.counts is not None:
         yield ""
         yield "[counts]"
-        for name in ("users", "items", "interactions", "pairs"):
-            count = getattr(draft.counts, name)
-            if count is not None:
-                yield f"{name} = {count:_}"
+        for name in ("users", "items", "interactions"):
+            yield f"{name} = {getattr(draft.counts, name):_}"
         yield f"evidence = {toml(draft.evidence)}"
 
 

@@ -26,7 +26,7 @@ def test_values_are_read_as_they_were(values: dict[str, Any]) -> None:
 
 
 def test_a_draft_is_written_whole() -> None:
-    """Names of files and columns need no care, and counts that are unknown are left out."""
+    """Names of files and columns need no care."""
     draft = Draft(
         name="Shop",
         path='a "b"\\c.csv',
