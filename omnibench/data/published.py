@@ -128,7 +128,7 @@ class PublishedSource:
         frames = [getattr(source, "frame", None) for source in sources]
         sizes = [len(frame) for frame in frames if frame is not None]
         return remembered_content(
-            lambda: ["split", self.folded, self.columns, [self._identity(fold) for fold in self.folds]],
+            lambda: ["split/1", self.folded, self.columns, [self._identity(fold) for fold in self.folds]],
             sum(sizes) if len(sizes) == len(sources) else None,
             lambda: content_of_rows(CodedColumns(*self.united())),
         )
