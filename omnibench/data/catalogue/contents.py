@@ -105,6 +105,8 @@ def read_content(definition: Definition, folder: DataFolder, raw: Mapping[str, R
     identity = reading_identity(definition, {name: (part.source, part.sha256) for name, part in raw.items()})
     begun = time.monotonic()
     announce(f"{definition.name}: reading {', '.join(sorted({part.path.name for part in raw.values()}))}, this once")
+    for left in folder.path.glob(".content-*"):  # by a process that died: nobody else is here now
+        left.unlink(missing_ok=True)
     parts: dict[str, StoredPart] = {}
     ids: list[dict[str, Any]] = []
     unrated = 0
