@@ -70,7 +70,7 @@ class IntegerCodes:
         self._table = np.full(1024, -1, dtype=np.int32)
         self._wide: GrowingColumn | None = None
 
-    def append(self, numbers: npt.NDArray[np.int64]) -> None:
+    def append(self, numbers: npt.NDArray[np.integer[Any]]) -> None:
         """Code the next rows, shape (n,)."""
         if self._wide is None and not self._fits(numbers):
             self._wide = GrowingColumn(np.int64, self._capacity)
@@ -94,7 +94,7 @@ class IntegerCodes:
         codes, ids = pd.factorize(self._wide.values)
         return CodedIds(codes.astype(np.int32), ids.tolist())
 
-    def _fits(self, numbers: npt.NDArray[np.int64]) -> bool:
+    def _fits(self, numbers: npt.NDArray[np.integer[Any]]) -> bool:
         """Make the table large enough; return whether that is possible."""
         if len(numbers) == 0:
             return True
@@ -107,7 +107,7 @@ class IntegerCodes:
             self._table = table
         return True
 
-    def _with_codes(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    def _with_codes(self, numbers: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
         """Give the next codes to numbers that have none; return the codes of all of them, shape (n,)."""
         rows = np.arange(len(numbers), dtype=np.int32)
         self._table[numbers[::-1]] = rows[::-1]  # of several rows of a number, the first is written last
@@ -115,4 +115,5 @@ class IntegerCodes:
         first_code = len(self._ids.values)
         self._ids.room(len(ids))[:] = ids
         self._table[ids] = np.arange(first_code, first_code + len(ids), dtype=np.int32)
-        return self._table[numbers]
+        codes: npt.NDArray[np.int32] = self._table[numbers]
+        return codes

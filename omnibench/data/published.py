@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from omnibench.data.content import Content, remembered_content
-from omnibench.data.digests import table_digest
-from omnibench.data.interactions import COLUMNS, Interactions, decode, order_within_seconds
+from omnibench.data.content import Content, content_of_rows, remembered_content
+from omnibench.data.interactions import COLUMNS, CodedColumns, Interactions, order_within_seconds
 from omnibench.data.membership import PART_NAMES
 from omnibench.data.parts import Parts, Split
 from omnibench.data.sorting import sort_rows
@@ -67,7 +66,11 @@ class PublishedSplit(Split):
         return "published split" if self.number is None else f"published split of {self.number} folds"
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
-        assert interactions.parts is not None, "the source of a published split says the part of each row"
+        if interactions.parts is None:
+            raise DataError(
+                f"{self}: a step before it makes rows anew and does not say in which part they are. Let it return rows.take(...) of "
+                "those that it is given, or dataclasses.replace(rows, ...)."
+            )
         folds = []
         for fold in range(interactions.parts.shape[1]):
             of_row = interactions.parts[:, fold]
@@ -125,24 +128,15 @@ class PublishedSource:
         frames = [getattr(source, "frame", None) for source in sources]
         sizes = [len(frame) for frame in frames if frame is not None]
         return remembered_content(
-            lambda: ["split", self.folded, self.columns, [self._identity(fold) for fold in self.folds]],
+            lambda: ["split/1", self.folded, self.columns, [self._identity(fold) for fold in self.folds]],
             sum(sizes) if len(sizes) == len(sources) else None,
-            self._content,
+            lambda: content_of_rows(CodedColumns(*self.united())),
         )
 
     def _identity(self, fold: Mapping[str, PartSource]) -> list[Any]:
         """Return what identifies the parts of a fold as they are, before anything is read."""
         identities = [getattr(source, "identity", None) or source.fingerprint for source in fold.values()]
         return [self.allow_overlap, *zip(fold, identities, strict=True)]
-
-    def _content(self) -> Content:
-        united = self.united()
-        ordered = _digest(united.rows, united.moments)
-        in_order = sort_rows(*united)
-        if in_order.order is None:
-            return Content(ordered, ordered, in_order.has_ties, in_order.has_tied_repeats)
-        moments = None if united.moments is None else united.moments[in_order.order]
-        return Content(_digest(in_order.rows, moments), ordered, in_order.has_ties, in_order.has_tied_repeats)
 
     def united(self) -> UnitedRows:
         """Read all parts.
@@ -225,14 +219,3 @@ def split_source(
             )
     in_order = [{part: fold[part] for part in PART_NAMES if part in fold} for fold in folds]
     return PublishedSource(tuple(in_order), name, not isinstance(parts, Mapping), allow_overlap)
-
-
-def _digest(rows: Interactions, moments: Any) -> str:
-    columns: dict[str, Any] = {"user": decode(rows.user, rows.user_ids), "item": decode(rows.item, rows.item_ids)}
-    if rows.rating is not None:
-        columns["rating"] = rows.rating
-    if rows.timestamp is not None:
-        columns["timestamp"] = rows.timestamp if moments is None else moments
-    assert rows.parts is not None, "rows are united with their parts"
-    columns |= {f"part_{fold}": rows.parts[:, fold] for fold in range(rows.parts.shape[1])}
-    return table_digest(columns)

@@ -7,16 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from omnibench.data.catalogue.contents import stored_content
 from omnibench.data.catalogue.counting import differences
 from omnibench.data.catalogue.definition import Definition, Source
 from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.raw_files import local_path, noted_parts
 from omnibench.data.catalogue.rows import reading_identity
-from omnibench.data.catalogue.contents import stored_content
 from omnibench.data.downloads.bars import size_text
 from omnibench.data.downloads.connection import TransferError, answer_of, host_of
+from omnibench.errors import DataError
 
 _THREADS = 8
+
+_TELLING_HOSTS = 3
+"""When as many servers cannot be reached, and no other can, the network is to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +63,33 @@ class DataCheck:
 
 
 def check(
-    definitions: Iterable[Definition], on_answer: Callable[[int], None] = lambda _: None
+    definitions: Iterable[Definition], on_answer: Callable[[int, int], None] = lambda _number, _all: None
 ) -> Iterator[DataCheck]:
     """Ask every source of data sets whether it still has its file, and compare counts of what is in the cache.
 
     Args:
         definitions: The data sets.
-        on_answer: Called with the number of addresses that have been asked.
+        on_answer: Called with the number of addresses that have been asked, and that of all.
+
+    Raises:
+        DataError: No server can be reached.
     """
     entries = list(definitions)
     sources = {
         (source.url, source.verify): source for entry in entries for source in entry.sources if not source.manual
     }
     checks: dict[tuple[str, bool], SourceCheck] = {}
+    unreachable: dict[str, str] = {}
     with ThreadPoolExecutor(_THREADS) as pool:
-        for number, (key, checked) in enumerate(zip(sources, pool.map(_ask, sources.values()), strict=True), start=1):
+        answers = pool.map(lambda source: _ask(source, unreachable), sources.values())
+        for number, (key, checked) in enumerate(zip(sources, answers, strict=True), start=1):
             checks[key] = checked
-            on_answer(number)
+            on_answer(number, len(sources))
+    hosts = {host_of(source.url) for source in sources.values() if local_path(source) is None}
+    if len(hosts) >= _TELLING_HOSTS and hosts <= unreachable.keys():
+        raise DataError(
+            f"none of {len(hosts)} servers can be reached: this machine seems to be offline, or behind a proxy."
+        )
     for entry in entries:
         yield _data_check(entry, checks)
 
@@ -107,17 +121,23 @@ def _data_check(entry: Definition, checks: Mapping[tuple[str, bool], SourceCheck
     )
 
 
-def _ask(source: Source) -> SourceCheck:
+def _ask(source: Source, unreachable: dict[str, str]) -> SourceCheck:
+    """Ask for a source, unless its server could not be reached before: one that is down costs its time once."""
     local = local_path(source)
     if local is not None:
         if local.is_file():
             return SourceCheck(source, local.stat().st_size)
         return SourceCheck(source, problem="is not there")
+    host = host_of(source.url)
+    if host in unreachable:
+        return SourceCheck(source, problem=unreachable[host])
     try:
         return _answer(source, "HEAD")
-    except TransferError:
-        pass  # some servers refuse to say anything without sending it
-    try:
+    except TransferError as error:
+        if not error.has_answered:
+            unreachable[host] = str(error)
+            return SourceCheck(source, problem=str(error))
+    try:  # some servers refuse to say anything without sending it
         return _answer(source, "GET")
     except TransferError as error:
         return SourceCheck(source, problem=str(error))

@@ -105,19 +105,25 @@ def read_content(definition: Definition, folder: DataFolder, raw: Mapping[str, R
     identity = reading_identity(definition, {name: (part.source, part.sha256) for name, part in raw.items()})
     begun = time.monotonic()
     announce(f"{definition.name}: reading {', '.join(sorted({part.path.name for part in raw.values()}))}, this once")
+    for left in folder.path.glob(".content-*"):  # by a process that died: nobody else is here now
+        left.unlink(missing_ok=True)
     parts: dict[str, StoredPart] = {}
     ids: list[dict[str, Any]] = []
+    unrated = 0
     for name, part in raw.items():
-        columns = read_part(definition, part).columns
-        label = f"{definition.name} ({part.path.name})"
-        if len(columns["user"]) == 0:
-            raise DataError(f"{label} has no interactions.")
-        content = content_of(columns, label)
+        rows = read_part(definition, part)
+        columns = rows.columns
+        content = content_of(columns, f"{definition.name} ({part.path.name})")
         arrays = folder.path / f"{_name(identity)}{'-' * bool(name)}{name}.arrow"
         write_arrays(arrays, columns)
         parts[name] = StoredPart(arrays, file_digest(arrays), tuple(columns), content)
         ids.append({column: columns[column] for column in ("user", "item")})
+        unrated += rows.counts.interactions - len(columns["user"])
     counts = counts_of(ids, with_pairs=definition.counts.pairs is not None)
+    if len(raw) == 1:  # makers count rows that lack a rating, too
+        counts |= rows.counts._asdict()
+    else:
+        counts["interactions"] += unrated
     stored = StoredContent(parts, counts)
     write_json(folder.path / f"{_name(identity)}.json", _record(stored))
     seconds = time.monotonic() - begun

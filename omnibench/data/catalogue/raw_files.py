@@ -103,11 +103,15 @@ def _fetch_part(definition: Definition, part: str, folder: DataFolder, accept_ch
             failures.append(f"{local} is not there")
             continue
         try:
-            return _downloaded(definition, source, folder, accept_changed)
+            raw = _downloaded(definition, source, folder, accept_changed)
         except (TransferError, OSError) as error:
             failures.append(f"{host_of(source.url)} {_words(error)}")
             if source is not mirrors[-1]:
                 announce(f"{definition.name}: {failures[-1]}; trying the next source")
+            continue
+        for failed in mirrors[: mirrors.index(source)]:  # what these have begun to send
+            discard(_partial(folder, failed))
+        return raw
     raise DataError(_nowhere(definition, mirrors, folder, failures))
 
 
@@ -118,7 +122,7 @@ def _downloaded(definition: Definition, source: Source, folder: DataFolder, acce
         TransferError: The source does not have it, or has another one.
     """
     path = folder.path / source.file
-    partial = path.with_name(f"{path.name}.partial")
+    partial = _partial(folder, source)
 
     def problem() -> str:
         return _problem(definition.name, partial, source, folder, accept_changed=accept_changed)
@@ -142,6 +146,10 @@ def _downloaded(definition: Definition, source: Source, folder: DataFolder, acce
     discard(partial)
     announce(f"{definition.name}: downloaded {source.file}, {size_text(path.stat().st_size)}")
     return _noted(source, path, folder)
+
+
+def _partial(folder: DataFolder, source: Source) -> Path:
+    return folder.path / f"{source.file}.partial"
 
 
 def _problem(name: str, path: Path, source: Source, folder: DataFolder, *, accept_changed: bool) -> str:

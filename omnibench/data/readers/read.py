@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from omnibench.data.files.members import BROKEN_MEMBERS, OpenArchives, RawFile, unreadable_member
 from omnibench.data.files.text import IDS
 from omnibench.data.readers.adjacency import read_adjacency
+from omnibench.data.readers.arrays import read_hdf5, read_npz
+from omnibench.data.readers.behaviours import read_behaviours
+from omnibench.data.readers.blocks import read_blocks
 from omnibench.data.readers.columnar import read_arrow_rows, read_parquet_rows
 from omnibench.data.readers.conversions import rating_column, time_column
 from omnibench.data.readers.gaps import Filters, Gaps
+from omnibench.data.readers.idomaar import read_idomaar
+from omnibench.data.readers.matrix import read_matrix
+from omnibench.data.readers.netflix import read_netflix
 from omnibench.data.readers.reader import Reader
 from omnibench.data.readers.records import read_json, read_python
 from omnibench.data.readers.rows import Assembly, Batch, Converted, RawRows
@@ -31,9 +37,16 @@ FORMATS: Mapping[str, FormatReader] = {
     "table": read_table,
     "json": read_json,
     "python": read_python,
+    "blocks": read_blocks,
     "adjacency": read_adjacency,
     "parquet": read_parquet_rows,
     "feather": read_arrow_rows,
+    "matrix": read_matrix,
+    "netflix": read_netflix,
+    "behaviours": read_behaviours,
+    "hdf5": read_hdf5,
+    "npz": read_npz,
+    "idomaar": read_idomaar,
 }
 
 
