@@ -33,6 +33,7 @@ FAMILIES = {
     "compare": ("compare",),
     "gate": ("baseline", "gate"),
     "export": ("export",),
+    "data": ("data",),
     "envs": ("envs",),
     "completion": ("completion",),
 }

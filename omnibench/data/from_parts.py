@@ -128,14 +128,14 @@ def _source(rows: Any, label: str, arguments: Mapping[str, Any]) -> PartSource:
             raise DataError(f"{label} is a dataset with steps, {rows!r}; give one without, or its frame.")
         return rows.source
     if isinstance(rows, str | Path | list):
-        file: PartSource = from_file(rows, label, **arguments).source  # type: ignore[arg-type]  # a list of files
+        file: PartSource = from_file(rows, label, **arguments).source
         return file
-    if arguments:
+    if set(arguments) - {"columns"}:
         raise DataError(
-            f"{label} is {type(rows).__name__}, and {', '.join(arguments)} is for files; leave it out, and rename the columns of a "
-            "frame to user, item, rating and timestamp."
+            f"{label} is {type(rows).__name__}, and {', '.join(arguments)} is for files; leave it out. The "
+            "columns of a frame may be named: columns={'userId': 'user'}."
         )
-    return from_frame(rows, label).source
+    return from_frame(rows, label, **arguments).source
 
 
 def _dataset(source: PublishedSource, name: str) -> RecSysDataSet:

@@ -108,6 +108,12 @@ class PublishedSource:
             len(self.folds) if self.folded else None, any("validation" in fold for fold in self.folds)
         )
 
+    @property
+    def features(self) -> Mapping[str, Any]:
+        """What the catalogue has of items and users, where the parts are of its data set."""
+        features: Mapping[str, Any] = getattr(next(iter(self.folds[0].values())), "features", {})
+        return features
+
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns that all parts have."""

@@ -83,7 +83,7 @@ def times(column: Any, source: str, named: RowName = row_name) -> Times:
         raise DataError(
             f"{source}: column {_NAME!r} has {len(invalid)} values that are neither a number nor an ISO 8601 "
             f"date (the first is {first_example(series, invalid, named)}). Drop these rows, or write dates as 2020-01-31 or "
-            "2020-01-31T12:00:00+01:00."
+            "2020-01-31T12:00:00+01:00; from_file reads others by their format, e.g. time='%d/%m/%Y'."
         )
     exact = moments.dt.tz_localize(None).to_numpy()
     seconds = exact.astype("datetime64[s]").astype(np.int64)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -16,24 +18,35 @@ from omnibench.data.catalogue.definition import (
     Source,
 )
 from omnibench.data.catalogue.readers import reader_of
+from omnibench.data.catalogue.shapes import SHAPE_KEYS, shape_of
 from omnibench.data.catalogue.tables import Table
+from omnibench.data.readers.reader import Reader
+from omnibench.paths import expanded
 
 _REQUIRED = ("name", "title", "interactions", "feedback", "home", "sources", "reader", "licence", "citation")
+_REQUIRED_OF_OWN = ("name", "sources", "reader")
+"""What a definition of somebody's own project needs: nobody else may ever see its data."""
+
 _KEYS = (*_REQUIRED, "counts", "features", "aliases", "superseded", "note")
-_SOURCE_KEYS = ("url", "file", "member", "part", "md5", "sha256", "manual", "verify", "reader", "evidence")
+_SOURCE_KEYS = ("url", "path", "file", "member", "part", "md5", "sha256", "manual", "verify", "reader", "evidence")
 _COUNT_KEYS = ("users", "items", "interactions", "pairs")
 _DIGITS = {"md5": 32, "sha256": 64}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_RATED = ("matrix", "netflix")
+"""Formats without names of columns whose interactions have ratings."""
+
 _BIBTEX = re.compile(r"@\w+\{[^\s,]+,.*\}", re.DOTALL)
 
 
-def definition_of(values: dict[str, Any], file: Path, family: str = "") -> Definition:
+def definition_of(values: dict[str, Any], file: Path, family: str = "", *, own: bool = False) -> Definition:
     """Return what a file says about one data set.
 
     Args:
         values: The keys and values.
-        file: The file, for errors.
+        file: The file, for errors, and where the paths of files begin.
         family: The family that it is a member of, or nothing.
+        own: Whether it is a definition of the user's project: it needs no home, licence and citation, and its files may
+            lie on this machine.
 
     Raises:
         DataError: A key is missing or unknown, or a value impossible.
@@ -41,22 +54,23 @@ def definition_of(values: dict[str, Any], file: Path, family: str = "") -> Defin
     name = values.get("name")
     label = f"{file.name}, {name}" if isinstance(name, str) and name else file.name
     table = Table(values, label)
-    table.check_keys(_KEYS, _REQUIRED)
+    table.check_keys(_KEYS, _REQUIRED_OF_OWN if own else _REQUIRED)
     _check_name(table)
     citation = table.text("citation")
-    if not _BIBTEX.fullmatch(citation):
+    if "citation" in table.values and not _BIBTEX.fullmatch(citation):
         raise table.error("citation is no BibTeX entry; give one, e.g. '@misc{key, title = {...}}'.")
-    sources = tuple(_source(source) for source in table.tables("sources"))
+    sources = tuple(_source(source, file if own else None) for source in table.tables("sources"))
     if not sources:
-        raise table.error("it has no source; add a table [[sources]] with a url.")
+        raise table.error(f"it has no source; add a table [[sources]] with a {'path or a ' if own else ''}url.")
+    reader = reader_of(table.table("reader"))
     return Definition(
         name=table.text("name"),
-        title=table.text("title"),
+        title=table.text("title") or table.text("name"),
         interactions=table.text("interactions"),
-        feedback=table.choice("feedback", FEEDBACK),
+        feedback=table.choice("feedback", FEEDBACK) if "feedback" in table.values else _feedback(reader),
         sources=sources,
-        reader=reader_of(table.table("reader")),
-        licence=_licence(table.table("licence")),
+        reader=reader,
+        licence=_licence(table.table("licence"), own=own),
         citation=citation,
         home=_address(table, "home"),
         counts=_counts(table.table("counts")),
@@ -75,16 +89,34 @@ def _check_name(table: Table) -> None:
         raise table.error(f"name is {name!r}; give letters, digits and underscores that begin with a letter.")
 
 
+def _feedback(reader: Reader) -> str:
+    """Return what kind of feedback a file has whose definition does not say it."""
+    names = reader.columns.values() if isinstance(reader.columns, Mapping) else reader.columns
+    return "explicit" if "rating" in names or reader.format in _RATED else "implicit"
+
+
 def _address(table: Table, key: str) -> str:
+    """Return the address under a key; an empty text where it is left out."""
     address = table.text(key)
-    if not address.startswith(("http://", "https://")):
+    if key in table.values and not address.startswith(("http://", "https://")):
         raise table.error(f"{key} is {address!r}; give an address that begins with https:// or http://.")
     return address
 
 
-def _source(table: Table) -> Source:
-    table.check_keys(_SOURCE_KEYS, ("url",))
-    url = _address(table, "url")
+def _source(table: Table, definition: Path | None) -> Source:
+    """Return a source.
+
+    Args:
+        table: What the file says of it.
+        definition: The file, where a source may be a file of this machine: its path begins beside it.
+    """
+    is_local = definition is not None and "path" in table.values
+    keys = [key for key in _SOURCE_KEYS if key != ("url" if is_local else "path")]
+    table.check_keys(keys, ("path",) if is_local else ("url",))
+    if definition is not None and is_local:
+        url = Path(os.path.normpath(expanded(table.text("path"), definition.absolute().parent))).as_uri()
+    else:
+        url = _address(table, "url")
     file = table.text("file") or unquote(urlsplit(url).path.rpartition("/")[2])
     if not file or "/" in file or "\\" in file or file in (".", ".."):
         raise table.error(f"the file's name would be {file!r}; give file = '...', the name alone.")
@@ -128,8 +160,8 @@ def _evidence(table: Table, keys: list[str]) -> str:
     return "; ".join(f"{text} ({', '.join(listed)})" for text, listed in by_text.items())
 
 
-def _licence(table: Table) -> Licence:
-    table.check_keys(("name", "url", "accept"), ("name", "url"))
+def _licence(table: Table, *, own: bool) -> Licence:
+    table.check_keys(("name", "url", "accept"), () if own else ("name", "url"))
     return Licence(table.text("name"), _address(table, "url"), table.get("accept", bool, False))
 
 
@@ -148,14 +180,16 @@ def _counts(table: Table) -> Counts:
 
 
 def _features(table: Table) -> Features:
-    table.check_keys(("subject", "member", "url", "md5", "reader"), ("subject", "reader"))
+    table.check_keys(("subject", "member", "url", "md5", "reader", *SHAPE_KEYS), ("subject", "reader"))
     subject = table.choice("subject", ("items", "users"))
     if bool(table.text("url")) == bool(table.texts("member")):
         raise table.error("give either member, of the archive of the interactions, or the url of a file of its own.")
+    reader = reader_of(table.table("reader"), targets=(), required=(subject.removesuffix("s"),))
     return Features(
         subject=subject,
         members=table.texts("member"),
-        reader=reader_of(table.table("reader"), targets=(), required=(subject.removesuffix("s"),)),
+        reader=reader,
         url=_address(table, "url") if "url" in table.values else "",
         md5=_digest(table, "md5"),
+        shape=shape_of(table, reader),
     )
