@@ -6,10 +6,13 @@ import collections
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from omnibench import (
     NDCG,
@@ -106,6 +109,41 @@ def test_files_of_any_form_are_the_same_dataset(tmp_path: Path) -> None:
         frame.rename(columns={"user": "who"}).to_csv(tmp_path / f"{name}.txt", sep="|", index=False)
     options: dict[str, Any] = {"columns": {"who": "user"}, "separator": "|"}
     assert from_split(tmp_path / "a.txt", tmp_path / "b.txt", **options).key == mixed.key
+
+
+def test_parts_have_every_form_that_data_has(tmp_path: Path) -> None:
+    """Several files, lines of a user and its items, frames of polars and sparse matrices are parts like any others."""
+    pairs = [(1, 7), (1, 8), (2, 7), (3, 9)], [(1, 9), (2, 8)]
+    train, test = (pd.DataFrame(rows, columns=["user", "item"]) for rows in pairs)
+    key = from_split(train, test).key
+    for number, frame in enumerate((train[:1], train[1:])):
+        frame.to_csv(tmp_path / f"train_{number}.csv", index=False)
+    several = [tmp_path / "train_0.csv", tmp_path / "train_1.csv"]
+    assert from_split(several, test).key == from_split(f"{tmp_path}/train_*.csv", pl.from_pandas(test)).key == key
+    (tmp_path / "train.txt").write_text("1 7 8\n2 7\n3 9\n")
+    (tmp_path / "test.txt").write_text("1 9\n2 8\n")
+    assert from_split(tmp_path / "train.txt", tmp_path / "test.txt", format="adjacency").key == key
+    matrices = [csr_array((np.ones(len(rows)), tuple(zip(*rows, strict=True))), shape=(4, 10)) for rows in pairs]
+    assert from_split(*matrices).key == key
+    names = [f"u{number}" for number in range(4)]
+    named = split_of(from_split(*matrices, user_ids=names))
+    assert rows(named.test) == [("u1", 9), ("u2", 8)]
+    renamed = (frame.rename(columns={"user": "who"}) for frame in (train, test))
+    assert from_split(*renamed, columns={"who": "user"}).key == key
+
+
+def test_features_are_of_all_parts(tmp_path: Path) -> None:
+    """What is known about items and users is given once, is in the key, and is not lost with a part."""
+    items = pd.DataFrame({"item": list("abcde"), "colour": ["red", "red", "blue", "blue", "red"]})
+    dataset = from_split(TRAIN, TEST, items=items).pipe(MakeImplicit(1))
+    assert dataset.key != from_split(TRAIN, TEST).pipe(MakeImplicit(1)).key
+    prepare(dataset, tmp_path)
+    table = Fold(tmp_path, 0).features("items")
+    assert table is not None
+    assert sorted(table.column("colour").tolist()) == ["blue", "blue", "red", "red", "red"]
+    assert from_folds([(TRAIN, TEST)], items=items).features.keys() == {"items"}
+    with pytest.raises(DataError, match=r"train is a dataset with features.*items= or users="):
+        from_split(from_frame(TRAIN, items=items), TEST)
 
 
 def test_ids_of_files_are_texts_if_those_of_a_part_are(tmp_path: Path) -> None:
