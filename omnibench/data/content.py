@@ -100,7 +100,7 @@ class CanonicalRows:
         return ["table", content.ordered if self._keeps_order(content) else content.sorted]
 
     def load(self) -> Interactions:
-        rows, moments, _ = _coded(self.source)
+        rows, moments, _ = coded_rows(self.source)
         in_order = sort_rows(rows, moments)
         if not self._keeps_order(in_order):
             return in_order.rows
@@ -163,7 +163,7 @@ def remembered_content(identity: Callable[[], Any], rows: int | None, compute: C
     return content
 
 
-def _coded(source: TabularSource) -> CodedColumns:
+def coded_rows(source: TabularSource) -> CodedColumns:
     """Return the rows of a source, some of which have a faster way to them than through columns."""
     if isinstance(source, CodedSource):
         return source.coded()
@@ -179,4 +179,6 @@ def _digest(rows: Interactions, moments: npt.NDArray[Any] | None) -> str:
         columns["rating"] = rating_digest(rows.rating)
     if rows.timestamp is not None:
         columns["timestamp"] = column_digest(rows.timestamp if moments is None else moments, "timestamp")
+    if rows.parts is not None:
+        columns |= {f"part_{fold}": column_digest(part, "part") for fold, part in enumerate(rows.parts.T)}
     return digest_of_columns(columns, len(rows))

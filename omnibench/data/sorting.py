@@ -89,18 +89,19 @@ def _gathered(rows: Interactions, order: npt.NDArray[np.int64]) -> Interactions:
         item=rows.item.take(order),
         rating=None if rows.rating is None else rows.rating.take(order),
         timestamp=None if rows.timestamp is None else rows.timestamp.take(order),
+        parts=None if rows.parts is None else rows.parts.take(order, axis=0),
     )
 
 
 def _moved(rows: Interactions, target: npt.NDArray[np.int64], origin: npt.NDArray[np.int64]) -> Interactions:
-    """Return rows with the item and rating of the rows ``origin`` at the rows ``target``, where all else is equal."""
-    item = rows.item.copy()
-    item[target] = rows.item[origin]
-    if rows.rating is None:
-        return replace(rows, item=item)
-    rating = rows.rating.copy()
-    rating[target] = rows.rating[origin]
-    return replace(rows, item=item, rating=rating)
+    """Return rows with item, rating and parts of the rows ``origin`` at the rows ``target``, where all else is equal."""
+    columns: list[Any] = [rows.item, rows.rating, rows.parts]
+    moved: list[Any] = [None if column is None else column.copy() for column in columns]
+    for column, moved_column in zip(columns, moved, strict=True):
+        if moved_column is not None:
+            moved_column[target] = column[origin]
+    item, rating, parts = moved
+    return replace(rows, item=item, rating=rating, parts=parts)
 
 
 def ranks(own_ids: Sequence[Hashable]) -> npt.NDArray[np.int32]:

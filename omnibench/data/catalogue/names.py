@@ -96,6 +96,11 @@ def variants_of(name: str) -> tuple[str, ...]:
     )
 
 
+def is_shipped(entry: Definition) -> bool:
+    """Whether a definition is one of omnibench's own, and not of somebody's project."""
+    return entry.file.parent == _FOLDER
+
+
 def ambiguous_names() -> Mapping[str, tuple[str, ...]]:
     """Return the names that mean several data sets, with the names of those."""
     return _ambiguous_names()

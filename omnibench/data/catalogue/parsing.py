@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -113,7 +114,7 @@ def _source(table: Table, definition: Path | None) -> Source:
     keys = [key for key in _SOURCE_KEYS if key != ("url" if is_local else "path")]
     table.check_keys(keys, ("path",) if is_local else ("url",))
     if definition is not None and is_local:
-        url = expanded(table.text("path"), definition.absolute().parent).as_uri()
+        url = Path(os.path.normpath(expanded(table.text("path"), definition.absolute().parent))).as_uri()
     else:
         url = _address(table, "url")
     file = table.text("file") or unquote(urlsplit(url).path.rpartition("/")[2])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from omnibench.data.catalogue.guessed_times import time_of
 from omnibench.data.catalogue.guesses import ROLE, guess
+from omnibench.data.catalogue.readers import reader_of
+from omnibench.data.catalogue.tables import Table, placeholders
+from omnibench.data.files.members import members
+from omnibench.data.readers.read import read_rows
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "MovieLens-1M": (
@@ -102,7 +107,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "Amazon 2013": (
-        "product/productId: B1\nreview/userId: A1\nreview/score: 5.0\nreview/time: 1182729600\n\nproduct/productId: B2\n",
+        "product/productId: B1\nreview/userId: A1\nreview/score: 5.0\nreview/time: 1182729600\n\n",
         {
             "format": "blocks",
             "columns": {
@@ -135,6 +140,17 @@ def test_formats_are_told_by_their_first_lines(case: str) -> None:
     """As the raw files of the catalogue are written; what names or positions do not tell has a placeholder."""
     text, expected = CASES[case]
     assert guess(text.encode(), "file.txt", complete=True).values == expected
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not placeholders(CASES[case][1])])
+def test_a_guess_reads_the_file(case: str, tmp_path: Path) -> None:
+    """The reader of the guess is one that a definition may have, and it finds interactions."""
+    path = tmp_path / "file.txt"
+    path.write_text(CASES[case][0])
+    values = guess(path.read_bytes(), path.name, complete=True).values
+    rows = read_rows(reader_of(Table(values, "guess")), members(path))
+    assert rows.counts.interactions >= 1
+    assert set(rows.columns) >= {"user", "item"}
 
 
 def test_positions_are_said_to_be_a_guess() -> None:
