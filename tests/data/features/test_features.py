@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from omnibench import MakeImplicit, UserHoldout, from_file, from_frame
@@ -364,3 +365,23 @@ def test_the_digest_of_features_stays() -> None:
         from_frame(interactions(), users=users).features["users"].digest
         == "3199326dfdcfe3a7616c01e7fa7d039ef7a73338b31735e16623cce4c36bf49f"
     )
+
+
+@pytest.mark.parametrize("library", ["polars", "lazy polars", "pyarrow", "duckdb"])
+def test_frames_of_other_libraries_have_the_same_features(library: str) -> None:
+    """Whatever the frame, its numbers, truth values, texts, lists and dates are the same content."""
+    frame = movies().assign(
+        genres=[["Drama", "Action"], ["Comedy"], [], None, ["Drama"], ["Action"]],
+        released=pd.Series(pd.to_datetime(["2020-01-01", None, "2021-01-01 12:00", *[""] * 3], format="mixed")),
+    )
+    if library == "pyarrow":
+        other: Any = pa.Table.from_pandas(frame)
+    elif library == "duckdb":
+        duckdb = pytest.importorskip("duckdb")
+        other = duckdb.sql("select * from frame")
+    else:
+        polars = pytest.importorskip("polars")
+        other = polars.from_pandas(frame)
+        other = other.lazy() if library == "lazy polars" else other
+    expected = from_frame(interactions(), items=frame).features["items"].digest
+    assert from_frame(interactions(), items=other).features["items"].digest == expected
