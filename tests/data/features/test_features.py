@@ -15,9 +15,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from omnibench import MakeImplicit, UserHoldout, from_file, from_frame
+from omnibench import MakeImplicit, UserHoldout, from_file, from_frame, from_split, load_dataset
+from omnibench.data import loaders
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.prepare import prepare
+from omnibench.data.words import recipe_words
 from omnibench.errors import DataError
 from omnibench.guest.features import FeatureTable
 from omnibench.guest.folds import Fold
@@ -163,6 +165,16 @@ def test_features_stay_with_a_dataset() -> None:
     assert replaced.features["items"] is dataset.features["items"]
     assert replaced.key != dataset.key
     assert "with features of items and users" in repr(dataset)
+    assert recipe_words(dataset.pipe(MakeImplicit(3)).identity[1]) == "MakeImplicit(3), features of items and users"
+
+
+def test_features_of_a_registered_dataset_and_of_a_published_split_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loader may return a dataset with features, and a split that somebody else has made may be given some."""
+    monkeypatch.setitem(loaders._LOADERS, "Shop", lambda: from_frame(interactions(), items=movies()))
+    assert list(load_dataset("Shop").features) == ["items"]
+    rows = interactions()
+    split = from_split(rows.iloc[::2], rows.iloc[1::2], name="split")
+    assert split.with_features(items=movies()).key != split.key
 
 
 def test_a_later_change_of_the_frame_changes_nothing() -> None:
