@@ -144,7 +144,8 @@ def test_a_server_that_is_down_is_asked_once(server: FileServer, capsys: pytest.
     assert capsys.readouterr().out.count("127.0.0.1:1 cannot be reached (connection refused)") == 2
 
 
-def test_a_machine_without_a_network_blames_no_source(server: FileServer, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("server")
+def test_a_machine_without_a_network_blames_no_source(capsys: pytest.CaptureFixture[str]) -> None:
     """Where nobody can be reached."""
     define(*(f"http://127.0.0.1:{port}/a" for port in (1, 2, 3)))
     assert main(["data", "check", "Shop"]) == 2

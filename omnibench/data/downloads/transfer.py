@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -94,12 +95,11 @@ def _attempt(url: str, partial: Path, show: Progress, *, verify: bool) -> None:
             _note_version(url, partial, answer)
             _require_room(partial, (total or 0) - received)
             show(received, total)
-            with partial.open("ab" if received else "wb") as file:
+            with partial.open("ab" if received else "wb", buffering=0) as file:  # a killed process keeps what it has
                 for chunk in _chunks(answer, received):
-                    file.write(chunk)
+                    _write_all(file, chunk)
                     received += len(chunk)
                     show(received, total)
-                file.flush()
                 os.fsync(file.fileno())
     except TransferError as error:
         if not (error.is_passing and total):
@@ -107,6 +107,12 @@ def _attempt(url: str, partial: Path, show: Progress, *, verify: bool) -> None:
         raise TransferError(f"{error} after {received:,} of {total:,} bytes", is_passing=True) from error
     if total is not None and received < total:
         raise TransferError(f"broke off after {received:,} of {total:,} bytes", is_passing=True)
+
+
+def _write_all(file: io.FileIO, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _elsewhere() -> TransferError:
