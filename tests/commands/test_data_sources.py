@@ -99,7 +99,7 @@ def test_check_asks_every_source(server: FileServer, capsys: pytest.CaptureFixtu
     assert "Shop: none of its sources has it" in capsys.readouterr().out
 
 
-def test_check_asks_a_server_that_knows_no_head_for_a_byte(
+def test_check_asks_a_server_that_knows_no_head_for_the_first_bytes(
     server: FileServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The size is that of the whole file."""
@@ -116,7 +116,7 @@ def test_check_asks_a_server_that_knows_no_head_for_a_byte(
     define(server.add("/shop.dat", SHOP, get_only))
     assert main(["data", "check", "Shop"]) == 0
     assert "has it, 60 B" in capsys.readouterr().out
-    assert server.requests[-1] == ("GET", "/shop.dat", "bytes=0-0")
+    assert server.requests[-1] == ("GET", "/shop.dat", "bytes=0-511")
 
 
 def test_check_compares_counts_and_sizes_with_what_was_read(

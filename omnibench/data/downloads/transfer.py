@@ -73,6 +73,11 @@ def download(url: str, partial: Path, show: Progress, *, verify: bool = True) ->
             return
 
 
+def is_page(first: bytes) -> bool:
+    """Whether the first bytes of a file are those of a web page."""
+    return _PAGE.match(first) is not None
+
+
 def discard(partial: Path) -> None:
     """Remove a partial file, and what is noted of it."""
     partial.unlink(missing_ok=True)
@@ -131,7 +136,7 @@ def _chunks(answer: requests.Response, received: int) -> Iterator[bytes]:
         read: Any = getattr(answer.raw, "read1", answer.raw.read)
         chunks = iter(lambda: read(_CHUNK), b"")
     for chunk in chunks:
-        if received == 0 and "html" in answer.headers.get("Content-Type", "") and _PAGE.match(chunk):
+        if received == 0 and "html" in answer.headers.get("Content-Type", "") and is_page(chunk):
             raise TransferError("answers with a web page instead of the file; it may want you to sign in")
         yield chunk
 

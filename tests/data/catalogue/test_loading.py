@@ -361,6 +361,40 @@ def test_a_broken_array_file_is_not_believed(server: FileServer) -> None:
     assert len(frame()) == 5
 
 
+def test_a_cache_that_cannot_be_written_is_named(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the variable that names another; what is in it already can be used."""
+    define(server.add("/shop.dat", SHOP))
+    key = load_dataset("Shop").key
+
+    def refused(path: object, *_: object, **__: object) -> int:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("omnibench.data.downloads.locks.os.open", refused)
+    assert load_dataset("Shop").key == key
+    define(server.add("/other.dat", SHOP), name="Other")
+    with pytest.raises(
+        DataError, match=r"Other: .*\.lock cannot be written \(Permission denied\).*OMNIBENCH_CACHE_DIR"
+    ):
+        _ = load_dataset("Other").key
+
+
+def test_a_disk_that_is_full_is_said(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the rows cannot be kept; the next attempt needs no download."""
+    define(server.add("/shop.dat", SHOP))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "content.arrow")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("omnibench.data.catalogue.contents.write_arrays", full)
+        with pytest.raises(
+            DataError, match=r"Shop: content.arrow cannot be written \(No space left on device\); free some"
+        ):
+            _ = load_dataset("Shop").key
+    assert len(frame()) == 5
+    assert len(server.requests) == 1
+
+
 @pytest.mark.slow
 def test_several_processes_download_and_read_once(server: FileServer) -> None:
     """The others wait for the first, and say so."""
