@@ -30,6 +30,9 @@ else:
 VERSION = 1
 """To be raised when the same raw files come to other rows, so that what was read before is not used any more."""
 
+_CHECKED_BYTES = 1 << 26
+"""Bytes of rows from one look at the memory that is left to the next."""
+
 FormatReader = Callable[[Reader, BinaryIO, RawFile], Iterator[Batch]]
 
 FORMATS: Mapping[str, FormatReader] = {
@@ -65,8 +68,12 @@ def read_rows(reader: Reader, files: Sequence[RawFile], *, strict: bool = False)
     gaps = Gaps(codes, is_lenient=not strict or "" in codes)
     filters = Filters(reader.options.get("keep", {}))
     assembly = Assembly()
+    checked_size = 0
     for file, batch in batches(reader, files):
         assembly.add(_converted(reader, file, filters.keep(batch), gaps))
+        if assembly.size > checked_size + _CHECKED_BYTES:
+            assembly.require_memory(file.label)
+            checked_size = assembly.size
     label = files[0].label if len(files) == 1 else f"{files[0].label} and {len(files) - 1} more"
     if assembly.rows == 0:
         raise DataError(f"{label} has no interactions.{filters.advice}{gaps.advice(assembly.left_out)}")
@@ -90,7 +97,7 @@ def batches(reader: Reader, files: Sequence[RawFile]) -> Iterator[tuple[RawFile,
                 try:
                     for batch in FORMATS[reader.format](reader, stream, file):
                         yield file, batch
-                except BROKEN_MEMBERS as error:
+                except (*BROKEN_MEMBERS, MemoryError) as error:
                     raise DataError(unreadable_member(file, error)) from error
 
 

@@ -205,3 +205,19 @@ def test_times_of_several_files_have_the_type_that_one_of_them_needs(tmp_path: P
     together = [RawFile(written(tmp_path / "all.csv", "".join(f"1,2,{text}\n" for text in texts)))]
     apart = read_rows(reader, files).columns["timestamp"].astype("datetime64[us]").tolist()
     assert apart == read_rows(reader, together).columns["timestamp"].astype("datetime64[us]").tolist()
+
+
+def test_what_does_not_fit_into_memory_is_refused_while_there_is_some_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file in an archive does not tell its size before it is read; the error says what it takes and what there is."""
+    monkeypatch.setattr("omnibench.data.readers.read._CHECKED_BYTES", 1000)
+    monkeypatch.setattr("omnibench.data.readers.table._BLOCK", 1000)
+    content = "".join(f"{number},1,5\n" for number in range(2000))
+    columns = ("user", "item", "rating")
+    assert len(read_raw(tmp_path / "raw.csv", content, "table", columns).pairs) == 2000
+    monkeypatch.setattr("omnibench.data.readers.rows.available_memory", lambda: 10_000)
+    with pytest.raises(
+        DataError, match=r"after [0-9,]+ interactions, which take .* GB, only 0\.0 GB of memory are left"
+    ):
+        read_raw(tmp_path / "raw.csv", content, "table", columns)
