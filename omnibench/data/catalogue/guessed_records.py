@@ -94,6 +94,13 @@ def of_relations(lines: Sequence[str]) -> Guess | None:
     return Guess({"format": "idomaar", **types})
 
 
+def of_json_lists(lines: Sequence[str]) -> Guess | None:
+    """Guess the lists of all users' items in one list, as JSON has it."""
+    if not lines or not lines[0].lstrip().startswith("[["):
+        return None
+    return Guess({"format": "adjacency", "user": "line"}, ("Each list is taken for the items of a user.",))
+
+
 def of_lists(lines: Sequence[str]) -> Guess | None:
     """Guess lines of a user and its items; of numbers alone, where the first may count the others."""
     rows = [line.split() for line in lines]

@@ -6,6 +6,7 @@ from omnibench.data.catalogue.guessed_columns import Guess
 from omnibench.data.catalogue.guessed_records import (
     of_behaviours,
     of_blocks,
+    of_json_lists,
     of_lists,
     of_netflix,
     of_records,
@@ -19,7 +20,7 @@ _SUFFIXES = {".npz": "npz", ".xlsx": "matrix", ".xls": "matrix"}
 _NAME_BYTES = 300
 """Bytes at the beginning of an archive that have the name of its first member."""
 
-_FORMATS = (of_records, of_netflix, of_relations, of_blocks, of_behaviours, of_table, of_lists)
+_FORMATS = (of_records, of_netflix, of_relations, of_blocks, of_behaviours, of_json_lists, of_table, of_lists)
 """What guesses a format, in the order in which it is tried: stricter forms come first."""
 
 

@@ -167,6 +167,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         {"format": "behaviours", "use": "impressions", "time": "%m/%d/%Y %I:%M:%S %p"},
     ),
     "LightGCN": ("0 0 1 2 3\n1 5\n2 7 8 9\n", {"format": "adjacency", "user": "first"}),
+    "RecZoo's lists": ("[[1, 2], [3]]\n", {"format": "adjacency", "user": "line"}),
     "CiteULike": (
         "2 15 17\n3 1 2 9\n",
         {"format": "adjacency", "user": "line", "counted": True, "separator": " "},
