@@ -51,7 +51,8 @@ def definition_of(values: dict[str, Any], file: Path, family: str = "", *, own: 
         DataError: A key is missing or unknown, or a value impossible.
     """
     name = values.get("name")
-    label = f"{file.name}, {name}" if isinstance(name, str) and name else file.name
+    location = str(file) if own else file.name
+    label = f"{location}, {name}" if isinstance(name, str) and name else location
     table = Table(values, label)
     table.check_keys(_KEYS, _REQUIRED_OF_OWN if own else _REQUIRED)
     _check_name(table)

@@ -145,12 +145,14 @@ def test_a_wrong_definition_is_refused_by_name(project: Path, before: str, after
     with pytest.raises(DataError) as refusal:
         definitions()
     assert message in str(refusal.value)
+    assert str(refusal.value).startswith(str(project / "data" / "shop.toml"))
 
 
 def test_two_definitions_of_a_name_are_refused(project: Path) -> None:
     """Neither hides the other."""
     (project / "data" / "again.toml").write_text(SHOP)
-    assert "shop.toml defines 'Shop', as again.toml does; rename one of them." in refused()
+    first, second = project / "data" / "again.toml", project / "data" / "shop.toml"
+    assert f"{second} defines 'Shop', as {first} does; rename one of them." in refused()
 
 
 def test_what_the_catalogue_ships_must_still_say_everything(project: Path) -> None:
