@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,9 @@ from omnibench.data.loaders import dataset_names, load_dataset
 from omnibench.errors import DataError
 from omnibench.paths import expanded
 
+_LINE_SECONDS = 10.0
+"""How often a check says how far it is."""
+
 
 def fetch(arguments: argparse.Namespace) -> int:
     """Fetch data sets into the cache and read them there, or their raw files into a directory."""
@@ -31,7 +38,9 @@ def fetch(arguments: argparse.Namespace) -> int:
             if directory is None and entry.name in dataset_names():
                 _say_read(entry)
                 continue
-            _say_fetched(entry, fetch_data(entry, directory, accept_changed=arguments.accept_changed), directory)
+            with _warnings_said():
+                fetched = fetch_data(entry, directory, accept_changed=arguments.accept_changed)
+            _say_fetched(entry, fetched, directory)
         except DataError as error:  # the others can be had all the same
             complain(str(error))
             failed += 1
@@ -44,10 +53,11 @@ def check_sources(arguments: argparse.Namespace) -> int:
     if arguments.read:
         for entry in entries:
             try:
-                fetch_data(entry)
+                with _warnings_said():
+                    fetch_data(entry)
             except DataError as error:
                 complain(str(error))
-    checked = list(check(entries))
+    checked = list(check(entries, _AskingProgress()))
     if arguments.json:
         say_text(json.dumps([_record(data) for data in checked], indent=1))
     else:
@@ -76,6 +86,28 @@ def add_parsers(actions: Any) -> None:
         "--read", action="store_true", help="fetch and read what is not in the cache, so that its counts are compared"
     )
     parser.add_argument("--json", action="store_true", help="as JSON, with every source")
+
+
+class _AskingProgress:
+    """Says now and then how many addresses have been asked."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + _LINE_SECONDS
+
+    def __call__(self, number: int, count: int) -> None:
+        if time.monotonic() > self._next:
+            complain(f"{number:,} of {count:,} addresses have been asked")
+            self._next = time.monotonic() + _LINE_SECONDS
+
+
+@contextmanager
+def _warnings_said() -> Iterator[None]:
+    """Print warnings as sentences, without the lines of code that they come from."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in caught:
+        complain(str(warning.message))
 
 
 def _ask_for_acceptance(entry: Definition, *, accepts: bool) -> None:
@@ -130,13 +162,12 @@ def _say_checked(checked: list[DataCheck], *, all_sources: bool) -> None:
     sources = [source for data in checked for source in data.sources]
     answering = sum(1 for source in sources if not source.problem)
     read = sum(1 for data in checked if data.counts)
-    broken = [data.name for data in checked if not data.holds]
+    differing = sum(1 for data in checked if data.differences)
+    missing = sum(1 for data in checked if data.missing)
     say(
-        f"{counted(len(checked), 'data set')}: {answering} of {counted(len(sources), 'source')} have their file; {read} were "
-        f"read here, {sum(1 for data in checked if data.differences)} of them with other counts than expected"
+        f"{counted(len(checked), 'data set')}; sources with their file: {answering} of {len(sources)}; data sets without one: "
+        f"{missing}; read here: {read}; with other counts than expected: {differing}"
     )
-    if broken:
-        say(f"not to be had, or not as expected: {', '.join(broken)}")
 
 
 def _record(data: DataCheck) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.apply import Apply, FrameFunction
 from omnibench.data.content import rows_of
+from omnibench.data.features.sources import FeatureSource, features_from
 from omnibench.data.interactions import Interactions, warn_of_repeats
 from omnibench.data.parts import Parts, Split, fold_in_rows
 from omnibench.data.preprocess import MakeImplicit
@@ -72,6 +73,7 @@ class RecSysDataSet:
         seed: The seed of every random step; the random state of the moment when not given.
         canonical: Whether the order of rows counts only where a step depends on it; not so of datasets that an earlier
             omnibench has recorded.
+        features: What is known about ``items`` and ``users``; part of the key.
 
     Raises:
         DataError: The name is too long for a directory.
@@ -85,6 +87,7 @@ class RecSysDataSet:
         seed: int | None = None,
         *,
         canonical: bool = True,
+        features: Mapping[str, FeatureSource] | None = None,
     ) -> None:
         problem = overlong_label(name)
         if problem:
@@ -94,10 +97,12 @@ class RecSysDataSet:
         self.name = name
         self.steps = steps
         self.seed = get_random_state() if seed is None else seed
+        self.features = dict(features or {})
 
     def __repr__(self) -> str:
         steps = "".join(f" | {step}" for step in self._steps_and_published_split)
-        return one_line(f"<RecSysDataSet {self._display_name}{steps}>")
+        features = f" with features of {' and '.join(self.features)}" if self.features else ""
+        return one_line(f"<RecSysDataSet {self._display_name}{features}{steps}>")
 
     def _repr_html_(self) -> str:
         steps = [str(step) for step in self._steps_and_published_split] or ["no steps"]
@@ -151,6 +156,31 @@ class RecSysDataSet:
             raise DataError(f"{self.name}: the name is {name!r}; give a text.")
         return self._with(name=argument)
 
+    def with_features(
+        self, items: Any = None, users: Any = None, *, lists: Mapping[str, str] | None = None
+    ) -> RecSysDataSet:
+        """Return the dataset with what is known about its items and users, in the place of what it has of these.
+
+        The content is part of the key, whatever the order of rows and columns. Own classes get it where their ``fit`` asks
+        for ``items`` or ``users``, and metrics take a feature by its name. Rows of ids that are not in the interactions do
+        not matter; users and items without a row have missing values.
+
+        Args:
+            items: A frame with a column ``item`` (the ids of the interactions, each once), every other column a feature:
+                numbers, truth values, texts, dates (which become seconds since 1970), or lists or sets of texts; or the
+                path of a file of such columns. True for what the catalogue has.
+            users: The same for users, with a column ``user``.
+            lists: What separates the members of columns that hold several, e.g. ``{"genres": "|"}``.
+
+        Without any argument, it has what the catalogue has of both.
+
+        Raises:
+            DataError: Nothing is there, or it has no such form.
+        """
+        arguments = {"items": items, "users": users}
+        features = features_from(arguments, lists or {}, self.name, getattr(self.source, "features", {}))
+        return self._with(features={**self.features, **features})
+
     def as_recorded(self) -> RecSysDataSet:
         """Return the dataset as omnibench read and identified it before the order of rows stopped to count.
 
@@ -160,7 +190,12 @@ class RecSysDataSet:
         return self._with(steps=steps, canonical=False)
 
     def _with(
-        self, *, name: str | None = None, steps: tuple[Step, ...] | None = None, canonical: bool | None = None
+        self,
+        *,
+        name: str | None = None,
+        steps: tuple[Step, ...] | None = None,
+        canonical: bool | None = None,
+        features: Mapping[str, FeatureSource] | None = None,
     ) -> RecSysDataSet:
         return RecSysDataSet(
             self.source,
@@ -168,6 +203,7 @@ class RecSysDataSet:
             self.steps if steps is None else steps,
             self.seed,
             canonical=self._canonical if canonical is None else canonical,
+            features=self.features if features is None else features,
         )
 
     @cached_property
@@ -213,19 +249,17 @@ class RecSysDataSet:
 
     @property
     def identity(self) -> Any:
-        """Source, steps and seed as canonical data; the key is its digest."""
-        return [
-            "data/1",
-            {
-                "source": self._rows.fingerprint,
-                "steps": [step.keyed_identity for step in self.steps],
-                "seed": self.seed,
-            },
-        ]
+        """Source, steps, seed and features as canonical data; the key is its digest."""
+        return self._identity([step.keyed_identity for step in self.steps])
+
+    def _identity(self, steps: list[Any]) -> Any:
+        digests = {subject: features.digest for subject, features in sorted(self.features.items())}
+        features = {"features": digests} if digests else {}
+        return ["data/1", {"source": self._rows.fingerprint, "steps": steps, "seed": self.seed, **features}]
 
     @cached_property
     def key(self) -> str:
-        """The dataset's identity: 64 hex digits that depend on content, steps and seed."""
+        """The dataset's identity: 64 hex digits that depend on content, steps, seed and features."""
         return digest(self.identity)
 
     @cached_property
@@ -234,7 +268,7 @@ class RecSysDataSet:
         steps = [_without_code(step.identity) for step in self.steps]
         if steps == [step.keyed_identity for step in self.steps]:
             return self.key
-        return digest(["data/1", {"source": self._rows.fingerprint, "steps": steps, "seed": self.seed}])
+        return digest(self._identity(steps))
 
     @cached_property
     def split(self) -> Split | None:

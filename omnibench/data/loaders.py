@@ -126,7 +126,7 @@ def _loaded(loader: Loader, name: str, path: Path | None) -> Any:
 def _dataset_of(loaded: Any, name: str) -> RecSysDataSet:
     """Make a dataset of what a loader returned, under the name that it is registered by."""
     if isinstance(loaded, RecSysDataSet):
-        return RecSysDataSet(loaded.source, name, loaded.steps, loaded.seed)
+        return RecSysDataSet(loaded.source, name, loaded.steps, loaded.seed, features=loaded.features)
     if isinstance(loaded, str | Path):
         return from_file(loaded, name)
     missing = [member for member in ("load", "columns", "fingerprint") if member not in dir(loaded)]

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ from omnibench.paths import cache_directory
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from omnibench.data.features.sources import FeatureSource
 
 CONTENT = "762f71da0ab2b0d6ed44b8a24235a455e9516ae1c12139eb8a378f29f54b7752"
 """``table_digest`` of the 100,000 ratings in their original order."""
@@ -56,13 +59,23 @@ class MovieLens100K:
         frame = self.read()
         return from_columns({name: frame[name] for name in COLUMNS}, "MovieLens100K")
 
+    @property
+    def features(self) -> Mapping[str, FeatureSource]:
+        """What is known about movies and users; see ``RecSysDataSet.with_features``."""
+        from omnibench.data.movielens_features import MovieLensFeatures  # which few runs need
+
+        return {subject: MovieLensFeatures(subject, self._find) for subject in ("items", "users")}
+
+    def _find(self) -> Path:
+        return self.path or _find_earlier_download() or _find_in_recbole() or _download()
+
     def read(self) -> pd.DataFrame:
         """Return the ratings in the order of ``u.data``.
 
         Raises:
             DataError: They are not the original ones, or nowhere to be had.
         """
-        path = self.path or _find_earlier_download() or _find_in_recbole() or _download()
+        path = self._find()
         frame = read_ratings(path)
         content = table_digest({name: frame[name] for name in COLUMNS})
         if content != CONTENT:

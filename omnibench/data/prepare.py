@@ -3,7 +3,8 @@
 A prepared dataset is a directory: ``user.npy item.npy [rating.npy] [timestamp.npy]`` (canonical rows),
 ``indptr.npy`` (first row of each user), ``users.json items.json`` (the user's ids by code), ``fold_k/``
 with ``train.npy validation.npy test.npy`` (and ``given.npy`` where the split folds in; the parts' own columns, see
-``guest.parts.save_columns``) and ``manifest.json``. The manifest is what ``guest.folds.Fold`` reads, in the guests and
+``guest.parts.save_columns``), ``features/`` with what is known about users and items (see ``guest.features``), and
+``manifest.json``. The manifest is what ``guest.folds.Fold`` reads, in the guests and
 here.
 """
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from omnibench.data import ids
 from omnibench.data.cold import cold_counts
 from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.features.arrays import write_features
 from omnibench.data.interactions import Interactions
 from omnibench.data.leakage import leak_counts
 from omnibench.data.order import repeats
@@ -62,6 +64,11 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     save_array(directory / "indptr.npy", np.concatenate([[0], np.cumsum(counts)]))
     _write_ids(directory / "users.json", rows.user_ids)
     _write_ids(directory / "items.json", rows.item_ids)
+    features: dict[str, dict[str, Any]] = {}
+    for subject, own_ids in (("items", rows.item_ids), ("users", rows.user_ids)):
+        if subject in dataset.features:
+            folder = directory / "features" / subject
+            features[subject] = write_features(folder, dataset.features[subject].read(), own_ids, dataset.name)
     for number, parts in enumerate(folds):
         fold = directory / f"fold_{number}"
         fold.mkdir(mode=0o700)
@@ -85,6 +92,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         "items": len(rows.item_ids),
         "test": test_digests,
         "given": folds_in,
+        **({"features": features} if features else {}),
         # With the validation part joined to training, what a published split has in both would be there twice.
         **({"repeats": True} if dataset.keeps_repeats or _overlap(rows) else {}),
         **({"cold": {"ranked": dataset.feedback == "implicit", "folds": cold}} if cold else {}),

@@ -109,6 +109,12 @@ class PublishedSource:
             len(self.folds) if self.folded else None, any("validation" in fold for fold in self.folds)
         )
 
+    @property
+    def features(self) -> Mapping[str, Any]:
+        """What the catalogue has of items and users, where the parts are of its data set."""
+        features: Mapping[str, Any] = getattr(next(iter(self.folds[0].values())), "features", {})
+        return features
+
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns that all parts have."""
@@ -122,7 +128,7 @@ class PublishedSource:
         frames = [getattr(source, "frame", None) for source in sources]
         sizes = [len(frame) for frame in frames if frame is not None]
         return remembered_content(
-            lambda: ["split", self.folded, self.columns, [self._identity(fold) for fold in self.folds]],
+            lambda: ["split/1", self.folded, self.columns, [self._identity(fold) for fold in self.folds]],
             sum(sizes) if len(sizes) == len(sources) else None,
             lambda: content_of_rows(CodedColumns(*self.united())),
         )

@@ -96,7 +96,7 @@ def _gathered(rows: Interactions, order: npt.NDArray[np.int64]) -> Interactions:
 def _moved(rows: Interactions, target: npt.NDArray[np.int64], origin: npt.NDArray[np.int64]) -> Interactions:
     """Return rows with item, rating and parts of the rows ``origin`` at the rows ``target``, where all else is equal."""
     columns: list[Any] = [rows.item, rows.rating, rows.parts]
-    moved = [None if column is None else column.copy() for column in columns]
+    moved: list[Any] = [None if column is None else column.copy() for column in columns]
     for column, moved_column in zip(columns, moved, strict=True):
         if moved_column is not None:
             moved_column[target] = column[origin]

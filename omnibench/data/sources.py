@@ -73,7 +73,7 @@ class FrameSource:
         return from_columns(self.read(), self.name)
 
 
-def from_frame(df: pd.DataFrame, name: str = "frame") -> RecSysDataSet:
+def from_frame(df: pd.DataFrame, name: str = "frame", *, items: Any = None, users: Any = None) -> RecSysDataSet:
     """Make a dataset of a pandas frame of interactions.
 
     The frame is copied, so changing it later does not change the dataset.
@@ -82,6 +82,8 @@ def from_frame(df: pd.DataFrame, name: str = "frame") -> RecSysDataSet:
         df: Columns user and item (any hashable ids), and optionally rating (numbers) and timestamp (seconds
             since 1970, or dates; whole numbers in another unit stay what they are).
         name: What to call the dataset; a label, not part of its key.
+        items: What is known about items: a frame with a column ``item``, or a file; see ``RecSysDataSet.with_features``.
+        users: The same for users.
 
     Raises:
         DataError: It is no pandas frame, a column is missing, or there is no row.
@@ -106,7 +108,8 @@ def from_frame(df: pd.DataFrame, name: str = "frame") -> RecSysDataSet:
         raise DataError(f"{name} has no interactions.")
     rename = "df.rename(columns={{{!r}: {!r}}})"
     warn_of_unused_columns([column for column in header if column not in names], names, name, rename)
-    return RecSysDataSet(FrameSource(df[names].reset_index(drop=True).copy(), name), name)
+    dataset = RecSysDataSet(FrameSource(df[names].reset_index(drop=True).copy(), name), name)
+    return dataset if items is None and users is None else dataset.with_features(items, users)
 
 
 def from_file(
@@ -118,6 +121,8 @@ def from_file(
     header: bool | None = None,
     encoding: str = "utf-8",
     quote: str | None = None,
+    items: Any = None,
+    users: Any = None,
 ) -> RecSysDataSet:
     """Make a dataset of a file of interactions.
 
@@ -138,6 +143,8 @@ def from_file(
         encoding: The encoding of a text file as Python calls it, e.g. ``latin-1``.
         quote: ``'"'`` for fields that may stand in quotation marks, ``""`` for marks that are letters like any other. By
             default the first of .csv files; of others the second, unless all marks are needed as quotes.
+        items: What is known about items: a frame with a column ``item``, or a file; see ``RecSysDataSet.with_features``.
+        users: The same for users.
 
     Raises:
         DataError: The file is not there, of an unknown kind, cannot be read, or lacks a column.
@@ -173,7 +180,8 @@ def from_file(
         if column not in renamed and not (options.get("columns") and column.startswith("column "))
     ]
     warn_of_unused_columns(unused, list(renamed.values()), path.name, "columns={{{!r}: {!r}}}")
-    return RecSysDataSet(FileSource(path, file_format, renamed, layout, options), name or stem.stem)
+    dataset = RecSysDataSet(FileSource(path, file_format, renamed, layout, options), name or stem.stem)
+    return dataset if items is None and users is None else dataset.with_features(items, users)
 
 
 def _options(separator: str | None, header: bool | None, encoding: str, quote: str | None) -> dict[str, Any]:

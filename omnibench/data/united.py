@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omnibench.data.content import coded_rows
 from omnibench.data.interactions import CodedColumns, Interactions
 from omnibench.data.membership import NO_PART, PART_NAMES
+from omnibench.data.order import canonical_order, repeats
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -143,10 +144,17 @@ def _codes_of_all(
 
 
 def _refuse_overlap(parts: Sequence[_PartRows], stacked: Interactions, label: str, n_folds: int) -> None:
-    pairs = stacked.user.astype(np.int64) * len(stacked.item_ids) + stacked.item
     slices = _slices(parts)
     for fold in range(n_folds):
         of_fold = [number for number, part in enumerate(parts) if part.fold == fold]
+        rows = slice(slices[of_fold[0]].start, slices[of_fold[-1]].stop)
+        order, is_repeat = _by_pair(stacked.user[rows], stacked.item[rows], len(stacked.user_ids))
+        if not is_repeat.any():
+            continue
+        part_of_row = np.repeat(of_fold, [len(parts[number].coded.rows) for number in of_fold])[order]
+        if (part_of_row[1:][is_repeat[1:]] == part_of_row[:-1][is_repeat[1:]]).all():
+            continue  # repeats within a part
+        pairs = stacked.user.astype(np.int64) * len(stacked.item_ids) + stacked.item
         for first, second in itertools.combinations(of_fold, 2):
             shared = np.intersect1d(pairs[slices[first]], pairs[slices[second]])
             if len(shared) == 0:
@@ -162,36 +170,77 @@ def _refuse_overlap(parts: Sequence[_PartRows], stacked: Interactions, label: st
             )
 
 
-def _laid_over(united: UnitedRows) -> UnitedRows:
-    """Return each interaction once, with its parts in all folds, in the order in which they come first.
+def _by_pair(
+    user: npt.NDArray[np.int32], item: npt.NDArray[np.int32], n_users: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Return the row numbers in the order of (user, item), equal pairs as they come, and which have the pair of the one before."""
+    by_user = canonical_order(user, None, n_users)
+    if by_user is None:
+        return repeats(user, item, n_users)
+    order, is_repeat = repeats(user[by_user], item[by_user], n_users)
+    return by_user[order], is_repeat
 
-    Of equal rows in one fold, the second is another interaction than the first, and the same as the second of another fold.
-    """
+
+def _laid_over(united: UnitedRows) -> UnitedRows:
+    """Return each interaction once, with its parts in all folds, in the order in which they come first."""
     rows, moments = united
     assert rows.parts is not None, "the parts of all rows are set"
     fold = np.argmax(rows.parts != NO_PART, axis=1)
-    keys: list[Any] = [rows.user, rows.item]
-    keys += [column for column in (rows.rating, rows.timestamp if moments is None else moments) if column is not None]
-    order = np.lexsort([fold, *keys])  # the last key counts first, and equal rows of a fold stay as they come
+    number = _interaction_numbers(rows, moments, fold)
+    arrivals = np.arange(len(number))
+    first_arrival = np.full(int(number.max()) + 1, len(number), dtype=np.int64)
+    first_arrival[number[::-1]] = arrivals[::-1]  # the last one that is written stays, which is the first to come
+    parts = np.full((len(first_arrival), rows.parts.shape[1]), NO_PART, dtype=np.int8)
+    parts[number, fold] = rows.parts[arrivals, fold]
+    by_arrival = np.argsort(first_arrival, kind="stable")
+    by_arrival = by_arrival[first_arrival[by_arrival] < len(number)]
+    firsts = first_arrival[by_arrival]
+    laid_over = replace(rows.take(firsts), parts=parts[by_arrival])
+    return UnitedRows(laid_over, None if moments is None else moments[firsts])
+
+
+def _interaction_numbers(
+    rows: Interactions, moments: npt.NDArray[Any] | None, fold: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return which rows are the same interaction in several folds, as numbers from 0 on, some of which may be missing.
+
+    Of equal rows in one fold, the second is another interaction than the first, and the same as the second of another fold.
+
+    Args:
+        rows: The rows, fold by fold.
+        moments: When exactly each was, where that is finer than seconds.
+        fold: The fold of each row, shape (n,).
+    """
+    order, is_repeat = _by_pair(rows.user, rows.item, len(rows.user_ids))
+    pair = np.cumsum(~is_repeat) - 1
+    values = [column for column in (rows.rating, rows.timestamp if moments is None else moments) if column is not None]
     differs = np.zeros(len(order), dtype=bool)
-    for key in keys:
-        differs[1:] |= key[order][1:] != key[order][:-1]
-    group = np.cumsum(differs)
-    starts_fold = differs.copy()
-    starts_fold[1:] |= np.diff(fold[order]) != 0
-    starts_fold[0] = True
-    positions = np.arange(len(order))
-    occurrence = positions - np.maximum.accumulate(np.where(starts_fold, positions, 0))
-    same = np.lexsort([order, occurrence, group])
-    is_first = np.ones(len(order), dtype=bool)
-    is_first[1:] = (np.diff(group[same]) != 0) | (np.diff(occurrence[same]) != 0)
+    for column in (fold, *values):
+        changes = _changes(column[order])
+        differs[1:] |= changes if column is not fold else ~changes  # in a fold again
+    is_simple = np.ones(int(pair[-1]) + 1, dtype=bool)
+    is_simple[pair[differs & is_repeat]] = False
     number = np.empty(len(order), dtype=np.int64)
-    number[order[same]] = np.cumsum(is_first) - 1
-    firsts = order[same][is_first]
-    parts = np.full((len(firsts), rows.parts.shape[1]), NO_PART, dtype=np.int8)
-    parts[number, fold] = rows.parts[np.arange(len(number)), fold]
-    by_arrival = np.argsort(firsts, kind="stable")
-    laid_over = rows.take(firsts[by_arrival])
-    return UnitedRows(
-        replace(laid_over, parts=parts[by_arrival]), None if moments is None else moments[firsts[by_arrival]]
-    )
+    number[order] = pair
+    several = np.flatnonzero(~is_simple[number])  # pairs with several interactions
+    if len(several) == 0:
+        return number
+    keys = [column[several] for column in (*values, number)]
+    by_content = np.lexsort(
+        [fold[several], *keys]
+    )  # the last key counts first, and equal rows of a fold stay as they come
+    begins = np.ones(len(several), dtype=bool)
+    begins[1:] = np.logical_or.reduce([_changes(key[by_content]) for key in keys])
+    content = np.cumsum(begins)
+    begins[1:] |= _changes(fold[several][by_content])
+    positions = np.arange(len(several))
+    occurrence = positions - np.maximum.accumulate(np.where(begins, positions, 0))
+    _, of_these = np.unique(content * (int(occurrence.max()) + 1) + occurrence, return_inverse=True)
+    number[several[by_content]] = len(is_simple) + of_these
+    return number
+
+
+def _changes(column: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return where a column is not what it was the row before, shape (n - 1,)."""
+    changes: npt.NDArray[np.bool_] = column[1:] != column[:-1]
+    return changes

@@ -192,7 +192,9 @@ def _rankings(dataset: Path, fold: Fold, rows: npt.NDArray[np.void], columns: Co
     test = Truth.of(part.user, part.item, fold.n_items, part.rating)
     if fold.keeps_repeats:
         test = _without_repeats(test)
-    training = Training(fold.interactions_before, fold.n_users, fold.n_items, lambda: read_ids(dataset, "items"))
+    training = Training(
+        fold.interactions_before, fold.n_users, fold.n_items, lambda: read_ids(dataset, "items"), fold.features
+    )
     per_user = np.full((len(columns), len(test.users)), np.nan)
     values: dict[str, float] = {}
     # All columns that look at the same lists, and for the same items in them, share the hits.

@@ -10,6 +10,7 @@ from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.outputs import outputs_of
 from omnibench.metrics.base import Metric
+from omnibench.metrics.item_features import unknown_feature
 
 _KEEP = 'MakeImplicit(..., keep="rating")'
 
@@ -46,11 +47,19 @@ def check_dataset(dataset: RecSysDataSet, metrics: Sequence[Metric], candidates:
                 f"{metric.stem} judges by the ratings of the test part, but {dataset.name} has none. Leave out MakeImplicit, "
                 f"or keep them with {_KEEP}; without ratings, leave out {' and '.join(metric.judged_by)}."
             )
+        _check_features(dataset, metric)
     if dataset.keeps_repeats and not candidates.repeats and outputs_of(dataset.feedback, metrics).lists:
         raise EvaluationError(
             f"{dataset.name} keeps repeated interactions, but what a user has seen is not ranked, so what a user has again "
             "could not be found. Give the evaluator candidates=AllItems(repeats=True), or leave out KeepRepeats()."
         )
+
+
+def _check_features(dataset: RecSysDataSet, metric: Metric) -> None:
+    for name in metric.item_features:
+        names = dataset.features["items"].names if "items" in dataset.features else ()
+        if name not in names:
+            raise EvaluationError(f"{dataset.name}: {unknown_feature(name, names, metric.name)}")
 
 
 def check_configuration(dataset: RecSysDataSet, configuration: Configuration, metrics: Sequence[Metric] = ()) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import TRAIN_AND_VALIDATION, VALIDATION
+from .features import FeatureTable, read_features
 from .parts import Ints, Part, columns_in, joined, latest_rows, rows_of
 
 Scores = npt.NDArray[np.float32] | npt.NDArray[np.float64]
@@ -148,6 +149,17 @@ class Fold:
     @cached_property
     def _seen(self) -> list[tuple[npt.NDArray[np.int64], Ints]]:
         return [(self._first_rows(part), part.item) for part in (self.history, self.validation)]
+
+    def features(self, subject: str) -> FeatureTable | None:
+        """Return what is known about the items or users of all folds; None for nothing.
+
+        Args:
+            subject: ``items`` or ``users``.
+
+        Raises:
+            ValueError: There are no other subjects.
+        """
+        return read_features(self.directory, subject)
 
     def seen(self, user: int) -> Ints:
         """Return the items that a user has in training or validation."""

@@ -44,6 +44,7 @@ class Metric:
             what the phases cost.
         version: Raise it when the meaning changes; results of the old version are then not reused.
         higher_is_better: Whether larger values are better.
+        item_features: The names of the features of a dataset's items that it is made of.
         peers: The other conventions in which the metric exists; see ``docs/conventions.md``.
         convention: The one that it follows.
     """
@@ -51,6 +52,7 @@ class Metric:
     kind: ClassVar[str]
     version: ClassVar[int] = 1
     higher_is_better: bool = True
+    item_features: tuple[str, ...] = ()
     peers: ClassVar[frozenset[str]] = frozenset()
     convention: str = DEFAULT_CONVENTION
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from omnibench.data import ids
 from omnibench.errors import EvaluationError, OmnibenchError
 from omnibench.keys import canonical
 from omnibench.metrics.base import Values, checked_name
 from omnibench.metrics.hits import Hits
+from omnibench.metrics.item_features import feature_matrix, feature_names
 from omnibench.metrics.ranking import RankingMetric
 from omnibench.metrics.training import Training
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
     Features = Mapping[Any, Any] | pd.DataFrame
@@ -38,6 +40,9 @@ class IntraListDiversity(RankingMetric):
         features: From item id to a set (or list) of tags, or to a vector of numbers; or a frame of numbers whose
             index holds the item ids. Every item that is recommended needs an entry. The content is part of the key.
         k: One or several list lengths, each at least 1.
+        feature: In their place the name of a feature that the dataset's items have, or several; see
+            ``RecSysDataSet.with_features``. Texts and lists of texts are tags, and an item without any has none; numbers
+            are a vector, and none of a recommended item may be missing.
         distance: ``jaccard`` or ``cosine``, to have it otherwise; Jaccard takes a vector's non-zero places as tags.
         name: What to call the column, to have several of them.
 
@@ -48,9 +53,10 @@ class IntraListDiversity(RankingMetric):
 
     def __init__(
         self,
-        features: Features,
+        features: Features | None = None,
         k: int | Iterable[int] = 10,
         *,
+        feature: str | Iterable[str] | None = None,
         distance: Literal["jaccard", "cosine"] | None = None,
         name: str | None = None,
     ) -> None:
@@ -58,11 +64,16 @@ class IntraListDiversity(RankingMetric):
         if distance not in (None, "jaccard", "cosine"):
             raise EvaluationError(f"{type(self).__name__}: distance is {distance!r}; give 'jaccard' or 'cosine'.")
         self._name = checked_name(type(self).__name__ if name is None else name)
+        self._distance = distance
+        self._aligned: tuple[Training, _Vectors, npt.NDArray[np.bool_]] | None = None
+        if feature is not None:
+            if features is not None:
+                raise EvaluationError(f"{self._name}: give either features or the name of a feature of the dataset.")
+            self.item_features = feature_names(feature, self._name)
+            return
         self._ids, matrix, tagged = _read_features(features)
-        self.distance = distance or ("jaccard" if tagged else "cosine")
-        self._vectors = (matrix != 0).astype(np.float64) if self.distance == "jaccard" else _unit(matrix)
-        self._digest = _digest(self._ids, self._vectors)
-        self._aligned: tuple[Training, Values] | None = None
+        self._given = _Vectors.of(matrix, tagged, distance)
+        self._digest = _digest(self._ids, self._given.rows)
 
     @property
     def name(self) -> str:
@@ -70,10 +81,12 @@ class IntraListDiversity(RankingMetric):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        return {"features": self._digest, "distance": self.distance}
+        if self.item_features:
+            return {"feature": list(self.item_features), "distance": self._distance or "as they are"}
+        return {"features": self._digest, "distance": self._given.distance}
 
     def per_user(self, hits: Hits, k: int) -> Values:
-        memory_key = f"{self.distance} {self._digest}"
+        memory_key = f"IntraListDiversity {self.parameters}"
         distances = hits.memory.get(memory_key)
         if distances is None:
             distances = hits.memory[memory_key] = self._distances_to_items_above(hits)
@@ -83,8 +96,8 @@ class IntraListDiversity(RankingMetric):
 
     def _distances_to_items_above(self, hits: Hits) -> Values:
         """Sum each recommended item's distances to the items above it; 0 after the end of a list."""
-        vectors, items = self._by_code(hits), hits.items
-        compare = _jaccard if self.distance == "jaccard" else _cosine
+        (vectors, distance), items = self._by_code(hits), hits.items
+        compare = _jaccard if distance == "jaccard" else _cosine
         distances = np.empty(items.shape)
         step = max(1, _CHUNK // (items.shape[1] * max(1, vectors.shape[1], items.shape[1])))
         for begin in range(0, len(items), step):
@@ -93,28 +106,54 @@ class IntraListDiversity(RankingMetric):
             distances[begin : begin + step] = compare(np.where(is_item[:, :, None], vectors[part], 0.0)) * is_item
         return distances
 
-    def _by_code(self, hits: Hits) -> Values:
+    def _by_code(self, hits: Hits) -> _Vectors:
         """Return the items' feature vectors in the order of their codes, shape (n_items, features).
 
         Raises:
             EvaluationError: A recommended item has none.
         """
         training = hits.required_training
-        if self._aligned is None or self._aligned[0] is not training:
-            row_of = {item_id: row for row, item_id in enumerate(self._ids)}
-            rows = np.array([row_of.get(item_id, -1) for item_id in training.item_ids], dtype=np.int64)
-            vectors = np.vstack([self._vectors, np.full(self._vectors.shape[1], np.nan)])[rows]
-            self._aligned = (training, vectors)
-        vectors = self._aligned[1]
-        if vectors.shape[1]:
+        aligned = self._aligned
+        if aligned is None or aligned[0] is not training:
+            vectors = self._vectors_of(training)
+            aligned = self._aligned = (training, vectors, np.isnan(vectors.rows.sum(axis=1)))
+        _, vectors, is_missing = aligned
+        if is_missing.any():
             recommended = np.unique(hits.items[hits.items >= 0])
-            missing = recommended[np.isnan(vectors[recommended, 0])]
+            missing = recommended[is_missing[recommended]]
             if len(missing):
+                advice = (
+                    "fill them in" if self.item_features else "give every item an entry (an empty set will do for tags)"
+                )
                 raise EvaluationError(
                     f"{self.name} knows no features of {len(missing)} recommended items, e.g. of "
-                    f"{training.item_ids[int(missing[0])]!r}; give every item an entry (an empty set will do for tags)."
+                    f"{training.item_ids[int(missing[0])]!r}; {advice}."
                 )
         return vectors
+
+    def _vectors_of(self, training: Training) -> _Vectors:
+        if self.item_features:
+            return _Vectors.of(
+                *feature_matrix(training.features("items"), self.item_features, self.name), self._distance
+            )
+        row_of = {item_id: row for row, item_id in enumerate(self._ids)}
+        rows = np.array([row_of.get(item_id, -1) for item_id in training.item_ids], dtype=np.int64)
+        width = self._given.rows.shape[1]
+        return self._given._replace(rows=np.vstack([self._given.rows, np.full(width, np.nan)])[rows])
+
+
+class _Vectors(NamedTuple):
+    """Vectors of items, shape (items, features), and the distance by which they are compared."""
+
+    rows: Values
+    distance: str
+
+    @classmethod
+    def of(cls, matrix: Values, tagged: bool, distance: str | None) -> _Vectors:
+        distance = distance or ("jaccard" if tagged else "cosine")
+        if distance != "jaccard":
+            return cls(_unit(matrix), distance)
+        return cls(np.where(np.isnan(matrix), np.nan, matrix != 0), distance)
 
 
 def _cosine(vectors: Values) -> Values:
@@ -147,7 +186,8 @@ def _read_features(features: Any) -> tuple[list[Any], Values, bool]:
         item_ids, matrix, tagged = _from_mapping(features)
     else:
         raise EvaluationError(
-            f"the item features are {features!r}; give a mapping from item ids to tags or vectors, or a frame."
+            f"the item features are {features!r}; give a mapping from item ids to tags or vectors, a frame, or the name of a feature "
+            "that the dataset's items have, e.g. feature='genres'."
         )
     if len(set(item_ids)) < len(item_ids):
         raise EvaluationError("the item features have an item twice; give each one entry.")
@@ -187,7 +227,7 @@ def _plain(value: Any) -> Any:
 
 def _unit(matrix: Values) -> Values:
     length = np.sqrt(np.square(matrix).sum(axis=1, keepdims=True))
-    unit: Values = matrix / np.where(length > 0, length, 1)
+    unit: Values = matrix / np.where(length > 0, length, np.where(np.isnan(length), np.nan, 1))
     return unit
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from omnibench.guest.features import FeatureTable
 else:
     from omnibench.lazy import np, npt
 
@@ -17,6 +19,10 @@ else:
 Ints: TypeAlias = "npt.NDArray[np.int32]"
 Counts: TypeAlias = "npt.NDArray[np.int64]"
 Pairs = tuple[Ints, Ints]
+
+
+def _nothing(subject: str) -> FeatureTable | None:  # noqa: ARG001 - as whoever knows something takes it
+    return None
 
 
 @dataclass(frozen=True)
@@ -31,12 +37,14 @@ class Training:
         n_users: Number of user codes.
         n_items: Number of item codes.
         read_item_ids: Returns the user's own item ids, by code.
+        features: Returns what is known about ``items`` or ``users``; None for nothing.
     """
 
     read: Callable[[], tuple[Pairs, Sequence[Pairs]]]
     n_users: int
     n_items: int
     read_item_ids: Callable[[], Sequence[Any]] = tuple
+    features: Callable[[str], FeatureTable | None] = _nothing
 
     @cached_property
     def _parts(self) -> tuple[Pairs, Sequence[Pairs]]:

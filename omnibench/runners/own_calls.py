@@ -8,7 +8,7 @@ import inspect
 import pickle
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +89,11 @@ def located(error: BaseException, algorithm: type) -> str:
 
 
 @contextlib.contextmanager
-def explaining_missing_columns(train: pd.DataFrame) -> Iterator[None]:
+def explaining_missing_columns(frames: Mapping[str, pd.DataFrame]) -> Iterator[None]:
     """Say which columns there are when ``fit`` asks pandas for something that there is not.
+
+    Args:
+        frames: What it is given, by the names of its arguments.
 
     Raises:
         LookupError: In the place of pandas' KeyError, which holds little but the name.
@@ -100,11 +103,11 @@ def explaining_missing_columns(train: pd.DataFrame) -> Iterator[None]:
     except KeyError as error:
         name = error.args[0] if error.args else None
         in_pandas = any("pandas" in frame.filename for frame in traceback.extract_tb(error.__traceback__))
-        if not in_pandas or not isinstance(name, str) or name in train.columns:
+        if not in_pandas or not isinstance(name, str) or name in frames[TRAIN].columns:
             raise
+        columns = "; ".join(f"{argument} has {', '.join(frame.columns)}" for argument, frame in frames.items())
         raise LookupError(
-            f"fit() asked pandas for {name!r}, which is not there. If it is a column: train has "
-            f"{', '.join(train.columns)}. {_advice(name)}"
+            f"fit() asked pandas for {name!r}, which is not there. If it is a column: {columns}. {_advice(name)}"
         ) from error
 
 
@@ -114,6 +117,6 @@ def _advice(name: str) -> str:
     if "timestamp" in name:
         return 'Name the column that holds the times, e.g. from_file(..., columns={"time": "timestamp"}).'
     return (
-        "A dataset keeps user, item, rating and timestamp; the class is given anything else as a parameter of its "
-        "constructor, or reads it itself."
+        "A dataset keeps user, item, rating and timestamp. What is known about items or users beside that is given to it, "
+        "dataset.with_features(items=df), and comes with fit(train, items); anything else is a parameter of the constructor."
     )

@@ -1,15 +1,33 @@
-"""The frames that ``fit`` is given, in snapshots: by name where a class keeps them as they are, never their rows."""
+"""The frames that ``fit`` is given; in snapshots, by name where a class keeps them as they are, never their rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from omnibench.data.features.columns import series_of, singular
+from omnibench.data.interactions import decode
+from omnibench.guest.folds import Fold
+
 _COPIES_ON_WRITE = not pd.__version__.startswith("2.")
 """Whether what is written into a frame does not reach the copies that share its memory."""
+
+
+def subject_frame(fold: Fold, subject: str, own_ids: Sequence[Hashable]) -> pd.DataFrame:
+    """Return all users or items of a dataset: their ids as ``user`` or ``item``, and a column for each of their features.
+
+    Args:
+        fold: A fold of the dataset.
+        subject: ``items`` or ``users``.
+        own_ids: Their ids, by code.
+    """
+    features = fold.features(subject)
+    types = {} if features is None else features.types
+    columns = {name: series_of(types[name], features.column(name)) for name in types if features is not None}
+    return pd.DataFrame({singular(subject): decode(np.arange(len(own_ids), dtype=np.int32), own_ids), **columns})
 
 
 class GivenFrames:
@@ -42,7 +60,8 @@ class GivenFrames:
 
     def _is_untouched(self, name: str) -> bool:
         frame, columns = self._frames[name], self._columns[name]
-        return columns.are_those_of(frame) and (_COPIES_ON_WRITE or frame.equals(self._anew[name]()))
+        is_safe = _COPIES_ON_WRITE and not columns.hold_lists
+        return columns.are_those_of(frame) and (is_safe or frame.equals(self._anew[name]()))
 
 
 class _Columns:
@@ -50,11 +69,15 @@ class _Columns:
 
     Args:
         frame: The frame.
+
+    Attributes:
+        hold_lists: Whether one has lists.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self.series = {str(name): frame[name] for name in frame}
         self._index = frame.index
+        self.hold_lists = any(_holds_lists(series) for series in self.series.values())
 
     def are_those_of(self, frame: pd.DataFrame) -> bool:
         """Return whether a frame has these columns and no others, unchanged."""
@@ -63,6 +86,11 @@ class _Columns:
             and frame.index is self._index
             and all(_is_same_memory(_array(frame[name]), _array(series)) for name, series in self.series.items())
         )
+
+
+def _holds_lists(series: pd.Series[Any]) -> bool:
+    """Return whether a column has lists, which can be changed without pandas' knowing."""
+    return series.dtype == object and any(type(value) is list for value in series)
 
 
 def _array(column: pd.Series[Any]) -> Any:

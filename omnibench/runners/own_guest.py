@@ -32,7 +32,7 @@ from omnibench.runners.own_calls import (
     unpicklable,
 )
 from omnibench.runners.own_class import find
-from omnibench.runners.own_frames import GivenFrames
+from omnibench.runners.own_frames import GivenFrames, subject_frame
 from omnibench.runners.own_snapshots import FitSnapshots
 
 BATCH = 256
@@ -75,8 +75,8 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     frame_makers: dict[str, Callable[[], Any]] = {
         TRAIN: lambda: frame_of(fold.train, user_ids, item_ids),
         VALIDATION: lambda: frame_of(fold.validation, user_ids, item_ids),
-        "items": lambda: pd.DataFrame({"item": decode(np.arange(fold.n_items, dtype=np.int32), item_ids)}),
-        "users": lambda: pd.DataFrame({"user": decode(np.arange(fold.n_users, dtype=np.int32), user_ids)}),
+        "items": lambda: subject_frame(fold, "items", item_ids),
+        "users": lambda: subject_frame(fold, "users", user_ids),
     }
 
     def construct() -> Any:
@@ -91,7 +91,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     optional = {name: snapshots.report if name == REPORT else frames[name] for name in names if name in OPTIONAL}
     train = [] if TRAIN in names[1:] or not names or names[0] in OPTIONAL else [frames[TRAIN]]
     by_name = {TRAIN: frames[TRAIN]} if TRAIN in names[1:] else {}
-    with explaining_missing_columns(frames[TRAIN]):
+    with explaining_missing_columns(frames):
         snapshots.run(lambda: instance.fit(*train, **by_name, **optional), reports=REPORT in names)
     return Model(instance, user_ids, item_ids), parameters
 

@@ -28,7 +28,9 @@ _identity_members = object_of(
         "configuration": lambda value: _is_tagged(value, _is_configuration),
     }
 )
-_recipe_members = object_of({"source": of_type(list), "steps": of_type(list), "seed": optional(is_count)})
+_recipe_members = object_of(
+    {"source": of_type(list), "steps": of_type(list), "seed": optional(is_count)}, {"features": of_type(dict)}
+)
 
 
 def is_identity(value: Any) -> bool:

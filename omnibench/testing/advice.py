@@ -61,6 +61,10 @@ EMPTY_HISTORIES = (
     "what takes every user or item of `users`, `items` or `validation` for one of `train`: some have no row there, so a "
     "division by their count, or a dictionary made of `train`, has to allow for them."
 )
+FEATURES = (
+    "take the ids by name, `items['item']` and `users['user']`, and what is known of them by its column's name: the frames have "
+    "further columns where the dataset has features, and some of what is in them is missing (None or NaN)."
+)
 SINGLE_ITEMS = (
     "what needs two items of a user or two candidates (a division by n - 1, a variance, negative samples of a user who has "
     "nearly everything), or lists that are longer than the catalogue: `k` may be larger than what there is."

@@ -61,6 +61,29 @@ def with_empty_histories(form: str) -> RecSysDataSet:
     return _dataset(change(_table()), "with-empty-histories", form)
 
 
+def with_features(form: str) -> RecSysDataSet:
+    """Return data with numbers, texts and lists that are known about users and items, some of which are missing.
+
+    Args:
+        form: As for ``usual``.
+    """
+    import pandas as pd
+
+    users = sorted(_table()["user"].unique())
+    rows = range(ITEMS)
+    items = pd.DataFrame(
+        {
+            "item": [f"item-{item:02}" for item in rows],
+            "year": [1990 + item if item % 5 else None for item in rows],
+            "title": [f"The {item}" if item % 7 else None for item in rows],
+            "genres": [[["Drama"], ["Action", "Drama"], [], None][item % 4] for item in rows],
+        }
+    )
+    genders = ["f", "m", None]
+    known_users = pd.DataFrame({"user": users, "gender": [genders[row % 3] for row in range(len(users))]})
+    return usual(form).named("with-features").with_features(items=items, users=known_users)
+
+
 def with_single_items(form: str) -> RecSysDataSet:
     """Return data with users who have one item in training, and users who have all items but one in training or validation."""
 

@@ -6,6 +6,8 @@ import pytest
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import OmnibenchError
+from omnibench.guest.features import SUBJECTS
+from omnibench.runners.own_calls import takes
 from omnibench.testing import advice, data
 from omnibench.testing.findings import fail_with, predicted, skip_unless_fits
 from omnibench.testing.prediction_checks import PredictionChecks
@@ -34,6 +36,13 @@ class DataChecks(PredictionChecks):
         """Users and items that the dataset has, and training has not, are no trouble."""
         dataset = data.with_empty_histories(subject.form)
         self._check(subject, dataset, "data with users and items that training does not have", advice.EMPTY_HISTORIES)
+
+    def test_features(self, subject: Subject) -> None:
+        """Frames of items and users that have features beside the ids, some of them missing, are no trouble."""
+        if subject.own_class is None or not any(takes(subject.own_class, name) for name in SUBJECTS):
+            pytest.skip(f"{subject.name} takes no features: its fit names neither items nor users")
+        called = "data with features of users and items"
+        self._check(subject, data.with_features(subject.form), called, advice.FEATURES)
 
     def test_single_items(self, subject: Subject) -> None:
         """Users with a single item get full lists, and those with all items but one get that one."""

@@ -93,13 +93,13 @@ def test_check_asks_every_source(server: FileServer, capsys: pytest.CaptureFixtu
     assert re.fullmatch(r"Shop: shop.dat: 127.0.0.1:\d+ has it, 60 B", lines[0])
     assert lines[1].endswith("answers 410: it has removed the file")
     assert lines[2].endswith("answers with a web page instead of the file")
-    assert lines[-1].startswith("1 data set: 1 of 3 sources have their file; 0 were read here")
+    assert lines[-1].startswith("1 data set; sources with their file: 1 of 3; data sets without one: 0; read here: 0")
     server.contents.clear()
     assert main(["data", "check", "Shop"]) == 1
     assert "Shop: none of its sources has it" in capsys.readouterr().out
 
 
-def test_check_asks_a_server_that_knows_no_head_for_a_byte(
+def test_check_asks_a_server_that_knows_no_head_for_the_first_bytes(
     server: FileServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The size is that of the whole file."""
@@ -116,7 +116,7 @@ def test_check_asks_a_server_that_knows_no_head_for_a_byte(
     define(server.add("/shop.dat", SHOP, get_only))
     assert main(["data", "check", "Shop"]) == 0
     assert "has it, 60 B" in capsys.readouterr().out
-    assert server.requests[-1] == ("GET", "/shop.dat", "bytes=0-0")
+    assert server.requests[-1] == ("GET", "/shop.dat", "bytes=0-511")
 
 
 def test_check_compares_counts_and_sizes_with_what_was_read(
@@ -125,12 +125,28 @@ def test_check_compares_counts_and_sizes_with_what_was_read(
     """After a first use, or after --read; as JSON for a job that keeps them."""
     counts = "[counts]\nusers = 4\ninteractions = 5\nevidence = 'the paper'\n"
     define(server.add("/shop.dat", SHOP), more=counts)
-    with pytest.warns(UserWarning, match="4 users are expected, and 3 were read"):
-        assert main(["data", "check", "Shop", "--read"]) == 1
-    assert "Shop: 4 users are expected, and 3 were read" in capsys.readouterr().out
+    assert main(["data", "check", "Shop", "--read"]) == 1
+    output = capsys.readouterr()
+    assert "omnibench: Shop is not as large as its definition says: 4 users are expected, and 3 were read" in output.err
+    assert "Shop: 4 users are expected, and 3 were read" in output.out
     server.contents["/shop.dat"] = SHOP * 2
     assert main(["data", "check", "Shop", "--json"]) == 1
     (record,) = json.loads(capsys.readouterr().out)
     assert record["counts"]["interactions"] == 5
     assert record["sources"][0]["size"] == 120
     assert "has a file of 120 bytes, and the one of" in record["sources"][0]["problem"]
+
+
+def test_a_server_that_is_down_is_asked_once(server: FileServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its other files are not asked for, however many it has."""
+    define("http://127.0.0.1:1/a", "http://127.0.0.1:1/b", server.add("/shop.dat", SHOP))
+    assert main(["data", "check", "Shop"]) == 0
+    assert capsys.readouterr().out.count("127.0.0.1:1 cannot be reached (connection refused)") == 2
+
+
+@pytest.mark.usefixtures("server")
+def test_a_machine_without_a_network_blames_no_source(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nobody can be reached."""
+    define(*(f"http://127.0.0.1:{port}/a" for port in (1, 2, 3)))
+    assert main(["data", "check", "Shop"]) == 2
+    assert "none of 3 servers can be reached: this machine seems to be offline" in capsys.readouterr().err

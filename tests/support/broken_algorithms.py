@@ -156,6 +156,12 @@ class Narrow(Learner):
         super().fit(train, items, users, validation, report)
 
 
+class Squeezing(Learner):
+    def fit(self, train, items, users, validation, report):
+        self.ids = items.squeeze("columns").tolist()
+        super().fit(train, items, users, validation, report)
+
+
 class Trained(Learner):
     def fit(self, train, items, users, validation, report):
         numbers = train["user"].value_counts().to_dict()

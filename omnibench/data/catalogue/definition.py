@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from omnibench.data.features.shaping import FeatureShape
 from omnibench.data.readers.reader import Reader
 
 PARTS = ("train", "validation", "test")
@@ -90,6 +91,7 @@ class Features:
         reader: How they are read: a column ``item`` or ``user``, every other column a feature.
         url: Of a file of its own its address.
         md5: Of a file of its own its published digest, or nothing.
+        shape: What its columns become where they are not the features themselves.
     """
 
     subject: str
@@ -97,6 +99,7 @@ class Features:
     reader: Reader
     url: str = ""
     md5: str = ""
+    shape: FeatureShape = field(default_factory=FeatureShape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,8 @@ def _raw_part(source: Source, path: Path) -> RawPart:
             UserWarning,
             stacklevel=2,
         )
-    return RawPart(source, path, sha256)
+    is_member = path.name != source.file and path.name in _member_names(source)
+    return RawPart(replace(source, members=()) if is_member else source, path, sha256)
 
 
 def _member_names(source: Source) -> list[str]:

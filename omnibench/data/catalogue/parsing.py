@@ -18,6 +18,7 @@ from omnibench.data.catalogue.definition import (
     Source,
 )
 from omnibench.data.catalogue.readers import reader_of
+from omnibench.data.catalogue.shapes import SHAPE_KEYS, shape_of
 from omnibench.data.catalogue.tables import Table
 from omnibench.data.readers.reader import Reader
 from omnibench.paths import expanded
@@ -194,14 +195,16 @@ def _counts(table: Table) -> Counts:
 
 
 def _features(table: Table) -> Features:
-    table.check_keys(("subject", "member", "url", "md5", "reader"), ("subject", "reader"))
+    table.check_keys(("subject", "member", "url", "md5", "reader", *SHAPE_KEYS), ("subject", "reader"))
     subject = table.choice("subject", ("items", "users"))
     if bool(table.text("url")) == bool(table.texts("member")):
         raise table.error("give either member, of the archive of the interactions, or the url of a file of its own.")
+    reader = reader_of(table.table("reader"), targets=(), required=(subject.removesuffix("s"),))
     return Features(
         subject=subject,
         members=table.texts("member"),
-        reader=reader_of(table.table("reader"), targets=(), required=(subject.removesuffix("s"),)),
+        reader=reader,
         url=_address(table, "url") if "url" in table.values else "",
         md5=_digest(table, "md5"),
+        shape=shape_of(table, reader),
     )

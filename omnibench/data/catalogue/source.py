@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omnibench.data.catalogue.contents import StoredContent, StoredPart, read_content, stored_content
 from omnibench.data.catalogue.counting import differences
@@ -18,6 +19,9 @@ from omnibench.data.catalogue.rows import columns_of, reader_of_source, reading_
 from omnibench.data.content import Content
 from omnibench.data.interactions import Interactions, from_columns
 from omnibench.data.numbers import row_name
+
+if TYPE_CHECKING:
+    from omnibench.data.features.sources import FeatureSource
 
 _warned: set[tuple[str, ...]] = set()
 """Differences that this process has warned of."""
@@ -58,8 +62,8 @@ class CatalogueData:
     def _stored(self) -> StoredContent:
         folder = DataFolder.of(self.definition)
         if self.path is None:
-            known = noted_parts(self.definition, folder)
-            stored = known and stored_content(folder, reading_identity(self.definition, known))
+            noted = noted_parts(self.definition, folder)
+            stored = noted and stored_content(folder, reading_identity(self.definition, noted))
             if stored:
                 return stored
         with folder.locked(self.definition.name):
@@ -75,8 +79,8 @@ class CatalogueData:
 def is_cached(definition: Definition) -> bool:
     """Whether a data set was fetched and read on this machine, so that it needs no network any more."""
     folder = DataFolder.of(definition)
-    known = noted_parts(definition, folder)
-    return known is not None and stored_content(folder, reading_identity(definition, known)) is not None
+    noted = noted_parts(definition, folder)
+    return noted is not None and stored_content(folder, reading_identity(definition, noted)) is not None
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,13 @@ class CatalogueSource:
 
     data: CatalogueData
     part: str = ""
+
+    @property
+    def features(self) -> Mapping[str, FeatureSource]:
+        """What is known about items and users; see ``RecSysDataSet.with_features``."""
+        from omnibench.data.catalogue.features import catalogue_features  # which few runs need
+
+        return catalogue_features(self.data.definition, self.data.path)
 
     @property
     def _stored(self) -> StoredPart:

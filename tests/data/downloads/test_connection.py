@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from support.servers import FileServer, file_server
 
 from omnibench import packages
+from omnibench.data.downloads import connection
 from omnibench.data.downloads.connection import TransferError, answer_of
 
 
@@ -69,6 +72,17 @@ def test_hosts_of_no_proxy_are_asked_themselves(
     assert content(proxy.url + "/direct") == b"direct"
     with pytest.raises(TransferError, match="the proxy does not answer, or refuses; check HTTPS_PROXY"):
         content("http://shop.invalid/a")
+
+
+@pytest.mark.usefixtures("_no_settings")
+def test_a_name_that_nobody_answers_for_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver without a network may try for minutes."""
+    end = threading.Event()
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: end.wait(10))
+    with pytest.raises(TransferError, match="its name is not known here: this machine seems to be offline"):
+        content("http://shop.invalid/a")
+    end.set()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,100 @@
+"""The arrays of features in a prepared dataset: by code, as ``guest.features`` reads them."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omnibench.data.features.columns import FeatureColumn, FeatureColumns, singular
+from omnibench.errors import DataError
+from omnibench.guest.features import BOOLEAN, NUMBER, TEXT, text_positions
+from omnibench.guest.folds import save_array
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+
+def write_features(directory: Path, features: FeatureColumns, own_ids: Sequence[Hashable], name: str) -> dict[str, Any]:
+    """Write what is known about the users or items of a dataset, and warn of those that nothing is known about.
+
+    Args:
+        directory: The subject's folder, which is not there yet.
+        features: What is known.
+        own_ids: The ids of the interactions, by code.
+        name: The dataset's name in errors.
+
+    Returns:
+        What a manifest says: the types of the ``columns``, how many users or items are ``missing`` from the features, and how
+        many rows of these are ``ignored`` because their ids are not in the interactions.
+
+    Raises:
+        DataError: No id of the interactions is among those of the features.
+    """
+    rows = _rows_by_code(features.ids, own_ids)
+    is_listed = rows >= 0
+    missing = int(np.count_nonzero(~is_listed))
+    if missing == len(own_ids):
+        raise DataError(_disjoint(features, own_ids, name))
+    if missing:
+        example = own_ids[int(np.flatnonzero(~is_listed)[0])]
+        warnings.warn(
+            f"{name}: {missing:,} of {len(own_ids):,} {features.subject} are not in the features of {features.subject}, e.g. "
+            f"{example!r}; each of their features is a missing value.",
+            UserWarning,
+            stacklevel=2,
+        )
+    directory.parent.mkdir(mode=0o700, exist_ok=True)
+    directory.mkdir(mode=0o700)
+    save_array(directory / "listed.npy", is_listed)
+    for number, column in enumerate(features.columns.values()):
+        _write_column(directory, str(number), column, rows)
+    described = [{"name": column_name, "type": column.type} for column_name, column in features.columns.items()]
+    (directory / "columns.json").write_text(json.dumps({"columns": described}, ensure_ascii=False), encoding="utf-8")
+    return {
+        "columns": {column_name: column.type for column_name, column in features.columns.items()},
+        "missing": missing,
+        "ignored": len(features.ids) - int(np.count_nonzero(is_listed)),
+    }
+
+
+def _rows_by_code(listed_ids: Sequence[Hashable], own_ids: Sequence[Hashable]) -> npt.NDArray[np.int64]:
+    """Return the row of the features that each code has, -1 for none.
+
+    Where one side has integers and the other texts, as two files of the same ids may, 7 and ``7`` are the same.
+    """
+    types = [{type(own_id) for own_id in side} for side in (listed_ids, own_ids)]
+    as_texts = types in ([{int}, {str}], [{str}, {int}])
+    row_of = {str(own_id) if as_texts else own_id: row for row, own_id in enumerate(listed_ids)}
+    return np.array([row_of.get(str(own_id) if as_texts else own_id, -1) for own_id in own_ids], dtype=np.int64)
+
+
+def _disjoint(features: FeatureColumns, own_ids: Sequence[Hashable], name: str) -> str:
+    listed, own = features.ids[0], own_ids[0]
+    return (
+        f"{name}: none of its {len(own_ids):,} {features.subject} is in the features of {features.subject}: an id is {own!r} "
+        f"({type(own).__name__}) in the interactions, and {listed!r} ({type(listed).__name__}) in the features. Give the features' "
+        f"column {singular(features.subject)!r} the ids that the interactions have."
+    )
+
+
+def _write_column(directory: Path, name: str, column: FeatureColumn, rows: npt.NDArray[np.int64]) -> None:
+    if column.type in (NUMBER, BOOLEAN):
+        numbers = np.append(np.asarray(column.entries, dtype=np.float64), np.nan)
+        save_array(directory / f"{name}.npy", numbers[rows])
+        return
+    values = [None if row < 0 else column.entries[row] for row in rows.tolist()]
+    if column.type == TEXT:
+        positions, texts = text_positions(values)
+    else:
+        lists: list[list[str | None]] = [[None] if members is None else members for members in values]
+        positions, texts = text_positions([member for members in lists for member in members])
+        sizes = np.fromiter((len(members) for members in lists), np.int64, len(lists))
+        save_array(directory / f"{name}.first.npy", np.concatenate([[0], np.cumsum(sizes)]))
+    save_array(directory / f"{name}.npy", positions)
+    (directory / f"{name}.json").write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
