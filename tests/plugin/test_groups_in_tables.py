@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from support.projects import Project
 
-from omnibench import compare_configurations, compare_with_best, open_store
+from omnibench import NDCG, Evaluator, compare_configurations, compare_with_best, open_store
+from omnibench.results import Result
 
 PLAN = """plan.add_algorithm(Popular)
 plan.add_algorithm(Backwards)
@@ -107,3 +111,24 @@ def test_tables_are_sorted_by_a_group(divided: Project) -> None:
     assert rows[0] == "Backwards"
     result = divided.run("--omnirec-sort=NDCG@5 gender=F")
     result.stderr.fnmatch_lines(["*'NDCG@5 gender=F', which is not measured; there are NDCG@5, NDCG@5 by activity*"])
+
+
+def test_results_say_which_group_a_value_is_of(divided: Project) -> None:
+    """The readable export and frames have a member for it; a result is found by the label, and not for another's."""
+    divided.first_run()
+    rows = json.loads(Path("checkpoints/results.json").read_text())["results"]
+    heads = [row for row in rows if row.get("group") == "popularity=head"]
+    assert {(row["metric"], row["k"]) for row in heads} == {("NDCG", 5)}
+    assert len(heads) == 4
+    assert sum("group" not in row for row in rows) == 4
+    metrics = {"NDCG[lenskit]@5 activity=low": 0.25, "Recall@5": 0.5, "RMSE gender=F": 0.75}
+    result = Result("tiny-1", "Popular-1", "Popular()", 0, metrics)
+    assert result["NDCG@5 activity=low"] == 0.25
+    with pytest.raises(KeyError, match="there is no 'NDCG@5'"):
+        result["NDCG@5"]
+    evaluator = Evaluator(NDCG(5))
+    evaluator.add(result)
+    frame = evaluator.to_frame()
+    assert list(frame.columns)[4:] == ["metric", "k", "group", "value"]
+    assert frame["group"].fillna("").tolist() == ["activity=low", "", "gender=F"]
+    assert frame["metric"].tolist() == ["NDCG[lenskit]", "Recall", "RMSE"]
