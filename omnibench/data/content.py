@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from omnibench.data.digests import table_digest
-from omnibench.data.interactions import Interactions, coded_columns, decode, order_within_seconds
+from omnibench.data.interactions import CodedColumns, Interactions, coded_columns, decode, order_within_seconds
 from omnibench.data.numbers import RowName, row_name
 from omnibench.data.sorting import sort_rows
 from omnibench.keys import digest
@@ -73,6 +73,14 @@ class TabularSource(Protocol):
         """Return what errors call a row, of its number from 0."""
 
 
+@runtime_checkable
+class CodedSource(Protocol):
+    """A source that codes its ids while it reads them."""
+
+    def coded(self) -> CodedColumns:
+        """Return the rows as they come."""
+
+
 @dataclass(frozen=True)
 class SortedRows:
     """The rows of a source in canonical order, with the digest of that order."""
@@ -88,7 +96,7 @@ class SortedRows:
         return ["table", self.source.content.sorted]
 
     def load(self) -> Interactions:
-        rows, moments, _ = coded_columns(self.source.read(), self.source.label, self.source.row_name)
+        rows, moments, _ = _coded(self.source)
         return sort_rows(rows, moments).rows
 
 
@@ -107,7 +115,7 @@ class OrderedRows:
         return ["table", self.source.content.ordered]
 
     def load(self) -> Interactions:
-        rows, moments, _ = coded_columns(self.source.read(), self.source.label, self.source.row_name)
+        rows, moments, _ = _coded(self.source)
         order = order_within_seconds(rows, moments)
         return rows if order is None else rows.take(order)
 
@@ -136,8 +144,13 @@ def content_of(columns: Mapping[str, Any], label: str, named: RowName = row_name
     Raises:
         DataError: A value is missing, or has no stable form.
     """
-    rows, moments, are_same_times = coded_columns(columns, label, named)
-    as_before &= are_same_times
+    coded = coded_columns(columns, label, named)
+    return content_of_rows(coded._replace(as_before=as_before and coded.as_before))
+
+
+def content_of_rows(coded: CodedColumns) -> Content:
+    """Digest rows whose ids are coded, in their order and in canonical order."""
+    rows, moments, as_before = coded
     ordered = _digest(rows, moments)
     in_order = sort_rows(rows, moments)
     if in_order.order is None:
@@ -171,6 +184,13 @@ def remembered_content(identity: Callable[[], Any], rows: int | None, compute: C
     content = compute()
     remember(memory, json.dumps(content._asdict()))
     return content
+
+
+def _coded(source: TabularSource) -> CodedColumns:
+    """Return the rows of a source, some of which have a faster way to them than through columns."""
+    if isinstance(source, CodedSource):
+        return source.coded()
+    return coded_columns(source.read(), source.label, source.row_name)
 
 
 def _digest(rows: Interactions, moments: npt.NDArray[Any] | None) -> str:

@@ -62,7 +62,9 @@ def times(column: Any, source: str, named: RowName = row_name) -> Times:
     """
     import pandas as pd
 
-    series = pd.Series(column).infer_objects()  # pandas would take numbers among objects for nanoseconds
+    series = pd.Series(column)
+    if series.dtype == object:
+        series = series.infer_objects()  # pandas would take numbers among objects for nanoseconds
     if isinstance(series.dtype, pd.CategoricalDtype):  # and numbers among categories, too
         series = series.astype(series.cat.categories.dtype)
     if isinstance(series.dtype, pd.PeriodDtype):
@@ -81,7 +83,7 @@ def times(column: Any, source: str, named: RowName = row_name) -> Times:
         raise DataError(
             f"{source}: column {_NAME!r} has {len(invalid)} values that are neither a number nor an ISO 8601 "
             f"date (the first is {first_example(series, invalid, named)}). Drop these rows, or write dates as 2020-01-31 or "
-            "2020-01-31T12:00:00+01:00."
+            "2020-01-31T12:00:00+01:00; from_file reads others by their format, e.g. time='%d/%m/%Y'."
         )
     exact = moments.dt.tz_localize(None).to_numpy()
     seconds = exact.astype("datetime64[s]").astype(np.int64)

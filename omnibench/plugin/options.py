@@ -324,6 +324,12 @@ EXPORT = Option(
     repeated=True,
     metavar="FILE",
 )
+ACCEPT_LICENCE = Option(
+    "--omnirec-accept-licence",
+    "Data sets whose terms you accept, e.g. Yelp2022,Netflix, or all: those of the catalogue that must not be fetched "
+    "otherwise say so, once.",
+    listed=True,
+)
 RESET = Option(
     "--omnirec-reset",
     "Compute the selected benchmark items anew: all (default), those that failed, those that are incomplete, "
@@ -370,6 +376,7 @@ OPTIONS = (
     GATE_MISSING,
     BASELINE,
     EXPORT,
+    ACCEPT_LICENCE,
     RESET,
     YES,
     PLAN,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,23 +19,33 @@ from omnibench.data.catalogue.definition import (
 from omnibench.data.catalogue.readers import reader_of
 from omnibench.data.catalogue.shapes import SHAPE_KEYS, shape_of
 from omnibench.data.catalogue.tables import Table
+from omnibench.data.readers.reader import Reader
+from omnibench.paths import expanded
 
 _REQUIRED = ("name", "title", "interactions", "feedback", "home", "sources", "reader", "licence", "citation")
+_REQUIRED_OF_OWN = ("name", "sources", "reader")
+"""What a definition of somebody's own project needs: nobody else may ever see its data."""
+
 _KEYS = (*_REQUIRED, "counts", "features", "aliases", "superseded", "note")
-_SOURCE_KEYS = ("url", "file", "member", "part", "md5", "sha256", "manual", "verify", "reader", "evidence")
+_SOURCE_KEYS = ("url", "path", "file", "member", "part", "md5", "sha256", "manual", "verify", "reader", "evidence")
 _COUNT_KEYS = ("users", "items", "interactions", "pairs")
 _DIGITS = {"md5": 32, "sha256": 64}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_RATED = ("matrix", "netflix")
+"""Formats without names of columns whose interactions have ratings."""
+
 _BIBTEX = re.compile(r"@\w+\{[^\s,]+,.*\}", re.DOTALL)
 
 
-def definition_of(values: dict[str, Any], file: Path, family: str = "") -> Definition:
+def definition_of(values: dict[str, Any], file: Path, family: str = "", *, own: bool = False) -> Definition:
     """Return what a file says about one data set.
 
     Args:
         values: The keys and values.
-        file: The file, for errors.
+        file: The file, for errors, and where the paths of files begin.
         family: The family that it is a member of, or nothing.
+        own: Whether it is a definition of the user's project: it needs no home, licence and citation, and its files may
+            lie on this machine.
 
     Raises:
         DataError: A key is missing or unknown, or a value impossible.
@@ -42,22 +53,23 @@ def definition_of(values: dict[str, Any], file: Path, family: str = "") -> Defin
     name = values.get("name")
     label = f"{file.name}, {name}" if isinstance(name, str) and name else file.name
     table = Table(values, label)
-    table.check_keys(_KEYS, _REQUIRED)
+    table.check_keys(_KEYS, _REQUIRED_OF_OWN if own else _REQUIRED)
     _check_name(table)
     citation = table.text("citation")
-    if not _BIBTEX.fullmatch(citation):
+    if "citation" in table.values and not _BIBTEX.fullmatch(citation):
         raise table.error("citation is no BibTeX entry; give one, e.g. '@misc{key, title = {...}}'.")
-    sources = tuple(_source(source) for source in table.tables("sources"))
+    sources = tuple(_source(source, file if own else None) for source in table.tables("sources"))
     if not sources:
-        raise table.error("it has no source; add a table [[sources]] with a url.")
+        raise table.error(f"it has no source; add a table [[sources]] with a {'path or a ' if own else ''}url.")
+    reader = reader_of(table.table("reader"))
     return Definition(
         name=table.text("name"),
-        title=table.text("title"),
+        title=table.text("title") or table.text("name"),
         interactions=table.text("interactions"),
-        feedback=table.choice("feedback", FEEDBACK),
+        feedback=table.choice("feedback", FEEDBACK) if "feedback" in table.values else _feedback(reader),
         sources=sources,
-        reader=reader_of(table.table("reader")),
-        licence=_licence(table.table("licence")),
+        reader=reader,
+        licence=_licence(table.table("licence"), own=own),
         citation=citation,
         home=_address(table, "home"),
         counts=_counts(table.table("counts")),
@@ -76,16 +88,34 @@ def _check_name(table: Table) -> None:
         raise table.error(f"name is {name!r}; give letters, digits and underscores that begin with a letter.")
 
 
+def _feedback(reader: Reader) -> str:
+    """Return what kind of feedback a file has whose definition does not say it."""
+    names = reader.columns.values() if isinstance(reader.columns, Mapping) else reader.columns
+    return "explicit" if "rating" in names or reader.format in _RATED else "implicit"
+
+
 def _address(table: Table, key: str) -> str:
+    """Return the address under a key; an empty text where it is left out."""
     address = table.text(key)
-    if not address.startswith(("http://", "https://")):
+    if key in table.values and not address.startswith(("http://", "https://")):
         raise table.error(f"{key} is {address!r}; give an address that begins with https:// or http://.")
     return address
 
 
-def _source(table: Table) -> Source:
-    table.check_keys(_SOURCE_KEYS, ("url",))
-    url = _address(table, "url")
+def _source(table: Table, definition: Path | None) -> Source:
+    """Return a source.
+
+    Args:
+        table: What the file says of it.
+        definition: The file, where a source may be a file of this machine: its path begins beside it.
+    """
+    is_local = definition is not None and "path" in table.values
+    keys = [key for key in _SOURCE_KEYS if key != ("url" if is_local else "path")]
+    table.check_keys(keys, ("path",) if is_local else ("url",))
+    if definition is not None and is_local:
+        url = expanded(table.text("path"), definition.absolute().parent).as_uri()
+    else:
+        url = _address(table, "url")
     file = table.text("file") or unquote(urlsplit(url).path.rpartition("/")[2])
     if not file or "/" in file or "\\" in file or file in (".", ".."):
         raise table.error(f"the file's name would be {file!r}; give file = '...', the name alone.")
@@ -129,8 +159,8 @@ def _evidence(table: Table, keys: list[str]) -> str:
     return "; ".join(f"{text} ({', '.join(listed)})" for text, listed in by_text.items())
 
 
-def _licence(table: Table) -> Licence:
-    table.check_keys(("name", "url", "accept"), ("name", "url"))
+def _licence(table: Table, *, own: bool) -> Licence:
+    table.check_keys(("name", "url", "accept"), () if own else ("name", "url"))
     return Licence(table.text("name"), _address(table, "url"), table.get("accept", bool, False))
 
 

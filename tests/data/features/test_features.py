@@ -353,3 +353,14 @@ def test_a_file_that_changes_under_a_run_is_refused(tmp_path: Path) -> None:
     written(movies()[["item", "year"]].assign(year=7), path)
     with pytest.raises(DataError, match=r"movies.csv has changed since this run read its key"):
         features.read()
+
+
+def test_the_digest_of_features_stays() -> None:
+    """It is in the keys of experiments: releases and machines have to agree on it, for every type of column."""
+    dataset = from_frame(interactions(), items=movies())
+    assert dataset.features["items"].digest == "5b423ed4af462723e2cdd327690ff3ef413d69067eddcb159d2f859f5f6cae89"
+    users = pd.DataFrame({"user": [3, 1, 2, 0], "age": [0.0, -0.0, None, 7.5]})
+    assert (
+        from_frame(interactions(), users=users).features["users"].digest
+        == "3199326dfdcfe3a7616c01e7fa7d039ef7a73338b31735e16623cce4c36bf49f"
+    )

@@ -1,0 +1,198 @@
+"""The rows of all parts of a published split as one table: ids coded together, overlaps refused, folds laid over another."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from omnibench.data.interactions import CodedColumns, Interactions, coded_columns
+from omnibench.data.membership import NO_PART, PART_NAMES
+from omnibench.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+
+class UnitedRows(NamedTuple):
+    """The rows of all parts.
+
+    Attributes:
+        rows: The rows with their parts, in the order in which they come.
+        moments: When exactly each was, shape (n,), where some moments are finer than seconds.
+    """
+
+    rows: Interactions
+    moments: npt.NDArray[Any] | None
+
+
+class _PartRows(NamedTuple):
+    fold: int
+    part: int
+    source: Any
+    coded: CodedColumns
+
+
+def unite(folds: Sequence[Mapping[str, Any]], columns: Sequence[str], label: str, *, allow_overlap: bool) -> UnitedRows:
+    """Read all parts of a split and return their rows as one table.
+
+    Args:
+        folds: The sources of each fold's parts by name.
+        columns: The columns that all of them have.
+        label: The name of the data in errors.
+        allow_overlap: Whether a pair of user and item may be in two parts of a fold.
+
+    Raises:
+        DataError: A part cannot be read, has ids of another type than the others, or shares pairs with another part.
+    """
+    parts = [
+        _PartRows(number, PART_NAMES.index(name), source, _coded(source, columns))
+        for number, fold in enumerate(folds)
+        for name, source in fold.items()
+    ]
+    for part in parts:
+        if len(part.coded.rows) == 0:
+            raise DataError(
+                f"{label}: the part {_name(part, len(folds))} has no interactions; leave it out, or mend it."
+            )
+    stacked, moments = _stacked(parts, columns, label)
+    if not allow_overlap:
+        _refuse_overlap(parts, stacked, label, len(folds))
+    membership = np.full((len(stacked), len(folds)), NO_PART, dtype=np.int8)
+    for part, rows in zip(parts, _slices(parts), strict=True):
+        membership[rows, part.fold] = part.part
+    united = UnitedRows(replace(stacked, parts=membership), moments)
+    return united if len(folds) == 1 else _laid_over(united)
+
+
+def _coded(source: Any, columns: Sequence[str]) -> CodedColumns:
+    if not hasattr(source, "content"):
+        loaded = source.load()
+        rating = loaded.rating if "rating" in columns else None
+        timestamp = loaded.timestamp if "timestamp" in columns else None
+        return CodedColumns(replace(loaded, rating=rating, timestamp=timestamp), None)
+    content = source.read()
+    return coded_columns({name: content[name] for name in columns}, source.label, source.row_name)
+
+
+def _slices(parts: Sequence[_PartRows]) -> list[slice]:
+    ends = np.cumsum([len(part.coded.rows) for part in parts]).tolist()
+    return [slice(start, end) for start, end in itertools.pairwise([0, *ends])]
+
+
+def _name(part: _PartRows, n_folds: int) -> str:
+    return PART_NAMES[part.part] if n_folds == 1 else f"{PART_NAMES[part.part]} of fold {part.fold}"
+
+
+def _stacked(parts: Sequence[_PartRows], columns: Sequence[str], label: str) -> UnitedRows:
+    """Return the rows of all parts one after the other, with ids that are coded together."""
+    tables = [part.coded.rows for part in parts]
+    user, user_ids = _codes_of_all(parts, "user", [(rows.user, rows.user_ids) for rows in tables], label)
+    item, item_ids = _codes_of_all(parts, "item", [(rows.item, rows.item_ids) for rows in tables], label)
+    rating = np.concatenate([rows.rating for rows in tables]) if "rating" in columns else None
+    timestamp = np.concatenate([rows.timestamp for rows in tables]) if "timestamp" in columns else None
+    moments = [part.coded.moments for part in parts]
+    exact = None
+    if any(moment is not None for moment in moments):
+        exact = np.concatenate([_exact(rows, moment, moments) for rows, moment in zip(tables, moments, strict=True)])
+    return UnitedRows(Interactions(user, item, rating, timestamp, user_ids, item_ids), exact)
+
+
+def _exact(rows: Interactions, moments: npt.NDArray[Any] | None, of_all: Sequence[Any]) -> npt.NDArray[Any]:
+    """Return the moments of a part in the type of the others, also where they are whole seconds."""
+    if moments is not None:
+        return moments
+    assert rows.timestamp is not None, "some part has moments, and all have the same columns"
+    types = {moment.dtype.kind for moment in of_all if moment is not None}
+    return rows.timestamp.astype("datetime64[s]") if types == {"M"} else rows.timestamp.astype(np.float64)
+
+
+def _codes_of_all(
+    parts: Sequence[_PartRows],
+    column: str,
+    coded: Sequence[tuple[npt.NDArray[np.int32], Sequence[Hashable]]],
+    label: str,
+) -> tuple[npt.NDArray[np.int32], list[Hashable]]:
+    """Return codes over the ids of all parts, in the order in which they come, and these ids.
+
+    Raises:
+        DataError: Frames have ids of different types. Of files, integers become texts where other parts have texts.
+    """
+    own_ids = [list(ids) for _, ids in coded]
+    types = [type(ids[0]) for ids in own_ids]
+    if len(set(types)) > 1:
+        frames = [number for number, part in enumerate(parts) if hasattr(part.source, "frame")]
+        if set(types) != {int, str} or frames:
+            differing = next(number for number, own_type in enumerate(types) if own_type is not types[0])
+            first, second = (_name(parts[number], 1 + parts[-1].fold) for number in (0, differing))
+            raise DataError(
+                f"{label}: the column {column!r} has ids such as {own_ids[0][0]!r} in {first}, and such as "
+                f"{own_ids[differing][0]!r} in {second}, which are of another type. Make all of them texts, e.g. "
+                f"df[{column!r}].astype(str)."
+            )
+        own_ids = [[str(own_id) for own_id in ids] for ids in own_ids]
+    numbers: dict[Hashable, int] = {}
+    codes = []
+    for (codes_of_part, _), ids in zip(coded, own_ids, strict=True):
+        table = np.fromiter((numbers.setdefault(own_id, len(numbers)) for own_id in ids), np.int32, len(ids))
+        codes.append(table[codes_of_part])
+    return np.concatenate(codes), list(numbers)
+
+
+def _refuse_overlap(parts: Sequence[_PartRows], stacked: Interactions, label: str, n_folds: int) -> None:
+    pairs = stacked.user.astype(np.int64) * len(stacked.item_ids) + stacked.item
+    slices = _slices(parts)
+    for fold in range(n_folds):
+        of_fold = [number for number, part in enumerate(parts) if part.fold == fold]
+        for first, second in itertools.combinations(of_fold, 2):
+            shared = np.intersect1d(pairs[slices[first]], pairs[slices[second]])
+            if len(shared) == 0:
+                continue
+            row = int(np.flatnonzero(np.isin(pairs[slices[second]], shared))[0])
+            user, item = divmod(int(pairs[slices[second]][row]), len(stacked.item_ids))
+            names = [_name(parts[number], n_folds) for number in (first, second)]
+            verb = "pair of user and item is" if len(shared) == 1 else "pairs of user and item are"
+            raise DataError(
+                f"{label}: {len(shared):,} {verb} in {names[0]} and in {names[1]} (the first is user "
+                f"{stacked.user_ids[user]!r} with item {stacked.item_ids[item]!r}, row {row} of {names[1]}), so that a model has "
+                "seen what it is judged by. Drop them from one of the two, or say that it is meant with allow_overlap=True."
+            )
+
+
+def _laid_over(united: UnitedRows) -> UnitedRows:
+    """Return each interaction once, with its parts in all folds, in the order in which they come first.
+
+    Of equal rows in one fold, the second is another interaction than the first, and the same as the second of another fold.
+    """
+    rows, moments = united
+    assert rows.parts is not None, "the parts of all rows are set"
+    fold = np.argmax(rows.parts != NO_PART, axis=1)
+    keys: list[Any] = [rows.user, rows.item]
+    keys += [column for column in (rows.rating, rows.timestamp if moments is None else moments) if column is not None]
+    order = np.lexsort([fold, *keys])  # the last key counts first, and equal rows of a fold stay as they come
+    differs = np.zeros(len(order), dtype=bool)
+    for key in keys:
+        differs[1:] |= key[order][1:] != key[order][:-1]
+    group = np.cumsum(differs)
+    starts_fold = differs.copy()
+    starts_fold[1:] |= np.diff(fold[order]) != 0
+    starts_fold[0] = True
+    positions = np.arange(len(order))
+    occurrence = positions - np.maximum.accumulate(np.where(starts_fold, positions, 0))
+    same = np.lexsort([order, occurrence, group])
+    is_first = np.ones(len(order), dtype=bool)
+    is_first[1:] = (np.diff(group[same]) != 0) | (np.diff(occurrence[same]) != 0)
+    number = np.empty(len(order), dtype=np.int64)
+    number[order[same]] = np.cumsum(is_first) - 1
+    firsts = order[same][is_first]
+    parts = np.full((len(firsts), rows.parts.shape[1]), NO_PART, dtype=np.int8)
+    parts[number, fold] = rows.parts[np.arange(len(number)), fold]
+    by_arrival = np.argsort(firsts, kind="stable")
+    laid_over = rows.take(firsts[by_arrival])
+    return UnitedRows(
+        replace(laid_over, parts=parts[by_arrival]), None if moments is None else moments[firsts[by_arrival]]
+    )
