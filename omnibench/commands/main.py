@@ -34,6 +34,7 @@ FAMILIES = {
     "score": ("score",),
     "gate": ("baseline", "gate"),
     "export": ("export",),
+    "data": ("data",),
     "envs": ("envs",),
     "completion": ("completion",),
 }

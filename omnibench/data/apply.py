@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from omnibench.code import SEED_NAMES
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
+from omnibench.data.membership import part_columns, parts_in
 from omnibench.data.step import Preprocessing, random_keys
 from omnibench.errors import DataError, PlanError
 from omnibench.keys import canonical
@@ -26,7 +27,8 @@ class Apply(Preprocessing):
 
     The frame has the columns user and item with your own ids, rating and timestamp (seconds since 1970, or the numbers
     that you gave) where the dataset has them, and is sorted by user (in the order of their first appearance) and time.
-    The function may drop, change, add and reorder rows; it returns a frame with these columns, others are ignored.
+    The function may drop, change, add and reorder rows; it returns a frame with these columns, others are ignored. Of a
+    dataset with a published split, the column part (part_0, part_1 and so on of folds) says where each row is, too.
     Repeated pairs that it makes are up to a ``Deduplicate`` after it, else the last one counts, with a warning.
 
     Its key covers the function's source and what that uses of the project, the versions of the distributions that it
@@ -92,6 +94,11 @@ class Apply(Preprocessing):
         seeds = dict.fromkeys(_seed_names(self.function, self.parameters), step_seed)
         frame = interactions.frame()
         columns = list(frame.columns)
+        parts = interactions.parts
+        # A published split is in the frame as well, so that rows keep their part whatever the function does with them.
+        folded = parts is not None and parts.shape[1] > 1
+        if parts is not None:
+            frame = frame.assign(**part_columns(parts, folded=folded))
         returned: Any = self.function(frame, **self.parameters, **seeds)
         if not (hasattr(returned, "columns") and hasattr(returned, "iloc")):
             raise DataError(f"{self} returned {type(returned).__name__}; return a pandas frame with {columns}.")
@@ -106,7 +113,9 @@ class Apply(Preprocessing):
             raise DataError(f"{self} added {added}, which the dataset does not have; add them before from_frame.")
         if len(returned) == 0:
             raise DataError(f"{self} returned no interaction of the {len(interactions)} that it was given.")
-        return from_columns({column: returned[column].reset_index(drop=True) for column in columns}, str(self))
+        returned_parts = None if parts is None else parts_in(returned, parts.shape[1], str(self), folded=folded)
+        returned_columns = {column: returned[column].reset_index(drop=True) for column in columns}
+        return from_columns(returned_columns, str(self), parts=returned_parts)
 
 
 def _source_identity(function: FrameFunction) -> tuple[str, str]:

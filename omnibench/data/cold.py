@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.data.interactions import Interactions
@@ -39,21 +37,6 @@ def _occurring(codes: npt.NDArray[np.integer[Any]], size: int) -> npt.NDArray[np
     occurring = np.zeros(size, dtype=bool)
     occurring[codes] = True
     return occurring
-
-
-def read_cold(directory: Path) -> Mapping[str, Any] | None:
-    """Return the counts that the manifest of a prepared dataset has; None where it lacks them or is not there any more.
-
-    Args:
-        directory: The dataset's directory.
-    """
-    try:
-        cold: Mapping[str, Any] | None = json.loads((directory / "manifest.json").read_text(encoding="utf-8")).get(
-            "cold"
-        )
-    except (OSError, ValueError):
-        return None
-    return cold
 
 
 def cold_sentence(

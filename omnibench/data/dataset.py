@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.apply import Apply, FrameFunction
-from omnibench.data.content import rows_of
+from omnibench.data.content import CanonicalRows
 from omnibench.data.features.sources import FeatureSource, features_from
 from omnibench.data.interactions import Interactions, warn_of_repeats
 from omnibench.data.parts import Parts, Split, fold_in_rows
@@ -100,13 +100,23 @@ class RecSysDataSet:
         self.features = dict(features or {})
 
     def __repr__(self) -> str:
-        steps = "".join(f" | {step}" for step in self.steps)
+        steps = "".join(f" | {step}" for step in self._steps_and_published_split)
         features = f" with features of {' and '.join(self.features)}" if self.features else ""
         return one_line(f"<RecSysDataSet {self._display_name}{features}{steps}>")
 
     def _repr_html_(self) -> str:
-        steps = [str(step) for step in self.steps] or ["no steps"]
+        steps = [str(step) for step in self._steps_and_published_split] or ["no steps"]
         return heading_and_list(f"{self._display_name} ({self.feedback}, seed {self.seed})", steps)
+
+    @property
+    def _published_split(self) -> Split | None:
+        """The split that the source has of its own: each row's part is content, so that it is no step."""
+        published: Split | None = getattr(self.source, "published_split", None)
+        return published
+
+    @property
+    def _steps_and_published_split(self) -> list[Step]:
+        return [*self.steps, *([] if self._published_split is None else [self._published_split])]
 
     @property
     def _display_name(self) -> str:
@@ -202,13 +212,22 @@ class RecSysDataSet:
         source: Any = self.source
         if not (self._canonical and hasattr(source, "content")):
             return self.source
-        return rows_of(source, needs_order=any(step.needs_order for step in self.steps))
+        needs_order = any(step.needs_order for step in self.steps)
+        if self._published_split is not None:
+            rows: Source = source.rows(needs_order=needs_order)
+            return rows
+        return CanonicalRows(source, needs_order)
 
     def _check_next(self, step: Any) -> None:
         if not isinstance(step, Preprocessing | Split):
             hint = f" Write {step.__name__}(...) with its arguments." if isinstance(step, type) else ""
             raise DataError(f"{self.name}: {step!r} is no step of a dataset.{hint}")
-        if self.split is not None:
+        if self._published_split is not None and isinstance(step, Split):
+            raise DataError(
+                f"{self.name} has a {self._published_split!r}, which is a part of what it is, so {type(step).__name__} cannot split "
+                "it again. Leave it out, or make a dataset of all rows with from_frame or from_file."
+            )
+        if self._published_split is None and self.split is not None:
             raise DataError(
                 f"{self.name}: {type(step).__name__} comes after {type(self.split).__name__}, but a split is the "
                 "last step. Pipe it earlier."
@@ -253,9 +272,9 @@ class RecSysDataSet:
 
     @cached_property
     def split(self) -> Split | None:
-        """The split that ends the recipe, or None for raw data."""
+        """The split that ends the recipe, or that the source has of its own; None for raw data."""
         last_step = self.steps[-1] if self.steps else None
-        return last_step if isinstance(last_step, Split) else None
+        return last_step if isinstance(last_step, Split) else self._published_split
 
     @property
     def variant(self) -> type[RawData | SplitData | FoldedData]:
@@ -322,7 +341,7 @@ class RecSysDataSet:
                 f"{self.name} is raw data without a split, so there is nothing to test on. End its recipe with a "
                 "split, e.g. .pipe(UserHoldout(validation_size=0.1, test_size=0.2))."
             )
-        position = len(self.steps) - 1
+        position = max(0, len(self.steps) - 1)
         with seeded_generators(self.seed, position):
             return self.split.split(interactions, self.seed, position)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data.coding import coded_ids
+from omnibench.data.membership import NO_PART, Membership, without_repeats_within
 from omnibench.data.numbers import RowName, numbers, row_name
 from omnibench.data.order import canonical_order, counts, lookup, repeats
 from omnibench.data.times import times
@@ -43,6 +44,8 @@ class Interactions:
         timestamp: int64 seconds since 1970, or None.
         user_ids: The user's own ids, one per code.
         item_ids: The same for items.
+        parts: The part of each row in each fold of a published split, shape (n, folds), see ``data.membership``; None where
+            a split has yet to decide, or there is none.
     """
 
     user: npt.NDArray[np.int32]
@@ -51,6 +54,7 @@ class Interactions:
     timestamp: npt.NDArray[np.int64] | None
     user_ids: Sequence[Hashable]
     item_ids: Sequence[Hashable]
+    parts: Membership | None = None
 
     def __len__(self) -> int:
         return len(self.user)
@@ -64,6 +68,7 @@ class Interactions:
             item=self.item.take(numbers),
             rating=None if self.rating is None else self.rating.take(numbers),
             timestamp=None if self.timestamp is None else self.timestamp.take(numbers),
+            parts=None if self.parts is None else self.parts.take(numbers, axis=0),
         )
 
     def canonical(self) -> Interactions:
@@ -77,11 +82,17 @@ class Interactions:
     def without_repeats(self) -> tuple[Interactions, int]:
         """Keep the last row of each repeated (user, item) pair; return how many rows went.
 
-        Call it on rows sorted by (user, timestamp), where "last" is the latest in time.
+        Call it on rows sorted by (user, timestamp), where "last" is the latest in time. Of a published split it is the last
+        one in each part.
         """
         order, is_repeat = repeats(self.user, self.item, len(self.user_ids))
         if not is_repeat.any():
             return self, 0
+        if self.parts is not None:
+            parts = without_repeats_within(self.parts, order, is_repeat)
+            is_in_a_part = (parts != NO_PART).any(axis=1)
+            number = len(self) - int(np.count_nonzero(is_in_a_part))
+            return replace(self, parts=parts).take(is_in_a_part), number
         is_kept = np.ones(len(self), dtype=bool)
         is_kept[order[:-1][is_repeat[1:]]] = False  # the one before a repeat
         return self.take(is_kept), int(is_repeat.sum())
@@ -123,18 +134,22 @@ def decode(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> Any:
     return table[codes]
 
 
-def from_columns(columns: Mapping[str, Any], source: str, named: RowName = row_name) -> Interactions:
+def from_columns(
+    columns: Mapping[str, Any], source: str, named: RowName = row_name, parts: Membership | None = None
+) -> Interactions:
     """Check the columns of a frame or file, and code their ids; events within a second stand in the order of time.
 
     Args:
         columns: pandas Series or arrays by name: user and item, and optionally rating and timestamp.
         source: The name of the data in errors.
         named: Returns what errors call a row.
+        parts: The parts of the rows in a published split.
 
     Raises:
         DataError: An id, rating or timestamp is missing, not a number, or has no stable form.
     """
-    rows, moments, _ = coded_columns(columns, source, named)
+    coded, moments, _ = coded_columns(columns, source, named)
+    rows = coded if parts is None else replace(coded, parts=parts)
     order = order_within_seconds(rows, moments)
     return rows if order is None else rows.take(order)
 
@@ -171,13 +186,27 @@ def coded_columns(columns: Mapping[str, Any], source: str, named: RowName = row_
         exact_ratings = numbers(columns["rating"], "rating", source, float(np.finfo(np.float32).max), named)
         rating = exact_ratings.astype(np.float32)
         warn_of_lost_digits(exact_ratings, source)
-    if "timestamp" not in columns:
-        return CodedColumns(Interactions(user, item, rating, None, user_ids, item_ids), None)
-    timestamp, exact, as_before = times(columns["timestamp"], source, named)
+    rows = Interactions(user, item, rating, None, user_ids, item_ids)
+    return timed(rows, columns["timestamp"], source, named) if "timestamp" in columns else CodedColumns(rows, None)
+
+
+def timed(rows: Interactions, column: Any, source: str, named: RowName = row_name) -> CodedColumns:
+    """Return rows with their timestamps.
+
+    Args:
+        rows: The rows.
+        column: Their timestamps as they come: a pandas Series or array.
+        source: The name of the data in errors.
+        named: Returns what errors call a row.
+
+    Raises:
+        DataError: A timestamp is missing, or none.
+    """
+    timestamp, exact, as_before = times(column, source, named)
     if exact is not None:
         whole = exact.astype("datetime64[s]") if exact.dtype.kind == "M" else np.floor(exact)
         exact = None if (exact == whole).all() else exact
-    return CodedColumns(Interactions(user, item, rating, timestamp, user_ids, item_ids), exact, as_before)
+    return CodedColumns(replace(rows, timestamp=timestamp), exact, as_before)
 
 
 def order_within_seconds(rows: Interactions, moments: npt.NDArray[Any] | None) -> npt.NDArray[np.int64] | None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from omnibench.data import movielens
 from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.frames import is_table
+from omnibench.data.matrices import is_sparse_matrix
 from omnibench.data.sources import from_file, from_frame
 from omnibench.errors import DataError, nearest
 from omnibench.paths import absolute_paths, overlong_name
@@ -28,7 +30,7 @@ def register_dataset(name: str, loader: Loader) -> None:
     Args:
         name: The dataset's name.
         loader: A function without arguments, or one that takes the path given to ``load_dataset`` (or None). It returns
-            a pandas frame (see ``from_frame``), the path of a file (see ``from_file``), a dataset with steps of its
+            a frame (see ``from_frame``), the path of a file (see ``from_file``), a dataset with steps of its
             own, or a source that reads its interactions only when somebody needs them
             (``omnibench.data.dataset.Source``).
 
@@ -50,23 +52,26 @@ def register_dataset(name: str, loader: Loader) -> None:
 
 
 def dataset_names() -> list[str]:
-    """Return the names that ``load_dataset`` takes, in alphabetical order."""
+    """Return the names that ``load_dataset`` takes beside those of the catalogue, in alphabetical order."""
     return sorted(_LOADERS)
 
 
 def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
-    """Return a registered dataset by name. Of omnibench's own ones nothing is read or downloaded yet.
+    """Return a dataset by name. Nothing is read or downloaded yet: that is done where its key or its rows are asked for.
+
+    A data set of the catalogue is downloaded once for all projects of a user, from the first source that has it, checked
+    against its digest and its counts, and kept as it was read. One with a published split has that split.
 
     Args:
-        name: ``MovieLens100K``, or a name given to ``register_dataset``.
-        path: Where a copy lies, when you have one, relative as in ``from_file``; it does not change the key.
+        name: A name of the catalogue (`omnibench data list` has them), or one that was given to ``register_dataset``.
+        path: Where a copy lies, when you have one, relative as in ``from_file``: the file as its makers publish it, what was
+            in it, or a folder that has it. It does not change the key.
 
     Raises:
-        DataError: The name is unknown, there is nothing at the path, or a registered loader returned no dataset.
+        DataError: The name is unknown or means several data sets, there is nothing at the path, or a registered loader
+            returned no dataset.
     """
-    if name not in _LOADERS:
-        names = ", ".join(sorted(_LOADERS))
-        raise DataError(f"there is no dataset named {name!r}{nearest(name, _LOADERS)}; known are: {names}.")
+    name, loader = _loader_of(name)
     problem = "" if path is None else overlong_name(path)
     if problem:
         raise DataError(f"{name}: {problem}; check the path, or leave it out.")
@@ -75,12 +80,36 @@ def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
     if paths and local is None:
         candidates = " or ".join(repr(str(candidate)) for candidate in paths)
         raise DataError(f"{name}: there is nothing at {candidates}; check the path, or leave it out.")
-    return _dataset_of(_loaded(name, local), name)
+    return _dataset_of(_loaded(loader, name, local), name)
 
 
-def _loaded(name: str, path: Path | None) -> Any:
+def _loader_of(name: str) -> tuple[str, Loader]:
+    """Return the loader of a name, and the name of what it loads: registered ones come first, then the catalogue.
+
+    Raises:
+        DataError: There is none, or several are meant.
+    """
+    label: Any = name
+    if not isinstance(label, str):
+        raise DataError(f"there is no dataset named {name!r}; give a text, e.g. 'MovieLens100K'.")
+    if name in _LOADERS:
+        return name, _LOADERS[name]
+    from omnibench.data.catalogue.names import definition  # which bench files with data of their own do not need
+
+    try:
+        entry = definition(name)
+    except DataError as error:
+        registered = nearest(name, _LOADERS.keys() - _BUILT_IN.keys())
+        raise DataError(f"{error} Of registered ones{registered}" if registered else str(error)) from None
+    if entry.name in _BUILT_IN:
+        return entry.name, _BUILT_IN[entry.name]
+    from omnibench.data.catalogue.loading import catalogue_source  # which few runs need, and imports much
+
+    return entry.name, lambda path: catalogue_source(entry, path)
+
+
+def _loaded(loader: Loader, name: str, path: Path | None) -> Any:
     """Call a loader, with the path if it takes one."""
-    loader = _LOADERS[name]
     try:
         signature = inspect.signature(loader)
     except (TypeError, ValueError):  # written in C: nothing is known
@@ -105,11 +134,9 @@ def _dataset_of(loaded: Any, name: str) -> RecSysDataSet:
     missing = [member for member in ("load", "columns", "fingerprint") if member not in dir(loaded)]
     if not missing:  # told without pandas, which runs that find everything done do not import
         return RecSysDataSet(loaded, name)
-    import pandas as pd
-
-    if isinstance(loaded, pd.DataFrame):
+    if is_table(loaded) or is_sparse_matrix(loaded):
         return from_frame(loaded, name)
     raise DataError(
-        f"{name}: its loader returned {type(loaded).__name__}; return a pandas frame with the columns user and item, the path "
+        f"{name}: its loader returned {type(loaded).__name__}; return a frame with the columns user and item, the path "
         f"of a file, a dataset, or a source (which needs {', '.join(missing)})."
     )

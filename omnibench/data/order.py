@@ -130,7 +130,7 @@ def sort_within(starts: Rows, values: npt.NDArray[Any]) -> Rows:
     return order
 
 
-def repeats(user: Codes, item: Codes, n_users: int) -> tuple[Rows, npt.NDArray[np.bool_]]:
+def repeats(user: Codes, item: Codes | Rows, n_users: int) -> tuple[Rows, npt.NDArray[np.bool_]]:
     """Find repeated (user, item) pairs.
 
     Args:

@@ -20,9 +20,10 @@ Mask: TypeAlias = "npt.NDArray[np.bool_]"
 
 
 class Parts(NamedTuple):
-    """Ascending row numbers of the parts of one fold: all rows, none of them twice.
+    """Ascending row numbers of the parts of one fold, none of them twice.
 
-    A split that folds in leaves out the rows that are given to test users, see ``Split.folds_in``.
+    They are all rows, but for those that a fold does not have: of another period, or those that a split that folds in gives
+    to test users, see ``Split.folds_in``.
     """
 
     train: Rows
@@ -76,6 +77,12 @@ class Split(Step):
     def validation_argument(self) -> str:
         """The name of the argument that says how much is validated; empty of a split that has none."""
         return next((name for name in ("validation_size", "validation_users") if hasattr(self, name)), "")
+
+    @property
+    def validation_advice(self) -> str:
+        """How a dataset with this split gets a validation part, as a sentence begins."""
+        argument = self.validation_argument or "validation_size"
+        return f"Give it one, e.g. {type(self).__name__}(..., {argument}=0.1)"
 
     @property
     def validates(self) -> bool | None:

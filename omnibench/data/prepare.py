@@ -21,6 +21,7 @@ from omnibench.data.cold import cold_counts
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.features.arrays import write_features
 from omnibench.data.interactions import Interactions
+from omnibench.data.leakage import leak_counts, repeats_pairs
 from omnibench.data.parts import Parts, fold_in_rows
 from omnibench.guest.folds import save_array
 from omnibench.guest.parts import save_columns
@@ -49,6 +50,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     folds = dataset.parts(rows)
     test_digests: list[str] = []
     cold: list[dict[str, int]] = []
+    leakage: list[dict[str, int]] = []
     folds_in = dataset.split is not None and dataset.split.folds_in
     columns: dict[str, npt.NDArray[Any]] = {"user": rows.user, "item": rows.item}
     if dataset.has_ratings and rows.rating is not None:
@@ -76,6 +78,9 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         test_digests.append(_test_digest(rows, columns, parts))
         if not folds_in:  # where test users are unknown by design
             cold.append(cold_counts(rows, parts))
+        leakage.append(leak_counts(rows, parts))
+    # With the validation part joined to training, what a published split has in both would be there twice.
+    overlaps = rows.parts is not None and repeats_pairs(rows)
     manifest = {
         "format": FORMAT,
         "key": dataset.key,
@@ -89,8 +94,9 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         "test": test_digests,
         "given": folds_in,
         **({"features": features} if features else {}),
-        **({"repeats": True} if dataset.keeps_repeats else {}),
+        **({"repeats": True} if dataset.keeps_repeats or overlaps else {}),
         **({"cold": {"ranked": dataset.feedback == "implicit", "folds": cold}} if cold else {}),
+        "leakage": {"folds": leakage},
     }
     (directory / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return manifest

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from omnibench.data.interactions import Interactions, warn_of_lost_digits
+from omnibench.data.membership import separate_items
 from omnibench.data.order import repeats
 from omnibench.data.step import Preprocessing
 from omnibench.errors import DataError
@@ -26,7 +27,8 @@ class Deduplicate(Preprocessing):
     Without this step the last one of each pair counts, with a warning, before any other step. With it, the steps
     before it see all of them; pipe it first if they should not.
 
-    Guarantees: every pair that occurs stays exactly once; ``sum`` keeps the sum of all ratings, up to float32.
+    Guarantees: every pair that occurs stays exactly once, of a published split once in each part that it is in; ``sum``
+    keeps the sum of all ratings, up to float32.
 
     Args:
         keep: ``first`` or ``last`` in time (in the order of the rows without timestamps, and where they are equal);
@@ -51,7 +53,9 @@ class Deduplicate(Preprocessing):
         return ("rating",) if self.keep in _CHOICES_BY_RATING else ()
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
-        order, is_repeat = repeats(interactions.user, interactions.item, len(interactions.user_ids))
+        parts = interactions.parts
+        item = interactions.item if parts is None else separate_items(interactions.item, parts)
+        order, is_repeat = repeats(interactions.user, item, len(interactions.user_ids))
         if not is_repeat.any():
             return interactions
         starts = np.flatnonzero(~is_repeat)

@@ -8,7 +8,7 @@ from typing import Any
 
 from omnibench.data.step import Step
 
-_STEP_MODULES = ("at_most", "preprocess", "repeats", "split", "strong", "temporal")
+_STEP_MODULES = ("at_most", "preprocess", "repeats", "rolling", "split", "strong", "temporal")
 _SHOWN_DIGITS = 12
 """Of the digest of a source."""
 
@@ -22,6 +22,21 @@ def step_words(steps: Sequence[Any]) -> str:
     return ", ".join(_call(str(name), parameters) for name, _, parameters in steps)
 
 
+def recipe_words(recipe: Mapping[str, Any]) -> str:
+    """Return the steps of a recorded recipe as a user writes them, and at their end the split and the features that it has.
+
+    Args:
+        recipe: The source, the steps and the features as the identity of a dataset has them.
+    """
+    parts, source = [step_words(recipe["steps"])], recipe["source"]
+    if isinstance(source, list) and source[0] == "split":
+        folds = source[1]["folds"]
+        parts.append("published split" if folds is None else f"published split of {folds} folds")
+    if "features" in recipe:
+        parts.append(f"features of {' and '.join(recipe['features'])}")
+    return ", ".join(filter(None, parts))
+
+
 def source_words(fingerprint: Any) -> str:
     """Return what a dataset was read from, e.g. ``a csv file with the digest 2c26b46b68ff``.
 
@@ -32,7 +47,8 @@ def source_words(fingerprint: Any) -> str:
     if len(parts) < 2:  # noqa: PLR2004 - a word and a digest
         return ""
     origin = parts[0].split("/")[0]
-    medium = "a table" if origin == "table" else f"a {parts[1]} file" if origin == "file" else parts[0]
+    names = {"table": "a table", "split": "a published split", "file": f"a {parts[1]} file"}
+    medium = names.get(origin, parts[0])
     return f"{medium} with the digest {parts[-1][:_SHOWN_DIGITS]}"
 
 

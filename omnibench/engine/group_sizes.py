@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from omnibench.errors import StoreError
+from omnibench.markup import one_line
 from omnibench.metrics.labels import group_of
 from omnibench.results import Result
 from omnibench.store.reading import Reader, read
@@ -64,7 +65,7 @@ def _sentence(reader: Reader, folds: Sequence[Result]) -> str:
             grouping, _, value = group.partition("=")
             sizes.setdefault(grouping, {}).setdefault(value, []).append(users)
     texts = [
-        f"by {grouping}: {', '.join(f'{value} {_range(counts)}' for value, counts in groups.items())}"
+        f"by {grouping}: {', '.join(f'{one_line(value)} {_range(counts)}' for value, counts in groups.items())}"
         for grouping, groups in sizes.items()
     ]
     return f"users {'of a fold ' if len(folds) > 1 else ''}{'; '.join(texts)}" if texts else ""

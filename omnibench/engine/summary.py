@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from omnibench.data.cold import cold_sentence, read_cold
+from omnibench.data.leakage import read_split_counts, split_sentence
 from omnibench.engine.group_sizes import group_sentences
 from omnibench.errors import OmnibenchError, StoreError
 from omnibench.experiment.experiment import Experiment
@@ -45,10 +45,10 @@ def default_layout(
     return Layout(lower_is_better, width, chosen, sort, MOST_ALGORITHMS if is_shortened else None)
 
 
-def cold_sentences(
+def split_sentences(
     root: Path, planned: Iterable[Experiment], titles: DisplayNames, *, untouched: bool = False
 ) -> list[str]:
-    """Return which datasets have test users and items that are unknown in training, a sentence each.
+    """Return which datasets have test users and items that are unknown in training, or leakage, a sentence each.
 
     Args:
         root: The checkpoint directory.
@@ -58,18 +58,25 @@ def cold_sentences(
     """
     names: dict[str, str] = {}
     folds: dict[str, set[int]] = {}
-    unknown_ranked: dict[str, bool] = {}
+    unknown_ranked: set[str] = set()
+    seen_ranked: set[str] = set()
     for experiment in planned:
-        key = experiment.dataset.key
-        unknown_ranked[key] = unknown_ranked.get(key, False) or experiment.candidates.unknown
+        key, candidates = experiment.dataset.key, experiment.candidates
+        if candidates.unknown:
+            unknown_ranked.add(key)
+        if candidates.repeats:
+            seen_ranked.add(key)
         names.setdefault(key, titles.dataset(experiment.dataset_name))
         folds.setdefault(key, set()).add(experiment.fold)
 
     def take(reader: Reader) -> list[str]:
         records = {key: reader.get(RecordType.DATA.key(key)) for key in names}
         sentences = {
-            key: cold_sentence(
-                read_cold(tree(root, record["directory"])), folds[key], unknown_ranked=unknown_ranked[key]
+            key: split_sentence(
+                read_split_counts(tree(root, record["directory"])),
+                folds[key],
+                unknown_ranked=key in unknown_ranked,
+                seen_ranked=key in seen_ranked,
             )
             for key, record in records.items()
             if record is not None
@@ -119,7 +126,7 @@ def show_tables(
 
     Args:
         directory: The checkpoint directory, whose values per user say what is significantly worse.
-        planned: The experiments, of whose datasets the cold users and items are counted below the tables.
+        planned: The experiments, of whose datasets cold users and items, and leakage, are counted below the tables.
         results: The results in the order of their rows.
         lower_is_better: The columns where the smallest value is the best.
         remember: Called with what the next run need not test again.
@@ -136,7 +143,7 @@ def show_tables(
     for table in tables(results, layout, marked):
         _show(table)
     names = display_names(results)
-    for sentence in (*group_sentences(directory, results, names), *cold_sentences(directory, planned, names)):
+    for sentence in (*group_sentences(directory, results, names), *split_sentences(directory, planned, names)):
         print(terminal_text(sentence), flush=True)  # noqa: T201 - a script's results
 
 

@@ -101,7 +101,10 @@ class Evaluator:
             for label in metric.labels:
                 identity = metric.identity(label)
                 if filled.setdefault(label, identity) != identity:
-                    raise EvaluationError(f"two different metrics are called {label}; give one of them another name.")
+                    advice = f" (name=... of what follows by: {metric.groupings[0]!r})" if metric.groupings else ""
+                    raise EvaluationError(
+                        f"two different metrics are called {label}; give one of them another name{advice}."
+                    )
         self._results: dict[tuple[str, str, int | None], Result] = {}
         self._shown_in: object = None
 

@@ -34,9 +34,9 @@ def check_tuned(dataset: RecSysDataSet, name: str, search: Search) -> None:
     """
     split = dataset.split
     if split is None or split.validates is False:
-        argument = getattr(split, "validation_argument", "") or "validation_size"
+        advice = "Give it a split with one" if split is None else split.validation_advice
         raise PlanError(
-            f"{name} is to be tuned, and {type(split).__name__} of {dataset.name} makes no validation part to choose on. Give "
-            f"it one, e.g. {type(split).__name__}(..., {argument}=0.1), or add the algorithm untuned."
+            f"{name} is to be tuned, and {type(split).__name__} of {dataset.name} makes no validation part to choose on. {advice}, "
+            "or add the algorithm untuned."
         )
     check_dataset(dataset, [search.metric], search.candidates)

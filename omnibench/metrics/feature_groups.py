@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import EvaluationError, nearest
 from omnibench.guest.feature_types import NO_TEXT, NUMBER, TEXTS
-from omnibench.metrics.groups import ITEMS, USERS, GroupFacts, Grouping, Groups, Members
+from omnibench.metrics.groups import ITEMS, USERS, GroupFacts, Grouping, Groups, Members, checked_grouping_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +48,7 @@ class FeatureGroups(Grouping):
         self, feature: str, *, bands: Iterable[float] | None = None, limit: int = MOST_GROUPS, name: str | None = None
     ) -> None:
         self.feature = feature
-        self.name = _checked_name(feature if name is None else name)
+        self.name = checked_grouping_name(feature if name is None else name)
         self.bands = None if bands is None else _checked_bands(bands, feature)
         argument: Any = limit
         if isinstance(argument, bool) or not isinstance(argument, int) or argument < 1:
@@ -210,15 +210,6 @@ def _advice_on_numbers(feature: str, subject: str, values: Any) -> str:
 
 def _text(edge: float) -> str:
     return str(int(edge)) if float(edge).is_integer() else repr(float(edge))
-
-
-def _checked_name(name: Any) -> str:
-    if not isinstance(name, str) or not name.strip() or "=" in name or name != name.strip():
-        raise EvaluationError(
-            f"by is {name!r}; a label such as NDCG@10 gender=F needs a name without '=' and blanks around it: give one with "
-            "UserGroups(feature, name=...) or ItemGroups(feature, name=...)."
-        )
-    return name
 
 
 def _checked_bands(bands: Any, feature: str) -> tuple[float, ...]:

@@ -105,16 +105,17 @@ class Popularity(Grouping):
 
     Args:
         groups: How many groups, at least 2. Those between ``head`` and ``tail`` are numbered where there are several.
+        name: What labels call it, to have several of them.
 
     Raises:
-        EvaluationError: It is no such number.
+        EvaluationError: It is no such number, or the name cannot be told from the group in a label.
     """
 
     subject = ITEMS
-    name = "popularity"
 
-    def __init__(self, groups: int = 3) -> None:
+    def __init__(self, groups: int = 3, *, name: str = "popularity") -> None:
         self.number = _checked_number(groups, "Popularity(3)")
+        self.name = checked_grouping_name(name)
 
     @property
     def identity(self) -> list[Any]:
@@ -141,16 +142,17 @@ class Activity(Grouping):
 
     Args:
         groups: How many groups, at least 2: ``low``, numbers or ``mid`` between, and ``high``.
+        name: What labels call it, to have several of them.
 
     Raises:
-        EvaluationError: It is no such number.
+        EvaluationError: It is no such number, or the name cannot be told from the group in a label.
     """
 
     subject = USERS
-    name = "activity"
 
-    def __init__(self, groups: int = 4) -> None:
+    def __init__(self, groups: int = 4, *, name: str = "activity") -> None:
         self.number = _checked_number(groups, "Activity(4)")
+        self.name = checked_grouping_name(name)
 
     @property
     def identity(self) -> list[Any]:
@@ -201,6 +203,20 @@ def refusal_of_items(name: str, grouping: Grouping) -> EvaluationError:
         f"{name} judges whole lists, so it has no value for the items of {grouping!r}; divide it by groups of users, e.g. "
         f"by=Activity(4), or take a metric that judges relevance, such as NDCG."
     )
+
+
+def checked_grouping_name(name: Any) -> str:
+    """Check what labels call a grouping, and return it.
+
+    Raises:
+        EvaluationError: It could not be told from the group in a label.
+    """
+    if not isinstance(name, str) or not name.strip() or "=" in name or name != name.strip():
+        raise EvaluationError(
+            f"by is {name!r}; a label such as NDCG@10 gender=F needs a name without '=' and blanks around it: give one with name=..., "
+            "e.g. UserGroups('gender', name='sex')."
+        )
+    return name
 
 
 def _checked_number(groups: Any, example: str) -> int:

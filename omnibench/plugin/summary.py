@@ -215,19 +215,19 @@ class Summary:
         ]
 
     def _about_data(self, results: list[Result]) -> list[str]:
-        """Return how many users are in each group of columns, and what of datasets is unknown in training, a sentence each."""
+        """Return how many users are in each group of columns, and what of splits is unknown in training, or leaks, a sentence each."""
         session = existing_session(self.config)
         if session is None:
             return []
         from omnibench.engine.group_sizes import group_sentences
-        from omnibench.engine.summary import cold_sentences
+        from omnibench.engine.summary import split_sentences
         from omnibench.tables.names import display_names
 
         planned = (item.experiment for item in session.items)
         names, untouched = display_names(results, NAMES.value(self.config)), session.looks_only
         return [
             *group_sentences(session.directory, results, names, untouched=untouched),
-            *cold_sentences(session.directory, planned, names, untouched=untouched),
+            *split_sentences(session.directory, planned, names, untouched=untouched),
         ]
 
     def _columns(self, result: Result) -> dict[str, float]:

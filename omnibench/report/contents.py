@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.comparison.variance import Variances, seed_variances
-from omnibench.data.cold import read_cold
-from omnibench.data.words import step_words
+from omnibench.data.leakage import NOTHING_COUNTED, SplitCounts, read_split_counts
+from omnibench.data.words import recipe_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.markup import one_line
 from omnibench.masking import masked
@@ -83,13 +83,12 @@ class DatasetSummary:
     Attributes:
         text: Its size and its steps, in one line.
         folds: How many folds it has.
-        cold: The counts of test users and items that are unknown in training; see ``data.cold``. None where they were
-            not counted.
+        counts: The counts of test users and items that are unknown in training, and of leakage; see ``data.leakage``.
     """
 
     text: str
     folds: int
-    cold: Mapping[str, Any] | None = None
+    counts: SplitCounts = NOTHING_COUNTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +146,14 @@ class Contents:
         """Return the facts about the item of a result."""
         return self.facts.get(result.fit_key, ItemFacts())
 
-    def cold_counts(self, result: Result) -> Mapping[str, int]:
-        """Return how many users and items of a result's test part are unknown in training; see ``data.cold``."""
+    def split_counts(self, result: Result) -> Mapping[str, int]:
+        """Return what is counted of a result's test part: cold users and items, and leakage; see ``data.leakage``."""
         summary = self.dataset_summaries.get(result.dataset)
-        folds: Sequence[Mapping[str, int]] = summary.cold["folds"] if summary and summary.cold else ()
-        number = result.fold or 0
-        return folds[number] if number < len(folds) else {}
+        counts: dict[str, int] = {}
+        for counted in summary.counts if summary else ():
+            folds: Sequence[Mapping[str, int]] = counted["folds"] if counted else ()
+            counts |= dict(enumerate(folds)).get(result.fold or 0, {})
+        return counts
 
     @property
     def labels(self) -> list[str]:
@@ -262,6 +263,8 @@ def _uncertainty(evaluation: Record) -> Uncertainty:
 
 def _dataset_summary(data: Record, root: Path | None) -> DatasetSummary:
     sizes = ", ".join(f"{data[noun]:,} {noun}" for noun in ("users", "items", "interactions"))
-    steps = step_words(data["identity"][1]["steps"])
+    steps = recipe_words(data["identity"][1])
     text = one_line(f"{sizes}, after {steps}" if steps else sizes)
-    return DatasetSummary(text, len(data["test"]), None if root is None else read_cold(tree(root, data["directory"])))
+    return DatasetSummary(
+        text, len(data["test"]), NOTHING_COUNTED if root is None else read_split_counts(tree(root, data["directory"]))
+    )

@@ -48,6 +48,7 @@ _TYPES = {
     "users": "Int64",
     "cold_users": "Int64",
     "cold_items": "Int64",
+    "before_training_end": "Int64",
     "fit_seconds": "float64",
     "predict_seconds": "float64",
     "start_seconds": "float64",
@@ -79,6 +80,7 @@ def frame(contents: Contents) -> pd.DataFrame:
     that is not training alone), framework, framework_version; fold (missing for single splits), metric, value;
     stderr, low, high (standard error over users and 95 % interval), users; cold_users
     and cold_items (those of the test part that are unknown in training; missing where that was not counted);
+    before_training_end (the test interactions that are earlier than the latest one of training; missing without times);
     fit_seconds, predict_seconds, start_seconds (of the framework's process, part of neither), peak_memory (bytes) of
     the item; fit_key; and of the configuration with all of its seeds: seeds (how many), mean and std (over folds and
     seeds, n - 1), and, where there are several seeds, the variance of a user's value by what contributes to it:
@@ -99,7 +101,7 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
         configuration = with_seeds[result.dataset, result.algorithm]
         seeds = len(seeds_of(configuration.rows))
         facts = contents.facts_of(result)
-        cold = contents.cold_counts(result)
+        counts = contents.split_counts(result)
         for label, value in result.metrics.items():
             uncertainty = facts.uncertainties.get(label, Uncertainty())
             yield (
@@ -122,8 +124,9 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 _finite(uncertainty.low),
                 _finite(uncertainty.high),
                 uncertainty.users,
-                cold.get("cold_users"),
-                cold.get("cold_items"),
+                counts.get("cold_users"),
+                counts.get("cold_items"),
+                counts.get("before_training_end"),
                 facts.fit_seconds,
                 facts.predict_seconds,
                 facts.start_seconds,
@@ -225,7 +228,7 @@ def nested(contents: Contents) -> bytes:
             "name": group[0].dataset,
             "label": names.dataset(group[0].dataset),
             "key": contents.facts_of(group[0]).dataset_key,
-            **_cold(contents, group[0].dataset),
+            **_counts_by_fold(contents, group[0].dataset),
             "configurations": [
                 _configuration(contents, rows, names, with_seeds[rows[0].dataset, rows[0].algorithm])
                 for rows in _grouped(group, lambda result: result.algorithm)
@@ -240,10 +243,13 @@ def nested(contents: Contents) -> bytes:
     )
 
 
-def _cold(contents: Contents, dataset: str) -> dict[str, Any]:
-    """Return how many test users and items are unknown in training, by fold; nothing where that was not counted."""
+def _counts_by_fold(contents: Contents, dataset: str) -> dict[str, Any]:
+    """Return how many test users and items are unknown in training, and what leaks, by fold; nothing where not counted."""
     summary = contents.dataset_summaries.get(dataset)
-    return {"unknown_in_training": list(summary.cold["folds"])} if summary and summary.cold else {}
+    if summary is None:
+        return {}
+    named = {"unknown_in_training": summary.counts.cold, "leakage": summary.counts.leakage}
+    return {name: list(counted["folds"]) for name, counted in named.items() if counted}
 
 
 def _configuration(

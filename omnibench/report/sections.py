@@ -9,7 +9,7 @@ from pathlib import Path
 from omnibench.comparison.configurations import DatasetRanking
 from omnibench.comparison.standings import rankings, standings
 from omnibench.comparison.variance import Variances
-from omnibench.data.cold import cold_sentence
+from omnibench.data.leakage import NOTHING_COUNTED, split_sentence
 from omnibench.errors import OmnibenchError
 from omnibench.metrics.labels import notes_of
 from omnibench.report.comparisons import TESTS, VARIANCE_HEADS, pairs, variance_cells
@@ -244,12 +244,15 @@ def _notes(
 
 
 def _test_part_notes(marked: MarkedResults, contents: Contents) -> Iterator[str]:
-    """Yield who and what in the test part is unknown in training, and who does not count."""
+    """Yield who and what in the test part is unknown in training, what of it leaks, and who does not count."""
     summary = contents.dataset_summaries.get(marked.dataset)
-    unknown_ranked = any("unknown" in notes_of(label) for label in marked.means.labels)
-    cold = cold_sentence(summary.cold, unknown_ranked=unknown_ranked) if summary else ""
-    if cold:
-        yield f"{cold}."
+    unknown_ranked, seen_ranked = (
+        any(note in notes_of(label) for label in marked.means.labels) for note in ("unknown", "repeats")
+    )
+    counts = NOTHING_COUNTED if summary is None else summary.counts
+    sentence = split_sentence(counts, unknown_ranked=unknown_ranked, seen_ranked=seen_ranked)
+    if sentence:
+        yield f"{sentence}."
     for label in marked.means.labels:
         counted, users = _counted_users(marked, label, contents)
         if counted < users:

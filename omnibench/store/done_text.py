@@ -48,10 +48,12 @@ class DoneText(NamedTuple):
     Attributes:
         origin: The end of the text, except for the token; it tells what the metrics were computed from.
         metrics: Each metric, and the texts before its value and behind its key.
+        is_divided: Whether some of them stand for all groups.
     """
 
     origin: str
     metrics: tuple[tuple[MetricText, str, str], ...]
+    is_divided: bool = False
 
     @classmethod
     def of(cls, predicted: str, test: str, metrics: Iterable[MetricText]) -> DoneText:
@@ -62,9 +64,11 @@ class DoneText(NamedTuple):
             test: The sha256 of the test part.
             metrics: The wanted metrics.
         """
+        wanted = tuple((metric, *metric.around_value) for metric in metrics)
         return cls(
             f'"predicted": {json.dumps(predicted)}, "test": {json.dumps(test)}{_TOKEN}',
-            tuple((metric, *metric.around_value) for metric in metrics),
+            wanted,
+            any(metric.of_group is not None for metric, _, _ in wanted),
         )
 
     def metrics_in(self, text: str) -> dict[str, float] | None:
@@ -83,7 +87,7 @@ class DoneText(NamedTuple):
             return None
         begin += len(_DONE)  # a metric may be called "metrics"
         values = {}
-        for metric, prefix, suffix in self._of_groups(text, begin):
+        for metric, prefix, suffix in self._of_groups(text, begin) if self.is_divided else self.metrics:
             start = text.find(prefix, begin)
             while text[start - 1] == "\\":  # the end of a longer label that has a quotation mark in it
                 start = text.find(prefix, start + 1)

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from omnibench.code import SEED_NAMES
-from omnibench.data.words import source_words, step_words
+from omnibench.data.words import recipe_words, source_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.frames import phase_rows
 from omnibench.store.item_names import asks_once, title_of
@@ -140,7 +140,7 @@ class FactSource:
         facts: dict[str, Any] = {"name": name, "key": key, "words": name, "source": "", "seed": None, "recipe": None}
         if recipe:
             parts = recipe[1]
-            steps = step_words(parts["steps"])
+            steps = recipe_words(parts)
             words = f"{name}: {steps}" if steps else name
             facts |= {"words": words, "source": source_words(parts["source"]), "seed": parts["seed"], "recipe": parts}
         sizes = {noun: data.get(noun) for noun in ("users", "items", "interactions")}

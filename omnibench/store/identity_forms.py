@@ -42,9 +42,9 @@ def is_recipe(value: Any) -> bool:
     """Whether a value is the recipe of a dataset, of which people can be told."""
     if not _is_tagged(value, _recipe_members):
         return False
-    from omnibench.data.words import source_words, step_words  # few records have one, and few sessions read them
+    from omnibench.data.words import recipe_words, source_words  # few records have one, and few sessions read them
 
     try:
-        return isinstance(step_words(value[1]["steps"]) + source_words(value[1]["source"]), str)
+        return isinstance(recipe_words(value[1]) + source_words(value[1]["source"]), str)
     except Exception:
         return False

@@ -25,6 +25,7 @@ from omnibench import (
     RandomCrossValidation,
     RandomHoldout,
     RatingFilter,
+    RollingWindows,
     StrongGeneralization,
     Subsample,
     TimeBasedHoldout,
@@ -78,6 +79,7 @@ RECIPES: dict[str, tuple[Any, ...]] = {
     "UserTimeBasedHoldout": (Deduplicate(), UserTimeBasedHoldout(0.1, 0.2)),
     "LeaveLastOut": (Deduplicate(), LeaveLastOut()),
     "LeaveNOut": (Deduplicate(), LeaveNOut(2, 3, "random")),
+    "RollingWindows": (Deduplicate(), RollingWindows(3, "3min", 0.1, gap="30s")),
     "StrongGeneralization": (Deduplicate(), StrongGeneralization(0.1, 0.2, 0.3)),
 }
 
@@ -179,6 +181,7 @@ FROZEN: dict[str, str] = {
     "UserTimeBasedHoldout": "99984e53a373f155",
     "LeaveLastOut": "0bb331b7e05143f6",
     "LeaveNOut": "b93836125890a389",
+    "RollingWindows": "eaec2c907512e069",
     "StrongGeneralization": "d02d4b94dda1f4b0",
 }
 """With rows in canonical order."""
@@ -206,6 +209,7 @@ RECORDED: dict[str, str] = {
     "UserTimeBasedHoldout": "78a71f8fe14f1237",
     "LeaveLastOut": "4240e99f2e33492c",
     "LeaveNOut": "2d0b71a43be2684e",
+    "RollingWindows": "ed13be8f9054087a",
     "StrongGeneralization": "ee657133e5f170f2",
 }
 """With rows as they come, as the first stores have them."""

@@ -280,14 +280,24 @@ def test_what_is_not_divided_keeps_its_key() -> None:
         (lambda: AveragePopularity(10, by=ColdItems()), "AveragePopularity judges whole lists"),
         (
             lambda: Evaluator(NDCG(10, by=Popularity(2)), NDCG(10, by=Popularity(3))),
-            "two different metrics are called NDCG@10 by popularity",
+            r"two different metrics are called NDCG@10 by popularity; give one .* name \(name=... of what follows by: Popularity\(3\)\)",
         ),
+        (lambda: Popularity(2, name="a=b"), "needs a name without '='"),
     ],
 )
 def test_wrong_groups_are_refused(make: Callable[[], Any], sentence: str) -> None:
     """At once, with what would do instead."""
     with pytest.raises(EvaluationError, match=sentence):
         make()
+
+
+def test_groupings_of_one_kind_stand_side_by_side_under_names(case: Case) -> None:
+    """The advice of the error leads to success; the name changes no number, and no key but by the label."""
+    evaluator = Evaluator(NDCG(10, by=[Activity(2), Activity(4, name="quarter")]))
+    assert evaluator.labels == ["NDCG@10 by activity", "NDCG@10 by quarter"]
+    found = case.evaluate(*evaluator.metrics)
+    assert list(found.values)[-4:] == [f"NDCG@10 quarter={name}" for name in ("low", "2", "3", "high")]
+    assert Activity(4, name="quarter").identity == Activity(4).identity
 
 
 def test_no_search_chooses_by_groups() -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import pandas as pd
 import pytest
 from support.projects import Project
 
-from omnibench import compare_configurations, compare_with_best, open_store
+from omnibench import NDCG, Evaluator, compare_configurations, compare_with_best, open_store
+from omnibench.commands.main import main
+from omnibench.results import Result
 
 PLAN = """plan.add_algorithm(Popular)
 plan.add_algorithm(Backwards)
@@ -53,7 +59,7 @@ def test_each_group_is_a_column_that_is_found_again(divided: Project) -> None:
     assert divided.count_fits() == fits
 
 
-def test_groups_have_significance_of_their_own(divided: Project) -> None:
+def test_groups_have_significance_of_their_own(divided: Project, capsys: pytest.CaptureFixture[str]) -> None:
     """Statistics read a group's values of single users, with as many users as count in it."""
     divided.first_run()
     store = open_store("checkpoints")
@@ -69,6 +75,14 @@ def test_groups_have_significance_of_their_own(divided: Project) -> None:
     assert tail.best.startswith("Backwards")
     low, high = (compare_with_best(store, "tiny", f"NDCG@5 activity={group}") for group in ("low", "high"))
     assert low.best == high.best != tail.best
+    assert main(["compare", "--metric", "NDCG@5 by activity"]) == 0
+    printed = capsys.readouterr().out
+    assert [line.partition(":")[0] for line in printed.splitlines() if line.startswith("tiny, ")] == [
+        "tiny, NDCG@5 activity=low",
+        "tiny, NDCG@5 activity=high",
+    ]
+    assert main(["export", "out.csv", "--metric", "NDCG@5 by popularity"]) == 0
+    assert set(pd.read_csv("out.csv")["metric"]) == {"NDCG@5 popularity=head", "NDCG@5 popularity=tail"}
 
 
 def test_another_grouping_only_evaluates_again(divided: Project) -> None:
@@ -107,3 +121,24 @@ def test_tables_are_sorted_by_a_group(divided: Project) -> None:
     assert rows[0] == "Backwards"
     result = divided.run("--omnirec-sort=NDCG@5 gender=F")
     result.stderr.fnmatch_lines(["*'NDCG@5 gender=F', which is not measured; there are NDCG@5, NDCG@5 by activity*"])
+
+
+def test_results_say_which_group_a_value_is_of(divided: Project) -> None:
+    """The readable export and frames have a member for it; a result is found by the label, and not for another's."""
+    divided.first_run()
+    rows = json.loads(Path("checkpoints/results.json").read_text())["results"]
+    heads = [row for row in rows if row.get("group") == "popularity=head"]
+    assert {(row["metric"], row["k"]) for row in heads} == {("NDCG", 5)}
+    assert len(heads) == 4
+    assert sum("group" not in row for row in rows) == 4
+    metrics = {"NDCG[lenskit]@5 activity=low": 0.25, "Recall@5": 0.5, "RMSE gender=F": 0.75}
+    result = Result("tiny-1", "Popular-1", "Popular()", 0, metrics)
+    assert result["NDCG@5 activity=low"] == 0.25
+    with pytest.raises(KeyError, match="there is no 'NDCG@5'"):
+        result["NDCG@5"]
+    evaluator = Evaluator(NDCG(5))
+    evaluator.add(result)
+    frame = evaluator.to_frame()
+    assert list(frame.columns)[4:] == ["metric", "k", "group", "value"]
+    assert frame["group"].fillna("").tolist() == ["activity=low", "", "gender=F"]
+    assert frame["metric"].tolist() == ["NDCG[lenskit]", "Recall", "RMSE"]

@@ -91,10 +91,8 @@ def test_every_float_comes_back(values: list[float]) -> None:
 
 
 def _counts(dataset: dict[str, Any], fold: dict[str, Any]) -> dict[str, int]:
-    counts: dict[str, int] = (
-        dataset["unknown_in_training"][fold["fold"] or 0] if "unknown_in_training" in dataset else {}
-    )
-    return counts
+    folds = [dataset[name] for name in ("unknown_in_training", "leakage") if name in dataset]
+    return {name: count for counts in folds for name, count in counts[fold["fold"] or 0].items()}
 
 
 def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
@@ -120,7 +118,7 @@ def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
             "fold": fold["fold"],
             "metric": label,
             **metric,
-            **{name: _counts(dataset, fold).get(name) for name in ("cold_users", "cold_items")},
+            **{name: _counts(dataset, fold).get(name) for name in ("cold_users", "cold_items", "before_training_end")},
             **{name: fold[name] for name in ("fit_seconds", "predict_seconds", "start_seconds")},
             **{name: fold[name] for name in ("peak_memory", "fit_key")},
             "seeds": configuration["seeds"],

@@ -12,6 +12,7 @@ from typing import Any
 from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.families import is_family, members_of
 from omnibench.data.catalogue.parsing import definition_of
+from omnibench.data.catalogue.project import project_definitions
 from omnibench.data.catalogue.tables import Table
 from omnibench.errors import DataError, nearest
 
@@ -20,8 +21,31 @@ _AMBIGUOUS = "ambiguous.toml"
 
 
 def definitions() -> Mapping[str, Definition]:
-    """Return everything that the catalogue knows, by name, in alphabetical order."""
-    return _definitions()
+    """Return everything that the catalogue knows, and what the project defines itself, by name, in alphabetical order.
+
+    Raises:
+        DataError: A definition of the project is wrong, or has a name that the catalogue has.
+    """
+    own = own_definitions()
+    for entry in own.values():
+        _refuse_shipped_name(entry)
+    names = sorted([*_definitions(), *own])
+    return MappingProxyType({name: own[name] if name in own else _definitions()[name] for name in names})
+
+
+def own_definitions() -> Mapping[str, Definition]:
+    """Return what the project defines itself, by name; see ``project.project_definitions``.
+
+    Raises:
+        DataError: A definition is wrong, or two have the same name.
+    """
+    project = project_definitions()
+    by_name: dict[str, Definition] = {}
+    for path in project.files if project else []:
+        stat = path.stat()
+        for entry in _own(path, stat.st_mtime_ns, stat.st_size):
+            _add(by_name, entry)
+    return by_name
 
 
 def definition(name: str) -> Definition:
@@ -34,21 +58,47 @@ def definition(name: str) -> Definition:
         DataError: There is no such name, or it means several data sets; the message has the names that come near, or the
             variants with their sizes.
     """
+    entry = own_definitions().get(name)
+    if entry is not None:
+        _refuse_shipped_name(entry)
+        return entry
     entry = _entry(name)
     if entry is not None:
         return entry
     entries = definitions()
-    variants = ambiguous_names().get(name, ())
-    if not variants:
-        variants = tuple(entry.name for entry in entries.values() if name in entry.aliases)
-        if len(variants) == 1:
-            return entries[variants[0]]
+    variants = variants_of(name)
+    if len(variants) == 1:
+        return entries[variants[0]]
     if variants:
         listed = "; ".join(f"{variant} ({_size(entries[variant])})" for variant in variants)
         raise DataError(f"{name!r} means several data sets; give one of them: {listed}.")
     names = [*entries, *ambiguous_names()]
-    hint = nearest(name, names) or "; definitions() has all of them."
-    raise DataError(f"the catalogue of {len(entries)} data sets has none named {name!r}{hint}")
+    hint = nearest(name, names) or "; `omnibench data list` has all of them."
+    project = project_definitions()
+    remark = project.remark if project else ""
+    raise DataError(f"the catalogue of {len(entries)} data sets has none named {name!r}{hint}{remark}")
+
+
+def variants_of(name: str) -> tuple[str, ...]:
+    """Return the names of the data sets that a name may mean: an alias, a name that is ambiguous, or a family.
+
+    Args:
+        name: No name of a data set.
+
+    Returns:
+        Names; none where it means nothing.
+    """
+    entries = definitions().values()
+    return (
+        ambiguous_names().get(name)
+        or tuple(entry.name for entry in entries if name in entry.aliases)
+        or tuple(entry.name for entry in entries if name == entry.family)
+    )
+
+
+def is_shipped(entry: Definition) -> bool:
+    """Whether a definition is one of omnibench's own, and not of somebody's project."""
+    return entry.file.parent == _FOLDER
 
 
 def ambiguous_names() -> Mapping[str, tuple[str, ...]]:
@@ -56,20 +106,22 @@ def ambiguous_names() -> Mapping[str, tuple[str, ...]]:
     return _ambiguous_names()
 
 
-def read_definitions(path: Path) -> list[Definition]:
+def read_definitions(path: Path, *, own: bool = False) -> list[Definition]:
     """Return the definitions of a file: one, or every member of a family.
 
     Args:
         path: A TOML file.
+        own: Whether it is one of the user's project; see ``definition_of``.
 
     Raises:
         DataError: The file cannot be read, or a key or value of it is wrong.
     """
     values = read_toml(path)
     if not is_family(values):
-        return [definition_of(values, path)]
-    family = Table(values, path.name).text("family")
-    return [definition_of(member, path, family) for member in members_of(values, path.name)]
+        return [definition_of(values, path, own=own)]
+    label = str(path) if own else path.name
+    family = Table(values, label).text("family")
+    return [definition_of(member, path, family, own=own) for member in members_of(values, label)]
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -104,12 +156,26 @@ def _definitions() -> Mapping[str, Definition]:
         if path.name == _AMBIGUOUS:
             continue
         for entry in read_definitions(path):
-            if entry.name in by_name:
-                raise DataError(
-                    f"{path.name} defines {entry.name!r}, as {by_name[entry.name].file.name} does; rename one of them."
-                )
-            by_name[entry.name] = entry
+            _add(by_name, entry)
     return MappingProxyType({name: by_name[name] for name in sorted(by_name)})
+
+
+@functools.lru_cache(maxsize=1024)
+def _own(path: Path, _modified: int, _size: int) -> tuple[Definition, ...]:
+    return tuple(read_definitions(path, own=True))
+
+
+def _add(by_name: dict[str, Definition], entry: Definition) -> None:
+    if entry.name in by_name:
+        raise DataError(f"{entry.file} defines {entry.name!r}, as {by_name[entry.name].file} does; rename one of them.")
+    by_name[entry.name] = entry
+
+
+def _refuse_shipped_name(entry: Definition) -> None:
+    if _entry(entry.name) is not None or entry.name in ambiguous_names():
+        raise DataError(
+            f"{entry.file} defines {entry.name!r}, a name that omnibench's catalogue has; rename it, e.g. 'My{entry.name}'."
+        )
 
 
 @functools.cache

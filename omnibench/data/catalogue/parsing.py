@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,50 +20,64 @@ from omnibench.data.catalogue.definition import (
 from omnibench.data.catalogue.readers import reader_of
 from omnibench.data.catalogue.shapes import SHAPE_KEYS, shape_of
 from omnibench.data.catalogue.tables import Table
+from omnibench.data.readers.reader import Reader
+from omnibench.paths import expanded
 
 _REQUIRED = ("name", "title", "interactions", "feedback", "home", "sources", "reader", "licence", "citation")
+_REQUIRED_OF_OWN = ("name", "sources", "reader")
+"""What a definition of somebody's own project needs: nobody else may ever see its data."""
+
 _KEYS = (*_REQUIRED, "counts", "features", "aliases", "superseded", "note")
 _SOURCE_KEYS = ("url", "file", "member", "part", "md5", "sha256", "manual", "verify", "reader", "evidence")
+_LOCAL = "file:///"
 _COUNT_KEYS = ("users", "items", "interactions", "pairs")
 _DIGITS = {"md5": 32, "sha256": 64}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_RATED = ("matrix", "netflix")
+"""Formats without names of columns whose interactions have ratings."""
+
 _BIBTEX = re.compile(r"@\w+\{[^\s,]+,.*\}", re.DOTALL)
 
 
-def definition_of(values: dict[str, Any], file: Path, family: str = "") -> Definition:
+def definition_of(values: dict[str, Any], file: Path, family: str = "", *, own: bool = False) -> Definition:
     """Return what a file says about one data set.
 
     Args:
         values: The keys and values.
-        file: The file, for errors.
+        file: The file, for errors, and where the paths of files begin.
         family: The family that it is a member of, or nothing.
+        own: Whether it is a definition of the user's project: it needs no home, licence and citation, and its files may
+            lie on this machine.
 
     Raises:
         DataError: A key is missing or unknown, or a value impossible.
     """
     name = values.get("name")
-    label = f"{file.name}, {name}" if isinstance(name, str) and name else file.name
+    location = str(file) if own else file.name
+    label = f"{location}, {name}" if isinstance(name, str) and name else location
     table = Table(values, label)
-    table.check_keys(_KEYS, _REQUIRED)
+    table.check_keys(_KEYS, _REQUIRED_OF_OWN if own else _REQUIRED)
     _check_name(table)
     citation = table.text("citation")
-    if not _BIBTEX.fullmatch(citation):
+    if "citation" in table.values and not _BIBTEX.fullmatch(citation):
         raise table.error("citation is no BibTeX entry; give one, e.g. '@misc{key, title = {...}}'.")
-    sources = tuple(_source(source) for source in table.tables("sources"))
+    local = file if own else None
+    sources = tuple(_source(_located(source, local, required=True)) for source in table.tables("sources"))
     if not sources:
-        raise table.error("it has no source; add a table [[sources]] with a url.")
+        raise table.error(f"it has no source; add a table [[sources]] with a {'path or a ' if own else ''}url.")
+    reader = reader_of(table.table("reader"))
     return Definition(
         name=table.text("name"),
-        title=table.text("title"),
+        title=table.text("title") or table.text("name"),
         interactions=table.text("interactions"),
-        feedback=table.choice("feedback", FEEDBACK),
+        feedback=table.choice("feedback", FEEDBACK) if "feedback" in table.values else _feedback(reader),
         sources=sources,
-        reader=reader_of(table.table("reader")),
-        licence=_licence(table.table("licence")),
+        reader=reader,
+        licence=_licence(table.table("licence"), own=own),
         citation=citation,
         home=_address(table, "home"),
         counts=_counts(table.table("counts")),
-        features=tuple(_features(features) for features in table.tables("features")),
+        features=tuple(_features(_located(features, local)) for features in table.tables("features")),
         aliases=table.texts("aliases"),
         superseded=table.text("superseded"),
         note=table.text("note"),
@@ -76,9 +92,39 @@ def _check_name(table: Table) -> None:
         raise table.error(f"name is {name!r}; give letters, digits and underscores that begin with a letter.")
 
 
+def _feedback(reader: Reader) -> str:
+    """Return what kind of feedback a file has whose definition does not say it."""
+    names = reader.columns.values() if isinstance(reader.columns, Mapping) else reader.columns
+    return "explicit" if "rating" in names or reader.format in _RATED else "implicit"
+
+
+def _located(table: Table, definition: Path | None, *, required: bool = False) -> Table:
+    """Return a table with the url of a file of this machine in the place of its path.
+
+    Args:
+        table: What a definition says of a file.
+        definition: The definition, where it may be such a file: a relative path begins beside it.
+        required: Whether there has to be one of both.
+    """
+    if definition is None:
+        return table
+    if "path" not in table.values:
+        if required and "url" not in table.values:
+            raise table.error(
+                "it has neither a path nor a url; give the path of a file of yours, or the url of another."
+            )
+        return table
+    if "url" in table.values:
+        raise table.error("it has a path and a url; give the path of a file of yours, or the url of another.")
+    path = os.path.normpath(expanded(table.text("path"), definition.absolute().parent))
+    rest = {key: value for key, value in table.values.items() if key != "path"}
+    return Table({**rest, "url": Path(path).as_uri()}, table.label)
+
+
 def _address(table: Table, key: str) -> str:
+    """Return the address under a key; an empty text where it is left out."""
     address = table.text(key)
-    if not address.startswith(("http://", "https://")):
+    if key in table.values and not address.startswith(("http://", "https://", _LOCAL if key == "url" else "https://")):
         raise table.error(f"{key} is {address!r}; give an address that begins with https:// or http://.")
     return address
 
@@ -129,8 +175,8 @@ def _evidence(table: Table, keys: list[str]) -> str:
     return "; ".join(f"{text} ({', '.join(listed)})" for text, listed in by_text.items())
 
 
-def _licence(table: Table) -> Licence:
-    table.check_keys(("name", "url", "accept"), ("name", "url"))
+def _licence(table: Table, *, own: bool) -> Licence:
+    table.check_keys(("name", "url", "accept"), () if own else ("name", "url"))
     return Licence(table.text("name"), _address(table, "url"), table.get("accept", bool, False))
 
 

@@ -89,6 +89,7 @@ def _check_names(table: Table, names: list[Any], targets: tuple[str, ...], requi
         raise table.error(f"columns has {names!r}; give texts, an empty one for a column that is not used.")
     used = [name for name in names if name]
     for name in used:
+        table.refuse_placeholder("a column", name)
         if targets and name not in targets:
             raise table.error(f"columns has {name!r}{nearest(name, targets)}; the names are {', '.join(targets)}.")
         if used.count(name) > 1:

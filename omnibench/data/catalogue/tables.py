@@ -20,6 +20,22 @@ _WORDS: Mapping[type, str] = {
 Value = TypeVar("Value")
 
 
+def placeholders(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return the keys of a definition whose values are still to be written in, e.g. ``reader.columns.kunde``."""
+    keys: list[str] = []
+    for key, value in values.items():
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, Mapping):
+                keys += placeholders(inner, f"{prefix}{key}.")
+            elif _is_placeholder(inner):
+                keys.append(f"{prefix}{key}")
+    return keys
+
+
+def _is_placeholder(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("<") and value.endswith(">")
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table of a TOML file.
@@ -72,7 +88,17 @@ class Table:
         value = self.get(key, str, "").strip()
         if key in self.values and not value:
             raise self.error(f"{key} is empty; give a text, or leave the key out.")
+        self.refuse_placeholder(key, value)
         return value
+
+    def refuse_placeholder(self, key: str, value: object) -> None:
+        """Refuse a text in pointed brackets: a new definition has these where nobody but its author knows the value.
+
+        Raises:
+            DataError: It is one.
+        """
+        if _is_placeholder(value):
+            raise self.error(f"{key} is still {value!r}; write it in, or delete that if you do not need it.")
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a list of texts, of which a single one may stand alone.

@@ -1,0 +1,208 @@
+"""Text files of plain numbers, read block by block: what most large files are, and all that a fast reader understands.
+
+A column of ids is one of integers only where each is written as integers usually are; a parser tells 7 for ``7`` and for
+``007``. So the bytes are looked at on their way to the parser, and whatever might be written otherwise ends this way of
+reading: ``text.py`` reads the file then, as slowly as it needs.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from omnibench.data.files.layout import TextLayout
+from omnibench.data.files.quotes import QUOTE
+from omnibench.data.files.streams import BROKEN, open_utf8, single, uncompressed_name
+from omnibench.data.files.through import archive_in, size_of
+from omnibench.data.growing import CodedIds, GrowingColumn, IntegerCodes
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+LARGEST_RATING = 2**24
+"""Up to this, 32-bit floats hold every whole number, so that nobody needs to be warned."""
+
+_BLOCK = 1 << 20
+"""Bytes that are parsed at once: what fits into a core's cache with the numbers that come of them."""
+
+_LOOK = 1 << 17
+"""Bytes that are looked at together, for the same reason."""
+
+_WORTH = 1 << 20
+"""Bytes of a file from which this way of reading is worth its code: smaller ones take milliseconds anyway."""
+
+_ENCODINGS = ("utf-8", "ascii", "iso8859-1", "cp1252")
+"""In which digits and separators are the bytes that they are in ASCII."""
+
+_REACH = 3
+"""Bytes behind a separator that tell how a number is written."""
+
+_ZERO, _PLUS, _MINUS, _POINT, _NINE = b"0+-.9"
+_HEXADECIMAL = b"xX"
+
+
+class PlainColumns(NamedTuple):
+    """Columns of plain numbers.
+
+    Attributes:
+        user: Coded ids.
+        item: Coded ids.
+        rating: float32, shape (n,), finite and at most ``LARGEST_RATING``; None where there are none.
+        timestamp: int64, shape (n,), or None.
+    """
+
+    user: CodedIds
+    item: CodedIds
+    rating: npt.NDArray[np.float32] | None
+    timestamp: npt.NDArray[np.int64] | None
+
+
+class PlainBlocks:
+    """Collects blocks of plain numbers.
+
+    Args:
+        names: The columns: user, item, and rating and timestamp where they are.
+        capacity: The number of rows that are expected.
+    """
+
+    def __init__(self, names: tuple[str, ...], capacity: int) -> None:
+        self._user, self._item = IntegerCodes(capacity), IntegerCodes(capacity)
+        self._rating = GrowingColumn(np.float32, capacity) if "rating" in names else None
+        self._timestamp = GrowingColumn(np.int64, capacity) if "timestamp" in names else None
+
+    def append(self, block: Mapping[str, Any]) -> bool:
+        """Add the next rows, as Arrow's arrays by name; return whether they are plain: nothing missing, no large rating."""
+        columns = {name: block[name] for name in self.names}
+        if any(column.null_count for column in columns.values()):
+            return False
+        rating = self._rating
+        if rating is not None:
+            exact = columns["rating"].to_numpy()
+            if len(exact) and not (exact.max() <= LARGEST_RATING and exact.min() >= -LARGEST_RATING):
+                return False
+            rating.room(len(exact))[:] = exact
+        self._user.append(columns["user"].to_numpy())
+        self._item.append(columns["item"].to_numpy())
+        if self._timestamp is not None:
+            moments = columns["timestamp"].to_numpy()
+            self._timestamp.room(len(moments))[:] = moments
+        return True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        optional = {"rating": self._rating, "timestamp": self._timestamp}
+        return ("user", "item", *(name for name, column in optional.items() if column is not None))
+
+    def finish(self) -> PlainColumns:
+        """Return the columns of all rows."""
+        return PlainColumns(
+            self._user.finish(),
+            self._item.finish(),
+            None if self._rating is None else self._rating.entries,
+            None if self._timestamp is None else self._timestamp.entries,
+        )
+
+
+def read_plain_text(layout: TextLayout, positions: Mapping[str, int]) -> PlainColumns | None:
+    """Return the columns of a text file of plain numbers; None where it may be anything else, a broken file among it.
+
+    Args:
+        layout: The file.
+        positions: Where its columns stand, by omnibench's names.
+    """
+    size = size_of(layout.path)
+    if size < _WORTH or layout.encoding not in _ENCODINGS:
+        return None
+    try:
+        with open_utf8(layout.path, layout.encoding, layout.separator) as stream:
+            header = b"".join(stream.readline() for _ in range(layout.skipped_lines))
+            is_quoted = QUOTE.encode() in header and layout.quote != QUOTE
+            if is_quoted or b"\r" in header.replace(b"\r\n", b""):
+                return None
+            is_compressed = uncompressed_name(layout.path) != layout.path or archive_in(layout.path) != layout.path
+            return _read(_Checked(stream, single(layout.separator)), layout, positions, 0 if is_compressed else size)
+    except (*BROKEN, MemoryError):  # which the slower way says with its line
+        return None
+
+
+def _read(stream: _Checked, layout: TextLayout, positions: Mapping[str, int], size: int) -> PlainColumns | None:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    used = {position: name for name, position in positions.items()}
+    names = [used.get(position, f"column {position}") for position in range(len(layout.names))]
+    types = {"user": pa.int64(), "item": pa.int64(), "rating": pa.float64(), "timestamp": pa.int64()}
+    reader = csv.open_csv(
+        stream,
+        csv.ReadOptions(column_names=names, block_size=_BLOCK, use_threads=False),
+        csv.ParseOptions(delimiter=single(layout.separator), quote_char=False),
+        csv.ConvertOptions(
+            column_types={name: types[name] for name in positions},
+            include_columns=list(positions),
+            null_values=[""],
+        ),
+    )
+    blocks: PlainBlocks | None = None
+    for batch in reader:
+        if blocks is None:
+            # Numbers grow longer in a file of many, so a tenth more rows than the first block promises are not touched.
+            capacity = int(1.1 * size / _BLOCK * batch.num_rows) + batch.num_rows
+            blocks = PlainBlocks(tuple(positions), capacity)
+        if not stream.is_plain or not blocks.append({name: batch.column(name) for name in positions}):
+            return None
+    return None if blocks is None or not stream.is_plain else blocks.finish()
+
+
+class _Checked(io.RawIOBase):
+    """A stream that looks at the bytes that are read from it.
+
+    Attributes:
+        is_plain: Whether there was nothing so far but numbers as they are usually written (and texts in between).
+    """
+
+    def __init__(self, stream: IO[bytes], separator: str) -> None:
+        self._stream = stream
+        self._separator = ord(separator)
+        self._end = b"\n"
+        self.is_plain = True
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if not self.is_plain:
+            return b""
+        chunk = self._stream.read(size)
+        # What a number begins with may lie in this chunk, and what follows in the next.
+        seam = self._end + chunk[:_REACH]
+        self._end = (self._end + chunk)[-_REACH:] if len(chunk) < _REACH else chunk[-_REACH:]
+        self.is_plain = self._is_plain(seam if chunk else seam + b"\n\n\n") and self._is_plain(chunk)
+        return chunk if self.is_plain else b""
+
+    def _is_plain(self, content: bytes) -> bool:
+        if QUOTE.encode() in content:
+            return False
+        values = np.frombuffer(content, dtype=np.uint8)
+        return all(
+            _is_plain(values[start : start + _LOOK + _REACH], self._separator)
+            for start in range(0, max(len(values) - _REACH, 1), _LOOK)
+        )
+
+
+def _is_plain(values: npt.NDArray[np.uint8], separator: int) -> bool:
+    """Whether no number among bytes begins with a plus sign, a zero or a minus sign too many."""
+    border, first = values[:-3], values[1:-2]
+    begins = (border == separator) | (border <= ord(" "))  # blanks, and the ends of lines
+    begins &= first <= _ZERO  # with the signs; few numbers begin like this, so that the rest costs nothing
+    starts = np.flatnonzero(begins)
+    first, second, third = (values.take(starts + distance) for distance in (1, 2, 3))
+    is_digit = (second - _ZERO) <= _NINE - _ZERO  # of bytes, which wrap around
+    strange = (first == _ZERO) & (is_digit | (second == _HEXADECIMAL[0]) | (second == _HEXADECIMAL[1]))
+    strange |= first == _PLUS
+    strange |= (first == _MINUS) & (second == _ZERO) & (third != _POINT)
+    return not strange.any()
