@@ -179,6 +179,20 @@ def test_empty_fields_are_left_out_with_a_word_or_refused(tmp_path: Path) -> Non
     assert read_raw(tmp_path / "raw.csv", content, "table", columns, strict=True, missing=[""]).pairs == raw.pairs
 
 
+def test_rows_without_a_time_count_as_their_makers_count_them(tmp_path: Path) -> None:
+    """KuaiRec's small matrix has rows without a time: they are left out where times are read, and counted."""
+    columns = {"user_id": "user", "video_id": "item", "timestamp": "timestamp"}
+    content = "user_id,video_id,timestamp\n1,2,1593878903.438\n1,3,\n4,2,\n,5,\n"
+    with pytest.warns(UserWarning, match="no timestamp|no user"):
+        raw = read_raw(tmp_path / "raw.csv", content, "table", columns, time="seconds")
+    assert raw.pairs == [(1, 2)]
+    assert raw.rows.counts == (2, 2, 3)
+    assert raw.rows.left_out == {"user": 1, "timestamp": 3}
+    del columns["timestamp"]
+    with pytest.warns(UserWarning, match="no user"):
+        assert len(read_raw(tmp_path / "raw.csv", content, "table", columns).pairs) == 3
+
+
 def test_repeated_rows_stay(tmp_path: Path) -> None:
     """Which of several interactions of a pair counts is a step of the user, not of the reader."""
     assert read_raw(tmp_path / "raw.csv", "1,2\n1,2\n", "table", ("user", "item")).pairs == [(1, 2), (1, 2)]
