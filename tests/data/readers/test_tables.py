@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.raw import read_raw, written
 
-from omnibench.data.files.members import RawFile
+from omnibench.data.files.members import RawFile, open_member
 from omnibench.data.readers.read import read_rows
 from omnibench.data.readers.reader import Reader
 from omnibench.errors import DataError
@@ -255,3 +255,18 @@ def test_few_broken_lines_of_a_published_file_are_left_out_with_a_word(header: b
         read_raw(path, "".join([*lines, "300\t1"]), "table", columns, separator="\t")
     with pytest.raises(DataError, match=f"line {len(broken) + 1}: column 'rating' is 'bad'"):
         read_raw(path, "".join([*broken, "7\t1\tbad\n"]), "table", columns, separator="\t")
+
+
+def test_the_line_of_a_gap_is_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file with gaps in all of its blocks is read once more for the first of them, and not for each block."""
+    monkeypatch.setattr("omnibench.data.readers.table._BLOCK", 200)
+    reopened: list[RawFile] = []
+
+    def reopen(file: RawFile) -> Any:
+        reopened.append(file)
+        return open_member(file)
+
+    monkeypatch.setattr("omnibench.data.readers.layouts.open_member", reopen)
+    with pytest.warns(UserWarning, match=r"500 rows have no rating \(the first is line 1\)"):
+        read_raw(tmp_path / "raw.csv", "1,2,\n1,2,5\n" * 500, "table", ("user", "item", "rating"))
+    assert len(reopened) == 1
