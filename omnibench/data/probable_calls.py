@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.data.catalogue.guesses import guess
+from omnibench.data.column_names import REQUIRED
 from omnibench.data.files.proposals import JSON_SUFFIXES, SEPARATORS
 from omnibench.data.files.streams import BROKEN, open_binary
 from omnibench.errors import DataError
@@ -48,6 +49,8 @@ def probable_call(path: Path, file_format: str) -> str:
             return ""
         values["columns"] = columns
     arguments = {name: value for name, value in values.items() if not _is_usual(name, value, values, file_format)}
+    if isinstance(arguments.get("columns"), Mapping):
+        arguments["columns"] = {own: role for own, role in arguments["columns"].items() if own != role}
     if any(isinstance(value, str) and value.startswith("<") for value in arguments.values()):
         return ""
     return f"from_file({', '.join([repr(path.name), *(f'{name}={value!r}' for name, value in arguments.items())])})"
@@ -60,7 +63,12 @@ def _roles(columns: Any) -> set[Any]:
 def _columns(columns: Any) -> dict[str, str] | list[str | None]:
     """Return the columns whose roles are guessed, as a call has them."""
     if isinstance(columns, Mapping):
-        return {own: role for own, role in columns.items() if not role.startswith("<")}
+        roles = {own: role for own, role in columns.items() if not role.startswith("<")}
+        left = [own for own in columns if own not in roles]
+        for role in REQUIRED:  # whose names nobody knows; most files have users first
+            if role not in roles.values() and left:
+                roles[left.pop(0)] = role
+        return {own: roles[own] for own in columns if own in roles}
     return [role or None for role in columns]
 
 
