@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
 from omnibench.data.files.members import RawFile, open_member
@@ -110,7 +110,9 @@ def records(file: RawFile, layout: TableLayout, *, strict: bool = False) -> Iter
     """
     with open_member(file) as stream:
         counter = _Counter()
-        reader = layout.fields(_lines(stream, file, layout, counter), strict=strict)
+        content, encoding = recoded(stream, layout.encoding)
+        lines = _lines(content, file, replace(layout, encoding=encoding), counter)
+        reader = layout.fields(lines, strict=strict)
         while True:
             begin = counter.number + 1
             try:
