@@ -270,7 +270,7 @@ def test_a_function_can_look_at_the_parts() -> None:
 def test_repeats_are_within_a_part() -> None:
     """A pair that is twice in a part counts once, with the usual warning; Deduplicate and KeepRepeats decide as they do."""
     twice = pd.concat([TRAIN, TRAIN[:1].assign(timestamp=15, rating=1.0)], ignore_index=True)
-    with pytest.warns(UserWarning, match="1 repeated"):
+    with pytest.warns(UserWarning, match=r"1 repeated .* pairs within its parts; the last one of each was kept. Pipe"):
         assert (1, "a", 1.0, 15) in rows(split_of(from_split(twice, TEST)).train)
     assert rows(split_of(from_split(twice, TEST).pipe(Deduplicate("first"))).train) == rows(TRAIN)
     assert len(split_of(from_split(twice, TEST).pipe(KeepRepeats())).train) == 7
