@@ -18,7 +18,7 @@ from omnibench.data.catalogue.folders import DataFolder, FileNote
 from omnibench.data.catalogue.licences import require_acceptance
 from omnibench.data.catalogue.names import definitions, is_shipped
 from omnibench.data.digests import file_digest
-from omnibench.data.downloads.bars import bar, size_text
+from omnibench.data.downloads.bars import progress_bar, size_text
 from omnibench.data.downloads.connection import TransferError, host_of
 from omnibench.data.downloads.transfer import discard, download
 from omnibench.errors import DataError
@@ -128,7 +128,7 @@ def _downloaded(definition: Definition, source: Source, folder: DataFolder, acce
         return _problem(definition.name, partial, source, folder, accept_changed=accept_changed)
 
     is_resumed = partial.exists()
-    with bar(f"downloading {source.file} from {host_of(source.url)}") as show:
+    with progress_bar(f"downloading {source.file} from {host_of(source.url)}") as show:
         try:
             download(source.url, partial, show, verify=source.verify)
         except TransferError:
@@ -187,12 +187,12 @@ def _linked(definition: Definition, source: Source, path: Path) -> bool:
     for entry in definitions().values():
         if entry.name == definition.name or (source.url, source.file) not in _addresses(entry):
             continue
-        other = DataFolder.of(entry).path / source.file
-        if other.is_file():
+        neighbour = DataFolder.of(entry).path / source.file
+        if neighbour.is_file():
             partial = path.with_name(f"{path.name}.link")
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
-                os.link(other, partial)
+                os.link(neighbour, partial)
                 partial.replace(path)
                 return True
     return False

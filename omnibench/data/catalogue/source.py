@@ -62,8 +62,8 @@ class CatalogueData:
     def _stored(self) -> StoredContent:
         folder = DataFolder.of(self.definition)
         if self.path is None:
-            known = noted_parts(self.definition, folder)
-            stored = known and stored_content(folder, reading_identity(self.definition, known))
+            noted = noted_parts(self.definition, folder)
+            stored = noted and stored_content(folder, reading_identity(self.definition, noted))
             if stored:
                 return stored
         with folder.locked(self.definition.name):
@@ -79,8 +79,8 @@ class CatalogueData:
 def is_cached(definition: Definition) -> bool:
     """Whether a data set was fetched and read on this machine, so that it needs no network any more."""
     folder = DataFolder.of(definition)
-    known = noted_parts(definition, folder)
-    return known is not None and stored_content(folder, reading_identity(definition, known)) is not None
+    noted = noted_parts(definition, folder)
+    return noted is not None and stored_content(folder, reading_identity(definition, noted)) is not None
 
 
 @dataclass(frozen=True)

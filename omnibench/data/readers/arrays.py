@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np, npt
 
-_SPARSE = {"indptr", "indices", "data"}
+SPARSE = {"indptr", "indices", "data"}
 """The arrays of a matrix of compressed rows."""
 
 
@@ -41,7 +41,7 @@ def read_hdf5(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch
     with h5py.File(_random_access(stream), "r") as content:
         name = reader.options.get("matrix", "")
         matrices = [
-            group for group in content if isinstance(content[group], h5py.Group) and set(content[group]) >= _SPARSE
+            group for group in content if isinstance(content[group], h5py.Group) and set(content[group]) >= SPARSE
         ]
         if not name and len(matrices) == 1:
             name = matrices[0]
@@ -75,7 +75,7 @@ def read_npz(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch]
                 "or texts."
             ) from error
         raise
-    if set(arrays) >= _SPARSE:
+    if set(arrays) >= SPARSE:
         yield _sparse(stream)
         return
     if isinstance(reader.columns, Mapping):
