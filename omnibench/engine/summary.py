@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from omnibench.data.leakage import read_split_counts, split_sentence
+from omnibench.engine.group_sizes import group_sentences
 from omnibench.errors import OmnibenchError, StoreError
 from omnibench.experiment.experiment import Experiment
 from omnibench.notebooks import display, in_notebook
@@ -134,7 +135,8 @@ def show_tables(
     layout = replace(default_layout(results, lower_is_better, width), all_shown_by="evaluator.get_tables()")
     for table in tables(results, layout, marked):
         _show(table)
-    for sentence in split_sentences(directory, planned, display_names(results)):
+    names = display_names(results)
+    for sentence in (*group_sentences(directory, results, names), *split_sentences(directory, planned, names)):
         print(terminal_text(sentence), flush=True)  # noqa: T201 - a script's results
 
 

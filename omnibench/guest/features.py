@@ -15,13 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-SUBJECTS = ("items", "users")
-
-NUMBER, BOOLEAN, TEXT, TEXTS = "number", "boolean", "text", "texts"
-"""The types of columns: numbers, truth values, a text, and a list of texts."""
-
-NO_TEXT = -1
-"""The position of a text that is missing; of a list that is missing, the only position in it."""
+from .feature_types import BOOLEAN, NO_TEXT, NUMBER, SUBJECTS, TEXT, TEXTS
 
 
 class FeatureTable:

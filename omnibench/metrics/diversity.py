@@ -11,6 +11,7 @@ from omnibench.data import ids
 from omnibench.errors import EvaluationError, OmnibenchError
 from omnibench.keys import canonical
 from omnibench.metrics.base import Values, checked_name
+from omnibench.metrics.by import By
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.item_features import ItemTags, feature_names, item_features
 from omnibench.metrics.ranking import RankingMetric
@@ -48,6 +49,7 @@ class IntraListDiversity(RankingMetric):
             are a vector, and none of a recommended item may be missing.
         distance: ``jaccard`` or ``cosine``, to have it otherwise; Jaccard takes a vector's non-zero places as tags.
         name: What to call the column, to have several of them.
+        by: Groups of users that each have a column, e.g. ``Activity(4)``.
 
     Raises:
         EvaluationError: A k is no positive integer, the name is none, or the features are neither tags nor vectors of
@@ -62,8 +64,9 @@ class IntraListDiversity(RankingMetric):
         feature: str | Iterable[str] | None = None,
         distance: Literal["jaccard", "cosine"] | None = None,
         name: str | None = None,
+        by: By = None,
     ) -> None:
-        super().__init__(k)
+        super().__init__(k, by=by)
         if distance not in (None, "jaccard", "cosine"):
             raise EvaluationError(f"{type(self).__name__}: distance is {distance!r}; give 'jaccard' or 'cosine'.")
         self._name = checked_name(type(self).__name__ if name is None else name)
@@ -174,7 +177,8 @@ class _Vectors(NamedTuple):
         """Return whether each item lacks a number, shape (n_items,)."""
         if isinstance(self.rows, ItemTags):
             return np.zeros(n_items, dtype=bool)
-        return np.isnan(self.rows.sum(axis=1))
+        missing: npt.NDArray[np.bool_] = np.isnan(self.rows.sum(axis=1))
+        return missing
 
     def of(self, items: npt.NDArray[np.int32]) -> Values:
         """Return the vectors of items; zeros in the place of -1."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnibench.errors import EvaluationError, nearest
-from omnibench.guest.features import BOOLEAN, NO_TEXT, NUMBER, TEXT
+from omnibench.guest.feature_types import BOOLEAN, NO_TEXT, NUMBER, TEXT
 from omnibench.metrics.base import Values
 
 if TYPE_CHECKING:

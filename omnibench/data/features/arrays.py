@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.data.features.columns import FeatureColumn, FeatureColumns, singular
 from omnibench.errors import DataError
-from omnibench.guest.features import BOOLEAN, NUMBER, TEXT
+from omnibench.guest.feature_types import BOOLEAN, NUMBER, TEXT
 from omnibench.guest.folds import save_array
 
 if TYPE_CHECKING:

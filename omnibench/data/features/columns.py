@@ -15,7 +15,7 @@ from omnibench.data.features.texts import ListEntries
 from omnibench.data.features.typed import typed
 from omnibench.data.numbers import RowName, row_name
 from omnibench.errors import DataError, nearest
-from omnibench.guest.features import BOOLEAN, NUMBER, TEXT, TEXTS
+from omnibench.guest.feature_types import BOOLEAN, NUMBER, TEXT, TEXTS
 from omnibench.keys import digest
 
 if TYPE_CHECKING:

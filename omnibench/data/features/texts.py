@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from omnibench.guest.features import NO_TEXT
+from omnibench.guest.feature_types import NO_TEXT
 
 if TYPE_CHECKING:
     import numpy as np

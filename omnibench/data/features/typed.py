@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omnibench.data.features.texts import ListEntries, TextEntries
 from omnibench.data.numbers import RowName
 from omnibench.errors import DataError
-from omnibench.guest.features import BOOLEAN, NUMBER, TEXT, TEXTS
+from omnibench.guest.feature_types import BOOLEAN, NUMBER, TEXT, TEXTS
 
 if TYPE_CHECKING:
     import numpy as np
