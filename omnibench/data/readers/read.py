@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from omnibench.data.files.members import BROKEN_MEMBERS, OpenArchives, RawFile, unreadable_member
@@ -30,6 +31,9 @@ else:
 VERSION = 1
 """To be raised when the same raw files come to other rows, so that what was read before is not used any more."""
 
+_CHECKED_BYTES = 1 << 26
+"""Bytes of rows from one look at the memory that is left to the next."""
+
 FormatReader = Callable[[Reader, BinaryIO, RawFile], Iterator[Batch]]
 
 FORMATS: Mapping[str, FormatReader] = {
@@ -51,12 +55,14 @@ def read_rows(reader: Reader, files: Sequence[RawFile], *, strict: bool = False)
     """Read the interactions of raw files, one after the other.
 
     Ids are texts, unless all of a column's are integers as they are usually written. Rows without a user, an item or a time,
-    and rows without a rating where there is a column of ratings, are left out and counted.
+    and rows without a rating where there is a column of ratings, are left out and counted, and so are the few lines of a table
+    that do not have the fields of the others.
 
     Args:
         reader: Their format, the columns that are used, and its options.
         files: The files, as ``members`` returns them.
-        strict: Whether a row that lacks a value is an error, unless the reader's ``missing`` has an empty text.
+        strict: Whether a row that lacks a value is an error, unless the reader's ``missing`` has an empty text, and a line of
+            other fields as well.
 
     Raises:
         DataError: A file cannot be read as the reader says; the message has file, line, value and what to do.
@@ -65,8 +71,12 @@ def read_rows(reader: Reader, files: Sequence[RawFile], *, strict: bool = False)
     gaps = Gaps(codes, is_lenient=not strict or "" in codes)
     filters = Filters(reader.options.get("keep", {}))
     assembly = Assembly()
-    for file, batch in batches(reader, files):
+    checked_size = 0
+    for file, batch in batches(replace(reader, is_tolerant=not strict), files):
         assembly.add(_converted(reader, file, filters.keep(batch), gaps))
+        if assembly.size > checked_size + _CHECKED_BYTES:
+            assembly.require_memory(file.label)
+            checked_size = assembly.size
     label = files[0].label if len(files) == 1 else f"{files[0].label} and {len(files) - 1} more"
     if assembly.rows == 0:
         raise DataError(f"{label} has no interactions.{filters.advice}{gaps.advice(assembly.left_out)}")
@@ -90,7 +100,7 @@ def batches(reader: Reader, files: Sequence[RawFile]) -> Iterator[tuple[RawFile,
                 try:
                     for batch in FORMATS[reader.format](reader, stream, file):
                         yield file, batch
-                except BROKEN_MEMBERS as error:
+                except (*BROKEN_MEMBERS, MemoryError) as error:
                     raise DataError(unreadable_member(file, error)) from error
 
 

@@ -179,8 +179,13 @@ def test_matrices_that_do_not_fit_are_named(tmp_path: Path, monkeypatch: pytest.
     path = tmp_path / "raw"
     with pytest.raises(DataError, match="line 2 has 1 columns where line 1 has 2"):
         read_raw(path, "1,2\n3\n", "matrix")
-    with pytest.raises(DataError, match="line 2: column 'rating' is 'good'"):
+    with pytest.raises(
+        DataError, match=r"line 2: the rating of the item 2 is 'good'.*header=True.*user='first'.*missing=\['good'\]"
+    ):
         read_raw(path, "1,2\n3,good\n", "matrix")
+    assert read_raw(path, "1,2\n3,good\n", "matrix", missing=["good"]).pairs == [(1, 1), (1, 2), (2, 1)]
+    with pytest.raises(DataError, match=r"line 1: column 'rating' is '2,5'.*decimal=','"):
+        read_raw(path, "1;2,5\n", "matrix", separator=";")
     assert read_raw(path, "1;2,5\n", "matrix", separator=";", decimal=",").column("rating") == [1, 2.5]
     for write, package in ((xls, "xlrd"), (xlsx, "openpyxl")):
         with pytest.raises(DataError, match="fetch it again"):
