@@ -192,7 +192,8 @@ def _features(entry: Definition) -> Iterator[str]:
         columns = features.reader.columns
         names = columns.values() if isinstance(columns, Mapping) else columns
         subject = features.subject.removesuffix("s")
-        yield f"of {features.subject}: {', '.join(name for name in names if name and name != subject)}"
+        shaped = features.shape.names([name for name in names if name and name != subject])
+        yield f"of {features.subject}: {', '.join(shaped)}"
 
 
 def _licence(entry: Definition) -> str:

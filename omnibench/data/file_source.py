@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +13,7 @@ from typing import Any, TypeVar
 
 from omnibench.data.content import Content, content_of_rows, remembered_content
 from omnibench.data.digests import file_digest
+from omnibench.data.files.arrow import read_arrow
 from omnibench.data.files.layout import ROW_NAMES, TextLayout
 from omnibench.data.files.lines import line_of_row, refuse_undecodable
 from omnibench.data.files.parquet import parquet_files, read_parquet, read_plain_parquet
@@ -18,6 +21,7 @@ from omnibench.data.files.plain import PlainColumns, read_plain_text
 from omnibench.data.files.size import require_memory
 from omnibench.data.files.streams import BROKEN
 from omnibench.data.files.text import IDS, TextColumns, read_text
+from omnibench.data.files.through import archive_in
 from omnibench.data.interactions import (
     COLUMNS,
     CodedColumns,
@@ -35,15 +39,73 @@ _TEXT_SUFFIX = ":token"
 """Ends the names of RecBole's columns of texts."""
 
 
+class StoredSource(ABC):
+    """Interactions in files: identified by their content, which is remembered by the digests of the files."""
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the source has, of user, item, rating and timestamp."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """The name of the source in errors."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> list[Any]:
+        """What identifies the bytes of the files, and how they are read; a text with the digest comes last."""
+
+    @abstractmethod
+    def table(self) -> TextColumns:
+        """Read the columns.
+
+        Raises:
+            DataError: A file cannot be read; ChangedDataError where it has changed since it was identified.
+        """
+
+    @abstractmethod
+    def row_name(self, row: int) -> str:
+        """Return what errors call a row, of its number from 0."""
+
+    @cached_property
+    def content(self) -> Content:
+        return remembered_content(lambda: self.identity, None, lambda: content_of_rows(self.coded()))
+
+    @cached_property
+    def fingerprint(self) -> Any:
+        """What identified the files before their content did; another for what was read wrong then."""
+        return self.identity if self.content.as_before else [f"{self.identity[0]}/2", *self.identity[1:]]
+
+    def read(self) -> dict[str, Any]:
+        return self.table().columns
+
+    def coded(self) -> CodedColumns:
+        """Return the rows as they come, their ids coded.
+
+        Raises:
+            DataError: As reading the columns does; or a value of them is none.
+        """
+        table = self.table()
+        coded = coded_columns(table.columns, self.label, self.row_name)
+        return coded._replace(as_before=coded.as_before and table.as_before)
+
+    def load(self) -> Interactions:
+        rows, moments, _ = self.coded()
+        order = order_within_seconds(rows, moments)
+        return rows if order is None else rows.take(order)
+
+
 @dataclass(frozen=True)
-class FileSource:
-    """Interactions in a text file or Parquet.
+class FileSource(StoredSource):
+    """Interactions in a text file, Parquet or Arrow's format.
 
     Attributes:
-        path: The file, or a directory of Parquet files.
+        path: The file, a directory of Parquet files, or a path through an archive.
         file_format: Its format.
         renamed: omnibench's names of the columns that are used, by the file's own.
-        layout: How a text file is laid out; None for Parquet.
+        layout: How a text file is laid out; None for the others.
         options: What was said of the layout that is not so by default; part of what identifies the file.
     """
 
@@ -62,25 +124,9 @@ class FileSource:
         return str(self.path)
 
     @cached_property
-    def content(self) -> Content:
-        return remembered_content(lambda: self.identity, None, self._content)
-
-    def _content(self) -> Content:
-        return content_of_rows(self.coded())
-
-    @cached_property
     def identity(self) -> list[Any]:
-        """What identifies the bytes of the file, and how they are read."""
         layout_options = [dict(self.options)] if self.options else []
-        try:
-            return ["file", self.file_format, dict(self.renamed), *layout_options, _digest(self.path)]
-        except OSError as error:
-            raise DataError(f"{self.path} cannot be read ({error.strerror or error}); check the path.") from error
-
-    @cached_property
-    def fingerprint(self) -> Any:
-        """What identified the file before its content did; another for what was read wrong then."""
-        return self.identity if self.content.as_before else ["file/2", *self.identity[1:]]
+        return ["file", self.file_format, dict(self.renamed), *layout_options, path_digest(self.path)]
 
     def row_name(self, row: int) -> str:
         """Return what errors call a row: of a text file, with the number of its line."""
@@ -88,42 +134,40 @@ class FileSource:
             return row_name(row)
         return f"{row_name(row)}, line {line_of_row(self.layout.settled()[0], row)}"
 
-    def read(self) -> dict[str, Any]:
-        return self._table().columns
-
-    def load(self) -> Interactions:
-        rows, moments, _ = self.coded()
-        order = order_within_seconds(rows, moments)
-        return rows if order is None else rows.take(order)
-
     def coded(self) -> CodedColumns:
-        """Return the rows as they come, their ids coded.
-
-        Raises:
-            DataError: The file cannot be read; ChangedDataError where it has changed since it was identified.
-        """
+        require_memory([(self.path, self.layout)])
         plain = self._read(self._plain_columns)
         if plain is None:
-            table = self._table()
-            coded = coded_columns(table.columns, self.label, self.row_name)
-            return coded._replace(as_before=coded.as_before and table.as_before)
+            return super().coded()
         rows = Interactions(plain.user.codes, plain.item.codes, plain.rating, None, plain.user.ids, plain.item.ids)
         if plain.timestamp is None:
             return CodedColumns(rows, None)
         coded = timed(rows, plain.timestamp, self.label, self.row_name)
         return coded._replace(as_before=coded.as_before and "timestamp" not in self._tokens)
 
-    def _table(self) -> TextColumns:
-        return self._read(lambda: self._parquet_columns() if self.layout is None else self._text_columns(self.layout))
+    def table(self) -> TextColumns:
+        require_memory([(self.path, self.layout)])
+        return self.table_with_texts(frozenset())
+
+    def table_with_texts(self, texts: frozenset[str]) -> TextColumns:
+        """Read the columns.
+
+        Args:
+            texts: Those of users and items whose ids are texts, whatever is in them.
+
+        Raises:
+            DataError: The file cannot be read; ChangedDataError where it has changed since it was identified.
+        """
+        layout = self.layout
+        return self._read(self._arrow_columns if layout is None else lambda: self._text_columns(layout, texts))
 
     def _read(self, read: Callable[[], T]) -> T:
         """Read the file, of which nothing may change meanwhile."""
         try:
-            require_memory(self.path, self.layout)
             content = read()
         except (*BROKEN, MemoryError) as error:
             raise DataError(unreadable(self.path, self.file_format, error)) from error
-        if _digest(self.path) != self.identity[-1]:
+        if path_digest(self.path) != self.identity[-1]:
             raise ChangedDataError(
                 f"{self.path} has changed since this run read its key; its results would be recorded for the old "
                 "content. Run again."
@@ -133,17 +177,19 @@ class FileSource:
     def _plain_columns(self) -> PlainColumns | None:
         """Return the columns of a file of plain numbers, which is read faster; None of any other."""
         if self.layout is None:
-            return read_plain_parquet(self.path, {target: name for name, target in self.renamed.items()})
+            columns = {target: name for name, target in self.renamed.items()}
+            return read_plain_parquet(self.path, columns) if self.file_format == "parquet" else None
         if self.layout.names[0] == ROW_NAMES or self._tokens & set(IDS):
             return None
         return read_plain_text(self.layout, self._positions(self.layout))
 
-    def _parquet_columns(self) -> TextColumns:
-        frame = read_parquet(self.path, list(self.renamed))
+    def _arrow_columns(self) -> TextColumns:
+        names = list(self.renamed)
+        frame = read_parquet(self.path, names) if self.file_format == "parquet" else read_arrow(self.path, names)
         return TextColumns({self.renamed[name]: frame[name] for name in self.renamed}, as_before=True)
 
-    def _text_columns(self, layout: TextLayout) -> TextColumns:
-        table = read_text(layout, self._positions(layout), self._tokens)
+    def _text_columns(self, layout: TextLayout, texts: frozenset[str]) -> TextColumns:
+        table = read_text(layout, self._positions(layout), self._tokens | texts)
         # Texts of numbers were no times, but for years.
         counts_texts = "timestamp" in self._tokens and table.columns["timestamp"].dtype.kind in "iuf"
         return table._replace(as_before=table.as_before and layout.names[0] != ROW_NAMES and not counts_texts)
@@ -160,16 +206,24 @@ class FileSource:
 def unreadable(path: Path, file_format: str, error: Exception) -> str:
     """Return what to say of a file that cannot be read; a line that is not in its encoding is an error of its own."""
     problem = str(error) or type(error).__name__
-    if isinstance(error, EOFError):
-        return f"{path} is cut off: {problem}. It was not copied or downloaded completely; fetch it again."
+    if isinstance(error, EOFError | zipfile.BadZipFile):
+        state = "cut off" if isinstance(error, EOFError) else "damaged or cut off"
+        return f"{path} is {state}: {problem}. It was not copied or downloaded completely; fetch it again."
     if isinstance(error, UnicodeDecodeError):
         refuse_undecodable(path, error.encoding)
     return f"{path} cannot be read as .{file_format}: {problem}"
 
 
-def _digest(path: Path) -> str:
-    """Return the digest of a file, or of the names and digests of the files in a directory."""
-    if not path.is_dir():
-        return file_digest(path)
-    parts = [f"{file.relative_to(path).as_posix()}\n{file_digest(file)}\n" for file in parquet_files(path)]
+def path_digest(path: Path) -> str:
+    """Return the digest of a file, of the archive that a path goes through, or of a directory's files with their names.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        if not path.is_dir():
+            return file_digest(archive_in(path))
+        parts = [f"{file.relative_to(path).as_posix()}\n{file_digest(file)}\n" for file in parquet_files(path)]
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path.") from error
     return hashlib.sha256("".join(parts).encode("utf-8", "surrogateescape")).hexdigest()

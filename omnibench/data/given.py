@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.digests import table_digest
+from omnibench.data.frame_source import FrameSource
 from omnibench.data.interactions import Interactions
 from omnibench.data.parts import Parts, Split
-from omnibench.data.sources import FrameSource
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ from typing import Any
 
 from omnibench.data import movielens
 from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.frames import is_table
+from omnibench.data.matrices import is_sparse_matrix
 from omnibench.data.sources import from_file, from_frame
 from omnibench.errors import DataError, nearest
 from omnibench.paths import absolute_paths, overlong_name
@@ -28,7 +30,7 @@ def register_dataset(name: str, loader: Loader) -> None:
     Args:
         name: The dataset's name.
         loader: A function without arguments, or one that takes the path given to ``load_dataset`` (or None). It returns
-            a pandas frame (see ``from_frame``), the path of a file (see ``from_file``), a dataset with steps of its
+            a frame (see ``from_frame``), the path of a file (see ``from_file``), a dataset with steps of its
             own, or a source that reads its interactions only when somebody needs them
             (``omnibench.data.dataset.Source``).
 
@@ -132,11 +134,9 @@ def _dataset_of(loaded: Any, name: str) -> RecSysDataSet:
     missing = [member for member in ("load", "columns", "fingerprint") if member not in dir(loaded)]
     if not missing:  # told without pandas, which runs that find everything done do not import
         return RecSysDataSet(loaded, name)
-    import pandas as pd
-
-    if isinstance(loaded, pd.DataFrame):
+    if is_table(loaded) or is_sparse_matrix(loaded):
         return from_frame(loaded, name)
     raise DataError(
-        f"{name}: its loader returned {type(loaded).__name__}; return a pandas frame with the columns user and item, the path "
+        f"{name}: its loader returned {type(loaded).__name__}; return a frame with the columns user and item, the path "
         f"of a file, a dataset, or a source (which needs {', '.join(missing)})."
     )

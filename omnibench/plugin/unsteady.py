@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from omnibench.data.file_source import FileSource
+from omnibench.data.file_source import StoredSource
 from omnibench.engine.collected import FILE_VARIABLE, Collected
 from omnibench.errors import StoreError
 from omnibench.plugin.lines import usage_error
@@ -126,7 +126,7 @@ def _suspects(
     for item in items:
         dataset = item.experiment.dataset
         label = item.experiment.dataset_label or dataset.name
-        if label in labels and not isinstance(dataset.source, FileSource):
+        if label in labels and not isinstance(dataset.source, StoredSource):
             yield label, dataset.key
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.digests import table_digest
+from omnibench.data.frame_source import FrameSource
 from omnibench.data.given import GivenSplit
 from omnibench.data.preprocess import MakeImplicit
-from omnibench.data.sources import FrameSource
 from omnibench.data.strong import StrongGeneralization
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from omnibench import (
     from_frame,
     set_random_state,
 )
-from omnibench.data import sources
+from omnibench.data import frame_source
 from omnibench.data.step import Step
 from omnibench.errors import DataError
 from omnibench.keys import canonical
@@ -177,7 +177,7 @@ def test_a_seed_that_is_no_int_is_refused(seed: Any) -> None:
 
 def test_nothing_is_read_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Key, name, variant, folds and repr of a recipe touch no interaction."""
-    monkeypatch.setattr(sources.FrameSource, "load", lambda self: pytest.fail(f"{self} was read"))
+    monkeypatch.setattr(frame_source.FrameSource, "load", lambda self: pytest.fail(f"{self} was read"))
     dataset = from_frame(FRAME, "Mine").pipe(MakeImplicit(3), CorePruning(2), UserCrossValidation(3))
     assert repr(dataset).startswith(f"<RecSysDataSet Mine-{dataset.key[:8]} | MakeImplicit(threshold=3)")
     assert (dataset.variant, dataset.folds, dataset.feedback) == (FoldedData, 3, "implicit")

@@ -12,7 +12,7 @@ import pytest
 from omnibench import CorePruning, from_frame, load_dataset, register_dataset
 from omnibench.data import loaders
 from omnibench.data.dataset import RawData, RecSysDataSet
-from omnibench.data.sources import FrameSource
+from omnibench.data.frame_source import FrameSource
 from omnibench.errors import DataError
 
 FRAME = pd.DataFrame({"user": [7, 7, 1, 2], "item": ["a", "b b", "c", "ü"], "rating": [0.1, 5.0, 3.5, 1.0]})
@@ -75,7 +75,7 @@ def test_a_registered_loader_may_return_what_datasets_are_made_of(tmp_path: Path
         (lambda: load_registered(FRAME), r"got DataFrame; give a function .*lambda: frame"),
         (lambda: register_dataset("", lambda: FRAME), "got the name ''"),
         (lambda: register_dataset("MovieLens100K", lambda: FRAME), "has a dataset named 'MovieLens100K' itself"),
-        (lambda: load_registered(lambda: None), "its loader returned NoneType; return a pandas frame"),
+        (lambda: load_registered(lambda: None), "its loader returned NoneType; return a frame"),
         (lambda: load_registered(lambda: FRAME.drop(columns="user")), "Mine has no column 'user'"),
         (lambda: load_registered(lambda _, __: FRAME), r"has the arguments \(_, __\); let it take a path, or nothing"),
         (lambda: load_registered(lambda: FRAME, Path(__file__)), "its loader takes no path"),

@@ -207,11 +207,12 @@ STRANGE_FILES: dict[str, tuple[str, bytes, dict[str, list[Any]]]] = {
     "called csv": ("a.csv", b"1::2::3::978301234\n4::5::4::978301235\n", {"user": [1, 4], "item": [2, 5]}),
     "book-crossing": ("a.csv", b"User-ID;ISBN;Rating\n1;034;5\n2;035;4\n", {"user": [1, 2], "item": ["034", "035"]}),
     "without header": ("a.csv", b"ann,x,5,978301234\nbob,y,4,978301235\n", {"user": ["ann", "bob"], "timestamp": [978301234, 978301235]}),
-    "names of others": ("a.csv", b"userId,movieId,stars\n1,2,3\n4,5,6\n", {"user": [1, 4], "item": [2, 5], "rating": [3, 6]}),
+    "names of others": ("a.csv", b"userId,asin,parent_asin,stars\n1,0,2,3\n4,9,5,6\n", {"user": [1, 4], "rating": [3, 6]}),
     "tabs": ("u.data", b"1\t2\t3\t978301234\n4\t5\t4\t978301235\n", {"user": [1, 4], "rating": [3, 4]}),
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:.*drops 'parent_asin':UserWarning")
 @pytest.mark.parametrize("name", STRANGE_FILES)
 def test_the_call_that_an_error_shows_reads_the_file(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

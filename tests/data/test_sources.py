@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -221,10 +220,12 @@ def test_columns_that_are_dropped_are_said_with_the_call_that_keeps_one(tmp_path
         UserWarning, match=r"drops 'time', 'price'.*'time' is the timestamp.*columns=\{'time': 'timestamp'\}"
     ):
         from_file(path)
-    with pytest.warns(UserWarning, match=r"drops 'price'\. An algorithm"):
+    with pytest.warns(
+        UserWarning, match=r"drops 'price'\. What is known about items or users is given in a table of its own"
+    ):
         timed = from_file(path, columns={"time": "timestamp"})
     assert rows_of(timed) == rows_of(from_frame(FRAME.assign(timestamp=range(len(FRAME)))))
-    with pytest.warns(UserWarning, match=r"df\.rename\(columns=\{'time': 'timestamp'\}\)"):
+    with pytest.warns(UserWarning, match=r"say so: columns=\{'time': 'timestamp'\}"):
         from_frame(frame)
     from_file(write_csv(FRAME.assign(**{"Unnamed: 0": 1}), tmp_path / "b.csv"))
 
@@ -232,12 +233,12 @@ def test_columns_that_are_dropped_are_said_with_the_call_that_keeps_one(tmp_path
 @pytest.mark.parametrize("mistake", [
     (lambda path: from_file(path / "gone.csv"), "there is no file .*gone.csv.*check the path"),
     (from_file, "is a directory without .parquet files"),
-    (lambda path: from_file(touch(path / "a.xlsx")), "reads .csv, .tsv, .parquet and .inter.*from_frame"),
+    (lambda path: from_file(touch(path / "a.xlsx")), "ends in '.xlsx'; from_file reads .csv, .*from_frame"),
     (lambda path: from_file(touch(path / "a.csv")), "a.csv is empty"),
     (lambda path: from_file(touch(path / "a.csv", "usr,item\n1,2\n")), "no column 'user'; did you mean 'usr'"),
     (lambda path: from_file(touch(path / "a.csv", "user,itme\n1,2\n")), "no column 'item'; did you mean 'itme'"),
     (lambda path: from_file(touch(path / "a.csv", "u,item\n1,2\n"), columns={"uid": "user"}), "no column 'uid'"),
-    (lambda path: from_file(touch(path / "a.csv", "user,item\n1,2\n"), columns={1: "user"}), "no column 1"),  # type: ignore[dict-item]
+    (lambda path: from_file(touch(path / "a.csv", "user,item\n1,2\n"), columns={1: "user"}), "no column 1"),
     (lambda path: from_file(touch(path / "a.csv", "user,item,r\n1,2,3\n"), columns={"r": "raitng"}),
      "'raitng', which omnibench does not know; did you mean 'rating'"),
     (lambda path: from_file(touch(path / "a.csv", "a,b,item\n1,2,3\n"), columns={"a": "user", "b": "user"}),
@@ -247,10 +248,9 @@ def test_columns_that_are_dropped_are_said_with_the_call_that_keeps_one(tmp_path
     (lambda path: from_file(touch(path / "a.csv", "user,item\n", "utf-16")), "a.csv cannot be read as utf-8: line 1 .*utf-16"),
     (lambda path: from_file(touch(path / "a.csv", 'user,item\n1,"2\n')).data, "a.csv cannot be read as .csv"),
     (lambda _: from_frame(FRAME.drop(columns="item")), "frame has no column 'item'"),
-    (lambda _: from_frame(FRAME.rename(columns={"user": "User"})), "no column 'user'; did you mean 'User'"),
+    (lambda _: from_frame(FRAME.rename(columns={"user": "usr"})), "no column 'user'; did you mean 'usr'"),
     (lambda _: from_frame(FRAME.iloc[:0], "mine"), "mine has no interactions"),
-    (lambda _: from_frame(None), "NoneType, not a pandas DataFrame"),  # type: ignore[arg-type]
-    (lambda _: from_frame(pa.table(FRAME)), "Table, not a pandas DataFrame; give its .to_pandas()"),
+    (lambda _: from_frame(None), "NoneType, which is no frame"),
     (lambda _: from_frame(pd.concat({"a": FRAME}, axis=1).swaplevel(axis=1)), "columns of 2 levels.*one name each"),
     (lambda _: from_frame(pd.concat([FRAME, FRAME[["user"]]], axis=1)), "the column 'user' twice"),
     (lambda _: from_frame(FRAME.assign(user=pd.Series([1, None, 2, 3], dtype="Int64"))).key, "'user' has 1 missing"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from omnibench.data.digests import file_digest
 from omnibench.data.features.columns import FeatureColumns, feature_columns, singular, split_lists
 from omnibench.data.features.files import feature_frame, feature_names
+from omnibench.data.frames import is_table, pandas_frame
 from omnibench.errors import ChangedDataError, DataError
 from omnibench.keys import digest
 from omnibench.paths import absolute_paths, cache_directory, overlong_name, remember
@@ -19,7 +20,7 @@ from omnibench.paths import absolute_paths, cache_directory, overlong_name, reme
 if TYPE_CHECKING:
     import pandas as pd
 
-_VERSION = 1
+_VERSION = 2
 """To be raised when the digests of the same file change, so that remembered ones are not used any more."""
 
 
@@ -214,7 +215,7 @@ def _frame(argument: Any, subject: str, name: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    frame = argument.to_pandas() if hasattr(argument, "to_pandas") else argument
+    frame = pandas_frame(argument, "with_features") if is_table(argument) else argument
     id_name = singular(subject)
     if not isinstance(frame, pd.DataFrame):
         raise DataError(

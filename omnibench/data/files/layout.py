@@ -123,7 +123,7 @@ def layout_of(
         quote = QUOTE  # R puts marks around all names
     rows = [row for row in split_lines(text, separator, quote) if row]
     has_header = names is None if header is None else header
-    if names is not None and header is None and _names_them(rows[0], names):
+    if names is not None and header is None and names_them(rows[0], names):
         raise DataError(
             f"{path.name}: its first line, {rows[0]}, looks like a header, but columns is a list, which is for a file without one. "
             "Leave columns out, or give a mapping from its names, e.g. columns={'userId': 'user'}; say header=False where the line "
@@ -156,7 +156,7 @@ def _is_quoted(field: str) -> bool:
     return len(field) > 1 and field[0] == field[-1] == QUOTE
 
 
-def _names_them(row: Sequence[str], names: Sequence[str | None]) -> bool:
+def names_them(row: Sequence[str], names: Sequence[str | None]) -> bool:
     """Whether a line has one of the columns' names in it, so that it is a header."""
     words = {name.lower() for name in names if name}
     return any(field.strip().lower() in words for field in row)
@@ -184,6 +184,6 @@ def _with_row_names(names: tuple[str, ...], rows: Sequence[Sequence[str]], path:
         f"{path.name}: its header has {len(names)} names and its lines have {len(names) + 1} fields, as R's write.table writes "
         "them: the first field of a line is the name of its row, and is not used.",
         UserWarning,
-        stacklevel=5,
+        stacklevel=7,
     )
     return (ROW_NAMES, *names)

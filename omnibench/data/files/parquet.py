@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.data.files.plain import PlainBlocks, PlainColumns
+from omnibench.data.files.streams import open_seekable
 from omnibench.data.files.text import categories_of, coded_texts
 from omnibench.errors import DataError
 
@@ -43,7 +44,7 @@ def column_names(path: Path) -> list[str]:
     first: list[str] | None = None
     files = parquet_files(path)
     for name in files:
-        with name.open("rb") as file:  # pyarrow opens no name that is not UTF-8
+        with open_seekable(name) as file:  # pyarrow opens no name that is not UTF-8
             names = list(pq.read_schema(file).names)
         if first is not None and names != first:
             raise DataError(
@@ -61,7 +62,7 @@ def read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
 
     tables = []
     for name in parquet_files(path):
-        with name.open("rb") as file:
+        with open_seekable(name) as file:
             tables.append(pq.read_table(file, columns=columns))
     table = tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="permissive")
     rest = [name for name in table.column_names if not _is_text(table.field(name).type)]
@@ -94,7 +95,7 @@ def read_plain_parquet(path: Path, columns: Mapping[str, str]) -> PlainColumns |
 
     blocks: PlainBlocks | None = None
     for name in parquet_files(path):
-        with name.open("rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as file:
+        with open_seekable(name) as stream, pq.ParquetFile(stream, pre_buffer=False) as file:
             types = {target: file.schema_arrow.field(column).type for target, column in columns.items()}
             if not all(_is_plain(target, kind) for target, kind in types.items()):
                 return None

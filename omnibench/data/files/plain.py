@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from omnibench.data.files.layout import TextLayout
 from omnibench.data.files.quotes import QUOTE
 from omnibench.data.files.streams import BROKEN, open_utf8, single, uncompressed_name
+from omnibench.data.files.through import archive_in, size_of
 from omnibench.data.growing import CodedIds, GrowingColumn, IntegerCodes
 
 if TYPE_CHECKING:
@@ -102,8 +103,8 @@ class PlainBlocks:
         return PlainColumns(
             self._user.finish(),
             self._item.finish(),
-            None if self._rating is None else self._rating.values,
-            None if self._timestamp is None else self._timestamp.values,
+            None if self._rating is None else self._rating.entries,
+            None if self._timestamp is None else self._timestamp.entries,
         )
 
 
@@ -114,7 +115,7 @@ def read_plain_text(layout: TextLayout, positions: Mapping[str, int]) -> PlainCo
         layout: The file.
         positions: Where its columns stand, by omnibench's names.
     """
-    size = layout.path.stat().st_size
+    size = size_of(layout.path)
     if size < _WORTH or layout.encoding not in _ENCODINGS:
         return None
     try:
@@ -123,7 +124,7 @@ def read_plain_text(layout: TextLayout, positions: Mapping[str, int]) -> PlainCo
             is_quoted = QUOTE.encode() in header and layout.quote != QUOTE
             if is_quoted or b"\r" in header.replace(b"\r\n", b""):
                 return None
-            is_compressed = uncompressed_name(layout.path) != layout.path
+            is_compressed = uncompressed_name(layout.path) != layout.path or archive_in(layout.path) != layout.path
             return _read(_Checked(stream, single(layout.separator)), layout, positions, 0 if is_compressed else size)
     except (*BROKEN, MemoryError):  # which the slower way says with its line
         return None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _CANDIDATES = ("::", "\t", ";", "|", ",", " ")
 
 SEPARATORS = {"csv": ",", "tsv": "\t", "inter": "\t"}
 """The separators of formats that have one of their own."""
+
+JSON_SUFFIXES = ("json", "jsonl", "ndjson")
+"""The suffixes of files of JSON objects."""
 
 _SHOWN_LINES = 3
 _LONGEST = 60
@@ -17,57 +20,29 @@ _LONGEST = 60
 _FIRST_TIME = 100_000_000
 """Numbers from this on are moments rather than ratings: it is a second of 1973."""
 
+_TIMES = (
+    "timestamp time date ts datetime unixreviewtime eventtime tdat createdat eventdate utctimestamp reviewtime unixtime"
+)
 _NAMES = {
-    "user": (
-        *("user", "userid", "uid", "usersid", "visitorid", "customerid", "reviewerid", "memberid", "username"),
-        *("sessionid", "session", "personid", "accountid", "profilename", "steamid"),
-    ),
-    "item": (
-        *(
-            "item",
-            "itemid",
-            "iid",
-            "movieid",
-            "articleid",
-            "productid",
-            "asin",
-            "parentasin",
-            "isbn",
-            "bookid",
-            "videoid",
-        ),
-        *(
-            "artistid",
-            "songid",
-            "trackid",
-            "animeid",
-            "businessid",
-            "venueid",
-            "gameid",
-            "newsid",
-            "aid",
-            "sku",
-            "beerid",
-        ),
-    ),
-    "rating": ("rating", "ratings", "stars", "score", "overall", "bookrating", "weight", "plays", "playcount"),
-    "timestamp": (
-        *(
-            "timestamp",
-            "time",
-            "date",
-            "ts",
-            "datetime",
-            "unixreviewtime",
-            "eventtime",
-            "tdat",
-            "createdat",
-            "eventdate",
-        ),
-        *("utctimestamp", "reviewtime", "unixtime"),
-    ),
+    role: frozenset(names.split())
+    for role, names in {
+        "user": "user userid uid usersid visitorid customerid reviewerid memberid username sessionid session personid "
+        "accountid profilename steamid",
+        "item": "item itemid iid movieid articleid productid asin parentasin isbn bookid videoid artistid songid trackid "
+        "animeid businessid venueid gameid newsid aid sku beerid recipeid appid poiid",
+        "rating": "rating ratings stars score overall bookrating weight plays playcount",
+        "timestamp": _TIMES,
+    }.items()
 }
 """What columns are called, in lower case without signs."""
+
+_AMBIGUOUS = frozenset(
+    {
+        *("username", "profilename", "sessionid", "session", "personid", "accountid"),
+        *("aid", "weight", "plays", "playcount", "reviewtime"),
+    }
+)
+"""Names of these that may stand for something else as well, so that nobody guesses by them."""
 
 
 class Proposal(NamedTuple):
@@ -84,15 +59,29 @@ class Proposal(NamedTuple):
     columns: str
 
 
-def usual_columns(names: Sequence[str]) -> dict[str, str]:
+def usual_columns(names: Sequence[Any]) -> dict[str, Any]:
     """Return the columns whose names are usual, by what they are."""
-    columns: dict[str, str] = {}
+    columns: dict[str, Any] = {}
     for name in names:
-        plain = "".join(letter for letter in name.lower().split(":")[0] if letter.isalnum())
-        role = next((role for role, usual in _NAMES.items() if plain in usual and role not in columns), None)
+        role = next((role for role, usual in _NAMES.items() if _plain(name) in usual and role not in columns), None)
         if role is not None:
             columns[role] = name
     return columns
+
+
+def candidate_columns(names: Sequence[Any], roles: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the columns whose names can hardly stand for anything else, by what they may be.
+
+    Args:
+        names: The columns' names.
+        roles: What is looked for: user, item, rating, timestamp.
+    """
+    return {role: [name for name in names if _plain(name) in _NAMES[role] - _AMBIGUOUS] for role in roles}
+
+
+def _plain(name: Any) -> str:
+    own = str(name).lower().split(":")[0].rpartition("/")[2]  # review/userId, as blocks of Amazon's have it
+    return "".join(letter for letter in own if letter.isalnum())
 
 
 def shown_lines(lines: Sequence[str]) -> str:

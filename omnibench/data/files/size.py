@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from omnibench.data.files.arrow import row_number
 from omnibench.data.files.layout import TextLayout, first_lines
 from omnibench.data.files.parquet import parquet_files
-from omnibench.data.files.streams import uncompressed_name
+from omnibench.data.files.streams import open_seekable, uncompressed_name
+from omnibench.data.files.through import size_of
 from omnibench.errors import DataError
 from omnibench.memory import available_memory
 
@@ -17,38 +20,46 @@ _COMPRESSION = 4
 """How much larger text is than its compressed form, about."""
 
 
-def require_memory(path: Path, layout: TextLayout | None) -> None:
-    """Refuse a file that does not fit into the memory that is left.
+def require_memory(files: Sequence[tuple[Path, TextLayout | None]]) -> None:
+    """Refuse a table that does not fit into the memory that is left.
 
     Args:
-        path: The file, or a directory of Parquet files.
-        layout: How a text file is laid out; None for Parquet.
+        files: Its files, each with how a text file is laid out; None for Parquet, of which a path may be a directory, and
+            for Arrow's format.
 
     Raises:
         DataError: It is too large; it says what reading needs.
     """
     available = available_memory()
-    size = sum(file.stat().st_size for file in parquet_files(path))
+    sizes = [sum(size_of(part) for part in parquet_files(path)) for path, _ in files]
     # A row takes several bytes of the file, even compressed, so small files need no look.
-    if available is None or size * _BYTES_PER_ROW < available:
+    if available is None or sum(sizes) * _BYTES_PER_ROW < available:
         return
-    rows = _parquet_rows(path) if layout is None else _text_rows(layout, size)
+    rows = sum(
+        _rows(path) if layout is None else _text_rows(layout, size)
+        for (path, layout), size in zip(files, sizes, strict=True)
+    )
     needed = rows * _BYTES_PER_ROW
     if needed > available:
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         raise DataError(
-            f"{path} has about {rows:,} interactions, and reading it needs about {_gigabytes(needed)} of memory, of which "
-            f"{_gigabytes(available)} are left. Use a machine with more, end what else is running here, or write a sample of the "
-            "file with the columns user, item, rating and timestamp alone."
+            f"{files[0][0]}{more} has about {rows:,} interactions, and reading it needs about {_gigabytes(needed)} of memory, of "
+            f"which {_gigabytes(available)} are left. Use a machine with more, end what else is running here, or write a sample of "
+            "the file with the columns user, item, rating and timestamp alone."
         )
 
 
-def _parquet_rows(path: Path) -> int:
+def _rows(path: Path) -> int:
     import pyarrow.parquet as pq
 
     rows = 0
     for name in parquet_files(path):
-        with name.open("rb") as file:
-            rows += pq.read_metadata(file).num_rows
+        with open_seekable(name) as file:
+            rows += (
+                pq.read_metadata(file).num_rows
+                if uncompressed_name(name).suffix.lower() == ".parquet"
+                else row_number(file)
+            )
     return rows
 
 

@@ -8,10 +8,14 @@ import csv
 import gzip
 import io
 import lzma
+import tarfile
+import zipfile
 import zlib
 from pathlib import Path
 from typing import IO, Any, cast
 
+from omnibench.data.files.members import open_member
+from omnibench.data.files.through import archive_in, raw_file
 from omnibench.errors import DataError
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
@@ -20,7 +24,7 @@ COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 UNIT_SEPARATOR = "\x1f"
 """Stands for a separator of several characters, such as ``::``."""
 
-BROKEN = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, csv.Error)
+BROKEN = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, csv.Error, zipfile.BadZipFile, tarfile.TarError)
 """What reading broken content raises; pyarrow's and pandas' own errors are ValueErrors."""
 
 _CHUNK = 1 << 24
@@ -32,8 +36,10 @@ def uncompressed_name(path: Path) -> Path:
 
 
 def open_binary(path: Path) -> IO[bytes]:
-    """Open a file, decompressed where its suffix says that it is compressed."""
+    """Open a file, decompressed where its suffix says that it is compressed, or the member of an archive."""
     suffix = path.suffix.lower()
+    if archive_in(path) != path:
+        return open_member(raw_file(path))
     if suffix == ".gz":
         return cast("IO[bytes]", gzip.open(path, "rb"))
     if suffix == ".bz2":
@@ -44,6 +50,14 @@ def open_binary(path: Path) -> IO[bytes]:
         import pyarrow as pa
 
         return cast("IO[bytes]", pa.CompressedInputStream(path.open("rb"), "zstd"))
+    return path.open("rb")
+
+
+def open_seekable(path: Path) -> IO[bytes]:
+    """Open a file whose reader goes back and forth in it: in memory, where it is compressed or in an archive."""
+    if path.suffix.lower() in COMPRESSIONS or archive_in(path) != path:
+        with open_binary(path) as stream:
+            return io.BytesIO(stream.read())
     return path.open("rb")
 
 

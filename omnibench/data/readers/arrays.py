@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np, npt
 
-_SPARSE = {"indptr", "indices", "data"}
+SPARSE = {"indptr", "indices", "data"}
 """The arrays of a matrix of compressed rows."""
 
 
@@ -41,7 +41,7 @@ def read_hdf5(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch
     with _random_access(stream) as copy, h5py.File(copy, "r") as content:
         name = reader.options.get("matrix", "")
         matrices = [
-            group for group in content if isinstance(content[group], h5py.Group) and set(content[group]) >= _SPARSE
+            group for group in content if isinstance(content[group], h5py.Group) and set(content[group]) >= SPARSE
         ]
         if not name and len(matrices) == 1:
             name = matrices[0]
@@ -71,7 +71,7 @@ def read_npz(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch]
             arrays = (
                 {"": content} if isinstance(content, np.ndarray) else {name: content[name] for name in content.files}
             )
-            sparse = _sparse(copy) if set(arrays) >= _SPARSE else None
+            sparse = _sparse(copy) if set(arrays) >= SPARSE else None
     except ValueError as error:
         if "allow_pickle" in str(error):
             raise DataError(

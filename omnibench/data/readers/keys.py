@@ -22,6 +22,8 @@ READER_KEYS: Mapping[str, frozenset[str]] = {
     "hdf5": frozenset({"matrix", "orientation"}),
     "npz": frozenset({"columns"}),
     "idomaar": frozenset({"subject", "object"}),
+    "parquet": frozenset((_TEXT | {"columns"}) - {"encoding"}),
+    "feather": frozenset((_TEXT | {"columns"}) - {"encoding"}),
 }
 """By format. What they mean:
 

@@ -12,6 +12,7 @@ from omnibench.data.readers.adjacency import read_adjacency
 from omnibench.data.readers.arrays import read_hdf5, read_npz
 from omnibench.data.readers.behaviours import read_behaviours
 from omnibench.data.readers.blocks import read_blocks
+from omnibench.data.readers.columnar import read_arrow_rows, read_parquet_rows
 from omnibench.data.readers.conversions import rating_column, time_column
 from omnibench.data.readers.gaps import Filters, Gaps
 from omnibench.data.readers.idomaar import read_idomaar
@@ -48,6 +49,8 @@ FORMATS: Mapping[str, FormatReader] = {
     "hdf5": read_hdf5,
     "npz": read_npz,
     "idomaar": read_idomaar,
+    "parquet": read_parquet_rows,
+    "feather": read_arrow_rows,
 }
 
 

@@ -15,8 +15,8 @@ class Reader:
         format: ``table`` (a line an interaction), ``json`` and ``python`` (a JSON object or a Python literal a line),
             ``blocks`` (lines ``key: value``, an empty line between two interactions), ``adjacency``
             (``user item item ...``), ``matrix`` (a spreadsheet, a row a user), ``netflix`` (``item:`` above its
-            ratings), ``behaviours`` (MIND's impressions), ``hdf5`` (a sparse matrix), ``npz`` (numpy's arrays) or ``idomaar``
-            (relations between entities).
+            ratings), ``behaviours`` (MIND's impressions), ``hdf5`` (a sparse matrix), ``npz`` (numpy's arrays), ``idomaar``
+            (relations between entities), ``parquet`` or ``feather`` (Arrow's own formats).
         columns: omnibench's names (user, item, rating, timestamp) by the file's own; of a file without a header the
             names of all its columns in their order, with an empty text for what is not used.
         options: What else the format needs, by name; see ``READER_KEYS`` in ``keys.py``.

@@ -1,0 +1,100 @@
+"""The source of raw files that a reader reads: of another format than plain tables, or with values to be converted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omnibench.data.file_source import StoredSource, path_digest, unreadable
+from omnibench.data.files.layout import TextLayout
+from omnibench.data.files.members import RawFile
+from omnibench.data.files.size import require_memory
+from omnibench.data.files.text import TextColumns
+from omnibench.data.interactions import COLUMNS
+from omnibench.data.readers.read import VERSION, read_rows
+from omnibench.data.readers.reader import Reader
+from omnibench.data.readers.row_labels import row_label
+from omnibench.errors import ChangedDataError, DataError
+
+_WITHOUT_NAMES: Mapping[str, tuple[str, ...]] = {
+    "adjacency": ("user", "item"),
+    "matrix": ("user", "item", "rating"),
+    "netflix": COLUMNS,
+    "behaviours": COLUMNS,
+    "hdf5": ("user", "item", "rating"),
+    "npz": ("user", "item", "rating"),
+    "idomaar": ("user", "item", "timestamp"),
+}
+"""The columns of formats that have no names for them."""
+
+
+@dataclass(frozen=True)
+class ReaderSource(StoredSource):
+    """Interactions in raw files.
+
+    Attributes:
+        reader: How they are read.
+        files: The files, in the order of their rows.
+    """
+
+    reader: Reader
+    files: Sequence[RawFile]
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        names = self.reader.columns
+        listed = tuple(names.values()) if isinstance(names, Mapping) else tuple(names)
+        roles = listed or _WITHOUT_NAMES[self.reader.format]
+        if self.reader.options.get("use") == "history":  # of which no time is known, and no rating
+            roles = ("user", "item")
+        return tuple(column for column in COLUMNS if column in roles)
+
+    @property
+    def label(self) -> str:
+        more = f" and {len(self.files) - 1} more" if len(self.files) > 1 else ""
+        return f"{self.files[0].label}{more}"
+
+    @cached_property
+    def identity(self) -> list[Any]:
+        names = self.reader.columns
+        reading = {
+            "columns": [[*pair] for pair in names.items()] if isinstance(names, Mapping) else list(names),
+            "options": dict(self.reader.options),
+            "version": VERSION,
+        }
+        return ["file", self.reader.format, reading, [file.member for file in self.files], self._digest()]
+
+    def _digest(self) -> str:
+        digests = [path_digest(file.path) for file in self.files]
+        return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+    def row_name(self, row: int) -> str:
+        return row_label(self.reader, self.files, row)
+
+    def table(self) -> TextColumns:
+        require_memory([(_path(file), self._layout(file)) for file in self.files])
+        try:
+            rows = read_rows(self.reader, self.files, strict=True)
+        except MemoryError as error:
+            raise DataError(unreadable(self.files[0].path, self.reader.format, error)) from error
+        if self._digest() != self.identity[-1]:
+            raise ChangedDataError(
+                f"{self.label} has changed since this run read its key; its results would be recorded for the old content. Run again."
+            )
+        return TextColumns(rows.columns, rows.as_before)
+
+    def _layout(self, file: RawFile) -> TextLayout | None:
+        """Return a layout by whose lines the number of interactions is estimated; None where the file says it."""
+        if self.reader.format in ("parquet", "feather"):
+            return None
+        encoding = str(self.reader.options.get("encoding", "utf-8"))
+        return TextLayout(_path(file), self.reader.format, ",", "", encoding, (), 0)
+
+
+def _path(file: RawFile) -> Path:
+    """Return the path of a file, through its archive where it is in one."""
+    return file.path / file.member.replace("!", "/") if file.member else file.path
