@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +73,21 @@ def fetch(definition: Definition, folder: DataFolder, *, accept_changed: bool = 
     return {part: _fetch_part(definition, part, folder, accept_changed) for part in definition.parts}
 
 
+def note_files(folder: DataFolder, parts: Mapping[str, RawPart]) -> None:
+    """Note the digests of raw files that were read, or that are of use as they are; only while the folder is locked.
+
+    Args:
+        folder: The folder of the data set.
+        parts: Its raw files.
+    """
+    notes = folder.notes()
+    for part in parts.values():
+        name = part.source.file
+        if part.path.parent == folder.path and (name not in notes or notes[name].sha256 != part.sha256):
+            date = time.strftime("%Y-%m-%d")
+            folder.note(name, FileNote(part.sha256, part.source.url, part.path.stat().st_size, date))
+
+
 def local_path(source: Source) -> Path | None:
     """Return where a source is that lies on this machine, as those of a project's own definitions may; None otherwise."""
     address = urlsplit(source.url)
@@ -92,7 +107,7 @@ def _fetch_part(definition: Definition, part: str, folder: DataFolder, accept_ch
             problem = _problem(definition.name, path, source, folder, accept_changed=accept_changed)
             if problem:
                 raise DataError(f"{definition.name}: {path} {problem}. Remove the file to fetch it anew.")
-            return RawPart(source, path, file_digest(path)) if local else _noted(source, path, folder)
+            return RawPart(source, path, file_digest(path))
     require_acceptance(definition)
     failures: list[str] = []
     for source in mirrors:
@@ -145,7 +160,7 @@ def _downloaded(definition: Definition, source: Source, folder: DataFolder, acce
     partial.replace(path)
     discard(partial)
     announce(f"{definition.name}: downloaded {source.file}, {size_text(path.stat().st_size)}")
-    return _noted(source, path, folder)
+    return RawPart(source, path, file_digest(path))
 
 
 def _partial(folder: DataFolder, source: Source) -> Path:
@@ -170,14 +185,6 @@ def _problem(name: str, path: Path, source: Source, folder: DataFolder, *, accep
             f"so that results could not be compared. {remedy}"
         )
     return ""
-
-
-def _noted(source: Source, path: Path, folder: DataFolder) -> RawPart:
-    digest = file_digest(path)
-    note = folder.notes().get(source.file)
-    if note is None or note.sha256 != digest:
-        folder.note(source.file, FileNote(digest, source.url, path.stat().st_size, time.strftime("%Y-%m-%d")))
-    return RawPart(source, path, digest)
 
 
 def _linked(definition: Definition, source: Source, path: Path) -> bool:
