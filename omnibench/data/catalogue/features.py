@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 from omnibench.data.catalogue.definition import Definition, Features, Source
 from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.local import local_parts
-from omnibench.data.catalogue.raw_files import fetch, note_files, noted_parts
+from omnibench.data.catalogue.raw_files import fetch
+from omnibench.data.catalogue.raw_parts import note_files, noted_parts
 from omnibench.data.digests import file_digest
 from omnibench.data.features.columns import FeatureColumns, feature_columns, singular, split_lists
 from omnibench.data.features.sources import FeatureSource, remembered_digest

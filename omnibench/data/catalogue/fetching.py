@@ -9,7 +9,8 @@ from pathlib import Path
 from omnibench.data.catalogue.contents import StoredContent
 from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.folders import DataFolder
-from omnibench.data.catalogue.raw_files import RawPart, fetch, note_files
+from omnibench.data.catalogue.raw_files import fetch
+from omnibench.data.catalogue.raw_parts import RawPart, note_files
 from omnibench.data.catalogue.source import CatalogueData
 
 

@@ -4,59 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
-from urllib.parse import unquote, urlsplit
 
 from omnibench.announcements import announce
 from omnibench.data.catalogue.definition import Definition, Source
-from omnibench.data.catalogue.folders import DataFolder, FileNote
+from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.licences import require_acceptance
 from omnibench.data.catalogue.names import definitions, is_shipped
+from omnibench.data.catalogue.raw_parts import RawPart, local_path, mirrors_of
 from omnibench.data.digests import file_digest
 from omnibench.data.downloads.bars import progress_bar, size_text
 from omnibench.data.downloads.connection import TransferError, host_of
 from omnibench.data.downloads.transfer import discard, download
 from omnibench.errors import DataError
-
-
-@dataclass(frozen=True, slots=True)
-class RawPart:
-    """The raw file of a part.
-
-    Args:
-        source: The source that it is of, with what is read of it and how.
-        path: Where it is.
-        sha256: Its digest.
-    """
-
-    source: Source
-    path: Path
-    sha256: str
-
-
-def noted_parts(definition: Definition, folder: DataFolder) -> dict[str, tuple[Source, str]] | None:
-    """Return of each part the source that was used first and the digest of its file; None where one is unknown.
-
-    The files themselves may be gone: what was read of them is kept for good.
-    """
-    notes = folder.notes()
-    parts: dict[str, tuple[Source, str]] = {}
-    for part in definition.parts:
-        mirrors = _mirrors(definition, part)
-        local = next((source for source in mirrors if (path := local_path(source)) and path.is_file()), None)
-        used = next((source for source in mirrors if source.file in notes), None)
-        if local is not None:
-            parts[part] = local, file_digest(cast("Path", local_path(local)))
-        elif used is not None:
-            parts[part] = used, notes[used.file].sha256
-        else:
-            return None
-    return parts
 
 
 def fetch(definition: Definition, folder: DataFolder, *, accept_changed: bool = False) -> dict[str, RawPart]:
@@ -73,33 +35,8 @@ def fetch(definition: Definition, folder: DataFolder, *, accept_changed: bool = 
     return {part: _fetch_part(definition, part, folder, accept_changed) for part in definition.parts}
 
 
-def note_files(folder: DataFolder, parts: Mapping[str, RawPart]) -> None:
-    """Note the digests of raw files that were read, or that are of use as they are; only while the folder is locked.
-
-    Args:
-        folder: The folder of the data set.
-        parts: Its raw files.
-    """
-    notes = folder.notes()
-    for part in parts.values():
-        name = part.source.file
-        if part.path.parent == folder.path and (name not in notes or notes[name].sha256 != part.sha256):
-            date = time.strftime("%Y-%m-%d")
-            folder.note(name, FileNote(part.sha256, part.source.url, part.path.stat().st_size, date))
-
-
-def local_path(source: Source) -> Path | None:
-    """Return where a source is that lies on this machine, as those of a project's own definitions may; None otherwise."""
-    address = urlsplit(source.url)
-    return Path(unquote(address.path)) if address.scheme == "file" else None
-
-
-def _mirrors(definition: Definition, part: str) -> list[Source]:
-    return [source for source in definition.sources if source.part == part]
-
-
 def _fetch_part(definition: Definition, part: str, folder: DataFolder, accept_changed: bool) -> RawPart:
-    mirrors = _mirrors(definition, part)
+    mirrors = mirrors_of(definition, part)
     for source in mirrors:
         local = local_path(source)
         path = local or folder.path / source.file

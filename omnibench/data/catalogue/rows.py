@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from omnibench.data.catalogue.definition import Definition, Source
-from omnibench.data.catalogue.raw_files import RawPart
+from omnibench.data.catalogue.raw_parts import RawPart
 from omnibench.data.files.members import members
 from omnibench.data.interactions import COLUMNS
 from omnibench.data.readers.read import VERSION, read_rows

@@ -14,7 +14,7 @@ from omnibench.data.catalogue.counting import differences
 from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.local import local_parts
-from omnibench.data.catalogue.raw_files import RawPart, fetch, note_files, noted_parts
+from omnibench.data.catalogue.raw_parts import RawPart, note_files, noted_parts
 from omnibench.data.catalogue.rows import columns_of, reader_of_source, reading_identity
 from omnibench.data.content import Content
 from omnibench.data.interactions import Interactions, from_columns
@@ -74,6 +74,8 @@ class CatalogueData:
         return raw, stored
 
     def _fetched(self, *, accept_changed: bool) -> tuple[dict[str, RawPart], StoredContent]:
+        from omnibench.data.catalogue.raw_files import fetch  # which few runs need
+
         folder = DataFolder.of(self.definition)
         with folder.locked(self.definition.name):
             if self.path is not None:

@@ -13,7 +13,7 @@ from support.raw import written
 from omnibench.data.catalogue.definition import Source
 from omnibench.data.catalogue.loading import catalogue_source
 from omnibench.data.catalogue.names import definition, definitions
-from omnibench.data.catalogue.raw_files import RawPart
+from omnibench.data.catalogue.raw_parts import RawPart
 from omnibench.data.catalogue.rows import columns_of, read_part, reader_of_source
 from omnibench.data.readers.reader import Reader
 
