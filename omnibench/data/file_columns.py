@@ -163,9 +163,9 @@ def _layout(path: Path, file_format: str, columns: Columns, text: TextOptions) -
 
 def unknown_format(path: Path, encoding: str) -> str:
     """Return what to say of a file whose suffix is of no format, with a call that would read it."""
-    shown = path.suffixes[-2:] if path.suffix.lower() in COMPRESSIONS else path.suffixes[-1:]
+    endings = path.suffixes[-2:] if path.suffix.lower() in COMPRESSIONS else path.suffixes[-1:]
     problem = (
-        f"{path.name} ends in {''.join(shown)!r}; from_file reads .csv, .tsv, .parquet, .feather, .inter and .jsonl, text with a "
+        f"{path.name} ends in {''.join(endings)!r}; from_file reads .csv, .tsv, .parquet, .feather, .inter and .jsonl, text with a "
         "separator=, and other formats by format="
     )
     lines = _first_lines(path, encoding)
@@ -173,7 +173,7 @@ def unknown_format(path: Path, encoding: str) -> str:
     start = f" Its first lines are {shown_lines(lines)}; try" if lines else " Try"
     advice = f"{start} {call}, with what its columns are." if call else ""
     if path.suffix.lower() in _HDF5:
-        advice = " Say which of its groups is the matrix, and what a row of it is: format='hdf5', matrix=..., orientation='users'."
+        advice = " Say that it is format='hdf5', and its matrix=... where it has several, orientation='items' where a row is an item."
     return f"{problem}.{advice} For anything else, read it with pandas and use from_frame."
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.data import movielens
-from omnibench.data.catalogue.names import definition
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.frames import is_table
 from omnibench.data.matrices import is_sparse_matrix
@@ -95,6 +94,8 @@ def _loader_of(name: str) -> tuple[str, Loader]:
         raise DataError(f"there is no dataset named {name!r}; give a text, e.g. 'MovieLens100K'.")
     if name in _LOADERS:
         return name, _LOADERS[name]
+    from omnibench.data.catalogue.names import definition  # which bench files with data of their own do not need
+
     try:
         entry = definition(name)
     except DataError as error:

@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.data.catalogue.folders import DataFolder
-from omnibench.data.catalogue.names import definition
 from omnibench.data.digests import table_digest
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
 from omnibench.errors import DataError
@@ -88,6 +86,11 @@ class MovieLens100K:
         return frame
 
 
+def is_at_hand() -> bool:
+    """Whether the ratings are on this machine already."""
+    return (_find_earlier_download() or _find_in_recbole()) is not None
+
+
 def read_ratings(path: Path) -> pd.DataFrame:
     """Read the ratings from any of the formats in which they are distributed.
 
@@ -134,7 +137,9 @@ def _find_in_recbole() -> Path | None:
 
 def _download() -> Path:
     """Download the ratings as the catalogue says; where that fails, inside recbole from the package index."""
-    from omnibench.data.catalogue.raw_files import fetch  # which is hardly ever needed
+    from omnibench.data.catalogue.folders import DataFolder  # which are hardly ever needed
+    from omnibench.data.catalogue.names import definition
+    from omnibench.data.catalogue.raw_files import fetch
 
     entry = definition("MovieLens100K")
     folder = DataFolder.of(entry)

@@ -17,9 +17,6 @@ _START = 1 << 16
 _COMMENTS = (b"%", b"#")
 """What lines begin with that are no data, as KONECT and SNAP write them."""
 
-_USUAL_TIMES = ("seconds", "iso")
-"""What timestamps are where nobody says anything."""
-
 
 def probable_call(path: Path, file_format: str) -> str:
     """Return a call of ``from_file`` that would read a file; empty where its first bytes do not tell one.
@@ -67,5 +64,5 @@ def _is_usual(name: str, value: Any, values: Mapping[str, Any], file_format: str
         or (name == "header" and (value or not isinstance(values.get("columns"), Mapping)))
         or (name == "quote" and file_format == "csv")
         or (name == "user" and value == "first")
-        or (name == "time" and (value.startswith("<") or (is_table and value in _USUAL_TIMES)))
+        or (name == "time" and (value.startswith("<") or (is_table and "%" not in value)))
     )

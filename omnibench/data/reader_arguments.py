@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +13,12 @@ from omnibench.data.column_names import Columns, listed_names, renamed_columns, 
 from omnibench.data.file_columns import TextOptions, format_of, own_role, proposal, unknown_format
 from omnibench.data.files.arrow import ARROW_FORMATS, arrow_names
 from omnibench.data.files.layout import names_them
-from omnibench.data.files.members import BROKEN_MEMBERS, RawFile, unreadable_member
+from omnibench.data.files.members import BROKEN_MEMBERS, RawFile, open_member, unreadable_member
 from omnibench.data.files.parquet import column_names, parquet_files
 from omnibench.data.files.proposals import JSON_SUFFIXES, SEPARATORS
 from omnibench.data.files.through import raw_file
 from omnibench.data.reader_source import ReaderSource
+from omnibench.data.readers.arrays import SPARSE
 from omnibench.data.readers.keys import READER_KEYS
 from omnibench.data.readers.layouts import WHITESPACE, layout_of, records
 from omnibench.data.readers.options import checked_options
@@ -58,9 +61,9 @@ class Reading:
         if name in JSON_SUFFIXES:
             return "json"
         if name not in (*_PLAIN, *READER_KEYS):
-            known = ", ".join(dict.fromkeys((*_PLAIN, *READER_KEYS)))
+            formats = ", ".join(dict.fromkeys((*_PLAIN, *READER_KEYS)))
             raise DataError(
-                f"from_file: format is {name!r}{nearest(name, [*_PLAIN, *READER_KEYS])}; give one of {known}."
+                f"from_file: format is {name!r}{nearest(name, [*_PLAIN, *READER_KEYS])}; give one of {formats}."
             )
         return str(name)
 
@@ -149,14 +152,12 @@ class _Look:
         if columns is not None and not isinstance(columns, Mapping):
             return self._listed(columns)
         mapping = dict(columns or {})
-        if self.reader_format == "npz":
-            raise DataError(
-                f"{self.path.name}: say what its arrays are, in their order, e.g. columns=['user', 'item', 'rating']."
-            )
         is_said = {"user", "item"} <= set(mapping.values()) and self.reader_format in _RECORD_FORMATS
         names = [] if is_said else self._names()
-        known = list(dict.fromkeys([*names, *(mapping if self.reader_format in _RECORD_FORMATS else ())]))
-        renamed, guessed = renamed_columns(known, mapping, self.path.name, self._own_role, self._hint)
+        if self.reader_format == "npz" and set(names) >= SPARSE and not mapping:
+            return Reader("npz", (), self.options), {}, {}, []
+        header = list(dict.fromkeys([*names, *(mapping if self.reader_format in _RECORD_FORMATS else ())]))
+        renamed, guessed = renamed_columns(header, mapping, self.path.name, self._own_role, self._hint)
         for name in self.options.get("keep", {}) if names and self.reader_format not in _RECORD_FORMATS else ():
             if name not in names:
                 raise DataError(
@@ -223,6 +224,8 @@ class _Look:
             return column_names(self.path)
         if self.reader_format == "feather":
             return arrow_names(self.path)
+        if self.reader_format == "npz":
+            return self._arrays()
         if self.reader_format in _RECORD_FORMATS:
             keys = record_keys(self.file, self.reader_format, encoding, str(self.options.get("nested", "")))
             if not keys:
@@ -241,7 +244,22 @@ class _Look:
             raise DataError(f"{self.path} is empty; give a file with a header and interactions.")
         return header
 
+    def _arrays(self) -> list[str]:
+        """Return the names of numpy's arrays.
+
+        Raises:
+            DataError: It is a single one, whose columns have no names.
+        """
+        with open_member(self.file) as stream:
+            content = io.BytesIO(stream.read())
+        if not zipfile.is_zipfile(content):
+            raise DataError(
+                f"{self.path.name} is an array without names; say what its columns are, e.g. columns=['user', 'item', 'rating']."
+            )
+        with zipfile.ZipFile(content) as arrays:
+            return [name.removesuffix(".npy") for name in arrays.namelist()]
+
     def _hint(self) -> str:
-        if self.reader_format in ("parquet", "feather"):
+        if self.reader_format in ("parquet", "feather", "npz"):
             return ""
         return proposal(self.path, format_of(self.path), str(self.options.get("encoding", "utf-8")))

@@ -154,8 +154,8 @@ def from_file(
     selection = selected_files(path, member)
     text = TextOptions(separator, header, encoding, quote)
     conversions = {"time": time, "decimal": decimal, "missing": missing, "ratings": ratings, "keep": keep}
-    given = {option: value for option, value in conversions.items() if value is not None}
-    reading = Reading(format, text, {**given, **options})
+    values = {option: value for option, value in conversions.items() if value is not None}
+    reading = Reading(format, text, {**values, **options})
     suffixes = [format_of(file) for file in selection.paths]
     if all(map(reading.is_plain, suffixes)):
         source = _plain_source(selection.paths, columns, reading)

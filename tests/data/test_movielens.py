@@ -16,8 +16,9 @@ import pytest
 from support.servers import file_server
 
 from omnibench import MakeImplicit, RawData, UserCrossValidation, load_dataset
+from omnibench.announcements import Audience
 from omnibench.data import movielens
-from omnibench.data.catalogue.names import definition
+from omnibench.data.catalogue import names
 from omnibench.errors import DataError
 
 SHA256_OF_U_DATA = "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490"
@@ -147,9 +148,10 @@ def _without_internet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def serve(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    entry = definition("MovieLens100K")
+    monkeypatch.setattr("omnibench.announcements._audience", Audience())
+    entry = names.definition("MovieLens100K")
     sources = tuple(replace(source, url=url) for source in entry.sources[:1])
-    monkeypatch.setattr(movielens, "definition", lambda _: replace(entry, sources=sources))
+    monkeypatch.setattr(names, "definition", lambda _: replace(entry, sources=sources))
 
 
 @pytest.mark.usefixtures("_without_internet")
@@ -178,7 +180,9 @@ def test_the_download_is_checked_against_the_published_digest(monkeypatch: pytes
     monkeypatch.setattr(movielens, "_fetch_from_package_index", lambda: None)
     with file_server() as server:
         serve(monkeypatch, server.add("/ml-100k.zip", b"something else"))
-        with pytest.raises(DataError, match=r"is not the published one: its sha256 is .*, that one's 50d2a982.*OmniRec 1.1.0"):
+        with pytest.raises(
+            DataError, match=r"is not the published one: its sha256 is .*, that one's 50d2a982.*OmniRec 1.1.0"
+        ):
             _ = load_dataset("MovieLens100K").data
 
 

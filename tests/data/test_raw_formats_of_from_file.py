@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from omnibench import from_file, from_frame, from_split
 from omnibench.data import reader_source
@@ -154,6 +156,49 @@ def test_raw_files_in_archives_and_several_are_one_table() -> None:
     assert from_split("day_[01].json", "day_2.json").key == from_split(frame.iloc[:2], frame.iloc[2:]).key
 
 
+def test_arrays_and_wide_matrices_are_read() -> None:
+    """Numpy's arrays by their names or columns, scipy's sparse matrices, and a matrix with a row a user."""
+    entries = pd.DataFrame({"user": [0, 0, 1], "item": [0, 2, 1], "rating": [3.0, 4.0, 1.0]})
+    matrix = sparse.csr_array((entries["rating"], (entries["user"], entries["item"])))
+    sparse.save_npz("matrix.npz", matrix)
+    np.savez("arrays.npz", user_id=entries["user"], item_id=entries["item"], stars=entries["rating"])
+    np.save("array.npy", entries.to_numpy().astype(np.int64))
+    assert from_file("matrix.npz", format="npz").key == from_frame(matrix).key == from_frame(entries).key
+    with pytest.warns(UserWarning, match="'user_id' is taken for the user.*'stars': 'rating'"):
+        assert from_file("arrays.npz", format="npz").key == from_frame(entries).key
+    assert from_file("array.npy", format="npz", columns=["user", "item", "rating"]).key == from_frame(entries).key
+    with pytest.raises(DataError, match=r"array.npy is an array without names; say what its columns are"):
+        from_file("array.npy", format="npz")
+    written("matrix.csv", "2,3,99,4\n1,99,1,99\n")
+    wide = from_file("matrix.csv", format="matrix", skipped=1, missing=[99])
+    assert wide.key == from_frame(entries.assign(user=entries["user"] + 1, item=entries["item"] + 1)).key
+
+
+MIND = "1\tU1\t11/15/2019 12:05:00 PM\tN1 N2\tN3-1 N4-0\n2\tU2\t11/15/2019 12:05:00 AM\tN2\tN3-0 N4-1\n"
+
+
+def test_behaviours_and_blocks_are_read() -> None:
+    """MIND's noon is noon and its midnight midnight, in UTC; Netflix's items stand above their ratings."""
+    clicks = pd.DataFrame(
+        {
+            "user": ["U1", "U1", "U2", "U2"],
+            "item": ["N3", "N4", "N3", "N4"],
+            "rating": [1, 0, 0, 1],
+            "timestamp": [1573819500, 1573819500, 1573776300, 1573776300],
+        }
+    )
+    arguments: dict[str, Any] = {"format": "behaviours", "time": "%m/%d/%Y %I:%M:%S %p"}
+    impressions = from_file(written("behaviors.tsv", MIND), **arguments)
+    assert impressions.key == from_frame(clicks).key
+    assert impressions.source.columns == tuple(ROWS)
+    history = from_file("behaviors.tsv", **arguments, use="history")
+    assert history.key == from_frame(pd.DataFrame({"user": ["U1", "U1", "U2"], "item": ["N1", "N2", "N2"]})).key
+    assert history.source.columns == ("user", "item")
+    netflix = from_file(written("a.txt", "7:\n1,3,2005-09-06\n2,4,2005-09-07\n"), format="netflix")
+    rows = {"user": [1, 2], "item": [7, 7], "rating": [3, 4], "timestamp": ["2005-09-06", "2005-09-07"]}
+    assert netflix.key == from_frame(pd.DataFrame(rows)).key
+
+
 PROPOSED: dict[str, tuple[str, str, dict[str, list[Any]]]] = {
     "adjacency": ("train.txt", "0 1 2 3\n1 2 3\n2 5\n", {"user": [0, 0, 0, 1, 1, 2], "item": [1, 2, 3, 2, 3, 5]}),
     "counted": ("users.dat", "2 1 2\n1 5\n", {"user": [1, 1, 2], "item": [1, 2, 5]}),
@@ -209,12 +254,13 @@ def test_keys_of_records_are_guessed_as_names_of_columns_are() -> None:
 
 
 MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
-    "unknown option": (lambda: from_file("a.csv", mising=[-1]), "'mising' is nothing .*'table' is read with; did you mean 'missing'. It takes"),
-    "option of another format": (lambda: from_file("a.csv", nested="x"), "'nested' is nothing .*it is for format='json' or 'python'"),
+    "unknown option": (lambda: from_file("a.csv", mising=[-1]), "from_file has no 'mising'; did you mean 'missing'. A file of the format 'table' takes"),
+    "short for another": (lambda: from_file("a.csv", sep=","), "from_file has no 'sep'; did you mean 'separator'"),
+    "option of another format": (lambda: from_file("a.csv", nested="x"), "has no 'nested'; it is for format='json' or 'python'"),
     "unknown format": (lambda: from_file("a.csv", format="jsn"), "format is 'jsn'; did you mean 'json'.*give one of csv, tsv"),
     "no list": (lambda: from_file("a.csv", missing=-1), r"missing is -1; give missing=\[-1, 99\]"),  # type: ignore[arg-type]
     "unit": (lambda: from_file("a.csv", time="milisecond"), "time is 'milisecond'; did you mean 'milliseconds'"),
-    "decimal": (lambda: from_file("a.csv", decimal=";"), "decimal is ';'; give decimal=','"),
+    "decimal": (lambda: from_file("a.csv", decimal=";"), "decimal is ';'; give one of '.', ','"),
     "ratings": (lambda: from_file("a.csv", ratings={"good": "5"}), "give ratings={'like': 1"),  # type: ignore[dict-item]
     "keep": (lambda: from_file("a.csv", keep={"user": "ann"}), r"keep has 'ann' for 'user'; give keep={'event': \['view'\]}"),
     "choice": (lambda: from_file("a.csv", format="adjacency", user="lines"), "user is 'lines'; did you mean 'line'"),
@@ -231,7 +277,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "list for json": (lambda: from_file("a.csv", format="json", columns=["user", "item"]), "'json' has names; give a mapping"),
     "no header": (lambda: from_file("a.csv", header=False, time="iso"), "without a header, columns has to list"),
     "separator": (lambda: from_file("a.dat", time="iso"), "ends in '.dat'.*Its first lines are.*try from_file"),
-    "separator of json": (lambda: from_file("a.csv", format="json", separator=","), "'separator' is nothing that a file .*'json'"),
+    "separator of json": (lambda: from_file("a.csv", format="json", separator=","), "has no 'separator'; it is for format='table'"),
     "bad rating": (lambda: from_file("bad.csv", time="seconds").key, r"bad.csv, line 3: column 'rating' is 'good', no finite number"),
     "bad time": (lambda: from_file("bad.csv", ratings={"good": 5}, time="iso").key, "bad.csv, line 2: column 'timestamp' is '100', no ISO"),
     "missing id": (lambda: from_file("gap.csv", time="seconds").key, r"gap.csv, line 3: there is no user.*missing=\[''\]"),
@@ -244,7 +290,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "latin-1": (lambda: from_file("latin.jsonl").key, "latin.jsonl, line 1 cannot be read as utf-8.*encoding='latin-1'"),
     "no such member": (lambda: from_file("week.tar", member="x*"), "week.tar has no member 'x.'. It has 'a.csv'"),
     "gone": (lambda: from_file("gone.jsonl"), "there is no file '.*gone.jsonl'"),
-    "binary": (lambda: from_file("a.h5"), "a.h5 ends in '.h5'.*format='hdf5', matrix=..., orientation='users'"),
+    "binary": (lambda: from_file("a.h5"), "a.h5 ends in '.h5'.*format='hdf5', and its matrix=..."),
 }  # fmt: skip
 
 

@@ -220,7 +220,9 @@ def test_columns_that_are_dropped_are_said_with_the_call_that_keeps_one(tmp_path
         UserWarning, match=r"drops 'time', 'price'.*'time' is the timestamp.*columns=\{'time': 'timestamp'\}"
     ):
         from_file(path)
-    with pytest.warns(UserWarning, match=r"drops 'price'\. An algorithm"):
+    with pytest.warns(
+        UserWarning, match=r"drops 'price'\. What is known about items or users is given in a table of its own"
+    ):
         timed = from_file(path, columns={"time": "timestamp"})
     assert rows_of(timed) == rows_of(from_frame(FRAME.assign(timestamp=range(len(FRAME)))))
     with pytest.warns(UserWarning, match=r"say so: columns=\{'time': 'timestamp'\}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,12 @@ class FileServer:
         if answer is not None:
             self.answers[path] = answer
         return self.url + path
+
+    def cleared(self) -> FileServer:
+        """Return the server as it was before any test."""
+        for table in (self.contents, self.answers, self.requests):
+            table.clear()
+        return self
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -139,15 +146,21 @@ def page(handler: Handler, _: bytes) -> None:
 
 
 @contextmanager
-def file_server() -> Iterator[FileServer]:
-    """Run a server on a free port."""
+def file_server(context: ssl.SSLContext | None = None) -> Iterator[FileServer]:
+    """Run a server on a free port.
+
+    Args:
+        context: Its certificate; None for a server without encryption.
+    """
 
     class OwnHandler(Handler):
         pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), OwnHandler)
     server.daemon_threads = True
-    files = FileServer(f"http://127.0.0.1:{server.server_address[1]}")
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    files = FileServer(f"http{'s' if context else ''}://127.0.0.1:{server.server_address[1]}")
     OwnHandler.files = files
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -71,6 +72,7 @@ from omnibench import (
     RecBole,
     RecPack,
     RecSysDataSet,
+    RollingWindows,
     RPrecision,
     SampledNegatives,
     Serendipity,
@@ -99,7 +101,9 @@ from omnibench import (
     export_results,
     friedman,
     from_file,
+    from_folds,
     from_frame,
+    from_split,
     holm,
     load_dataset,
     open_store,
@@ -137,10 +141,15 @@ assert_type(
 cleaned.pipe(CorePruning(user_core=5, item_core=10, one_pass=True), Subsample(1000, "users"), LeaveLastOut())
 cleaned.pipe(TimeBasedHoldout(0.1, "2020-10-01"))
 cleaned.pipe(UserTimeBasedHoldout(0.1, 0.2))
+cleaned.pipe(RollingWindows(4, "7d", timedelta(days=1), train_window=0.3, gap=60))
 cleaned.pipe(LeaveNOut(5, which="random"))
 given = cleaned.pipe(MakeImplicit(3), StrongGeneralization(validation_users=100, test_users=0.1, which="last")).data
 if isinstance(given, SplitData):
     assert_type(given.given, pd.DataFrame | None)
+
+frame = pd.DataFrame({"user": [1], "item": [2]})
+assert_type(from_split(frame, Path("test.csv"), name="ours", allow_overlap=True, separator=";"), RecSysDataSet)
+assert_type(from_folds([(frame, "test.csv"), {"train": frame, "test": frame}], name="ours"), RecSysDataSet)
 
 data = movielens.data
 if isinstance(data, FoldedData):

@@ -191,7 +191,7 @@ def _local_files(definition: Definition, features: Features, path: Path) -> list
     if features.url:
         return members(_beside(path) / PurePosixPath(unquote(urlsplit(features.url).path)).name)
     parts = local_parts(definition, path).values()
-    archives = [part.path for part in parts if part.source.members]
+    archives = [part.path for part in parts if part.source.members and part.path.is_file()]
     if archives:
         return _with_members(archives, features.members)
     folder = _beside(path)

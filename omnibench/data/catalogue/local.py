@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tarfile
 import warnings
-import zipfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from omnibench.data.catalogue.definition import Definition, Source
 from omnibench.data.catalogue.raw_files import RawPart
 from omnibench.data.digests import file_digest
+from omnibench.data.files.members import RawFile, members
 from omnibench.errors import DataError
-
-_ARCHIVES = (".7z",)
+from omnibench.keys import digest
 
 
 def local_parts(definition: Definition, path: Path) -> dict[str, RawPart]:
@@ -54,30 +52,34 @@ def _in_folder(definition: Definition, folder: Path, mirrors: list[Source]) -> R
         if (folder / source.file).is_file():
             return _raw_part(source, folder / source.file)
     for source in mirrors:
-        for member in source.members:
-            pattern = member.rpartition("!")[2]
-            for candidate in dict.fromkeys((pattern, PurePosixPath(pattern).name)):
-                files = sorted(file for file in folder.glob(candidate) if file.is_file())
-                if files:
-                    return _raw_part(source, files[0])
-    listed = " or ".join(dict.fromkeys(name for source in mirrors for name in (source.file, *_member_names(source))))
-    raise DataError(f"{definition.name}: {folder} has no {listed}; check the path, or leave it out.")
+        for patterns in (source.members, tuple(_member_names(source))):
+            unpacked = _unpacked(folder, patterns)
+            if unpacked:
+                digests = [[file.path.name, file.member, file_digest(file.path)] for file in unpacked]
+                return RawPart(replace(source, members=patterns), folder, digest(digests))
+    names = dict.fromkeys(name for source in mirrors for name in (source.file, *_member_names(source)))
+    raise DataError(f"{definition.name}: {folder} has no {' or '.join(names)}; check the path, or leave it out.")
+
+
+def _unpacked(folder: Path, patterns: tuple[str, ...]) -> list[RawFile]:
+    """Return the files of a folder that were members of an archive; none where it has them not."""
+    try:
+        return members(folder, patterns) if patterns else []
+    except DataError:
+        return []
 
 
 def _raw_part(source: Source, path: Path) -> RawPart:
-    digest = file_digest(path)
-    if path.name == source.file and source.sha256 and digest != source.sha256:
+    sha256 = file_digest(path)
+    if path.name == source.file and source.sha256 and sha256 != source.sha256:
         warnings.warn(
-            f"{path} is not the published file: its sha256 is {digest[:12]}..., and {source.evidence} has "
-            f"{source.sha256[:12]}...; it is read all the same.",
+            f"{path} is not the published file: its sha256 is {sha256[:12]}..., that one's {source.sha256[:12]}... "
+            f"({source.evidence}); it is read all the same.",
             UserWarning,
             stacklevel=2,
         )
-    return RawPart(source if _is_archive(path) else replace(source, members=()), path, digest)
-
-
-def _is_archive(path: Path) -> bool:
-    return path.suffix.lower() in _ARCHIVES or zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    is_member = path.name != source.file and path.name in _member_names(source)
+    return RawPart(replace(source, members=()) if is_member else source, path, sha256)
 
 
 def _member_names(source: Source) -> list[str]:

@@ -18,7 +18,7 @@ from omnibench.data.catalogue.folders import DataFolder, FileNote
 from omnibench.data.catalogue.licences import require_acceptance
 from omnibench.data.catalogue.names import definitions, is_shipped
 from omnibench.data.digests import file_digest
-from omnibench.data.downloads.bars import bar, size_text
+from omnibench.data.downloads.bars import progress_bar, size_text
 from omnibench.data.downloads.connection import TransferError, host_of
 from omnibench.data.downloads.transfer import discard, download
 from omnibench.errors import DataError
@@ -103,11 +103,15 @@ def _fetch_part(definition: Definition, part: str, folder: DataFolder, accept_ch
             failures.append(f"{local} is not there")
             continue
         try:
-            return _downloaded(definition, source, folder, accept_changed)
+            raw = _downloaded(definition, source, folder, accept_changed)
         except (TransferError, OSError) as error:
             failures.append(f"{host_of(source.url)} {_words(error)}")
             if source is not mirrors[-1]:
                 announce(f"{definition.name}: {failures[-1]}; trying the next source")
+            continue
+        for failed in mirrors[: mirrors.index(source)]:  # what these have begun to send
+            discard(_partial(folder, failed))
+        return raw
     raise DataError(_nowhere(definition, mirrors, folder, failures))
 
 
@@ -118,13 +122,13 @@ def _downloaded(definition: Definition, source: Source, folder: DataFolder, acce
         TransferError: The source does not have it, or has another one.
     """
     path = folder.path / source.file
-    partial = path.with_name(f"{path.name}.partial")
+    partial = _partial(folder, source)
 
     def problem() -> str:
         return _problem(definition.name, partial, source, folder, accept_changed=accept_changed)
 
     is_resumed = partial.exists()
-    with bar(f"downloading {source.file} from {host_of(source.url)}") as show:
+    with progress_bar(f"downloading {source.file} from {host_of(source.url)}") as show:
         try:
             download(source.url, partial, show, verify=source.verify)
         except TransferError:
@@ -142,6 +146,10 @@ def _downloaded(definition: Definition, source: Source, folder: DataFolder, acce
     discard(partial)
     announce(f"{definition.name}: downloaded {source.file}, {size_text(path.stat().st_size)}")
     return _noted(source, path, folder)
+
+
+def _partial(folder: DataFolder, source: Source) -> Path:
+    return folder.path / f"{source.file}.partial"
 
 
 def _problem(name: str, path: Path, source: Source, folder: DataFolder, *, accept_changed: bool) -> str:
@@ -179,12 +187,12 @@ def _linked(definition: Definition, source: Source, path: Path) -> bool:
     for entry in definitions().values():
         if entry.name == definition.name or (source.url, source.file) not in _addresses(entry):
             continue
-        other = DataFolder.of(entry).path / source.file
-        if other.is_file():
+        neighbour = DataFolder.of(entry).path / source.file
+        if neighbour.is_file():
             partial = path.with_name(f"{path.name}.link")
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
-                os.link(other, partial)
+                os.link(neighbour, partial)
                 partial.replace(path)
                 return True
     return False

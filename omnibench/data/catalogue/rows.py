@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from omnibench.data.catalogue.definition import Definition, Source
 from omnibench.data.catalogue.raw_files import RawPart
-from omnibench.data.files.text import TextColumns
+from omnibench.data.files.members import members
+from omnibench.data.interactions import COLUMNS
+from omnibench.data.readers.read import VERSION, read_rows
 from omnibench.data.readers.reader import Reader
+from omnibench.data.readers.rows import RawRows
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-READERS_VERSION = 1
-"""To be raised when a reader reads other values of the same file, so that what it has read before is not used any more."""
+_COLUMNS_OF_FORMATS = {
+    "adjacency": ("user", "item"),
+    "matrix": ("user", "item", "rating"),
+    "netflix": ("user", "item", "rating", "timestamp"),
+}
+"""The columns of formats whose files have no names for them."""
 
 
 def reader_of_source(definition: Definition, source: Source) -> Reader:
     """Return how a source is read."""
     return source.reader or definition.reader
+
+
+def columns_of(reader: Reader) -> tuple[str, ...] | None:
+    """Return the columns that a reader gives, before it has read anything; None where only the file tells."""
+    if reader.format in _COLUMNS_OF_FORMATS:
+        return _COLUMNS_OF_FORMATS[reader.format]
+    names = reader.columns.values() if isinstance(reader.columns, Mapping) else reader.columns
+    return tuple(column for column in COLUMNS if column in names) or None
 
 
 def reading_identity(definition: Definition, sources: Mapping[str, tuple[Source, str]]) -> list[Any]:
@@ -31,27 +44,15 @@ def reading_identity(definition: Definition, sources: Mapping[str, tuple[Source,
     parts = []
     for part, (source, sha256) in sources.items():
         reader = reader_of_source(definition, source)
-        columns = list(reader.columns.items()) if hasattr(reader.columns, "items") else list(reader.columns)
+        columns = list(reader.columns.items()) if isinstance(reader.columns, Mapping) else list(reader.columns)
         parts.append([part, reader.format, columns, dict(reader.options), list(source.members), sha256])
-    return ["reading", READERS_VERSION, parts]
+    return ["reading", VERSION, parts]
 
 
-def read_part(definition: Definition, part: RawPart) -> TextColumns:
-    """Read the columns of a part.
+def read_part(definition: Definition, part: RawPart) -> RawRows:
+    """Read the rows of a part.
 
     Raises:
         DataError: The file has no such members, or cannot be read.
     """
-    import io
-    import zipfile
-
-    import pandas as pd
-
-    reader = reader_of_source(definition, part.source)
-    assert reader.format == "table"
-    stream: Any = part.path.open("rb")
-    if part.source.members and zipfile.is_zipfile(part.path):
-        stream = io.BytesIO(zipfile.ZipFile(part.path).read(part.source.members[0]))
-    names = reader.columns
-    frame = pd.read_csv(stream, sep=reader.options["separator"], names=list(names), engine="python", header=None)
-    return TextColumns({name: frame[name] for name in names}, as_before=True)
+    return read_rows(reader_of_source(definition, part.source), members(part.path, part.source.members))

@@ -15,7 +15,7 @@ from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.local import local_parts
 from omnibench.data.catalogue.raw_files import RawPart, fetch, noted_parts
-from omnibench.data.catalogue.rows import reading_identity
+from omnibench.data.catalogue.rows import columns_of, reader_of_source, reading_identity
 from omnibench.data.content import Content
 from omnibench.data.interactions import Interactions, from_columns
 from omnibench.data.numbers import row_name
@@ -62,8 +62,8 @@ class CatalogueData:
     def _stored(self) -> StoredContent:
         folder = DataFolder.of(self.definition)
         if self.path is None:
-            known = noted_parts(self.definition, folder)
-            stored = known and stored_content(folder, reading_identity(self.definition, known))
+            noted = noted_parts(self.definition, folder)
+            stored = noted and stored_content(folder, reading_identity(self.definition, noted))
             if stored:
                 return stored
         with folder.locked(self.definition.name):
@@ -74,6 +74,13 @@ class CatalogueData:
         sources = {name: (part.source, part.sha256) for name, part in raw.items()}
         stored = stored_content(folder, reading_identity(self.definition, sources))  # another process was faster
         return stored or read_content(self.definition, folder, raw)
+
+
+def is_cached(definition: Definition) -> bool:
+    """Whether a data set was fetched and read on this machine, so that it needs no network any more."""
+    folder = DataFolder.of(definition)
+    noted = noted_parts(definition, folder)
+    return noted is not None and stored_content(folder, reading_identity(definition, noted)) is not None
 
 
 @dataclass(frozen=True)
@@ -99,9 +106,13 @@ class CatalogueSource:
     def _stored(self) -> StoredPart:
         return self.data.stored.parts[self.part]
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
-        return self._stored.columns
+        definition = self.data.definition
+        readers = [reader_of_source(definition, source) for source in definition.sources if source.part == self.part]
+        of_readers = {columns_of(reader) for reader in readers}  # those of mirrors differ where these are other files
+        (columns,) = of_readers if len(of_readers) == 1 else (None,)
+        return self._stored.columns if columns is None else columns
 
     @property
     def label(self) -> str:

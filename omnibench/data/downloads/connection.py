@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import queue
+import socket
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,11 +44,13 @@ class TransferError(Exception):
     Args:
         reason: Why, as the end of a sentence that begins with the server's name.
         is_passing: Whether trying again at once may help.
+        has_answered: Whether the server could be reached.
     """
 
-    def __init__(self, reason: str, *, is_passing: bool = False) -> None:
+    def __init__(self, reason: str, *, is_passing: bool = False, has_answered: bool = True) -> None:
         super().__init__(masked(reason))
         self.is_passing = is_passing
+        self.has_answered = has_answered
 
 
 @contextmanager
@@ -67,6 +72,8 @@ def answer_of(
     import requests
     import urllib3
 
+    proxies = _proxies(url)
+    _require_name(url, proxies)
     with requests.Session() as session, warnings.catch_warnings():
         if not verify:  # as its definition says
             warnings.simplefilter("ignore")
@@ -81,18 +88,53 @@ def answer_of(
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 allow_redirects=True,
                 verify=_certificates() if verify else False,
-                proxies=_proxies(url),
+                proxies=proxies,
             ) as answer:
                 if answer.status_code not in (200, 206, 416):
                     raise TransferError(_refusal(answer), is_passing=answer.status_code in _PASSING)
                 yield answer
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:  # the latter while it is read
-            raise _failure(error, url) from error
+            raise _failure(error) from error
 
 
 def host_of(url: str) -> str:
     """Return the name of the server in an address."""
     return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _require_name(url: str, proxies: dict[str, str]) -> None:
+    """Look up the name of a server: without a network that may take minutes, which nobody wants to wait for.
+
+    Raises:
+        TransferError: It is not known here, or nobody answers.
+    """
+    from requests.utils import get_environ_proxies
+
+    if proxies or {urlsplit(url).scheme, "all"} & get_environ_proxies(url).keys():
+        return  # the proxy knows it
+    host = urlsplit(url).hostname or ""
+    answers = queue.SimpleQueue[bool]()
+    threading.Thread(target=_look_up, args=(host, answers), daemon=True, name="omnibench-name").start()
+    try:
+        is_known = answers.get(timeout=CONNECT_SECONDS)
+    except queue.Empty:
+        is_known = False
+    if not is_known:
+        raise _unknown_name()
+
+
+def _unknown_name() -> TransferError:
+    reason = "cannot be reached, because its name is not known here: this machine seems to be offline"
+    return TransferError(reason, has_answered=False)
+
+
+def _look_up(host: str, answers: queue.SimpleQueue[bool]) -> None:
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError):
+        answers.put(False)
+    else:
+        answers.put(True)
 
 
 def _certificates() -> str | bool:
@@ -111,7 +153,8 @@ def _proxies(url: str) -> dict[str, str]:
     from requests.utils import get_environ_proxies, should_bypass_proxies
 
     proxy = handed_on().get("ALL_PROXY")
-    if not proxy or get_environ_proxies(url) or should_bypass_proxies(url, no_proxy=None):
+    is_named = {urlsplit(url).scheme, "all"} & get_environ_proxies(url).keys()
+    if not proxy or is_named or should_bypass_proxies(url, no_proxy=None):
         return {}
     return {"http": proxy, "https": proxy}
 
@@ -123,14 +166,17 @@ def _refusal(answer: requests.Response) -> str:
     return f"answers {status}{moved}: {meaning}"
 
 
-def _failure(error: Any, url: str) -> TransferError:
+def _failure(error: Any) -> TransferError:
     """Return what went wrong in words: the exceptions of requests show objects of other packages."""
     import requests
     import urllib3
 
-    host, text = host_of(url), str(error)
+    text = str(error)
     if isinstance(error, requests.exceptions.ProxyError):
-        return TransferError("cannot be reached: the proxy does not answer, or refuses; check HTTPS_PROXY and NO_PROXY")
+        return TransferError(
+            "cannot be reached: the proxy does not answer, or refuses; check HTTPS_PROXY and NO_PROXY",
+            has_answered=False,
+        )
     if isinstance(error, requests.exceptions.SSLError):
         return TransferError(
             "has a certificate that this machine does not trust; where a proxy signs certificates itself, name its "
@@ -139,16 +185,21 @@ def _failure(error: Any, url: str) -> TransferError:
     if isinstance(error, requests.exceptions.TooManyRedirects):
         return TransferError("redirects in a circle")
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return TransferError(f"does not answer within {CONNECT_SECONDS:g} seconds; is this machine offline?")
+        return TransferError(
+            f"does not answer within {CONNECT_SECONDS:g} seconds: it is down, or this machine offline",
+            has_answered=False,
+        )
     if isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
         return TransferError(f"has sent nothing for {READ_SECONDS:g} seconds", is_passing=True)
     if isinstance(error, requests.exceptions.ChunkedEncodingError | urllib3.exceptions.ProtocolError):
         return TransferError("broke off", is_passing=True)
-    if "NameResolutionError" in text or "Name or service not known" in text or "getaddrinfo" in text:
-        return TransferError(f"cannot be reached: nobody here knows the name {host}; is this machine offline?")
+    if "NameResolutionError" in text:  # of a server that another has redirected to
+        return _unknown_name()
     if isinstance(error, requests.exceptions.ConnectionError):
         reason = next((word for word in ("refused", "unreachable", "reset", "aborted") if word in text.lower()), "")
         return TransferError(
-            f"cannot be reached{f' (connection {reason})' if reason else ''}", is_passing=reason in ("reset", "aborted")
+            f"cannot be reached{f' (connection {reason})' if reason else ''}",
+            is_passing=reason in ("reset", "aborted"),
+            has_answered=False,
         )
     return TransferError(f"cannot be asked: {error}")

@@ -62,6 +62,7 @@ def archive_of(stream: BinaryIO, name: str, label: str) -> Archive | None:
         DataError: It is cut off, of a format that is not read, or no archive although its name says so.
     """
     if name.lower().endswith(_ZIPPED_FORMATS):
+        stream.close()
         return None
     plain = stream
     try:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from omnibench.data.files.members import BROKEN_MEMBERS, OpenArchives, RawFile, unreadable_member
 from omnibench.data.files.text import IDS
 from omnibench.data.readers.adjacency import read_adjacency
+from omnibench.data.readers.arrays import read_hdf5, read_npz
+from omnibench.data.readers.behaviours import read_behaviours
+from omnibench.data.readers.blocks import read_blocks
 from omnibench.data.readers.columnar import read_arrow_rows, read_parquet_rows
 from omnibench.data.readers.conversions import rating_column, time_column
 from omnibench.data.readers.gaps import Filters, Gaps
+from omnibench.data.readers.idomaar import read_idomaar
+from omnibench.data.readers.matrix import read_matrix
+from omnibench.data.readers.netflix import read_netflix
 from omnibench.data.readers.reader import Reader
 from omnibench.data.readers.records import read_json, read_python
 from omnibench.data.readers.rows import Assembly, Batch, Converted, RawRows
@@ -25,13 +32,23 @@ else:
 VERSION = 1
 """To be raised when the same raw files come to other rows, so that what was read before is not used any more."""
 
+_CHECKED_BYTES = 1 << 26
+"""Bytes of rows from one look at the memory that is left to the next."""
+
 FormatReader = Callable[[Reader, BinaryIO, RawFile], Iterator[Batch]]
 
 FORMATS: Mapping[str, FormatReader] = {
     "table": read_table,
     "json": read_json,
     "python": read_python,
+    "blocks": read_blocks,
     "adjacency": read_adjacency,
+    "matrix": read_matrix,
+    "netflix": read_netflix,
+    "behaviours": read_behaviours,
+    "hdf5": read_hdf5,
+    "npz": read_npz,
+    "idomaar": read_idomaar,
     "parquet": read_parquet_rows,
     "feather": read_arrow_rows,
 }
@@ -41,12 +58,14 @@ def read_rows(reader: Reader, files: Sequence[RawFile], *, strict: bool = False)
     """Read the interactions of raw files, one after the other.
 
     Ids are texts, unless all of a column's are integers as they are usually written. Rows without a user, an item or a time,
-    and rows without a rating where there is a column of ratings, are left out and counted.
+    and rows without a rating where there is a column of ratings, are left out and counted, and so are the few lines of a table
+    that do not have the fields of the others.
 
     Args:
         reader: Their format, the columns that are used, and its options.
         files: The files, as ``members`` returns them.
-        strict: Whether a row that lacks a value is an error, unless the reader's ``missing`` has an empty text.
+        strict: Whether a row that lacks a value is an error, unless the reader's ``missing`` has an empty text, and a line of
+            other fields as well.
 
     Raises:
         DataError: A file cannot be read as the reader says; the message has file, line, value and what to do.
@@ -55,8 +74,12 @@ def read_rows(reader: Reader, files: Sequence[RawFile], *, strict: bool = False)
     gaps = Gaps(codes, is_lenient=not strict or "" in codes)
     filters = Filters(reader.options.get("keep", {}))
     assembly = Assembly()
-    for file, batch in batches(reader, files):
+    checked_size = 0
+    for file, batch in batches(replace(reader, is_tolerant=not strict), files):
         assembly.add(_converted(reader, file, filters.keep(batch), gaps))
+        if assembly.size > checked_size + _CHECKED_BYTES:
+            assembly.require_memory(file.label)
+            checked_size = assembly.size
     label = files[0].label if len(files) == 1 else f"{files[0].label} and {len(files) - 1} more"
     if assembly.rows == 0:
         raise DataError(f"{label} has no interactions.{filters.advice}{gaps.advice(assembly.left_out)}")
@@ -80,7 +103,7 @@ def batches(reader: Reader, files: Sequence[RawFile]) -> Iterator[tuple[RawFile,
                 try:
                     for batch in FORMATS[reader.format](reader, stream, file):
                         yield file, batch
-                except BROKEN_MEMBERS as error:
+                except (*BROKEN_MEMBERS, MemoryError) as error:
                     raise DataError(unreadable_member(file, error)) from error
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omnibench.data.files.text import IDS, integers_of
 from omnibench.data.interactions import COLUMNS
 from omnibench.data.numbers import RowName
+from omnibench.errors import DataError
+from omnibench.memory import available_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,6 +108,7 @@ class Assembly:
     values: dict[str, list[Any]] = field(default_factory=dict)
     is_rated: list[npt.NDArray[np.bool_]] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
+    size: int = 0
 
     @property
     def rows(self) -> int:
@@ -120,9 +123,29 @@ class Assembly:
             return
         self.is_rated.append(batch.is_rated)
         for name, array in batch.ids.items():
-            self.ids.setdefault(name, []).append(array.dictionary_encode())
+            codes = array.dictionary_encode()
+            self.ids.setdefault(name, []).append(codes)
+            self.size += codes.nbytes
         for name, values in batch.values.items():
             self.values.setdefault(name, []).append(values)
+            self.size += values.nbytes
+
+    def require_memory(self, label: str) -> None:
+        """Refuse to go on where what was read does not fit into memory a second time, as a dataset needs it.
+
+        Args:
+            label: What errors call the files.
+
+        Raises:
+            DataError: It does not fit; it says what there is.
+        """
+        available = available_memory()
+        if available is not None and self.size > available:
+            raise DataError(
+                f"{label}: after {self.rows:,} interactions, which take {_gigabytes(self.size)}, only {_gigabytes(available)} of memory "
+                "are left, and a dataset needs as much again. Use a machine with more, end what else is running here, or read a "
+                "part of the files."
+            )
 
     def result(self) -> RawRows:
         """Return the rows; there has to be one."""
@@ -137,6 +160,10 @@ class Assembly:
             columns[name] = joined_times(chunks) if name == "timestamp" else np.concatenate(chunks)
         counts = RowCounts(different["user"], different["item"], len(is_rated))
         return RawRows({name: columns[name] for name in COLUMNS if name in columns}, True, counts, dict(self.left_out))
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 2**30:,.1f} GB"
 
 
 def joined_times(chunks: Sequence[Any]) -> Any:

@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+import threading
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -15,16 +16,23 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.servers import FileServer, breaking_off, claiming, file_server, page, refusing
+from support.catalogues import SHOP, begin_project, define
+from support.servers import (
+    FileServer,
+    Handler,
+    breaking_off,
+    claiming,
+    etag,
+    file_server,
+    page,
+    refusing,
+    whole_or_range,
+)
 
-from omnibench import CorePruning, from_file, load_dataset
-from omnibench.data.catalogue import licences, source
-from omnibench.data.dataset import RawData
-from omnibench.data.downloads import transfer
+from omnibench import CorePruning, UserHoldout, from_file, load_dataset
+from omnibench.data.catalogue import source
+from omnibench.data.dataset import RawData, SplitData
 from omnibench.errors import DataError
-
-SHOP = b"1::a::3::10\n1::b::4::20\n2::a::1::30\n3::c::5::10\n3::a::2::40\n"
-READER = '[reader]\nformat = "table"\nseparator = "::"\ncolumns = ["user", "item", "rating", "timestamp"]\ntime = "seconds"\n'
 
 
 @pytest.fixture(scope="module")
@@ -36,32 +44,8 @@ def running() -> Iterator[FileServer]:
 @pytest.fixture
 def server(running: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileServer:
     """A server without files, an empty cache, and a project that has definitions of its own."""
-    for table in (running.contents, running.answers, running.requests):
-        table.clear()
-    monkeypatch.setattr(transfer, "_PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(licences, "_accepted", set())
-    monkeypatch.setattr(source, "_warned", set())
-    monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.delenv("OMNIBENCH_ACCEPT_LICENCES", raising=False)
-    monkeypatch.chdir(tmp_path)
-    Path("pyproject.toml").write_text('[tool.omnibench]\ndata = "*.toml"\n'.replace("*.toml", "data/*.toml"))
-    Path("data").mkdir()
-    return running
-
-
-def define(*sources: str, name: str = "Shop", reader: str = READER, more: str = "", **values: str) -> None:
-    """Write a definition into the project.
-
-    Args:
-        *sources: The addresses, or whole tables of sources.
-        name: Its name.
-        reader: How it is read.
-        more: Further tables.
-        **values: What every source says besides its address.
-    """
-    said = "".join(f'{key} = "{value}"\n' for key, value in values.items())
-    tables = [text if "\n" in text else f'[[sources]]\nurl = "{text}"\n{said}' for text in sources]
-    Path("data", f"{name}.toml").write_text(f'name = "{name}"\n' + "\n".join([*tables, reader, more]))
+    begin_project(tmp_path, monkeypatch)
+    return running.cleared()
 
 
 def frame(name: str = "Shop", path: Path | None = None) -> pd.DataFrame:
@@ -137,9 +121,14 @@ def test_a_wrong_digest_is_no_file(server: FileServer, capsys: pytest.CaptureFix
     bad, good = server.add("/bad/shop.dat", SHOP[:-2]), server.add("/good/shop.dat", SHOP)
     define(bad, good, sha256=digest, evidence="its makers")
     assert len(frame()) == 5
-    assert f"sha256 is {hashlib.sha256(SHOP[:-2]).hexdigest()}, that one's {digest} (its makers)" in capsys.readouterr().err
+    assert (
+        f"sha256 is {hashlib.sha256(SHOP[:-2]).hexdigest()}, that one's {digest} (its makers)"
+        in capsys.readouterr().err
+    )
     define(bad, name="Shop2", md5="0" * 32, evidence="its makers")
-    with pytest.raises(DataError, match=r"is not the published one: its md5 is [0-9a-f]{32}, that one's 0{32} \(its makers\)"):
+    with pytest.raises(
+        DataError, match=r"is not the published one: its md5 is [0-9a-f]{32}, that one's 0{32} \(its makers\)"
+    ):
         frame("Shop2")
     assert not list(Path("cache", "datasets").glob("Shop2*/shop.dat*"))
 
@@ -157,7 +146,9 @@ def test_a_published_digest_saves_a_file_whose_length_is_said_wrongly(server: Fi
 def test_a_file_whose_halves_are_of_two_versions_is_fetched_anew(server: FileServer) -> None:
     """Where the server has not noticed itself, the digest does."""
     define(
-        server.add("/shop.dat", SHOP, breaking_off(1, 10)), sha256=hashlib.sha256(SHOP).hexdigest(), evidence="its makers"
+        server.add("/shop.dat", SHOP, breaking_off(1, 10)),
+        sha256=hashlib.sha256(SHOP).hexdigest(),
+        evidence="its makers",
     )
     load_dataset("Shop")
     target = Path("cache", "datasets", "x")
@@ -198,7 +189,7 @@ def test_a_raw_file_that_somebody_has_changed_is_refused(server: FileServer) -> 
     assert len(frame()) == 5
     for path in folder().glob("content-*"):
         path.unlink()
-    with pytest.raises(DataError, match="shop.dat is not the one that was first used here"):
+    with pytest.raises(DataError, match=r"shop.dat is not the one that was first used here"):
         frame()
 
 
@@ -243,7 +234,13 @@ def test_a_data_set_that_people_fetch_says_what_goes_where(server: FileServer) -
     define("https://shop.example/", file="archive.zip", member="shop/ratings.dat", manual="Sign in and press Download.")
     with pytest.raises(DataError, match="can only be fetched by hand") as caught:
         frame()
-    for part in ("Sign in and press Download.", "https://shop.example/", "archive.zip", str(folder().absolute()), "path="):
+    for part in (
+        "Sign in and press Download.",
+        "https://shop.example/",
+        "archive.zip",
+        str(folder().absolute()),
+        "path=",
+    ):
         assert part in str(caught.value)
     assert server.requests == []
     Path("elsewhere.zip").write_bytes(zipped(SHOP))
@@ -282,6 +279,59 @@ def test_a_copy_of_ones_own_has_the_same_key(form: object, server: FileServer, t
     assert server.requests == []
 
 
+def test_every_member_of_an_unpacked_archive_is_read(server: FileServer, tmp_path: Path) -> None:
+    """As of the archive itself, where a pattern names several."""
+    define(f"{server.url}/shop.zip", member="shop/part_*.dat")
+    for folder in (tmp_path / "shop", tmp_path / "flat"):
+        folder.mkdir()
+        (folder / "part_1.dat").write_bytes(SHOP[:24])
+        (folder / "part_2.dat").write_bytes(SHOP[24:])
+    define(server.add("/whole.dat", SHOP), name="Whole")
+    assert load_dataset("Shop", tmp_path).key == load_dataset("Whole").key
+    assert load_dataset("Shop", tmp_path / "flat").key == load_dataset("Whole").key
+
+
+def test_a_published_split_is_the_split_of_the_data_set(server: FileServer) -> None:
+    """Its parts are those of its files; a second split is refused, and counts are those of all parts together."""
+    reader = '[reader]\nformat = "adjacency"\nuser = "first"\n'
+    tables = [
+        f'[[sources]]\nurl = "{server.add(f"/{part}.txt", content)}"\npart = "{part}"\n'
+        for part, content in (("train", b"1 10 11\n2 10 12\n3 11\n"), ("test", b"1 12\n2 11\n"))
+    ]
+    counts = "[counts]\nusers = 3\nitems = 3\ninteractions = 7\npairs = 7\nevidence = 'the paper'\n"
+    define(*tables, reader=reader, more=counts)
+    dataset = load_dataset("Shop")
+    assert dataset.source.columns == ("user", "item")
+    assert server.requests == []
+    data = dataset.data
+    assert isinstance(data, SplitData)
+    assert data.test.to_numpy().tolist() == [[1, 12], [2, 11]]
+    assert len(data.train) == 5
+    with pytest.raises(DataError, match="split"):
+        dataset.pipe(UserHoldout(validation_size=0.1, test_size=0.2))
+    copy = Path("copy")
+    copy.mkdir()
+    for path in folder().glob("*.txt"):
+        path.rename(copy / path.name)
+    assert load_dataset("Shop", copy).key == dataset.key
+    with pytest.raises(DataError, match=r"of 2 parts \(train, test\).*give the folder that has test.txt, train.txt"):
+        _ = load_dataset("Shop", "pyproject.toml").key
+
+
+def test_a_test_part_that_nobody_has_is_the_validation_part(server: FileServer) -> None:
+    """As people use MIND, whose makers keep the test part to themselves."""
+    reader = '[reader]\nformat = "adjacency"\nuser = "first"\n'
+    tables = [
+        f'[[sources]]\nurl = "{server.add(f"/{part}.txt", content)}"\npart = "{part}"\n'
+        for part, content in (("train", b"1 10 11\n2 10 12\n"), ("validation", b"1 12\n2 11\n"))
+    ]
+    define(*tables, reader=reader)
+    data = load_dataset("Shop").data
+    assert isinstance(data, SplitData)
+    assert len(data.test) == 2
+    assert len(data.validation) == 0
+
+
 def test_a_folder_without_the_file_says_what_it_lacks(server: FileServer, tmp_path: Path) -> None:
     """By the names that would do."""
     define(f"{server.url}/shop.zip", member="shop/ratings.dat")
@@ -311,6 +361,41 @@ def test_a_broken_array_file_is_not_believed(server: FileServer) -> None:
     assert len(frame()) == 5
 
 
+def test_a_cache_that_cannot_be_written_is_named(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the variable that names another; what is in it already can be used."""
+    define(server.add("/shop.dat", SHOP))
+    key = load_dataset("Shop").key
+
+    def refused(path: object, *_: object, **__: object) -> int:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("omnibench.data.downloads.locks.os.open", refused)
+    assert load_dataset("Shop").key == key
+    define(server.add("/other.dat", SHOP), name="Other")
+    with pytest.raises(
+        DataError, match=r"Other: .*\.lock cannot be written \(Permission denied\).*OMNIBENCH_CACHE_DIR"
+    ):
+        _ = load_dataset("Other").key
+
+
+def test_a_disk_that_is_full_is_said(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the rows cannot be kept; the next attempt needs no download."""
+    define(server.add("/shop.dat", SHOP))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "content.arrow")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("omnibench.data.catalogue.contents.write_arrays", full)
+        with pytest.raises(
+            DataError, match=r"Shop: content.arrow cannot be written \(No space left on device\); free some"
+        ):
+            _ = load_dataset("Shop").key
+    assert len(frame()) == 5
+    assert len(server.requests) == 1
+
+
+@pytest.mark.slow
 def test_several_processes_download_and_read_once(server: FileServer) -> None:
     """The others wait for the first, and say so."""
     define(server.add("/shop.dat", SHOP))
@@ -323,6 +408,33 @@ def test_several_processes_download_and_read_once(server: FileServer) -> None:
     assert len({out for out, _ in outputs}) == 1
     assert len(server.requests) == 1
     assert sum("this once" in err for _, err in outputs) == 1
+
+
+@pytest.mark.slow
+def test_who_waits_goes_on_where_a_killed_process_was(server: FileServer) -> None:
+    """The lock is free when its process ends, however; what it has downloaded is not downloaded again."""
+    begun, end = threading.Event(), threading.Event()
+
+    def stalling(handler: Handler, content: bytes) -> None:
+        if "Range" in handler.headers:
+            whole_or_range(handler, content)
+            return
+        handler.reply(200, content[:40], ETag=etag(content), Content_Length=str(len(content)))
+        begun.set()
+        end.wait(60)
+
+    define(server.add("/shop.dat", SHOP, stalling))
+    command = [sys.executable, "-c", "from omnibench import load_dataset; print(len(load_dataset('Shop').data.df))"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as killed:
+        assert begun.wait(60)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+            assert waiting.stderr is not None
+            assert "waiting for another process, which fetches or reads Shop" in waiting.stderr.readline()
+            killed.kill()
+            output, _ = waiting.communicate()
+    end.set()
+    assert output == "5\n"
+    assert [requested for _, _, requested in server.requests] == ["", "bytes=40-"]
 
 
 def test_a_compressed_file_is_read_as_it_is(server: FileServer) -> None:

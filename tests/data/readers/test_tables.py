@@ -205,3 +205,39 @@ def test_times_of_several_files_have_the_type_that_one_of_them_needs(tmp_path: P
     together = [RawFile(written(tmp_path / "all.csv", "".join(f"1,2,{text}\n" for text in texts)))]
     apart = read_rows(reader, files).columns["timestamp"].astype("datetime64[us]").tolist()
     assert apart == read_rows(reader, together).columns["timestamp"].astype("datetime64[us]").tolist()
+
+
+def test_what_does_not_fit_into_memory_is_refused_while_there_is_some_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file in an archive does not tell its size before it is read; the error says what it takes and what there is."""
+    monkeypatch.setattr("omnibench.data.readers.read._CHECKED_BYTES", 1000)
+    monkeypatch.setattr("omnibench.data.readers.table._BLOCK", 1000)
+    content = "".join(f"{number},1,5\n" for number in range(2000))
+    columns = ("user", "item", "rating")
+    assert len(read_raw(tmp_path / "raw.csv", content, "table", columns).pairs) == 2000
+    monkeypatch.setattr("omnibench.data.readers.rows.available_memory", lambda: 10_000)
+    with pytest.raises(
+        DataError, match=r"after [0-9,]+ interactions, which take .* GB, only 0\.0 GB of memory are left"
+    ):
+        read_raw(tmp_path / "raw.csv", content, "table", columns)
+
+
+@pytest.mark.parametrize("header", [False, True])
+def test_few_broken_lines_of_a_published_file_are_left_out_with_a_word(header: bool, tmp_path: Path) -> None:
+    """Last.fm's files are known to have some; many, a last line that is cut off, and a user's own file are refused."""
+    lines = ["u\ti\tr\n"] * header + [f"{number}\t1\t5\n" for number in range(300)]
+    broken = [*lines[:100], "x\ty\n", "\n", *lines[100:200], "x\t1\t2\t3\n", *lines[200:]]
+    columns: Any = {"u": "user", "i": "item", "r": "rating"} if header else ("user", "item", "rating")
+    path = tmp_path / "raw.tsv"
+    with pytest.warns(UserWarning, match=r"2 lines do not have the 3 fields of the others, .* line 101: 'x y'"):
+        raw = read_raw(path, "".join(broken), "table", columns, separator="\t")
+    assert raw.column("user") == list(range(300))
+    with pytest.raises(DataError, match="line 101 has 2 fields"):
+        read_raw(path, "".join(broken), "table", columns, separator="\t", strict=True)
+    with pytest.raises(DataError, match="line 101 has 2 fields"):
+        read_raw(path, "".join([*lines[:100], *["x\ty\n"] * 5, *lines[100:]]), "table", columns, separator="\t")
+    with pytest.raises(DataError, match=f"line {len(lines) + 1} has 2 fields"):
+        read_raw(path, "".join([*lines, "300\t1"]), "table", columns, separator="\t")
+    with pytest.raises(DataError, match=f"line {len(broken) + 1}: column 'rating' is 'bad'"):
+        read_raw(path, "".join([*broken, "7\t1\tbad\n"]), "table", columns, separator="\t")
