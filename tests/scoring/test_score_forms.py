@@ -151,7 +151,7 @@ def test_every_form_of_test_part_has_the_same_scores(tmp_path: Path) -> None:
 
 
 def test_levels_below_one_are_not_relevant(tmp_path: Path) -> None:
-    """As by trec_eval; a user of whom nothing is left does not count."""
+    """A user of whom nothing is left does not count."""
     (tmp_path / "t.qrels").write_text("0 0 5 1\n0 0 6 0\n1 0 7 -1\n")
     scores = score({0: [6, 5], 1: [7]}, tmp_path / "t.qrels", "MRR@2")
     assert scores.users == [0]
