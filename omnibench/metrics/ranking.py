@@ -18,6 +18,7 @@ from omnibench.errors import EvaluationError
 from omnibench.metrics.base import PEERS, Metric, Values
 from omnibench.metrics.by import By, groupings_of
 from omnibench.metrics.coded import Reading, coded, table_of
+from omnibench.metrics.discounts import clipped_discounts, log2_discounts
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.judged import in_order, judge
 from omnibench.metrics.relevance import EVERYTHING, Gains, Relevance, checked_gains, checked_threshold, gains_of
@@ -197,18 +198,6 @@ class AccuracyMetric(RelevanceMetric):
     def of_lists(self, hits: Hits, k: int) -> Values:
         """Return the metric of each user's list, an empty one being one without hits; shape (n,)."""
         raise NotImplementedError
-
-
-def log2_discounts(length: int) -> Values:
-    """Return 1 / log2(rank + 1) for the ranks 1 to length (Burges et al., ICML 2005)."""
-    discounts: Values = 1.0 / np.log2(np.arange(2, length + 2))
-    return discounts
-
-
-def clipped_discounts(length: int) -> Values:
-    """Return 1 / max(log2(rank), 1) for the ranks 1 to length (Järvelin & Kekäläinen, TOIS 2002; LensKit)."""
-    discounts: Values = 1.0 / np.log2(np.maximum(np.arange(1, length + 1), 2))
-    return discounts
 
 
 class NDCG(AccuracyMetric):
