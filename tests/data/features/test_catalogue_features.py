@@ -230,5 +230,8 @@ def test_what_several_archives_say_counts_once(tmp_path: Path) -> None:
 def test_a_mirror_that_is_no_archive_has_no_features(server: FileServer) -> None:
     """A file of the ratings alone, in another format, is not taken for one of the users."""
     entry = served(server, b"1::1193::5::978300760\n")
-    with pytest.raises(DataError, match=r"ml-1m\.zip is no archive, so it has no 'ml-1m/users\.dat' with the features"):
+    entry = replace(entry, sources=(replace(entry.sources[0], file="ratings.dat"),))
+    with pytest.raises(
+        DataError, match=r"ratings\.dat is no archive, so it has no 'ml-1m/users\.dat' with the features"
+    ):
         catalogue_features(entry)["users"].read()
