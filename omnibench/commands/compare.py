@@ -21,7 +21,7 @@ from omnibench.comparison.measured import Measured
 from omnibench.comparison.variance import Variances, variances_of
 from omnibench.errors import StatisticsError
 from omnibench.metrics.directions import direction
-from omnibench.metrics.labels import alternatives
+from omnibench.metrics.labels import alternatives, chosen_labels
 from omnibench.report.comparisons import (
     VARIANCE_HEADS,
     aligned,
@@ -64,7 +64,7 @@ def compare(arguments: argparse.Namespace) -> int:
         raise StatisticsError(f"no item in {arguments.store!r} is done, so there is nothing to compare.")
     for label in arguments.metric or ():
         labels = [measured_label for dataset in datasets for measured_label in store.labels(dataset)]
-        if label not in labels:
+        if not chosen_labels(labels, [label]):
             raise StatisticsError(
                 f"{label!r} was not measured on {' or '.join(datasets)}; {alternatives(label, labels)}"
             )
@@ -110,7 +110,7 @@ def _tuned_alike(store: Measured, datasets: Sequence[str], texts: Sequence[str])
 
 def _labels(store: Measured, dataset: str, arguments: argparse.Namespace) -> list[str]:
     labels = store.labels(dataset)
-    return [label for label in arguments.metric if label in labels] if arguments.metric else labels
+    return chosen_labels(labels, arguments.metric) if arguments.metric else labels
 
 
 def _direction(label: str, arguments: argparse.Namespace) -> bool | None:

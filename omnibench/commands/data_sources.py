@@ -57,7 +57,7 @@ def check_sources(arguments: argparse.Namespace) -> int:
                     fetch_data(entry)
             except DataError as error:
                 complain(str(error))
-    checked = list(check(entries, _Asked()))
+    checked = list(check(entries, _AskingProgress()))
     if arguments.json:
         say_text(json.dumps([_record(data) for data in checked], indent=1))
     else:
@@ -88,7 +88,7 @@ def add_parsers(actions: Any) -> None:
     parser.add_argument("--json", action="store_true", help="as JSON, with every source")
 
 
-class _Asked:
+class _AskingProgress:
     """Says now and then how many addresses have been asked."""
 
     def __init__(self) -> None:

@@ -37,6 +37,9 @@ def score_files(arguments: argparse.Namespace) -> int:
             *arguments.metric,
             train=arguments.train,
             validation=arguments.validation,
+            users=arguments.users,
+            items=arguments.items,
+            lists=_mapping(arguments.lists, "--lists"),
             convention=arguments.convention,
             relevant=arguments.relevant,
             order=arguments.order,
@@ -59,8 +62,11 @@ def score_files(arguments: argparse.Namespace) -> int:
         report = {"scores": [of_file.plain() for of_file in scores], "comparisons": compared}
         say_text(json.dumps(jsonable(report), indent=1))
         return 0
+    printed: set[str] = set()
     for number, of_file in enumerate(scores):
-        _say_scores(of_file, first=number == 0)
+        if number:
+            say()
+        _say_scores(of_file, printed)
     for comparison in comparisons:
         say()
         say(comparison.title)
@@ -77,16 +83,15 @@ def _names(files: Sequence[str]) -> list[str]:
     return names if len(set(names)) == len(names) else list(files)
 
 
-def _say_scores(scores: Scores, *, first: bool) -> None:
-    if not first:
-        say()
-    table = scores.table()
-    say(f"{table.title}: {len(scores.users):,} test users")
-    rows = [table.header, *([cell.text for cell in row] for row in table.sections[0])]
-    for line in aligned([[*row, ""] for row in rows]):
+def _say_scores(scores: Scores, printed: set[str]) -> None:
+    """Print the scores of a file, with those of its notes that no file before had."""
+    say(scores.title)
+    for line in aligned([[*row, ""] for row in scores.rows()]):
         say(line)
-    for note in table.notes:
-        say(f"  {note}")
+    for note in scores.notes:
+        if note not in printed:
+            say(f"  {note}")
+    printed.update(scores.notes)
 
 
 def _mapping(text: str | None, option: str) -> dict[str, str] | None:
@@ -157,12 +162,20 @@ def add_parsers(commands: Any) -> None:
     )
     parser.add_argument("--train", help="the training part, for metrics such as Novelty", **file)
     parser.add_argument("--validation", help="what else users have seen", **file)
+    parser.add_argument("--users", help="what is known about users, for metrics such as 'NDCG@10 by gender'", **file)
+    parser.add_argument("--items", help="what is known about items, likewise", **file)
+    parser.add_argument(
+        "--lists",
+        metavar="NAME=SEPARATOR,...",
+        help="what separates the members of features that hold several, e.g. genres=|",
+    )
     parser.add_argument(
         "--metric",
         action="append",
         required=True,
         metavar="LABEL",
-        help="e.g. NDCG@10, NDCG@10,20, RMSE, NDCG[relevant=4]@10 or Recall[lenskit]@10; may be repeated",
+        help="e.g. NDCG@10, NDCG@10,20, RMSE, NDCG[relevant=4]@10, Recall[lenskit]@10 or 'NDCG@10 by "
+        "popularity'; may be repeated",
     )
     parser.add_argument(
         "--convention",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 from omnibench.data.digests import coded_digest, column_digest, digest_of_columns, rating_digest
 from omnibench.data.interactions import CodedColumns, Interactions, coded_columns, order_within_seconds
 from omnibench.data.numbers import RowName, row_name
-from omnibench.data.sorting import sort_rows
+from omnibench.data.sorting import SortedInteractions, sort_rows
 from omnibench.keys import digest
 from omnibench.paths import cache_directory, remember
 
@@ -79,54 +79,36 @@ class CodedSource(Protocol):
 
 
 @dataclass(frozen=True)
-class SortedRows:
-    """The rows of a source in canonical order, with the digest of that order."""
+class CanonicalRows:
+    """The rows of a source as a recipe needs them: in canonical order, or as they come where that order means something.
 
-    source: TabularSource
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.source.columns
-
-    @property
-    def fingerprint(self) -> Any:
-        return ["table", self.source.content.sorted]
-
-    def load(self) -> Interactions:
-        rows, moments, _ = coded_rows(self.source)
-        return sort_rows(rows, moments).rows
-
-
-@dataclass(frozen=True)
-class OrderedRows:
-    """The rows of a source as they come, with the digest of that order."""
-
-    source: TabularSource
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.source.columns
-
-    @property
-    def fingerprint(self) -> Any:
-        return ["table", self.source.content.ordered]
-
-    def load(self) -> Interactions:
-        rows, moments, _ = coded_rows(self.source)
-        order = order_within_seconds(rows, moments)
-        return rows if order is None else rows.take(order)
-
-
-def rows_of(source: TabularSource, *, needs_order: bool) -> SortedRows | OrderedRows:
-    """Return the rows of a source as a recipe needs them.
-
-    Args:
+    Attributes:
         source: The source.
         needs_order: Whether a step of the recipe asks which of several interactions of one moment comes last.
     """
-    content = source.content
-    keeps_order = content.has_tied_repeats or (needs_order and content.has_ties)
-    return OrderedRows(source) if keeps_order else SortedRows(source)
+
+    source: TabularSource
+    needs_order: bool
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.source.columns
+
+    @property
+    def fingerprint(self) -> Any:
+        content = self.source.content
+        return ["table", content.ordered if self._keeps_order(content) else content.sorted]
+
+    def load(self) -> Interactions:
+        rows, moments, _ = coded_rows(self.source)
+        in_order = sort_rows(rows, moments)
+        if not self._keeps_order(in_order):
+            return in_order.rows
+        order = order_within_seconds(rows, moments)
+        return rows if order is None else rows.take(order)
+
+    def _keeps_order(self, content: Content | SortedInteractions) -> bool:
+        return content.has_tied_repeats or (self.needs_order and content.has_ties)
 
 
 def content_of(columns: Mapping[str, Any], label: str, named: RowName = row_name, *, as_before: bool = True) -> Content:

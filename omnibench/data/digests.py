@@ -116,8 +116,8 @@ def rating_digest(ratings: npt.NDArray[np.float32]) -> list[str]:
 
 
 def _shortest(ratings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    eighths = ratings * np.float32(8)
-    if len(ratings) == 0 or (float(np.abs(ratings).max()) < _SMALL and (eighths == np.floor(eighths)).all()):
+    largest = float(np.abs(ratings).max(initial=0))
+    if largest < _SMALL and (ratings * 8 == np.floor(ratings * 8)).all():
         return ratings.astype("<f8")  # whose digits are few enough to be all of them
     import pandas as pd
 

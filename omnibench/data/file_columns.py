@@ -119,7 +119,7 @@ def described_file(path: Path, columns: Columns, text: TextOptions, file_format:
             layout = _layout(path, file_format, columns, text)
             names = list(layout.names)
     except BROKEN as error:
-        raise DataError(unreadable(path, file_format, error)) from error
+        raise DataError(_unreadable(path, file_format, error)) from error
     is_list = columns is not None and not isinstance(columns, Mapping)
     if layout is None and is_list:
         raise DataError(
@@ -161,11 +161,20 @@ def _layout(path: Path, file_format: str, columns: Columns, text: TextOptions) -
     return layout_of(path, file_format, separator, names, text.header, text.codec(), text.quote)
 
 
+def _unreadable(path: Path, file_format: str, error: Exception) -> str:
+    """Return what to say of a file that cannot be read, with a call that would read one in another encoding."""
+    try:
+        return unreadable(path, file_format, error)
+    except DataError as flaw:
+        call = probable_call(path, file_format) if isinstance(error, UnicodeDecodeError) else ""
+        return f"{flaw} Or try {call}, with what its columns are." if call else str(flaw)
+
+
 def unknown_format(path: Path, encoding: str) -> str:
     """Return what to say of a file whose suffix is of no format, with a call that would read it."""
-    shown = path.suffixes[-2:] if path.suffix.lower() in COMPRESSIONS else path.suffixes[-1:]
+    endings = path.suffixes[-2:] if path.suffix.lower() in COMPRESSIONS else path.suffixes[-1:]
     problem = (
-        f"{path.name} ends in {''.join(shown)!r}; from_file reads .csv, .tsv, .parquet, .feather, .inter and .jsonl, text with a "
+        f"{path.name} ends in {''.join(endings)!r}; from_file reads .csv, .tsv, .parquet, .feather, .inter and .jsonl, text with a "
         "separator=, and other formats by format="
     )
     lines = _first_lines(path, encoding)
@@ -173,7 +182,7 @@ def unknown_format(path: Path, encoding: str) -> str:
     start = f" Its first lines are {shown_lines(lines)}; try" if lines else " Try"
     advice = f"{start} {call}, with what its columns are." if call else ""
     if path.suffix.lower() in _HDF5:
-        advice = " Say which of its groups is the matrix, and what a row of it is: format='hdf5', matrix=..., orientation='users'."
+        advice = " Say that it is format='hdf5', and its matrix=... where it has several, orientation='items' where a row is an item."
     return f"{problem}.{advice} For anything else, read it with pandas and use from_frame."
 
 

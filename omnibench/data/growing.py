@@ -51,7 +51,7 @@ class GrowingColumn:
         return block
 
     @property
-    def values(self) -> npt.NDArray[Any]:
+    def entries(self) -> npt.NDArray[Any]:
         """All rows so far, shape (n,)."""
         return self._values[: self._size]
 
@@ -74,8 +74,8 @@ class IntegerCodes:
         """Code the next rows, shape (n,)."""
         if self._wide is None and not self._fits(numbers):
             self._wide = GrowingColumn(np.int64, self._capacity)
-            codes = self._codes.values
-            self._ids.values.take(codes, out=self._wide.room(len(codes)), mode="clip")
+            codes = self._codes.entries
+            self._ids.entries.take(codes, out=self._wide.room(len(codes)), mode="clip")
         if self._wide is not None:
             self._wide.room(len(numbers))[:] = numbers
             return
@@ -88,10 +88,10 @@ class IntegerCodes:
     def finish(self) -> CodedIds:
         """Return the codes of all rows, and the numbers that they stand for."""
         if self._wide is None:
-            return CodedIds(self._codes.values, self._ids.values.tolist())
+            return CodedIds(self._codes.entries, self._ids.entries.tolist())
         import pandas as pd
 
-        codes, ids = pd.factorize(self._wide.values)
+        codes, ids = pd.factorize(self._wide.entries)
         return CodedIds(codes.astype(np.int32), ids.tolist())
 
     def _fits(self, numbers: npt.NDArray[np.integer[Any]]) -> bool:
@@ -112,7 +112,7 @@ class IntegerCodes:
         rows = np.arange(len(numbers), dtype=np.int32)
         self._table[numbers[::-1]] = rows[::-1]  # of several rows of a number, the first is written last
         ids = numbers[self._table[numbers] == rows]
-        first_code = len(self._ids.values)
+        first_code = len(self._ids.entries)
         self._ids.room(len(ids))[:] = ids
         self._table[ids] = np.arange(first_code, first_code + len(ids), dtype=np.int32)
         codes: npt.NDArray[np.int32] = self._table[numbers]

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from omnibench.data.content import Content, content_of_rows, remembered_content
-from omnibench.data.interactions import COLUMNS, CodedColumns, Interactions, order_within_seconds
+from omnibench.data.content import CanonicalRows, Content, content_of_rows, remembered_content
+from omnibench.data.interactions import COLUMNS, CodedColumns, Interactions
 from omnibench.data.membership import PART_NAMES
 from omnibench.data.parts import Parts, Split
-from omnibench.data.sorting import sort_rows
-from omnibench.data.united import UnitedRows, unite
+from omnibench.data.united import unite
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ class PublishedSource:
         return remembered_content(
             lambda: ["split/1", self.folded, self.columns, [self._identity(fold) for fold in self.folds]],
             sum(sizes) if len(sizes) == len(sources) else None,
-            lambda: content_of_rows(CodedColumns(*self.united())),
+            lambda: content_of_rows(self.coded()),
         )
 
     def _identity(self, fold: Mapping[str, PartSource]) -> list[Any]:
@@ -138,17 +137,17 @@ class PublishedSource:
         identities = [getattr(source, "identity", None) or source.fingerprint for source in fold.values()]
         return [self.allow_overlap, *zip(fold, identities, strict=True)]
 
-    def united(self) -> UnitedRows:
-        """Read all parts.
+    @property
+    def fingerprint(self) -> Any:
+        return self.rows(needs_order=True).fingerprint
+
+    def coded(self) -> CodedColumns:
+        """Return the rows of all parts as they come, part by part.
 
         Raises:
             DataError: A part cannot be read, or does not go with the others.
         """
-        return unite(self.folds, self.columns, self.label, allow_overlap=self.allow_overlap)
-
-    @property
-    def fingerprint(self) -> Any:
-        return self.rows(needs_order=True).fingerprint
+        return CodedColumns(*unite(self.folds, self.columns, self.label, allow_overlap=self.allow_overlap))
 
     def load(self) -> Interactions:
         return self.rows(needs_order=True).load()
@@ -159,33 +158,17 @@ class PublishedSource:
         Args:
             needs_order: Whether a step of the recipe asks which of several interactions of one moment comes last.
         """
-        keeps_order = self.content.has_tied_repeats or (needs_order and self.content.has_ties)
-        return PublishedRows(self, is_sorted=not keeps_order)
+        source: Any = self  # which is read by its parts, and not column by column
+        return PublishedRows(source, needs_order)
 
 
-@dataclass(frozen=True)
-class PublishedRows:
+class PublishedRows(CanonicalRows):
     """The rows of a published split in their canonical order, or part by part as they come."""
-
-    source: PublishedSource
-    is_sorted: bool
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.source.columns
 
     @property
     def fingerprint(self) -> Any:
-        content = self.source.content
-        folds = {"folds": self.source.published_split.folds}
-        return ["split", folds, content.sorted if self.is_sorted else content.ordered]
-
-    def load(self) -> Interactions:
-        rows, moments = self.source.united()
-        if self.is_sorted:
-            return sort_rows(rows, moments).rows
-        order = order_within_seconds(rows, moments)
-        return rows if order is None else rows.take(order)
+        source: Any = self.source
+        return ["split", {"folds": source.published_split.folds}, super().fingerprint[-1]]
 
 
 def split_source(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import io
+import itertools
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,12 +13,13 @@ from typing import Any, NamedTuple
 from omnibench.data.column_names import Columns, listed_names, renamed_columns, require_columns
 from omnibench.data.file_columns import TextOptions, format_of, own_role, proposal, unknown_format
 from omnibench.data.files.arrow import ARROW_FORMATS, arrow_names
-from omnibench.data.files.layout import names_them
-from omnibench.data.files.members import BROKEN_MEMBERS, RawFile, unreadable_member
+from omnibench.data.files.layout import ROW_NAMES, names_them, with_row_names
+from omnibench.data.files.members import BROKEN_MEMBERS, RawFile, open_member, unreadable_member
 from omnibench.data.files.parquet import column_names, parquet_files
 from omnibench.data.files.proposals import JSON_SUFFIXES, SEPARATORS
 from omnibench.data.files.through import raw_file
 from omnibench.data.reader_source import ReaderSource
+from omnibench.data.readers.arrays import SPARSE
 from omnibench.data.readers.keys import READER_KEYS
 from omnibench.data.readers.layouts import WHITESPACE, layout_of, records
 from omnibench.data.readers.options import checked_options
@@ -24,6 +28,9 @@ from omnibench.data.readers.record_keys import record_keys
 from omnibench.errors import DataError, nearest
 
 _PLAIN = (*SEPARATORS, "parquet", *ARROW_FORMATS)
+_FIRST_LINES = 9
+"""Lines that tell whether rows have names."""
+
 _RECORD_FORMATS = ("json", "python", "blocks")
 
 
@@ -58,9 +65,9 @@ class Reading:
         if name in JSON_SUFFIXES:
             return "json"
         if name not in (*_PLAIN, *READER_KEYS):
-            known = ", ".join(dict.fromkeys((*_PLAIN, *READER_KEYS)))
+            formats = ", ".join(dict.fromkeys((*_PLAIN, *READER_KEYS)))
             raise DataError(
-                f"from_file: format is {name!r}{nearest(name, [*_PLAIN, *READER_KEYS])}; give one of {known}."
+                f"from_file: format is {name!r}{nearest(name, [*_PLAIN, *READER_KEYS])}; give one of {formats}."
             )
         return str(name)
 
@@ -149,20 +156,32 @@ class _Look:
         if columns is not None and not isinstance(columns, Mapping):
             return self._listed(columns)
         mapping = dict(columns or {})
-        if self.reader_format == "npz":
-            raise DataError(
-                f"{self.path.name}: say what its arrays are, in their order, e.g. columns=['user', 'item', 'rating']."
-            )
         is_said = {"user", "item"} <= set(mapping.values()) and self.reader_format in _RECORD_FORMATS
         names = [] if is_said else self._names()
-        known = list(dict.fromkeys([*names, *(mapping if self.reader_format in _RECORD_FORMATS else ())]))
-        renamed, guessed = renamed_columns(known, mapping, self.path.name, self._own_role, self._hint)
+        if self.reader_format == "npz" and set(names) >= SPARSE and not mapping:
+            return Reader("npz", (), self.options), {}, {}, []
+        header = [*names, *(name for name in mapping if name not in names and self.reader_format in _RECORD_FORMATS)]
+        renamed, guessed = renamed_columns(header, mapping, self.path.name, self._own_role, self._hint)
         for name in self.options.get("keep", {}) if names and self.reader_format not in _RECORD_FORMATS else ():
             if name not in names:
                 raise DataError(
                     f"{self.path.name} has no column {name!r}, which keep names{nearest(name, names) or '.'} It has {names}."
                 )
-        return Reader(self.reader_format, renamed, self.options), renamed, guessed, names
+        reader = Reader(self.reader_format, renamed, self.options)
+        if self.reader_format == "table" and names[0] == ROW_NAMES:
+            reader = self._by_position(names, renamed)
+        return reader, renamed, guessed, names
+
+    def _by_position(self, names: Sequence[str], renamed: Mapping[str, str]) -> Reader:
+        """Return the reader of a table whose first column has no name in the header, as R's write.table writes it."""
+        line = next(self._records())[0]
+        options = {**self.options, "header": False, "skipped_lines": line}
+        if "keep" in options:
+            options["keep"] = {self._number(name, names): values for name, values in options["keep"].items()}
+        return Reader("table", tuple(renamed.get(name, "") for name in names), options)
+
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        return records(self.file, layout_of(Reader("table", {}, self.options)))
 
     def _own_role(self, column: str) -> str:
         return own_role(column, self.stated)
@@ -223,6 +242,8 @@ class _Look:
             return column_names(self.path)
         if self.reader_format == "feather":
             return arrow_names(self.path)
+        if self.reader_format == "npz":
+            return self._arrays()
         if self.reader_format in _RECORD_FORMATS:
             keys = record_keys(self.file, self.reader_format, encoding, str(self.options.get("nested", "")))
             if not keys:
@@ -235,13 +256,27 @@ class _Look:
                 f"{self.path.name}: without a header, columns has to list the names of all columns, e.g. ['user', 'item', None, "
                 f"'timestamp'].{self._hint()}"
             )
-        layout = layout_of(Reader("table", {}, self.options))
-        header = next(records(self.file, layout), (0, []))[1]
-        if not header:
+        first = [fields for _, fields in itertools.islice(self._records(), _FIRST_LINES)]
+        if not first:
             raise DataError(f"{self.path} is empty; give a file with a header and interactions.")
-        return header
+        return list(with_row_names(tuple(first[0]), first[1:], self.path, level=6))
+
+    def _arrays(self) -> list[str]:
+        """Return the names of numpy's arrays.
+
+        Raises:
+            DataError: It is a single one, whose columns have no names.
+        """
+        with open_member(self.file) as stream:
+            content = io.BytesIO(stream.read())
+        if not zipfile.is_zipfile(content):
+            raise DataError(
+                f"{self.path.name} is an array without names; say what its columns are, e.g. columns=['user', 'item', 'rating']."
+            )
+        with zipfile.ZipFile(content) as arrays:
+            return [name.removesuffix(".npy") for name in arrays.namelist()]
 
     def _hint(self) -> str:
-        if self.reader_format in ("parquet", "feather"):
+        if self.reader_format in ("parquet", "feather", "npz"):
             return ""
         return proposal(self.path, format_of(self.path), str(self.options.get("encoding", "utf-8")))

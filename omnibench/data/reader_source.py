@@ -24,8 +24,10 @@ _WITHOUT_NAMES: Mapping[str, tuple[str, ...]] = {
     "adjacency": ("user", "item"),
     "matrix": ("user", "item", "rating"),
     "netflix": COLUMNS,
-    "behaviours": ("user", "item", "timestamp"),
+    "behaviours": COLUMNS,
     "hdf5": ("user", "item", "rating"),
+    "npz": ("user", "item", "rating"),
+    "idomaar": ("user", "item", "timestamp"),
 }
 """The columns of formats that have no names for them."""
 
@@ -46,7 +48,9 @@ class ReaderSource(StoredSource):
     def columns(self) -> tuple[str, ...]:
         names = self.reader.columns
         listed = tuple(names.values()) if isinstance(names, Mapping) else tuple(names)
-        roles = listed or _WITHOUT_NAMES.get(self.reader.format) or tuple(self.table().columns)
+        roles = listed or _WITHOUT_NAMES[self.reader.format]
+        if self.reader.options.get("use") == "history":  # of which no time is known, and no rating
+            roles = ("user", "item")
         return tuple(column for column in COLUMNS if column in roles)
 
     @property

@@ -81,9 +81,6 @@ def from_frame(
         return f" Or say which they are, e.g. from_frame(..., columns={usual})." if usual else ""
 
     renamed, guessed = renamed_columns(header, columns or {}, name, lambda column: column, hint)
-    repeated = [column for column in renamed if header.count(column) > 1]
-    if repeated:
-        raise DataError(f"{name} has the column {repeated[0]!r} twice; it has {header}. Rename or drop one.")
     if len(frame) == 0:
         raise DataError(f"{name} has no interactions.")
     warn_of_guesses(renamed, guessed, name)
@@ -154,8 +151,8 @@ def from_file(
     selection = selected_files(path, member)
     text = TextOptions(separator, header, encoding, quote)
     conversions = {"time": time, "decimal": decimal, "missing": missing, "ratings": ratings, "keep": keep}
-    given = {option: value for option, value in conversions.items() if value is not None}
-    reading = Reading(format, text, {**given, **options})
+    values = {option: value for option, value in conversions.items() if value is not None}
+    reading = Reading(format, text, {**values, **options})
     suffixes = [format_of(file) for file in selection.paths]
     if all(map(reading.is_plain, suffixes)):
         source = _plain_source(selection.paths, columns, reading)

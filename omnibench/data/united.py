@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omnibench.data.content import coded_rows
 from omnibench.data.interactions import CodedColumns, Interactions
 from omnibench.data.membership import NO_PART, PART_NAMES
+from omnibench.data.numbers import row_name
 from omnibench.data.order import canonical_order, repeats
+from omnibench.data.times import FIRST_COUNT, UNITS
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ def unite(folds: Sequence[Mapping[str, Any]], columns: Sequence[str], label: str
             raise DataError(
                 f"{label}: the part {_name(part, len(folds))} has no interactions; leave it out, or mend it."
             )
+    _refuse_other_units(parts, label)
     stacked, moments = _stacked(parts, columns, label)
     if not allow_overlap:
         _refuse_overlap(parts, stacked, label, len(folds))
@@ -104,11 +107,27 @@ def _stacked(parts: Sequence[_PartRows], columns: Sequence[str], label: str) -> 
 
 def _exact(rows: Interactions, moments: npt.NDArray[Any] | None, of_all: Sequence[Any]) -> npt.NDArray[Any]:
     """Return the moments of a part in the type of the others, also where they are whole seconds."""
-    if moments is not None:
-        return moments
     assert rows.timestamp is not None, "some part has moments, and all have the same columns"
     types = {moment.dtype.kind for moment in of_all if moment is not None}
-    return rows.timestamp.astype("datetime64[s]") if types == {"M"} else rows.timestamp.astype(np.float64)
+    if types == {"M"}:
+        return rows.timestamp.astype("datetime64[s]") if moments is None else moments
+    if moments is not None and moments.dtype.kind == "M":
+        return moments.astype("datetime64[ns]").astype(np.int64) / 10**9
+    return rows.timestamp.astype(np.float64) if moments is None else moments
+
+
+def _refuse_other_units(parts: Sequence[_PartRows], label: str) -> None:
+    """Refuse parts that count in different units, such as seconds and milliseconds: nothing would be before or after."""
+    units: dict[int, str] = {}
+    for part in parts:
+        timestamp = part.coded.rows.timestamp
+        if timestamp is not None and (latest := int(timestamp.max())) >= FIRST_COUNT:
+            unit = next((number for number, (limit, _) in enumerate(UNITS) if latest < limit), len(UNITS))
+            units.setdefault(unit, f"{_name(part, 1 + parts[-1].fold)} (e.g. {latest})")
+    if len(units) > 1:
+        names = ("seconds", "milliseconds", "microseconds", "nanoseconds")
+        described = ", and ".join(f"{names[unit]} in {part}" for unit, part in sorted(units.items()))
+        raise DataError(f"{label}: the column 'timestamp' counts {described}. Give all parts in one unit.")
 
 
 def _codes_of_all(
@@ -162,10 +181,11 @@ def _refuse_overlap(parts: Sequence[_PartRows], stacked: Interactions, label: st
             row = int(np.flatnonzero(np.isin(pairs[slices[second]], shared))[0])
             user, item = divmod(int(pairs[slices[second]][row]), len(stacked.item_ids))
             names = [_name(parts[number], n_folds) for number in (first, second)]
+            named = getattr(parts[second].source, "row_name", row_name)
             verb = "pair of user and item is" if len(shared) == 1 else "pairs of user and item are"
             raise DataError(
                 f"{label}: {len(shared):,} {verb} in {names[0]} and in {names[1]} (the first is user "
-                f"{stacked.user_ids[user]!r} with item {stacked.item_ids[item]!r}, row {row} of {names[1]}), so that a model has "
+                f"{stacked.user_ids[user]!r} with item {stacked.item_ids[item]!r}, {named(row)} of {names[1]}), so that a model has "
                 "seen what it is judged by. Drop them from one of the two, or say that it is meant with allow_overlap=True."
             )
 

@@ -58,10 +58,14 @@ def split_sentences(
     """
     names: dict[str, str] = {}
     folds: dict[str, set[int]] = {}
-    unknown_ranked: dict[str, bool] = {}
+    unknown_ranked: set[str] = set()
+    seen_ranked: set[str] = set()
     for experiment in planned:
-        key = experiment.dataset.key
-        unknown_ranked[key] = unknown_ranked.get(key, False) or experiment.candidates.unknown
+        key, candidates = experiment.dataset.key, experiment.candidates
+        if candidates.unknown:
+            unknown_ranked.add(key)
+        if candidates.repeats:
+            seen_ranked.add(key)
         names.setdefault(key, titles.dataset(experiment.dataset_name))
         folds.setdefault(key, set()).add(experiment.fold)
 
@@ -69,7 +73,10 @@ def split_sentences(
         records = {key: reader.get(RecordType.DATA.key(key)) for key in names}
         sentences = {
             key: split_sentence(
-                read_split_counts(tree(root, record["directory"])), folds[key], unknown_ranked=unknown_ranked[key]
+                read_split_counts(tree(root, record["directory"])),
+                folds[key],
+                unknown_ranked=key in unknown_ranked,
+                seen_ranked=key in seen_ranked,
             )
             for key, record in records.items()
             if record is not None

@@ -177,8 +177,8 @@ class _Vectors(NamedTuple):
         """Return whether each item lacks a number, shape (n_items,)."""
         if isinstance(self.rows, ItemTags):
             return np.zeros(n_items, dtype=bool)
-        missing: npt.NDArray[np.bool_] = np.isnan(self.rows.sum(axis=1))
-        return missing
+        is_missing: npt.NDArray[np.bool_] = np.isnan(self.rows.sum(axis=1))
+        return is_missing
 
     def of(self, items: npt.NDArray[np.int32]) -> Values:
         """Return the vectors of items; zeros in the place of -1."""

@@ -59,6 +59,11 @@ def joint_codes(columns: Sequence[IdColumn]) -> tuple[list[Codes], list[Hashable
     return codes, list(code_of)
 
 
+def integer_of(text: str) -> int | str:
+    """Return the number that a text is, as it is usually written; the text where it is none."""
+    return int(text) if _INTEGER.fullmatch(text) else text
+
+
 def _of_same_type(tables: Sequence[Sequence[Hashable]]) -> list[list[Any]]:
     """Return ids of several tables as numbers, or as texts, where some have numbers and others have texts."""
     types = [{type(own_id) for own_id in ids} for ids in tables]

@@ -95,6 +95,17 @@ def has_label(labels: Collection[str], label: str) -> bool:
     return label in labels or (" " in label and requested_label(label) in labels)
 
 
+def chosen_labels(labels: Iterable[str], chosen: Iterable[str]) -> list[str]:
+    """Return the labels that are among the chosen ones, in their order; ``NDCG@10 by gender`` chooses those of all groups.
+
+    Args:
+        labels: The labels that there are.
+        chosen: Those that are asked for.
+    """
+    present = list(dict.fromkeys(labels))
+    return [label for request in chosen for label in present if request in (label, requested_label(label))]
+
+
 def for_groups(values: Mapping[str, _Value], labels: Iterable[str]) -> dict[str, _Value]:
     """Return values by label with those of all groups repeated for each group.
 

@@ -130,7 +130,9 @@ class ScoreComparison:
     @property
     def title(self) -> str:
         """The sentence above the comparisons."""
-        return f"{self.first} minus {self.second}: paired over {pairs(self.comparisons.values())}"
+        numbers = sorted({comparison.pairs for comparison in self.comparisons.values()})
+        several = f"{numbers[0]} to {numbers[-1]} users" if len(numbers) > 1 else pairs(self.comparisons.values())
+        return f"{self.first} minus {self.second}: paired over {several}"
 
     @property
     def notes(self) -> list[str]:
@@ -142,7 +144,7 @@ class ScoreComparison:
         return notes
 
     def __repr__(self) -> str:
-        return "\n".join([self.title, "", *aligned(self.rows()), *self.notes])
+        return "\n".join([self.title, *aligned(self.rows()), *self.notes])
 
     def _repr_html_(self) -> str:
         return written(element("div", notebook_table(self._table())))

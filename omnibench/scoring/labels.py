@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any
 
@@ -9,9 +10,12 @@ import omnibench.metrics
 from omnibench.errors import EvaluationError, nearest
 from omnibench.metrics.base import DEFAULT_CONVENTION, PEERS, Metric
 from omnibench.metrics.cost import CostMetric
+from omnibench.metrics.groups import Activity, ColdItems, Grouping, Popularity
 from omnibench.metrics.ranking import RankingMetric
 
-_LABEL = re.compile(r"(?P<name>\w+)(?:\((?P<arguments>[^)]*)\))?(?:\[(?P<notes>[^]]*)\])?(?:@(?P<k>[\d,]+))?")
+_LABEL = re.compile(
+    r"(?P<name>\w+)(?:\((?P<arguments>[^)]*)\))?(?:\[(?P<notes>[^]]*)\])?(?:@(?P<k>[\d,]+))?(?: by (?P<by>.+))?"
+)
 _NOT_NAMED = ("Metric", "HitMetric")
 
 
@@ -20,7 +24,7 @@ def metric_of(label: str) -> Metric:
 
     Args:
         label: E.g. ``NDCG@10``, ``NDCG@10,20``, ``RMSE``, ``NDCG[gains=rating]@10``, ``NDCG[relevant=4, trec]@10`` or
-            ``PopularityStratifiedRecall(beta=0.3)@10``.
+            ``PopularityStratifiedRecall(beta=0.3)@10``; by groups ``NDCG@10 by gender``, ``by popularity``, ``by activity(3)``.
 
     Raises:
         EvaluationError: There is no such metric, or it needs more than a label says.
@@ -35,14 +39,17 @@ def metric_of(label: str) -> Metric:
             f"the metric {label!r}: "
             + (f"{name} has no list length, write {name}." if match["k"] else f"give its list length, {name}@10.")
         )
+    _check_parameters(definition, label)
     arguments, convention = _arguments(label, match["arguments"], match["notes"])
+    if match["by"]:
+        arguments["by"] = _grouping(match["by"])
     lengths = [int(k) for k in (match["k"] or "").split(",") if k]
     try:
-        metric: Metric = definition(*([lengths] if lengths else []), **arguments)
+        metric: Metric = definition(**({"k": lengths} if lengths else {}), **arguments)
     except TypeError:
         raise EvaluationError(
-            f"the metric {label!r} needs more than a label says, or something else; give the metric itself to "
-            f"omnibench.score: {match['name']}(...)."
+            f"the metric {label!r}: {match['name']} takes {_options_of(definition)}, but not {', '.join(arguments)}; leave out what it "
+            "does not take."
         ) from None
     return metric.under(convention) if convention != DEFAULT_CONVENTION else metric
 
@@ -57,6 +64,16 @@ def _definition(name: str, label: str) -> Any:
             f"the metric {label!r} is what a fit or a prediction costs, which no list tells; leave it out."
         )
     return definition
+
+
+def _check_parameters(definition: Any, label: str) -> None:
+    parameters = inspect.signature(definition).parameters.values()
+    required = [entry.name for entry in parameters if entry.default is entry.empty and entry.name != "k"]
+    if required:
+        raise EvaluationError(
+            f"the metric {label!r} needs {', '.join(required)}, which no label says; give the metric itself to omnibench.score: "
+            f"{definition.__name__}(...)."
+        )
 
 
 def _arguments(label: str, arguments: str | None, notes: str | None) -> tuple[dict[str, Any], str]:
@@ -75,6 +92,23 @@ def _arguments(label: str, arguments: str | None, notes: str | None) -> tuple[di
                 f"{', '.join(PEERS)}."
             )
     return values, convention
+
+
+_GROUPINGS: dict[str, Any] = {"popularity": Popularity, "activity": Activity, "items": ColdItems}
+
+
+def _grouping(text: str) -> str | Grouping:
+    """Return what divides into groups: by its name, with the number of groups where there is one; else the feature."""
+    name, opening, number = text.strip().rstrip(")").partition("(")
+    definition = _GROUPINGS.get(name)
+    if definition is None:
+        return text.strip()
+    grouping: Grouping = definition(int(number)) if opening and number.isdecimal() else definition()
+    return grouping
+
+
+def _options_of(definition: Any) -> str:
+    return ", ".join(name for name in inspect.signature(definition).parameters if name != "k") or "nothing beside k"
 
 
 def _value(text: str) -> Any:

@@ -67,9 +67,12 @@ def _order_notes(material: Coded, predicted: NamedTable) -> Iterator[str]:
                 "sorts (ties by the item's name, from the last one in the alphabet); order='rank' (--order rank) follows the ranks"
             )
         elif lists.tied:
-            yield f"{source}: {_counted(lists.tied, 'list')} have equal scores, sorted by the item's name from the last one, as by trec_eval"
+            yield (
+                f"{source}: equal scores, in {_counted(lists.tied, 'list')}, are sorted by the item's name from the last one in "
+                "the alphabet, as by trec_eval"
+            )
     elif lists.tied:
-        yield f"{source}: {_counted(lists.tied, 'list')} have equal scores, which stay in the order of the rows"
+        yield f"{source}: equal scores, in {_counted(lists.tied, 'list')}, stay in the order of the rows"
 
 
 def _item_notes(material: Coded, reading: Reading) -> Iterator[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.features.sources import FeatureSource
 from omnibench.data.parts import fold_in_rows
 from omnibench.errors import EvaluationError
 from omnibench.metrics.joint_ids import IdColumn
@@ -21,6 +23,7 @@ class JudgingParts(NamedTuple):
         validation: What else users have seen; likewise.
         items: All items of the dataset in their order there, where a dataset was given.
         repeats: Whether users may have in test what they had before.
+        features: What a given dataset knows about ``users`` and ``items``.
     """
 
     test: NamedTable
@@ -28,6 +31,7 @@ class JudgingParts(NamedTuple):
     validation: NamedTable | None
     items: IdColumn | None = None
     repeats: bool = False
+    features: Mapping[str, FeatureSource] = MappingProxyType({})
 
     @property
     def notes(self) -> list[str]:
@@ -88,4 +92,4 @@ def _of_dataset(dataset: RecSysDataSet, fold: int | None) -> JudgingParts:
         for frame, source in zip(frames, ("train", "validation", "test"), strict=True)
     )
     items = IdColumn(list(rows.item_ids), "item", dataset.name)
-    return JudgingParts(test, train, seen if len(frames[1]) else None, items, dataset.keeps_repeats)
+    return JudgingParts(test, train, seen if len(frames[1]) else None, items, dataset.keeps_repeats, dataset.features)

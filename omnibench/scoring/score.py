@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.errors import EvaluationError
@@ -19,6 +20,7 @@ from omnibench.metrics.ordered import ORDERS
 from omnibench.metrics.own import CalculatedMetric, HitMetric
 from omnibench.metrics.ranking import NDCG, RankingMetric, RelevanceMetric
 from omnibench.metrics.rating import RatedPairs, RatingMetric
+from omnibench.scoring.features import feature_sources, feature_tables, require_features
 from omnibench.scoring.frames import predicted_frame, tested_frame
 from omnibench.scoring.labels import metric_of
 from omnibench.scoring.notes import notes_of
@@ -38,6 +40,9 @@ def score(
     *metrics: Metric | Calculator | str,
     train: Any = None,
     validation: Any = None,
+    users: Any = None,
+    items: Any = None,
+    lists: Mapping[str, str] | None = None,
     convention: str = DEFAULT_CONVENTION,
     relevant: float | None = None,
     order: str | None = None,
@@ -67,6 +72,10 @@ def score(
         train: The training part in one of these forms; for metrics that are made of what is known in training, such as
             ItemCoverage and Novelty.
         validation: What else users have seen.
+        users: What is known about users, for metrics by group, such as ``NDCG(10, by="gender")``: a frame with a column
+            user and one for each feature, or a file of one.
+        items: What is known about items, likewise with a column item.
+        lists: What separates the members of columns of features that hold several, e.g. ``{"genres": "|"}``.
         convention: As for ``Evaluator``.
         relevant: As for ``Evaluator``.
         order: ``rank`` or ``score``: which decides where an item stands. By default the rank where there is one; in a run
@@ -90,6 +99,9 @@ def score(
         raise EvaluationError(f"order is {order!r}; give 'rank' or 'score', or leave it out.")
     parts = judging_parts(test, train, validation, fold, test_columns)
     _check_metrics(every_column, parts, repeats=repeats, unknown=unknown)
+    features = {**parts.features, **feature_sources(users, items, lists)}
+    every_metric = list(dict.fromkeys(metric for metric, _ in every_column))
+    require_features(every_metric, features)
     predicted = predictions_table(predictions, order, columns)
     outputs = _outputs(every_column, predicted.table)
     reading = Reading(_length(every_column), repeats, unknown, allow_overlap or parts.repeats)
@@ -105,11 +117,13 @@ def score(
     )
     is_own = any(isinstance(metric, CalculatedMetric | HitMetric) for metric, _ in every_column)
     results: list[_Measured] = []
-    with own_code() if is_own else nullcontext():
+    missing: list[str] = []
+    ids = {"users": material.user_ids, "items": material.item_ids}
+    with feature_tables(features, ids, missing) as tables, own_code() if is_own else nullcontext():
+        material = material._replace(training=replace(material.training, features=tables))
         for evaluator in evaluators:
             evaluation = _measured(material, evaluator.columns, predicted.table)
             results += _by_label(evaluation)
-    every_metric = list(dict.fromkeys(metric for metric, _ in every_column))
     is_binary = any(isinstance(metric, NDCG) and metric.gains is None for metric in every_metric)
     notes = notes_of(
         material, every_metric, predicted, parts.test.name, reading, graded=parts.test.graded and is_binary
@@ -119,10 +133,14 @@ def score(
         parts.test.name,
         {result.label: result.value for result in results},
         {result.label: result.stderr for result in results if result.stderr is not None},
-        {result.label: result.interval for result in results if result.interval is not None},
+        {
+            result.label: result.interval
+            for result in results
+            if result.interval is not None and not np.isnan(result.interval).any()
+        },
         [material.user_ids[code] for code in material.test.users.tolist()],
         {result.label: result.metric.higher_is_better for result in results},
-        (*predicted.notes, *parts.notes, *notes),
+        (*predicted.notes, *parts.notes, *notes, *missing),
         {result.label: result.of_users for result in results if result.of_users is not None},
     )
 

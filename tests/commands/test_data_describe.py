@@ -94,7 +94,8 @@ def test_the_command_that_an_error_proposes_works(describe: Run) -> None:
     proposal = error.partition("On the command line: omnibench data describe ")[2]
     assert proposal
     described, expected = (json.loads(describe(*words, "--json")) for words in (shlex.split(proposal), ["ratings.csv"]))
-    assert [{**described[0], "name": ""}] == [{**expected[0], "name": ""}]
+    for figure in ("interactions", "repeated", "users", "items", "ratings"):
+        assert described[0][figure] == expected[0][figure]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_the_command_that_an_error_proposes_works(describe: Run) -> None:
     [
         (["nothing.csv"], "there is no file '"),
         (["sub/nothing"], "there is no file '"),
-        (["raw.dat", "--read", "sep=::"], "from_file has no 'sep'; did you mean 'separator'?"),
+        (["raw.dat", "--read", "seperator=::"], "from_file has no 'seperator'; did you mean 'separator'?"),
         (["raw.dat", "--read", "separator"], "--read separator: give key=value"),
         (["ratings.csv", "--pipe", "UserHoldot()"], "there is no step 'UserHoldot'; did you mean 'UserHoldout'?"),
         (["ratings.csv", "--pipe", "UserHoldout(size=3)"], "unexpected keyword argument 'size'"),

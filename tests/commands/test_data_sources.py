@@ -99,7 +99,7 @@ def test_check_asks_every_source(server: FileServer, capsys: pytest.CaptureFixtu
     assert "Shop: none of its sources has it" in capsys.readouterr().out
 
 
-def test_check_asks_a_server_that_knows_no_head_for_a_byte(
+def test_check_asks_a_server_that_knows_no_head_for_the_first_bytes(
     server: FileServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The size is that of the whole file."""
@@ -116,7 +116,7 @@ def test_check_asks_a_server_that_knows_no_head_for_a_byte(
     define(server.add("/shop.dat", SHOP, get_only))
     assert main(["data", "check", "Shop"]) == 0
     assert "has it, 60 B" in capsys.readouterr().out
-    assert server.requests[-1] == ("GET", "/shop.dat", "bytes=0-0")
+    assert server.requests[-1] == ("GET", "/shop.dat", "bytes=0-511")
 
 
 def test_check_compares_counts_and_sizes_with_what_was_read(
@@ -144,7 +144,8 @@ def test_a_server_that_is_down_is_asked_once(server: FileServer, capsys: pytest.
     assert capsys.readouterr().out.count("127.0.0.1:1 cannot be reached (connection refused)") == 2
 
 
-def test_a_machine_without_a_network_blames_no_source(server: FileServer, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("server")
+def test_a_machine_without_a_network_blames_no_source(capsys: pytest.CaptureFixture[str]) -> None:
     """Where nobody can be reached."""
     define(*(f"http://127.0.0.1:{port}/a" for port in (1, 2, 3)))
     assert main(["data", "check", "Shop"]) == 2

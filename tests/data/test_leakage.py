@@ -91,6 +91,16 @@ def test_the_sentence_says_what_leaks() -> None:
     )
 
 
+def test_what_was_seen_is_not_recommended_unless_it_may_be() -> None:
+    """Where lists are judged, a test interaction that the user has had cannot be found, unless what was seen is ranked."""
+    cold = {"ranked": True, "folds": [{"cold_users": 0, "test_users": 9, "cold_items": 0, "test_items": 9}]}
+    leakage = {"folds": [{"test_interactions": 9, "seen_pairs": 1}]}
+    seen = "1 of 9 test interactions is in training or validation as well"
+    assert split_sentence(SplitCounts(cold, leakage)) == f"{seen} and cannot be recommended"
+    assert split_sentence(SplitCounts(cold, leakage), seen_ranked=True) == seen
+    assert split_sentence(SplitCounts({**cold, "ranked": False}, leakage)) == seen
+
+
 def test_both_kinds_of_counts_are_one_sentence() -> None:
     """Who is cold comes first, what leaks second, and either alone without a word of the other."""
     cold = {"ranked": True, "folds": [{"cold_users": 2, "test_users": 9, "cold_items": 0, "test_items": 9}]}

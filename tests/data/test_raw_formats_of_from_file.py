@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from omnibench import from_file, from_frame, from_split
 from omnibench.data import reader_source
@@ -154,6 +156,49 @@ def test_raw_files_in_archives_and_several_are_one_table() -> None:
     assert from_split("day_[01].json", "day_2.json").key == from_split(frame.iloc[:2], frame.iloc[2:]).key
 
 
+def test_arrays_and_wide_matrices_are_read() -> None:
+    """Numpy's arrays by their names or columns, scipy's sparse matrices, and a matrix with a row a user."""
+    entries = pd.DataFrame({"user": [0, 0, 1], "item": [0, 2, 1], "rating": [3.0, 4.0, 1.0]})
+    matrix = sparse.csr_array((entries["rating"], (entries["user"], entries["item"])))
+    sparse.save_npz("matrix.npz", matrix)
+    np.savez("arrays.npz", user_id=entries["user"], item_id=entries["item"], stars=entries["rating"])
+    np.save("array.npy", entries.to_numpy().astype(np.int64))
+    assert from_file("matrix.npz", format="npz").key == from_frame(matrix).key == from_frame(entries).key
+    with pytest.warns(UserWarning, match="'user_id' is taken for the user.*'stars': 'rating'"):
+        assert from_file("arrays.npz", format="npz").key == from_frame(entries).key
+    assert from_file("array.npy", format="npz", columns=["user", "item", "rating"]).key == from_frame(entries).key
+    with pytest.raises(DataError, match=r"array.npy is an array without names; say what its columns are"):
+        from_file("array.npy", format="npz")
+    written("matrix.csv", "2,3,99,4\n1,99,1,99\n")
+    wide = from_file("matrix.csv", format="matrix", skipped=1, missing=[99])
+    assert wide.key == from_frame(entries.assign(user=entries["user"] + 1, item=entries["item"] + 1)).key
+
+
+MIND = "1\tU1\t11/15/2019 12:05:00 PM\tN1 N2\tN3-1 N4-0\n2\tU2\t11/15/2019 12:05:00 AM\tN2\tN3-0 N4-1\n"
+
+
+def test_behaviours_and_blocks_are_read() -> None:
+    """MIND's noon is noon and its midnight midnight, in UTC; Netflix's items stand above their ratings."""
+    clicks = pd.DataFrame(
+        {
+            "user": ["U1", "U1", "U2", "U2"],
+            "item": ["N3", "N4", "N3", "N4"],
+            "rating": [1, 0, 0, 1],
+            "timestamp": [1573819500, 1573819500, 1573776300, 1573776300],
+        }
+    )
+    arguments: dict[str, Any] = {"format": "behaviours", "time": "%m/%d/%Y %I:%M:%S %p"}
+    impressions = from_file(written("behaviors.tsv", MIND), **arguments)
+    assert impressions.key == from_frame(clicks).key
+    assert impressions.source.columns == tuple(ROWS)
+    history = from_file("behaviors.tsv", **arguments, use="history")
+    assert history.key == from_frame(pd.DataFrame({"user": ["U1", "U1", "U2"], "item": ["N1", "N2", "N2"]})).key
+    assert history.source.columns == ("user", "item")
+    netflix = from_file(written("a.txt", "7:\n1,3,2005-09-06\n2,4,2005-09-07\n"), format="netflix")
+    rows = {"user": [1, 2], "item": [7, 7], "rating": [3, 4], "timestamp": ["2005-09-06", "2005-09-07"]}
+    assert netflix.key == from_frame(pd.DataFrame(rows)).key
+
+
 PROPOSED: dict[str, tuple[str, str, dict[str, list[Any]]]] = {
     "adjacency": ("train.txt", "0 1 2 3\n1 2 3\n2 5\n", {"user": [0, 0, 0, 1, 1, 2], "item": [1, 2, 3, 2, 3, 5]}),
     "counted": ("users.dat", "2 1 2\n1 5\n", {"user": [1, 1, 2], "item": [1, 2, 5]}),
@@ -172,6 +217,26 @@ PROPOSED: dict[str, tuple[str, str, dict[str, list[Any]]]] = {
                  {"user": [1, 2], "item": [2, 2], "rating": [3, 5], "timestamp": [978300000, 978300001]}),
     "dates": ("a.csv", "user;item;date\nann;x;31/12/2019\nbob;y;01/01/2020\n", {"user": ["ann", "bob"], "timestamp": [1577750400, 1577836800]}),
 }  # fmt: skip
+
+
+def test_a_strange_file_is_read_with_the_first_call_that_is_proposed() -> None:
+    """Semicolons, latin-1, decimal commas, days first: all of it is in the call that the first error shows."""
+    lines = "Kunde;Artikel;Rating;Datum\nJosé;0007;4,5;31/12/2019\nZoë;0012;3,0;01/01/2020\n"
+    path = written(
+        "verk\u00e4ufe.csv",
+        lines.replace("Kunde", "user").replace("Artikel", "sku").replace("Datum", "date").encode("latin-1"),
+    )
+    with pytest.raises(DataError, match=r"line 2 has the byte 0xe9.*encoding='latin-1'") as error:
+        from_file(path)
+    call = str(error.value).partition("Or try ")[2].partition(", with what")[0]
+    dataset: RecSysDataSet = eval(call, {"from_file": from_file})
+    rows = {
+        "user": ["José", "Zoë"],
+        "item": ["0007", "0012"],
+        "rating": [4.5, 3],
+        "timestamp": ["2019-12-31", "2020-01-01"],
+    }
+    assert dataset.key == from_frame(pd.DataFrame(rows)).key
 
 
 @pytest.mark.filterwarnings("ignore:.*drops:UserWarning")
@@ -209,12 +274,13 @@ def test_keys_of_records_are_guessed_as_names_of_columns_are() -> None:
 
 
 MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
-    "unknown option": (lambda: from_file("a.csv", mising=[-1]), "'mising' is nothing .*'table' is read with; did you mean 'missing'. It takes"),
-    "option of another format": (lambda: from_file("a.csv", nested="x"), "'nested' is nothing .*it is for format='json' or 'python'"),
+    "unknown option": (lambda: from_file("a.csv", mising=[-1]), "from_file has no 'mising'; did you mean 'missing'. A file of the format 'table' takes"),
+    "short for another": (lambda: from_file("a.csv", sep=","), "from_file has no 'sep'; did you mean 'separator'"),
+    "option of another format": (lambda: from_file("a.csv", nested="x"), "has no 'nested'; it is for format='json' or 'python'"),
     "unknown format": (lambda: from_file("a.csv", format="jsn"), "format is 'jsn'; did you mean 'json'.*give one of csv, tsv"),
     "no list": (lambda: from_file("a.csv", missing=-1), r"missing is -1; give missing=\[-1, 99\]"),  # type: ignore[arg-type]
     "unit": (lambda: from_file("a.csv", time="milisecond"), "time is 'milisecond'; did you mean 'milliseconds'"),
-    "decimal": (lambda: from_file("a.csv", decimal=";"), "decimal is ';'; give decimal=','"),
+    "decimal": (lambda: from_file("a.csv", decimal=";"), "decimal is ';'; give one of '.', ','"),
     "ratings": (lambda: from_file("a.csv", ratings={"good": "5"}), "give ratings={'like': 1"),  # type: ignore[dict-item]
     "keep": (lambda: from_file("a.csv", keep={"user": "ann"}), r"keep has 'ann' for 'user'; give keep={'event': \['view'\]}"),
     "choice": (lambda: from_file("a.csv", format="adjacency", user="lines"), "user is 'lines'; did you mean 'line'"),
@@ -231,20 +297,29 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "list for json": (lambda: from_file("a.csv", format="json", columns=["user", "item"]), "'json' has names; give a mapping"),
     "no header": (lambda: from_file("a.csv", header=False, time="iso"), "without a header, columns has to list"),
     "separator": (lambda: from_file("a.dat", time="iso"), "ends in '.dat'.*Its first lines are.*try from_file"),
-    "separator of json": (lambda: from_file("a.csv", format="json", separator=","), "'separator' is nothing that a file .*'json'"),
+    "separator of json": (lambda: from_file("a.csv", format="json", separator=","), "has no 'separator'; it is for format='table'"),
     "bad rating": (lambda: from_file("bad.csv", time="seconds").key, r"bad.csv, line 3: column 'rating' is 'good', no finite number"),
     "bad time": (lambda: from_file("bad.csv", ratings={"good": 5}, time="iso").key, "bad.csv, line 2: column 'timestamp' is '100', no ISO"),
     "missing id": (lambda: from_file("gap.csv", time="seconds").key, r"gap.csv, line 3: there is no user.*missing=\[''\]"),
     "uneven": (lambda: from_file("uneven.csv", time="seconds").key, "uneven.csv, line 3 has 3 fields where the header has 4"),
     "empty": (lambda: from_file("empty.csv", time="seconds").key, "empty.csv is empty"),
     "empty json": (lambda: from_file("empty.json").key, "empty.json is empty"),
+    "mixed ids": (lambda: from_file("mixed.jsonl").key, "mixed.jsonl: user is the number 1 in line 1, and the text '1' in line 2"),
+    "twice": (lambda: from_file("twice.csv", time="iso"), "twice.csv has the column 'user' twice"),
+    "twice, plain": (lambda: from_file("twice.csv"), "twice.csv has the column 'user' twice"),
+    "never closes": (lambda: from_file("open.csv", missing=[9]).key, "open.csv, line 2 opens a quotation mark that never closes"),
+    "fractions as ids": (lambda: from_file("f.parquet", missing=[9]).key, "f.parquet: the column 'user' has ids of the type double, e.g. 1.5"),
+    "lists as ids": (lambda: from_file("l.parquet", missing=[9]).key, "l.parquet: the column 'user' has ids of the type list"),
+    "no user in Parquet": (lambda: from_file("n.parquet", missing=[9]).key, "n.parquet, row 1: there is no user"),
+    "cut Parquet": (lambda: from_file("cut.parquet", missing=[9]), "cut.parquet cannot be read: Parquet magic bytes"),
+    "one column": (lambda: from_file("one.jsonl"), "one.jsonl has no column 'item'"),
     "negative time": (lambda: from_file("old.jsonl").key, r"old.jsonl: column 'timestamp' has 1 counts below 0 \(the first is -5 in line 2\)"),
     "absurd time": (lambda: from_file("old.jsonl", time="seconds", keep={"user": [1]}).key, "old.jsonl, line 1: column 'timestamp' is 9+"),
     "cut gz": (lambda: from_file("cut.json.gz", columns={"user": "user", "item": "item"}).key, "cut.json.gz is cut off.*fetch it again"),
     "latin-1": (lambda: from_file("latin.jsonl").key, "latin.jsonl, line 1 cannot be read as utf-8.*encoding='latin-1'"),
     "no such member": (lambda: from_file("week.tar", member="x*"), "week.tar has no member 'x.'. It has 'a.csv'"),
     "gone": (lambda: from_file("gone.jsonl"), "there is no file '.*gone.jsonl'"),
-    "binary": (lambda: from_file("a.h5"), "a.h5 ends in '.h5'.*format='hdf5', matrix=..., orientation='users'"),
+    "binary": (lambda: from_file("a.h5"), "a.h5 ends in '.h5'.*format='hdf5', and its matrix=..."),
 }  # fmt: skip
 
 
@@ -266,9 +341,30 @@ def test_bad_input_is_named_with_the_way_out(name: str) -> None:
     written("a.h5", b"\x89HDF\r\n\x1a\n")
     with tarfile.open("week.tar", "w") as archive:
         archive.add("a.csv")
+    written("mixed.jsonl", '{"user":1,"item":2}\n{"user":"1","item":2}\n')
+    written("one.jsonl", '{"user":1}\n')
+    written("twice.csv", "user,item,user,timestamp\n1,2,3,4\n")
+    written("open.csv", 'user,item,rating\n1,"2,3\n4,5,6\n')
+    for letter, ids in {"f": [1.5, 2.0], "l": [[1], [2]], "n": ["a", None]}.items():
+        pd.DataFrame({"user": ids, "item": [1, 2]}).to_parquet(f"{letter}.parquet")
+    written("cut.parquet", Path("n.parquet").read_bytes()[:-20])
     attempt, says = MISTAKES[name]
     with pytest.raises(DataError, match=f"(?s){says}"):
         attempt()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "utf-8-sig"])
+def test_encodings_and_row_names_are_those_of_plain_tables(encoding: str) -> None:
+    """What is read without a conversion is read with one, to the same rows."""
+    text = "user\titem\trating\n1\tJosé\tx\t3\n2\tZoë\ty\t4\n"
+    path = written("a.tsv", text.encode(encoding))
+    frame = pd.DataFrame({"user": ["José", "Zoë"], "item": ["x", "y"], "rating": [3, 4]})
+    for arguments in ({}, {"missing": [9]}, {"keep": {"item": ["x", "y"]}}):
+        with pytest.warns(
+            UserWarning, match="a.tsv: its header has 3 names and its lines have 4 fields, as R's"
+        ) as said:
+            assert from_file(path, encoding=encoding, **arguments).key == from_frame(frame).key
+        assert {warning.filename for warning in said} == {__file__}
 
 
 def test_raw_files_are_read_once_until_one_changes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from support.projects import Project
 
 from omnibench import NDCG, Evaluator, compare_configurations, compare_with_best, open_store
+from omnibench.commands.main import main
 from omnibench.results import Result
 
 PLAN = """plan.add_algorithm(Popular)
@@ -57,7 +59,7 @@ def test_each_group_is_a_column_that_is_found_again(divided: Project) -> None:
     assert divided.count_fits() == fits
 
 
-def test_groups_have_significance_of_their_own(divided: Project) -> None:
+def test_groups_have_significance_of_their_own(divided: Project, capsys: pytest.CaptureFixture[str]) -> None:
     """Statistics read a group's values of single users, with as many users as count in it."""
     divided.first_run()
     store = open_store("checkpoints")
@@ -73,6 +75,14 @@ def test_groups_have_significance_of_their_own(divided: Project) -> None:
     assert tail.best.startswith("Backwards")
     low, high = (compare_with_best(store, "tiny", f"NDCG@5 activity={group}") for group in ("low", "high"))
     assert low.best == high.best != tail.best
+    assert main(["compare", "--metric", "NDCG@5 by activity"]) == 0
+    printed = capsys.readouterr().out
+    assert [line.partition(":")[0] for line in printed.splitlines() if line.startswith("tiny, ")] == [
+        "tiny, NDCG@5 activity=low",
+        "tiny, NDCG@5 activity=high",
+    ]
+    assert main(["export", "out.csv", "--metric", "NDCG@5 by popularity"]) == 0
+    assert set(pd.read_csv("out.csv")["metric"]) == {"NDCG@5 popularity=head", "NDCG@5 popularity=tail"}
 
 
 def test_another_grouping_only_evaluates_again(divided: Project) -> None:

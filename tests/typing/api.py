@@ -22,10 +22,12 @@ from omnibench import (
     NDCG,
     R2,
     RMSE,
+    Activity,
     Apply,
     AveragePopularity,
     Baseline,
     Choice,
+    ColdItems,
     Comparison,
     Coordinator,
     CorePruning,
@@ -43,6 +45,7 @@ from omnibench import (
     Int,
     IntraListDiversity,
     ItemCoverage,
+    ItemGroups,
     LeaveLastOut,
     LeaveNOut,
     LensKit,
@@ -52,6 +55,7 @@ from omnibench import (
     OmnibenchError,
     PeakMemory,
     Pipe,
+    Popularity,
     PopularityStratifiedRecall,
     Precision,
     PredictTime,
@@ -83,6 +87,7 @@ from omnibench import (
     Tuning,
     UserCoverage,
     UserCrossValidation,
+    UserGroups,
     UserHoldout,
     UserTimeBasedHoldout,
     Verdict,
@@ -217,6 +222,10 @@ plan.update_algorithm(RecBole.BPR, {"learning_rate": 0.01})
 plan.add_algorithm(Newest, {"days": Grid(range(1, 3))})
 assert_type(plan.get_algorithm_config(Newest), dict[str, Any])
 
+by_group = Evaluator(
+    NDCG(10, by="gender"), HR(10, by=[Popularity(3), Activity(4)]), Recall(by=ColdItems()), RMSE(by="age")
+)
+bands = NDCG(10, by=[UserGroups("age", bands=[18, 35.5]), ItemGroups("genres", limit=40, name="genre")])
 evaluator = Evaluator(NDCG([10, 20]), HR(10), Recall(), RecallCapped(5), Precision(1), MRR(10), MAP(range(1, 3)))
 ratings = Evaluator(RMSE(), MAE(), R2(), convention="omnibench")
 

@@ -11,13 +11,17 @@ from omnibench.data.catalogue.contents import stored_content
 from omnibench.data.catalogue.counting import differences
 from omnibench.data.catalogue.definition import Definition, Source
 from omnibench.data.catalogue.folders import DataFolder
-from omnibench.data.catalogue.raw_files import local_path, noted_parts
+from omnibench.data.catalogue.raw_parts import local_path, noted_parts
 from omnibench.data.catalogue.rows import reading_identity
 from omnibench.data.downloads.bars import size_text
 from omnibench.data.downloads.connection import TransferError, answer_of, host_of
+from omnibench.data.downloads.transfer import is_page
 from omnibench.errors import DataError
 
 _THREADS = 8
+
+_FIRST_BYTES = 512
+"""What is asked for of a file where its server says nothing without sending it."""
 
 _TELLING_HOSTS = 3
 """When as many servers cannot be reached, and no other can, the network is to blame."""
@@ -109,8 +113,8 @@ def _data_check(entry: Definition, checks: Mapping[tuple[str, bool], SourceCheck
         checked.append(SourceCheck(source, answer.size, problem))
     by_hand = {source.part for source in entry.sources if source.manual}
     answering = {check.source.part for check in checked if not check.problem}
-    known = noted_parts(entry, folder)
-    stored = stored_content(folder, reading_identity(entry, known)) if known else None
+    noted = noted_parts(entry, folder)
+    stored = stored_content(folder, reading_identity(entry, noted)) if noted else None
     counts = stored.counts if stored else {}
     return DataCheck(
         entry.name,
@@ -144,10 +148,12 @@ def _ask(source: Source, unreachable: dict[str, str]) -> SourceCheck:
 
 
 def _answer(source: Source, method: str) -> SourceCheck:
-    headers = {"Range": "bytes=0-0"} if method == "GET" else {}
+    headers = {"Range": f"bytes=0-{_FIRST_BYTES - 1}"} if method == "GET" else {}
     with answer_of(source.url, headers=headers, verify=source.verify, method=method) as answer:
-        if "html" in answer.headers.get("Content-Type", "") and not source.file.endswith((".html", ".htm")):
-            raise TransferError("answers with a web page instead of the file")
+        if "html" in answer.headers.get("Content-Type", ""):  # some servers say so of any text
+            first = b"<html" if method == "HEAD" else next(answer.iter_content(_FIRST_BYTES), b"")
+            if is_page(first):
+                raise TransferError("answers with a web page instead of the file")
         length = answer.headers.get("Content-Length", "")
         if answer.status_code == HTTPStatus.PARTIAL_CONTENT:
             length = answer.headers.get("Content-Range", "").rpartition("/")[2]

@@ -14,7 +14,7 @@ from omnibench.data.catalogue.arrays import read_arrays, write_arrays
 from omnibench.data.catalogue.counting import counts_of
 from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.folders import DataFolder, write_json
-from omnibench.data.catalogue.raw_files import RawPart
+from omnibench.data.catalogue.raw_parts import RawPart
 from omnibench.data.catalogue.rows import read_part, reading_identity
 from omnibench.data.content import Content, content_of
 from omnibench.data.digests import file_digest
@@ -105,30 +105,38 @@ def read_content(definition: Definition, folder: DataFolder, raw: Mapping[str, R
     identity = reading_identity(definition, {name: (part.source, part.sha256) for name, part in raw.items()})
     begun = time.monotonic()
     announce(f"{definition.name}: reading {', '.join(sorted({part.path.name for part in raw.values()}))}, this once")
+    try:
+        stored = _read_and_keep(definition, folder, raw, _name(identity))
+    except OSError as error:  # those of reading are said by the readers
+        raise folder.unwritable(definition.name, error) from error
+    seconds = time.monotonic() - begun
+    if seconds > _SECONDS_WORTH_SAYING:
+        announce(f"{definition.name}: read {stored.counts['interactions']:,} interactions in {seconds:.0f} s")
+    return stored
+
+
+def _read_and_keep(definition: Definition, folder: DataFolder, raw: Mapping[str, RawPart], name: str) -> StoredContent:
+    """Read the parts one after the other, and write what is in them."""
     for left in folder.path.glob(".content-*"):  # by a process that died: nobody else is here now
         left.unlink(missing_ok=True)
     parts: dict[str, StoredPart] = {}
     ids: list[dict[str, Any]] = []
     unrated = 0
-    for name, part in raw.items():
+    for part_name, part in raw.items():
         rows = read_part(definition, part)
-        columns = rows.columns
-        content = content_of(columns, f"{definition.name} ({part.path.name})")
-        arrays = folder.path / f"{_name(identity)}{'-' * bool(name)}{name}.arrow"
-        write_arrays(arrays, columns)
-        parts[name] = StoredPart(arrays, file_digest(arrays), tuple(columns), content)
-        ids.append({column: columns[column] for column in ("user", "item")})
-        unrated += rows.counts.interactions - len(columns["user"])
+        content = content_of(rows.columns, f"{definition.name} ({part.path.name})")
+        arrays = folder.path / f"{name}{'-' * bool(part_name)}{part_name}.arrow"
+        write_arrays(arrays, rows.columns)
+        parts[part_name] = StoredPart(arrays, file_digest(arrays), tuple(rows.columns), content)
+        ids.append({column: rows.columns[column] for column in ("user", "item")})
+        unrated += rows.counts.interactions - len(rows.columns["user"])
     counts = counts_of(ids, with_pairs=definition.counts.pairs is not None)
     if len(raw) == 1:  # makers count rows that lack a rating, too
         counts |= rows.counts._asdict()
     else:
         counts["interactions"] += unrated
     stored = StoredContent(parts, counts)
-    write_json(folder.path / f"{_name(identity)}.json", _record(stored))
-    seconds = time.monotonic() - begun
-    if seconds > _SECONDS_WORTH_SAYING:
-        announce(f"{definition.name}: read {counts['interactions']:,} interactions in {seconds:.0f} s")
+    write_json(folder.path / f"{name}.json", _record(stored))
     return stored
 
 

@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 from omnibench.data.catalogue.definition import Definition, Features, Source
 from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.local import local_parts
-from omnibench.data.catalogue.raw_files import fetch, noted_parts
+from omnibench.data.catalogue.raw_files import fetch
+from omnibench.data.catalogue.raw_parts import note_files, noted_parts
 from omnibench.data.digests import file_digest
 from omnibench.data.features.columns import FeatureColumns, feature_columns, singular, split_lists
 from omnibench.data.features.sources import FeatureSource, remembered_digest
@@ -171,7 +172,9 @@ def _definition_of(definition: Definition, features: Features) -> Definition:
 def _fetched(definition: Definition, fetched: Definition) -> list[Path]:
     folder = DataFolder.of(definition)
     with folder.locked(definition.name):
-        return [part.path for part in fetch(fetched, folder).values()]
+        parts = fetch(fetched, folder)
+        note_files(folder, parts)
+        return [part.path for part in parts.values()]
 
 
 def _with_members(paths: Sequence[Path], patterns: Sequence[str]) -> list[RawFile]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -80,16 +80,28 @@ class DataFolder:
             name: The data set, for the sentence to those who wait.
 
         Raises:
-            DataError: The folder cannot be made.
+            DataError: The folder cannot be written.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise DataError(
-                f"{name}: the folder {self.path} cannot be made ({error.strerror}); set OMNIBENCH_CACHE_DIR to one that can."
-            ) from error
-        with only_process(self.path / ".lock", f"waiting for another process, which fetches or reads {name}"):
+        waiting = f"waiting for another process, which fetches or reads {name}"
+        with ExitStack() as stack:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+                stack.enter_context(only_process(self.path / ".lock", waiting))
+            except OSError as error:
+                raise self.unwritable(name, error) from error
             yield
+
+    def unwritable(self, name: str, error: OSError) -> DataError:
+        """Return what to say where nothing can be written.
+
+        Args:
+            name: The data set.
+            error: What the operating system has refused.
+        """
+        return DataError(
+            f"{name}: {error.filename or self.path} cannot be written ({error.strerror or error}); free some room there, or set "
+            "OMNIBENCH_CACHE_DIR to a directory that can."
+        )
 
 
 def datasets_directory() -> Path:

@@ -16,7 +16,7 @@ _LINE_SECONDS = 60.0
 
 
 @contextmanager
-def bar(label: str) -> Iterator[Progress]:
+def progress_bar(label: str) -> Iterator[Progress]:
     """Show how far a download is, and yield what is to be told of it.
 
     Args:
@@ -27,9 +27,9 @@ def bar(label: str) -> Iterator[Progress]:
         return
     with ExitStack() as stack:
         stack.enter_context(uncaptured())
-        shown = stack.enter_context(_rich_bar())
-        task = shown.add_task(terminal_line(label), total=None)
-        yield lambda received, total: shown.update(task, completed=received, total=total)
+        progress = stack.enter_context(_rich_bar())
+        task = progress.add_task(terminal_line(label), total=None)
+        yield lambda received, total: progress.update(task, completed=received, total=total)
 
 
 def size_text(size: int) -> str:
@@ -48,15 +48,15 @@ class _Lines:
         self._next = 0.0
 
     def __call__(self, received: int, total: int | None) -> None:
-        now = time.monotonic()
-        if now < self._next:
+        moment = time.monotonic()
+        if moment < self._next:
             return
         size = "" if total is None else size_text(total)
         if self._next == 0:
             announce(f"{self._label}{size and f' ({size})'}")
         else:
             announce(f"{self._label}: {size_text(received)}{size and f' of {size}'} so far")
-        self._next = now + _LINE_SECONDS
+        self._next = moment + _LINE_SECONDS
 
 
 def _rich_bar() -> Any:

@@ -113,10 +113,10 @@ def _require_name(url: str, proxies: dict[str, str]) -> None:
     if proxies or {urlsplit(url).scheme, "all"} & get_environ_proxies(url).keys():
         return  # the proxy knows it
     host = urlsplit(url).hostname or ""
-    known = queue.SimpleQueue[bool]()
-    threading.Thread(target=_look_up, args=(host, known), daemon=True, name="omnibench-name").start()
+    answers = queue.SimpleQueue[bool]()
+    threading.Thread(target=_look_up, args=(host, answers), daemon=True, name="omnibench-name").start()
     try:
-        is_known = known.get(timeout=CONNECT_SECONDS)
+        is_known = answers.get(timeout=CONNECT_SECONDS)
     except queue.Empty:
         is_known = False
     if not is_known:
@@ -128,13 +128,13 @@ def _unknown_name() -> TransferError:
     return TransferError(reason, has_answered=False)
 
 
-def _look_up(host: str, known: queue.SimpleQueue[bool]) -> None:
+def _look_up(host: str, answers: queue.SimpleQueue[bool]) -> None:
     try:
         socket.getaddrinfo(host, None)
     except (OSError, UnicodeError):
-        known.put(False)
+        answers.put(False)
     else:
-        known.put(True)
+        answers.put(True)
 
 
 def _certificates() -> str | bool:

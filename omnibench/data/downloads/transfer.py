@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -72,6 +73,11 @@ def download(url: str, partial: Path, show: Progress, *, verify: bool = True) ->
             return
 
 
+def is_page(first: bytes) -> bool:
+    """Whether the first bytes of a file are those of a web page."""
+    return _PAGE.match(first) is not None
+
+
 def discard(partial: Path) -> None:
     """Remove a partial file, and what is noted of it."""
     partial.unlink(missing_ok=True)
@@ -94,12 +100,11 @@ def _attempt(url: str, partial: Path, show: Progress, *, verify: bool) -> None:
             _note_version(url, partial, answer)
             _require_room(partial, (total or 0) - received)
             show(received, total)
-            with partial.open("ab" if received else "wb") as file:
+            with partial.open("ab" if received else "wb", buffering=0) as file:  # a killed process keeps what it has
                 for chunk in _chunks(answer, received):
-                    file.write(chunk)
+                    _write_all(file, chunk)
                     received += len(chunk)
                     show(received, total)
-                file.flush()
                 os.fsync(file.fileno())
     except TransferError as error:
         if not (error.is_passing and total):
@@ -107,6 +112,12 @@ def _attempt(url: str, partial: Path, show: Progress, *, verify: bool) -> None:
         raise TransferError(f"{error} after {received:,} of {total:,} bytes", is_passing=True) from error
     if total is not None and received < total:
         raise TransferError(f"broke off after {received:,} of {total:,} bytes", is_passing=True)
+
+
+def _write_all(file: io.FileIO, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _elsewhere() -> TransferError:
@@ -125,7 +136,7 @@ def _chunks(answer: requests.Response, received: int) -> Iterator[bytes]:
         read: Any = getattr(answer.raw, "read1", answer.raw.read)
         chunks = iter(lambda: read(_CHUNK), b"")
     for chunk in chunks:
-        if received == 0 and "html" in answer.headers.get("Content-Type", "") and _PAGE.match(chunk):
+        if received == 0 and "html" in answer.headers.get("Content-Type", "") and is_page(chunk):
             raise TransferError("answers with a web page instead of the file; it may want you to sign in")
         yield chunk
 

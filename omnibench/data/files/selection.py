@@ -51,8 +51,8 @@ def selected_files(path: Any, member: str | None) -> Selection:
         raise DataError(f"from_file got {doubled[0]} twice; give each file once.")
     archives = [is_archive(file) and file.is_file() for file in paths]
     if member is not None and not all(archives):
-        other = paths[archives.index(False)]
-        raise DataError(f"from_file: member is {member!r}, but {other.name} is no archive; leave it out.")
+        plain = paths[archives.index(False)]
+        raise DataError(f"from_file: member is {member!r}, but {plain.name} is no archive; leave it out.")
     files: list[Path] = []
     for file, archived in zip(paths, archives, strict=True):
         files += member_paths(file, member) if archived else [file]

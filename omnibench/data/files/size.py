@@ -41,9 +41,9 @@ def require_memory(files: Sequence[tuple[Path, TextLayout | None]]) -> None:
     )
     needed = rows * _BYTES_PER_ROW
     if needed > available:
-        others = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         raise DataError(
-            f"{files[0][0]}{others} has about {rows:,} interactions, and reading it needs about {_gigabytes(needed)} of memory, of "
+            f"{files[0][0]}{more} has about {rows:,} interactions, and reading it needs about {_gigabytes(needed)} of memory, of "
             f"which {_gigabytes(available)} are left. Use a machine with more, end what else is running here, or write a sample of "
             "the file with the columns user, item, rating and timestamp alone."
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from omnibench.data.files.members import RawFile
 from omnibench.data.files.text import IDS
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
 else:
     from omnibench.lazy import np
+
+_CHUNK = 1 << 25
+"""Bytes of lines that are parsed at once."""
 
 _LONGEST = 60
 """Characters of a value or line in an error."""
@@ -80,10 +85,28 @@ def column_array(values: tuple[Any, ...], name: str, file: RawFile, lines: tuple
     elif types and types <= {int, float} and name not in IDS:
         return pa.array(values, pa.float64())
     else:
+        if name in IDS:
+            _refuse_collisions(values, name, file, lines)
         array = pa.array(
             [_text(value, name, file, line) for value, line in zip(values, lines, strict=True)], pa.string()
         )
     return without_empty(array) if name in IDS else array
+
+
+def _refuse_collisions(values: tuple[Any, ...], name: str, file: RawFile, lines: tuple[int, ...]) -> None:
+    """Refuse numbers and texts that would become one id: all are texts where not all are numbers.
+
+    Raises:
+        DataError: There are such.
+    """
+    first_texts = {value: line for value, line in zip(values[::-1], lines[::-1], strict=True) if isinstance(value, str)}
+    for value, line in zip(values, lines, strict=True):
+        text = str(value)
+        if isinstance(value, int) and text in first_texts:
+            raise DataError(
+                f"{file.label}: {name} is the number {value} in line {line}, and the text {text!r} in line {first_texts[text]}; nobody "
+                f"knows whether that is one {name} or two. Write all as texts, or all as numbers."
+            )
 
 
 def without_empty(array: Any) -> Any:
@@ -116,14 +139,65 @@ def excerpt(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def numbered_lines(stream: Any, encoding: str, file: RawFile) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a text that are not empty, with their numbers from 1, and without their ends.
+class ChunkLines:
+    """What errors call the rows of a chunk of a text, a line each.
+
+    Args:
+        chunk: Whole lines.
+        first_line: The number of the first.
+    """
+
+    def __init__(self, chunk: bytes, first_line: int) -> None:
+        self._chunk = chunk
+        self._first_line = first_line
+
+    def __call__(self, row: int) -> str:
+        numbers = (number for number, line in self._numbered() if line.strip())
+        return f"line {next(itertools.islice(numbers, row, None))}"
+
+    def count(self) -> int:
+        """Return the number of lines that are not empty."""
+        return sum(1 for _, line in self._numbered() if not line.isspace())
+
+    def _numbered(self) -> Iterator[tuple[int, bytes]]:
+        return enumerate(io.BytesIO(self._chunk), start=self._first_line)
+
+
+def chunks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield chunks of whole lines, with the number of the first line of each."""
+    rest, line = b"", 1
+    while content := stream.read(_CHUNK):
+        content = rest + content
+        end = content.rfind(b"\n") + 1
+        rest = content[end:]
+        if end:
+            yield line, content[:end]
+            line += content.count(b"\n", 0, end)
+    if rest:
+        yield line, rest
+
+
+def recoded(stream: BinaryIO, encoding: str) -> tuple[BinaryIO, str]:
+    """Return a stream whose lines end in a byte of their own, and its encoding: one in UTF-16 becomes one in UTF-8."""
+    if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+        return io.BytesIO(stream.read().decode(encoding).encode()), "utf-8"
+    return stream, encoding
+
+
+def numbered_lines(stream: Any, encoding: str, file: RawFile, first_line: int = 1) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a text that are not empty, with their numbers, and without their ends.
+
+    Args:
+        stream: The text.
+        encoding: Its encoding.
+        file: The file, for errors.
+        first_line: The number of its first line.
 
     Raises:
         DataError: A line is not in this encoding.
     """
     codec = encoding or "utf-8"
-    for number, content in enumerate(stream, start=1):
+    for number, content in enumerate(stream, start=first_line):
         try:
             line = content.decode(codec)
         except UnicodeDecodeError as error:

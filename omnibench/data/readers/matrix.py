@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, BinaryIO
 
@@ -15,6 +16,9 @@ from omnibench.data.readers.rows import Batch
 from omnibench.errors import DataError, nearest
 
 Row = tuple[int, Sequence[Any]]
+
+_NUMBER = re.compile(r"\s*[+-]?[0-9.,]+([eE][+-]?[0-9]+)?\s*$")
+"""A number, with a point or a comma; what is wrong with one is found where ratings are converted."""
 
 
 def read_matrix(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch]:
@@ -63,6 +67,12 @@ def _cells(reader: Reader, rows: Iterator[Row], file: RawFile) -> Iterator[tuple
         user = _plain(fields[0]) if has_names else line - (1 if options.get("header") else 0)
         for item, value in zip(items or (), fields[skipped:], strict=True):
             if value not in codes:
+                if isinstance(value, str) and not _NUMBER.match(value):
+                    raise DataError(
+                        f"{file.label}, line {line}: the rating of the item {item!r} is {value!r}, no number. If the first line has the "
+                        "names of the items, say header=True; if the first column has the names of the users, user='first'; what "
+                        f"stands for no rating, missing=[{value!r}]."
+                    )
                 yield line, (user, item, value)
 
 

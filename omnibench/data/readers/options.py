@@ -14,14 +14,12 @@ _EXAMPLES: Mapping[str, str] = {
     "ratings": "ratings={'like': 1, 'dislike': 0}, a number for each word",
     "keep": "keep={'event': ['view']}, a list of values for each column",
     "time": "time='milliseconds', 'iso', or a format such as '%d/%m/%Y'",
-    "decimal": "decimal=','",
 }
 
 
 def keys_of(reader_format: str) -> frozenset[str]:
     """Return the options that a format takes, without its columns."""
-    keys = READER_KEYS[reader_format] - {"columns"}
-    return keys | {"decimal"} if "ratings" in keys else keys
+    return READER_KEYS[reader_format] - {"columns"}
 
 
 def checked_options(reader_format: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,16 +32,22 @@ def checked_options(reader_format: str, options: Mapping[str, Any]) -> dict[str,
     Raises:
         DataError: The format does not take an option, or not this value.
     """
-    keys = keys_of(reader_format)
+    keys = sorted(keys_of(reader_format))
     for name in options:
         if name not in keys:
-            takers = [other for other in READER_KEYS if name in keys_of(other)]
-            where = f"; it is for format={' or '.join(map(repr, takers))}." if takers else nearest(name, keys) or "."
+            formats = [taker for taker in READER_KEYS if name in keys_of(taker)]
+            advice = f"; it is for format={' or '.join(map(repr, formats))}." if formats else _likely(name, keys) or "."
             raise DataError(
-                f"from_file: {name!r} is nothing that a file of the format {reader_format!r} is read with{where} It takes "
-                f"{', '.join(sorted(keys))}."
+                f"from_file has no {name!r}{advice} A file of the format {reader_format!r} takes {', '.join(keys)}."
             )
     return {name: _checked(name, value) for name, value in options.items()}
+
+
+def _likely(name: str, keys: list[str]) -> str:
+    """Return the option that somebody may have meant, for the error; ``sep`` is short for one."""
+    own = [*keys, "columns", "member", "format"]
+    beginning = [key for key in own if key.startswith(name)]
+    return f"; did you mean {beginning[0]!r}?" if len(beginning) == 1 else nearest(name, own)
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -63,8 +67,6 @@ def _checked(name: str, value: Any) -> Any:
             f"from_file: time is {value!r}{nearest(value, TIME_UNITS)}; give one of {', '.join(TIME_UNITS)}, or a format such as "
             "'%d/%m/%Y'."
         )
-    if name == "decimal" and value not in (".", ","):
-        raise DataError(f"from_file: decimal is {value!r}; give {_EXAMPLES[name]}.")
     if expected is int and value < 0:
         raise DataError(f"from_file: {name} is {value}; give a number of 0 or more.")
     return value

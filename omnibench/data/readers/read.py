@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from omnibench.data.files.members import BROKEN_MEMBERS, OpenArchives, RawFile, unreadable_member
@@ -31,6 +32,9 @@ else:
 VERSION = 1
 """To be raised when the same raw files come to other rows, so that what was read before is not used any more."""
 
+_CHECKED_BYTES = 1 << 26
+"""Bytes of rows from one look at the memory that is left to the next."""
+
 FormatReader = Callable[[Reader, BinaryIO, RawFile], Iterator[Batch]]
 
 FORMATS: Mapping[str, FormatReader] = {
@@ -39,14 +43,14 @@ FORMATS: Mapping[str, FormatReader] = {
     "python": read_python,
     "blocks": read_blocks,
     "adjacency": read_adjacency,
-    "parquet": read_parquet_rows,
-    "feather": read_arrow_rows,
     "matrix": read_matrix,
     "netflix": read_netflix,
     "behaviours": read_behaviours,
     "hdf5": read_hdf5,
     "npz": read_npz,
     "idomaar": read_idomaar,
+    "parquet": read_parquet_rows,
+    "feather": read_arrow_rows,
 }
 
 
@@ -54,12 +58,14 @@ def read_rows(reader: Reader, files: Sequence[RawFile], *, strict: bool = False)
     """Read the interactions of raw files, one after the other.
 
     Ids are texts, unless all of a column's are integers as they are usually written. Rows without a user, an item or a time,
-    and rows without a rating where there is a column of ratings, are left out and counted.
+    and rows without a rating where there is a column of ratings, are left out and counted, and so are the few lines of a table
+    that do not have the fields of the others.
 
     Args:
         reader: Their format, the columns that are used, and its options.
         files: The files, as ``members`` returns them.
-        strict: Whether a row that lacks a value is an error, unless the reader's ``missing`` has an empty text.
+        strict: Whether a row that lacks a value is an error, unless the reader's ``missing`` has an empty text, and a line of
+            other fields as well.
 
     Raises:
         DataError: A file cannot be read as the reader says; the message has file, line, value and what to do.
@@ -68,8 +74,12 @@ def read_rows(reader: Reader, files: Sequence[RawFile], *, strict: bool = False)
     gaps = Gaps(codes, is_lenient=not strict or "" in codes)
     filters = Filters(reader.options.get("keep", {}))
     assembly = Assembly()
-    for file, batch in batches(reader, files):
+    checked_size = 0
+    for file, batch in batches(replace(reader, is_tolerant=not strict), files):
         assembly.add(_converted(reader, file, filters.keep(batch), gaps))
+        if assembly.size > checked_size + _CHECKED_BYTES:
+            assembly.require_memory(file.label)
+            checked_size = assembly.size
     label = files[0].label if len(files) == 1 else f"{files[0].label} and {len(files) - 1} more"
     if assembly.rows == 0:
         raise DataError(f"{label} has no interactions.{filters.advice}{gaps.advice(assembly.left_out)}")
@@ -93,7 +103,7 @@ def batches(reader: Reader, files: Sequence[RawFile]) -> Iterator[tuple[RawFile,
                 try:
                     for batch in FORMATS[reader.format](reader, stream, file):
                         yield file, batch
-                except BROKEN_MEMBERS as error:
+                except (*BROKEN_MEMBERS, MemoryError) as error:
                     raise DataError(unreadable_member(file, error)) from error
 
 
@@ -101,12 +111,11 @@ def _converted(reader: Reader, file: RawFile, batch: Batch, gaps: Gaps) -> Conve
     """Return a batch whose values are what they mean."""
     options = reader.options
     missing = gaps.of(batch, file)
-    is_row = ~np.logical_or.reduce(
-        [np.zeros(len(batch), bool), *(missing[name] for name in missing if name != "rating")]
-    )
+    none = np.zeros(len(batch), dtype=bool)
+    is_row = ~np.logical_or.reduce([none, *(mask for name, mask in missing.items() if name in IDS)])
     rows = batch.take(is_row)
-    is_rated = ~missing["rating"][is_row] if "rating" in missing else np.ones(len(rows), dtype=bool)
-    rated = rows.take(is_rated)
+    is_complete = ~np.logical_or.reduce([none, *(mask for name, mask in missing.items() if name not in IDS)])[is_row]
+    rated = rows.take(is_complete)
     values: dict[str, Any] = {}
     if "rating" in rated.columns:
         values["rating"] = rating_column(
@@ -120,7 +129,6 @@ def _converted(reader: Reader, file: RawFile, batch: Batch, gaps: Gaps) -> Conve
     if "timestamp" in rated.columns:
         unit, times = options.get("time", ""), rated.columns["timestamp"]
         values["timestamp"] = time_column(times, unit, file.label, rated.named) if unit else times
-    left_out = {name: int(mask.sum()) for name, mask in missing.items() if name != "rating"}
-    left_out["rating"] = int((~is_rated).sum())
+    left_out = {name: int(mask.sum()) for name, mask in missing.items()}
     ids = {name: rows.columns[name] for name in IDS}
-    return Converted(ids, is_rated, values, {name: count for name, count in left_out.items() if count})
+    return Converted(ids, is_complete, values, left_out)

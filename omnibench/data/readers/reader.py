@@ -20,8 +20,11 @@ class Reader:
         columns: omnibench's names (user, item, rating, timestamp) by the file's own; of a file without a header the
             names of all its columns in their order, with an empty text for what is not used.
         options: What else the format needs, by name; see ``READER_KEYS`` in ``keys.py``.
+        is_tolerant: Whether a table is read without its few lines that have other fields than most, which a warning counts;
+            of a published file they are nobody's to mend.
     """
 
     format: str
     columns: tuple[str, ...] | Mapping[str, str] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    is_tolerant: bool = False

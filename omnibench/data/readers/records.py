@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-import itertools
+import codecs
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from omnibench.data.files.members import RawFile
-from omnibench.data.readers.collected import collected, excerpt, numbered_lines
+from omnibench.data.readers.collected import chunks, collected, excerpt, numbered_lines, recoded
+from omnibench.data.readers.json_lines import parsed_chunk
 from omnibench.data.readers.reader import Reader
 from omnibench.data.readers.rows import Batch
 from omnibench.errors import DataError, nearest
@@ -31,16 +33,24 @@ def read_json(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch
     Raises:
         DataError: A line is no JSON object, or none has a key of the columns.
     """
-    lines = numbered_lines(stream, reader.options.get("encoding", "utf-8"), file)
-    first = next(lines, None)
-    if first is None:
-        return
-    if first[1].lstrip().startswith("[") or not _is_object(first[1]):
-        text = "\n".join([first[1], *(line for _, line in lines)])
-        records: Iterable[tuple[int, Any]] = enumerate(_document(text, file, first), start=first[0])
-    else:
-        records = _parsed(itertools.chain([first], lines), _json_value, file, "JSON", "python")
-    yield from _batches(reader, records, file)
+    stream, encoding = recoded(stream, reader.options.get("encoding", "utf-8"))
+    search = _Search(reader, file)
+    pieces = chunks(stream)
+    has_begun = False
+    for first_line, chunk in pieces:
+        first = None if has_begun else next(numbered_lines(io.BytesIO(chunk), encoding, file, first_line), None)
+        has_begun |= first is not None
+        if first is not None and not _is_object(first[1]):
+            text = b"".join([chunk, *(piece for _, piece in pieces)]).decode(encoding).removeprefix("\ufeff")
+            yield from search.batches(enumerate(_document(text, file, first), start=first[0]))
+            break
+        batch = search.parsed(chunk, first_line) if codecs.lookup(encoding).name == "utf-8" else None
+        if batch is not None:
+            yield batch
+            continue
+        lines = numbered_lines(io.BytesIO(chunk), encoding, file, first_line)
+        yield from search.batches(_parsed(lines, _json_value, file, "JSON", "python"))
+    search.check()
 
 
 def read_python(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch]:
@@ -49,8 +59,12 @@ def read_python(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Bat
     Raises:
         DataError: A line is no mapping, or none has a key of the columns.
     """
-    lines = numbered_lines(stream, reader.options.get("encoding", "utf-8"), file)
-    yield from _batches(reader, _parsed(lines, _literal, file, "a Python literal", "json"), file)
+    stream, encoding = recoded(stream, reader.options.get("encoding", "utf-8"))
+    search = _Search(reader, file)
+    yield from search.batches(
+        _parsed(numbered_lines(stream, encoding, file), _literal, file, "a Python literal", "json")
+    )
+    search.check()
 
 
 def _json_value(line: str) -> Any:
@@ -99,29 +113,32 @@ def _unparsed(file: RawFile, number: int, line: str, language: str, alternative:
     return f"{file.label}, line {number} is no {language.removeprefix('a ')} ({reason}): {excerpt(line)}. {hint}"
 
 
-def _batches(reader: Reader, records: Iterable[tuple[int, Any]], file: RawFile) -> Iterator[Batch]:
-    columns: Mapping[str, str] = reader.columns if isinstance(reader.columns, Mapping) else {}
-    filters = tuple(map(str, reader.options.get("keep", {})))
-    keys = (*columns, *filters)
-    search = _Search(keys, reader.options.get("nested", ""), file)
-    yield from collected(search.rows(records), tuple(columns.values()), filters, file)
-    search.check()
-
-
 class _Search:
     """The values of some keys in records, and which keys were in none of them."""
 
-    def __init__(self, keys: tuple[str, ...], nested: str, file: RawFile) -> None:
-        self._keys = keys
-        self._nested = nested
+    def __init__(self, reader: Reader, file: RawFile) -> None:
+        self._columns: Mapping[str, str] = reader.columns if isinstance(reader.columns, Mapping) else {}
+        self._filters = tuple(map(str, reader.options.get("keep", {})))
+        self._keys = (*self._columns, *self._filters)
+        self._nested: str = reader.options.get("nested", "")
         self._file = file
-        self._absent = set(keys)
+        self._absent = set(self._keys)
         self._first: dict[str, Any] = {}
-        self._has_nested = not nested
+        self._has_nested = not self._nested
         self._has_rows = False
 
-    def rows(self, records: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        """Yield the interactions of records with the numbers of their lines."""
+    def batches(self, records: Iterable[tuple[int, Any]]) -> Iterator[Batch]:
+        """Yield the interactions of records, each with the number of its line."""
+        yield from collected(self._rows(records), tuple(self._columns.values()), self._filters, self._file)
+
+    def parsed(self, chunk: bytes, first_line: int) -> Batch | None:
+        """Return the interactions of a chunk of JSON lines; None where they are to be read one by one."""
+        batch = parsed_chunk(chunk, first_line, self._columns, self._nested, self._filters)
+        if batch is not None:  # it has found all keys
+            self._has_rows, self._has_nested, self._absent = True, True, set()
+        return batch
+
+    def _rows(self, records: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, tuple[Any, ...]]]:
         for number, record in records:
             if not isinstance(record, dict):
                 raise DataError(

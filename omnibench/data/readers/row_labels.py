@@ -29,9 +29,9 @@ def row_label(reader: Reader, files: Sequence[RawFile], row: int) -> str:
     filters = Filters(reader.options.get("keep", {}))
     left = row
     for file, batch in batches(reader, files):
-        kept = filters.keep(batch)
-        missing = [np.zeros(len(kept), dtype=bool), *gaps.of(kept, file).values()]
-        rows = kept.take(~np.logical_or.reduce(missing))
+        rows_to_read = filters.keep(batch)
+        missing = [np.zeros(len(rows_to_read), dtype=bool), *gaps.of(rows_to_read, file).values()]
+        rows = rows_to_read.take(~np.logical_or.reduce(missing))
         if left < len(rows):
             return rows.named(left) if len(files) == 1 else f"{file.label}, {rows.named(left)}"
         left -= len(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -20,6 +21,9 @@ else:
 
 _BLOCK = 1 << 24
 """Bytes that are parsed at once; no line may be longer."""
+
+_TOLERATED_SHARE = 0.01
+"""Lines of other fields among those that are read, of a file that is still what it should be."""
 
 
 class _Positions(NamedTuple):
@@ -61,19 +65,22 @@ def _read(reader: Reader, layout: TableLayout, stream: BinaryIO, file: RawFile) 
         return  # an empty file among several, as Globo has them
     positions = _positions(reader, header, file)
     counter = MarkCounter(prepared, layout.quote) if layout.quote else None
+    uneven = _UnevenLines(is_tolerated=reader.is_tolerant)
     start = 0
     try:
-        for block in _blocks(layout, positions, counter or prepared):
+        for block in _blocks(layout, positions, counter or prepared, uneven):
             batch = Batch(
                 {name: block.column(str(position)) for name, position in positions.columns.items()},
                 {name: block.column(str(position)) for name, position in positions.filters.items()},
-                _LineOfRow(file, layout, start),
+                _LineOfRow(file, layout, start, positions.width),
             )
             start += block.num_rows
             yield _exploded(batch, reader.options.get("item_separator", ""))
     except pa.ArrowInvalid as error:
         _refuse_flaws(file, layout, positions.width)
         raise DataError(f"{file.label} cannot be read as a table: {error}") from error
+    if uneven.count:
+        _warn_of_uneven_lines(file, layout, positions.width, start)
     if counter is not None and counter.marks % 2:
         for _ in records(file, layout, strict=True):
             pass
@@ -111,7 +118,7 @@ def _positions(reader: Reader, header: list[str] | None, file: RawFile) -> _Posi
     return _Positions(len(listed), {name: number for number, name in enumerate(listed) if name}, numbered)
 
 
-def _blocks(layout: TableLayout, positions: _Positions, prepared: Any) -> Iterator[Any]:
+def _blocks(layout: TableLayout, positions: _Positions, prepared: Any, uneven: _UnevenLines) -> Iterator[Any]:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -124,7 +131,7 @@ def _blocks(layout: TableLayout, positions: _Positions, prepared: Any) -> Iterat
                 delimiter=layout.delimiter,
                 quote_char=layout.quote or False,
                 newlines_in_values=bool(layout.quote),
-                invalid_row_handler=_without_blank_lines,
+                invalid_row_handler=uneven.handle,
             ),
             csv.ConvertOptions(
                 column_types={str(number): pa.string() for number in used},
@@ -140,19 +147,31 @@ def _blocks(layout: TableLayout, positions: _Positions, prepared: Any) -> Iterat
     yield from blocks
 
 
-def _without_blank_lines(row: Any) -> str:
-    return "error" if row.text.strip() else "skip"
+class _UnevenLines:
+    """Lines with other fields than they should have, which are left out where they are tolerated."""
+
+    def __init__(self, *, is_tolerated: bool) -> None:
+        self._is_tolerated = is_tolerated
+        self.count = 0
+
+    def handle(self, row: Any) -> str:
+        """Return what pyarrow's parser does with a line."""
+        if not row.text.strip():
+            return "skip"
+        self.count += 1
+        return "skip" if self._is_tolerated else "error"
 
 
 class _LineOfRow:
     """What errors call the rows of a block, for which the file is read again."""
 
-    def __init__(self, file: RawFile, layout: TableLayout, start: int) -> None:
-        self._file, self._layout, self._start = file, layout, start
+    def __init__(self, file: RawFile, layout: TableLayout, start: int, width: int) -> None:
+        self._file, self._layout, self._start, self._width = file, layout, start, width
 
     def __call__(self, row: int) -> str:
         number = self._start + row + self._layout.header
-        line = next(itertools.islice(records(self._file, self._layout), number, None), (0, []))[0]
+        even = (line for line, fields in records(self._file, self._layout) if len(fields) == self._width)
+        line = next(itertools.islice(even, number, None), 0)
         return f"line {line}" if line else f"row {self._start + row}"
 
 
@@ -173,6 +192,31 @@ def _exploded(batch: Batch, separator: str) -> Batch:
     return Batch(columns, filters, lambda row: named(int(numbers[row])))
 
 
+def _warn_of_uneven_lines(file: RawFile, layout: TableLayout, width: int, rows: int) -> None:
+    """Warn of lines that were left out; refuse a file with many of them, or one whose last line is cut off."""
+    lines = [(line, fields) for line, fields in _with_last(records(file, layout), width)]
+    uneven = [(line, fields) for line, fields in lines if len(fields) != width]
+    if not uneven or len(uneven) > max(rows, 1) * _TOLERATED_SHARE or uneven[-1] == lines[-1]:
+        _refuse_flaws(file, layout, width)
+    line, fields = uneven[0]
+    warnings.warn(
+        f"{file.label}: {len(uneven):,} lines do not have the {width} fields of the others, and are left out; the first is line {line}: "
+        f"{excerpt(' '.join(fields))}.",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def _with_last(lines: Iterator[tuple[int, list[str]]], width: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield the lines of other fields, and the last line."""
+    last = None
+    for last in lines:
+        if len(last[1]) != width:
+            yield last
+    if last is not None and len(last[1]) == width:
+        yield last
+
+
 def _refuse_flaws(file: RawFile, layout: TableLayout, width: int) -> None:
     """Refuse a table with the first line that does not have as many fields as it should.
 
@@ -181,6 +225,9 @@ def _refuse_flaws(file: RawFile, layout: TableLayout, width: int) -> None:
     """
     for line, fields in records(file, layout):
         if width and len(fields) != width:
+            if layout.quote and any("\n" in field for field in fields):
+                for _ in records(file, layout, strict=True):  # a mark that never closes has taken lines that are right
+                    pass
             owner = "the header" if layout.header else "columns"
             raise DataError(
                 f"{file.label}, line {line} has {len(fields)} fields where {owner} has {width}: "

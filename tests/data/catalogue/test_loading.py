@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+import threading
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -16,10 +17,23 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from support.catalogues import SHOP, begin_project, define
-from support.servers import FileServer, breaking_off, claiming, file_server, page, refusing
+from support.servers import (
+    FileServer,
+    Handler,
+    breaking_off,
+    claiming,
+    etag,
+    file_server,
+    page,
+    refusing,
+    whole_or_range,
+)
 
 from omnibench import CorePruning, UserHoldout, from_file, load_dataset
 from omnibench.data.catalogue import source
+from omnibench.data.catalogue.fetching import fetch_data
+from omnibench.data.catalogue.folders import DataFolder
+from omnibench.data.catalogue.names import definition
 from omnibench.data.dataset import RawData, SplitData
 from omnibench.errors import DataError
 
@@ -142,9 +156,6 @@ def test_a_file_whose_halves_are_of_two_versions_is_fetched_anew(server: FileSer
     load_dataset("Shop")
     target = Path("cache", "datasets", "x")
     target.parent.mkdir(parents=True)
-    from omnibench.data.catalogue.folders import DataFolder
-    from omnibench.data.catalogue.names import definition
-
     own = DataFolder.of(definition("Shop")).path
     own.mkdir()
     (own / "shop.dat.partial").write_bytes(b"something else")
@@ -162,12 +173,29 @@ def test_another_file_than_at_the_first_use_is_refused_until_it_is_accepted(serv
     server.contents["/shop.dat"] = SHOP + b"9::z::1::50\n"
     with pytest.raises(DataError, match=r"first used here, on \d{4}-.*`omnibench data fetch Shop --accept-changed`"):
         _ = load_dataset("Shop").key
-    from omnibench.data.catalogue.fetching import fetch_data
-    from omnibench.data.catalogue.names import definition
-
     fetch_data(definition("Shop"), accept_changed=True)
     assert load_dataset("Shop").key != key
     assert len(frame()) == 6
+
+
+def test_a_truncated_file_is_not_what_counts_from_then_on(server: FileServer) -> None:
+    """Nobody can know its digest before it is read: the message says what to remove, and the whole one is taken."""
+    define(server.add("/shop.zip", zipped(SHOP)[:-40]), member="shop/ratings.dat")
+    with pytest.raises(DataError, match=r"the download may be to blame: remove .*shop.zip, and run again"):
+        frame()
+    server.contents["/shop.zip"] = zipped(SHOP)
+    (folder() / "shop.zip").unlink()
+    assert len(frame()) == 5
+
+
+def test_a_changed_file_that_is_accepted_is_read(server: FileServer) -> None:
+    """Also where what was read of the earlier one is still there."""
+    define(server.add("/shop.dat", SHOP))
+    key = load_dataset("Shop").key
+    (folder() / "shop.dat").write_bytes(SHOP[:24])
+    fetch_data(definition("Shop"), accept_changed=True)
+    assert load_dataset("Shop").key != key
+    assert len(frame()) == 2
 
 
 def test_a_raw_file_that_somebody_has_changed_is_refused(server: FileServer) -> None:
@@ -350,6 +378,41 @@ def test_a_broken_array_file_is_not_believed(server: FileServer) -> None:
     assert len(frame()) == 5
 
 
+def test_a_cache_that_cannot_be_written_is_named(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the variable that names another; what is in it already can be used."""
+    define(server.add("/shop.dat", SHOP))
+    key = load_dataset("Shop").key
+
+    def refused(path: object, *_: object, **__: object) -> int:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("omnibench.data.downloads.locks.os.open", refused)
+    assert load_dataset("Shop").key == key
+    define(server.add("/other.dat", SHOP), name="Other")
+    with pytest.raises(
+        DataError, match=r"Other: .*\.lock cannot be written \(Permission denied\).*OMNIBENCH_CACHE_DIR"
+    ):
+        _ = load_dataset("Other").key
+
+
+def test_a_disk_that_is_full_is_said(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the rows cannot be kept; the next attempt needs no download."""
+    define(server.add("/shop.dat", SHOP))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "content.arrow")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("omnibench.data.catalogue.contents.write_arrays", full)
+        with pytest.raises(
+            DataError, match=r"Shop: content.arrow cannot be written \(No space left on device\); free some"
+        ):
+            _ = load_dataset("Shop").key
+    assert len(frame()) == 5
+    assert len(server.requests) == 1
+
+
+@pytest.mark.slow
 def test_several_processes_download_and_read_once(server: FileServer) -> None:
     """The others wait for the first, and say so."""
     define(server.add("/shop.dat", SHOP))
@@ -362,6 +425,33 @@ def test_several_processes_download_and_read_once(server: FileServer) -> None:
     assert len({out for out, _ in outputs}) == 1
     assert len(server.requests) == 1
     assert sum("this once" in err for _, err in outputs) == 1
+
+
+@pytest.mark.slow
+def test_who_waits_goes_on_where_a_killed_process_was(server: FileServer) -> None:
+    """The lock is free when its process ends, however; what it has downloaded is not downloaded again."""
+    begun, end = threading.Event(), threading.Event()
+
+    def stalling(handler: Handler, content: bytes) -> None:
+        if "Range" in handler.headers:
+            whole_or_range(handler, content)
+            return
+        handler.reply(200, content[:40], ETag=etag(content), Content_Length=str(len(content)))
+        begun.set()
+        end.wait(60)
+
+    define(server.add("/shop.dat", SHOP, stalling))
+    command = [sys.executable, "-c", "from omnibench import load_dataset; print(len(load_dataset('Shop').data.df))"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as killed:
+        assert begun.wait(60)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+            assert waiting.stderr is not None
+            assert "waiting for another process, which fetches or reads Shop" in waiting.stderr.readline()
+            killed.kill()
+            output, _ = waiting.communicate()
+    end.set()
+    assert output == "5\n"
+    assert [requested for _, _, requested in server.requests] == ["", "bytes=40-"]
 
 
 def test_a_compressed_file_is_read_as_it_is(server: FileServer) -> None:

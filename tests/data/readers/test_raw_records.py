@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.raw import read_raw
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.raw import read_raw, written
 
+from omnibench.data.files.members import RawFile
+from omnibench.data.readers.read import read_rows
+from omnibench.data.readers.reader import Reader
 from omnibench.errors import DataError
 
 OTTO = {"session": "user", "aid": "item", "ts": "timestamp"}
@@ -151,6 +157,7 @@ def test_keys_of_objects_within_objects(tmp_path: Path) -> None:
         ("[[1, 2], [3]]\n", "json", {}, ["[1, 2]", "format='adjacency'"]),
         (b'{"u": 1, "i": 2}\n{"u": 1, "i": "\xff"}\n', "json", {}, ["line 2", "0xff", "encoding='latin-1'"]),
         ('{"u": 1, "i": 2, "r": "good"}\n', "json", {"rating": "r"}, ["line 1", "'good'"]),
+        ('{"u": 1, "i": 2}\n{"u": 1, "i": 2} {"u": 1, "i": 3}\n', "json", {}, ["line 2 is no JSON", "Extra data"]),
         ("", "json", {}, ["no interactions"]),
     ],
 )
@@ -162,3 +169,75 @@ def test_a_record_that_does_not_fit_is_named(
     with pytest.raises(DataError) as raised:
         read_raw(tmp_path / "raw.txt", content, file_format, columns, **options)
     assert all(word in str(raised.value) for word in ["raw.txt", *words]), raised.value
+
+
+KEYS = ("u", "i", "r", "t", "e")
+
+VALUES: tuple[Any, ...] = (
+    0,
+    7,
+    -1,
+    2**62,
+    2**63,
+    2**70,
+    1.0,
+    4.5,
+    1e300,
+    "7",
+    "007",
+    "a b",
+    "",
+    'é\u2028"\\',
+    True,
+    False,
+    None,
+)
+
+
+@given(data=st.data())
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_regular_records_are_read_as_others_are(data: st.DataObject, tmp_path: Path) -> None:
+    """What pyarrow parses at once has the ids, ratings, times, lines and gaps that Python's parser gives one by one."""
+    regular = {key: data.draw(st.sampled_from(VALUES)) for key in KEYS}
+    odd = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES))
+    records = [{**regular, **changes} for changes in data.draw(st.lists(odd | st.just({}), min_size=1, max_size=4))]
+    nested = data.draw(st.booleans())
+    lines = [json.dumps({"u": record["u"], "list": [record] * 2} if nested else record) for record in records]
+    content = "\n\n".join(lines)
+    columns = {"u": "user", "i": "item", "r": "rating", "t": "timestamp"}
+    options: dict[str, Any] = {
+        "keep": {"e": [regular["e"], 7]},
+        "missing": [-1],
+        **({"nested": "list"} if nested else {}),
+    }
+
+    def outcome() -> Any:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                rows = read_rows(Reader("json", columns, options), [RawFile(written(tmp_path / "raw", content))])
+            except DataError as error:
+                return str(error)
+        messages = [str(warning.message) for warning in caught]
+        return {name: column.tolist() for name, column in rows.columns.items()}, rows.counts, rows.left_out, messages
+
+    fast = outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("omnibench.data.readers.records.parsed_chunk", lambda *_: None)
+        assert fast == outcome()
+
+
+def test_lines_are_counted_over_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line is found behind the first chunk as well, whichever parser has read the chunks before it."""
+    monkeypatch.setattr("omnibench.data.readers.collected._CHUNK", 100)
+    lines = [json.dumps({"u": number, "i": "x" if number % 2 else number, "r": 5}) for number in range(50)]
+    content = "\n".join([*lines, "", '{"u": 1, "i": 2, "r": "bad"}', ""])
+    columns = {"u": "user", "i": "item", "r": "rating"}
+    with pytest.raises(DataError, match="line 52: column 'rating' is 'bad'"):
+        read_raw(tmp_path / "raw", content, "json", columns)
+    raw = read_raw(tmp_path / "raw", "\n".join(lines), "json", columns)
+    assert raw.pairs == [(number, "x" if number % 2 else str(number)) for number in range(50)]
+    assert (
+        read_raw(tmp_path / "raw", "\n".join(lines).encode("utf-16"), "json", columns, encoding="utf-16").pairs
+        == raw.pairs
+    )
