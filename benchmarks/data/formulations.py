@@ -29,7 +29,9 @@ def omnibench() -> tuple[Callable[[Columns], Any], Callable[[Any], int]]:
 
     def given(columns: Columns) -> Interactions:
         user_ids, item_ids = (range(int(columns[name].max()) + 1) for name in ("user", "item"))
-        return Interactions(*(columns[name] for name in ("user", "item", "rating", "timestamp")), user_ids, item_ids)
+        return Interactions(
+            columns["user"], columns["item"], columns["rating"], columns["timestamp"], user_ids, item_ids
+        )
 
     def run(interactions: Interactions) -> int:
         for position, step in enumerate(steps):

@@ -11,7 +11,6 @@ from omnibench.errors import ExportError
 from omnibench.report.export import export_results
 from omnibench.report.files import SUFFIXES
 from omnibench.report.sections import DEFAULT_LIMIT
-from omnibench.scoring.run_files import write_run_files
 from omnibench.store.queries import open_store
 
 
@@ -49,6 +48,8 @@ def export(arguments: argparse.Namespace) -> int:
 
 def _export_runs(arguments: argparse.Namespace) -> None:
     """Write trec_eval's files."""
+    from omnibench.scoring.run_files import write_run_files  # which imports numpy
+
     written = write_run_files(
         open_store(arguments.store),
         Path(arguments.run_files),

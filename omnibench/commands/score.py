@@ -85,15 +85,13 @@ def _names(files: Sequence[str]) -> list[str]:
 
 def _say_scores(scores: Scores, printed: set[str]) -> None:
     """Print the scores of a file, with those of its notes that no file before had."""
-    table = scores.table()
-    say(f"{table.title}: {len(scores.users):,} test users")
-    rows = [table.header, *([cell.text for cell in row] for row in table.sections[0])]
-    for line in aligned([[*row, ""] for row in rows]):
+    say(scores.title)
+    for line in aligned([[*row, ""] for row in scores.rows()]):
         say(line)
-    for note in table.notes:
+    for note in scores.notes:
         if note not in printed:
             say(f"  {note}")
-    printed.update(table.notes)
+    printed.update(scores.notes)
 
 
 def _mapping(text: str | None, option: str) -> dict[str, str] | None:

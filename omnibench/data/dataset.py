@@ -327,7 +327,7 @@ class RecSysDataSet:
         if self.keeps_repeats or any(isinstance(step, Deduplicate) for step in steps):
             return rows
         rows, repeats = rows.without_repeats()
-        warn_of_repeats(self.name, repeats)
+        warn_of_repeats(self.name, repeats, within_parts=rows.parts is not None)
         return rows
 
     def parts(self, interactions: Interactions) -> Sequence[Parts]:

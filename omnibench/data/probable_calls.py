@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from omnibench.data.catalogue.guesses import guess
+from omnibench.data.column_names import REQUIRED
 from omnibench.data.files.proposals import JSON_SUFFIXES, SEPARATORS
 from omnibench.data.files.streams import BROKEN, open_binary
 from omnibench.errors import DataError
@@ -16,6 +18,10 @@ _START = 1 << 16
 
 _COMMENTS = (b"%", b"#")
 """What lines begin with that are no data, as KONECT and SNAP write them."""
+
+
+_DECIMAL_COMMA = re.compile(rb"(?<=[\t;|\"])[0-9]+,[0-9]+(?=[\t;|\"\r\n])")
+"""A field that is a number with a comma."""
 
 
 def probable_call(path: Path, file_format: str) -> str:
@@ -35,23 +41,34 @@ def probable_call(path: Path, file_format: str) -> str:
     values = dict(guess(b"".join(lines), path.name, complete=len(start) < _START).values)
     if comment and values["format"] == "table":
         values["comment"] = comment.decode()
+    if values["format"] == "table" and values.get("separator") != "," and _DECIMAL_COMMA.search(start):
+        values["decimal"] = ","
     if "columns" in values:
         columns = _columns(values["columns"])
-        if not {"user", "item"} <= {*(columns.values() if isinstance(columns, Mapping) else columns)}:
+        if not {"user", "item"} <= _roles(columns):
             return ""
         values["columns"] = columns
-        if isinstance(columns, Mapping) and all(own == role for own, role in columns.items()):
-            del values["columns"]
     arguments = {name: value for name, value in values.items() if not _is_usual(name, value, values, file_format)}
+    if isinstance(arguments.get("columns"), Mapping):
+        arguments["columns"] = {own: role for own, role in arguments["columns"].items() if own != role}
     if any(isinstance(value, str) and value.startswith("<") for value in arguments.values()):
         return ""
     return f"from_file({', '.join([repr(path.name), *(f'{name}={value!r}' for name, value in arguments.items())])})"
 
 
+def _roles(columns: Any) -> set[Any]:
+    return {*(columns.values() if isinstance(columns, Mapping) else columns)}
+
+
 def _columns(columns: Any) -> dict[str, str] | list[str | None]:
     """Return the columns whose roles are guessed, as a call has them."""
     if isinstance(columns, Mapping):
-        return {own: role for own, role in columns.items() if not role.startswith("<")}
+        roles = {own: role for own, role in columns.items() if not role.startswith("<")}
+        left = [own for own in columns if own not in roles]
+        for role in REQUIRED:  # whose names nobody knows; most files have users first
+            if role not in roles.values() and left:
+                roles[left.pop(0)] = role
+        return {own: roles[own] for own in columns if own in roles}
     return [role or None for role in columns]
 
 
@@ -59,10 +76,12 @@ def _is_usual(name: str, value: Any, values: Mapping[str, Any], file_format: str
     """Whether an argument says what is so without it."""
     is_table = values["format"] == "table"
     return (
-        (name == "format" and (is_table or (value == "json" and file_format in JSON_SUFFIXES)))
+        (name == "columns" and isinstance(value, Mapping) and all(own == role for own, role in value.items()))
+        or (name == "format" and (is_table or (value == "json" and file_format in JSON_SUFFIXES)))
         or (name == "separator" and (value == SEPARATORS.get(file_format) or values["format"] == "adjacency"))
         or (name == "header" and (value or not isinstance(values.get("columns"), Mapping)))
         or (name == "quote" and file_format == "csv")
         or (name == "user" and value == "first")
+        or (name == "decimal" and "rating" not in _roles(values["columns"]))
         or (name == "time" and (value.startswith("<") or (is_table and "%" not in value)))
     )

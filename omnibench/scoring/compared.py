@@ -144,7 +144,7 @@ class ScoreComparison:
         return notes
 
     def __repr__(self) -> str:
-        return "\n".join([self.title, "", *aligned(self.rows()), *self.notes])
+        return "\n".join([self.title, *aligned(self.rows()), *self.notes])
 
     def _repr_html_(self) -> str:
         return written(element("div", notebook_table(self._table())))

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from omnibench.data.features.arrays import write_features
 from omnibench.data.features.sources import FeatureSource, features_from
 from omnibench.errors import EvaluationError
 from omnibench.metrics.base import Metric
@@ -75,11 +74,15 @@ def feature_tables(
         ids: The ids by code, by subject.
         notes: Gets sentences on what is missing.
     """
+    if not sources:
+        yield lambda _: None
+        return
+    from omnibench.data.features.arrays import write_features  # which import numpy
+    from omnibench.guest.features import FeatureTable
+
     with tempfile.TemporaryDirectory(prefix="omnibench-") as directory:
         tables: dict[str, FeatureTable] = {}
         for subject, source in sources.items():
-            from omnibench.guest.features import FeatureTable
-
             columns, folder = source.read(), Path(directory, subject)
             with warnings.catch_warnings(record=True) as warned:
                 warnings.simplefilter("always")

@@ -94,13 +94,13 @@ def _arguments(label: str, arguments: str | None, notes: str | None) -> tuple[di
     return values, convention
 
 
-_GROUPINGS = {grouping.name: grouping for grouping in (Popularity, Activity, ColdItems)}
+_GROUPINGS: dict[str, Any] = {"popularity": Popularity, "activity": Activity, "items": ColdItems}
 
 
 def _grouping(text: str) -> str | Grouping:
     """Return what divides into groups: by its name, with the number of groups where there is one; else the feature."""
     name, opening, number = text.strip().rstrip(")").partition("(")
-    definition: Any = _GROUPINGS.get(name)
+    definition = _GROUPINGS.get(name)
     if definition is None:
         return text.strip()
     grouping: Grouping = definition(int(number)) if opening and number.isdecimal() else definition()

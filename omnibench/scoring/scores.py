@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from omnibench.errors import EvaluationError
 from omnibench.markup import element, one_line, written
 from omnibench.metrics.labels import alternatives, group_of, plain_label, split_label
+from omnibench.report.comparisons import aligned
 from omnibench.scoring.compared import ScoreComparison, compare_scores
 from omnibench.tables.layout import Cell, ResultTable
 from omnibench.tables.notebook import notebook_table
-from omnibench.tables.terminal import render
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,10 +125,14 @@ class Scores:
         }
         return {"predictions": self.name, "test": self.test, "metrics": metrics, "notes": list(self.notes)}
 
-    def table(self) -> ResultTable:
-        """Return the scores as a table."""
-        rows = [[Cell(text) for text in self._row(label)] for label in self.values]
-        return ResultTable(f"{self.name}, scored on {self.test}", list(_HEADER), [rows], list(self.notes))
+    @property
+    def title(self) -> str:
+        """The sentence above the metrics."""
+        return f"{self.name}, scored on {self.test}: {len(self.users):,} test user{'' if len(self.users) == 1 else 's'}"
+
+    def rows(self) -> list[list[str]]:
+        """Return the header and a row per metric as texts."""
+        return [list(_HEADER), *(self._row(label) for label in self.values)]
 
     def _row(self, label: str) -> list[str]:
         interval = self.intervals.get(label)
@@ -141,10 +145,14 @@ class Scores:
         ]
 
     def __repr__(self) -> str:
-        return render(self.table(), colour=False)
+        return "\n".join(
+            [self.title, *aligned([[*row, ""] for row in self.rows()]), *(f"  {note}" for note in self.notes)]
+        )
 
     def _repr_html_(self) -> str:
-        return written(element("div", notebook_table(self.table())))
+        header, *rows = self.rows()
+        table = ResultTable(self.title, header, [[[Cell(text) for text in row] for row in rows]], list(self.notes))
+        return written(element("div", notebook_table(table)))
 
     def compare(self, second: Scores, metrics: Iterable[str] | None = None, **options: Any) -> ScoreComparison:
         """Compare these scores with others of the same test part; see ``omnibench.compare_scores``.

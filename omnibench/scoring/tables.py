@@ -15,6 +15,7 @@ from omnibench.data.files.layout import layout_of
 from omnibench.data.files.parquet import column_names, is_parquet_directory
 from omnibench.data.files.proposals import SEPARATORS
 from omnibench.data.files.streams import BROKEN, open_binary, uncompressed_name
+from omnibench.data.frames import pandas_frame
 from omnibench.data.numbers import numbers
 from omnibench.data.sources import from_file
 from omnibench.errors import DataError, EvaluationError
@@ -26,7 +27,6 @@ from omnibench.scoring.trec import QRELS_FIELDS, RUN_FIELDS, is_qrels, is_run, r
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 else:
     from omnibench.lazy import np
 
@@ -82,30 +82,11 @@ def predictions_table(
 def _from_frame(
     content: Any, source: str, order: str | None, roles: Sequence[str], columns: Mapping[str, str] | None
 ) -> NamedTable:
-    frame = content if isinstance(content, Mapping) else frame_of(content, source)
+    frame = content if isinstance(content, Mapping) else pandas_frame(content, f"score ({source})")
     by_text = {str(name): name for name in frame}
     named, notes = roles_of(list(by_text), roles, columns, source)
     table = Table({role: frame[by_text[name]] for role, name in named.items()}, source, order=order)
     return NamedTable(table, source, [f"{source}: {note}" for note in notes])
-
-
-def frame_of(content: Any, source: str) -> pd.DataFrame:
-    """Return a pandas frame, or what another library has, as a pandas frame.
-
-    Raises:
-        EvaluationError: It is no frame.
-    """
-    import pandas as pd
-
-    for method in ("collect", "df", "to_pandas"):  # of polars' lazy frames, of DuckDB, and of what else has frames
-        if not isinstance(content, pd.DataFrame) and callable(getattr(content, method, None)):
-            content = getattr(content, method)()
-    if not isinstance(content, pd.DataFrame):
-        raise EvaluationError(
-            f"{source} are {type(content).__name__}; give a frame with the columns user and item, the path of a file, or a "
-            "mapping from users to their items."
-        )
-    return content
 
 
 def _rows_of_mapping(content: Mapping[Any, Any], source: str) -> dict[str, Any]:
@@ -260,17 +241,18 @@ def interactions_table(content: Any, source: str, columns: Mapping[str, str] | N
         DataError: A file cannot be read.
         EvaluationError: It is none of these, or a column is missing.
     """
-    if isinstance(content, str | os.PathLike):
-        path = existing(content) if not str(content).endswith(".zip") else Path(content)
-        suffix = uncompressed_name(path).suffix.lower()
-        if columns is None and path.is_file() and is_qrels(path, suffix):
+    if isinstance(content, str | os.PathLike) or _are_paths(content):
+        path = _single(content)
+        suffix = "" if path is None else uncompressed_name(path).suffix.lower()
+        if columns is None and path is not None and path.is_file() and is_qrels(path, suffix):
             frame = read_fields(path, QRELS_FIELDS)
             return _of_levels({name: frame[name] for name in QRELS_FIELDS}, path.name, row_name_of(path))
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
-            dataset = from_file(Path(content), columns=columns)
-            table = _of_dataset(dataset, path.name)
-        return NamedTable(table, path.name, [str(warning.message) for warning in warned if not _is_of_unused(warning)])
+            dataset = from_file(content, columns=columns)
+            name = dataset.name if path is None else path.name
+            table = _of_dataset(dataset, name)
+        return NamedTable(table, name, [str(warning.message) for warning in warned if not _is_of_unused(warning)])
     if isinstance(content, RecSysDataSet):
         return NamedTable(_of_dataset(content, content.name), content.name, [])
     if isinstance(content, Mapping) and not {"user", "item"} & content.keys():
@@ -280,6 +262,16 @@ def interactions_table(content: Any, source: str, columns: Mapping[str, str] | N
         return NamedTable(Table(rows, source), source, [])
     named = _from_frame(content, source, None, TESTED, columns)
     return named._replace(table=named.table._replace(source=source))
+
+
+def _are_paths(content: Any) -> bool:
+    return isinstance(content, list | tuple) and all(isinstance(path, str | os.PathLike) for path in content)
+
+
+def _single(content: Any) -> Path | None:
+    """Return the absolute path of a single file; None of several, of a pattern and of what is not there."""
+    paths = absolute_paths(Path(content)) if isinstance(content, str | os.PathLike) else []
+    return next((path for path in paths if path.is_file() or is_parquet_directory(path)), None)
 
 
 def _is_of_unused(warning: warnings.WarningMessage) -> bool:

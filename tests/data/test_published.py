@@ -40,6 +40,7 @@ from omnibench import (
     from_frame,
     from_split,
 )
+from omnibench.data.digests import table_digest
 from omnibench.data.interactions import Interactions
 from omnibench.data.parts import Split
 from omnibench.data.prepare import prepare
@@ -95,6 +96,25 @@ def test_the_parts_are_content() -> None:
     keys = [each.key for each in (dataset, moved, swapped, unsplit, unrated, folded)]
     assert len(set(keys)) == len(keys)
     assert from_split(TRAIN, TEST, VALIDATION, allow_overlap=True).key == dataset.key
+
+
+def test_what_identifies_a_published_split_never_changes() -> None:
+    """Stores find their results by it; tied rows without times keep their order where a step asks for the last one."""
+    digests = {
+        "single": from_split(TRAIN, TEST, VALIDATION),
+        "folds": from_folds([(TRAIN, TEST), (TEST, VALIDATION)]),
+        "texts": from_split(*(frame.astype({"user": str}) for frame in (TRAIN, TEST))).pipe(Deduplicate()),
+        "timeless": from_split(*(frame[["user", "item"]] for frame in (TRAIN, TEST))).pipe(Deduplicate()),
+    }
+    assert {name: dataset.identity[1]["source"] for name, dataset in digests.items()} == {
+        "single": ["split", {"folds": None}, "494685942eb5418befeffd0bf8180259d20699d3adc631b947dff2b0c3cf8e90"],
+        "folds": ["split", {"folds": 2}, "ffd63018f5ef9b23b156570c208f8bcd41ef183ed25dc249258faae1e92db5ee"],
+        "texts": ["split", {"folds": None}, "bc9b664f7ef823c48fee3f577989b31a3cacc26989e075a0c1959808c8241360"],
+        "timeless": ["split", {"folds": None}, "fe4023930dfca4fec6dd5a3effc9270db13c1d4799d567a9ff83eb75eb9f266a"],
+    }
+    parts = [frame.assign(part_0=number) for number, frame in enumerate((TRAIN, VALIDATION, TEST))]
+    table = pd.concat(parts).sort_values(["user", "timestamp"])
+    assert digests["single"].identity[1]["source"][-1] == table_digest({str(name): table[name] for name in table})
 
 
 def test_files_of_any_form_are_the_same_dataset(tmp_path: Path) -> None:
@@ -270,7 +290,7 @@ def test_a_function_can_look_at_the_parts() -> None:
 def test_repeats_are_within_a_part() -> None:
     """A pair that is twice in a part counts once, with the usual warning; Deduplicate and KeepRepeats decide as they do."""
     twice = pd.concat([TRAIN, TRAIN[:1].assign(timestamp=15, rating=1.0)], ignore_index=True)
-    with pytest.warns(UserWarning, match="1 repeated"):
+    with pytest.warns(UserWarning, match=r"1 repeated .* pairs within its parts; the last one of each was kept. Pipe"):
         assert (1, "a", 1.0, 15) in rows(split_of(from_split(twice, TEST)).train)
     assert rows(split_of(from_split(twice, TEST).pipe(Deduplicate("first"))).train) == rows(TRAIN)
     assert len(split_of(from_split(twice, TEST).pipe(KeepRepeats())).train) == 7

@@ -57,7 +57,7 @@ CASES: dict[str, tuple[Any, Any, tuple[Any, ...], dict[str, Any], str]] = {
         "the column 'score' is to be 'scores'; did you mean 'score'?",
     ),
     "no rows": (LISTS[:0], TEST, ("HR@5",), {}, "predictions has no rows"),
-    "no frame": (7, TEST, ("HR@5",), {}, "predictions are int; give a frame"),
+    "no frame": (7, TEST, ("HR@5",), {}, "score (predictions) got int, which is no frame"),
     "item twice": (
         pd.concat([LISTS, LISTS[:1]]),
         TEST,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -106,8 +109,11 @@ def test_guessed_columns_are_said() -> None:
 
 
 def test_frames_of_others_and_mappings_do_as_well() -> None:
-    """Arrow tables, lists of each user, and the dictionaries that pytrec_eval takes."""
-    assert_as_expected(pa.Table.from_pandas(LISTS))
+    """Arrow's, polars' and DuckDB's tables, lists of each user, and the dictionaries that pytrec_eval takes."""
+    table = pa.Table.from_pandas(LISTS, preserve_index=False)
+    assert_as_expected(table)
+    assert_as_expected(pl.from_arrow(table), pl.from_pandas(TEST).lazy())
+    assert_as_expected(duckdb.from_arrow(table).order("item"), duckdb.from_arrow(pa.Table.from_pandas(TEST)))
     assert_as_expected(lists_of_users())
     by_item = {
         str(user): dict(zip(rows["item"].astype(str), rows["score"], strict=True))
@@ -124,11 +130,18 @@ def test_every_form_of_test_part_has_the_same_scores(tmp_path: Path) -> None:
     """A frame, files, qrels, and datasets of frames or files."""
     TEST.to_csv(tmp_path / "t.csv", index=False)
     TEST.to_parquet(tmp_path / "t.parquet")
+    TEST[:50].to_csv(tmp_path / "t1.csv", index=False)
+    TEST[50:].to_csv(tmp_path / "t2.csv", index=False)
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.write(tmp_path / "t.csv", "t.csv")
     (tmp_path / "t.txt").write_text("".join(f"{row.user} 0 {row.item} {row.rating:.0f}\n" for row in TEST.itertuples()))
     for test in (
         tmp_path / "t.csv",
         tmp_path / "t.parquet",
         tmp_path / "t.txt",
+        [tmp_path / "t1.csv", tmp_path / "t2.csv"],
+        tmp_path / "t[12].csv",
+        tmp_path / "t.zip",
         from_frame(TEST),
         from_file(tmp_path / "t.csv"),
         TEST.to_dict("list"),
@@ -138,7 +151,7 @@ def test_every_form_of_test_part_has_the_same_scores(tmp_path: Path) -> None:
 
 
 def test_levels_below_one_are_not_relevant(tmp_path: Path) -> None:
-    """As by trec_eval; a user of whom nothing is left does not count."""
+    """A user of whom nothing is left does not count."""
     (tmp_path / "t.qrels").write_text("0 0 5 1\n0 0 6 0\n1 0 7 -1\n")
     scores = score({0: [6, 5], 1: [7]}, tmp_path / "t.qrels", "MRR@2")
     assert scores.users == [0]

@@ -74,10 +74,10 @@ class CatalogueFeatures:
             [features.reader.format, _columns(features), dict(features.reader.options), asdict(features.shape)]
             for features in self._parts
         ]
-        known = self._known_digests()
-        if known is None:
-            known = [file_digest(path) for path in self._raw_paths()]
-        identity = ["catalogue", _VERSION, VERSION, self.subject, read_as, known]
+        digests = self._noted_digests()
+        if digests is None:
+            digests = [file_digest(path) for path in self._raw_paths()]
+        identity = ["catalogue", _VERSION, VERSION, self.subject, read_as, digests]
         return remembered_digest(identity, lambda: self.read().digest())
 
     def read(self) -> FeatureColumns:
@@ -114,17 +114,17 @@ class CatalogueFeatures:
             raise DataError(f"{self._label}: {files[0].label} has no rows.{filters.advice}")
         return features.shape.frame(columns, self.subject, files[0].label)
 
-    def _known_digests(self) -> list[str] | None:
+    def _noted_digests(self) -> list[str] | None:
         """Return the digests of the raw files without looking for them; None where one is unknown."""
         if self.path is not None:
             return None
-        known: list[str] = []
+        digests: list[str] = []
         for definition in self._definitions():
             noted = noted_parts(definition, DataFolder.of(self.definition))
             if noted is None:
                 return None
-            known += [sha256 for _, sha256 in noted.values()]
-        return known
+            digests += [sha256 for _, sha256 in noted.values()]
+        return digests
 
     def _raw_paths(self) -> list[Path]:
         if self.path is not None:
@@ -192,12 +192,12 @@ def _with_members(paths: Sequence[Path], patterns: Sequence[str]) -> list[RawFil
 def _local_files(definition: Definition, features: Features, path: Path) -> list[RawFile]:
     """Return the files of features in a copy of the user's: in an archive, or beside the interactions."""
     if features.url:
-        return members(_beside(path) / PurePosixPath(unquote(urlsplit(features.url).path)).name)
+        return members(_folder_of(path) / PurePosixPath(unquote(urlsplit(features.url).path)).name)
     parts = local_parts(definition, path).values()
     archives = [part.path for part in parts if part.source.members and part.path.is_file()]
     if archives:
         return _with_members(archives, features.members)
-    folder = _beside(path)
+    folder = _folder_of(path)
     names = [PurePosixPath(pattern).name for pattern in features.members]
     try:
         return members(folder, features.members)
@@ -205,5 +205,5 @@ def _local_files(definition: Definition, features: Features, path: Path) -> list
         return members(folder, names)
 
 
-def _beside(path: Path) -> Path:
+def _folder_of(path: Path) -> Path:
     return path if path.is_dir() else path.parent
