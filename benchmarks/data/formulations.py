@@ -28,8 +28,10 @@ def omnibench() -> tuple[Callable[[Columns], Any], Callable[[Any], int]]:
     steps = (MakeImplicit(THRESHOLD), CorePruning(CORE))
 
     def given(columns: Columns) -> Interactions:
-        names = [range(int(columns[name].max()) + 1) for name in ("user", "item")]
-        return Interactions(columns["user"], columns["item"], columns["rating"], columns["timestamp"], *names)
+        user_ids, item_ids = (range(int(columns[name].max()) + 1) for name in ("user", "item"))
+        return Interactions(
+            columns["user"], columns["item"], columns["rating"], columns["timestamp"], user_ids, item_ids
+        )
 
     def run(interactions: Interactions) -> int:
         for position, step in enumerate(steps):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,16 +21,19 @@ from omnibench.comparison.measured import Measured
 from omnibench.comparison.variance import Variances, variances_of
 from omnibench.errors import StatisticsError
 from omnibench.metrics.directions import direction
-from omnibench.metrics.labels import alternatives
+from omnibench.metrics.labels import alternatives, chosen_labels
 from omnibench.report.comparisons import (
-    TESTS,
     VARIANCE_HEADS,
+    aligned,
     cells,
     heads,
+    jsonable,
+    legend,
     pairs,
     ranking_head,
     standing_rows,
     variance_cells,
+    verdict_of,
 )
 from omnibench.results import Result
 from omnibench.statistics.best import Standing
@@ -62,7 +64,7 @@ def compare(arguments: argparse.Namespace) -> int:
         raise StatisticsError(f"no item in {arguments.store!r} is done, so there is nothing to compare.")
     for label in arguments.metric or ():
         labels = [measured_label for dataset in datasets for measured_label in store.labels(dataset)]
-        if label not in labels:
+        if not chosen_labels(labels, [label]):
             raise StatisticsError(
                 f"{label!r} was not measured on {' or '.join(datasets)}; {alternatives(label, labels)}"
             )
@@ -74,7 +76,7 @@ def compare(arguments: argparse.Namespace) -> int:
     report["lines"] += _fitted_on(store, datasets, arguments.configurations)
     report["lines"] += _tuned_alike(store, datasets, arguments.configurations)
     if arguments.json:
-        say_text(json.dumps(_plain(report["json"]), indent=1))
+        say_text(json.dumps(jsonable(report["json"]), indent=1))
     else:
         for line in report["lines"]:
             say(line)
@@ -108,7 +110,7 @@ def _tuned_alike(store: Measured, datasets: Sequence[str], texts: Sequence[str])
 
 def _labels(store: Measured, dataset: str, arguments: argparse.Namespace) -> list[str]:
     labels = store.labels(dataset)
-    return [label for label in arguments.metric if label in labels] if arguments.metric else labels
+    return chosen_labels(labels, arguments.metric) if arguments.metric else labels
 
 
 def _direction(label: str, arguments: argparse.Namespace) -> bool | None:
@@ -142,14 +144,14 @@ def _compare_two(store: Measured, datasets: Sequence[str], arguments: argparse.N
         by_label = {label: comparison for (name, label), comparison in comparisons.items() if name == dataset}
         for label, comparison in by_label.items():
             p = adjusted.get((dataset, label))
-            verdict = _verdict(comparison, p, arguments.alpha, higher=_direction(label, arguments))
+            verdict = verdict_of(comparison, p, arguments.alpha, higher=_direction(label, arguments))
             rows.append([label, f"{comparison.first:.4f}", *cells(comparison.second, comparison, p, verdict)])
-        lines += ["", f"{store.names.dataset(dataset)}: paired over {pairs(by_label.values())}", *_aligned(rows)]
+        lines += ["", f"{store.names.dataset(dataset)}: paired over {pairs(by_label.values())}", *aligned(rows)]
     return {
         "lines": [
             *lines,
             "",
-            _legend(arguments.test, comparisons.values(), len(p_values)),
+            legend(arguments.test, comparisons.values(), len(p_values)),
             *_seed_legend(comparisons.values()),
             *_sentence(condition),
         ],
@@ -189,7 +191,7 @@ def _compare_all(store: Measured, datasets: Sequence[str], arguments: argparse.N
             standings.append({"dataset": dataset, "metric": label, **_standing_plain(means, standing), **plain})
             tested += standing.comparisons.values()
     condition = _condition(store, datasets)
-    lines += [_legend(arguments.test, tested), *_seed_legend(tested), *_sentence(condition)]
+    lines += [legend(arguments.test, tested), *_seed_legend(tested), *_sentence(condition)]
     rankings: list[dict[str, Any]] = []
     if len(datasets) > 1:
         for label in dict.fromkeys(label for dataset in datasets for label in _labels(store, dataset, arguments)):
@@ -215,7 +217,7 @@ def _standing_lines(
     rows = [["", "mean", *heads(alpha)], *([name, *texts] for name, texts in described)]
     comparisons = standing.comparisons.values()
     pairing = f"paired over {pairs(comparisons)}" if comparisons else "nothing to compare with"
-    return [f"{title}: {pairing}", *_aligned(rows)]
+    return [f"{title}: {pairing}", *aligned(rows)]
 
 
 def _variances(store: Measured, dataset: str, label: str, names: Iterable[str]) -> dict[str, Variances]:
@@ -230,7 +232,7 @@ def _variance_lines(store: Measured, variances: Mapping[str, Variances]) -> list
         return []
     rows = [["", *VARIANCE_HEADS]]
     rows += [[store.described(store.members(name)), *variance_cells(parts)] for name, parts in variances.items()]
-    return ["  where the variance of a user's value comes from", *_aligned([[*row, ""] for row in rows])]
+    return ["  where the variance of a user's value comes from", *aligned([[*row, ""] for row in rows])]
 
 
 def _standing_plain(means: dict[str, float], standing: Standing) -> dict[str, Any]:
@@ -272,26 +274,6 @@ def _ranking_plain(measured_ranking: DatasetRanking) -> dict[str, Any]:
     }
 
 
-def _verdict(comparison: Comparison, adjusted: float | None, alpha: float, *, higher: bool | None) -> str:
-    if adjusted is None:
-        return comparison.reason
-    if adjusted > alpha:
-        return "no significant difference"
-    if higher is None:
-        return "different"
-    return "the first is better" if (comparison.difference > 0) == higher else "the second is better"
-
-
-def _legend(test: str, tested: Collection[Comparison], comparisons: int | None = None) -> str:
-    family = "the comparisons of a metric"
-    if comparisons is not None:
-        family = f"{comparisons} comparison{'' if comparisons == 1 else 's'}"
-    name = f"Paired {TESTS[test]}"
-    if tested and all(comparison.test == SEEDS_TEST for comparison in tested):
-        name = "Test over users and seeds"
-    return f"{name}; p (Holm) is corrected over {family}; intervals and d_z (Cohen's) are of single comparisons."
-
-
 def _condition(store: Measured, datasets: Sequence[str], *members: Sequence[str]) -> str:
     """Return that tests speak of the fitted models alone, where another seed may make other ones; see ``conditional``.
 
@@ -319,29 +301,6 @@ def _seed_legend(comparisons: Iterable[Comparison]) -> list[str]:
     if not any(comparison.test == SEEDS_TEST for comparison in comparisons):
         return []
     return ["With several seeds, these are a random factor, as users are, so p and interval hold for other seeds, too."]
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return lines with columns as wide as they need to be: the first and the last to the left, numbers to the right."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    last = len(widths) - 1
-    return [
-        "  "
-        + "  ".join(
-            cell.ljust(width) if position in (0, last) else cell.rjust(width)
-            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON can express of a value: an infinite effect size is null."""
-    if isinstance(value, dict):
-        return {name: _plain(member) for name, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(element) for element in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def add_parsers(commands: Any) -> None:

@@ -13,6 +13,8 @@ from omnibench.paths import expanded
 _SHELLS = ("bash", "zsh", "fish")
 _ITEM = "ITEM"
 _SNAPSHOT = "SNAPSHOT"
+_DATASET = "DATASET"
+_DATASET_OR_FILE = "DATASET|FILE"
 _DIRECTORIES = ("DIR", "STORE")
 """What arguments are called, in the help of their commands, that are completed in a way of their own."""
 
@@ -48,6 +50,10 @@ def complete(parser: argparse.ArgumentParser) -> None:
             action.completer = _item_names  # type: ignore[attr-defined]  # where argcomplete looks for it
         elif action.metavar == _SNAPSHOT:
             action.completer = _snapshot_names  # type: ignore[attr-defined]  # likewise
+        elif action.metavar == _DATASET:
+            action.completer = _dataset_names  # type: ignore[attr-defined]  # likewise
+        elif action.metavar == _DATASET_OR_FILE:
+            action.completer = _names_and_files  # type: ignore[attr-defined]  # likewise
         elif action.metavar in _DIRECTORIES:
             action.completer = argcomplete.DirectoriesCompleter()  # type: ignore[attr-defined]  # likewise
     argcomplete.autocomplete(parser, always_complete_options=False)
@@ -95,6 +101,24 @@ def _snapshot_names(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> l
     except (OmnibenchError, OSError):
         return []
     return sorted(name for name in recorded if name.startswith(prefix) and name.isprintable())
+
+
+def _dataset_names(prefix: str, **_: Any) -> list[str]:
+    """Return the names of the catalogue's data sets that begin with a prefix."""
+    from omnibench.data.catalogue.names import definitions
+    from omnibench.errors import OmnibenchError
+
+    try:
+        return [name for name in definitions() if name.startswith(prefix)]
+    except OmnibenchError:
+        return []
+
+
+def _names_and_files(prefix: str, **_: Any) -> list[str]:
+    """Return the names of data sets and the paths of files that begin with a prefix; without one the files alone."""
+    from argcomplete.completers import FilesCompleter
+
+    return [*(_dataset_names(prefix) if prefix else ()), *FilesCompleter()(prefix)]
 
 
 def add_parsers(commands: Any) -> None:

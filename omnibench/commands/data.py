@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from omnibench.commands import data_catalogue, data_describe
+from omnibench.commands import data_catalogue, data_describe, data_new, data_sources
 from omnibench.commands.parsing import explain
 
 
@@ -13,5 +13,5 @@ def add_parsers(commands: Any) -> None:
     data = commands.add_parser("data", help="data sets: what there is, what is in them")
     data.set_defaults(run=lambda _: explain(data))
     actions = data.add_subparsers(dest="action", metavar="ACTION")
-    for module in (data_catalogue, data_describe):
+    for module in (data_catalogue, data_sources, data_describe, data_new):
         module.add_parsers(actions)

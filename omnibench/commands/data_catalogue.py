@@ -14,8 +14,14 @@ from typing import Any
 from omnibench.commands.data_words import LABEL_COLUMNS, brief, exact, labelled, percent
 from omnibench.commands.parsing import complain, counted, say, say_text
 from omnibench.data.catalogue.definition import Counts, Definition, Source
+from omnibench.data.catalogue.licences import is_accepted
 from omnibench.data.catalogue.names import ambiguous_names, definition, definitions, variants_of
-from omnibench.errors import DataError, nearest
+from omnibench.data.catalogue.source import is_cached
+from omnibench.data.movielens import is_at_hand
+from omnibench.errors import DataError, OmnibenchError, nearest
+
+_AT_HAND = "MovieLens100K"
+"""The data set that is looked for in a package as well."""
 
 _NARROW = 100
 """In terminals with fewer columns a line of the list has rounded numbers and no title."""
@@ -74,9 +80,20 @@ def access(entry: Definition) -> str:
     """Return in a word how a data set is come by."""
     if all(source.url.startswith("file:") for source in entry.sources):
         return "local"
+    is_here, needs_acceptance = _of_cache(entry)
+    if is_here:
+        return "cached"
     if entry.is_manual:
         return "manual"
-    return "terms" if entry.licence.accept else "download"
+    return "terms" if needs_acceptance else "download"
+
+
+def _of_cache(entry: Definition) -> tuple[bool, bool]:
+    """Return whether a data set is in the cache, and whether its terms are still to be accepted."""
+    try:
+        return is_cached(entry) or (entry.name == _AT_HAND and is_at_hand()), not is_accepted(entry)
+    except OmnibenchError:  # the cache is not to be trusted: loading says so
+        return False, entry.licence.accept
 
 
 def _table(entries: Iterable[Definition]) -> Iterator[str]:
@@ -175,7 +192,8 @@ def _features(entry: Definition) -> Iterator[str]:
         columns = features.reader.columns
         names = columns.values() if isinstance(columns, Mapping) else columns
         subject = features.subject.removesuffix("s")
-        yield f"of {features.subject}: {', '.join(name for name in names if name and name != subject)}"
+        shaped = features.shape.names([name for name in names if name and name != subject])
+        yield f"of {features.subject}: {', '.join(shaped)}"
 
 
 def _licence(entry: Definition) -> str:

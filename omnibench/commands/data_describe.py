@@ -19,7 +19,20 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.describe import QUANTILES, Description, RatingFigures, Side, TimeFigures, describe
 from omnibench.data.doubts import Doubt
 from omnibench.data.interactions import Interactions
+from omnibench.data.leakage import leak_counts
 from omnibench.errors import DataError
+
+_LEAKING = "leaking"
+_FOLD_HEADER = {
+    "train": "train",
+    "validation": "validation",
+    "test": "test",
+    "cold_users": "cold users",
+    "cold_items": "cold items",
+    "before_training_end": _LEAKING,
+    "seen_pairs": "also in train",
+}
+"""What is said of a fold, and its header."""
 
 _SPANS = (("days", 1), ("hours", 24), ("minutes", 1440), ("seconds", 86_400))
 """Units of time spans with how many of each a day has."""
@@ -63,16 +76,18 @@ def _rows(dataset: RecSysDataSet) -> Interactions:
     Raises:
         DataError: There are none.
     """
-    rows = dataset.interactions() if dataset.steps else dataset.source.load()
+    is_raw = not dataset.steps and dataset.split is None
+    rows = dataset.source.load() if is_raw else dataset.interactions()
     if len(rows) == 0:
         raise DataError(f"{dataset.name} has no interactions.")
     return rows
 
 
 def _folds(dataset: RecSysDataSet, rows: Interactions) -> Iterator[dict[str, int]]:
-    """Yield the sizes of each fold's parts, and how many of the test users and items are unknown in training."""
+    """Yield the sizes of each fold's parts, who and what of the test part is unknown in training, and what leaks."""
     for parts in dataset.parts(rows) if dataset.split is not None else ():
-        yield {**{name: len(part) for name, part in parts._asdict().items()}, **cold_counts(rows, parts)}
+        sizes = {name: len(part) for name, part in parts._asdict().items()}
+        yield {**sizes, **cold_counts(rows, parts), **leak_counts(rows, parts)}
 
 
 def _neighbours(description: Description, name: str) -> list[Neighbour]:
@@ -114,6 +129,7 @@ def _lines(
     )
     facts = {
         "steps": " | ".join(str(step) for step in dataset.steps),
+        "split": str(dataset.split) if dataset.split is not None and dataset.split not in dataset.steps else "",
         "interactions": exact(description.interactions) + (f", {repeated}" if repeated else ", no pair repeated"),
         "users": exact(description.users.count),
         "items": exact(description.items.count),
@@ -202,15 +218,25 @@ def _aligned(rows: Sequence[Sequence[str]], left: int = 1) -> Iterator[str]:
 
 def _fold_lines(folds: Sequence[dict[str, int]]) -> Iterator[str]:
     """Yield the table of the folds' parts."""
-    names = ("train", "validation", "test", "cold_users", "cold_items")
-    rows = [["fold", *(name.replace("_", " ") for name in names)]]
+    names = [name for name in _FOLD_HEADER if any(name in fold for fold in folds)]
+    rows = [["fold", *(_FOLD_HEADER[name] for name in names)]]
     for number, fold in enumerate(folds):
-        cold = {
-            f"cold_{noun}": f"{exact(fold[f'cold_{noun}'])} of {exact(fold[f'test_{noun}'])}"
-            for noun in ("users", "items")
-        }
-        rows.append([str(number) if len(folds) > 1 else "", *(cold.get(name) or exact(fold[name]) for name in names)])
+        cells = [f"{exact(fold[name])}{_of_all(name, fold)}" if name in fold else "" for name in names]
+        rows.append([str(number) if len(folds) > 1 else "", *cells])
     yield from _aligned(rows)
+    if "before_training_end" in names:
+        yield f"  {_LEAKING}: test interactions before the end of the training data"
+
+
+def _of_all(name: str, fold: dict[str, int]) -> str:
+    """Return of how many a number is."""
+    if name.startswith("cold_"):
+        return f" of {exact(fold[name.replace('cold_', 'test_')])}"
+    return (
+        f" ({percent(fold[name] / fold['test'])})"
+        if name in ("before_training_end", "seen_pairs") and fold["test"]
+        else ""
+    )
 
 
 def _nearest_lines(nearest: Sequence[Neighbour]) -> Iterator[str]:
@@ -238,7 +264,7 @@ def add_parsers(actions: Any) -> None:
     parser.set_defaults(run=data_describe)
     parser.add_argument(
         "target",
-        metavar="NAME|FILE",
+        metavar="DATASET|FILE",
         help="a data set by name, a file of interactions, or a bench file with its datasets",
     )
     parser.add_argument(

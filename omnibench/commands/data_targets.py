@@ -17,6 +17,7 @@ import omnibench
 from omnibench.data.apply import Apply
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.loaders import load_dataset
+from omnibench.data.readers.keys import OPTION_TYPES
 from omnibench.data.sources import from_file
 from omnibench.data.step import Step
 from omnibench.errors import DataError, nearest
@@ -24,6 +25,7 @@ from omnibench.paths import expanded, relative_to
 from omnibench.terminal import command_line
 
 _BENCH_SUFFIX = ".py"
+_WILDCARDS = frozenset("*?[")
 
 
 def datasets_of(target: str, options: Sequence[str], steps: Sequence[str]) -> list[RecSysDataSet]:
@@ -42,7 +44,7 @@ def datasets_of(target: str, options: Sequence[str], steps: Sequence[str]) -> li
         if options:
             raise DataError(f"--read {options[0]}: {target} says itself how its files are read; leave the option out.")
         datasets = _of_bench_file(path)
-    elif path.exists() and not _is_name(target):
+    elif (path.exists() and not _is_name(target)) or _WILDCARDS & set(target):
         datasets = [_of_file(path, _options(options))]
     else:
         if options or path.suffix or os.sep in target:
@@ -101,14 +103,17 @@ def _options(texts: Iterable[str]) -> dict[str, Any]:
         DataError: One has no value, or ``from_file`` has none of its name.
     """
     parameters = inspect.signature(from_file).parameters
-    names = [name for name in parameters if name != "path"]
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    names = [
+        name for name, parameter in parameters.items() if name != "path" and parameter.kind != parameter.VAR_KEYWORD
+    ]
+    if len(names) < len(parameters) - 1:  # it takes the options of every format
+        names += [name for name in OPTION_TYPES if name not in names]
     options: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
             raise DataError(f"--read {text}: give key=value, e.g. --read separator=';'.")
-        if name not in names and not takes_any:
+        if name not in names:
             raise DataError(
                 f"--read {text}: from_file has no {name!r}{nearest(name, names)}; it has {', '.join(names)}."
             )

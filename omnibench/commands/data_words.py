@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 _UNITS = ((1e9, "B"), (1e6, "M"), (1e3, "K"))
 _DIGITS = 3
+_NEARLY_ALL = 0.999
 _NARROWEST = 60
 
 LABEL_COLUMNS = 14
@@ -50,5 +51,7 @@ def figure(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in per cent, e.g. ``6.30%``."""
+    """Return a share in per cent, e.g. ``6.30%``; nearly all is not all."""
+    if _NEARLY_ALL <= share < 1:
+        return f">{_NEARLY_ALL:.1%}"
     return f"{figure(100 * share)}%"

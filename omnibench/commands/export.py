@@ -7,13 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, complain, note_left_out, say
+from omnibench.errors import ExportError
 from omnibench.report.export import export_results
 from omnibench.report.files import SUFFIXES
 from omnibench.report.sections import DEFAULT_LIMIT
+from omnibench.store.queries import open_store
 
 
 def export(arguments: argparse.Namespace) -> int:
     """Write the results of a store into files: for a paper, a pull request, an analysis, or for looking at."""
+    if not arguments.files and arguments.run_files is None:
+        raise ExportError(
+            f"nothing says where to write; name a file that ends in {', '.join(SUFFIXES)}, or a directory: --run-files DIR."
+        )
+    if arguments.run_files is not None:
+        _export_runs(arguments)
+    if not arguments.files:
+        return 0
     problems = export_results(
         arguments.store,
         *arguments.files,
@@ -36,11 +46,34 @@ def export(arguments: argparse.Namespace) -> int:
     return int(bool(problems))
 
 
+def _export_runs(arguments: argparse.Namespace) -> None:
+    """Write trec_eval's files."""
+    from omnibench.scoring.run_files import write_run_files  # which imports numpy
+
+    written = write_run_files(
+        open_store(arguments.store),
+        Path(arguments.run_files),
+        datasets=arguments.dataset,
+        algorithms=arguments.algorithm,
+        all_items=arguments.all,
+        notify=note_left_out,
+    )
+    for note in written.notes:
+        complain(note)
+    for file in written.files:
+        say(f"{file}: {file.stat().st_size:,} bytes")
+
+
 def add_parsers(commands: Any) -> None:
     """Declare the command to argparse."""
     parser = add_parser(commands, "export", export)
     parser.add_argument(
-        "files", metavar="FILE", nargs="+", help=f"where to write; the ending says the format: {', '.join(SUFFIXES)}"
+        "files", metavar="FILE", nargs="*", help=f"where to write; the ending says the format: {', '.join(SUFFIXES)}"
+    )
+    parser.add_argument(
+        "--run-files",
+        metavar="DIR",
+        help="write the lists as runs of trec_eval, and the test parts as its qrels, into this directory",
     )
     only = {"action": "append", "default": []}
     parser.add_argument(

@@ -31,6 +31,7 @@ FAMILIES = {
     "deletion": ("delete", "prune"),
     "importing": ("import-omnirec",),
     "compare": ("compare",),
+    "score": ("score",),
     "gate": ("baseline", "gate"),
     "export": ("export",),
     "data": ("data",),

@@ -24,6 +24,10 @@ _MOST_SNAPSHOTS = 10
 """Snapshots that are shown: the newest."""
 
 
+_WIDEST = 40
+"""Characters of a label up to which the values of all metrics stand in line."""
+
+
 def show(arguments: argparse.Namespace) -> int:
     """Show everything that is known of an item: state, metrics, phases, files, where its numbers come from."""
     store = open_store(arguments.store)
@@ -43,8 +47,10 @@ def show(arguments: argparse.Namespace) -> int:
     say(f"  item             {item['item']}")
     for line in fact_lines(facts):
         say(f"  {line}")
-    for label, metric in item.get("metrics", {}).items():
-        say(f"  {label:16} {metric['value']:.6f}")
+    metrics = item.get("metrics", {})
+    width = max([16, *(len(label) for label in metrics if len(label) <= _WIDEST)])
+    for label, metric in metrics.items():
+        say(f"  {label:{width}} {metric['value']:.6f}")
     _show_phases(store, item, facts)
     for line in (item["error"]["details"] if item.get("error") else "").strip().splitlines():
         say(f"  | {line}".rstrip())

@@ -17,6 +17,7 @@ from omnibench.comparison.columns import (
     with_evaluation_records,
 )
 from omnibench.keys import digest
+from omnibench.metrics.labels import has_label
 from omnibench.results import Result
 from omnibench.store.reading import Reader, read
 from omnibench.store.schema import Record, RecordType
@@ -92,7 +93,7 @@ def not_worse(
             if keys is None:
                 continue
             key = RecordType.MARKS.key(digest([*column, sorted(rows), alpha]))
-            evaluations = digest([_VERSION, column[1] in lower_is_better, keys])
+            evaluations = digest([_VERSION, has_label(lower_is_better, column[1]), keys])
             record = reader.get(key)
             if record is not None and record["of"] == evaluations:
                 marks[column] = record["not_worse"]
@@ -105,7 +106,7 @@ def not_worse(
     marks, untested, records = read(root / "store", look_up)
     if untested:
         for (dataset, label), column in untested.items():
-            higher = label not in lower_is_better
+            higher = not has_label(lower_is_better, label)
             marks[dataset, label] = _test(root, records, dataset, label, column.rows, higher=higher, alpha=alpha)
         remember(
             {column.key: {"of": column.evaluations, "not_worse": marks[name]} for name, column in untested.items()}

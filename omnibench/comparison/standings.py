@@ -16,6 +16,7 @@ from omnibench.comparison.columns import (
 from omnibench.comparison.configurations import DatasetRanking, rank_means, standing_of
 from omnibench.comparison.measured import Measured
 from omnibench.errors import StatisticsError
+from omnibench.metrics.labels import has_label
 from omnibench.results import Result
 from omnibench.statistics.best import Standing
 from omnibench.statistics.paired import DEFAULT_TEST
@@ -98,7 +99,7 @@ def standings(
             columns[dataset, label],
             test=test,
             alpha=alpha,
-            higher=label not in lower_is_better,
+            higher=not has_label(lower_is_better, label),
         )
         for dataset, label in recorded
     }
@@ -121,7 +122,9 @@ def rankings(
     for label, datasets in means.items():
         if len(datasets) > 1:
             try:
-                rankings_by_label[label] = rank_means(datasets, label, alpha=alpha, higher=label not in lower_is_better)
+                rankings_by_label[label] = rank_means(
+                    datasets, label, alpha=alpha, higher=not has_label(lower_is_better, label)
+                )
             except StatisticsError as error:
                 rankings_by_label[label] = str(error)
     return rankings_by_label

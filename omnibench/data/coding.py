@@ -39,6 +39,9 @@ def coded_ids(
     import pandas as pd
 
     series = pd.Series(column)
+    coded = _coded_in_order(series)
+    if coded is not None:
+        return coded
     missing = int(series.isna().sum())
     if missing:
         first = int(np.flatnonzero(series.isna().to_numpy())[0])
@@ -62,6 +65,28 @@ def coded_ids(
     if isinstance(unique, np.ndarray) and unique.dtype.kind in "iu":  # millions of ids at once
         return codes.astype(np.int32), unique.tolist()
     return codes.astype(np.int32), [own_id.item() if isinstance(own_id, np.generic) else own_id for own_id in unique]
+
+
+def _coded_in_order(series: Any) -> tuple[npt.NDArray[np.int32], list[Hashable]] | None:
+    """Return the codes and ids of a column that has them already, as files do; None of any other.
+
+    They are categories, each of which occurs, in the order in which they come, and all texts or all integers.
+    """
+    import pandas as pd
+
+    if not isinstance(series.dtype, pd.CategoricalDtype) or len(series) == 0:
+        return None
+    codes, categories = series.cat.codes.to_numpy(), series.cat.categories
+    latest = np.maximum.accumulate(codes)
+    is_in_order = codes[0] == 0 and latest[-1] == len(categories) - 1 and bool((np.diff(latest) <= 1).all())
+    if not is_in_order or bool((codes < 0).any()):
+        return None
+    own_ids: list[Hashable] = categories.tolist()
+    return (
+        (codes.astype(np.int32, copy=False), own_ids)
+        if {type(own_id) for own_id in own_ids} in ({int}, {str})
+        else None
+    )
 
 
 def _with_plain_values(series: Any) -> Any:

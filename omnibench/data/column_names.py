@@ -159,9 +159,8 @@ def warn_of_unused_columns(unused: Sequence[Hashable], used: Sequence[str], sour
     role, column = next(iter(usual.items()), (missing[-1] if missing else "", named[0]))
     call = f" If {column!r} is the {role}, say so: columns={{{column!r}: {role!r}}}." if missing else ""
     warnings.warn(
-        f"{source}: a dataset keeps user, item, rating and timestamp, and drops {', '.join(map(repr, named))}.{call} An "
-        "algorithm or a metric of your own that needs the others is given them as a parameter, as "
-        "IntraListDiversity({item: features}) is, or reads them itself.",
+        f"{source}: a dataset keeps user, item, rating and timestamp, and drops {', '.join(map(repr, named))}.{call} What "
+        "is known about items or users is given in a table of its own, a row for each: items=... or users=..., a frame or a file.",
         UserWarning,
         stacklevel=level,
     )

@@ -12,18 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-from omnibench.data.digests import table_digest
-from omnibench.data.interactions import CodedColumns, Interactions, coded_columns, decode, order_within_seconds
+from omnibench.data.digests import coded_digest, column_digest, digest_of_columns, rating_digest
+from omnibench.data.interactions import CodedColumns, Interactions, coded_columns, order_within_seconds
 from omnibench.data.numbers import RowName, row_name
-from omnibench.data.sorting import sort_rows
+from omnibench.data.sorting import SortedInteractions, sort_rows
 from omnibench.keys import digest
 from omnibench.paths import cache_directory, remember
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
-else:
-    from omnibench.lazy import np, npt
 
 _VERSION = 3
 """To be raised when the digests of the same rows change, so that remembered ones are not used any more."""
@@ -82,54 +79,36 @@ class CodedSource(Protocol):
 
 
 @dataclass(frozen=True)
-class SortedRows:
-    """The rows of a source in canonical order, with the digest of that order."""
+class CanonicalRows:
+    """The rows of a source as a recipe needs them: in canonical order, or as they come where that order means something.
 
-    source: TabularSource
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.source.columns
-
-    @property
-    def fingerprint(self) -> Any:
-        return ["table", self.source.content.sorted]
-
-    def load(self) -> Interactions:
-        rows, moments, _ = _coded(self.source)
-        return sort_rows(rows, moments).rows
-
-
-@dataclass(frozen=True)
-class OrderedRows:
-    """The rows of a source as they come, with the digest of that order."""
-
-    source: TabularSource
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.source.columns
-
-    @property
-    def fingerprint(self) -> Any:
-        return ["table", self.source.content.ordered]
-
-    def load(self) -> Interactions:
-        rows, moments, _ = _coded(self.source)
-        order = order_within_seconds(rows, moments)
-        return rows if order is None else rows.take(order)
-
-
-def rows_of(source: TabularSource, *, needs_order: bool) -> SortedRows | OrderedRows:
-    """Return the rows of a source as a recipe needs them.
-
-    Args:
+    Attributes:
         source: The source.
         needs_order: Whether a step of the recipe asks which of several interactions of one moment comes last.
     """
-    content = source.content
-    keeps_order = content.has_tied_repeats or (needs_order and content.has_ties)
-    return OrderedRows(source) if keeps_order else SortedRows(source)
+
+    source: TabularSource
+    needs_order: bool
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.source.columns
+
+    @property
+    def fingerprint(self) -> Any:
+        content = self.source.content
+        return ["table", content.ordered if self._keeps_order(content) else content.sorted]
+
+    def load(self) -> Interactions:
+        rows, moments, _ = coded_rows(self.source)
+        in_order = sort_rows(rows, moments)
+        if not self._keeps_order(in_order):
+            return in_order.rows
+        order = order_within_seconds(rows, moments)
+        return rows if order is None else rows.take(order)
+
+    def _keeps_order(self, content: Content | SortedInteractions) -> bool:
+        return content.has_tied_repeats or (self.needs_order and content.has_ties)
 
 
 def content_of(columns: Mapping[str, Any], label: str, named: RowName = row_name, *, as_before: bool = True) -> Content:
@@ -153,10 +132,8 @@ def content_of_rows(coded: CodedColumns) -> Content:
     rows, moments, as_before = coded
     ordered = _digest(rows, moments)
     in_order = sort_rows(rows, moments)
-    if in_order.order is None:
-        return Content(ordered, ordered, in_order.has_ties, in_order.has_tied_repeats, as_before)
-    moments = None if moments is None else moments[in_order.order]
-    return Content(_digest(in_order.rows, moments), ordered, in_order.has_ties, in_order.has_tied_repeats, as_before)
+    in_sorted_order = ordered if in_order.is_same else _digest(in_order.rows, in_order.moments)
+    return Content(in_sorted_order, ordered, in_order.has_ties, in_order.has_tied_repeats, as_before)
 
 
 def remembered_content(identity: Callable[[], Any], rows: int | None, compute: Callable[[], Content]) -> Content:
@@ -186,7 +163,7 @@ def remembered_content(identity: Callable[[], Any], rows: int | None, compute: C
     return content
 
 
-def _coded(source: TabularSource) -> CodedColumns:
+def coded_rows(source: TabularSource) -> CodedColumns:
     """Return the rows of a source, some of which have a faster way to them than through columns."""
     if isinstance(source, CodedSource):
         return source.coded()
@@ -194,19 +171,14 @@ def _coded(source: TabularSource) -> CodedColumns:
 
 
 def _digest(rows: Interactions, moments: npt.NDArray[Any] | None) -> str:
-    columns: dict[str, Any] = {"user": decode(rows.user, rows.user_ids), "item": decode(rows.item, rows.item_ids)}
+    columns = {
+        "user": coded_digest(rows.user, rows.user_ids, "user"),
+        "item": coded_digest(rows.item, rows.item_ids, "item"),
+    }
     if rows.rating is not None:
-        columns["rating"] = _shortest(rows.rating)
+        columns["rating"] = rating_digest(rows.rating)
     if rows.timestamp is not None:
-        columns["timestamp"] = rows.timestamp if moments is None else moments
-    return table_digest(columns)
-
-
-def _shortest(ratings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Return ratings as the shortest decimal numbers that stand for them: 3.7 whether it came as 32 bits or as 64."""
-    import pandas as pd
-
-    codes, values = pd.factorize(ratings)
-    numbers = np.array([float(str(value)) for value in values], dtype=np.float64)
-    shortest: npt.NDArray[np.float64] = numbers[codes]
-    return shortest
+        columns["timestamp"] = column_digest(rows.timestamp if moments is None else moments, "timestamp")
+    if rows.parts is not None:
+        columns |= {f"part_{fold}": column_digest(part, "part") for fold, part in enumerate(rows.parts.T)}
+    return digest_of_columns(columns, len(rows))

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.apply import Apply, FrameFunction
-from omnibench.data.content import rows_of
+from omnibench.data.content import CanonicalRows
 from omnibench.data.features.sources import FeatureSource, features_from
 from omnibench.data.interactions import Interactions, warn_of_repeats
 from omnibench.data.parts import Parts, Split, fold_in_rows
@@ -216,7 +216,7 @@ class RecSysDataSet:
         if self._published_split is not None:
             rows: Source = source.rows(needs_order=needs_order)
             return rows
-        return rows_of(source, needs_order=needs_order)
+        return CanonicalRows(source, needs_order)
 
     def _check_next(self, step: Any) -> None:
         if not isinstance(step, Preprocessing | Split):
@@ -327,7 +327,7 @@ class RecSysDataSet:
         if self.keeps_repeats or any(isinstance(step, Deduplicate) for step in steps):
             return rows
         rows, repeats = rows.without_repeats()
-        warn_of_repeats(self.name, repeats)
+        warn_of_repeats(self.name, repeats, within_parts=rows.parts is not None)
         return rows
 
     def parts(self, interactions: Interactions) -> Sequence[Parts]:

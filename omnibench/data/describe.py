@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from omnibench.data.doubts import Doubt, doubts
+from omnibench.data.doubts import Doubt, Frequencies, doubts, typical_moment
 from omnibench.data.interactions import Interactions
-from omnibench.data.order import counts, repeats
+from omnibench.data.order import counts
 from omnibench.data.times import UNITS
 
 if TYPE_CHECKING:
@@ -147,18 +147,33 @@ def describe(rows: Interactions) -> Description:
     Args:
         rows: At least one, in any order, repeated pairs included.
     """
-    rows = rows.canonical()
-    _, is_repeat = repeats(rows.user, rows.item, len(rows.user_ids))
     by_user, by_item = counts(rows.user, len(rows.user_ids)), counts(rows.item, len(rows.item_ids))
+    ratings = None if rows.rating is None else _frequencies(rows.rating)
     return Description(
         interactions=len(rows),
-        repeated=int(is_repeat.sum()),
-        users=_side(by_user),
-        items=_side(by_item),
-        ratings=None if rows.rating is None else _ratings(rows.rating),
+        repeated=len(rows) - _different_pairs(rows),
+        users=_side(by_user[by_user > 0]),
+        items=_side(by_item[by_item > 0]),
+        ratings=None if ratings is None else _ratings(*ratings),
         times=None if rows.timestamp is None else _times(rows.timestamp),
-        doubts=tuple(doubts(rows, by_user, by_item)),
+        doubts=tuple(doubts(rows, by_user, by_item, ratings)),
     )
+
+
+def _different_pairs(rows: Interactions) -> int:
+    pairs = rows.user.astype(np.int64)
+    pairs *= len(rows.item_ids)
+    pairs += rows.item
+    pairs.sort()
+    return 1 + int(np.count_nonzero(pairs[1:] != pairs[:-1]))
+
+
+def _frequencies(ratings: npt.NDArray[np.float32]) -> Frequencies:
+    """Return the different values, ascending, and how often each occurs; hashed, since most ratings are of a few values."""
+    import pandas as pd
+
+    series: Any = pd.Series(ratings).value_counts(sort=False).sort_index()
+    return series.index.to_numpy(), series.to_numpy()
 
 
 def gini(numbers: npt.NDArray[np.int64]) -> float:
@@ -176,29 +191,37 @@ def gini(numbers: npt.NDArray[np.int64]) -> float:
 
 
 def _side(numbers: npt.NDArray[np.int64]) -> Side:
-    return Side(len(numbers), _spread(numbers), gini(numbers), int((numbers == 1).sum()))
+    spread = _spread(*np.unique(numbers, return_counts=True))
+    return Side(len(numbers), spread, gini(numbers), int((numbers == 1).sum()))
 
 
-def _spread(numbers: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> Spread:
-    quantiles = np.quantile(numbers, QUANTILES, method="inverted_cdf")
+def _spread(values: npt.NDArray[Any], frequencies: npt.NDArray[np.int64]) -> Spread:
+    """Return how numbers are spread.
+
+    Args:
+        values: The different ones, ascending; shape (n,).
+        frequencies: How often each occurs; shape (n,).
+    """
+    below = np.cumsum(frequencies)
+    ranks = np.ceil(np.array(QUANTILES) * below[-1])
+    quantiles = values[np.searchsorted(below, ranks)]
     return Spread(
-        float(numbers.min()),
-        float(numbers.max()),
-        float(numbers.mean()),
+        float(values[0]),
+        float(values[-1]),
+        float((values * frequencies).sum() / below[-1]),
         dict(zip(QUANTILES, quantiles.tolist(), strict=True)),
     )
 
 
-def _ratings(ratings: npt.NDArray[np.float32]) -> RatingFigures:
-    values, frequencies = np.unique(ratings, return_counts=True)
+def _ratings(values: npt.NDArray[np.float32], frequencies: npt.NDArray[np.int64]) -> RatingFigures:
     decimals = [float(str(value)) for value in values[: _MOST_VALUES + 1]]  # 3.3 and not 3.299999952316284
-    few = len(values) <= _MOST_VALUES
-    return RatingFigures(
-        _spread(ratings.astype(np.float64)), dict(zip(decimals, frequencies.tolist(), strict=True)) if few else {}
-    )
+    few = dict(zip(decimals, frequencies.tolist(), strict=True)) if len(values) <= _MOST_VALUES else {}
+    return RatingFigures(_spread(values.astype(np.float64), frequencies), few)
 
 
 def _times(timestamp: npt.NDArray[np.int64]) -> TimeFigures:
-    first, last = int(timestamp.min()), int(timestamp.max())
-    unit = sum(abs(int(np.median(timestamp))) >= limit for limit, _ in UNITS)
-    return TimeFigures(first, last, _UNIT_NAMES[unit], len(np.unique(timestamp)))
+    import pandas as pd
+
+    unit = sum(abs(typical_moment(timestamp)) >= limit for limit, _ in UNITS)
+    moments = len(pd.unique(timestamp))
+    return TimeFigures(int(timestamp.min()), int(timestamp.max()), _UNIT_NAMES[unit], moments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from omnibench.data.interactions import Interactions
 
@@ -33,6 +33,13 @@ _FIRST_DATE = 100_000_000
 """Seconds of 1973: moments from then on are dates."""
 
 
+_SAMPLE = 100_000
+"""Moments that tell which ones are usual."""
+
+Frequencies: TypeAlias = "tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]"
+"""Different values, ascending, and how often each occurs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Doubt:
     """A value that may not be what it looks like.
@@ -50,25 +57,31 @@ class Doubt:
     reason: str
 
 
-def doubts(rows: Interactions, by_user: npt.NDArray[np.int64], by_item: npt.NDArray[np.int64]) -> Iterator[Doubt]:
+def doubts(
+    rows: Interactions,
+    by_user: npt.NDArray[np.int64],
+    by_item: npt.NDArray[np.int64],
+    ratings: Frequencies | None,
+) -> Iterator[Doubt]:
     """Yield the values that look like codes for missing ones, or stand for many users or items.
 
     Args:
         rows: The interactions, at least one.
         by_user: The number of rows of each user, shape (n_users,).
         by_item: The same for items.
+        ratings: The different ratings, ascending, and how often each occurs.
     """
     yield from _of_ids("user", rows.user_ids, by_user)
     yield from _of_ids("item", rows.item_ids, by_item)
-    if rows.rating is not None:
-        yield from _of_ratings(rows.rating)
+    if ratings is not None:
+        yield from _of_ratings(*ratings)
     if rows.timestamp is not None:
         yield from _of_moments(rows.timestamp)
 
 
 def _of_ids(column: str, ids: Sequence[Hashable], numbers: npt.NDArray[np.int64]) -> Iterator[Doubt]:
     """Yield the ids that look like none, and one that has very many interactions."""
-    missing = list(_unlike(ids))
+    missing = [code for code in _unlike(ids) if numbers[code]]
     for code in missing:
         yield Doubt(column, ids[code], int(numbers[code]), f"looks like a missing {column}")
     largest = int(numbers.argmax())
@@ -86,9 +99,8 @@ def _unlike(ids: Sequence[Hashable]) -> Iterator[int]:
             yield code
 
 
-def _of_ratings(ratings: npt.NDArray[np.float32]) -> Iterator[Doubt]:
+def _of_ratings(values: npt.NDArray[np.float32], frequencies: npt.NDArray[np.int64]) -> Iterator[Doubt]:
     """Yield the ends of the scale that do not belong to it."""
-    values, frequencies = np.unique(ratings, return_counts=True)
     if len(values) == 1:
         return
     least, most, extent = float(values[0]), float(values[-1]), float(values[-1] - values[0])
@@ -114,5 +126,10 @@ def _of_moments(timestamp: npt.NDArray[np.int64]) -> Iterator[Doubt]:
             yield Doubt(
                 "timestamp", first, len(timestamp), "is the same in all rows, so that there is no order of time"
             )
-    elif first in (0, -1) and int(np.median(timestamp)) >= _FIRST_DATE:
+    elif first in (0, -1) and typical_moment(timestamp) >= _FIRST_DATE:
         yield Doubt("timestamp", first, int((timestamp == first).sum()), "is 1970, where the others are later dates")
+
+
+def typical_moment(timestamp: npt.NDArray[np.int64]) -> int:
+    """Return the median of timestamps, or of some from everywhere where they are many."""
+    return int(np.median(timestamp[:: max(1, len(timestamp) // _SAMPLE)]))

@@ -84,12 +84,20 @@ def _frame(table: Any) -> pd.DataFrame:
     return frame
 
 
+def _is_list(column_type: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(column_type) or pa.types.is_large_list(column_type))
+
+
 def _series(column: Any) -> Any:
     """Return an Arrow column as a pandas Series."""
     import pyarrow as pa
 
     if pa.types.is_string_view(column.type):
         column = column.cast(pa.large_string())
+    if _is_list(column.type) and pa.types.is_string_view(column.type.value_type):  # polars', which pandas does not take
+        column = column.cast(pa.large_list(pa.large_string()))
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         column = column.dictionary_encode()
     return column.to_pandas(date_as_object=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 from omnibench.data.dataset import FoldedData, RecSysDataSet, SplitData
@@ -12,6 +12,9 @@ from omnibench.data.membership import PART_NAMES
 from omnibench.data.published import PartSource, PublishedSource, split_source
 from omnibench.data.sources import from_file, from_frame
 from omnibench.errors import DataError
+
+_OF_FRAMES = {"columns", "user_ids", "item_ids"}
+"""The arguments of ``from_frame`` that say how a part is read."""
 
 _PAIR, _TRIPLE = ("train", "test"), ("train", "test", "validation")
 
@@ -24,6 +27,8 @@ def from_split(
     name: str = "split",
     columns: Mapping[str, str] | Sequence[str | None] | None = None,
     allow_overlap: bool = False,
+    items: Any = None,
+    users: Any = None,
     **options: Any,
 ) -> RecSysDataSet:
     """Make a dataset of a split that is there already, e.g. one that was published; each row keeps its part.
@@ -33,22 +38,26 @@ def from_split(
     unknown in training are counted, and treated as with any other split.
 
     Args:
-        train: The training rows, as a frame (see ``from_frame``), the path of a file (see ``from_file``), or a dataset
-            without steps.
+        train: The training rows, as a frame or matrix (see ``from_frame``), the path of a file or a list of paths (see
+            ``from_file``), or a dataset without steps.
         test: The test rows.
         validation: The validation rows; None for none.
         name: What to call the dataset; a label, not part of its key.
-        columns: For files, as in ``from_file``.
+        columns: The own column names of the parts to omnibench's, as in ``from_file`` and ``from_frame``.
         allow_overlap: Whether the same pair of user and item may be in two parts. Such test rows are not recommended, unless
             ``AllItems(repeats=True)`` allows what a user has seen.
-        options: For files, what ``from_file`` takes as well, e.g. ``separator="::"``.
+        items: What is known about items, of all parts together; see ``RecSysDataSet.with_features``.
+        users: The same for users.
+        options: What ``from_file`` takes as well, e.g. ``separator="::"`` or ``format="adjacency"``; for matrices what
+            ``from_frame`` takes, ``user_ids`` and ``item_ids``.
 
     Raises:
         DataError: A part is none of these or cannot be read; or, when the data is needed, a pair is in two parts.
     """
     parts = {"train": train, "test": test} | ({} if validation is None else {"validation": validation})
     sources = _sources(parts, name, columns, options)
-    return _dataset(split_source(sources, name, allow_overlap=_flag(allow_overlap)), name)
+    dataset = _dataset(split_source(sources, name, allow_overlap=_flag(allow_overlap)), name)
+    return dataset if items is None and users is None else dataset.with_features(items, users)
 
 
 def from_folds(
@@ -57,6 +66,8 @@ def from_folds(
     name: str = "folds",
     columns: Mapping[str, str] | Sequence[str | None] | None = None,
     allow_overlap: bool = False,
+    items: Any = None,
+    users: Any = None,
     **options: Any,
 ) -> RecSysDataSet:
     """Make a dataset of the folds of a cross-validation that are there already; see ``from_split``.
@@ -67,9 +78,11 @@ def from_folds(
         folds: For each fold ``(train, test)``, ``(train, test, validation)``, or a mapping with the keys train, test and,
             where there is one, validation. A part is what ``from_split`` takes.
         name: What to call the dataset; a label, not part of its key.
-        columns: For files, as in ``from_file``.
+        columns: The own column names of the parts to omnibench's, as in ``from_file`` and ``from_frame``.
         allow_overlap: Whether the same pair of user and item may be in two parts of one fold.
-        options: For files, what ``from_file`` takes as well.
+        items: What is known about items; see ``RecSysDataSet.with_features``.
+        users: The same for users.
+        options: What ``from_file`` takes as well; for matrices what ``from_frame`` takes.
 
     Raises:
         DataError: A part is none of these or cannot be read, or only some folds have a validation part; or, when the data
@@ -85,7 +98,8 @@ def from_folds(
         _sources(_parts_of(fold, number), f"{name}, fold {number}", columns, options)
         for number, fold in enumerate(argument)
     ]
-    return _dataset(split_source(sources, name, allow_overlap=_flag(allow_overlap)), name)
+    dataset = _dataset(split_source(sources, name, allow_overlap=_flag(allow_overlap)), name)
+    return dataset if items is None and users is None else dataset.with_features(items, users)
 
 
 def _parts_of(fold: Any, number: int) -> dict[str, Any]:
@@ -126,14 +140,19 @@ def _source(rows: Any, label: str, arguments: Mapping[str, Any]) -> PartSource:
     if isinstance(rows, RecSysDataSet):
         if rows.steps or rows.split is not None:
             raise DataError(f"{label} is a dataset with steps, {rows!r}; give one without, or its frame.")
+        if rows.features:
+            raise DataError(
+                f"{label} is a dataset with features, which are of all parts together; give the split items= or users=, and the part "
+                "without."
+            )
         return rows.source
-    if isinstance(rows, str | Path | list):
+    if isinstance(rows, str | PathLike | list):
         file: PartSource = from_file(rows, label, **arguments).source
         return file
-    if set(arguments) - {"columns"}:
+    for_files = sorted(set(arguments) - _OF_FRAMES)
+    if for_files:
         raise DataError(
-            f"{label} is {type(rows).__name__}, and {', '.join(arguments)} is for files; leave it out. The "
-            "columns of a frame may be named: columns={'userId': 'user'}."
+            f"{label} is {type(rows).__name__}, and {', '.join(for_files)} is for files; leave it out, or give all parts as files."
         )
     return from_frame(rows, label, **arguments).source
 

@@ -51,7 +51,7 @@ class GrowingColumn:
         return block
 
     @property
-    def values(self) -> npt.NDArray[Any]:
+    def entries(self) -> npt.NDArray[Any]:
         """All rows so far, shape (n,)."""
         return self._values[: self._size]
 
@@ -70,12 +70,12 @@ class IntegerCodes:
         self._table = np.full(1024, -1, dtype=np.int32)
         self._wide: GrowingColumn | None = None
 
-    def append(self, numbers: npt.NDArray[np.int64]) -> None:
+    def append(self, numbers: npt.NDArray[np.integer[Any]]) -> None:
         """Code the next rows, shape (n,)."""
         if self._wide is None and not self._fits(numbers):
             self._wide = GrowingColumn(np.int64, self._capacity)
-            codes = self._codes.values
-            self._ids.values.take(codes, out=self._wide.room(len(codes)), mode="clip")
+            codes = self._codes.entries
+            self._ids.entries.take(codes, out=self._wide.room(len(codes)), mode="clip")
         if self._wide is not None:
             self._wide.room(len(numbers))[:] = numbers
             return
@@ -88,13 +88,13 @@ class IntegerCodes:
     def finish(self) -> CodedIds:
         """Return the codes of all rows, and the numbers that they stand for."""
         if self._wide is None:
-            return CodedIds(self._codes.values, self._ids.values.tolist())
+            return CodedIds(self._codes.entries, self._ids.entries.tolist())
         import pandas as pd
 
-        codes, ids = pd.factorize(self._wide.values)
+        codes, ids = pd.factorize(self._wide.entries)
         return CodedIds(codes.astype(np.int32), ids.tolist())
 
-    def _fits(self, numbers: npt.NDArray[np.int64]) -> bool:
+    def _fits(self, numbers: npt.NDArray[np.integer[Any]]) -> bool:
         """Make the table large enough; return whether that is possible."""
         if len(numbers) == 0:
             return True
@@ -107,12 +107,13 @@ class IntegerCodes:
             self._table = table
         return True
 
-    def _with_codes(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    def _with_codes(self, numbers: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
         """Give the next codes to numbers that have none; return the codes of all of them, shape (n,)."""
         rows = np.arange(len(numbers), dtype=np.int32)
         self._table[numbers[::-1]] = rows[::-1]  # of several rows of a number, the first is written last
         ids = numbers[self._table[numbers] == rows]
-        first_code = len(self._ids.values)
+        first_code = len(self._ids.entries)
         self._ids.room(len(ids))[:] = ids
         self._table[ids] = np.arange(first_code, first_code + len(ids), dtype=np.int32)
-        return self._table[numbers]
+        codes: npt.NDArray[np.int32] = self._table[numbers]
+        return codes

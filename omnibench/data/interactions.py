@@ -225,12 +225,23 @@ def order_within_seconds(rows: Interactions, moments: npt.NDArray[Any] | None) -
     return np.argsort(moments, kind="stable") if swapped.any() else None
 
 
-def warn_of_repeats(name: str, repeats: int) -> None:
-    """Warn that repeated pairs were dropped: a pair in both train and test would be a leak."""
+def warn_of_repeats(name: str, repeats: int, *, within_parts: bool) -> None:
+    """Warn that repeated pairs were dropped: a pair in both train and test would be a leak.
+
+    Args:
+        name: The name of the dataset.
+        repeats: How many rows went.
+        within_parts: Whether they went because of others in the same part of a published split.
+    """
     if repeats:
+        extent, reason = (
+            (" within its parts", "")
+            if within_parts
+            else ("", ", because a pair must not lie in training and test at once")
+        )
         warnings.warn(
-            f"{name} has {repeats} repeated (user, item) pairs; the last one of each was kept, because a pair "
-            "must not lie in training and test at once. Pipe Deduplicate(keep=...) to choose differently, or KeepRepeats().",
+            f"{name} has {repeats} repeated (user, item) pairs{extent}; the last one of each was kept{reason}. Pipe "
+            "Deduplicate(keep=...) to choose differently, or KeepRepeats().",
             UserWarning,
             stacklevel=3,
         )

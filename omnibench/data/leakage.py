@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data.cold import cold_sentence
 from omnibench.data.interactions import Interactions
+from omnibench.data.order import repeats
 from omnibench.data.parts import Parts
 
 if TYPE_CHECKING:
     import numpy as np
 else:
     from omnibench.lazy import np
+
+
+_NEVER_RANKED = " and cannot be recommended"
 
 
 def leak_counts(rows: Interactions, parts: Parts) -> dict[str, int]:
@@ -38,10 +42,23 @@ def leak_counts(rows: Interactions, parts: Parts) -> dict[str, int]:
         end = rows.timestamp[parts.train].max()
         counts["before_training_end"] = int(np.count_nonzero(rows.timestamp[parts.test] < end))
     if rows.parts is not None:  # other splits put each pair into one part, unless its repeats are to be recommended
-        pairs = rows.user.astype(np.int64) * len(rows.item_ids) + rows.item
-        seen = np.concatenate([pairs[parts.train], pairs[parts.validation]])
-        counts["seen_pairs"] = int(np.count_nonzero(np.isin(pairs[parts.test], seen)))
+        counts["seen_pairs"] = _seen_pairs(rows, parts) if repeats_pairs(rows) else 0
     return counts
+
+
+def _seen_pairs(rows: Interactions, parts: Parts) -> int:
+    pairs = rows.user.astype(np.int64) * len(rows.item_ids) + rows.item
+    seen = np.concatenate([pairs[parts.train], pairs[parts.validation]])
+    return int(np.count_nonzero(np.isin(pairs[parts.test], seen)))
+
+
+def repeats_pairs(rows: Interactions) -> bool:
+    """Return whether a pair of user and item is there several times, e.g. in several parts of a published split.
+
+    Args:
+        rows: All interactions, in canonical order.
+    """
+    return bool(repeats(rows.user, rows.item, len(rows.user_ids))[1].any())
 
 
 class SplitCounts(NamedTuple):
@@ -73,12 +90,15 @@ def read_split_counts(directory: Path) -> SplitCounts:
         return NOTHING_COUNTED
 
 
-def leak_sentence(leakage: Mapping[str, Any] | None, counted: Collection[int] | None = None) -> str:
+def leak_sentence(
+    leakage: Mapping[str, Any] | None, counted: Collection[int] | None = None, *, seen_ranked: bool = True
+) -> str:
     """Return how many test interactions leak; nothing where none does, or where that was not counted.
 
     Args:
         leakage: What a prepared dataset's manifest says.
         counted: The numbers of the folds that count; all by default.
+        seen_ranked: Whether items that a user has seen can be recommended, or no lists are judged.
     """
     folds: Sequence[Mapping[str, int]] = [
         fold for number, fold in enumerate((leakage or {}).get("folds", ())) if counted is None or number in counted
@@ -86,29 +106,36 @@ def leak_sentence(leakage: Mapping[str, Any] | None, counted: Collection[int] | 
     tested = sum(fold["test_interactions"] for fold in folds)
     together = f" ({len(folds)} folds together)" if len(folds) > 1 else ""
     clauses = []
-    for name, predicates in (
-        (
-            "before_training_end",
-            ("lies before the end of the training data", "lie before the end of the training data"),
-        ),
-        ("seen_pairs", ("is in training or validation as well", "are in training or validation as well")),
+    for name, (verb, verbs), predicate in (
+        ("before_training_end", ("lies", "lie"), "before the end of the training data"),
+        ("seen_pairs", ("is", "are"), f"in training or validation as well{'' if seen_ranked else _NEVER_RANKED}"),
     ):
         number = sum(fold.get(name, 0) for fold in folds)
         if number:
-            clauses.append(f"{number:,} of {tested:,} test interactions{together} {predicates[number != 1]}")
+            clauses.append(
+                f"{number:,} of {tested:,} test interactions{together} {verb if number == 1 else verbs} {predicate}"
+            )
     return ", and ".join(clauses)
 
 
-def split_sentence(counts: SplitCounts, counted: Collection[int] | None = None, *, unknown_ranked: bool = False) -> str:
+def split_sentence(
+    counts: SplitCounts,
+    counted: Collection[int] | None = None,
+    *,
+    unknown_ranked: bool = False,
+    seen_ranked: bool = False,
+) -> str:
     """Return what is worth knowing of a split in one sentence: who and what is cold, and what leaks; often nothing.
 
     Args:
         counts: What a prepared dataset counts.
         counted: The numbers of the folds that count; all by default.
         unknown_ranked: Whether items unknown in training are ranked, so that they can be recommended.
+        seen_ranked: Whether items that a user has seen are.
     """
+    is_ranked = counts.cold is not None and counts.cold["ranked"]
     clauses = (
         cold_sentence(counts.cold, counted, unknown_ranked=unknown_ranked),
-        leak_sentence(counts.leakage, counted),
+        leak_sentence(counts.leakage, counted, seen_ranked=seen_ranked or not is_ranked),
     )
     return "; ".join(clause for clause in clauses if clause)

@@ -52,23 +52,26 @@ def register_dataset(name: str, loader: Loader) -> None:
 
 
 def dataset_names() -> list[str]:
-    """Return the names that ``load_dataset`` takes, in alphabetical order."""
+    """Return the names that ``load_dataset`` takes beside those of the catalogue, in alphabetical order."""
     return sorted(_LOADERS)
 
 
 def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
-    """Return a registered dataset by name. Of omnibench's own ones nothing is read or downloaded yet.
+    """Return a dataset by name. Nothing is read or downloaded yet: that is done where its key or its rows are asked for.
+
+    A data set of the catalogue is downloaded once for all projects of a user, from the first source that has it, checked
+    against its digest and its counts, and kept as it was read. One with a published split has that split.
 
     Args:
-        name: ``MovieLens100K``, or a name given to ``register_dataset``.
-        path: Where a copy lies, when you have one, relative as in ``from_file``; it does not change the key.
+        name: A name of the catalogue (`omnibench data list` has them), or one that was given to ``register_dataset``.
+        path: Where a copy lies, when you have one, relative as in ``from_file``: the file as its makers publish it, what was
+            in it, or a folder that has it. It does not change the key.
 
     Raises:
-        DataError: The name is unknown, there is nothing at the path, or a registered loader returned no dataset.
+        DataError: The name is unknown or means several data sets, there is nothing at the path, or a registered loader
+            returned no dataset.
     """
-    if name not in _LOADERS:
-        names = ", ".join(sorted(_LOADERS))
-        raise DataError(f"there is no dataset named {name!r}{nearest(name, _LOADERS)}; known are: {names}.")
+    name, loader = _loader_of(name)
     problem = "" if path is None else overlong_name(path)
     if problem:
         raise DataError(f"{name}: {problem}; check the path, or leave it out.")
@@ -77,12 +80,36 @@ def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
     if paths and local is None:
         candidates = " or ".join(repr(str(candidate)) for candidate in paths)
         raise DataError(f"{name}: there is nothing at {candidates}; check the path, or leave it out.")
-    return _dataset_of(_loaded(name, local), name)
+    return _dataset_of(_loaded(loader, name, local), name)
 
 
-def _loaded(name: str, path: Path | None) -> Any:
+def _loader_of(name: str) -> tuple[str, Loader]:
+    """Return the loader of a name, and the name of what it loads: registered ones come first, then the catalogue.
+
+    Raises:
+        DataError: There is none, or several are meant.
+    """
+    label: Any = name
+    if not isinstance(label, str):
+        raise DataError(f"there is no dataset named {name!r}; give a text, e.g. 'MovieLens100K'.")
+    if name in _LOADERS:
+        return name, _LOADERS[name]
+    from omnibench.data.catalogue.names import definition  # which bench files with data of their own do not need
+
+    try:
+        entry = definition(name)
+    except DataError as error:
+        registered = nearest(name, _LOADERS.keys() - _BUILT_IN.keys())
+        raise DataError(f"{error} Of registered ones{registered}" if registered else str(error)) from None
+    if entry.name in _BUILT_IN:
+        return entry.name, _BUILT_IN[entry.name]
+    from omnibench.data.catalogue.loading import catalogue_source  # which few runs need, and imports much
+
+    return entry.name, lambda path: catalogue_source(entry, path)
+
+
+def _loaded(loader: Loader, name: str, path: Path | None) -> Any:
     """Call a loader, with the path if it takes one."""
-    loader = _LOADERS[name]
     try:
         signature = inspect.signature(loader)
     except (TypeError, ValueError):  # written in C: nothing is known

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,11 +27,11 @@ from omnibench.paths import cache_directory
 if TYPE_CHECKING:
     import pandas as pd
 
+    from omnibench.data.features.sources import FeatureSource
+
 CONTENT = "762f71da0ab2b0d6ed44b8a24235a455e9516ae1c12139eb8a378f29f54b7752"
 """``table_digest`` of the 100,000 ratings in their original order."""
 
-URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
-ZIP_SHA256 = "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229"
 _PACKAGE = "recbole==1.2.1"
 _IN_PACKAGE = Path("dataset_example", "ml-100k", "ml-100k.inter")
 
@@ -41,7 +42,7 @@ class MovieLens100K:
 
     Args:
         path: ``u.data``, ``ml-100k.inter``, ``ml-100k.zip``, or a directory that holds one of them; None to
-            look into the recbole package, and to download from GroupLens when there is none.
+            look into the recbole package, and to download them as the catalogue says when there is none.
     """
 
     path: Path | None = None
@@ -58,13 +59,23 @@ class MovieLens100K:
         frame = self.read()
         return from_columns({name: frame[name] for name in COLUMNS}, "MovieLens100K")
 
+    @property
+    def features(self) -> Mapping[str, FeatureSource]:
+        """What is known about movies and users; see ``RecSysDataSet.with_features``."""
+        from omnibench.data.movielens_features import MovieLensFeatures  # which few runs need
+
+        return {subject: MovieLensFeatures(subject, self._find) for subject in ("items", "users")}
+
+    def _find(self) -> Path:
+        return self.path or _find_earlier_download() or _find_in_recbole() or _download()
+
     def read(self) -> pd.DataFrame:
         """Return the ratings in the order of ``u.data``.
 
         Raises:
             DataError: They are not the original ones, or nowhere to be had.
         """
-        path = self.path or _find_in_recbole() or _download()
+        path = self._find()
         frame = read_ratings(path)
         content = table_digest({name: frame[name] for name in COLUMNS})
         if content != CONTENT:
@@ -73,6 +84,11 @@ class MovieLens100K:
                 f"{content[:12]} instead of 100000 with {CONTENT[:12]}. Use from_file for a changed copy."
             )
         return frame
+
+
+def is_at_hand() -> bool:
+    """Whether the ratings are on this machine already."""
+    return (_find_earlier_download() or _find_in_recbole()) is not None
 
 
 def read_ratings(path: Path) -> pd.DataFrame:
@@ -101,6 +117,12 @@ def read_ratings(path: Path) -> pd.DataFrame:
         raise DataError(f"{path} is no MovieLens-100K ratings file: {error}.") from error
 
 
+def _find_earlier_download() -> Path | None:
+    """Return the archive that an earlier omnibench has downloaded."""
+    path = cache_directory() / "datasets" / "ml-100k.zip"
+    return path if path.is_file() else None
+
+
 def _find_in_recbole() -> Path | None:
     """Return the ratings file of a recbole package: in this environment, an isolated one, or the download cache."""
     spec = importlib.util.find_spec("recbole")
@@ -114,28 +136,23 @@ def _find_in_recbole() -> Path | None:
 
 
 def _download() -> Path:
-    """Download the ratings from GroupLens; where that fails, inside recbole from the package index."""
+    """Download the ratings as the catalogue says; where that fails, inside recbole from the package index."""
+    from omnibench.data.catalogue.folders import DataFolder  # which are hardly ever needed
+    from omnibench.data.catalogue.names import definition
+    from omnibench.data.catalogue.raw_files import fetch
+
+    entry = definition("MovieLens100K")
+    folder = DataFolder.of(entry)
     try:
-        return _download_from_grouplens()
-    except Exception as error:  # requests, urllib3 and pooch raise many kinds; all mean the same here
-        failed = f"{type(error).__name__}: {error}"
+        with folder.locked(entry.name):
+            return fetch(entry, folder)[""].path
+    except DataError as error:
         path = _fetch_from_package_index()
         if path is not None:
             return path
         raise DataError(
-            f"MovieLens100K: no recbole package holds the ratings, {URL} could not be downloaded ({failed}), and "
-            f"{_PACKAGE} could not be had from the package index either. Give a local copy: "
-            'load_dataset("MovieLens100K", path=".../ml-100k.zip").'
+            f"{error} No recbole package holds the ratings either, and {_PACKAGE} could not be had from the package index."
         ) from error
-
-
-def _download_from_grouplens() -> Path:
-    import pooch
-
-    downloader = pooch.HTTPDownloader(progressbar=True, timeout=20)
-    folder = cache_directory() / "datasets"
-    known_hash = f"sha256:{ZIP_SHA256}"
-    return Path(pooch.retrieve(URL, known_hash=known_hash, fname="ml-100k.zip", path=folder, downloader=downloader))
 
 
 def _fetch_from_package_index() -> Path | None:

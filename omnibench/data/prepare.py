@@ -21,8 +21,7 @@ from omnibench.data.cold import cold_counts
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.features.arrays import write_features
 from omnibench.data.interactions import Interactions
-from omnibench.data.leakage import leak_counts
-from omnibench.data.order import repeats
+from omnibench.data.leakage import leak_counts, repeats_pairs
 from omnibench.data.parts import Parts, fold_in_rows
 from omnibench.guest.folds import save_array
 from omnibench.guest.parts import save_columns
@@ -80,6 +79,8 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         if not folds_in:  # where test users are unknown by design
             cold.append(cold_counts(rows, parts))
         leakage.append(leak_counts(rows, parts))
+    # With the validation part joined to training, what a published split has in both would be there twice.
+    overlaps = rows.parts is not None and repeats_pairs(rows)
     manifest = {
         "format": FORMAT,
         "key": dataset.key,
@@ -93,18 +94,12 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         "test": test_digests,
         "given": folds_in,
         **({"features": features} if features else {}),
-        # With the validation part joined to training, what a published split has in both would be there twice.
-        **({"repeats": True} if dataset.keeps_repeats or _overlap(rows) else {}),
+        **({"repeats": True} if dataset.keeps_repeats or overlaps else {}),
         **({"cold": {"ranked": dataset.feedback == "implicit", "folds": cold}} if cold else {}),
         "leakage": {"folds": leakage},
     }
     (directory / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return manifest
-
-
-def _overlap(rows: Interactions) -> bool:
-    """Return whether a published split has a pair of user and item in several parts of a fold."""
-    return rows.parts is not None and bool(repeats(rows.user, rows.item, len(rows.user_ids))[1].any())
 
 
 def _test_digest(rows: Interactions, columns: dict[str, npt.NDArray[Any]], parts: Parts) -> str:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from omnibench.data.content import Content, remembered_content
-from omnibench.data.digests import table_digest
-from omnibench.data.interactions import COLUMNS, Interactions, decode, order_within_seconds
+from omnibench.data.content import CanonicalRows, Content, content_of_rows, remembered_content
+from omnibench.data.interactions import COLUMNS, CodedColumns, Interactions
 from omnibench.data.membership import PART_NAMES
 from omnibench.data.parts import Parts, Split
-from omnibench.data.sorting import sort_rows
-from omnibench.data.united import UnitedRows, unite
+from omnibench.data.united import unite
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -67,7 +65,11 @@ class PublishedSplit(Split):
         return "published split" if self.number is None else f"published split of {self.number} folds"
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
-        assert interactions.parts is not None, "the source of a published split says the part of each row"
+        if interactions.parts is None:
+            raise DataError(
+                f"{self}: a step before it makes rows anew and does not say in which part they are. Let it return rows.take(...) of "
+                "those that it is given, or dataclasses.replace(rows, ...)."
+            )
         folds = []
         for fold in range(interactions.parts.shape[1]):
             of_row = interactions.parts[:, fold]
@@ -106,6 +108,12 @@ class PublishedSource:
             len(self.folds) if self.folded else None, any("validation" in fold for fold in self.folds)
         )
 
+    @property
+    def features(self) -> Mapping[str, Any]:
+        """What the catalogue has of items and users, where the parts are of its data set."""
+        features: Mapping[str, Any] = getattr(next(iter(self.folds[0].values())), "features", {})
+        return features
+
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns that all parts have."""
@@ -119,9 +127,9 @@ class PublishedSource:
         frames = [getattr(source, "frame", None) for source in sources]
         sizes = [len(frame) for frame in frames if frame is not None]
         return remembered_content(
-            lambda: ["split", self.folded, self.columns, [self._identity(fold) for fold in self.folds]],
+            lambda: ["split/1", self.folded, self.columns, [self._identity(fold) for fold in self.folds]],
             sum(sizes) if len(sizes) == len(sources) else None,
-            self._content,
+            lambda: content_of_rows(self.coded()),
         )
 
     def _identity(self, fold: Mapping[str, PartSource]) -> list[Any]:
@@ -129,26 +137,17 @@ class PublishedSource:
         identities = [getattr(source, "identity", None) or source.fingerprint for source in fold.values()]
         return [self.allow_overlap, *zip(fold, identities, strict=True)]
 
-    def _content(self) -> Content:
-        united = self.united()
-        ordered = _digest(united.rows, united.moments)
-        in_order = sort_rows(*united)
-        if in_order.order is None:
-            return Content(ordered, ordered, in_order.has_ties, in_order.has_tied_repeats)
-        moments = None if united.moments is None else united.moments[in_order.order]
-        return Content(_digest(in_order.rows, moments), ordered, in_order.has_ties, in_order.has_tied_repeats)
+    @property
+    def fingerprint(self) -> Any:
+        return self.rows(needs_order=True).fingerprint
 
-    def united(self) -> UnitedRows:
-        """Read all parts.
+    def coded(self) -> CodedColumns:
+        """Return the rows of all parts as they come, part by part.
 
         Raises:
             DataError: A part cannot be read, or does not go with the others.
         """
-        return unite(self.folds, self.columns, self.label, allow_overlap=self.allow_overlap)
-
-    @property
-    def fingerprint(self) -> Any:
-        return self.rows(needs_order=True).fingerprint
+        return CodedColumns(*unite(self.folds, self.columns, self.label, allow_overlap=self.allow_overlap))
 
     def load(self) -> Interactions:
         return self.rows(needs_order=True).load()
@@ -159,33 +158,17 @@ class PublishedSource:
         Args:
             needs_order: Whether a step of the recipe asks which of several interactions of one moment comes last.
         """
-        keeps_order = self.content.has_tied_repeats or (needs_order and self.content.has_ties)
-        return PublishedRows(self, is_sorted=not keeps_order)
+        source: Any = self  # which is read by its parts, and not column by column
+        return PublishedRows(source, needs_order)
 
 
-@dataclass(frozen=True)
-class PublishedRows:
+class PublishedRows(CanonicalRows):
     """The rows of a published split in their canonical order, or part by part as they come."""
-
-    source: PublishedSource
-    is_sorted: bool
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.source.columns
 
     @property
     def fingerprint(self) -> Any:
-        content = self.source.content
-        folds = {"folds": self.source.published_split.folds}
-        return ["split", folds, content.sorted if self.is_sorted else content.ordered]
-
-    def load(self) -> Interactions:
-        rows, moments = self.source.united()
-        if self.is_sorted:
-            return sort_rows(rows, moments).rows
-        order = order_within_seconds(rows, moments)
-        return rows if order is None else rows.take(order)
+        source: Any = self.source
+        return ["split", {"folds": source.published_split.folds}, super().fingerprint[-1]]
 
 
 def split_source(
@@ -219,14 +202,3 @@ def split_source(
             )
     in_order = [{part: fold[part] for part in PART_NAMES if part in fold} for fold in folds]
     return PublishedSource(tuple(in_order), name, not isinstance(parts, Mapping), allow_overlap)
-
-
-def _digest(rows: Interactions, moments: Any) -> str:
-    columns: dict[str, Any] = {"user": decode(rows.user, rows.user_ids), "item": decode(rows.item, rows.item_ids)}
-    if rows.rating is not None:
-        columns["rating"] = rows.rating
-    if rows.timestamp is not None:
-        columns["timestamp"] = rows.timestamp if moments is None else moments
-    assert rows.parts is not None, "rows are united with their parts"
-    columns |= {f"part_{fold}": rows.parts[:, fold] for fold in range(rows.parts.shape[1])}
-    return table_digest(columns)

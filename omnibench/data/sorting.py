@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data import ids
+from omnibench.data.growing import IntegerCodes
 from omnibench.data.interactions import Interactions
-from omnibench.data.order import canonical_order, lookup
+from omnibench.data.order import canonical_order, counts, lookup
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,19 +18,24 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np, npt
 
+_BLOCK = 1 << 16
+"""Rows that get their codes at once: what fits into a core's cache."""
+
 
 class SortedInteractions(NamedTuple):
     """Rows in canonical order.
 
     Attributes:
-        rows: The rows.
-        order: The row numbers that made it; None where the rows were in order.
+        rows: The rows; users and items have their codes in the order in which they come here.
+        moments: When exactly each was, in that order; None where that is no finer than seconds.
+        is_same: Whether the rows were in this order.
         has_ties: See ``content.Content``.
         has_tied_repeats: See ``content.Content``.
     """
 
     rows: Interactions
-    order: npt.NDArray[np.int64] | None
+    moments: npt.NDArray[Any] | None
+    is_same: bool
     has_ties: bool
     has_tied_repeats: bool
 
@@ -41,73 +47,135 @@ def sort_rows(rows: Interactions, moments: npt.NDArray[Any] | None) -> SortedInt
         rows: The rows as they come.
         moments: When exactly each was, where that is finer than seconds; shape (n,).
     """
-    user, item = (lookup(_ranks(own_ids), codes) for codes, own_ids in _codes(rows))
+    rows = _with_ranked_users(rows)
     time = rows.timestamp if moments is None else moments
-    order = _order(user, time, item, rows.rating, len(rows.user_ids))
-    if order is not None:
-        user, item = user[order], item[order]
-        time = None if time is None else time[order]
-    rating = rows.rating if rows.rating is None or order is None else rows.rating[order]
-    tied = user[1:] == user[:-1]
+    order = canonical_order(rows.user, None if time is None else _as_integers(time), len(rows.user_ids))
+    gathered = rows if order is None else _gathered(rows, order)
+    user = gathered.user
+    moments = moments if moments is None or order is None else moments[order]
+    is_tied = user[1:] == user[:-1]
+    time = gathered.timestamp if moments is None else moments
     if time is not None:
-        tied &= time[1:] == time[:-1]
-    is_repeat = tied & (item[1:] == item[:-1])
-    differing = False if rating is None else bool((is_repeat & (rating[1:] != rating[:-1])).any())
-    in_order = rows if order is None else rows.take(order)
-    return SortedInteractions(_recoded(in_order), order, bool(tied.any()), differing)
+        is_tied &= time[1:] == time[:-1]
+    rows_of_ties = _with_predecessors(is_tied)
+    within = _order_of_ties(gathered, rows_of_ties, is_tied)
+    if within is not None:
+        gathered = _moved(gathered, rows_of_ties, within)
+    is_repeat = is_tied & (gathered.item[1:] == gathered.item[:-1]) if len(rows_of_ties) else is_tied
+    rating = gathered.rating
+    differing = rating is not None and bool((is_repeat & (rating[1:] != rating[:-1])).any())
+    is_same = order is None and within is None
+    item, item_ids = _by_appearance(gathered.item, gathered.item_ids)
+    recoded = replace(gathered, item=item, item_ids=item_ids)
+    return SortedInteractions(recoded, moments, is_same, len(rows_of_ties) > 0, differing)
 
 
-def _codes(rows: Interactions) -> tuple[tuple[npt.NDArray[np.int32], Sequence[Hashable]], ...]:
-    return (rows.user, rows.user_ids), (rows.item, rows.item_ids)
+def _with_ranked_users(rows: Interactions) -> Interactions:
+    """Return rows whose users have their ranks as codes, which are those of the order in which they come once sorted."""
+    ranking = ranks(rows.user_ids)
+    if (ranking[1:] > ranking[:-1]).all():  # as in a file that is sorted by user
+        return rows
+    user_ids: list[Hashable] = [rows.user_ids[code] for code in np.argsort(ranking).tolist()]
+    return replace(rows, user=lookup(ranking, rows.user), user_ids=user_ids)
 
 
-def _ranks(own_ids: Sequence[Hashable]) -> npt.NDArray[np.int32]:
+def _gathered(rows: Interactions, order: npt.NDArray[np.int64]) -> Interactions:
+    """Return rows in an order that is sorted by user, whose column needs no gathering."""
+    totals = counts(rows.user, len(rows.user_ids))
+    user = np.repeat(np.arange(len(totals), dtype=np.int32), totals)
+    return replace(
+        rows,
+        user=user,
+        item=rows.item.take(order),
+        rating=None if rows.rating is None else rows.rating.take(order),
+        timestamp=None if rows.timestamp is None else rows.timestamp.take(order),
+        parts=None if rows.parts is None else rows.parts.take(order, axis=0),
+    )
+
+
+def _moved(rows: Interactions, target: npt.NDArray[np.int64], origin: npt.NDArray[np.int64]) -> Interactions:
+    """Return rows with item, rating and parts of the rows ``origin`` at the rows ``target``, where all else is equal."""
+    columns: list[Any] = [rows.item, rows.rating, rows.parts]
+    moved: list[Any] = [None if column is None else column.copy() for column in columns]
+    for column, moved_column in zip(columns, moved, strict=True):
+        if moved_column is not None:
+            moved_column[target] = column[origin]
+    item, rating, parts = moved
+    return replace(rows, item=item, rating=rating, parts=parts)
+
+
+def ranks(own_ids: Sequence[Hashable]) -> npt.NDArray[np.int32]:
     """Return the rank of each id: numbers by size, texts by their characters, anything else by its JSON."""
     types = {type(own_id) for own_id in own_ids}
-    if types in ({int}, {str}):
-        order = sorted(range(len(own_ids)), key=own_ids.__getitem__)  # type: ignore[arg-type]  # of one type
+    order: Any
+    if types == {int}:
+        try:
+            order = np.argsort(np.asarray(own_ids, dtype=np.int64), kind="stable")
+        except OverflowError:  # wider than 64 bits
+            order = sorted(range(len(own_ids)), key=own_ids.__getitem__)  # type: ignore[arg-type]  # integers
+    elif types == {str}:
+        order = _order_of_texts(own_ids)
     else:
         texts = [json.dumps(ids.encode(own_id, "an id"), sort_keys=True) for own_id in own_ids]
         order = sorted(range(len(own_ids)), key=texts.__getitem__)
-    ranks = np.empty(len(own_ids), dtype=np.int32)
-    ranks[order] = np.arange(len(own_ids), dtype=np.int32)
-    return ranks
+    ranking = np.empty(len(own_ids), dtype=np.int32)
+    ranking[order] = np.arange(len(own_ids), dtype=np.int32)
+    return ranking
 
 
-def _order(
-    user: npt.NDArray[np.int32],
-    time: npt.NDArray[Any] | None,
-    item: npt.NDArray[np.int32],
-    rating: npt.NDArray[np.float32] | None,
-    n_users: int,
+def _order_of_texts(texts: Sequence[Any]) -> Any:
+    """Return the order of texts by their characters, which is that of their bytes in UTF-8."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return pc.array_sort_indices(pa.array(texts, pa.large_string())).to_numpy()
+    except (pa.ArrowException, UnicodeEncodeError):  # half a character
+        return sorted(range(len(texts)), key=texts.__getitem__)
+
+
+def _with_predecessors(is_tied: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Return the rows that are tied with the row before them, and those rows."""
+    rows = np.flatnonzero(is_tied)
+    return np.union1d(rows, rows + 1) if len(rows) < len(is_tied) // 16 else np.flatnonzero(_dilated(is_tied))
+
+
+def _dilated(is_tied: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    tied = np.zeros(len(is_tied) + 1, dtype=bool)
+    tied[1:] |= is_tied
+    tied[:-1] |= is_tied
+    return tied
+
+
+def _order_of_ties(
+    rows: Interactions,
+    ties: npt.NDArray[np.int64],
+    is_tied: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.int64] | None:
-    """Return the row numbers that sort by user, time, item and rating; None when the rows are sorted already."""
-    integers = None if time is None else _as_integers(time)
-    order = canonical_order(user, integers, n_users)
-    keys = [column if order is None else column[order] for column in (user, item)]
-    moment = integers if integers is None or order is None else integers[order]
-    stars = rating if rating is None or order is None else rating[order]
-    same = keys[0][1:] == keys[0][:-1]
-    if moment is not None:
-        same &= moment[1:] == moment[:-1]
-    falls = keys[1][1:] < keys[1][:-1]
-    if stars is not None:
-        falls |= (keys[1][1:] == keys[1][:-1]) & (stars[1:] < stars[:-1])
+    """Return the rows that come at ``ties`` once those of one user and moment are sorted by item and rating.
+
+    Args:
+        rows: Rows sorted by user and time.
+        ties: The row numbers that are tied with a neighbour, ascending.
+        is_tied: Whether each row but the first is tied with the one before it, shape (n - 1,).
+
+    Returns:
+        Shape of ``ties``; None where they are sorted.
+    """
+    if len(ties) == 0:
+        return None
+    item = ranks(rows.item_ids)[rows.item[ties]]
+    rating = None if rows.rating is None else rows.rating[ties]
+    same = is_tied[ties[1:] - 1]
+    falls = item[1:] < item[:-1]
+    if rating is not None:
+        falls |= (item[1:] == item[:-1]) & (rating[1:] < rating[:-1])
     if not (same & falls).any():
-        return order
-    # Only within rows of one user and moment; the others stay where they are.
-    group = np.zeros(len(user), dtype=np.int64)
+        return None
+    group = np.zeros(len(ties), dtype=np.int64)
     np.cumsum(~same, out=group[1:])
-    tied = np.zeros(len(user), dtype=bool)
-    tied[1:] |= same
-    tied[:-1] |= same
-    positions = np.flatnonzero(tied)
-    sort_keys: list[Any] = [keys[1][positions], group[positions]]
-    if stars is not None:
-        sort_keys.insert(0, stars[positions])
-    within = np.arange(len(user), dtype=np.int64)
-    within[positions] = positions[np.lexsort(sort_keys)]
-    return within if order is None else order[within]
+    keys: list[Any] = [item, group] if rating is None else [rating, item, group]
+    return ties[np.lexsort(keys)]
 
 
 def _as_integers(time: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
@@ -119,17 +187,11 @@ def _as_integers(time: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return time
 
 
-def _recoded(rows: Interactions) -> Interactions:
-    """Give users and items codes in the order in which they come."""
-    user, user_ids = _by_appearance(rows.user, rows.user_ids)
-    item, item_ids = _by_appearance(rows.item, rows.item_ids)
-    return replace(rows, user=user, item=item, user_ids=user_ids, item_ids=item_ids)
-
-
 def _by_appearance(
     codes: npt.NDArray[np.int32], own_ids: Sequence[Hashable]
 ) -> tuple[npt.NDArray[np.int32], Sequence[Hashable]]:
-    import pandas as pd
-
-    new_codes, old_codes = pd.factorize(codes)
-    return new_codes.astype(np.int32), [own_ids[code] for code in old_codes.tolist()]
+    coded = IntegerCodes(len(codes))
+    for start in range(0, len(codes), _BLOCK):
+        coded.append(codes[start : start + _BLOCK])
+    new_codes, old_codes = coded.finish()
+    return new_codes, [own_ids[code] for code in old_codes]  # type: ignore[call-overload]  # codes are whole numbers

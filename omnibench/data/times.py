@@ -23,7 +23,7 @@ _NAME = "timestamp"
 _FIRST_DATE, _LAST_DATE = -2_208_988_800, 7_289_568_000
 """Seconds of 1900 and of 2201: dates outside of them stand for something else."""
 
-_FIRST_COUNT = 100_000_000
+FIRST_COUNT = 100_000_000
 """Seconds of 1973: smaller counts may be of anything, e.g. of steps."""
 
 _WHOLE, _DECIMAL = r"^[+-]?[0-9]+$", r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
@@ -228,11 +228,11 @@ def _refuse_other_units(counts: npt.NDArray[np.int64], series: Any, source: str,
     middle = (len(counts) - 1) // 2
     usual = int(np.partition(counts, middle)[middle])
     per_second = next((10**6 // unit for limit, unit in UNITS if usual < limit), 10**9)
-    if not _FIRST_COUNT <= usual // per_second < _LAST_DATE:
+    if not FIRST_COUNT <= usual // per_second < _LAST_DATE:
         return  # counts of something else
     strange = counts >= _LAST_DATE * per_second if per_second < 10**9 else np.zeros(len(counts), dtype=bool)
     if per_second > 1:
-        strange |= (counts >= _FIRST_COUNT) & (counts < _LAST_DATE)
+        strange |= (counts >= FIRST_COUNT) & (counts < _LAST_DATE)
     unit = {1: "seconds", 10**3: "milliseconds", 10**6: "microseconds", 10**9: "nanoseconds"}[per_second]
     _refuse(
         strange,

@@ -7,8 +7,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from omnibench.data.interactions import CodedColumns, Interactions, coded_columns
+from omnibench.data.content import coded_rows
+from omnibench.data.interactions import CodedColumns, Interactions
 from omnibench.data.membership import NO_PART, PART_NAMES
+from omnibench.data.numbers import row_name
+from omnibench.data.order import canonical_order, repeats
+from omnibench.data.times import FIRST_COUNT, UNITS
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -59,6 +63,7 @@ def unite(folds: Sequence[Mapping[str, Any]], columns: Sequence[str], label: str
             raise DataError(
                 f"{label}: the part {_name(part, len(folds))} has no interactions; leave it out, or mend it."
             )
+    _refuse_other_units(parts, label)
     stacked, moments = _stacked(parts, columns, label)
     if not allow_overlap:
         _refuse_overlap(parts, stacked, label, len(folds))
@@ -70,13 +75,11 @@ def unite(folds: Sequence[Mapping[str, Any]], columns: Sequence[str], label: str
 
 
 def _coded(source: Any, columns: Sequence[str]) -> CodedColumns:
-    if not hasattr(source, "content"):
-        loaded = source.load()
-        rating = loaded.rating if "rating" in columns else None
-        timestamp = loaded.timestamp if "timestamp" in columns else None
-        return CodedColumns(replace(loaded, rating=rating, timestamp=timestamp), None)
-    content = source.read()
-    return coded_columns({name: content[name] for name in columns}, source.label, source.row_name)
+    """Return the rows of a part, without the columns that another part lacks."""
+    coded = coded_rows(source) if hasattr(source, "content") else CodedColumns(source.load(), None)
+    rating = coded.rows.rating if "rating" in columns else None
+    timestamp, moments = (coded.rows.timestamp, coded.moments) if "timestamp" in columns else (None, None)
+    return CodedColumns(replace(coded.rows, rating=rating, timestamp=timestamp), moments)
 
 
 def _slices(parts: Sequence[_PartRows]) -> list[slice]:
@@ -104,11 +107,27 @@ def _stacked(parts: Sequence[_PartRows], columns: Sequence[str], label: str) -> 
 
 def _exact(rows: Interactions, moments: npt.NDArray[Any] | None, of_all: Sequence[Any]) -> npt.NDArray[Any]:
     """Return the moments of a part in the type of the others, also where they are whole seconds."""
-    if moments is not None:
-        return moments
     assert rows.timestamp is not None, "some part has moments, and all have the same columns"
     types = {moment.dtype.kind for moment in of_all if moment is not None}
-    return rows.timestamp.astype("datetime64[s]") if types == {"M"} else rows.timestamp.astype(np.float64)
+    if types == {"M"}:
+        return rows.timestamp.astype("datetime64[s]") if moments is None else moments
+    if moments is not None and moments.dtype.kind == "M":
+        return moments.astype("datetime64[ns]").astype(np.int64) / 10**9
+    return rows.timestamp.astype(np.float64) if moments is None else moments
+
+
+def _refuse_other_units(parts: Sequence[_PartRows], label: str) -> None:
+    """Refuse parts that count in different units, such as seconds and milliseconds: nothing would be before or after."""
+    units: dict[int, str] = {}
+    for part in parts:
+        timestamp = part.coded.rows.timestamp
+        if timestamp is not None and (latest := int(timestamp.max())) >= FIRST_COUNT:
+            unit = next((number for number, (limit, _) in enumerate(UNITS) if latest < limit), len(UNITS))
+            units.setdefault(unit, f"{_name(part, 1 + parts[-1].fold)} (e.g. {latest})")
+    if len(units) > 1:
+        names = ("seconds", "milliseconds", "microseconds", "nanoseconds")
+        described = ", and ".join(f"{names[unit]} in {part}" for unit, part in sorted(units.items()))
+        raise DataError(f"{label}: the column 'timestamp' counts {described}. Give all parts in one unit.")
 
 
 def _codes_of_all(
@@ -144,10 +163,17 @@ def _codes_of_all(
 
 
 def _refuse_overlap(parts: Sequence[_PartRows], stacked: Interactions, label: str, n_folds: int) -> None:
-    pairs = stacked.user.astype(np.int64) * len(stacked.item_ids) + stacked.item
     slices = _slices(parts)
     for fold in range(n_folds):
         of_fold = [number for number, part in enumerate(parts) if part.fold == fold]
+        rows = slice(slices[of_fold[0]].start, slices[of_fold[-1]].stop)
+        order, is_repeat = _by_pair(stacked.user[rows], stacked.item[rows], len(stacked.user_ids))
+        if not is_repeat.any():
+            continue
+        part_of_row = np.repeat(of_fold, [len(parts[number].coded.rows) for number in of_fold])[order]
+        if (part_of_row[1:][is_repeat[1:]] == part_of_row[:-1][is_repeat[1:]]).all():
+            continue  # repeats within a part
+        pairs = stacked.user.astype(np.int64) * len(stacked.item_ids) + stacked.item
         for first, second in itertools.combinations(of_fold, 2):
             shared = np.intersect1d(pairs[slices[first]], pairs[slices[second]])
             if len(shared) == 0:
@@ -155,44 +181,86 @@ def _refuse_overlap(parts: Sequence[_PartRows], stacked: Interactions, label: st
             row = int(np.flatnonzero(np.isin(pairs[slices[second]], shared))[0])
             user, item = divmod(int(pairs[slices[second]][row]), len(stacked.item_ids))
             names = [_name(parts[number], n_folds) for number in (first, second)]
+            named = getattr(parts[second].source, "row_name", row_name)
             verb = "pair of user and item is" if len(shared) == 1 else "pairs of user and item are"
             raise DataError(
                 f"{label}: {len(shared):,} {verb} in {names[0]} and in {names[1]} (the first is user "
-                f"{stacked.user_ids[user]!r} with item {stacked.item_ids[item]!r}, row {row} of {names[1]}), so that a model has "
+                f"{stacked.user_ids[user]!r} with item {stacked.item_ids[item]!r}, {named(row)} of {names[1]}), so that a model has "
                 "seen what it is judged by. Drop them from one of the two, or say that it is meant with allow_overlap=True."
             )
 
 
-def _laid_over(united: UnitedRows) -> UnitedRows:
-    """Return each interaction once, with its parts in all folds, in the order in which they come first.
+def _by_pair(
+    user: npt.NDArray[np.int32], item: npt.NDArray[np.int32], n_users: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Return the row numbers in the order of (user, item), equal pairs as they come, and which have the pair of the one before."""
+    by_user = canonical_order(user, None, n_users)
+    if by_user is None:
+        return repeats(user, item, n_users)
+    order, is_repeat = repeats(user[by_user], item[by_user], n_users)
+    return by_user[order], is_repeat
 
-    Of equal rows in one fold, the second is another interaction than the first, and the same as the second of another fold.
-    """
+
+def _laid_over(united: UnitedRows) -> UnitedRows:
+    """Return each interaction once, with its parts in all folds, in the order in which they come first."""
     rows, moments = united
     assert rows.parts is not None, "the parts of all rows are set"
     fold = np.argmax(rows.parts != NO_PART, axis=1)
-    keys: list[Any] = [rows.user, rows.item]
-    keys += [column for column in (rows.rating, rows.timestamp if moments is None else moments) if column is not None]
-    order = np.lexsort([fold, *keys])  # the last key counts first, and equal rows of a fold stay as they come
+    number = _interaction_numbers(rows, moments, fold)
+    arrivals = np.arange(len(number))
+    first_arrival = np.full(int(number.max()) + 1, len(number), dtype=np.int64)
+    first_arrival[number[::-1]] = arrivals[::-1]  # the last one that is written stays, which is the first to come
+    parts = np.full((len(first_arrival), rows.parts.shape[1]), NO_PART, dtype=np.int8)
+    parts[number, fold] = rows.parts[arrivals, fold]
+    by_arrival = np.argsort(first_arrival, kind="stable")
+    by_arrival = by_arrival[first_arrival[by_arrival] < len(number)]
+    firsts = first_arrival[by_arrival]
+    laid_over = replace(rows.take(firsts), parts=parts[by_arrival])
+    return UnitedRows(laid_over, None if moments is None else moments[firsts])
+
+
+def _interaction_numbers(
+    rows: Interactions, moments: npt.NDArray[Any] | None, fold: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return which rows are the same interaction in several folds, as numbers from 0 on, some of which may be missing.
+
+    Of equal rows in one fold, the second is another interaction than the first, and the same as the second of another fold.
+
+    Args:
+        rows: The rows, fold by fold.
+        moments: When exactly each was, where that is finer than seconds.
+        fold: The fold of each row, shape (n,).
+    """
+    order, is_repeat = _by_pair(rows.user, rows.item, len(rows.user_ids))
+    pair = np.cumsum(~is_repeat) - 1
+    values = [column for column in (rows.rating, rows.timestamp if moments is None else moments) if column is not None]
     differs = np.zeros(len(order), dtype=bool)
-    for key in keys:
-        differs[1:] |= key[order][1:] != key[order][:-1]
-    group = np.cumsum(differs)
-    starts_fold = differs.copy()
-    starts_fold[1:] |= np.diff(fold[order]) != 0
-    starts_fold[0] = True
-    positions = np.arange(len(order))
-    occurrence = positions - np.maximum.accumulate(np.where(starts_fold, positions, 0))
-    same = np.lexsort([order, occurrence, group])
-    is_first = np.ones(len(order), dtype=bool)
-    is_first[1:] = (np.diff(group[same]) != 0) | (np.diff(occurrence[same]) != 0)
+    for column in (fold, *values):
+        changes = _changes(column[order])
+        differs[1:] |= changes if column is not fold else ~changes  # in a fold again
+    is_simple = np.ones(int(pair[-1]) + 1, dtype=bool)
+    is_simple[pair[differs & is_repeat]] = False
     number = np.empty(len(order), dtype=np.int64)
-    number[order[same]] = np.cumsum(is_first) - 1
-    firsts = order[same][is_first]
-    parts = np.full((len(firsts), rows.parts.shape[1]), NO_PART, dtype=np.int8)
-    parts[number, fold] = rows.parts[np.arange(len(number)), fold]
-    by_arrival = np.argsort(firsts, kind="stable")
-    laid_over = rows.take(firsts[by_arrival])
-    return UnitedRows(
-        replace(laid_over, parts=parts[by_arrival]), None if moments is None else moments[firsts[by_arrival]]
-    )
+    number[order] = pair
+    several = np.flatnonzero(~is_simple[number])  # pairs with several interactions
+    if len(several) == 0:
+        return number
+    keys = [column[several] for column in (*values, number)]
+    by_content = np.lexsort(
+        [fold[several], *keys]
+    )  # the last key counts first, and equal rows of a fold stay as they come
+    begins = np.ones(len(several), dtype=bool)
+    begins[1:] = np.logical_or.reduce([_changes(key[by_content]) for key in keys])
+    content = np.cumsum(begins)
+    begins[1:] |= _changes(fold[several][by_content])
+    positions = np.arange(len(several))
+    occurrence = positions - np.maximum.accumulate(np.where(begins, positions, 0))
+    _, of_these = np.unique(content * (int(occurrence.max()) + 1) + occurrence, return_inverse=True)
+    number[several[by_content]] = len(is_simple) + of_these
+    return number
+
+
+def _changes(column: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return where a column is not what it was the row before, shape (n - 1,)."""
+    changes: npt.NDArray[np.bool_] = column[1:] != column[:-1]
+    return changes

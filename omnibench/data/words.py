@@ -23,17 +23,18 @@ def step_words(steps: Sequence[Any]) -> str:
 
 
 def recipe_words(recipe: Mapping[str, Any]) -> str:
-    """Return the steps of a recorded recipe as a user writes them, and at their end the split that its source has.
+    """Return the steps of a recorded recipe as a user writes them, and at their end the split and the features that it has.
 
     Args:
-        recipe: The source and the steps as the identity of a dataset has them.
+        recipe: The source, the steps and the features as the identity of a dataset has them.
     """
-    steps, source = step_words(recipe["steps"]), recipe["source"]
-    if not (isinstance(source, list) and source[0] == "split"):
-        return steps
-    folds = source[1]["folds"]
-    split = "published split" if folds is None else f"published split of {folds} folds"
-    return f"{steps}, {split}" if steps else split
+    parts, source = [step_words(recipe["steps"])], recipe["source"]
+    if isinstance(source, list) and source[0] == "split":
+        folds = source[1]["folds"]
+        parts.append("published split" if folds is None else f"published split of {folds} folds")
+    if "features" in recipe:
+        parts.append(f"features of {' and '.join(recipe['features'])}")
+    return ", ".join(filter(None, parts))
 
 
 def source_words(fingerprint: Any) -> str:

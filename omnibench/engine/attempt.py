@@ -265,7 +265,9 @@ class Attempt:
         if self._tuned is not None:
             is_copied = self.workbench.policy.keep_models not in ("all", "auto")
             self._tuned.drop_models(all_of_them=spare is not None or is_copied)
-        metrics = self.item.qualified_values(values | self.item.costs(self.workbench.store.records.get))
+        get = self.workbench.store.records.get
+        item = self.item.with_groups(get)  # those that were evaluated just now
+        metrics = item.qualified_values(values | item.costs(get))
         self.workbench.worker.count_completed()
         return {name: float(value) for name, value in metrics.items()}
 

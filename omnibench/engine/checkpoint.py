@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.engine.equal_seeds import alike_seed
-from omnibench.engine.evaluation import Evaluation, evaluation_facts
-from omnibench.engine.items import Columns, Item
+from omnibench.engine.evaluation import evaluation_facts
+from omnibench.engine.grouped import evaluated_groups, with_evaluated_groups
+from omnibench.engine.items import Item
 from omnibench.engine.progress import PhaseMeter
 from omnibench.engine.records import labels_of
 from omnibench.engine.survey import look_up, missing_metrics
 from omnibench.errors import PhaseError, StoreError
 from omnibench.keys import DISPLAY_DIGITS, digest
+from omnibench.metrics.base import Columns
+from omnibench.metrics.evaluation import Evaluation
 from omnibench.store import CheckpointStore, snapshots
 from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
 from omnibench.store.item_records import (
@@ -32,7 +35,7 @@ from omnibench.store.leases import Lease
 from omnibench.store.models import remove_file, without_model
 from omnibench.store.per_user import write_per_user
 from omnibench.store.permissions import keep_to_oneself
-from omnibench.store.schema import DROPPED, Artifact, Phase, Record, RecordType, Status, status_of
+from omnibench.store.schema import DROPPED, GROUPS, Artifact, Phase, Record, RecordType, Status, status_of
 from omnibench.store.series import series_record
 from omnibench.store.states import sightings
 from omnibench.store.workers import Worker
@@ -43,12 +46,14 @@ class Evaluations:
     """The recorded values of an item's metrics, and the columns that have none.
 
     Attributes:
+        item: The item, with a column for each recorded group in the place of those that stand for all groups.
         keys: The evaluations' keys by label.
         values: The recorded values by label, None where a value is not defined.
         missing: The columns that are not recorded.
         test: The digest of the test part.
     """
 
+    item: Item
     keys: Mapping[str, str]
     values: Mapping[str, float | None]
     missing: Columns
@@ -248,13 +253,15 @@ class ItemCheckpoints:
     def evaluations(self) -> Evaluations:
         """Return the recorded values of the item's metrics; its predictions have to be recorded before."""
         get = self.store.records.get
-        keys, data = self.item.eval_keys(get), get(self.item.data_record_key)
+        item = self.item.with_groups(get)
+        keys, data = item.eval_keys(get), get(item.data_record_key)
         assert keys is not None and data is not None, "they were published just now"  # noqa: PT018 - both for one reason
         records = {label: get(RecordType.EVAL.key(key)) for label, key in keys.items()}
         return Evaluations(
+            item=item,
             keys=keys,
             values={label: record["value"] for label, record in records.items() if record is not None},
-            missing=[column for column in self.item.columns if column[1] in keys and records[column[1]] is None],
+            missing=[column for column in item.columns if column[1] in keys and records[column[1]] is None],
             test=data["test"][self.item.experiment.fold],
         )
 
@@ -280,13 +287,16 @@ class ItemCheckpoints:
             The values that are defined, by label.
         """
         self.check_inputs()
-        keys, names, values = recorded.keys, self.item.qualified_labels, dict(recorded.values)
+        groups = evaluation.groups if evaluation is not None else {}
+        item, values = with_evaluated_groups(recorded.item, groups), dict(recorded.values)
+        keys = (item.eval_keys(self.store.records.get) or {}) if groups else recorded.keys
+        names = item.qualified_labels
         records: dict[str, Record] = {}
         if evaluation is not None:
             partial = scratch / "per_user.parquet"
             positions = write_per_user(partial, evaluation.users, evaluation.values_per_user())
             # Named after all that is in it: the files of other evaluations stay what their records say.
-            batch = digest(sorted(keys[label] for _, label in recorded.missing))[:DISPLAY_DIGITS]
+            batch = digest(sorted(recorded.keys[label] for _, label in recorded.missing))[:DISPLAY_DIGITS]
             per_user = self.store.publish(partial, self._directory / f"per_user-{batch}.parquet")
             costs = meter.read()
             for label, facts in evaluation_facts(evaluation, positions).items():
@@ -296,7 +306,7 @@ class ItemCheckpoints:
         defined = {label: value for label in keys if (value := values[label]) is not None}
         metrics = {
             names[label]: item_metric(defined[label], keys[label], metric.canonical_identity(label))
-            for metric, label in self.item.columns
+            for metric, label in item.columns
             if label in defined
         }
         previous = self.previous
@@ -311,6 +321,7 @@ class ItemCheckpoints:
             test=recorded.test,
             as_seed=alike_seed(self.store.records.get, self.item),
             chosen=self.chosen,
+            groups={**previous.get(GROUPS, {}), **evaluated_groups(recorded.item, recorded.keys, groups)},
         )
         if spare_model is not None:
             records[self.item.fit_record_key] = without_model(spare_model)

@@ -10,9 +10,10 @@ from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 
-from omnibench.engine.items import Columns, column_directions
+from omnibench.engine.items import column_directions
 from omnibench.errors import StoreError
 from omnibench.experiment.experiment import Experiment
+from omnibench.metrics.base import Columns
 from omnibench.store import CheckpointStore
 from omnibench.store.plans import INTERACTIVE, STEADY_DATA, Planned, differing_labels, plan_changes, plan_of
 from omnibench.store.schema import RecordType

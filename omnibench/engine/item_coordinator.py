@@ -13,7 +13,7 @@ from typing import Self
 
 from omnibench.engine.attempt import Attempt
 from omnibench.engine.helping import help_searches
-from omnibench.engine.items import Columns, Item
+from omnibench.engine.items import Item
 from omnibench.engine.live import ClosableScreen
 from omnibench.engine.policy import Policy
 from omnibench.engine.records import opening_records
@@ -23,6 +23,7 @@ from omnibench.engine.survey import State, count, look_up
 from omnibench.engine.workbench import Workbench, refuse_guests
 from omnibench.errors import DataError, GuestEnvironmentError, PhaseError, StoreError
 from omnibench.experiment.experiment import Experiment
+from omnibench.metrics.base import Columns
 from omnibench.naming import first_few
 from omnibench.notebooks import in_notebook
 from omnibench.runners.environments import Environments

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment, eval_key
 from omnibench.experiment.outputs import Outputs, outputs_of
-from omnibench.metrics.base import Metric
+from omnibench.metrics.base import Columns, Metric
 from omnibench.metrics.cost import CostMetric
-from omnibench.store.schema import RecordLookup, RecordType
-
-Columns = Sequence[tuple[Metric, str]]
-"""Metrics in their order, each with one of its labels, e.g. ``[(ndcg, "NDCG@10"), (ndcg, "NDCG@20")]``."""
+from omnibench.store.schema import GROUPS, RecordLookup, RecordType
 
 
 def column_directions(experiment: Experiment, columns: Columns) -> dict[str, bool]:
@@ -99,6 +96,27 @@ class Item:
         """
         names = {name: values.get(label) for label, name in self.qualified_labels.items()}
         return {name: value for name, value in names.items() if value is not None}
+
+    def with_groups(self, get: RecordLookup) -> Item:
+        """Return the item with a column for each recorded group in the place of those that stand for all groups.
+
+        Those whose groups are not recorded for its predictions stay as they are.
+
+        Args:
+            get: From a record's key to the record, or None.
+        """
+        if not any(metric.groupings for metric, _ in self.columns):
+            return self
+        recorded, keys = (get(self.record_key) or {}).get(GROUPS, {}), self.eval_keys(get) or {}
+        columns: list[tuple[Metric, str]] = []
+        for metric, label in self.columns:
+            entry = recorded.get(self.experiment.qualified(metric, label))
+            if not metric.groupings or metric.group or entry is None or entry["key"] != keys.get(label):
+                columns.append((metric, label))
+            else:
+                members = [metric.of_group(group) for group in entry["names"]]
+                columns += [(member, member.label_like(label)) for member in members]
+        return replace(self, columns=columns)
 
     def eval_keys(self, get: RecordLookup) -> dict[str, str] | None:
         """Return the keys of its evaluations by label, or None while it has no predictions; costs have no key.

@@ -61,7 +61,7 @@ def outlook(
             return Outlook(Phase.PREDICT.value, f"its predictions {path} are missing")
         reason = last_attempt or f"there are no predictions with lists of {item.list_length}"
         return Outlook(Phase.PREDICT.value, reason)
-    eval_keys = item.eval_keys(get)
+    eval_keys = item.with_groups(get).eval_keys(get)
     if eval_keys is None:
         return Outlook(Phase.EVAL.value, "its dataset is not prepared")
     missing = [label for label, key in eval_keys.items() if get(RecordType.EVAL.key(key)) is None]

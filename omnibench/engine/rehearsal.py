@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.engine.frames import frame_for, frame_of_test
-from omnibench.engine.items import Columns
+from omnibench.engine.grouped import group_facts, training_of
 from omnibench.errors import EvaluationError
 from omnibench.experiment.outputs import outputs_of
 from omnibench.guest.family import own_code
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.guest.predictions import Predictions
-from omnibench.metrics.base import Metric
+from omnibench.metrics.base import Columns, Metric
+from omnibench.metrics.judged_columns import judged_columns
 from omnibench.metrics.own import CalculatedMetric
 from omnibench.metrics.ranking import NDCG, RankingMetric
 from omnibench.metrics.relevance import EVERYTHING, gains_of
@@ -54,7 +55,7 @@ class Rehearsals:
 def rehearse(dataset: Path, fold_number: int, list_length: int, columns: Columns) -> None:
     """Calculate the metrics of users' own classes for two test users, with made-up predictions.
 
-    Thresholds of relevance are looked at as well: one that no rating reaches leaves nobody to judge.
+    Thresholds of relevance are looked at as well: one that no rating reaches leaves nobody to judge. So are groups.
 
     Args:
         dataset: The prepared dataset.
@@ -63,11 +64,13 @@ def rehearse(dataset: Path, fold_number: int, list_length: int, columns: Columns
         columns: Metrics and labels.
 
     Raises:
-        EvaluationError: A metric does not return what it has to, or nothing in the test part is relevant for it.
+        EvaluationError: A metric does not return what it has to, nothing in the test part is relevant for it, or it cannot be
+            divided into groups as it is to be.
         Exception: What the metric itself raises, with a note.
     """
     fold = Fold(dataset, fold_number)
     check_relevance(fold, [metric for metric, _ in columns])
+    judged_columns(columns, lambda: group_facts(fold, training_of(dataset, fold)), fold.test.item)
     calculators = list(dict.fromkeys(metric for metric, _ in columns if isinstance(metric, CalculatedMetric)))
     if not calculators:
         return

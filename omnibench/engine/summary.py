@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from omnibench.data.leakage import read_split_counts, split_sentence
+from omnibench.engine.group_sizes import group_sentences
 from omnibench.errors import OmnibenchError, StoreError
 from omnibench.experiment.experiment import Experiment
 from omnibench.notebooks import display, in_notebook
@@ -57,10 +58,14 @@ def split_sentences(
     """
     names: dict[str, str] = {}
     folds: dict[str, set[int]] = {}
-    unknown_ranked: dict[str, bool] = {}
+    unknown_ranked: set[str] = set()
+    seen_ranked: set[str] = set()
     for experiment in planned:
-        key = experiment.dataset.key
-        unknown_ranked[key] = unknown_ranked.get(key, False) or experiment.candidates.unknown
+        key, candidates = experiment.dataset.key, experiment.candidates
+        if candidates.unknown:
+            unknown_ranked.add(key)
+        if candidates.repeats:
+            seen_ranked.add(key)
         names.setdefault(key, titles.dataset(experiment.dataset_name))
         folds.setdefault(key, set()).add(experiment.fold)
 
@@ -68,7 +73,10 @@ def split_sentences(
         records = {key: reader.get(RecordType.DATA.key(key)) for key in names}
         sentences = {
             key: split_sentence(
-                read_split_counts(tree(root, record["directory"])), folds[key], unknown_ranked=unknown_ranked[key]
+                read_split_counts(tree(root, record["directory"])),
+                folds[key],
+                unknown_ranked=key in unknown_ranked,
+                seen_ranked=key in seen_ranked,
             )
             for key, record in records.items()
             if record is not None
@@ -134,7 +142,8 @@ def show_tables(
     layout = replace(default_layout(results, lower_is_better, width), all_shown_by="evaluator.get_tables()")
     for table in tables(results, layout, marked):
         _show(table)
-    for sentence in split_sentences(directory, planned, display_names(results)):
+    names = display_names(results)
+    for sentence in (*group_sentences(directory, results, names), *split_sentences(directory, planned, names)):
         print(terminal_text(sentence), flush=True)  # noqa: T201 - a script's results
 
 

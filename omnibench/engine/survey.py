@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from omnibench.engine.items import Item
-from omnibench.store.item_records import DoneText, alike_seed_in
+from omnibench.experiment.experiment import Experiment
+from omnibench.metrics.base import Metric
+from omnibench.store.done_text import DoneText, MetricText, alike_seed_in
 from omnibench.store.reading import Reader
 from omnibench.store.schema import SEARCHED, Phase, Record, RecordLookup, RecordType, Status, status_of
 from omnibench.store.stops import failure_of
@@ -43,6 +46,7 @@ def look_up(get: RecordLookup, item: Item) -> State:
         get: From a record's key to the record, or None: a snapshot's or the store's.
         item: The item.
     """
+    item = item.with_groups(get)
     record, eval_keys = get(item.record_key), item.eval_keys(get)
     evaluations = {label: get(RecordType.EVAL.key(key)) for label, key in (eval_keys or {}).items()}
     is_done = record is not None and record["status"] == Status.DONE
@@ -72,6 +76,7 @@ def missing_metrics(get: RecordLookup, item: Item) -> dict[str, str]:
         get: From a record's key to the record, or None.
         item: The item.
     """
+    item = item.with_groups(get)
     keys, names = item.eval_keys(get) or {}, item.qualified_labels
     return {
         names[label]: metric.canonical_identity(label)
@@ -130,10 +135,22 @@ def _done_text(tests: Sequence[str] | None, item: Item) -> DoneText | None:
     if tests is None:
         return None
     experiment = item.experiment
-    identities = [
-        (experiment.qualified(metric, label), metric.canonical_identity(label)) for metric, label in item.columns
+    columns = [
+        MetricText(
+            experiment.qualified(metric, label),
+            metric.canonical_identity(label),
+            partial(_group_text, experiment, metric, label) if metric.groupings and not metric.group else None,
+        )
+        for metric, label in item.columns
     ]
-    return DoneText.of(item.predicted, tests[experiment.fold], identities)
+    return DoneText.of(item.predicted, tests[experiment.fold], columns)
+
+
+def _group_text(experiment: Experiment, metric: Metric, label: str, group: str) -> MetricText:
+    """Return what to look for of one group, in the place of what stands for all groups."""
+    member = metric.of_group(group)
+    own_label = member.label_like(label)
+    return MetricText(experiment.qualified(member, own_label), member.canonical_identity(own_label))
 
 
 def recorded_threads(reader: Reader, fit_keys: Sequence[str]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.outputs import outputs_of
 from omnibench.metrics.base import Metric
+from omnibench.metrics.groups import ITEMS, refusal_of_items
 from omnibench.metrics.item_features import unknown_feature
 
 _KEEP = 'MakeImplicit(..., keep="rating")'
@@ -56,6 +57,13 @@ def check_dataset(dataset: RecSysDataSet, metrics: Sequence[Metric], candidates:
 
 
 def _check_features(dataset: RecSysDataSet, metric: Metric) -> None:
+    for grouping in metric.groupings:
+        try:
+            subject = grouping.subject_in({subject: source.names for subject, source in dataset.features.items()})
+        except EvaluationError as error:
+            raise EvaluationError(f"{dataset.name}: {metric.name} {error}") from error
+        if subject == ITEMS and not metric.judges_items:
+            raise refusal_of_items(metric.name, grouping)
     for name in metric.item_features:
         names = dataset.features["items"].names if "items" in dataset.features else ()
         if name not in names:

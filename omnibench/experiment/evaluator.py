@@ -13,7 +13,7 @@ from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.outputs import DEFAULT_LIST_LENGTH
 from omnibench.markup import one_line
 from omnibench.metrics.base import DEFAULT_CONVENTION, Metric
-from omnibench.metrics.labels import split_label
+from omnibench.metrics.labels import group_of, split_label
 from omnibench.metrics.own import CalculatedMetric, HitMetric
 from omnibench.metrics.ranking import AUC, RankingMetric
 from omnibench.metrics.relevance import checked_threshold
@@ -77,7 +77,7 @@ class Evaluator:
         candidates: Candidates = UNSEEN,
         relevant: float | None = None,
     ) -> None:
-        self.metrics = tuple(_metric(metric, convention) for metric in metrics)
+        self.metrics = tuple(single for metric in metrics for single in _metric(metric, convention).divided())
         self.convention = convention
         self.relevant = checked_threshold(relevant, "the evaluator")
         if self.relevant is not None:
@@ -101,7 +101,10 @@ class Evaluator:
             for label in metric.labels:
                 identity = metric.identity(label)
                 if filled.setdefault(label, identity) != identity:
-                    raise EvaluationError(f"two different metrics are called {label}; give one of them another name.")
+                    advice = f" (name=... of what follows by: {metric.groupings[0]!r})" if metric.groupings else ""
+                    raise EvaluationError(
+                        f"two different metrics are called {label}; give one of them another name{advice}."
+                    )
         self._results: dict[tuple[str, str, int | None], Result] = {}
         self._shown_in: object = None
 
@@ -148,7 +151,7 @@ class Evaluator:
         """Return all results, one row per dataset, algorithm, fold and metric.
 
         Columns: dataset, algorithm, configuration, fold (missing for single splits), metric, k (missing for
-        rating metrics), value.
+        rating metrics), value; and group (missing for everybody) behind k where a metric is divided into groups.
         """
         import pandas as pd
 
@@ -164,10 +167,12 @@ class Evaluator:
                         "fold": result.fold,
                         "metric": name,
                         "k": k,
+                        "group": group_of(label) or None,
                         "value": value,
                     }
                 )
-        names = ["dataset", "algorithm", "configuration", "fold", "metric", "k", "value"]
+        group = ["group"] if any(row["group"] for row in rows) else []
+        names = ["dataset", "algorithm", "configuration", "fold", "metric", "k", *group, "value"]
         return pd.DataFrame(rows, columns=names).astype({"fold": "Int64", "k": "Int64", "value": "float64"})
 
     def __repr__(self) -> str:

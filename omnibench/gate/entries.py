@@ -14,6 +14,7 @@ from omnibench.errors import BaselineError
 from omnibench.experiment.circumstances import USUAL_THREADS
 from omnibench.keys import canonical, digest
 from omnibench.metrics.directions import direction
+from omnibench.metrics.labels import for_groups
 from omnibench.naming import tuned_label, value_text
 from omnibench.store.beneath import tree
 from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType, Status, configuration_in
@@ -264,7 +265,7 @@ class Measurements:
         directions: dict[str, bool | None] = {}
         evaluations: dict[tuple[str, int], Record] = {}
         for item in items:
-            item_directions = None if metrics is None else metrics[item["fit_key"]]
+            item_directions = None if metrics is None else for_groups(metrics[item["fit_key"]], item["metrics"])
             directions |= item_directions or {}
             for label, metric in item["metrics"].items():
                 evaluation = lookup(RecordType.EVAL.key(metric["key"]))

@@ -23,6 +23,7 @@ from omnibench.gate.searches import has_other_search, search_sentence
 from omnibench.gate.series import Series, condition, series_of
 from omnibench.gate.testing import tests_of
 from omnibench.gate.verdicts import IMPROVED, SAME, TOLERATED, UNDECIDED, WORSE, Gate, Verdict, count
+from omnibench.metrics.labels import has_label, requested_label
 from omnibench.statistics.change import relative_change
 from omnibench.statistics.holm import holm
 from omnibench.statistics.paired import check_alpha
@@ -54,7 +55,7 @@ class Judge:
         baseline: The baseline.
         tolerance: The relative loss that is accepted, from 0 to below 1.
         alpha: The level.
-        metrics: The labels to judge; all by default.
+        metrics: The labels to judge; all by default. ``NDCG@10 by gender`` stands for the columns of all groups.
 
     Raises:
         BaselineError: The tolerance is impossible, or the baseline has no such metric.
@@ -73,7 +74,7 @@ class Judge:
         check_alpha(self.alpha)
         labels = sorted({label for entry in self.baseline.entries for label in entry.scores})
         for label in self.metrics:
-            if label not in labels:
+            if label not in labels and label not in map(requested_label, labels):
                 hint = nearest(label, labels) or f"; it has {', '.join(labels) or 'none'}."
                 raise BaselineError(f"the baseline {str(self.baseline.path)!r} has no metric {label!r}{hint}")
 
@@ -155,7 +156,7 @@ class Judge:
 
     def _labels_of(self, baseline: Series) -> list[str]:
         """Return the labels of a series that are judged."""
-        return [label for label in baseline.labels if not self.metrics or label in self.metrics]
+        return [label for label in baseline.labels if not self.metrics or has_label(self.metrics, label)]
 
     def _compare(self, source: JudgedSource, current: Series, baseline: Series) -> Iterator[_TestedVerdict]:
         """Compare the metrics that both sides have, reading values only where something may differ."""

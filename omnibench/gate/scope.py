@@ -9,6 +9,7 @@ from omnibench.gate.entries import Entry
 from omnibench.gate.matching import Match
 from omnibench.gate.series import Series, named
 from omnibench.gate.verdicts import count
+from omnibench.metrics.labels import has_label
 
 ACCEPTED_HINT = "--omnirec-gate-missing=ok (of `omnibench gate`: --missing=ok) accepts that"
 
@@ -73,7 +74,7 @@ def missing_sentences(
         elif current.folds and baseline.folds - current.folds:
             deselected.append(current)
         for label in labels_of(baseline) if current.labels else ():
-            is_elsewhere = (scope.partial and label in scope.labels) or not scope.covers_metrics(baseline)
+            is_elsewhere = (scope.partial and has_label(scope.labels, label)) or not scope.covers_metrics(baseline)
             if label not in current.labels and not is_elsewhere:
                 labels[label] = labels.get(label, 0) + 1
     missing = [

@@ -8,7 +8,6 @@ of texts in ``n.json``; of lists, ``n.first.npy`` says where each begins.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-SUBJECTS = ("items", "users")
-
-NUMBER, BOOLEAN, TEXT, TEXTS = "number", "boolean", "text", "texts"
-"""The types of columns: numbers, truth values, a text, and a list of texts."""
-
-NO_TEXT = -1
-"""The position of a text that is missing; of a list that is missing, the only position in it."""
+from .feature_types import BOOLEAN, NO_TEXT, NUMBER, SUBJECTS, TEXT, TEXTS
 
 
 class FeatureTable:
@@ -153,18 +146,3 @@ def read_features(dataset: str | Path, subject: str) -> FeatureTable | None:
         raise ValueError(f"there are features of {' and '.join(SUBJECTS)}, not of {subject!r}")
     directory = Path(dataset) / "features" / subject
     return FeatureTable(directory) if directory.is_dir() else None
-
-
-def text_positions(values: Sequence[str | None]) -> tuple[npt.NDArray[np.int32], list[str]]:
-    """Return texts as positions in the list of the different ones, as they are stored.
-
-    Args:
-        values: Texts, None for what is missing; shape (n,).
-
-    Returns:
-        int32 positions, shape (n,), -1 for what is missing; and the different texts, in alphabetical order.
-    """
-    texts = sorted({value for value in values if value is not None})
-    position_of: dict[str | None, int] = {text: position for position, text in enumerate(texts)}
-    position_of[None] = NO_TEXT
-    return np.fromiter((position_of[value] for value in values), np.int32, len(values)), texts

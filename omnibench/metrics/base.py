@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from omnibench.errors import EvaluationError
 from omnibench.keys import canonical
-from omnibench.metrics.labels import split_label
+from omnibench.metrics.labels import BY, noted_label, split_label, ungrouped_label
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from omnibench.metrics.groups import Grouping
 else:
     from omnibench.lazy import np, npt
 
@@ -47,6 +50,10 @@ class Metric:
         item_features: The names of the features of a dataset's items that it is made of.
         peers: The other conventions in which the metric exists; see ``docs/conventions.md``.
         convention: The one that it follows.
+        judges_items: Whether it judges single items of the test part, so that it can be restricted to a group of items.
+        groupings: What divides users or items into groups, each of which has columns of its own; empty for the metric of
+            all of them.
+        group: The only group that is judged, such as ``gender=F``; empty for each of them.
     """
 
     kind: ClassVar[str]
@@ -55,6 +62,9 @@ class Metric:
     item_features: tuple[str, ...] = ()
     peers: ClassVar[frozenset[str]] = frozenset()
     convention: str = DEFAULT_CONVENTION
+    judges_items: ClassVar[bool] = False
+    groupings: tuple[Grouping, ...] = ()
+    group: str = ""
 
     @property
     def name(self) -> str:
@@ -91,12 +101,58 @@ class Metric:
         notes = [f"{name}={value}" for name, value in self.judged_by.items()]
         return f"{self.name}[{', '.join(notes)}]" if notes else self.name
 
+    @property
+    def endings(self) -> list[str]:
+        """What labels end with: a blank and the group, or what divides into groups; an empty text without groups."""
+        if self.group:
+            return [f" {self.group}"]
+        return [f" {BY}{grouping.name}" for grouping in self.groupings] or [""]
+
+    def divided(self) -> list[Self]:
+        """Return this metric once for each of its groupings; itself where it has one or none."""
+        if len(self.groupings) <= 1:
+            return [self]
+        alone = [copy.copy(self) for _ in self.groupings]
+        for metric, grouping in zip(alone, self.groupings, strict=True):
+            metric.groupings = (grouping,)
+        return alone
+
+    def of_group(self, group: str) -> Self:
+        """Return this metric, which has one grouping, of a single group.
+
+        Args:
+            group: As labels call it, e.g. ``gender=F``.
+        """
+        restricted = copy.copy(self)
+        restricted.group = group
+        return restricted
+
+    def require_everybody(self) -> None:
+        """Refuse to calculate a single number of a metric that has one for each group.
+
+        Raises:
+            EvaluationError: It is such a metric.
+        """
+        if self.groupings:
+            raise EvaluationError(
+                f"{self!r} has a number for each group, which calculate does not return; omnibench.score(predictions, test, ...) "
+                "measures them, or leave out by."
+            )
+
+    def label_like(self, label: str) -> str:
+        """Return the label of this metric of a single group that has the length of another of its labels."""
+        return f"{ungrouped_label(label)}{self.endings[0]}"
+
     def identity(self, label: str) -> list[Any]:
-        """Return a column's part of the key of its evaluation."""
+        """Return a column's part of the key of its evaluation; of a metric with at most one grouping."""
         _, k = split_label(label)
         parameters = (
             {**self.parameters, **self.judged_by} if k is None else {"k": k, **self.parameters, **self.judged_by}
         )
+        if self.groupings:
+            parameters["by"] = [grouping.identity for grouping in self.groupings]
+            if self.group:
+                parameters["group"] = self.group
         convention = [] if self.convention == DEFAULT_CONVENTION else [self.convention]
         return [self.name, parameters, self.version, *convention]
 
@@ -112,12 +168,7 @@ class Metric:
         notes = [self.convention] if self.convention != DEFAULT_CONVENTION else []
         if candidates and self.kind in ("ranking", "calculated"):
             notes.append(candidates)
-        if not notes:
-            return label
-        name, separator, k = label.partition("@")
-        if name.endswith("]"):  # with notes of the metric's own
-            return f"{name[:-1]}, {', '.join(notes)}]{separator}{k}"
-        return f"{name}[{', '.join(notes)}]{separator}{k}"
+        return noted_label(label, notes) if notes else label
 
     def under(self, convention: str) -> Self:
         """Return this metric as another package computes it.
@@ -153,3 +204,7 @@ class Metric:
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(self.labels)})"
+
+
+Columns: TypeAlias = Sequence[tuple[Metric, str]]
+"""Metrics in their order, each with one of its labels, e.g. ``[(ndcg, "NDCG@10"), (ndcg, "NDCG@20")]``."""

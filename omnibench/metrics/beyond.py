@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import EvaluationError
 from omnibench.metrics.base import Values
+from omnibench.metrics.by import By
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.ranking import RankingMetric, RelevanceMetric
 
@@ -46,6 +47,10 @@ class CatalogueMetric(RankingMetric):
         RecBole counts all items of the dataset and the one that pads its arrays.
         """
         return hits.truth.n_items + 1 if self.convention == "recbole" else hits.required_training.n_candidates
+
+    @property
+    def needs_training(self) -> bool:
+        return True
 
 
 class ItemCoverage(CatalogueMetric):
@@ -85,6 +90,10 @@ class ShannonEntropy(CatalogueMetric):
 
     peers = frozenset({"recbole"})
 
+    @property
+    def needs_training(self) -> bool:
+        return False
+
     def of_counts(self, counts: npt.NDArray[np.int64], hits: Hits) -> float:
         share = counts[counts > 0] / counts.sum()
         if self.convention == "recbole":
@@ -104,6 +113,10 @@ class UserCoverage(RankingMetric):
 
 class ListMean(RankingMetric):
     """A mean over the recommended items; users without recommendations do not count."""
+
+    @property
+    def needs_training(self) -> bool:
+        return True
 
     def per_user(self, hits: Hits, k: int) -> Values:
         list_lengths = np.minimum(hits.lengths, k)
@@ -152,6 +165,10 @@ class Serendipity(RelevanceMetric):
     systems by coverage and serendipity", RecSys 2010, with relevance as usefulness.
     """
 
+    @property
+    def needs_training(self) -> bool:
+        return True
+
     def per_user(self, hits: Hits, k: int) -> Values:
         popular = hits.memory.get("popular")
         if popular is None:
@@ -175,13 +192,16 @@ class PopularityStratifiedRecall(RelevanceMetric):
         k: One or several list lengths, each at least 1.
         beta: From 0, which is Recall, to 1, where an item's weight makes up for its popularity.
         relevant: The lowest rating in the test part that counts as relevant; by default every interaction does.
+        by: Groups of users or items that each have a column, e.g. ``Activity(4)``.
 
     Raises:
-        EvaluationError: A k is no positive integer, or beta is not between 0 and 1.
+        EvaluationError: A k is no positive integer, beta is not between 0 and 1, or there are no such groups.
     """
 
-    def __init__(self, k: int | Iterable[int] = 10, beta: float = 0.5, *, relevant: float | None = None) -> None:
-        super().__init__(k, relevant=relevant)
+    def __init__(
+        self, k: int | Iterable[int] = 10, beta: float = 0.5, *, relevant: float | None = None, by: By = None
+    ) -> None:
+        super().__init__(k, relevant=relevant, by=by)
         argument: Any = beta
         if isinstance(argument, bool) or not isinstance(argument, int | float) or not 0 <= argument <= 1:
             raise EvaluationError(f"{type(self).__name__}: beta is {beta!r}; give a number from 0 to 1.")
@@ -195,6 +215,10 @@ class PopularityStratifiedRecall(RelevanceMetric):
     @property
     def parameters(self) -> dict[str, Any]:
         return {"beta": self.beta}
+
+    @property
+    def needs_training(self) -> bool:
+        return True
 
     def per_user(self, hits: Hits, k: int) -> Values:
         def weights() -> Values:

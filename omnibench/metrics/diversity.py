@@ -11,8 +11,9 @@ from omnibench.data import ids
 from omnibench.errors import EvaluationError, OmnibenchError
 from omnibench.keys import canonical
 from omnibench.metrics.base import Values, checked_name
+from omnibench.metrics.by import By
 from omnibench.metrics.hits import Hits
-from omnibench.metrics.item_features import feature_matrix, feature_names
+from omnibench.metrics.item_features import ItemTags, feature_names, item_features
 from omnibench.metrics.ranking import RankingMetric
 from omnibench.metrics.training import Training
 
@@ -27,6 +28,9 @@ else:
 
 _CHUNK = 1 << 20
 """How many numbers are held in memory while lists are compared."""
+
+_WIDEST = 4096
+"""How many tags are reckoned with: a few lists have no more, however many there are."""
 
 
 class IntraListDiversity(RankingMetric):
@@ -45,6 +49,7 @@ class IntraListDiversity(RankingMetric):
             are a vector, and none of a recommended item may be missing.
         distance: ``jaccard`` or ``cosine``, to have it otherwise; Jaccard takes a vector's non-zero places as tags.
         name: What to call the column, to have several of them.
+        by: Groups of users that each have a column, e.g. ``Activity(4)``.
 
     Raises:
         EvaluationError: A k is no positive integer, the name is none, or the features are neither tags nor vectors of
@@ -59,8 +64,9 @@ class IntraListDiversity(RankingMetric):
         feature: str | Iterable[str] | None = None,
         distance: Literal["jaccard", "cosine"] | None = None,
         name: str | None = None,
+        by: By = None,
     ) -> None:
-        super().__init__(k)
+        super().__init__(k, by=by)
         if distance not in (None, "jaccard", "cosine"):
             raise EvaluationError(f"{type(self).__name__}: distance is {distance!r}; give 'jaccard' or 'cosine'.")
         self._name = checked_name(type(self).__name__ if name is None else name)
@@ -72,8 +78,8 @@ class IntraListDiversity(RankingMetric):
             self.item_features = feature_names(feature, self._name)
             return
         self._ids, matrix, tagged = _read_features(features)
-        self._given = _Vectors.of(matrix, tagged, distance)
-        self._digest = _digest(self._ids, self._given.rows)
+        self._given = _Vectors.made(matrix, tagged=tagged, distance=distance)
+        self._digest = _digest(self._ids, self._given.matrix)
 
     @property
     def name(self) -> str:
@@ -96,14 +102,13 @@ class IntraListDiversity(RankingMetric):
 
     def _distances_to_items_above(self, hits: Hits) -> Values:
         """Sum each recommended item's distances to the items above it; 0 after the end of a list."""
-        (vectors, distance), items = self._by_code(hits), hits.items
-        compare = _jaccard if distance == "jaccard" else _cosine
+        vectors, items = self._by_code(hits), hits.items
+        compare = _jaccard if vectors.distance == "jaccard" else _cosine
         distances = np.empty(items.shape)
-        step = max(1, _CHUNK // (items.shape[1] * max(1, vectors.shape[1], items.shape[1])))
+        step = max(1, _CHUNK // (items.shape[1] * max(1, vectors.width, items.shape[1])))
         for begin in range(0, len(items), step):
             part = items[begin : begin + step]
-            is_item = part >= 0
-            distances[begin : begin + step] = compare(np.where(is_item[:, :, None], vectors[part], 0.0)) * is_item
+            distances[begin : begin + step] = compare(vectors.of(part)) * (part >= 0)
         return distances
 
     def _by_code(self, hits: Hits) -> _Vectors:
@@ -116,7 +121,7 @@ class IntraListDiversity(RankingMetric):
         aligned = self._aligned
         if aligned is None or aligned[0] is not training:
             vectors = self._vectors_of(training)
-            aligned = self._aligned = (training, vectors, np.isnan(vectors.rows.sum(axis=1)))
+            aligned = self._aligned = (training, vectors, vectors.is_missing(training.n_items))
         _, vectors, is_missing = aligned
         if is_missing.any():
             recommended = np.unique(hits.items[hits.items >= 0])
@@ -133,27 +138,54 @@ class IntraListDiversity(RankingMetric):
 
     def _vectors_of(self, training: Training) -> _Vectors:
         if self.item_features:
-            return _Vectors.of(
-                *feature_matrix(training.features("items"), self.item_features, self.name), self._distance
-            )
+            features = item_features(training.features("items"), self.item_features, self.name)
+            return _Vectors.made(features, tagged=isinstance(features, ItemTags), distance=self._distance)
         row_of = {item_id: row for row, item_id in enumerate(self._ids)}
         rows = np.array([row_of.get(item_id, -1) for item_id in training.item_ids], dtype=np.int64)
-        width = self._given.rows.shape[1]
-        return self._given._replace(rows=np.vstack([self._given.rows, np.full(width, np.nan)])[rows])
+        return self._given._replace(rows=np.vstack([self._given.matrix, np.full(self._given.width, np.nan)])[rows])
 
 
 class _Vectors(NamedTuple):
-    """Vectors of items, shape (items, features), and the distance by which they are compared."""
+    """Vectors of items, and the distance by which they are compared.
 
-    rows: Values
+    Attributes:
+        rows: Numbers or flags, shape (items, features), or tags.
+        distance: ``jaccard`` or ``cosine``.
+    """
+
+    rows: Values | ItemTags
     distance: str
 
     @classmethod
-    def of(cls, matrix: Values, tagged: bool, distance: str | None) -> _Vectors:
+    def made(cls, rows: Values | ItemTags, *, tagged: bool, distance: str | None) -> _Vectors:
         distance = distance or ("jaccard" if tagged else "cosine")
-        if distance != "jaccard":
-            return cls(_unit(matrix), distance)
-        return cls(np.where(np.isnan(matrix), np.nan, matrix != 0), distance)
+        if isinstance(rows, ItemTags):
+            return cls(rows, distance)
+        return cls(_unit(rows) if distance == "cosine" else np.where(np.isnan(rows), np.nan, rows != 0), distance)
+
+    @property
+    def matrix(self) -> Values:
+        assert not isinstance(self.rows, ItemTags), "tags of the dataset are asked for by their items"
+        return self.rows
+
+    @property
+    def width(self) -> int:
+        """How many numbers stand for an item, at most."""
+        return min(self.rows.number, _WIDEST) if isinstance(self.rows, ItemTags) else self.rows.shape[1]
+
+    def is_missing(self, n_items: int) -> npt.NDArray[np.bool_]:
+        """Return whether each item lacks a number, shape (n_items,)."""
+        if isinstance(self.rows, ItemTags):
+            return np.zeros(n_items, dtype=bool)
+        is_missing: npt.NDArray[np.bool_] = np.isnan(self.rows.sum(axis=1))
+        return is_missing
+
+    def of(self, items: npt.NDArray[np.int32]) -> Values:
+        """Return the vectors of items; zeros in the place of -1."""
+        if isinstance(self.rows, ItemTags):
+            flags = self.rows.rows(items)
+            return _unit(flags) if self.distance == "cosine" else flags
+        return np.where((items >= 0)[..., None], self.rows[items], 0.0)
 
 
 def _cosine(vectors: Values) -> Values:
@@ -226,7 +258,7 @@ def _plain(value: Any) -> Any:
 
 
 def _unit(matrix: Values) -> Values:
-    length = np.sqrt(np.square(matrix).sum(axis=1, keepdims=True))
+    length = np.sqrt(np.square(matrix).sum(axis=-1, keepdims=True))
     unit: Values = matrix / np.where(length > 0, length, np.where(np.isnan(length), np.nan, 1))
     return unit
 

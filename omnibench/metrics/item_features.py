@@ -1,20 +1,57 @@
-"""Features of a dataset's items as a matrix, by item code: a column for each tag, or for each number."""
+"""Features of a dataset's items by item code: vectors of numbers, or tags, of which there may be many thousands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnibench.errors import EvaluationError, nearest
-from omnibench.guest.features import BOOLEAN, NO_TEXT, NUMBER, TEXT
+from omnibench.guest.feature_types import BOOLEAN, NO_TEXT, NUMBER, TEXT
 from omnibench.metrics.base import Values
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 
     from omnibench.guest.features import FeatureTable
 else:
     from omnibench.lazy import np
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTags:
+    """The tags of each item, one item behind the other.
+
+    Attributes:
+        first: Where those of each item begin, int64, shape (n_items + 1,).
+        members: The numbers of the tags; an item may have one several times.
+        number: How many tags there are.
+    """
+
+    first: npt.NDArray[np.int64]
+    members: npt.NDArray[np.int64]
+    number: int
+
+    def rows(self, items: npt.NDArray[np.int32]) -> Values:
+        """Return 1 for each tag that an item has, of the tags that any of these items has, and 0 for the others.
+
+        Args:
+            items: Item codes of any shape, -1 for none.
+
+        Returns:
+            The shape of the items, and behind it the number of their tags.
+        """
+        codes, inverse = np.unique(items, return_inverse=True)
+        begins = self.first[codes]
+        sizes = np.where(codes < 0, 0, self.first[codes + 1] - begins)
+        ends = np.cumsum(sizes)
+        own = np.repeat(begins - ends + sizes, sizes) + np.arange(ends[-1] if len(ends) else 0)
+        tags, column = np.unique(self.members[own], return_inverse=True)
+        matrix = np.zeros((len(codes), len(tags)))
+        matrix[np.repeat(np.arange(len(codes)), sizes), column] = 1
+        rows: Values = matrix[inverse.reshape(items.shape)]
+        return rows
 
 
 def feature_names(feature: Any, metric: str) -> tuple[str, ...]:
@@ -36,8 +73,8 @@ def feature_names(feature: Any, metric: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def feature_matrix(table: FeatureTable | None, names: Sequence[str], metric: str) -> tuple[Values, bool]:
-    """Return features of items as a matrix.
+def item_features(table: FeatureTable | None, names: Sequence[str], metric: str) -> Values | ItemTags:
+    """Return features of items by their codes.
 
     Args:
         table: What is known about the items; None for nothing.
@@ -45,8 +82,8 @@ def feature_matrix(table: FeatureTable | None, names: Sequence[str], metric: str
         metric: The metric's name in errors.
 
     Returns:
-        Shape (n_items, tags or numbers), and whether they are tags: 1 for a tag that an item has, 0 for any other, so that
-        an item whose texts are missing has none. Numbers are NaN where they are missing.
+        Numbers as a matrix of shape (n_items, names), NaN where one is missing; texts as tags, of which an item has none
+        where they are missing.
 
     Raises:
         EvaluationError: There is no such feature, or some are tags and others numbers.
@@ -63,8 +100,8 @@ def feature_matrix(table: FeatureTable | None, names: Sequence[str], metric: str
             f"{metric}: {number!r} is a feature of numbers, and {tag!r} of texts; give features that are all numbers or all texts."
         )
     if are_numbers[names[0]]:
-        return np.column_stack([table.column(name) for name in names]), False
-    return np.hstack([_tags(table, name) for name in names]), True
+        return np.column_stack([table.column(name) for name in names])
+    return _tags_of([_memberships(table, name) for name in names])
 
 
 def unknown_feature(name: str, names: Sequence[str], metric: str) -> str:
@@ -82,7 +119,11 @@ def unknown_feature(name: str, names: Sequence[str], metric: str) -> str:
     )
 
 
-def _tags(table: FeatureTable, name: str) -> Values:
+_Memberships: TypeAlias = "tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int, int]"
+"""The item and the number of each tag that an item has, and how many items and tags there are."""
+
+
+def _memberships(table: FeatureTable, name: str) -> _Memberships:
     if table.types[name] == TEXT:
         members, texts = table.categories(name)
         first = np.arange(len(members) + 1)
@@ -90,6 +131,15 @@ def _tags(table: FeatureTable, name: str) -> Values:
         first, members, texts = table.members(name)
     owner = np.repeat(np.arange(len(first) - 1), np.diff(first))
     is_tag = members != NO_TEXT
-    matrix = np.zeros((len(first) - 1, len(texts)))
-    matrix[owner[is_tag], members[is_tag]] = 1
-    return matrix
+    return owner[is_tag], members[is_tag].astype(np.int64), len(first) - 1, len(texts)
+
+
+def _tags_of(memberships: Sequence[_Memberships]) -> ItemTags:
+    """Join the tags of several features; those of different ones are different."""
+    starts = [sum(number for _, _, _, number in memberships[:position]) for position in range(len(memberships) + 1)]
+    owner = np.concatenate([own for own, _, _, _ in memberships])
+    members = np.concatenate([tags + start for (_, tags, _, _), start in zip(memberships, starts, strict=False)])
+    order = np.argsort(owner, kind="stable")
+    n_items = memberships[0][2]
+    first = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=n_items))])
+    return ItemTags(first, members[order], starts[-1])

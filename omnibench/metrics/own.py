@@ -12,6 +12,7 @@ from omnibench.errors import DataError, EvaluationError, PlanError
 from omnibench.guest.family import tried_code
 from omnibench.keys import canonical
 from omnibench.metrics.base import Metric, Values, checked_name
+from omnibench.metrics.by import By, groupings_of
 from omnibench.metrics.examples import hits_example, ranking_example, rating_example, trial
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.labels import split_label
@@ -42,6 +43,8 @@ class HitMetric(RelevanceMetric):
         name: What to call it; its own name by default.
         higher_is_better: Whether larger values are better.
         relevant: The lowest rating in the test part that counts as relevant; by default every interaction does.
+        by: Groups of users or items that each have a column, e.g. ``Activity(4)``; passed to a function that has a parameter
+            of this name.
         **parameters: Passed to the function.
 
     Raises:
@@ -57,13 +60,17 @@ class HitMetric(RelevanceMetric):
         name: str | None = None,
         higher_is_better: bool = True,
         relevant: float | None = None,
+        by: By | Any = None,
         **parameters: Any,
     ) -> None:
         argument: Any = function
         if not callable(argument) or isinstance(argument, type):
             raise EvaluationError(f"{function!r} is no function; give one that takes hits and relevant.")
         self._name = checked_name(name or str(getattr(function, "__name__", type(function).__name__)))
+        if by is not None and "by" in inspect.signature(function).parameters:
+            parameters["by"], by = by, None
         self.k = lengths_of(k, self._name)
+        self.groupings = groupings_of(by, self._name, judges_items=True)
         self.relevant = checked_threshold(relevant, self._name)
         self.function = function
         self.higher_is_better = higher_is_better

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from omnibench.errors import EvaluationError
 from omnibench.metrics.base import PEERS, Metric, Values
+from omnibench.metrics.by import By, groupings_of
+from omnibench.metrics.coded import Reading, coded, table_of
 from omnibench.metrics.hits import Hits
+from omnibench.metrics.judged import in_order, judge
 from omnibench.metrics.relevance import EVERYTHING, Gains, Relevance, checked_gains, checked_threshold, gains_of
 
 if TYPE_CHECKING:
@@ -51,24 +54,79 @@ class RankingMetric(Metric):
 
     Args:
         k: One or several list lengths, each at least 1.
+        by: Groups of users that each have a column, e.g. ``Activity(4)``.
 
     Raises:
-        EvaluationError: A k is no positive integer.
+        EvaluationError: A k is no positive integer, or the metric cannot be divided so.
     """
 
     kind = "ranking"
 
-    def __init__(self, k: int | Iterable[int] = 10) -> None:
+    def __init__(self, k: int | Iterable[int] = 10, *, by: By = None) -> None:
         self.k = lengths_of(k, type(self).__name__)
+        self.groupings = groupings_of(by, type(self).__name__, judges_items=self.judges_items)
 
     @property
     def labels(self) -> list[str]:
-        return [f"{self.stem}@{k}" for k in self.k]
+        return [f"{self.stem}@{k}{ending}" for ending in self.endings for k in self.k]
 
     @property
     def relevance(self) -> Relevance:
         """Which interactions of the test part are relevant for it."""
         return EVERYTHING
+
+    @property
+    def needs_training(self) -> bool:
+        """Whether it is computed from what is known in training, such as how popular items are."""
+        return False
+
+    def calculate(self, predictions: Any, test: Any, train: Any = None, validation: Any = None) -> dict[int, float]:
+        """Return the metric of anybody's lists, as a metric of your own does; ``omnibench.score`` says more of them.
+
+        Args:
+            predictions: A pandas frame: user, item, and rank (1 for the best) or score (more is better), or the rows in
+                the order of the lists.
+            test: A pandas frame: user, item, and rating where relevance or gains are made of it.
+            train: A pandas frame of the training part, for metrics that are made of it, such as Novelty.
+            validation: A pandas frame of what else users have seen.
+
+        Returns:
+            The metric by list length.
+
+        Raises:
+            EvaluationError: A frame lacks a column, or the training part is needed and not there.
+            DataError: An id or a number is none.
+        """
+        self.require_everybody()
+        if self.needs_training and train is None:
+            raise EvaluationError(
+                f"{self.name} is made of what is known in training, such as how popular items are; give the training part, "
+                "calculate(predictions, test, train)."
+            )
+        length = None if self.convention == "trec" else max(self.k)
+        parts = [
+            None if part is None else table_of(part, name)
+            for part, name in ((train, "train"), (validation, "validation"))
+        ]
+        material = coded(
+            table_of(predictions, "predictions"),
+            table_of(test, "test"),
+            *parts,
+            reading=Reading(length, allow_overlap=True),
+        )
+        assert material.lists is not None
+        lists = in_order(material.lists.lists, material.training, self.convention)
+        hits = judge(material.test, lists, material.training, self.relevance)
+        return dict.fromkeys(self.k, math.nan) if hits is None else {k: self.of_hits(hits, k)[0] for k in self.k}
+
+    def of_hits(self, hits: Hits, k: int) -> tuple[float, Values]:
+        """Return the metric, and its values per user, shape (n,); NaN where a user has none."""
+        values = np.full(len(hits.users), np.nan)
+        for users, block in hits.blocks():
+            of_block = self.per_user(block, k)
+            if of_block is not None:
+                values[users] = of_block
+        return self.value(hits, k, values), values
 
     def per_user(self, hits: Hits, k: int) -> Values | None:
         """Return the metric of each user, shape (n,); NaN for users who do not count.
@@ -99,13 +157,16 @@ class RelevanceMetric(RankingMetric):
         k: One or several list lengths, each at least 1.
         relevant: The lowest rating in the test part that counts as relevant; by default every interaction does. Users
             without a relevant one are left out of the mean.
+        by: Groups of users or items that each have a column, e.g. ``Popularity(3)``.
 
     Raises:
-        EvaluationError: A k is no positive integer, or the threshold is no rating.
+        EvaluationError: A k is no positive integer, the threshold is no rating, or there are no such groups.
     """
 
-    def __init__(self, k: int | Iterable[int] = 10, *, relevant: float | None = None) -> None:
-        super().__init__(k)
+    judges_items = True
+
+    def __init__(self, k: int | Iterable[int] = 10, *, relevant: float | None = None, by: By = None) -> None:
+        super().__init__(k, by=by)
         self.relevant = checked_threshold(relevant, type(self).__name__)
 
     @property
@@ -162,9 +223,10 @@ class NDCG(AccuracyMetric):
             negative), with ``exponential`` 2**rating - 1. Users without a gain are left out of the mean.
         relevant: The lowest rating in the test part that counts as relevant; by default every interaction does. Users
             without a relevant one are left out of the mean.
+        by: Groups of users or items that each have a column, e.g. ``Popularity(3)``.
 
     Raises:
-        EvaluationError: A k is no positive integer, the threshold is no rating, or there are no such gains.
+        EvaluationError: A k is no positive integer, the threshold is no rating, or there are no such gains or groups.
     """
 
     peers = EVERY_PEER
@@ -175,8 +237,9 @@ class NDCG(AccuracyMetric):
         *,
         gains: Gains | None = None,
         relevant: float | None = None,
+        by: By = None,
     ) -> None:
-        super().__init__(k, relevant=relevant)
+        super().__init__(k, relevant=relevant, by=by)
         self.gains = checked_gains(gains, type(self).__name__)
 
     @property
@@ -327,6 +390,10 @@ class AUC(AccuracyMetric):
     less it says how much of it the first k decide. Candidates are the items known in training that the user has not
     seen, and the user's relevant items. A user whose candidates are all relevant has no AUC and does not count.
     """
+
+    @property
+    def needs_training(self) -> bool:
+        return True
 
     def of_lists(self, hits: Hits, k: int) -> Values:
         negatives = hits.n_candidates - hits.relevant

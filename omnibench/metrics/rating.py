@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.metrics.base import Metric, Values
+from omnibench.metrics.by import By, groupings_of
+from omnibench.metrics.coded import coded, table_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +37,28 @@ class Errors:
         return np.bincount(self.row, weights=values) / np.bincount(self.row)
 
 
+class RatedPairs(NamedTuple):
+    """The pairs of a test part with their ratings, all of shape (m,).
+
+    Attributes:
+        user: int32 user codes.
+        item: int32 item codes.
+        truth: The true ratings, float32.
+        predicted: The predicted ratings, float32.
+    """
+
+    user: npt.NDArray[np.int32]
+    item: npt.NDArray[np.int32]
+    truth: npt.NDArray[np.float32]
+    predicted: npt.NDArray[np.float32]
+
+    def errors(self, is_counted: npt.NDArray[np.bool_] | None = None) -> Errors:
+        """Return the errors of all pairs, or of those that count."""
+        if is_counted is None:
+            return errors_of(self.user, self.truth, self.predicted)
+        return errors_of(self.user[is_counted], self.truth[is_counted], self.predicted[is_counted])
+
+
 def errors_of(
     user: npt.NDArray[np.int32], truth: npt.NDArray[np.float32], predicted: npt.NDArray[np.float32]
 ) -> Errors:
@@ -45,13 +69,44 @@ def errors_of(
 
 
 class RatingMetric(Metric):
-    """A metric of predicted ratings."""
+    """A metric of predicted ratings.
+
+    Args:
+        by: Groups of users or items that each have a column, e.g. ``Activity(4)``.
+
+    Raises:
+        EvaluationError: There are no such groups.
+    """
 
     kind = "rating"
+    judges_items = True
+
+    def __init__(self, *, by: By = None) -> None:
+        self.groupings = groupings_of(by, type(self).__name__, judges_items=True)
 
     @property
     def labels(self) -> list[str]:
-        return [self.name]
+        return [f"{self.name}{ending}" for ending in self.endings]
+
+    def calculate(self, predictions: Any, test: Any) -> float:
+        """Return the metric of anybody's predicted ratings, as a metric of your own does.
+
+        Args:
+            predictions: A pandas frame: user, item and rating, with every pair of the test part.
+            test: A pandas frame: user, item and rating.
+
+        Raises:
+            EvaluationError: A frame lacks a column, or a pair has no predicted rating.
+            DataError: An id or a rating is none.
+        """
+        self.require_everybody()
+        tables = table_of(predictions, "predictions"), table_of(test, "test")
+        material = coded(*tables, lists=False, ratings=True)
+        truth = material.test
+        assert truth.rating is not None
+        assert material.predicted is not None
+        errors = errors_of(truth.users[truth.owner], truth.rating, material.predicted)
+        return self.value(errors, self.per_user(errors))
 
     def per_user(self, errors: Errors) -> Values:
         """Return the metric over each user's test pairs, shape (n,); NaN where it is not defined."""

@@ -61,6 +61,11 @@ class Training:
         return np.bincount(self._parts[0][1], minlength=self.n_items)
 
     @cached_property
+    def history_lengths(self) -> Counts:
+        """Number of items in the history of each user, without validation; shape (n_users,)."""
+        return np.bincount(self._parts[1][0][0], minlength=self.n_users)
+
+    @cached_property
     def active_users(self) -> int:
         """Number of users with a training interaction."""
         return int(np.count_nonzero(np.bincount(self._parts[0][0], minlength=self.n_users)))

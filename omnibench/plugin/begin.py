@@ -11,7 +11,7 @@ from omnibench.engine.items import Item
 from omnibench.engine.run import require_begun, require_reset
 from omnibench.engine.survey import State, begun, count
 from omnibench.errors import OmnibenchError, StoreError
-from omnibench.metrics.labels import alternatives
+from omnibench.metrics.labels import alternatives, has_label
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.lines import usage_error
 from omnibench.plugin.options import PLAN, RESET, RESUME, SORT, YES
@@ -89,7 +89,7 @@ def _check_sort(session: BenchSession) -> None:
     label = SORT.value(session.config)
     evaluators = {id(item.evaluator): item.evaluator for item in session.items}
     labels = {name for evaluator in evaluators.values() for name in evaluator.labels}
-    if label and label not in labels:
+    if label and not has_label(labels, label):
         raise usage_error(f"{SORT.flag} is {label!r}, which is not measured; {alternatives(label, sorted(labels))}")
 
 

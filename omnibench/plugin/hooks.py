@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from omnibench.paths import relative_to
+from omnibench.plugin import audience
 from omnibench.plugin.options import BASELINE, EXPORT, GATE, PLAN, add_options, with_whole_reset
 from omnibench.plugin.settings import check_options
 from omnibench.plugin.state import BENCH_FILES, automatic_key, existing_session, only_running
@@ -68,6 +69,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options; register the plugins of the overseeing process, such as the summary."""
     check_options(config)
+    audience.begin(config)
     if "=" in config.option.keyword:  # which pytest refuses
         from omnibench.plugin.keywords import readable_by_pytest
 
@@ -289,6 +291,7 @@ def pytest_sessionfinish_without_files(session: pytest.Session) -> Generator[Non
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the guests and close the store."""
+    audience.end(config)
     benchmarks = existing_session(config)
     if benchmarks is None:
         return

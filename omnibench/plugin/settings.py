@@ -13,6 +13,7 @@ from omnibench.engine.policy import Policy, share, tracked
 from omnibench.errors import OmnibenchError
 from omnibench.paths import expanded, overlong_name
 from omnibench.plugin.lines import usage_error
+from omnibench.plugin.option import Option
 from omnibench.plugin.options import (
     ALLOW_NETWORK_FS,
     BASELINE,
@@ -39,7 +40,6 @@ from omnibench.plugin.options import (
     TMP_DIR,
     TRACK,
     VERIFY,
-    Option,
 )
 
 if TYPE_CHECKING:

@@ -124,7 +124,7 @@ class Summary:
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup, encoding=encoding))
-        for sentence in (*self._without_column(results), *self._split_sentences(results)):
+        for sentence in (*self._without_column(results), *self._about_data(results)):
             write_line(terminalreporter, sentence)
         for label in self._ambiguous():
             write_line(
@@ -193,13 +193,15 @@ class Summary:
         """Return which metrics were asked for and have no value in any item, a sentence each."""
         session = existing_session(self.config)
         benchmarks = {id(item.benchmark): item for item in (session.items if session else ())}
+        from omnibench.metrics.labels import requested_label
+
         columns: dict[str, Metric] = {}
         for item in benchmarks.values():
             for metric, label in item.evaluator.columns:
                 columns.setdefault(item.experiment.qualified(metric, label), metric)
         for result in results:
-            for label in [label for label in columns if label in result.metrics]:
-                del columns[label]
+            for label in result.metrics:
+                columns.pop(requested_label(label) if " " in label else label, None)
             if not columns:
                 return []
         from omnibench.metrics.cost import CostMetric
@@ -212,17 +214,21 @@ class Summary:
             for label, metric in columns.items()
         ]
 
-    def _split_sentences(self, results: list[Result]) -> list[str]:
-        """Return which datasets have test users and items that are unknown in training, or leakage, a sentence each."""
+    def _about_data(self, results: list[Result]) -> list[str]:
+        """Return how many users are in each group of columns, and what of splits is unknown in training, or leaks, a sentence each."""
         session = existing_session(self.config)
         if session is None:
             return []
+        from omnibench.engine.group_sizes import group_sentences
         from omnibench.engine.summary import split_sentences
         from omnibench.tables.names import display_names
 
         planned = (item.experiment for item in session.items)
-        names = display_names(results, NAMES.value(self.config))
-        return split_sentences(session.directory, planned, names, untouched=session.looks_only)
+        names, untouched = display_names(results, NAMES.value(self.config)), session.looks_only
+        return [
+            *group_sentences(session.directory, results, names, untouched=untouched),
+            *split_sentences(session.directory, planned, names, untouched=untouched),
+        ]
 
     def _columns(self, result: Result) -> dict[str, float]:
         """Return the columns that plugins add; a wrong one must not hide the results, so it is only noted."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from omnibench.statistics.best import Standing
-from omnibench.statistics.paired import Comparison
+from omnibench.statistics.paired import SEEDS_TEST, Comparison
 from omnibench.statistics.ranks import Ranking
 
 _SMALLEST_P = 1e-4
@@ -89,3 +90,61 @@ def ranking_head(label: str, ranking: Ranking, alpha: float) -> str:
     )
     critical = f"critical difference {ranking.critical_difference:.2f} (Nemenyi, {alpha:g})"
     return f"{label}: average ranks over {ranking.datasets} datasets; {result}; {critical}"
+
+
+def verdict_of(comparison: Comparison, adjusted: float | None, alpha: float, *, higher: bool | None) -> str:
+    """Return in words which of two configurations is better.
+
+    Args:
+        comparison: The comparison.
+        adjusted: Its p after Holm's correction; None where nothing can be said.
+        alpha: The level.
+        higher: Whether larger values are better; None where nobody says.
+    """
+    if adjusted is None:
+        return comparison.reason
+    if adjusted > alpha:
+        return "no significant difference"
+    if higher is None:
+        return "different"
+    return "the first is better" if (comparison.difference > 0) == higher else "the second is better"
+
+
+def legend(test: str, tested: Collection[Comparison], comparisons: int | None = None) -> str:
+    """Return the line below comparisons that says which test was used.
+
+    Args:
+        test: The test.
+        tested: The comparisons.
+        comparisons: How many of them p is corrected over; all of a metric's where it is not said.
+    """
+    family = "the comparisons of a metric"
+    if comparisons is not None:
+        family = f"{comparisons} comparison{'' if comparisons == 1 else 's'}"
+    name = f"Paired {TESTS[test]}"
+    if tested and all(comparison.test == SEEDS_TEST for comparison in tested):
+        name = "Test over users and seeds"
+    return f"{name}; p (Holm) is corrected over {family}; intervals and d_z (Cohen's) are of single comparisons."
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines with columns as wide as they need to be: the first and the last to the left, numbers to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    last = len(widths) - 1
+    return [
+        "  "
+        + "  ".join(
+            cell.ljust(width) if position in (0, last) else cell.rjust(width)
+            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def jsonable(value: Any) -> Any:
+    """Return what JSON can express of a value: an infinite effect size is null."""
+    if isinstance(value, dict):
+        return {name: jsonable(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(element) for element in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -11,7 +11,7 @@ from typing import Any
 from omnibench.comparison.current import Current, current_items, names_of
 from omnibench.errors import ExportError, StatisticsError, StoreError
 from omnibench.metrics.directions import direction
-from omnibench.metrics.labels import alternatives, unmeasured
+from omnibench.metrics.labels import alternatives, chosen_labels, unmeasured
 from omnibench.report.comparisons import TESTS
 from omnibench.report.contents import Contents, contents_of, missing_of
 from omnibench.report.files import check_files, replace
@@ -58,7 +58,7 @@ def export_results(
         datasets: Only these, by their names, with or without the hash.
         algorithms: Only what these texts stand for, e.g. ``RecPack``, ``ItemKNN(K=100)`` or ``RecPack.EASE-4f0b8a3c``;
             see ``docs/store.md``, "Naming items".
-        metrics: Only these, in this order, e.g. ``["NDCG@10", "HR@10"]``.
+        metrics: Only these, in this order, e.g. ``["NDCG@10", "HR@10"]``; ``NDCG@10 by gender`` are those of all groups.
         sort: The metric by whose mean tables are sorted, best first; by name without one.
         top: How many configurations of a dataset tables show, the best ones by ``sort`` or the first metric; None for
             all. Only these are tested. The other files always have all.
@@ -154,7 +154,7 @@ def _contents(
     if metrics:
         measured = dict.fromkeys(label for item in done for label in item["metrics"])
         for label in metrics:
-            if label not in measured:
+            if not chosen_labels(measured, [label]):
                 raise ExportError(unmeasured(label, measured))
     results = [result_of(_with_metrics(item, metrics)) for item in done]
     results.sort(key=lambda result: (result.dataset, result.algorithm, -1 if result.fold is None else result.fold))
@@ -174,7 +174,8 @@ def _contents(
 def _with_metrics(item: Record, metrics: Sequence[str]) -> Record:
     """Return an item's record with some of its metrics only, in this order; with all of them when none is named."""
     measured: dict[str, Any] = item["metrics"]
-    return {**item, "metrics": {label: measured[label] for label in metrics or measured if label in measured}}
+    labels = chosen_labels(measured, metrics) if metrics else measured
+    return {**item, "metrics": {label: measured[label] for label in labels}}
 
 
 def _chosen(

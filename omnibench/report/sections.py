@@ -9,7 +9,7 @@ from pathlib import Path
 from omnibench.comparison.configurations import DatasetRanking
 from omnibench.comparison.standings import rankings, standings
 from omnibench.comparison.variance import Variances
-from omnibench.data.leakage import split_sentence
+from omnibench.data.leakage import NOTHING_COUNTED, split_sentence
 from omnibench.errors import OmnibenchError
 from omnibench.metrics.labels import notes_of
 from omnibench.report.comparisons import TESTS, VARIANCE_HEADS, pairs, variance_cells
@@ -246,8 +246,11 @@ def _notes(
 def _test_part_notes(marked: MarkedResults, contents: Contents) -> Iterator[str]:
     """Yield who and what in the test part is unknown in training, what of it leaks, and who does not count."""
     summary = contents.dataset_summaries.get(marked.dataset)
-    unknown_ranked = any("unknown" in notes_of(label) for label in marked.means.labels)
-    sentence = split_sentence(summary.counts, unknown_ranked=unknown_ranked) if summary else ""
+    unknown_ranked, seen_ranked = (
+        any(note in notes_of(label) for label in marked.means.labels) for note in ("unknown", "repeats")
+    )
+    counts = NOTHING_COUNTED if summary is None else summary.counts
+    sentence = split_sentence(counts, unknown_ranked=unknown_ranked, seen_ranked=seen_ranked)
     if sentence:
         yield f"{sentence}."
     for label in marked.means.labels:

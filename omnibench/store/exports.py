@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.errors import StoreError
-from omnibench.metrics.labels import split_label
+from omnibench.metrics.labels import group_of, split_label
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.copies import are_current, with_header
 from omnibench.store.reading import Reader, read
@@ -190,11 +190,19 @@ def results(records: RecordSource) -> list[dict[str, Any]]:
     rows_by_item: list[tuple[str, list[dict[str, Any]]]] = []
     for _, record in records.records(RecordType.ITEM.prefix):
         if record["status"] == Status.DONE:
-            labels = [(*split_label(label), metric["value"]) for label, metric in record["metrics"].items()]
             item_fields = {name: record[name] for name in ("dataset", "algorithm", "parameters", "fold")}
-            rows = [{**item_fields, "metric": metric, "k": k, "value": value} for metric, k, value in labels]
+            rows = [
+                {**item_fields, **_column(label), "value": metric["value"]}
+                for label, metric in record["metrics"].items()
+            ]
             rows_by_item.append((str(record["item"]), rows))
     return [row for _, rows in sorted(rows_by_item, key=lambda pair: pair[0]) for row in rows]
+
+
+def _column(label: str) -> dict[str, Any]:
+    """Return the members that say what a value is of: metric, k, and the group where it is of one."""
+    (metric, k), group = split_label(label), group_of(label)
+    return {"metric": metric, "k": k, **({"group": group} if group else {})}
 
 
 def _mapping(name: str, entries: dict[str, Any]) -> str:

@@ -42,6 +42,7 @@ from omnibench.store.file_forms import (
 )
 from omnibench.store.identity_forms import DIGEST, is_identity, is_recipe
 from omnibench.store.schema import (
+    GROUPS,
     PASSED_OVER,
     SEARCHED,
     UNSUPPLIED,
@@ -157,9 +158,7 @@ _git = object_of({"commit": is_name, "dirty": of_type(bool)})
 _MEMBERS: dict[str, Check] = {
     "fit_key": _key,
     "directory": optional(matching(ITEM_DIRECTORY)),
-    "model": optional(_item_file),
-    "predictions": optional(_item_file),
-    "per_user": optional(_item_file),
+    **dict.fromkeys(("model", "predictions", "per_user"), optional(_item_file)),
     "files": list_of(_data_file),
     "data_key": _key,
     "dropped": _optional_moment,
@@ -233,8 +232,8 @@ _OF_ITEM: dict[str, Check] = {
     "error": optional(_error),
     STOPPED: optional(_failure),
     "attempts": list_of(_attempt),
-    "as_seed": optional(is_count),
-    "seed": optional(is_count),
+    **dict.fromkeys(("as_seed", "seed"), optional(is_count)),
+    GROUPS: mapping_of(object_of({"key": is_name, "metric": is_name, "names": list_of(is_name)})),
     "deterministic": of_type(bool),
     "predicted": _optional_name,
     "chosen": optional(_chosen),

@@ -1,22 +1,19 @@
-"""The record of an item: how to build it, what its result is, and how to read its metrics from its text.
+"""The record of an item: how to build it, and what its result is.
 
-The text search relies on the order of members in what ``done_item`` builds and on how ``json.dumps`` writes it, so the
-two stand side by side.
+How its metrics are read from its text relies on the order of members in what ``done_item`` builds; see ``store.done_text``.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from omnibench.errors import PhaseError
 from omnibench.naming import tuned_label
 from omnibench.results import Result
 from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.item_names import asks_once, search_hash, seedless_key
-from omnibench.store.schema import COSTS, GUEST_MEMBERS, SEARCHED, Phase, Record, Status, configuration_in
+from omnibench.store.schema import COSTS, GROUPS, GUEST_MEMBERS, SEARCHED, Phase, Record, Status, configuration_in
 from omnibench.store.stops import STOPPED, failure_left, with_attempt, with_failure
 
 
@@ -74,6 +71,17 @@ def item_metric(value: float, eval_key: str, identity: str) -> dict[str, Any]:
     return {"value": value, "key": eval_key, "metric": identity}
 
 
+def recorded_groups(eval_key: str, identity: str, groups: Sequence[str]) -> dict[str, Any]:
+    """Return what the record of an item keeps of the groups that a metric is divided into.
+
+    Args:
+        eval_key: The key that the evaluation of all groups together would have.
+        identity: The text that identifies the metric; see ``Metric.canonical_identity``.
+        groups: The groups of the fold, as labels call them.
+    """
+    return {"key": eval_key, "metric": identity, "names": list(groups)}
+
+
 def done_item(
     labels: ItemLabels,
     origin: Origin,
@@ -86,6 +94,7 @@ def done_item(
     test: str,
     as_seed: int | None = None,
     chosen: Mapping[str, Any] | None = None,
+    groups: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Record:
     """Return the record of an item whose metrics are all recorded.
 
@@ -100,14 +109,17 @@ def done_item(
         test: The sha256 of the test part.
         as_seed: Another seed that has made equal predictions, or None.
         chosen: The configuration that a search has chosen, as ``trials.chosen_trial`` builds it; None where none did.
+        groups: The groups of metrics that are divided into some, as ``recorded_groups`` builds them, by the label that stands
+            for all groups.
     """
     return {
         **labels.item_members,
         **origin.members(Phase.DONE.value),
-        # Before the status: behind it only the metrics are objects, see `DoneText`.
+        # Before the status: behind it only the metrics are objects, see `done_text`.
         **({"attempts": attempts} if (attempts := previous.get("attempts")) else {}),
         **({STOPPED: failure} if (failure := failure_left(previous, metrics)) else {}),
         **({} if chosen is None else {"chosen": dict(chosen)}),
+        **({GROUPS: dict(groups)} if groups else {}),  # behind it only the seed, see `done_text`
         **({} if as_seed is None else {"as_seed": as_seed}),
         "status": Status.DONE.value,
         "metrics": dict(metrics),
@@ -286,84 +298,3 @@ def choice_of(item: Record) -> dict[str, Any] | None:
     search = configuration_in(item).get("search")
     tuning = search.get("tuning") if isinstance(search, dict) else None
     return {**chosen, "tuning": tuning}
-
-
-def alike_seed_in(text: str) -> int | None:
-    """Return the other seed that has made an item's predictions, too, from the text of its record.
-
-    The text is searched as by ``DoneText.metrics_in``: right before the status of an item that is done.
-    """
-    status = text.rfind(_DONE)
-    match = _AS_SEED.search(text, max(0, status - _LONGEST_AS_SEED), status)
-    return None if match is None else int(match[1])
-
-
-class DoneText(NamedTuple):
-    """Texts to look for in an item's record: they show that the wanted metrics are recorded and up to date.
-
-    Attributes:
-        origin: The end of the text, except for the token; it tells what the metrics were computed from.
-        metrics: Each metric's label, and the texts before its value and behind its key.
-    """
-
-    origin: str
-    metrics: tuple[tuple[str, str, str], ...]
-
-    @classmethod
-    def of(cls, predicted: str, test: str, identities: Iterable[tuple[str, str]]) -> DoneText:
-        """Return the parts to look for.
-
-        Args:
-            predicted: What the predictions depend on beside the model; see ``Experiment.predicted``.
-            test: The sha256 of the test part.
-            identities: The label of each wanted metric, and the text that identifies it.
-        """
-        return cls(
-            f'"predicted": {json.dumps(predicted)}, "test": {json.dumps(test)}{_TOKEN}',
-            tuple(
-                (label, f'{json.dumps(label)}: {{"value": ', f'", "metric": {json.dumps(identity)}}}')
-                for label, identity in identities
-            ),
-        )
-
-    def metrics_in(self, text: str) -> dict[str, float] | None:
-        """Return the wanted metrics by label, or None when the text does not hold all of them as they are wanted.
-
-        The text is searched, not parsed, which takes a third of the time. That is safe: only records that ``done_item``
-        builds end with ``origin``. In these the last match of ``_DONE`` is the item's own status: behind it only the
-        metrics are objects, and JSON escapes the quotation marks inside of strings. Where the text is different, the
-        caller reads the other records.
-
-        Args:
-            text: The JSON of an item's record, without its checksum.
-        """
-        begin = text.rfind(_DONE)
-        if begin < 0 or not text.startswith(self.origin, len(text) - len(self.origin) - _TOKEN_DIGITS - len('"}')):
-            return None
-        begin += len(_DONE)  # a metric may be called "metrics"
-        values = {}
-        for label, prefix, suffix in self.metrics:
-            start = text.find(prefix, begin)
-            while text[start - 1] == "\\":  # the end of a longer label that has a quotation mark in it
-                start = text.find(prefix, start + 1)
-            end = text.find(_KEY, start)
-            if start < 0 or not text.startswith(suffix, end + len(_KEY) + _KEY_DIGITS):
-                return None
-            value = text[start + len(prefix) : end]
-            if value == "null":
-                return None
-            try:
-                values[label] = float(value)
-            except ValueError:  # no text that `done_item` has made
-                return None
-        return values
-
-
-_DONE = '"status": "done", "metrics": {'
-_AS_SEED = re.compile(r'"as_seed": (\d+), \Z')
-_LONGEST_AS_SEED = 30
-_KEY = ', "key": "'
-_KEY_DIGITS = 64
-_TOKEN = ', "token": "'  # noqa: S105 - of a lease
-"""``CheckpointStore.commit`` puts the token of the item's lease behind all else."""
-_TOKEN_DIGITS = 32

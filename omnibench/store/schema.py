@@ -297,6 +297,10 @@ DROPPED = "dropped"
 """The member of a fit's record that says when its model was removed to save space; the rest of the record holds."""
 
 
+GROUPS = "groups"
+"""The member of a done item that says which groups its metrics were computed for, where they are divided into groups."""
+
+
 SEARCHED = "search"
 """The member that holds a search's key: in the search's trials, in the items whose configuration it chooses, and in the
 record of a fit that a trial has made and that belongs to no item."""

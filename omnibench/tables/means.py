@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeGuard
 
+from omnibench.metrics.labels import has_label
 from omnibench.results import Result
 from omnibench.tables.seeds import distinct, seeds_of
 
@@ -117,12 +118,12 @@ class Means:
         }
         if len(means) < 2:  # noqa: PLR2004 - the best of one is no news
             return set()
-        top = min(means.values()) if label in self._lower_is_better else max(means.values())
+        top = min(means.values()) if has_label(self._lower_is_better, label) else max(means.values())
         return {name for name, mean in means.items() if mean == top}
 
     def ranked(self, label: str) -> list[str]:
         """Return all algorithms, the best mean first, those without a mean last."""
-        sign = 1 if label in self._lower_is_better else -1
+        sign = 1 if has_label(self._lower_is_better, label) else -1
         means = {name: mean for name, mean in self.means(label).items() if _is_number(mean)}
         return [
             *sorted(means, key=lambda name: sign * means[name]),

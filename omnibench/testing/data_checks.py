@@ -6,7 +6,7 @@ import pytest
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import OmnibenchError
-from omnibench.guest.features import SUBJECTS
+from omnibench.guest.feature_types import SUBJECTS
 from omnibench.runners.own_calls import takes
 from omnibench.testing import advice, data
 from omnibench.testing.findings import fail_with, predicted, skip_unless_fits

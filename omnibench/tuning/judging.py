@@ -9,6 +9,7 @@ import omnibench.metrics
 from omnibench.errors import EvaluationError, PlanError, nearest
 from omnibench.metrics.base import Metric
 from omnibench.metrics.cost import CostMetric
+from omnibench.metrics.labels import ungrouped_label
 from omnibench.metrics.own import CalculatedMetric
 from omnibench.metrics.ranking import RankingMetric
 
@@ -59,6 +60,11 @@ def judging_metric(metric: Any) -> Metric:
     if isinstance(metric, CostMetric):
         raise PlanError(
             f"{metric.name} is a cost, and the cheapest configuration is rarely meant; give a metric, {_EXAMPLE}."
+        )
+    if metric.groupings:
+        raise PlanError(
+            f"the metric of a Tuning is {metric!r}, which has a value for each group; choose by one of all users, e.g. "
+            f"Tuning({ungrouped_label(metric.labels[0])!r}, trials=30)."
         )
     if len(metric.labels) != 1:
         raise PlanError(

@@ -13,9 +13,9 @@ import pytest
 import omnibench.metrics
 from omnibench import compare_configurations, compare_with_best, holm, rank_configurations
 from omnibench.commands import compare as command
-from omnibench.commands.compare import _plain
 from omnibench.commands.main import main
 from omnibench.comparison.configurations import measured
+from omnibench.report.comparisons import jsonable
 
 Command = Callable[..., str]
 
@@ -159,7 +159,7 @@ def test_datasets_without_the_metric_are_left_out(
 
 def test_json_has_no_infinity() -> None:
     """What JSON cannot say is null, wherever it stands."""
-    assert _plain({"a": [math.inf, (math.nan, 1.0)], "b": "inf"}) == {"a": [None, [None, 1.0]], "b": "inf"}
+    assert jsonable({"a": [math.inf, (math.nan, 1.0)], "b": "inf"}) == {"a": [None, [None, 1.0]], "b": "inf"}
 
 
 @pytest.mark.parametrize(

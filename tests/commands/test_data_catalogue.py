@@ -8,9 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.catalogues import SHOP, begin_project, define
+from support.servers import file_server
 
+from omnibench import load_dataset
 from omnibench.commands.main import main
-from omnibench.data.catalogue.names import definitions
+from omnibench.data.catalogue.licences import accept_licences, require_acceptance
+from omnibench.data.catalogue.names import definition, definitions
 
 Run = Callable[..., str]
 
@@ -49,7 +53,8 @@ def test_the_list_is_searched_by_words(data: Run) -> None:
     """All words count, in names, titles, what others call it, and what an interaction is."""
     assert [line.split()[0] for line in data("list", "ml-1m").splitlines()] == ["MovieLens1M"]
     assert len(data("list", "amazon", "2023", "BOOKS").splitlines()) == 4
-    assert "none of 412 data sets has 'movilens1m'; did you mean 'MovieLens1M'?" in data("list", "movilens1m", ends=1)
+    refusal = f"none of {len(definitions())} data sets has 'movilens1m'; did you mean 'MovieLens1M'?"
+    assert refusal in data("list", "movilens1m", ends=1)
 
 
 @pytest.mark.parametrize("columns", [80, 120, 200])
@@ -73,6 +78,23 @@ def test_the_list_says_how_a_set_is_come_by(data: Run) -> None:
     assert "  ?  ?  ?  download  " in data("list", "Amazon2023Books5CoreByTime")
     rounded = next(entry for entry in definitions().values() if entry.counts.rounded)
     assert "~" in data("list", rounded.name)
+
+
+def test_what_is_in_the_cache_is_listed_as_such(data: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data set that was fetched needs no network any more, and terms that were accepted are no obstacle."""
+    begin_project(tmp_path, monkeypatch)
+    terms = '[licence]\nname = "mine"\nurl = "https://a.org"\naccept = true\n'
+    with file_server() as server:
+        define(server.add("/shop.dat", SHOP), name="Far", more=terms)
+        assert data("list", "Far").split()[:5] == ["Far", "?", "?", "?", "terms"]
+        accept_licences("Far")
+        require_acceptance(definition("Far"))
+        assert data("list", "Far").split()[4] == "download"
+        Path("mine.dat").write_bytes(SHOP)
+        assert len(load_dataset("Far", path="mine.dat").interactions()) == 5
+        assert data("list", "Far").split()[4] == "download"  # without that copy
+        assert len(load_dataset("Far").interactions()) == 5
+    assert data("list", "Far").split()[4] == "cached"
 
 
 def test_programs_get_json(data: Run) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from omnibench import KeepRepeats, RandomHoldout, SplitData, from_file
 from omnibench.commands.main import main
 
 Run = Callable[..., str]
@@ -93,7 +94,8 @@ def test_the_command_that_an_error_proposes_works(describe: Run) -> None:
     proposal = error.partition("On the command line: omnibench data describe ")[2]
     assert proposal
     described, expected = (json.loads(describe(*words, "--json")) for words in (shlex.split(proposal), ["ratings.csv"]))
-    assert [{**described[0], "name": ""}] == [{**expected[0], "name": ""}]
+    for figure in ("interactions", "repeated", "users", "items", "ratings"):
+        assert described[0][figure] == expected[0][figure]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_the_command_that_an_error_proposes_works(describe: Run) -> None:
     [
         (["nothing.csv"], "there is no file '"),
         (["sub/nothing"], "there is no file '"),
-        (["raw.dat", "--read", "sep=::"], "from_file has no 'sep'; did you mean 'separator'?"),
+        (["raw.dat", "--read", "seperator=::"], "from_file has no 'seperator'; did you mean 'separator'?"),
         (["raw.dat", "--read", "separator"], "--read separator: give key=value"),
         (["ratings.csv", "--pipe", "UserHoldot()"], "there is no step 'UserHoldot'; did you mean 'UserHoldout'?"),
         (["ratings.csv", "--pipe", "UserHoldout(size=3)"], "unexpected keyword argument 'size'"),
@@ -139,6 +141,37 @@ def test_repeats_that_a_recipe_drops_are_said(capsys: pytest.CaptureFixture[str]
     out, err = capsys.readouterr()
     assert "repeated (user, item) pairs; the last one of each was kept" in err
     assert "no pair repeated" in out
+
+
+@pytest.mark.usefixtures("folder")
+def test_leakage_and_what_is_cold_are_said_of_every_fold(describe: Run) -> None:
+    """Test interactions before the end of the training data, counted here in pandas; none where time decides."""
+    (described,) = json.loads(
+        describe("ratings.csv", "--pipe", "KeepRepeats", "--pipe", "RandomHoldout(0.0, 0.3)", "--json")
+    )
+    data = from_file("ratings.csv").pipe(KeepRepeats(), RandomHoldout(0.0, 0.3)).data
+    assert isinstance(data, SplitData)
+    early = int((data.test["timestamp"] < data.train["timestamp"].max()).sum())
+    cold = set(data.test["item"]) - set(data.train["item"])
+    (fold,) = described["folds"]
+    assert (fold["before_training_end"], fold["cold_items"]) == (early, len(cold))
+    text = figures(describe("ratings.csv", "--pipe", "RandomHoldout(0.0, 0.3)"))
+    assert "fold train validation test cold users cold items leaking" in text
+    assert "leaking: test interactions before the end of the training data" in text
+    assert " 0 (0%) leaking: " in figures(describe("ratings.csv", "--pipe", "TimeBasedHoldout(0.0, 0.2)"))
+
+
+def test_a_published_split_is_described_without_a_pipe(describe: Run, folder: Path) -> None:
+    """With the pairs of its test part that are in training as well."""
+    (folder / "train.csv").write_text("user,item\na,x\na,y\nb,x\n")
+    (folder / "test.csv").write_text("user,item\na,z\nb,y\nb,x\n")
+    (folder / "bench.py").write_text(
+        "from omnibench import from_split\nown = from_split('train.csv', 'test.csv', name='own', allow_overlap=True)\n"
+    )
+    (described,) = json.loads(describe("bench.py", "--json"))
+    assert [fold["seen_pairs"] for fold in described["folds"]] == [1]
+    assert figures(describe("bench.py")).startswith("own split published split interactions 6, ")
+    assert "also in train 3 0 3 0 of 2 1 of 3 1 (33.3%)" in figures(describe("bench.py"))
 
 
 BENCH = """

@@ -323,6 +323,12 @@ def test_bash_completes_commands_options_items_and_keys(
     assert complete(f"omnibench show {key[:7]}") == [key[:8]]
     assert complete(f"omnibench show --store {tmp_path / 'nowhere'} ") == [""]
     assert complete("omnibench diff check") == ["checkpoints/"]
+    assert complete("omnibench data show MovieLens1") == [
+        "MovieLens100K",
+        "MovieLens10M",
+        "MovieLens1BSynthetic",
+        "MovieLens1M",
+    ]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -33,6 +33,8 @@ from omnibench import (
     from_file,
     from_frame,
 )
+from omnibench.data.interactions import coded_columns
+from omnibench.data.sorting import sort_rows
 from omnibench.data.step import Step
 
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
@@ -211,3 +213,30 @@ def test_a_sorted_frame_has_the_key_that_it_always_had() -> None:
         assert dataset.key == dataset.as_recorded().key
     assert from_frame(frame.iloc[::-1]).key == from_frame(frame).key
     assert from_frame(frame.iloc[::-1]).as_recorded().key != from_frame(frame).key
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from([1.0, 2.5]), st.integers(0, 3)),
+        min_size=1,
+        max_size=30,
+    ),
+    st.booleans(),
+)
+def test_rows_are_sorted_as_pandas_sorts_them(rows: list[tuple[int, int, float, int]], has_times: bool) -> None:
+    """By user, time, item and rating; codes are given in the order of the result; ties and repeats are told."""
+    frame = pd.DataFrame(rows, columns=["user", "item", "rating", "timestamp"]).drop(
+        columns=[] if has_times else "timestamp"
+    )
+    coded = coded_columns({str(name): frame[name] for name in frame}, "frame")
+    in_order = sort_rows(coded.rows, coded.moments)
+    by = ["user", *(["timestamp"] if has_times else []), "item", "rating"]
+    expected = frame.sort_values(by, kind="stable").reset_index(drop=True)
+    assert in_order.rows.frame().astype(float).equals(expected[in_order.rows.frame().columns].astype(float))
+    assert in_order.rows.user_ids == expected["user"].unique().tolist()
+    assert in_order.rows.item_ids == expected["item"].unique().tolist()
+    ties = expected.duplicated(by[:-2])
+    assert in_order.has_ties == ties.any()
+    different = expected.drop_duplicates([*by[:-1], "rating"])
+    assert in_order.has_tied_repeats == different.duplicated(by[:-1]).any()
+    assert in_order.is_same == frame.equals(expected)

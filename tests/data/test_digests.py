@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.data import digests
-from omnibench.data.digests import file_digest, table_digest
+from omnibench.data.digests import coded_digest, column_digest, file_digest, rating_digest, table_digest
 from omnibench.errors import DataError
 
 TABLE = pd.DataFrame({"user": [1, 2, 2], "item": ["a", "b", "c"], "rating": [1.5, 0.0, 5.0]})
@@ -202,3 +202,31 @@ def test_an_unwritable_cache_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path / "file" / "below"))
     assert file_digest(old_file(tmp_path / "a.csv", b"x")) == hashlib.sha256(b"x").hexdigest()
+
+
+@given(st.lists(st.one_of(st.text(max_size=4), st.just("a")), min_size=1, max_size=30))
+def test_coded_texts_have_the_digest_of_the_texts(texts: list[str]) -> None:
+    """A column of codes and texts has the digest of the texts themselves, of whatever characters they are."""
+    codes, values = pd.factorize(np.array(texts, dtype=object))
+    try:
+        expected = column_digest(np.array(texts, dtype=object), "user")
+    except DataError:
+        return  # half a character
+    assert coded_digest(codes.astype(np.int32), values.tolist(), "user") == expected
+
+
+@given(st.lists(st.integers(-(2**70), 2**70), min_size=1, max_size=30))
+def test_coded_integers_have_the_digest_of_the_integers(numbers: list[int]) -> None:
+    """Of integers as well, those that are wider than 64 bits among them."""
+    codes, values = pd.factorize(np.array(numbers, dtype=object))
+    own_ids = [int(value) for value in values]
+    expected = column_digest(np.array(numbers, dtype=object), "user")
+    assert coded_digest(codes.astype(np.int32), own_ids, "user") == expected
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), max_size=30))
+def test_ratings_are_digested_as_their_shortest_decimals(ratings: list[float]) -> None:
+    """Ratings of 32 bits have the digest of the decimal numbers that they are printed as."""
+    values = np.array(ratings, dtype=np.float32)
+    printed = np.array([float(str(value)) for value in values], dtype=np.float64)
+    assert rating_digest(values) == column_digest(printed, "rating")

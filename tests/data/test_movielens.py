@@ -8,13 +8,17 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.servers import file_server
 
 from omnibench import MakeImplicit, RawData, UserCrossValidation, load_dataset
+from omnibench.announcements import Audience
 from omnibench.data import movielens
+from omnibench.data.catalogue import names
 from omnibench.errors import DataError
 
 SHA256_OF_U_DATA = "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490"
@@ -136,58 +140,64 @@ def test_a_zip_without_ratings_is_refused(tmp_path: Path) -> None:
         _ = load_dataset("MovieLens100K", tmp_path / "ml-100k.zip").data
 
 
-def test_without_package_and_network_the_ways_out_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The error names the download, why it failed, and what to do."""
-    import pooch
-
-    def refused(*_: object, **__: object) -> None:
-        raise ConnectionError("no route")
-
+@pytest.fixture
+def _without_internet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty cache, and a catalogue whose sources of MovieLens-100K are nowhere; the package index can be reached."""
     monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path))
+    serve(monkeypatch, "http://127.0.0.1:1/ml-100k.zip")
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setattr("omnibench.announcements._audience", Audience())
+    entry = names.definition("MovieLens100K")
+    sources = tuple(replace(source, url=url) for source in entry.sources[:1])
+    monkeypatch.setattr(names, "definition", lambda _: replace(entry, sources=sources))
+
+
+@pytest.mark.usefixtures("_without_internet")
+def test_without_package_and_network_the_ways_out_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the download, why it failed, and what to do."""
     monkeypatch.setattr(movielens, "_find_in_recbole", lambda: None)
-    monkeypatch.setattr(pooch, "retrieve", refused)
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_NO_CACHE", "1")
-    with pytest.raises(DataError, match=r"grouplens.*no route.*package index.*path="):
+    with pytest.raises(DataError, match=r"127.0.0.1:1 cannot be reached.*path=.*package index"):
         _ = load_dataset("MovieLens100K").data
 
 
-def test_where_grouplens_is_out_of_reach_the_package_index_helps(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("_without_internet")
+def test_where_grouplens_is_out_of_reach_the_package_index_helps(tmp_path: Path) -> None:
     """Without any recbole package and without GroupLens, the package alone is fetched and looked into."""
-    import pooch
-
-    def refused(*_: object, **__: object) -> None:
-        raise ConnectionError("no route")
-
-    monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(pooch, "retrieve", refused)
     data = load_dataset("MovieLens100K").data
     assert isinstance(data, RawData)
     assert len(data.df) == 100_000
     assert movielens._find_in_recbole() == tmp_path / "datasets" / "recbole==1.2.1" / "recbole" / movielens._IN_PACKAGE
 
 
-def test_the_download_is_checked_against_the_known_sha256(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The downloader gets the address and the published digest, and the place where downloads are kept."""
-    import pooch
-
-    arguments: dict[str, object] = {}
-
-    def retrieve(url: str, **options: object) -> str:
-        arguments.update(options, url=url)
-        return str(tmp_path / "u.data")
-
-    (tmp_path / "u.data").write_bytes(b"")
+def test_the_download_is_checked_against_the_published_digest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is sent instead of the archive is not read."""
     monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(movielens, "_find_in_recbole", lambda: None)
-    monkeypatch.setattr(pooch, "retrieve", retrieve)
-    with pytest.raises(DataError, match="does not hold the original"):
-        _ = load_dataset("MovieLens100K").data
-    assert arguments["url"] == movielens.URL
-    assert arguments["known_hash"] == f"sha256:{movielens.ZIP_SHA256}"
-    assert arguments["path"] == tmp_path / "datasets"
+    monkeypatch.setattr(movielens, "_fetch_from_package_index", lambda: None)
+    with file_server() as server:
+        serve(monkeypatch, server.add("/ml-100k.zip", b"something else"))
+        with pytest.raises(
+            DataError, match=r"is not the published one: its sha256 is .*, that one's 50d2a982.*OmniRec 1.1.0"
+        ):
+            _ = load_dataset("MovieLens100K").data
+
+
+def test_an_archive_that_an_earlier_omnibench_has_downloaded_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, u_data: bytes, recbole_ratings: Path
+) -> None:
+    """It lies beside the folders of the data sets."""
+    (tmp_path / "datasets").mkdir()
+    as_zip(u_data, recbole_ratings, tmp_path / "datasets")
+    monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(movielens, "_find_in_recbole", lambda: None)
+    monkeypatch.setattr(movielens, "_download", lambda: pytest.fail("downloaded"))
+    data = load_dataset("MovieLens100K").data
+    assert isinstance(data, RawData)
+    assert len(data.df) == 100_000
 
 
 def test_loading_imports_no_framework(recbole_ratings: Path) -> None:

@@ -6,37 +6,49 @@ import collections
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from omnibench import (
+    NDCG,
     AllItems,
     Apply,
     AtMost,
+    Choice,
     CorePruning,
     Deduplicate,
+    ExperimentPlan,
     FoldedData,
     KeepRepeats,
     MakeImplicit,
     Pipe,
     RatingFilter,
+    RecPack,
     RecSysDataSet,
     SplitData,
     Subsample,
     TimeFilter,
+    Tuning,
     UserHoldout,
     from_file,
     from_folds,
     from_frame,
     from_split,
 )
+from omnibench.data.digests import table_digest
+from omnibench.data.interactions import Interactions
 from omnibench.data.parts import Split
 from omnibench.data.prepare import prepare
 from omnibench.data.published import PublishedSource, split_source
+from omnibench.data.step import Preprocessing
 from omnibench.data.words import recipe_words, source_words
-from omnibench.errors import DataError
+from omnibench.errors import DataError, PlanError
+from omnibench.experiment.planning import experiments
 from omnibench.guest.folds import Fold
 
 TRAIN = pd.DataFrame(
@@ -86,6 +98,25 @@ def test_the_parts_are_content() -> None:
     assert from_split(TRAIN, TEST, VALIDATION, allow_overlap=True).key == dataset.key
 
 
+def test_what_identifies_a_published_split_never_changes() -> None:
+    """Stores find their results by it; tied rows without times keep their order where a step asks for the last one."""
+    digests = {
+        "single": from_split(TRAIN, TEST, VALIDATION),
+        "folds": from_folds([(TRAIN, TEST), (TEST, VALIDATION)]),
+        "texts": from_split(*(frame.astype({"user": str}) for frame in (TRAIN, TEST))).pipe(Deduplicate()),
+        "timeless": from_split(*(frame[["user", "item"]] for frame in (TRAIN, TEST))).pipe(Deduplicate()),
+    }
+    assert {name: dataset.identity[1]["source"] for name, dataset in digests.items()} == {
+        "single": ["split", {"folds": None}, "494685942eb5418befeffd0bf8180259d20699d3adc631b947dff2b0c3cf8e90"],
+        "folds": ["split", {"folds": 2}, "ffd63018f5ef9b23b156570c208f8bcd41ef183ed25dc249258faae1e92db5ee"],
+        "texts": ["split", {"folds": None}, "bc9b664f7ef823c48fee3f577989b31a3cacc26989e075a0c1959808c8241360"],
+        "timeless": ["split", {"folds": None}, "fe4023930dfca4fec6dd5a3effc9270db13c1d4799d567a9ff83eb75eb9f266a"],
+    }
+    parts = [frame.assign(part_0=number) for number, frame in enumerate((TRAIN, VALIDATION, TEST))]
+    table = pd.concat(parts).sort_values(["user", "timestamp"])
+    assert digests["single"].identity[1]["source"][-1] == table_digest({str(name): table[name] for name in table})
+
+
 def test_files_of_any_form_are_the_same_dataset(tmp_path: Path) -> None:
     """CSV without a header, Parquet and frames of the same rows have one key, also mixed."""
     TRAIN.to_parquet(tmp_path / "train.parquet", index=False)
@@ -98,6 +129,41 @@ def test_files_of_any_form_are_the_same_dataset(tmp_path: Path) -> None:
         frame.rename(columns={"user": "who"}).to_csv(tmp_path / f"{name}.txt", sep="|", index=False)
     options: dict[str, Any] = {"columns": {"who": "user"}, "separator": "|"}
     assert from_split(tmp_path / "a.txt", tmp_path / "b.txt", **options).key == mixed.key
+
+
+def test_parts_have_every_form_that_data_has(tmp_path: Path) -> None:
+    """Several files, lines of a user and its items, frames of polars and sparse matrices are parts like any others."""
+    pairs = [(1, 7), (1, 8), (2, 7), (3, 9)], [(1, 9), (2, 8)]
+    train, test = (pd.DataFrame(rows, columns=["user", "item"]) for rows in pairs)
+    key = from_split(train, test).key
+    for number, frame in enumerate((train[:1], train[1:])):
+        frame.to_csv(tmp_path / f"train_{number}.csv", index=False)
+    several = [tmp_path / "train_0.csv", tmp_path / "train_1.csv"]
+    assert from_split(several, test).key == from_split(f"{tmp_path}/train_*.csv", pl.from_pandas(test)).key == key
+    (tmp_path / "train.txt").write_text("1 7 8\n2 7\n3 9\n")
+    (tmp_path / "test.txt").write_text("1 9\n2 8\n")
+    assert from_split(tmp_path / "train.txt", tmp_path / "test.txt", format="adjacency").key == key
+    matrices = [csr_array((np.ones(len(rows)), tuple(zip(*rows, strict=True))), shape=(4, 10)) for rows in pairs]
+    assert from_split(*matrices).key == key
+    names = [f"u{number}" for number in range(4)]
+    named = split_of(from_split(*matrices, user_ids=names))
+    assert rows(named.test) == [("u1", 9), ("u2", 8)]
+    renamed = (frame.rename(columns={"user": "who"}) for frame in (train, test))
+    assert from_split(*renamed, columns={"who": "user"}).key == key
+
+
+def test_features_are_of_all_parts(tmp_path: Path) -> None:
+    """What is known about items and users is given once, is in the key, and is not lost with a part."""
+    items = pd.DataFrame({"item": list("abcde"), "colour": ["red", "red", "blue", "blue", "red"]})
+    dataset = from_split(TRAIN, TEST, items=items).pipe(MakeImplicit(1))
+    assert dataset.key != from_split(TRAIN, TEST).pipe(MakeImplicit(1)).key
+    prepare(dataset, tmp_path)
+    table = Fold(tmp_path, 0).features("items")
+    assert table is not None
+    assert sorted(table.column("colour").tolist()) == ["blue", "blue", "red", "red", "red"]
+    assert from_folds([(TRAIN, TEST)], items=items).features.keys() == {"items"}
+    with pytest.raises(DataError, match=r"train is a dataset with features.*items= or users="):
+        from_split(from_frame(TRAIN, items=items), TEST)
 
 
 def test_ids_of_files_are_texts_if_those_of_a_part_are(tmp_path: Path) -> None:
@@ -123,6 +189,16 @@ def test_an_overlap_is_refused_with_its_number(frames: tuple[pd.DataFrame, ...])
     for attribute in ("key", "data"):
         with pytest.raises(DataError, match=rf"{says}.*allow_overlap=True"):
             getattr(dataset, attribute)
+
+
+def test_an_overlap_of_files_is_named_with_its_line(tmp_path: Path) -> None:
+    """Of a text file the error says the line as well."""
+    for part, frame in (("train", TRAIN), ("test", pd.concat([TEST, TRAIN[:1]]))):
+        frame.to_csv(tmp_path / f"{part}.csv", index=False)
+    with pytest.raises(
+        DataError, match=r"1 pair of user and item is in train and in test \(.*, row 3, line 5 of test\)"
+    ):
+        from_split(tmp_path / "train.csv", tmp_path / "test.csv").key  # noqa: B018 - it is computed
 
 
 def test_an_overlap_that_is_meant_is_kept(tmp_path: Path) -> None:
@@ -153,6 +229,14 @@ def test_unknown_users_and_items_are_counted(tmp_path: Path) -> None:
     """Those of the test part that are not in training are counted, as of every split."""
     manifest = prepare(from_split(TRAIN, TEST).pipe(MakeImplicit(1)), tmp_path)
     assert manifest["cold"]["folds"] == [{"cold_users": 1, "test_users": 3, "cold_items": 1, "test_items": 3}]
+
+
+class Forgetful(Preprocessing):
+    """Makes rows of the columns alone."""
+
+    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
+        columns = (interactions.user, interactions.item, interactions.rating, interactions.timestamp)
+        return Interactions(*columns, interactions.user_ids, interactions.item_ids)
 
 
 def later(frame: pd.DataFrame) -> pd.DataFrame:
@@ -206,7 +290,7 @@ def test_a_function_can_look_at_the_parts() -> None:
 def test_repeats_are_within_a_part() -> None:
     """A pair that is twice in a part counts once, with the usual warning; Deduplicate and KeepRepeats decide as they do."""
     twice = pd.concat([TRAIN, TRAIN[:1].assign(timestamp=15, rating=1.0)], ignore_index=True)
-    with pytest.warns(UserWarning, match="1 repeated"):
+    with pytest.warns(UserWarning, match=r"1 repeated .* pairs within its parts; the last one of each was kept. Pipe"):
         assert (1, "a", 1.0, 15) in rows(split_of(from_split(twice, TEST)).train)
     assert rows(split_of(from_split(twice, TEST).pipe(Deduplicate("first"))).train) == rows(TRAIN)
     assert len(split_of(from_split(twice, TEST).pipe(KeepRepeats())).train) == 7
@@ -281,6 +365,46 @@ def test_moments_within_a_second_count() -> None:
         assert split_of(from_split(train, test)).train["rating"].tolist() == [1.0]
 
 
+def test_moments_of_several_types_are_one_order() -> None:
+    """Dates in one part and fractions of seconds in another are moments of the same timeline."""
+    train = pd.DataFrame({"user": [1, 1], "item": ["a", "b"], "timestamp": pd.to_datetime([1.75, 2.5], unit="s")})
+    test = pd.DataFrame({"user": [1, 1], "item": ["c", "d"], "timestamp": [2.25, 2.75]})
+    seconds = from_split(train.assign(timestamp=[1.75, 2.5]), test)
+    assert from_split(train, test).key == seconds.key
+    assert split_of(from_split(train, test)).test["item"].tolist() == ["c", "d"]
+
+
+def test_parts_count_in_one_unit() -> None:
+    """Seconds in training and milliseconds in test would make everything leak, or nothing; that is refused with an example."""
+    train, test = (frame.assign(timestamp=1_700_000_000 + frame["timestamp"]) for frame in (TRAIN, TEST))
+    late = test.assign(timestamp=test["timestamp"] * 1000)
+    with pytest.raises(
+        DataError, match=r"counts seconds in train \(e.g. 1700000060\), and milliseconds in test \(e.g. 17.*one unit"
+    ):
+        from_split(train, late).key  # noqa: B018 - it is computed
+    assert from_split(train, test).key
+
+
+def test_a_step_that_makes_rows_anew_is_refused() -> None:
+    """A step of the user's own class that forgets the parts is told how to keep them."""
+    with pytest.raises(DataError, match=r"makes rows anew and does not say in which part they are.*rows\.take"):
+        from_split(TRAIN, TEST).pipe(Forgetful()).data  # noqa: B018 - it is computed
+
+
+def test_tuning_needs_a_validation_part() -> None:
+    """Who tunes on a split without one is told how it gets one."""
+    plan = ExperimentPlan("tuned", tuning=Tuning("NDCG@10", trials=2))
+    plan.tune(RecPack.ItemKNN, {"K": Choice([10, 20])})
+    with pytest.raises(PlanError, match=r"shop makes no validation part.*from_split\(train, test, validation\)"):
+        experiments(
+            from_split(TRAIN, TEST, name="shop").pipe(MakeImplicit(1)),
+            plan,
+            [NDCG(10)],
+            versions=lambda _: "",
+            seeds=[1],
+        )
+
+
 def test_columns_that_a_part_lacks_are_dropped_with_a_word() -> None:
     """A dataset has the columns that all parts have, and a warning says which others went."""
     with pytest.warns(UserWarning, match=r"shop: .*user, item, timestamp, so 'rating' of train is dropped"):
@@ -340,10 +464,8 @@ def test_people_are_told_of_it() -> None:
     assert source_words(recipe["source"]).startswith("a published split with the digest ")
     assert recipe_words(from_folds([(TRAIN, TEST)] * 2).identity[1]) == "published split of 2 folds"
     assert isinstance(dataset.split, Split)
-    assert [from_split(*frames).split.validates for frames in ((TRAIN, TEST), (TRAIN, TEST, VALIDATION))] == [
-        False,
-        True,
-    ]
+    splits = [from_split(*frames).split for frames in ((TRAIN, TEST), (TRAIN, TEST, VALIDATION))]
+    assert [split.validates for split in splits if split is not None] == [False, True]
 
 
 def test_the_key_of_files_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,7 +475,7 @@ def test_the_key_of_files_is_remembered(tmp_path: Path, monkeypatch: pytest.Monk
         frame.to_csv(path, index=False)
     key = from_split(*paths).key
     with monkeypatch.context() as patch:
-        patch.delattr(PublishedSource, "united")
+        patch.delattr(PublishedSource, "coded")
         assert from_split(*paths).key == key
     TEST[:2].to_csv(paths[1], index=False)
     assert from_split(*paths).key == from_split(TRAIN, TEST[:2]).key != key

@@ -28,11 +28,12 @@ from omnibench import (
     Precision,
     Recall,
 )
-from omnibench.engine.evaluation import Evaluation, evaluate, evaluation_facts
+from omnibench.engine.evaluation import evaluate, evaluation_facts
 from omnibench.errors import EvaluationError
 from omnibench.experiment.evaluator import Calculator
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, recommendation_dtype
 from omnibench.metrics.base import Metric
+from omnibench.metrics.evaluation import Evaluation
 
 Pairs = Sequence[tuple[int, int]]
 

@@ -17,6 +17,7 @@ from omnibench.errors import EvaluationError
 from omnibench.experiment.compatibility import check_dataset
 from omnibench.guest.folds import Fold
 from omnibench.metrics.hits import Hits, Truth, mark_hits
+from omnibench.metrics.item_features import ItemTags
 from omnibench.metrics.training import Training
 
 GENRES: list[Any] = [
@@ -149,3 +150,20 @@ def test_features_come_from_one_side() -> None:
         IntraListDiversity({1: {"a"}}, feature="genres")
     with pytest.raises(EvaluationError, match=r"e\.g\. feature='genres'"):
         IntraListDiversity("genres")  # type: ignore[arg-type]  # what is tried first
+
+
+def test_many_thousands_of_tags_are_no_matrix() -> None:
+    """Tags that users write are as many as items: 20,000 of them for each of 100,000 items would be 16 GB."""
+    rng = np.random.default_rng(5)
+    n_items, n_tags = 100_000, 20_000
+    first = np.arange(n_items + 1) * 3
+    members = rng.integers(0, n_tags, 3 * n_items)
+    tags = ItemTags(first, members, n_tags)
+    items = rng.integers(-1, n_items, (40, 10)).astype(np.int32)
+    rows = tags.rows(items)
+    assert rows.shape[:2] == items.shape
+    assert rows.shape[2] <= 3 * items.size
+    for item, row in zip(items.ravel().tolist(), rows.reshape(items.size, -1), strict=True):
+        assert row.sum() == (0 if item < 0 else len({*members[3 * item : 3 * item + 3].tolist()}))
+    shared = rows[0, 0] @ rows[1, 1]
+    assert shared == len({*members[3 * items[0, 0] :][:3].tolist()} & {*members[3 * items[1, 1] :][:3].tolist()})

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from omnibench.plugin import options
-from omnibench.plugin.options import OPTIONS, Option
+from omnibench.plugin.option import Option
+from omnibench.plugin.options import OPTIONS
 from omnibench.plugin.settings import check_options
 
 native = pytest.mark.skipif(pytest.version_tuple < (9,), reason="[tool.pytest] is pytest 9's")

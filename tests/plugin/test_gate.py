@@ -27,7 +27,8 @@ from omnibench import (
 )
 from omnibench.experiment.planning import experiments
 from omnibench.plugin.gate import RegressionGate, directions_of
-from omnibench.plugin.options import GATE_ALPHA, GATE_TOLERANCE, Option
+from omnibench.plugin.option import Option
+from omnibench.plugin.options import GATE_ALPHA, GATE_TOLERANCE
 from omnibench.plugin.settings import share_of
 from omnibench.plugin.wire import ItemMessage
 from omnibench.results import Result

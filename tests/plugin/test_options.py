@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from omnibench.plugin import options
-from omnibench.plugin.options import OPTIONS, PLAN, RESET, YES, Option
+from omnibench.plugin.option import Option
+from omnibench.plugin.options import OPTIONS, PLAN, RESET, YES
 from omnibench.plugin.settings import check_options
 
 COMMAND_LINE_ONLY = (RESET, YES, PLAN)

@@ -235,6 +235,7 @@ _CHOSEN = {
     "edges": [["l2", 7.5, "high"]],
     "budget": {"trials": 9},
 }
+_GROUPS = {"NDCG@10 by x": {"key": "e", "metric": "NDCG", "names": ["x=1"]}}
 _FAILURE = {"phase": "Eval", "error": None, "failures": 1, "deaths": 0, "metrics": {"HR@5": "HR/1"}}
 
 
@@ -244,6 +245,7 @@ _FAILURE = {"phase": "Eval", "error": None, "failures": 1, "deaths": 0, "metrics
         (f"item/{KEY}", "stopped", _FAILURE, "x"),
         (f"item/{KEY}", "stopped", {**_FAILURE, "metrics": None}, {"phase": "Eval"}),
         (f"item/{KEY}", "stopped", {**_FAILURE, "phase": None}, {**_FAILURE, "metrics": ["HR@5"]}),
+        (f"item/{KEY}", "groups", _GROUPS, {"NDCG@10 by x": {"key": "e", "metric": "NDCG", "names": [1]}}),
         (f"item/{KEY}", "search", SEARCH, "c"),
         (f"item/{KEY}", "chosen", _CHOSEN, {**_CHOSEN, "number": -1}),
         (f"item/{KEY}", "chosen", {"number": 0, "parameters": {}}, {"number": 0}),

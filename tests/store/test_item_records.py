@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 from omnibench.errors import PhaseError
 from omnibench.store.builders import ItemLabels, Origin
+from omnibench.store.done_text import DoneText, MetricText, alike_seed_in
 from omnibench.store.item_records import (
-    DoneText,
     done_item,
     failed_item,
     interrupted_item,
     item_metric,
     outdated_item,
     pending_item,
+    recorded_groups,
     unmeasured_item,
 )
 from omnibench.store.schema import Record, RecordType
@@ -149,8 +150,8 @@ def same(first: float, second: float) -> bool:
 
 
 def understood(record: Record, wanted: Record, predicted: str = PREDICTED, test: str = TEST) -> dict[str, float] | None:
-    identities = [(label, metric["metric"]) for label, metric in wanted.items()]
-    return DoneText.of(predicted, test, identities).metrics_in(text_of(record))
+    texts = [MetricText(label, metric["metric"]) for label, metric in wanted.items()]
+    return DoneText.of(predicted, test, texts).metrics_in(text_of(record))
 
 
 @given(metric_records, st.one_of(plain, lookalikes), st.one_of(plain, lookalikes), st.data())
@@ -226,3 +227,38 @@ def test_a_value_that_is_not_defined_is_not_read() -> None:
     """No number can stand for it."""
     metrics = {"RMSE": item_metric(None, KEY, "RMSE")}  # type: ignore[arg-type]  # a damaged mind wrote it
     assert understood(done(metrics), metrics) is None
+
+
+@given(st.lists(words, unique=True, max_size=4), keys, identities, st.one_of(plain, lookalikes), st.booleans())
+def test_the_metrics_of_recorded_groups_are_understood(
+    groups: list[str], key: str, identity: str, parameters: Any, seeded: bool
+) -> None:
+    """Of all groups that the record names, whatever they are called; not where one was lost, or is of another metric."""
+
+    def of_group(group: str) -> MetricText:
+        return MetricText(f"NDCG@10 {group}", f"{identity} {group}")
+
+    metrics = {
+        text.label: item_metric(number / 8, key, text.identity) for number, text in enumerate(map(of_group, groups))
+    }
+    entry = {"NDCG@10 by x": recorded_groups(key, identity, groups)}
+    as_seed = 7 if seeded else None
+    labels = labelled({"groups": parameters, "more": lookalike_groups(entry)}, parameters)
+    record = done({"HR@10": item_metric(0.5, key, "HR"), **metrics}, labels=labels, groups=entry, as_seed=as_seed)
+    wanted = [MetricText("NDCG@10 by x", identity, of_group), MetricText("HR@10", "HR")]
+    text = text_of(record)
+    values = {label: metric["value"] for label, metric in metrics.items()}
+    assert DoneText.of(PREDICTED, TEST, wanted).metrics_in(text) == {**values, "HR@10": 0.5}
+    assert alike_seed_in(text) == as_seed
+    other = [MetricText("NDCG@10 by x", f"{identity}!", of_group)]
+    assert DoneText.of(PREDICTED, TEST, other).metrics_in(text) is None
+    without = done({"HR@10": item_metric(0.5, key, "HR")}, labels=labels)
+    assert DoneText.of(PREDICTED, TEST, wanted).metrics_in(text_of(without)) is None
+    if groups:
+        del record["metrics"][of_group(groups[-1]).label]
+        assert DoneText.of(PREDICTED, TEST, wanted).metrics_in(text_of(record)) is None
+
+
+def lookalike_groups(entry: Record) -> Record:
+    """A hyperparameter that looks like the groups of an item, with what follows them."""
+    return {"groups": entry, "status": "done", "metrics": {}}

@@ -16,9 +16,10 @@ from omnibench.errors import PhaseError
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import Origin
 from omnibench.store.deletion import delete
+from omnibench.store.done_text import DoneText, MetricText, alike_seed_in
 from omnibench.store.gc import collect
 from omnibench.store.generations import Reset, reset
-from omnibench.store.item_records import DoneText, alike_seed_in, done_item, failed_item, item_metric
+from omnibench.store.item_records import done_item, failed_item, item_metric
 from omnibench.store.queries import open_store
 from omnibench.store.reading import read_all
 from omnibench.store.schema import Phase, Record, RecordType, Status, TrialStatus
@@ -138,7 +139,7 @@ def test_the_numbers_of_a_tuned_item_are_found_in_its_text(
     if attempts:  # a later attempt that fails moves members
         again = failed_item(labels, ORIGIN, again, predict_key="p", error=error, costs={}, missing={"HR@1": "HR"})
     text = json.dumps({**again, "token": "7" * 32})
-    wanted = DoneText.of("lists", "t", [("NDCG@10", "m"), ("chosen", "c")])
+    wanted = DoneText.of("lists", "t", [MetricText("NDCG@10", "m"), MetricText("chosen", "c")])
     assert wanted.metrics_in(text) == {"NDCG@10": 0.25, "chosen": 0.5}
     assert alike_seed_in(text) == as_seed
     assert json.loads(text)["chosen"]["parameters"] == AWKWARD

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from omnibench.engine.evaluation import Evaluation, evaluate
+from omnibench.engine.evaluation import evaluate
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.metrics.base import Metric
+from omnibench.metrics.evaluation import Evaluation
 
 USERS, ITEMS, LENGTH = 60, 90, 20
 
@@ -28,7 +29,7 @@ class Case:
 
     def evaluate(self, *metrics: Metric) -> Evaluation:
         """Compute metrics of the predictions."""
-        columns = [(metric, label) for metric in metrics for label in metric.labels]
+        columns = [(single, label) for metric in metrics for single in metric.divided() for label in single.labels]
         return evaluate(self.directory, 0, self.directory / "predictions.npy", columns)
 
     @property

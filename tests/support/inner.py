@@ -15,7 +15,16 @@ from pathlib import Path
 
 import pytest
 
-IMPORTED_LATE = ("numpy.fft", "pyarrow.parquet", "rich.table", "scipy.special", "scipy.stats")
+IMPORTED_LATE = (
+    "numpy.fft",
+    "pyarrow.ipc",
+    "pyarrow.parquet",
+    "requests",
+    "rich.progress",
+    "rich.table",
+    "scipy.special",
+    "scipy.stats",
+)
 """What omnibench imports where it needs it, and what cannot be imported again after it was forgotten."""
 
 INTERPRETER_FILTERS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -21,10 +22,12 @@ from omnibench import (
     NDCG,
     R2,
     RMSE,
+    Activity,
     Apply,
     AveragePopularity,
     Baseline,
     Choice,
+    ColdItems,
     Comparison,
     Coordinator,
     CorePruning,
@@ -42,6 +45,7 @@ from omnibench import (
     Int,
     IntraListDiversity,
     ItemCoverage,
+    ItemGroups,
     LeaveLastOut,
     LeaveNOut,
     LensKit,
@@ -51,6 +55,7 @@ from omnibench import (
     OmnibenchError,
     PeakMemory,
     Pipe,
+    Popularity,
     PopularityStratifiedRecall,
     Precision,
     PredictTime,
@@ -67,6 +72,7 @@ from omnibench import (
     RecBole,
     RecPack,
     RecSysDataSet,
+    RollingWindows,
     RPrecision,
     SampledNegatives,
     Serendipity,
@@ -81,6 +87,7 @@ from omnibench import (
     Tuning,
     UserCoverage,
     UserCrossValidation,
+    UserGroups,
     UserHoldout,
     UserTimeBasedHoldout,
     Verdict,
@@ -94,7 +101,9 @@ from omnibench import (
     export_results,
     friedman,
     from_file,
+    from_folds,
     from_frame,
+    from_split,
     holm,
     load_dataset,
     open_store,
@@ -132,10 +141,15 @@ assert_type(
 cleaned.pipe(CorePruning(user_core=5, item_core=10, one_pass=True), Subsample(1000, "users"), LeaveLastOut())
 cleaned.pipe(TimeBasedHoldout(0.1, "2020-10-01"))
 cleaned.pipe(UserTimeBasedHoldout(0.1, 0.2))
+cleaned.pipe(RollingWindows(4, "7d", timedelta(days=1), train_window=0.3, gap=60))
 cleaned.pipe(LeaveNOut(5, which="random"))
 given = cleaned.pipe(MakeImplicit(3), StrongGeneralization(validation_users=100, test_users=0.1, which="last")).data
 if isinstance(given, SplitData):
     assert_type(given.given, pd.DataFrame | None)
+
+frame = pd.DataFrame({"user": [1], "item": [2]})
+assert_type(from_split(frame, Path("test.csv"), name="ours", allow_overlap=True, separator=";"), RecSysDataSet)
+assert_type(from_folds([(frame, "test.csv"), {"train": frame, "test": frame}], name="ours"), RecSysDataSet)
 
 data = movielens.data
 if isinstance(data, FoldedData):
@@ -208,6 +222,10 @@ plan.update_algorithm(RecBole.BPR, {"learning_rate": 0.01})
 plan.add_algorithm(Newest, {"days": Grid(range(1, 3))})
 assert_type(plan.get_algorithm_config(Newest), dict[str, Any])
 
+by_group = Evaluator(
+    NDCG(10, by="gender"), HR(10, by=[Popularity(3), Activity(4)]), Recall(by=ColdItems()), RMSE(by="age")
+)
+bands = NDCG(10, by=[UserGroups("age", bands=[18, 35.5]), ItemGroups("genres", limit=40, name="genre")])
 evaluator = Evaluator(NDCG([10, 20]), HR(10), Recall(), RecallCapped(5), Precision(1), MRR(10), MAP(range(1, 3)))
 ratings = Evaluator(RMSE(), MAE(), R2(), convention="omnibench")
 

@@ -96,6 +96,11 @@ def variants_of(name: str) -> tuple[str, ...]:
     )
 
 
+def is_shipped(entry: Definition) -> bool:
+    """Whether a definition is one of omnibench's own, and not of somebody's project."""
+    return entry.file.parent == _FOLDER
+
+
 def ambiguous_names() -> Mapping[str, tuple[str, ...]]:
     """Return the names that mean several data sets, with the names of those."""
     return _ambiguous_names()
@@ -114,8 +119,9 @@ def read_definitions(path: Path, *, own: bool = False) -> list[Definition]:
     values = read_toml(path)
     if not is_family(values):
         return [definition_of(values, path, own=own)]
-    family = Table(values, path.name).text("family")
-    return [definition_of(member, path, family, own=own) for member in members_of(values, path.name)]
+    label = str(path) if own else path.name
+    family = Table(values, label).text("family")
+    return [definition_of(member, path, family, own=own) for member in members_of(values, label)]
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -161,9 +167,7 @@ def _own(path: Path, _modified: int, _size: int) -> tuple[Definition, ...]:
 
 def _add(by_name: dict[str, Definition], entry: Definition) -> None:
     if entry.name in by_name:
-        raise DataError(
-            f"{entry.file.name} defines {entry.name!r}, as {by_name[entry.name].file.name} does; rename one of them."
-        )
+        raise DataError(f"{entry.file} defines {entry.name!r}, as {by_name[entry.name].file} does; rename one of them.")
     by_name[entry.name] = entry
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -27,7 +28,8 @@ _REQUIRED_OF_OWN = ("name", "sources", "reader")
 """What a definition of somebody's own project needs: nobody else may ever see its data."""
 
 _KEYS = (*_REQUIRED, "counts", "features", "aliases", "superseded", "note")
-_SOURCE_KEYS = ("url", "path", "file", "member", "part", "md5", "sha256", "manual", "verify", "reader", "evidence")
+_SOURCE_KEYS = ("url", "file", "member", "part", "md5", "sha256", "manual", "verify", "reader", "evidence")
+_LOCAL = "file:///"
 _COUNT_KEYS = ("users", "items", "interactions", "pairs")
 _DIGITS = {"md5": 32, "sha256": 64}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -51,14 +53,16 @@ def definition_of(values: dict[str, Any], file: Path, family: str = "", *, own: 
         DataError: A key is missing or unknown, or a value impossible.
     """
     name = values.get("name")
-    label = f"{file.name}, {name}" if isinstance(name, str) and name else file.name
+    location = str(file) if own else file.name
+    label = f"{location}, {name}" if isinstance(name, str) and name else location
     table = Table(values, label)
     table.check_keys(_KEYS, _REQUIRED_OF_OWN if own else _REQUIRED)
     _check_name(table)
     citation = table.text("citation")
     if "citation" in table.values and not _BIBTEX.fullmatch(citation):
         raise table.error("citation is no BibTeX entry; give one, e.g. '@misc{key, title = {...}}'.")
-    sources = tuple(_source(source, file if own else None) for source in table.tables("sources"))
+    local = file if own else None
+    sources = tuple(_source(_located(source, local, required=True)) for source in table.tables("sources"))
     if not sources:
         raise table.error(f"it has no source; add a table [[sources]] with a {'path or a ' if own else ''}url.")
     reader = reader_of(table.table("reader"))
@@ -73,7 +77,7 @@ def definition_of(values: dict[str, Any], file: Path, family: str = "", *, own: 
         citation=citation,
         home=_address(table, "home"),
         counts=_counts(table.table("counts")),
-        features=tuple(_features(features) for features in table.tables("features")),
+        features=tuple(_features(_located(features, local)) for features in table.tables("features")),
         aliases=table.texts("aliases"),
         superseded=table.text("superseded"),
         note=table.text("note"),
@@ -94,28 +98,40 @@ def _feedback(reader: Reader) -> str:
     return "explicit" if "rating" in names or reader.format in _RATED else "implicit"
 
 
+def _located(table: Table, definition: Path | None, *, required: bool = False) -> Table:
+    """Return a table with the url of a file of this machine in the place of its path.
+
+    Args:
+        table: What a definition says of a file.
+        definition: The definition, where it may be such a file: a relative path begins beside it.
+        required: Whether there has to be one of both.
+    """
+    if definition is None:
+        return table
+    if "path" not in table.values:
+        if required and "url" not in table.values:
+            raise table.error(
+                "it has neither a path nor a url; give the path of a file of yours, or the url of another."
+            )
+        return table
+    if "url" in table.values:
+        raise table.error("it has a path and a url; give the path of a file of yours, or the url of another.")
+    path = os.path.normpath(expanded(table.text("path"), definition.absolute().parent))
+    rest = {key: value for key, value in table.values.items() if key != "path"}
+    return Table({**rest, "url": Path(path).as_uri()}, table.label)
+
+
 def _address(table: Table, key: str) -> str:
     """Return the address under a key; an empty text where it is left out."""
     address = table.text(key)
-    if key in table.values and not address.startswith(("http://", "https://")):
+    if key in table.values and not address.startswith(("http://", "https://", _LOCAL if key == "url" else "https://")):
         raise table.error(f"{key} is {address!r}; give an address that begins with https:// or http://.")
     return address
 
 
-def _source(table: Table, definition: Path | None) -> Source:
-    """Return a source.
-
-    Args:
-        table: What the file says of it.
-        definition: The file, where a source may be a file of this machine: its path begins beside it.
-    """
-    is_local = definition is not None and "path" in table.values
-    keys = [key for key in _SOURCE_KEYS if key != ("url" if is_local else "path")]
-    table.check_keys(keys, ("path",) if is_local else ("url",))
-    if definition is not None and is_local:
-        url = expanded(table.text("path"), definition.absolute().parent).as_uri()
-    else:
-        url = _address(table, "url")
+def _source(table: Table) -> Source:
+    table.check_keys(_SOURCE_KEYS, ("url",))
+    url = _address(table, "url")
     file = table.text("file") or unquote(urlsplit(url).path.rpartition("/")[2])
     if not file or "/" in file or "\\" in file or file in (".", ".."):
         raise table.error(f"the file's name would be {file!r}; give file = '...', the name alone.")

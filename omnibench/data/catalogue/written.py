@@ -62,7 +62,7 @@ def _lines(draft: Draft) -> Iterator[str]:
     yield f"path = {toml(draft.path)}"
     if draft.members:
         yield f"member = {toml(draft.members[0] if len(draft.members) == 1 else list(draft.members))}"
-    yield f"sha256 = {toml(draft.sha256)}"
+    yield f"sha256 = {toml(draft.sha256)}  # delete it where the file may change"
     yield f"evidence = {toml(draft.evidence)}"
     yield ""
     yield "[reader]"
@@ -71,10 +71,8 @@ def _lines(draft: Draft) -> Iterator[str]:
     if draft.counts is not None:
         yield ""
         yield "[counts]"
-        for name in ("users", "items", "interactions", "pairs"):
-            count = getattr(draft.counts, name)
-            if count is not None:
-                yield f"{name} = {count:_}"
+        for name in ("users", "items", "interactions"):
+            yield f"{name} = {getattr(draft.counts, name):_}"
         yield f"evidence = {toml(draft.evidence)}"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.data.features.columns import FeatureColumn, FeatureColumns, singular
 from omnibench.errors import DataError
-from omnibench.guest.features import BOOLEAN, NUMBER, TEXT, text_positions
+from omnibench.guest.feature_types import BOOLEAN, NUMBER, TEXT
 from omnibench.guest.folds import save_array
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def write_features(directory: Path, features: FeatureColumns, own_ids: Sequence[
     directory.mkdir(mode=0o700)
     save_array(directory / "listed.npy", is_listed)
     for number, column in enumerate(features.columns.values()):
-        _write_column(directory, str(number), column, rows)
+        _write_column(directory, str(number), column.taken(rows))
     described = [{"name": column_name, "type": column.type} for column_name, column in features.columns.items()]
     (directory / "columns.json").write_text(json.dumps({"columns": described}, ensure_ascii=False), encoding="utf-8")
     return {
@@ -83,18 +83,13 @@ def _disjoint(features: FeatureColumns, own_ids: Sequence[Hashable], name: str) 
     )
 
 
-def _write_column(directory: Path, name: str, column: FeatureColumn, rows: npt.NDArray[np.int64]) -> None:
+def _write_column(directory: Path, name: str, column: FeatureColumn) -> None:
     if column.type in (NUMBER, BOOLEAN):
-        numbers = np.append(np.asarray(column.entries, dtype=np.float64), np.nan)
-        save_array(directory / f"{name}.npy", numbers[rows])
+        save_array(directory / f"{name}.npy", column.content)
         return
-    values = [None if row < 0 else column.entries[row] for row in rows.tolist()]
-    if column.type == TEXT:
-        positions, texts = text_positions(values)
-    else:
-        lists: list[list[str | None]] = [[None] if members is None else members for members in values]
-        positions, texts = text_positions([member for members in lists for member in members])
-        sizes = np.fromiter((len(members) for members in lists), np.int64, len(lists))
-        save_array(directory / f"{name}.first.npy", np.concatenate([[0], np.cumsum(sizes)]))
-    save_array(directory / f"{name}.npy", positions)
-    (directory / f"{name}.json").write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
+    members = column.content
+    if column.type != TEXT:
+        save_array(directory / f"{name}.first.npy", members.first)
+        members = members.members
+    save_array(directory / f"{name}.npy", members.positions)
+    (directory / f"{name}.json").write_text(json.dumps(list(members.texts), ensure_ascii=False), encoding="utf-8")

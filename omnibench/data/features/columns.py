@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Any
 from omnibench.data import ids
 from omnibench.data.coding import coded_ids
 from omnibench.data.digests import table_digest
+from omnibench.data.features.texts import ListEntries
 from omnibench.data.features.typed import typed
 from omnibench.data.numbers import RowName, row_name
 from omnibench.errors import DataError, nearest
-from omnibench.guest.features import BOOLEAN, NUMBER, TEXT, TEXTS
+from omnibench.guest.feature_types import BOOLEAN, NUMBER, TEXT, TEXTS
 from omnibench.keys import digest
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 else:
     from omnibench.lazy import np
-
-_NO_LIST = -1
-"""The length of a text or list that is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +32,35 @@ class FeatureColumn:
 
     Attributes:
         type: ``number``, ``boolean``, ``text`` or ``texts``.
-        entries: One per row. Of numbers and truth values (1 and 0) a float64 array with NaN for what is missing; else a list
-            of texts, or of lists of texts, with None for what is missing.
+        content: Of numbers and truth values (1 and 0) a float64 array with NaN for what is missing, shape (rows,); else
+            ``TextEntries`` or ``ListEntries``.
     """
 
     type: str
-    entries: Any
+    content: Any
+
+    @property
+    def entries(self) -> Any:
+        """The array of numbers, or a list of texts, or of lists of texts, with None for what is missing."""
+        return self.content if self.type in (NUMBER, BOOLEAN) else self.content.decoded()
+
+    def taken(self, rows: npt.NDArray[np.int64]) -> FeatureColumn:
+        """Return some rows, of which -1 is one with a missing value."""
+        if self.type in (NUMBER, BOOLEAN):
+            return FeatureColumn(self.type, np.append(self.content, np.nan)[rows])
+        return FeatureColumn(self.type, self.content.taken(rows))
+
+    def digest(self, order: npt.NDArray[np.int64]) -> str:
+        """Return the sha256 of the entries in an order of the rows."""
+        content = self.taken(order).content
+        if self.type in (NUMBER, BOOLEAN):
+            numbers = np.asarray(content, dtype="<f8") + 0.0  # of -0.0 and 0.0 one
+            numbers[np.isnan(numbers)] = np.nan  # there are several
+            return hashlib.sha256(numbers.tobytes()).hexdigest()
+        members = content if self.type == TEXT else content.members
+        first = [] if self.type == TEXT else [content.first.astype("<i8").tobytes()]
+        texts = json.dumps(list(members.texts), ensure_ascii=False).encode()
+        return hashlib.sha256(b"".join([*first, members.positions.astype("<i4").tobytes(), texts])).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +83,23 @@ class FeatureColumns:
         Raises:
             DataError: An id has no stable form.
         """
-        texts = [
-            json.dumps(ids.encode(own_id, f"the features of {self.subject}"), sort_keys=True) for own_id in self.ids
-        ]
-        order = sorted(range(len(texts)), key=texts.__getitem__)
-        owners = np.empty(len(order), dtype=object)
-        owners[:] = [self.ids[row] for row in order]
-        described = {name: [column.type, _sha(column, order)] for name, column in self.columns.items()}
+        owners = np.empty(len(self.ids), dtype=object)
+        owners[:] = list(self.ids)
+        order = self._order()
+        described = {name: [column.type, column.digest(order)] for name, column in self.columns.items()}
+        owners = owners[order]
         return digest(
             {"schema": "features/1", "subject": self.subject, "ids": table_digest({"id": owners}), "columns": described}
         )
+
+    def _order(self) -> npt.NDArray[np.int64]:
+        """Return the rows in the order of their ids: of numbers as numbers, of anything else by what stands for it."""
+        if all(type(own_id) is int for own_id in self.ids) or all(type(own_id) is str for own_id in self.ids):
+            texts: list[Any] = list(self.ids)
+        else:
+            label = f"the features of {self.subject}"
+            texts = [json.dumps(ids.encode(own_id, label), sort_keys=True) for own_id in self.ids]
+        return np.array(sorted(range(len(texts)), key=texts.__getitem__), dtype=np.int64)
 
     def frame(self) -> pd.DataFrame:
         """Return the rows as a frame: the ids as ``item`` or ``user``, and the features."""
@@ -161,24 +190,24 @@ def split_lists(features: FeatureColumns, separators: Mapping[str, str], source:
             raise DataError(
                 f"{source} has no column {name!r} to be split{nearest(name, columns) or '.'} It has {list(columns)}."
             )
-        if column.type == TEXTS:
-            continue
-        if column.type == NUMBER and not np.isnan(column.entries).all():  # one number each is a list of one
-            texts: list[Any] = [None if np.isnan(value) else f"{value:g}" for value in column.entries]
-        elif column.type == TEXT:
-            texts = column.entries
-        elif column.type == NUMBER:
-            texts = [None] * len(column.entries)
-        else:
+        if column.type == BOOLEAN:
             raise DataError(
                 f"{source}: column {name!r} has truth values, which cannot be split; leave it out of lists."
             )
-        lists = [
-            None if text is None else [member.strip() for member in text.split(separator) if member.strip()]
-            for text in texts
-        ]
-        columns[name] = FeatureColumn(TEXTS, lists)
+        if column.type != TEXTS:
+            columns[name] = FeatureColumn(TEXTS, _split(column, separator))
     return FeatureColumns(features.subject, features.ids, columns)
+
+
+def _split(column: FeatureColumn, separator: str) -> ListEntries:
+    """Return a column of texts as lists; a number is a list of one."""
+    texts = column.entries
+    if column.type == NUMBER:
+        texts = [None if np.isnan(number) else f"{number:g}" for number in texts]
+    split = {
+        text: [part.strip() for part in text.split(separator) if part.strip()] for text in {*texts} if text is not None
+    }
+    return ListEntries.of([None if text is None else split[text] for text in texts])
 
 
 def _repeated(codes: Any, unique: Sequence[Hashable], subject: str, source: str, named: RowName) -> str:
@@ -192,20 +221,3 @@ def _repeated(codes: Any, unique: Sequence[Hashable], subject: str, source: str,
         f"{named(int(rows[1]))}. Give each one row: df.drop_duplicates({id_name!r}), or a list of what the rows have, "
         f"df.groupby({id_name!r}, as_index=False).agg(list)."
     )
-
-
-def _sha(column: FeatureColumn, order: Sequence[int]) -> str:
-    """Return the digest of a column's values in an order of its rows."""
-    if column.type in (NUMBER, BOOLEAN):
-        values = np.asarray(column.entries, dtype="<f8")[np.asarray(order, dtype=np.int64)] + 0.0
-        values[np.isnan(values)] = np.nan  # there are several
-        return hashlib.sha256(values.tobytes()).hexdigest()
-    content = hashlib.sha256()
-    for row in order:
-        value = column.entries[row]
-        members = value if column.type == TEXTS and value is not None else [value]
-        lengths = [_NO_LIST if member is None else len(member.encode()) for member in members]
-        size = _NO_LIST if value is None else len(members)
-        content.update(np.array([size, *lengths], dtype="<i8").tobytes())
-        content.update("".join(member for member in members if member is not None).encode())
-    return content.hexdigest()

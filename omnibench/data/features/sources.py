@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from omnibench.paths import absolute_paths, cache_directory, overlong_name, reme
 if TYPE_CHECKING:
     import pandas as pd
 
-_VERSION = 1
+_VERSION = 2
 """To be raised when the digests of the same file change, so that remembered ones are not used any more."""
 
 
@@ -87,15 +87,8 @@ class FileFeatures:
 
     @cached_property
     def digest(self) -> str:
-        identity = [_VERSION, self.subject, self.path.suffixes, dict(self.lists), self._file_digest]
-        memory = cache_directory() / "features" / f"{digest(identity)[:32]}.json"
-        try:
-            return str(json.loads(memory.read_text(encoding="utf-8"))["digest"])
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # nothing remembered, or nothing readable
-        content = self.read().digest()
-        remember(memory, json.dumps({"digest": content}))
-        return content
+        identity = ["file", self.subject, self.path.suffixes, dict(self.lists), self._file_digest]
+        return remembered_digest(identity, lambda: self.read().digest())
 
     def read(self) -> FeatureColumns:
         """Return the features.
@@ -112,6 +105,23 @@ class FileFeatures:
                 "again."
             )
         return split_lists(feature_columns(frame, self.subject, self.path.name), self.lists, self.path.name)
+
+
+def remembered_digest(identity: list[Any], compute: Callable[[], str]) -> str:
+    """Return the digest of features, remembered so that their file is read once on this machine.
+
+    Args:
+        identity: What identifies the file and how it is read.
+        compute: Reads it.
+    """
+    memory = cache_directory() / "features" / f"{digest([_VERSION, *identity])[:32]}.json"
+    try:
+        return str(json.loads(memory.read_text(encoding="utf-8"))["digest"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # nothing remembered, or nothing readable
+    content = compute()
+    remember(memory, json.dumps({"digest": content}))
+    return content
 
 
 def features_from(

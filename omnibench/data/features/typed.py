@@ -9,9 +9,10 @@ from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+from omnibench.data.features.texts import ListEntries, TextEntries
 from omnibench.data.numbers import RowName
 from omnibench.errors import DataError
-from omnibench.guest.features import BOOLEAN, NUMBER, TEXT, TEXTS
+from omnibench.guest.feature_types import BOOLEAN, NUMBER, TEXT, TEXTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +28,7 @@ _EXACT = 2**53
 
 
 def typed(series: pd.Series[Any], name: str, source: str, named: RowName) -> tuple[str, Any]:
-    """Return the type of a column, and its entries as a ``FeatureColumn`` has them.
+    """Return the type of a column, and its content as a ``FeatureColumn`` has it.
 
     Args:
         series: The column.
@@ -40,6 +41,8 @@ def typed(series: pd.Series[Any], name: str, source: str, named: RowName) -> tup
     """
     import pandas as pd
 
+    if _are_texts(series):
+        return TEXT, _text_entries(series, name, source)
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = series.astype(object if series.isna().any() else series.cat.categories.dtype)
     if pd.api.types.is_bool_dtype(series.dtype):
@@ -48,31 +51,52 @@ def typed(series: pd.Series[Any], name: str, source: str, named: RowName) -> tup
         return NUMBER, _numbers(series, name, source, named)
     if series.dtype.kind == "M":  # also of Arrow, whichever pandas asks
         return NUMBER, _seconds(series)
-    entries = [None if _is_missing(entry) else entry for entry in series.tolist()]
+    entries: list[Any] = series.astype(object).mask(series.isna(), None).tolist()
     family = _common_family(entries, name, source, named)
     if family == TEXT:
-        return TEXT, [None if text is None else _text(text, name, source) for text in entries]
+        return TEXT, _text_entries(pd.Series(entries, dtype=object), name, source)
     if family == TEXTS:
-        return TEXTS, [_texts(members, row, name, source, named) for row, members in enumerate(entries)]
-    plain = pd.Series([np.nan if entry is None else entry for entry in entries], dtype=object)
+        return TEXTS, _list_entries(entries, name, source, named)
     if family == _DATE:
         return NUMBER, _seconds(pd.to_datetime(pd.Series(entries, dtype=object), utc=True))
+    plain = pd.Series([np.nan if entry is None or entry == "" else entry for entry in entries], dtype=object)
     if family == BOOLEAN:
         return BOOLEAN, plain.to_numpy(dtype=np.float64)
     return NUMBER, _numbers(pd.to_numeric(plain), name, source, named)
 
 
+def _are_texts(series: pd.Series[Any]) -> bool:
+    """Whether pandas knows that all of a column are texts."""
+    import pandas as pd
+
+    values = series.cat.categories if isinstance(series.dtype, pd.CategoricalDtype) else series
+    if values.dtype == object:
+        return isinstance(series.dtype, pd.CategoricalDtype) and all(isinstance(value, str) for value in values)
+    return isinstance(values.dtype, pd.StringDtype) or str(values.dtype).startswith(("string[pyarrow]", "large_string"))
+
+
 def _common_family(entries: Sequence[Any], name: str, source: str, named: RowName) -> str:
-    """Return what all entries that are there are: a type, or ``date``; numbers where nothing is there."""
-    rows = [row for row, entry in enumerate(entries) if entry is not None]
+    """Return what all entries that are there are: a type, or ``date``; numbers where nothing is there.
+
+    Empty texts are missing in columns of any type, as in a file.
+    """
+    types = {type(entry) for entry in entries} - {type(None)}
+    if len(types) == 1 and types <= {str, list, tuple, set, frozenset, float, int, bool}:
+        family = _family(next(iter(types))())
+        assert family is not None, "these are types of features"
+        if family != TEXT or any(entries):
+            return family
+    rows = [
+        row for row, entry in enumerate(entries) if entry is not None and not (isinstance(entry, str) and not entry)
+    ]
     if not rows:
         return NUMBER
-    family = _family(entries[rows[0]])
+    first = _family(entries[rows[0]])
     for row in rows:
-        if family is None or _family(entries[row]) != family:
+        if first is None or _family(entries[row]) != first:
             raise DataError(_mixed(entries, rows[0], row, name, source, named))
-    assert family is not None, "a column of something else is refused"
-    return family
+    assert first is not None, "a column of something else is refused"
+    return first
 
 
 def _numbers(series: pd.Series[Any], name: str, source: str, named: RowName) -> Any:
@@ -101,19 +125,6 @@ def _seconds(series: pd.Series[Any]) -> Any:
     is_missing = moments.isna().to_numpy()
     nanoseconds = moments.to_numpy(dtype="datetime64[ns]").astype(np.int64)
     return np.where(is_missing, np.nan, nanoseconds / 1e9)
-
-
-def _is_missing(value: Any) -> bool:
-    """Whether a value is None, NaN, NaT, NA or an empty text, as it would be in a file."""
-    import pandas as pd
-
-    if value is None or (isinstance(value, str) and not value):
-        return True
-    return (
-        not isinstance(value, str | list | tuple | AbstractSet | np.ndarray)
-        and pd.api.types.is_scalar(value)
-        and bool(pd.isna(value))
-    )
 
 
 def _family(value: Any) -> str | None:
@@ -145,26 +156,52 @@ def _mixed(entries: Sequence[Any], first: int, row: int, name: str, source: str,
     )
 
 
-def _texts(entry: Any, row: int, name: str, source: str, named: RowName) -> list[str] | None:
-    """Return the members of a list in their order, those of a set in alphabetical order; None for what is missing."""
-    if entry is None:
-        return None
-    members = sorted(entry, key=str) if isinstance(entry, AbstractSet) else list(entry)
-    for member in members:
-        if not isinstance(member, str):
-            advice = "give a vector a column for each of its numbers" if isinstance(member, Real) else "leave it out"
+def _text_entries(series: pd.Series[Any], name: str, source: str) -> TextEntries:
+    import pandas as pd
+
+    codes, texts = pd.factorize(series)
+    listed = list(texts)
+    _check_unicode(listed, name, source)
+    return TextEntries.of(codes, listed)
+
+
+def _list_entries(entries: Sequence[Any], name: str, source: str, named: RowName) -> ListEntries:
+    """Return lists with their members in their order, those of sets in alphabetical order; empty ones are none."""
+    lists: list[list[Any] | None] = []
+    for entry in entries:
+        if type(entry) is list:
+            lists.append(entry)
+        elif entry is None or isinstance(entry, str):  # an empty one: there are no others
+            lists.append(None)
+        else:
+            lists.append(sorted(entry, key=str) if isinstance(entry, AbstractSet) else list(entry))
+    if not {type(member) for members in lists if members for member in members} <= {str}:
+        for row, members in enumerate(lists):
+            for member in members or ():
+                _check_member(member, row, name, source, named)
+    kept = [
+        members if members is None or "" not in members else [text for text in members if text] for members in lists
+    ]
+    column = ListEntries.of(kept)
+    _check_unicode(column.members.texts, name, source)
+    return column
+
+
+def _check_member(member: Any, row: int, name: str, source: str, named: RowName) -> None:
+    if isinstance(member, str):
+        return
+    advice = "give a vector a column for each of its numbers" if isinstance(member, Real) else "leave it out"
+    raise DataError(
+        f"{source}: column {name!r} has a list with {member!r} ({type(member).__name__}) in {named(row)}; the members of lists are "
+        f"texts: write {str(member)!r}, or {advice}."
+    )
+
+
+def _check_unicode(texts: Sequence[str], name: str, source: str) -> None:
+    for text in texts:
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
             raise DataError(
-                f"{source}: column {name!r} has a list with {member!r} ({type(member).__name__}) in {named(row)}; the members of "
-                f"lists are texts: write {str(member)!r}, or {advice}."
-            )
-    return [_text(member, name, source) for member in members]
-
-
-def _text(value: str, name: str, source: str) -> str:
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"{source}: column {name!r} has {value!r}, which is no valid Unicode text ({error.reason})."
-        ) from error
-    return str.__str__(value)  # a subclass equals its text
+                f"{source}: column {name!r} has {text!r}, which is no valid Unicode text ({error.reason})."
+            ) from error

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.data.files.plain import PlainBlocks, PlainColumns
 from omnibench.data.files.streams import open_seekable
+from omnibench.data.files.text import categories_of, coded_texts
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+else:
+    from omnibench.lazy import np
 
 _SUFFIX = ".parquet"
 
@@ -52,6 +56,7 @@ def column_names(path: Path) -> list[str]:
 
 def read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
     """Read some columns; the rows of several files one after the other."""
+    import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -60,9 +65,22 @@ def read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
         with open_seekable(name) as file:
             tables.append(pq.read_table(file, columns=columns))
     table = tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="permissive")
+    rest = [name for name in table.column_names if not _is_text(table.field(name).type)]
     # Without pandas' metadata, which would make an index of a column that was one.
-    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
-    return frame
+    frame = table.select(rest).to_pandas(ignore_metadata=True)
+    return pd.DataFrame({name: frame[name] if name in rest else _categories(table[name]) for name in columns})
+
+
+def _categories(column: Any) -> Any:
+    """Return texts as categories: pandas would make a text of its own for each row."""
+    codes, texts = coded_texts(column)
+    return categories_of(codes, np.array(texts.to_pylist(), dtype=object))
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def read_plain_parquet(path: Path, columns: Mapping[str, str]) -> PlainColumns | None:

@@ -103,8 +103,8 @@ class PlainBlocks:
         return PlainColumns(
             self._user.finish(),
             self._item.finish(),
-            None if self._rating is None else self._rating.values,
-            None if self._timestamp is None else self._timestamp.values,
+            None if self._rating is None else self._rating.entries,
+            None if self._timestamp is None else self._timestamp.entries,
         )
 
 

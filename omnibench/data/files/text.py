@@ -12,13 +12,17 @@ from omnibench.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
 else:
-    from omnibench.lazy import np
+    from omnibench.lazy import np, npt
 
 IDS = ("user", "item")
 
 _BLOCK = 1 << 24
 """Bytes that a thread parses at once; no line may be longer."""
+
+_SAMPLE = 100
 
 _INTEGER = "^(0|-?[1-9][0-9]{0,18})$"
 """An integer as it is usually written, without a leading zero, a plus sign or an exponent."""
@@ -67,7 +71,7 @@ def read_text(layout: TextLayout, positions: Mapping[str, int], tokens: frozense
 
 
 def _table(layout: TextLayout, positions: Mapping[str, int], *, multiline: bool) -> Any:
-    """Parse a file: ids as coded texts, ratings and timestamps as numbers where they are, else as texts."""
+    """Parse a file: ids as texts, ratings and timestamps as numbers where they are, else as texts."""
     import pyarrow as pa
 
     attempts = _types(layout, positions)
@@ -112,7 +116,7 @@ def _parsed(layout: TextLayout, positions: Mapping[str, int], types: Mapping[str
 
     used = {position: name for name, position in positions.items()}
     names = [used.get(position, f"column {position}") for position in range(len(layout.names))]
-    ids = dict.fromkeys(IDS, pa.dictionary(pa.int32(), pa.string()))
+    ids = dict.fromkeys(IDS, pa.string())  # coded afterwards: each text is hashed once, not in every block again
     with open_utf8(layout.path, layout.encoding, layout.separator) as stream:
         return csv.read_csv(
             stream,
@@ -139,11 +143,8 @@ def _without_blank_lines(row: Any) -> str:
 def _ids(column: Any, *, as_text: bool) -> tuple[Any, bool]:
     """Return a column of ids as categories, and whether pandas, which earlier releases read with, gave the same ones."""
     import pandas as pd
-    import pyarrow as pa
 
-    unified = column.unify_dictionaries()
-    texts = unified.chunk(0).dictionary if unified.num_chunks else pa.array([], pa.string())
-    codes = np.concatenate([_codes(chunk) for chunk in unified.chunks] or [np.empty(0, dtype=np.int32)])
+    codes, texts = coded_texts(column)
     integers = None if as_text else integers_of(texts)
     if integers is not None:
         numbers, categories = pd.factorize(integers)  # blanks beside a number are not part of it
@@ -151,8 +152,32 @@ def _ids(column: Any, *, as_text: bool) -> tuple[Any, bool]:
             codes = np.where(codes < 0, codes, numbers[codes]).astype(np.int32)
         return pd.Series(pd.Categorical.from_codes(codes, categories)), True
     values = np.array(texts.to_pylist(), dtype=object)
-    categories = pd.Index(values, dtype=object)
-    return pd.Series(pd.Categorical.from_codes(codes, categories)), as_text or _are_texts(values)
+    return categories_of(codes, values), as_text or _are_texts(values)
+
+
+def coded_texts(column: Any) -> tuple[npt.NDArray[np.int32], Any]:
+    """Return the codes of Arrow's texts in the order in which they come, -1 for a missing one, and the texts by code.
+
+    Args:
+        column: A column of a table of Arrow.
+    """
+    import pyarrow as pa
+
+    coded = column.dictionary_encode()
+    texts = coded.chunk(0).dictionary if coded.num_chunks else pa.array([], column.type)
+    return np.concatenate([_codes(chunk) for chunk in coded.chunks] or [np.empty(0, dtype=np.int32)]), texts
+
+
+def categories_of(codes: npt.NDArray[np.int32], values: npt.NDArray[Any]) -> pd.Series:
+    """Return codes and their values as a column of categories.
+
+    Args:
+        codes: Shape (n,), -1 for a missing value.
+        values: The values by code.
+    """
+    import pandas as pd
+
+    return pd.Series(pd.Categorical.from_codes(codes, pd.Index(values, dtype=object)))
 
 
 def _codes(chunk: Any) -> Any:
@@ -166,9 +191,10 @@ def integers_of(texts: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    trimmed = pc.ascii_trim_whitespace(texts)
-    if len(texts) == 0 or not pc.all(pc.match_substring_regex(trimmed, _INTEGER)).as_py():
-        return None
+    for part in (texts[:_SAMPLE], texts):  # a few of them tell of most columns of texts
+        trimmed = pc.ascii_trim_whitespace(part)
+        if len(texts) == 0 or not pc.all(pc.match_substring_regex(trimmed, _INTEGER)).as_py():
+            return None
     try:
         return trimmed.cast(pa.int64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:

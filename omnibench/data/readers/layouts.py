@@ -139,11 +139,12 @@ class _Counter:
 
 
 def _lines(stream: Any, file: RawFile, layout: TableLayout, counter: _Counter) -> Iterator[str]:
-    for counter.number, content in enumerate(stream, start=1):
+    text, encoding = recoded(stream, layout.encoding)
+    for counter.number, content in enumerate(text, start=1):
         try:
-            line = content.decode(layout.encoding)
+            line = content.decode(encoding)
         except UnicodeDecodeError as error:
-            raise DataError(undecodable(file, counter.number, content, layout.encoding, error)) from error
+            raise DataError(undecodable(file, counter.number, content, encoding, error)) from error
         yield layout.line(line.removeprefix("\ufeff") if counter.number == 1 else line)
     counter.ended = True
 

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 
 from omnibench.comparison.configurations import DatasetRanking
 from omnibench.markup import breakable, element, written
+from omnibench.metrics.labels import has_label
 from omnibench.report.comparisons import heads, p_text, percent, ranking_head, standing_rows
 from omnibench.report.page.charts import ChartRow, chart
 from omnibench.report.page.epochs import epoch_parts
@@ -133,7 +134,7 @@ def _scrolled(table: Element, label: str) -> Element:
 
 def _figure(section: Section, label: str, report: Report) -> Element:
     standing = section.standings[label]
-    higher = label not in report.contents.lower_is_better
+    higher = not has_label(report.contents.lower_is_better, label)
     tested = [standing.best, *standing.comparisons]
     means = {name: mean for name in tested if (mean := section.marked.means.mean(name, label)) is not None}
     order = sorted(means, key=means.__getitem__, reverse=higher)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from omnibench.markup import breakable, element, words
+from omnibench.metrics.labels import has_label
 from omnibench.report.contents import Contents, ItemFacts
 from omnibench.report.sections import Section
 from omnibench.results import Result
@@ -63,7 +64,8 @@ def score_tables(section: Section, contents: Contents, name: str) -> list[Elemen
     """
     marked = section.marked
     metrics = [
-        [_Column(label, "ascending" if label in contents.lower_is_better else "descending")] for label in section.labels
+        [_Column(label, "ascending" if has_label(contents.lower_is_better, label) else "descending")]
+        for label in section.labels
     ]
     costs = [
         _Column(heading, "ascending", cost_of)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from omnibench.data.catalogue.guessed_columns import ROLE
 from omnibench.data.catalogue.guessed_times import time_of
-from omnibench.data.catalogue.guesses import ROLE, guess
+from omnibench.data.catalogue.guesses import guess
+from omnibench.data.catalogue.readers import reader_of
+from omnibench.data.catalogue.tables import Table, placeholders
+from omnibench.data.files.members import members
+from omnibench.data.readers.read import read_rows
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "MovieLens-1M": (
@@ -102,7 +108,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "Amazon 2013": (
-        "product/productId: B1\nreview/userId: A1\nreview/score: 5.0\nreview/time: 1182729600\n\nproduct/productId: B2\n",
+        "product/productId: B1\nreview/userId: A1\nreview/score: 5.0\nreview/time: 1182729600\n\n",
         {
             "format": "blocks",
             "columns": {
@@ -118,11 +124,50 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "1:\n1488844,3,2005-09-06\n822109,5,2005-05-13\n",
         {"format": "netflix", "time": "iso"},
     ),
+    "KONECT": (
+        "% asym weighted\n1 1 2 1094785734\n1 2 4 1094785735\n",
+        {
+            "format": "table",
+            "comment": "%",
+            "separator": " ",
+            "columns": ["user", "item", "rating", "timestamp"],
+            "time": "seconds",
+        },
+    ),
+    "two lines before the table": (
+        "made by\nsomebody\n1;2;5\n1;3;4\n",
+        {"format": "table", "separator": ";", "skipped_lines": 2, "columns": ["user", "item", "rating"]},
+    ),
+    "Tmall": (
+        "user_id,seller_id,item_id,category_id,online_action_id,time_stamp\n1980536,9666,1980537,1,0,20150702\n",
+        {
+            "format": "table",
+            "separator": ",",
+            "header": True,
+            "columns": {"user_id": "user", "item_id": "item", "time_stamp": "timestamp"},
+            "time": "%Y%m%d",
+        },
+    ),
+    "Globo": (
+        "session,click_article_id,click_timestamp,click_region\n1,119592,1506826329267,21\n",
+        {
+            "format": "table",
+            "separator": ",",
+            "header": True,
+            "columns": {"session": "user", "click_article_id": "item", "click_timestamp": "timestamp"},
+            "time": "milliseconds",
+        },
+    ),
+    "30Music": (
+        'event.play\t7\t1421003826\t{"playtime":315} {"subjects":[{"type":"user","id":1}],"objects":[{"type":"track","id":4}]}\n',
+        {"format": "idomaar", "subject": "user", "object": "track"},
+    ),
     "MIND": (
         "1\tU13740\t11/15/2019 8:55:22 AM\tN55189 N42782\tN55689-1 N35729-0\n",
         {"format": "behaviours", "use": "impressions", "time": "%m/%d/%Y %I:%M:%S %p"},
     ),
     "LightGCN": ("0 0 1 2 3\n1 5\n2 7 8 9\n", {"format": "adjacency", "user": "first"}),
+    "RecZoo's lists": ("[[1, 2], [3]]\n", {"format": "adjacency", "user": "line"}),
     "CiteULike": (
         "2 15 17\n3 1 2 9\n",
         {"format": "adjacency", "user": "line", "counted": True, "separator": " "},
@@ -135,6 +180,17 @@ def test_formats_are_told_by_their_first_lines(case: str) -> None:
     """As the raw files of the catalogue are written; what names or positions do not tell has a placeholder."""
     text, expected = CASES[case]
     assert guess(text.encode(), "file.txt", complete=True).values == expected
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not placeholders(CASES[case][1])])
+def test_a_guess_reads_the_file(case: str, tmp_path: Path) -> None:
+    """The reader of the guess is one that a definition may have, and it finds interactions."""
+    path = tmp_path / "file.txt"
+    path.write_text(CASES[case][0])
+    values = guess(path.read_bytes(), path.name, complete=True).values
+    rows = read_rows(reader_of(Table(values, "guess")), members(path))
+    assert rows.counts.interactions >= 1
+    assert set(rows.columns) >= {"user", "item"}
 
 
 def test_positions_are_said_to_be_a_guess() -> None:

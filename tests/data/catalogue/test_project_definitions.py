@@ -52,6 +52,16 @@ def test_a_definition_of_the_project_joins_the_catalogue(project: Path) -> None:
     assert definition("MovieLens1M").name in definitions()
 
 
+def test_features_may_lie_on_this_machine_as_well(project: Path) -> None:
+    """Beside the definition, as the interactions do."""
+    features = (
+        '[[features]]\nsubject = "items"\npath = "items.csv"\n[features.reader]\nformat = "table"\nheader = true\n'
+    )
+    (project / "data" / "shop.toml").write_text(f'{SHOP}\n{features}columns = {{ sku = "item", shelf = "shelf" }}\n')
+    (shelves,) = definition("Shop").features
+    assert shelves.url == (project / "data" / "items.csv").as_uri()
+
+
 def test_the_project_is_that_of_the_bench_file(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Its definitions are known wherever pytest is started, and from the folders below the project."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
@@ -127,8 +137,12 @@ def test_a_pattern_without_files_is_said_of_an_unknown_name(project: Path) -> No
             "shop.toml defines 'MovieLens1M', a name that omnibench's catalogue has",
         ),
         ('name = "Shop"', 'name = "Gowalla"', "defines 'Gowalla', a name that omnibench's catalogue has"),
-        ('path = "raw/ratings.csv"', "", "shop.toml, Shop, sources[1]: the key 'url' is missing"),
-        ('path = "raw/ratings.csv"', 'path = "a.csv"\nurl = "https://a.org/a.csv"', "there is no key 'url'"),
+        ('path = "raw/ratings.csv"', "", "shop.toml, Shop, sources[1]: it has neither a path nor a url"),
+        (
+            'path = "raw/ratings.csv"',
+            'path = "a.csv"\nurl = "https://a.org/a.csv"',
+            "it has a path and a url; give the path",
+        ),
         (
             '"user"',
             '"<user, item, rating or timestamp>"',
@@ -145,12 +159,14 @@ def test_a_wrong_definition_is_refused_by_name(project: Path, before: str, after
     with pytest.raises(DataError) as refusal:
         definitions()
     assert message in str(refusal.value)
+    assert str(refusal.value).startswith(str(project / "data" / "shop.toml"))
 
 
 def test_two_definitions_of_a_name_are_refused(project: Path) -> None:
     """Neither hides the other."""
     (project / "data" / "again.toml").write_text(SHOP)
-    assert "shop.toml defines 'Shop', as again.toml does; rename one of them." in refused()
+    first, second = project / "data" / "again.toml", project / "data" / "shop.toml"
+    assert f"{second} defines 'Shop', as {first} does; rename one of them." in refused()
 
 
 def test_what_the_catalogue_ships_must_still_say_everything(project: Path) -> None:

@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from omnibench import MakeImplicit, UserHoldout, from_file, from_frame
+from omnibench import MakeImplicit, UserHoldout, from_file, from_frame, from_split, load_dataset
+from omnibench.data import loaders
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.prepare import prepare
+from omnibench.data.words import recipe_words
 from omnibench.errors import DataError
 from omnibench.guest.features import FeatureTable
 from omnibench.guest.folds import Fold
@@ -162,6 +165,16 @@ def test_features_stay_with_a_dataset() -> None:
     assert replaced.features["items"] is dataset.features["items"]
     assert replaced.key != dataset.key
     assert "with features of items and users" in repr(dataset)
+    assert recipe_words(dataset.pipe(MakeImplicit(3)).identity[1]) == "MakeImplicit(3), features of items and users"
+
+
+def test_features_of_a_registered_dataset_and_of_a_published_split_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loader may return a dataset with features, and a split that somebody else has made may be given some."""
+    monkeypatch.setitem(loaders._LOADERS, "Shop", lambda: from_frame(interactions(), items=movies()))
+    assert list(load_dataset("Shop").features) == ["items"]
+    rows = interactions()
+    split = from_split(rows.iloc[::2], rows.iloc[1::2], name="split")
+    assert split.with_features(items=movies()).key != split.key
 
 
 def test_a_later_change_of_the_frame_changes_nothing() -> None:
@@ -353,3 +366,34 @@ def test_a_file_that_changes_under_a_run_is_refused(tmp_path: Path) -> None:
     written(movies()[["item", "year"]].assign(year=7), path)
     with pytest.raises(DataError, match=r"movies.csv has changed since this run read its key"):
         features.read()
+
+
+def test_the_digest_of_features_stays() -> None:
+    """It is in the keys of experiments: releases and machines have to agree on it, for every type of column."""
+    dataset = from_frame(interactions(), items=movies())
+    assert dataset.features["items"].digest == "5b423ed4af462723e2cdd327690ff3ef413d69067eddcb159d2f859f5f6cae89"
+    users = pd.DataFrame({"user": [3, 1, 2, 0], "age": [0.0, -0.0, None, 7.5]})
+    assert (
+        from_frame(interactions(), users=users).features["users"].digest
+        == "3199326dfdcfe3a7616c01e7fa7d039ef7a73338b31735e16623cce4c36bf49f"
+    )
+
+
+@pytest.mark.parametrize("library", ["polars", "lazy polars", "pyarrow", "duckdb"])
+def test_frames_of_other_libraries_have_the_same_features(library: str) -> None:
+    """Whatever the frame, its numbers, truth values, texts, lists and dates are the same content."""
+    frame = movies().assign(
+        genres=[["Drama", "Action"], ["Comedy"], [], None, ["Drama"], ["Action"]],
+        released=pd.Series(pd.to_datetime(["2020-01-01 00:00", "", "2021-01-01 12:00", "", "", ""])),
+    )
+    if library == "pyarrow":
+        other: Any = pa.Table.from_pandas(frame)
+    elif library == "duckdb":
+        duckdb = pytest.importorskip("duckdb")
+        other = duckdb.sql("select * from frame")
+    else:
+        polars = pytest.importorskip("polars")
+        other = polars.from_pandas(frame)
+        other = other.lazy() if library == "lazy polars" else other
+    expected = from_frame(interactions(), items=frame).features["items"].digest
+    assert from_frame(interactions(), items=other).features["items"].digest == expected

@@ -321,3 +321,16 @@ def test_a_file_that_is_cut_off_is_no_shorter_file(file_format: str, compress: A
     for size in (len(compressed) // 2, len(compressed) - 9):
         with pytest.raises(DataError, match=r"raw is cut off or damaged: .*fetch it again"):
             read_raw(tmp_path / "raw", compressed[:size], file_format, columns)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32-le", "latin-1", "cp1252"])
+@pytest.mark.parametrize("file_format", [name for name in CUT if name not in ("netflix", "blocks")])
+def test_texts_are_read_in_any_encoding(file_format: str, encoding: str, tmp_path: Path) -> None:
+    """Also in one whose ends of lines are several bytes, and the line of what is wrong in it is named."""
+    content, columns = CUT[file_format]
+    raw = read_raw(tmp_path / "raw", content.encode(encoding), file_format, columns, encoding=encoding)
+    assert raw.pairs == read_raw(tmp_path / "raw", content, file_format, columns).pairs
+    wrong = {"table": "1\n", "json": "[]\n", "python": "[]\n", "adjacency": "", "matrix": "1\n"}[file_format]
+    if wrong:
+        with pytest.raises(DataError, match=r"raw, line 1001 "):
+            read_raw(tmp_path / "raw", (content + wrong).encode(encoding), file_format, columns, encoding=encoding)

@@ -1,0 +1,46 @@
+"""Data sets fetched before anybody needs them: into the cache, where they are read, or into a folder of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from omnibench.data.catalogue.contents import StoredContent
+from omnibench.data.catalogue.definition import Definition
+from omnibench.data.catalogue.folders import DataFolder
+from omnibench.data.catalogue.raw_files import RawPart, fetch
+from omnibench.data.catalogue.source import CatalogueData
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedData:
+    """A data set that was fetched.
+
+    Attributes:
+        folder: Where its raw files are.
+        raw: These, by part.
+        stored: What was read of them; None where they were not read.
+    """
+
+    folder: Path
+    raw: Mapping[str, RawPart]
+    stored: StoredContent | None
+
+
+def fetch_data(definition: Definition, directory: Path | None = None, *, accept_changed: bool = False) -> FetchedData:
+    """Fetch the raw files of a data set, and read them where they go into the cache.
+
+    Args:
+        definition: The data set.
+        directory: A folder for the raw files, in which they get one of the data set's name; None for the cache.
+        accept_changed: Whether a file may be another one than was published, or than at its first use.
+
+    Raises:
+        DataError: It cannot be had, or not be read.
+    """
+    folder = DataFolder.of(definition) if directory is None else DataFolder(directory / definition.name, is_cache=False)
+    with folder.locked(definition.name):
+        raw = fetch(definition, folder, accept_changed=accept_changed)
+    stored = CatalogueData(definition).stored if directory is None else None
+    return FetchedData(folder.path, raw, stored)

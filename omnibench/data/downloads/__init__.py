@@ -1,0 +1,1 @@
+"""Files from the network: resumed where they broke off, checked against their digests, published in one step."""

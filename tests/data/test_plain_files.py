@@ -1,0 +1,148 @@
+"""Files of plain numbers: the fast way of reading them gives what the careful one gives, or gives way to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from omnibench import from_file
+from omnibench.data.files import plain
+from omnibench.data.files.layout import layout_of
+from omnibench.data.growing import GrowingColumn, IntegerCodes
+from omnibench.data.interactions import coded_columns
+
+POSITIONS = {"user": 0, "item": 1, "rating": 2, "timestamp": 3}
+
+WHOLE = st.one_of(
+    st.integers(0, 30).map(str),
+    st.integers(-(2**63), 2**63 - 1).map(str),
+    st.sampled_from(
+        ["007", "0", "-0", "+1", " 7", "7 ", "0x1f", "00", "-07", "9223372036854775808", "1e3", "1.0", "", "u1"]
+    ),
+)
+RATING = st.one_of(
+    st.floats(0.5, 5, width=16).map(str),
+    st.sampled_from(["0.5", "5", "-0.5", "05", "1e2", "nan", "inf", "20000000", "-0", "+3", ".5", ""]),
+)
+TIME = st.one_of(st.integers(0, 2_000_000_000).map(str), st.sampled_from(["0", "012", "1.5", "2020-01-02", "-1", ""]))
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads small files this way as well, in blocks of few lines."""
+    monkeypatch.setattr(plain, "_WORTH", 0)
+    monkeypatch.setattr(plain, "_BLOCK", 256)
+    monkeypatch.setattr(plain, "_LOOK", 64)
+
+
+def written(path: Path, lines: list[str], end: str = "\n", last: str = "\n") -> Path:
+    path.write_text("user,item,rating,timestamp" + end + end.join(lines) + last, newline="")
+    return path
+
+
+def read_plainly(path: Path) -> plain.PlainColumns | None:
+    return plain.read_plain_text(layout_of(path, "csv", ",", None, None, "utf-8", None), POSITIONS)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    plain_rows=st.lists(
+        st.tuples(st.integers(0, 10**7), st.integers(1, 40), st.sampled_from(["0.5", "3", "4.25"])), min_size=1
+    ),
+    rows=st.lists(st.tuples(WHOLE, WHOLE, RATING, TIME), max_size=2),
+    ends=st.sampled_from([("\n", "\n"), ("\n", ""), ("\r\n", "\r\n")]),
+)
+def test_both_ways_of_reading_agree(
+    plain_rows: list[tuple[int, int, str]],
+    rows: list[tuple[str, str, str, str]],
+    ends: tuple[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """What is read the fast way is what the careful way reads: codes in the order in which ids come, and all values."""
+    lines = [f"{user},{item},{rating},{1_000_000_000 + user}" for user, item, rating in plain_rows]
+    lines += [",".join(row) for row in rows]
+    path = written(tmp_path_factory.mktemp("plain") / "a.csv", lines, *ends)
+    columns = read_plainly(path)
+    if columns is None:
+        return
+    frame = pd.read_csv(path, dtype=str)
+    for name in ("user", "item"):
+        assert frame[name].tolist() == [str(getattr(columns, name).ids[code]) for code in getattr(columns, name).codes]
+        codes, _ = pd.factorize(frame[name])
+        assert getattr(columns, name).codes.tolist() == codes.tolist()
+    assert columns.rating is not None
+    assert columns.timestamp is not None
+    assert columns.rating.tolist() == frame["rating"].astype("float32").tolist()
+    assert columns.timestamp.tolist() == [int(text) for text in frame["timestamp"]]
+
+
+@pytest.mark.parametrize("strange", ["007", "00", "-0", "+7", "0x1f", "-07", " 07"])
+def test_an_integer_that_is_written_otherwise_is_seen_wherever_it_stands(strange: str, tmp_path: Path) -> None:
+    """Wherever a block ends, an id such as 007 among integers makes the careful way read the file: all ids are texts."""
+    for line in range(0, 62, 3):
+        lines = [f"{number},{number % 7},3.5,{10**9 + number}" for number in range(62)]
+        lines[line] = f"{strange},5,3.5,1000000000"
+        assert read_plainly(written(tmp_path / "a.csv", lines)) is None
+    assert strange.strip() in {str(user).strip() for user in from_file(tmp_path / "a.csv").source.load().user_ids}
+
+
+def test_plain_files_are_read_the_fast_way(tmp_path: Path) -> None:
+    """Integers, half stars, seconds, Windows' ends of lines and negative ids need no other way, compressed or not."""
+    lines = [f"{number - 20},{number % 7},0.5,{10**9 + number}" for number in range(100)]
+    path = written(tmp_path / "a.csv", lines, "\r\n", "\r\n")
+    columns = read_plainly(path)
+    assert columns is not None
+    assert columns.user.ids == list(range(-20, 80))
+    compressed = tmp_path / "a.csv.gz"
+    pd.read_csv(path).to_csv(compressed, index=False)
+    columns = read_plainly(compressed)
+    assert columns is not None
+    assert columns.item.codes.tolist() == [number % 7 for number in range(100)]
+
+
+def test_integers_get_codes_in_their_order() -> None:
+    """Blocks of numbers, small, large and negative, are coded as pandas codes all of them at once."""
+    generator = np.random.default_rng(1)
+    for low, high in ((0, 50), (0, 10**6), (-5, 5), (0, 2**62), (2**24 - 3, 2**24 + 3)):
+        numbers = generator.integers(low, high, 1000)
+        coder = IntegerCodes(10)
+        for start in range(0, 1000, 100):
+            coder.append(numbers[start : start + 100])
+        codes, ids = coder.finish()
+        expected_codes, expected = pd.factorize(numbers)
+        assert codes.tolist() == expected_codes.tolist()
+        assert ids == expected.tolist()
+
+
+def test_a_column_grows() -> None:
+    """More rows than were expected are kept."""
+    column = GrowingColumn(np.int64, 2)
+    for number in range(20):
+        column.room(3)[:] = number
+    assert column.entries.tolist() == np.repeat(range(20), 3).tolist()
+
+
+@pytest.mark.parametrize("kind", ["int32", "uint16", "int64"])
+def test_parquet_of_numbers_is_read_as_pandas_reads_it(kind: str, tmp_path: Path) -> None:
+    """Of whatever integer type ids are, and ratings of floats or integers: the columns are those of the frame."""
+    generator = np.random.default_rng(2)
+    frame = pd.DataFrame(
+        {
+            "item": generator.integers(0, 40, 300).astype(kind),
+            "user": generator.integers(0, 30, 300).astype(kind),
+            "rating": generator.integers(1, 6, 300).astype(np.int8 if kind == "int32" else np.float32),
+            "timestamp": generator.integers(10**9, 2 * 10**9, 300),
+        }
+    )
+    frame.to_parquet(tmp_path / "a.parquet", row_group_size=70)
+    source = from_file(tmp_path / "a.parquet").source
+    rows = source.load()
+    expected = coded_columns({str(name): frame[name] for name in frame}, "frame").rows
+    for name in ("user", "item", "rating", "timestamp"):
+        assert getattr(rows, name).tolist() == getattr(expected, name).tolist()
+    assert (rows.user_ids, rows.item_ids) == (expected.user_ids, expected.item_ids)
