@@ -58,7 +58,7 @@ def renamed_columns(
         guesses: Whether other usual names may tell what a column is.
 
     Raises:
-        DataError: The mapping does not fit, or there are no users or items.
+        DataError: The mapping does not fit, there are no users or items, or one of these columns is there twice.
     """
     _check_mapping(mapping, header, source)
     renamed: dict[Any, str] = {}
@@ -80,9 +80,11 @@ def renamed_columns(
                 if len(candidates.get(role, ())) > 1
             ]
             require_columns({*renamed.values(), *guessed.values()}, header, source, "".join(doubts) + hint())
-    return {
-        column: {**renamed, **guessed}[column] for column in header if column in renamed or column in guessed
-    }, guessed
+    roles = {**renamed, **guessed}
+    for column in roles:
+        if list(header).count(column) > 1:
+            raise DataError(f"{source} has the column {column!r} twice; it has {list(header)}. Rename or drop one.")
+    return {column: roles[column] for column in header if column in roles}, guessed
 
 
 def require_columns(roles: Any, header: Sequence[Hashable], source: str, hint: str = "") -> None:

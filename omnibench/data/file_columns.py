@@ -119,7 +119,7 @@ def described_file(path: Path, columns: Columns, text: TextOptions, file_format:
             layout = _layout(path, file_format, columns, text)
             names = list(layout.names)
     except BROKEN as error:
-        raise DataError(unreadable(path, file_format, error)) from error
+        raise DataError(_unreadable(path, file_format, error)) from error
     is_list = columns is not None and not isinstance(columns, Mapping)
     if layout is None and is_list:
         raise DataError(
@@ -159,6 +159,15 @@ def _layout(path: Path, file_format: str, columns: Columns, text: TextOptions) -
     names = None if columns is None or isinstance(columns, Mapping) else listed_names(columns, path.name)
     separator = text.separator or SEPARATORS[file_format]
     return layout_of(path, file_format, separator, names, text.header, text.codec(), text.quote)
+
+
+def _unreadable(path: Path, file_format: str, error: Exception) -> str:
+    """Return what to say of a file that cannot be read, with a call that would read one in another encoding."""
+    try:
+        return unreadable(path, file_format, error)
+    except DataError as flaw:
+        call = probable_call(path, file_format) if isinstance(error, UnicodeDecodeError) else ""
+        return f"{flaw} Or try {call}, with what its columns are." if call else str(flaw)
 
 
 def unknown_format(path: Path, encoding: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 from omnibench.data.column_names import Columns, listed_names, renamed_columns, require_columns
 from omnibench.data.file_columns import TextOptions, format_of, own_role, proposal, unknown_format
 from omnibench.data.files.arrow import ARROW_FORMATS, arrow_names
-from omnibench.data.files.layout import names_them
+from omnibench.data.files.layout import ROW_NAMES, names_them, with_row_names
 from omnibench.data.files.members import BROKEN_MEMBERS, RawFile, open_member, unreadable_member
 from omnibench.data.files.parquet import column_names, parquet_files
 from omnibench.data.files.proposals import JSON_SUFFIXES, SEPARATORS
@@ -27,6 +28,9 @@ from omnibench.data.readers.record_keys import record_keys
 from omnibench.errors import DataError, nearest
 
 _PLAIN = (*SEPARATORS, "parquet", *ARROW_FORMATS)
+_FIRST_LINES = 9
+"""Lines that tell whether rows have names."""
+
 _RECORD_FORMATS = ("json", "python", "blocks")
 
 
@@ -156,14 +160,28 @@ class _Look:
         names = [] if is_said else self._names()
         if self.reader_format == "npz" and set(names) >= SPARSE and not mapping:
             return Reader("npz", (), self.options), {}, {}, []
-        header = list(dict.fromkeys([*names, *(mapping if self.reader_format in _RECORD_FORMATS else ())]))
+        header = [*names, *(name for name in mapping if name not in names and self.reader_format in _RECORD_FORMATS)]
         renamed, guessed = renamed_columns(header, mapping, self.path.name, self._own_role, self._hint)
         for name in self.options.get("keep", {}) if names and self.reader_format not in _RECORD_FORMATS else ():
             if name not in names:
                 raise DataError(
                     f"{self.path.name} has no column {name!r}, which keep names{nearest(name, names) or '.'} It has {names}."
                 )
-        return Reader(self.reader_format, renamed, self.options), renamed, guessed, names
+        reader = Reader(self.reader_format, renamed, self.options)
+        if self.reader_format == "table" and names[0] == ROW_NAMES:
+            reader = self._by_position(names, renamed)
+        return reader, renamed, guessed, names
+
+    def _by_position(self, names: Sequence[str], renamed: Mapping[str, str]) -> Reader:
+        """Return the reader of a table whose first column has no name in the header, as R's write.table writes it."""
+        line = next(self._records())[0]
+        options = {**self.options, "header": False, "skipped_lines": line}
+        if "keep" in options:
+            options["keep"] = {self._number(name, names): values for name, values in options["keep"].items()}
+        return Reader("table", tuple(renamed.get(name, "") for name in names), options)
+
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        return records(self.file, layout_of(Reader("table", {}, self.options)))
 
     def _own_role(self, column: str) -> str:
         return own_role(column, self.stated)
@@ -238,11 +256,10 @@ class _Look:
                 f"{self.path.name}: without a header, columns has to list the names of all columns, e.g. ['user', 'item', None, "
                 f"'timestamp'].{self._hint()}"
             )
-        layout = layout_of(Reader("table", {}, self.options))
-        header = next(records(self.file, layout), (0, []))[1]
-        if not header:
+        first = [fields for _, fields in itertools.islice(self._records(), _FIRST_LINES)]
+        if not first:
             raise DataError(f"{self.path} is empty; give a file with a header and interactions.")
-        return header
+        return list(with_row_names(tuple(first[0]), first[1:], self.path, level=6))
 
     def _arrays(self) -> list[str]:
         """Return the names of numpy's arrays.

@@ -81,9 +81,6 @@ def from_frame(
         return f" Or say which they are, e.g. from_frame(..., columns={usual})." if usual else ""
 
     renamed, guessed = renamed_columns(header, columns or {}, name, lambda column: column, hint)
-    repeated = [column for column in renamed if header.count(column) > 1]
-    if repeated:
-        raise DataError(f"{name} has the column {repeated[0]!r} twice; it has {header}. Rename or drop one.")
     if len(frame) == 0:
         raise DataError(f"{name} has no interactions.")
     warn_of_guesses(renamed, guessed, name)

@@ -219,6 +219,26 @@ PROPOSED: dict[str, tuple[str, str, dict[str, list[Any]]]] = {
 }  # fmt: skip
 
 
+def test_a_strange_file_is_read_with_the_first_call_that_is_proposed() -> None:
+    """Semicolons, latin-1, decimal commas, days first: all of it is in the call that the first error shows."""
+    lines = "Kunde;Artikel;Bewertung;Datum\nJosé;0007;4,5;31/12/2019\nZoë;0012;3,0;01/01/2020\n"
+    path = written(
+        "verk\u00e4ufe.csv",
+        lines.encode("latin-1"),
+    )
+    with pytest.raises(DataError, match=r"line 2 has the byte 0xe9.*encoding='latin-1'") as error:
+        from_file(path)
+    call = str(error.value).partition("Or try ")[2].partition(", with what")[0]
+    dataset: RecSysDataSet = eval(call, {"from_file": from_file})
+    rows = {
+        "user": ["José", "Zoë"],
+        "item": ["0007", "0012"],
+        "rating": [4.5, 3],
+        "timestamp": ["2019-12-31", "2020-01-01"],
+    }
+    assert dataset.key == from_frame(pd.DataFrame(rows)).key
+
+
 @pytest.mark.filterwarnings("ignore:.*drops:UserWarning")
 @pytest.mark.parametrize("name", PROPOSED)
 def test_the_call_that_an_error_proposes_reads_the_file(name: str) -> None:
@@ -284,6 +304,15 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "uneven": (lambda: from_file("uneven.csv", time="seconds").key, "uneven.csv, line 3 has 3 fields where the header has 4"),
     "empty": (lambda: from_file("empty.csv", time="seconds").key, "empty.csv is empty"),
     "empty json": (lambda: from_file("empty.json").key, "empty.json is empty"),
+    "mixed ids": (lambda: from_file("mixed.jsonl").key, "mixed.jsonl: user is the number 1 in line 1, and the text '1' in line 2"),
+    "twice": (lambda: from_file("twice.csv", time="iso"), "twice.csv has the column 'user' twice"),
+    "twice, plain": (lambda: from_file("twice.csv"), "twice.csv has the column 'user' twice"),
+    "never closes": (lambda: from_file("open.csv", missing=[9]).key, "open.csv, line 2 opens a quotation mark that never closes"),
+    "fractions as ids": (lambda: from_file("f.parquet", missing=[9]).key, "f.parquet: the column 'user' has ids of the type double, e.g. 1.5"),
+    "lists as ids": (lambda: from_file("l.parquet", missing=[9]).key, "l.parquet: the column 'user' has ids of the type list"),
+    "no user in Parquet": (lambda: from_file("n.parquet", missing=[9]).key, "n.parquet, row 1: there is no user"),
+    "cut Parquet": (lambda: from_file("cut.parquet", missing=[9]), "cut.parquet cannot be read: Parquet magic bytes"),
+    "one column": (lambda: from_file("one.jsonl"), "one.jsonl has no column 'item'"),
     "negative time": (lambda: from_file("old.jsonl").key, r"old.jsonl: column 'timestamp' has 1 counts below 0 \(the first is -5 in line 2\)"),
     "absurd time": (lambda: from_file("old.jsonl", time="seconds", keep={"user": [1]}).key, "old.jsonl, line 1: column 'timestamp' is 9+"),
     "cut gz": (lambda: from_file("cut.json.gz", columns={"user": "user", "item": "item"}).key, "cut.json.gz is cut off.*fetch it again"),
@@ -312,9 +341,30 @@ def test_bad_input_is_named_with_the_way_out(name: str) -> None:
     written("a.h5", b"\x89HDF\r\n\x1a\n")
     with tarfile.open("week.tar", "w") as archive:
         archive.add("a.csv")
+    written("mixed.jsonl", '{"user":1,"item":2}\n{"user":"1","item":2}\n')
+    written("one.jsonl", '{"user":1}\n')
+    written("twice.csv", "user,item,user,timestamp\n1,2,3,4\n")
+    written("open.csv", 'user,item,rating\n1,"2,3\n4,5,6\n')
+    for letter, ids in {"f": [1.5, 2.0], "l": [[1], [2]], "n": ["a", None]}.items():
+        pd.DataFrame({"user": ids, "item": [1, 2]}).to_parquet(f"{letter}.parquet")
+    written("cut.parquet", Path("n.parquet").read_bytes()[:-20])
     attempt, says = MISTAKES[name]
     with pytest.raises(DataError, match=f"(?s){says}"):
         attempt()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "utf-8-sig"])
+def test_encodings_and_row_names_are_those_of_plain_tables(encoding: str) -> None:
+    """What is read without a conversion is read with one, to the same rows."""
+    text = "user\titem\trating\n1\tJosé\tx\t3\n2\tZoë\ty\t4\n"
+    path = written("a.tsv", text.encode(encoding))
+    frame = pd.DataFrame({"user": ["José", "Zoë"], "item": ["x", "y"], "rating": [3, 4]})
+    for arguments in ({}, {"missing": [9]}, {"keep": {"item": ["x", "y"]}}):
+        with pytest.warns(
+            UserWarning, match="a.tsv: its header has 3 names and its lines have 4 fields, as R's"
+        ) as said:
+            assert from_file(path, encoding=encoding, **arguments).key == from_frame(frame).key
+        assert {warning.filename for warning in said} == {__file__}
 
 
 def test_raw_files_are_read_once_until_one_changes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,11 +54,27 @@ def _option(table: Table, key: str) -> Any:
             f"time is {value!r}{nearest(value, TIME_UNITS)}; give one of {', '.join(TIME_UNITS)}, or a format such as "
             "'%d/%m/%Y'."
         )
+    if key == "encoding" and not _is_encoding(value):
+        raise table.error(f"encoding is {value!r}, which Python does not know; give one such as 'utf-8' or 'latin-1'.")
+    if key in ("separator", "item_separator", "comment") and (not value or set(value) & set("\r\n")):
+        raise table.error(f"{key} is {value!r}; give one or several letters, none of them the end of a line.")
+    if key == "quote" and len(value) > 1:
+        raise table.error(f"quote is {value!r}; give a single letter such as '\"', or an empty text for no quoting.")
+    if key in ("skipped", "skipped_lines") and value < 0:
+        raise table.error(f"{key} is {value}; give a number of 0 or more.")
     if key == "ratings" and not all(_is_number(number) for number in value.values()):
         raise table.error(f"ratings is {value!r}; give a number for each word, e.g. {{ true = 1, false = 0 }}.")
     if key == "keep" and not all(isinstance(values, list) and values for values in value.values()):
         raise table.error(f"keep is {value!r}; give a list of values for each column, e.g. {{ event = ['view'] }}.")
     return value
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        return False
+    return True
 
 
 def _is_number(value: Any) -> bool:

@@ -133,7 +133,9 @@ def layout_of(
     width = len(rows[1] if has_header and names is not None and len(rows) > 1 else rows[0])
     if names is None:
         own = tuple(rows[0]) if has_header else tuple(f"column {number + 1}" for number in range(width))
-        return TextLayout(path, file_format, separator, quote, encoding, _with_row_names(own, rows[1:], path), skipped)
+        return TextLayout(
+            path, file_format, separator, quote, encoding, with_row_names(own, rows[1:], path, level=7), skipped
+        )
     if len(names) != width:
         example = ", ".join(map(repr, [*names, *[None] * width][:width]))
         raise DataError(
@@ -174,8 +176,15 @@ def _lines_before(path: Path, encoding: str, quote: str | None) -> int:
     return number
 
 
-def _with_row_names(names: tuple[str, ...], rows: Sequence[Sequence[str]], path: Path) -> tuple[str, ...]:
-    """Return the names with one for R's row names, where every line has a number more than the header has names."""
+def with_row_names(names: tuple[str, ...], rows: Sequence[Sequence[str]], path: Path, *, level: int) -> tuple[str, ...]:
+    """Return the names with one for R's row names, where every line has a number more than the header has names.
+
+    Args:
+        names: The names of a header.
+        rows: The fields of the lines behind it.
+        path: The file.
+        level: How many calls from here the user's own is, whom a warning tells of it.
+    """
     first = [row[0] for row in rows]
     numbered = all(field.isdecimal() for field in first) and len(set(first)) == len(first)
     if not rows or {len(row) for row in rows} != {len(names) + 1} or not numbered or not all(row[-1] for row in rows):
@@ -184,6 +193,6 @@ def _with_row_names(names: tuple[str, ...], rows: Sequence[Sequence[str]], path:
         f"{path.name}: its header has {len(names)} names and its lines have {len(names) + 1} fields, as R's write.table writes "
         "them: the first field of a line is the name of its row, and is not used.",
         UserWarning,
-        stacklevel=7,
+        stacklevel=level,
     )
     return (ROW_NAMES, *names)

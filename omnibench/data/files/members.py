@@ -222,9 +222,9 @@ def _resolved(archives: OpenArchives, path: Path, outer: tuple[str, ...], patter
 def _matching(names: Sequence[str], pattern: str) -> list[str]:
     if pattern in names:
         return [pattern]
-    shown = [name for name in names if not _is_hidden(name)]
-    return [name for name in shown if fnmatch.fnmatchcase(name, pattern)] or [
-        name for name in shown if fnmatch.fnmatchcase(name, f"*/{pattern}")
+    visible = [name for name in names if not _is_hidden(name)]
+    return [name for name in visible if fnmatch.fnmatchcase(name, pattern)] or [
+        name for name in visible if fnmatch.fnmatchcase(name, f"*/{pattern}")
     ]
 
 

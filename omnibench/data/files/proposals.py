@@ -27,9 +27,10 @@ _NAMES = {
     role: frozenset(names.split())
     for role, names in {
         "user": "user userid uid usersid visitorid customerid reviewerid memberid username sessionid session personid "
-        "accountid profilename steamid",
+        "accountid profilename steamid customer client clientid visitor member reviewer",
         "item": "item itemid iid movieid articleid productid asin parentasin isbn bookid videoid artistid songid trackid "
-        "animeid businessid venueid gameid newsid aid sku beerid recipeid appid poiid",
+        "animeid businessid venueid gameid newsid aid sku beerid recipeid appid poiid article product movie book song track "
+        "artist video game",
         "rating": "rating ratings stars score overall bookrating weight plays playcount",
         "timestamp": _TIMES,
     }.items()
@@ -39,6 +40,8 @@ _NAMES = {
 _AMBIGUOUS = frozenset(
     {
         *("username", "profilename", "sessionid", "session", "personid", "accountid"),
+        *("customer", "client", "clientid", "visitor", "member", "reviewer"),
+        *("article", "product", "movie", "book", "song", "track", "artist", "video", "game"),
         *("aid", "weight", "plays", "playcount", "reviewtime"),
     }
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from omnibench.data.files.members import RawFile
-from omnibench.data.readers.collected import collected, excerpt, numbered_lines
+from omnibench.data.readers.collected import collected, excerpt, numbered_lines, recoded
 from omnibench.data.readers.reader import Reader
 from omnibench.data.readers.rows import Batch
 from omnibench.errors import DataError
@@ -25,7 +25,7 @@ def read_adjacency(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[
     Raises:
         DataError: A line does not have as many items as it says, or the JSON holds something else.
     """
-    lines = numbered_lines(stream, reader.options.get("encoding", "utf-8"), file)
+    lines = numbered_lines(*recoded(stream, reader.options.get("encoding", "utf-8")), file)
     first = next(lines, None)
     if first is None:
         return

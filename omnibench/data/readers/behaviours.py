@@ -29,7 +29,7 @@ def read_behaviours(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator
         )
         yield from collected(rows, ("user", "item"), (), file)
     else:
-        yield from collected(_shown(lines, file), ("user", "timestamp", "item", "rating"), (), file)
+        yield from collected(_impressions(lines, file), ("user", "timestamp", "item", "rating"), (), file)
 
 
 def _fields(stream: BinaryIO, file: RawFile) -> Iterator[tuple[int, list[str]]]:
@@ -43,7 +43,7 @@ def _fields(stream: BinaryIO, file: RawFile) -> Iterator[tuple[int, list[str]]]:
         yield number, fields
 
 
-def _shown(lines: Iterator[tuple[int, list[str]]], file: RawFile) -> Iterator[tuple[int, tuple[Any, ...]]]:
+def _impressions(lines: Iterator[tuple[int, list[str]]], file: RawFile) -> Iterator[tuple[int, tuple[Any, ...]]]:
     for number, fields in lines:
         for impression in fields[4].split():
             item, _, click = impression.rpartition("-")

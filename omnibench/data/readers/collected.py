@@ -85,10 +85,28 @@ def column_array(values: tuple[Any, ...], name: str, file: RawFile, lines: tuple
     elif types and types <= {int, float} and name not in IDS:
         return pa.array(values, pa.float64())
     else:
+        if name in IDS:
+            _refuse_collisions(values, name, file, lines)
         array = pa.array(
             [_text(value, name, file, line) for value, line in zip(values, lines, strict=True)], pa.string()
         )
     return without_empty(array) if name in IDS else array
+
+
+def _refuse_collisions(values: tuple[Any, ...], name: str, file: RawFile, lines: tuple[int, ...]) -> None:
+    """Refuse numbers and texts that would become one id: all are texts where not all are numbers.
+
+    Raises:
+        DataError: There are such.
+    """
+    first_texts = {value: line for value, line in zip(values[::-1], lines[::-1], strict=True) if isinstance(value, str)}
+    for value, line in zip(values, lines, strict=True):
+        text = str(value)
+        if isinstance(value, int) and text in first_texts:
+            raise DataError(
+                f"{file.label}: {name} is the number {value} in line {line}, and the text {text!r} in line {first_texts[text]}; nobody "
+                f"knows whether that is one {name} or two. Write all as texts, or all as numbers."
+            )
 
 
 def without_empty(array: Any) -> Any:

@@ -26,7 +26,7 @@ def read_parquet_rows(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterat
 
     with pq.ParquetFile(_seekable(stream), pre_buffer=False) as parquet:
         names = _names(reader, parquet.schema_arrow.names, file)
-        yield from _batches(reader, parquet.iter_batches(BATCH, columns=names, use_threads=False))
+        yield from _batches(reader, parquet.iter_batches(BATCH, columns=names, use_threads=False), file)
 
 
 def read_arrow_rows(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch]:
@@ -37,7 +37,7 @@ def read_arrow_rows(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator
     """
     batches = arrow_batches(_seekable(stream))
     _names(reader, batches.schema.names, file)
-    yield from _batches(reader, batches)
+    yield from _batches(reader, batches, file)
 
 
 def _seekable(stream: BinaryIO) -> BinaryIO:
@@ -53,30 +53,51 @@ def _names(reader: Reader, own: list[str], file: RawFile) -> list[str]:
     return names
 
 
-def _batches(reader: Reader, batches: Any) -> Iterator[Batch]:
+def _batches(reader: Reader, batches: Any, file: RawFile) -> Iterator[Batch]:
     columns: Mapping[str, str] = reader.columns if isinstance(reader.columns, Mapping) else {}
     filters = [str(name) for name in reader.options.get("keep", {})]
     start = 0
     for batch in batches:
         yield Batch(
-            {role: _plain(batch.column(name), role) for name, role in columns.items()},
-            {name: _plain(batch.column(name), name) for name in filters},
+            {role: _checked_ids(_plain(batch.column(name)), role, name, file) for name, role in columns.items()},
+            {name: _plain(batch.column(name)) for name in filters},
             _RowNames(start),
         )
         start += batch.num_rows
 
 
-def _plain(array: Any, role: str) -> Any:
-    """Return an array as readers of text have it: without dictionaries, ids of integers or texts."""
+def _plain(array: Any) -> Any:
+    """Return an array as readers of text have it: without dictionaries, with integers of 64 bits."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_large_string(array.type) or pa.types.is_string_view(array.type):
         array = array.cast(pa.string())
-    if pa.types.is_integer(array.type) and array.type != pa.uint64():
-        return array.cast(pa.int64())
-    return without_empty(array) if role in IDS and pa.types.is_string(array.type) else array
+    if pa.types.is_integer(array.type):
+        try:
+            return array.cast(pa.int64())
+        except pa.ArrowInvalid:  # unsigned, and larger than that
+            return array.cast(pa.string())
+    return array
+
+
+def _checked_ids(array: Any, role: str, name: str, file: RawFile) -> Any:
+    """Return an array whose ids are integers or texts.
+
+    Raises:
+        DataError: They are something else, e.g. numbers with fractions.
+    """
+    import pyarrow as pa
+
+    if role not in IDS or pa.types.is_null(array.type) or pa.types.is_integer(array.type):
+        return array
+    if not pa.types.is_string(array.type):
+        raise DataError(
+            f"{file.label}: the column {name!r} has ids of the type {array.type}, e.g. {array[0].as_py()!r}; ids are integers or texts. "
+            f"Say which other column holds the {role}, or convert it: read the file with pandas, and use from_frame."
+        )
+    return without_empty(array)
 
 
 class _RowNames:

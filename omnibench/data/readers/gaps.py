@@ -80,21 +80,27 @@ class Gaps:
             mask = np.zeros(len(batch), dtype=bool)
             if len(self._codes) and name in coded:
                 mask |= is_among(column, self._codes)
-            empty = np.asarray(column.is_null()) if name in IDS else is_absent(column)
-            if (empty & ~mask).any():
-                row = int(np.flatnonzero(empty & ~mask)[0])
-                line = batch.named(row)
-                if not self._is_lenient and name in IDS:
-                    raise DataError(
-                        f"{file.label}, {line}: there is no {name}. Mend or drop the line, or say that such lines are left out: missing=['']."
-                    )
-                if self._is_lenient:
-                    self._first.setdefault(name, (file.label, line))
-                    self._counts[name] = self._counts.get(name, 0) + int((empty & ~mask).sum())
-                    mask |= empty
+            empty = (np.asarray(column.is_null()) if name in IDS else is_absent(column)) & ~mask
+            if empty.any():
+                mask |= self._checked(empty, name, batch, file)
             if mask.any():
                 missing[name] = mask
         return missing
+
+    def _checked(self, empty: npt.NDArray[np.bool_], name: str, batch: Batch, file: RawFile) -> npt.NDArray[np.bool_]:
+        """Return which rows with an empty value are left out."""
+        first = int(np.flatnonzero(empty)[0])
+        if not self._is_lenient and name in IDS:
+            raise DataError(
+                f"{file.label}, {batch.named(first)}: there is no {name}. Mend or drop the line, or say that such lines are left "
+                "out: missing=['']."
+            )
+        if not self._is_lenient:
+            return np.zeros(len(empty), dtype=bool)  # which the conversion of its column refuses
+        if name not in self._first:  # the file is read again for the number of a line
+            self._first[name] = (file.label, batch.named(first))
+        self._counts[name] = self._counts.get(name, 0) + int(empty.sum())
+        return empty
 
     def warn(self, label: str, rows: int) -> None:
         """Warn of rows that were left out although no code says so."""

@@ -39,10 +39,9 @@ number from 1 where columns have no names); ``nested`` the list inside of a reco
 whether the user of a line is its ``first`` field or the number of the ``line``; ``counted`` whether a line begins
 with the number of its items; ``skipped`` how many first columns of a matrix are no items; ``sheet`` of a spreadsheet;
 ``use`` whether the ``impressions``, with the rating 1 where they were clicked and else 0, or the ``history`` are the
-interactions; ``matrix`` the group of an
-HDF5 file; ``orientation`` whether a row of it is an item or a user; ``subject`` and ``object`` the types of the
-entities of an Idomaar file that are users and items; ``fraction`` whether ratings are texts such as 13/20, of which
-the number before the stroke counts.
+interactions; ``matrix`` the group of an HDF5 file; ``orientation`` whether a row of it is an item or a user;
+``subject`` and ``object`` the types of the entities of an Idomaar file that are users and items; ``fraction`` whether
+ratings are texts such as 13/20, of which the number before the stroke counts.
 """
 
 TIME_UNITS = ("seconds", "milliseconds", "microseconds", "nanoseconds", "iso")

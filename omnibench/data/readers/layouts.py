@@ -7,13 +7,13 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
 from omnibench.data.files.members import RawFile, open_member
 from omnibench.data.files.quotes import QUOTE
 from omnibench.data.files.streams import UNIT_SEPARATOR
-from omnibench.data.readers.collected import undecodable
+from omnibench.data.readers.collected import recoded, undecodable
 from omnibench.data.readers.reader import Reader
 from omnibench.errors import DataError
 
@@ -110,7 +110,9 @@ def records(file: RawFile, layout: TableLayout, *, strict: bool = False) -> Iter
     """
     with open_member(file) as stream:
         counter = _Counter()
-        reader = layout.fields(_lines(stream, file, layout, counter), strict=strict)
+        content, encoding = recoded(stream, layout.encoding)
+        lines = _lines(content, file, replace(layout, encoding=encoding), counter)
+        reader = layout.fields(lines, strict=strict)
         while True:
             begin = counter.number + 1
             try:
@@ -137,11 +139,12 @@ class _Counter:
 
 
 def _lines(stream: Any, file: RawFile, layout: TableLayout, counter: _Counter) -> Iterator[str]:
-    for counter.number, content in enumerate(stream, start=1):
+    text, encoding = recoded(stream, layout.encoding)
+    for counter.number, content in enumerate(text, start=1):
         try:
-            line = content.decode(layout.encoding)
+            line = content.decode(encoding)
         except UnicodeDecodeError as error:
-            raise DataError(undecodable(file, counter.number, content, layout.encoding, error)) from error
+            raise DataError(undecodable(file, counter.number, content, encoding, error)) from error
         yield layout.line(line.removeprefix("\ufeff") if counter.number == 1 else line)
     counter.ended = True
 

@@ -111,12 +111,11 @@ def _converted(reader: Reader, file: RawFile, batch: Batch, gaps: Gaps) -> Conve
     """Return a batch whose values are what they mean."""
     options = reader.options
     missing = gaps.of(batch, file)
-    is_row = ~np.logical_or.reduce(
-        [np.zeros(len(batch), bool), *(missing[name] for name in missing if name != "rating")]
-    )
+    none = np.zeros(len(batch), dtype=bool)
+    is_row = ~np.logical_or.reduce([none, *(mask for name, mask in missing.items() if name in IDS)])
     rows = batch.take(is_row)
-    is_rated = ~missing["rating"][is_row] if "rating" in missing else np.ones(len(rows), dtype=bool)
-    rated = rows.take(is_rated)
+    is_complete = ~np.logical_or.reduce([none, *(mask for name, mask in missing.items() if name not in IDS)])[is_row]
+    rated = rows.take(is_complete)
     values: dict[str, Any] = {}
     if "rating" in rated.columns:
         values["rating"] = rating_column(
@@ -130,7 +129,6 @@ def _converted(reader: Reader, file: RawFile, batch: Batch, gaps: Gaps) -> Conve
     if "timestamp" in rated.columns:
         unit, times = options.get("time", ""), rated.columns["timestamp"]
         values["timestamp"] = time_column(times, unit, file.label, rated.named) if unit else times
-    left_out = {name: int(mask.sum()) for name, mask in missing.items() if name != "rating"}
-    left_out["rating"] = int((~is_rated).sum())
+    left_out = {name: int(mask.sum()) for name, mask in missing.items()}
     ids = {name: rows.columns[name] for name in IDS}
-    return Converted(ids, is_rated, values, {name: count for name, count in left_out.items() if count})
+    return Converted(ids, is_complete, values, left_out)

@@ -73,9 +73,10 @@ class RawRows(NamedTuple):
     Attributes:
         columns: pandas Series by name, as ``from_columns`` takes them.
         as_before: Whether earlier releases have read the same values.
-        counts: What the files have with the rows that lack a rating, as makers of data sets count.
+        counts: What the files have with the rows that lack a rating or a time, as makers of data sets count.
         left_out: How many rows are no interactions, by the column that they lack. A row without a rating is none where the
-            data set has ratings: a missing rating is neither a good nor a bad one.
+            data set has ratings: a missing rating is neither a good nor a bad one. Nor is a row without a time where it has
+            times: nobody knows whether it is before or after others.
     """
 
     columns: dict[str, Any]
@@ -89,13 +90,13 @@ class Converted(NamedTuple):
 
     Attributes:
         ids: pyarrow arrays of users and items, of all rows.
-        is_rated: Which rows have a rating, or need none; shape (n,).
-        values: Ratings and times of the rows that ``is_rated`` has.
+        is_complete: Which rows have a rating and a time, or need none; shape (n,).
+        values: Ratings and times of those rows.
         left_out: How many rows went, by the column that they lack.
     """
 
     ids: Mapping[str, Any]
-    is_rated: npt.NDArray[np.bool_]
+    is_complete: npt.NDArray[np.bool_]
     values: Mapping[str, Any]
     left_out: Mapping[str, int]
 
@@ -106,22 +107,22 @@ class Assembly:
 
     ids: dict[str, list[Any]] = field(default_factory=dict)
     values: dict[str, list[Any]] = field(default_factory=dict)
-    is_rated: list[npt.NDArray[np.bool_]] = field(default_factory=list)
+    is_complete: list[npt.NDArray[np.bool_]] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
     size: int = 0
 
     @property
     def rows(self) -> int:
-        """The number of rows with a rating, or that need none."""
-        return sum(int(mask.sum()) for mask in self.is_rated)
+        """The number of rows that are complete."""
+        return sum(int(mask.sum()) for mask in self.is_complete)
 
     def add(self, batch: Converted) -> None:
         """Take a batch."""
         for name, count in batch.left_out.items():
             self.left_out[name] = self.left_out.get(name, 0) + count
-        if len(batch.is_rated) == 0:
+        if len(batch.is_complete) == 0:
             return
-        self.is_rated.append(batch.is_rated)
+        self.is_complete.append(batch.is_complete)
         for name, array in batch.ids.items():
             codes = array.dictionary_encode()
             self.ids.setdefault(name, []).append(codes)
@@ -149,16 +150,16 @@ class Assembly:
 
     def result(self) -> RawRows:
         """Return the rows; there has to be one."""
-        is_rated = np.concatenate(self.is_rated)
+        is_complete = np.concatenate(self.is_complete)
         columns: dict[str, Any] = {}
         different: dict[str, int] = {}
         for name in IDS:
             codes, ids = _unified(self.ids.pop(name))
             different[name] = len(ids)
-            columns[name] = _categories(codes if is_rated.all() else codes[is_rated], ids)
+            columns[name] = _categories(codes if is_complete.all() else codes[is_complete], ids)
         for name, chunks in self.values.items():
             columns[name] = joined_times(chunks) if name == "timestamp" else np.concatenate(chunks)
-        counts = RowCounts(different["user"], different["item"], len(is_rated))
+        counts = RowCounts(different["user"], different["item"], len(is_complete))
         return RawRows({name: columns[name] for name in COLUMNS if name in columns}, True, counts, dict(self.left_out))
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -283,3 +287,50 @@ def test_idomaar_links_subjects_and_objects(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match="line 4 is no event of Idomaar"):
             read_raw(tmp_path / "raw", content + broken, "idomaar", subject="user", object="track")
+
+
+CUT: Mapping[str, tuple[str, Any]] = {
+    "table": ("".join(f"{number},{number * 7919 % 1000},5\n" for number in range(1000)), ("user", "item", "rating")),
+    "json": (
+        "".join(f'{{"u": {number}, "i": {number * 7919 % 1000}}}\n' for number in range(1000)),
+        {"u": "user", "i": "item"},
+    ),
+    "python": (
+        "".join(f"{{'u': {number}, 'i': {number * 7919 % 1000}}}\n" for number in range(1000)),
+        {"u": "user", "i": "item"},
+    ),
+    "blocks": (
+        "".join(f"u: {number}\ni: {number * 7919 % 1000}\n\n" for number in range(1000)),
+        {"u": "user", "i": "item"},
+    ),
+    "adjacency": ("".join(f"{number} {number * 7919 % 1000}\n" for number in range(1000)), ()),
+    "netflix": ("1:\n" + "".join(f"{number * 7919 % 100_000},5,2005-05-13\n" for number in range(1000)), ()),
+    "matrix": ("".join(f"{number * 7919 % 1000},1\n" for number in range(1000)), ()),
+}
+
+
+@pytest.mark.parametrize(
+    ("file_format", "compress"),
+    [*((name, gzip.compress) for name in CUT), ("table", bz2.compress), ("json", lzma.compress)],
+)
+def test_a_file_that_is_cut_off_is_no_shorter_file(file_format: str, compress: Any, tmp_path: Path) -> None:
+    """Whatever reads it, a compressed file that breaks off is refused, and not read as far as it goes."""
+    content, columns = CUT[file_format]
+    compressed = compress(content.encode())
+    assert read_raw(tmp_path / "raw", compressed, file_format, columns).rows.counts.interactions >= 1000
+    for size in (len(compressed) // 2, len(compressed) - 9):
+        with pytest.raises(DataError, match=r"raw is cut off or damaged: .*fetch it again"):
+            read_raw(tmp_path / "raw", compressed[:size], file_format, columns)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32-le", "latin-1", "cp1252"])
+@pytest.mark.parametrize("file_format", [name for name in CUT if name not in ("netflix", "blocks")])
+def test_texts_are_read_in_any_encoding(file_format: str, encoding: str, tmp_path: Path) -> None:
+    """Also in one whose ends of lines are several bytes, and the line of what is wrong in it is named."""
+    content, columns = CUT[file_format]
+    raw = read_raw(tmp_path / "raw", content.encode(encoding), file_format, columns, encoding=encoding)
+    assert raw.pairs == read_raw(tmp_path / "raw", content, file_format, columns).pairs
+    wrong = {"table": "1\n", "json": "[]\n", "python": "[]\n", "adjacency": "", "matrix": "1\n"}[file_format]
+    if wrong:
+        with pytest.raises(DataError, match=r"raw, line 1001 "):
+            read_raw(tmp_path / "raw", (content + wrong).encode(encoding), file_format, columns, encoding=encoding)

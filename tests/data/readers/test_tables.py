@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.raw import read_raw, written
 
-from omnibench.data.files.members import RawFile
+from omnibench.data.files.members import RawFile, open_member
 from omnibench.data.readers.read import read_rows
 from omnibench.data.readers.reader import Reader
 from omnibench.errors import DataError
@@ -179,6 +179,20 @@ def test_empty_fields_are_left_out_with_a_word_or_refused(tmp_path: Path) -> Non
     assert read_raw(tmp_path / "raw.csv", content, "table", columns, strict=True, missing=[""]).pairs == raw.pairs
 
 
+def test_rows_without_a_time_count_as_their_makers_count_them(tmp_path: Path) -> None:
+    """KuaiRec's small matrix has rows without a time: they are left out where times are read, and counted."""
+    columns = {"user_id": "user", "video_id": "item", "timestamp": "timestamp"}
+    content = "user_id,video_id,timestamp\n1,2,1593878903.438\n1,3,\n4,2,\n,5,\n"
+    with pytest.warns(UserWarning, match="no timestamp|no user"):
+        raw = read_raw(tmp_path / "raw.csv", content, "table", columns, time="seconds")
+    assert raw.pairs == [(1, 2)]
+    assert raw.rows.counts == (2, 2, 3)
+    assert raw.rows.left_out == {"user": 1, "timestamp": 3}
+    del columns["timestamp"]
+    with pytest.warns(UserWarning, match="no user"):
+        assert len(read_raw(tmp_path / "raw.csv", content, "table", columns).pairs) == 3
+
+
 def test_repeated_rows_stay(tmp_path: Path) -> None:
     """Which of several interactions of a pair counts is a step of the user, not of the reader."""
     assert read_raw(tmp_path / "raw.csv", "1,2\n1,2\n", "table", ("user", "item")).pairs == [(1, 2), (1, 2)]
@@ -241,3 +255,18 @@ def test_few_broken_lines_of_a_published_file_are_left_out_with_a_word(header: b
         read_raw(path, "".join([*lines, "300\t1"]), "table", columns, separator="\t")
     with pytest.raises(DataError, match=f"line {len(broken) + 1}: column 'rating' is 'bad'"):
         read_raw(path, "".join([*broken, "7\t1\tbad\n"]), "table", columns, separator="\t")
+
+
+def test_the_line_of_a_gap_is_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file with gaps in all of its blocks is read once more for the first of them, and not for each block."""
+    monkeypatch.setattr("omnibench.data.readers.table._BLOCK", 200)
+    reopened: list[RawFile] = []
+
+    def reopen(file: RawFile) -> Any:
+        reopened.append(file)
+        return open_member(file)
+
+    monkeypatch.setattr("omnibench.data.readers.layouts.open_member", reopen)
+    with pytest.warns(UserWarning, match=r"500 rows have no rating \(the first is line 1\)"):
+        read_raw(tmp_path / "raw.csv", "1,2,\n1,2,5\n" * 500, "table", ("user", "item", "rating"))
+    assert len(reopened) == 1
