@@ -36,18 +36,9 @@ def probable_call(path: Path, file_format: str) -> str:
             start = stream.read(_START)
     except (*BROKEN, DataError):
         return ""
-    comment = next((mark for mark in _COMMENTS if start.startswith(mark)), b"")
-    lines = [line for line in start.splitlines(keepends=True) if not comment or not line.startswith(comment)]
-    values = dict(guess(b"".join(lines), path.name, complete=len(start) < _START).values)
-    if comment and values["format"] == "table":
-        values["comment"] = comment.decode()
-    if values["format"] == "table" and values.get("separator") != "," and _DECIMAL_COMMA.search(start):
-        values["decimal"] = ","
-    if "columns" in values:
-        columns = _columns(values["columns"])
-        if not {"user", "item"} <= _roles(columns):
-            return ""
-        values["columns"] = columns
+    values = _guessed(start, path.name)
+    if "columns" in values and not set(REQUIRED) <= _roles(values["columns"]):
+        return ""
     arguments = {name: value for name, value in values.items() if not _is_usual(name, value, values, file_format)}
     if isinstance(arguments.get("columns"), Mapping):
         arguments["columns"] = {own: role for own, role in arguments["columns"].items() if own != role}
@@ -56,20 +47,54 @@ def probable_call(path: Path, file_format: str) -> str:
     return f"from_file({', '.join([repr(path.name), *(f'{name}={value!r}' for name, value in arguments.items())])})"
 
 
+def _guessed(start: bytes, name: str) -> dict[str, Any]:
+    """Return the arguments that the first bytes of a file tell, some of which may be placeholders."""
+    comment = next((mark for mark in _COMMENTS if start.startswith(mark)), b"")
+    lines = [line for line in start.splitlines(keepends=True) if not comment or not line.startswith(comment)]
+    complete = len(start) < _START
+    values = dict(guess(b"".join(lines), name, complete=complete).values)
+    if values["format"] == "table":
+        has_commas = values.get("separator") != "," and _DECIMAL_COMMA.search(start)
+        values |= {"comment": comment.decode()} if comment else {}
+        values |= {"decimal": ","} if has_commas else {}
+        if isinstance(values["columns"], Mapping):
+            body = b"".join(lines[1:])
+            by_position = guess(body.replace(b",", b".") if has_commas else body, name, complete=complete).values
+            _fill(values, by_position)
+    if isinstance(values.get("columns"), Mapping):
+        values["columns"] = _with_required(values["columns"])
+    elif "columns" in values:
+        values["columns"] = [role or None for role in values["columns"]]
+    return values
+
+
+def _fill(values: dict[str, Any], by_position: Mapping[str, Any]) -> None:
+    """Say of columns whose names are of another language or trade what their values look like."""
+    columns, listed = values["columns"], by_position.get("columns")
+    is_doubtful = any(role.startswith("<") for role in columns.values())
+    if not is_doubtful or not isinstance(listed, list) or len(listed) != len(columns):
+        return
+    roles = {own: role for own, role in columns.items() if not role.startswith("<")}
+    for own, role in zip(columns, listed, strict=True):
+        if role and own not in roles and role not in roles.values():
+            roles[own] = role
+            if role == "timestamp" and "time" in by_position:
+                values["time"] = by_position["time"]
+    values["columns"] = {own: roles.get(own, role) for own, role in columns.items()}
+
+
+def _with_required(columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the columns whose roles are guessed; of those that are left, the first are the user and the item."""
+    roles = {own: role for own, role in columns.items() if not role.startswith("<")}
+    left = [own for own in columns if own not in roles]
+    for role in REQUIRED:
+        if role not in roles.values() and left:
+            roles[left.pop(0)] = role
+    return {own: roles[own] for own in columns if own in roles}
+
+
 def _roles(columns: Any) -> set[Any]:
     return {*(columns.values() if isinstance(columns, Mapping) else columns)}
-
-
-def _columns(columns: Any) -> dict[str, str] | list[str | None]:
-    """Return the columns whose roles are guessed, as a call has them."""
-    if isinstance(columns, Mapping):
-        roles = {own: role for own, role in columns.items() if not role.startswith("<")}
-        left = [own for own in columns if own not in roles]
-        for role in REQUIRED:  # whose names nobody knows; most files have users first
-            if role not in roles.values() and left:
-                roles[left.pop(0)] = role
-        return {own: roles[own] for own in columns if own in roles}
-    return [role or None for role in columns]
 
 
 def _is_usual(name: str, value: Any, values: Mapping[str, Any], file_format: str) -> bool:

@@ -33,8 +33,8 @@ SAID = {own: role for role, own in NAMES.items()}
 
 
 def relation_of(frame: pd.DataFrame) -> Any:
-    """A query that DuckDB has not run yet; its connection lives as long as it does."""
-    return duckdb.connect().from_arrow(pa.table(frame)).filter("true")
+    """A query that DuckDB has not run yet."""
+    return duckdb.from_arrow(pa.table(frame)).filter("true")
 
 
 FORMS: dict[str, Callable[[pd.DataFrame], Any]] = {

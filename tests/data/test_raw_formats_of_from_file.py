@@ -221,10 +221,10 @@ PROPOSED: dict[str, tuple[str, str, dict[str, list[Any]]]] = {
 
 def test_a_strange_file_is_read_with_the_first_call_that_is_proposed() -> None:
     """Semicolons, latin-1, decimal commas, days first: all of it is in the call that the first error shows."""
-    lines = "Kunde;Artikel;Rating;Datum\nJosé;0007;4,5;31/12/2019\nZoë;0012;3,0;01/01/2020\n"
+    lines = "Kunde;Artikel;Bewertung;Datum\nJosé;0007;4,5;31/12/2019\nZoë;0012;3,0;01/01/2020\n"
     path = written(
         "verk\u00e4ufe.csv",
-        lines.replace("Kunde", "user").replace("Artikel", "sku").replace("Datum", "date").encode("latin-1"),
+        lines.encode("latin-1"),
     )
     with pytest.raises(DataError, match=r"line 2 has the byte 0xe9.*encoding='latin-1'") as error:
         from_file(path)

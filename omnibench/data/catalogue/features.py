@@ -112,7 +112,9 @@ class CatalogueFeatures:
                 columns.setdefault(name, []).extend(texts)
         if not any(columns.values()):
             raise DataError(f"{self._label}: {files[0].label} has no rows.{filters.advice}")
-        return features.shape.frame(columns, self.subject, files[0].label)
+        frame = features.shape.frame(columns, self.subject, files[0].label)
+        # What several files say of an item is the same.
+        return frame if len(files) == 1 else frame.drop_duplicates(singular(self.subject), ignore_index=True)
 
     def _noted_digests(self) -> list[str] | None:
         """Return the digests of the raw files without looking for them; None where one is unknown."""
@@ -176,17 +178,24 @@ def _fetched(definition: Definition, fetched: Definition) -> list[Path]:
 
 
 def _with_members(paths: Sequence[Path], patterns: Sequence[str]) -> list[RawFile]:
-    """Return the members of the first archive that has them.
+    """Return the members of all archives that have them; the parts of a published split may each have some.
 
     Raises:
         DataError: None has.
     """
-    for path in paths[:-1]:
+    files: list[RawFile] = []
+    failure: DataError | None = None
+    for path in dict.fromkeys(paths):
         try:
-            return members(path, patterns)
-        except DataError:
-            continue
-    return members(paths[-1], patterns)
+            files += [file for file in members(path, patterns) if file.member]
+        except DataError as error:
+            failure = error
+    if not files:
+        raise failure or DataError(
+            f"{paths[0]} is no archive, so it has no {' or '.join(map(repr, patterns))} with the features; another source of the "
+            "data set has them: remove the file, and put that archive into its place."
+        )
+    return files
 
 
 def _local_files(definition: Definition, features: Features, path: Path) -> list[RawFile]:
