@@ -86,7 +86,7 @@ def judged_columns(
             judged.append(JudgedColumn(metric, label))
             continue
         grouping = metric.groupings[0]
-        key = repr(grouping.identity)
+        key = repr([grouping.name, grouping.identity])
         if key not in groups_by_key:
             groups_by_key[key] = grouping.groups(facts)
         groups = groups_by_key[key]

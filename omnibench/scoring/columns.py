@@ -76,7 +76,11 @@ def _guessed(names: Sequence[str], named: Mapping[str, str], roles: Sequence[str
     """Return what columns may be whose names are usual, where nothing says it."""
     usual = usual_columns(names)
     guessed: dict[str, str] = {role: usual[role] for role in ("user", "item") if role not in named and role in usual}
-    if "score" in roles and not {"score", "rank", "rating"} & named.keys():
+    for role in ("rank", "score"):
+        alike = [name for name in names if _plain(name) == role]
+        if role in roles and role not in named and len(alike) == 1:
+            guessed[role] = alike[0]
+    if "score" in roles and not {"score", "rank", "rating"} & {*named, *guessed}:
         scores = [name for name in names if _plain(name) in _SCORES]
         if len(scores) == 1:
             guessed |= dict.fromkeys(("score", "rating"), scores[0])

@@ -34,7 +34,7 @@ def notes_of(
         yield from _item_notes(material, reading)
         longest = max((k for metric in metrics if isinstance(metric, RankingMetric) for k in metric.k), default=0)
         if material.lists.longest < longest:
-            yield f"the longest list has {material.lists.longest} items, fewer than the {longest} that a metric looks at"
+            yield f"the longest list has {_counted(material.lists.longest, 'item')}, fewer than the {longest} that a metric looks at"
     if remarks.repeated:
         yield f"{test}: {remarks.repeated:,} pairs are there several times; the last row of each counts"
     if graded:

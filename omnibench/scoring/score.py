@@ -63,7 +63,8 @@ def score(
         predictions: A frame (pandas, polars, Arrow) with the columns user, item, and rank (1 is the best) or score (more
             is better), or its rows in the order of the lists; or with user, item and rating. Or the path of a file:
             ``predictions.json`` of a store, ``.json``, ``.jsonl``, ``.csv``, ``.tsv``, ``.parquet``, or a run of trec_eval.
-            Or a mapping from users to lists of items, or to mappings from items to scores.
+            Or a mapping from users to lists of items, or to mappings from items to scores; or a dataset without a split, for
+            files that only ``from_file`` reads, whose ratings are the scores.
         test: What is relevant: a frame with user, item, and rating where metrics ask for it; a file that ``from_file``
             reads, or qrels; a mapping from users to items, or to mappings from items to levels of relevance. Or a
             dataset: one with a split gives train and validation, too.

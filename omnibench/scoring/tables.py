@@ -58,7 +58,8 @@ def predictions_table(
     """Return predictions as a table.
 
     Args:
-        predictions: A frame, a path, or a mapping from users to lists of items, or to mappings from items to scores.
+        predictions: A frame, a path, a dataset without a split, or a mapping from users to lists of items, or to mappings
+            from items to scores.
         order: ``rank`` or ``score``; None for what is usual in its form.
         columns: What its columns are, where their names do not say it.
 
@@ -68,6 +69,12 @@ def predictions_table(
     """
     if isinstance(predictions, str | os.PathLike):
         return _predictions_file(existing(predictions), order, columns)
+    if isinstance(predictions, RecSysDataSet):
+        table = _of_dataset(predictions, predictions.name)
+        scores = {"score": table.columns["rating"]} if "rating" in table.columns else {}
+        table = table._replace(columns={**table.columns, **scores}, order=order)
+        notes = [f"{predictions.name}: the ratings are taken for scores, too"] if scores else []
+        return NamedTable(table, predictions.name, notes or [_by_rows(predictions.name)])
     if isinstance(columns, Sequence):
         raise EvaluationError(
             f"columns is {columns!r}, but only files have no names; give a mapping such as {{'uid': 'user'}}."
@@ -84,9 +91,18 @@ def _from_frame(
 ) -> NamedTable:
     frame = content if isinstance(content, Mapping) else pandas_frame(content, f"score ({source})")
     by_text = {str(name): name for name in frame}
+    if len(by_text) < len(list(frame)):
+        names = [str(name) for name in frame]
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise EvaluationError(f"{source} has the column {doubled!r} twice; it has {names}. Rename or drop one.")
     named, notes = roles_of(list(by_text), roles, columns, source)
     table = Table({role: frame[by_text[name]] for role, name in named.items()}, source, order=order)
-    return NamedTable(table, source, [f"{source}: {note}" for note in notes])
+    ordered = [_by_rows(source)] if roles is PREDICTED and not {"score", "rank", "rating"} & named.keys() else []
+    return NamedTable(table, source, [*(f"{source}: {note}" for note in notes), *ordered])
+
+
+def _by_rows(source: str) -> str:
+    return f"{source}: no column is called rank or score, so the items of a list stand in the order of the rows"
 
 
 def _rows_of_mapping(content: Mapping[Any, Any], source: str) -> dict[str, Any]:
@@ -221,7 +237,9 @@ def _columns_of_file(
         row_name = source.row_name
         table |= {role: read[_READ_AS.get(role, role)] for role in roles if role in named}
     assert row_name is not None
-    return NamedTable(Table(table, path.name, row_name, order), path.name, [f"{path.name}: {note}" for note in notes])
+    by_rows = [] if {"score", "rank", "rating"} & named.keys() else [_by_rows(path.name)]
+    notes = [*(f"{path.name}: {note}" for note in notes), *by_rows]
+    return NamedTable(Table(table, path.name, row_name, order), path.name, notes)
 
 
 def _renamed(roles: Sequence[str], named: Mapping[str, str]) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,6 +84,29 @@ def test_fetch_accepts_terms_and_changed_files_where_it_is_told_to(
     assert "not the one that was first used here" in capsys.readouterr().err
     assert main(["data", "fetch", "Shop", "--accept-changed"]) == 0
     assert "2 interactions" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("Yes\n", 0), ("\n", 2), ("", 2)])
+def test_fetch_asks_on_a_terminal(
+    answer: str, status: int, server: FileServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the terms and their address; only a yes is one."""
+    terms = '[licence]\nname = "No sale"\nurl = "https://shop.example/terms"\naccept = true\n'
+    define(server.add("/shop.dat", SHOP), more=terms)
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setenv("TERM", "dumb")
+    assert main(["data", "fetch", "Shop"]) == status
+    assert isinstance(sys.stderr, Terminal)
+    asked = sys.stderr.getvalue()
+    assert "Shop has terms: No sale (https://shop.example/terms)" in asked
+    assert "do you accept them? [y/N]" in asked
+    assert ("5 interactions" in capsys.readouterr().out) is (status == 0)
 
 
 def test_check_asks_every_source(server: FileServer, capsys: pytest.CaptureFixture[str]) -> None:

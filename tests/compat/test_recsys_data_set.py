@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +13,9 @@ import pytest
 import omnibench
 import omnibench.compat.omnirec as moved
 from omnibench.compat.omnirec.data_loaders import registry
+from omnibench.data.catalogue.folders import DataFolder
+from omnibench.data.catalogue.names import definition
+from omnibench.data.catalogue.raw_parts import RawPart, note_files
 from omnibench.errors import DataError
 
 
@@ -216,16 +221,36 @@ def test_a_dataset_that_omnibench_knows_by_name_has_its_steps(monkeypatch: pytes
 
 
 def test_what_omnirec_has_loaded_is_read(tmp_path: Path) -> None:
-    """A data set that omnibench cannot fetch comes from OmniRec's own copy on this machine, else an error says the ways."""
+    """OmniRec's own copy on this machine comes before a download; of names that mean several sets there has to be one."""
     before = moved.get_data_dir()
     moved.set_data_dir(tmp_path)
     try:
-        with pytest.raises(DataError, match=r"there is no loader for 'FilmTrust'.*register_dataloader"):
-            moved.RecSysDataSet.use_dataloader(moved.DataSet.FilmTrust)
+        with pytest.raises(DataError, match=r"no loader for 'Gowalla'.*one of GowallaCheckins.*register_dataloader"):
+            moved.RecSysDataSet.use_dataloader(moved.DataSet.Gowalla)
         (tmp_path / "canon").mkdir()
-        ratings().to_csv(tmp_path / "canon" / "FilmTrust.csv", index=False)
-        assert moved.RecSysDataSet.use_dataloader(moved.DataSet.FilmTrust).num_interactions() == 42
-        assert "FilmTrust" in moved.list_datasets()
+        for name in ("FilmTrust", "Gowalla"):
+            ratings().to_csv(tmp_path / "canon" / f"{name}.csv", index=False)
+            assert moved.RecSysDataSet.use_dataloader(moved.DataSet[name]).num_interactions() == 42
+        assert {"FilmTrust", "Gowalla"} <= set(moved.list_datasets())
+    finally:
+        moved.set_data_dir(before)
+
+
+def test_what_omnirec_has_not_loaded_comes_from_the_catalogue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Under OmniRec's names, with its numbered ids; it is downloaded when its rows are asked for."""
+    monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path / "cache"))
+    before = moved.get_data_dir()
+    moved.set_data_dir(tmp_path / "omnirec")
+    try:
+        folder = DataFolder.of(definition("FilmTrust"))
+        folder.path.mkdir(parents=True)
+        with zipfile.ZipFile(folder.path / "filmtrust.zip", "w") as archive:
+            archive.writestr("ratings.txt", "u7 a 3.5\nu7 b 4\nu9 a 1\n")
+        digest = hashlib.sha256((folder.path / "filmtrust.zip").read_bytes()).hexdigest()
+        note_files(folder, {"": RawPart(definition("FilmTrust").sources[0], folder.path / "filmtrust.zip", digest)})
+        with pytest.warns(UserWarning, match="FilmTrust is not as large as its definition says"):
+            frame = moved.RecSysDataSet.use_dataloader(moved.DataSet.FilmTrust)._data.df
+        assert frame[["user", "item", "rating"]].to_numpy().tolist() == [[0, 0, 3.5], [0, 1, 4.0], [1, 0, 1.0]]
     finally:
         moved.set_data_dir(before)
 

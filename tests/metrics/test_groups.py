@@ -293,10 +293,12 @@ def test_wrong_groups_are_refused(make: Callable[[], Any], sentence: str) -> Non
 
 def test_groupings_of_one_kind_stand_side_by_side_under_names(case: Case) -> None:
     """The advice of the error leads to success; the name changes no number, and no key but by the label."""
-    evaluator = Evaluator(NDCG(10, by=[Activity(2), Activity(4, name="quarter")]))
-    assert evaluator.labels == ["NDCG@10 by activity", "NDCG@10 by quarter"]
+    evaluator = Evaluator(NDCG(10, by=[Activity(2), Activity(4, name="quarter"), Activity(4, name="part")]))
+    assert evaluator.labels == ["NDCG@10 by activity", "NDCG@10 by quarter", "NDCG@10 by part"]
     found = case.evaluate(*evaluator.metrics)
-    assert list(found.values)[-4:] == [f"NDCG@10 quarter={name}" for name in ("low", "2", "3", "high")]
+    quarters, parts = ([f"NDCG@10 {kind}={name}" for name in ("low", "2", "3", "high")] for kind in ("quarter", "part"))
+    assert list(found.values)[-8:] == [*quarters, *parts]
+    assert [found.values[label] for label in quarters] == [found.values[label] for label in parts]
     assert Activity(4, name="quarter").identity == Activity(4).identity
 
 

@@ -56,6 +56,13 @@ CASES: dict[str, tuple[Any, Any, tuple[Any, ...], dict[str, Any], str]] = {
         {"columns": {"score": "scores"}},
         "the column 'score' is to be 'scores'; did you mean 'score'?",
     ),
+    "column twice": (
+        pd.concat([LISTS, LISTS[["user"]]], axis=1),
+        TEST,
+        ("HR@5",),
+        {},
+        "predictions has the column 'user' twice; it has ['user', 'item', 'score', 'user']",
+    ),
     "no rows": (LISTS[:0], TEST, ("HR@5",), {}, "predictions has no rows"),
     "no frame": (7, TEST, ("HR@5",), {}, "score (predictions) got int, which is no frame"),
     "item twice": (

@@ -40,6 +40,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if user % 7:
             judged = rng.permutation(60)[:12]
             qrels += [f"u{user} 0 item{i} {rng.integers(-1, 4)}" for i in judged]
+    qrels += ["u1000 0 item1 0", "u1000 0 item2 -1"]
+    run.append("u1000 Q0 item1 1 0.5 r")
     qrels.append("u3 0 item3 3" if "u3 0 item3" not in "\n".join(qrels) else "u3 0 item99 3")
     rng.shuffle(run)
     (directory / "lists.run").write_text("\n".join(run) + "\n")
@@ -67,6 +69,8 @@ def test_every_user_has_trec_evals_value(files: Path, convention: str) -> None:
     assert len(per_user) > 60
     evaluated = [user for user in per_user.index if user in expected]
     assert set(per_user.index) - set(evaluated)
+    irrelevant = expected.keys() - set(per_user.index)  # nothing is relevant for them, so they do not count
+    assert {expected[user][measure] for user in irrelevant for measure in MEASURES.values()} <= {0.0}
     for label, measure in MEASURES.items():
         values = per_user[label]
         assert values[evaluated].tolist() == pytest.approx([expected[user][measure] for user in evaluated], abs=1e-12)

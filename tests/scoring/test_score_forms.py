@@ -100,6 +100,23 @@ def test_columns_may_be_called_anything(tmp_path: Path) -> None:
     assert_as_expected(LISTS, test, test_columns={"who": "user", "stars": "rating"})
 
 
+def test_what_only_from_file_reads_is_given_as_a_dataset(tmp_path: Path) -> None:
+    """Such as another encoding or separator: its ratings are the scores."""
+    text = LISTS.assign(item="caf\xe9 " + LISTS["item"].astype(str))[["user", "item", "score"]]
+    (tmp_path / "l.csv").write_bytes(text.to_csv(index=False, sep=";").encode("latin-1"))
+    data = from_file(tmp_path / "l.csv", encoding="latin-1", separator=";", columns={"score": "rating"})
+    test = TEST.assign(item="caf\xe9 " + TEST["item"].astype(str))
+    assert_as_expected(data, test)
+    assert "l: the ratings are taken for scores, too" in score(data, test, "NDCG@5").notes
+
+
+def test_ranks_and_scores_are_told_whatever_their_letters() -> None:
+    """Rank and SCORE are guessed, and said."""
+    scores = score(LISTS.rename(columns={"rank": "Rank", "score": "SCORE"}), TEST, "NDCG@5")
+    assert scores["NDCG@5"] == score(LISTS, TEST, "NDCG@5")["NDCG@5"]
+    assert "predictions: the column 'Rank' is taken for the rank, by its name" in scores.notes
+
+
 def test_guessed_columns_are_said() -> None:
     """What is taken for scores is no secret."""
     scores = score(LISTS.drop(columns="rank").rename(columns={"score": "prediction", "user": "uid"}), TEST, NDCG(5))
@@ -151,7 +168,7 @@ def test_every_form_of_test_part_has_the_same_scores(tmp_path: Path) -> None:
 
 
 def test_levels_below_one_are_not_relevant(tmp_path: Path) -> None:
-    """As by trec_eval; a user of whom nothing is left does not count."""
+    """A user of whom nothing is left does not count."""
     (tmp_path / "t.qrels").write_text("0 0 5 1\n0 0 6 0\n1 0 7 -1\n")
     scores = score({0: [6, 5], 1: [7]}, tmp_path / "t.qrels", "MRR@2")
     assert scores.users == [0]

@@ -173,7 +173,11 @@ def test_rows_without_ranks_and_scores_stand_in_their_order() -> None:
     """Equal scores stay in it, too, and that is said."""
     rows = pd.DataFrame({"user": [1, 2, 1, 1], "item": [5, 5, 6, 7]})
     test = pd.DataFrame({"user": [1, 2], "item": [6, 5]})
-    assert score(rows, test, HR(1)).per_user["HR@1"].tolist() == [0, 1]
+    in_order = score(rows, test, HR(1))
+    assert in_order.per_user["HR@1"].tolist() == [0, 1]
+    assert in_order.notes == (
+        "predictions: no column is called rank or score, so the items of a list stand in the order of the rows",
+    )
     tied = score(rows.assign(score=[1.0, 1.0, 1.0, 2.0]), test, HR([1, 2, 3]))
     assert [tied.per_user.loc[1, label] for label in tied.labels] == [0, 0, 1]
     assert tied.notes == ("predictions: equal scores, in 1 list, stay in the order of the rows",)

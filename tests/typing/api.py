@@ -75,6 +75,8 @@ from omnibench import (
     RollingWindows,
     RPrecision,
     SampledNegatives,
+    ScoreComparison,
+    Scores,
     Serendipity,
     ShannonEntropy,
     Snapshots,
@@ -96,6 +98,7 @@ from omnibench import (
     benchmark,
     compare,
     compare_configurations,
+    compare_scores,
     compare_with_baseline,
     compare_with_best,
     export_results,
@@ -109,6 +112,7 @@ from omnibench import (
     open_store,
     rank_configurations,
     run_omnirec,
+    score,
     set_random_state,
     write_baseline,
 )
@@ -292,6 +296,14 @@ assert_type(evaluator.to_frame(), pd.DataFrame)
 assert_type(evaluator.get_tables(), list[Table])
 
 assert_type(compare([0.1, 0.2], [0.2, 0.4], "wilcoxon", alternative="less", null=-0.01), Comparison)
+scores = score("lists.run", pd.DataFrame(), NDCG([5, 10]), "Recall@10", train=Path("train.csv"), convention="trec")
+assert_type(scores, Scores)
+assert_type(scores["NDCG@10"], float)
+assert_type(scores.per_user, pd.DataFrame)
+assert_type(scores.compare(scores, ["NDCG@10"], alpha=0.1), ScoreComparison)
+assert_type(compare_scores(scores, scores).to_frame(), pd.DataFrame)
+assert_type(NDCG([5, 10]).calculate(pd.DataFrame(), pd.DataFrame()), dict[int, float])
+assert_type(RMSE().calculate(pd.DataFrame(), pd.DataFrame()), float)
 assert_type(
     against_best({"A": [0.1, 0.2], "B": [0.2, 0.3]}, higher_is_better=False, alpha=0.1).not_worse, tuple[str, ...]
 )

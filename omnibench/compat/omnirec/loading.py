@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from omnibench.compat.omnirec.data_loaders.registry import has_loader, list_datasets, run_loader
 from omnibench.compat.omnirec.recipes import DerivedSource, NumberedSource
 from omnibench.compat.omnirec.settings import get_data_dir
+from omnibench.data.catalogue.definition import Definition
+from omnibench.data.catalogue.names import definition, variants_of
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.loaders import dataset_names, load_dataset
 from omnibench.data.sources import from_file, from_frame
@@ -22,7 +24,8 @@ def load(
 ) -> tuple[RecSysDataSet, Path | None]:
     """Return omnibench's dataset of a name, and the file in canonical form that belongs to it.
 
-    A loader that was registered comes first, then what omnibench has, then the copy that OmniRec left.
+    A loader that was registered comes first, then what omnibench has without asking anybody, then the copy that OmniRec
+    left, then omnibench's catalogue, which downloads.
 
     Raises:
         DataError: There is none of these.
@@ -31,7 +34,7 @@ def load(
         return from_file(canon_path, name), canon_path
     if has_loader(name):
         dataset = from_frame(canonical(run_loader(name, raw_dir, force_download=force_download)), name)
-    elif name in dataset_names():
+    elif name in dataset_names() or (not _copy_of_omnirec(name).is_file() and _definition(name) is not None):
         is_local = raw_dir is not None and raw_dir.is_dir() and any(raw_dir.iterdir())
         native = load_dataset(name, raw_dir if is_local else None)
         if native.split is not None:  # a registered dataset may have steps of its own
@@ -77,15 +80,31 @@ def _seconds(dates: Any) -> Any:
     return moments.dt.tz_localize(None).astype("datetime64[s]").astype("int64")
 
 
+def _copy_of_omnirec(name: str) -> Path:
+    return get_data_dir() / "canon" / f"{name}.csv"
+
+
+def _definition(name: str) -> Definition | None:
+    """Return what omnibench's catalogue knows of a data set; None where it has none of that name, or several."""
+    try:
+        return definition(name)
+    except DataError:
+        return None
+
+
 def _left_by_omnirec(name: str) -> tuple[RecSysDataSet, Path]:
-    left = get_data_dir() / "canon" / f"{name}.csv"
+    left = _copy_of_omnirec(name)
     if left.is_file():
         return from_file(left, name), left
-    names = list_datasets()
+    variants = variants_of(name)
+    if variants:
+        advice = f", which means several data sets: load one of {', '.join(variants)}."
+    else:
+        advice = nearest(name, list_datasets()) or "; list_datasets() has all names."
     raise DataError(
-        f"there is no loader for {name!r} here{nearest(name, names) or '.'} These can be loaded: {', '.join(names)}. For any "
-        f"other one: where OmniRec has loaded it on this machine, its copy {left} is read, or the one that canon_path "
-        "names; register_dataloader takes a loader of your own; RecSysDataSet.of(omnibench.from_file(path)) takes a file."
+        f"there is no loader for {name!r} here{advice} Where OmniRec has loaded it on this machine, its copy {left} is read, or "
+        "the one that canon_path names; register_dataloader takes a loader of your own; "
+        "RecSysDataSet.of(omnibench.from_file(path)) takes a file."
     )
 
 

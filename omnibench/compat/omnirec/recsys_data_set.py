@@ -142,10 +142,13 @@ class RecSysDataSet(Generic[T]):
         recipe, seed = self.recipe, get_random_state()
         if recipe.split is not None and any(isinstance(step, Split) for step in steps):
             logger.warning("%s is split by %s already, which %s replaces.", recipe.name, recipe.split, steps[-1])
-            recipe = native.RecSysDataSet(recipe.source, recipe.name, recipe.steps[:-1], recipe.seed)
+            steps_before = recipe.steps[:-1]
+            recipe = native.RecSysDataSet(
+                recipe.source, recipe.name, steps_before, recipe.seed, features=recipe.features
+            )
         if recipe.seed != seed:
             source = DerivedSource(recipe) if recipe.steps else recipe.source
-            recipe = native.RecSysDataSet(source, recipe.name, (), seed)
+            recipe = native.RecSysDataSet(source, recipe.name, (), seed, features=recipe.features)
         extended = RecSysDataSet.of(recipe.pipe(*steps), self._meta)
         extended._lineage, extended._uncounted = list(self._lineage), list(self._uncounted)
         if trace is not None:

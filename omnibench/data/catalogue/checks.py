@@ -11,7 +11,7 @@ from omnibench.data.catalogue.contents import stored_content
 from omnibench.data.catalogue.counting import differences
 from omnibench.data.catalogue.definition import Definition, Source
 from omnibench.data.catalogue.folders import DataFolder
-from omnibench.data.catalogue.raw_files import local_path, noted_parts
+from omnibench.data.catalogue.raw_parts import local_path, noted_parts
 from omnibench.data.catalogue.rows import reading_identity
 from omnibench.data.downloads.bars import size_text
 from omnibench.data.downloads.connection import TransferError, answer_of, host_of

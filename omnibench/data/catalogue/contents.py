@@ -14,7 +14,7 @@ from omnibench.data.catalogue.arrays import read_arrays, write_arrays
 from omnibench.data.catalogue.counting import counts_of
 from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.folders import DataFolder, write_json
-from omnibench.data.catalogue.raw_files import RawPart
+from omnibench.data.catalogue.raw_parts import RawPart
 from omnibench.data.catalogue.rows import read_part, reading_identity
 from omnibench.data.content import Content, content_of
 from omnibench.data.digests import file_digest

@@ -9,8 +9,9 @@ from omnibench.data.catalogue.definition import Counts, Definition
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 else:
-    from omnibench.lazy import np
+    from omnibench.lazy import np, npt
 
 _WORDS = {
     "users": "users",
@@ -27,24 +28,30 @@ def counts_of(parts: Iterable[Mapping[str, Any]], *, with_pairs: bool) -> dict[s
         parts: The columns of each part, pandas Series by name.
         with_pairs: Whether pairs are counted, which takes as long as sorting them.
     """
-    import pandas as pd
-
-    tables = [{name: pd.Series(part[name]) for name in ("user", "item")} for part in parts]
-    whole = {
-        name: pd.concat([table[name].astype(object) for table in tables]) if len(tables) > 1 else tables[0][name]
-        for name in ("user", "item")
-    }
-    codes = {name: pd.factorize(column) for name, column in whole.items()}
+    tables = list(parts)
+    codes = {name: _codes([table[name] for table in tables]) for name in ("user", "item")}
     counts = {
-        "users": len(codes["user"][1]),
-        "items": len(codes["item"][1]),
-        "interactions": len(whole["user"]),
+        "users": int(np.count_nonzero(np.bincount(codes["user"]))),
+        "items": int(np.count_nonzero(np.bincount(codes["item"]))),
+        "interactions": len(codes["user"]),
     }
     if with_pairs:
-        numbers = codes["user"][0].astype(np.int64) * counts["items"] + codes["item"][0]
+        numbers = codes["user"].astype(np.int64) * (int(codes["item"].max(initial=0)) + 1) + codes["item"]
         numbers.sort()
         counts["pairs"] = int(len(numbers) and 1 + np.count_nonzero(numbers[1:] != numbers[:-1]))
     return counts
+
+
+def _codes(columns: list[Any]) -> npt.NDArray[Any]:
+    """Return a number for each id of all columns together; 7 and the text 7 are the same where a column has texts."""
+    import pandas as pd
+
+    categories = [pd.Categorical(column) for column in columns]
+    if len({column.categories.dtype for column in categories}) > 1:
+        categories = [column.rename_categories(str) for column in categories]
+    united = categories[0] if len(categories) == 1 else pd.api.types.union_categoricals(categories)
+    codes: npt.NDArray[Any] = np.asarray(united.codes)
+    return codes
 
 
 def differences(definition: Definition, counts: Mapping[str, int]) -> list[str]:

@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 from omnibench.data.catalogue.definition import Definition, Features, Source
 from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.local import local_parts
-from omnibench.data.catalogue.raw_files import fetch, noted_parts
+from omnibench.data.catalogue.raw_files import fetch
+from omnibench.data.catalogue.raw_parts import note_files, noted_parts
 from omnibench.data.digests import file_digest
 from omnibench.data.features.columns import FeatureColumns, feature_columns, singular, split_lists
 from omnibench.data.features.sources import FeatureSource, remembered_digest
@@ -73,10 +74,10 @@ class CatalogueFeatures:
             [features.reader.format, _columns(features), dict(features.reader.options), asdict(features.shape)]
             for features in self._parts
         ]
-        known = self._known_digests()
-        if known is None:
-            known = [file_digest(path) for path in self._raw_paths()]
-        identity = ["catalogue", _VERSION, VERSION, self.subject, read_as, known]
+        digests = self._noted_digests()
+        if digests is None:
+            digests = [file_digest(path) for path in self._raw_paths()]
+        identity = ["catalogue", _VERSION, VERSION, self.subject, read_as, digests]
         return remembered_digest(identity, lambda: self.read().digest())
 
     def read(self) -> FeatureColumns:
@@ -111,19 +112,21 @@ class CatalogueFeatures:
                 columns.setdefault(name, []).extend(texts)
         if not any(columns.values()):
             raise DataError(f"{self._label}: {files[0].label} has no rows.{filters.advice}")
-        return features.shape.frame(columns, self.subject, files[0].label)
+        frame = features.shape.frame(columns, self.subject, files[0].label)
+        # What several files say of an item is the same.
+        return frame if len(files) == 1 else frame.drop_duplicates(singular(self.subject), ignore_index=True)
 
-    def _known_digests(self) -> list[str] | None:
+    def _noted_digests(self) -> list[str] | None:
         """Return the digests of the raw files without looking for them; None where one is unknown."""
         if self.path is not None:
             return None
-        known: list[str] = []
+        digests: list[str] = []
         for definition in self._definitions():
             noted = noted_parts(definition, DataFolder.of(self.definition))
             if noted is None:
                 return None
-            known += [sha256 for _, sha256 in noted.values()]
-        return known
+            digests += [sha256 for _, sha256 in noted.values()]
+        return digests
 
     def _raw_paths(self) -> list[Path]:
         if self.path is not None:
@@ -169,32 +172,41 @@ def _definition_of(definition: Definition, features: Features) -> Definition:
 def _fetched(definition: Definition, fetched: Definition) -> list[Path]:
     folder = DataFolder.of(definition)
     with folder.locked(definition.name):
-        return [part.path for part in fetch(fetched, folder).values()]
+        parts = fetch(fetched, folder)
+        note_files(folder, parts)
+        return [part.path for part in parts.values()]
 
 
 def _with_members(paths: Sequence[Path], patterns: Sequence[str]) -> list[RawFile]:
-    """Return the members of the first archive that has them.
+    """Return the members of all archives that have them; the parts of a published split may each have some.
 
     Raises:
         DataError: None has.
     """
-    for path in paths[:-1]:
+    files: list[RawFile] = []
+    failure: DataError | None = None
+    for path in dict.fromkeys(paths):
         try:
-            return members(path, patterns)
-        except DataError:
-            continue
-    return members(paths[-1], patterns)
+            files += [file for file in members(path, patterns) if file.member]
+        except DataError as error:
+            failure = error
+    if not files:
+        raise failure or DataError(
+            f"{paths[0]} is no archive, so it has no {' or '.join(map(repr, patterns))} with the features; another source of the "
+            "data set has them: remove the file, and put that archive into its place."
+        )
+    return files
 
 
 def _local_files(definition: Definition, features: Features, path: Path) -> list[RawFile]:
     """Return the files of features in a copy of the user's: in an archive, or beside the interactions."""
     if features.url:
-        return members(_beside(path) / PurePosixPath(unquote(urlsplit(features.url).path)).name)
+        return members(_folder_of(path) / PurePosixPath(unquote(urlsplit(features.url).path)).name)
     parts = local_parts(definition, path).values()
     archives = [part.path for part in parts if part.source.members and part.path.is_file()]
     if archives:
         return _with_members(archives, features.members)
-    folder = _beside(path)
+    folder = _folder_of(path)
     names = [PurePosixPath(pattern).name for pattern in features.members]
     try:
         return members(folder, features.members)
@@ -202,5 +214,5 @@ def _local_files(definition: Definition, features: Features, path: Path) -> list
         return members(folder, names)
 
 
-def _beside(path: Path) -> Path:
+def _folder_of(path: Path) -> Path:
     return path if path.is_dir() else path.parent

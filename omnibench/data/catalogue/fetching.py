@@ -9,7 +9,8 @@ from pathlib import Path
 from omnibench.data.catalogue.contents import StoredContent
 from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.folders import DataFolder
-from omnibench.data.catalogue.raw_files import RawPart, fetch
+from omnibench.data.catalogue.raw_files import fetch
+from omnibench.data.catalogue.raw_parts import RawPart, note_files
 from omnibench.data.catalogue.source import CatalogueData
 
 
@@ -39,8 +40,11 @@ def fetch_data(definition: Definition, directory: Path | None = None, *, accept_
     Raises:
         DataError: It cannot be had, or not be read.
     """
-    folder = DataFolder.of(definition) if directory is None else DataFolder(directory / definition.name, is_cache=False)
+    if directory is None:
+        raw, stored = CatalogueData(definition).fetched(accept_changed=accept_changed)
+        return FetchedData(DataFolder.of(definition).path, raw, stored)
+    folder = DataFolder(directory / definition.name, is_cache=False)
     with folder.locked(definition.name):
         raw = fetch(definition, folder, accept_changed=accept_changed)
-    stored = CatalogueData(definition).stored if directory is None else None
-    return FetchedData(folder.path, raw, stored)
+        note_files(folder, raw)
+    return FetchedData(folder.path, raw, None)

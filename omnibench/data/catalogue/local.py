@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from omnibench.data.catalogue.definition import Definition, Source
-from omnibench.data.catalogue.raw_files import RawPart
+from omnibench.data.catalogue.raw_parts import RawPart
 from omnibench.data.digests import file_digest
 from omnibench.data.files.members import RawFile, members
 from omnibench.errors import DataError

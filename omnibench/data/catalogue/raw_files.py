@@ -4,59 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
-from urllib.parse import unquote, urlsplit
 
 from omnibench.announcements import announce
 from omnibench.data.catalogue.definition import Definition, Source
-from omnibench.data.catalogue.folders import DataFolder, FileNote
+from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.licences import require_acceptance
 from omnibench.data.catalogue.names import definitions, is_shipped
+from omnibench.data.catalogue.raw_parts import RawPart, local_path, mirrors_of
 from omnibench.data.digests import file_digest
 from omnibench.data.downloads.bars import progress_bar, size_text
 from omnibench.data.downloads.connection import TransferError, host_of
 from omnibench.data.downloads.transfer import discard, download
 from omnibench.errors import DataError
-
-
-@dataclass(frozen=True, slots=True)
-class RawPart:
-    """The raw file of a part.
-
-    Args:
-        source: The source that it is of, with what is read of it and how.
-        path: Where it is.
-        sha256: Its digest.
-    """
-
-    source: Source
-    path: Path
-    sha256: str
-
-
-def noted_parts(definition: Definition, folder: DataFolder) -> dict[str, tuple[Source, str]] | None:
-    """Return of each part the source that was used first and the digest of its file; None where one is unknown.
-
-    The files themselves may be gone: what was read of them is kept for good.
-    """
-    notes = folder.notes()
-    parts: dict[str, tuple[Source, str]] = {}
-    for part in definition.parts:
-        mirrors = _mirrors(definition, part)
-        local = next((source for source in mirrors if (path := local_path(source)) and path.is_file()), None)
-        used = next((source for source in mirrors if source.file in notes), None)
-        if local is not None:
-            parts[part] = local, file_digest(cast("Path", local_path(local)))
-        elif used is not None:
-            parts[part] = used, notes[used.file].sha256
-        else:
-            return None
-    return parts
 
 
 def fetch(definition: Definition, folder: DataFolder, *, accept_changed: bool = False) -> dict[str, RawPart]:
@@ -73,18 +35,8 @@ def fetch(definition: Definition, folder: DataFolder, *, accept_changed: bool = 
     return {part: _fetch_part(definition, part, folder, accept_changed) for part in definition.parts}
 
 
-def local_path(source: Source) -> Path | None:
-    """Return where a source is that lies on this machine, as those of a project's own definitions may; None otherwise."""
-    address = urlsplit(source.url)
-    return Path(unquote(address.path)) if address.scheme == "file" else None
-
-
-def _mirrors(definition: Definition, part: str) -> list[Source]:
-    return [source for source in definition.sources if source.part == part]
-
-
 def _fetch_part(definition: Definition, part: str, folder: DataFolder, accept_changed: bool) -> RawPart:
-    mirrors = _mirrors(definition, part)
+    mirrors = mirrors_of(definition, part)
     for source in mirrors:
         local = local_path(source)
         path = local or folder.path / source.file
@@ -92,7 +44,7 @@ def _fetch_part(definition: Definition, part: str, folder: DataFolder, accept_ch
             problem = _problem(definition.name, path, source, folder, accept_changed=accept_changed)
             if problem:
                 raise DataError(f"{definition.name}: {path} {problem}. Remove the file to fetch it anew.")
-            return RawPart(source, path, file_digest(path)) if local else _noted(source, path, folder)
+            return RawPart(source, path, file_digest(path))
     require_acceptance(definition)
     failures: list[str] = []
     for source in mirrors:
@@ -145,7 +97,7 @@ def _downloaded(definition: Definition, source: Source, folder: DataFolder, acce
     partial.replace(path)
     discard(partial)
     announce(f"{definition.name}: downloaded {source.file}, {size_text(path.stat().st_size)}")
-    return _noted(source, path, folder)
+    return RawPart(source, path, file_digest(path))
 
 
 def _partial(folder: DataFolder, source: Source) -> Path:
@@ -170,14 +122,6 @@ def _problem(name: str, path: Path, source: Source, folder: DataFolder, *, accep
             f"so that results could not be compared. {remedy}"
         )
     return ""
-
-
-def _noted(source: Source, path: Path, folder: DataFolder) -> RawPart:
-    digest = file_digest(path)
-    note = folder.notes().get(source.file)
-    if note is None or note.sha256 != digest:
-        folder.note(source.file, FileNote(digest, source.url, path.stat().st_size, time.strftime("%Y-%m-%d")))
-    return RawPart(source, path, digest)
 
 
 def _linked(definition: Definition, source: Source, path: Path) -> bool:

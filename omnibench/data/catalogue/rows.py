@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from omnibench.data.catalogue.definition import Definition, Source
-from omnibench.data.catalogue.raw_files import RawPart
+from omnibench.data.catalogue.raw_parts import RawPart
 from omnibench.data.files.members import members
 from omnibench.data.interactions import COLUMNS
 from omnibench.data.readers.read import VERSION, read_rows
@@ -17,6 +17,8 @@ _COLUMNS_OF_FORMATS = {
     "adjacency": ("user", "item"),
     "matrix": ("user", "item", "rating"),
     "netflix": ("user", "item", "rating", "timestamp"),
+    "hdf5": ("user", "item", "rating"),
+    "idomaar": ("user", "item", "timestamp"),
 }
 """The columns of formats whose files have no names for them."""
 
@@ -28,6 +30,8 @@ def reader_of_source(definition: Definition, source: Source) -> Reader:
 
 def columns_of(reader: Reader) -> tuple[str, ...] | None:
     """Return the columns that a reader gives, before it has read anything; None where only the file tells."""
+    if reader.format == "behaviours":
+        return ("user", "item") if reader.options.get("use") == "history" else COLUMNS
     if reader.format in _COLUMNS_OF_FORMATS:
         return _COLUMNS_OF_FORMATS[reader.format]
     names = reader.columns.values() if isinstance(reader.columns, Mapping) else reader.columns

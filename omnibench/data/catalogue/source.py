@@ -14,11 +14,12 @@ from omnibench.data.catalogue.counting import differences
 from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.local import local_parts
-from omnibench.data.catalogue.raw_files import RawPart, fetch, noted_parts
+from omnibench.data.catalogue.raw_parts import RawPart, note_files, noted_parts
 from omnibench.data.catalogue.rows import columns_of, reader_of_source, reading_identity
 from omnibench.data.content import Content
 from omnibench.data.interactions import Interactions, from_columns
 from omnibench.data.numbers import row_name
+from omnibench.errors import DataError
 
 if TYPE_CHECKING:
     from omnibench.data.features.sources import FeatureSource
@@ -47,16 +48,7 @@ class CatalogueData:
             DataError: It cannot be had, or not be read.
         """
         stored = self._stored()
-        different = differences(self.definition, stored.counts)
-        if different and (self.definition.name, *different) not in _warned:
-            _warned.add((self.definition.name, *different))
-            source = self.definition.counts.evidence
-            warnings.warn(
-                f"{self.definition.name} is not as large as its definition says: {'; '.join(different)} (who counted: {source}). "
-                "Compare its results with nobody else's before you know why.",
-                UserWarning,
-                stacklevel=2,
-            )
+        _warn_of_differences(self.definition, stored)
         return stored
 
     def _stored(self) -> StoredContent:
@@ -66,14 +58,63 @@ class CatalogueData:
             stored = noted and stored_content(folder, reading_identity(self.definition, noted))
             if stored:
                 return stored
+        return self._fetched(accept_changed=False)[1]
+
+    def fetched(self, *, accept_changed: bool = False) -> tuple[dict[str, RawPart], StoredContent]:
+        """Return its raw files, fetched where they are not there yet, and what is in them.
+
+        Args:
+            accept_changed: Whether a file may be another one than was published, or than at its first use.
+
+        Raises:
+            DataError: It cannot be had, or not be read.
+        """
+        raw, stored = self._fetched(accept_changed=accept_changed)
+        _warn_of_differences(self.definition, stored)
+        return raw, stored
+
+    def _fetched(self, *, accept_changed: bool) -> tuple[dict[str, RawPart], StoredContent]:
+        from omnibench.data.catalogue.raw_files import fetch  # which few runs need
+
+        folder = DataFolder.of(self.definition)
         with folder.locked(self.definition.name):
-            raw = fetch(self.definition, folder) if self.path is None else local_parts(self.definition, self.path)
-            return self._read(folder, raw)
+            if self.path is not None:
+                raw = local_parts(self.definition, self.path)
+                return raw, self._read(folder, raw)
+            raw = fetch(self.definition, folder, accept_changed=accept_changed)
+            try:
+                stored = self._read(folder, raw)
+            except DataError as error:
+                raise DataError(f"{error}{_advice(raw)}") from error
+            note_files(folder, raw)  # of those that can be read: another one is to be fetched anew
+            return raw, stored
 
     def _read(self, folder: DataFolder, raw: dict[str, RawPart]) -> StoredContent:
         sources = {name: (part.source, part.sha256) for name, part in raw.items()}
         stored = stored_content(folder, reading_identity(self.definition, sources))  # another process was faster
         return stored or read_content(self.definition, folder, raw)
+
+
+def _warn_of_differences(definition: Definition, stored: StoredContent) -> None:
+    """Warn, once in a process, of a data set that is not as large as its definition says."""
+    different = differences(definition, stored.counts)
+    if not different or (definition.name, *different) in _warned:
+        return
+    _warned.add((definition.name, *different))
+    warnings.warn(
+        f"{definition.name} is not as large as its definition says: {'; '.join(different)} (who counted: "
+        f"{definition.counts.evidence}). Compare its results with nobody else's before you know why.",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
+def _advice(raw: Mapping[str, RawPart]) -> str:
+    """Return what to do about files that cannot be read, and that nobody has published a digest of."""
+    doubtful = [str(part.path) for part in raw.values() if not (part.source.sha256 or part.source.md5)]
+    if not doubtful:
+        return ""
+    return f" Nobody has published its digest, so the download may be to blame: remove {' and '.join(doubtful)}, and run again."
 
 
 def is_cached(definition: Definition) -> bool:

@@ -61,14 +61,13 @@ class _Lines:
 
 def _rich_bar() -> Any:
     from rich.console import Console
-    from rich.markup import escape
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     class Label(TextColumn):
         def render(self, task: Any) -> Any:
             from rich.text import Text
 
-            return Text(escape(task.description), overflow="ellipsis", no_wrap=True)
+            return Text(task.description, overflow="ellipsis", no_wrap=True)
 
     return Progress(
         Label(""),

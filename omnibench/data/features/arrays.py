@@ -53,7 +53,7 @@ def write_features(directory: Path, features: FeatureColumns, own_ids: Sequence[
     directory.mkdir(mode=0o700)
     save_array(directory / "listed.npy", is_listed)
     for number, column in enumerate(features.columns.values()):
-        _write_column(directory, str(number), column.taken(rows))
+        _write_column(directory, str(number), column.select(rows))
     described = [{"name": column_name, "type": column.type} for column_name, column in features.columns.items()]
     (directory / "columns.json").write_text(json.dumps({"columns": described}, ensure_ascii=False), encoding="utf-8")
     return {

@@ -44,15 +44,15 @@ class FeatureColumn:
         """The array of numbers, or a list of texts, or of lists of texts, with None for what is missing."""
         return self.content if self.type in (NUMBER, BOOLEAN) else self.content.decoded()
 
-    def taken(self, rows: npt.NDArray[np.int64]) -> FeatureColumn:
+    def select(self, rows: npt.NDArray[np.int64]) -> FeatureColumn:
         """Return some rows, of which -1 is one with a missing value."""
         if self.type in (NUMBER, BOOLEAN):
             return FeatureColumn(self.type, np.append(self.content, np.nan)[rows])
-        return FeatureColumn(self.type, self.content.taken(rows))
+        return FeatureColumn(self.type, self.content.select(rows))
 
     def digest(self, order: npt.NDArray[np.int64]) -> str:
         """Return the sha256 of the entries in an order of the rows."""
-        content = self.taken(order).content
+        content = self.select(order).content
         if self.type in (NUMBER, BOOLEAN):
             numbers = np.asarray(content, dtype="<f8") + 0.0  # of -0.0 and 0.0 one
             numbers[np.isnan(numbers)] = np.nan  # there are several

@@ -43,7 +43,7 @@ class TextEntries:
         new[ordered] = np.arange(len(ordered), dtype=np.int32)
         return cls(new[codes], [str.__str__(texts[position]) for position in ordered])
 
-    def taken(self, rows: npt.NDArray[np.int64]) -> TextEntries:
+    def select(self, rows: npt.NDArray[np.int64]) -> TextEntries:
         """Return some rows, of which -1 is one without a text."""
         return TextEntries.of(np.append(self.positions, np.int32(NO_TEXT))[rows], self.texts)
 
@@ -76,7 +76,7 @@ class ListEntries:
         codes, texts = pd.factorize(flat)
         return cls(_beginnings(sizes), TextEntries.of(codes, list(texts)))
 
-    def taken(self, rows: npt.NDArray[np.int64]) -> ListEntries:
+    def select(self, rows: npt.NDArray[np.int64]) -> ListEntries:
         """Return some rows, of which -1 is one without a list."""
         sizes = np.append(np.diff(self.first), 1)[rows]
         begins = np.append(self.first[:-1], self.first[-1])[rows]  # behind all members stands the missing one

@@ -179,10 +179,10 @@ def _list_entries(entries: Sequence[Any], name: str, source: str, named: RowName
         for row, members in enumerate(lists):
             for member in members or ():
                 _check_member(member, row, name, source, named)
-    kept = [
+    nonempty = [
         members if members is None or "" not in members else [text for text in members if text] for members in lists
     ]
-    column = ListEntries.of(kept)
+    column = ListEntries.of(nonempty)
     _check_unicode(column.members.texts, name, source)
     return column
 

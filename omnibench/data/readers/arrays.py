@@ -38,7 +38,7 @@ def read_hdf5(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch
         raise DataError(
             f"{file.label} is HDF5, for which omnibench needs another package: pip install h5py."
         ) from error
-    with h5py.File(_random_access(stream), "r") as content:
+    with _random_access(stream) as copy, h5py.File(copy, "r") as content:
         name = reader.options.get("matrix", "")
         matrices = [
             group for group in content if isinstance(content[group], h5py.Group) and set(content[group]) >= SPARSE
@@ -66,8 +66,12 @@ def read_npz(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch]
         DataError: It holds other arrays, or Python objects, which are never loaded.
     """
     try:
-        content = np.load(_random_access(stream), allow_pickle=False)
-        arrays = {"": content} if isinstance(content, np.ndarray) else {name: content[name] for name in content.files}
+        with _random_access(stream) as copy:
+            content = np.load(copy, allow_pickle=False)
+            arrays = (
+                {"": content} if isinstance(content, np.ndarray) else {name: content[name] for name in content.files}
+            )
+            sparse = _sparse(copy) if set(arrays) >= SPARSE else None
     except ValueError as error:
         if "allow_pickle" in str(error):
             raise DataError(
@@ -75,8 +79,8 @@ def read_npz(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch]
                 "or texts."
             ) from error
         raise
-    if set(arrays) >= SPARSE:
-        yield _sparse(stream)
+    if sparse is not None:
+        yield sparse
         return
     if isinstance(reader.columns, Mapping):
         for name in reader.columns:
@@ -100,7 +104,8 @@ def read_npz(reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch]
 def _sparse(stream: BinaryIO) -> Batch:
     import scipy.sparse
 
-    matrix = scipy.sparse.load_npz(_random_access(stream)).tocoo()
+    stream.seek(0)
+    matrix = scipy.sparse.load_npz(stream).tocoo()
     return Batch({"user": _array(matrix.row), "item": _array(matrix.col), "rating": _array(matrix.data)}, {}, _entry)
 
 

@@ -31,6 +31,9 @@ from support.servers import (
 
 from omnibench import CorePruning, UserHoldout, from_file, load_dataset
 from omnibench.data.catalogue import source
+from omnibench.data.catalogue.fetching import fetch_data
+from omnibench.data.catalogue.folders import DataFolder
+from omnibench.data.catalogue.names import definition
 from omnibench.data.dataset import RawData, SplitData
 from omnibench.errors import DataError
 
@@ -153,9 +156,6 @@ def test_a_file_whose_halves_are_of_two_versions_is_fetched_anew(server: FileSer
     load_dataset("Shop")
     target = Path("cache", "datasets", "x")
     target.parent.mkdir(parents=True)
-    from omnibench.data.catalogue.folders import DataFolder
-    from omnibench.data.catalogue.names import definition
-
     own = DataFolder.of(definition("Shop")).path
     own.mkdir()
     (own / "shop.dat.partial").write_bytes(b"something else")
@@ -173,12 +173,29 @@ def test_another_file_than_at_the_first_use_is_refused_until_it_is_accepted(serv
     server.contents["/shop.dat"] = SHOP + b"9::z::1::50\n"
     with pytest.raises(DataError, match=r"first used here, on \d{4}-.*`omnibench data fetch Shop --accept-changed`"):
         _ = load_dataset("Shop").key
-    from omnibench.data.catalogue.fetching import fetch_data
-    from omnibench.data.catalogue.names import definition
-
     fetch_data(definition("Shop"), accept_changed=True)
     assert load_dataset("Shop").key != key
     assert len(frame()) == 6
+
+
+def test_a_truncated_file_is_not_what_counts_from_then_on(server: FileServer) -> None:
+    """Nobody can know its digest before it is read: the message says what to remove, and the whole one is taken."""
+    define(server.add("/shop.zip", zipped(SHOP)[:-40]), member="shop/ratings.dat")
+    with pytest.raises(DataError, match=r"the download may be to blame: remove .*shop.zip, and run again"):
+        frame()
+    server.contents["/shop.zip"] = zipped(SHOP)
+    (folder() / "shop.zip").unlink()
+    assert len(frame()) == 5
+
+
+def test_a_changed_file_that_is_accepted_is_read(server: FileServer) -> None:
+    """Also where what was read of the earlier one is still there."""
+    define(server.add("/shop.dat", SHOP))
+    key = load_dataset("Shop").key
+    (folder() / "shop.dat").write_bytes(SHOP[:24])
+    fetch_data(definition("Shop"), accept_changed=True)
+    assert load_dataset("Shop").key != key
+    assert len(frame()) == 2
 
 
 def test_a_raw_file_that_somebody_has_changed_is_refused(server: FileServer) -> None:

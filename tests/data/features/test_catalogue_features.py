@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from omnibench import load_dataset
 from omnibench.data.catalogue.definition import Definition, Features
 from omnibench.data.catalogue.features import catalogue_features
 from omnibench.data.catalogue.loading import catalogue_source
-from omnibench.data.catalogue.names import definition
+from omnibench.data.catalogue.names import definition, definitions
 from omnibench.data.catalogue.source import CatalogueData, CatalogueSource
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.features.columns import FeatureColumns
@@ -171,3 +171,67 @@ def test_a_set_without_features_says_so() -> None:
     """The catalogue has none of most sets."""
     with pytest.raises(DataError, match=r"the catalogue has no features of it; give yours"):
         load_dataset("Gowalla_m1").with_features()
+
+
+KNOWN = {name: entry for name, entry in definitions().items() if entry.features}
+
+
+def cell(features: Features, name: str, row: int) -> str:
+    """A field of a raw file: an id, a code that has a word, a flag, or a text that is none of them."""
+    if name == features.subject.removesuffix("s"):
+        return str(7 + row)
+    if name in features.shape.words:
+        return list(features.shape.words[name])[row]
+    if any(name in texts for texts in features.shape.flags.values()):
+        return str(row)
+    return ["Dr\xe4ma, war", "1995"][row]
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_the_features_of_every_definition_are_read(name: str, tmp_path: Path) -> None:
+    """From raw files with the columns, separators and encodings of the definition: two rows of each subject."""
+    entry = KNOWN[name]
+    for source in [source for source in entry.sources if source.members]:
+        (tmp_path / PurePosixPath(source.members[0]).name.strip("*")).write_text("1\n")
+    for features in entry.features:
+        reader, columns = features.reader, features.reader.columns
+        header = [list(columns)] if isinstance(columns, Mapping) else []
+        targets = list(columns.values() if isinstance(columns, Mapping) else columns)
+        lines = [*header, *([cell(features, target, row) for target in targets] for row in (0, 1))]
+        mark = reader.options.get("quote", "")
+        fields = [[f"{mark}{field}{mark}" for field in line] for line in lines]
+        text = "".join(reader.options["separator"].join(line) + "\n" for line in fields)
+        path = tmp_path / PurePosixPath(features.members[0]).name.strip("*")
+        path.write_text(text, encoding=reader.options.get("encoding", "utf-8"))
+    for subject, of_subject in catalogue_features(entry, tmp_path).items():
+        read = of_subject.read()
+        assert list(read.ids) == [7, 8], subject
+        assert list(read.columns) == list(of_subject.names), subject
+        assert all(list(column.entries)[1] is not None for column in read.columns.values()), subject
+
+
+def test_what_several_archives_say_counts_once(tmp_path: Path) -> None:
+    """MIND lists news beside the training and beside the test part, most of them in both."""
+    line = "\tnews\tnewsworld\tTitle\tabstract\turl\t[]\t[]\n"
+    entry = definition("MINDSmallImpressions")
+    for part, ids in (("train", ["N1", "N2"]), ("dev", ["N2", "N3"])):
+        archive(
+            tmp_path,
+            f"MINDsmall_{part}.zip",
+            {f"MINDsmall_{part}/behaviors.tsv": "", f"MINDsmall_{part}/news.tsv": "".join(own + line for own in ids)},
+            "utf-8",
+        )
+    news = catalogue_features(entry, tmp_path)["items"].read()
+    assert list(news.ids) == ["N1", "N2", "N3"]
+    assert set(news.columns["category"].entries) == {"news"}
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_mirror_that_is_no_archive_has_no_features(server: FileServer) -> None:
+    """A file of the ratings alone, in another format, is not taken for one of the users."""
+    entry = served(server, b"1::1193::5::978300760\n")
+    entry = replace(entry, sources=(replace(entry.sources[0], file="ratings.dat"),))
+    with pytest.raises(
+        DataError, match=r"ratings\.dat is no archive, so it has no 'ml-1m/users\.dat' with the features"
+    ):
+        catalogue_features(entry)["users"].read()

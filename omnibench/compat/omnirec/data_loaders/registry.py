@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from omnibench.compat.omnirec.data_loaders.base import DatasetInfo, Loader
 from omnibench.compat.omnirec.settings import get_data_dir, root_logger
+from omnibench.data.catalogue.names import definitions
 from omnibench.data.loaders import dataset_names
 from omnibench.errors import DataError
 
@@ -45,7 +46,7 @@ def register_dataloader(names: str | list[str], cls: type[Loader]) -> None:
 def list_datasets() -> list[str]:
     """Return the names that ``RecSysDataSet.use_dataloader`` can load here and now."""
     left_by_omnirec = [path.stem for path in sorted((get_data_dir() / "canon").glob("*.csv"))]
-    return sorted({*_LOADERS, *dataset_names(), *left_by_omnirec})
+    return sorted({*_LOADERS, *dataset_names(), *definitions(), *left_by_omnirec})
 
 
 def has_loader(name: str) -> bool:
