@@ -146,7 +146,7 @@ def test_a_pattern_without_files_is_said_of_an_unknown_name(project: Path) -> No
         (
             '"user"',
             '"<user, item, rating or timestamp>"',
-            "a column is still '<user, item, rating or timestamp>'; write it in",
+            "columns.customer is still '<user, item, rating or timestamp>'; write it in",
         ),
         ('"raw/ratings.csv"', '"<where it is>"', "path is still '<where it is>'; write it in, or delete that"),
         ('name = "Shop"', "name = ", "shop.toml is no definition of a data set: "),
