@@ -390,6 +390,10 @@ def test_raw_files_are_read_once_until_one_changes(monkeypatch: pytest.MonkeyPat
 def test_raw_files_that_memory_does_not_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before they are read, with what they need about."""
     path = written("a.jsonl", '{"user":1,"item":2}\n' * 20_000)
-    monkeypatch.setattr(size, "available_memory", lambda: 2**20)
+    np.savez("a.npz", user=np.arange(3), item=np.arange(3))
+    monkeypatch.setattr(size, "available_memory", lambda: 2**10)
+    assert len(from_file("a.npz", format="npz").interactions()) == 3  # of which no line tells how many it has
+    written("plain.json.gz", '{"user":1,"item":2}\n')  # as Behance's file is
+    assert len(from_file("plain.json.gz", columns={"user": "user", "item": "item"}).interactions()) == 1
     with pytest.raises(DataError, match=r"a.jsonl has about [0-9]{2},[0-9]{3} interactions, and reading it needs"):
         _ = from_file(path).key
