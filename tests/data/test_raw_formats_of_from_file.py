@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -172,6 +173,24 @@ def test_arrays_and_wide_matrices_are_read() -> None:
     written("matrix.csv", "2,3,99,4\n1,99,1,99\n")
     wide = from_file("matrix.csv", format="matrix", skipped=1, missing=[99])
     assert wide.key == from_frame(entries.assign(user=entries["user"] + 1, item=entries["item"] + 1)).key
+
+
+def test_spreadsheets_and_hdf5_are_read() -> None:
+    """As Jester and LFM-360K are published; an error about another format says how."""
+    pd.DataFrame([[2, 3.5, 99], [1, 99, 1]]).to_excel("jester.xlsx", header=False, index=False)
+    with pytest.raises(DataError, match=r"ends in '.xlsx'.*Try from_file\('jester.xlsx', format='matrix'\)"):
+        from_file("jester.xlsx")
+    rows = pd.DataFrame({"user": [1, 2], "item": [1, 2], "rating": [3.5, 1]})
+    assert from_file("jester.xlsx", format="matrix", skipped=1, missing=[99]).key == from_frame(rows).key
+    matrix = sparse.csr_array(np.array([[0, 3.0], [5.0, 0]]))
+    with h5py.File("lastfm.hdf5", "w") as file:
+        group = file.create_group("artist_user_plays")
+        for name in ("indptr", "indices", "data"):
+            group.create_dataset(name, data=getattr(matrix, name))
+        for name, ids in {"artist": ["abba", "blur"], "user": ["ann", "bob"]}.items():
+            file.create_dataset(name, data=np.array(ids, dtype=h5py.string_dtype()))
+    plays = pd.DataFrame({"user": ["bob", "ann"], "item": ["abba", "blur"], "rating": [3.0, 5]})
+    assert from_file("lastfm.hdf5", format="hdf5", orientation="items").key == from_frame(plays).key
 
 
 MIND = "1\tU1\t11/15/2019 12:05:00 PM\tN1 N2\tN3-1 N4-0\n2\tU2\t11/15/2019 12:05:00 AM\tN2\tN3-0 N4-1\n"
