@@ -19,7 +19,8 @@ from omnibench.metrics.groups import GroupFacts
 from omnibench.metrics.judged_columns import judged_columns
 from omnibench.metrics.ordered import ORDERS
 from omnibench.metrics.own import CalculatedMetric, HitMetric
-from omnibench.metrics.ranking import NDCG, RankingMetric, RelevanceMetric
+from omnibench.metrics.ranking import NDCG
+from omnibench.metrics.ranking_metric import RankingMetric, RelevanceMetric
 from omnibench.metrics.rating import RatedPairs, RatingMetric
 from omnibench.scoring.features import feature_sources, feature_tables, require_features
 from omnibench.scoring.frames import predicted_frame, tested_frame

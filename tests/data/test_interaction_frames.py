@@ -73,6 +73,14 @@ def test_other_names_are_mapped_in_every_form(form: str) -> None:
     assert from_frame(table, columns=SAID).key == from_frame(FRAME).key
 
 
+def test_columns_may_have_numbers_for_names() -> None:
+    """As pandas gives them to what has none."""
+    frame = pd.DataFrame([["ann", 7, "x"], ["bob", 8, "y"]])
+    with pytest.warns(UserWarning, match="drops 2"):
+        dataset = from_frame(frame, columns={0: "user", 1: "item"})
+    assert dataset.key == from_frame(pd.DataFrame({"user": ["ann", "bob"], "item": [7, 8]})).key
+
+
 def test_usual_names_are_guessed_and_said() -> None:
     """With the argument that says so, under which nothing is said any more; ratings and times come along."""
     frame = FRAME.rename(columns=NAMES)

@@ -16,7 +16,7 @@ from omnibench.engine.phases import decoded
 from omnibench.errors import EvaluationError
 from omnibench.guest.parts import Part
 from omnibench.metrics.examples import ranking_example, rating_example
-from omnibench.metrics.ranking import RankingMetric
+from omnibench.metrics.ranking_metric import RankingMetric
 
 LISTS = pd.DataFrame({"user": [1, 1, 2], "item": [5, 6, 5], "rank": [1, 2, 1]})
 TEST = pd.DataFrame({"user": [1, 2, 3], "item": [6, 5, 9], "rating": [3.0, 4.0, 5.0]})
