@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.data.column_names import Columns, renamed_columns, warn_of_guesses, warn_of_unused_columns
+from omnibench.data.column_names import Columns, left_out, renamed_columns, warn_of_guesses, warn_of_unused_columns
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.file_columns import TextOptions, described_file, format_of
 from omnibench.data.file_source import FileSource, StoredSource
@@ -28,7 +28,7 @@ def from_frame(
     df: Any,
     name: str = "frame",
     *,
-    columns: Mapping[Any, str] | None = None,
+    columns: Mapping[Any, str | None] | None = None,
     user_ids: Iterable[Hashable] | None = None,
     item_ids: Iterable[Hashable] | None = None,
     items: Any = None,
@@ -45,7 +45,8 @@ def from_frame(
             an item, whose entries are ratings unless all are 1.
         name: What to call the dataset; a label, not part of its key.
         columns: The frame's own column names to omnibench's, e.g. ``{"userId": "user", "movieId": "item"}``. Usual names
-            such as these are guessed where nothing else can be meant, with a warning.
+            such as these are guessed where nothing else can be meant, with a warning. None of a column that is not used
+            says so, instead of a warning.
         user_ids: The users of a matrix's rows; the numbers of the rows by default.
         item_ids: The items of its columns.
         items: What is known about items: a frame with a column ``item``, or a file; see ``RecSysDataSet.with_features``.
@@ -84,7 +85,8 @@ def from_frame(
     if len(frame) == 0:
         raise DataError(f"{name} has no interactions.")
     warn_of_guesses(renamed, guessed, name)
-    warn_of_unused_columns([column for column in header if column not in renamed], list(renamed.values()), name)
+    unused = [column for column in header if column not in renamed and column not in left_out(columns)]
+    warn_of_unused_columns(unused, list(renamed.values()), name)
     dataset = RecSysDataSet(FrameSource(_copied(frame, renamed), name), name)
     return dataset if items is None and users is None else dataset.with_features(items, users)
 
@@ -123,8 +125,8 @@ def from_file(
         name: What to call the dataset; the file's stem by default.
         columns: The file's own column names to omnibench's, e.g. ``{"userId": "user", "movieId": "item"}``,
             where they are not called user, item, rating, timestamp already. Usual names such as these are guessed where
-            nothing else can be meant, with a warning. For a file without a header the names of all its columns, e.g.
-            ``["user", "item", None, "timestamp"]``, None for one that is not used.
+            nothing else can be meant, with a warning. None is for a column that is not used. For a file without a header the names of all its columns, e.g.
+            ``["user", "item", None, "timestamp"]``.
         separator: What separates the fields of a text file, e.g. ``";"`` or ``"::"``; the format's own by default.
         header: Whether the first line is a header; by default it is, unless ``columns`` lists all names.
         encoding: The encoding of a text file as Python calls it, e.g. ``latin-1``.

@@ -28,6 +28,9 @@ _FIRST_DATE, _LAST_DATE = -2_208_988_800, 7_289_568_000
 
 _WHOLE, _DECIMAL = r"^[+-]?[0-9]+$", r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
+_VALUE = "<value>"
+"""Stands in an advice for the value that it is about."""
+
 _TRUTH = {"true": 1.0, "false": 0.0}
 
 
@@ -296,16 +299,15 @@ def _or_nan(number: Callable[[str], float], text: str) -> float:
 
 
 def _advice(words: Mapping[str, float] | None, *, decimal: str, fraction: bool) -> str:
+    """Return what to do about a rating that is no number, with ``_VALUE`` in the place of that."""
+    missing = f"If it stands for no rating, say so: missing=[{_VALUE}]"
     if words:
-        return "Add the word to ratings, with its number, or drop the line."
+        return f"Add the word to ratings, with its number, or drop the line. {missing}."
     if decimal != ".":
-        return f"Numbers have a {decimal!r} before their fraction, as decimal={decimal!r} says, and no other sign."
+        return f"Numbers have a {decimal!r} before their fraction, as decimal={decimal!r} says, and no other sign. {missing}."
     if fraction:
-        return "Mend or drop the line."
-    return (
-        "If it stands for no rating, say so: missing=['-']; a word stands for a number with ratings={'like': 1}; "
-        "decimal=',' is for 3,5."
-    )
+        return f"Mend or drop the line. {missing}."
+    return f"{missing}; a word stands for a number with ratings={{'like': 1}}; decimal=',' is for 3,5."
 
 
 def _matches(texts: Any, pattern: str) -> npt.NDArray[np.bool_]:
@@ -326,4 +328,6 @@ def _refuse(
             f"{source}, {named(first)}: column {name!r} has no value. Mend the line, or say that such lines are left out: "
             "missing=['']."
         )
-    raise DataError(f"{source}, {named(first)}: column {name!r} is {value!r}, {meaning}. {advice}")
+    raise DataError(
+        f"{source}, {named(first)}: column {name!r} is {value!r}, {meaning}. {advice.replace(_VALUE, repr(value))}"
+    )
