@@ -135,7 +135,6 @@ class FileSource(StoredSource):
         return f"{row_name(row)}, line {line_of_row(self.layout.settled()[0], row)}"
 
     def coded(self) -> CodedColumns:
-        require_memory([(self.path, self.layout)])
         plain = self._read(self._plain_columns)
         if plain is None:
             return super().coded()
@@ -146,7 +145,6 @@ class FileSource(StoredSource):
         return coded._replace(as_before=coded.as_before and "timestamp" not in self._tokens)
 
     def table(self) -> TextColumns:
-        require_memory([(self.path, self.layout)])
         return self.table_with_texts(frozenset())
 
     def table_with_texts(self, texts: frozenset[str]) -> TextColumns:
@@ -164,6 +162,7 @@ class FileSource(StoredSource):
     def _read(self, read: Callable[[], T]) -> T:
         """Read the file, of which nothing may change meanwhile."""
         try:
+            require_memory([(self.path, self.layout)])
             content = read()
         except (*BROKEN, MemoryError) as error:
             raise DataError(unreadable(self.path, self.file_format, error)) from error

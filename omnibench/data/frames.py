@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 _ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
 """What objects have that give their columns as Arrow's."""
 
+_ARROW_TABLE = "to_arrow_table"
+"""The method of DuckDB's relations that gives them, in releases that have no such interface."""
+
 _CONVERSIONS = ("to_pandas", "toPandas", "compute", "df")
 """What tables of further libraries call the method that returns a pandas frame."""
 
@@ -23,7 +26,7 @@ def is_table(table: object) -> bool:
         import pandas as pd
 
         return isinstance(table, pd.DataFrame)
-    return _is_lazy(table) or any(hasattr(table, method) for method in _ARROW)
+    return _is_lazy(table) or any(hasattr(table, method) for method in (*_ARROW, _ARROW_TABLE))
 
 
 def pandas_frame(table: Any, caller: str) -> pd.DataFrame:
@@ -56,6 +59,10 @@ def pandas_frame(table: Any, caller: str) -> pd.DataFrame:
     try:
         if _is_lazy(table):
             table = table.collect()
+        if _root(table) == "polars":
+            table = table.to_arrow()  # whose texts every release of pyarrow knows
+        elif not any(hasattr(table, method) for method in _ARROW):
+            table = table.to_arrow_table()
         return _frame(table if isinstance(table, pa.Table) else pa.table(table))
     except DataError:
         raise
@@ -94,8 +101,13 @@ def _series(column: Any) -> Any:
     """Return an Arrow column as a pandas Series."""
     import pyarrow as pa
 
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)  # whose codes may be of a type that pandas does not know
     if pa.types.is_string_view(column.type):
-        column = column.cast(pa.large_string())
+        try:
+            column = column.cast(pa.large_string())
+        except pa.ArrowNotImplementedError:  # of older releases
+            column = pa.chunked_array([column.to_pylist()], pa.large_string())
     if _is_list(column.type) and pa.types.is_string_view(column.type.value_type):  # polars', which pandas does not take
         column = column.cast(pa.large_list(pa.large_string()))
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):

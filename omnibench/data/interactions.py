@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omnibench.data.coding import coded_ids
 from omnibench.data.membership import NO_PART, Membership, without_repeats_within
 from omnibench.data.numbers import RowName, numbers, row_name
-from omnibench.data.order import canonical_order, counts, lookup, repeats
+from omnibench.data.order import canonical_order, counts, has_repeats, lookup, repeats
 from omnibench.data.times import times
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ class Interactions:
         Call it on rows sorted by (user, timestamp), where "last" is the latest in time. Of a published split it is the last
         one in each part.
         """
-        order, is_repeat = repeats(self.user, self.item, len(self.user_ids))
-        if not is_repeat.any():
+        if not has_repeats(self.user, self.item, len(self.user_ids)):
             return self, 0
+        order, is_repeat = repeats(self.user, self.item, len(self.user_ids))
         if self.parts is not None:
             parts = without_repeats_within(self.parts, order, is_repeat)
             is_in_a_part = (parts != NO_PART).any(axis=1)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from omnibench.errors import EvaluationError
 from omnibench.metrics.base import PEERS, Values
 from omnibench.metrics.by import By
+from omnibench.metrics.discounts import clipped_discounts, log2_discounts
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.ranking_metric import AccuracyMetric
 from omnibench.metrics.relevance import Gains, Relevance, checked_gains, gains_of
@@ -26,18 +27,6 @@ else:
 EVERY_PEER = frozenset({"omnirec", "recbole", "lenskit", "trec"})
 _GAINS_OF_PEERS: dict[Gains, frozenset[str]] = {"rating": frozenset({"lenskit", "trec"}), "exponential": frozenset()}
 """The packages that have NDCG with gains."""
-
-
-def log2_discounts(length: int) -> Values:
-    """Return 1 / log2(rank + 1) for the ranks 1 to length (Burges et al., ICML 2005)."""
-    discounts: Values = 1.0 / np.log2(np.arange(2, length + 2))
-    return discounts
-
-
-def clipped_discounts(length: int) -> Values:
-    """Return 1 / max(log2(rank), 1) for the ranks 1 to length (Järvelin & Kekäläinen, TOIS 2002; LensKit)."""
-    discounts: Values = 1.0 / np.log2(np.maximum(np.arange(1, length + 1), 2))
-    return discounts
 
 
 class NDCG(AccuracyMetric):

@@ -34,7 +34,7 @@ def feature_sources(users: Any, items: Any, lists: Mapping[str, str] | None) -> 
         DataError: It is none of these, or an id is there twice.
         EvaluationError: There are lists of nothing.
     """
-    arguments = {subject: given for subject, given in (("users", users), ("items", items)) if given is not None}
+    arguments = {subject: table for subject, table in (("users", users), ("items", items)) if table is not None}
     if not arguments:
         if lists:
             raise EvaluationError(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.data.interactions import decode
 from omnibench.data.numbers import numbers
-from omnibench.metrics.coded import Coded, Table
+from omnibench.metrics.coded import Coded
+from omnibench.metrics.coded_checks import Table
 
 if TYPE_CHECKING:
     import numpy as np

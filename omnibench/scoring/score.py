@@ -11,7 +11,8 @@ from omnibench.errors import EvaluationError
 from omnibench.experiment.evaluator import Calculator, Evaluator
 from omnibench.guest.family import own_code
 from omnibench.metrics.base import DEFAULT_CONVENTION, Columns, Metric, Values
-from omnibench.metrics.coded import Coded, Reading, Table, coded
+from omnibench.metrics.coded import Coded, Reading, coded
+from omnibench.metrics.coded_checks import Table
 from omnibench.metrics.cost import CostMetric
 from omnibench.metrics.evaluation import Evaluation, both, of_lists, of_ratings, with_uncertainty
 from omnibench.metrics.groups import GroupFacts

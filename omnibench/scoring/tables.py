@@ -19,7 +19,7 @@ from omnibench.data.frames import pandas_frame
 from omnibench.data.from_file import from_file
 from omnibench.data.numbers import numbers
 from omnibench.errors import DataError, EvaluationError
-from omnibench.metrics.coded import Table
+from omnibench.metrics.coded_checks import Table
 from omnibench.metrics.ordered import TREC
 from omnibench.paths import absolute_paths, overlong_name
 from omnibench.scoring.columns import PREDICTED, TESTED, roles_of
@@ -322,6 +322,6 @@ def _of_levels(columns: Mapping[str, Any], source: str, row_name: Any = None) ->
     number = int(np.count_nonzero(~is_relevant))
     notes = [f"{source}: {number} items have a level below 1, so that they are not relevant"] if number else []
     rows = np.flatnonzero(is_relevant)
-    kept = {name: pd.Series(columns[name]).iloc[rows].reset_index(drop=True) for name in ("user", "item")}
-    table = Table({**kept, "rating": levels[rows]}, source)
+    relevant = {name: pd.Series(columns[name]).iloc[rows].reset_index(drop=True) for name in ("user", "item")}
+    table = Table({**relevant, "rating": levels[rows]}, source)
     return NamedTable(table, source, notes, graded=bool((levels[rows] > 1).any()))

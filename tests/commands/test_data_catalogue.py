@@ -113,7 +113,7 @@ def test_show_says_everything_that_is_known(data: Run) -> None:
     for text in (
         "MovieLens1M: MovieLens 1M interactions A rating of a movie, 1 to 5 stars",
         "counts 6,040 users, 3,706 items, 1,000,209 interactions, density 4.47% counted by ",
-        "features of items: title, genres; of users: gender, age, occupation, postcode",
+        "features of items: genres, title; of users: age, gender, occupation, postcode",
         "licence Research use; no redistribution",
         "also called ml-1m",
         "MovieLens20M (20.0M)",

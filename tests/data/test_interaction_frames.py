@@ -33,8 +33,8 @@ SAID = {own: role for role, own in NAMES.items()}
 
 
 def relation_of(frame: pd.DataFrame) -> Any:
-    """A query that DuckDB has not run yet; its connection lives as long as it does."""
-    return duckdb.connect().from_arrow(pa.table(frame)).filter("true")
+    """A query that DuckDB has not run yet."""
+    return duckdb.from_arrow(pa.table(frame)).filter("true")
 
 
 FORMS: dict[str, Callable[[pd.DataFrame], Any]] = {
@@ -71,6 +71,14 @@ def test_other_names_are_mapped_in_every_form(form: str) -> None:
     """The same argument for pandas, polars, Arrow and DuckDB, so that nobody has to know how each renames a column."""
     table = FORMS[form](FRAME.rename(columns=NAMES))
     assert from_frame(table, columns=SAID).key == from_frame(FRAME).key
+
+
+def test_columns_may_have_numbers_for_names() -> None:
+    """As pandas gives them to what has none."""
+    frame = pd.DataFrame([["ann", 7, "x"], ["bob", 8, "y"]])
+    with pytest.warns(UserWarning, match="drops 2"):
+        dataset = from_frame(frame, columns={0: "user", 1: "item"})
+    assert dataset.key == from_frame(pd.DataFrame({"user": ["ann", "bob"], "item": [7, 8]})).key
 
 
 def test_usual_names_are_guessed_and_said() -> None:

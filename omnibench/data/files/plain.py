@@ -7,6 +7,7 @@ reading: ``text.py`` reads the file then, as slowly as it needs.
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
@@ -125,7 +126,8 @@ def read_plain_text(layout: TextLayout, positions: Mapping[str, int]) -> PlainCo
             if is_quoted or b"\r" in header.replace(b"\r\n", b""):
                 return None
             is_compressed = uncompressed_name(layout.path) != layout.path or archive_in(layout.path) != layout.path
-            return _read(_Checked(stream, single(layout.separator)), layout, positions, 0 if is_compressed else size)
+            checked = _Checked(stream, single(layout.separator), is_start=layout.skipped_lines == 0)
+            return _read(checked, layout, positions, 0 if is_compressed else size)
     except (*BROKEN, MemoryError):  # which the slower way says with its line
         return None
 
@@ -161,12 +163,18 @@ def _read(stream: _Checked, layout: TextLayout, positions: Mapping[str, int], si
 class _Checked(io.RawIOBase):
     """A stream that looks at the bytes that are read from it.
 
+    Args:
+        stream: The bytes.
+        separator: What separates fields.
+        is_start: Whether they are those of a file from its start, where a byte order mark may stand.
+
     Attributes:
         is_plain: Whether there was nothing so far but numbers as they are usually written (and texts in between).
     """
 
-    def __init__(self, stream: IO[bytes], separator: str) -> None:
+    def __init__(self, stream: IO[bytes], separator: str, *, is_start: bool) -> None:
         self._stream = stream
+        self._may_be_marked = is_start
         self._separator = ord(separator)
         self._end = b"\n"
         self.is_plain = True
@@ -181,7 +189,10 @@ class _Checked(io.RawIOBase):
         # What a number begins with may lie in this chunk, and what follows in the next.
         seam = self._end + chunk[:_REACH]
         self._end = (self._end + chunk)[-_REACH:] if len(chunk) < _REACH else chunk[-_REACH:]
-        self.is_plain = self._is_plain(seam if chunk else seam + b"\n\n\n") and self._is_plain(chunk)
+        # The parser drops a mark from the first bytes that it gets; behind a header it is part of an id.
+        is_marked = not self._may_be_marked and chunk.startswith(codecs.BOM_UTF8)
+        self._may_be_marked = True
+        self.is_plain = not is_marked and self._is_plain(seam if chunk else seam + b"\n\n\n") and self._is_plain(chunk)
         return chunk if self.is_plain else b""
 
     def _is_plain(self, content: bytes) -> bool:

@@ -27,10 +27,9 @@ _NAMES = {
     role: frozenset(names.split())
     for role, names in {
         "user": "user userid uid usersid visitorid customerid reviewerid memberid username sessionid session personid "
-        "accountid profilename steamid customer client clientid visitor member reviewer",
+        "accountid profilename steamid",
         "item": "item itemid iid movieid articleid productid asin parentasin isbn bookid videoid artistid songid trackid "
-        "animeid businessid venueid gameid newsid aid sku beerid recipeid appid poiid article product movie book song track "
-        "artist video game",
+        "animeid businessid venueid gameid newsid aid sku beerid recipeid appid poiid",
         "rating": "rating ratings stars score overall bookrating weight plays playcount",
         "timestamp": _TIMES,
     }.items()
@@ -40,8 +39,6 @@ _NAMES = {
 _AMBIGUOUS = frozenset(
     {
         *("username", "profilename", "sessionid", "session", "personid", "accountid"),
-        *("customer", "client", "clientid", "visitor", "member", "reviewer"),
-        *("article", "product", "movie", "book", "song", "track", "artist", "video", "game"),
         *("aid", "weight", "plays", "playcount", "reviewtime"),
     }
 )
