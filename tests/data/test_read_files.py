@@ -101,7 +101,7 @@ NUMERALS = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 @given(st.lists(NUMERALS, min_size=1, max_size=6, unique=True))
 def test_no_two_ids_become_the_same(tmp_path: Path, texts: list[str]) -> None:
     """However numerals are written, a file has as many users as different texts, each with its own text."""
@@ -109,7 +109,7 @@ def test_no_two_ids_become_the_same(tmp_path: Path, texts: list[str]) -> None:
     assert sorted(map(str, columns_of(from_file(path))["user"])) == sorted(texts)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 @given(
     st.lists(st.text(st.sampled_from("ab\",\t\n'"), min_size=1, max_size=6).map("x".__add__), min_size=1, max_size=6),
     st.sampled_from([1, 7, 1 << 24]),

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from omnibench.data.time_units import FIRST_COUNT
+
 _CANDIDATES = ("::", "\t", ";", "|", ",", " ")
 
 SEPARATORS = {"csv": ",", "tsv": "\t", "inter": "\t"}
@@ -16,9 +18,6 @@ JSON_SUFFIXES = ("json", "jsonl", "ndjson")
 
 _SHOWN_LINES = 3
 _LONGEST = 60
-
-_FIRST_TIME = 100_000_000
-"""Numbers from this on are moments rather than ratings: it is a second of 1973."""
 
 _TIMES = (
     "timestamp time date ts datetime unixreviewtime eventtime tdat createdat eventdate utctimestamp reviewtime unixtime"
@@ -139,7 +138,7 @@ def _by_position(row: Sequence[str]) -> list[str | None]:
     for number, field in enumerate(row[2:4], start=2):
         if not _is_number(field):
             continue
-        role = "timestamp" if float(field) >= _FIRST_TIME else "rating"
+        role = "timestamp" if float(field) >= FIRST_COUNT else "rating"
         if role not in names:
             names[number] = role
     return names
