@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.data.column_names import left_out, renamed_columns, warn_of_guesses, warn_of_unused_columns
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.data.files.proposals import usual_columns
 from omnibench.data.frame_source import FrameSource
 from omnibench.data.frames import pandas_frame
 from omnibench.data.matrices import frame_of_matrix, is_sparse_matrix
+from omnibench.data.usual_names import usual_columns
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omnibench.data.catalogue.guessed_times import time_of
-from omnibench.data.files.proposals import usual_columns
 from omnibench.data.time_units import FIRST_COUNT
+from omnibench.data.usual_names import usual_columns
 
 ROLE = "<user, item, rating or timestamp>"
 """Stands where only the author of a file can know what a column is."""
