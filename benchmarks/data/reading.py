@@ -156,7 +156,7 @@ LIBRARIES: dict[str, Callable[[str], None]] = {
     "omnibench, canonical": canonical,
 }
 IMPORTS = {"pyarrow": ("pyarrow.parquet", "pyarrow.csv"), "polars": ("polars",), "DuckDB": ("duckdb",)}
-OURS = ("pandas", "pyarrow.parquet", "pyarrow.csv", "omnibench.data.sources")
+OURS = ("pandas", "pyarrow.parquet", "pyarrow.csv", "omnibench.data.from_file")
 
 
 def largest_memory() -> int:

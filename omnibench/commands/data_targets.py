@@ -16,9 +16,9 @@ from typing import Any
 import omnibench
 from omnibench.data.apply import Apply
 from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.from_file import from_file
 from omnibench.data.loaders import load_dataset
 from omnibench.data.readers.keys import OPTION_TYPES
-from omnibench.data.sources import from_file
 from omnibench.data.step import Step
 from omnibench.errors import DataError, nearest
 from omnibench.paths import expanded, relative_to

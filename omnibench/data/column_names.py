@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
-from omnibench.data.files.proposals import candidate_columns, usual_columns
 from omnibench.data.interactions import COLUMNS
+from omnibench.data.usual_names import candidate_columns, usual_columns
 from omnibench.errors import DataError, nearest
 
 Columns = Mapping[Any, str | None] | Sequence[str | None] | None

@@ -16,22 +16,10 @@ from omnibench.data.files.members import RawFile
 from omnibench.data.files.size import require_memory
 from omnibench.data.files.streams import BROKEN
 from omnibench.data.files.text import TextColumns
-from omnibench.data.interactions import COLUMNS
 from omnibench.data.readers.read import VERSION, read_rows
 from omnibench.data.readers.reader import Reader
 from omnibench.data.readers.row_labels import row_label
 from omnibench.errors import ChangedDataError, DataError
-
-_WITHOUT_NAMES: Mapping[str, tuple[str, ...]] = {
-    "adjacency": ("user", "item"),
-    "matrix": ("user", "item", "rating"),
-    "netflix": COLUMNS,
-    "behaviours": COLUMNS,
-    "hdf5": ("user", "item", "rating"),
-    "npz": ("user", "item", "rating"),
-    "idomaar": ("user", "item", "timestamp"),
-}
-"""The columns of formats that have no names for them."""
 
 _ESTIMATED = ("table", "json", "python", "adjacency", "netflix", "behaviours", "idomaar", "parquet", "feather")
 """Formats of which the number of interactions is known, or that of lines, of which each has one at least."""
@@ -49,14 +37,9 @@ class ReaderSource(StoredSource):
     reader: Reader
     files: Sequence[RawFile]
 
-    @cached_property
+    @property
     def columns(self) -> tuple[str, ...]:
-        names = self.reader.columns
-        listed = tuple(names.values()) if isinstance(names, Mapping) else tuple(names)
-        roles = listed or _WITHOUT_NAMES[self.reader.format]
-        if self.reader.options.get("use") == "history":  # of which no time is known, and no rating
-            roles = ("user", "item")
-        return tuple(column for column in COLUMNS if column in roles)
+        return self.reader.roles
 
     @property
     def label(self) -> str:

@@ -12,7 +12,7 @@ from omnibench.data.interactions import CodedColumns, Interactions
 from omnibench.data.membership import NO_PART, PART_NAMES
 from omnibench.data.numbers import row_name
 from omnibench.data.order import canonical_order, repeats
-from omnibench.data.times import FIRST_COUNT, UNITS
+from omnibench.data.time_units import FIRST_COUNT, TimeUnit, unit_of
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -118,15 +118,15 @@ def _exact(rows: Interactions, moments: npt.NDArray[Any] | None, of_all: Sequenc
 
 def _refuse_other_units(parts: Sequence[_PartRows], label: str) -> None:
     """Refuse parts that count in different units, such as seconds and milliseconds: nothing would be before or after."""
-    units: dict[int, str] = {}
+    units: dict[TimeUnit, str] = {}
     for part in parts:
         timestamp = part.coded.rows.timestamp
         if timestamp is not None and (latest := int(timestamp.max())) >= FIRST_COUNT:
-            unit = next((number for number, (limit, _) in enumerate(UNITS) if latest < limit), len(UNITS))
-            units.setdefault(unit, f"{_name(part, 1 + parts[-1].fold)} (e.g. {latest})")
+            units.setdefault(unit_of(latest), f"{_name(part, 1 + parts[-1].fold)} (e.g. {latest})")
     if len(units) > 1:
-        names = ("seconds", "milliseconds", "microseconds", "nanoseconds")
-        described = ", and ".join(f"{names[unit]} in {part}" for unit, part in sorted(units.items()))
+        described = ", and ".join(
+            f"{unit.name} in {part}" for unit, part in sorted(units.items(), key=lambda pair: pair[0].per_second)
+        )
         raise DataError(f"{label}: the column 'timestamp' counts {described}. Give all parts in one unit.")
 
 

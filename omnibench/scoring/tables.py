@@ -16,8 +16,8 @@ from omnibench.data.files.parquet import column_names, is_parquet_directory
 from omnibench.data.files.proposals import SEPARATORS
 from omnibench.data.files.streams import BROKEN, open_binary, uncompressed_name
 from omnibench.data.frames import pandas_frame
+from omnibench.data.from_file import from_file
 from omnibench.data.numbers import numbers
-from omnibench.data.sources import from_file
 from omnibench.errors import DataError, EvaluationError
 from omnibench.metrics.coded_checks import Table
 from omnibench.metrics.ordered import TREC

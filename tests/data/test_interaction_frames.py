@@ -235,3 +235,15 @@ def test_parts_and_features_may_be_frames_of_any_library() -> None:
     known = pd.DataFrame({"item": [7, -3], "genre": ["pop", "rock"], "year": [1999, 2001]})
     for form in ("polars", "polars, lazy", "Arrow", "DuckDB"):
         assert from_frame(FRAME, items=FORMS[form](known)).key == from_frame(FRAME, items=known).key, form
+
+
+def test_a_frame_imports_no_formats_of_files() -> None:
+    """Bench files with frames of their own import neither the readers of raw files nor what opens archives."""
+    code = """
+import sys
+from omnibench import Evaluator, ExperimentPlan, NDCG, UserHoldout, benchmark, from_frame, load_dataset
+heavy = ("tarfile", "omnibench.data.catalogue", "omnibench.data.file_source", "omnibench.data.readers", "omnibench.scoring")
+print([name for name in heavy if name in sys.modules])
+"""
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "[]"

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omnibench.data.catalogue.guessed_times import time_of
-from omnibench.data.files.proposals import usual_columns
+from omnibench.data.time_units import FIRST_COUNT
+from omnibench.data.usual_names import usual_columns
 
 ROLE = "<user, item, rating or timestamp>"
 """Stands where only the author of a file can know what a column is."""
@@ -37,9 +38,6 @@ _SHORT_NUMBER = re.compile(r"\s*[+-]?\d+(\.\d{1,2})?\s*")
 
 _SAMPLES = 3
 """Values that tell a reader what is in a column."""
-
-_FIRST_TIME = 100_000_000
-"""Numbers from this on are moments rather than ratings: it is a second of 1973."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +133,7 @@ def _is_time(texts: Sequence[str]) -> bool:
     time = time_of(present)
     if not time or "%" in time:
         return bool(time)
-    return not all(map(is_number, present)) or min(float(text) for text in present) >= _FIRST_TIME
+    return not all(map(is_number, present)) or min(float(text) for text in present) >= FIRST_COUNT
 
 
 def _plain(name: str) -> str:

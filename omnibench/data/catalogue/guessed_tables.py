@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from omnibench.data.catalogue.guessed_columns import Guess, columns_in_order, is_number, named_columns
-from omnibench.data.files.proposals import usual_columns
+from omnibench.data.usual_names import usual_columns
 
 _SEPARATORS = ("::", "\t", ";", "|", ",", " ")
 _WHITESPACE = "whitespace"

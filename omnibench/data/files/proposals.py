@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from omnibench.data.files.through import archive_in, raw_file
+from omnibench.data.time_units import FIRST_COUNT
+from omnibench.data.usual_names import usual_columns
 
 _CANDIDATES = ("::", "\t", ";", "|", ",", " ")
 
@@ -16,33 +20,6 @@ JSON_SUFFIXES = ("json", "jsonl", "ndjson")
 
 _SHOWN_LINES = 3
 _LONGEST = 60
-
-_FIRST_TIME = 100_000_000
-"""Numbers from this on are moments rather than ratings: it is a second of 1973."""
-
-_TIMES = (
-    "timestamp time date ts datetime unixreviewtime eventtime tdat createdat eventdate utctimestamp reviewtime unixtime"
-)
-_NAMES = {
-    role: frozenset(names.split())
-    for role, names in {
-        "user": "user userid uid usersid visitorid customerid reviewerid memberid username sessionid session personid "
-        "accountid profilename steamid",
-        "item": "item itemid iid movieid articleid productid asin parentasin isbn bookid videoid artistid songid trackid "
-        "animeid businessid venueid gameid newsid aid sku beerid recipeid appid poiid",
-        "rating": "rating ratings stars score overall bookrating weight plays playcount",
-        "timestamp": _TIMES,
-    }.items()
-}
-"""What columns are called, in lower case without signs."""
-
-_AMBIGUOUS = frozenset(
-    {
-        *("username", "profilename", "sessionid", "session", "personid", "accountid"),
-        *("aid", "weight", "plays", "playcount", "reviewtime"),
-    }
-)
-"""Names of these that may stand for something else as well, so that nobody guesses by them."""
 
 
 class Proposal(NamedTuple):
@@ -57,31 +34,6 @@ class Proposal(NamedTuple):
     separator: str
     header: bool
     columns: str
-
-
-def usual_columns(names: Sequence[Any]) -> dict[str, Any]:
-    """Return the columns whose names are usual, by what they are."""
-    columns: dict[str, Any] = {}
-    for name in names:
-        role = next((role for role, usual in _NAMES.items() if _plain(name) in usual and role not in columns), None)
-        if role is not None:
-            columns[role] = name
-    return columns
-
-
-def candidate_columns(names: Sequence[Any], roles: Sequence[str]) -> dict[str, list[Any]]:
-    """Return the columns whose names can hardly stand for anything else, by what they may be.
-
-    Args:
-        names: The columns' names.
-        roles: What is looked for: user, item, rating, timestamp.
-    """
-    return {role: [name for name in names if _plain(name) in _NAMES[role] - _AMBIGUOUS] for role in roles}
-
-
-def _plain(name: Any) -> str:
-    own = str(name).lower().split(":")[0].rpartition("/")[2]  # review/userId, as blocks of Amazon's have it
-    return "".join(letter for letter in own if letter.isalnum())
 
 
 def shown_lines(lines: Sequence[str]) -> str:
@@ -101,12 +53,20 @@ def proposed_call(path: Path, file_format: str, lines: Sequence[str]) -> str:
     proposal = _proposal([line.rstrip("\r\n") for line in lines])
     if proposal is None:
         return ""
-    arguments = [repr(path.name)]
+    arguments = path_arguments(path)
     if proposal.separator != SEPARATORS.get(file_format):
         arguments.append(f"separator={proposal.separator!r}")
     if proposal.columns:
         arguments.append(f"columns={proposal.columns}")
     return f"from_file({', '.join(arguments)})"
+
+
+def path_arguments(path: Path) -> list[str]:
+    """Return the arguments of a call that say which file is read: of an archive, also which member."""
+    archive = archive_in(path)
+    if archive == path:
+        return [repr(path.name)]
+    return [repr(archive.name), f"member={raw_file(path).member!r}"]
 
 
 def _proposal(lines: Sequence[str]) -> Proposal | None:
@@ -139,7 +99,7 @@ def _by_position(row: Sequence[str]) -> list[str | None]:
     for number, field in enumerate(row[2:4], start=2):
         if not _is_number(field):
             continue
-        role = "timestamp" if float(field) >= _FIRST_TIME else "rating"
+        role = "timestamp" if float(field) >= FIRST_COUNT else "rating"
         if role not in names:
             names[number] = role
     return names
