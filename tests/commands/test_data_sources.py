@@ -172,6 +172,18 @@ def test_a_server_that_is_down_is_asked_once(server: FileServer, capsys: pytest.
     assert "Alone: none of its sources could be asked for it\n" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("server")
+def test_a_reason_that_several_servers_share_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A machine without a network is so for every mirror."""
+    define(*(f"http://127.0.0.1:{port}/a.csv" for port in (1, 2)))
+    assert main(["data", "fetch", "Shop"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert (
+        "127.0.0.1:1 cannot be reached (connection refused); 127.0.0.1:2 likewise. A download from elsewhere: put"
+        in last
+    )
+
+
 def test_what_is_counted_is_beside_what_is_expected(server: FileServer, capsys: pytest.CaptureFixture[str]) -> None:
     """A definition without counts expects nothing; what missing leaves out is counted, as publishers do."""
     address = server.add("/shop.dat", SHOP)
