@@ -15,7 +15,7 @@ from omnibench.data.files.layout import TextLayout, first_lines, layout_of
 from omnibench.data.files.parquet import column_names
 from omnibench.data.files.proposals import SEPARATORS, proposed_call, shown_lines
 from omnibench.data.files.quotes import QUOTE
-from omnibench.data.files.streams import BROKEN, COMPRESSIONS, uncompressed_name
+from omnibench.data.files.streams import BROKEN, COMPRESSIONS, format_of
 from omnibench.data.files.through import archive_in
 from omnibench.data.probable_calls import probable_call
 from omnibench.errors import DataError
@@ -90,11 +90,6 @@ class DescribedFile(NamedTuple):
     source: FileSource
     guessed: Mapping[str, str]
     unused: list[str]
-
-
-def format_of(path: Path) -> str:
-    """Return the format that a path's suffix stands for, whether it is compressed or not."""
-    return "parquet" if path.is_dir() else uncompressed_name(path).suffix.lower().lstrip(".")
 
 
 def described_file(path: Path, columns: Columns, text: TextOptions, file_format: str) -> DescribedFile:

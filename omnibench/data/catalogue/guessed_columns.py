@@ -9,6 +9,7 @@ from typing import Any
 
 from omnibench.data.catalogue.guessed_times import time_of
 from omnibench.data.files.proposals import usual_columns
+from omnibench.data.numbers import is_numeral
 from omnibench.data.time_units import FIRST_COUNT
 
 ROLE = "<user, item, rating or timestamp; delete it if it is none>"
@@ -83,7 +84,7 @@ def columns_in_order(values: Mapping[str, Any], rows: Sequence[Sequence[str]]) -
     roles = [""] * len(rows[0])
     for number in range(len(roles)):
         texts = [row[number] for row in rows]
-        is_numeric = all(map(is_number, texts))
+        is_numeric = all(map(is_numeral, texts))
         if number and "timestamp" not in roles and _is_time(texts):
             roles[number] = "timestamp"
         elif is_numeric and not all(map(_SHORT_NUMBER.fullmatch, texts)):
@@ -96,15 +97,6 @@ def columns_in_order(values: Mapping[str, Any], rows: Sequence[Sequence[str]]) -
     guessed = _with_time(values, dict(zip(names, roles, strict=True)), names, rows)
     remark = "The columns have no names: which of them is the user, and which the item, is guessed from their order."
     return Guess({**guessed.values, "columns": roles}, (remark,))
-
-
-def is_number(text: str) -> bool:
-    """Whether a text is a number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _with_time(
@@ -124,7 +116,7 @@ def _is_time(texts: Sequence[str]) -> bool:
     time = time_of(present)
     if not time or "%" in time:
         return bool(time)
-    return not all(map(is_number, present)) or min(float(text) for text in present) >= FIRST_COUNT
+    return not all(map(is_numeral, present)) or min(float(text) for text in present) >= FIRST_COUNT
 
 
 def _plain(name: str) -> str:

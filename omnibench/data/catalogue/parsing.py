@@ -20,6 +20,7 @@ from omnibench.data.catalogue.definition import (
 from omnibench.data.catalogue.readers import reader_of
 from omnibench.data.catalogue.shapes import SHAPE_KEYS, shape_of
 from omnibench.data.catalogue.tables import Table
+from omnibench.data.features.columns import singular
 from omnibench.data.readers.reader import Reader
 from omnibench.paths import expanded
 
@@ -199,7 +200,7 @@ def _features(table: Table) -> Features:
     subject = table.choice("subject", ("items", "users"))
     if bool(table.text("url")) == bool(table.texts("member")):
         raise table.error("give either member, of the archive of the interactions, or the url of a file of its own.")
-    reader = reader_of(table.table("reader"), targets=(), required=(subject.removesuffix("s"),))
+    reader = reader_of(table.table("reader"), targets=(), required=(singular(subject),))
     return Features(
         subject=subject,
         members=table.texts("member"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from omnibench.data.numbers import is_numeral
 from omnibench.data.time_units import FIRST_COUNT
 
 _CANDIDATES = ("::", "\t", ";", "|", ",", " ")
@@ -116,7 +117,7 @@ def _proposal(lines: Sequence[str]) -> Proposal | None:
     else:
         return None
     named = usual_columns(rows[0])
-    if named or (not any(map(_is_number, rows[0])) and any(map(_is_number, rows[-1]))):
+    if named or (not any(map(is_numeral, rows[0])) and any(map(is_numeral, rows[-1]))):
         return Proposal(separator, True, _mapping(rows[0], named))
     names = [repr(name) for name in _by_position(rows[0])]
     return Proposal(separator, False, f"[{', '.join(names)}]")
@@ -136,17 +137,9 @@ def _by_position(row: Sequence[str]) -> list[str | None]:
     """Return the usual order of columns that have no names."""
     names: list[str | None] = ["user", "item", *[None] * (len(row) - 2)]
     for number, field in enumerate(row[2:4], start=2):
-        if not _is_number(field):
+        if not is_numeral(field):
             continue
         role = "timestamp" if float(field) >= FIRST_COUNT else "rating"
         if role not in names:
             names[number] = role
     return names
-
-
-def _is_number(field: str) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True

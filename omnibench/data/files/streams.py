@@ -35,6 +35,11 @@ def uncompressed_name(path: Path) -> Path:
     return path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
 
 
+def format_of(path: Path) -> str:
+    """Return the format that a path's suffix stands for, whether it is compressed or not; a directory is of Parquet files."""
+    return "parquet" if path.is_dir() else uncompressed_name(path).suffix.lower().lstrip(".")
+
+
 def open_binary(path: Path) -> IO[bytes]:
     """Open a file, decompressed where its suffix says that it is compressed, or the member of an archive."""
     suffix = path.suffix.lower()
