@@ -9,7 +9,7 @@ from typing import Any
 
 from omnibench.data.catalogue.guesses import guess
 from omnibench.data.column_names import REQUIRED
-from omnibench.data.files.proposals import JSON_SUFFIXES, SEPARATORS
+from omnibench.data.files.proposals import JSON_SUFFIXES, SEPARATORS, path_arguments
 from omnibench.data.files.streams import BROKEN, open_binary
 from omnibench.errors import DataError
 
@@ -44,7 +44,9 @@ def probable_call(path: Path, file_format: str) -> str:
         arguments["columns"] = {own: role for own, role in arguments["columns"].items() if own != role}
     if any(isinstance(value, str) and value.startswith("<") for value in arguments.values()):
         return ""
-    return f"from_file({', '.join([repr(path.name), *(f'{name}={value!r}' for name, value in arguments.items())])})"
+    return (
+        f"from_file({', '.join([*path_arguments(path), *(f'{name}={value!r}' for name, value in arguments.items())])})"
+    )
 
 
 def _guessed(start: bytes, name: str) -> dict[str, Any]:

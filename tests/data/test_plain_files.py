@@ -96,7 +96,7 @@ def test_a_mark_behind_the_header_is_part_of_an_id(tmp_path: Path) -> None:
     """A byte order mark before the first row, as concatenated files have it, is not dropped by the fast way alone."""
     path = written(tmp_path / "a.csv", ["\ufeff7,1,3,10", "7,2,3,11"])
     assert read_plainly(path) is None
-    assert set(from_file(path).data.df["user"]) == {"\ufeff7", "7"}
+    assert set(from_file(path).source.load().user_ids) == {"\ufeff7", "7"}
 
 
 def test_plain_files_are_read_the_fast_way(tmp_path: Path) -> None:

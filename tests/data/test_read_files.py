@@ -10,6 +10,7 @@ import lzma
 import re
 import string
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -288,8 +289,93 @@ def test_compressed_files_are_read_and_cut_ones_refused(suffix: str, tmp_path: P
     assert (dataset.key, dataset.name) == (plain.key, "a")
     with pytest.raises(DataError, match=f"b.csv.{suffix} is cut off: .*fetch it again"):
         _ = from_file(written(tmp_path / f"b.csv.{suffix}", packed[: len(packed) // 2])).key
-    with pytest.raises(DataError, match=f"c.csv.{suffix} cannot be read"):
-        _ = from_file(written(tmp_path / f"c.csv.{suffix}", text)).key
+    assert from_file(written(tmp_path / f"c.csv.{suffix}", text)).key == plain.key
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", gzip.compress(b"user,item\nu1,i1\n")),
+        ("a.csv", bz2.compress(b"user,item\nu1,i1\n")),
+        ("a.csv.gz", b"user,item\nu1,i1\n"),
+        ("a.csv.xz", gzip.compress(b"user,item\nu1,i1\n")),
+    ],
+    ids=["gz without its suffix", "bz2 without its suffix", "plain", "gz as xz"],
+)
+def test_compression_is_told_by_the_content(name: str, content: bytes, tmp_path: Path) -> None:
+    """The suffix of a published file is not always true: what it begins with says whether and how it is compressed."""
+    (tmp_path / name).write_bytes(content)
+    assert columns_of(from_file(tmp_path / name)) == {"user": ["u1"], "item": ["i1"]}
+
+
+def as_zst(content: bytes) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(content)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "says"),
+    [
+        ("a.csv", "to_parquet", "By its content it is Parquet, not text: from_file(..., format='parquet')"),
+        ("a.csv", "to_feather", "By its content it is Feather, not text: from_file(..., format='feather')"),
+        ("a.parquet", "to_csv", "By its content it is text: from_file(..., format='csv')"),
+    ],
+)
+def test_a_file_of_another_format_than_its_name_says_is_named(name: str, make: str, says: str, tmp_path: Path) -> None:
+    """Nobody is sent to another encoding by a file that is no text, and the call of the error reads the file."""
+    frame = pd.DataFrame({"user": [f"é{number}" for number in range(300)], "item": range(300)})
+    getattr(frame, make)(tmp_path / name, **({"index": False} if make == "to_csv" else {}))
+    with pytest.raises(DataError, match=re.escape(says)):
+        _ = columns_of(from_file(tmp_path / name))
+    told = says.rpartition("format='")[2].partition("'")[0]
+    assert len(columns_of(from_file(tmp_path / name, format=told))["user"]) == 300
+
+
+def test_what_is_cut_off_says_so_in_every_format(tmp_path: Path) -> None:
+    """A cut Parquet file, or one compressed with zstd, is to be fetched again."""
+    frame = pd.DataFrame({"user": [f"u{number}" for number in range(500)], "item": range(500)})
+    frame.to_parquet(tmp_path / "whole.parquet")
+    (tmp_path / "a.parquet").write_bytes((tmp_path / "whole.parquet").read_bytes()[:-30])
+    (tmp_path / "b.csv.zst").write_bytes(as_zst(frame.to_csv(index=False).encode())[:-30])
+    for name in ("a.parquet", "b.csv.zst"):
+        with pytest.raises(DataError, match=r"not copied or downloaded completely.*fetch it again"):
+            _ = columns_of(from_file(tmp_path / name))
+
+
+def test_the_call_for_a_file_in_an_archive_names_the_archive(tmp_path: Path) -> None:
+    """The call that an error proposes for a member reads it."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x/u.dat", "1::2::3::978300760\n1::3::4::978300761\n")
+    with pytest.raises(DataError) as refused:
+        from_file(tmp_path / "a.zip")
+    call = re.search(r"try from_file\('a.zip', (.*?)\), with", str(refused.value))
+    assert call is not None
+    arguments = eval(f"dict({call[1]})")
+    assert arguments["member"] == "x/u.dat"
+    assert columns_of(from_file(tmp_path / "a.zip", **arguments))["item"] == [2, 3]
+
+
+def test_a_bad_line_between_carriage_returns_is_named(tmp_path: Path) -> None:
+    """Also where lines end as they did on old Macs, the number of the bad line is said."""
+    (tmp_path / "a.csv").write_bytes(b"user,item\ra,b\rc,d,e\rf,g\r")
+    with pytest.raises(DataError, match="line 3 has 3 fields where the header has 2"):
+        _ = columns_of(from_file(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize("value", ["good", "-", "nan", ""])
+def test_what_an_error_proposes_for_a_rating_works(value: str, tmp_path: Path) -> None:
+    """A value that is no number can be left out with the words of the error."""
+    (tmp_path / "a.csv").write_text(f"user,item,rating\nu1,i1,{value}\nu2,i2,3\n")
+    with pytest.raises(DataError) as refused:
+        _ = columns_of(from_file(tmp_path / "a.csv"))
+    listed = re.search(r"missing=(\[.*?\])", str(refused.value))
+    assert listed is not None
+    missing = eval(listed[1])
+    assert columns_of(from_file(tmp_path / "a.csv", missing=missing))["user"] == ["u2"]
 
 
 def test_a_directory_of_parquet_files_is_one_table(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ import codecs
 import csv
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from omnibench.data.files.layout import TextLayout, split_lines
+from omnibench.data.files.misnamed import content_advice
 from omnibench.data.files.streams import open_binary
 from omnibench.errors import DataError
 
@@ -104,17 +105,26 @@ def _lines(path: Path, encoding: str, counter: _Counter) -> Iterator[str]:
                 yield line
         return
     with open_binary(path) as stream:
-        for counter.number, content in enumerate(stream, start=1):
+        for counter.number, content in enumerate(_split(stream), start=1):
             try:
                 line = content.decode(encoding)
             except UnicodeDecodeError as error:
                 start = content[: error.start].decode(encoding, "replace")
                 is_wide = counter.number == 1 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+                advice = content_advice(path) or (
+                    f"Say which encoding it has: from_file(..., encoding={'utf-16' if is_wide else 'latin-1'!r})."
+                )
                 raise DataError(
                     f"{path} cannot be read as {encoding}: line {counter.number} has the byte 0x{content[error.start]:02x} behind "
-                    f"{_excerpt(start)}. Say which encoding it has: from_file(..., encoding={'utf-16' if is_wide else 'latin-1'!r})."
+                    f"{_excerpt(start)}. {advice}"
                 ) from error
             yield line.removeprefix("\ufeff") if counter.number == 1 else line
+
+
+def _split(stream: Iterable[bytes]) -> Iterator[bytes]:
+    """Return the lines of a stream, which may end in a carriage return alone."""
+    for content in stream:
+        yield from content.splitlines(keepends=True) if b"\r" in content else (content,)
 
 
 def _misquoted(layout: TextLayout, begin: int, end: int, reason: str) -> str:

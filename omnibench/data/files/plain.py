@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data.files.layout import TextLayout
 from omnibench.data.files.quotes import QUOTE
-from omnibench.data.files.streams import BROKEN, open_utf8, single, uncompressed_name
+from omnibench.data.files.streams import BROKEN, compression, open_utf8, single
 from omnibench.data.files.through import archive_in, size_of
 from omnibench.data.growing import CodedIds, GrowingColumn, IntegerCodes
 from omnibench.data.numbers import EXACT_RATINGS
@@ -123,7 +123,7 @@ def read_plain_text(layout: TextLayout, positions: Mapping[str, int]) -> PlainCo
             is_quoted = QUOTE.encode() in header and layout.quote != QUOTE
             if is_quoted or b"\r" in header.replace(b"\r\n", b""):
                 return None
-            is_compressed = uncompressed_name(layout.path) != layout.path or archive_in(layout.path) != layout.path
+            is_compressed = compression(layout.path) != "" or archive_in(layout.path) != layout.path
             checked = _Checked(stream, single(layout.separator), is_start=layout.skipped_lines == 0)
             return _read(checked, layout, positions, 0 if is_compressed else size)
     except (*BROKEN, MemoryError):  # which the slower way says with its line

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from omnibench.data.files.through import archive_in, raw_file
 from omnibench.data.numbers import is_numeral
 from omnibench.data.time_units import FIRST_COUNT
 
@@ -101,12 +102,20 @@ def proposed_call(path: Path, file_format: str, lines: Sequence[str]) -> str:
     proposal = _proposal([line.rstrip("\r\n") for line in lines])
     if proposal is None:
         return ""
-    arguments = [repr(path.name)]
+    arguments = path_arguments(path)
     if proposal.separator != SEPARATORS.get(file_format):
         arguments.append(f"separator={proposal.separator!r}")
     if proposal.columns:
         arguments.append(f"columns={proposal.columns}")
     return f"from_file({', '.join(arguments)})"
+
+
+def path_arguments(path: Path) -> list[str]:
+    """Return the arguments of a call that say which file is read: of an archive, also which member."""
+    archive = archive_in(path)
+    if archive == path:
+        return [repr(path.name)]
+    return [repr(archive.name), f"member={raw_file(path).member!r}"]
 
 
 def _proposal(lines: Sequence[str]) -> Proposal | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from omnibench.data.files.arrow import row_number
 from omnibench.data.files.layout import TextLayout, first_lines
 from omnibench.data.files.parquet import parquet_files
-from omnibench.data.files.streams import open_seekable, uncompressed_name
+from omnibench.data.files.streams import compression, open_seekable, uncompressed_name
 from omnibench.data.files.through import size_of
 from omnibench.errors import DataError
 from omnibench.memory import available_memory
@@ -67,8 +67,7 @@ def _text_rows(layout: TextLayout, size: int) -> int:
     """Return about how many lines a text file has, as long as its first ones are."""
     lines = first_lines(layout.path, layout.encoding, number=1000)[layout.skipped_lines :]
     length = sum(len(line.encode(layout.encoding, "replace")) for line in lines) / max(1, len(lines))
-    is_compressed = uncompressed_name(layout.path) != layout.path
-    return int(size * (_COMPRESSION if is_compressed else 1) / max(1.0, length))
+    return int(size * (_COMPRESSION if compression(layout.path) else 1) / max(1.0, length))
 
 
 def _gigabytes(size: int) -> str:

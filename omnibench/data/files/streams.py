@@ -14,6 +14,7 @@ import zlib
 from pathlib import Path
 from typing import IO, Any, cast
 
+from omnibench.data.files.compression import HEAD, compression_of
 from omnibench.data.files.members import open_member
 from omnibench.data.files.through import archive_in, raw_file
 from omnibench.errors import DataError
@@ -40,11 +41,19 @@ def format_of(path: Path) -> str:
     return "parquet" if path.is_dir() else uncompressed_name(path).suffix.lower().lstrip(".")
 
 
+def compression(path: Path) -> str:
+    """Return the suffix of how a file is compressed, told by its content: names of published files are not always true."""
+    if archive_in(path) != path:
+        return ""
+    with path.open("rb") as stream:
+        return compression_of(stream.read(HEAD))
+
+
 def open_binary(path: Path) -> IO[bytes]:
-    """Open a file, decompressed where its suffix says that it is compressed, or the member of an archive."""
-    suffix = path.suffix.lower()
+    """Open a file, decompressed where it is compressed, or the member of an archive."""
     if archive_in(path) != path:
         return open_member(raw_file(path))
+    suffix = compression(path)
     if suffix == ".gz":
         return cast("IO[bytes]", gzip.open(path, "rb"))
     if suffix == ".bz2":
@@ -60,7 +69,7 @@ def open_binary(path: Path) -> IO[bytes]:
 
 def open_seekable(path: Path) -> IO[bytes]:
     """Open a file whose reader goes back and forth in it: in memory, where it is compressed or in an archive."""
-    if path.suffix.lower() in COMPRESSIONS or archive_in(path) != path:
+    if compression(path) or archive_in(path) != path:
         with open_binary(path) as stream:
             return io.BytesIO(stream.read())
     return path.open("rb")

@@ -297,7 +297,7 @@ def _advice(words: Mapping[str, float] | None, *, decimal: str, fraction: bool) 
     if fraction:
         return "Mend or drop the line."
     return (
-        "If it stands for no rating, say so: missing=['-']; a word stands for a number with ratings={'like': 1}; "
+        "If it stands for no rating, say so: missing=[<value>]; a word stands for a number with ratings={<value>: 1}; "
         "decimal=',' is for 3,5."
     )
 
@@ -314,4 +314,6 @@ def _refuse(
             f"{source}, {named(first)}: column {name!r} has no value. Mend the line, or say that such lines are left out: "
             "missing=['']."
         )
-    raise DataError(f"{source}, {named(first)}: column {name!r} is {value!r}, {meaning}. {advice}")
+    raise DataError(
+        f"{source}, {named(first)}: column {name!r} is {value!r}, {meaning}. {advice.replace('<value>', repr(str(value)))}"
+    )

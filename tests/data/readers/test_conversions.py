@@ -118,7 +118,7 @@ def test_ratings_are_numbers_words_and_fractions(
 @pytest.mark.parametrize(
     ("text", "options", "words"),
     [
-        ("x", {}, ["'x'", "missing=['-']", "ratings={'like': 1}"]),
+        ("x", {}, ["'x'", "missing=['x']", "ratings={'x': 1}"]),
         ("3,5", {}, ["'3,5'", "decimal=','"]),
         ("nan", {}, ["'nan'"]),
         ("1e999", {}, ["'1e999'"]),
