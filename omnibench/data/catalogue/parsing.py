@@ -33,7 +33,9 @@ _SOURCE_KEYS = ("url", "file", "member", "part", "md5", "sha256", "manual", "ver
 _LOCAL = "file:///"
 _COUNT_KEYS = ("users", "items", "interactions", "pairs")
 _DIGITS = {"md5": 32, "sha256": 64}
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+"""What data sets may be called."""
+
 _RATED = ("matrix", "netflix")
 """Formats without names of columns whose interactions have ratings."""
 
@@ -89,7 +91,7 @@ def definition_of(values: dict[str, Any], file: Path, family: str = "", *, own: 
 
 def _check_name(table: Table) -> None:
     name = table.text("name")
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise table.error(f"name is {name!r}; give letters, digits and underscores that begin with a letter.")
 
 
