@@ -15,10 +15,10 @@ from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.fetching import FetchedData, fetch_data
 from omnibench.data.catalogue.licences import accept_licences, is_accepted
 from omnibench.data.catalogue.names import definition, definitions
-from omnibench.data.downloads.bars import size_text
 from omnibench.data.loaders import dataset_names, load_dataset
 from omnibench.errors import DataError
 from omnibench.paths import expanded
+from omnibench.sizes import size_text
 
 _LINE_SECONDS = 10.0
 """How often a check says how far it is."""
