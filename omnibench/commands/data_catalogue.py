@@ -15,7 +15,7 @@ from omnibench.commands.data_words import LABEL_COLUMNS, brief, exact, labelled,
 from omnibench.commands.parsing import complain, counted, say, say_text
 from omnibench.data.catalogue.definition import Counts, Definition, Source
 from omnibench.data.catalogue.licences import is_accepted
-from omnibench.data.catalogue.names import ambiguous_names, definition, definitions, variants_of
+from omnibench.data.catalogue.names import ambiguous_names, definition, definitions, variants_of, wrong_definitions
 from omnibench.data.catalogue.source import is_cached
 from omnibench.data.movielens import is_at_hand
 from omnibench.errors import DataError, OmnibenchError, nearest
@@ -41,7 +41,10 @@ def data_list(arguments: argparse.Namespace) -> int:
         words = " ".join(arguments.words)
         hint = nearest(words, definitions()) or "; give fewer words, or none for all of them."
         complain(f"none of {len(definitions())} data sets has {words!r}{hint}")
-    return int(not entries)
+    problems = wrong_definitions()
+    for problem in problems:
+        complain(str(problem))
+    return int(not entries or bool(problems))
 
 
 def data_show(arguments: argparse.Namespace) -> int:

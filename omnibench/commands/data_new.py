@@ -34,6 +34,7 @@ _START = 1 << 18
 """Bytes of a file that are looked at."""
 
 _TO_STDOUT = "-"
+_COLUMNS = "reader.columns."
 
 
 def data_new(arguments: argparse.Namespace) -> int:
@@ -116,6 +117,7 @@ def _draft(name: str, path: Path, patterns: Sequence[str], folder: Path) -> Draf
         feedback=feedback,
         remarks=remarks,
         evidence=evidence,
+        samples=guessed.samples,
     )
 
 
@@ -169,13 +171,20 @@ def _next_steps(draft: Draft, text: str, target: Path) -> Iterable[str]:
     sizes = (
         f"{exact(counts.users or 0)} users, {exact(counts.items or 0)} items, {exact(counts.interactions or 0)} interactions"
         if counts is not None
+        else "to be read once its columns are known"
+        if draft.samples
         else "not read yet"
     )
     yield f"{label}: {draft.reader['format']}, {sizes}"
     for remark in draft.remarks:
         yield f"  check: {remark}"
-    for key in placeholders(tomllib.loads(text)):
-        yield f"  write in, or delete: {key}"
+    keys = placeholders(tomllib.loads(text))
+    columns = [key.removeprefix(_COLUMNS) for key in keys if key.startswith(_COLUMNS)]
+    if columns:
+        yield f"  say which is the user, item, rating or timestamp, and delete the others: {', '.join(columns)}"
+    for key in keys:
+        if not key.startswith(_COLUMNS):
+            yield f"  write in, or delete: {key}"
     project = project_definitions()
     if project is None or not project.has(target):
         if project is None:
@@ -183,7 +192,7 @@ def _next_steps(draft: Draft, text: str, target: Path) -> Iterable[str]:
         else:
             path = os.path.relpath(target, project.settings.parent)
             yield f'  add to [tool.omnibench] data in {project.settings}: "{path}"'
-    yield f'  then: load_dataset("{draft.name}")'
+    yield f'  then: `omnibench data describe {draft.name}`, and load_dataset("{draft.name}") in a bench file'
 
 
 def add_parsers(actions: Any) -> None:

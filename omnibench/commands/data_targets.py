@@ -45,7 +45,7 @@ def datasets_of(target: str, options: Sequence[str], steps: Sequence[str]) -> li
             raise DataError(f"--read {options[0]}: {target} says itself how its files are read; leave the option out.")
         datasets = _of_bench_file(path)
     elif (path.exists() and not _is_name(target)) or has_magic(target):
-        datasets = [_of_file(path, _options(options))]
+        datasets = [_of_file(target, path, _options(options))]
     else:
         if options or path.suffix or os.sep in target:
             raise DataError(f"there is no file {str(path)!r}; check the path, or give the name of a data set.")
@@ -61,22 +61,26 @@ def _is_name(target: str) -> bool:
     return target in definitions()
 
 
-def _of_file(path: Path, options: Mapping[str, Any]) -> RecSysDataSet:
+def _of_file(target: str, path: Path, options: Mapping[str, Any]) -> RecSysDataSet:
     """Return the dataset of a file.
 
+    Args:
+        target: The path as the command line has it.
+        path: The path.
+        options: How the file is read.
+
     Raises:
-        DataError: It cannot be read; a call that the error proposes is added as options of the command line.
+        DataError: It cannot be read; a call that the error proposes is added as a command, on a line of its own, so that
+            it can be copied.
     """
     try:
         return from_file(path, **options)
     except DataError as error:
         proposal = _as_options(str(error))
-        hint = (
-            f" On the command line: {command_line('omnibench', 'data', 'describe', path.name, *proposal)}"
-            if proposal
-            else ""
-        )
-        raise DataError(f"{error}{hint}") from error
+        if not proposal:
+            raise
+        command = command_line("omnibench", "data", "describe", target, *proposal)
+        raise DataError(f"{error} On the command line:\n  {command}") from error
 
 
 def _as_options(message: str) -> list[str]:

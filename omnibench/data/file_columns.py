@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omnibench.data.column_names import Columns, listed_names, renamed_columns
+from omnibench.data.column_names import Columns, left_out, listed_names, renamed_columns
 from omnibench.data.file_source import FileSource, unreadable
 from omnibench.data.files.arrow import ARROW_FORMATS, arrow_names
 from omnibench.data.files.layout import TextLayout, first_lines, layout_of
@@ -133,7 +133,8 @@ def described_file(path: Path, columns: Columns, text: TextOptions, file_format:
     renamed, guessed = renamed_columns(
         names, mapping, path.name, lambda name: own_role(name, file_format), hint, guesses=not is_list
     )
-    unused = [name for name in names if name not in renamed and not (is_list and name.startswith("column "))]
+    used = {*renamed, *left_out(columns)}
+    unused = [name for name in names if name not in used and not (is_list and name.startswith("column "))]
     return DescribedFile(FileSource(path, file_format, renamed, layout, options), guessed, unused)
 
 

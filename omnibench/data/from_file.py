@@ -51,8 +51,8 @@ def from_file(
         name: What to call the dataset; the file's stem by default.
         columns: The file's own column names to omnibench's, e.g. ``{"userId": "user", "movieId": "item"}``,
             where they are not called user, item, rating, timestamp already. Usual names such as these are guessed where
-            nothing else can be meant, with a warning. For a file without a header the names of all its columns, e.g.
-            ``["user", "item", None, "timestamp"]``, None for one that is not used.
+            nothing else can be meant, with a warning. None is for a column that is not used. For a file without a header the names of all its columns, e.g.
+            ``["user", "item", None, "timestamp"]``.
         separator: What separates the fields of a text file, e.g. ``";"`` or ``"::"``; the format's own by default.
         header: Whether the first line is a header; by default it is, unless ``columns`` lists all names.
         encoding: The encoding of a text file as Python calls it, e.g. ``latin-1``.

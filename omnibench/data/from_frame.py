@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from omnibench.data.column_names import renamed_columns, warn_of_guesses, warn_of_unused_columns
+from omnibench.data.column_names import left_out, renamed_columns, warn_of_guesses, warn_of_unused_columns
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.data.files.proposals import usual_columns
 from omnibench.data.frame_source import FrameSource
 from omnibench.data.frames import pandas_frame
 from omnibench.data.matrices import frame_of_matrix, is_sparse_matrix
+from omnibench.data.usual_names import usual_columns
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def from_frame(
     df: Any,
     name: str = "frame",
     *,
-    columns: Mapping[Any, str] | None = None,
+    columns: Mapping[Any, str | None] | None = None,
     user_ids: Iterable[Hashable] | None = None,
     item_ids: Iterable[Hashable] | None = None,
     items: Any = None,
@@ -38,7 +38,8 @@ def from_frame(
             an item, whose entries are ratings unless all are 1.
         name: What to call the dataset; a label, not part of its key.
         columns: The frame's own column names to omnibench's, e.g. ``{"userId": "user", "movieId": "item"}``. Usual names
-            such as these are guessed where nothing else can be meant, with a warning.
+            such as these are guessed where nothing else can be meant, with a warning. None of a column that is not used
+            says so, instead of a warning.
         user_ids: The users of a matrix's rows; the numbers of the rows by default.
         item_ids: The items of its columns.
         items: What is known about items: a frame with a column ``item``, or a file; see ``RecSysDataSet.with_features``.
@@ -77,7 +78,8 @@ def from_frame(
     if len(frame) == 0:
         raise DataError(f"{name} has no interactions.")
     warn_of_guesses(renamed, guessed, name)
-    warn_of_unused_columns([column for column in header if column not in renamed], list(renamed.values()), name)
+    unused = [column for column in header if column not in renamed and column not in left_out(columns)]
+    warn_of_unused_columns(unused, list(renamed.values()), name)
     dataset = RecSysDataSet(FrameSource(_copied(frame, renamed), name), name)
     return dataset if items is None and users is None else dataset.with_features(items, users)
 

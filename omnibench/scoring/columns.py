@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omnibench.data.files.proposals import usual_columns
+from omnibench.data.usual_names import usual_columns
 from omnibench.errors import EvaluationError, nearest
 
 PREDICTED = ("user", "item", "score", "rank", "rating")

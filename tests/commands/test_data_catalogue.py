@@ -57,6 +57,19 @@ def test_the_list_is_searched_by_words(data: Run) -> None:
     assert refusal in data("list", "movilens1m", ends=1)
 
 
+def test_a_wrong_definition_is_said_beside_the_list(
+    data: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The data sets that can be had are listed all the same, and the exit status says that something is amiss."""
+    begin_project(tmp_path, monkeypatch)
+    Path("data", "Shop.toml").write_text('name = "Shop"\ncolour = "red"\n')
+    assert main(["data", "list", "movielens"]) == 1
+    out, err = capsys.readouterr()
+    assert "MovieLens1M " in out
+    assert f"{tmp_path / 'data' / 'Shop.toml'}, Shop: there is no key 'colour'" in err
+    assert data("show", "MovieLens1M").startswith("MovieLens1M: ")
+
+
 @pytest.mark.parametrize("columns", [80, 120, 200])
 def test_the_list_fits_a_terminal(data: Run, terminal: Callable[[int], None], columns: int) -> None:
     """A narrow one gets rounded numbers, a wide one all digits and the titles."""

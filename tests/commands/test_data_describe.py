@@ -89,9 +89,11 @@ def test_programs_get_all_of_it_as_json(describe: Run) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_the_command_that_an_error_proposes_works(describe: Run) -> None:
-    """A file that cannot be read as it is leads to a line to be copied."""
-    error = describe("raw.dat", ends=2)
-    proposal = error.partition("On the command line: omnibench data describe ")[2]
+    """A file that cannot be read as it is leads to a line to be copied, wherever it lies."""
+    Path("raw").mkdir()
+    Path("raw.dat").rename("raw/raw.dat")
+    error = describe("raw/raw.dat", ends=2)
+    proposal = error.partition("On the command line:\n  omnibench data describe ")[2]
     assert proposal
     described, expected = (json.loads(describe(*words, "--json")) for words in (shlex.split(proposal), ["ratings.csv"]))
     for figure in ("interactions", "repeated", "users", "items", "ratings"):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omnibench.data.catalogue.guessed_times import time_of
-from omnibench.data.files.proposals import usual_columns
 from omnibench.data.numbers import is_numeral
 from omnibench.data.time_units import FIRST_COUNT
+from omnibench.data.usual_names import usual_columns
 
-ROLE = "<user, item, rating or timestamp; delete it if it is none>"
+ROLE = "<user, item, rating or timestamp>"
 """Stands where only the author of a file can know what a column is."""
 
 _TIME = "<seconds, milliseconds, iso, or a format such as %d/%m/%Y>"
@@ -37,6 +37,9 @@ _ENDINGS = {
 _SHORT_NUMBER = re.compile(r"\s*[+-]?\d+(\.\d{1,2})?\s*")
 """A number that may be an id or a rating, and no coordinate."""
 
+_SAMPLES = 3
+"""Values that tell a reader what is in a column."""
+
 
 @dataclass(frozen=True, slots=True)
 class Guess:
@@ -45,10 +48,12 @@ class Guess:
     Attributes:
         values: The table ``[reader]`` of a definition.
         remarks: What to check, as sentences.
+        samples: Some values of each column, by its name, where names do not tell what the columns are.
     """
 
     values: Mapping[str, Any]
     remarks: tuple[str, ...] = ()
+    samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def named_columns(values: Mapping[str, Any], names: Sequence[str], rows: Sequence[Sequence[str]]) -> Guess:
@@ -71,7 +76,11 @@ def named_columns(values: Mapping[str, Any], names: Sequence[str], rows: Sequenc
         role_of[times[0]] = "timestamp"
     is_clear = {"user", "item"} <= set(role_of.values())
     columns = {name: role_of.get(name, ROLE) for name in names if name and (name in role_of or not is_clear)}
-    return _with_time(values, columns, names, rows)
+    guessed = _with_time(values, columns, names, rows)
+    if is_clear:
+        return guessed
+    samples = {name: tuple(dict.fromkeys(row[number] for row in rows))[:_SAMPLES] for number, name in enumerate(names)}
+    return replace(guessed, samples=samples)
 
 
 def columns_in_order(values: Mapping[str, Any], rows: Sequence[Sequence[str]]) -> Guess:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from omnibench.data.catalogue.guessed_columns import Guess, columns_in_order, named_columns
-from omnibench.data.files.proposals import usual_columns
 from omnibench.data.numbers import is_numeral
+from omnibench.data.usual_names import usual_columns
 
 _SEPARATORS = ("::", "\t", ";", "|", ",", " ")
 _WHITESPACE = "whitespace"

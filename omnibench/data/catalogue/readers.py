@@ -93,6 +93,8 @@ def _columns(
             )
         return ()
     if isinstance(columns, dict):
+        for own, name in columns.items():
+            table.refuse_placeholder(f"columns.{own}", name)
         _check_names(table, list(columns.values()), targets, required)
         return dict(columns)
     if not isinstance(columns, list) or file_format not in _IN_ORDER:

@@ -9,10 +9,10 @@ from omnibench.data.features.columns import singular
 from omnibench.data.files.layout import TextLayout, layout_of
 from omnibench.data.files.lines import refuse_flaws
 from omnibench.data.files.parquet import column_names, is_parquet_directory, read_parquet
-from omnibench.data.files.proposals import usual_columns
 from omnibench.data.files.streams import BROKEN, COMPRESSIONS, format_of, open_utf8, single
 from omnibench.data.files.text import integers_of
 from omnibench.data.numbers import EXACT_INTEGERS
+from omnibench.data.usual_names import usual_columns
 from omnibench.errors import DataError, nearest
 
 if TYPE_CHECKING:

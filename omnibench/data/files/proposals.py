@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from omnibench.data.files.through import archive_in, raw_file
 from omnibench.data.numbers import is_numeral
 from omnibench.data.time_units import FIRST_COUNT
+from omnibench.data.usual_names import usual_columns
 
 _CANDIDATES = ("::", "\t", ";", "|", ",", " ")
 
@@ -18,32 +19,10 @@ SEPARATORS = {"csv": ",", "tsv": "\t", "inter": "\t"}
 JSON_SUFFIXES = ("json", "jsonl", "ndjson")
 """The suffixes of files of JSON objects."""
 
+_ROLES = ("user", "item", "rating", "timestamp")
+
 _SHOWN_LINES = 3
 _LONGEST = 60
-
-_TIMES = (
-    "timestamp time date ts datetime unixreviewtime eventtime tdat createdat eventdate utctimestamp reviewtime unixtime"
-)
-_NAMES = {
-    role: frozenset(names.split())
-    for role, names in {
-        "user": "user userid uid usersid visitorid customerid reviewerid memberid username sessionid session personid "
-        "accountid profilename steamid",
-        "item": "item itemid iid movieid articleid productid asin parentasin isbn bookid videoid artistid songid trackid "
-        "animeid businessid venueid gameid newsid aid sku beerid recipeid appid poiid",
-        "rating": "rating ratings stars score overall bookrating weight plays playcount",
-        "timestamp": _TIMES,
-    }.items()
-}
-"""What columns are called, in lower case without signs."""
-
-_AMBIGUOUS = frozenset(
-    {
-        *("username", "profilename", "sessionid", "session", "personid", "accountid"),
-        *("aid", "weight", "plays", "playcount", "reviewtime"),
-    }
-)
-"""Names of these that may stand for something else as well, so that nobody guesses by them."""
 
 
 class Proposal(NamedTuple):
@@ -58,31 +37,6 @@ class Proposal(NamedTuple):
     separator: str
     header: bool
     columns: str
-
-
-def usual_columns(names: Sequence[Any]) -> dict[str, Any]:
-    """Return the columns whose names are usual, by what they are."""
-    columns: dict[str, Any] = {}
-    for name in names:
-        role = next((role for role, usual in _NAMES.items() if _plain(name) in usual and role not in columns), None)
-        if role is not None:
-            columns[role] = name
-    return columns
-
-
-def candidate_columns(names: Sequence[Any], roles: Sequence[str]) -> dict[str, list[Any]]:
-    """Return the columns whose names can hardly stand for anything else, by what they may be.
-
-    Args:
-        names: The columns' names.
-        roles: What is looked for: user, item, rating, timestamp.
-    """
-    return {role: [name for name in names if _plain(name) in _NAMES[role] - _AMBIGUOUS] for role in roles}
-
-
-def _plain(name: Any) -> str:
-    own = str(name).lower().split(":")[0].rpartition("/")[2]  # review/userId, as blocks of Amazon's have it
-    return "".join(letter for letter in own if letter.isalnum())
 
 
 def shown_lines(lines: Sequence[str]) -> str:
@@ -138,7 +92,7 @@ def _mapping(header: Sequence[str], named: dict[str, str]) -> str:
     for role in ("user", "item"):
         if role not in named and left:
             named[role] = left.pop(0)
-    pairs = [f"{named[role]!r}: {role!r}" for role in _NAMES if role in named and named[role] != role]
+    pairs = [f"{named[role]!r}: {role!r}" for role in _ROLES if role in named and named[role] != role]
     return f"{{{', '.join(pairs)}}}" if pairs else ""
 
 

@@ -22,6 +22,8 @@ else:
 
 _NUMPY_UNITS = {"seconds": "s", "milliseconds": "ms", "microseconds": "us", "nanoseconds": "ns"}
 
+_VALUE = "<value>"
+"""Stands in an advice for the value that it is about."""
 _TRUTH = {"true": 1.0, "false": 0.0}
 
 
@@ -290,16 +292,15 @@ def _or_nan(number: Callable[[str], float], text: str) -> float:
 
 
 def _advice(words: Mapping[str, float] | None, *, decimal: str, fraction: bool) -> str:
+    """Return what to do about a rating that is no number, with ``_VALUE`` in the place of that."""
+    missing = f"If it stands for no rating, say so: missing=[{_VALUE}]"
     if words:
-        return "Add the word to ratings, with its number, or drop the line."
+        return f"Add the word to ratings, with its number, or drop the line. {missing}."
     if decimal != ".":
-        return f"Numbers have a {decimal!r} before their fraction, as decimal={decimal!r} says, and no other sign."
+        return f"Numbers have a {decimal!r} before their fraction, as decimal={decimal!r} says, and no other sign. {missing}."
     if fraction:
-        return "Mend or drop the line."
-    return (
-        "If it stands for no rating, say so: missing=[<value>]; a word stands for a number with ratings={<value>: 1}; "
-        "decimal=',' is for 3,5."
-    )
+        return f"Mend or drop the line. {missing}."
+    return f"{missing}; a word stands for a number with ratings={{{_VALUE}: 1}}; decimal=',' is for 3,5."
 
 
 def _refuse(
@@ -315,5 +316,5 @@ def _refuse(
             "missing=['']."
         )
     raise DataError(
-        f"{source}, {named(first)}: column {name!r} is {value!r}, {meaning}. {advice.replace('<value>', repr(str(value)))}"
+        f"{source}, {named(first)}: column {name!r} is {value!r}, {meaning}. {advice.replace(_VALUE, repr(str(value)))}"
     )

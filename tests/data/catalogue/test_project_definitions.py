@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from omnibench.data.catalogue.names import definition, definitions
+from omnibench.data.catalogue.names import definition, definitions, wrong_definitions
 from omnibench.data.catalogue.project import project_definitions
 from omnibench.errors import DataError
 from omnibench.paths import relative_to
@@ -146,7 +146,7 @@ def test_a_pattern_without_files_is_said_of_an_unknown_name(project: Path) -> No
         (
             '"user"',
             '"<user, item, rating or timestamp>"',
-            "a column is still '<user, item, rating or timestamp>'; write it in",
+            "columns.customer is still '<user, item, rating or timestamp>'; write it in",
         ),
         ('"raw/ratings.csv"', '"<where it is>"', "path is still '<where it is>'; write it in, or delete that"),
         ('name = "Shop"', "name = ", "shop.toml is no definition of a data set: "),
@@ -154,12 +154,15 @@ def test_a_pattern_without_files_is_said_of_an_unknown_name(project: Path) -> No
     ],
 )
 def test_a_wrong_definition_is_refused_by_name(project: Path, before: str, after: str, message: str) -> None:
-    """File, table and key are named, also where it is another name that is asked for."""
+    """File, table and key are named, of its own name and of one that nobody has; other names stay what they are."""
     (project / "data" / "shop.toml").write_text(SHOP.replace(before, after))
-    with pytest.raises(DataError) as refusal:
-        definitions()
-    assert message in str(refusal.value)
-    assert str(refusal.value).startswith(str(project / "data" / "shop.toml"))
+    (problem,) = wrong_definitions()
+    assert message in str(problem)
+    assert str(problem).startswith(str(project / "data" / "shop.toml"))
+    names = {"Shop", *(word for word in ("MovieLens1M", "Gowalla") if word in after)}
+    assert all(str(problem) in refused(name) for name in names)
+    assert definition("MovieLens100K").name == "MovieLens100K"
+    assert "Shop" not in definitions()
 
 
 def test_two_definitions_of_a_name_are_refused(project: Path) -> None:
