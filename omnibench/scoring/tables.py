@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.file_source import FileSource, unreadable
-from omnibench.data.files.layout import layout_of
+from omnibench.data.files.layout import SEPARATORS, layout_of
 from omnibench.data.files.parquet import column_names, is_parquet_directory
-from omnibench.data.files.proposals import SEPARATORS
-from omnibench.data.files.streams import BROKEN, format_of, open_binary, uncompressed_name
+from omnibench.data.files.streams import BROKEN, JSON_SUFFIXES, format_of, open_binary, uncompressed_name
 from omnibench.data.frames import pandas_frame
 from omnibench.data.from_file import from_file
 from omnibench.data.numbers import EXACT_RATINGS, numbers
@@ -149,7 +148,7 @@ def _predictions_file(
     file_format = format_of(path)
     if columns is None and not path.is_dir() and is_run(path, f".{file_format}"):
         return _run(path, order)
-    if file_format in ("json", "jsonl", "ndjson"):
+    if file_format in JSON_SUFFIXES:
         content = _json(path, file_format)
         mapping = columns if columns is None or isinstance(columns, Mapping) else _refuse_listed(columns, path)
         if isinstance(content, Mapping) and not {"user", "item"} & content.keys() and columns is None:

@@ -466,7 +466,7 @@ def test_unused_columns_are_said_with_what_they_may_be(tmp_path: Path) -> None:
     """Of several, the one whose name is usual for a column that is missing."""
     path = written(tmp_path / "a.csv", "user,item,genre,plays\na,b,x,3\n")
     with pytest.warns(
-        UserWarning, match=r"drops 'genre', 'plays'. If 'plays' is the rating.*columns=\{'plays': 'rating'\}"
+        UserWarning, match=r"drops 'genre', 'plays'. If 'plays' is the rating.*columns: \{'plays': 'rating'\}"
     ):
         from_file(path)
 

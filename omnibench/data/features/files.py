@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.data.features.columns import singular
-from omnibench.data.files.layout import TextLayout, layout_of
+from omnibench.data.files.layout import SEPARATORS, TextLayout, layout_of
 from omnibench.data.files.lines import refuse_flaws
 from omnibench.data.files.parquet import column_names, is_parquet_directory, read_parquet
 from omnibench.data.files.streams import BROKEN, COMPRESSIONS, format_of, open_utf8, single
@@ -18,7 +18,7 @@ from omnibench.errors import DataError, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-_SEPARATORS = {"csv": ",", "tsv": "\t", "item": "\t", "user": "\t"}
+_SEPARATORS = {"csv": SEPARATORS["csv"], **dict.fromkeys(("tsv", "item", "user"), SEPARATORS["tsv"])}
 _ATOMIC = ("item", "user")
 """RecBole's files, whose header says the type of each column."""
 

@@ -22,6 +22,9 @@ from omnibench.errors import DataError
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 """The last suffix of files that are compressed as a whole."""
 
+JSON_SUFFIXES = ("json", "jsonl", "ndjson")
+"""The suffixes of files of JSON objects."""
+
 UNIT_SEPARATOR = "\x1f"
 """Stands for a separator of several characters, such as ``::``."""
 
