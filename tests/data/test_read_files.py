@@ -425,7 +425,8 @@ def test_a_file_that_memory_does_not_hold_is_refused(
         frame.to_csv(path, index=False)
     monkeypatch.setattr(size, "available_memory", lambda: 2**20)
     with pytest.raises(
-        DataError, match=r"has about [0-9]{2},[0-9]{3} interactions, and .* needs about 0.0 GB .*0.0 GB are left"
+        DataError,
+        match=r"has about [0-9]{2},[0-9]{3} interactions, and .* needs about [0-9]\.[0-9] MB .*1\.0 MB are left",
     ):
         _ = from_file(path).key
     monkeypatch.setattr(size, "available_memory", lambda: 2**30)
@@ -465,7 +466,7 @@ def test_unused_columns_are_said_with_what_they_may_be(tmp_path: Path) -> None:
     """Of several, the one whose name is usual for a column that is missing."""
     path = written(tmp_path / "a.csv", "user,item,genre,plays\na,b,x,3\n")
     with pytest.warns(
-        UserWarning, match=r"drops 'genre', 'plays'. If 'plays' is the rating.*columns=\{'plays': 'rating'\}"
+        UserWarning, match=r"drops 'genre', 'plays'. If 'plays' is the rating.*columns: \{'plays': 'rating'\}"
     ):
         from_file(path)
 
