@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from omnibench.data.files.through import archive_in, raw_file
 from omnibench.data.time_units import FIRST_COUNT
-from omnibench.data.usual_names import usual_columns
+from omnibench.data.usual_names import ROLES, usual_columns
 
 _CANDIDATES = ("::", "\t", ";", "|", ",", " ")
 
@@ -89,7 +89,7 @@ def _mapping(header: Sequence[str], named: dict[str, str]) -> str:
     for role in ("user", "item"):
         if role not in named and left:
             named[role] = left.pop(0)
-    pairs = [f"{named[role]!r}: {role!r}" for role in _NAMES if role in named and named[role] != role]
+    pairs = [f"{named[role]!r}: {role!r}" for role in ROLES if role in named and named[role] != role]
     return f"{{{', '.join(pairs)}}}" if pairs else ""
 
 
