@@ -436,6 +436,28 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeyp
         _ = from_file(path).key
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.feather", "folder", "a.jsonl"])
+def test_a_file_that_is_gone_when_it_is_read_is_named(name: str, tmp_path: Path) -> None:
+    """What is deleted between the key and the reading is an error of the data, in every format."""
+    frame = pd.DataFrame({"user": ["a", "b"], "item": [1, 2]})
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+    target = path / "part.parquet" if name == "folder" else path
+    writers: dict[str, Callable[[Path], Any]] = {
+        ".csv": lambda file: frame.to_csv(file, index=False),
+        ".parquet": frame.to_parquet,
+        ".feather": frame.to_feather,
+        ".jsonl": lambda file: frame.to_json(file, orient="records", lines=True),
+    }
+    writers[target.suffix](target)
+    dataset = from_file(path)
+    _ = dataset.key
+    target.unlink()
+    with pytest.raises(DataError, match=f"{name} cannot be read|{name} has changed"):
+        _ = dataset.data
+
+
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "parquet"])
 def test_a_file_that_memory_does_not_hold_is_refused(
     suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
