@@ -22,7 +22,7 @@ _NAMES = {
 """What columns are called, in lower case without signs."""
 
 ROLES = tuple(_NAMES)
-"""What columns may be."""
+"""What a column may be."""
 
 _AMBIGUOUS = frozenset(
     {
