@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -197,11 +197,7 @@ def counted_exactly(count: int, noun: str) -> str:
 
 def _features(entry: Definition) -> Iterator[str]:
     for features in entry.features:
-        columns = features.reader.columns
-        names = columns.values() if isinstance(columns, Mapping) else columns
-        subject = features.subject.removesuffix("s")
-        shaped = features.shape.names([name for name in names if name and name != subject])
-        yield f"of {features.subject}: {', '.join(shaped)}"
+        yield f"of {features.subject}: {', '.join(features.names)}"
 
 
 def _licence(entry: Definition) -> str:

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from omnibench.paths import expanded, relative_to
 from omnibench.terminal import command_line
 
 _BENCH_SUFFIX = ".py"
-_WILDCARDS = frozenset("*?[")
 
 
 def datasets_of(target: str, options: Sequence[str], steps: Sequence[str]) -> list[RecSysDataSet]:
@@ -44,7 +44,7 @@ def datasets_of(target: str, options: Sequence[str], steps: Sequence[str]) -> li
         if options:
             raise DataError(f"--read {options[0]}: {target} says itself how its files are read; leave the option out.")
         datasets = _of_bench_file(path)
-    elif (path.exists() and not _is_name(target)) or _WILDCARDS & set(target):
+    elif (path.exists() and not _is_name(target)) or has_magic(target):
         datasets = [_of_file(target, path, _options(options))]
     else:
         if options or path.suffix or os.sep in target:

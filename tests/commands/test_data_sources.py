@@ -35,7 +35,7 @@ def test_fetch_reads_into_the_cache(server: FileServer, capsys: pytest.CaptureFi
     define(server.add("/shop.dat", SHOP))
     assert main(["data", "fetch", "Shop"]) == 0
     output = capsys.readouterr()
-    assert re.search(r"shop.dat, 60 B, sha256 [0-9a-f]{16}..., nobody has published a digest", output.out)
+    assert re.search(r"shop.dat, 60 bytes, sha256 [0-9a-f]{16}..., nobody has published a digest", output.out)
     assert "3 users, 3 items, 5 interactions" in output.out
     assert "omnibench: downloading shop.dat from 127.0.0.1" in output.err
     server.contents.clear()
@@ -115,7 +115,7 @@ def test_check_asks_every_source(server: FileServer, capsys: pytest.CaptureFixtu
     define(good, server.add("/old/shop.dat", SHOP, refusing(410)), server.add("/login/shop.dat", SHOP, page))
     assert main(["data", "check", "Shop"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"Shop: shop.dat: 127.0.0.1:\d+ has it, 60 B", lines[0])
+    assert re.fullmatch(r"Shop: shop.dat: 127.0.0.1:\d+ has it, 60 bytes", lines[0])
     assert lines[1].endswith("answers 410: it has removed the file")
     assert lines[2].endswith("answers with a web page instead of the file")
     assert lines[-1].startswith("1 data set; sources with their file: 1 of 3; data sets without one: 0; read here: 0")
@@ -140,7 +140,7 @@ def test_check_asks_a_server_that_knows_no_head_for_the_first_bytes(
 
     define(server.add("/shop.dat", SHOP, get_only))
     assert main(["data", "check", "Shop"]) == 0
-    assert "has it, 60 B" in capsys.readouterr().out
+    assert "has it, 60 bytes" in capsys.readouterr().out
     assert server.requests[-1] == ("GET", "/shop.dat", "bytes=0-511")
 
 

@@ -13,10 +13,10 @@ from omnibench.data.catalogue.definition import Definition, Source
 from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.raw_parts import local_path, noted_parts
 from omnibench.data.catalogue.rows import reading_identity
-from omnibench.data.downloads.bars import size_text
 from omnibench.data.downloads.connection import TransferError, answer_of, host_of
 from omnibench.data.downloads.transfer import is_page
 from omnibench.errors import DataError
+from omnibench.sizes import size_text
 
 _THREADS = 8
 

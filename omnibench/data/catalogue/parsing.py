@@ -20,6 +20,7 @@ from omnibench.data.catalogue.definition import (
 from omnibench.data.catalogue.readers import reader_of
 from omnibench.data.catalogue.shapes import SHAPE_KEYS, shape_of
 from omnibench.data.catalogue.tables import Table
+from omnibench.data.features.columns import singular
 from omnibench.data.readers.reader import Reader
 from omnibench.paths import expanded
 
@@ -32,7 +33,9 @@ _SOURCE_KEYS = ("url", "file", "member", "part", "md5", "sha256", "manual", "ver
 _LOCAL = "file:///"
 _COUNT_KEYS = ("users", "items", "interactions", "pairs")
 _DIGITS = {"md5": 32, "sha256": 64}
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+"""What data sets may be called."""
+
 _RATED = ("matrix", "netflix")
 """Formats without names of columns whose interactions have ratings."""
 
@@ -88,7 +91,7 @@ def definition_of(values: dict[str, Any], file: Path, family: str = "", *, own: 
 
 def _check_name(table: Table) -> None:
     name = table.text("name")
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise table.error(f"name is {name!r}; give letters, digits and underscores that begin with a letter.")
 
 
@@ -199,7 +202,7 @@ def _features(table: Table) -> Features:
     subject = table.choice("subject", ("items", "users"))
     if bool(table.text("url")) == bool(table.texts("member")):
         raise table.error("give either member, of the archive of the interactions, or the url of a file of its own.")
-    reader = reader_of(table.table("reader"), targets=(), required=(subject.removesuffix("s"),))
+    reader = reader_of(table.table("reader"), targets=(), required=(singular(subject),))
     return Features(
         subject=subject,
         members=table.texts("member"),

@@ -15,10 +15,11 @@ from omnibench.data.catalogue.licences import require_acceptance
 from omnibench.data.catalogue.names import definitions, is_shipped
 from omnibench.data.catalogue.raw_parts import RawPart, local_path, mirrors_of
 from omnibench.data.digests import file_digest
-from omnibench.data.downloads.bars import progress_bar, size_text
+from omnibench.data.downloads.bars import progress_bar
 from omnibench.data.downloads.connection import TransferError, host_of
 from omnibench.data.downloads.transfer import discard, download
 from omnibench.errors import DataError
+from omnibench.sizes import size_text
 
 
 def fetch(definition: Definition, folder: DataFolder, *, accept_changed: bool = False) -> dict[str, RawPart]:
