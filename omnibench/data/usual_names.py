@@ -22,7 +22,7 @@ _NAMES = {
 """What columns are called, in lower case without signs."""
 
 ROLES = tuple(_NAMES)
-"""What a column may be."""
+"""What a column may be, in the order in which calls name it."""
 
 _AMBIGUOUS = frozenset(
     {
