@@ -181,7 +181,7 @@ def test_a_line_for_excel_above_the_header_is_left_out_by_the_call_of_the_error(
     path = written(tmp_path / "a.csv", "sep=;\nuser;item\nu1;i1\nu2;i2\n")
     with pytest.raises(DataError) as refused:
         from_file(path)
-    call = re.search(r"try from_file\('a.csv', (.*?)\), with", str(refused.value))
+    call = re.search(r"try from_file\('a.csv', (.*?)\); check", str(refused.value))
     assert call is not None
     assert columns_of(from_file(path, **eval(f"dict({call[1]})"))) == {"user": ["u1", "u2"], "item": ["i1", "i2"]}
 
@@ -376,7 +376,7 @@ def test_the_call_for_a_file_in_an_archive_names_the_archive(tmp_path: Path) -> 
         archive.writestr("x/u.dat", "1::2::3::978300760\n1::3::4::978300761\n")
     with pytest.raises(DataError) as refused:
         from_file(tmp_path / "a.zip")
-    call = re.search(r"try from_file\('a.zip', (.*?)\), with", str(refused.value))
+    call = re.search(r"try from_file\('a.zip', (.*?)\); check", str(refused.value))
     assert call is not None
     arguments = eval(f"dict({call[1]})")
     assert arguments["member"] == "x/u.dat"
