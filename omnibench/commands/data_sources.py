@@ -119,7 +119,8 @@ def _say_fetched(entry: Definition, fetched: FetchedData, directory: Path | None
         )
     if fetched.stored is not None:
         counts = fetched.stored.counts
-        say("  " + ", ".join(f"{counts[name]:,} {name}" for name in ("users", "items", "interactions")))
+        also = ", with those that missing leaves out" if "missing" in entry.reader.options else ""
+        say("  " + ", ".join(f"{counts[name]:,} {name}" for name in ("users", "items", "interactions")) + also)
     say(f"  licence: {entry.licence.name or 'none is said'} {entry.licence.url}".rstrip())
     if directory is not None:
         say(f'  load_dataset("{entry.name}", path="{fetched.folder}") reads it')
@@ -139,11 +140,14 @@ def _say_checked(checked: list[DataCheck], *, all_sources: bool) -> None:
             if all_sources or source.problem:
                 say(f"{data.name}: {source_line(source)}")
         for part in data.missing:
-            say(f"{data.name}: none of its sources has {f'the {part} part' if part else 'it'}")
+            reached = any(source.reached for source in data.sources if source.source.part == part)
+            outcome = "has" if reached else "could be asked for"
+            say(f"{data.name}: none of its sources {outcome} {f'the {part} part' if part else 'it'}")
         for difference in data.differences:
             say(f"{data.name}: {difference}")
         if all_sources and data.counts and not data.differences:
-            say(f"{data.name}: {data.counts['interactions']:,} interactions were read, as expected")
+            beside = "as expected" if data.expects else "beside which its definition has no [counts]"
+            say(f"{data.name}: {data.counts['interactions']:,} interactions were read, {beside}")
         if all_sources and not data.sources:
             say(f"{data.name}: only people can fetch it")
     sources = [source for data in checked for source in data.sources]

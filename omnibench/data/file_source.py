@@ -206,6 +206,10 @@ class FileSource(StoredSource):
 def unreadable(path: Path, file_format: str, error: Exception) -> str:
     """Return what to say of a file that cannot be read; a line that is not in its encoding is an error of its own."""
     problem = str(error) or type(error).__name__
+    if (
+        isinstance(error, OSError) and error.filename and error.strerror
+    ):  # the system's, such as of a file that has gone
+        return f"{error.filename} cannot be read ({error.strerror}); check the path."
     is_cut = isinstance(error, EOFError) or (isinstance(error, OSError) and "Truncated" in problem)  # Arrow's word
     if is_cut or isinstance(error, zipfile.BadZipFile):
         state = "cut off" if is_cut else "damaged or cut off"

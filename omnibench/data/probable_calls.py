@@ -21,6 +21,9 @@ _COMMENTS = (b"%", b"#")
 """What lines begin with that are no data, as KONECT and SNAP write them."""
 
 
+_EXCEL_SEPARATOR = re.compile(rb"(\xef\xbb\xbf)?sep=.\r?\n", re.IGNORECASE)
+"""The line above the header that tells Excel the separator."""
+
 _DECIMAL_COMMA = re.compile(rb"(?<=[\t;|\"])[0-9]+,[0-9]+(?=[\t;|\"\r\n])")
 """A field that is a number with a comma."""
 
@@ -60,6 +63,10 @@ def _path_arguments(path: Path) -> list[str]:
 
 def _guessed(start: bytes, name: str) -> dict[str, Any]:
     """Return the arguments that the first bytes of a file tell, some of which may be placeholders."""
+    excel = _EXCEL_SEPARATOR.match(start)
+    if excel is not None:
+        values = _guessed(start[excel.end() :], name)
+        return {**values, "skipped_lines": 1} if values["format"] == "table" else values
     comment = next((mark for mark in _COMMENTS if start.startswith(mark)), b"")
     lines = [line for line in start.splitlines(keepends=True) if not comment or not line.startswith(comment)]
     complete = len(start) < _START

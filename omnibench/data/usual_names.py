@@ -21,6 +21,9 @@ _NAMES = {
 }
 """What columns are called, in lower case without signs."""
 
+ROLES = tuple(_NAMES)
+"""What a column may be, in the order in which calls name it."""
+
 _AMBIGUOUS = frozenset(
     {
         *("username", "profilename", "sessionid", "session", "personid", "accountid"),

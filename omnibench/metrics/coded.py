@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from omnibench.data.numbers import LARGEST_RATING, numbers
@@ -99,8 +100,17 @@ def table_of(frame: Any, source: str, order: str | None = None) -> Table:
         frame: The frame.
         source: Its name in errors.
         order: What decides about the order of its lists; see ``ordered.ordered``.
+
+    Raises:
+        EvaluationError: It is neither.
     """
-    return Table({str(name): frame[name] for name in frame}, source, order=order)
+    names = frame if isinstance(frame, Mapping) else getattr(frame, "columns", None)
+    if names is None:
+        value = repr(frame) if isinstance(frame, str | PurePath) else f"a {type(frame).__name__}"
+        raise EvaluationError(
+            f"{source} is {value}; give calculate a pandas frame. omnibench.score takes files, and lists in other forms."
+        )
+    return Table({str(name): frame[name] for name in names}, source, order=order)
 
 
 def coded(

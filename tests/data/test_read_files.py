@@ -168,6 +168,30 @@ def test_row_names_that_are_texts_can_be_said(tmp_path: Path) -> None:
     assert columns_of(dataset) == {"user": ["ann", "bob"], "item": ["abba", "blur"]}
 
 
+@pytest.mark.parametrize("rows", ["17\t5\t3\n18\t6\t4\n", "1\t5\t3\n"])
+def test_users_are_not_taken_for_row_names(rows: str, tmp_path: Path) -> None:
+    """A header that lacks the name of the last column is refused, also where no user comes twice in the first lines."""
+    path = written(tmp_path / "a.tsv", "user\titem\n" + rows)
+    with pytest.raises(DataError, match="line 2 has 3 fields where the header has 2"):
+        _ = from_file(path).key
+
+
+def test_a_line_for_excel_above_the_header_is_left_out_by_the_call_of_the_error(tmp_path: Path) -> None:
+    """What an error proposes for a file with a line sep=; reads the rows, and not that line."""
+    path = written(tmp_path / "a.csv", "sep=;\nuser;item\nu1;i1\nu2;i2\n")
+    with pytest.raises(DataError) as refused:
+        from_file(path)
+    call = re.search(r"try from_file\('a.csv', (.*?)\), with", str(refused.value))
+    assert call is not None
+    assert columns_of(from_file(path, **eval(f"dict({call[1]})"))) == {"user": ["u1", "u2"], "item": ["i1", "i2"]}
+
+
+def test_an_address_is_no_file() -> None:
+    """An address on the web is not looked for as a path."""
+    with pytest.raises(DataError, match="is an address; download it"):
+        from_file("https://example.org/ratings.csv")
+
+
 BAD_FILES: dict[str, tuple[str | bytes, str]] = {
     "too many": ("user,item\n1,2\n1,2,3\n", "line 3 has 3 fields where the header has 2: '1,2,3'. Mend the line"),
     "too few": ("user,item,rating\n1,2,3\n1,2\n", "line 3 has 2 fields where the header has 3: '1,2'. Mend or drop"),
@@ -410,6 +434,28 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeyp
     monkeypatch.setattr(file_source, "read_text", read_slowly)
     with pytest.raises(ChangedDataError, match=r"a.csv has changed since this run read its key.*Run again"):
         _ = from_file(path).key
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.feather", "folder", "a.jsonl"])
+def test_a_file_that_is_gone_when_it_is_read_is_named(name: str, tmp_path: Path) -> None:
+    """What is deleted between the key and the reading is an error of the data, in every format."""
+    frame = pd.DataFrame({"user": ["a", "b"], "item": [1, 2]})
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+    target = path / "part.parquet" if name == "folder" else path
+    writers: dict[str, Callable[[Path], Any]] = {
+        ".csv": lambda file: frame.to_csv(file, index=False),
+        ".parquet": frame.to_parquet,
+        ".feather": frame.to_feather,
+        ".jsonl": lambda file: frame.to_json(file, orient="records", lines=True),
+    }
+    writers[target.suffix](target)
+    dataset = from_file(path)
+    _ = dataset.key
+    target.unlink()
+    with pytest.raises(DataError, match=f"{name} cannot be read|{name} has changed"):
+        _ = dataset.data
 
 
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "parquet"])

@@ -129,7 +129,21 @@ def _address(table: Table, key: str) -> str:
     address = table.text(key)
     if key in table.values and not address.startswith(("http://", "https://", _LOCAL if key == "url" else "https://")):
         raise table.error(f"{key} is {address!r}; give an address that begins with https:// or http://.")
+    if address.startswith(("http://", "https://")) and not _has_host(address):
+        raise table.error(f"{key} is {address!r}, which is no address of a file on a server; check its host and port.")
     return address
+
+
+def _has_host(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        return False
+
+
+_OWN_NAMES = (".", "content-", "files.json")
+"""How the names begin that omnibench's own files have beside the raw ones."""
 
 
 def _source(table: Table) -> Source:
@@ -138,6 +152,10 @@ def _source(table: Table) -> Source:
     file = table.text("file") or unquote(urlsplit(url).path.rpartition("/")[2])
     if not file or "/" in file or "\\" in file or file in (".", ".."):
         raise table.error(f"the file's name would be {file!r}; give file = '...', the name alone.")
+    if file.startswith(_OWN_NAMES) or file.endswith(".partial") or not file.isprintable():
+        raise table.error(
+            f"the file's name would be {file!r}, as omnibench calls its own; give file = '...', another name."
+        )
     manual = table.text("manual")
     digests = {algorithm: _digest(table, algorithm) for algorithm in _DIGITS}
     evidence = _evidence(table, [algorithm for algorithm, digest in digests.items() if digest])

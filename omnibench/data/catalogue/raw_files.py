@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -163,10 +163,19 @@ def _nowhere(definition: Definition, mirrors: Iterable[Source], folder: DataFold
     local = f'A copy that you have elsewhere: load_dataset("{name}", path=...).'
     if not failures:
         return f"{name} can only be fetched by hand, and {folder.path} does not have it yet. {by_hand}. {local}"
-    tried = "; ".join(failures)
+    tried = "; ".join(_shortened(failures))
     file = next(source.file for source in mirrors if not source.manual)
     by_hand = f"By hand: {by_hand}." if by_hand else f"A download from elsewhere: put {file} into {folder.path}."
     return f"{name} is not in the cache, and cannot be downloaded: {tried}. {by_hand} {local}"
+
+
+def _shortened(failures: Iterable[str]) -> Iterator[str]:
+    """Yield what each server has answered; a reason that another one had before is not said again."""
+    reasons: set[str] = set()
+    for failure in failures:
+        host, _, reason = failure.partition(" ")
+        yield f"{host} likewise" if reason in reasons else failure
+        reasons.add(reason)
 
 
 def _words(error: Exception) -> str:

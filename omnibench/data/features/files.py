@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.data.features.columns import singular
+from omnibench.data.file_source import unreadable
 from omnibench.data.files.layout import SEPARATORS, TextLayout, layout_of
-from omnibench.data.files.lines import refuse_flaws
+from omnibench.data.files.lines import refuse_flaws, refuse_undecodable
 from omnibench.data.files.parquet import column_names, is_parquet_directory, read_parquet
-from omnibench.data.files.streams import BROKEN, COMPRESSIONS, format_of, open_utf8, single
+from omnibench.data.files.streams import BROKEN, format_of, open_utf8, single
 from omnibench.data.files.text import integers_of
 from omnibench.data.numbers import EXACT_INTEGERS
 from omnibench.data.usual_names import usual_columns
@@ -73,13 +74,20 @@ def _header(path: Path) -> list[str]:
     """
     file_format = format_of(path)
     try:
-        if file_format == "parquet" and path.suffix.lower() not in COMPRESSIONS:
+        if file_format == "parquet":
             if path.is_dir() and not is_parquet_directory(path):
                 raise DataError(f"{path} is a directory without .parquet files; give a file of features.")
             return column_names(path)
         return list(_layout(path).names)
     except BROKEN as error:
-        raise DataError(f"{path} cannot be read as .{file_format}: {error}") from error
+        raise DataError(_unreadable(path, error)) from error
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        call = f"pandas.read_csv({path.name!r}, dtype=str, encoding='latin-1')"
+        refuse_undecodable(path, "utf-8", f"Read it in its own encoding, e.g. {call}, and give the frame.")
+    return unreadable(path, format_of(path), error)
 
 
 def _layout(path: Path) -> TextLayout:
@@ -115,7 +123,7 @@ def _parquet(path: Path, names: list[str]) -> pd.DataFrame:
     try:
         return read_parquet(path, names)
     except BROKEN as error:
-        raise DataError(f"{path} cannot be read as .parquet: {error}") from error
+        raise DataError(_unreadable(path, error)) from error
 
 
 def _texts(path: Path) -> tuple[TextLayout, Any]:
@@ -144,7 +152,7 @@ def _texts(path: Path) -> tuple[TextLayout, Any]:
     except BROKEN as error:
         if isinstance(error, pa.ArrowInvalid):
             refuse_flaws(layout)
-        raise DataError(f"{path} cannot be read as .{format_of(path)}: {error}") from error
+        raise DataError(_unreadable(path, error)) from error
     return layout, table
 
 

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from omnibench.data.digests import file_digest
 from omnibench.data.features.columns import FeatureColumns, feature_columns, singular, split_lists
 from omnibench.data.frames import is_table, pandas_frame
 from omnibench.errors import ChangedDataError, DataError
@@ -81,10 +80,9 @@ class FileFeatures:
         return self._current_digest()
 
     def _current_digest(self) -> str:
-        try:
-            return file_digest(self.path)
-        except OSError as error:
-            raise DataError(f"{self.path} cannot be read ({error.strerror or error}); check the path.") from error
+        from omnibench.data.file_source import path_digest  # which imports every format of file
+
+        return path_digest(self.path)
 
     @cached_property
     def digest(self) -> str:

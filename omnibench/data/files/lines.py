@@ -45,13 +45,18 @@ def refuse_flaws(layout: TextLayout) -> None:
             raise DataError(_uneven(layout, number, fields))
 
 
-def refuse_undecodable(path: Path, encoding: str) -> None:
+def refuse_undecodable(path: Path, encoding: str, advice: str = "") -> None:
     """Refuse a file with the first line that is not in an encoding.
+
+    Args:
+        path: The file.
+        encoding: As Python calls it.
+        advice: What to do with text in another encoding; by default, say it to ``from_file``.
 
     Raises:
         DataError: There is such a line.
     """
-    for _ in _lines(path, encoding, _Counter()):
+    for _ in _lines(path, encoding, _Counter(), advice):
         pass
 
 
@@ -98,7 +103,7 @@ class _Counter:
     number = 0
 
 
-def _lines(path: Path, encoding: str, counter: _Counter) -> Iterator[str]:
+def _lines(path: Path, encoding: str, counter: _Counter, advice: str = "") -> Iterator[str]:
     if encoding.replace("_", "-").startswith(("utf-16", "utf-32")):  # whose lines do not end in a byte of their own
         with io.TextIOWrapper(open_binary(path), encoding, newline="") as text:
             for counter.number, line in enumerate(text, start=1):
@@ -111,12 +116,12 @@ def _lines(path: Path, encoding: str, counter: _Counter) -> Iterator[str]:
             except UnicodeDecodeError as error:
                 start = content[: error.start].decode(encoding, "replace")
                 is_wide = counter.number == 1 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-                advice = content_advice(path) or (
+                by_default = (
                     f"Say which encoding it has: from_file(..., encoding={'utf-16' if is_wide else 'latin-1'!r})."
                 )
                 raise DataError(
                     f"{path} cannot be read as {encoding}: line {counter.number} has the byte 0x{content[error.start]:02x} behind "
-                    f"{_excerpt(start)}. {advice}"
+                    f"{_excerpt(start)}. {content_advice(path) or advice or by_default}"
                 ) from error
             yield line.removeprefix("\ufeff") if counter.number == 1 else line
 

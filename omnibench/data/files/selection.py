@@ -65,6 +65,8 @@ def _files(argument: Any) -> list[Path]:
             f"from_file got {argument!r}; give the path of a file, a list of paths, or a pattern such as 'clicks_*.csv'."
         )
     path = Path(argument)
+    if "://" in os.fspath(argument):
+        raise DataError(f"from_file reads files, and {argument!r} is an address; download it, and give the file.")
     problem = overlong_name(path)
     if problem:
         raise DataError(f"from_file: {problem}; check the path.")
