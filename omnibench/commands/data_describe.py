@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from omnibench.commands.data_targets import datasets_of
+from omnibench.commands.data_targets import datasets_of, modules_put_back
 from omnibench.commands.data_words import LABEL_COLUMNS, exact, figure, labelled, percent
 from omnibench.commands.parsing import say, say_text, warnings_said
 from omnibench.data.catalogue.names import definitions
@@ -37,6 +37,7 @@ _SPANS = (("days", 1), ("hours", 24), ("minutes", 1440), ("seconds", 86_400))
 """Units of time spans with how many of each a day has."""
 
 
+@modules_put_back()
 def data_describe(arguments: argparse.Namespace) -> int:
     """Describe a data set or file: sizes, density, activity, Gini, ratings, times, doubtful values, what it is like."""
     with warnings_said():
