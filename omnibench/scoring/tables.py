@@ -20,7 +20,7 @@ from omnibench.data.numbers import EXACT_RATINGS, RowName, numbers, row_name
 from omnibench.errors import DataError, EvaluationError
 from omnibench.metrics.coded_checks import Table
 from omnibench.metrics.ordered import TREC
-from omnibench.paths import absolute_paths, overlong_name
+from omnibench.paths import absolute_paths, either, overlong_name
 from omnibench.scoring.columns import PREDICTED, TESTED, roles_of
 from omnibench.scoring.trec import QRELS_FIELDS, RUN_FIELDS, is_qrels, is_run, read_fields, row_name_of
 
@@ -138,7 +138,7 @@ def existing(path: str | os.PathLike[str]) -> Path:
     paths = absolute_paths(Path(path))
     file = next((path for path in paths if path.is_file() or is_parquet_directory(path)), None)
     if file is None:
-        raise DataError(f"there is no file {' or '.join(repr(str(path)) for path in paths)}; check the path.")
+        raise DataError(f"there is no file {either(paths)}; check the path.")
     return file
 
 

@@ -13,7 +13,7 @@ from omnibench.data.frames import is_table, pandas_frame
 from omnibench.errors import ChangedDataError, DataError
 from omnibench.guest.feature_types import singular
 from omnibench.keys import digest
-from omnibench.paths import absolute_paths, cache_directory, overlong_name, remember
+from omnibench.paths import absolute_paths, cache_directory, either, overlong_name, remember
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,8 +207,7 @@ def _existing(path: str | Path, subject: str) -> Path:
     paths = absolute_paths(path)
     existing = next((candidate for candidate in paths if candidate.exists()), None)
     if existing is None:
-        candidates = " or ".join(repr(str(candidate)) for candidate in paths)
-        raise DataError(f"there is no file {candidates} with features of {subject}; check the path.")
+        raise DataError(f"there is no file {either(paths)} with features of {subject}; check the path.")
     return existing
 
 
