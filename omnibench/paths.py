@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -68,6 +68,11 @@ def absolute_paths(path: str | Path) -> list[Path]:
     """
     bases = [*_importing[-1:], *_conftest_directories()][:1]
     return list(dict.fromkeys(expanded(path, base) for base in [*bases, Path.cwd()]))
+
+
+def either(paths: Sequence[Path]) -> str:
+    """Return paths that may be meant for a sentence, e.g. ``'/here/a.csv' or '/there/a.csv'``."""
+    return " or ".join(repr(str(path)) for path in paths)
 
 
 def expanded(path: str | os.PathLike[str], base: Path | None = None) -> Path:

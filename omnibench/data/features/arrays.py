@@ -8,9 +8,9 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.data.features.columns import FeatureColumn, FeatureColumns, singular
+from omnibench.data.features.columns import FeatureColumn, FeatureColumns
 from omnibench.errors import DataError
-from omnibench.guest.feature_types import BOOLEAN, NUMBER, TEXT
+from omnibench.guest.feature_types import BOOLEAN, NUMBER, TEXT, singular
 from omnibench.guest.folds import save_array
 
 if TYPE_CHECKING:
