@@ -72,7 +72,13 @@ class StoredSource(ABC):
 
     @cached_property
     def content(self) -> Content:
-        return remembered_content(lambda: self.identity, None, lambda: content_of_rows(self.coded()))
+        return remembered_content(lambda: self.identity, None, self._computed_content)
+
+    def _computed_content(self) -> Content:
+        coded = self.coded()
+        if len(coded.rows) == 0:
+            raise DataError(f"{self.label} has no interactions; give a file that has some.")
+        return content_of_rows(coded)
 
     @cached_property
     def fingerprint(self) -> Any:

@@ -193,6 +193,7 @@ def test_an_address_is_no_file() -> None:
 
 
 BAD_FILES: dict[str, tuple[str | bytes, str]] = {
+    "no rows": ("user,item\n", "has no interactions; give a file that has some"),
     "too many": ("user,item\n1,2\n1,2,3\n", "line 3 has 3 fields where the header has 2: '1,2,3'. Mend the line"),
     "too few": ("user,item,rating\n1,2,3\n1,2\n", "line 3 has 2 fields where the header has 3: '1,2'. Mend or drop"),
     "behind blank lines": ("\n\nuser,item\n\n1,2\n\n1\n", "line 7 has 1 fields"),
