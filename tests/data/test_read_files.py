@@ -360,6 +360,19 @@ def test_a_file_of_another_format_than_its_name_says_is_named(name: str, make: s
     assert len(columns_of(from_file(tmp_path / name, format=told))["user"]) == 300
 
 
+@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize("place", [0.3, 0.99])
+def test_a_damaged_file_is_to_be_fetched_again(suffix: str, place: float, tmp_path: Path) -> None:
+    """A byte that was turned in a compressed file is no reason to look for a mistake in the text."""
+    content = bytearray(
+        COMPRESS[suffix]("".join(["user,item\n", *(f"{n * 7919 % 1000},{n}\n" for n in range(3000))]).encode())
+    )
+    content[int(place * len(content))] ^= 0x55
+    (tmp_path / f"a.csv.{suffix}").write_bytes(content)
+    with pytest.raises(DataError, match=rf"a.csv.{suffix} is (damaged or )?cut off: .*fetch it again"):
+        _ = from_file(tmp_path / f"a.csv.{suffix}").key
+
+
 def test_what_is_cut_off_says_so_in_every_format(tmp_path: Path) -> None:
     """A cut Parquet file, or one compressed with zstd, is to be fetched again."""
     frame = pd.DataFrame({"user": [f"u{number}" for number in range(500)], "item": range(500)})
