@@ -181,9 +181,7 @@ def test_a_line_for_excel_above_the_header_is_left_out_by_the_call_of_the_error(
     path = written(tmp_path / "a.csv", "sep=;\nuser;item\nu1;i1\nu2;i2\n")
     with pytest.raises(DataError) as refused:
         from_file(path)
-    call = re.search(r"try from_file\('a.csv', (.*?)\), with", str(refused.value))
-    assert call is not None
-    assert columns_of(from_file(path, **eval(f"dict({call[1]})"))) == {"user": ["u1", "u2"], "item": ["i1", "i2"]}
+    assert columns_of(eval(call_of(str(refused.value)))) == {"user": ["u1", "u2"], "item": ["i1", "i2"]}
 
 
 def test_an_address_is_no_file() -> None:
@@ -390,11 +388,21 @@ def test_the_call_for_a_file_in_an_archive_names_the_archive(tmp_path: Path) -> 
         archive.writestr("x/u.dat", "1::2::3::978300760\n1::3::4::978300761\n")
     with pytest.raises(DataError) as refused:
         from_file(tmp_path / "a.zip")
-    call = re.search(r"try from_file\('a.zip', (.*?)\), with", str(refused.value))
-    assert call is not None
-    arguments = eval(f"dict({call[1]})")
-    assert arguments["member"] == "x/u.dat"
-    assert columns_of(from_file(tmp_path / "a.zip", **arguments))["item"] == [2, 3]
+    call = call_of(str(refused.value))
+    assert "member='x/u.dat'" in call
+    assert columns_of(eval(call))["item"] == [2, 3]
+
+
+def test_the_call_of_an_error_finds_the_file_in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call is shown with the path that finds the file from where it is called, and not with its name alone."""
+    (tmp_path / "raw").mkdir()
+    written(tmp_path / "raw" / "u.dat", "1::2::3::978300760\n1::3::4::978300761\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as refused:
+        from_file("raw/u.dat")
+    call = call_of(str(refused.value))
+    assert call.startswith("from_file('raw/u.dat', ")
+    assert columns_of(eval(call))["item"] == [2, 3]
 
 
 def test_a_bad_line_between_carriage_returns_is_named(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from omnibench.data.files.through import archive_in, raw_file
 from omnibench.data.time_units import FIRST_COUNT
 from omnibench.data.usual_names import ROLES, usual_columns
+from omnibench.paths import short_path
 
 _CANDIDATES = ("::", "\t", ";", "|", ",", " ")
 
@@ -65,8 +66,8 @@ def path_arguments(path: Path) -> list[str]:
     """Return the arguments of a call that say which file is read: of an archive, also which member."""
     archive = archive_in(path)
     if archive == path:
-        return [repr(path.name)]
-    return [repr(archive.name), f"member={raw_file(path).member!r}"]
+        return [repr(short_path(path))]
+    return [repr(short_path(archive)), f"member={raw_file(path).member!r}"]
 
 
 def _proposal(lines: Sequence[str]) -> Proposal | None:
