@@ -75,6 +75,12 @@ def either(paths: Sequence[Path]) -> str:
     return " or ".join(repr(str(path)) for path in paths)
 
 
+def short_path(path: Path) -> str:
+    """Return an absolute path of data as a call would name it: relative where ``absolute_paths`` would find it so."""
+    base = next((base for base in absolute_paths(".") if path.is_relative_to(base)), None)
+    return str(path if base is None else path.relative_to(base))
+
+
 def expanded(path: str | os.PathLike[str], base: Path | None = None) -> Path:
     """Return a path as an absolute one, whose leading ``~`` or ``~user`` is a home directory: no shell may have seen it.
 

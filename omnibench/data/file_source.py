@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -72,7 +74,13 @@ class StoredSource(ABC):
 
     @cached_property
     def content(self) -> Content:
-        return remembered_content(lambda: self.identity, None, lambda: content_of_rows(self.coded()))
+        return remembered_content(lambda: self.identity, None, self._computed_content)
+
+    def _computed_content(self) -> Content:
+        coded = self.coded()
+        if len(coded.rows) == 0:
+            raise DataError(f"{self.label} has no interactions; give a file that has some.")
+        return content_of_rows(coded)
 
     @cached_property
     def fingerprint(self) -> Any:
@@ -210,8 +218,9 @@ def unreadable(path: Path, file_format: str, error: Exception) -> str:
         isinstance(error, OSError) and error.filename and error.strerror
     ):  # the system's, such as of a file that has gone
         return f"{error.filename} cannot be read ({error.strerror}); check the path."
-    is_cut = isinstance(error, EOFError) or (isinstance(error, OSError) and "Truncated" in problem)  # Arrow's word
-    if is_cut or isinstance(error, zipfile.BadZipFile):
+    is_own = isinstance(error, OSError) and error.errno is None  # of a decompressor, and not of the system
+    is_cut = isinstance(error, EOFError) or (is_own and "Truncated" in problem)  # Arrow's word
+    if is_cut or is_own or isinstance(error, zipfile.BadZipFile | zlib.error | lzma.LZMAError):
         state = "cut off" if is_cut else "damaged or cut off"
         return f"{path} is {state}: {problem}. It was not copied or downloaded completely; fetch it again."
     if isinstance(error, UnicodeDecodeError):

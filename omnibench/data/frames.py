@@ -110,6 +110,18 @@ def _series(column: Any) -> Any:
             column = pa.chunked_array([column.to_pylist()], pa.large_string())
     if _is_list(column.type) and pa.types.is_string_view(column.type.value_type):  # polars', which pandas does not take
         column = column.cast(pa.large_list(pa.large_string()))
+    if pa.types.is_decimal(column.type) and column.type.scale == 0:  # DuckDB's HUGEINT, such as a sum of whole numbers
+        column = _integers(column)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         column = column.dictionary_encode()
     return column.to_pandas(date_as_object=False)
+
+
+def _integers(column: Any) -> Any:
+    """Return decimals without a fraction as 64-bit integers, where they fit."""
+    import pyarrow as pa
+
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return column

@@ -13,6 +13,7 @@ from omnibench.data.files.layout import SEPARATORS
 from omnibench.data.files.streams import BROKEN, JSON_SUFFIXES, open_binary
 from omnibench.data.files.through import archive_in, raw_file
 from omnibench.errors import DataError
+from omnibench.paths import short_path
 
 _START = 1 << 16
 """Bytes that are looked at."""
@@ -57,8 +58,8 @@ def _path_arguments(path: Path) -> list[str]:
     """Return the arguments of a call that say which file is read: of an archive, also which member."""
     archive = archive_in(path)
     if archive == path:
-        return [repr(path.name)]
-    return [repr(archive.name), f"member={raw_file(path).member!r}"]
+        return [repr(short_path(path))]
+    return [repr(short_path(archive)), f"member={raw_file(path).member!r}"]
 
 
 def _guessed(start: bytes, name: str) -> dict[str, Any]:

@@ -247,3 +247,11 @@ print([name for name in heavy if name in sys.modules])
 """
     completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert completed.stdout.strip() == "[]"
+
+
+def test_whole_numbers_of_queries_are_integers() -> None:
+    """DuckDB adds whole numbers to a type that Arrow has as decimals: such ids are integers as in any other frame."""
+    relation = duckdb.sql(
+        "SELECT sum(number) AS user, 5 AS item FROM (VALUES (1, 3), (1, 4), (2, 9)) t(own, number) GROUP BY own"
+    )
+    assert from_frame(relation).key == from_frame(pd.DataFrame({"user": [7, 9], "item": [5, 5]})).key

@@ -181,9 +181,7 @@ def test_a_line_for_excel_above_the_header_is_left_out_by_the_call_of_the_error(
     path = written(tmp_path / "a.csv", "sep=;\nuser;item\nu1;i1\nu2;i2\n")
     with pytest.raises(DataError) as refused:
         from_file(path)
-    call = re.search(r"try from_file\('a.csv', (.*?)\); check", str(refused.value))
-    assert call is not None
-    assert columns_of(from_file(path, **eval(f"dict({call[1]})"))) == {"user": ["u1", "u2"], "item": ["i1", "i2"]}
+    assert columns_of(eval(call_of(str(refused.value)))) == {"user": ["u1", "u2"], "item": ["i1", "i2"]}
 
 
 def test_an_address_is_no_file() -> None:
@@ -193,6 +191,7 @@ def test_an_address_is_no_file() -> None:
 
 
 BAD_FILES: dict[str, tuple[str | bytes, str]] = {
+    "no rows": ("user,item\n", "has no interactions; give a file that has some"),
     "too many": ("user,item\n1,2\n1,2,3\n", "line 3 has 3 fields where the header has 2: '1,2,3'. Mend the line"),
     "too few": ("user,item,rating\n1,2,3\n1,2\n", "line 3 has 2 fields where the header has 3: '1,2'. Mend or drop"),
     "behind blank lines": ("\n\nuser,item\n\n1,2\n\n1\n", "line 7 has 1 fields"),
@@ -359,6 +358,19 @@ def test_a_file_of_another_format_than_its_name_says_is_named(name: str, make: s
     assert len(columns_of(from_file(tmp_path / name, format=told))["user"]) == 300
 
 
+@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize("place", [0.3, 0.99])
+def test_a_damaged_file_is_to_be_fetched_again(suffix: str, place: float, tmp_path: Path) -> None:
+    """A byte that was turned in a compressed file is no reason to look for a mistake in the text."""
+    content = bytearray(
+        COMPRESS[suffix]("".join(["user,item\n", *(f"{n * 7919 % 1000},{n}\n" for n in range(3000))]).encode())
+    )
+    content[int(place * len(content))] ^= 0x55
+    (tmp_path / f"a.csv.{suffix}").write_bytes(content)
+    with pytest.raises(DataError, match=rf"a.csv.{suffix} is (damaged or )?cut off: .*fetch it again"):
+        _ = from_file(tmp_path / f"a.csv.{suffix}").key
+
+
 def test_what_is_cut_off_says_so_in_every_format(tmp_path: Path) -> None:
     """A cut Parquet file, or one compressed with zstd, is to be fetched again."""
     frame = pd.DataFrame({"user": [f"u{number}" for number in range(500)], "item": range(500)})
@@ -376,11 +388,21 @@ def test_the_call_for_a_file_in_an_archive_names_the_archive(tmp_path: Path) -> 
         archive.writestr("x/u.dat", "1::2::3::978300760\n1::3::4::978300761\n")
     with pytest.raises(DataError) as refused:
         from_file(tmp_path / "a.zip")
-    call = re.search(r"try from_file\('a.zip', (.*?)\); check", str(refused.value))
-    assert call is not None
-    arguments = eval(f"dict({call[1]})")
-    assert arguments["member"] == "x/u.dat"
-    assert columns_of(from_file(tmp_path / "a.zip", **arguments))["item"] == [2, 3]
+    call = call_of(str(refused.value))
+    assert "member='x/u.dat'" in call
+    assert columns_of(eval(call))["item"] == [2, 3]
+
+
+def test_the_call_of_an_error_finds_the_file_in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call is shown with the path that finds the file from where it is called, and not with its name alone."""
+    (tmp_path / "raw").mkdir()
+    written(tmp_path / "raw" / "u.dat", "1::2::3::978300760\n1::3::4::978300761\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as refused:
+        from_file("raw/u.dat")
+    call = call_of(str(refused.value))
+    assert call.startswith("from_file('raw/u.dat', ")
+    assert columns_of(eval(call))["item"] == [2, 3]
 
 
 def test_a_bad_line_between_carriage_returns_is_named(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ BAD_PARTS: dict[str, tuple[tuple[str, ...], str]] = {
     "no header": (("user,item\n1,2\n", "3,4\n"), "clicks_1.csv has no column 'user'.*Its first lines are '3,4'"),
     "uneven": (("user,item\n1,2\n", "user,item\n1,2\n1,2,3\n"), "clicks_1.csv: line 3 has 3 fields"),
     "empty": (("user,item\n1,2\n", ""), "clicks_1.csv is empty"),
-    "nothing": (("user,item\n", "user,item\n"), "clicks has no interactions"),
+    "nothing": (("user,item\n", "user,item\n"), "clicks_0.csv with clicks_1.csv has no interactions"),
 }  # fmt: skip
 
 
