@@ -80,9 +80,10 @@ def is_page(first: bytes) -> bool:
 
 
 def discard(partial: Path) -> None:
-    """Remove a partial file, and what is noted of it."""
-    partial.unlink(missing_ok=True)
-    _note(partial).unlink(missing_ok=True)
+    """Remove a partial file, and what is noted of it; where that fails, the next attempt notices that it is of no use."""
+    for path in (partial, _note(partial)):
+        with suppress(OSError):
+            path.unlink()
 
 
 def _attempt(url: str, partial: Path, show: Progress, *, verify: bool) -> None:
