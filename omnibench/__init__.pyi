@@ -10,6 +10,8 @@ from omnibench.data.dataset import Pipe as Pipe
 from omnibench.data.dataset import RawData as RawData
 from omnibench.data.dataset import RecSysDataSet as RecSysDataSet
 from omnibench.data.dataset import SplitData as SplitData
+from omnibench.data.from_file import from_file as from_file
+from omnibench.data.from_frame import from_frame as from_frame
 from omnibench.data.from_parts import from_folds as from_folds
 from omnibench.data.from_parts import from_split as from_split
 from omnibench.data.loaders import load_dataset as load_dataset
@@ -22,8 +24,6 @@ from omnibench.data.preprocess import TimeFilter as TimeFilter
 from omnibench.data.repeats import Deduplicate as Deduplicate
 from omnibench.data.repeats import KeepRepeats as KeepRepeats
 from omnibench.data.rolling import RollingWindows as RollingWindows
-from omnibench.data.sources import from_file as from_file
-from omnibench.data.sources import from_frame as from_frame
 from omnibench.data.split import RandomCrossValidation as RandomCrossValidation
 from omnibench.data.split import RandomHoldout as RandomHoldout
 from omnibench.data.split import UserCrossValidation as UserCrossValidation

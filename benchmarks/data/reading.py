@@ -37,11 +37,13 @@ def write(directory: Path, interactions: int) -> list[Path]:
     shares = np.clip(generator.lognormal(4.4, 1.1, users), 20, 9254)
     user = np.repeat(np.arange(users) + 1, np.ceil(shares * interactions / shares.sum()).astype(int))[:interactions]
     catalogue = np.sort(generator.choice(131_262, 26_744, replace=False)) + 1
+    pairs = np.unique(user.astype(np.int64) * 26_744 + (26_744 * generator.power(0.35, len(user))).astype(int))
+    user, item = pairs // 26_744, catalogue[pairs % 26_744]  # nobody rates a movie twice
     movielens = {
         "user": user,
-        "item": catalogue[(26_744 * generator.power(0.35, len(user))).astype(int)],
-        "rating": generator.integers(1, 11, len(user)) / 2,
-        "timestamp": generator.integers(789_652_009, 1_427_784_002, len(user)),
+        "item": item,
+        "rating": generator.integers(1, 11, len(pairs)) / 2,
+        "timestamp": generator.integers(789_652_009, 1_427_784_002, len(pairs)),
     }
     half = interactions // 2
     shop = {
@@ -154,7 +156,7 @@ LIBRARIES: dict[str, Callable[[str], None]] = {
     "omnibench, canonical": canonical,
 }
 IMPORTS = {"pyarrow": ("pyarrow.parquet", "pyarrow.csv"), "polars": ("polars",), "DuckDB": ("duckdb",)}
-OURS = ("pandas", "pyarrow.parquet", "pyarrow.csv", "omnibench.data.sources")
+OURS = ("pandas", "pyarrow.parquet", "pyarrow.csv", "omnibench.data.from_file")
 
 
 def largest_memory() -> int:

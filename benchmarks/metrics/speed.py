@@ -49,7 +49,7 @@ from omnibench.engine.evaluation import evaluate
 from omnibench.guest.folds import recommendation_dtype
 from omnibench.guest.parts import save_columns
 from omnibench.metrics.hits import Truth, mark_hits
-from omnibench.metrics.ranking import RankingMetric
+from omnibench.metrics.ranking_metric import RankingMetric
 from omnibench.metrics.spread import mean_intervals, standard_errors
 from omnibench.metrics.training import Training
 

@@ -17,6 +17,7 @@ from omnibench.commands.parsing import say, say_text
 from omnibench.data.catalogue.definition import Counts
 from omnibench.data.catalogue.guesses import guess
 from omnibench.data.catalogue.names import ambiguous_names, definitions
+from omnibench.data.catalogue.parsing import NAME
 from omnibench.data.catalogue.project import EXAMPLE, project_definitions
 from omnibench.data.catalogue.readers import reader_of
 from omnibench.data.catalogue.tables import Table, placeholders
@@ -33,6 +34,7 @@ _START = 1 << 18
 """Bytes of a file that are looked at."""
 
 _TO_STDOUT = "-"
+_COLUMNS = "reader.columns."
 
 
 def data_new(arguments: argparse.Namespace) -> int:
@@ -72,7 +74,7 @@ def _free_name(name: str) -> str:
 
 
 def _refuse_name(name: str) -> None:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+    if not NAME.fullmatch(name):
         raise DataError(f"--name is {name!r}; give letters, digits and underscores that begin with a letter.")
     entry = definitions().get(name)
     if entry is not None or name in ambiguous_names():
@@ -115,6 +117,7 @@ def _draft(name: str, path: Path, patterns: Sequence[str], folder: Path) -> Draf
         feedback=feedback,
         remarks=remarks,
         evidence=evidence,
+        samples=guessed.samples,
     )
 
 
@@ -156,9 +159,8 @@ def _doubts(description: Description) -> list[str]:
     """Return what is doubtful in the data, with the line that leaves it out."""
     remarks = []
     for doubt in description.doubts:
-        value = f"{doubt.value:g}" if isinstance(doubt.value, float) else repr(doubt.value)
-        advice = f" If it stands for no rating: missing = [{value}]" if doubt.column == "rating" else ""
-        remarks.append(f"The {doubt.column} {value} in {exact(doubt.rows)} rows {doubt.reason}.{advice}")
+        advice = f" If it stands for no rating: missing = [{doubt.value_text}]" if doubt.column == "rating" else ""
+        remarks.append(f"The {doubt.column} {doubt.value_text} in {exact(doubt.rows)} rows {doubt.reason}.{advice}")
     return remarks
 
 
@@ -169,13 +171,20 @@ def _next_steps(draft: Draft, text: str, target: Path) -> Iterable[str]:
     sizes = (
         f"{exact(counts.users or 0)} users, {exact(counts.items or 0)} items, {exact(counts.interactions or 0)} interactions"
         if counts is not None
+        else "to be read once its columns are known"
+        if draft.samples
         else "not read yet"
     )
     yield f"{label}: {draft.reader['format']}, {sizes}"
     for remark in draft.remarks:
         yield f"  check: {remark}"
-    for key in placeholders(tomllib.loads(text)):
-        yield f"  write in, or delete: {key}"
+    keys = placeholders(tomllib.loads(text))
+    columns = [key.removeprefix(_COLUMNS) for key in keys if key.startswith(_COLUMNS)]
+    if columns:
+        yield f"  say which is the user, item, rating or timestamp, and delete the others: {', '.join(columns)}"
+    for key in keys:
+        if not key.startswith(_COLUMNS):
+            yield f"  write in, or delete: {key}"
     project = project_definitions()
     if project is None or not project.has(target):
         if project is None:
@@ -183,7 +192,7 @@ def _next_steps(draft: Draft, text: str, target: Path) -> Iterable[str]:
         else:
             path = os.path.relpath(target, project.settings.parent)
             yield f'  add to [tool.omnibench] data in {project.settings}: "{path}"'
-    yield f'  then: load_dataset("{draft.name}")'
+    yield f'  then: `omnibench data describe {draft.name}`, and load_dataset("{draft.name}") in a bench file'
 
 
 def add_parsers(actions: Any) -> None:

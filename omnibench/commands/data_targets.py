@@ -8,24 +8,26 @@ import inspect
 import json
 import os
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from glob import has_magic
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import omnibench
 from omnibench.data.apply import Apply
 from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.from_file import from_file
 from omnibench.data.loaders import load_dataset
 from omnibench.data.readers.keys import OPTION_TYPES
-from omnibench.data.sources import from_file
 from omnibench.data.step import Step
 from omnibench.errors import DataError, nearest
 from omnibench.paths import expanded, relative_to
 from omnibench.terminal import command_line
 
 _BENCH_SUFFIX = ".py"
-_WILDCARDS = frozenset("*?[")
 
 
 def datasets_of(target: str, options: Sequence[str], steps: Sequence[str]) -> list[RecSysDataSet]:
@@ -44,8 +46,8 @@ def datasets_of(target: str, options: Sequence[str], steps: Sequence[str]) -> li
         if options:
             raise DataError(f"--read {options[0]}: {target} says itself how its files are read; leave the option out.")
         datasets = _of_bench_file(path)
-    elif (path.exists() and not _is_name(target)) or _WILDCARDS & set(target):
-        datasets = [_of_file(path, _options(options))]
+    elif (path.exists() and not _is_name(target)) or has_magic(target):
+        datasets = [_of_file(target, path, _options(options))]
     else:
         if options or path.suffix or os.sep in target:
             raise DataError(f"there is no file {str(path)!r}; check the path, or give the name of a data set.")
@@ -61,22 +63,26 @@ def _is_name(target: str) -> bool:
     return target in definitions()
 
 
-def _of_file(path: Path, options: Mapping[str, Any]) -> RecSysDataSet:
+def _of_file(target: str, path: Path, options: Mapping[str, Any]) -> RecSysDataSet:
     """Return the dataset of a file.
 
+    Args:
+        target: The path as the command line has it.
+        path: The path.
+        options: How the file is read.
+
     Raises:
-        DataError: It cannot be read; a call that the error proposes is added as options of the command line.
+        DataError: It cannot be read; a call that the error proposes is added as a command, on a line of its own, so that
+            it can be copied.
     """
     try:
         return from_file(path, **options)
     except DataError as error:
         proposal = _as_options(str(error))
-        hint = (
-            f" On the command line: {command_line('omnibench', 'data', 'describe', path.name, *proposal)}"
-            if proposal
-            else ""
-        )
-        raise DataError(f"{error}{hint}") from error
+        if not proposal:
+            raise
+        command = command_line("omnibench", "data", "describe", target, *proposal)
+        raise DataError(f"{error} On the command line:\n  {command}") from error
 
 
 def _as_options(message: str) -> list[str]:
@@ -162,6 +168,31 @@ def _is_step(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, Step) and value is not Apply
 
 
+@contextmanager
+def modules_put_back() -> Iterator[None]:
+    """Forget the modules that a bench file and what it imports from beside it have become, once its datasets are described.
+
+    Whoever runs several commands in a process would otherwise get the modules of the first project in the second.
+    """
+    before = dict(sys.modules)
+    try:
+        yield
+    finally:
+        packages = {name.partition(".")[0] for name in before}
+        for name, module in list(sys.modules.items()):
+            if name in before:
+                sys.modules[name] = before[name]
+            elif name.partition(".")[0] not in packages and not _is_installed(module):
+                del sys.modules[name]
+
+
+def _is_installed(module: ModuleType) -> bool:
+    """Whether a module belongs to Python or to an installed package."""
+    file = getattr(module, "__file__", None)
+    paths = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return file is None or any(Path(file).is_relative_to(path) for path in paths)
+
+
 def _of_bench_file(path: Path) -> list[RecSysDataSet]:
     """Import a bench file, and return the datasets in it.
 
@@ -173,7 +204,7 @@ def _of_bench_file(path: Path) -> list[RecSysDataSet]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.parent))  # as pytest does, for what it imports from beside it
-    sys.modules.setdefault(path.stem, module)
+    sys.modules[path.stem] = module
     try:
         with relative_to(path):
             spec.loader.exec_module(module)

@@ -150,7 +150,8 @@ def add_parsers(commands: Any) -> None:
     file = {"metavar": "FILE"}
     parser.add_argument(
         "--predictions",
-        action="append",
+        action="extend",
+        nargs="+",
         required=True,
         help="lists or predicted ratings: predictions.json, CSV, TSV, Parquet, JSON, or a run of trec_eval; the first of several "
         "is compared with each of the others",
@@ -174,7 +175,8 @@ def add_parsers(commands: Any) -> None:
     )
     parser.add_argument(
         "--metric",
-        action="append",
+        action="extend",
+        nargs="+",
         required=True,
         metavar="LABEL",
         help="e.g. NDCG@10, NDCG@10,20, RMSE, NDCG[relevant=4]@10, Recall[lenskit]@10 or 'NDCG@10 by "

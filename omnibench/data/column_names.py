@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
-from omnibench.data.files.proposals import candidate_columns, usual_columns
 from omnibench.data.interactions import COLUMNS
+from omnibench.data.usual_names import candidate_columns, usual_columns
 from omnibench.errors import DataError, nearest
 
-Columns = Mapping[Any, str] | Sequence[str | None] | None
-"""The argument ``columns``: omnibench's names by the file's own, or the names of all columns of a file without a header."""
+Columns = Mapping[Any, str | None] | Sequence[str | None] | None
+"""The argument ``columns``: omnibench's names by the file's own, or the names of all columns of a file without a header.
+
+A name of None is for a column that is not used, so that nobody has to be warned of it."""
 
 REQUIRED = ("user", "item")
 
@@ -35,9 +37,16 @@ def listed_names(columns: Sequence[str | None], source: str) -> list[str | None]
     return listed
 
 
+def left_out(columns: Columns) -> frozenset[Any]:
+    """Return the columns that the user says are not used, of a mapping of names."""
+    return (
+        frozenset(own for own, role in columns.items() if role is None) if isinstance(columns, Mapping) else frozenset()
+    )
+
+
 def renamed_columns(
     header: Sequence[Hashable],
-    mapping: Mapping[Any, str],
+    mapping: Mapping[Any, str | None],
     source: str,
     own_role: Callable[[Any], Any],
     hint: Callable[[], str],
@@ -51,7 +60,7 @@ def renamed_columns(
 
     Args:
         header: The names of all columns.
-        mapping: omnibench's names by the columns' own, where the user says them.
+        mapping: omnibench's names by the columns' own, where the user says them; None of those that are not used.
         source: The name of the data in errors.
         own_role: Returns what a column is by its own name.
         hint: Returns what to add to the error where a column is not there.
@@ -62,14 +71,15 @@ def renamed_columns(
     """
     _check_mapping(mapping, header, source)
     renamed: dict[Any, str] = {}
-    for column in header:
+    usable = [column for column in header if column not in left_out(mapping)]
+    for column in usable:
         role = mapping.get(column) or own_role(column)
         is_free = role in COLUMNS and role not in renamed.values()
         if is_free and (column in mapping or role not in mapping.values()):
             renamed[column] = role
     guessed: dict[Any, str] = {}
     if not set(REQUIRED) <= set(renamed.values()):
-        left = [column for column in header if guesses and column not in renamed]
+        left = [column for column in usable if guesses and column not in renamed]
         missing = [role for role in COLUMNS if role not in renamed.values()]
         candidates = candidate_columns(left, missing)
         guessed = {columns[0]: role for role, columns in candidates.items() if len(columns) == 1}
@@ -108,15 +118,17 @@ def require_columns(roles: Any, header: Sequence[Hashable], source: str, hint: s
             )
 
 
-def _check_mapping(mapping: Mapping[Any, str], header: Sequence[Hashable], source: str) -> None:
+def _check_mapping(mapping: Mapping[Any, str | None], header: Sequence[Hashable], source: str) -> None:
     for column, role in mapping.items():
         if column not in header:
             names = [str(name) for name in header]
             raise DataError(f"{source} has no column {column!r}{nearest(column, names) or '.'} It has {list(header)}.")
+        if role is None:
+            continue
         if role not in COLUMNS:
             raise DataError(
                 f"{source}: the column {column!r} is to be {role!r}, which omnibench does not know"
-                f"{nearest(role, COLUMNS)}; known are {', '.join(COLUMNS)}."
+                f"{nearest(role, COLUMNS)}; known are {', '.join(COLUMNS)}, and None for a column that is not used."
             )
         if list(mapping.values()).count(role) > 1:
             raise DataError(f"{source}: two columns are to be {role!r}; give one.")
@@ -157,10 +169,11 @@ def warn_of_unused_columns(unused: Sequence[Hashable], used: Sequence[str], sour
     missing = [column for column in COLUMNS if column not in used]
     usual = {role: column for role, column in usual_columns(named).items() if role in missing}
     role, column = next(iter(usual.items()), (missing[-1] if missing else "", named[0]))
-    call = f" If {column!r} is the {role}, say so: columns={{{column!r}: {role!r}}}." if missing else ""
+    call = f" If {column!r} is the {role}, say so in columns: {{{column!r}: {role!r}}}." if missing else ""
     warnings.warn(
         f"{source}: a dataset keeps user, item, rating and timestamp, and drops {', '.join(map(repr, named))}.{call} What "
-        "is known about items or users is given in a table of its own, a row for each: items=... or users=..., a frame or a file.",
+        "is known about items or users is given in a table of its own, a row for each: items=... or users=..., a frame or a file. If "
+        "they are not needed, give them the name None in columns.",
         UserWarning,
         stacklevel=level,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from omnibench.data.doubts import Doubt, Frequencies, doubts, typical_moment
 from omnibench.data.interactions import Interactions
 from omnibench.data.order import counts
-from omnibench.data.times import UNITS
+from omnibench.data.time_units import PER_SECOND, unit_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +23,6 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 _MOST_VALUES = 11
 """Of ratings with more different values, such as counts of plays, only quantiles are described."""
-
-_UNIT_NAMES = ("seconds", "milliseconds", "microseconds", "nanoseconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +91,14 @@ class TimeFigures:
     @property
     def days(self) -> float:
         """The days between the first and the last one."""
-        return (self.last - self.first) / self._per_second / 86_400
+        return (self.last - self.first) / PER_SECOND[self.unit] / 86_400
 
     def date(self, timestamp: int) -> str:
         """Return a timestamp as a date in UTC, ``YYYY-MM-DD``; as it is where it is of no such date."""
         try:
-            return str(dt.datetime.fromtimestamp(timestamp // self._per_second, dt.UTC).date())
+            return str(dt.datetime.fromtimestamp(timestamp // PER_SECOND[self.unit], dt.UTC).date())
         except (OverflowError, ValueError, OSError):
             return str(timestamp)
-
-    @property
-    def _per_second(self) -> int:
-        count: int = 1000 ** _UNIT_NAMES.index(self.unit)
-        return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +215,6 @@ def _ratings(values: npt.NDArray[np.float32], frequencies: npt.NDArray[np.int64]
 def _times(timestamp: npt.NDArray[np.int64]) -> TimeFigures:
     import pandas as pd
 
-    unit = sum(abs(typical_moment(timestamp)) >= limit for limit, _ in UNITS)
+    unit = unit_of(abs(typical_moment(timestamp))).name
     moments = len(pd.unique(timestamp))
-    return TimeFigures(int(timestamp.min()), int(timestamp.max()), _UNIT_NAMES[unit], moments)
+    return TimeFigures(int(timestamp.min()), int(timestamp.max()), unit, moments)

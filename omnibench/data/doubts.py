@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from omnibench.data.interactions import Interactions
+from omnibench.data.time_units import FIRST_COUNT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,10 +29,6 @@ _DOMINANT = 0.1
 
 _FEWEST_IDS = 50
 """Of fewer users or items one may well have such a share."""
-
-_FIRST_DATE = 100_000_000
-"""Seconds of 1973: moments from then on are dates."""
-
 
 _SAMPLE = 100_000
 """Moments that tell which ones are usual."""
@@ -55,6 +52,11 @@ class Doubt:
     value: Hashable
     rows: int
     reason: str
+
+    @property
+    def value_text(self) -> str:
+        """The value as people write it."""
+        return f"{self.value:g}" if isinstance(self.value, float) else repr(self.value)
 
 
 def doubts(
@@ -126,7 +128,7 @@ def _of_moments(timestamp: npt.NDArray[np.int64]) -> Iterator[Doubt]:
             yield Doubt(
                 "timestamp", first, len(timestamp), "is the same in all rows, so that there is no order of time"
             )
-    elif first in (0, -1) and typical_moment(timestamp) >= _FIRST_DATE:
+    elif first in (0, -1) and typical_moment(timestamp) >= FIRST_COUNT:
         yield Doubt("timestamp", first, int((timestamp == first).sum()), "is 1970, where the others are later dates")
 
 

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from omnibench.data.step import is_int
-from omnibench.data.times import UNITS
+from omnibench.data.time_units import unit_of
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -84,5 +84,4 @@ def length_in_unit_of(timestamp: npt.NDArray[np.int64], length: int | str) -> in
         return length
     seconds = int(_seconds(length) or 0)
     largest = max(abs(int(timestamp.max())), abs(int(timestamp.min())))
-    per_second = next((10**6 // unit for limit, unit in UNITS if largest < limit), 10**9)
-    return seconds * per_second
+    return seconds * unit_of(largest).per_second

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omnibench.data.column_names import Columns, listed_names, renamed_columns
+from omnibench.data.column_names import Columns, left_out, listed_names, renamed_columns
 from omnibench.data.file_source import FileSource, unreadable
 from omnibench.data.files.arrow import ARROW_FORMATS, arrow_names
-from omnibench.data.files.layout import TextLayout, first_lines, layout_of
+from omnibench.data.files.layout import SEPARATORS, TextLayout, first_lines, layout_of
 from omnibench.data.files.parquet import column_names
-from omnibench.data.files.proposals import SEPARATORS, proposed_call, shown_lines
 from omnibench.data.files.quotes import QUOTE
-from omnibench.data.files.streams import BROKEN, COMPRESSIONS, uncompressed_name
+from omnibench.data.files.streams import BROKEN, COMPRESSIONS, format_of, is_encoding
 from omnibench.data.files.through import archive_in
 from omnibench.data.probable_calls import probable_call
 from omnibench.errors import DataError
 
 _HDF5 = (".h5", ".hdf5")
 
+_SHOWN_LINES = 3
+_LONGEST_SHOWN = 60
 _LONGEST = 200
 """Letters of a line that tell whether it is one of text."""
 
@@ -70,12 +71,11 @@ class TextOptions:
         Raises:
             DataError: There is no such encoding.
         """
-        try:
-            return codecs.lookup(self.encoding).name
-        except (LookupError, TypeError) as error:
+        if not is_encoding(self.encoding):
             raise DataError(
                 f"from_file: there is no encoding {self.encoding!r}; give one such as 'utf-8' or 'latin-1'."
-            ) from error
+            )
+        return codecs.lookup(self.encoding).name
 
 
 class DescribedFile(NamedTuple):
@@ -90,11 +90,6 @@ class DescribedFile(NamedTuple):
     source: FileSource
     guessed: Mapping[str, str]
     unused: list[str]
-
-
-def format_of(path: Path) -> str:
-    """Return the format that a path's suffix stands for, whether it is compressed or not."""
-    return "parquet" if path.is_dir() else uncompressed_name(path).suffix.lower().lstrip(".")
 
 
 def described_file(path: Path, columns: Columns, text: TextOptions, file_format: str) -> DescribedFile:
@@ -138,7 +133,8 @@ def described_file(path: Path, columns: Columns, text: TextOptions, file_format:
     renamed, guessed = renamed_columns(
         names, mapping, path.name, lambda name: own_role(name, file_format), hint, guesses=not is_list
     )
-    unused = [name for name in names if name not in renamed and not (is_list and name.startswith("column "))]
+    used = {*renamed, *left_out(columns)}
+    unused = [name for name in names if name not in used and not (is_list and name.startswith("column "))]
     return DescribedFile(FileSource(path, file_format, renamed, layout, options), guessed, unused)
 
 
@@ -178,8 +174,8 @@ def unknown_format(path: Path, encoding: str) -> str:
         "separator=, and other formats by format="
     )
     lines = _first_lines(path, encoding)
-    call = probable_call(path, format_of(path)) or (proposed_call(path, "", lines) if lines else "")
-    start = f" Its first lines are {shown_lines(lines)}; try" if lines else " Try"
+    call = probable_call(path, format_of(path))
+    start = f" Its first lines are {_shown(lines)}; try" if lines else " Try"
     advice = f"{start} {call}, with what its columns are." if call else ""
     if path.suffix.lower() in _HDF5:
         advice = " Say that it is format='hdf5', and its matrix=... where it has several, orientation='items' where a row is an item."
@@ -189,9 +185,15 @@ def unknown_format(path: Path, encoding: str) -> str:
 def proposal(path: Path, file_format: str, encoding: str) -> str:
     """Return the first lines of a file for an error, and a call that would read it where they tell one."""
     lines = _first_lines(path, encoding)
-    call = probable_call(path, file_format) or proposed_call(path, file_format, lines)
+    call = probable_call(path, file_format)
     end = f"; try {call}, with what its columns are." if call else "."
-    return f" Its first lines are {shown_lines(lines)}{end}" if lines else ""
+    return f" Its first lines are {_shown(lines)}{end}" if lines else ""
+
+
+def _shown(lines: Sequence[str]) -> str:
+    """Return the first lines of a file for an error."""
+    texts = [line.rstrip("\r\n") for line in lines[:_SHOWN_LINES]]
+    return ", ".join(repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...") for text in texts)
 
 
 def _first_lines(path: Path, encoding: str) -> list[str]:

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 from omnibench.data.content import Content, content_of_rows, remembered_content
 from omnibench.data.digests import file_digest
-from omnibench.data.files.arrow import read_arrow
+from omnibench.data.files.arrow import ARROW_FORMATS, read_arrow
 from omnibench.data.files.layout import ROW_NAMES, TextLayout
 from omnibench.data.files.lines import line_of_row, refuse_undecodable
+from omnibench.data.files.misnamed import columnar_advice
 from omnibench.data.files.parquet import parquet_files, read_parquet, read_plain_parquet
 from omnibench.data.files.plain import PlainColumns, read_plain_text
 from omnibench.data.files.size import require_memory
@@ -135,7 +136,6 @@ class FileSource(StoredSource):
         return f"{row_name(row)}, line {line_of_row(self.layout.settled()[0], row)}"
 
     def coded(self) -> CodedColumns:
-        require_memory([(self.path, self.layout)])
         plain = self._read(self._plain_columns)
         if plain is None:
             return super().coded()
@@ -146,7 +146,6 @@ class FileSource(StoredSource):
         return coded._replace(as_before=coded.as_before and "timestamp" not in self._tokens)
 
     def table(self) -> TextColumns:
-        require_memory([(self.path, self.layout)])
         return self.table_with_texts(frozenset())
 
     def table_with_texts(self, texts: frozenset[str]) -> TextColumns:
@@ -164,6 +163,7 @@ class FileSource(StoredSource):
     def _read(self, read: Callable[[], T]) -> T:
         """Read the file, of which nothing may change meanwhile."""
         try:
+            require_memory([(self.path, self.layout)])
             content = read()
         except (*BROKEN, MemoryError) as error:
             raise DataError(unreadable(self.path, self.file_format, error)) from error
@@ -206,12 +206,19 @@ class FileSource(StoredSource):
 def unreadable(path: Path, file_format: str, error: Exception) -> str:
     """Return what to say of a file that cannot be read; a line that is not in its encoding is an error of its own."""
     problem = str(error) or type(error).__name__
-    if isinstance(error, EOFError | zipfile.BadZipFile):
-        state = "cut off" if isinstance(error, EOFError) else "damaged or cut off"
+    if (
+        isinstance(error, OSError) and error.filename and error.strerror
+    ):  # the system's, such as of a file that has gone
+        return f"{error.filename} cannot be read ({error.strerror}); check the path."
+    is_cut = isinstance(error, EOFError) or (isinstance(error, OSError) and "Truncated" in problem)  # Arrow's word
+    if is_cut or isinstance(error, zipfile.BadZipFile):
+        state = "cut off" if is_cut else "damaged or cut off"
         return f"{path} is {state}: {problem}. It was not copied or downloaded completely; fetch it again."
     if isinstance(error, UnicodeDecodeError):
         refuse_undecodable(path, error.encoding)
-    return f"{path} cannot be read as .{file_format}: {problem}"
+    is_columnar = file_format in ("parquet", *ARROW_FORMATS) and not path.is_dir()
+    advice = f". {columnar_advice(path)}" if is_columnar and not isinstance(error, MemoryError) else ""
+    return f"{path} cannot be read as .{file_format}: {problem.removesuffix('.') if advice else problem}{advice}"
 
 
 def path_digest(path: Path) -> str:

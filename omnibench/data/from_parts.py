@@ -8,9 +8,9 @@ from os import PathLike
 from typing import Any
 
 from omnibench.data.dataset import FoldedData, RecSysDataSet, SplitData
+from omnibench.data.from_frame import from_frame
 from omnibench.data.membership import PART_NAMES
 from omnibench.data.published import PartSource, PublishedSource, split_source
-from omnibench.data.sources import from_file, from_frame
 from omnibench.errors import DataError
 
 _OF_FRAMES = {"columns", "user_ids", "item_ids"}
@@ -147,6 +147,8 @@ def _source(rows: Any, label: str, arguments: Mapping[str, Any]) -> PartSource:
             )
         return rows.source
     if isinstance(rows, str | PathLike | list):
+        from omnibench.data.from_file import from_file  # which imports every format of file
+
         file: PartSource = from_file(rows, label, **arguments).source
         return file
     for_files = sorted(set(arguments) - _OF_FRAMES)

@@ -56,6 +56,50 @@ class GrowingColumn:
         return self._values[: self._size]
 
 
+class CodeTable:
+    """Gives the next code to each number that has none yet.
+
+    Args:
+        size: Numbers are from 0 to one less.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._table = np.full(size, -1, dtype=np.int32)
+        self._numbers = GrowingColumn(np.int64, min(size, 1024))
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """The numbers by code, in the order in which they came."""
+        return self._numbers.entries
+
+    def enlarge(self, size: int) -> None:
+        """Take larger numbers as well."""
+        table = np.full(size, -1, dtype=np.int32)
+        table[: len(self._table)] = self._table
+        self._table = table
+
+    def code(self, numbers: npt.NDArray[np.integer[Any]], codes: npt.NDArray[np.int32]) -> None:
+        """Write the codes of numbers, shape (n,), into ``codes``."""
+        self._table.take(numbers, out=codes, mode="clip")
+        unknown = np.flatnonzero(codes < 0)
+        if len(unknown):
+            codes[unknown] = self._with_codes(numbers[unknown])
+
+    def _with_codes(self, numbers: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
+        """Give the next codes to numbers that have none; return the codes of all of them, shape (n,)."""
+        rows = np.arange(len(numbers), dtype=np.int32)
+        self._table[numbers[::-1]] = rows[::-1]  # of several rows of a number, the first is written last
+        first = numbers[self._table[numbers] == rows]
+        next_code = len(self.numbers)
+        self._numbers.room(len(first))[:] = first
+        self._table[first] = np.arange(next_code, next_code + len(first), dtype=np.int32)
+        codes: npt.NDArray[np.int32] = self._table[numbers]
+        return codes
+
+
 class IntegerCodes:
     """The codes of whole numbers, in the order in which they first come.
 
@@ -66,8 +110,7 @@ class IntegerCodes:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._codes = GrowingColumn(np.int32, capacity)
-        self._ids = GrowingColumn(np.int64, 1024)
-        self._table = np.full(1024, -1, dtype=np.int32)
+        self._table = CodeTable(1024)
         self._wide: GrowingColumn | None = None
 
     def append(self, numbers: npt.NDArray[np.integer[Any]]) -> None:
@@ -75,20 +118,16 @@ class IntegerCodes:
         if self._wide is None and not self._fits(numbers):
             self._wide = GrowingColumn(np.int64, self._capacity)
             codes = self._codes.entries
-            self._ids.entries.take(codes, out=self._wide.room(len(codes)), mode="clip")
-        if self._wide is not None:
+            self._table.numbers.take(codes, out=self._wide.room(len(codes)), mode="clip")
+        if self._wide is None:
+            self._table.code(numbers, self._codes.room(len(numbers)))
+        else:
             self._wide.room(len(numbers))[:] = numbers
-            return
-        codes = self._codes.room(len(numbers))
-        self._table.take(numbers, out=codes, mode="clip")
-        unknown = np.flatnonzero(codes < 0)
-        if len(unknown):
-            codes[unknown] = self._with_codes(numbers[unknown])
 
     def finish(self) -> CodedIds:
         """Return the codes of all rows, and the numbers that they stand for."""
         if self._wide is None:
-            return CodedIds(self._codes.entries, self._ids.entries.tolist())
+            return CodedIds(self._codes.entries, self._table.numbers.tolist())
         import pandas as pd
 
         codes, ids = pd.factorize(self._wide.entries)
@@ -102,18 +141,5 @@ class IntegerCodes:
         if int(numbers.min()) < 0 or largest >= _LARGEST_TABLE:
             return False
         if largest >= len(self._table):
-            table = np.full(min(_LARGEST_TABLE, max(largest + 1, 2 * len(self._table))), -1, dtype=np.int32)
-            table[: len(self._table)] = self._table
-            self._table = table
+            self._table.enlarge(min(_LARGEST_TABLE, max(largest + 1, 2 * len(self._table))))
         return True
-
-    def _with_codes(self, numbers: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
-        """Give the next codes to numbers that have none; return the codes of all of them, shape (n,)."""
-        rows = np.arange(len(numbers), dtype=np.int32)
-        self._table[numbers[::-1]] = rows[::-1]  # of several rows of a number, the first is written last
-        ids = numbers[self._table[numbers] == rows]
-        first_code = len(self._ids.entries)
-        self._ids.room(len(ids))[:] = ids
-        self._table[ids] = np.arange(first_code, first_code + len(ids), dtype=np.int32)
-        codes: npt.NDArray[np.int32] = self._table[numbers]
-        return codes

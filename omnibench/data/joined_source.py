@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from omnibench.data.file_source import FileSource, StoredSource
+from omnibench.data.file_source import FileSource, StoredSource, unreadable
 from omnibench.data.files.size import require_memory
+from omnibench.data.files.streams import BROKEN
 from omnibench.data.files.text import IDS, TextColumns
 from omnibench.errors import DataError
 
@@ -55,7 +56,10 @@ class JoinedSource(StoredSource):
         return f"{part.path.name}, {part.row_name(row - begin)}"
 
     def table(self) -> TextColumns:
-        require_memory([(part.path, part.layout) for part in self.parts])
+        try:
+            require_memory([(part.path, part.layout) for part in self.parts])
+        except BROKEN as error:
+            raise DataError(unreadable(self.parts[0].path, self.parts[0].file_format, error)) from error
         tables = [part.table_with_texts(frozenset()) for part in self.parts]
         self._ends[:] = itertools.accumulate(len(table.columns["user"]) for table in tables)
         # As in a single file: where an id is no integer, all are texts, as they are written.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data.cold import cold_sentence
 from omnibench.data.interactions import Interactions
-from omnibench.data.order import repeats
+from omnibench.data.order import has_repeats
 from omnibench.data.parts import Parts
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def repeats_pairs(rows: Interactions) -> bool:
     Args:
         rows: All interactions, in canonical order.
     """
-    return bool(repeats(rows.user, rows.item, len(rows.user_ids))[1].any())
+    return has_repeats(rows.user, rows.item, len(rows.user_ids))
 
 
 class SplitCounts(NamedTuple):

@@ -10,8 +10,8 @@ from typing import Any
 from omnibench.data import movielens
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.frames import is_table
+from omnibench.data.from_frame import from_frame
 from omnibench.data.matrices import is_sparse_matrix
-from omnibench.data.sources import from_file, from_frame
 from omnibench.errors import DataError, nearest
 from omnibench.paths import absolute_paths, overlong_name
 
@@ -130,6 +130,8 @@ def _dataset_of(loaded: Any, name: str) -> RecSysDataSet:
     if isinstance(loaded, RecSysDataSet):
         return RecSysDataSet(loaded.source, name, loaded.steps, loaded.seed, features=loaded.features)
     if isinstance(loaded, str | Path):
+        from omnibench.data.from_file import from_file  # which imports every format of file
+
         return from_file(loaded, name)
     missing = [member for member in ("load", "columns", "fingerprint") if member not in dir(loaded)]
     if not missing:  # told without pandas, which runs that find everything done do not import

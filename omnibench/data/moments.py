@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from omnibench.data.step import is_int
-from omnibench.data.times import UNITS
+from omnibench.data.time_units import UNITS, unit_of
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ def _utc(value: object) -> dt.datetime:
 def in_unit_of(timestamp: npt.NDArray[np.int64], bound: float | Date) -> float:
     """Return a moment in the unit of the data's timestamps, rounded up.
 
-    The unit of a column is told by its size: below 10**11 seconds (until the year 5138), below 10**14 milliseconds,
-    below 10**17 microseconds, else nanoseconds.
+    The unit of a column is told by its size; see ``time_units.UNITS``.
 
     Args:
         timestamp: The column, not empty.
@@ -77,16 +76,13 @@ def in_unit_of(timestamp: npt.NDArray[np.int64], bound: float | Date) -> float:
     assert isinstance(bound, str), "moment() makes texts of dates"
     microseconds = (dt.datetime.fromisoformat(bound) - _EPOCH) // dt.timedelta(microseconds=1)
     largest = max(abs(int(timestamp.max())), abs(int(timestamp.min())))
-    for limit, unit in UNITS:
-        if largest < limit:
-            return -(-microseconds // unit)
-    return microseconds * 1000
+    return -(-microseconds * unit_of(largest).per_second // 10**6)
 
 
 def describe_range(timestamp: npt.NDArray[np.int64]) -> str:
     """Return the first and last moment of a column as text for errors: as dates where it counts seconds."""
     first, last = int(timestamp.min()), int(timestamp.max())
-    if not _FIRST_DATE <= first <= last < UNITS[0][0]:
+    if not _FIRST_DATE <= first <= last < UNITS[0].limit:
         return f"from {first} to {last}"
     days = [(_EPOCH + dt.timedelta(seconds=seconds)).isoformat() for seconds in (first, last)]
     return f"from {days[0]} to {days[1]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,21 @@ else:
 _LONGEST = 60
 """Letters of a value that an error shows."""
 
+
+EXACT_INTEGERS = 2**53
+"""Up to this, 64-bit floats hold every whole number."""
+
+EXACT_RATINGS = 2**24
+"""Up to this, 32-bit floats do."""
+
+LARGEST_RATING = 3.4028234663852886e38
+"""Of 32-bit floats."""
+
+INTEGER = "(?:0|-?[1-9][0-9]{0,18})"
+"""An integer as it is usually written, without a leading zero, a plus sign or an exponent."""
+
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+")
+
 RowName = Callable[[int], str]
 """Returns what errors call a row, of its number from 0."""
 
@@ -24,6 +40,15 @@ RowName = Callable[[int], str]
 def row_name(row: int) -> str:
     """Return what errors call a row of a frame, e.g. ``row 50``."""
     return f"row {row}"
+
+
+def is_numeral(text: str) -> bool:
+    """Whether a text is a number as Python reads it."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def numbers(column: Any, name: str, source: str, largest: float, named: RowName = row_name) -> npt.NDArray[np.float64]:
@@ -54,8 +79,7 @@ def numbers(column: Any, name: str, source: str, largest: float, named: RowName 
     if len(invalid):
         raise DataError(
             f"{source}: column {name!r} has {len(invalid)} values that are no finite number, or too large a one "
-            f"(the first is {first_example(series, invalid, named)}). Drop these rows, or mend them; from_file reads 3,5 with decimal=',', words "
-            "with ratings={'like': 1}, and leaves out what missing=['-'] lists."
+            f"(the first is {first_example(series, invalid, named)}). Drop these rows, or mend them{_advice(series.iloc[int(invalid[0])], name)}."
         )
     return values
 
@@ -63,6 +87,20 @@ def numbers(column: Any, name: str, source: str, largest: float, named: RowName 
 def _bounded(value: Any) -> Any:
     is_beyond = isinstance(value, int) and abs(value) > sys.float_info.max
     return float("inf") if is_beyond else value
+
+
+def _advice(value: Any, name: str) -> str:
+    """Return what ``from_file`` does with a value that is no number, as the end of a sentence."""
+    import pandas as pd
+
+    missing = "from_file leaves out rows with values that stand for none, e.g. missing="
+    if not isinstance(value, str):
+        return f"; {missing}['', 'nan']" if pd.isna(value) else ""
+    if name != "rating":
+        return ""
+    if _DECIMAL_COMMA.fullmatch(value.strip()):
+        return "; from_file reads it with decimal=','"
+    return f"; {missing}[{value!r}], and words are numbers with ratings={{{value!r}: 1}}"
 
 
 def first_example(series: Any, rows: npt.NDArray[np.int64], named: RowName = row_name) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def first_rows(user: Codes, n_users: int) -> Rows:
     return np.searchsorted(user, np.arange(n_users + 1, dtype=np.int32)).astype(np.int64, copy=False)
 
 
-def lookup(table: npt.NDArray[Any], codes: Codes) -> npt.NDArray[Any]:
+def lookup(table: npt.NDArray[Any], codes: Codes | Rows) -> npt.NDArray[Any]:
     """Return ``table[codes]``, block by block, because numpy would copy all codes to 64 bits at once.
 
     Args:
@@ -88,7 +88,7 @@ def canonical_order(user: Codes, timestamp: npt.NDArray[np.int64] | None, n_user
     """
     order = None
     if (user[1:] < user[:-1]).any():
-        order = _grouped(user)
+        order = grouped(user)
         user = user[order]
         timestamp = None if timestamp is None else timestamp[order]
     if timestamp is None or not ((timestamp[1:] < timestamp[:-1]) & (user[1:] == user[:-1])).any():
@@ -97,7 +97,7 @@ def canonical_order(user: Codes, timestamp: npt.NDArray[np.int64] | None, n_user
     return order_within if order is None else order[order_within]
 
 
-def _grouped(codes: Codes) -> Rows:
+def grouped(codes: Codes) -> Rows:
     """Return the row numbers that sort non-negative codes, stably: a radix sort."""
     order: Rows = np.argsort(codes.astype(np.uint16), kind="stable")
     if int(codes.max()) >> _RADIX:
@@ -113,21 +113,66 @@ def sort_within(starts: Rows, values: npt.NDArray[Any]) -> Rows:
         values: int32 or int64, one per row.
     """
     order = np.empty(len(values), dtype=np.int64)
+    _for_all_users(starts, lambda block: block.put(order, block.rows, _rows_in_order(block, values)))
+    return order
+
+
+def sorted_within(
+    starts: Rows, values: npt.NDArray[Any], columns: Sequence[npt.NDArray[Any]]
+) -> list[npt.NDArray[Any]]:
+    """Return columns in the order that sorts by (user, value), stably, without ever having the numbers of all rows.
+
+    Args:
+        starts: The first row of each user, from ``first_rows``.
+        values: int32 or int64, one per row.
+        columns: Shape (n, ...) each.
+    """
+    in_order = [np.empty_like(column) for column in columns]
 
     def sort_block(block: _Block) -> None:
-        block_values = values.take(block.rows, mode="clip").astype(np.int64, copy=False)
-        lowest = np.min(block_values, axis=1, keepdims=True, initial=2**63 - 1, where=block.is_row)
-        words = (block_values - lowest).view(np.uint64)  # wraps around to what is right
-        largest = int(np.max(words, initial=0, where=block.is_row))
-        if largest.bit_length() + block.bits <= _BITS:
-            positions = block.sort(words)
-        else:  # nanoseconds over years leave no room for a place
-            block.pad(words)
-            positions = np.argsort(words, axis=1, kind="stable")
-        block.put(order, block.rows, positions + block.rows[:, :1])
+        rows = _rows_in_order(block, values)
+        for column, target in zip(columns, in_order, strict=True):
+            block.put(target, block.rows, column.take(rows, axis=0, mode="clip"))
 
     _for_all_users(starts, sort_block)
-    return order
+    return in_order
+
+
+def _rows_in_order(block: _Block, values: npt.NDArray[Any]) -> Rows:
+    """Return the row numbers of a block's users, shape (users, width), sorted by value, padding last."""
+    block_values = values.take(block.rows, mode="clip").astype(np.int64, copy=False)
+    lowest = np.min(block_values, axis=1, keepdims=True, initial=2**63 - 1, where=block.is_row)
+    words = (block_values - lowest).view(np.uint64)  # wraps around to what is right
+    largest = int(np.max(words, initial=0, where=block.is_row))
+    if largest.bit_length() + block.bits <= _BITS:
+        positions = block.sort(words)
+    else:  # nanoseconds over years leave no room for a place
+        block.pad(words)
+        positions = np.argsort(words, axis=1, kind="stable")
+    return positions + block.rows[:, :1]
+
+
+def has_repeats(user: Codes, item: Codes | Rows, n_users: int) -> bool:
+    """Whether a (user, item) pair is repeated: in a third of the time that finding the repeats takes.
+
+    Args:
+        user: Ascending codes, shape (n,).
+        item: Codes, shape (n,).
+        n_users: How many users there are.
+    """
+    repeated: list[bool] = []
+
+    def look(block: _Block) -> None:
+        items = item.take(block.rows, mode="clip")
+        if block.is_row is not True:
+            padding = np.broadcast_to(-1 - np.arange(items.shape[1], dtype=items.dtype), items.shape)
+            items = np.where(block.is_row, items, padding)  # no two alike
+        items.sort(axis=1)
+        if not repeated and (items[:, 1:] == items[:, :-1]).any():
+            repeated.append(True)
+
+    _for_all_users(first_rows(user, n_users), look)
+    return bool(repeated)
 
 
 def repeats(user: Codes, item: Codes | Rows, n_users: int) -> tuple[Rows, npt.NDArray[np.bool_]]:

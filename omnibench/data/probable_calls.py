@@ -9,8 +9,9 @@ from typing import Any
 
 from omnibench.data.catalogue.guesses import guess
 from omnibench.data.column_names import REQUIRED
-from omnibench.data.files.proposals import JSON_SUFFIXES, SEPARATORS
-from omnibench.data.files.streams import BROKEN, open_binary
+from omnibench.data.files.layout import SEPARATORS
+from omnibench.data.files.streams import BROKEN, JSON_SUFFIXES, open_binary
+from omnibench.data.files.through import archive_in, raw_file
 from omnibench.errors import DataError
 
 _START = 1 << 16
@@ -19,6 +20,9 @@ _START = 1 << 16
 _COMMENTS = (b"%", b"#")
 """What lines begin with that are no data, as KONECT and SNAP write them."""
 
+
+_EXCEL_SEPARATOR = re.compile(rb"(\xef\xbb\xbf)?sep=.\r?\n", re.IGNORECASE)
+"""The line above the header that tells Excel the separator."""
 
 _DECIMAL_COMMA = re.compile(rb"(?<=[\t;|\"])[0-9]+,[0-9]+(?=[\t;|\"\r\n])")
 """A field that is a number with a comma."""
@@ -44,11 +48,25 @@ def probable_call(path: Path, file_format: str) -> str:
         arguments["columns"] = {own: role for own, role in arguments["columns"].items() if own != role}
     if any(isinstance(value, str) and value.startswith("<") for value in arguments.values()):
         return ""
-    return f"from_file({', '.join([repr(path.name), *(f'{name}={value!r}' for name, value in arguments.items())])})"
+    return (
+        f"from_file({', '.join([*_path_arguments(path), *(f'{name}={value!r}' for name, value in arguments.items())])})"
+    )
+
+
+def _path_arguments(path: Path) -> list[str]:
+    """Return the arguments of a call that say which file is read: of an archive, also which member."""
+    archive = archive_in(path)
+    if archive == path:
+        return [repr(path.name)]
+    return [repr(archive.name), f"member={raw_file(path).member!r}"]
 
 
 def _guessed(start: bytes, name: str) -> dict[str, Any]:
     """Return the arguments that the first bytes of a file tell, some of which may be placeholders."""
+    excel = _EXCEL_SEPARATOR.match(start)
+    if excel is not None:
+        values = _guessed(start[excel.end() :], name)
+        return {**values, "skipped_lines": 1} if values["format"] == "table" else values
     comment = next((mark for mark in _COMMENTS if start.startswith(mark)), b"")
     lines = [line for line in start.splitlines(keepends=True) if not comment or not line.startswith(comment)]
     complete = len(start) < _START

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,23 +14,15 @@ from omnibench.data.file_source import StoredSource, path_digest, unreadable
 from omnibench.data.files.layout import TextLayout
 from omnibench.data.files.members import RawFile
 from omnibench.data.files.size import require_memory
+from omnibench.data.files.streams import BROKEN
 from omnibench.data.files.text import TextColumns
-from omnibench.data.interactions import COLUMNS
 from omnibench.data.readers.read import VERSION, read_rows
 from omnibench.data.readers.reader import Reader
 from omnibench.data.readers.row_labels import row_label
 from omnibench.errors import ChangedDataError, DataError
 
-_WITHOUT_NAMES: Mapping[str, tuple[str, ...]] = {
-    "adjacency": ("user", "item"),
-    "matrix": ("user", "item", "rating"),
-    "netflix": COLUMNS,
-    "behaviours": COLUMNS,
-    "hdf5": ("user", "item", "rating"),
-    "npz": ("user", "item", "rating"),
-    "idomaar": ("user", "item", "timestamp"),
-}
-"""The columns of formats that have no names for them."""
+_ESTIMATED = ("table", "json", "python", "adjacency", "netflix", "behaviours", "idomaar", "parquet", "feather")
+"""Formats of which the number of interactions is known, or that of lines, of which each has one at least."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +37,9 @@ class ReaderSource(StoredSource):
     reader: Reader
     files: Sequence[RawFile]
 
-    @cached_property
+    @property
     def columns(self) -> tuple[str, ...]:
-        names = self.reader.columns
-        listed = tuple(names.values()) if isinstance(names, Mapping) else tuple(names)
-        roles = listed or _WITHOUT_NAMES[self.reader.format]
-        if self.reader.options.get("use") == "history":  # of which no time is known, and no rating
-            roles = ("user", "item")
-        return tuple(column for column in COLUMNS if column in roles)
+        return self.reader.roles
 
     @property
     def label(self) -> str:
@@ -76,10 +64,10 @@ class ReaderSource(StoredSource):
         return row_label(self.reader, self.files, row)
 
     def table(self) -> TextColumns:
-        require_memory([(_path(file), self._layout(file)) for file in self.files])
         try:
+            self._require_memory()
             rows = read_rows(self.reader, self.files, strict=True)
-        except MemoryError as error:
+        except (*BROKEN, MemoryError) as error:
             raise DataError(unreadable(self.files[0].path, self.reader.format, error)) from error
         if self._digest() != self.identity[-1]:
             raise ChangedDataError(
@@ -87,12 +75,21 @@ class ReaderSource(StoredSource):
             )
         return TextColumns(rows.columns, rows.as_before)
 
-    def _layout(self, file: RawFile) -> TextLayout | None:
-        """Return a layout by whose lines the number of interactions is estimated; None where the file says it."""
-        if self.reader.format in ("parquet", "feather"):
-            return None
-        encoding = str(self.reader.options.get("encoding", "utf-8"))
-        return TextLayout(_path(file), self.reader.format, ",", "", encoding, (), 0)
+    def _require_memory(self) -> None:
+        """Refuse what can be told beforehand not to fit into memory; the rest is looked at while it is read."""
+        reader_format, options = self.reader.format, self.reader.options
+        if reader_format not in _ESTIMATED or options.get("keep") or options.get("missing"):
+            return
+        encoding = str(options.get("encoding", "utf-8"))
+        paths = [_path(file) for file in self.files]
+        is_text = reader_format not in ("parquet", "feather")
+        with suppress(*BROKEN):  # which the reader says, or knows better than the suffix
+            require_memory(
+                [
+                    (path, TextLayout(path, reader_format, ",", "", encoding, (), 0) if is_text else None)
+                    for path in paths
+                ]
+            )
 
 
 def _path(file: RawFile) -> Path:

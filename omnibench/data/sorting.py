@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data import ids
-from omnibench.data.growing import IntegerCodes
+from omnibench.data.growing import CodeTable
 from omnibench.data.interactions import Interactions
-from omnibench.data.order import canonical_order, counts, lookup
+from omnibench.data.order import counts, first_rows, grouped, lookup, sorted_within
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,27 +47,22 @@ def sort_rows(rows: Interactions, moments: npt.NDArray[Any] | None) -> SortedInt
         rows: The rows as they come.
         moments: When exactly each was, where that is finer than seconds; shape (n,).
     """
-    rows = _with_ranked_users(rows)
-    time = rows.timestamp if moments is None else moments
-    order = canonical_order(rows.user, None if time is None else _as_integers(time), len(rows.user_ids))
-    gathered = rows if order is None else _gathered(rows, order)
-    user = gathered.user
-    moments = moments if moments is None or order is None else moments[order]
-    is_tied = user[1:] == user[:-1]
-    time = gathered.timestamp if moments is None else moments
+    in_time, moments, is_same = _in_order_of_time(_with_ranked_users(rows), moments)
+    time = in_time.timestamp if moments is None else moments
+    is_tied = in_time.user[1:] == in_time.user[:-1]
     if time is not None:
         is_tied &= time[1:] == time[:-1]
     rows_of_ties = _with_predecessors(is_tied)
-    within = _order_of_ties(gathered, rows_of_ties, is_tied)
-    if within is not None:
-        gathered = _moved(gathered, rows_of_ties, within)
-    is_repeat = is_tied & (gathered.item[1:] == gathered.item[:-1]) if len(rows_of_ties) else is_tied
-    rating = gathered.rating
+    within = _order_of_ties(in_time, rows_of_ties, is_tied)
+    in_order = in_time if within is None else _moved(in_time, rows_of_ties, within)
+    is_repeat = is_tied & (in_order.item[1:] == in_order.item[:-1]) if len(rows_of_ties) else is_tied
+    rating = in_order.rating
     differing = rating is not None and bool((is_repeat & (rating[1:] != rating[:-1])).any())
-    is_same = order is None and within is None
-    item, item_ids = _by_appearance(gathered.item, gathered.item_ids)
-    recoded = replace(gathered, item=item, item_ids=item_ids)
-    return SortedInteractions(recoded, moments, is_same, len(rows_of_ties) > 0, differing)
+    item, item_ids = _by_appearance(
+        in_order.item, in_order.item_ids, into=None if in_order.item is rows.item else in_order.item
+    )
+    recoded = replace(in_order, item=item, item_ids=item_ids)
+    return SortedInteractions(recoded, moments, is_same and within is None, len(rows_of_ties) > 0, differing)
 
 
 def _with_ranked_users(rows: Interactions) -> Interactions:
@@ -79,18 +74,36 @@ def _with_ranked_users(rows: Interactions) -> Interactions:
     return replace(rows, user=lookup(ranking, rows.user), user_ids=user_ids)
 
 
-def _gathered(rows: Interactions, order: npt.NDArray[np.int64]) -> Interactions:
-    """Return rows in an order that is sorted by user, whose column needs no gathering."""
-    totals = counts(rows.user, len(rows.user_ids))
-    user = np.repeat(np.arange(len(totals), dtype=np.int32), totals)
-    return replace(
-        rows,
-        user=user,
-        item=rows.item.take(order),
-        rating=None if rows.rating is None else rows.rating.take(order),
-        timestamp=None if rows.timestamp is None else rows.timestamp.take(order),
-        parts=None if rows.parts is None else rows.parts.take(order, axis=0),
-    )
+def _in_order_of_time(
+    rows: Interactions, moments: npt.NDArray[Any] | None
+) -> tuple[Interactions, npt.NDArray[Any] | None, bool]:
+    """Sort rows by user and time, stably, each column once; return them with their moments, and whether they were sorted."""
+    columns: dict[str, Any] = {
+        "item": rows.item,
+        "rating": rows.rating,
+        "timestamp": rows.timestamp,
+        "parts": rows.parts,
+        "moments": moments,
+    }
+    columns = {name: column for name, column in columns.items() if column is not None}
+    user, n_users = rows.user, len(rows.user_ids)
+    is_grouped = not (user[1:] < user[:-1]).any()
+    if not is_grouped:
+        order = grouped(user)
+        columns = {name: _gathered(column, order) for name, column in columns.items()}
+        user = np.repeat(np.arange(n_users, dtype=np.int32), counts(user, n_users))
+    time = columns.get("moments", columns.get("timestamp"))
+    integers = None if time is None else _as_integers(time)
+    is_sorted = integers is None or not ((integers[1:] < integers[:-1]) & (user[1:] == user[:-1])).any()
+    if integers is not None and not is_sorted:
+        in_order = sorted_within(first_rows(user, n_users), integers, list(columns.values()))
+        columns = dict(zip(columns, in_order, strict=True))
+    moments = columns.pop("moments", None)
+    return replace(rows, user=user, **columns), moments, is_grouped and is_sorted
+
+
+def _gathered(column: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    return lookup(column, order) if column.ndim == 1 else column.take(order, axis=0)
 
 
 def _moved(rows: Interactions, target: npt.NDArray[np.int64], origin: npt.NDArray[np.int64]) -> Interactions:
@@ -188,10 +201,18 @@ def _as_integers(time: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 
 def _by_appearance(
-    codes: npt.NDArray[np.int32], own_ids: Sequence[Hashable]
+    codes: npt.NDArray[np.int32], own_ids: Sequence[Hashable], into: npt.NDArray[np.int32] | None
 ) -> tuple[npt.NDArray[np.int32], Sequence[Hashable]]:
-    coded = IntegerCodes(len(codes))
+    """Return codes in the order in which they first come, and the ids of those.
+
+    Args:
+        codes: Shape (n,).
+        own_ids: The ids by code.
+        into: Where the codes are written, which may be where they are; None for an array of their own.
+    """
+    recoded = np.empty_like(codes) if into is None else into
+    table = CodeTable(len(own_ids))
     for start in range(0, len(codes), _BLOCK):
-        coded.append(codes[start : start + _BLOCK])
-    new_codes, old_codes = coded.finish()
-    return new_codes, [own_ids[code] for code in old_codes]  # type: ignore[call-overload]  # codes are whole numbers
+        block = codes[start : start + _BLOCK]
+        table.code(block.copy() if recoded is codes else block, recoded[start : start + _BLOCK])
+    return recoded, [own_ids[code] for code in table.numbers.tolist()]

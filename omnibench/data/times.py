@@ -7,6 +7,7 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data.numbers import RowName, first_example, numbers, row_name
+from omnibench.data.time_units import FIRST_COUNT, FIRST_DATE, LAST_DATE, unit_of
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -15,18 +16,10 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np, npt
 
-UNITS = ((10**11, 10**6), (10**14, 10**3), (10**17, 1))
-"""(limit, microseconds per unit): the unit of counts since 1970 below each limit; larger counts are nanoseconds."""
-
 _NAME = "timestamp"
 
-_FIRST_DATE, _LAST_DATE = -2_208_988_800, 7_289_568_000
-"""Seconds of 1900 and of 2201: dates outside of them stand for something else."""
-
-FIRST_COUNT = 100_000_000
-"""Seconds of 1973: smaller counts may be of anything, e.g. of steps."""
-
-_WHOLE, _DECIMAL = r"^[+-]?[0-9]+$", r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+WHOLE, DECIMAL = r"^[+-]?[0-9]+$", r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+"""Texts of whole numbers, and of any."""
 
 _SAMPLE = 1000
 """Counts that tell whether a column holds dates: of others, one in thirty looks like a date."""
@@ -88,7 +81,7 @@ def times(column: Any, source: str, named: RowName = row_name) -> Times:
     exact = moments.dt.tz_localize(None).to_numpy()
     seconds = exact.astype("datetime64[s]").astype(np.int64)
     _refuse(
-        (seconds < _FIRST_DATE) | (seconds >= _LAST_DATE),
+        (seconds < FIRST_DATE) | (seconds >= LAST_DATE),
         *(series, source, named),
         "dates before 1900 or after 2200",
         "Drop these rows, or the column, if such a date stands for a missing one.",
@@ -149,9 +142,9 @@ def _numerals(series: Any, source: str, named: RowName) -> Any:
 
     texts = pc.ascii_trim_whitespace(pa.array(series.astype(object), pa.string(), from_pandas=True))
     step = max(1, len(series) // _SAMPLE)
-    if len(series) == 0 or _match(texts.take(pa.array(np.arange(0, len(series), step))), _DECIMAL).mean() < 0.5:  # noqa: PLR2004
+    if len(series) == 0 or matches(texts.take(pa.array(np.arange(0, len(series), step))), DECIMAL).mean() < 0.5:  # noqa: PLR2004
         return None
-    are_numerals = _match(texts, _DECIMAL)
+    are_numerals = matches(texts, DECIMAL)
     invalid = np.flatnonzero(~are_numerals)
     if len(invalid):
         raise DataError(
@@ -159,7 +152,7 @@ def _numerals(series: Any, source: str, named: RowName) -> Any:
             f"are (the first is {first_example(series, invalid, named)}). Drop these rows, or mend them."
         )
     plain = pc.utf8_ltrim(texts, characters="+")
-    if _match(texts, _WHOLE).all():
+    if matches(texts, WHOLE).all():
         try:
             return pd.Series(plain.cast(pa.int64()).to_numpy(zero_copy_only=False))
         except pa.ArrowInvalid:
@@ -167,7 +160,7 @@ def _numerals(series: Any, source: str, named: RowName) -> Any:
     return pd.Series(plain.cast(pa.float64()).to_numpy(zero_copy_only=False))
 
 
-def _match(texts: Any, pattern: str) -> npt.NDArray[np.bool_]:
+def matches(texts: Any, pattern: str) -> npt.NDArray[np.bool_]:
     """Return which of some texts match a regular expression; a missing one does not."""
     import pyarrow.compute as pc
 
@@ -223,21 +216,20 @@ def _seconds(counts: npt.NDArray[np.int64], *, has_time: bool) -> tuple[npt.NDAr
 
 def _refuse_other_units(counts: npt.NDArray[np.int64], series: Any, source: str, named: RowName) -> None:
     """Refuse counts of another unit than most have, such as the end of the year 9999 among seconds."""
-    if len(counts) == 0 or int(counts.max()) < _LAST_DATE:
+    if len(counts) == 0 or int(counts.max()) < LAST_DATE:
         return
     middle = (len(counts) - 1) // 2
     usual = int(np.partition(counts, middle)[middle])
-    per_second = next((10**6 // unit for limit, unit in UNITS if usual < limit), 10**9)
-    if not FIRST_COUNT <= usual // per_second < _LAST_DATE:
+    per_second = unit_of(usual).per_second
+    if not FIRST_COUNT <= usual // per_second < LAST_DATE:
         return  # counts of something else
-    strange = counts >= _LAST_DATE * per_second if per_second < 10**9 else np.zeros(len(counts), dtype=bool)
+    strange = counts >= LAST_DATE * per_second if per_second < 10**9 else np.zeros(len(counts), dtype=bool)
     if per_second > 1:
-        strange |= (counts >= FIRST_COUNT) & (counts < _LAST_DATE)
-    unit = {1: "seconds", 10**3: "milliseconds", 10**6: "microseconds", 10**9: "nanoseconds"}[per_second]
+        strange |= (counts >= FIRST_COUNT) & (counts < LAST_DATE)
     _refuse(
         strange,
         *(series, source, named),
-        f"values that are no time in {unit}, as the others are",
+        f"values that are no time in {unit_of(usual).name}, as the others are",
         "Drop these rows, or give all in one unit.",
     )
 

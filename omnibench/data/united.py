@@ -7,12 +7,13 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omnibench.data.coding import joined_codes
 from omnibench.data.content import coded_rows
 from omnibench.data.interactions import CodedColumns, Interactions
 from omnibench.data.membership import NO_PART, PART_NAMES
 from omnibench.data.numbers import row_name
 from omnibench.data.order import canonical_order, repeats
-from omnibench.data.times import FIRST_COUNT, UNITS
+from omnibench.data.time_units import FIRST_COUNT, TimeUnit, unit_of
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -118,15 +119,15 @@ def _exact(rows: Interactions, moments: npt.NDArray[Any] | None, of_all: Sequenc
 
 def _refuse_other_units(parts: Sequence[_PartRows], label: str) -> None:
     """Refuse parts that count in different units, such as seconds and milliseconds: nothing would be before or after."""
-    units: dict[int, str] = {}
+    units: dict[TimeUnit, str] = {}
     for part in parts:
         timestamp = part.coded.rows.timestamp
         if timestamp is not None and (latest := int(timestamp.max())) >= FIRST_COUNT:
-            unit = next((number for number, (limit, _) in enumerate(UNITS) if latest < limit), len(UNITS))
-            units.setdefault(unit, f"{_name(part, 1 + parts[-1].fold)} (e.g. {latest})")
+            units.setdefault(unit_of(latest), f"{_name(part, 1 + parts[-1].fold)} (e.g. {latest})")
     if len(units) > 1:
-        names = ("seconds", "milliseconds", "microseconds", "nanoseconds")
-        described = ", and ".join(f"{names[unit]} in {part}" for unit, part in sorted(units.items()))
+        described = ", and ".join(
+            f"{unit.name} in {part}" for unit, part in sorted(units.items(), key=lambda pair: pair[0].per_second)
+        )
         raise DataError(f"{label}: the column 'timestamp' counts {described}. Give all parts in one unit.")
 
 
@@ -154,12 +155,8 @@ def _codes_of_all(
                 f"df[{column!r}].astype(str)."
             )
         own_ids = [[str(own_id) for own_id in ids] for ids in own_ids]
-    numbers: dict[Hashable, int] = {}
-    codes = []
-    for (codes_of_part, _), ids in zip(coded, own_ids, strict=True):
-        table = np.fromiter((numbers.setdefault(own_id, len(numbers)) for own_id in ids), np.int32, len(ids))
-        codes.append(table[codes_of_part])
-    return np.concatenate(codes), list(numbers)
+    codes, ids_of_all = joined_codes([(codes, ids) for (codes, _), ids in zip(coded, own_ids, strict=True)])
+    return np.concatenate(codes), ids_of_all
 
 
 def _refuse_overlap(parts: Sequence[_PartRows], stacked: Interactions, label: str, n_folds: int) -> None:

@@ -47,7 +47,12 @@ def source_words(fingerprint: Any) -> str:
     if len(parts) < 2:  # noqa: PLR2004 - a word and a digest
         return ""
     origin = parts[0].split("/")[0]
-    names = {"table": "a table", "split": "a published split", "file": f"a {parts[1]} file"}
+    names = {
+        "table": "a table",
+        "split": "a published split",
+        "file": f"a {parts[1]} file",
+        "files": f"{parts[1]} files",
+    }
     medium = names.get(origin, parts[0])
     return f"{medium} with the digest {parts[-1][:_SHOWN_DIGITS]}"
 

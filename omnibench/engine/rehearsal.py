@@ -16,7 +16,8 @@ from omnibench.guest.predictions import Predictions
 from omnibench.metrics.base import Columns, Metric
 from omnibench.metrics.judged_columns import judged_columns
 from omnibench.metrics.own import CalculatedMetric
-from omnibench.metrics.ranking import NDCG, RankingMetric
+from omnibench.metrics.ranking import NDCG
+from omnibench.metrics.ranking_metric import RankingMetric
 from omnibench.metrics.relevance import EVERYTHING, gains_of
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from omnibench.markup import one_line
 from omnibench.metrics.base import DEFAULT_CONVENTION, Metric
 from omnibench.metrics.labels import group_of, split_label
 from omnibench.metrics.own import CalculatedMetric, HitMetric
-from omnibench.metrics.ranking import AUC, RankingMetric
+from omnibench.metrics.ranking import AUC
+from omnibench.metrics.ranking_metric import RankingMetric
 from omnibench.metrics.relevance import checked_threshold
 from omnibench.notebooks import current_cell
 from omnibench.results import Result

@@ -13,7 +13,7 @@ from omnibench.errors import EvaluationError
 from omnibench.metrics.base import Values
 from omnibench.metrics.by import By
 from omnibench.metrics.hits import Hits
-from omnibench.metrics.ranking import RankingMetric, RelevanceMetric
+from omnibench.metrics.ranking_metric import RankingMetric, RelevanceMetric
 
 if TYPE_CHECKING:
     import numpy as np

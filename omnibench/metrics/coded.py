@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from omnibench.data.numbers import RowName, numbers, row_name
+from omnibench.data.numbers import LARGEST_RATING, numbers
 from omnibench.errors import EvaluationError
+from omnibench.metrics.coded_checks import (
+    Table,
+    check_columns,
+    pairs_among,
+    refuse_overlap,
+    refuse_repeats,
+    refuse_strangers,
+)
 from omnibench.metrics.hits import Truth
 from omnibench.metrics.joint_ids import IdColumn, joint_codes
 from omnibench.metrics.judged import without_repeats
@@ -20,27 +30,6 @@ else:
     from omnibench.lazy import np, npt
 
 Rows: TypeAlias = "npt.NDArray[np.bool_]"
-
-_LARGEST_SCORE = 1.7976931348623157e308
-_LARGEST_RATING = 3.4028234663852886e38
-"""Of 32-bit floats."""
-
-
-class Table(NamedTuple):
-    """A table of somebody's: predictions, or interactions.
-
-    Attributes:
-        columns: pandas Series by name: user and item; score, rank and rating of predictions, where there are some;
-            rating of the test part, where there is one.
-        source: Its name in errors.
-        row_name: Returns what errors call a row.
-        order: What decides about the order of its lists; see ``ordered.ordered``.
-    """
-
-    columns: Mapping[str, Any]
-    source: str
-    row_name: RowName = row_name
-    order: str | None = None
 
 
 class Reading(NamedTuple):
@@ -111,8 +100,17 @@ def table_of(frame: Any, source: str, order: str | None = None) -> Table:
         frame: The frame.
         source: Its name in errors.
         order: What decides about the order of its lists; see ``ordered.ordered``.
+
+    Raises:
+        EvaluationError: It is neither.
     """
-    return Table({str(name): frame[name] for name in frame}, source, order=order)
+    names = frame if isinstance(frame, Mapping) else getattr(frame, "columns", None)
+    if names is None:
+        value = repr(frame) if isinstance(frame, str | PurePath) else f"a {type(frame).__name__}"
+        raise EvaluationError(
+            f"{source} is {value}; give calculate a pandas frame. omnibench.score takes files, and lists in other forms."
+        )
+    return Table({str(name): frame[name] for name in names}, source, order=order)
 
 
 def coded(
@@ -145,7 +143,7 @@ def coded(
     """
     tables = [predictions, test, *(table for table in (train, validation) if table is not None)]
     for table in tables:
-        _check_columns(table)
+        check_columns(table)
     # Users in the order of the test part, as their values are added up; items in that of training, as ties go.
     user_codes, user_ids = joint_codes([_ids(table, "user") for table in (test, predictions, *tables[2:])])
     catalogue = [] if items is None else [items]
@@ -154,18 +152,18 @@ def coded(
     )
     item_codes = item_codes[len(catalogue) :]
     user, item = user_codes[1], item_codes[-1]
-    _refuse_repeats(user, item, user_ids, item_ids, predictions.source)
+    refuse_repeats(user, item, user_ids, item_ids, predictions.source)
     truth = Truth.of(user_codes[0], item_codes[-2], len(item_ids), _ratings(test))
     once = without_repeats(truth)
-    _refuse_strangers(predictions, test, user, once.users, item, item_codes[:-1])
+    refuse_strangers(predictions, test, user, once.users, item, item_codes[:-1])
     parts: list[Pairs] = [
         _once(of_user, of_item, len(item_ids))
         for of_user, of_item in zip(user_codes[2:], item_codes[: len(tables) - 2], strict=True)
     ]
     if not reading.allow_overlap:
-        _refuse_overlap(once, parts, tables[2:], test, user_ids, item_ids)
+        refuse_overlap(once, parts, tables[2:], test, user_ids, item_ids)
     training = Training(_before(parts, train), len(user_ids), len(item_ids), lambda: item_ids)
-    is_seen, is_unknown = _seen(user, item, parts, len(item_ids)), _unknown(item, training, train)
+    is_seen, is_unknown = pairs_among(user, item, parts, len(item_ids)), _unknown(item, training, train)
     is_tested = np.isin(user, once.users)
     is_listed = is_tested & (reading.repeats | ~is_seen) & (reading.unknown | ~is_unknown)
     of_lists = None
@@ -185,17 +183,6 @@ def coded(
     return Coded(user_ids, item_ids, once, of_lists, predicted, training, remarks)
 
 
-def _check_columns(table: Table) -> None:
-    for name in ("user", "item"):
-        if name not in table.columns:
-            raise EvaluationError(
-                f"{table.source} has no column {name!r}; it has {', '.join(map(repr, table.columns)) or 'none'}. Name "
-                f"the column of the {name}s {name!r}."
-            )
-    if len(table.columns["user"]) == 0:
-        raise EvaluationError(f"{table.source} has no rows; give at least one.")
-
-
 def _ids(table: Table, name: str) -> IdColumn:
     return IdColumn(table.columns[name], name, table.source, table.row_name)
 
@@ -203,13 +190,13 @@ def _ids(table: Table, name: str) -> IdColumn:
 def _ratings(table: Table) -> npt.NDArray[np.float32] | None:
     if "rating" not in table.columns:
         return None
-    exact = numbers(table.columns["rating"], "rating", table.source, _LARGEST_RATING, table.row_name)
+    exact = numbers(table.columns["rating"], "rating", table.source, LARGEST_RATING, table.row_name)
     return exact.astype(np.float32)
 
 
 def _ranked_rows(table: Table, user: npt.NDArray[np.int32], item: npt.NDArray[np.int32], is_listed: Rows) -> RankedRows:
     columns = {
-        name: numbers(table.columns[name], name, table.source, _LARGEST_SCORE, table.row_name)[is_listed]
+        name: numbers(table.columns[name], name, table.source, sys.float_info.max, table.row_name)[is_listed]
         for name in ("score", "rank")
         if name in table.columns
     }
@@ -240,79 +227,8 @@ def _before(parts: Sequence[Pairs], train: Table | None) -> Any:
     return read
 
 
-def _seen(user: npt.NDArray[np.int32], item: npt.NDArray[np.int32], parts: Sequence[Pairs], n_items: int) -> Rows:
-    if not parts:
-        return np.zeros(len(user), dtype=bool)
-    pairs = np.concatenate([of_user.astype(np.int64) * n_items + of_item for of_user, of_item in parts])
-    return np.isin(user.astype(np.int64) * n_items + item, pairs)
-
-
 def _unknown(item: npt.NDArray[np.int32], training: Training, train: Table | None) -> Rows:
     return np.zeros(len(item), dtype=bool) if train is None else ~training.is_candidate[item]
-
-
-def _refuse_repeats(
-    user: npt.NDArray[np.int32],
-    item: npt.NDArray[np.int32],
-    user_ids: Sequence[Hashable],
-    item_ids: Sequence[Hashable],
-    source: str,
-) -> None:
-    pairs = user.astype(np.int64) * len(item_ids) + item
-    distinct, first = np.unique(pairs, return_index=True)
-    if len(distinct) < len(pairs):
-        is_repeat = np.ones(len(pairs), dtype=bool)
-        is_repeat[first] = False
-        row = int(np.flatnonzero(is_repeat)[0])
-        raise EvaluationError(
-            f"{source} recommends {len(pairs) - len(distinct)} items twice, the first of them {item_ids[item[row]]!r} to user "
-            f"{user_ids[user[row]]!r}; each would count twice. Give every item of a list once (and every fold for itself)."
-        )
-
-
-def _refuse_strangers(
-    predictions: Table,
-    test: Table,
-    user: npt.NDArray[np.int32],
-    test_users: npt.NDArray[np.int32],
-    item: npt.NDArray[np.int32],
-    other_items: Sequence[npt.NDArray[np.int32]],
-) -> None:
-    """Refuse tables that have no user, or no item, in common: their ids are written differently, or not of one dataset."""
-    for noun, codes, others in (("user", user, test_users), ("item", item, np.concatenate(other_items))):
-        if not np.isin(codes, others).any():
-            predicted, tested = (_first_id(table, noun) for table in (predictions, test))
-            raise EvaluationError(
-                f"{predictions.source} and {test.source} have no {noun} in common: {predicted!r} ({type(predicted).__name__}) is "
-                f"in the first, {tested!r} ({type(tested).__name__}) in the second. Are they of the same dataset, and is {noun} "
-                "the right column?"
-            )
-
-
-def _first_id(table: Table, name: str) -> Any:
-    import pandas as pd
-
-    return pd.Series(table.columns[name]).iloc[:1].tolist()[0]
-
-
-def _refuse_overlap(
-    test: Truth,
-    parts: Sequence[Pairs],
-    tables: Sequence[Table],
-    tested: Table,
-    user_ids: Sequence[Hashable],
-    item_ids: Sequence[Hashable],
-) -> None:
-    user = test.users[test.owner]
-    for part, table in zip(parts, tables, strict=True):
-        doubled = np.flatnonzero(_seen(user, test.item, [part], len(item_ids)))
-        if len(doubled):
-            first = int(doubled[0])
-            raise EvaluationError(
-                f"{len(doubled)} of the {len(user)} pairs of {tested.source} are in {table.source}, too, the first of them "
-                f"user {user_ids[user[first]]!r}, item {item_ids[test.item[first]]!r}: what a model has learnt from is no "
-                "test. Give parts without common pairs, or say allow_overlap=True where users have items again."
-            )
 
 
 def _predicted(

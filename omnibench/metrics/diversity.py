@@ -14,7 +14,7 @@ from omnibench.metrics.base import Values, checked_name
 from omnibench.metrics.by import By
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.item_features import ItemTags, feature_names, item_features
-from omnibench.metrics.ranking import RankingMetric
+from omnibench.metrics.ranking_metric import RankingMetric
 from omnibench.metrics.training import Training
 
 if TYPE_CHECKING:

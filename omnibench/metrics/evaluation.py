@@ -11,7 +11,7 @@ from omnibench.metrics.hits import Hits, Truth
 from omnibench.metrics.judged import Lists, in_order, judge
 from omnibench.metrics.judged_columns import Group, GroupKey, JudgedColumn
 from omnibench.metrics.labels import split_label
-from omnibench.metrics.ranking import RankingMetric
+from omnibench.metrics.ranking_metric import RankingMetric
 from omnibench.metrics.rating import Errors, RatedPairs, RatingMetric
 from omnibench.metrics.relevance import Relevance
 from omnibench.metrics.spread import mean_intervals, standard_errors

@@ -16,7 +16,7 @@ from omnibench.metrics.by import By, groupings_of
 from omnibench.metrics.examples import hits_example, ranking_example, rating_example, trial
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.labels import split_label
-from omnibench.metrics.ranking import RelevanceMetric, lengths_of
+from omnibench.metrics.ranking_metric import RelevanceMetric, lengths_of
 from omnibench.metrics.relevance import checked_threshold
 
 if TYPE_CHECKING:

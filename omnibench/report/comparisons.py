@@ -69,15 +69,18 @@ def standing_rows(means: Mapping[str, float], standing: Standing, *, higher: boo
 
 
 def pairs(comparisons: Iterable[Comparison]) -> str:
-    """Return the users or folds that comparisons are paired over, e.g. ``943 users``."""
-    texts = []
+    """Return the users or folds that comparisons are paired over, e.g. ``943 users``; of groups, ``39 to 943 users``."""
+    numbers: dict[tuple[str, str], set[int]] = {}
     for comparison in comparisons:
         if comparison.pairs:
             corrected = comparison.units == "folds" and comparison.test == "t"
             note = " (t corrected for overlapping training sets)" if corrected else ""
-            units = comparison.units.removesuffix("s") if comparison.pairs == 1 else comparison.units
-            texts.append(f"{comparison.pairs} {units}{note}")
-    return ", ".join(dict.fromkeys(texts))
+            numbers.setdefault((comparison.units, note), set()).add(comparison.pairs)
+    texts = []
+    for (units, note), counts in numbers.items():
+        least, most = min(counts), max(counts)
+        texts.append(f"{f'{least} to ' * (least < most)}{most} {units.removesuffix('s') if most == 1 else units}{note}")
+    return ", ".join(texts)
 
 
 def ranking_head(label: str, ranking: Ranking, alpha: float) -> str:

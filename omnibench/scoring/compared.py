@@ -130,9 +130,7 @@ class ScoreComparison:
     @property
     def title(self) -> str:
         """The sentence above the comparisons."""
-        numbers = sorted({comparison.pairs for comparison in self.comparisons.values()})
-        several = f"{numbers[0]} to {numbers[-1]} users" if len(numbers) > 1 else pairs(self.comparisons.values())
-        return f"{self.first} minus {self.second}: paired over {several}"
+        return f"{self.first} minus {self.second}: paired over {pairs(self.comparisons.values())}"
 
     @property
     def notes(self) -> list[str]:

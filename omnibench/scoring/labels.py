@@ -11,7 +11,7 @@ from omnibench.errors import EvaluationError, nearest
 from omnibench.metrics.base import DEFAULT_CONVENTION, PEERS, Metric
 from omnibench.metrics.cost import CostMetric
 from omnibench.metrics.groups import Activity, ColdItems, Grouping, Popularity
-from omnibench.metrics.ranking import RankingMetric
+from omnibench.metrics.ranking_metric import RankingMetric
 
 _LABEL = re.compile(
     r"(?P<name>\w+)(?:\((?P<arguments>[^)]*)\))?(?:\[(?P<notes>[^]]*)\])?(?:@(?P<k>[\d,]+))?(?: by (?P<by>.+))?"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from omnibench.metrics.base import Metric
 from omnibench.metrics.coded import Coded, Reading
 from omnibench.metrics.ordered import TREC
-from omnibench.metrics.ranking import AccuracyMetric, RankingMetric
+from omnibench.metrics.ranking_metric import DROPS_EMPTY_LISTS, AccuracyMetric, RankingMetric
 from omnibench.scoring.tables import NamedTable
 
 
@@ -47,7 +47,7 @@ def notes_of(
 def _fate(metrics: Sequence[Metric]) -> str:
     """Return what users without a list count as."""
     dropping = {metric.convention for metric in metrics if isinstance(metric, AccuracyMetric)}
-    left_out = dropping & {"omnirec", "lenskit"}
+    left_out = dropping & DROPS_EMPTY_LISTS
     if not left_out:
         return "they count as zero"
     return (

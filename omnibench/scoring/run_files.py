@@ -29,7 +29,7 @@ else:
     from omnibench.lazy import np, npt
 
 _BLANK = re.compile(r"\s")
-_SHOWN = 3
+_NAMED_ITEMS = 3
 """Items that a note names; it counts the others."""
 
 _ESCAPED = re.compile(r"[\s%]")
@@ -115,7 +115,7 @@ def write_run_files(
         (without_lists, "{} items have predicted ratings alone, or their predictions are not there any more"),
     ):
         if labels_of:
-            notes.append(f"{words.format(len(labels_of))}: {first_few(labels_of, _SHOWN)}")
+            notes.append(f"{words.format(len(labels_of))}: {first_few(labels_of, _NAMED_ITEMS)}")
     return RunFiles(files, notes)
 
 
@@ -137,7 +137,7 @@ def _chosen(
         items = {name: item for name, item in everything.items() if name in names}
         notify(current.notice())
     try:
-        meant = set(items) if not algorithms else {name for text in algorithms for name in select(text, items)}
+        named = set(items) if not algorithms else {name for text in algorithms for name in select(text, items)}
         of_datasets = (
             set(items)
             if not datasets
@@ -150,7 +150,7 @@ def _chosen(
         )
     except StoreError as error:
         raise ExportError(str(error)) from error
-    done = [item for name, item in items.items() if name in meant & of_datasets and item["status"] == Status.DONE]
+    done = [item for name, item in items.items() if name in named & of_datasets and item["status"] == Status.DONE]
     if not done:
         raise ExportError(f"no item of {str(store.root)!r} that is meant is done, so there is nothing to write.")
     return sorted(done, key=lambda item: (item["dataset"], item["fold"] or 0, item["algorithm"]))

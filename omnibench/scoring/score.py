@@ -11,14 +11,16 @@ from omnibench.errors import EvaluationError
 from omnibench.experiment.evaluator import Calculator, Evaluator
 from omnibench.guest.family import own_code
 from omnibench.metrics.base import DEFAULT_CONVENTION, Columns, Metric, Values
-from omnibench.metrics.coded import Coded, Reading, Table, coded
+from omnibench.metrics.coded import Coded, Reading, coded
+from omnibench.metrics.coded_checks import Table
 from omnibench.metrics.cost import CostMetric
 from omnibench.metrics.evaluation import Evaluation, both, of_lists, of_ratings, with_uncertainty
 from omnibench.metrics.groups import GroupFacts
 from omnibench.metrics.judged_columns import judged_columns
 from omnibench.metrics.ordered import ORDERS
 from omnibench.metrics.own import CalculatedMetric, HitMetric
-from omnibench.metrics.ranking import NDCG, RankingMetric, RelevanceMetric
+from omnibench.metrics.ranking import NDCG
+from omnibench.metrics.ranking_metric import RankingMetric, RelevanceMetric
 from omnibench.metrics.rating import RatedPairs, RatingMetric
 from omnibench.scoring.features import feature_sources, feature_tables, require_features
 from omnibench.scoring.frames import predicted_frame, tested_frame

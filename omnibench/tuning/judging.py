@@ -11,7 +11,7 @@ from omnibench.metrics.base import Metric
 from omnibench.metrics.cost import CostMetric
 from omnibench.metrics.labels import ungrouped_label
 from omnibench.metrics.own import CalculatedMetric
-from omnibench.metrics.ranking import RankingMetric
+from omnibench.metrics.ranking_metric import RankingMetric
 
 _EXAMPLE = 'e.g. Tuning("NDCG@10", trials=30)'
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,19 @@ def test_the_list_is_searched_by_words(data: Run) -> None:
     assert len(data("list", "amazon", "2023", "BOOKS").splitlines()) == 4
     refusal = f"none of {len(definitions())} data sets has 'movilens1m'; did you mean 'MovieLens1M'?"
     assert refusal in data("list", "movilens1m", ends=1)
+
+
+def test_a_wrong_definition_is_said_beside_the_list(
+    data: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The data sets that can be had are listed all the same, and the exit status says that something is amiss."""
+    begin_project(tmp_path, monkeypatch)
+    Path("data", "Shop.toml").write_text('name = "Shop"\ncolour = "red"\n')
+    assert main(["data", "list", "movielens"]) == 1
+    out, err = capsys.readouterr()
+    assert "MovieLens1M " in out
+    assert f"{tmp_path / 'data' / 'Shop.toml'}, Shop: there is no key 'colour'" in err
+    assert data("show", "MovieLens1M").startswith("MovieLens1M: ")
 
 
 @pytest.mark.parametrize("columns", [80, 120, 200])
@@ -131,6 +145,7 @@ def test_show_says_what_is_special(data: Run) -> None:
     assert "superseded by Yelp2023" in out
     assert "must be accepted before the first download" in out
     assert "by hand: Sign in to Kaggle" in out
+    assert re.search(r"the folder: \S+datasets/Yelp2018Reviews\b", out)
     assert "5,261,667 different pairs" in out
     out = " ".join(data("show", "Amazon2018Books").split())
     assert "family Amazon2018, 29 data sets; `omnibench data show Amazon2018` lists them" in out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,9 +90,11 @@ def test_programs_get_all_of_it_as_json(describe: Run) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_the_command_that_an_error_proposes_works(describe: Run) -> None:
-    """A file that cannot be read as it is leads to a line to be copied."""
-    error = describe("raw.dat", ends=2)
-    proposal = error.partition("On the command line: omnibench data describe ")[2]
+    """A file that cannot be read as it is leads to a line to be copied, wherever it lies."""
+    Path("raw").mkdir()
+    Path("raw.dat").rename("raw/raw.dat")
+    error = describe("raw/raw.dat", ends=2)
+    proposal = error.partition("On the command line:\n  omnibench data describe ")[2]
     assert proposal
     described, expected = (json.loads(describe(*words, "--json")) for words in (shlex.split(proposal), ["ratings.csv"]))
     for figure in ("interactions", "repeated", "users", "items", "ratings"):
@@ -198,5 +201,6 @@ def test_the_datasets_of_a_bench_file_are_described(describe: Run, folder: Path)
         ("declared", 1),
     ]
     text = describe("benchmarks/bench_shop.py")
+    assert "bench_shop" not in sys.modules  # the next project may have a file of this name
     assert text.count("like it are") == 4
     assert "\n  fold " in text

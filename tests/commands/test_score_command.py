@@ -46,8 +46,8 @@ def test_a_file_has_a_line_per_metric_and_notes(capsys: pytest.CaptureFixture[st
 
 def test_two_files_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
     """With difference, interval, p and a verdict, as of configurations."""
-    files = ["--predictions", "good.csv", "--predictions", "bad.parquet", "--test", "test.csv"]
-    assert main(["score", *files, "--metric", "NDCG@1", "--metric", "MRR@2", *COLUMNS, "--paired-test", "t"]) == 0
+    files = ["--predictions", "good.csv", "bad.parquet", "--test", "test.csv"]  # as a shell expands a pattern
+    assert main(["score", *files, "--metric", "NDCG@1", "MRR@2", *COLUMNS, "--paired-test", "t"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "bad.parquet, scored on test.csv: 30 test users" in lines
     start = lines.index("good.csv minus bad.parquet: paired over 30 users")

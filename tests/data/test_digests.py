@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnibench.data import digests
@@ -204,6 +204,7 @@ def test_an_unwritable_cache_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.
     assert file_digest(old_file(tmp_path / "a.csv", b"x")) == hashlib.sha256(b"x").hexdigest()
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(st.text(max_size=4), st.just("a")), min_size=1, max_size=30))
 def test_coded_texts_have_the_digest_of_the_texts(texts: list[str]) -> None:
     """A column of codes and texts has the digest of the texts themselves, of whatever characters they are."""

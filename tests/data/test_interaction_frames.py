@@ -73,6 +73,14 @@ def test_other_names_are_mapped_in_every_form(form: str) -> None:
     assert from_frame(table, columns=SAID).key == from_frame(FRAME).key
 
 
+def test_columns_may_have_numbers_for_names() -> None:
+    """As pandas gives them to what has none."""
+    frame = pd.DataFrame([["ann", 7, "x"], ["bob", 8, "y"]])
+    with pytest.warns(UserWarning, match="drops 2"):
+        dataset = from_frame(frame, columns={0: "user", 1: "item"})
+    assert dataset.key == from_frame(pd.DataFrame({"user": ["ann", "bob"], "item": [7, 8]})).key
+
+
 def test_usual_names_are_guessed_and_said() -> None:
     """With the argument that says so, under which nothing is said any more; ratings and times come along."""
     frame = FRAME.rename(columns=NAMES)
@@ -227,3 +235,15 @@ def test_parts_and_features_may_be_frames_of_any_library() -> None:
     known = pd.DataFrame({"item": [7, -3], "genre": ["pop", "rock"], "year": [1999, 2001]})
     for form in ("polars", "polars, lazy", "Arrow", "DuckDB"):
         assert from_frame(FRAME, items=FORMS[form](known)).key == from_frame(FRAME, items=known).key, form
+
+
+def test_a_frame_imports_no_formats_of_files() -> None:
+    """Bench files with frames of their own import neither the readers of raw files nor what opens archives."""
+    code = """
+import sys
+from omnibench import Evaluator, ExperimentPlan, NDCG, UserHoldout, benchmark, from_frame, load_dataset
+heavy = ("tarfile", "omnibench.data.catalogue", "omnibench.data.file_source", "omnibench.data.readers", "omnibench.scoring")
+print([name for name in heavy if name in sys.modules])
+"""
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "[]"

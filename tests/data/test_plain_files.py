@@ -92,6 +92,13 @@ def test_an_integer_that_is_written_otherwise_is_seen_wherever_it_stands(strange
     assert strange.strip() in {str(user).strip() for user in from_file(tmp_path / "a.csv").source.load().user_ids}
 
 
+def test_a_mark_behind_the_header_is_part_of_an_id(tmp_path: Path) -> None:
+    """A byte order mark before the first row, as concatenated files have it, is not dropped by the fast way alone."""
+    path = written(tmp_path / "a.csv", ["\ufeff7,1,3,10", "7,2,3,11"])
+    assert read_plainly(path) is None
+    assert set(from_file(path).source.load().user_ids) == {"\ufeff7", "7"}
+
+
 def test_plain_files_are_read_the_fast_way(tmp_path: Path) -> None:
     """Integers, half stars, seconds, Windows' ends of lines and negative ids need no other way, compressed or not."""
     lines = [f"{number - 20},{number % 7},0.5,{10**9 + number}" for number in range(100)]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
@@ -335,6 +335,7 @@ tables = st.lists(
 )
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(tables, tables, tables), min_size=1, max_size=3))
 def test_what_is_laid_over_one_another_comes_apart_again(folds: list[Any]) -> None:
     """Every fold gets its rows back, however often and wherever else they are."""

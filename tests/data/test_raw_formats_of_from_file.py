@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -172,6 +173,24 @@ def test_arrays_and_wide_matrices_are_read() -> None:
     written("matrix.csv", "2,3,99,4\n1,99,1,99\n")
     wide = from_file("matrix.csv", format="matrix", skipped=1, missing=[99])
     assert wide.key == from_frame(entries.assign(user=entries["user"] + 1, item=entries["item"] + 1)).key
+
+
+def test_spreadsheets_and_hdf5_are_read() -> None:
+    """As Jester and LFM-360K are published; an error about another format says how."""
+    pd.DataFrame([[2, 3.5, 99], [1, 99, 1]]).to_excel("jester.xlsx", header=False, index=False)
+    with pytest.raises(DataError, match=r"ends in '.xlsx'.*Try from_file\('jester.xlsx', format='matrix'\)"):
+        from_file("jester.xlsx")
+    rows = pd.DataFrame({"user": [1, 2], "item": [1, 2], "rating": [3.5, 1]})
+    assert from_file("jester.xlsx", format="matrix", skipped=1, missing=[99]).key == from_frame(rows).key
+    matrix = sparse.csr_array(np.array([[0, 3.0], [5.0, 0]]))
+    with h5py.File("lastfm.hdf5", "w") as file:
+        group = file.create_group("artist_user_plays")
+        for name in ("indptr", "indices", "data"):
+            group.create_dataset(name, data=getattr(matrix, name))
+        for name, ids in {"artist": ["abba", "blur"], "user": ["ann", "bob"]}.items():
+            file.create_dataset(name, data=np.array(ids, dtype=h5py.string_dtype()))
+    plays = pd.DataFrame({"user": ["bob", "ann"], "item": ["abba", "blur"], "rating": [3.0, 5]})
+    assert from_file("lastfm.hdf5", format="hdf5", orientation="items").key == from_frame(plays).key
 
 
 MIND = "1\tU1\t11/15/2019 12:05:00 PM\tN1 N2\tN3-1 N4-0\n2\tU2\t11/15/2019 12:05:00 AM\tN2\tN3-0 N4-1\n"
@@ -390,6 +409,10 @@ def test_raw_files_are_read_once_until_one_changes(monkeypatch: pytest.MonkeyPat
 def test_raw_files_that_memory_does_not_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before they are read, with what they need about."""
     path = written("a.jsonl", '{"user":1,"item":2}\n' * 20_000)
-    monkeypatch.setattr(size, "available_memory", lambda: 2**20)
+    np.savez("a.npz", user=np.arange(3), item=np.arange(3))
+    monkeypatch.setattr(size, "available_memory", lambda: 2**10)
+    assert len(from_file("a.npz", format="npz").interactions()) == 3  # of which no line tells how many it has
+    written("plain.json.gz", '{"user":1,"item":2}\n')  # as Behance's file is
+    assert len(from_file("plain.json.gz", columns={"user": "user", "item": "item"}).interactions()) == 1
     with pytest.raises(DataError, match=r"a.jsonl has about [0-9]{2},[0-9]{3} interactions, and reading it needs"):
         _ = from_file(path).key

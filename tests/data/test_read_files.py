@@ -10,6 +10,7 @@ import lzma
 import re
 import string
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ NUMERALS = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 @given(st.lists(NUMERALS, min_size=1, max_size=6, unique=True))
 def test_no_two_ids_become_the_same(tmp_path: Path, texts: list[str]) -> None:
     """However numerals are written, a file has as many users as different texts, each with its own text."""
@@ -109,7 +110,7 @@ def test_no_two_ids_become_the_same(tmp_path: Path, texts: list[str]) -> None:
     assert sorted(map(str, columns_of(from_file(path))["user"])) == sorted(texts)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 @given(
     st.lists(st.text(st.sampled_from("ab\",\t\n'"), min_size=1, max_size=6).map("x".__add__), min_size=1, max_size=6),
     st.sampled_from([1, 7, 1 << 24]),
@@ -165,6 +166,30 @@ def test_row_names_that_are_texts_can_be_said(tmp_path: Path) -> None:
     assert arguments is not None
     dataset = from_file(path, columns=eval(arguments[1]), header=True)
     assert columns_of(dataset) == {"user": ["ann", "bob"], "item": ["abba", "blur"]}
+
+
+@pytest.mark.parametrize("rows", ["17\t5\t3\n18\t6\t4\n", "1\t5\t3\n"])
+def test_users_are_not_taken_for_row_names(rows: str, tmp_path: Path) -> None:
+    """A header that lacks the name of the last column is refused, also where no user comes twice in the first lines."""
+    path = written(tmp_path / "a.tsv", "user\titem\n" + rows)
+    with pytest.raises(DataError, match="line 2 has 3 fields where the header has 2"):
+        _ = from_file(path).key
+
+
+def test_a_line_for_excel_above_the_header_is_left_out_by_the_call_of_the_error(tmp_path: Path) -> None:
+    """What an error proposes for a file with a line sep=; reads the rows, and not that line."""
+    path = written(tmp_path / "a.csv", "sep=;\nuser;item\nu1;i1\nu2;i2\n")
+    with pytest.raises(DataError) as refused:
+        from_file(path)
+    call = re.search(r"try from_file\('a.csv', (.*?)\), with", str(refused.value))
+    assert call is not None
+    assert columns_of(from_file(path, **eval(f"dict({call[1]})"))) == {"user": ["u1", "u2"], "item": ["i1", "i2"]}
+
+
+def test_an_address_is_no_file() -> None:
+    """An address on the web is not looked for as a path."""
+    with pytest.raises(DataError, match="is an address; download it"):
+        from_file("https://example.org/ratings.csv")
 
 
 BAD_FILES: dict[str, tuple[str | bytes, str]] = {
@@ -288,8 +313,93 @@ def test_compressed_files_are_read_and_cut_ones_refused(suffix: str, tmp_path: P
     assert (dataset.key, dataset.name) == (plain.key, "a")
     with pytest.raises(DataError, match=f"b.csv.{suffix} is cut off: .*fetch it again"):
         _ = from_file(written(tmp_path / f"b.csv.{suffix}", packed[: len(packed) // 2])).key
-    with pytest.raises(DataError, match=f"c.csv.{suffix} cannot be read"):
-        _ = from_file(written(tmp_path / f"c.csv.{suffix}", text)).key
+    assert from_file(written(tmp_path / f"c.csv.{suffix}", text)).key == plain.key
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", gzip.compress(b"user,item\nu1,i1\n")),
+        ("a.csv", bz2.compress(b"user,item\nu1,i1\n")),
+        ("a.csv.gz", b"user,item\nu1,i1\n"),
+        ("a.csv.xz", gzip.compress(b"user,item\nu1,i1\n")),
+    ],
+    ids=["gz without its suffix", "bz2 without its suffix", "plain", "gz as xz"],
+)
+def test_compression_is_told_by_the_content(name: str, content: bytes, tmp_path: Path) -> None:
+    """The suffix of a published file is not always true: what it begins with says whether and how it is compressed."""
+    (tmp_path / name).write_bytes(content)
+    assert columns_of(from_file(tmp_path / name)) == {"user": ["u1"], "item": ["i1"]}
+
+
+def as_zst(content: bytes) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(content)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "says"),
+    [
+        ("a.csv", "to_parquet", "By its content it is Parquet, not text: from_file(..., format='parquet')"),
+        ("a.csv", "to_feather", "By its content it is Feather, not text: from_file(..., format='feather')"),
+        ("a.parquet", "to_csv", "By its content it is text: from_file(..., format='csv')"),
+    ],
+)
+def test_a_file_of_another_format_than_its_name_says_is_named(name: str, make: str, says: str, tmp_path: Path) -> None:
+    """Nobody is sent to another encoding by a file that is no text, and the call of the error reads the file."""
+    frame = pd.DataFrame({"user": [f"é{number}" for number in range(300)], "item": range(300)})
+    getattr(frame, make)(tmp_path / name, **({"index": False} if make == "to_csv" else {}))
+    with pytest.raises(DataError, match=re.escape(says)):
+        _ = columns_of(from_file(tmp_path / name))
+    told = says.rpartition("format='")[2].partition("'")[0]
+    assert len(columns_of(from_file(tmp_path / name, format=told))["user"]) == 300
+
+
+def test_what_is_cut_off_says_so_in_every_format(tmp_path: Path) -> None:
+    """A cut Parquet file, or one compressed with zstd, is to be fetched again."""
+    frame = pd.DataFrame({"user": [f"u{number}" for number in range(500)], "item": range(500)})
+    frame.to_parquet(tmp_path / "whole.parquet")
+    (tmp_path / "a.parquet").write_bytes((tmp_path / "whole.parquet").read_bytes()[:-30])
+    (tmp_path / "b.csv.zst").write_bytes(as_zst(frame.to_csv(index=False).encode())[:-30])
+    for name in ("a.parquet", "b.csv.zst"):
+        with pytest.raises(DataError, match=r"not copied or downloaded completely.*fetch it again"):
+            _ = columns_of(from_file(tmp_path / name))
+
+
+def test_the_call_for_a_file_in_an_archive_names_the_archive(tmp_path: Path) -> None:
+    """The call that an error proposes for a member reads it."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x/u.dat", "1::2::3::978300760\n1::3::4::978300761\n")
+    with pytest.raises(DataError) as refused:
+        from_file(tmp_path / "a.zip")
+    call = re.search(r"try from_file\('a.zip', (.*?)\), with", str(refused.value))
+    assert call is not None
+    arguments = eval(f"dict({call[1]})")
+    assert arguments["member"] == "x/u.dat"
+    assert columns_of(from_file(tmp_path / "a.zip", **arguments))["item"] == [2, 3]
+
+
+def test_a_bad_line_between_carriage_returns_is_named(tmp_path: Path) -> None:
+    """Also where lines end as they did on old Macs, the number of the bad line is said."""
+    (tmp_path / "a.csv").write_bytes(b"user,item\ra,b\rc,d,e\rf,g\r")
+    with pytest.raises(DataError, match="line 3 has 3 fields where the header has 2"):
+        _ = columns_of(from_file(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize("value", ["good", "-", "nan", ""])
+def test_what_an_error_proposes_for_a_rating_works(value: str, tmp_path: Path) -> None:
+    """A value that is no number can be left out with the words of the error."""
+    (tmp_path / "a.csv").write_text(f"user,item,rating\nu1,i1,{value}\nu2,i2,3\n")
+    with pytest.raises(DataError) as refused:
+        _ = columns_of(from_file(tmp_path / "a.csv"))
+    listed = re.search(r"missing=(\[.*?\])", str(refused.value))
+    assert listed is not None
+    missing = eval(listed[1])
+    assert columns_of(from_file(tmp_path / "a.csv", missing=missing))["user"] == ["u2"]
 
 
 def test_a_directory_of_parquet_files_is_one_table(tmp_path: Path) -> None:
@@ -326,6 +436,28 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeyp
         _ = from_file(path).key
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.feather", "folder", "a.jsonl"])
+def test_a_file_that_is_gone_when_it_is_read_is_named(name: str, tmp_path: Path) -> None:
+    """What is deleted between the key and the reading is an error of the data, in every format."""
+    frame = pd.DataFrame({"user": ["a", "b"], "item": [1, 2]})
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+    target = path / "part.parquet" if name == "folder" else path
+    writers: dict[str, Callable[[Path], Any]] = {
+        ".csv": lambda file: frame.to_csv(file, index=False),
+        ".parquet": frame.to_parquet,
+        ".feather": frame.to_feather,
+        ".jsonl": lambda file: frame.to_json(file, orient="records", lines=True),
+    }
+    writers[target.suffix](target)
+    dataset = from_file(path)
+    _ = dataset.key
+    target.unlink()
+    with pytest.raises(DataError, match=f"{name} cannot be read|{name} has changed"):
+        _ = dataset.data
+
+
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "parquet"])
 def test_a_file_that_memory_does_not_hold_is_refused(
     suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -339,7 +471,8 @@ def test_a_file_that_memory_does_not_hold_is_refused(
         frame.to_csv(path, index=False)
     monkeypatch.setattr(size, "available_memory", lambda: 2**20)
     with pytest.raises(
-        DataError, match=r"has about [0-9]{2},[0-9]{3} interactions, and .* needs about 0.0 GB .*0.0 GB are left"
+        DataError,
+        match=r"has about [0-9]{2},[0-9]{3} interactions, and .* needs about [0-9]\.[0-9] MB .*1\.0 MB are left",
     ):
         _ = from_file(path).key
     monkeypatch.setattr(size, "available_memory", lambda: 2**30)
@@ -379,7 +512,7 @@ def test_unused_columns_are_said_with_what_they_may_be(tmp_path: Path) -> None:
     """Of several, the one whose name is usual for a column that is missing."""
     path = written(tmp_path / "a.csv", "user,item,genre,plays\na,b,x,3\n")
     with pytest.warns(
-        UserWarning, match=r"drops 'genre', 'plays'. If 'plays' is the rating.*columns=\{'plays': 'rating'\}"
+        UserWarning, match=r"drops 'genre', 'plays'. If 'plays' is the rating.*columns: \{'plays': 'rating'\}"
     ):
         from_file(path)
 

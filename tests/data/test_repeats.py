@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnibench import Apply, CorePruning, Deduplicate, KeepRepeats, MakeImplicit, RawData, from_frame
@@ -32,6 +32,7 @@ def expected_of(frame: pd.DataFrame, keep: str) -> pd.DataFrame:
     return last.merge(sums, on=["user", "item"])[["user", "item", "rating", "timestamp"]]
 
 
+@settings(max_examples=40, deadline=None)
 @given(rows, st.sampled_from(["first", "last", "highest", "sum"]))
 def test_each_pair_stays_once_as_pandas_would_have_it(table: list[Any], keep: str) -> None:
     """First and last in time, the highest rating, or the sum of ratings; nothing warns, for it was asked for."""

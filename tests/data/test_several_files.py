@@ -184,6 +184,16 @@ def test_a_name_with_signs_of_patterns_is_a_name(tmp_path: Path) -> None:
     assert from_file(tmp_path / "clicks [1].csv").key == from_frame(FRAME).key
 
 
+def test_a_pattern_begins_in_a_folder_of_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signs in the name of the working directory are letters."""
+    folder = tmp_path / "run [1]*"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    in_parts(folder, "user,item\n1,2\n", "user,item\n3,4\n")
+    assert ids_of(from_file("clicks_?.csv"), "user") == [1, 3]
+    assert ids_of(from_file(["clicks_?.csv", Path("clicks_0.csv").rename("other.csv")]), "user") == [1, 3]
+
+
 def zipped(path: Path, **members: bytes) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():

@@ -217,7 +217,7 @@ def test_columns_that_are_dropped_are_said_with_the_call_that_keeps_one(tmp_path
     frame = FRAME[["user", "item", "rating"]].assign(time=range(len(FRAME)), price=1.0)
     path = write_csv(frame, tmp_path / "a.csv")
     with pytest.warns(
-        UserWarning, match=r"drops 'time', 'price'.*'time' is the timestamp.*columns=\{'time': 'timestamp'\}"
+        UserWarning, match=r"drops 'time', 'price'.*'time' is the timestamp.*columns: \{'time': 'timestamp'\}"
     ):
         from_file(path)
     with pytest.warns(
@@ -225,9 +225,21 @@ def test_columns_that_are_dropped_are_said_with_the_call_that_keeps_one(tmp_path
     ):
         timed = from_file(path, columns={"time": "timestamp"})
     assert rows_of(timed) == rows_of(from_frame(FRAME.assign(timestamp=range(len(FRAME)))))
-    with pytest.warns(UserWarning, match=r"say so: columns=\{'time': 'timestamp'\}"):
+    with pytest.warns(UserWarning, match=r"say so in columns: \{'time': 'timestamp'\}.* the name None in columns"):
         from_frame(frame)
     from_file(write_csv(FRAME.assign(**{"Unnamed: 0": 1}), tmp_path / "b.csv"))
+
+
+def test_columns_that_are_named_none_are_left_out_without_a_word(tmp_path: Path) -> None:
+    """Warnings are errors here; the same goes for frames, tables and formats, and a name that is not there is refused."""
+    more = FRAME.assign(shelf="a", timestamp=1)
+    columns = {"shelf": None, "timestamp": None}
+    files = [write_csv(more, tmp_path / "a.csv"), tmp_path / "a.jsonl"]
+    more.to_json(files[1], orient="records", lines=True)
+    datasets = [from_frame(more, columns=columns), *(from_file(path, columns=columns) for path in files)]
+    assert all(list(dataset.interactions().frame()) == ["user", "item", "rating"] for dataset in datasets)
+    with pytest.raises(DataError, match="no column 'shelv'; did you mean 'shelf'"):
+        from_frame(more, columns={"shelv": None})
 
 
 @pytest.mark.parametrize("mistake", [

@@ -93,4 +93,5 @@ def test_a_source_is_told_by_what_it_was_and_its_digest() -> None:
     fingerprint = from_frame(frame, "tiny").source.fingerprint
     assert words.source_words(fingerprint) == f"a table with the digest {fingerprint[1][:12]}"
     assert words.source_words(["file", "csv", {}, "ab" * 32]) == "a csv file with the digest abababababab"
+    assert words.source_words(["files", "csv", [], "ab" * 32]) == "csv files with the digest abababababab"
     assert words.source_words({"own": 1}) == ""

@@ -22,8 +22,8 @@ from faults.points import Points
 from faults.searches import judged_dataset
 from faults.walking import Walking
 from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.from_frame import from_frame
 from omnibench.data.preprocess import CorePruning, MakeImplicit
-from omnibench.data.sources import from_frame
 from omnibench.data.split import UserHoldout
 from omnibench.engine.attempt import Attempt
 from omnibench.engine.snapshots import FitSnapshots

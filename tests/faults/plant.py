@@ -24,8 +24,8 @@ import pandas as pd
 
 from faults.algorithms import Popular, Shuffled
 from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.from_frame import from_frame
 from omnibench.data.preprocess import CorePruning, MakeImplicit
-from omnibench.data.sources import from_frame
 from omnibench.data.split import UserCrossValidation
 from omnibench.engine.coordinator import Coordinator
 from omnibench.engine.policy import Policy

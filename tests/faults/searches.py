@@ -13,8 +13,8 @@ from faults.algorithms import Blended
 from faults.children import CRASHED, KILLED, Ended, run
 from faults.sweeps import EMPTY, Start, Sweep
 from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.from_frame import from_frame
 from omnibench.data.preprocess import CorePruning, MakeImplicit
-from omnibench.data.sources import from_frame
 from omnibench.data.split import UserHoldout
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.keys import recorded_text

@@ -30,7 +30,7 @@ from omnibench import (
 from omnibench.errors import EvaluationError
 from omnibench.guest.folds import top_k
 from omnibench.metrics.hits import Hits, Truth, mark_hits
-from omnibench.metrics.ranking import RankingMetric
+from omnibench.metrics.ranking_metric import RankingMetric
 from omnibench.metrics.training import Training
 
 ITEMS = 12

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from omnibench import HR, MAP, MRR, NDCG, Precision, Recall, RecallCapped
 from omnibench.errors import EvaluationError
 from omnibench.metrics.hits import Hits, Truth, mark_hits
-from omnibench.metrics.ranking import AccuracyMetric
+from omnibench.metrics.ranking_metric import AccuracyMetric
 
 N_ITEMS = 30
 KS = [1, 2, 3, 5, 10, 20, 100]

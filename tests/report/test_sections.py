@@ -52,3 +52,9 @@ def test_a_single_pair_is_singular() -> None:
     """A metric without values per user has one fold after a holdout."""
     single, several = compare([0.1], [0.2], units="folds"), compare([0.1, 0.2, 0.4], [0.2, 0.1, 0.1])
     assert pairs([single, several]) == "1 fold (t corrected for overlapping training sets), 3 users"
+
+
+def test_groups_of_users_are_a_range() -> None:
+    """A metric by group is paired over some users, and no list of ten numbers stands above the table."""
+    of_groups = [compare([0.1] * number, [0.2] * number) for number in (80, 2, 39)]
+    assert pairs(of_groups) == "2 to 80 users"

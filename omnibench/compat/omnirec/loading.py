@@ -11,8 +11,9 @@ from omnibench.compat.omnirec.settings import get_data_dir
 from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.names import definition, variants_of
 from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.from_file import from_file
+from omnibench.data.from_frame import from_frame
 from omnibench.data.loaders import dataset_names, load_dataset
-from omnibench.data.sources import from_file, from_frame
 from omnibench.errors import DataError, nearest
 
 if TYPE_CHECKING:

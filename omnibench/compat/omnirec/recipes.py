@@ -11,10 +11,10 @@ import numpy as np
 from omnibench.compat.omnirec.data_variants import PARTS, FoldedData, RawData, SplitData
 from omnibench.data.dataset import RecSysDataSet, Source
 from omnibench.data.digests import table_digest
+from omnibench.data.from_frame import from_frame
 from omnibench.data.interactions import COLUMNS, Interactions
 from omnibench.data.parts import Parts, Split
 from omnibench.data.preprocess import MakeImplicit
-from omnibench.data.sources import from_frame
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:

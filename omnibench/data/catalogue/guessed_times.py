@@ -5,7 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-_LIMITS = ((10**11, "seconds"), (10**14, "milliseconds"), (10**17, "microseconds"), (10**20, "nanoseconds"))
+from omnibench.data.time_units import unit_of
+
+_LIMIT = 10**20
+"""Nanoseconds of the year 5138: larger counts are none."""
+
 _FORMATS = (
     "%Y%m%d",
     "%Y%m%d%H%M%S",
@@ -51,7 +55,7 @@ def time_of(texts: Sequence[str]) -> str:
         largest = max(abs(float(text)) for text in times)
     except ValueError:
         return "iso" if all(_is_iso(text) for text in times) else ""
-    return next((unit for limit, unit in _LIMITS if largest < limit), "")
+    return unit_of(largest).name if largest < _LIMIT else ""
 
 
 def _fits(text: str, form: str) -> bool:

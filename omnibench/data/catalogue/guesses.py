@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from omnibench.data.catalogue.guessed_columns import Guess
 from omnibench.data.catalogue.guessed_records import (
     of_behaviours,
@@ -47,7 +49,7 @@ def guess(start: bytes, name: str, *, complete: bool) -> Guess:
     for of_format in _FORMATS:
         guessed = of_format(lines)
         if guessed is not None:
-            return Guess({**guessed.values, **encoding}, guessed.remarks)
+            return replace(guessed, values={**guessed.values, **encoding})
     return Guess(
         {"format": "table", "separator": "<what stands between two fields>", "columns": ["user", "item"], **encoding},
         ("The first lines are like no format that omnibench knows.",),

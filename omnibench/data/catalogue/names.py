@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.families import is_family, members_of
@@ -20,32 +21,31 @@ _FOLDER = Path(__file__).parent / "definitions"
 _AMBIGUOUS = "ambiguous.toml"
 
 
+class _OwnDefinitions(NamedTuple):
+    """What the project defines itself.
+
+    Attributes:
+        entries: Its definitions by name.
+        problems: Why others of them are none, by the name that they have, or that of their file.
+    """
+
+    entries: Mapping[str, Definition]
+    problems: Mapping[str, DataError]
+
+
 def definitions() -> Mapping[str, Definition]:
     """Return everything that the catalogue knows, and what the project defines itself, by name, in alphabetical order.
 
-    Raises:
-        DataError: A definition of the project is wrong, or has a name that the catalogue has.
+    Definitions of the project that are wrong are left out; see ``wrong_definitions``.
     """
-    own = own_definitions()
-    for entry in own.values():
-        _refuse_shipped_name(entry)
+    own = _own_definitions().entries
     names = sorted([*_definitions(), *own])
     return MappingProxyType({name: own[name] if name in own else _definitions()[name] for name in names})
 
 
-def own_definitions() -> Mapping[str, Definition]:
-    """Return what the project defines itself, by name; see ``project.project_definitions``.
-
-    Raises:
-        DataError: A definition is wrong, or two have the same name.
-    """
-    project = project_definitions()
-    by_name: dict[str, Definition] = {}
-    for path in project.files if project else []:
-        stat = path.stat()
-        for entry in _own(path, stat.st_mtime_ns, stat.st_size):
-            _add(by_name, entry)
-    return by_name
+def wrong_definitions() -> list[DataError]:
+    """Return what is wrong with definitions of the project, an error for each that nobody can use."""
+    return list(_own_definitions().problems.values())
 
 
 def definition(name: str) -> Definition:
@@ -56,13 +56,12 @@ def definition(name: str) -> Definition:
 
     Raises:
         DataError: There is no such name, or it means several data sets; the message has the names that come near, or the
-            variants with their sizes.
+            variants with their sizes. Or it is a definition of the project that is wrong.
     """
-    entry = own_definitions().get(name)
-    if entry is not None:
-        _refuse_shipped_name(entry)
-        return entry
-    entry = _entry(name)
+    own = _own_definitions()
+    if name in own.problems:
+        raise own.problems[name]
+    entry = own.entries.get(name) or _entry(name)
     if entry is not None:
         return entry
     entries = definitions()
@@ -76,7 +75,10 @@ def definition(name: str) -> Definition:
     hint = nearest(name, names) or "; `omnibench data list` has all of them."
     project = project_definitions()
     remark = project.remark if project else ""
-    raise DataError(f"the catalogue of {len(entries)} data sets has none named {name!r}{hint}{remark}")
+    unread = " ".join(f"A definition of yours cannot be read: {error}" for error in own.problems.values())
+    raise DataError(
+        f"the catalogue of {len(entries)} data sets has none named {name!r}{hint}{remark}{' ' * bool(unread)}{unread}"
+    )
 
 
 def variants_of(name: str) -> tuple[str, ...]:
@@ -131,9 +133,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         DataError: It cannot be read, or is no TOML.
     """
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows begin with a mark
+    except RecursionError as error:
+        raise DataError(f"{path} is no definition of a data set: its tables and lists are too deep.") from error
+    except (OSError, ValueError) as error:  # no TOML, no text, or a number of thousands of digits
         raise DataError(f"{path} is no definition of a data set: {error}.") from error
 
 
@@ -160,18 +163,61 @@ def _definitions() -> Mapping[str, Definition]:
     return MappingProxyType({name: by_name[name] for name in sorted(by_name)})
 
 
+def _own_definitions() -> _OwnDefinitions:
+    """Read the definitions of the project: one that is wrong, or still to be written, leaves the others as they are.
+
+    Raises:
+        DataError: The project's settings are wrong.
+    """
+    project = project_definitions()
+    entries: dict[str, Definition] = {}
+    problems: dict[str, DataError] = {}
+    for path in project.files if project else []:
+        stat = path.stat()
+        try:
+            of_file = _of_file(path, stat.st_mtime_ns, stat.st_size)
+        except DataError as error:
+            problems[_name_in(path)] = error
+            continue
+        for entry in of_file:
+            try:
+                _refuse_shipped_name(entry)
+                _add(entries, entry)
+            except DataError as error:
+                problems[entry.name] = error
+    return _OwnDefinitions({name: entry for name, entry in entries.items() if name not in problems}, problems)
+
+
 @functools.lru_cache(maxsize=1024)
-def _own(path: Path, _modified: int, _size: int) -> tuple[Definition, ...]:
+def _of_file(path: Path, _modified: int, _size: int) -> tuple[Definition, ...]:
     return tuple(read_definitions(path, own=True))
 
 
+def _name_in(path: Path) -> str:
+    """Return the name in a definition that cannot be read otherwise, or that of its file."""
+    with suppress(DataError):
+        name = read_toml(path).get("name")
+        return name if isinstance(name, str) else path.stem
+    return path.stem
+
+
 def _add(by_name: dict[str, Definition], entry: Definition) -> None:
+    """Add a definition.
+
+    Raises:
+        DataError: Another one has its name.
+    """
     if entry.name in by_name:
         raise DataError(f"{entry.file} defines {entry.name!r}, as {by_name[entry.name].file} does; rename one of them.")
     by_name[entry.name] = entry
 
 
 def _refuse_shipped_name(entry: Definition) -> None:
+    """Refuse a definition of the project under a name of the catalogue.
+
+    Raises:
+        DataError: It has one.
+    """
     if _entry(entry.name) is not None or entry.name in ambiguous_names():
         raise DataError(
             f"{entry.file} defines {entry.name!r}, a name that omnibench's catalogue has; rename it, e.g. 'My{entry.name}'."

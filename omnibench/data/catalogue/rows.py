@@ -8,34 +8,14 @@ from typing import Any
 from omnibench.data.catalogue.definition import Definition, Source
 from omnibench.data.catalogue.raw_parts import RawPart
 from omnibench.data.files.members import members
-from omnibench.data.interactions import COLUMNS
 from omnibench.data.readers.read import VERSION, read_rows
 from omnibench.data.readers.reader import Reader
 from omnibench.data.readers.rows import RawRows
-
-_COLUMNS_OF_FORMATS = {
-    "adjacency": ("user", "item"),
-    "matrix": ("user", "item", "rating"),
-    "netflix": ("user", "item", "rating", "timestamp"),
-    "hdf5": ("user", "item", "rating"),
-    "idomaar": ("user", "item", "timestamp"),
-}
-"""The columns of formats whose files have no names for them."""
 
 
 def reader_of_source(definition: Definition, source: Source) -> Reader:
     """Return how a source is read."""
     return source.reader or definition.reader
-
-
-def columns_of(reader: Reader) -> tuple[str, ...] | None:
-    """Return the columns that a reader gives, before it has read anything; None where only the file tells."""
-    if reader.format == "behaviours":
-        return ("user", "item") if reader.options.get("use") == "history" else COLUMNS
-    if reader.format in _COLUMNS_OF_FORMATS:
-        return _COLUMNS_OF_FORMATS[reader.format]
-    names = reader.columns.values() if isinstance(reader.columns, Mapping) else reader.columns
-    return tuple(column for column in COLUMNS if column in names) or None
 
 
 def reading_identity(definition: Definition, sources: Mapping[str, tuple[Source, str]]) -> list[Any]:

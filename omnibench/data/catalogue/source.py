@@ -14,8 +14,8 @@ from omnibench.data.catalogue.counting import differences
 from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.local import local_parts
-from omnibench.data.catalogue.raw_parts import RawPart, note_files, noted_parts
-from omnibench.data.catalogue.rows import columns_of, reader_of_source, reading_identity
+from omnibench.data.catalogue.raw_parts import RawPart, local_path, note_files, noted_parts
+from omnibench.data.catalogue.rows import reader_of_source, reading_identity
 from omnibench.data.content import Content
 from omnibench.data.interactions import Interactions, from_columns
 from omnibench.data.numbers import row_name
@@ -111,7 +111,13 @@ def _warn_of_differences(definition: Definition, stored: StoredContent) -> None:
 
 def _advice(raw: Mapping[str, RawPart]) -> str:
     """Return what to do about files that cannot be read, and that nobody has published a digest of."""
-    doubtful = [str(part.path) for part in raw.values() if not (part.source.sha256 or part.source.md5)]
+    doubtful = [
+        str(part.path)
+        for part in raw.values()
+        if not (
+            part.source.sha256 or part.source.md5 or local_path(part.source)
+        )  # nobody has to remove files of their own
+    ]
     if not doubtful:
         return ""
     return f" Nobody has published its digest, so the download may be to blame: remove {' and '.join(doubtful)}, and run again."
@@ -151,9 +157,8 @@ class CatalogueSource:
     def columns(self) -> tuple[str, ...]:
         definition = self.data.definition
         readers = [reader_of_source(definition, source) for source in definition.sources if source.part == self.part]
-        of_readers = {columns_of(reader) for reader in readers}  # those of mirrors differ where these are other files
-        (columns,) = of_readers if len(of_readers) == 1 else (None,)
-        return self._stored.columns if columns is None else columns
+        of_readers = {reader.roles for reader in readers}  # those of mirrors differ where these are other files
+        return of_readers.pop() if len(of_readers) == 1 else self._stored.columns
 
     @property
     def label(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from omnibench.data.catalogue.definition import Counts
@@ -27,6 +27,7 @@ class Draft:
         feedback: ``explicit`` or ``implicit``; nothing where the reader tells.
         remarks: What to check, as sentences.
         evidence: Who counted, and made the digest.
+        samples: Some values of each column, where its author has to say which is what.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Draft:
     feedback: str
     remarks: Sequence[str]
     evidence: str
+    samples: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def written(draft: Draft) -> str:
@@ -67,7 +69,14 @@ def _lines(draft: Draft) -> Iterator[str]:
     yield ""
     yield "[reader]"
     yield from (f"# {remark}" for remark in draft.remarks)
-    yield from (f"{_key(key)} = {toml(value)}" for key, value in draft.reader.items())
+    of_columns = draft.reader.get("columns") if draft.samples else None
+    yield from (f"{_key(key)} = {toml(value)}" for key, value in draft.reader.items() if value is not of_columns)
+    if isinstance(of_columns, Mapping):
+        yield ""
+        yield "[reader.columns]"
+        yield "# Which of them is the user, the item, the rating and the timestamp? Delete the lines of the others."
+        for name, role in of_columns.items():
+            yield f"{_key(name)} = {toml(role)}  # {', '.join(map(toml, draft.samples.get(name, ())))}".rstrip(" #")
     if draft.counts is not None:
         yield ""
         yield "[counts]"

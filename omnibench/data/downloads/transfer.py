@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data.downloads.connection import TransferError, answer_of
 from omnibench.paths import remember
+from omnibench.sizes import size_text
 
 if TYPE_CHECKING:
     import requests
@@ -201,5 +202,5 @@ def _require_room(partial: Path, size: int) -> None:
     free = shutil.disk_usage(partial.parent).free
     if size > free - _SPARE_BYTES:
         raise TransferError(
-            f"has {size / 1e9:,.1f} GB to send, and the disk of {partial.parent} has room for {free / 1e9:,.1f} GB"
+            f"has {size_text(size)} to send, and the disk of {partial.parent} has room for {size_text(free)}"
         )

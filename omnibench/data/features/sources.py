@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from omnibench.data.digests import file_digest
 from omnibench.data.features.columns import FeatureColumns, feature_columns, singular, split_lists
-from omnibench.data.features.files import feature_frame, feature_names
 from omnibench.data.frames import is_table, pandas_frame
 from omnibench.errors import ChangedDataError, DataError
 from omnibench.keys import digest
@@ -73,6 +71,8 @@ class FileFeatures:
 
     @property
     def names(self) -> list[str]:
+        from omnibench.data.features.files import feature_names  # which imports every format of file
+
         return [name for name in feature_names(self.path, self.subject) if name != singular(self.subject)]
 
     @cached_property
@@ -80,10 +80,9 @@ class FileFeatures:
         return self._current_digest()
 
     def _current_digest(self) -> str:
-        try:
-            return file_digest(self.path)
-        except OSError as error:
-            raise DataError(f"{self.path} cannot be read ({error.strerror or error}); check the path.") from error
+        from omnibench.data.file_source import path_digest  # which imports every format of file
+
+        return path_digest(self.path)
 
     @cached_property
     def digest(self) -> str:
@@ -97,6 +96,8 @@ class FileFeatures:
             DataError: The file cannot be read, or has no features; ChangedDataError where it has changed since its digest was
                 computed.
         """
+        from omnibench.data.features.files import feature_frame  # likewise
+
         before = self._file_digest
         frame = feature_frame(self.path, self.subject)
         if self._current_digest() != before:
@@ -154,9 +155,8 @@ def features_from(
         if argument is True:
             sources[subject] = _of_catalogue(subject, name, catalogue)
         elif isinstance(argument, str | Path):
-            path = _existing(argument, subject)
-            columns = feature_names(path, subject)
-            sources[subject] = FileFeatures(path, subject, _claimed(unsplit, lists, columns))
+            of_file = FileFeatures(_existing(argument, subject), subject)
+            sources[subject] = replace(of_file, lists=_claimed(unsplit, lists, of_file.names))
         elif argument is not None:
             frame = _frame(argument, subject, name)
             label = f"the features of {subject} of {name}"

@@ -99,16 +99,25 @@ def rewindable(stream: BinaryIO) -> BinaryIO:
     return copy
 
 
-def _opener(head: bytes) -> Callable[[BinaryIO], BinaryIO] | None:
+def compression_of(head: bytes) -> str:
+    """Return the suffix of how a stream is compressed, told by what it begins with; an empty text where it is not."""
     if head.startswith(b"\x1f\x8b\x08"):
-        return lambda stream: cast("BinaryIO", gzip.GzipFile(fileobj=stream))
+        return ".gz"
     if re.match(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)", head):
-        return lambda stream: cast("BinaryIO", bz2.BZ2File(stream))
+        return ".bz2"
     if head.startswith(b"\xfd7zXZ\x00"):
-        return lambda stream: cast("BinaryIO", lzma.LZMAFile(stream))
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
-        return _zstd
-    return None
+        return ".xz"
+    return ".zst" if head.startswith(b"\x28\xb5\x2f\xfd") else ""
+
+
+def _opener(head: bytes) -> Callable[[BinaryIO], BinaryIO] | None:
+    openers: dict[str, Callable[[BinaryIO], BinaryIO]] = {
+        ".gz": lambda stream: cast("BinaryIO", gzip.GzipFile(fileobj=stream)),
+        ".bz2": lambda stream: cast("BinaryIO", bz2.BZ2File(stream)),
+        ".xz": lambda stream: cast("BinaryIO", lzma.LZMAFile(stream)),  # noqa: SIM115 - it is closed by who reads it
+        ".zst": _zstd,
+    }
+    return openers.get(compression_of(head))
 
 
 def _zstd(stream: BinaryIO) -> BinaryIO:

@@ -14,11 +14,17 @@ from omnibench.data.files.quotes import QUOTE, Quotes, quotes_of
 from omnibench.data.files.streams import UNIT_SEPARATOR, open_binary, open_utf8, single
 from omnibench.errors import DataError
 
+SEPARATORS = {"csv": ",", "tsv": "\t", "inter": "\t"}
+"""The separators of formats that have one of their own."""
+
 _FIRST_LINES = 8
 """Lines that tell how a file is laid out."""
 
 _LONGEST_START = 1 << 20
 """Characters of a file that may be looked at for that."""
+
+_FEWEST_ROWS = 2
+"""Rows whose numbers may be names."""
 
 ROW_NAMES = ""
 """The name of the column of row names that R's write.table writes without one."""
@@ -177,7 +183,7 @@ def _lines_before(path: Path, encoding: str, quote: str | None) -> int:
 
 
 def with_row_names(names: tuple[str, ...], rows: Sequence[Sequence[str]], path: Path, *, level: int) -> tuple[str, ...]:
-    """Return the names with one for R's row names, where every line has a number more than the header has names.
+    """Return the names with one for R's row names, where every line begins with its number and has a field more than the header.
 
     Args:
         names: The names of a header.
@@ -185,9 +191,11 @@ def with_row_names(names: tuple[str, ...], rows: Sequence[Sequence[str]], path: 
         path: The file.
         level: How many calls from here the user's own is, whom a warning tells of it.
     """
-    first = [row[0] for row in rows]
-    numbered = all(field.isdecimal() for field in first) and len(set(first)) == len(first)
-    if not rows or {len(row) for row in rows} != {len(names) + 1} or not numbered or not all(row[-1] for row in rows):
+    numbered = [row[0] for row in rows] == [str(number) for number in range(1, len(rows) + 1)]
+    is_wider = {len(row) for row in rows} == {len(names) + 1} and all(row[-1] for row in rows)
+    if (
+        len(rows) < _FEWEST_ROWS or not numbered or not is_wider
+    ):  # other numbers may be users, of a header that lacks a name
         return names
     warnings.warn(
         f"{path.name}: its header has {len(names)} names and its lines have {len(names) + 1} fields, as R's write.table writes "

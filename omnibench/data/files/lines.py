@@ -6,10 +6,11 @@ import codecs
 import csv
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from omnibench.data.files.layout import TextLayout, split_lines
+from omnibench.data.files.misnamed import content_advice
 from omnibench.data.files.streams import open_binary
 from omnibench.errors import DataError
 
@@ -44,13 +45,18 @@ def refuse_flaws(layout: TextLayout) -> None:
             raise DataError(_uneven(layout, number, fields))
 
 
-def refuse_undecodable(path: Path, encoding: str) -> None:
+def refuse_undecodable(path: Path, encoding: str, advice: str = "") -> None:
     """Refuse a file with the first line that is not in an encoding.
+
+    Args:
+        path: The file.
+        encoding: As Python calls it.
+        advice: What to do with text in another encoding; by default, say it to ``from_file``.
 
     Raises:
         DataError: There is such a line.
     """
-    for _ in _lines(path, encoding, _Counter()):
+    for _ in _lines(path, encoding, _Counter(), advice):
         pass
 
 
@@ -97,24 +103,33 @@ class _Counter:
     number = 0
 
 
-def _lines(path: Path, encoding: str, counter: _Counter) -> Iterator[str]:
+def _lines(path: Path, encoding: str, counter: _Counter, advice: str = "") -> Iterator[str]:
     if encoding.replace("_", "-").startswith(("utf-16", "utf-32")):  # whose lines do not end in a byte of their own
         with io.TextIOWrapper(open_binary(path), encoding, newline="") as text:
             for counter.number, line in enumerate(text, start=1):
                 yield line
         return
     with open_binary(path) as stream:
-        for counter.number, content in enumerate(stream, start=1):
+        for counter.number, content in enumerate(_split(stream), start=1):
             try:
                 line = content.decode(encoding)
             except UnicodeDecodeError as error:
                 start = content[: error.start].decode(encoding, "replace")
                 is_wide = counter.number == 1 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+                by_default = (
+                    f"Say which encoding it has: from_file(..., encoding={'utf-16' if is_wide else 'latin-1'!r})."
+                )
                 raise DataError(
                     f"{path} cannot be read as {encoding}: line {counter.number} has the byte 0x{content[error.start]:02x} behind "
-                    f"{_excerpt(start)}. Say which encoding it has: from_file(..., encoding={'utf-16' if is_wide else 'latin-1'!r})."
+                    f"{_excerpt(start)}. {content_advice(path) or advice or by_default}"
                 ) from error
             yield line.removeprefix("\ufeff") if counter.number == 1 else line
+
+
+def _split(stream: Iterable[bytes]) -> Iterator[bytes]:
+    """Return the lines of a stream, which may end in a carriage return alone."""
+    for content in stream:
+        yield from content.splitlines(keepends=True) if b"\r" in content else (content,)
 
 
 def _misquoted(layout: TextLayout, begin: int, end: int, reason: str) -> str:

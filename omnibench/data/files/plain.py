@@ -7,24 +7,23 @@ reading: ``text.py`` reads the file then, as slowly as it needs.
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data.files.layout import TextLayout
 from omnibench.data.files.quotes import QUOTE
-from omnibench.data.files.streams import BROKEN, open_utf8, single, uncompressed_name
+from omnibench.data.files.streams import BROKEN, compression, open_utf8, single
 from omnibench.data.files.through import archive_in, size_of
 from omnibench.data.growing import CodedIds, GrowingColumn, IntegerCodes
+from omnibench.data.numbers import EXACT_RATINGS
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 else:
     from omnibench.lazy import np, npt
-
-LARGEST_RATING = 2**24
-"""Up to this, 32-bit floats hold every whole number, so that nobody needs to be warned."""
 
 _BLOCK = 1 << 20
 """Bytes that are parsed at once: what fits into a core's cache with the numbers that come of them."""
@@ -51,7 +50,7 @@ class PlainColumns(NamedTuple):
     Attributes:
         user: Coded ids.
         item: Coded ids.
-        rating: float32, shape (n,), finite and at most ``LARGEST_RATING``; None where there are none.
+        rating: float32, shape (n,), finite and at most ``EXACT_RATINGS``; None where there are none.
         timestamp: int64, shape (n,), or None.
     """
 
@@ -82,7 +81,7 @@ class PlainBlocks:
         rating = self._rating
         if rating is not None:
             exact = columns["rating"].to_numpy()
-            if len(exact) and not (exact.max() <= LARGEST_RATING and exact.min() >= -LARGEST_RATING):
+            if len(exact) and not (exact.max() <= EXACT_RATINGS and exact.min() >= -EXACT_RATINGS):
                 return False
             rating.room(len(exact))[:] = exact
         self._user.append(columns["user"].to_numpy())
@@ -124,8 +123,9 @@ def read_plain_text(layout: TextLayout, positions: Mapping[str, int]) -> PlainCo
             is_quoted = QUOTE.encode() in header and layout.quote != QUOTE
             if is_quoted or b"\r" in header.replace(b"\r\n", b""):
                 return None
-            is_compressed = uncompressed_name(layout.path) != layout.path or archive_in(layout.path) != layout.path
-            return _read(_Checked(stream, single(layout.separator)), layout, positions, 0 if is_compressed else size)
+            is_compressed = compression(layout.path) != "" or archive_in(layout.path) != layout.path
+            checked = _Checked(stream, single(layout.separator), is_start=layout.skipped_lines == 0)
+            return _read(checked, layout, positions, 0 if is_compressed else size)
     except (*BROKEN, MemoryError):  # which the slower way says with its line
         return None
 
@@ -161,12 +161,18 @@ def _read(stream: _Checked, layout: TextLayout, positions: Mapping[str, int], si
 class _Checked(io.RawIOBase):
     """A stream that looks at the bytes that are read from it.
 
+    Args:
+        stream: The bytes.
+        separator: What separates fields.
+        is_start: Whether they are those of a file from its start, where a byte order mark may stand.
+
     Attributes:
         is_plain: Whether there was nothing so far but numbers as they are usually written (and texts in between).
     """
 
-    def __init__(self, stream: IO[bytes], separator: str) -> None:
+    def __init__(self, stream: IO[bytes], separator: str, *, is_start: bool) -> None:
         self._stream = stream
+        self._may_be_marked = is_start
         self._separator = ord(separator)
         self._end = b"\n"
         self.is_plain = True
@@ -181,7 +187,10 @@ class _Checked(io.RawIOBase):
         # What a number begins with may lie in this chunk, and what follows in the next.
         seam = self._end + chunk[:_REACH]
         self._end = (self._end + chunk)[-_REACH:] if len(chunk) < _REACH else chunk[-_REACH:]
-        self.is_plain = self._is_plain(seam if chunk else seam + b"\n\n\n") and self._is_plain(chunk)
+        # The parser drops a mark from the first bytes that it gets; behind a header it is part of an id.
+        is_marked = not self._may_be_marked and chunk.startswith(codecs.BOM_UTF8)
+        self._may_be_marked = True
+        self.is_plain = not is_marked and self._is_plain(seam if chunk else seam + b"\n\n\n") and self._is_plain(chunk)
         return chunk if self.is_plain else b""
 
     def _is_plain(self, content: bytes) -> bool:

@@ -6,7 +6,7 @@ import itertools
 import os
 import re
 from collections.abc import Sequence
-from glob import glob, has_magic
+from glob import escape, glob, has_magic
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,6 +65,8 @@ def _files(argument: Any) -> list[Path]:
             f"from_file got {argument!r}; give the path of a file, a list of paths, or a pattern such as 'clicks_*.csv'."
         )
     path = Path(argument)
+    if "://" in os.fspath(argument):
+        raise DataError(f"from_file reads files, and {argument!r} is an address; download it, and give the file.")
     problem = overlong_name(path)
     if problem:
         raise DataError(f"from_file: {problem}; check the path.")
@@ -73,7 +75,7 @@ def _files(argument: Any) -> list[Path]:
     if file is not None:
         return [file]
     if has_magic(str(path)):
-        return _matching(candidates)
+        return _matching(candidates, str(path))
     if candidates[0].is_dir():
         raise DataError(
             f"{candidates[0]} is a directory without .parquet files; give a file, a directory of Parquet files, or a pattern such as "
@@ -88,13 +90,17 @@ def _is_readable(path: Path) -> bool:
     return path.is_file() or is_parquet_directory(path) or archive_in(path) != path
 
 
-def _matching(patterns: Sequence[Path]) -> list[Path]:
-    for pattern in patterns:
-        names = [Path(name) for name in sorted(glob(str(pattern), recursive=True))]
-        files = [name for name in names if name.is_file() or is_parquet_directory(name)]
+def _matching(candidates: Sequence[Path], pattern: str) -> list[Path]:
+    """Return the files that match a pattern; the folder in which it begins is no part of it, whatever its name is."""
+    for candidate in candidates:
+        folder = str(candidate).removesuffix(pattern)
+        is_below = folder != str(candidate)
+        matching = glob(escape(folder) + pattern if is_below else str(candidate), recursive=True)
+        files = [Path(name) for name in sorted(matching)]
+        files = [file for file in files if file.is_file() or is_parquet_directory(file)]
         if files:
             return files
-    raise DataError(f"no file matches {' or '.join(repr(str(pattern)) for pattern in patterns)}; check the pattern.")
+    raise DataError(f"no file matches {' or '.join(repr(str(pattern)) for pattern in candidates)}; check the pattern.")
 
 
 def _name(path: Any, files: Sequence[Path]) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 from omnibench.data.files.arrow import row_number
 from omnibench.data.files.layout import TextLayout, first_lines
 from omnibench.data.files.parquet import parquet_files
-from omnibench.data.files.streams import open_seekable, uncompressed_name
+from omnibench.data.files.streams import compression, open_seekable, uncompressed_name
 from omnibench.data.files.through import size_of
 from omnibench.errors import DataError
 from omnibench.memory import available_memory
+from omnibench.sizes import size_text
 
 _BYTES_PER_ROW = 200
 """At the peak, of user, item, rating and timestamp; measured with MovieLens' columns."""
@@ -43,8 +44,8 @@ def require_memory(files: Sequence[tuple[Path, TextLayout | None]]) -> None:
     if needed > available:
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         raise DataError(
-            f"{files[0][0]}{more} has about {rows:,} interactions, and reading it needs about {_gigabytes(needed)} of memory, of "
-            f"which {_gigabytes(available)} are left. Use a machine with more, end what else is running here, or write a sample of "
+            f"{files[0][0]}{more} has about {rows:,} interactions, and reading it needs about {size_text(needed)} of memory, of "
+            f"which {size_text(available)} are left. Use a machine with more, end what else is running here, or write a sample of "
             "the file with the columns user, item, rating and timestamp alone."
         )
 
@@ -67,9 +68,4 @@ def _text_rows(layout: TextLayout, size: int) -> int:
     """Return about how many lines a text file has, as long as its first ones are."""
     lines = first_lines(layout.path, layout.encoding, number=1000)[layout.skipped_lines :]
     length = sum(len(line.encode(layout.encoding, "replace")) for line in lines) / max(1, len(lines))
-    is_compressed = uncompressed_name(layout.path) != layout.path
-    return int(size * (_COMPRESSION if is_compressed else 1) / max(1.0, length))
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 2**30:,.1f} GB"
+    return int(size * (_COMPRESSION if compression(layout.path) else 1) / max(1.0, length))

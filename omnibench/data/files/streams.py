@@ -14,12 +14,16 @@ import zlib
 from pathlib import Path
 from typing import IO, Any, cast
 
+from omnibench.data.files.compression import HEAD, compression_of
 from omnibench.data.files.members import open_member
 from omnibench.data.files.through import archive_in, raw_file
 from omnibench.errors import DataError
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 """The last suffix of files that are compressed as a whole."""
+
+JSON_SUFFIXES = ("json", "jsonl", "ndjson")
+"""The suffixes of files of JSON objects."""
 
 UNIT_SEPARATOR = "\x1f"
 """Stands for a separator of several characters, such as ``::``."""
@@ -35,11 +39,24 @@ def uncompressed_name(path: Path) -> Path:
     return path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
 
 
+def format_of(path: Path) -> str:
+    """Return the format that a path's suffix stands for, whether it is compressed or not; a directory is of Parquet files."""
+    return "parquet" if path.is_dir() else uncompressed_name(path).suffix.lower().lstrip(".")
+
+
+def compression(path: Path) -> str:
+    """Return the suffix of how a file is compressed, told by its content: names of published files are not always true."""
+    if archive_in(path) != path:
+        return ""
+    with path.open("rb") as stream:
+        return compression_of(stream.read(HEAD))
+
+
 def open_binary(path: Path) -> IO[bytes]:
-    """Open a file, decompressed where its suffix says that it is compressed, or the member of an archive."""
-    suffix = path.suffix.lower()
+    """Open a file, decompressed where it is compressed, or the member of an archive."""
     if archive_in(path) != path:
         return open_member(raw_file(path))
+    suffix = compression(path)
     if suffix == ".gz":
         return cast("IO[bytes]", gzip.open(path, "rb"))
     if suffix == ".bz2":
@@ -55,10 +72,21 @@ def open_binary(path: Path) -> IO[bytes]:
 
 def open_seekable(path: Path) -> IO[bytes]:
     """Open a file whose reader goes back and forth in it: in memory, where it is compressed or in an archive."""
-    if path.suffix.lower() in COMPRESSIONS or archive_in(path) != path:
+    if compression(path) or archive_in(path) != path:
         with open_binary(path) as stream:
             return io.BytesIO(stream.read())
     return path.open("rb")
+
+
+def is_encoding(name: str) -> bool:
+    """Whether text may be in an encoding; ``rot13`` and ``base64`` are Python's, but not of text in bytes."""
+    try:
+        b"a".decode(name)
+    except (LookupError, TypeError):
+        return False
+    except UnicodeError:  # a letter has more bytes there
+        return True
+    return True
 
 
 def open_utf8(path: Path, encoding: str, separator: str) -> IO[bytes]:

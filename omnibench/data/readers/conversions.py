@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from omnibench.data.numbers import RowName, row_name
+from omnibench.data.time_units import FIRST_COUNT, FIRST_DATE, LAST_DATE, PER_SECOND
+from omnibench.data.times import DECIMAL, WHOLE, matches
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -18,16 +20,10 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np, npt
 
-PER_SECOND: Mapping[str, int] = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
-"""Units of counts since 1970, by how many of them a second has."""
-
 _NUMPY_UNITS = {"seconds": "s", "milliseconds": "ms", "microseconds": "us", "nanoseconds": "ns"}
 
-_FIRST_DATE, _LAST_DATE = -2_208_988_800, 7_289_568_000
-"""Seconds of 1900 and of 2201: moments outside of them are of another unit, or stand for something else."""
-
-_WHOLE, _DECIMAL = r"^[+-]?[0-9]+$", r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-
+_VALUE = "<value>"
+"""Stands in an advice for the value that it is about."""
 _TRUTH = {"true": 1.0, "false": 0.0}
 
 
@@ -99,7 +95,7 @@ def time_column(column: Any, unit: str, source: str, named: RowName = row_name, 
         _refuse(texts, invalid, (source, name, named), meaning, "Mend the line, or say which time the others are.")
     exact = moments.dt.tz_localize(None)
     seconds = exact.to_numpy().astype("datetime64[s]").astype(np.int64)
-    strange = np.flatnonzero((seconds < _FIRST_DATE) | (seconds >= _LAST_DATE))
+    strange = np.flatnonzero((seconds < FIRST_DATE) | (seconds >= LAST_DATE))
     if len(strange):
         meaning = "a date before 1900 or after 2200"
         _refuse(texts, strange, (source, name, named), meaning, "If it stands for a missing one, drop the line.")
@@ -118,14 +114,14 @@ def _counted(array: Any, unit: str, source: str, named: RowName, name: str) -> A
         counts = array.cast(pa.int64()).to_numpy(zero_copy_only=False)
     else:
         texts = None if pa.types.is_floating(array.type) or pa.types.is_integer(array.type) else as_texts(array)
-        if texts is not None and not texts.null_count and pc.all(pc.match_substring_regex(texts, _WHOLE)).as_py():
+        if texts is not None and not texts.null_count and pc.all(pc.match_substring_regex(texts, WHOLE)).as_py():
             counts = _whole(texts)
         else:
             counts = None
         if counts is None:
             counts = decimals(array, *labels, meaning, advice)
     per_second = PER_SECOND[unit]
-    strange = np.flatnonzero((counts < _FIRST_DATE * per_second) | (counts >= _LAST_DATE * per_second))
+    strange = np.flatnonzero((counts < FIRST_DATE * per_second) | (counts >= LAST_DATE * per_second))
     if len(strange):
         likely = _unit_of(float(counts[strange[0]]))
         hint = (
@@ -156,7 +152,7 @@ def _moments(counts: npt.NDArray[Any], per_second: int, unit: str) -> Any:
 
 def _unit_of(count: float) -> str:
     """Return the unit in which a count is a moment of our days; nothing where there is none."""
-    return next((unit for unit, per_second in PER_SECOND.items() if 10**8 <= count / per_second < _LAST_DATE), "")
+    return next((unit for unit, per_second in PER_SECOND.items() if FIRST_COUNT <= count / per_second < LAST_DATE), "")
 
 
 def rating_column(
@@ -223,7 +219,7 @@ def decimals(array: Any, source: str, name: str, named: RowName, meaning: str, a
         try:
             values = pc.utf8_ltrim(texts, characters="+").cast(pa.float64()).to_numpy(zero_copy_only=False)
         except pa.ArrowInvalid:
-            _refuse(array, np.flatnonzero(~_matches(texts, _DECIMAL)), (source, name, named), meaning, advice)
+            _refuse(array, np.flatnonzero(~matches(texts, DECIMAL)), (source, name, named), meaning, advice)
     invalid = np.flatnonzero(~np.isfinite(values))
     if len(invalid):
         _refuse(array, invalid, (source, name, named), meaning, advice)
@@ -296,22 +292,15 @@ def _or_nan(number: Callable[[str], float], text: str) -> float:
 
 
 def _advice(words: Mapping[str, float] | None, *, decimal: str, fraction: bool) -> str:
+    """Return what to do about a rating that is no number, with ``_VALUE`` in the place of that."""
+    missing = f"If it stands for no rating, say so: missing=[{_VALUE}]"
     if words:
-        return "Add the word to ratings, with its number, or drop the line."
+        return f"Add the word to ratings, with its number, or drop the line. {missing}."
     if decimal != ".":
-        return f"Numbers have a {decimal!r} before their fraction, as decimal={decimal!r} says, and no other sign."
+        return f"Numbers have a {decimal!r} before their fraction, as decimal={decimal!r} says, and no other sign. {missing}."
     if fraction:
-        return "Mend or drop the line."
-    return (
-        "If it stands for no rating, say so: missing=['-']; a word stands for a number with ratings={'like': 1}; "
-        "decimal=',' is for 3,5."
-    )
-
-
-def _matches(texts: Any, pattern: str) -> npt.NDArray[np.bool_]:
-    import pyarrow.compute as pc
-
-    return np.asarray(pc.fill_null(pc.match_substring_regex(texts, pattern), fill_value=False))
+        return f"Mend or drop the line. {missing}."
+    return f"{missing}; a word stands for a number with ratings={{{_VALUE}: 1}}; decimal=',' is for 3,5."
 
 
 def _refuse(
@@ -326,4 +315,6 @@ def _refuse(
             f"{source}, {named(first)}: column {name!r} has no value. Mend the line, or say that such lines are left out: "
             "missing=['']."
         )
-    raise DataError(f"{source}, {named(first)}: column {name!r} is {value!r}, {meaning}. {advice}")
+    raise DataError(
+        f"{source}, {named(first)}: column {name!r} is {value!r}, {meaning}. {advice.replace(_VALUE, repr(str(value)))}"
+    )

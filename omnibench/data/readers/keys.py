@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from omnibench.data.time_units import PER_SECOND
+
 _TEXT = {"encoding", "missing", "time", "ratings", "decimal", "keep"}
 _RECORDS = _TEXT | {"columns", "nested", "fraction"}
 
@@ -44,7 +46,7 @@ interactions; ``matrix`` the group of an HDF5 file; ``orientation`` whether a ro
 ratings are texts such as 13/20, of which the number before the stroke counts.
 """
 
-TIME_UNITS = ("seconds", "milliseconds", "microseconds", "nanoseconds", "iso")
+TIME_UNITS = (*PER_SECOND, "iso")
 """Units of timestamps; anything else is a format with a per cent sign."""
 
 CHOICES: Mapping[str, tuple[str, ...]] = {

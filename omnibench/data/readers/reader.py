@@ -6,6 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from omnibench.data.interactions import COLUMNS
+
+_WITHOUT_NAMES: Mapping[str, tuple[str, ...]] = {
+    "adjacency": ("user", "item"),
+    "matrix": ("user", "item", "rating"),
+    "netflix": COLUMNS,
+    "behaviours": COLUMNS,
+    "hdf5": ("user", "item", "rating"),
+    "npz": ("user", "item", "rating"),
+    "idomaar": ("user", "item", "timestamp"),
+}
+"""The columns of formats that have no names for them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -28,3 +41,12 @@ class Reader:
     columns: tuple[str, ...] | Mapping[str, str] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     is_tolerant: bool = False
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The columns that are read, as omnibench calls them; known before anything is read."""
+        if self.options.get("use") == "history":  # of which no time is known, and no rating
+            return ("user", "item")
+        names = self.columns.values() if isinstance(self.columns, Mapping) else self.columns
+        listed = tuple(names) or _WITHOUT_NAMES.get(self.format, ())
+        return tuple(column for column in COLUMNS if column in listed)

@@ -266,6 +266,22 @@ def test_a_data_set_that_people_fetch_says_what_goes_where(server: FileServer) -
     assert load_dataset("Shop").key == key
 
 
+@pytest.mark.usefixtures("server")
+def test_data_sets_that_are_read_from_one_file_share_it() -> None:
+    """Whoever has put it into the folder of one of them has it for all; removing one leaves the others theirs."""
+    events = (
+        "timestamp,visitorid,event,itemid,transactionid\n1433221332117,7,view,1,\n1433221332118,8,transaction,2,5\n"
+    )
+    whole = DataFolder.of(definition("RetailRocket")).path
+    whole.mkdir(parents=True)
+    (whole / "archive.zip").write_bytes(zipped(events.encode(), "events.csv"))
+    with pytest.warns(UserWarning, match="RetailRocketViews is not as large"):
+        assert frame("RetailRocketViews")["user"].tolist() == [7]
+    (whole / "archive.zip").unlink()
+    with pytest.warns(UserWarning, match="RetailRocketTransactions is not as large"):
+        assert frame("RetailRocketTransactions")["user"].tolist() == [8]
+
+
 def as_published(path: Path) -> Path:
     (path / "shop.zip").write_bytes(zipped(SHOP))
     return path / "shop.zip"

@@ -14,7 +14,7 @@ from omnibench.data.catalogue.definition import Source
 from omnibench.data.catalogue.loading import catalogue_source
 from omnibench.data.catalogue.names import definition, definitions
 from omnibench.data.catalogue.raw_parts import RawPart
-from omnibench.data.catalogue.rows import columns_of, read_part, reader_of_source
+from omnibench.data.catalogue.rows import read_part, reader_of_source
 from omnibench.data.readers.reader import Reader
 
 
@@ -57,8 +57,7 @@ def test_columns_are_those_that_are_read(reader: Reader, content: bytes, tmp_pat
     """Whatever the format."""
     part = RawPart(Source("https://example.org/raw", "raw", reader=reader), written(tmp_path / "raw", content), "")
     rows = read_part(definition("MovieLens1M"), part)
-    assert columns_of(reader) is not None
-    assert set(columns_of(reader) or ()) == set(rows.columns)
+    assert set(reader.roles) == set(rows.columns)
 
 
 def test_the_columns_of_every_definition_are_known_without_its_files(
@@ -67,6 +66,6 @@ def test_the_columns_of_every_definition_are_known_without_its_files(
     """Nothing is fetched for them; mirrors have the same ones."""
     monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path))
     for entry in definitions().values():
-        assert len({columns_of(reader_of_source(entry, source)) for source in entry.sources}) == 1
+        assert len({reader_of_source(entry, source).roles for source in entry.sources}) == 1
         assert {"user", "item"} <= set(catalogue_source(entry).columns)
     assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import stat
 import subprocess
 import sys
@@ -343,14 +344,15 @@ def test_recboles_files_say_their_types(tmp_path: Path) -> None:
         ("movies.csv", "item,year\ni0,1\ni1\n", "line 3"),
         ("movies.csv", "", "is empty"),
         ("movies.xls", "item", "features are read from .csv, .tsv, .parquet, .item and .user"),
-        ("movies.csv.gz", "no gzip", "cannot be read"),
+        ("movies.csv.gz", "\x1f\udc8b\x08no gzip", "is cut off: .* fetch it again"),
+        ("movies.csv.gz", "no gzip", "has no column .item."),
         ("movies.csv", 'item,title\ni0,"open\ni1,x\n', "quotation mark"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(name: str, content: str, message: str, tmp_path: Path) -> None:
     """What is wrong with a file of features is said with its name and line, as of a file of interactions."""
     path = tmp_path / name
-    path.write_text(content)
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(DataError, match=message) as caught:
         from_frame(interactions(), items=path).features["items"].read()
     assert "movies" in str(caught.value)
@@ -397,3 +399,32 @@ def test_frames_of_other_libraries_have_the_same_features(library: str) -> None:
         other = other.lazy() if library == "lazy polars" else other
     expected = from_frame(interactions(), items=frame).features["items"].digest
     assert from_frame(interactions(), items=other).features["items"].digest == expected
+
+
+@pytest.mark.parametrize("form", ["folder", "a.parquet.gz", "misnamed.csv"])
+def test_files_of_features_come_in_every_form(form: str, tmp_path: Path) -> None:
+    """A directory of Parquet files, a compressed one, and one that is compressed without saying so have the frame's key."""
+    frame = pd.DataFrame({"item": [f"i{item}" for item in range(ITEMS)], "year": range(1990, 1990 + ITEMS)})
+    path = tmp_path / form
+    if form == "folder":
+        path.mkdir()
+        frame[:3].to_parquet(path / "a.parquet")
+        frame[3:].to_parquet(path / "b.parquet")
+    elif form == "a.parquet.gz":
+        frame.to_parquet(tmp_path / "a.parquet")
+        path.write_bytes(gzip.compress((tmp_path / "a.parquet").read_bytes()))
+    else:
+        path.write_bytes(gzip.compress(frame.to_csv(index=False).encode()))
+    assert from_frame(interactions(), items=path).key == from_frame(interactions(), items=frame).key
+
+
+def test_files_of_features_that_cannot_be_read_are_named_with_the_line(tmp_path: Path) -> None:
+    """Letters in another encoding are said with their line and what reads them, and what is cut off with what it is."""
+    latin = tmp_path / "latin.csv"
+    latin.write_bytes("item,title\ni0,a\ni1,é\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"latin.csv cannot be read as utf-8: line 3 .* pandas.read_csv\('latin.csv'"):
+        _ = from_frame(interactions(), items=latin).key
+    cut = tmp_path / "cut.csv.gz"
+    cut.write_bytes(gzip.compress(latin.read_bytes())[:-12])
+    with pytest.raises(DataError, match=r"cut.csv.gz is cut off: .*fetch it again"):
+        _ = from_frame(interactions(), items=cut).key

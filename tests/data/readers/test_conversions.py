@@ -118,14 +118,15 @@ def test_ratings_are_numbers_words_and_fractions(
 @pytest.mark.parametrize(
     ("text", "options", "words"),
     [
-        ("x", {}, ["'x'", "missing=['-']", "ratings={'like': 1}"]),
+        ("x", {}, ["'x'", "missing=['x']", "ratings={'x': 1}"]),
         ("3,5", {}, ["'3,5'", "decimal=','"]),
         ("nan", {}, ["'nan'"]),
         ("1e999", {}, ["'1e999'"]),
         ("0x1A", {}, ["'0x1A'"]),
         ("1_0", {"fraction": True}, ["'1_0'"]),
         ("1.234,5", {"decimal": ","}, ["'1.234,5'", "decimal=','"]),
-        ("meh", {"words": {"like": 1}}, ["'meh'", "'like'"]),
+        ("k.A.", {"decimal": ","}, ["'k.A.'", "missing=['k.A.']"]),
+        ("meh", {"words": {"like": 1}}, ["'meh'", "'like'", "missing=['meh']"]),
         ("", {}, ["has no value", "missing=['']"]),
     ],
 )

@@ -195,7 +195,7 @@ VALUES: tuple[Any, ...] = (
 
 
 @given(data=st.data())
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_regular_records_are_read_as_others_are(data: st.DataObject, tmp_path: Path) -> None:
     """What pyarrow parses at once has the ids, ratings, times, lines and gaps that Python's parser gives one by one."""
     regular = {key: data.draw(st.sampled_from(VALUES)) for key in KEYS}

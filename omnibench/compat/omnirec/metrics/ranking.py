@@ -10,6 +10,8 @@ import numpy as np
 from omnibench.compat.omnirec.metrics.base import Metric, MetricResult
 from omnibench.metrics import ranking as native
 from omnibench.metrics.hits import Truth, mark_hits
+from omnibench.metrics.ranking_metric import RankingMetric as NativeMetric
+from omnibench.metrics.ranking_metric import lengths_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,18 +24,18 @@ class RankingMetric(Metric):
         k: One or several list lengths.
     """
 
-    native_class: ClassVar[type[native.RankingMetric] | None] = None
+    native_class: ClassVar[type[NativeMetric] | None] = None
 
     def __init__(self, k: int | Iterable[int]) -> None:
         super().__init__()
-        self._k_list = list(native.lengths_of(k, type(self).__name__))
+        self._k_list = list(lengths_of(k, type(self).__name__))
 
     @property
     def max_k(self) -> int:
         """The largest list length."""
         return max(self._k_list)
 
-    def native(self) -> native.RankingMetric | None:
+    def native(self) -> NativeMetric | None:
         """Return omnibench's metric under OmniRec's convention; None for a metric of one's own."""
         is_built_in = self.native_class is not None and type(self).calculate is RankingMetric.calculate
         return self.native_class(self._k_list).under("omnirec") if is_built_in and self.native_class else None

@@ -1,92 +1,20 @@
-"""Datasets of frames and files."""
+"""Datasets of files: one, or several as one table."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from omnibench.data.column_names import Columns, renamed_columns, warn_of_guesses, warn_of_unused_columns
+from omnibench.data.column_names import Columns, warn_of_guesses, warn_of_unused_columns
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.data.file_columns import TextOptions, described_file, format_of
+from omnibench.data.file_columns import TextOptions, described_file
 from omnibench.data.file_source import FileSource, StoredSource
-from omnibench.data.files.proposals import usual_columns
 from omnibench.data.files.selection import selected_files
-from omnibench.data.frame_source import FrameSource
-from omnibench.data.frames import pandas_frame
+from omnibench.data.files.streams import format_of
 from omnibench.data.joined_source import JoinedSource, require_same_columns
-from omnibench.data.matrices import frame_of_matrix, is_sparse_matrix
 from omnibench.data.reader_arguments import Reading, described_rows
-from omnibench.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-def from_frame(
-    df: Any,
-    name: str = "frame",
-    *,
-    columns: Mapping[Any, str] | None = None,
-    user_ids: Iterable[Hashable] | None = None,
-    item_ids: Iterable[Hashable] | None = None,
-    items: Any = None,
-    users: Any = None,
-) -> RecSysDataSet:
-    """Make a dataset of a frame of interactions, or of a sparse matrix.
-
-    The frame is copied, so changing it later does not change the dataset. A lazy frame or a query is run at once.
-
-    Args:
-        df: A frame of pandas or polars, a pyarrow table, a DuckDB relation or what else gives Arrow's columns, with the
-            columns user and item (any hashable ids), and optionally rating (numbers) and timestamp (seconds since 1970, or
-            dates; whole numbers in another unit stay what they are). Or a sparse matrix of scipy, a row a user and a column
-            an item, whose entries are ratings unless all are 1.
-        name: What to call the dataset; a label, not part of its key.
-        columns: The frame's own column names to omnibench's, e.g. ``{"userId": "user", "movieId": "item"}``. Usual names
-            such as these are guessed where nothing else can be meant, with a warning.
-        user_ids: The users of a matrix's rows; the numbers of the rows by default.
-        item_ids: The items of its columns.
-        items: What is known about items: a frame with a column ``item``, or a file; see ``RecSysDataSet.with_features``.
-        users: The same for users.
-
-    Raises:
-        DataError: It is no frame, a column is missing, or there is no row.
-    """
-    if is_sparse_matrix(df):
-        if columns is not None:
-            raise DataError(
-                f"from_frame: columns is {columns!r}, but {name} is a matrix, which has none; leave it out."
-            )
-        frame = frame_of_matrix(df, name, user_ids, item_ids)
-    else:
-        if user_ids is not None or item_ids is not None:
-            raise DataError(
-                f"from_frame: user_ids and item_ids are for a sparse matrix, but {name} has columns; leave them out."
-            )
-        frame = pandas_frame(df, "from_frame")
-    if frame.columns.nlevels > 1:
-        raise DataError(
-            f"{name} has columns of {frame.columns.nlevels} levels, {list(frame.columns)}; give them one name each."
-        )
-    header = frame.columns.tolist()
-    if columns is not None and not isinstance(columns, Mapping):
-        raise DataError(
-            f"{name}: columns is {columns!r}, but a frame has names; give a mapping such as {{'userId': 'user'}}."
-        )
-
-    def hint() -> str:
-        usual = {column: role for role, column in usual_columns(header).items() if column != role}
-        return f" Or say which they are, e.g. from_frame(..., columns={usual})." if usual else ""
-
-    renamed, guessed = renamed_columns(header, columns or {}, name, lambda column: column, hint)
-    if len(frame) == 0:
-        raise DataError(f"{name} has no interactions.")
-    warn_of_guesses(renamed, guessed, name)
-    warn_of_unused_columns([column for column in header if column not in renamed], list(renamed.values()), name)
-    dataset = RecSysDataSet(FrameSource(_copied(frame, renamed), name), name)
-    return dataset if items is None and users is None else dataset.with_features(items, users)
 
 
 def from_file(
@@ -123,8 +51,8 @@ def from_file(
         name: What to call the dataset; the file's stem by default.
         columns: The file's own column names to omnibench's, e.g. ``{"userId": "user", "movieId": "item"}``,
             where they are not called user, item, rating, timestamp already. Usual names such as these are guessed where
-            nothing else can be meant, with a warning. For a file without a header the names of all its columns, e.g.
-            ``["user", "item", None, "timestamp"]``, None for one that is not used.
+            nothing else can be meant, with a warning. None is for a column that is not used. For a file without a header the names of all its columns, e.g.
+            ``["user", "item", None, "timestamp"]``.
         separator: What separates the fields of a text file, e.g. ``";"`` or ``"::"``; the format's own by default.
         header: Whether the first line is a header; by default it is, unless ``columns`` lists all names.
         encoding: The encoding of a text file as Python calls it, e.g. ``latin-1``.
@@ -180,10 +108,3 @@ def _plain_source(paths: Sequence[Path], columns: Columns, reading: Reading) -> 
         return sources[0]
     require_same_columns(sources)
     return JoinedSource(sources)
-
-
-def _copied(frame: pd.DataFrame, renamed: Mapping[Any, str]) -> pd.DataFrame:
-    """Return a copy of the columns that are used, under omnibench's names."""
-    copy = frame[list(renamed)].reset_index(drop=True).copy()
-    copy.columns = [*renamed.values()]
-    return copy
