@@ -38,14 +38,9 @@ def fetch(definition: Definition, folder: DataFolder, *, accept_changed: bool = 
 
 def _fetch_part(definition: Definition, part: str, folder: DataFolder, accept_changed: bool) -> RawPart:
     mirrors = mirrors_of(definition, part)
-    for source in mirrors:
-        local = local_path(source)
-        path = local or folder.path / source.file
-        if path.is_file() or (local is None and folder.is_cache and _linked(definition, source, path)):
-            problem = _problem(definition.name, path, source, folder, accept_changed=accept_changed)
-            if problem:
-                raise DataError(f"{definition.name}: {path} {problem}.{_anew(local)}")
-            return RawPart(source, path, file_digest(path))
+    present = _present(definition, mirrors, folder, accept_changed)
+    if present is not None:
+        return present
     require_acceptance(definition)
     failures: list[str] = []
     for source in mirrors:
@@ -57,8 +52,10 @@ def _fetch_part(definition: Definition, part: str, folder: DataFolder, accept_ch
             continue
         try:
             raw = _downloaded(definition, source, folder, accept_changed)
-        except (TransferError, OSError) as error:
-            failures.append(f"{host_of(source.url)} {_words(error)}")
+        except OSError as error:  # another server would send as much
+            raise folder.unwritable(definition.name, error) from error
+        except TransferError as error:
+            failures.append(f"{host_of(source.url)} {error}")
             if source is not mirrors[-1]:
                 announce(f"{definition.name}: {failures[-1]}; trying the next source")
             continue
@@ -66,6 +63,21 @@ def _fetch_part(definition: Definition, part: str, folder: DataFolder, accept_ch
             discard(_partial(folder, failed))
         return raw
     raise DataError(_nowhere(definition, mirrors, folder, failures))
+
+
+def _present(
+    definition: Definition, mirrors: Iterable[Source], folder: DataFolder, accept_changed: bool
+) -> RawPart | None:
+    """Return the file that is there already, of the first source that has one; None where there is none."""
+    for source in mirrors:
+        local = local_path(source)
+        path = local or folder.path / source.file
+        if path.is_file() or (local is None and folder.is_cache and _linked(definition, source, path)):
+            problem = _problem(definition.name, path, source, folder, accept_changed=accept_changed)
+            if problem:
+                raise DataError(f"{definition.name}: {path} {problem}.{_anew(local)}")
+            return RawPart(source, path, file_digest(path))
+    return None
 
 
 def _downloaded(definition: Definition, source: Source, folder: DataFolder, accept_changed: bool) -> RawPart:
@@ -187,9 +199,3 @@ def _absent(path: Path) -> str:
 def _anew(own: Path | None) -> str:
     """Return what to do about a file that is not the right one; nobody has to remove one of their own."""
     return " Remove the file to fetch it anew." if own is None else ""
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"cannot be copied: {error.strerror or error}"
-    return str(error)

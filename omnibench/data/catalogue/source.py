@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omnibench.data.catalogue.contents import StoredContent, StoredPart, read_content, stored_content
 from omnibench.data.catalogue.counting import differences
 from omnibench.data.catalogue.definition import Definition
-from omnibench.data.catalogue.folders import DataFolder
+from omnibench.data.catalogue.folders import DataFolder, UnwritableError
 from omnibench.data.catalogue.local import local_parts
 from omnibench.data.catalogue.raw_parts import RawPart, local_path, note_files, noted_parts
 from omnibench.data.catalogue.rows import reader_of_source, reading_identity
@@ -84,6 +84,8 @@ class CatalogueData:
             raw = fetch(self.definition, folder, accept_changed=accept_changed)
             try:
                 stored = self._read(folder, raw)
+            except UnwritableError:
+                raise
             except DataError as error:
                 raise DataError(f"{error}{_advice(raw)}") from error
             note_files(folder, raw)  # of those that can be read: another one is to be fetched anew

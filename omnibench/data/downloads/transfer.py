@@ -202,5 +202,6 @@ def _require_room(partial: Path, size: int) -> None:
     free = shutil.disk_usage(partial.parent).free
     if size > free - _SPARE_BYTES:
         raise TransferError(
-            f"has {size_text(size)} to send, and the disk of {partial.parent} has room for {size_text(free)}"
+            f"has {size_text(size)} to send, and the disk of {partial.parent} has room for {size_text(free)}, of which "
+            f"{size_text(_SPARE_BYTES)} stay free; make room, or set OMNIBENCH_CACHE_DIR to a directory on a larger disk"
         )
