@@ -28,7 +28,8 @@ _PER_USER_SUFFIXES = (".csv", ".parquet")
 def score_files(arguments: argparse.Namespace) -> int:
     """Measure lists or predicted ratings in files that somebody else made, and compare several with each other."""
     check_alpha(arguments.alpha)
-    output = _checked_output(arguments.per_user)
+    inputs = [*arguments.predictions, arguments.test_part, arguments.train, arguments.validation]
+    output = _checked_output(arguments.per_user, [*inputs, arguments.users, arguments.items])
     names = _names(arguments.predictions)
     scores = [
         score(
@@ -111,10 +112,12 @@ def _columns(text: str | None) -> Mapping[str, str] | list[str | None] | None:
     return [name.strip() or None for name in text.split(",")]
 
 
-def _checked_output(file: str | None) -> Path | None:
+def _checked_output(file: str | None, inputs: Sequence[str | None]) -> Path | None:
     if file is None:
         return None
     path = Path(file).resolve()
+    if any(name and path == Path(name).resolve() for name in inputs):
+        raise ExportError(f"--per-user {file!r} is a file that is read, and would be lost; name another one.")
     if path.suffix.lower() not in _PER_USER_SUFFIXES:
         raise ExportError(
             f"--per-user {file!r}: the ending says the format; choose from {', '.join(_PER_USER_SUFFIXES)}."

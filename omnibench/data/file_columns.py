@@ -14,7 +14,7 @@ from omnibench.data.files.arrow import ARROW_FORMATS, arrow_names
 from omnibench.data.files.layout import SEPARATORS, TextLayout, first_lines, layout_of
 from omnibench.data.files.parquet import column_names
 from omnibench.data.files.quotes import QUOTE
-from omnibench.data.files.streams import BROKEN, COMPRESSIONS, format_of
+from omnibench.data.files.streams import BROKEN, COMPRESSIONS, format_of, is_encoding
 from omnibench.data.files.through import archive_in
 from omnibench.data.probable_calls import probable_call
 from omnibench.errors import DataError
@@ -71,12 +71,11 @@ class TextOptions:
         Raises:
             DataError: There is no such encoding.
         """
-        try:
-            return codecs.lookup(self.encoding).name
-        except (LookupError, TypeError) as error:
+        if not is_encoding(self.encoding):
             raise DataError(
                 f"from_file: there is no encoding {self.encoding!r}; give one such as 'utf-8' or 'latin-1'."
-            ) from error
+            )
+        return codecs.lookup(self.encoding).name
 
 
 class DescribedFile(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 else:
     from omnibench.lazy import np, npt
+
+_LONGEST = 60
+"""Letters of a value that an error shows."""
+
 
 EXACT_INTEGERS = 2**53
 """Up to this, 64-bit floats hold every whole number."""
@@ -63,7 +68,11 @@ def numbers(column: Any, name: str, source: str, largest: float, named: RowName 
 
     series = pd.Series(column)
     # Of a column of dates, pandas would return how many of its units there are.
-    parsed = pd.to_numeric(series if pd.api.types.is_numeric_dtype(series) else series.astype(object), errors="coerce")
+    texts = series if pd.api.types.is_numeric_dtype(series) else series.astype(object)
+    try:
+        parsed = pd.to_numeric(texts, errors="coerce")
+    except OverflowError:  # an integer beyond all floats
+        parsed = pd.to_numeric(texts.map(_bounded), errors="coerce")
     imaginary = parsed.dtype.kind == "c"
     values = np.full(len(parsed), np.nan) if imaginary else parsed.to_numpy(dtype=np.float64, na_value=np.nan)
     invalid = np.flatnonzero(~(np.abs(values) <= largest))
@@ -73,6 +82,11 @@ def numbers(column: Any, name: str, source: str, largest: float, named: RowName 
             f"(the first is {first_example(series, invalid, named)}). Drop these rows, or mend them{_advice(series.iloc[int(invalid[0])], name)}."
         )
     return values
+
+
+def _bounded(value: Any) -> Any:
+    is_beyond = isinstance(value, int) and abs(value) > sys.float_info.max
+    return float("inf") if is_beyond else value
 
 
 def _advice(value: Any, name: str) -> str:
@@ -92,4 +106,5 @@ def _advice(value: Any, name: str) -> str:
 def first_example(series: Any, rows: npt.NDArray[np.int64], named: RowName = row_name) -> str:
     """Return the first of the values in some rows, and what errors call its row."""
     first = int(rows[0])
-    return f"{series.iloc[first : first + 1].tolist()[0]!r} in {named(first)}"
+    text = repr(series.iloc[first : first + 1].tolist()[0])
+    return f"{text if len(text) <= _LONGEST else f'{text[:_LONGEST]}...'} in {named(first)}"

@@ -35,6 +35,9 @@ class CatalogueMetric(RankingMetric):
     def value(self, hits: Hits, k: int, per_user: Values) -> float:
         recommended = hits.items[:, :k]
         counts = np.bincount(recommended[recommended >= 0], minlength=hits.truth.n_items)
+        if self.needs_training and self.convention != "recbole":
+            # Lists that others made may hold items of no catalogue.
+            counts = np.where(hits.required_training.is_candidate, counts, 0)
         return self.of_counts(counts, hits) if counts.any() else float("nan")
 
     def of_counts(self, counts: npt.NDArray[np.int64], hits: Hits) -> float:

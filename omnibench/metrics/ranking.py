@@ -80,7 +80,8 @@ class NDCG(AccuracyMetric):
         discounts = clipped_discounts if self.convention == "lenskit" else log2_discounts
         if self.gains is not None:
             return self._graded(hits, k, self.gains, discounts)
-        ideal = np.cumsum(discounts(k))[np.minimum(hits.relevant, k) - 1]
+        best = np.minimum(hits.relevant, k)  # an absurdly large k needs no discounts that nobody reaches
+        ideal = np.cumsum(discounts(max(best.max(initial=1), 1)))[best - 1]
         gain = hits.total(discounts.__name__, k, lambda: discounts(hits.matrix.shape[1])[hits.rank])
         relative: Values = gain / ideal
         return relative

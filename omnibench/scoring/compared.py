@@ -179,6 +179,7 @@ def compare_scores(
     """
     check_alpha(alpha)
     common = [label for label in first.labels if label in second.labels]
+    metrics = [metrics] if isinstance(metrics, str) else metrics
     for label in metrics or ():
         if label not in common:
             raise StatisticsError(

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from omnibench.errors import EvaluationError
+from omnibench.errors import EvaluationError, StatisticsError
 from omnibench.markup import element, one_line, written
 from omnibench.metrics.labels import alternatives, group_of, plain_label, split_label
 from omnibench.report.comparisons import aligned
@@ -161,5 +161,10 @@ class Scores:
             second: The other scores.
             metrics: The labels of the metrics to compare; all that both have by default.
             **options: As for ``omnibench.compare_scores``.
+
+        Raises:
+            StatisticsError: They are no scores, or not of the same users.
         """
+        if not isinstance(second, Scores):
+            raise StatisticsError(f"{second!r} are no scores; give what omnibench.score has returned.")
         return compare_scores(self, second, metrics, **options)

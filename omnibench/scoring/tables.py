@@ -6,6 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -103,8 +104,8 @@ def _by_rows(source: str) -> str:
     return f"{source}: no column is called rank or score, so the items of a list stand in the order of the rows"
 
 
-def _rows_of_mapping(content: Mapping[Any, Any], source: str) -> dict[str, Any]:
-    """Return the columns of a mapping from users to lists, or to mappings from items to numbers."""
+def _rows_of_mapping(content: Mapping[Any, Any], source: str, *, ordered: bool = True) -> dict[str, Any]:
+    """Return the columns of a mapping from users to lists (or sets, where no order counts), or from items to numbers."""
     users: list[Any] = []
     items: list[Any] = []
     scores: list[Any] = []
@@ -112,6 +113,7 @@ def _rows_of_mapping(content: Mapping[Any, Any], source: str) -> dict[str, Any]:
     for user, entries in content.items():
         if (
             isinstance(entries, str)
+            or (ordered and isinstance(entries, AbstractSet))
             or not isinstance(entries, Iterable)
             or isinstance(entries, Mapping) is not of_scores
         ):
@@ -132,6 +134,8 @@ def existing(path: str | os.PathLike[str]) -> Path:
     Raises:
         DataError: There is none.
     """
+    if not os.fspath(path):
+        raise DataError("the path of a file is empty; give one.")
     problem = overlong_name(Path(path))
     if problem:
         raise DataError(f"{problem}; check the path.")
@@ -271,7 +275,7 @@ def interactions_table(content: Any, source: str, columns: Mapping[str, str] | N
     if isinstance(content, RecSysDataSet):
         return NamedTable(_of_dataset(content, content.name), content.name, [])
     if isinstance(content, Mapping) and not {"user", "item"} & content.keys():
-        rows = _rows_of_mapping(content, source)
+        rows = _rows_of_mapping(content, source, ordered=False)
         if "score" in rows:
             return _of_levels({**rows, "level": rows["score"]}, source)
         return NamedTable(Table(rows, source), source, [])

@@ -96,6 +96,11 @@ def test_a_file_without_a_header_has_the_names_of_all_its_columns(capsys: pytest
         (["--metric", "NGCD@1"], "omnibench has no metric 'NGCD'; did you mean 'NDCG'?"),
         (["--columns", "uid=user,iid"], "--columns is 'uid=user,iid'; write NAME=ROLE for each column"),
         (["--per-user", "users.txt"], "the ending says the format; choose from .csv, .parquet"),
+        (
+            ["--per-user", "./test.csv"],
+            "--per-user './test.csv' is a file that is read, and would be lost; name another",
+        ),
+        (["--predictions", ""], "the path of a file is empty"),
         (["--per-user", "no/users.csv"], "--per-user: there is no directory"),
         (["--alpha", "2"], "alpha is 2.0; give a level between 0 and 1"),
         (["--train", "test.csv"], "60 of the 60 pairs of test.csv are in test.csv, too"),

@@ -35,6 +35,14 @@ CASES: dict[str, tuple[Any, Any, tuple[Any, ...], dict[str, Any], str]] = {
         "Novelty, ItemCoverage are made of what is known in training",
     ),
     "no train to drop by": (LISTS, TEST, ("HR@5",), {"repeats": False}, "repeats=False asks for the training part"),
+    "lists without an order": ({1: {5, 6}}, TEST, ("HR@5",), {}, "user 1 has {5, 6}; give every user a list of items"),
+    "a number beyond all floats": (
+        LISTS.assign(score=[10**400, 1, 2]),
+        TEST,
+        ("HR@5",),
+        {},
+        "column 'score' has 1 values that are no finite number, or too large a one (the first is 10000",
+    ),
     "no column": (
         LISTS.rename(columns={"item": "x"}),
         TEST,

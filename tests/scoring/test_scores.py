@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from omnibench import HR, NDCG, RMSE, HitMetric, ItemCoverage, Novelty, Recall, Scores, score
+from omnibench import HR, NDCG, RMSE, Gini, HitMetric, ItemCoverage, Novelty, Recall, Scores, score
+from omnibench.errors import StatisticsError
 
 LISTS = pd.DataFrame({"user": ["a", "a", "a", "b", "d"], "item": [1, 2, 3, 4, 1], "rank": [2, 1, 3, 1, 1]})
 """User a's list is 2, 1, 3; user d has no test item, and user c no list."""
@@ -63,11 +64,34 @@ def test_what_users_have_and_nobody_knows_can_be_taken_out() -> None:
 def test_metrics_of_training_are_those_of_the_train_part() -> None:
     """Coverage divides by the items of train, novelty by its users."""
     scores = scored(ItemCoverage(1), Novelty(1), train=TRAIN)
-    assert scores["ItemCoverage@1"] == pytest.approx(2 / 3)
+    assert scores["ItemCoverage@1"] == pytest.approx(1 / 3)  # nobody knows item 4
     assert scores.per_user["Novelty@1"].tolist() == pytest.approx([-log2(2 / 3), -log2(1 / 3), np.nan], nan_ok=True)
     assert scores.per_user_labels == ["Novelty@1"]
     assert scores.counted("ItemCoverage@1") == 3
     assert scores.counted("Novelty@1") == 2
+
+
+def test_items_that_nobody_knows_cover_no_catalogue() -> None:
+    """Lists of others may hold items that are not in train: no share of the catalogue is above 1."""
+    train = pd.DataFrame({"user": [1, 2, 3], "item": [5, 5, 6]})
+    lists = pd.DataFrame({"user": [1, 1, 1, 2, 2], "item": [6, 7, 8, 5, 6]})
+    scores = score(lists, pd.DataFrame({"user": [1, 2], "item": [7, 8]}), ItemCoverage(3), Gini(3), train=train)
+    assert scores["ItemCoverage@3"] == 1.0
+    assert scores["Gini@3"] == pytest.approx(1 / 6)  # item 5 once, item 6 twice
+
+
+def test_a_list_length_may_be_absurd() -> None:
+    """It is no reason to need as much memory."""
+    lists, test = {1: [5, 6]}, {1: {6}}
+    assert score(lists, test, NDCG(10**12))[f"NDCG@{10**12}"] == score(lists, test, NDCG(2))["NDCG@2"]
+
+
+def test_scores_are_compared_with_scores() -> None:
+    """By one metric as well as by several; what is none is refused."""
+    scores = score({1: [5], 2: [6]}, {1: [5], 2: [5]}, HR(1), NDCG(1))
+    assert list(scores.compare(scores, "HR@1").comparisons) == ["HR@1"]
+    with pytest.raises(StatisticsError, match="None are no scores"):
+        scores.compare(None)  # type: ignore[arg-type]
 
 
 def test_relevance_is_that_of_the_ratings() -> None:

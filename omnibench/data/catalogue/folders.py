@@ -22,6 +22,10 @@ _UNFINISHED = (".content-*", f".{_NOTES}.*", "*.partial.[0-9]*")
 """What is renamed once it is whole, and is left by a process that died before."""
 
 
+class UnwritableError(DataError):
+    """The folder of a data set takes no more, for which its files are not to blame."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileNote:
     """What is noted of a raw file when it is first used.
@@ -64,7 +68,12 @@ class DataFolder:
             return {name: FileNote(**note) for name, note in notes.items()}
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except OSError as error:  # a directory of somebody else's, or none
+            raise DataError(
+                f"{self.path / _NOTES} cannot be read ({error.strerror or error}); set OMNIBENCH_CACHE_DIR to a directory of "
+                "your own."
+            ) from error
+        except (ValueError, TypeError, AttributeError) as error:
             raise DataError(
                 f"{self.path / _NOTES} cannot be read ({error}); it has the digests of files at their first use. Remove it to "
                 "trust the files that are there."
@@ -97,7 +106,7 @@ class DataFolder:
                         left.unlink()
             yield
 
-    def unwritable(self, name: str, error: OSError) -> DataError:
+    def unwritable(self, name: str, error: OSError) -> UnwritableError:
         """Return what to say where nothing can be written.
 
         Args:
@@ -105,9 +114,9 @@ class DataFolder:
             error: What the operating system has refused.
         """
         if self.is_cache:
-            return DataError(f"{name}: {_unwritable(self.path, error)}")
+            return UnwritableError(f"{name}: {_unwritable(self.path, error)}")
         problem = f"{error.filename or self.path} cannot be written ({error.strerror or error})"
-        return DataError(f"{name}: {problem}; free some room there, or give --directory another one.")
+        return UnwritableError(f"{name}: {problem}; free some room there, or give --directory another one.")
 
 
 def datasets_directory() -> Path:
@@ -132,7 +141,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     except OSError as error:
         with suppress(OSError):
             partial.unlink()
-        raise DataError(_unwritable(path, error)) from error
+        raise UnwritableError(_unwritable(path, error)) from error
 
 
 def _unwritable(path: Path, error: OSError) -> str:

@@ -133,9 +133,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         DataError: It cannot be read, or is no TOML.
     """
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows begin with a mark
+    except RecursionError as error:
+        raise DataError(f"{path} is no definition of a data set: its tables and lists are too deep.") from error
+    except (OSError, ValueError) as error:  # no TOML, no text, or a number of thousands of digits
         raise DataError(f"{path} is no definition of a data set: {error}.") from error
 
 

@@ -20,6 +20,7 @@ from omnibench.data.catalogue.definition import (
 from omnibench.data.catalogue.readers import reader_of
 from omnibench.data.catalogue.shapes import SHAPE_KEYS, shape_of
 from omnibench.data.catalogue.tables import Table
+from omnibench.data.membership import PART_NAMES
 from omnibench.data.readers.reader import Reader
 from omnibench.guest.feature_types import singular
 from omnibench.paths import expanded
@@ -68,6 +69,7 @@ def definition_of(values: dict[str, Any], file: Path, family: str = "", *, own: 
     sources = tuple(_source(_located(source, local, required=True)) for source in table.tables("sources"))
     if not sources:
         raise table.error(f"it has no source; add a table [[sources]] with a {'path or a ' if own else ''}url.")
+    _check_parts(table, {source.part for source in sources})
     reader = reader_of(table.table("reader"))
     return Definition(
         name=table.text("name"),
@@ -93,6 +95,20 @@ def _check_name(table: Table) -> None:
     name = table.text("name")
     if not NAME.fullmatch(name):
         raise table.error(f"name is {name!r}; give letters, digits and underscores that begin with a letter.")
+
+
+def _check_parts(table: Table, parts: set[str]) -> None:
+    """Refuse parts that are neither one data set without a split nor a published split."""
+    train, validation, test = PART_NAMES
+    unknown = sorted(parts - {"", *PART_NAMES})
+    if unknown:
+        raise table.error(f"a source is of the part {unknown[0]!r}; the parts of a split are {', '.join(PART_NAMES)}.")
+    if parts != {""} and ("" in parts or train not in parts or not parts & {validation, test}):
+        listed = ", ".join(repr(part) if part else "none" for part in sorted(parts))
+        raise table.error(
+            f"the parts of its sources are {listed}; a split has 'train' and 'test' (or 'validation'), and each source says of "
+            "which part it is; without a split no source does."
+        )
 
 
 def _feedback(reader: Reader) -> str:

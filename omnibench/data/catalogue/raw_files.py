@@ -38,14 +38,9 @@ def fetch(definition: Definition, folder: DataFolder, *, accept_changed: bool = 
 
 def _fetch_part(definition: Definition, part: str, folder: DataFolder, accept_changed: bool) -> RawPart:
     mirrors = mirrors_of(definition, part)
-    for source in mirrors:
-        local = local_path(source)
-        path = local or folder.path / source.file
-        if path.is_file() or (local is None and folder.is_cache and _linked(definition, source, path)):
-            problem = _problem(definition.name, path, source, folder, accept_changed=accept_changed)
-            if problem:
-                raise DataError(f"{definition.name}: {path} {problem}. Remove the file to fetch it anew.")
-            return RawPart(source, path, file_digest(path))
+    present = _present(definition, mirrors, folder, accept_changed)
+    if present is not None:
+        return present
     require_acceptance(definition)
     failures: list[str] = []
     for source in mirrors:
@@ -53,12 +48,14 @@ def _fetch_part(definition: Definition, part: str, folder: DataFolder, accept_ch
             continue
         local = local_path(source)
         if local is not None:
-            failures.append(f"{local} is not there")
+            failures.append(_absent(local))
             continue
         try:
             raw = _downloaded(definition, source, folder, accept_changed)
-        except (TransferError, OSError) as error:
-            failures.append(f"{host_of(source.url)} {_words(error)}")
+        except OSError as error:  # another server would send as much
+            raise folder.unwritable(definition.name, error) from error
+        except TransferError as error:
+            failures.append(f"{host_of(source.url)} {error}")
             if source is not mirrors[-1]:
                 announce(f"{definition.name}: {failures[-1]}; trying the next source")
             continue
@@ -66,6 +63,21 @@ def _fetch_part(definition: Definition, part: str, folder: DataFolder, accept_ch
             discard(_partial(folder, failed))
         return raw
     raise DataError(_nowhere(definition, mirrors, folder, failures))
+
+
+def _present(
+    definition: Definition, mirrors: Iterable[Source], folder: DataFolder, accept_changed: bool
+) -> RawPart | None:
+    """Return the file that is there already, of the first source that has one; None where there is none."""
+    for source in mirrors:
+        local = local_path(source)
+        path = local or folder.path / source.file
+        if path.is_file() or (local is None and folder.is_cache and _linked(definition, source, path)):
+            problem = _problem(definition.name, path, source, folder, accept_changed=accept_changed)
+            if problem:
+                raise DataError(f"{definition.name}: {path} {problem}.{_anew(local)}")
+            return RawPart(source, path, file_digest(path))
+    return None
 
 
 def _downloaded(definition: Definition, source: Source, folder: DataFolder, accept_changed: bool) -> RawPart:
@@ -155,6 +167,8 @@ def _md5(path: Path) -> str:
 def _nowhere(definition: Definition, mirrors: Iterable[Source], folder: DataFolder, failures: list[str]) -> str:
     """Return which sources have failed, and what people can do."""
     name = definition.name
+    if all(map(local_path, mirrors)):
+        return f"{name}: {'; '.join(failures)}. Put it there, or mend the path in {definition.file}."
     by_hand = "; or ".join(
         f"{source.manual} The page: {source.url} (the file {source.file} belongs into {folder.path})"
         for source in mirrors
@@ -178,7 +192,10 @@ def _shortened(failures: Iterable[str]) -> Iterator[str]:
         reasons.add(reason)
 
 
-def _words(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"cannot be copied: {error.strerror or error}"
-    return str(error)
+def _absent(path: Path) -> str:
+    return f"{path} is {'no file' if path.exists() else 'not there'}"
+
+
+def _anew(own: Path | None) -> str:
+    """Return what to do about a file that is not the right one; nobody has to remove one of their own."""
+    return " Remove the file to fetch it anew." if own is None else ""

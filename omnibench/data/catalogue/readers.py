@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Mapping
 from typing import Any
 
 from omnibench.data.catalogue.tables import Table
+from omnibench.data.files.streams import is_encoding
 from omnibench.data.interactions import COLUMNS
 from omnibench.data.readers.keys import CHOICES, OPTION_TYPES, READER_KEYS, TIME_UNITS
 from omnibench.data.readers.reader import Reader
@@ -55,7 +55,7 @@ def _option(table: Table, key: str) -> Any:
             f"time is {value!r}{nearest(value, TIME_UNITS)}; give one of {', '.join(TIME_UNITS)}, or a format such as "
             "'%d/%m/%Y'."
         )
-    if key == "encoding" and not _is_encoding(value):
+    if key == "encoding" and not is_encoding(value):
         raise table.error(f"encoding is {value!r}, which Python does not know; give one such as 'utf-8' or 'latin-1'.")
     if key in ("separator", "item_separator", "comment") and (not value or set(value) & set("\r\n")):
         raise table.error(f"{key} is {value!r}; give one or several letters, none of them the end of a line.")
@@ -68,14 +68,6 @@ def _option(table: Table, key: str) -> Any:
     if key == "keep" and not all(isinstance(values, list) and values for values in value.values()):
         raise table.error(f"keep is {value!r}; give a list of values for each column, e.g. {{ event = ['view'] }}.")
     return value
-
-
-def _is_encoding(name: str) -> bool:
-    try:
-        codecs.lookup(name)
-    except LookupError:
-        return False
-    return True
 
 
 def _columns(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from omnibench.data.catalogue.contents import StoredContent, StoredPart, read_content, stored_content
 from omnibench.data.catalogue.counting import differences
 from omnibench.data.catalogue.definition import Definition
-from omnibench.data.catalogue.folders import DataFolder
+from omnibench.data.catalogue.folders import DataFolder, UnwritableError
 from omnibench.data.catalogue.local import local_parts
-from omnibench.data.catalogue.raw_parts import RawPart, note_files, noted_parts
+from omnibench.data.catalogue.raw_parts import RawPart, local_path, note_files, noted_parts
 from omnibench.data.catalogue.rows import reader_of_source, reading_identity
 from omnibench.data.content import Content
 from omnibench.data.interactions import Interactions, from_columns
@@ -84,6 +84,8 @@ class CatalogueData:
             raw = fetch(self.definition, folder, accept_changed=accept_changed)
             try:
                 stored = self._read(folder, raw)
+            except UnwritableError:
+                raise
             except DataError as error:
                 raise DataError(f"{error}{_advice(raw)}") from error
             note_files(folder, raw)  # of those that can be read: another one is to be fetched anew
@@ -111,7 +113,13 @@ def _warn_of_differences(definition: Definition, stored: StoredContent) -> None:
 
 def _advice(raw: Mapping[str, RawPart]) -> str:
     """Return what to do about files that cannot be read, and that nobody has published a digest of."""
-    doubtful = [str(part.path) for part in raw.values() if not (part.source.sha256 or part.source.md5)]
+    doubtful = [
+        str(part.path)
+        for part in raw.values()
+        if not (
+            part.source.sha256 or part.source.md5 or local_path(part.source)
+        )  # nobody has to remove files of their own
+    ]
     if not doubtful:
         return ""
     return f" Nobody has published its digest, so the download may be to blame: remove {' and '.join(doubtful)}, and run again."

@@ -81,9 +81,10 @@ def is_page(first: bytes) -> bool:
 
 
 def discard(partial: Path) -> None:
-    """Remove a partial file, and what is noted of it."""
-    partial.unlink(missing_ok=True)
-    _note(partial).unlink(missing_ok=True)
+    """Remove a partial file, and what is noted of it; where that fails, the next attempt notices that it is of no use."""
+    for path in (partial, _note(partial)):
+        with suppress(OSError):
+            path.unlink()
 
 
 def _attempt(url: str, partial: Path, show: Progress, *, verify: bool) -> None:
@@ -201,5 +202,6 @@ def _require_room(partial: Path, size: int) -> None:
     free = shutil.disk_usage(partial.parent).free
     if size > free - _SPARE_BYTES:
         raise TransferError(
-            f"has {size_text(size)} to send, and the disk of {partial.parent} has room for {size_text(free)}"
+            f"has {size_text(size)} to send, and the disk of {partial.parent} has room for {size_text(free)}, of which "
+            f"{size_text(_SPARE_BYTES)} stay free; make room, or set OMNIBENCH_CACHE_DIR to a directory on a larger disk"
         )

@@ -76,6 +76,17 @@ def open_seekable(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
+def is_encoding(name: str) -> bool:
+    """Whether text may be in an encoding; ``rot13`` and ``base64`` are Python's, but not of text in bytes."""
+    try:
+        b"a".decode(name)
+    except (LookupError, TypeError):
+        return False
+    except UnicodeError:  # a letter has more bytes there
+        return True
+    return True
+
+
 def open_utf8(path: Path, encoding: str, separator: str) -> IO[bytes]:
     """Open a file in UTF-8, with ``UNIT_SEPARATOR`` for a separator of several characters."""
     stream = open_binary(path)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from omnibench.data.files.streams import is_encoding
 from omnibench.data.readers.keys import CHOICES, OPTION_TYPES, READER_KEYS, TIME_UNITS
 from omnibench.errors import DataError, nearest
 
@@ -67,6 +68,8 @@ def _checked(name: str, value: Any) -> Any:
             f"from_file: time is {value!r}{nearest(value, TIME_UNITS)}; give one of {', '.join(TIME_UNITS)}, or a format such as "
             "'%d/%m/%Y'."
         )
+    if name == "encoding" and not is_encoding(value):
+        raise DataError(f"from_file: there is no encoding {value!r}; give one such as 'utf-8' or 'latin-1'.")
     if expected is int and value < 0:
         raise DataError(f"from_file: {name} is {value}; give a number of 0 or more.")
     return value

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -30,11 +32,12 @@ from support.servers import (
 )
 
 from omnibench import CorePruning, UserHoldout, from_file, load_dataset
-from omnibench.data.catalogue import source
+from omnibench.data.catalogue import contents, source
 from omnibench.data.catalogue.fetching import fetch_data
 from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.names import definition
 from omnibench.data.dataset import RawData, SplitData
+from omnibench.data.downloads import transfer
 from omnibench.errors import DataError
 
 
@@ -489,3 +492,34 @@ def test_names_that_nobody_has_or_several_are_refused(server: FileServer) -> Non
     assert load_dataset("ml-1m").name == "MovieLens1M"
     assert load_dataset("ml-100k").key == load_dataset("MovieLens100K").key
     assert server.requests == []
+
+
+def test_a_full_disk_is_no_fault_of_the_file_or_the_server(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing proposes to remove what was downloaded, and no other mirror is asked for the same bytes."""
+    define(server.add("/shop.dat", SHOP), server.add("/mirror/shop.dat", SHOP))
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "shop.arrow")
+
+    for module, name in ((transfer, "_write_all"), (contents, "write_arrays")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, refuse)
+            with pytest.raises(DataError) as caught:
+                _ = load_dataset("Shop").key
+        assert "No space left on device" in str(caught.value)
+        assert "OMNIBENCH_CACHE_DIR" in str(caught.value)
+        assert "remove" not in str(caught.value).lower()
+    assert len(server.requests) == 2
+    assert len(frame()) == 5
+    assert len(server.requests) == 2
+
+
+def test_a_cache_of_somebody_else_is_not_to_be_removed(server: FileServer) -> None:
+    """Notes that may not be read lead to another directory."""
+    define(server.add("/shop.dat", SHOP))
+    _ = load_dataset("Shop").key
+    notes = folder() / "files.json"
+    notes.unlink()
+    notes.mkdir()  # which nobody can read as a file, root included
+    with pytest.raises(DataError, match=r"files.json cannot be read \(Is a directory\); set OMNIBENCH_CACHE_DIR"):
+        _ = load_dataset("Shop").key

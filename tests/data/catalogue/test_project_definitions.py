@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from omnibench import load_dataset
 from omnibench.data.catalogue.names import definition, definitions, wrong_definitions
 from omnibench.data.catalogue.project import project_definitions
 from omnibench.errors import DataError
@@ -30,6 +31,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "pyproject.toml").write_text('[tool.omnibench]\ndata = "data/*.toml"\n')
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "shop.toml").write_text(SHOP)
+    monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -151,6 +153,19 @@ def test_a_pattern_without_files_is_said_of_an_unknown_name(project: Path) -> No
         ('"raw/ratings.csv"', '"<where it is>"', "path is still '<where it is>'; write it in, or delete that"),
         ('name = "Shop"', "name = ", "shop.toml is no definition of a data set: "),
         ('name = "Shop"\n', "", "shop.toml: the key 'name' is missing"),
+        (
+            'ratings.csv"',
+            'ratings.csv"\npart = "holdout"',
+            "a source is of the part 'holdout'; the parts of a split are train",
+        ),
+        (
+            'ratings.csv"',
+            'ratings.csv"\npart = "train"',
+            "the parts of its sources are 'train'; a split has 'train' and 'test'",
+        ),
+        ('format = "table"', 'format = "table"\nencoding = "rot13"', "encoding is 'rot13', which Python does not know"),
+        ('name = "Shop"', f"deep = {'[' * 3000}{']' * 3000}", "its tables and lists are too deep"),
+        ('name = "Shop"', f"name = {'9' * 5000}", "is no definition of a data set: Exceeds the limit"),
     ],
 )
 def test_a_wrong_definition_is_refused_by_name(project: Path, before: str, after: str, message: str) -> None:
@@ -163,6 +178,34 @@ def test_a_wrong_definition_is_refused_by_name(project: Path, before: str, after
     assert all(str(problem) in refused(name) for name in names)
     assert definition("MovieLens100K").name == "MovieLens100K"
     assert "Shop" not in definitions()
+
+
+def test_a_definition_may_begin_with_a_byte_order_mark(project: Path) -> None:
+    """As editors of Windows write it."""
+    (project / "data" / "shop.toml").write_text(SHOP, encoding="utf-8-sig")
+    assert definition("Shop").name == "Shop"
+
+
+def test_a_file_of_ones_own_is_not_to_be_removed(project: Path) -> None:
+    """Where it cannot be read, is another one than was published, or is not there, nothing proposes that."""
+    path = project / "data" / "raw" / "ratings.csv"
+    path.parent.mkdir(exist_ok=True)
+    digest = f'ratings.csv"\nsha256 = "{"0" * 64}"\nevidence = "us'
+    texts = []
+    for content, text in (("a,b\n", SHOP), ("customer,sku,stars\n1,2,3\n", SHOP.replace("ratings.csv", digest))):
+        path.write_text(content)
+        (project / "data" / "shop.toml").write_text(text)
+        with pytest.raises(DataError) as caught:
+            _ = load_dataset("Shop").key
+        texts.append(str(caught.value))
+    path.unlink()
+    with pytest.raises(DataError) as caught:
+        _ = load_dataset("Shop").key
+    texts.append(str(caught.value))
+    assert "has no column" in texts[0]
+    assert "is not the published one" in texts[1]
+    assert f"{path} is not there. Put it there, or mend the path in {project / 'data' / 'shop.toml'}." in texts[2]
+    assert not any("remove" in text.lower() or "download" in text for text in texts), texts
 
 
 def test_two_definitions_of_a_name_are_refused(project: Path) -> None:
