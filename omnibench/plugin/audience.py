@@ -16,7 +16,7 @@ _earlier_key: pytest.StashKey[Audience] = pytest.StashKey()
 def begin(config: pytest.Config) -> None:
     """Show what this process announces on pytest's terminal, and accept the terms that its command line accepts."""
     is_worker = hasattr(config, "workerinput")  # several bars at once would draw over each other
-    verbosity = min(config.option.verbose, 0) - is_worker
+    verbosity = min(config.getoption("verbose", 0), 0) - is_worker
     config.stash[_earlier_key] = set_audience(Audience(lambda: _uncaptured(config), verbosity))
     names = ACCEPT_LICENCE.value(config)
     if names:

@@ -344,10 +344,10 @@ def test_the_advice_leads_to_success(case: Case) -> None:
 
 def test_files_and_their_columns(tmp_path: Path) -> None:
     """Columns are renamed by ``columns``, and other formats come by way of pandas, as the errors say."""
-    rated().rename(columns={"user": "userId"}).to_csv(tmp_path / "shop.csv", index=False)
+    rated().rename(columns={"user": "who"}).to_csv(tmp_path / "shop.csv", index=False)
     with pytest.raises(OmnibenchError, match=r"no column 'user'.*rename what is called otherwise"):
         from_file(tmp_path / "shop.csv")
-    assert len(from_file(tmp_path / "shop.csv", columns={"userId": "user"}).interactions()) == len(rated())
+    assert len(from_file(tmp_path / "shop.csv", columns={"who": "user"}).interactions()) == len(rated())
     (tmp_path / "shop.json").write_text(rated().to_json())
     with pytest.raises(OmnibenchError, match="read it with pandas and use from_frame"):
         from_file(tmp_path / "shop.json")

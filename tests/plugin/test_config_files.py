@@ -29,6 +29,7 @@ ENTRIES: dict[Option, list[tuple[str, str]]] = {
     options.READONLY: [("true", "yes"), ("false", "no"), ("1", "1"), ('"on"', "on")],
     options.ALLOW_NETWORK_FS: [("true", "yes"), ("false", "no"), ("0", "0")],
     options.SHARED: [("true", "yes"), ("false", "no"), ('"models"', "models")],
+    options.ACCEPT_LICENCE: [('["Yelp2022", "Netflix"]', "Yelp2022,Netflix"), ('"all"', "all")],
     options.TABLE: [('"mean"', "mean")],
     options.NAMES: [('"hash"', "hash")],
     options.SORT: [('"HR@10"', "HR@10")],
