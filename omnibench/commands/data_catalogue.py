@@ -8,12 +8,14 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from omnibench.commands.data_words import LABEL_COLUMNS, brief, exact, labelled, percent
 from omnibench.commands.parsing import complain, counted, say, say_text
 from omnibench.data.catalogue.definition import Counts, Definition, Source
+from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.licences import is_accepted
 from omnibench.data.catalogue.names import ambiguous_names, definition, definitions, variants_of, wrong_definitions
 from omnibench.data.catalogue.source import is_cached
@@ -25,6 +27,9 @@ _AT_HAND = "MovieLens100K"
 
 _NARROW = 100
 """In terminals with fewer columns a line of the list has rounded numbers and no title."""
+
+_NARROWEST = 40
+"""Columns that instructions have at least."""
 
 _HEADER = ("name", "users", "items", "interactions", "access", "title")
 
@@ -192,11 +197,7 @@ def counted_exactly(count: int, noun: str) -> str:
 
 def _features(entry: Definition) -> Iterator[str]:
     for features in entry.features:
-        columns = features.reader.columns
-        names = columns.values() if isinstance(columns, Mapping) else columns
-        subject = features.subject.removesuffix("s")
-        shaped = features.shape.names([name for name in names if name and name != subject])
-        yield f"of {features.subject}: {', '.join(shaped)}"
+        yield f"of {features.subject}: {', '.join(features.names)}"
 
 
 def _licence(entry: Definition) -> str:
@@ -222,7 +223,11 @@ def _sources(entry: Definition) -> Iterator[str]:
         members = f" > {', '.join(source.members)}" if source.members else ""
         yield f"{part}{source.url}{members}"
         if source.manual:
-            yield from textwrap.wrap(f"by hand: {source.manual}", 100, initial_indent="  ", subsequent_indent="  ")
+            columns = max(shutil.get_terminal_size().columns - LABEL_COLUMNS - 2, _NARROWEST)
+            text = f"by hand: {source.manual}"
+            yield from textwrap.wrap(text, columns, initial_indent="  ", subsequent_indent="  ", break_long_words=False)
+            with suppress(OmnibenchError):  # the cache is not to be trusted: loading says so
+                yield f"  the folder: {DataFolder.of(entry).path}"
         digest = _digest(source)
         if digest:
             yield f"  {digest}"

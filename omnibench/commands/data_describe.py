@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from omnibench.commands.data_targets import datasets_of
+from omnibench.commands.data_targets import datasets_of, modules_put_back
 from omnibench.commands.data_words import LABEL_COLUMNS, exact, figure, labelled, percent
-from omnibench.commands.parsing import complain, say, say_text
+from omnibench.commands.parsing import say, say_text, warnings_said
 from omnibench.data.catalogue.names import definitions
 from omnibench.data.catalogue.neighbours import Neighbour, neighbours
 from omnibench.data.cold import cold_counts
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.describe import QUANTILES, Description, RatingFigures, Side, TimeFigures, describe
-from omnibench.data.doubts import Doubt
 from omnibench.data.interactions import Interactions
 from omnibench.data.leakage import leak_counts
 from omnibench.errors import DataError
+from omnibench.report.comparisons import aligned
 
 _LEAKING = "leaking"
 _FOLD_HEADER = {
@@ -38,20 +37,17 @@ _SPANS = (("days", 1), ("hours", 24), ("minutes", 1440), ("seconds", 86_400))
 """Units of time spans with how many of each a day has."""
 
 
+@modules_put_back()
 def data_describe(arguments: argparse.Namespace) -> int:
     """Describe a data set or file: sizes, density, activity, Gini, ratings, times, doubtful values, what it is like."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
+    with warnings_said():
         datasets = datasets_of(arguments.target, arguments.read, arguments.pipe)
-    _complain_of(caught)
     described = []
     for number, dataset in enumerate(datasets):
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
+        with warnings_said():
             rows = _rows(dataset)
             description = describe(rows)
             folds = list(_folds(dataset, rows))
-        _complain_of(caught)
         nearest = _neighbours(description, dataset.name)
         if arguments.json:
             described.append(_plain(dataset, description, folds, nearest))
@@ -63,11 +59,6 @@ def data_describe(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_text(json.dumps(described, indent=1))
     return 0
-
-
-def _complain_of(caught: Iterable[warnings.WarningMessage]) -> None:
-    for text in dict.fromkeys(str(warning.message) for warning in caught):
-        complain(text)
 
 
 def _rows(dataset: RecSysDataSet) -> Interactions:
@@ -148,17 +139,13 @@ def _lines(
             rows = f"{exact(doubt.rows)} row{'' if doubt.rows == 1 else 's'}"
             share = percent(doubt.rows / description.interactions)
             yield from labelled(
-                "" if number else "doubtful", f"{doubt.column} {_value(doubt)} in {rows} ({share}) {doubt.reason}"
+                "" if number else "doubtful", f"{doubt.column} {doubt.value_text} in {rows} ({share}) {doubt.reason}"
             )
     if folds:
         yield ""
         yield from _fold_lines(folds)
     yield ""
     yield from _nearest_lines(nearest)
-
-
-def _value(doubt: Doubt) -> str:
-    return f"{doubt.value:g}" if isinstance(doubt.value, float) else repr(doubt.value)
 
 
 def _rating_words(ratings: RatingFigures | None) -> str:
@@ -204,16 +191,9 @@ def _side_cells(side: Side) -> list[str]:
     return [*(exact(int(number)) for number in numbers), figure(spread.mean), f"{side.gini:.3f}", exact(side.single)]
 
 
-def _aligned(rows: Sequence[Sequence[str]], left: int = 1) -> Iterator[str]:
-    """Yield the lines of a table whose first columns are texts."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    widths[0] = max(widths[0], LABEL_COLUMNS - 2)
-    for row in rows:
-        cells = [
-            text.ljust(width) if column < left else text.rjust(width)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield f"  {'  '.join(cells)}".rstrip()
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table of numbers, whose labels stand below those of facts."""
+    return aligned([[row[0].ljust(LABEL_COLUMNS - 2), *row[1:], ""] for row in rows])
 
 
 def _fold_lines(folds: Sequence[dict[str, int]]) -> Iterator[str]:

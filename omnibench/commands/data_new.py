@@ -17,6 +17,7 @@ from omnibench.commands.parsing import say, say_text
 from omnibench.data.catalogue.definition import Counts
 from omnibench.data.catalogue.guesses import guess
 from omnibench.data.catalogue.names import ambiguous_names, definitions
+from omnibench.data.catalogue.parsing import NAME
 from omnibench.data.catalogue.project import EXAMPLE, project_definitions
 from omnibench.data.catalogue.readers import reader_of
 from omnibench.data.catalogue.tables import Table, placeholders
@@ -73,7 +74,7 @@ def _free_name(name: str) -> str:
 
 
 def _refuse_name(name: str) -> None:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+    if not NAME.fullmatch(name):
         raise DataError(f"--name is {name!r}; give letters, digits and underscores that begin with a letter.")
     entry = definitions().get(name)
     if entry is not None or name in ambiguous_names():
@@ -158,9 +159,8 @@ def _doubts(description: Description) -> list[str]:
     """Return what is doubtful in the data, with the line that leaves it out."""
     remarks = []
     for doubt in description.doubts:
-        value = f"{doubt.value:g}" if isinstance(doubt.value, float) else repr(doubt.value)
-        advice = f" If it stands for no rating: missing = [{value}]" if doubt.column == "rating" else ""
-        remarks.append(f"The {doubt.column} {value} in {exact(doubt.rows)} rows {doubt.reason}.{advice}")
+        advice = f" If it stands for no rating: missing = [{doubt.value_text}]" if doubt.column == "rating" else ""
+        remarks.append(f"The {doubt.column} {doubt.value_text} in {exact(doubt.rows)} rows {doubt.reason}.{advice}")
     return remarks
 
 

@@ -6,22 +6,19 @@ import argparse
 import json
 import sys
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import add_parser, complain, counted, say, say_text
+from omnibench.commands.parsing import add_parser, complain, counted, say, say_text, warnings_said
 from omnibench.data.catalogue.checks import DataCheck, check, source_line
 from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.fetching import FetchedData, fetch_data
 from omnibench.data.catalogue.licences import accept_licences, is_accepted
 from omnibench.data.catalogue.names import definition, definitions
-from omnibench.data.downloads.bars import size_text
 from omnibench.data.loaders import dataset_names, load_dataset
 from omnibench.errors import DataError
 from omnibench.paths import expanded
+from omnibench.sizes import size_text
 
 _LINE_SECONDS = 10.0
 """How often a check says how far it is."""
@@ -38,7 +35,7 @@ def fetch(arguments: argparse.Namespace) -> int:
             if directory is None and entry.name in dataset_names():
                 _say_read(entry)
                 continue
-            with _warnings_said():
+            with warnings_said():
                 fetched = fetch_data(entry, directory, accept_changed=arguments.accept_changed)
             _say_fetched(entry, fetched, directory)
         except DataError as error:  # the others can be had all the same
@@ -53,7 +50,7 @@ def check_sources(arguments: argparse.Namespace) -> int:
     if arguments.read:
         for entry in entries:
             try:
-                with _warnings_said():
+                with warnings_said():
                     fetch_data(entry)
             except DataError as error:
                 complain(str(error))
@@ -100,16 +97,6 @@ class _AskingProgress:
             self._next = time.monotonic() + _LINE_SECONDS
 
 
-@contextmanager
-def _warnings_said() -> Iterator[None]:
-    """Print warnings as sentences, without the lines of code that they come from."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        yield
-    for warning in caught:
-        complain(str(warning.message))
-
-
 def _ask_for_acceptance(entry: Definition, *, accepts: bool) -> None:
     """Accept the terms of a data set where its user says so, on the command line or asked for it on a terminal."""
     if is_accepted(entry):
@@ -132,7 +119,8 @@ def _say_fetched(entry: Definition, fetched: FetchedData, directory: Path | None
         )
     if fetched.stored is not None:
         counts = fetched.stored.counts
-        say("  " + ", ".join(f"{counts[name]:,} {name}" for name in ("users", "items", "interactions")))
+        also = ", with those that missing leaves out" if "missing" in entry.reader.options else ""
+        say("  " + ", ".join(f"{counts[name]:,} {name}" for name in ("users", "items", "interactions")) + also)
     say(f"  licence: {entry.licence.name or 'none is said'} {entry.licence.url}".rstrip())
     if directory is not None:
         say(f'  load_dataset("{entry.name}", path="{fetched.folder}") reads it')
@@ -152,11 +140,14 @@ def _say_checked(checked: list[DataCheck], *, all_sources: bool) -> None:
             if all_sources or source.problem:
                 say(f"{data.name}: {source_line(source)}")
         for part in data.missing:
-            say(f"{data.name}: none of its sources has {f'the {part} part' if part else 'it'}")
+            reached = any(source.reached for source in data.sources if source.source.part == part)
+            outcome = "has" if reached else "could be asked for"
+            say(f"{data.name}: none of its sources {outcome} {f'the {part} part' if part else 'it'}")
         for difference in data.differences:
             say(f"{data.name}: {difference}")
         if all_sources and data.counts and not data.differences:
-            say(f"{data.name}: {data.counts['interactions']:,} interactions were read, as expected")
+            beside = "as expected" if data.expects else "beside which its definition has no [counts]"
+            say(f"{data.name}: {data.counts['interactions']:,} interactions were read, {beside}")
         if all_sources and not data.sources:
             say(f"{data.name}: only people can fetch it")
     sources = [source for data in checked for source in data.sources]

@@ -8,9 +8,12 @@ import inspect
 import json
 import os
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from glob import has_magic
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import omnibench
@@ -25,7 +28,6 @@ from omnibench.paths import expanded, relative_to
 from omnibench.terminal import command_line
 
 _BENCH_SUFFIX = ".py"
-_WILDCARDS = frozenset("*?[")
 
 
 def datasets_of(target: str, options: Sequence[str], steps: Sequence[str]) -> list[RecSysDataSet]:
@@ -44,7 +46,7 @@ def datasets_of(target: str, options: Sequence[str], steps: Sequence[str]) -> li
         if options:
             raise DataError(f"--read {options[0]}: {target} says itself how its files are read; leave the option out.")
         datasets = _of_bench_file(path)
-    elif (path.exists() and not _is_name(target)) or _WILDCARDS & set(target):
+    elif (path.exists() and not _is_name(target)) or has_magic(target):
         datasets = [_of_file(target, path, _options(options))]
     else:
         if options or path.suffix or os.sep in target:
@@ -166,6 +168,31 @@ def _is_step(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, Step) and value is not Apply
 
 
+@contextmanager
+def modules_put_back() -> Iterator[None]:
+    """Forget the modules that a bench file and what it imports from beside it have become, once its datasets are described.
+
+    Whoever runs several commands in a process would otherwise get the modules of the first project in the second.
+    """
+    before = dict(sys.modules)
+    try:
+        yield
+    finally:
+        packages = {name.partition(".")[0] for name in before}
+        for name, module in list(sys.modules.items()):
+            if name in before:
+                sys.modules[name] = before[name]
+            elif name.partition(".")[0] not in packages and not _is_installed(module):
+                del sys.modules[name]
+
+
+def _is_installed(module: ModuleType) -> bool:
+    """Whether a module belongs to Python or to an installed package."""
+    file = getattr(module, "__file__", None)
+    paths = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return file is None or any(Path(file).is_relative_to(path) for path in paths)
+
+
 def _of_bench_file(path: Path) -> list[RecSysDataSet]:
     """Import a bench file, and return the datasets in it.
 
@@ -177,7 +204,7 @@ def _of_bench_file(path: Path) -> list[RecSysDataSet]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.parent))  # as pytest does, for what it imports from beside it
-    sys.modules.setdefault(path.stem, module)
+    sys.modules[path.stem] = module
     try:
         with relative_to(path):
             spec.loader.exec_module(module)

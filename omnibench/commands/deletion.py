@@ -17,12 +17,12 @@ from omnibench.commands.parsing import ITEM, add_parser, busy_sentence, counted,
 from omnibench.durations import seconds
 from omnibench.engine.collected import FILE_VARIABLE, Collected
 from omnibench.errors import OmnibenchError
+from omnibench.sizes import size_text
 from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.removal import Removed
 from omnibench.store.reserve import making_room
 from omnibench.store.schema import Record
-from omnibench.store.sizes import size_text
 
 _LONGEST_LIST = 20
 """Items that are listed before the question; of more, the others are counted."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from omnibench.statistics.paired import DEFAULT_TEST, TESTS
@@ -31,6 +33,16 @@ def say_text(text: str) -> None:
 def complain(sentence: str) -> None:
     """Print a sentence to stderr, so that the command's output stays what it is."""
     print(f"omnibench: {terminal_text(sentence)}", file=sys.stderr)  # noqa: T201
+
+
+@contextmanager
+def warnings_said() -> Iterator[None]:
+    """Print the warnings of what is done here as sentences, each once, and without the lines of code that they come from."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for text in dict.fromkeys(str(warning.message) for warning in caught):
+        complain(text)
 
 
 def counted(count: int, noun: str) -> str:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, counted, say, say_text
+from omnibench.sizes import size_text
 from omnibench.store.item_names import asks_once, call_text
 from omnibench.store.overview import remaining_of, summary_of, workers_of
 from omnibench.store.plans import STEADY_DATA, unsteady_in
@@ -19,7 +20,7 @@ from omnibench.store.queries import open_store
 from omnibench.store.resumption import newest_members, resumable, snapshot_text
 from omnibench.store.schema import MAX_ATTEMPTS, SEARCHED, Phase, Record, Status
 from omnibench.store.search_words import seconds_text
-from omnibench.store.sizes import Sizes, size_text, sizes_text
+from omnibench.store.sizes import Sizes, sizes_text
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.stops import STOPPED
 from omnibench.store.tuned_items import tuned_items

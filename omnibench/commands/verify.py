@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, counted, say, say_text
+from omnibench.sizes import size_text
 from omnibench.store.advice import repair_command
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.repair import remedy, repair
-from omnibench.store.sizes import size_text
 from omnibench.store.verification import Damage, Part, Verification, database_damage, snapshot_of
 from omnibench.store.verification import verify as verify_records
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from omnibench.data.numbers import RowName, first_example, row_name
+from omnibench.data.numbers import EXACT_INTEGERS, RowName, first_example, row_name
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ else:
 
 _MOST_CODES = 2**31 - 1
 """Of users, and of items: codes are 32-bit integers."""
-
-_EXACT_COUNTS = 2**53
-"""Up to this, 64-bit floats hold every whole number."""
 
 
 def coded_ids(
@@ -65,6 +62,22 @@ def coded_ids(
     if isinstance(unique, np.ndarray) and unique.dtype.kind in "iu":  # millions of ids at once
         return codes.astype(np.int32), unique.tolist()
     return codes.astype(np.int32), [own_id.item() if isinstance(own_id, np.generic) else own_id for own_id in unique]
+
+
+def joined_codes(
+    tables: Sequence[tuple[npt.NDArray[np.int32], Sequence[Hashable]]],
+) -> tuple[list[npt.NDArray[np.int32]], list[Hashable]]:
+    """Return the codes of several columns over the ids of all of them, and these ids, in the order in which they come.
+
+    Args:
+        tables: The codes of each column, shape (n,), and its ids by code.
+    """
+    code_of: dict[Hashable, int] = {}
+    joined = []
+    for codes, own_ids in tables:
+        table = np.fromiter((code_of.setdefault(own_id, len(code_of)) for own_id in own_ids), np.int32, len(own_ids))
+        joined.append(table[codes])
+    return joined, list(code_of)
 
 
 def _coded_in_order(series: Any) -> tuple[npt.NDArray[np.int32], list[Hashable]] | None:
@@ -114,7 +127,7 @@ def _refuse_fractions(series: Any, name: str, source: str, named: RowName) -> No
             f"{first_example(series, fractions, named)}). Ids are integers or texts: read the column as texts "
             f"(dtype=str), or say which other column holds the {name}."
         )
-    if len(values) and float(np.abs(values).max()) >= _EXACT_COUNTS:
+    if len(values) and float(np.abs(values).max()) >= EXACT_INTEGERS:
         warnings.warn(
             f"{source}: the ids of the column {name!r} are floats of more than 15 digits, so that different ids may have become "
             "the same. Read the column as texts (dtype=str) or integers (dtype='Int64').",

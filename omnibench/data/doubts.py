@@ -53,6 +53,11 @@ class Doubt:
     rows: int
     reason: str
 
+    @property
+    def value_text(self) -> str:
+        """The value as people write it."""
+        return f"{self.value:g}" if isinstance(self.value, float) else repr(self.value)
+
 
 def doubts(
     rows: Interactions,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,17 +11,18 @@ from typing import Any, NamedTuple
 from omnibench.data.column_names import Columns, left_out, listed_names, renamed_columns
 from omnibench.data.file_source import FileSource, unreadable
 from omnibench.data.files.arrow import ARROW_FORMATS, arrow_names
-from omnibench.data.files.layout import TextLayout, first_lines, layout_of
+from omnibench.data.files.layout import SEPARATORS, TextLayout, first_lines, layout_of
 from omnibench.data.files.parquet import column_names
-from omnibench.data.files.proposals import SEPARATORS, proposed_call, shown_lines
 from omnibench.data.files.quotes import QUOTE
-from omnibench.data.files.streams import BROKEN, COMPRESSIONS, uncompressed_name
+from omnibench.data.files.streams import BROKEN, COMPRESSIONS, format_of
 from omnibench.data.files.through import archive_in
 from omnibench.data.probable_calls import probable_call
 from omnibench.errors import DataError
 
 _HDF5 = (".h5", ".hdf5")
 
+_SHOWN_LINES = 3
+_LONGEST_SHOWN = 60
 _LONGEST = 200
 """Letters of a line that tell whether it is one of text."""
 
@@ -90,11 +91,6 @@ class DescribedFile(NamedTuple):
     source: FileSource
     guessed: Mapping[str, str]
     unused: list[str]
-
-
-def format_of(path: Path) -> str:
-    """Return the format that a path's suffix stands for, whether it is compressed or not."""
-    return "parquet" if path.is_dir() else uncompressed_name(path).suffix.lower().lstrip(".")
 
 
 def described_file(path: Path, columns: Columns, text: TextOptions, file_format: str) -> DescribedFile:
@@ -179,8 +175,8 @@ def unknown_format(path: Path, encoding: str) -> str:
         "separator=, and other formats by format="
     )
     lines = _first_lines(path, encoding)
-    call = probable_call(path, format_of(path)) or (proposed_call(path, "", lines) if lines else "")
-    start = f" Its first lines are {shown_lines(lines)}; try" if lines else " Try"
+    call = probable_call(path, format_of(path))
+    start = f" Its first lines are {_shown(lines)}; try" if lines else " Try"
     advice = f"{start} {call}, with what its columns are." if call else ""
     if path.suffix.lower() in _HDF5:
         advice = " Say that it is format='hdf5', and its matrix=... where it has several, orientation='items' where a row is an item."
@@ -190,9 +186,15 @@ def unknown_format(path: Path, encoding: str) -> str:
 def proposal(path: Path, file_format: str, encoding: str) -> str:
     """Return the first lines of a file for an error, and a call that would read it where they tell one."""
     lines = _first_lines(path, encoding)
-    call = probable_call(path, file_format) or proposed_call(path, file_format, lines)
+    call = probable_call(path, file_format)
     end = f"; try {call}, with what its columns are." if call else "."
-    return f" Its first lines are {shown_lines(lines)}{end}" if lines else ""
+    return f" Its first lines are {_shown(lines)}{end}" if lines else ""
+
+
+def _shown(lines: Sequence[str]) -> str:
+    """Return the first lines of a file for an error."""
+    texts = [line.rstrip("\r\n") for line in lines[:_SHOWN_LINES]]
+    return ", ".join(repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...") for text in texts)
 
 
 def _first_lines(path: Path, encoding: str) -> list[str]:

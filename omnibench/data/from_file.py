@@ -9,9 +9,10 @@ from typing import Any
 
 from omnibench.data.column_names import Columns, warn_of_guesses, warn_of_unused_columns
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.data.file_columns import TextOptions, described_file, format_of
+from omnibench.data.file_columns import TextOptions, described_file
 from omnibench.data.file_source import FileSource, StoredSource
 from omnibench.data.files.selection import selected_files
+from omnibench.data.files.streams import format_of
 from omnibench.data.joined_source import JoinedSource, require_same_columns
 from omnibench.data.reader_arguments import Reading, described_rows
 

@@ -10,6 +10,7 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.digests import table_digest
 from omnibench.data.frame_source import FrameSource
 from omnibench.data.interactions import Interactions
+from omnibench.data.membership import TEST, TRAIN, VALIDATION
 from omnibench.data.parts import Parts, Split
 from omnibench.errors import DataError
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 else:
     from omnibench.lazy import np
-
-_TRAIN, _VALIDATION, _TEST = range(3)
 
 
 class GivenParts(NamedTuple):
@@ -50,7 +49,7 @@ class GivenSplit(Split):
 
     @property
     def validates(self) -> bool:
-        return any(_VALIDATION in assignment.values() for assignment in self.assignments)
+        return any(VALIDATION in assignment.values() for assignment in self.assignments)
 
     @property
     def identity(self) -> list[object]:
@@ -62,7 +61,7 @@ class GivenSplit(Split):
         folds = []
         for assignment in self.assignments:
             parts = np.array([assignment[pair] for pair in pairs])
-            folds.append(Parts(*(np.flatnonzero(parts == part) for part in (_TRAIN, _VALIDATION, _TEST))))
+            folds.append(Parts(*(np.flatnonzero(parts == part) for part in (TRAIN, VALIDATION, TEST))))
         return folds
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data.coding import coded_ids
 from omnibench.data.membership import NO_PART, Membership, without_repeats_within
-from omnibench.data.numbers import RowName, numbers, row_name
+from omnibench.data.numbers import EXACT_INTEGERS, EXACT_RATINGS, LARGEST_RATING, RowName, numbers, row_name
 from omnibench.data.order import canonical_order, counts, has_repeats, lookup, repeats
 from omnibench.data.times import times
 
@@ -25,12 +25,6 @@ else:
 
 COLUMNS = ("user", "item", "rating", "timestamp")
 """The columns that omnibench knows; the first two are required."""
-
-_EXACT_RATINGS = 2**24
-"""Up to this, 32-bit floats hold every whole number."""
-
-_EXACT_COUNTS = 2**53
-"""Up to this, 64-bit floats hold every whole number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +177,7 @@ def coded_columns(columns: Mapping[str, Any], source: str, named: RowName = row_
     item, item_ids = coded_ids(columns["item"], "item", source, named)
     rating = None
     if "rating" in columns:
-        exact_ratings = numbers(columns["rating"], "rating", source, float(np.finfo(np.float32).max), named)
+        exact_ratings = numbers(columns["rating"], "rating", source, LARGEST_RATING, named)
         rating = exact_ratings.astype(np.float32)
         warn_of_lost_digits(exact_ratings, source)
     rows = Interactions(user, item, rating, None, user_ids, item_ids)
@@ -249,15 +243,15 @@ def warn_of_repeats(name: str, repeats: int, *, within_parts: bool) -> None:
 
 def warn_of_lost_digits(numbers: npt.NDArray[np.float64], source: str) -> None:
     """Warn of ratings whose last digits 32 bits do not hold: above 2**24 not even all whole numbers."""
-    if len(numbers) == 0 or float(np.abs(numbers).max()) <= _EXACT_RATINGS:
+    if len(numbers) == 0 or float(np.abs(numbers).max()) <= EXACT_RATINGS:
         return
     rating = numbers.astype(np.float32)
     size = np.abs(numbers)  # beyond the second limit, a 64-bit float is no exact count either
-    lost = np.flatnonzero((size > _EXACT_RATINGS) & (size <= _EXACT_COUNTS) & (rating != numbers))
+    lost = np.flatnonzero((size > EXACT_RATINGS) & (size <= EXACT_INTEGERS) & (rating != numbers))
     if len(lost):
         first = int(lost[0])
         warnings.warn(
-            f"{source}: {len(lost)} ratings above {_EXACT_RATINGS:,} lose their last digits, because ratings are kept as 32-bit "
+            f"{source}: {len(lost)} ratings above {EXACT_RATINGS:,} lose their last digits, because ratings are kept as 32-bit "
             f"floats: the first is {numbers[first]:,.0f}, which becomes {float(rating[first]):,.0f}. Where that matters, divide "
             "them, or give their ranks or logarithms; moments belong into the column timestamp.",
             UserWarning,

@@ -16,6 +16,8 @@ else:
 PART_NAMES = ("train", "validation", "test")
 """The names of the parts, by their numbers."""
 
+TRAIN, VALIDATION, TEST = range(len(PART_NAMES))
+
 NO_PART = -1
 """The number of a row that a fold does not have."""
 

@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np, npt
 
+EXACT_INTEGERS = 2**53
+"""Up to this, 64-bit floats hold every whole number."""
+
+EXACT_RATINGS = 2**24
+"""Up to this, 32-bit floats do."""
+
+LARGEST_RATING = 3.4028234663852886e38
+"""Of 32-bit floats."""
+
+INTEGER = "(?:0|-?[1-9][0-9]{0,18})"
+"""An integer as it is usually written, without a leading zero, a plus sign or an exponent."""
+
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+")
 
 RowName = Callable[[int], str]
@@ -23,6 +35,15 @@ RowName = Callable[[int], str]
 def row_name(row: int) -> str:
     """Return what errors call a row of a frame, e.g. ``row 50``."""
     return f"row {row}"
+
+
+def is_numeral(text: str) -> bool:
+    """Whether a text is a number as Python reads it."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def numbers(column: Any, name: str, source: str, largest: float, named: RowName = row_name) -> npt.NDArray[np.float64]:

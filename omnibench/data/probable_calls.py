@@ -9,9 +9,11 @@ from typing import Any
 
 from omnibench.data.catalogue.guesses import guess
 from omnibench.data.column_names import REQUIRED
-from omnibench.data.files.proposals import JSON_SUFFIXES, SEPARATORS, path_arguments
-from omnibench.data.files.streams import BROKEN, open_binary
+from omnibench.data.files.layout import SEPARATORS
+from omnibench.data.files.streams import BROKEN, JSON_SUFFIXES, open_binary
+from omnibench.data.files.through import archive_in, raw_file
 from omnibench.errors import DataError
+from omnibench.paths import short_path
 
 _START = 1 << 16
 """Bytes that are looked at."""
@@ -48,8 +50,16 @@ def probable_call(path: Path, file_format: str) -> str:
     if any(isinstance(value, str) and value.startswith("<") for value in arguments.values()):
         return ""
     return (
-        f"from_file({', '.join([*path_arguments(path), *(f'{name}={value!r}' for name, value in arguments.items())])})"
+        f"from_file({', '.join([*_path_arguments(path), *(f'{name}={value!r}' for name, value in arguments.items())])})"
     )
+
+
+def _path_arguments(path: Path) -> list[str]:
+    """Return the arguments of a call that say which file is read: of an archive, also which member."""
+    archive = archive_in(path)
+    if archive == path:
+        return [repr(short_path(path))]
+    return [repr(short_path(archive)), f"member={raw_file(path).member!r}"]
 
 
 def _guessed(start: bytes, name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.content import CanonicalRows, Content, content_of_rows, remembered_content
 from omnibench.data.interactions import COLUMNS, CodedColumns, Interactions
-from omnibench.data.membership import PART_NAMES
+from omnibench.data.membership import PART_NAMES, TEST, TRAIN, VALIDATION
 from omnibench.data.parts import Parts, Split
 from omnibench.data.united import unite
 from omnibench.errors import DataError
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
 else:
     from omnibench.lazy import np
-
-_TRAIN, _VALIDATION, _TEST = range(3)
 
 
 class PartSource(Protocol):
@@ -73,7 +71,7 @@ class PublishedSplit(Split):
         folds = []
         for fold in range(interactions.parts.shape[1]):
             of_row = interactions.parts[:, fold]
-            parts = Parts(*(np.flatnonzero(of_row == part) for part in (_TRAIN, _VALIDATION, _TEST)))
+            parts = Parts(*(np.flatnonzero(of_row == part) for part in (TRAIN, VALIDATION, TEST)))
             for name, rows in (("training", parts.train), ("test", parts.test)):
                 if len(rows) == 0:
                     of_fold = "" if self.number is None else f" of fold {fold}"

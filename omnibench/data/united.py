@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omnibench.data.coding import joined_codes
 from omnibench.data.content import coded_rows
 from omnibench.data.interactions import CodedColumns, Interactions
 from omnibench.data.membership import NO_PART, PART_NAMES
@@ -154,12 +155,8 @@ def _codes_of_all(
                 f"df[{column!r}].astype(str)."
             )
         own_ids = [[str(own_id) for own_id in ids] for ids in own_ids]
-    numbers: dict[Hashable, int] = {}
-    codes = []
-    for (codes_of_part, _), ids in zip(coded, own_ids, strict=True):
-        table = np.fromiter((numbers.setdefault(own_id, len(numbers)) for own_id in ids), np.int32, len(ids))
-        codes.append(table[codes_of_part])
-    return np.concatenate(codes), list(numbers)
+    codes, ids_of_all = joined_codes([(codes, ids) for (codes, _), ids in zip(coded, own_ids, strict=True)])
+    return np.concatenate(codes), ids_of_all
 
 
 def _refuse_overlap(parts: Sequence[_PartRows], stacked: Interactions, label: str, n_folds: int) -> None:

@@ -22,7 +22,7 @@ _NAMES = {
 """What columns are called, in lower case without signs."""
 
 ROLES = tuple(_NAMES)
-"""What a column may be."""
+"""What a column may be, in the order in which calls name it."""
 
 _AMBIGUOUS = frozenset(
     {
@@ -37,7 +37,7 @@ def usual_columns(names: Sequence[Any]) -> dict[str, Any]:
     """Return the columns whose names are usual, by what they are."""
     columns: dict[str, Any] = {}
     for name in names:
-        role = next((role for role, usual in _NAMES.items() if _plain(name) in usual and role not in columns), None)
+        role = next((role for role, usual in _NAMES.items() if plain_name(name) in usual and role not in columns), None)
         if role is not None:
             columns[role] = name
     return columns
@@ -50,9 +50,10 @@ def candidate_columns(names: Sequence[Any], roles: Sequence[str]) -> dict[str, l
         names: The columns' names.
         roles: What is looked for: user, item, rating, timestamp.
     """
-    return {role: [name for name in names if _plain(name) in _NAMES[role] - _AMBIGUOUS] for role in roles}
+    return {role: [name for name in names if plain_name(name) in _NAMES[role] - _AMBIGUOUS] for role in roles}
 
 
-def _plain(name: Any) -> str:
+def plain_name(name: Any) -> str:
+    """Return a column's name in lower case, without signs and without what others put around it: ``userid`` of ``review/user_id:token``."""
     own = str(name).lower().split(":")[0].rpartition("/")[2]  # review/userId, as blocks of Amazon's have it
     return "".join(letter for letter in own if letter.isalnum())

@@ -18,9 +18,9 @@ from typing import Any
 from omnibench.engine.chkpt import NAME, ChkptFile
 from omnibench.errors import PrunedError
 from omnibench.guest.snapshots import progress
+from omnibench.sizes import size_text
 from omnibench.store.requests import OpenRequest, read_request, request_tokens, write_answer
 from omnibench.store.search_words import seconds_text
-from omnibench.store.sizes import size_text
 
 _LOOK_SECONDS = 1.0
 

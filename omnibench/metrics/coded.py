@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import sys
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from omnibench.data.numbers import numbers
+from omnibench.data.numbers import LARGEST_RATING, numbers
 from omnibench.errors import EvaluationError
 from omnibench.metrics.coded_checks import (
     Table,
@@ -28,10 +30,6 @@ else:
     from omnibench.lazy import np, npt
 
 Rows: TypeAlias = "npt.NDArray[np.bool_]"
-
-_LARGEST_SCORE = 1.7976931348623157e308
-_LARGEST_RATING = 3.4028234663852886e38
-"""Of 32-bit floats."""
 
 
 class Reading(NamedTuple):
@@ -102,8 +100,17 @@ def table_of(frame: Any, source: str, order: str | None = None) -> Table:
         frame: The frame.
         source: Its name in errors.
         order: What decides about the order of its lists; see ``ordered.ordered``.
+
+    Raises:
+        EvaluationError: It is neither.
     """
-    return Table({str(name): frame[name] for name in frame}, source, order=order)
+    names = frame if isinstance(frame, Mapping) else getattr(frame, "columns", None)
+    if names is None:
+        value = repr(frame) if isinstance(frame, str | PurePath) else f"a {type(frame).__name__}"
+        raise EvaluationError(
+            f"{source} is {value}; give calculate a pandas frame. omnibench.score takes files, and lists in other forms."
+        )
+    return Table({str(name): frame[name] for name in names}, source, order=order)
 
 
 def coded(
@@ -183,13 +190,13 @@ def _ids(table: Table, name: str) -> IdColumn:
 def _ratings(table: Table) -> npt.NDArray[np.float32] | None:
     if "rating" not in table.columns:
         return None
-    exact = numbers(table.columns["rating"], "rating", table.source, _LARGEST_RATING, table.row_name)
+    exact = numbers(table.columns["rating"], "rating", table.source, LARGEST_RATING, table.row_name)
     return exact.astype(np.float32)
 
 
 def _ranked_rows(table: Table, user: npt.NDArray[np.int32], item: npt.NDArray[np.int32], is_listed: Rows) -> RankedRows:
     columns = {
-        name: numbers(table.columns[name], name, table.source, _LARGEST_SCORE, table.row_name)[is_listed]
+        name: numbers(table.columns[name], name, table.source, sys.float_info.max, table.row_name)[is_listed]
         for name in ("score", "rank")
         if name in table.columns
     }

@@ -6,8 +6,8 @@ import re
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from omnibench.data.coding import coded_ids
-from omnibench.data.numbers import RowName, row_name
+from omnibench.data.coding import coded_ids, joined_codes
+from omnibench.data.numbers import INTEGER, RowName, row_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,8 +17,7 @@ else:
 
 Codes: TypeAlias = "npt.NDArray[np.int32]"
 
-_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
-"""An integer as it is usually written."""
+_INTEGER = re.compile(INTEGER)
 
 
 class IdColumn(NamedTuple):
@@ -51,12 +50,7 @@ def joint_codes(columns: Sequence[IdColumn]) -> tuple[list[Codes], list[Hashable
     """
     coded = [coded_ids(column.values, column.name, column.source, column.row_name) for column in columns]
     same_type = _of_same_type([ids for _, ids in coded])
-    code_of: dict[Hashable, int] = {}
-    codes = []
-    for (own_codes, _), ids in zip(coded, same_type, strict=True):
-        table = np.fromiter((code_of.setdefault(own_id, len(code_of)) for own_id in ids), np.int32, len(ids))
-        codes.append(table[own_codes] if len(table) else own_codes)
-    return codes, list(code_of)
+    return joined_codes([(codes, ids) for (codes, _), ids in zip(coded, same_type, strict=True)])
 
 
 def integer_of(text: str) -> int | str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from omnibench.data.usual_names import usual_columns
+from omnibench.data.usual_names import plain_name, usual_columns
 from omnibench.errors import EvaluationError, nearest
 
 PREDICTED = ("user", "item", "score", "rank", "rating")
@@ -77,15 +76,11 @@ def _guessed(names: Sequence[str], named: Mapping[str, str], roles: Sequence[str
     usual = usual_columns(names)
     guessed: dict[str, str] = {role: usual[role] for role in ("user", "item") if role not in named and role in usual}
     for role in ("rank", "score"):
-        alike = [name for name in names if _plain(name) == role]
+        alike = [name for name in names if plain_name(name) == role]
         if role in roles and role not in named and len(alike) == 1:
             guessed[role] = alike[0]
     if "score" in roles and not {"score", "rank", "rating"} & {*named, *guessed}:
-        scores = [name for name in names if _plain(name) in _SCORES]
+        scores = [name for name in names if plain_name(name) in _SCORES]
         if len(scores) == 1:
             guessed |= dict.fromkeys(("score", "rating"), scores[0])
     return guessed
-
-
-def _plain(name: Any) -> str:
-    return "".join(letter for letter in str(name).lower() if letter.isalnum())

@@ -56,10 +56,12 @@ def require_features(metrics: Sequence[Metric], sources: Mapping[str, FeatureSou
         subjects += [("items", name) for name in metric.item_features]
         for subject, name in subjects:
             if not sources or (subject == "items" and "items" not in sources):
-                arguments = "users=df, or items=df" if subject == "users or items" else "items=df"
+                either = subject == "users or items"
+                arguments = "users=df, or items=df" if either else "items=df"
+                files = "--users FILE, or --items FILE" if either else "--items FILE"
                 raise EvaluationError(
-                    f"{metric!r} needs the feature {name!r} of {subject}; give score a frame of them, {arguments} (--users FILE, "
-                    f"--items FILE), with a column for the ids and one called {name!r}."
+                    f"{metric!r} needs the feature {name!r} of {subject}; give score a frame of them, {arguments} "
+                    f"({files}), with a column for the ids and one called {name!r}."
                 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from omnibench.data.interactions import decode
-from omnibench.data.numbers import numbers
+from omnibench.data.numbers import LARGEST_RATING, numbers
 from omnibench.metrics.coded import Coded
 from omnibench.metrics.coded_checks import Table
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
 else:
     from omnibench.lazy import np
-
-_LARGEST = 3.4028234663852886e38
 
 
 def predicted_frame(material: Coded, table: Table, *, of_lists: bool) -> pd.DataFrame:
@@ -30,7 +28,7 @@ def predicted_frame(material: Coded, table: Table, *, of_lists: bool) -> pd.Data
 
     if not of_lists or material.lists is None:
         columns = {name: table.columns[name] for name in ("user", "item")}
-        rating = numbers(table.columns["rating"], "rating", table.source, _LARGEST, table.row_name)
+        rating = numbers(table.columns["rating"], "rating", table.source, LARGEST_RATING, table.row_name)
         return pd.DataFrame({**{name: list(column) for name, column in columns.items()}, "rating": rating})
     lists = material.lists.lists
     is_item = lists.item >= 0

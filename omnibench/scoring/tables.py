@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.file_source import FileSource, unreadable
-from omnibench.data.files.layout import layout_of
+from omnibench.data.files.layout import SEPARATORS, layout_of
 from omnibench.data.files.parquet import column_names, is_parquet_directory
-from omnibench.data.files.proposals import SEPARATORS
-from omnibench.data.files.streams import BROKEN, open_binary, uncompressed_name
+from omnibench.data.files.streams import BROKEN, JSON_SUFFIXES, format_of, open_binary, uncompressed_name
 from omnibench.data.frames import pandas_frame
 from omnibench.data.from_file import from_file
-from omnibench.data.numbers import numbers
+from omnibench.data.numbers import EXACT_RATINGS, numbers
 from omnibench.errors import DataError, EvaluationError
 from omnibench.metrics.coded_checks import Table
 from omnibench.metrics.ordered import TREC
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np
 
-_LARGEST_LEVEL = 2.0**24
 _FORMATS = ".csv, .tsv, .parquet, .json, .jsonl, and trec_eval's runs"
 _READ_AS = {"score": "rating", "rank": "timestamp", "rating": "rating"}
 """The columns of numbers of a file of interactions, under whose names the numbers of predictions are read."""
@@ -147,10 +145,10 @@ def existing(path: str | os.PathLike[str]) -> Path:
 def _predictions_file(
     path: Path, order: str | None, columns: Mapping[str, str] | Sequence[str | None] | None
 ) -> NamedTable:
-    file_format = "parquet" if path.is_dir() else uncompressed_name(path).suffix.lower().lstrip(".")
+    file_format = format_of(path)
     if columns is None and not path.is_dir() and is_run(path, f".{file_format}"):
         return _run(path, order)
-    if file_format in ("json", "jsonl", "ndjson"):
+    if file_format in JSON_SUFFIXES:
         content = _json(path, file_format)
         mapping = columns if columns is None or isinstance(columns, Mapping) else _refuse_listed(columns, path)
         if isinstance(content, Mapping) and not {"user", "item"} & content.keys() and columns is None:
@@ -315,7 +313,7 @@ def _of_levels(columns: Mapping[str, Any], source: str, row_name: Any = None) ->
     table = Table({"user": columns["user"], "item": columns["item"]}, source, **named)
     if len(columns["user"]) == 0:
         return NamedTable(table, source, [])
-    levels = numbers(columns["level"], "level", source, _LARGEST_LEVEL, table.row_name)
+    levels = numbers(columns["level"], "level", source, EXACT_RATINGS, table.row_name)
     is_relevant = levels >= 1
     if not is_relevant.any():
         raise EvaluationError(f"{source} has no relevant item: no level is 1 or more.")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.guest.snapshots import progress
+from omnibench.sizes import size_text
 from omnibench.store.schema import DROPPED, PASSED_OVER, SEARCHED, UNSUPPLIED, Record, RecordType, Status
-from omnibench.store.sizes import size_text
 from omnibench.store.snapshot_files import folder_of
 from omnibench.store.states import RecordsInMemory, RecordSource
 from omnibench.store.trials import best_of, open_trials, trials_of

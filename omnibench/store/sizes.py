@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from omnibench.sizes import size_text
 from omnibench.store.schema import Record
 from omnibench.store.snapshot_files import FOLDER, directory_outside, folder_of, outside_files
 
@@ -98,15 +99,6 @@ def _files(root: Path) -> Iterator[tuple[str, str, int]]:
             size = _size(os.path.join(directory, name))
             if size is not None:
                 yield "" if relative == "." else relative, name, size
-
-
-def size_text(size: float) -> str:
-    """Return bytes for people, e.g. ``7.3 MB``."""
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:  # noqa: PLR2004 - of a larger unit it would be less than one
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
 
 
 def sizes_text(sizes: Sizes) -> str:

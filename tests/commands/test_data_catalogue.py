@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -144,6 +145,7 @@ def test_show_says_what_is_special(data: Run) -> None:
     assert "superseded by Yelp2023" in out
     assert "must be accepted before the first download" in out
     assert "by hand: Sign in to Kaggle" in out
+    assert re.search(r"the folder: \S+datasets/Yelp2018Reviews\b", out)
     assert "5,261,667 different pairs" in out
     out = " ".join(data("show", "Amazon2018Books").split())
     assert "family Amazon2018, 29 data sets; `omnibench data show Amazon2018` lists them" in out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -200,5 +201,6 @@ def test_the_datasets_of_a_bench_file_are_described(describe: Run, folder: Path)
         ("declared", 1),
     ]
     text = describe("benchmarks/bench_shop.py")
+    assert "bench_shop" not in sys.modules  # the next project may have a file of this name
     assert text.count("like it are") == 4
     assert "\n  fold " in text

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.catalogues import SHOP, begin_project, define
+from support.catalogues import READER, SHOP, begin_project, define
 from support.servers import FileServer, file_server, page, refusing
 
 from omnibench import load_dataset
@@ -35,7 +35,7 @@ def test_fetch_reads_into_the_cache(server: FileServer, capsys: pytest.CaptureFi
     define(server.add("/shop.dat", SHOP))
     assert main(["data", "fetch", "Shop"]) == 0
     output = capsys.readouterr()
-    assert re.search(r"shop.dat, 60 B, sha256 [0-9a-f]{16}..., nobody has published a digest", output.out)
+    assert re.search(r"shop.dat, 60 bytes, sha256 [0-9a-f]{16}..., nobody has published a digest", output.out)
     assert "3 users, 3 items, 5 interactions" in output.out
     assert "omnibench: downloading shop.dat from 127.0.0.1" in output.err
     server.contents.clear()
@@ -115,7 +115,7 @@ def test_check_asks_every_source(server: FileServer, capsys: pytest.CaptureFixtu
     define(good, server.add("/old/shop.dat", SHOP, refusing(410)), server.add("/login/shop.dat", SHOP, page))
     assert main(["data", "check", "Shop"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"Shop: shop.dat: 127.0.0.1:\d+ has it, 60 B", lines[0])
+    assert re.fullmatch(r"Shop: shop.dat: 127.0.0.1:\d+ has it, 60 bytes", lines[0])
     assert lines[1].endswith("answers 410: it has removed the file")
     assert lines[2].endswith("answers with a web page instead of the file")
     assert lines[-1].startswith("1 data set; sources with their file: 1 of 3; data sets without one: 0; read here: 0")
@@ -140,7 +140,7 @@ def test_check_asks_a_server_that_knows_no_head_for_the_first_bytes(
 
     define(server.add("/shop.dat", SHOP, get_only))
     assert main(["data", "check", "Shop"]) == 0
-    assert "has it, 60 B" in capsys.readouterr().out
+    assert "has it, 60 bytes" in capsys.readouterr().out
     assert server.requests[-1] == ("GET", "/shop.dat", "bytes=0-511")
 
 
@@ -167,6 +167,34 @@ def test_a_server_that_is_down_is_asked_once(server: FileServer, capsys: pytest.
     define("http://127.0.0.1:1/a", "http://127.0.0.1:1/b", server.add("/shop.dat", SHOP))
     assert main(["data", "check", "Shop"]) == 0
     assert capsys.readouterr().out.count("127.0.0.1:1 cannot be reached (connection refused)") == 2
+    define("http://127.0.0.1:1/a", name="Alone")
+    assert main(["data", "check", "Alone"]) == 1
+    assert "Alone: none of its sources could be asked for it\n" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("server")
+def test_a_reason_that_several_servers_share_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A machine without a network is so for every mirror."""
+    define(*(f"http://127.0.0.1:{port}/a.csv" for port in (1, 2)))
+    assert main(["data", "fetch", "Shop"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert (
+        "127.0.0.1:1 cannot be reached (connection refused); 127.0.0.1:2 likewise. A download from elsewhere: put"
+        in last
+    )
+
+
+def test_what_is_counted_is_beside_what_is_expected(server: FileServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """A definition without counts expects nothing; what missing leaves out is counted, as publishers do."""
+    address = server.add("/shop.dat", SHOP)
+    define(address, reader=f"{READER}missing = [3]\n")
+    assert main(["data", "fetch", "Shop"]) == 0
+    assert "3 users, 3 items, 5 interactions, with those that missing leaves out\n" in capsys.readouterr().out
+    assert main(["data", "check", "Shop"]) == 0
+    assert "Shop: 5 interactions were read, beside which its definition has no [counts]\n" in capsys.readouterr().out
+    define(address, more="[counts]\nusers = 3\ninteractions = 5\nevidence = 'the paper'\n")
+    assert main(["data", "check", "Shop", "--read"]) == 0
+    assert "Shop: 5 interactions were read, as expected\n" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("server")

@@ -20,8 +20,8 @@ from support.projects import OWN_ALGORITHMS
 from omnibench import Store
 from omnibench.commands import status, upkeep
 from omnibench.commands.main import main
+from omnibench.sizes import size_text
 from omnibench.store import CheckpointStore
-from omnibench.store.sizes import size_text
 from omnibench.tables.names import recorded_names
 
 RUN = """

@@ -493,7 +493,8 @@ def test_a_file_that_memory_does_not_hold_is_refused(
         frame.to_csv(path, index=False)
     monkeypatch.setattr(size, "available_memory", lambda: 2**20)
     with pytest.raises(
-        DataError, match=r"has about [0-9]{2},[0-9]{3} interactions, and .* needs about 0.0 GB .*0.0 GB are left"
+        DataError,
+        match=r"has about [0-9]{2},[0-9]{3} interactions, and .* needs about [0-9]\.[0-9] MB .*1\.0 MB are left",
     ):
         _ = from_file(path).key
     monkeypatch.setattr(size, "available_memory", lambda: 2**30)

@@ -95,3 +95,15 @@ def test_what_is_missing_is_said() -> None:
 def test_an_evaluator_takes_it_for_what_it_is() -> None:
     """Having calculate does not make an own metric of it."""
     assert Evaluator(NDCG(5)).columns[0][0].kind == "ranking"
+
+
+@pytest.mark.parametrize(("tables", "message"), [
+    (("lists.csv", TEST), "predictions is 'lists.csv'; give calculate a pandas frame. omnibench.score takes files"),
+    ((LISTS, Path("test.csv")), r"test is PosixPath\('test.csv'\); give calculate a pandas frame"),
+    (([[1, 2]], TEST), "predictions is a list; give calculate a pandas frame"),
+])  # fmt: skip
+def test_what_is_no_frame_is_refused(tables: tuple[Any, Any], message: str) -> None:
+    """With the function that takes files."""
+    for metric in (NDCG(5), RMSE()):
+        with pytest.raises(EvaluationError, match=message):
+            metric.calculate(*tables)

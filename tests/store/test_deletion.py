@@ -14,6 +14,7 @@ import pytest
 from support.stored import DATA, assert_sound, compute, files, prepare
 
 from omnibench.errors import StoreError
+from omnibench.sizes import size_text
 from omnibench.store import CheckpointStore, gc, recovery
 from omnibench.store.artifacts import is_intact
 from omnibench.store.deletion import delete, remove_datasets, tidy
@@ -22,7 +23,7 @@ from omnibench.store.models import drop_models, is_spare, worse_models
 from omnibench.store.queries import Store
 from omnibench.store.reading import read_all
 from omnibench.store.schema import Record, RecordType, artifacts_of
-from omnibench.store.sizes import size_text, sizes_of
+from omnibench.store.sizes import sizes_of
 
 STORES = Path(__file__).parent.parent / "assets" / "stores"
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)

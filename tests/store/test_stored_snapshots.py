@@ -18,6 +18,7 @@ from support.snapshotted import attempt, begin, directory_of, fit, search, take
 from omnibench import open_store
 from omnibench.errors import StoreError
 from omnibench.guest.snapshots import MANIFEST
+from omnibench.sizes import size_text
 from omnibench.store import CheckpointStore, recovery
 from omnibench.store.artifacts import is_intact
 from omnibench.store.deletion import delete
@@ -25,7 +26,7 @@ from omnibench.store.exports import Exports
 from omnibench.store.gc import collect
 from omnibench.store.generations import reset
 from omnibench.store.repair import repair
-from omnibench.store.sizes import size_text, sizes_text
+from omnibench.store.sizes import sizes_text
 from omnibench.store.snapshot_files import OWNER, PARTIAL, leaving, remove_folder
 from omnibench.store.snapshots import folder_of, key_of, publish, usable
 from omnibench.store.verification import Part, snapshot_of, verify

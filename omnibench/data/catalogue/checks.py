@@ -13,10 +13,10 @@ from omnibench.data.catalogue.definition import Definition, Source
 from omnibench.data.catalogue.folders import DataFolder
 from omnibench.data.catalogue.raw_parts import local_path, noted_parts
 from omnibench.data.catalogue.rows import reading_identity
-from omnibench.data.downloads.bars import size_text
 from omnibench.data.downloads.connection import TransferError, answer_of, host_of
 from omnibench.data.downloads.transfer import is_page
 from omnibench.errors import DataError
+from omnibench.sizes import size_text
 
 _THREADS = 8
 
@@ -35,11 +35,13 @@ class SourceCheck:
         source: The source.
         size: What the server says of the size in bytes; None where it does not.
         problem: What is wrong, as the end of a sentence that begins with the server's name; nothing where it answers.
+        reached: Whether there was an answer at all, be it that the file is not there.
     """
 
     source: Source
     size: int | None = None
     problem: str = ""
+    reached: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class DataCheck:
         missing: The parts that no source has any more.
         counts: Users, items, interactions and pairs as they were read here; empty where nothing was.
         differences: In which of them it is not as its definition says.
+        expects: Whether that says how many there are.
     """
 
     name: str
@@ -59,6 +62,7 @@ class DataCheck:
     missing: tuple[str, ...]
     counts: Mapping[str, int]
     differences: tuple[str, ...]
+    expects: bool = True
 
     @property
     def holds(self) -> bool:
@@ -110,7 +114,7 @@ def _data_check(entry: Definition, checks: Mapping[tuple[str, bool], SourceCheck
         problem = answer.problem
         if note is not None and note.url == source.url and answer.size not in (None, note.size):
             problem = f"has a file of {answer.size:,} bytes, and the one of {note.date} had {note.size:,}"
-        checked.append(SourceCheck(source, answer.size, problem))
+        checked.append(SourceCheck(source, answer.size, problem, answer.reached))
     by_hand = {source.part for source in entry.sources if source.manual}
     answering = {check.source.part for check in checked if not check.problem}
     noted = noted_parts(entry, folder)
@@ -122,6 +126,7 @@ def _data_check(entry: Definition, checks: Mapping[tuple[str, bool], SourceCheck
         tuple(part for part in entry.parts if part not in by_hand | answering),
         counts,
         tuple(differences(entry, counts)),
+        entry.counts.interactions is not None or entry.counts.pairs is not None,
     )
 
 
@@ -134,13 +139,13 @@ def _ask(source: Source, unreachable: dict[str, str]) -> SourceCheck:
         return SourceCheck(source, problem="is not there")
     host = host_of(source.url)
     if host in unreachable:
-        return SourceCheck(source, problem=unreachable[host])
+        return SourceCheck(source, problem=unreachable[host], reached=False)
     try:
         return _answer(source, "HEAD")
     except TransferError as error:
         if not error.has_answered:
             unreachable[host] = str(error)
-            return SourceCheck(source, problem=str(error))
+            return SourceCheck(source, problem=str(error), reached=False)
     try:  # some servers refuse to say anything without sending it
         return _answer(source, "GET")
     except TransferError as error:

@@ -117,8 +117,6 @@ def read_content(definition: Definition, folder: DataFolder, raw: Mapping[str, R
 
 def _read_and_keep(definition: Definition, folder: DataFolder, raw: Mapping[str, RawPart], name: str) -> StoredContent:
     """Read the parts one after the other, and write what is in them."""
-    for left in folder.path.glob(".content-*"):  # by a process that died: nobody else is here now
-        left.unlink(missing_ok=True)
     parts: dict[str, StoredPart] = {}
     ids: list[dict[str, Any]] = []
     unrated = 0

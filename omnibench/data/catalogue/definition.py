@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from omnibench.data.features.columns import singular
 from omnibench.data.features.shaping import FeatureShape
+from omnibench.data.membership import PART_NAMES
 from omnibench.data.readers.reader import Reader
-
-PARTS = ("train", "validation", "test")
-"""The parts of a published split."""
 
 FEEDBACK = ("explicit", "implicit")
 
@@ -101,6 +101,12 @@ class Features:
     md5: str = ""
     shape: FeatureShape = field(default_factory=FeatureShape)
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the features."""
+        columns = self.reader.columns.values() if isinstance(self.reader.columns, Mapping) else self.reader.columns
+        return self.shape.names([name for name in columns if name and name != singular(self.subject)])
+
 
 @dataclass(frozen=True, slots=True)
 class Definition:
@@ -150,7 +156,7 @@ class Definition:
     @property
     def is_split(self) -> bool:
         """Whether the parts are a published split."""
-        return any(part in PARTS for part in self.parts)
+        return any(part in PART_NAMES for part in self.parts)
 
     @property
     def is_manual(self) -> bool:

@@ -65,8 +65,7 @@ class CatalogueFeatures:
 
     @property
     def names(self) -> Sequence[str]:
-        own = [features.shape.names(_raw_names(features, self.subject)) for features in self._parts]
-        return sorted({name for names in own for name in names})
+        return sorted({name for features in self._parts for name in features.names})
 
     @cached_property
     def digest(self) -> str:
@@ -149,12 +148,6 @@ class CatalogueFeatures:
         if features.url:
             return members(_fetched(self.definition, _definition_of(self.definition, features))[0])
         return _with_members(_fetched(self.definition, self.definition), features.members)
-
-
-def _raw_names(features: Features, subject: str) -> list[str]:
-    columns = features.reader.columns
-    names = columns.values() if isinstance(columns, Mapping) else columns
-    return [name for name in names if name and name != singular(subject)]
 
 
 def _columns(features: Features) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from omnibench.keys import digest
 from omnibench.paths import cache_directory
 
 _NOTES = "files.json"
+_UNFINISHED = (".content-*", f".{_NOTES}.*", "*.partial.[0-9]*")
+"""What is renamed once it is whole, and is left by a process that died before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,10 @@ class DataFolder:
                 stack.enter_context(only_process(self.path / ".lock", waiting))
             except OSError as error:
                 raise self.unwritable(name, error) from error
+            for unfinished in _UNFINISHED:
+                for left in self.path.glob(unfinished):
+                    with suppress(OSError):
+                        left.unlink()
             yield
 
     def unwritable(self, name: str, error: OSError) -> DataError:
@@ -98,10 +104,10 @@ class DataFolder:
             name: The data set.
             error: What the operating system has refused.
         """
-        return DataError(
-            f"{name}: {error.filename or self.path} cannot be written ({error.strerror or error}); free some room there, or set "
-            "OMNIBENCH_CACHE_DIR to a directory that can."
-        )
+        if self.is_cache:
+            return DataError(f"{name}: {_unwritable(self.path, error)}")
+        problem = f"{error.filename or self.path} cannot be written ({error.strerror or error})"
+        return DataError(f"{name}: {problem}; free some room there, or give --directory another one.")
 
 
 def datasets_directory() -> Path:
@@ -110,10 +116,27 @@ def datasets_directory() -> Path:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file in one step, so that nobody reads half of it and none is lost with the power."""
+    """Write a JSON file in one step, so that nobody reads half of it and none is lost with the power.
+
+    Raises:
+        DataError: It cannot be written.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise DataError(_unwritable(path, error)) from error
+
+
+def _unwritable(path: Path, error: OSError) -> str:
+    return (
+        f"{error.filename or path} cannot be written ({error.strerror or error}); free some room there, or set "
+        "OMNIBENCH_CACHE_DIR to a directory that can."
+    )

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omnibench.data.catalogue.guessed_times import time_of
+from omnibench.data.numbers import is_numeral
 from omnibench.data.time_units import FIRST_COUNT
-from omnibench.data.usual_names import usual_columns
+from omnibench.data.usual_names import plain_name, usual_columns
 
 ROLE = "<user, item, rating or timestamp>"
 """Stands where only the author of a file can know what a column is."""
@@ -63,11 +64,10 @@ def named_columns(values: Mapping[str, Any], names: Sequence[str], rows: Sequenc
         names: The names of the columns.
         rows: Some values of each, row by row.
     """
-    by_last = {name.rpartition("/")[2]: name for name in reversed(names)}
-    role_of = {by_last[last]: role for role, last in usual_columns([*reversed(by_last)]).items()}
+    role_of = {name: role for role, name in usual_columns(names).items()}
     left = [name for name in names if name and name not in role_of]
     for role, endings in _ENDINGS.items():
-        candidates = [name for name in left if _plain(name).endswith(endings)]
+        candidates = [name for name in left if plain_name(name).endswith(endings)]
         if role not in role_of.values() and len(candidates) == 1:
             role_of[candidates[0]] = role
     times = [name for name in left if name not in role_of and _is_time([row[names.index(name)] for row in rows])]
@@ -92,7 +92,7 @@ def columns_in_order(values: Mapping[str, Any], rows: Sequence[Sequence[str]]) -
     roles = [""] * len(rows[0])
     for number in range(len(roles)):
         texts = [row[number] for row in rows]
-        is_numeric = all(map(is_number, texts))
+        is_numeric = all(map(is_numeral, texts))
         if number and "timestamp" not in roles and _is_time(texts):
             roles[number] = "timestamp"
         elif is_numeric and not all(map(_SHORT_NUMBER.fullmatch, texts)):
@@ -105,15 +105,6 @@ def columns_in_order(values: Mapping[str, Any], rows: Sequence[Sequence[str]]) -
     guessed = _with_time(values, dict(zip(names, roles, strict=True)), names, rows)
     remark = "The columns have no names: which of them is the user, and which the item, is guessed from their order."
     return Guess({**guessed.values, "columns": roles}, (remark,))
-
-
-def is_number(text: str) -> bool:
-    """Whether a text is a number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _with_time(
@@ -133,8 +124,4 @@ def _is_time(texts: Sequence[str]) -> bool:
     time = time_of(present)
     if not time or "%" in time:
         return bool(time)
-    return not all(map(is_number, present)) or min(float(text) for text in present) >= FIRST_COUNT
-
-
-def _plain(name: str) -> str:
-    return "".join(letter for letter in name.lower() if letter.isalnum())
+    return not all(map(is_numeral, present)) or min(float(text) for text in present) >= FIRST_COUNT

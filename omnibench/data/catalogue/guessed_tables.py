@@ -6,7 +6,8 @@ import csv
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from omnibench.data.catalogue.guessed_columns import Guess, columns_in_order, is_number, named_columns
+from omnibench.data.catalogue.guessed_columns import Guess, columns_in_order, named_columns
+from omnibench.data.numbers import is_numeral
 from omnibench.data.usual_names import usual_columns
 
 _SEPARATORS = ("::", "\t", ";", "|", ",", " ")
@@ -41,7 +42,7 @@ def of_table(lines: Sequence[str]) -> Guess | None:
     if form is None:
         return None
     rows = form.rows
-    width, numeric = len(rows[0]), [sum(map(is_number, row)) for row in rows]
+    width, numeric = len(rows[0]), [sum(map(is_numeral, row)) for row in rows]
     has_header = bool(usual_columns(rows[0])) or (numeric[0] == 0 and max(numeric[1:], default=0) > 0)
     values["separator"] = form.separator
     if form.skipped:

@@ -50,7 +50,6 @@ def require_acceptance(definition: Definition) -> None:
         )
     announce(f"{name}: you accept {licence.name} ({licence.url}); omnibench remembers it for this user")
     path = datasets_directory() / "licences.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, _remembered() | {_key(definition): {"name": name, "date": time.strftime("%Y-%m-%d")}})
 
 

@@ -94,7 +94,7 @@ def variants_of(name: str) -> tuple[str, ...]:
     return (
         ambiguous_names().get(name)
         or tuple(entry.name for entry in entries if name in entry.aliases)
-        or tuple(entry.name for entry in entries if name == entry.family)
+        or tuple(entry.name for entry in entries if name and name == entry.family)
     )
 
 

@@ -20,6 +20,7 @@ from omnibench.data.catalogue.definition import (
 from omnibench.data.catalogue.readers import reader_of
 from omnibench.data.catalogue.shapes import SHAPE_KEYS, shape_of
 from omnibench.data.catalogue.tables import Table
+from omnibench.data.features.columns import singular
 from omnibench.data.readers.reader import Reader
 from omnibench.paths import expanded
 
@@ -32,7 +33,9 @@ _SOURCE_KEYS = ("url", "file", "member", "part", "md5", "sha256", "manual", "ver
 _LOCAL = "file:///"
 _COUNT_KEYS = ("users", "items", "interactions", "pairs")
 _DIGITS = {"md5": 32, "sha256": 64}
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+"""What data sets may be called."""
+
 _RATED = ("matrix", "netflix")
 """Formats without names of columns whose interactions have ratings."""
 
@@ -88,7 +91,7 @@ def definition_of(values: dict[str, Any], file: Path, family: str = "", *, own: 
 
 def _check_name(table: Table) -> None:
     name = table.text("name")
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise table.error(f"name is {name!r}; give letters, digits and underscores that begin with a letter.")
 
 
@@ -126,7 +129,21 @@ def _address(table: Table, key: str) -> str:
     address = table.text(key)
     if key in table.values and not address.startswith(("http://", "https://", _LOCAL if key == "url" else "https://")):
         raise table.error(f"{key} is {address!r}; give an address that begins with https:// or http://.")
+    if address.startswith(("http://", "https://")) and not _has_host(address):
+        raise table.error(f"{key} is {address!r}, which is no address of a file on a server; check its host and port.")
     return address
+
+
+def _has_host(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        return False
+
+
+_OWN_NAMES = (".", "content-", "files.json")
+"""How the names begin that omnibench's own files have beside the raw ones."""
 
 
 def _source(table: Table) -> Source:
@@ -135,6 +152,10 @@ def _source(table: Table) -> Source:
     file = table.text("file") or unquote(urlsplit(url).path.rpartition("/")[2])
     if not file or "/" in file or "\\" in file or file in (".", ".."):
         raise table.error(f"the file's name would be {file!r}; give file = '...', the name alone.")
+    if file.startswith(_OWN_NAMES) or file.endswith(".partial") or not file.isprintable():
+        raise table.error(
+            f"the file's name would be {file!r}, as omnibench calls its own; give file = '...', another name."
+        )
     manual = table.text("manual")
     digests = {algorithm: _digest(table, algorithm) for algorithm in _DIGITS}
     evidence = _evidence(table, [algorithm for algorithm, digest in digests.items() if digest])
@@ -199,7 +220,7 @@ def _features(table: Table) -> Features:
     subject = table.choice("subject", ("items", "users"))
     if bool(table.text("url")) == bool(table.texts("member")):
         raise table.error("give either member, of the archive of the interactions, or the url of a file of its own.")
-    reader = reader_of(table.table("reader"), targets=(), required=(subject.removesuffix("s"),))
+    reader = reader_of(table.table("reader"), targets=(), required=(singular(subject),))
     return Features(
         subject=subject,
         members=table.texts("member"),

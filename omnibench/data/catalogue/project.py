@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import tomllib
 from dataclasses import dataclass
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from omnibench.paths import absolute_paths
 _SETTINGS = "pyproject.toml"
 _KEYS = ("data",)
 _SUFFIX = ".toml"
-_WILDCARDS = frozenset("*?[")
 EXAMPLE = 'data = "data/*.toml"'
 
 
@@ -61,7 +61,7 @@ class ProjectDefinitions:
     def _matches(self, pattern: str) -> list[Path]:
         folder = self.settings.parent
         path = Path(pattern).expanduser()
-        if not _WILDCARDS & set(pattern):
+        if not has_magic(pattern):
             if not (folder / path).is_file():
                 raise DataError(f"{self._label(pattern)}: there is no file {str(folder / path)!r}; check the path.")
             return [folder / path]

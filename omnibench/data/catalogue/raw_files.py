@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,10 +15,11 @@ from omnibench.data.catalogue.licences import require_acceptance
 from omnibench.data.catalogue.names import definitions, is_shipped
 from omnibench.data.catalogue.raw_parts import RawPart, local_path, mirrors_of
 from omnibench.data.digests import file_digest
-from omnibench.data.downloads.bars import progress_bar, size_text
+from omnibench.data.downloads.bars import progress_bar
 from omnibench.data.downloads.connection import TransferError, host_of
 from omnibench.data.downloads.transfer import discard, download
 from omnibench.errors import DataError
+from omnibench.sizes import size_text
 
 
 def fetch(definition: Definition, folder: DataFolder, *, accept_changed: bool = False) -> dict[str, RawPart]:
@@ -162,10 +163,19 @@ def _nowhere(definition: Definition, mirrors: Iterable[Source], folder: DataFold
     local = f'A copy that you have elsewhere: load_dataset("{name}", path=...).'
     if not failures:
         return f"{name} can only be fetched by hand, and {folder.path} does not have it yet. {by_hand}. {local}"
-    tried = "; ".join(failures)
+    tried = "; ".join(_shortened(failures))
     file = next(source.file for source in mirrors if not source.manual)
     by_hand = f"By hand: {by_hand}." if by_hand else f"A download from elsewhere: put {file} into {folder.path}."
     return f"{name} is not in the cache, and cannot be downloaded: {tried}. {by_hand} {local}"
+
+
+def _shortened(failures: Iterable[str]) -> Iterator[str]:
+    """Yield what each server has answered; a reason that another one had before is not said again."""
+    reasons: set[str] = set()
+    for failure in failures:
+        host, _, reason = failure.partition(" ")
+        yield f"{host} likewise" if reason in reasons else failure
+        reasons.add(reason)
 
 
 def _words(error: Exception) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from omnibench.announcements import announce, has_bars, uncaptured
 from omnibench.data.downloads.transfer import Progress
+from omnibench.sizes import size_text
 from omnibench.terminal import terminal_line
 
 _LINE_SECONDS = 60.0
@@ -30,14 +31,6 @@ def progress_bar(label: str) -> Iterator[Progress]:
         progress = stack.enter_context(_rich_bar())
         task = progress.add_task(terminal_line(label), total=None)
         yield lambda received, total: progress.update(task, completed=received, total=total)
-
-
-def size_text(size: int) -> str:
-    """Return a number of bytes as people read it, e.g. ``5.9 MB``."""
-    for unit, limit in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= limit:
-            return f"{size / limit:.1f} {unit}"
-    return f"{size} B"
 
 
 class _Lines:

@@ -172,6 +172,14 @@ def _failure(error: Any) -> TransferError:
     import urllib3
 
     text = str(error)
+    answered = {
+        requests.exceptions.TooManyRedirects: "redirects in a circle",
+        requests.exceptions.InvalidSchema: "redirects to an address that begins with neither https:// nor http://",
+        requests.exceptions.ContentDecodingError: "has compressed the file on the way, and that is damaged",
+        urllib3.exceptions.DecodeError: "has compressed the file on the way, and that is damaged",
+    }
+    if type(error) in answered:
+        return TransferError(answered[type(error)])
     if isinstance(error, requests.exceptions.ProxyError):
         return TransferError(
             "cannot be reached: the proxy does not answer, or refuses; check HTTPS_PROXY and NO_PROXY",
@@ -182,8 +190,6 @@ def _failure(error: Any) -> TransferError:
             "has a certificate that this machine does not trust; where a proxy signs certificates itself, name its "
             "certificate in SSL_CERT_FILE"
         )
-    if isinstance(error, requests.exceptions.TooManyRedirects):
-        return TransferError("redirects in a circle")
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return TransferError(
             f"does not answer within {CONNECT_SECONDS:g} seconds: it is down, or this machine offline",

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data.downloads.connection import TransferError, answer_of
 from omnibench.paths import remember
+from omnibench.sizes import size_text
 
 if TYPE_CHECKING:
     import requests
 
 _CHUNK = 1 << 18
 _FRUITLESS_ATTEMPTS = 3
-"""In a row without a single byte: then the server is given up."""
+"""In a row that come no further than the ones before: then the server is given up."""
 _ATTEMPTS = 50
 _PAUSE_SECONDS = 0.25
 _SPARE_BYTES = 64 << 20
@@ -58,13 +59,14 @@ def download(url: str, partial: Path, show: Progress, *, verify: bool = True) ->
         TransferError: The server does not send the whole file; what it has sent stays there.
         OSError: It cannot be written.
     """
-    fruitless = 0
+    fruitless = most = 0
     for attempt in range(_ATTEMPTS):
-        size = _size(partial)
         try:
             _attempt(url, partial, show, verify=verify)
         except TransferError as error:
-            fruitless = 0 if _size(partial) > size else fruitless + 1
+            # Where a server begins anew, what it had sent before is no progress.
+            fruitless = 0 if _size(partial) > most else fruitless + 1
+            most = max(most, _size(partial))
             if not error.is_passing or fruitless == _FRUITLESS_ATTEMPTS or attempt == _ATTEMPTS - 1:
                 raise
             time.sleep(_PAUSE_SECONDS * 2**fruitless)
@@ -93,10 +95,12 @@ def _attempt(url: str, partial: Path, show: Progress, *, verify: bool) -> None:
             total = _total(answer)
             if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and total == beginning.size:
                 return  # it was complete
-            received = _first_byte(answer)
-            if received not in (0, beginning.size):
+            first = _first_byte(answer)
+            if first not in (0, beginning.size):
                 discard(partial)
+                total = None
                 raise _elsewhere()
+            received = first
             _note_version(url, partial, answer)
             _require_room(partial, (total or 0) - received)
             show(received, total)
@@ -110,6 +114,8 @@ def _attempt(url: str, partial: Path, show: Progress, *, verify: bool) -> None:
         if not (error.is_passing and total):
             raise
         raise TransferError(f"{error} after {received:,} of {total:,} bytes", is_passing=True) from error
+    if received == 0:
+        raise TransferError("sends an empty file")
     if total is not None and received < total:
         raise TransferError(f"broke off after {received:,} of {total:,} bytes", is_passing=True)
 
@@ -136,7 +142,7 @@ def _chunks(answer: requests.Response, received: int) -> Iterator[bytes]:
         read: Any = getattr(answer.raw, "read1", answer.raw.read)
         chunks = iter(lambda: read(_CHUNK), b"")
     for chunk in chunks:
-        if received == 0 and "html" in answer.headers.get("Content-Type", "") and is_page(chunk):
+        if received == 0 and is_page(chunk):  # whatever its type is said to be: no data set begins like that
             raise TransferError("answers with a web page instead of the file; it may want you to sign in")
         yield chunk
 
@@ -195,5 +201,5 @@ def _require_room(partial: Path, size: int) -> None:
     free = shutil.disk_usage(partial.parent).free
     if size > free - _SPARE_BYTES:
         raise TransferError(
-            f"has {size / 1e9:,.1f} GB to send, and the disk of {partial.parent} has room for {free / 1e9:,.1f} GB"
+            f"has {size_text(size)} to send, and the disk of {partial.parent} has room for {size_text(free)}"
         )

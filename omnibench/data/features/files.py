@@ -7,26 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.data.features.columns import singular
 from omnibench.data.file_source import unreadable
-from omnibench.data.files.layout import TextLayout, layout_of
+from omnibench.data.files.layout import SEPARATORS, TextLayout, layout_of
 from omnibench.data.files.lines import refuse_flaws, refuse_undecodable
 from omnibench.data.files.parquet import column_names, is_parquet_directory, read_parquet
-from omnibench.data.files.streams import BROKEN, open_utf8, single, uncompressed_name
+from omnibench.data.files.streams import BROKEN, format_of, open_utf8, single
 from omnibench.data.files.text import integers_of
+from omnibench.data.numbers import EXACT_INTEGERS
 from omnibench.data.usual_names import usual_columns
 from omnibench.errors import DataError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SEPARATORS = {"csv": ",", "tsv": "\t", "item": "\t", "user": "\t"}
+_SEPARATORS = {"csv": SEPARATORS["csv"], **dict.fromkeys(("tsv", "item", "user"), SEPARATORS["tsv"])}
 _ATOMIC = ("item", "user")
 """RecBole's files, whose header says the type of each column."""
 
 _NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?$|^-?\.[0-9]+$"
 _INTEGER = r"^-?(0|[1-9][0-9]*)$"
-_EXACT = 2**53
-"""Below this, 64-bit floats hold every whole number."""
-
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -52,14 +50,14 @@ def feature_frame(path: Path, subject: str) -> pd.DataFrame:
     import pandas as pd
 
     renamed = _renamed(_header(path), path, subject)
-    if _format(path) == "parquet":
+    if format_of(path) == "parquet":
         return _parquet(path, list(renamed)).rename(columns=renamed)
     layout, table = _texts(path)
     columns: dict[str, Any] = {}
     for name, column in zip(layout.names, table.columns, strict=True):
         if name not in renamed:
             continue
-        atomic_type = name.partition(":")[2] if _format(path) in _ATOMIC else ""
+        atomic_type = name.partition(":")[2] if format_of(path) in _ATOMIC else ""
         if renamed[name] == singular(subject):
             integers = None if column.null_count else integers_of(column.combine_chunks())
             columns[renamed[name]] = pd.Series(column.to_pylist(), dtype=object) if integers is None else integers
@@ -68,19 +66,13 @@ def feature_frame(path: Path, subject: str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _format(path: Path) -> str:
-    if path.is_dir():
-        return "parquet"
-    return uncompressed_name(path).suffix.lower().lstrip(".")
-
-
 def _header(path: Path) -> list[str]:
     """Return the names of the columns as they stand in the file.
 
     Raises:
         DataError: It cannot be read.
     """
-    file_format = _format(path)
+    file_format = format_of(path)
     try:
         if file_format == "parquet":
             if path.is_dir() and not is_parquet_directory(path):
@@ -95,11 +87,11 @@ def _unreadable(path: Path, error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         call = f"pandas.read_csv({path.name!r}, dtype=str, encoding='latin-1')"
         refuse_undecodable(path, "utf-8", f"Read it in its own encoding, e.g. {call}, and give the frame.")
-    return unreadable(path, _format(path), error)
+    return unreadable(path, format_of(path), error)
 
 
 def _layout(path: Path) -> TextLayout:
-    file_format = _format(path)
+    file_format = format_of(path)
     if file_format not in _SEPARATORS:
         raise DataError(
             f"{path.name} ends in {path.suffix!r}; features are read from .csv, .tsv, .parquet, .item and .user. Read anything else "
@@ -111,7 +103,7 @@ def _layout(path: Path) -> TextLayout:
 def _renamed(header: list[str], path: Path, subject: str) -> dict[str, str]:
     """Return the names of the columns that are used, by the file's own; row numbers of pandas and R are not."""
     names = [name for name in header if name and not name.startswith(("Unnamed:", "__index_level_"))]
-    is_atomic = _format(path) in _ATOMIC
+    is_atomic = format_of(path) in _ATOMIC
     renamed = {name: name.partition(":")[0] if is_atomic else name for name in names}
     id_name = singular(subject)
     if id_name not in renamed.values():
@@ -184,7 +176,7 @@ def typed_texts(column: Any, atomic_type: str = "") -> Any:
     if is_number and len(texts) and pc.all(pc.match_substring_regex(texts, _NUMBER)).as_py():
         numbers = column.cast(pa.float64()).to_pandas()
         wholes = texts.filter(pc.match_substring_regex(texts, _INTEGER)).cast(pa.float64())
-        if not len(wholes) or pc.max(pc.abs(wholes)).as_py() < _EXACT:
+        if not len(wholes) or pc.max(pc.abs(wholes)).as_py() < EXACT_INTEGERS:
             return numbers
     fields = column.to_pylist()
     if len(texts) and all(field is None or field.lower() in _TRUTHS for field in fields):

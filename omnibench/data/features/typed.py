@@ -10,7 +10,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from omnibench.data.features.texts import ListEntries, TextEntries
-from omnibench.data.numbers import RowName
+from omnibench.data.numbers import EXACT_INTEGERS, RowName
 from omnibench.errors import DataError
 from omnibench.guest.feature_types import BOOLEAN, NUMBER, TEXT, TEXTS
 
@@ -22,9 +22,6 @@ else:
 
 _DATE = "date"
 """What becomes a number of seconds."""
-
-_EXACT = 2**53
-"""Below this, 64-bit floats hold every whole number."""
 
 
 def typed(series: pd.Series[Any], name: str, source: str, named: RowName) -> tuple[str, Any]:
@@ -107,7 +104,7 @@ def _numbers(series: pd.Series[Any], name: str, source: str, named: RowName) -> 
             f"{source}: column {name!r} has an infinite number in {named(int(infinite[0]))}; leave it empty, or mend it."
         )
     is_whole = series.dtype.kind in "iu"
-    lost = np.flatnonzero(is_whole & (np.abs(values) >= _EXACT))
+    lost = np.flatnonzero(is_whole & (np.abs(values) >= EXACT_INTEGERS))
     if len(lost):
         value = series.iloc[int(lost[0])]
         raise DataError(

@@ -14,6 +14,9 @@ from omnibench.data.files.quotes import QUOTE, Quotes, quotes_of
 from omnibench.data.files.streams import UNIT_SEPARATOR, open_binary, open_utf8, single
 from omnibench.errors import DataError
 
+SEPARATORS = {"csv": ",", "tsv": "\t", "inter": "\t"}
+"""The separators of formats that have one of their own."""
+
 _FIRST_LINES = 8
 """Lines that tell how a file is laid out."""
 

@@ -17,15 +17,13 @@ from omnibench.data.files.quotes import QUOTE
 from omnibench.data.files.streams import BROKEN, compression, open_utf8, single
 from omnibench.data.files.through import archive_in, size_of
 from omnibench.data.growing import CodedIds, GrowingColumn, IntegerCodes
+from omnibench.data.numbers import EXACT_RATINGS
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 else:
     from omnibench.lazy import np, npt
-
-LARGEST_RATING = 2**24
-"""Up to this, 32-bit floats hold every whole number, so that nobody needs to be warned."""
 
 _BLOCK = 1 << 20
 """Bytes that are parsed at once: what fits into a core's cache with the numbers that come of them."""
@@ -52,7 +50,7 @@ class PlainColumns(NamedTuple):
     Attributes:
         user: Coded ids.
         item: Coded ids.
-        rating: float32, shape (n,), finite and at most ``LARGEST_RATING``; None where there are none.
+        rating: float32, shape (n,), finite and at most ``EXACT_RATINGS``; None where there are none.
         timestamp: int64, shape (n,), or None.
     """
 
@@ -83,7 +81,7 @@ class PlainBlocks:
         rating = self._rating
         if rating is not None:
             exact = columns["rating"].to_numpy()
-            if len(exact) and not (exact.max() <= LARGEST_RATING and exact.min() >= -LARGEST_RATING):
+            if len(exact) and not (exact.max() <= EXACT_RATINGS and exact.min() >= -EXACT_RATINGS):
                 return False
             rating.room(len(exact))[:] = exact
         self._user.append(columns["user"].to_numpy())

@@ -12,6 +12,7 @@ from omnibench.data.files.streams import compression, open_seekable, uncompresse
 from omnibench.data.files.through import size_of
 from omnibench.errors import DataError
 from omnibench.memory import available_memory
+from omnibench.sizes import size_text
 
 _BYTES_PER_ROW = 200
 """At the peak, of user, item, rating and timestamp; measured with MovieLens' columns."""
@@ -43,8 +44,8 @@ def require_memory(files: Sequence[tuple[Path, TextLayout | None]]) -> None:
     if needed > available:
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         raise DataError(
-            f"{files[0][0]}{more} has about {rows:,} interactions, and reading it needs about {_gigabytes(needed)} of memory, of "
-            f"which {_gigabytes(available)} are left. Use a machine with more, end what else is running here, or write a sample of "
+            f"{files[0][0]}{more} has about {rows:,} interactions, and reading it needs about {size_text(needed)} of memory, of "
+            f"which {size_text(available)} are left. Use a machine with more, end what else is running here, or write a sample of "
             "the file with the columns user, item, rating and timestamp alone."
         )
 
@@ -68,7 +69,3 @@ def _text_rows(layout: TextLayout, size: int) -> int:
     lines = first_lines(layout.path, layout.encoding, number=1000)[layout.skipped_lines :]
     length = sum(len(line.encode(layout.encoding, "replace")) for line in lines) / max(1, len(lines))
     return int(size * (_COMPRESSION if compression(layout.path) else 1) / max(1.0, length))
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 2**30:,.1f} GB"

@@ -22,6 +22,9 @@ from omnibench.errors import DataError
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 """The last suffix of files that are compressed as a whole."""
 
+JSON_SUFFIXES = ("json", "jsonl", "ndjson")
+"""The suffixes of files of JSON objects."""
+
 UNIT_SEPARATOR = "\x1f"
 """Stands for a separator of several characters, such as ``::``."""
 
@@ -34,6 +37,11 @@ _CHUNK = 1 << 24
 def uncompressed_name(path: Path) -> Path:
     """Return a path without the suffix that says how it is compressed."""
     return path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+
+
+def format_of(path: Path) -> str:
+    """Return the format that a path's suffix stands for, whether it is compressed or not; a directory is of Parquet files."""
+    return "parquet" if path.is_dir() else uncompressed_name(path).suffix.lower().lstrip(".")
 
 
 def compression(path: Path) -> str:

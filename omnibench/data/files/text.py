@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omnibench.data.files.layout import TextLayout, first_lines, split_lines
 from omnibench.data.files.lines import refuse_flaws
 from omnibench.data.files.streams import open_utf8, single
+from omnibench.data.numbers import INTEGER, is_numeral
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ _BLOCK = 1 << 24
 """Bytes that a thread parses at once; no line may be longer."""
 
 _SAMPLE = 100
-
-_INTEGER = "^(0|-?[1-9][0-9]{0,18})$"
-"""An integer as it is usually written, without a leading zero, a plus sign or an exponent."""
 
 _WORDS = {"true", "false"}
 """What pandas reads as truth values."""
@@ -99,15 +97,7 @@ def _types(layout: TextLayout, positions: Mapping[str, int]) -> list[dict[str, A
     rows = [row for row in split_lines(lines, layout.separator, layout.quote) if len(row) == len(layout.names)]
     first = rows[-1][positions["timestamp"]] if rows and "timestamp" in positions else "0"
     tried = [{"rating": pa.float64(), "timestamp": timestamp} for timestamp in (pa.int64(), pa.float64(), pa.string())]
-    return [*tried[0 if first.removeprefix("-").isdecimal() else 1 if _is_number(first) else 2 :], texts]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return [*tried[0 if first.removeprefix("-").isdecimal() else 1 if is_numeral(first) else 2 :], texts]
 
 
 def _parsed(layout: TextLayout, positions: Mapping[str, int], types: Mapping[str, Any], *, multiline: bool) -> Any:
@@ -193,7 +183,7 @@ def integers_of(texts: Any) -> Any:
 
     for part in (texts[:_SAMPLE], texts):  # a few of them tell of most columns of texts
         trimmed = pc.ascii_trim_whitespace(part)
-        if len(texts) == 0 or not pc.all(pc.match_substring_regex(trimmed, _INTEGER)).as_py():
+        if len(texts) == 0 or not pc.all(pc.match_substring_regex(trimmed, f"^{INTEGER}$")).as_py():
             return None
     try:
         return trimmed.cast(pa.int64()).to_numpy(zero_copy_only=False)

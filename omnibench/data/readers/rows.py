@@ -11,6 +11,7 @@ from omnibench.data.interactions import COLUMNS
 from omnibench.data.numbers import RowName
 from omnibench.errors import DataError
 from omnibench.memory import available_memory
+from omnibench.sizes import size_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -143,7 +144,7 @@ class Assembly:
         available = available_memory()
         if available is not None and self.size > available:
             raise DataError(
-                f"{label}: after {self.rows:,} interactions, which take {_gigabytes(self.size)}, only {_gigabytes(available)} of memory "
+                f"{label}: after {self.rows:,} interactions, which take {size_text(self.size)}, only {size_text(available)} of memory "
                 "are left, and a dataset needs as much again. Use a machine with more, end what else is running here, or read a "
                 "part of the files."
             )
@@ -161,10 +162,6 @@ class Assembly:
             columns[name] = joined_times(chunks) if name == "timestamp" else np.concatenate(chunks)
         counts = RowCounts(different["user"], different["item"], len(is_complete))
         return RawRows({name: columns[name] for name in COLUMNS if name in columns}, True, counts, dict(self.left_out))
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 2**30:,.1f} GB"
 
 
 def joined_times(chunks: Sequence[Any]) -> Any:

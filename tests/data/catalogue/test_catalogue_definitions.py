@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from omnibench.data.catalogue.definition import PARTS
 from omnibench.data.catalogue.names import ambiguous_names, definition, definitions, read_definitions
+from omnibench.data.membership import PART_NAMES
 from omnibench.errors import DataError
 
 ASSETS = Path(__file__).parents[2] / "assets" / "catalogue"
@@ -138,7 +138,7 @@ def test_every_part_of_a_split_has_a_source_and_a_train_part() -> None:
     assert len(splits) > 70
     for entry in splits:
         assert entry.is_split
-        assert set(entry.parts) <= set(PARTS)
+        assert set(entry.parts) <= set(PART_NAMES)
         assert "train" in entry.parts
 
 

@@ -482,6 +482,8 @@ def test_names_that_nobody_has_or_several_are_refused(server: FileServer) -> Non
     """Near names are proposed, variants listed with their sizes, and aliases are what they stand for."""
     with pytest.raises(DataError, match="did you mean 'MovieLens1M'"):
         load_dataset("MovieLens1m")
+    with pytest.raises(DataError, match="none named ''"):
+        load_dataset("")
     with pytest.raises(DataError, match=r"several data sets.*GowallaCheckins \(6,442,892 interactions\); Gowalla_m1"):
         load_dataset("Gowalla")
     assert load_dataset("ml-1m").name == "MovieLens1M"

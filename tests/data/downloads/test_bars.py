@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from omnibench.announcements import Audience, announce, has_bars
-from omnibench.data.downloads.bars import progress_bar, size_text
+from omnibench.data.downloads.bars import progress_bar
 
 
 class Terminal(io.StringIO):
@@ -66,9 +66,3 @@ def test_who_wants_silence_has_it(verbosity: int, lines: int, monkeypatch: pytes
     assert has_bars() is (verbosity == 0)
     announce("a\x1b[2Jb")
     assert terminal.getvalue() == "omnibench: a\\x1b[2Jb\n" * lines
-
-
-@pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (999, "999 B"), (5_900_000, "5.9 MB"), (7 * 10**9, "7.0 GB")])
-def test_sizes_are_as_people_read_them(size: int, text: str) -> None:
-    """In the units of disks."""
-    assert size_text(size) == text

@@ -137,6 +137,22 @@ def test_a_server_that_goes_on_elsewhere_is_asked_for_everything(server: FileSer
     assert fetched(url, tmp_path) == CONTENT
 
 
+def test_a_server_that_never_comes_further_is_given_up(server: FileServer, tmp_path: Path) -> None:
+    """It breaks off, and goes on at another byte than was asked for: nobody fetches the same beginning dozens of times."""
+
+    def useless(handler: Handler, content: bytes) -> None:
+        if "Range" in handler.headers:
+            handler.reply(
+                206, content[7:], ETag=etag(content), Content_Range=f"bytes 7-{len(content) - 1}/{len(content)}"
+            )
+        else:
+            handler.reply(200, content[:30], ETag=etag(content), Content_Length=str(len(content)))
+
+    with pytest.raises(TransferError, match=r"does not go on where it broke off$"):
+        download(server.add("/a", CONTENT, useless), tmp_path / "a", lambda _received, _total: None)
+    assert len(server.requests) < 10
+
+
 def test_a_server_that_promises_more_than_it_has_is_given_up(server: FileServer, tmp_path: Path) -> None:
     """After a few attempts without a byte; the sentence has both lengths."""
     url = server.add("/a", CONTENT, claiming(len(CONTENT) + 1000))
@@ -160,6 +176,19 @@ def test_redirections_are_followed(server: FileServer, tmp_path: Path) -> None:
         (refusing(503), "answers 503", 3),
         (redirecting("/a"), "redirects in a circle", None),
         (page, "a web page instead of the file", 1),
+        (
+            lambda handler, _: handler.reply(200, b" <!doctype html><p>Sign in</p>"),
+            "a web page instead of the file",
+            1,
+        ),
+        (lambda handler, _: handler.reply(200, b""), "sends an empty file", 1),
+        (lambda handler, content: handler.reply(200, content, Content_Encoding="gzip"), "that is damaged", 1),
+        (
+            lambda handler, content: handler.reply(416, b"", Content_Range=f"bytes */{len(content)}"),
+            "go on where it broke off$",
+            3,
+        ),
+        (redirecting("ftp://127.0.0.1/"), "redirects to an address that begins with neither https:// nor http://", 1),
         (redirecting("http://127.0.0.1:1/"), "cannot be reached.*refused", 1),
         (redirecting("http://nowhere.invalid/"), "cannot be reached, because its name is not known", 1),
     ],

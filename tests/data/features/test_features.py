@@ -344,6 +344,7 @@ def test_recboles_files_say_their_types(tmp_path: Path) -> None:
         ("movies.csv", "item,year\ni0,1\ni1\n", "line 3"),
         ("movies.csv", "", "is empty"),
         ("movies.xls", "item", "features are read from .csv, .tsv, .parquet, .item and .user"),
+        ("movies.csv.gz", "\x1f\udc8b\x08no gzip", "is cut off: .* fetch it again"),
         ("movies.csv.gz", "no gzip", "has no column .item."),
         ("movies.csv", 'item,title\ni0,"open\ni1,x\n', "quotation mark"),
     ],
@@ -351,7 +352,7 @@ def test_recboles_files_say_their_types(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_named(name: str, content: str, message: str, tmp_path: Path) -> None:
     """What is wrong with a file of features is said with its name and line, as of a file of interactions."""
     path = tmp_path / name
-    path.write_text(content)
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(DataError, match=message) as caught:
         from_frame(interactions(), items=path).features["items"].read()
     assert "movies" in str(caught.value)

@@ -232,7 +232,7 @@ def test_what_does_not_fit_into_memory_is_refused_while_there_is_some_left(
     assert len(read_raw(tmp_path / "raw.csv", content, "table", columns).pairs) == 2000
     monkeypatch.setattr("omnibench.data.readers.rows.available_memory", lambda: 10_000)
     with pytest.raises(
-        DataError, match=r"after [0-9,]+ interactions, which take .* GB, only 0\.0 GB of memory are left"
+        DataError, match=r"after [0-9,]+ interactions, which take [0-9.]+ kB, only 10\.0 kB of memory are left"
     ):
         read_raw(tmp_path / "raw.csv", content, "table", columns)
 
