@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -74,6 +74,11 @@ def short_path(path: Path) -> str:
     """Return an absolute path of data as a call would name it: relative where ``absolute_paths`` would find it so."""
     base = next((base for base in absolute_paths(".") if path.is_relative_to(base)), None)
     return str(path if base is None else path.relative_to(base))
+
+
+def either(paths: Sequence[Path]) -> str:
+    """Return paths that may be meant for a sentence, e.g. ``'/here/a.csv' or '/there/a.csv'``."""
+    return " or ".join(repr(str(path)) for path in paths)
 
 
 def expanded(path: str | os.PathLike[str], base: Path | None = None) -> Path:

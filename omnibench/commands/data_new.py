@@ -24,7 +24,8 @@ from omnibench.data.catalogue.tables import Table, placeholders
 from omnibench.data.catalogue.written import Draft, written
 from omnibench.data.describe import Description, describe
 from omnibench.data.digests import file_digest
-from omnibench.data.files.members import BROKEN_MEMBERS, RawFile, members, open_member, unreadable_member
+from omnibench.data.files.archives import BROKEN_MEMBERS
+from omnibench.data.files.members import RawFile, members, open_member, unreadable_member
 from omnibench.data.interactions import from_columns
 from omnibench.data.readers.read import read_rows
 from omnibench.errors import DataError

@@ -164,7 +164,7 @@ def _unreadable(path: Path, file_format: str, error: Exception) -> str:
         return unreadable(path, file_format, error)
     except DataError as flaw:
         call = probable_call(path, file_format) if isinstance(error, UnicodeDecodeError) else ""
-        return f"{flaw} Or try {call}, with what its columns are." if call else str(flaw)
+        return f"{flaw} Or try {call}; check what it says of the columns." if call else str(flaw)
 
 
 def unknown_format(path: Path, encoding: str) -> str:
@@ -177,7 +177,7 @@ def unknown_format(path: Path, encoding: str) -> str:
     lines = _first_lines(path, encoding)
     call = probable_call(path, format_of(path))
     start = f" Its first lines are {_shown(lines)}; try" if lines else " Try"
-    advice = f"{start} {call}, with what its columns are." if call else ""
+    advice = f"{start} {call}; check what it says of the columns." if call else ""
     if path.suffix.lower() in _HDF5:
         advice = " Say that it is format='hdf5', and its matrix=... where it has several, orientation='items' where a row is an item."
     return f"{problem}.{advice} For anything else, read it with pandas and use from_frame."
@@ -187,7 +187,7 @@ def proposal(path: Path, file_format: str, encoding: str) -> str:
     """Return the first lines of a file for an error, and a call that would read it where they tell one."""
     lines = _first_lines(path, encoding)
     call = probable_call(path, file_format)
-    end = f"; try {call}, with what its columns are." if call else "."
+    end = f"; try {call}; check what it says of the columns." if call else "."
     return f" Its first lines are {_shown(lines)}{end}" if lines else ""
 
 

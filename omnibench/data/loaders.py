@@ -13,7 +13,7 @@ from omnibench.data.frames import is_table
 from omnibench.data.from_frame import from_frame
 from omnibench.data.matrices import is_sparse_matrix
 from omnibench.errors import DataError, nearest
-from omnibench.paths import absolute_paths, overlong_name
+from omnibench.paths import absolute_paths, either, overlong_name
 
 Loader = Callable[..., Any]
 
@@ -78,8 +78,7 @@ def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
     paths = [] if path is None else absolute_paths(path)
     local = next((candidate for candidate in paths if candidate.exists()), None)
     if paths and local is None:
-        candidates = " or ".join(repr(str(candidate)) for candidate in paths)
-        raise DataError(f"{name}: there is nothing at {candidates}; check the path, or leave it out.")
+        raise DataError(f"{name}: there is nothing at {either(paths)}; check the path, or leave it out.")
     return _dataset_of(_loaded(loader, name, local), name)
 
 

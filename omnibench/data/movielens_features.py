@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.data.digests import file_digest
-from omnibench.data.features.columns import FeatureColumns, feature_columns, singular
+from omnibench.data.features.columns import FeatureColumns, feature_columns
 from omnibench.data.features.sources import remembered_digest
 from omnibench.errors import DataError
+from omnibench.guest.feature_types import singular
 
 _GENRES = (
     *(

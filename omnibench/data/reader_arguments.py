@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 from omnibench.data.column_names import Columns, left_out, listed_names, renamed_columns, require_columns
 from omnibench.data.file_columns import TextOptions, own_role, proposal, unknown_format
+from omnibench.data.files.archives import BROKEN_MEMBERS
 from omnibench.data.files.arrow import ARROW_FORMATS, arrow_names
 from omnibench.data.files.layout import ROW_NAMES, SEPARATORS, names_them, with_row_names
-from omnibench.data.files.members import BROKEN_MEMBERS, RawFile, open_member, unreadable_member
+from omnibench.data.files.members import RawFile, open_member, unreadable_member
 from omnibench.data.files.parquet import column_names, parquet_files
 from omnibench.data.files.streams import JSON_SUFFIXES, format_of
 from omnibench.data.files.through import raw_file

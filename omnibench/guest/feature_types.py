@@ -9,3 +9,8 @@ NUMBER, BOOLEAN, TEXT, TEXTS = "number", "boolean", "text", "texts"
 
 NO_TEXT = -1
 """The position of a text that is missing; of a list that is missing, the only position in it."""
+
+
+def singular(subject: str) -> str:
+    """Return the name of a subject's column of ids: ``item`` of ``items``."""
+    return subject.removesuffix("s")

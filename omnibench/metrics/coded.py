@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -213,7 +213,7 @@ def _once(user: npt.NDArray[np.int32], item: npt.NDArray[np.int32], n_items: int
     return (pairs // n_items).astype(np.int32), (pairs % n_items).astype(np.int32)
 
 
-def _before(parts: Sequence[Pairs], train: Table | None) -> Any:
+def _before(parts: Sequence[Pairs], train: Table | None) -> Callable[[], tuple[Pairs, Sequence[Pairs]]]:
     """Return what reads the parts before the test, for ``training.Training``."""
 
     def read() -> tuple[Pairs, Sequence[Pairs]]:

@@ -13,10 +13,11 @@ from omnibench.metrics.groups import ITEMS, USERS, GroupFacts, Grouping, Groups,
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 
     from omnibench.guest.features import FeatureTable
 else:
-    from omnibench.lazy import np
+    from omnibench.lazy import np, npt
 
 UNKNOWN = "unknown"
 """The group of those whose value is missing."""
@@ -182,7 +183,9 @@ def _class_of(subject: str) -> str:
     return (UserGroups if subject == USERS else ItemGroups).__name__
 
 
-def _tagged(first: Any, positions: Any, values: Sequence[str]) -> list[tuple[str, Members]]:
+def _tagged(
+    first: npt.NDArray[np.int64], positions: npt.NDArray[np.int32], values: Sequence[str]
+) -> list[tuple[str, Members]]:
     """Return who has each of the values in their list; ``unknown`` those whose list is missing or empty."""
     owner = np.repeat(np.arange(len(first) - 1), np.diff(first))
 
@@ -197,7 +200,7 @@ def _tagged(first: Any, positions: Any, values: Sequence[str]) -> list[tuple[str
     return [*groups, (UNKNOWN, ~has_some)]
 
 
-def _advice_on_numbers(feature: str, subject: str, values: Any) -> str:
+def _advice_on_numbers(feature: str, subject: str, values: npt.NDArray[np.float64]) -> str:
     example = (
         sorted({float(f"{edge:.2g}") for edge in np.quantile(values, [0.25, 0.5, 0.75])}) if len(values) else [18.0]
     )

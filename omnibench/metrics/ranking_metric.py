@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from omnibench.errors import EvaluationError
 from omnibench.metrics.base import Metric, Values
 from omnibench.metrics.by import By, groupings_of
-from omnibench.metrics.coded import Reading, coded, table_of
 from omnibench.metrics.hits import Hits
-from omnibench.metrics.judged import in_order, judge
 from omnibench.metrics.relevance import EVERYTHING, Relevance, checked_threshold
 
 if TYPE_CHECKING:
@@ -88,6 +86,9 @@ class RankingMetric(Metric):
             EvaluationError: A frame lacks a column, or the training part is needed and not there.
             DataError: An id or a number is none.
         """
+        from omnibench.metrics.coded import Reading, coded, table_of  # which no run needs
+        from omnibench.metrics.judged import in_order, judge
+
         self.require_everybody()
         if self.needs_training and train is None:
             raise EvaluationError(

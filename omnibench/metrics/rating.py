@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.metrics.base import Metric, Values
 from omnibench.metrics.by import By, groupings_of
-from omnibench.metrics.coded import coded, table_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,6 +98,8 @@ class RatingMetric(Metric):
             EvaluationError: A frame lacks a column, or a pair has no predicted rating.
             DataError: An id or a rating is none.
         """
+        from omnibench.metrics.coded import coded, table_of  # which no run needs
+
         self.require_everybody()
         tables = table_of(predictions, "predictions"), table_of(test, "test")
         material = coded(*tables, lists=False, ratings=True)

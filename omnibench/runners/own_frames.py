@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from omnibench.data.features.columns import series_of, singular
+from omnibench.data.features.columns import series_of
 from omnibench.data.interactions import decode
+from omnibench.guest.feature_types import singular
 from omnibench.guest.folds import Fold
 
 _COPIES_ON_WRITE = not pd.__version__.startswith("2.")

@@ -224,7 +224,7 @@ def corrected_together(compared: Sequence[ScoreComparison]) -> list[ScoreCompari
     ]
 
 
-def _positions(first: Scored, second: Scored) -> Any:
+def _positions(first: Scored, second: Scored) -> npt.NDArray[np.int64]:
     """Return where the users of the first scores are among those of the second ones."""
     position_of = {user: position for position, user in enumerate(second.users)}
     missing = [user for user in first.users if user not in position_of]

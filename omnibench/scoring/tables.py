@@ -16,11 +16,11 @@ from omnibench.data.files.parquet import column_names, is_parquet_directory
 from omnibench.data.files.streams import BROKEN, JSON_SUFFIXES, format_of, open_binary, uncompressed_name
 from omnibench.data.frames import pandas_frame
 from omnibench.data.from_file import from_file
-from omnibench.data.numbers import EXACT_RATINGS, numbers
+from omnibench.data.numbers import EXACT_RATINGS, RowName, numbers, row_name
 from omnibench.errors import DataError, EvaluationError
 from omnibench.metrics.coded_checks import Table
 from omnibench.metrics.ordered import TREC
-from omnibench.paths import absolute_paths, overlong_name
+from omnibench.paths import absolute_paths, either, overlong_name
 from omnibench.scoring.columns import PREDICTED, TESTED, roles_of
 from omnibench.scoring.trec import QRELS_FIELDS, RUN_FIELDS, is_qrels, is_run, read_fields, row_name_of
 
@@ -138,7 +138,7 @@ def existing(path: str | os.PathLike[str]) -> Path:
     paths = absolute_paths(Path(path))
     file = next((path for path in paths if path.is_file() or is_parquet_directory(path)), None)
     if file is None:
-        raise DataError(f"there is no file {' or '.join(repr(str(path)) for path in paths)}; check the path.")
+        raise DataError(f"there is no file {either(paths)}; check the path.")
     return file
 
 
@@ -224,7 +224,7 @@ def _columns_of_file(
         raise DataError(unreadable(path, file_format, error)) from error
     named, notes = roles_of(names, PREDICTED, mapping, path.name)
     table: dict[str, Any] = {}
-    row_name = None
+    named_rows = row_name
     # A file of interactions has two columns of numbers, so what has three is read twice.
     for roles in (("user", "item", "score", "rank"), ("user", "item", "rating")):
         columns_of_numbers = [role for role in roles if role in named and role in _READ_AS]
@@ -232,12 +232,11 @@ def _columns_of_file(
             continue
         source = FileSource(path, file_format, _renamed(roles, named), layout)
         read = source.read()
-        row_name = source.row_name
+        named_rows = source.row_name
         table |= {role: read[_READ_AS.get(role, role)] for role in roles if role in named}
-    assert row_name is not None
     by_rows = [] if {"score", "rank", "rating"} & named.keys() else [_by_rows(path.name)]
     notes = [*(f"{path.name}: {note}" for note in notes), *by_rows]
-    return NamedTable(Table(table, path.name, row_name, order), path.name, notes)
+    return NamedTable(Table(table, path.name, named_rows, order), path.name, notes)
 
 
 def _renamed(roles: Sequence[str], named: Mapping[str, str]) -> dict[str, str]:
@@ -300,17 +299,15 @@ def _of_dataset(dataset: RecSysDataSet, source: str) -> Table:
         return Table({name: frame[name] for name in TESTED if name in frame}, source)
     content: Any = dataset.source
     read = content.read() if hasattr(content, "read") else content.load().frame()
-    row_name = getattr(content, "row_name", None)
-    table = Table({name: read[name] for name in TESTED if name in read}, source)
-    return table if row_name is None else table._replace(row_name=row_name)
+    named: RowName = getattr(content, "row_name", row_name)
+    return Table({name: read[name] for name in TESTED if name in read}, source, named)
 
 
-def _of_levels(columns: Mapping[str, Any], source: str, row_name: Any = None) -> NamedTable:
+def _of_levels(columns: Mapping[str, Any], source: str, named: RowName = row_name) -> NamedTable:
     """Return what is relevant among items with levels of relevance, which are gains; below 1 they are not relevant."""
     import pandas as pd
 
-    named = {} if row_name is None else {"row_name": row_name}
-    table = Table({"user": columns["user"], "item": columns["item"]}, source, **named)
+    table = Table({"user": columns["user"], "item": columns["item"]}, source, named)
     if len(columns["user"]) == 0:
         return NamedTable(table, source, [])
     levels = numbers(columns["level"], "level", source, EXACT_RATINGS, table.row_name)

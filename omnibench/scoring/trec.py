@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from omnibench.data.file_source import unreadable
 from omnibench.data.files.layout import first_lines
 from omnibench.data.files.streams import BROKEN, open_binary
+from omnibench.data.numbers import RowName
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def read_fields(path: Path, names: tuple[str, ...]) -> pd.DataFrame:
     return frame[list(names)]
 
 
-def row_name_of(path: Path) -> Any:
+def row_name_of(path: Path) -> RowName:
     """Return what errors call the rows of a file: by their lines."""
 
     def row_name(row: int) -> str:

@@ -205,6 +205,7 @@ def test_what_the_gate_is_asked_for(wrong: str, advice: str, right: str, run: Ru
     run(f"{AGAIN[1]} {right}")
 
 
+@pytest.mark.slow
 @pytest.mark.guests
 def test_damaged_values_per_user_are_made_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`verify ITEM --repair`, as the error says, and the next run: the comparison is what it was."""

@@ -133,7 +133,15 @@ def take_over(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
 
 
 @pytest.mark.guests
-@pytest.mark.parametrize(("folds", "shape"), [(0, "list"), (0, "dict"), (0, "records"), (3, "list")])
+@pytest.mark.parametrize(
+    ("folds", "shape"),
+    [
+        (0, "list"),
+        pytest.param(0, "dict", marks=pytest.mark.slow),
+        pytest.param(0, "records", marks=pytest.mark.slow),
+        (3, "list"),
+    ],
+)
 def test_predictions_that_fit_their_split_are_evaluated_anew(
     folds: int, shape: str, take_over: Import, tmp_path: Path
 ) -> None:
@@ -250,6 +258,7 @@ def test_without_the_splits_nothing_can_be_evaluated(take_over: Import, tmp_path
     assert not (tmp_path / "checkpoints").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.guests
 def test_the_rank_is_the_order_however_close_the_scores(take_over: Import, tmp_path: Path) -> None:
     """Scores that 32 bits cannot tell apart, or that tie, leave the lists as OmniRec has ranked them."""
@@ -361,6 +370,7 @@ def test_short_lists_keep_the_metrics_that_they_were_made_for(take_over: Import,
     assert results["Precision@2"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.guests
 def test_configurations_are_the_same_on_all_datasets(
     take_over: Import, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

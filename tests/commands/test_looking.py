@@ -307,6 +307,7 @@ def complete(store: Store) -> Callable[[str], list[str]]:
     return offers
 
 
+@pytest.mark.slow
 def test_bash_completes_commands_options_items_and_keys(
     complete: Callable[[str], list[str]], store: Store, tmp_path: Path
 ) -> None:

@@ -20,13 +20,11 @@ from omnibench import (
     TimeBasedHoldout,
     UserCrossValidation,
     UserHoldout,
-    export_results,
     from_frame,
     from_split,
 )
 from omnibench.data.leakage import SplitCounts, leak_sentence, read_split_counts, split_sentence
 from omnibench.data.prepare import prepare
-from omnibench.store.queries import open_store
 
 TIMED = pd.DataFrame({"user": np.arange(120) // 15, "item": np.arange(120) % 23, "timestamp": np.arange(120) * 3600})
 """One user after the other, an interaction an hour."""
@@ -152,18 +150,3 @@ def test_a_run_and_its_exports_say_it(timed_project: Project) -> None:
         assert 0 < counts["before_training_end"] <= counts["test_interactions"]
         assert set(pd.read_csv(directory / "results.csv")["before_training_end"]) == {counts["before_training_end"]}
     assert LINE not in timed_project.run("--omnirec-table=none").stdout.str()
-
-
-def test_a_dataset_that_was_prepared_before_says_nothing(timed_project: Project, tmp_path: Path) -> None:
-    """Its record has no counts: neither the run nor an export stumbles over that."""
-    timed_project.first_run()
-    store = timed_project.pytester.path / "checkpoints"
-    (file,) = store.glob("datasets/*/manifest.json")
-    manifest = json.loads(file.read_text())
-    del manifest["leakage"]
-    file.write_text(json.dumps(manifest))
-    result = timed_project.run()
-    assert result.ret == pytest.ExitCode.OK
-    assert LINE not in result.stdout.str()
-    assert export_results(open_store(store), tmp_path / "results.html", tmp_path / "results.json") == []
-    assert "leakage" not in (tmp_path / "results.json").read_text()

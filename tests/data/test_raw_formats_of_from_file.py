@@ -247,7 +247,7 @@ def test_a_strange_file_is_read_with_the_first_call_that_is_proposed() -> None:
     )
     with pytest.raises(DataError, match=r"line 2 has the byte 0xe9.*encoding='latin-1'") as error:
         from_file(path)
-    call = str(error.value).partition("Or try ")[2].partition(", with what")[0]
+    call = str(error.value).partition("Or try ")[2].partition("; check what")[0]
     dataset: RecSysDataSet = eval(call, {"from_file": from_file})
     rows = {
         "user": ["José", "Zoë"],

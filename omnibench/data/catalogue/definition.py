@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from omnibench.data.features.columns import singular
 from omnibench.data.features.shaping import FeatureShape
 from omnibench.data.membership import PART_NAMES
 from omnibench.data.readers.reader import Reader
+from omnibench.guest.feature_types import singular
 
 FEEDBACK = ("explicit", "implicit")
 

@@ -15,13 +15,14 @@ from omnibench.data.catalogue.local import local_parts
 from omnibench.data.catalogue.raw_files import fetch
 from omnibench.data.catalogue.raw_parts import note_files, noted_parts
 from omnibench.data.digests import file_digest
-from omnibench.data.features.columns import FeatureColumns, feature_columns, singular, split_lists
+from omnibench.data.features.columns import FeatureColumns, feature_columns, split_lists
 from omnibench.data.features.sources import FeatureSource, remembered_digest
 from omnibench.data.files.members import RawFile, members
 from omnibench.data.readers.conversions import as_texts, is_among
 from omnibench.data.readers.gaps import Filters
 from omnibench.data.readers.read import VERSION, batches
 from omnibench.errors import DataError
+from omnibench.guest.feature_types import singular
 
 if TYPE_CHECKING:
     import pandas as pd

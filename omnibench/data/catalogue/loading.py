@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.source import CatalogueData, CatalogueSource
-from omnibench.data.published import PartSource, split_source
+from omnibench.data.published import PartSource, PublishedSource, split_source
 
 
-def catalogue_source(definition: Definition, path: Path | None = None) -> Any:
+def catalogue_source(definition: Definition, path: Path | None = None) -> CatalogueSource | PublishedSource:
     """Return the source of a data set; nothing is downloaded or read yet.
 
     Args:

@@ -20,8 +20,8 @@ from omnibench.data.catalogue.definition import (
 from omnibench.data.catalogue.readers import reader_of
 from omnibench.data.catalogue.shapes import SHAPE_KEYS, shape_of
 from omnibench.data.catalogue.tables import Table
-from omnibench.data.features.columns import singular
 from omnibench.data.readers.reader import Reader
+from omnibench.guest.feature_types import singular
 from omnibench.paths import expanded
 
 _REQUIRED = ("name", "title", "interactions", "feedback", "home", "sources", "reader", "licence", "citation")

@@ -10,6 +10,7 @@ from omnibench.data.catalogue.tables import Table
 from omnibench.data.interactions import COLUMNS
 from omnibench.data.readers.keys import CHOICES, OPTION_TYPES, READER_KEYS, TIME_UNITS
 from omnibench.data.readers.reader import Reader
+from omnibench.data.step import is_number
 from omnibench.errors import nearest
 
 _WITH_COLUMNS = frozenset(name for name, keys in READER_KEYS.items() if "columns" in keys)
@@ -62,7 +63,7 @@ def _option(table: Table, key: str) -> Any:
         raise table.error(f"quote is {value!r}; give a single letter such as '\"', or an empty text for no quoting.")
     if key in ("skipped", "skipped_lines") and value < 0:
         raise table.error(f"{key} is {value}; give a number of 0 or more.")
-    if key == "ratings" and not all(_is_number(number) for number in value.values()):
+    if key == "ratings" and not all(is_number(number) for number in value.values()):
         raise table.error(f"ratings is {value!r}; give a number for each word, e.g. {{ true = 1, false = 0 }}.")
     if key == "keep" and not all(isinstance(values, list) and values for values in value.values()):
         raise table.error(f"keep is {value!r}; give a list of values for each column, e.g. {{ event = ['view'] }}.")
@@ -75,10 +76,6 @@ def _is_encoding(name: str) -> bool:
     except LookupError:
         return False
     return True
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _columns(

@@ -8,9 +8,9 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.data.features.columns import FeatureColumn, FeatureColumns, singular
+from omnibench.data.features.columns import FeatureColumn, FeatureColumns
 from omnibench.errors import DataError
-from omnibench.guest.feature_types import BOOLEAN, NUMBER, TEXT
+from omnibench.guest.feature_types import BOOLEAN, NUMBER, TEXT, singular
 from omnibench.guest.folds import save_array
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 else:
     from omnibench.lazy import np, npt
+
+_SEPARATORS = ("|", ";")
+"""What files put between several texts in a field."""
 
 
 def write_features(directory: Path, features: FeatureColumns, own_ids: Sequence[Hashable], name: str) -> dict[str, Any]:
@@ -49,6 +52,7 @@ def write_features(directory: Path, features: FeatureColumns, own_ids: Sequence[
             UserWarning,
             stacklevel=2,
         )
+    _warn_of_joined_texts(features, name)
     directory.parent.mkdir(mode=0o700, exist_ok=True)
     directory.mkdir(mode=0o700)
     save_array(directory / "listed.npy", is_listed)
@@ -61,6 +65,23 @@ def write_features(directory: Path, features: FeatureColumns, own_ids: Sequence[
         "missing": missing,
         "ignored": len(features.ids) - int(np.count_nonzero(is_listed)),
     }
+
+
+def _warn_of_joined_texts(features: FeatureColumns, name: str) -> None:
+    """Warn of texts that look like several: of whatever is made of them, each combination would be a value of its own."""
+    for column_name, column in features.columns.items():
+        texts = column.content.texts if column.type == TEXT else []
+        for separator in _SEPARATORS:
+            joined = [text for text in texts if separator in text]
+            members = {member.strip() for text in texts for member in text.split(separator)}
+            if len(joined) > 1 and len(members) < len(texts):
+                warnings.warn(
+                    f"{name}: the feature {column_name!r} of {features.subject} has texts such as {joined[0]!r}, and its {len(texts):,} "
+                    f"texts are made of {len(members):,}. If they are several, say so: lists={{{column_name!r}: {separator!r}}}.",
+                    UserWarning,
+                    stacklevel=3,
+                )
+                break
 
 
 def _rows_by_code(listed_ids: Sequence[Hashable], own_ids: Sequence[Hashable]) -> npt.NDArray[np.int64]:

@@ -15,7 +15,7 @@ from omnibench.data.features.texts import ListEntries
 from omnibench.data.features.typed import typed
 from omnibench.data.numbers import RowName, row_name
 from omnibench.errors import DataError, nearest
-from omnibench.guest.feature_types import BOOLEAN, NUMBER, TEXT, TEXTS
+from omnibench.guest.feature_types import BOOLEAN, NUMBER, TEXT, TEXTS, singular
 from omnibench.keys import digest
 
 if TYPE_CHECKING:
@@ -109,11 +109,6 @@ class FeatureColumns:
         id_column[:] = list(self.ids)
         columns = {name: series_of(column.type, column.entries) for name, column in self.columns.items()}
         return pd.DataFrame({singular(self.subject): pd.Series(id_column).infer_objects(), **columns})
-
-
-def singular(subject: str) -> str:
-    """Return the name of a subject's column of ids: ``item`` of ``items``."""
-    return subject.removesuffix("s")
 
 
 def series_of(column_type: str, entries: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.data.features.columns import singular
 from omnibench.data.file_source import unreadable
 from omnibench.data.files.layout import SEPARATORS, TextLayout, layout_of
 from omnibench.data.files.lines import refuse_flaws, refuse_undecodable
@@ -15,6 +14,7 @@ from omnibench.data.files.text import integers_of
 from omnibench.data.numbers import EXACT_INTEGERS
 from omnibench.data.usual_names import usual_columns
 from omnibench.errors import DataError, nearest
+from omnibench.guest.feature_types import singular
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from omnibench.data.features.columns import singular
 from omnibench.data.features.files import typed_texts
 from omnibench.data.files.text import integers_of
 from omnibench.errors import DataError
+from omnibench.guest.feature_types import singular
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,14 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from omnibench.data.features.columns import FeatureColumns, feature_columns, singular, split_lists
 from omnibench.data.frames import is_table, pandas_frame
 from omnibench.errors import ChangedDataError, DataError
+from omnibench.guest.feature_types import singular
 from omnibench.keys import digest
-from omnibench.paths import absolute_paths, cache_directory, overlong_name, remember
+from omnibench.paths import absolute_paths, cache_directory, either, overlong_name, remember
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from omnibench.data.features.columns import FeatureColumns
 
 _VERSION = 2
 """To be raised when the digests of the same file change, so that remembered ones are not used any more."""
@@ -96,7 +98,8 @@ class FileFeatures:
             DataError: The file cannot be read, or has no features; ChangedDataError where it has changed since its digest was
                 computed.
         """
-        from omnibench.data.features.files import feature_frame  # likewise
+        from omnibench.data.features.columns import feature_columns, split_lists  # which few bench files need
+        from omnibench.data.features.files import feature_frame
 
         before = self._file_digest
         frame = feature_frame(self.path, self.subject)
@@ -149,6 +152,8 @@ def features_from(
                 f"{name}: the catalogue has no features of it; give yours, e.g. with_features(items=df), a frame with a column "
                 "'item' and a column for each feature."
             )
+    from omnibench.data.features.columns import feature_columns, split_lists  # which few bench files need
+
     unsplit = dict(lists)
     sources: dict[str, FeatureSource] = {}
     for subject, argument in arguments.items():
@@ -202,8 +207,7 @@ def _existing(path: str | Path, subject: str) -> Path:
     paths = absolute_paths(path)
     existing = next((candidate for candidate in paths if candidate.exists()), None)
     if existing is None:
-        candidates = " or ".join(repr(str(candidate)) for candidate in paths)
-        raise DataError(f"there is no file {candidates} with features of {subject}; check the path.")
+        raise DataError(f"there is no file {either(paths)} with features of {subject}; check the path.")
     return existing
 
 

@@ -1,1 +1,1 @@
-"""Files of interactions, read by pyarrow: how a file is laid out, its columns, and the line of what is wrong in it."""
+"""Files on disk: archives and compression, how tables are laid out, their columns, and the line of what is wrong in them."""

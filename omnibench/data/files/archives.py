@@ -15,6 +15,9 @@ from typing import Any, BinaryIO, Protocol, cast
 from omnibench.data.files.compression import HEAD, begin, rewindable
 from omnibench.errors import DataError
 
+BROKEN_MEMBERS = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile)
+"""What reading a broken file or member raises."""
+
 ARCHIVE_SUFFIXES = (
     ".zip",
     ".tar",
@@ -73,7 +76,7 @@ def archive_of(stream: BinaryIO, name: str, label: str) -> Archive | None:
             return _SevenZip(plain if _is_file(plain) else rewindable(plain), label)
         if _is_tar(head):
             return _Tar(plain if plain.seekable() else rewindable(plain))
-    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile) as error:
+    except BROKEN_MEMBERS as error:
         plain.close()
         raise DataError(
             f"{label} cannot be read as an archive: {str(error) or type(error).__name__}. It was not copied or downloaded completely, "

@@ -13,12 +13,9 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
-from omnibench.data.files.archives import ARCHIVE_SUFFIXES, Archive, archive_of, refuse_outside
+from omnibench.data.files.archives import ARCHIVE_SUFFIXES, BROKEN_MEMBERS, Archive, archive_of, refuse_outside
 from omnibench.data.files.compression import begin, owning
 from omnibench.errors import DataError
-
-BROKEN_MEMBERS = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile)
-"""What reading a broken file or member raises."""
 
 _LISTED = 8
 """Members that an error lists."""

@@ -14,7 +14,7 @@ from omnibench.data.files.parquet import is_parquet_directory
 from omnibench.data.files.streams import uncompressed_name
 from omnibench.data.files.through import archive_in, is_archive, member_paths
 from omnibench.errors import DataError
-from omnibench.paths import absolute_paths, overlong_name
+from omnibench.paths import absolute_paths, either, overlong_name
 
 _ENDS = " _-.0123456789"
 """What stands behind the name that several files share."""
@@ -81,9 +81,7 @@ def _files(argument: Any) -> list[Path]:
             f"{candidates[0]} is a directory without .parquet files; give a file, a directory of Parquet files, or a pattern such as "
             f"{str(path / '*.csv')!r}."
         )
-    raise DataError(
-        f"there is no file {' or '.join(repr(str(candidate)) for candidate in candidates)}; check the path."
-    )
+    raise DataError(f"there is no file {either(candidates)}; check the path.")
 
 
 def _is_readable(path: Path) -> bool:
@@ -100,7 +98,7 @@ def _matching(candidates: Sequence[Path], pattern: str) -> list[Path]:
         files = [file for file in files if file.is_file() or is_parquet_directory(file)]
         if files:
             return files
-    raise DataError(f"no file matches {' or '.join(repr(str(pattern)) for pattern in candidates)}; check the pattern.")
+    raise DataError(f"no file matches {either(candidates)}; check the pattern.")
 
 
 def _name(path: Any, files: Sequence[Path]) -> str:

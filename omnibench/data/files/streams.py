@@ -8,12 +8,10 @@ import csv
 import gzip
 import io
 import lzma
-import tarfile
-import zipfile
-import zlib
 from pathlib import Path
 from typing import IO, Any, cast
 
+from omnibench.data.files.archives import BROKEN_MEMBERS
 from omnibench.data.files.compression import HEAD, compression_of
 from omnibench.data.files.members import open_member
 from omnibench.data.files.through import archive_in, raw_file
@@ -28,7 +26,7 @@ JSON_SUFFIXES = ("json", "jsonl", "ndjson")
 UNIT_SEPARATOR = "\x1f"
 """Stands for a separator of several characters, such as ``::``."""
 
-BROKEN = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, csv.Error, zipfile.BadZipFile, tarfile.TarError)
+BROKEN = (*BROKEN_MEMBERS, csv.Error)
 """What reading broken content raises; pyarrow's and pandas' own errors are ValueErrors."""
 
 _CHUNK = 1 << 24

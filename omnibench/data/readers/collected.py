@@ -15,8 +15,9 @@ from omnibench.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 else:
-    from omnibench.lazy import np
+    from omnibench.lazy import np, npt
 
 _CHUNK = 1 << 25
 """Bytes of lines that are parsed at once."""
@@ -57,7 +58,7 @@ class LineNames:
         lines: The number of each row's line, from 1.
     """
 
-    def __init__(self, lines: Any) -> None:
+    def __init__(self, lines: npt.NDArray[np.int64]) -> None:
         self._lines = lines
 
     def __call__(self, row: int) -> str:

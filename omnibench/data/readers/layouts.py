@@ -139,12 +139,11 @@ class _Counter:
 
 
 def _lines(stream: Any, file: RawFile, layout: TableLayout, counter: _Counter) -> Iterator[str]:
-    text, encoding = recoded(stream, layout.encoding)
-    for counter.number, content in enumerate(text, start=1):
+    for counter.number, content in enumerate(stream, start=1):
         try:
-            line = content.decode(encoding)
+            line = content.decode(layout.encoding)
         except UnicodeDecodeError as error:
-            raise DataError(undecodable(file, counter.number, content, encoding, error)) from error
+            raise DataError(undecodable(file, counter.number, content, layout.encoding, error)) from error
         yield layout.line(line.removeprefix("\ufeff") if counter.number == 1 else line)
     counter.ended = True
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from omnibench.data.files.members import RawFile, open_member
-from omnibench.data.readers.collected import excerpt, numbered_lines
+from omnibench.data.readers.collected import chunks, excerpt, numbered_lines
 from omnibench.data.readers.reader import Reader
 from omnibench.data.readers.rows import Batch
 from omnibench.errors import DataError
@@ -19,14 +19,12 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np
 
-_CHUNK = 1 << 24
-
 _HEADER = re.compile(rb"^([^,\n:]+):[ \t\r]*(?:\n|\Z)", re.MULTILINE)
 
 _NAMES = ("user", "rating", "timestamp")
 
 
-def read_netflix(_: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch]:
+def read_netflix(_reader: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch]:
     """Yield ratings of items that stand above them.
 
     Raises:
@@ -35,7 +33,7 @@ def read_netflix(_: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch]:
     import pyarrow as pa
 
     item, start = b"", 0
-    for chunk in _whole_lines(stream):
+    for _, chunk in chunks(stream):
         before, *pieces = _HEADER.split(chunk)
         items = [item, *pieces[0::2]]
         blocks = [before, *pieces[1::2]]
@@ -57,19 +55,6 @@ def read_netflix(_: Reader, stream: BinaryIO, file: RawFile) -> Iterator[Batch]:
 
 def _lines(block: bytes) -> int:
     return sum(1 for line in block.split(b"\n") if line.strip())
-
-
-def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield chunks that end where a line does."""
-    rest = b""
-    while chunk := stream.read(_CHUNK):
-        content = rest + chunk
-        end = content.rfind(b"\n") + 1
-        rest = content[end:]
-        if end:
-            yield content[:end]
-    if rest:
-        yield rest
 
 
 def _table(content: bytes, file: RawFile) -> Any:

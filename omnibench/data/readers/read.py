@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from omnibench.data.files.members import BROKEN_MEMBERS, OpenArchives, RawFile, unreadable_member
+from omnibench.data.files.archives import BROKEN_MEMBERS
+from omnibench.data.files.members import OpenArchives, RawFile, unreadable_member
 from omnibench.data.files.text import IDS
 from omnibench.data.readers.adjacency import read_adjacency
 from omnibench.data.readers.arrays import read_hdf5, read_npz

@@ -204,6 +204,21 @@ def test_ids_without_features_are_missing_and_others_are_counted(tmp_path: Path)
     assert "x" not in table.categories("title")[1]
 
 
+def test_texts_that_look_like_several_are_said(tmp_path: Path) -> None:
+    """Genres that nobody has split would be a group for each combination; titles with such a sign are none of these."""
+    genres = ["drama", "drama|family", "comedy", "comedy|family", "horror", "horror|family"]
+    titles = [f"{number}|{number + 1}" for number in range(ITEMS)]
+    frame = pd.DataFrame({"item": [f"i{item}" for item in range(ITEMS)], "genres": genres, "title": titles})
+    joined = from_frame(interactions(), "shop", items=frame).pipe(UserHoldout(0.2, 0.2))
+    for folder in ("joined", "split"):
+        (tmp_path / folder).mkdir()
+    with pytest.warns(UserWarning, match=r"its 6 texts are made of 4\. .*say so: lists=\{'genres': '\|'\}") as caught:
+        prepare(joined, tmp_path / "joined")
+    assert not any("title" in str(warning.message) for warning in caught)
+    split = from_frame(interactions(), "shop").with_features(items=frame, lists={"genres": "|"})
+    prepare(split.pipe(UserHoldout(0.2, 0.2)), tmp_path / "split")
+
+
 def test_integers_and_texts_of_the_same_ids_meet(tmp_path: Path) -> None:
     """A file whose ids are all integers and another where one is a word name the same users."""
     users = pd.DataFrame({"user": ["0", "1", "2", "3", "guest"], "gender": ["f", "m", "f", "m", "f"]})

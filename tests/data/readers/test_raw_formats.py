@@ -73,7 +73,7 @@ def test_blocks_that_do_not_fit_are_named(content: str | bytes, words: list[str]
 @pytest.mark.parametrize("chunk", [7, 1 << 24])
 def test_netflix_has_its_items_above_their_ratings(chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Items without ratings, Windows' ends of lines, blank lines, and any size of chunks are no matter; days are in UTC."""
-    monkeypatch.setattr("omnibench.data.readers.netflix._CHUNK", chunk)
+    monkeypatch.setattr("omnibench.data.readers.collected._CHUNK", chunk)
     content = "1:\n1488844,3,2005-09-06\r\n822109,5,2005-05-13\n2:\n\n3:\n885013,4,2005-10-19\n\n4:\n"
     raw = read_raw(tmp_path / "raw.txt", content, "netflix", time="%Y-%m-%d")
     assert raw.pairs == [(1488844, 1), (822109, 1), (885013, 3)]
