@@ -74,7 +74,11 @@ def with_uncertainty(evaluation: Evaluation, columns: Columns) -> Evaluation:
         evaluation,
         values=values,
         stderr={label: float(error) for label, error in zip(labels, errors, strict=True) if np.isfinite(error)},
-        interval={label: (float(low), float(high)) for label, (low, high) in zip(labels, intervals, strict=True)},
+        interval={  # a single user has none, and records hold numbers alone
+            label: (float(low), float(high))
+            for label, (low, high) in zip(labels, intervals, strict=True)
+            if np.isfinite(low) and np.isfinite(high)
+        },
         counted=_counted(evaluation, columns),
         columns=columns,
     )
