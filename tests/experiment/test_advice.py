@@ -350,7 +350,7 @@ def test_files_and_their_columns(tmp_path: Path) -> None:
     assert len(from_file(tmp_path / "shop.csv", columns={"who": "user"}).interactions()) == len(rated())
     (tmp_path / "shop.json").write_text(rated().to_json())
     with pytest.raises(OmnibenchError, match="read it with pandas and use from_frame"):
-        from_file(tmp_path / "shop.json")
+        _ = from_file(tmp_path / "shop.json").key
     assert len(from_frame(pd.read_json(tmp_path / "shop.json")).interactions()) == len(rated())
 
 

@@ -128,9 +128,11 @@ def _text(value: Any, name: str, file: RawFile, line: int) -> str | None:
         return repr(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    hint = (
-        "nested='...' names a list that holds the interactions." if isinstance(value, list | dict) else "Mend the line."
-    )
+    hint = "Mend the line."
+    if isinstance(value, list):
+        hint = "nested='...' names a list that holds the interactions."
+    elif isinstance(value, dict):  # as pandas writes a frame by default
+        hint = "Where it holds a whole column, read it with pandas and use from_frame."
     raise DataError(f"{file.label}, line {line}: {name!r} is {excerpt(value)}, no single value. {hint}")
 
 
