@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from omnibench.announcements import Audience
+from omnibench.data import loaders
 from omnibench.data.catalogue import licences, source
 from omnibench.data.downloads import transfer
 
@@ -19,6 +20,7 @@ def begin_project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(licences, "_accepted", set())
     monkeypatch.setattr(source, "_warned", set())
+    monkeypatch.setattr(loaders, "_LOADERS", dict(loaders._BUILT_IN))  # whatever other tests have registered
     monkeypatch.setattr("omnibench.announcements._audience", Audience())  # the test's own pytest may capture it
     monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(folder / "cache"))
     monkeypatch.delenv("OMNIBENCH_ACCEPT_LICENCES", raising=False)

@@ -77,10 +77,11 @@ def run_inside(directory: Path, *arguments: str) -> pytest.RunResult:
 @contextlib.contextmanager
 def _restored(directory: Path) -> Iterator[None]:
     """Give a run the state of a fresh interpreter, and take back afterwards what it has changed."""
+    from omnibench.data import loaders
     from omnibench.runners import registry
     from omnibench.seed import DEFAULT_RANDOM_STATE, get_random_state, set_random_state
 
-    random_state, runners = get_random_state(), dict(registry._RUNNERS)
+    random_state, runners, datasets = get_random_state(), dict(registry._RUNNERS), dict(loaders._LOADERS)
     modules, path, hooks = dict(sys.modules), list(sys.path), list(sys.meta_path)
     environment, arguments = dict(os.environ), list(sys.argv)
     importlib.invalidate_caches()
@@ -100,6 +101,8 @@ def _restored(directory: Path) -> Iterator[None]:
         sys.path[:], sys.meta_path[:], sys.argv[:] = path, hooks, arguments
         registry._RUNNERS.clear()
         registry._RUNNERS.update(runners)
+        loaders._LOADERS.clear()
+        loaders._LOADERS.update(datasets)
         os.environ.clear()
         os.environ.update(environment)
 
