@@ -131,7 +131,7 @@ def test_what_runs_print(screen: Screen, project: Project) -> None:
     (project.pytester.path / f"{NAME}foreign" / "x").touch()
     assert "is not empty and no checkpoint directory" in screen.run(name=f"{NAME}foreign")
     project.pytester.makepyfile(bench_tiny=NEXT_BENCH.format(file=f"{NAME}.csv"))
-    assert "there is no file" in screen.run()
+    assert "no file matches" in screen.run()
     (project.pytester.path / f"{NAME}.csv").write_text("user,item,rating\n1,2,x\n")
     assert "DataError" in screen.run()
     assert not list(screen.obeyed())
