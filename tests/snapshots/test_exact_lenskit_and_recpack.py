@@ -74,7 +74,7 @@ def test_recpack_stops_early_after_it_has_gone_on(driver: ModuleType, tmp_path: 
 @pytest.mark.guests
 def test_the_training_data_is_in_no_snapshot(driver: ModuleType, tmp_path: Path) -> None:
     """A snapshot in the middle of an epoch is as large for five times as many interactions of the same users and items."""
-    sizes: dict[str, set[int]] = {}
+    sizes: dict[str, list[int]] = {}
     algorithms = {"LensKit": ("FlexMFImplicitScorer", {"batch_size": 60}), "RecPack": ("BPRMF", {"batch_size": 60})}
     for step in (1, 5):
         pairs = [(user, item) for user in range(40) for item in range(50) if (user + item) % step == 0]
@@ -87,8 +87,9 @@ def test_the_training_data_is_in_no_snapshot(driver: ModuleType, tmp_path: Path)
             job = driver.job(name, options, directory, work, take=[3])
             (answer,) = driver.run_jobs(framework, [job], work / "run", 1)
             assert answer["points"][2] == [0, True]
-            sizes.setdefault(framework, set()).add(round(answer["snapshots"][0]["bytes"], -3))
-    assert all(len(different) == 1 for different in sizes.values()), sizes
+            sizes.setdefault(framework, []).append(answer["snapshots"][0]["bytes"])
+    # The pairs that one has more than the other would be 10,000 bytes at least; a pickle varies by some hundreds.
+    assert all(max(of_both) - min(of_both) < 3000 for of_both in sizes.values()), sizes
 
 
 @pytest.mark.slow
