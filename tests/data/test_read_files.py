@@ -292,7 +292,7 @@ def test_other_encodings_can_be_said(
     encoding: str, separator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Texts are what they are, wherever the file is cut while it is converted, and the key is that of the same texts."""
-    monkeypatch.setattr(streams, "_CHUNK", 5)
+    monkeypatch.setattr(streams, "CHUNK", 5)
     lines = [("user", "item"), ("José", "ü:"), (":Zoë", "x")]
     path = written(tmp_path / "a.csv", "\n".join(separator.join(line) for line in lines).encode(encoding))
     dataset = from_file(path, encoding=encoding, separator=separator)

@@ -8,6 +8,7 @@ import csv
 import gzip
 import io
 import lzma
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -29,7 +30,8 @@ UNIT_SEPARATOR = "\x1f"
 BROKEN = (*BROKEN_MEMBERS, csv.Error)
 """What reading broken content raises; pyarrow's and pandas' own errors are ValueErrors."""
 
-_CHUNK = 1 << 24
+CHUNK = 1 << 24
+"""Bytes that are rewritten at once."""
 
 
 def uncompressed_name(path: Path) -> Path:
@@ -92,7 +94,7 @@ def open_utf8(path: Path, encoding: str, separator: str) -> IO[bytes]:
     stream = open_binary(path)
     if encoding == "utf-8" and len(separator) == 1:
         return stream
-    return io.BufferedReader(_Rewritten(stream, encoding, separator, path), _CHUNK)
+    return io.BufferedReader(_Rewritten(stream, encoding, separator, path), CHUNK)
 
 
 def single(separator: str) -> str:
@@ -100,40 +102,58 @@ def single(separator: str) -> str:
     return separator if len(separator) == 1 else UNIT_SEPARATOR
 
 
-class _Rewritten(io.RawIOBase):
-    """A stream in another encoding, or with a longer separator, as it is rewritten."""
+class RewrittenText(io.RawIOBase, ABC):
+    """A text in any encoding as a stream in UTF-8, rewritten chunk by chunk.
 
-    def __init__(self, stream: IO[bytes], encoding: str, separator: str, path: Path) -> None:
+    Args:
+        stream: The bytes of the text.
+        encoding: As Python calls it.
+    """
+
+    def __init__(self, stream: IO[bytes], encoding: str) -> None:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder(encoding)()
-        self._separator = separator
-        self._path = path
         self._pending = ""
-        self._buffer = b""
+        self._buffer = memoryview(b"")
         self._ended = False
 
     def readable(self) -> bool:
         return True
 
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
     def readinto(self, buffer: Any) -> int:
         while not self._buffer and not self._ended:
-            self._buffer = self._next()
+            self._buffer = memoryview(self._next())
         size = min(len(buffer), len(self._buffer))
         buffer[:size] = self._buffer[:size]
         self._buffer = self._buffer[size:]
         return size
 
     def _next(self) -> bytes:
-        chunk = self._stream.read(_CHUNK)
+        chunk = self._stream.read(CHUNK)
         self._ended = not chunk
-        text = self._pending + self._decoder.decode(chunk, final=self._ended)
-        self._pending = ""
+        text, self._pending = self._pending + self._decoder.decode(chunk, final=self._ended), ""
+        return self._rewritten(text).encode()
+
+    @abstractmethod
+    def _rewritten(self, text: str) -> str:
+        """Return a chunk rewritten; what has to wait for the next one goes into ``_pending``, unless the text has ended."""
+
+
+class _Rewritten(RewrittenText):
+    """A stream in another encoding, or with a longer separator, as it is rewritten."""
+
+    def __init__(self, stream: IO[bytes], encoding: str, separator: str, path: Path) -> None:
+        super().__init__(stream, encoding)
+        self._separator = separator
+        self._path = path
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+    def _rewritten(self, text: str) -> str:
         if len(self._separator) == 1:
-            return text.encode()
+            return text
         if UNIT_SEPARATOR in text:  # which is none of those that are put there below
             raise DataError(
                 f"{self._path} holds the character {UNIT_SEPARATOR!r}, which stands for the separator {self._separator!r} while "
@@ -145,4 +165,4 @@ class _Rewritten(io.RawIOBase):
             if not self._ended and text.endswith(self._separator[:size]):
                 text, self._pending = text[:-size], text[-size:]
                 break
-        return text.encode()
+        return text

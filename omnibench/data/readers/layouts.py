@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 
 from omnibench.data.files.members import RawFile, open_member
 from omnibench.data.files.quotes import QUOTE
-from omnibench.data.files.streams import UNIT_SEPARATOR
+from omnibench.data.files.streams import CHUNK, UNIT_SEPARATOR, RewrittenText
 from omnibench.data.readers.collected import recoded, undecodable
 from omnibench.data.readers.reader import Reader
 from omnibench.errors import DataError
@@ -22,8 +22,6 @@ WHITESPACE = "whitespace"
 
 _QUOTED = (",", ";")
 """Separators of formats whose fields may stand in quotation marks without a word."""
-
-_CHUNK = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class TableLayout:
         is_plain = codecs.lookup(self.encoding).name == "utf-8" and len(self.separator) == 1 and not self.comment
         if is_plain:
             return stream
-        return cast("BinaryIO", io.BufferedReader(_Prepared(stream, self), _CHUNK))
+        return cast("BinaryIO", io.BufferedReader(_Prepared(stream, self), CHUNK))
 
     def line(self, text: str) -> str:
         """Return a line, or several whole ones, with one delimiter, and without comments."""
@@ -166,33 +164,15 @@ class MarkCounter(io.RawIOBase):
         return len(content)
 
 
-class _Prepared(io.RawIOBase):
+class _Prepared(RewrittenText):
     """A stream as its layout rewrites it."""
 
     def __init__(self, stream: BinaryIO, layout: TableLayout) -> None:
-        self._stream = stream
+        super().__init__(stream, layout.encoding)
         self._layout = layout
-        self._decoder = codecs.getincrementaldecoder(layout.encoding)()
-        self._rest = ""
-        self._buffer = memoryview(b"")
-        self._ended = False
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._buffer and not self._ended:
-            self._buffer = memoryview(self._next())
-        size = min(len(buffer), len(self._buffer))
-        buffer[:size] = self._buffer[:size]
-        self._buffer = self._buffer[size:]
-        return size
-
-    def _next(self) -> bytes:
+    def _rewritten(self, text: str) -> str:
         """Return whole lines, the rest of the file at its end."""
-        chunk = self._stream.read(_CHUNK)
-        self._ended = not chunk
-        text = self._rest + self._decoder.decode(chunk, final=self._ended)
         end = len(text) if self._ended else text.rfind("\n") + 1
-        self._rest = text[end:]
-        return self._layout.line(text[:end]).encode()
+        self._pending = text[end:]
+        return self._layout.line(text[:end])
