@@ -35,24 +35,36 @@ _TRIGGERS = {
 
 def count_revisions(connection: sqlite3.Connection) -> None:
     """Have a database count its revisions; no write when it does so already."""
-    query = "SELECT name, sql FROM sqlite_master WHERE name LIKE 'Revision%'"
-    expected = {"Revision": _TABLE, **_TRIGGERS}
-    existing = dict(connection.execute(query).fetchall())
-    if existing == expected and connection.execute("SELECT count(*) FROM Revision").fetchone()[0] == 1:
+    if _is_counted(connection):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for name in existing.keys() & _TRIGGERS.keys():
-            connection.execute(f"DROP TRIGGER {name}")
-        connection.execute("DROP TABLE IF EXISTS Revision")
-        for sql in expected.values():
-            connection.execute(sql)
-        # Another database, e.g. one that was rebuilt, must not come to a number that copies of this one have.
-        connection.execute("INSERT INTO Revision VALUES (lower(hex(randomblob(4))), 0)")
+        if not _is_counted(connection):  # another process may have had the lock since the look
+            _begin_to_count(connection)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _is_counted(connection: sqlite3.Connection) -> bool:
+    if _existing(connection) != {"Revision": _TABLE, **_TRIGGERS}:
+        return False
+    return bool(connection.execute("SELECT count(*) FROM Revision").fetchone()[0] == 1)
+
+
+def _existing(connection: sqlite3.Connection) -> dict[str, str]:
+    return dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE name LIKE 'Revision%'").fetchall())
+
+
+def _begin_to_count(connection: sqlite3.Connection) -> None:
+    for name in _existing(connection).keys() & _TRIGGERS.keys():
+        connection.execute(f"DROP TRIGGER {name}")
+    connection.execute("DROP TABLE IF EXISTS Revision")
+    for sql in (_TABLE, *_TRIGGERS.values()):
+        connection.execute(sql)
+    # Another database, e.g. one that was rebuilt, must not come to a number that copies of this one have.
+    connection.execute("INSERT INTO Revision VALUES (lower(hex(randomblob(4))), 0)")
 
 
 def revision_of(connection: sqlite3.Connection) -> str:

@@ -271,11 +271,12 @@ VIEWS = {
 def create_views(connection: sqlite3.Connection) -> None:
     """Create the views, or renew those of another version of omnibench; no write when they are as they should be."""
     statements = {name: f'CREATE VIEW "{name}" AS {select}' for name, select in VIEWS.items()}
-    existing = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'").fetchall())
-    if existing == statements:
+    query = "SELECT name, sql FROM sqlite_master WHERE type = 'view'"
+    if dict(connection.execute(query).fetchall()) == statements:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
+        existing = dict(connection.execute(query).fetchall())  # another process may have had the lock since the look
         for name in {*existing, *statements}:
             connection.execute(f'DROP VIEW IF EXISTS "{name}"')
         for sql in statements.values():

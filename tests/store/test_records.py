@@ -10,7 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from omnibench.errors import StoreError
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.reading import read, read_all
 from omnibench.store.records import Records
+from omnibench.store.revision import count_revisions
 from omnibench.store.sealing import CHECK, seal, unseal
+from omnibench.store.views import create_views
 
 pytestmark = pytest.mark.usefixtures("made_up_records")
 
@@ -315,3 +317,26 @@ def test_thousands_of_keys_are_looked_for_together(records: Records, directory: 
     numbers = read(directory, lambda reader: reader.members(looked_for, "number"))
     assert numbers == {f"item/{number}": number for number in range(2, 1200, 2)}, "without what is no JSON any more"
     assert read(directory, lambda reader: reader.members(["item/2"], "name")) == {"item/2": None}
+
+
+@pytest.mark.parametrize("prepare", [count_revisions, create_views])
+def test_who_is_overtaken_while_it_prepares_a_database_finds_it_prepared(
+    tmp_path: Path, prepare: Callable[[sqlite3.Connection], None]
+) -> None:
+    """Another process may have had the lock between the look and the change."""
+
+    class Overtaken(sqlite3.Connection):
+        def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:  # type: ignore[override]
+            if sql == "BEGIN IMMEDIATE":
+                with closing(sqlite3.connect(database, isolation_level=None)) as other:
+                    prepare(other)
+            return super().execute(sql, *parameters)
+
+    database = tmp_path / "cache.db"
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE Cache (key, raw, mode, value)")
+    with closing(sqlite3.connect(database, isolation_level=None, factory=Overtaken)) as connection:
+        prepare(connection)
+        before = connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+        prepare(connection)
+        assert connection.execute("SELECT name, sql FROM sqlite_master").fetchall() == before
