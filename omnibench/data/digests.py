@@ -174,10 +174,19 @@ def _sha(values: np.ndarray[Any, Any]) -> str:
     return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
 
 
+def stamp_of(path: Path) -> list[int]:
+    """Return device, inode, size and times of a file, which change with its content."""
+    return _stamp(path.stat())
+
+
+def _stamp(status: os.stat_result) -> list[int]:
+    return [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+
+
 def file_digest(path: Path) -> str:
     """Return the sha256 of a file, remembered by device, inode, size and times so that it is read once."""
     status = path.stat()
-    stamp = [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+    stamp = _stamp(status)
     memory = cache_directory() / "digests" / f"{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]}.json"
     try:
         remembered = json.loads(memory.read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omnibench.data.content import Content, content_of_rows, remembered_content
-from omnibench.data.digests import file_digest
+from omnibench.data.digests import file_digest, stamp_of
 from omnibench.data.files.arrow import ARROW_FORMATS, read_arrow
 from omnibench.data.files.layout import ROW_NAMES, TextLayout
 from omnibench.data.files.lines import line_of_row, refuse_undecodable
@@ -37,6 +37,9 @@ from omnibench.data.numbers import row_name
 from omnibench.errors import ChangedDataError, DataError
 
 T = TypeVar("T")
+
+_STAMPS = "stamps_of_rows"
+"""The attribute of a source with what its file was like when its rows were read."""
 
 _TEXT_SUFFIX = ":token"
 """Ends the names of RecBole's columns of texts."""
@@ -135,7 +138,10 @@ class FileSource(StoredSource):
     @cached_property
     def identity(self) -> list[Any]:
         layout_options = [dict(self.options)] if self.options else []
-        return ["file", self.file_format, dict(self.renamed), *layout_options, path_digest(self.path)]
+        identity = ["file", self.file_format, dict(self.renamed), *layout_options, path_digest(self.path)]
+        if path_stamps(self.path) != vars(self).get(_STAMPS, path_stamps(self.path)):
+            raise self._changed("has changed since its rows were read")
+        return identity
 
     def row_name(self, row: int) -> str:
         """Return what errors call a row: of a text file, with the number of its line."""
@@ -170,17 +176,22 @@ class FileSource(StoredSource):
 
     def _read(self, read: Callable[[], T]) -> T:
         """Read the file, of which nothing may change meanwhile."""
+        is_identified = "identity" in vars(self)
         try:
+            before = path_stamps(self.path)
             require_memory([(self.path, self.layout)])
             content = read()
+            has_changed = path_stamps(self.path) != before
         except (*BROKEN, MemoryError) as error:
             raise DataError(unreadable(self.path, self.file_format, error)) from error
-        if path_digest(self.path) != self.identity[-1]:
-            raise ChangedDataError(
-                f"{self.path} has changed since this run read its key; its results would be recorded for the old "
-                "content. Run again."
-            )
+        # Rows whose key nobody has asked for yet need no digest: the key that somebody asks for later is of the file then.
+        if has_changed or (is_identified and path_digest(self.path) != self.identity[-1]):
+            raise self._changed("has changed since this run read its key")
+        vars(self)[_STAMPS] = before
         return content
+
+    def _changed(self, problem: str) -> ChangedDataError:
+        return ChangedDataError(f"{self.path} {problem}; its results would be recorded for another content. Run again.")
 
     def _plain_columns(self) -> PlainColumns | None:
         """Return the columns of a file of plain numbers, which is read faster; None of any other."""
@@ -228,6 +239,11 @@ def unreadable(path: Path, file_format: str, error: Exception) -> str:
     is_columnar = file_format in ("parquet", *ARROW_FORMATS) and not path.is_dir()
     advice = f". {columnar_advice(path)}" if is_columnar and not isinstance(error, MemoryError) else ""
     return f"{path} cannot be read as .{file_format}: {problem.removesuffix('.') if advice else problem}{advice}"
+
+
+def path_stamps(path: Path) -> list[list[int]]:
+    """Return what changes with the content of a file, of the archive that a path goes through, or of a directory's files."""
+    return [stamp_of(file) for file in (parquet_files(path) if path.is_dir() else [archive_in(path)])]
 
 
 def path_digest(path: Path) -> str:

@@ -145,6 +145,7 @@ def _read(stream: _Checked, layout: TextLayout, positions: Mapping[str, int], si
             column_types={name: types[name] for name in positions},
             include_columns=list(positions),
             null_values=[""],
+            check_utf8=False,  # of texts, and these are numbers
         ),
     )
     blocks: PlainBlocks | None = None
@@ -205,13 +206,13 @@ class _Checked(io.RawIOBase):
 
 def _is_plain(values: npt.NDArray[np.uint8], separator: int) -> bool:
     """Whether no number among bytes begins with a plus sign, a zero or a minus sign too many."""
-    border, first = values[:-3], values[1:-2]
-    begins = (border == separator) | (border <= ord(" "))  # blanks, and the ends of lines
-    begins &= first <= _ZERO  # with the signs; few numbers begin like this, so that the rest costs nothing
-    starts = np.flatnonzero(begins)
-    first, second, third = (values.take(starts + distance) for distance in (1, 2, 3))
+    # Separators, blanks, ends of lines and signs are all below the digits, but for separators that are letters or the like.
+    before_first = values[:-3] < _ZERO if separator < _ZERO else (values[:-3] < _ZERO) | (values[:-3] == separator)
+    starts = np.flatnonzero(before_first & (values[1:-2] <= _ZERO))  # few numbers begin so: the rest costs nothing
+    border, first, second, third = (values.take(starts + distance) for distance in range(4))
+    begins = (border == separator) | (border <= ord(" "))
     is_digit = (second - _ZERO) <= _NINE - _ZERO  # of bytes, which wrap around
     strange = (first == _ZERO) & (is_digit | (second == _HEXADECIMAL[0]) | (second == _HEXADECIMAL[1]))
     strange |= first == _PLUS
     strange |= (first == _MINUS) & (second == _ZERO) & (third != _POINT)
-    return not strange.any()
+    return not (begins & strange).any()
