@@ -1,6 +1,6 @@
 """LensKit: its scorer components, fitted and called without the pipeline around them.
 
-The pipeline around a scorer (history lookup, candidates, ranking) is what ``folds.recommend`` does for every
+The pipeline around a scorer (history lookup, candidates, ranking) is what ``ranking.recommend`` does for every
 framework, so the component is called directly; ``lenskit.batch`` would start a process pool for every fold.
 """
 

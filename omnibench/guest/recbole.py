@@ -31,7 +31,7 @@ from recbole.sampler import Sampler
 from recbole.utils import get_model, init_seed
 from recbole.utils.logger import RemoveColorFilter
 
-from . import folds, parts
+from . import folds, parts, ranking
 from .base import Task
 from .negatives import samplable
 from .recbole_training import Model, train_model
@@ -314,7 +314,7 @@ def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.In
         rows = np.flatnonzero(number[users])  # who was left out of training is unknown
         numbers = torch.from_numpy(number[users[rows]])
         scored = _full_sort(model, numbers).numpy(force=True)[:, 1:] if len(rows) else np.zeros((0, len(model.items)))
-        scores = np.full((len(users), fold.n_items), np.nan, dtype=folds.ranking_type(scored.dtype))
+        scores = np.full((len(users), fold.n_items), np.nan, dtype=ranking.ranking_type(scored.dtype))
         scores[np.ix_(rows, model.items)] = scored
         scores[:, ~fold.candidates] = np.nan  # what is in validation alone has a number that nothing has trained
         yield users, scores

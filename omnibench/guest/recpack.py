@@ -21,7 +21,7 @@ from recpack.algorithms.base import TorchMLAlgorithm
 from recpack.matrix import InteractionMatrix
 from scipy.sparse import csr_matrix
 
-from . import folds, parts
+from . import folds, parts, ranking
 from .base import Task
 from .recpack_iterations import fit_by_steps
 from .recpack_training import Epochs
@@ -178,7 +178,7 @@ def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints
         users = fold.users[start : start + BATCH]
         predicted = csr_matrix(model.predict(_matrix(fold, fold.history, users))[users])
         predicted.eliminate_zeros()  # RecPack, too, takes a stored zero for no score
-        scores = np.full(predicted.shape, np.nan, dtype=folds.ranking_type(predicted.dtype))
+        scores = np.full(predicted.shape, np.nan, dtype=ranking.ranking_type(predicted.dtype))
         rows = np.repeat(np.arange(len(users)), np.diff(predicted.indptr))
         scores[rows, predicted.indices] = predicted.data
         scores[:, ~fold.candidates] = np.nan  # networks have a number for these, too, but nothing has trained it

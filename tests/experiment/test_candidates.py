@@ -15,7 +15,8 @@ from omnibench.engine.phases import _list_flaw
 from omnibench.errors import EvaluationError
 from omnibench.experiment.candidates import UNSEEN
 from omnibench.guest.candidates import CandidateSets, candidate_sets
-from omnibench.guest.folds import NO_ITEM, Fold, recommend
+from omnibench.guest.folds import NO_ITEM, Fold
+from omnibench.guest.ranking import recommend
 
 
 @pytest.fixture(scope="module")
