@@ -105,8 +105,13 @@ class Adapter(Protocol):
 class ScoringAdapter(Adapter, Protocol):
     """The adapter of a framework that scores all items."""
 
-    def score(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, folds.Scores]]:
-        """Yield (users, scores of all items) in batches, over ``fold.users`` in order; scores rank in their own precision."""
+    def score(
+        self, model: Any, task: Task, fold: folds.Fold
+    ) -> Iterator[tuple[parts.Ints, folds.Scores | ranking.CompactScores]]:
+        """Yield (users, scores of all items) in batches, over ``fold.users`` in order; scores rank in their own precision.
+
+        ``score_forms.SparseScores`` or ``SharedScores`` may stand for dense ones, for as many users.
+        """
 
 
 class ListingAdapter(Adapter, Protocol):

@@ -178,13 +178,21 @@ class Fold:
             users: User codes, shape (b,).
             scores: Scores, shape (b, n_items), one row per user.
         """
+        self._mark(users, scores, -np.inf)
+
+    def block(self, users: Ints, is_blocked: npt.NDArray[np.bool_]) -> None:
+        """Set whether items must not be recommended, in place, as ``mask`` does with scores; shape (b, n_items)."""
+        is_blocked[:] = False
+        self._mark(users, is_blocked, True)
+
+    def _mark(self, users: Ints, table: npt.NDArray[Any], mark: float | bool) -> None:
         if len(self._unrankable):
-            scores[:, self._unrankable] = -np.inf
+            table[:, self._unrankable] = mark
         if self.repeats:
             return
         for first, items in self._seen:
             for row, (start, end) in enumerate(zip(first[users].tolist(), first[users + 1].tolist(), strict=True)):
-                scores[row, items[start:end]] = -np.inf
+                table[row, items[start:end]] = mark
 
     @cached_property
     def _unrankable(self) -> npt.NDArray[np.intp]:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from .folds import LIST_SCORE, NO_ITEM, Fold, Scores, recommendation_dtype
 from .parts import Ints
-from .top_items import top_k
+from .score_forms import SharedScores, SparseScores
+from .top_items import ranking_type, top_k
 
 _ROWS = 64
 """Most rows of scores that are masked and ranked together, so that a copy of them stays small."""
@@ -19,13 +20,15 @@ _FEWEST_ROWS = 8
 _SCORES = 1 << 21
 """Scores between these two that are masked and ranked together."""
 
+CompactScores = SparseScores | SharedScores
+
 RankedList = tuple[Ints, npt.NDArray[np.float64]]
 """Item codes, best first, and their scores, which never rise; both of shape (n,)."""
 
 
 def recommend(
     fold: Fold,
-    batches: Iterable[tuple[Ints, Scores]],
+    batches: Iterable[tuple[Ints, Scores | CompactScores]],
     k: int,
     candidates_of: Callable[[int], npt.NDArray[np.bool_]] | None = None,
 ) -> npt.NDArray[np.void]:
@@ -35,8 +38,9 @@ def recommend(
 
     Args:
         fold: The fold whose ``users`` are recommended for.
-        batches: Pairs of user codes (b,) and scores (b, n_items); NaN or -inf where the framework has no score.
-            Together they cover ``fold.users`` in order.
+        batches: Pairs of user codes (b,) and scores (b, n_items), NaN or -inf where the framework has no score; or
+            sparse or shared scores for as many users, which give the same lists as dense ones. Together they cover
+            ``fold.users`` in order.
         k: The length of the lists.
         candidates_of: From a user to whether each item may be recommended, where not all unseen items may.
 
@@ -44,38 +48,38 @@ def recommend(
         A structured array with one row per user of ``fold.users``; its scores are float32 where that tells them apart.
     """
     rows = np.zeros(len(fold.users), dtype=recommendation_dtype(k, LIST_SCORE))
-    n_done, copied = 0, None
+    n_done = 0
     n_together = min(_ROWS, max(_FEWEST_ROWS, _SCORES // max(1, fold.n_items)))
+    tables: dict[np.dtype[Any], npt.NDArray[Any]] = {}
     for users, batch in batches:
-        scores = np.asarray(batch)
-        if scores.shape != (len(users), fold.n_items):
+        is_compact = isinstance(batch, CompactScores)
+        scores: Any = batch if is_compact else np.asarray(batch)
+        if scores.shape != ((len(users),) if is_compact else (len(users), fold.n_items)):
             expected = f"{len(users)} users x {fold.n_items} items"
             raise ValueError(f"scores have the shape {scores.shape}; yield scores of {expected}, NaN for items without")
-        precision = ranking_type(scores.dtype)
-        if copied is None or copied.dtype != precision:
-            copied = np.empty((n_together, fold.n_items), dtype=precision)
+        precision = np.dtype(bool) if is_compact else ranking_type(scores.dtype)
+        if precision not in tables:
+            tables[precision] = np.empty((n_together, fold.n_items), dtype=precision)
         for start in range(0, len(users), n_together):
             block_users = users[start : start + n_together]
-            masked = copied[: len(block_users)]
-            masked[:] = scores[start : start + n_together]
-            fold.mask(block_users, masked)
+            table = tables[precision][: len(block_users)]
+            if is_compact:
+                fold.block(block_users, table)
+            else:
+                table[:] = scores[start : start + n_together]
+                fold.mask(block_users, table)
             if candidates_of is not None:
                 for row, user in enumerate(block_users.tolist()):
-                    masked[row, ~candidates_of(user)] = -np.inf
+                    table[row, ~candidates_of(user)] = True if is_compact else -np.inf
             block = rows[n_done : n_done + len(block_users)]
             block["user"] = block_users
-            block["item"], block["score"] = top_k(masked, k)
+            block["item"], block["score"] = scores.top_k(start, table, k) if is_compact else top_k(table, k)
             n_done += len(block_users)
     if n_done != len(rows):
         raise ValueError(f"scores came for {n_done} users, but the fold has {len(rows)} to recommend for")
     with np.errstate(over="ignore"):
         single = rows.astype(recommendation_dtype(k))
     return single if np.array_equal(single["score"], rows["score"]) else rows
-
-
-def ranking_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type that scores are ranked in: float32 where it holds them exactly, else float64."""
-    return np.dtype(np.float32) if np.can_cast(dtype, np.float32) else np.dtype(np.float64)
 
 
 def cut_lists(

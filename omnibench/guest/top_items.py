@@ -27,6 +27,11 @@ _SPARE = 8
 _Positions = npt.NDArray[np.int64]
 
 
+def ranking_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that scores are ranked in: float32 where it holds them exactly, else float64."""
+    return np.dtype(np.float32) if np.can_cast(dtype, np.float32) else np.dtype(np.float64)
+
+
 def top_k(scores: Scores, k: int) -> tuple[Ints, Scores]:
     """Return the k best items of each row: by score, ties by item code, never a score of NaN or -inf.
 
