@@ -99,10 +99,15 @@ class SharedScores:
         """Return the k best items of some users, as ``SparseScores.top_k``."""
         items = np.full((len(is_blocked), k), NO_ITEM, dtype=np.int32)
         best: Scores = np.zeros(items.shape, dtype=self.score.dtype)
-        width = min(len(self.order), k + int(np.count_nonzero(is_blocked, axis=1).max(initial=0)))
-        is_allowed = ~is_blocked[:, self.order[:width]]
-        is_allowed[~self.is_scored[begin : begin + len(is_blocked)]] = False
-        rank = np.cumsum(is_allowed, axis=1)
+        has_scores = self.is_scored[begin : begin + len(is_blocked)]
+        width = k
+        while True:  # most have seen few of the best items, and few have seen many
+            width = min(len(self.order), 2 * width)
+            is_allowed = ~is_blocked[:, self.order[:width]]
+            is_allowed[~has_scores] = False
+            rank = np.cumsum(is_allowed, axis=1)
+            if width == len(self.order) or (rank[has_scores, -1] >= k).all():
+                break
         row, column = np.nonzero(is_allowed & (rank <= k))
         items[row, rank[row, column] - 1] = self.order[column]
         best[row, rank[row, column] - 1] = self.score[column]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from support.cases import ranking_case
+from support.guest_scripts import GUEST, run
+from support.written_folds import write_fold
 
 from omnibench.guest.candidates import candidate_sets
 from omnibench.guest.folds import Fold
@@ -97,3 +101,38 @@ def test_scores_for_other_users_or_items_are_refused(directory: Path) -> None:
     ):
         with pytest.raises(ValueError, match=rf"scores have the shape .*; yield scores of {len(fold.users)} users x"):
             recommend(fold, [(fold.users, scores)], 5)
+
+
+COMPACT: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "LensKit": [("PopScorer", {}), ("PopScorer", {"score": "rank"})],
+    "RecPack": [("Popularity", {}), ("Popularity", {"K": 30}), ("ItemKNN", {"K": 5}), ("KUNN", {"Ku": 3, "Ki": 3})],
+    "RecBole": [("Pop", {})],
+}
+"""Algorithms that make no dense scores."""
+
+
+@pytest.mark.slow
+@pytest.mark.guests
+@pytest.mark.parametrize("framework", COMPACT)
+def test_a_framework_ranks_as_by_its_dense_scores(
+    framework: str, tmp_path: Path, environment_python: Callable[[str], Path]
+) -> None:
+    """Users with many and few items, one with nearly all of them, and items that are in the validation or the test part alone."""
+    rng, n_users, n_items = np.random.default_rng(3), 90, 120
+    weights = 1 / np.arange(1, n_items + 1)
+    parts: dict[str, list[tuple[int, int]]] = {
+        "train": [(0, item) for item in range(n_items - 10)],
+        "validation": [],
+        "test": [],
+    }
+    for user in range(1, n_users):
+        items = rng.choice(n_items, int(rng.integers(5, 15)), replace=False, p=weights / weights.sum()).tolist()
+        for name, some in (("train", items[4:]), ("validation", items[:2]), ("test", items[2:4])):
+            parts[name] += [(user, item) for item in some]
+    parts["validation"].append((1, n_items))
+    parts["test"] += [(0, n_items + 1), (2, n_items + 1)]
+    data = tmp_path / "data"
+    data.mkdir()
+    write_fold(data, n_users, n_items + 2, parts)
+    words = [word for algorithm, parameters in COMPACT[framework] for word in (algorithm, json.dumps(parameters))]
+    run(environment_python(framework), "dense_scores.py", GUEST, framework.lower(), data, *words, cwd=tmp_path)
