@@ -31,7 +31,8 @@ import importlib.util, json, sys
 spec = importlib.util.spec_from_file_location("guest", f"{sys.argv[1]}/__init__.py", submodule_search_locations=[sys.argv[1]])
 sys.modules["guest"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules["guest"])
-adapter, (folds, base) = importlib.import_module(f"guest.{sys.argv[2]}"), map(importlib.import_module, ("guest.folds", "guest.base"))
+adapter = importlib.import_module(f"guest.{sys.argv[2]}")
+folds, base, ranking = map(importlib.import_module, ("guest.folds", "guest.base", "guest.ranking"))
 import numpy as np
 
 for number, (algorithm, parameters) in enumerate(json.loads(sys.argv[3])):
@@ -39,7 +40,7 @@ for number, (algorithm, parameters) in enumerate(json.loads(sys.argv[3])):
         fold = folds.Fold(sys.argv[4], one)
         task = base.Task(algorithm=algorithm, parameters=parameters, seed=42, device="cpu", threads=int(sys.argv[7]), k=20)
         model, _ = adapter.fit(task, fold)
-        np.save(f"{sys.argv[6]}/{number}-{one}.npy", folds.recommend(fold, adapter.score(model, task, fold), 20))
+        np.save(f"{sys.argv[6]}/{number}-{one}.npy", ranking.recommend(fold, adapter.score(model, task, fold), 20))
 """
 BENCH = """
 from omnibench import *

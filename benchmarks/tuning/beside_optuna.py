@@ -39,7 +39,8 @@ import importlib.util, json, sys
 spec = importlib.util.spec_from_file_location("guest", f"{sys.argv[1]}/__init__.py", submodule_search_locations=[sys.argv[1]])
 sys.modules["guest"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules["guest"])
-adapter, (folds, base) = importlib.import_module(f"guest.{sys.argv[2]}"), map(importlib.import_module, ("guest.folds", "guest.base"))
+adapter = importlib.import_module(f"guest.{sys.argv[2]}")
+folds, base, ranking = map(importlib.import_module, ("guest.folds", "guest.base", "guest.ranking"))
 import numpy as np
 sys.path.append(sys.argv[7])  # behind the framework's own packages
 import optuna
@@ -64,7 +65,7 @@ def objective(trial):
             suggest = trial.suggest_int if isinstance(low, int) else lambda *given: trial.suggest_float(*given, log=True)
             parameters[name] = suggest(name, low, high)
     model, _ = adapter.fit(task(parameters), train)
-    lists = folds.recommend(validation, adapter.score(model, task(parameters), validation), 10)
+    lists = ranking.recommend(validation, adapter.score(model, task(parameters), validation), 10)
     value = float(np.mean([sum(discounts[rank] for rank, item in enumerate(row) if item in relevant[user])
                            / discounts[:len(relevant[user])].sum() for user, row in zip(lists["user"].tolist(), lists["item"].tolist())]))
     if value > best[0]:
@@ -77,7 +78,7 @@ for parameters in configurations:
     study.enqueue_trial(parameters)
 study.optimize(objective, n_trials=len(configurations))
 model, parameters = best[1]
-np.save("lists.npy", folds.recommend(train, adapter.score(model, task(parameters), train), 10))
+np.save("lists.npy", ranking.recommend(train, adapter.score(model, task(parameters), train), 10))
 print(json.dumps(study.best_value))
 """
 

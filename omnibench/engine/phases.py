@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.prepare import read_ids
 from omnibench.engine.epochs import EpochMetric, Judge, answering
+from omnibench.engine.list_checks import list_flaw
 from omnibench.errors import GuestError
 from omnibench.experiment.candidates import UNSEEN
 from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.outputs import Outputs, outputs_of
-from omnibench.guest.candidates import CandidateSets, candidate_sets
-from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
+from omnibench.guest.candidates import candidate_sets
+from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold
 from omnibench.guest.predictions import read_predictions
 from omnibench.masking import masked
 from omnibench.naming import first_few
@@ -269,7 +270,7 @@ def predict(
     lists, ratings = read_predictions(output)
     flaw = "" if required == (lists is not None, ratings is not None) else "they are not what was asked for"
     if not flaw and lists is not None:
-        flaw = _list_flaw(fold, lists, list_length, candidate_sets(fold, candidates))
+        flaw = list_flaw(fold, lists, list_length, candidate_sets(fold, candidates))
     if not flaw and ratings is not None:
         flaw = _rating_flaw(fold, ratings)
     if flaw:
@@ -289,43 +290,6 @@ def _rating_flaw(fold: Fold, rows: npt.NDArray[np.void]) -> str:
         return "they are not the ratings of the test pairs"
     if not np.isfinite(rows["rating"]).all():
         return f"{int((~np.isfinite(rows['rating'])).sum())} of {len(rows)} ratings are no finite number"
-    return ""
-
-
-def _list_flaw(
-    fold: Fold, rows: npt.NDArray[np.void], list_length: int, candidates: CandidateSets | None = None
-) -> str:
-    """Say what is wrong with recommendation lists, or return nothing."""
-    ordered = rows.dtype == recommendation_dtype(list_length, LIST_SCORE)  # lists with an order of their own
-    if not (ordered or rows.dtype == recommendation_dtype(list_length)) or not np.array_equal(rows["user"], fold.users):
-        return f"they are not lists of {list_length} items for the test users with a history"
-    items, scores = rows["item"], rows["score"]
-    filled = items != NO_ITEM
-    if (filled[:, 1:] & ~filled[:, :-1]).any():
-        return "a list has a gap"
-    if ((items < NO_ITEM) | (items >= fold.n_items)).any():
-        return "an item code does not exist"
-    if not np.isfinite(scores[filled]).all():
-        return "a score is no finite number"
-    neighbours = filled[:, 1:] & filled[:, :-1]
-    rising = scores[:, 1:] > scores[:, :-1]
-    tied = (scores[:, 1:] == scores[:, :-1]) & (items[:, 1:] < items[:, :-1])
-    if (neighbours & (rising if ordered else rising | tied)).any():
-        return f"a list is not in the order of its scores{'' if ordered else ' (ties by item code)'}"
-    pairs = (rows["user"][:, None].astype(np.int64) * fold.n_items + items)[filled]
-    if len(np.unique(pairs)) < len(pairs):
-        return "a list has an item twice"
-    if not fold.rankable[items[filled]].all():
-        return "a list has an item that is unknown in training"
-    seen_pairs = [part.user.astype(np.int64) * fold.n_items + part.item for part in (fold.history, fold.validation)]
-    if not fold.repeats and np.isin(pairs, np.concatenate(seen_pairs)).any():
-        part = "the given history" if fold.folds_in else "training"
-        return f"a list has an item that the user has in {part} or validation"
-    if candidates is not None and any(
-        not candidates.of(user)[user_items[user_items != NO_ITEM]].all()
-        for user, user_items in zip(rows["user"].tolist(), items, strict=True)
-    ):
-        return "a list has an item that is no candidate of its user"
     return ""
 
 

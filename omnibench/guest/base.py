@@ -1,7 +1,7 @@
 """The guest's side of the protocol: read a request, run the framework's adapter, answer with plain data.
 
 An adapter is a module beside this one with the functions of ``Adapter``. It never talks to the channel,
-never masks, never ranks: ``folds.recommend`` does that in the same way for every framework.
+never masks, never ranks: ``ranking.recommend`` does that in the same way for every framework.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import VALIDATION, candidates, disk, folds, forks, parts
+from . import VALIDATION, candidates, disk, folds, forks, parts, ranking
 from .epochs import Epochs
 from .messages import received, sendable
 from .meter import Meter
@@ -105,14 +105,19 @@ class Adapter(Protocol):
 class ScoringAdapter(Adapter, Protocol):
     """The adapter of a framework that scores all items."""
 
-    def score(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, folds.Scores]]:
-        """Yield (users, scores of all items) in batches, over ``fold.users`` in order; scores rank in their own precision."""
+    def score(
+        self, model: Any, task: Task, fold: folds.Fold
+    ) -> Iterator[tuple[parts.Ints, folds.Scores | ranking.CompactScores]]:
+        """Yield (users, scores of all items) in batches, over ``fold.users`` in order; scores rank in their own precision.
+
+        ``score_forms.SparseScores`` or ``SharedScores`` may stand for dense ones, for as many users.
+        """
 
 
 class ListingAdapter(Adapter, Protocol):
     """The adapter of what gives lists, in an order of their own."""
 
-    def lists(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, list[folds.RankedList]]]:
+    def lists(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, list[ranking.RankedList]]]:
         """Yield (users, a list for each) in batches, over ``fold.users`` in order."""
 
 
@@ -325,13 +330,13 @@ class Session:
         is_candidate = None if sets is None else sets.of
         adapter: Any = self.adapter
         if hasattr(adapter, "lists"):
-            return folds.cut_lists(fold, adapter.lists(model, task, fold), k, is_candidate)
+            return ranking.cut_lists(fold, adapter.lists(model, task, fold), k, is_candidate)
         if hasattr(adapter, "score"):
-            rows = folds.recommend(fold, adapter.score(model, task, fold), k, is_candidate)
+            rows = ranking.recommend(fold, adapter.score(model, task, fold), k, is_candidate)
             self._refuse_silence(task, fold, rows, is_candidate)
             return rows
         rated = lists_by_rating(lambda pairs: adapter.rate(model, task, pairs), fold)
-        return folds.cut_lists(fold, rated, k, is_candidate)
+        return ranking.cut_lists(fold, rated, k, is_candidate)
 
     def _refuse_silence(
         self,
@@ -341,7 +346,7 @@ class Session:
         is_candidate: Callable[[int], npt.NDArray[np.bool_]] | None,
     ) -> None:
         """Refuse that an adapter of the user's has no score for anybody; ours know what their frameworks leave out."""
-        if not self.is_ours and folds.is_silent(fold, rows, is_candidate):
+        if not self.is_ours and ranking.is_silent(fold, rows, is_candidate):
             raise ValueError(
                 f"{task.algorithm} recommended nothing to any of the {len(fold.users)} users that it was asked for; NaN and -inf "
                 "stand for items without a score, and users and items are numbers from 0 in fold.users' order."

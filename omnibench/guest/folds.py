@@ -8,7 +8,6 @@ int32 codes over the whole prepared dataset, so a code means the same in every p
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -179,39 +178,26 @@ class Fold:
             users: User codes, shape (b,).
             scores: Scores, shape (b, n_items), one row per user.
         """
-        scores[:, ~self.rankable] = -np.inf
+        self._mark(users, scores, -np.inf)
+
+    def block(self, users: Ints, is_blocked: npt.NDArray[np.bool_]) -> None:
+        """Set whether items must not be recommended, in place, as ``mask`` does with scores; shape (b, n_items)."""
+        is_blocked[:] = False
+        self._mark(users, is_blocked, True)
+
+    def _mark(self, users: Ints, table: npt.NDArray[Any], mark: float | bool) -> None:
+        if len(self._unrankable):
+            table[:, self._unrankable] = mark
         if self.repeats:
             return
         for first, items in self._seen:
-            for row, user in enumerate(users):
-                scores[row, items[first[user] : first[user + 1]]] = -np.inf
+            for row, (start, end) in enumerate(zip(first[users].tolist(), first[users + 1].tolist(), strict=True)):
+                table[row, items[start:end]] = mark
 
-
-def top_k(scores: Scores, k: int) -> tuple[Ints, Scores]:
-    """Return the k best items of each row: by score, ties by item code, never a score of NaN or -inf.
-
-    Args:
-        scores: float32 or float64, shape (b, n_items); they are compared as they are.
-        k: The length of the lists.
-
-    Returns:
-        Item codes int32 and scores of the same type, both of shape (b, k); rows with fewer scored items end in
-        ``NO_ITEM`` with a score of 0.
-    """
-    width = min(k, scores.shape[1])
-    items = np.full((len(scores), k), NO_ITEM, dtype=np.int32)
-    best = np.zeros((len(scores), k), dtype=scores.dtype)
-    if width == 0:
-        return items, best
-    for row, row_scores in enumerate(scores):
-        usable = np.where(np.isnan(row_scores), -np.inf, row_scores)
-        # Partitioning finds the k-th best score; sorting only what reaches it keeps ties exact and cheap.
-        threshold = np.partition(usable, len(usable) - width)[len(usable) - width]
-        reach = np.flatnonzero((usable >= threshold) & (usable > -np.inf))
-        ranked = reach[np.argsort(-usable[reach], kind="stable")[:k]]
-        items[row, : len(ranked)] = ranked
-        best[row, : len(ranked)] = usable[ranked]
-    return items, best
+    @cached_property
+    def _unrankable(self) -> npt.NDArray[np.intp]:
+        """The items that may be recommended to nobody, ascending."""
+        return np.flatnonzero(~self.rankable)
 
 
 def recommendation_dtype(k: int, score: str = "<f4") -> np.dtype[np.void]:
@@ -222,116 +208,8 @@ def recommendation_dtype(k: int, score: str = "<f4") -> np.dtype[np.void]:
 LIST_SCORE = "<f8"
 """The type of scores that float32 would round, and of those beside lists in an order of their own, where scores may tie."""
 
-_ROWS = 64
-"""Rows of scores that are masked and ranked together, so that a copy of them stays small."""
-
-RankedList = tuple[Ints, npt.NDArray[np.float64]]
-"""Item codes, best first, and their scores, which never rise; both of shape (n,)."""
-
-
 RATING_DTYPE = np.dtype([("user", "<i4"), ("item", "<i4"), ("rating", "<f4")])
 """The type of a rating-prediction file's row: a test pair and the predicted rating."""
-
-
-def recommend(
-    fold: Fold,
-    batches: Iterable[tuple[Ints, Scores]],
-    k: int,
-    candidates_of: Callable[[int], npt.NDArray[np.bool_]] | None = None,
-) -> npt.NDArray[np.void]:
-    """Mask, rank and cut the scores of a framework into the rows of a recommendation file.
-
-    Scores are ranked in the precision that they come in: float32, or float64 for anything wider and for whole numbers.
-
-    Args:
-        fold: The fold whose ``users`` are recommended for.
-        batches: Pairs of user codes (b,) and scores (b, n_items); NaN or -inf where the framework has no score.
-            Together they cover ``fold.users`` in order.
-        k: The length of the lists.
-        candidates_of: From a user to whether each item may be recommended, where not all unseen items may.
-
-    Returns:
-        A structured array with one row per user of ``fold.users``; its scores are float32 where that tells them apart.
-    """
-    rows = np.zeros(len(fold.users), dtype=recommendation_dtype(k, LIST_SCORE))
-    n_done = 0
-    for users, batch in batches:
-        scores = np.asarray(batch)
-        precision = ranking_type(scores.dtype)
-        for start in range(0, len(users), _ROWS):
-            block_users = users[start : start + _ROWS]
-            masked = np.array(scores[start : start + _ROWS], dtype=precision)
-            fold.mask(block_users, masked)
-            if candidates_of is not None:
-                for row, user in enumerate(block_users.tolist()):
-                    masked[row, ~candidates_of(user)] = -np.inf
-            block = rows[n_done : n_done + len(block_users)]
-            block["user"] = block_users
-            block["item"], block["score"] = top_k(masked, k)
-            n_done += len(block_users)
-    if n_done != len(rows):
-        raise ValueError(f"scores came for {n_done} users, but the fold has {len(rows)} to recommend for")
-    with np.errstate(over="ignore"):
-        single = rows.astype(recommendation_dtype(k))
-    return single if np.array_equal(single["score"], rows["score"]) else rows
-
-
-def ranking_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type that scores are ranked in: float32 where it holds them exactly, else float64."""
-    return np.dtype(np.float32) if np.can_cast(dtype, np.float32) else np.dtype(np.float64)
-
-
-def cut_lists(
-    fold: Fold,
-    batches: Iterable[tuple[Ints, Sequence[RankedList]]],
-    k: int,
-    candidates_of: Callable[[int], npt.NDArray[np.bool_]] | None = None,
-) -> npt.NDArray[np.void]:
-    """Take out what must not be recommended and cut lists into the rows of a recommendation file, in their order.
-
-    Args:
-        fold: The fold whose ``users`` are recommended for.
-        batches: Pairs of user codes (b,) and a list for each. Together they cover ``fold.users`` in order.
-        k: The length of the lists.
-        candidates_of: From a user to whether each item may be recommended, where not all unseen items may.
-
-    Returns:
-        A structured array with one row per user of ``fold.users``, with float64 scores.
-    """
-    rows = np.zeros(len(fold.users), dtype=recommendation_dtype(k, LIST_SCORE))
-    rows["user"], rows["item"] = fold.users, NO_ITEM
-    n_done = 0
-    for users, lists in batches:
-        for user, (items, scores) in zip(users.tolist(), lists, strict=True):
-            allowed = fold.rankable[items] & ~np.isin(items, fold.masked(user))
-            if candidates_of is not None:
-                allowed &= candidates_of(user)[items]
-            best = np.flatnonzero(allowed)[:k]
-            rows["item"][n_done, : len(best)], rows["score"][n_done, : len(best)] = items[best], scores[best]
-            n_done += 1
-    if n_done != len(rows):
-        raise ValueError(f"lists came for {n_done} users, but the fold has {len(rows)} to recommend for")
-    return rows
-
-
-def is_silent(
-    fold: Fold, rows: npt.NDArray[np.void], candidates_of: Callable[[int], npt.NDArray[np.bool_]] | None = None
-) -> bool:
-    """Return whether all lists are empty although some user has an item that may be recommended.
-
-    Args:
-        fold: The fold.
-        rows: The rows of a recommendation file.
-        candidates_of: As for ``recommend``.
-    """
-    if len(rows) == 0 or (rows["item"] != NO_ITEM).any():
-        return False
-    for row, user in enumerate(fold.users.tolist()):
-        allowed = np.zeros((1, fold.n_items), dtype=np.float32)
-        fold.mask(fold.users[row : row + 1], allowed)
-        if ((allowed[0] == 0) & (True if candidates_of is None else candidates_of(user))).any():
-            return True
-    return False
 
 
 class _WriteOnlyFile:

@@ -1,6 +1,6 @@
 """LensKit: its scorer components, fitted and called without the pipeline around them.
 
-The pipeline around a scorer (history lookup, candidates, ranking) is what ``folds.recommend`` does for every
+The pipeline around a scorer (history lookup, candidates, ranking) is what ``ranking.recommend`` does for every
 framework, so the component is called directly; ``lenskit.batch`` would start a process pool for every fold.
 """
 
@@ -31,7 +31,7 @@ from lenskit.funksvd import FunkSVDScorer
 from lenskit.knn import EASEScorer, ItemKNNScorer, SLIMScorer, UserKNNScorer
 from lenskit.training import TrainingOptions, UsesTrainer
 
-from . import folds, parts
+from . import folds, parts, score_forms
 from .base import Task
 from .lenskit_training import train_by_epochs, train_by_features
 
@@ -210,10 +210,17 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
     return Model(scorer, fallback, train, _histories(fold, train))
 
 
-def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, parts.Floats]]:
+def score(
+    model: Model, task: Task, fold: folds.Fold
+) -> Iterator[tuple[parts.Ints, parts.Floats | score_forms.SharedScores]]:
     """Yield the scores of all training items for batches of users; NaN where the scorer has none."""
     vocabulary = model.train.items
     items, codes = ItemList.from_vocabulary(vocabulary), vocabulary.ids()
+    if isinstance(model.scorer, PopScorer):  # it looks at no user
+        popularity = np.full(fold.n_items, np.nan, dtype=np.float32)
+        popularity[codes] = model.ask(model.scorer, 0, items)
+        yield fold.users, score_forms.SharedScores.of(popularity, np.ones(len(fold.users), dtype=bool))
+        return
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
         scores = np.full((len(users), fold.n_items), np.nan, dtype=np.float32)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from .folds import Fold, RankedList
+from .folds import Fold
 from .parts import Ints, Part
+from .ranking import RankedList
 
 PAIRS = 1 << 20
 """How many ratings are predicted at once."""

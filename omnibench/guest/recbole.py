@@ -31,7 +31,7 @@ from recbole.sampler import Sampler
 from recbole.utils import get_model, init_seed
 from recbole.utils.logger import RemoveColorFilter
 
-from . import folds, parts
+from . import folds, parts, score_forms, top_items
 from .base import Task
 from .negatives import samplable
 from .recbole_training import Model, train_model
@@ -303,18 +303,27 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
     return model
 
 
-def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, folds.Scores]]:
+def score(
+    model: Model, task: Task, fold: folds.Fold
+) -> Iterator[tuple[parts.Ints, folds.Scores | score_forms.SharedScores]]:
     """Yield the scores of all items that RecBole knows for batches of users; NaN for the other items."""
     init_seed(task.seed % 2**32, True)  # Random, ADMMSLIM and the diffusion models draw while they score
     model.network.eval()
     number = np.zeros(fold.n_users, dtype=np.int64)
     number[model.users] = np.arange(1, len(model.users) + 1)
+    if task.algorithm == "Pop":  # it looks at no user
+        scored = _full_sort(model, torch.ones(1, dtype=torch.int64)).numpy(force=True)[0, 1:]
+        popularity = np.full(fold.n_items, np.nan, dtype=top_items.ranking_type(scored.dtype))
+        popularity[model.items] = scored
+        popularity[~fold.candidates] = np.nan
+        yield fold.users, score_forms.SharedScores.of(popularity, number[fold.users] > 0)
+        return
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
         rows = np.flatnonzero(number[users])  # who was left out of training is unknown
         numbers = torch.from_numpy(number[users[rows]])
         scored = _full_sort(model, numbers).numpy(force=True)[:, 1:] if len(rows) else np.zeros((0, len(model.items)))
-        scores = np.full((len(users), fold.n_items), np.nan, dtype=folds.ranking_type(scored.dtype))
+        scores = np.full((len(users), fold.n_items), np.nan, dtype=top_items.ranking_type(scored.dtype))
         scores[np.ix_(rows, model.items)] = scored
         scores[:, ~fold.candidates] = np.nan  # what is in validation alone has a number that nothing has trained
         yield users, scores

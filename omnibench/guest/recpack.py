@@ -21,13 +21,16 @@ from recpack.algorithms.base import TorchMLAlgorithm
 from recpack.matrix import InteractionMatrix
 from scipy.sparse import csr_matrix
 
-from . import folds, parts
+from . import folds, parts, ranking, score_forms, top_items
 from .base import Task
 from .recpack_iterations import fit_by_steps
 from .recpack_training import Epochs
 
 BATCH = 1000
 """Users whose scores are held in memory together, a multiple of most algorithms' own batch size."""
+
+SPARSE = 0.3
+"""The share of all scores up to which ranking those that a prediction has costs less than ranking them among the others."""
 
 ALGORITHMS = (
     "Popularity",
@@ -169,16 +172,28 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Any:
     return model
 
 
-def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, folds.Scores]]:
-    """Yield RecPack's predictions from the users' histories; NaN where a sparse prediction has no entry."""
+def score(
+    model: Any, task: Task, fold: folds.Fold
+) -> Iterator[tuple[parts.Ints, folds.Scores | ranking.CompactScores]]:
+    """Yield RecPack's predictions from the users' histories; no score where a sparse prediction has no entry."""
     _seed(task.seed)
     if isinstance(model, recpack.algorithms.Random):
         model.rand_gen = np.random.default_rng(model.seed)  # else a second ranking would differ from the first
+    if isinstance(model, recpack.algorithms.Popularity):  # its prediction is this row for all users
+        popularity = np.where((model.sorted_scores_ != 0) & fold.candidates, model.sorted_scores_, np.nan)
+        yield fold.users, score_forms.SharedScores.of(popularity, np.ones(len(fold.users), dtype=bool))
+        return
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
         predicted = csr_matrix(model.predict(_matrix(fold, fold.history, users))[users])
         predicted.eliminate_zeros()  # RecPack, too, takes a stored zero for no score
-        scores = np.full(predicted.shape, np.nan, dtype=folds.ranking_type(predicted.dtype))
+        predicted.sort_indices()
+        if predicted.nnz < SPARSE * np.prod(predicted.shape, dtype=np.float64) and predicted.has_canonical_format:
+            numbers = np.where(fold.candidates[predicted.indices], predicted.data, np.nan)
+            starts, items = predicted.indptr.astype(np.int64), predicted.indices.astype(np.int32)
+            yield users, score_forms.SparseScores(starts, items, numbers)
+            continue
+        scores = np.full(predicted.shape, np.nan, dtype=top_items.ranking_type(predicted.dtype))
         rows = np.repeat(np.arange(len(users)), np.diff(predicted.indptr))
         scores[rows, predicted.indices] = predicted.data
         scores[:, ~fold.candidates] = np.nan  # networks have a number for these, too, but nothing has trained it

@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from support.cases import ranking_case
+from support.written_folds import write_fold
 
 from omnibench import AUC, NDCG, AllItems, Evaluator, GivenCandidates, SampledNegatives
-from omnibench.engine.phases import _list_flaw
+from omnibench.engine.list_checks import list_flaw
 from omnibench.errors import EvaluationError
 from omnibench.experiment.candidates import UNSEEN
 from omnibench.guest.candidates import CandidateSets, candidate_sets
-from omnibench.guest.folds import NO_ITEM, Fold, recommend
+from omnibench.guest.folds import NO_ITEM, Fold
+from omnibench.guest.ranking import recommend
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +68,68 @@ def test_the_draw_depends_on_seed_and_user_alone(fold: Fold, tmp_path: Path) -> 
     assert sorted(drawn[0])[:5] == [25, 43, 45, 46, 53]
 
 
+def sorted_draw(fold: Fold, user: int, negatives: int, seed: int) -> set[int]:
+    """The items with the lowest keys, by sorting the keys of all items of the pool, in Python's whole numbers."""
+
+    def mixed(state: int) -> int:
+        state = (state + 0x9E3779B97F4A7C15) % 2**64
+        state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+        state = (state ^ (state >> 27)) * 0x94D049BB133111EB % 2**64
+        return state ^ (state >> 31)
+
+    in_training = Fold(fold.directory, fold.number).candidates
+    pool = set(np.flatnonzero(in_training).tolist()) - set(fold.seen(user).tolist()) - relevant_of(fold, user)
+    stream = mixed(mixed(seed) ^ user)
+    by_key = sorted(pool, key=lambda item: mixed((stream + (item + 1) * 0x9E3779B97F4A7C15) % 2**64))
+    return set(by_key[:negatives]) | relevant_of(fold, user)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 120), st.integers(0, 2**63 - 1), st.sampled_from(["", "refit", "judged"]))
+def test_what_is_drawn_has_the_lowest_keys(fold: Fold, negatives: int, seed: int, parts: str) -> None:
+    """Whatever is fitted on and judged by, and where most items are seen; the keys say it, not how they are looked for."""
+    refit, judged = "train+validation" * (parts == "refit"), "validation" * (parts == "judged")
+    parted = Fold(fold.directory, 0, refit, judged=judged)
+    sets = candidate_sets(parted, {"policy": "sampled", "negatives": negatives, "seed": seed})
+    assert sets is not None
+    for user in parted.users.tolist():
+        assert set(np.flatnonzero(sets.of(user)).tolist()) == sorted_draw(parted, user, negatives, seed)
+
+
+def test_many_items_are_drawn_from_by_their_keys(tmp_path: Path) -> None:
+    """Of thousands of items, where few keys are looked at; also for who has seen all of them but a few."""
+    n_items = 5000
+    train = [(0, item) for item in range(n_items - 30)] + [(user, user) for user in (1, 2, 3)]
+    train += [(4, item) for item in range(n_items)]
+    pairs = {"train": train, "validation": [], "test": [(user, n_items - 1) for user in range(4)]}
+    write_fold(tmp_path, 5, n_items, pairs)
+    fold = Fold(tmp_path, 0)
+    for negatives in (1, 20, 100, 4999):
+        sets = candidate_sets(fold, {"policy": "sampled", "negatives": negatives, "seed": 7})
+        assert sets is not None
+        for user in range(4):
+            assert set(np.flatnonzero(sets.of(user)).tolist()) == sorted_draw(fold, user, negatives, 7)
+
+
+def test_a_draw_is_made_once_in_a_process(fold: Fold, tmp_path: Path) -> None:
+    """It is kept for whoever opens the fold; another fold, number or seed, and data at the same path, have their own."""
+    policy = {"policy": "sampled", "negatives": 9, "seed": 4}
+    kept = candidate_sets(fold, policy)
+    assert candidate_sets(Fold(fold.directory, 0), policy) is kept
+    for other in ({**policy, "negatives": 8}, {**policy, "seed": 5}):
+        assert candidate_sets(fold, other) is not kept
+    for refit, judged in (("train+validation", ""), ("", "validation")):
+        assert candidate_sets(Fold(fold.directory, 0, refit, judged=judged), policy) is not kept
+    drawn = []
+    for item in (2, 3):
+        root = tmp_path / "data"
+        root.mkdir()
+        write_fold(root, 1, 4, {"train": [(0, item)], "validation": [], "test": [(0, 0)]})
+        drawn.append(candidate_sets(Fold(root, 0), policy))
+        root.rename(tmp_path / str(item))
+    assert drawn[0] is not drawn[1]
+
+
 def test_every_item_of_the_pool_is_drawn_about_as_often(fold: Fold, tmp_path: Path) -> None:
     """Over many seeds: a chi-square that a fair draw exceeds once in a thousand times."""
     from scipy.stats import chisquare
@@ -104,13 +170,13 @@ def test_lists_hold_candidates_only_and_the_host_checks_it(fold: Fold, tmp_path:
     scores = np.random.default_rng(1).random((len(fold.users), fold.n_items), dtype=np.float32)
     sets = sets_of(fold, sampled(5), tmp_path)
     rows = recommend(fold, [(fold.users, scores)], 20, sets.of)
-    assert _list_flaw(fold, rows, 20, sets) == ""
+    assert list_flaw(fold, rows, 20, sets) == ""
     for row in rows:
         listed = row["item"][row["item"] != NO_ITEM]
         assert len(listed) > 0
         assert sets.of(row["user"])[listed].all()
     other = sets_of(fold, sampled(5, seed=3), tmp_path)
-    assert _list_flaw(fold, rows, 20, other) == "a list has an item that is no candidate of its user"
+    assert list_flaw(fold, rows, 20, other) == "a list has an item that is no candidate of its user"
 
 
 def test_a_policy_is_part_of_the_key_by_content() -> None:

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.cases import Case, ranking_case
 
-from omnibench.guest.folds import NO_ITEM, Fold, recommend, top_k
+from omnibench.guest.folds import NO_ITEM, Fold
+from omnibench.guest.ranking import recommend
+from omnibench.guest.top_items import top_k
 
 K = 20
 

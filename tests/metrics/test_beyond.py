@@ -28,7 +28,7 @@ from omnibench import (
     UserCoverage,
 )
 from omnibench.errors import EvaluationError
-from omnibench.guest.folds import top_k
+from omnibench.guest.top_items import top_k
 from omnibench.metrics.hits import Hits, Truth, mark_hits
 from omnibench.metrics.ranking_metric import RankingMetric
 from omnibench.metrics.training import Training

@@ -29,7 +29,8 @@ from omnibench import (
 from omnibench.data import movielens
 from omnibench.data.prepare import prepare
 from omnibench.engine.evaluation import evaluate
-from omnibench.guest.folds import RATING_DTYPE, Fold, recommend
+from omnibench.guest.folds import RATING_DTYPE, Fold
+from omnibench.guest.ranking import recommend
 from omnibench.metrics.base import Metric
 
 KS = [1, 5, 10, 20]

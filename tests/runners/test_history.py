@@ -16,7 +16,8 @@ from omnibench import StrongGeneralization, from_frame
 from omnibench.data.prepare import prepare, read_ids
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.guest.base import Task
-from omnibench.guest.folds import Fold, cut_lists
+from omnibench.guest.folds import Fold
+from omnibench.guest.ranking import cut_lists
 from omnibench.runners import own_guest as own
 
 

@@ -18,7 +18,8 @@ from omnibench import UserHoldout, from_frame
 from omnibench.data.prepare import prepare
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.guest.base import Task
-from omnibench.guest.folds import Fold, cut_lists
+from omnibench.guest.folds import Fold
+from omnibench.guest.ranking import cut_lists
 from omnibench.runners import own_guest as own
 
 

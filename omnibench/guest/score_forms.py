@@ -1,0 +1,114 @@
+"""Scores in fewer numbers than one for each user and item, where that is what a model has; they rank as dense ones do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .folds import NO_ITEM, Scores
+from .parts import Ints
+from .top_items import ranking_type, top_k
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseScores:
+    """The scores of some items for each user of a batch, as in a sparse matrix by rows; other items have none.
+
+    Attributes:
+        starts: The first entry of each user, and the end; int64, shape (b + 1,).
+        item: Item codes, int32, in ascending order for each user and none twice; shape (m,).
+        score: Their scores, shape (m,); NaN or -inf for none.
+    """
+
+    starts: npt.NDArray[np.int64]
+    item: Ints
+    score: npt.NDArray[Any]
+
+    @property
+    def shape(self) -> tuple[int]:
+        """The number of users."""
+        return (len(self.starts) - 1,)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the scores."""
+        return self.score.dtype
+
+    def top_k(self, begin: int, is_blocked: npt.NDArray[np.bool_], k: int) -> tuple[Ints, Scores]:
+        """Return the k best items of some users, as ``top_items.top_k``.
+
+        Args:
+            begin: The first of the users; they are as many as ``is_blocked`` has rows.
+            is_blocked: Whether an item must not be recommended to a user, shape (users, n_items).
+            k: The length of the lists.
+        """
+        n_users = len(is_blocked)
+        starts = self.starts[begin : begin + n_users + 1]
+        counts = np.diff(starts)
+        item, score = (column[starts[0] : starts[-1]] for column in (self.item, self.score))
+        score = score.astype(ranking_type(score.dtype), copy=False)
+        is_filled = np.arange(counts.max(initial=0)) < counts[:, None]
+        table: Scores = np.full(is_filled.shape, -np.inf, dtype=score.dtype)
+        codes = np.full(is_filled.shape, NO_ITEM, dtype=np.int32)
+        table[is_filled] = np.where(is_blocked[np.repeat(np.arange(n_users), counts), item], -np.inf, score)
+        codes[is_filled] = item
+        columns, best = top_k(table, k)
+        items = np.full(columns.shape, NO_ITEM, dtype=np.int32)
+        row, rank = np.nonzero(columns != NO_ITEM)
+        items[row, rank] = codes[row, columns[row, rank]]
+        return items, best
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SharedScores:
+    """Scores that are the same for all users of a batch, such as an item's popularity.
+
+    Attributes:
+        is_scored: Whether a user has them, shape (b,); others have no scores.
+        order: The codes of the items with a score, the best first, ties by item code; shape (m,).
+        score: Their scores, shape (m,).
+    """
+
+    is_scored: npt.NDArray[np.bool_]
+    order: Ints
+    score: npt.NDArray[Any]
+
+    @classmethod
+    def of(cls, scores: npt.NDArray[Any], is_scored: npt.NDArray[np.bool_]) -> SharedScores:
+        """Rank the scores of all items, shape (n_items,); NaN or -inf where an item has none."""
+        scores = scores.astype(ranking_type(scores.dtype), copy=False)
+        usable = np.where(np.isnan(scores), -np.inf, scores)
+        order = np.argsort(-usable, kind="stable")
+        order = order[usable[order] > -np.inf]
+        return cls(is_scored, order.astype(np.int32), usable[order])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of users."""
+        return self.is_scored.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the scores."""
+        return self.score.dtype
+
+    def top_k(self, begin: int, is_blocked: npt.NDArray[np.bool_], k: int) -> tuple[Ints, Scores]:
+        """Return the k best items of some users, as ``SparseScores.top_k``."""
+        items = np.full((len(is_blocked), k), NO_ITEM, dtype=np.int32)
+        best: Scores = np.zeros(items.shape, dtype=self.score.dtype)
+        has_scores = self.is_scored[begin : begin + len(is_blocked)]
+        width = k
+        while True:  # most have seen few of the best items, and few have seen many
+            width = min(len(self.order), 2 * width)
+            is_allowed = ~is_blocked[:, self.order[:width]]
+            is_allowed[~has_scores] = False
+            rank = np.cumsum(is_allowed, axis=1)
+            if width == len(self.order) or (rank[has_scores, -1] >= k).all():
+                break
+        row, column = np.nonzero(is_allowed & (rank <= k))
+        items[row, rank[row, column] - 1] = self.order[column]
+        best[row, rank[row, column] - 1] = self.score[column]
+        return items, best

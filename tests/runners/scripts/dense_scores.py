@@ -1,0 +1,63 @@
+"""Compare an adapter's lists with those of the dense scores that the framework's own calls give for each user.
+
+python dense_scores.py GUEST_DIRECTORY MODULE DATASET ALGORITHM PARAMETERS_JSON ...
+
+Algorithm and parameters may be repeated.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import Any
+
+import numpy as np
+from guest_package import open_session
+
+
+def lenskit_scores(adapter: Any, model: Any, fold: Any) -> Any:
+    """Ask the scorer for each user."""
+    items, codes = adapter.ItemList.from_vocabulary(model.train.items), model.train.items.ids()
+    scores = np.full((len(fold.users), fold.n_items), np.nan, dtype=np.float32)
+    for row, user in enumerate(fold.users.tolist()):
+        scores[row, codes] = model.ask(model.scorer, user, items)
+    return scores
+
+
+def recpack_scores(adapter: Any, model: Any, fold: Any) -> Any:
+    """Make a dense matrix of the whole prediction, where zeros are no scores."""
+    predicted = model.predict(adapter._matrix(fold, fold.history, fold.users))[fold.users].toarray()
+    return np.where((predicted == 0) | ~fold.candidates, np.nan, predicted)
+
+
+def recbole_scores(adapter: Any, model: Any, fold: Any) -> Any:
+    """Sort all items of all users that the model knows."""
+    scores = np.full((len(fold.users), fold.n_items), np.nan)
+    for row, user in enumerate(fold.users.tolist()):
+        numbers = np.flatnonzero(model.users == user) + 1
+        if len(numbers):
+            scores[row, model.items] = adapter._full_sort(model, adapter.torch.from_numpy(numbers)).numpy()[0, 1:]
+    return np.where(fold.candidates, scores, np.nan)
+
+
+def main(guest: str, module: str, dataset: str, *experiments: str) -> None:
+    """Fail with the algorithm whose lists differ, or which makes dense scores where it should not."""
+    adapter = open_session(guest, module).adapter
+    base, folds, ranking = (importlib.import_module(f"guest.{name}") for name in ("base", "folds", "ranking"))
+    fold = folds.Fold(dataset, 0)
+    for algorithm, parameters in zip(experiments[::2], experiments[1::2], strict=True):
+        task = base.Task(algorithm, json.loads(parameters), seed=42, k=20)
+        model, _ = adapter.fit(task, fold)
+        batches = list(adapter.score(model, task, fold))
+        assert all(isinstance(scores, ranking.CompactScores) for _, scores in batches), algorithm
+        dense = globals()[f"{module}_scores"](adapter, model, fold)
+        for k in (1, 20, fold.n_items):
+            expected = ranking.recommend(fold, [(fold.users, dense)], k)
+            rows = ranking.recommend(fold, batches, k)
+            assert rows.dtype == expected.dtype, (algorithm, parameters, k)
+            assert rows.tobytes() == expected.tobytes(), (algorithm, parameters, k)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
