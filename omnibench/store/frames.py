@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, SEARCHED, Phase, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.trials import finished_trials, searches_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RESULT_COLUMNS = ("item", "dataset", "algorithm", "fold", "metric", "value", "stderr", "low", "high")
 PHASE_COLUMNS = ("item", "phase", "status", *COSTS, *GUEST_MEMBERS, "finished", "run", "worker")
@@ -57,6 +60,24 @@ def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
         attempt for attempt in stopped if attempt.get("phase") != Phase.TUNE or attempt["item"] not in tune
     ]
     return [*tune.values(), *rows.values(), *stopped_phases]
+
+
+def phases_of(item: str, records: Mapping[str, Record]) -> list[dict[str, Any]]:
+    """Return the rows of ``phase_rows`` that are an item's, by time; those that do not say theirs come last.
+
+    Args:
+        item: The item's name.
+        records: The records that tell of it.
+    """
+    rows = (row for row in phase_rows(records) if row["item"] == item)
+    return sorted(rows, key=lambda row: (row.get("finished") is None, str(row.get("finished"))))
+
+
+def phase_frame(records: Mapping[str, Record]) -> pd.DataFrame:
+    """Return ``phase_rows`` as a frame, by item and time."""
+    import pandas as pd
+
+    return pd.DataFrame(phase_rows(records), columns=list(PHASE_COLUMNS)).sort_values(["item", "finished"])
 
 
 def _is_continued(attempt: Record, fit: Record) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from omnibench.store.checks import is_cost, is_name, is_natural
 from omnibench.store.damage import DamagedStoreError, check_content, is_damage
 from omnibench.store.formats import SEALED_SINCE, refuse_newer, refuse_newer_database
 from omnibench.store.forms import record_of
+from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_ITEM, is_indexed
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Phase, Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, checked
@@ -97,6 +99,12 @@ class Reader:
         for key, mode, value in rows:
             yield key.decode(errors="replace"), mode, value
 
+    def texts_of(self, keys: Iterable[str]) -> Iterator[tuple[str, int, bytes]]:
+        """Yield key, mode and value as they stand, of the records that have some keys."""
+        query = "SELECT key, mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
+        for key in keys:
+            yield from self._connection.execute(query, (key,))
+
     def sound_texts(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Yield key and JSON, unread, of every sound record whose key begins with a prefix; of old stores none."""
         for key, mode, value in self.texts(prefix) if self.version >= SEALED_SINCE else ():
@@ -126,6 +134,40 @@ class Reader:
         query = "SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
         row = self._connection.execute(query, (key,)).fetchone()
         return None if row is None else self._sound(key, *row)
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether the records of an item can be read without all others."""
+        return self.version >= SEALED_SINCE and is_indexed(self._connection)
+
+    def of_item(self, fit_key: str) -> Iterator[tuple[str, Record]]:
+        """Yield every sound record of the item with a fit key, those of earlier generations too; of an indexed database."""
+        query = f"SELECT CAST(key AS BLOB), mode, CAST(value AS BLOB) {ROWS_OF_ITEM}"
+        for key_bytes, mode, value in self._connection.execute(query, (fit_key,)):
+            key = key_bytes.decode(errors="replace")
+            record = self._sound(key, mode, value)
+            if record is not None and record.get("fit_key") == fit_key:
+                yield key, record
+
+    def keys_named(self, name: str) -> list[str]:
+        """Return the keys of the items that have a name; of an indexed database."""
+        return [key for (key,) in self._connection.execute(KEYS_OF_NAME, (json.dumps(name)[1:-1],))]
+
+    def item_key(self, text: str) -> str | None:
+        """Return the fit key of the only item that has a text as its name, or as the beginning of its key.
+
+        Of an indexed database. None also says that all items have to be looked at to tell what the text stands for.
+
+        Args:
+            text: The text, of which the caller knows whether it may be the beginning of a key.
+        """
+        keys = self.keys_named(text)
+        if keys:
+            return RecordType.ITEM.identity(keys[0]) if len(keys) == 1 else None
+        if not text or self._connection.execute(NAMES_WITH, (text,)).fetchone():  # its own hash may begin so as well
+            return None
+        keys = self._connection.execute(FIT_KEYS, (text, f"{text}g")).fetchall()  # "g" follows all hexadecimal digits
+        return str(keys[0][0]) if len(keys) == 1 else None
 
     def present(self, keys: Sequence[str]) -> set[str]:
         """Return those of some keys that have a record, which is not read, so that it may be damaged."""
