@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
+from omnibench.store.reading import Reader
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, SEARCHED, Phase, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.trials import finished_trials, searches_of
@@ -16,18 +18,24 @@ RESULT_COLUMNS = ("item", "dataset", "algorithm", "fold", "metric", "value", "st
 PHASE_COLUMNS = ("item", "phase", "status", *COSTS, *GUEST_MEMBERS, "finished", "run", "worker")
 
 
-def result_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
-    """Return a row per metric of each done item, with the members of ``RESULT_COLUMNS``."""
-    rows = []
-    for key, record in records.items():
-        if RecordType.ITEM.has(key) and record["status"] == Status.DONE:
-            labels = {name: record[name] for name in ("item", "dataset", "algorithm", "fold")}
-            for label, metric in record["metrics"].items():
-                evaluation = records.get(RecordType.EVAL.key(metric["key"]), {})
-                low, high = evaluation.get("interval") or (None, None)
-                spread = {"stderr": evaluation.get("stderr"), "low": low, "high": high}
-                rows.append({**labels, "metric": label, "value": metric["value"], **spread})
-    return rows
+def result_columns(reader: Reader) -> dict[str, list[Any]]:
+    """Return the columns of ``RESULT_COLUMNS``, of a row per metric of each done item; records are read one at a time.
+
+    Args:
+        reader: Reads the records.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in RESULT_COLUMNS}
+    for _, record in reader.records(RecordType.ITEM.prefix):
+        if record["status"] != Status.DONE:
+            continue
+        labels = [intern(label) if isinstance(label := record[name], str) else label for name in RESULT_COLUMNS[:4]]
+        for label, metric in record["metrics"].items():
+            evaluation = reader.get(RecordType.EVAL.key(metric["key"])) or {}
+            low, high = evaluation.get("interval") or (None, None)
+            row = (*labels, intern(label), metric["value"], evaluation.get("stderr"), low, high)
+            for name, value in zip(RESULT_COLUMNS, row, strict=True):
+                columns[name].append(value)
+    return columns
 
 
 def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:

@@ -15,13 +15,15 @@ from omnibench.store.deletion import remove_datasets
 from omnibench.store.divergence import Divergence, diverge
 from omnibench.store.exports import Exports
 from omnibench.store.facts import FactSource, explanation, is_explained_alone, provenance_of
-from omnibench.store.frames import RESULT_COLUMNS, phase_frame, result_rows
+from omnibench.store.frames import RESULT_COLUMNS, phase_frame, result_columns
 from omnibench.store.generations import Reset, reset
 from omnibench.store.item_files import files_of_item, item_of_file
 from omnibench.store.item_records import failure_text
+from omnibench.store.light_records import light_records
 from omnibench.store.named_items import NamedItems
 from omnibench.store.overview import items_of, remaining_of, summary_of, with_states, workers_of
 from omnibench.store.plans import unsteady_in
+from omnibench.store.reading import read
 from omnibench.store.refusals import told_as_store_errors
 from omnibench.store.removal import Removed, remove_items, remove_models
 from omnibench.store.restoring import Restored, restore_in
@@ -106,7 +108,8 @@ class Store(NamedItems):
             (seconds of waiting for frameworks' processes to start, which are no part of phases), ``average`` (of a
             completed item's finished phases, or None), ``workers`` (alive right now).
         """
-        return summary_of(self.root, self.records())
+        light = light_records(self.root)
+        return summary_of(self.root, light, items_of(self.root, light.records))
 
     def results(self) -> pd.DataFrame:
         """Return one row per metric of each done item.
@@ -116,7 +119,8 @@ class Store(NamedItems):
         """
         import pandas as pd
 
-        frame = pd.DataFrame(result_rows(self.records()), columns=list(RESULT_COLUMNS))
+        columns = read(self.root / "store", result_columns)
+        frame = pd.DataFrame(columns, columns=list(RESULT_COLUMNS))
         return frame.sort_values(["item", "metric"], ignore_index=True)
 
     def phases(self) -> pd.DataFrame:
@@ -307,8 +311,8 @@ class Store(NamedItems):
 
     def sizes(self) -> Sizes:
         """Return what the store's files take on disk: of models, predictions, values per user, snapshots, datasets; by item."""
-        records = self.records()
-        return sizes_of(self.root, (record for key, record in records.items() if RecordType.SNAPSHOT.has(key)))
+        snapshots = read(self.root / "store", lambda reader: dict(reader.records(RecordType.SNAPSHOT.prefix)))
+        return sizes_of(self.root, snapshots.values())
 
     def reset_item(self, item: str, what: str = "all") -> Reset:
         """Have one item computed anew by the next run; see ``reset``."""

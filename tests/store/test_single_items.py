@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from omnibench.store.single_items import single_item
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
+def root(tmp_path: Path) -> Path:
     """A store of three items of one dataset, one of which has an earlier generation's record, and a plan that names two."""
     store = CheckpointStore(tmp_path / "store")
     prepare(store, "d")
