@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
