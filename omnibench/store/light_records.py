@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from omnibench.store.checks import is_cost
 from omnibench.store.frames import phase_rows
 from omnibench.store.plans import PlannedLabels
 from omnibench.store.reading import Reader, read
@@ -90,14 +91,14 @@ def light_records(root: Path) -> LightRecords:
 def _light(reader: Reader) -> LightRecords:
     plan = PlannedLabels(reader.records(RecordType.PLAN.prefix))
     records: dict[str, Record] = {}
-    finished: set[str] = set()
+    finished: dict[str, str] = {}
     shared: dict[str, Any] = {}
     for key, item in reader.records(RecordType.ITEM.prefix):
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
         records[key] = _without_weight(labelled, shared) if is_done else labelled
         if is_done and not item.get("attempts"):  # which may be parts of its Fit
-            finished.add(records[key]["fit_key"])
+            finished[records[key]["fit_key"]] = records[key]["item"]
     costs = Costs()
     records |= _phases(reader, finished, costs)
     for record_type in RecordType:
@@ -107,25 +108,29 @@ def _light(reader: Reader) -> LightRecords:
     return LightRecords(records, costs)
 
 
-def _phases(reader: Reader, finished: Collection[str], costs: Costs) -> Iterator[tuple[str, Record]]:
+def _phases(reader: Reader, finished: Mapping[str, str], costs: Costs) -> Iterator[tuple[str, Record]]:
     """Yield the records of phases that are not those of finished items, of which the costs are added.
 
     Args:
         reader: Reads the records.
-        finished: The keys of the finished items.
+        finished: The names of the finished items, by key.
         costs: What theirs are added to.
     """
     for record_type in PHASE_TYPES:
         batches: set[int] = set()
-        for key, record in reader.records(record_type.prefix):
-            if record["fit_key"] not in finished or (record_type is RecordType.FIT and record.get(SEARCHED)):
-                yield key, record
+        for key, members in reader.unformed(record_type.prefix):
+            fit_key = members.get("fit_key")
+            is_trial = record_type is RecordType.FIT and members.get(SEARCHED)
+            if type(fit_key) is not str or fit_key not in finished or is_trial:
+                record = reader.get(key)
+                if record is not None:
+                    yield key, record
                 continue
-            batch = hash((record["fit_key"], record.get("batch") or key))
-            if batch not in batches:  # the metrics that one Eval computed share its costs
-                costs.add([{**record, "status": Status.DONE.value}])
-            if record.get("batch"):
-                batches.add(batch)
+            batch = hash((fit_key, str(members.get("batch") or key)))
+            if batch not in batches and all(is_cost(members.get(name)) for name in ("seconds", "start_seconds")):
+                costs.add([{**members, "item": finished[fit_key], "status": Status.DONE.value}])
+            if members.get("batch"):
+                batches.add(batch)  # the metrics that one Eval computed share its costs
 
 
 def _without_weight(item: Record, shared: dict[str, Any]) -> Record:

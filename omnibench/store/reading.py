@@ -22,7 +22,7 @@ from omnibench.store.forms import record_of
 from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_ITEM, is_indexed
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Phase, Record, RecordType
-from omnibench.store.sealing import DamagedRecordError, checked
+from omnibench.store.sealing import DamagedRecordError, checked, unseal, unsealed
 from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
 from omnibench.store.strangers import cannot_be_read
@@ -112,6 +112,20 @@ class Reader:
                 yield key, checked(key, text_of(mode, value))
             except DamagedRecordError:
                 self._on_damage(key)
+
+    def unformed(self, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield key and members of every record whose key begins with a prefix and whose checksum fits.
+
+        Whether it is of the form of its type is not looked at, which takes longer than all else: whoever uses a member checks it.
+        """
+        for key, mode, value in self.texts(prefix):
+            try:
+                text = text_of(mode, value)
+                members = unseal(key, text) if self.version >= SEALED_SINCE else unsealed(key, text)
+            except (ValueError, RecursionError):
+                self._on_damage(key)
+            else:
+                yield key, members
 
     def records(self, prefix: str = "") -> Iterator[tuple[str, Record]]:
         """Yield every sound record whose key begins with a prefix."""
