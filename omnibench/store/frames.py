@@ -25,7 +25,7 @@ def result_columns(reader: Reader) -> dict[str, list[Any]]:
         reader: Reads the records.
     """
     columns: dict[str, list[Any]] = {name: [] for name in RESULT_COLUMNS}
-    for _, record in reader.records(RecordType.ITEM.prefix):
+    for _, record in reader.records(RecordType.ITEM.prefix, in_order=True):
         if record["status"] != Status.DONE:
             continue
         labels = [intern(label) if isinstance(label := record[name], str) else label for name in RESULT_COLUMNS[:4]]

@@ -89,11 +89,11 @@ def light_records(root: Path) -> LightRecords:
 
 
 def _light(reader: Reader) -> LightRecords:
-    plan = PlannedLabels(reader.records(RecordType.PLAN.prefix))
+    plan = PlannedLabels(reader.records(RecordType.PLAN.prefix, in_order=True))
     records: dict[str, Record] = {}
     finished: dict[str, str] = {}
     shared: dict[str, Any] = {}
-    for key, item in reader.records(RecordType.ITEM.prefix):
+    for key, item in reader.records(RecordType.ITEM.prefix, in_order=True):
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
         records[key] = _without_weight(labelled, shared) if is_done else labelled
@@ -103,7 +103,7 @@ def _light(reader: Reader) -> LightRecords:
     records |= _phases(reader, finished, costs)
     for record_type in RecordType:
         if record_type not in (*_LEFT_OUT, *PHASE_TYPES, RecordType.ITEM):
-            records |= reader.records(record_type.prefix)
+            records |= reader.records(record_type.prefix, in_order=True)
     costs.add(phase_rows(records))
     return LightRecords(records, costs)
 

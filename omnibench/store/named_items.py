@@ -14,8 +14,8 @@ from omnibench.store.formats import refuse_newer
 from omnibench.store.overview import items_of
 from omnibench.store.ownership import no_store
 from omnibench.store.plans import with_planned_labels
-from omnibench.store.reading import read_all
-from omnibench.store.schema import Record
+from omnibench.store.reading import Reader, read, read_all
+from omnibench.store.schema import Record, RecordType
 from omnibench.store.selection import select_all, select_one
 from omnibench.store.single_items import single_item
 
@@ -40,6 +40,19 @@ class NamedItems:
     def records(self) -> dict[str, Record]:
         """Return every sound record by key, as the engine sees them; items are called as in the last plan."""
         return with_planned_labels(read_all(self.root / "store"))
+
+    def records_of(self, *record_types: RecordType) -> dict[str, Record]:
+        """Return the sound records of some types by key, in the order in which they were written; see ``records``.
+
+        Args:
+            record_types: The types; with that of plans, items are called as in the last plan.
+        """
+
+        def take(reader: Reader) -> dict[str, Record]:
+            prefixes = (record_type.prefix for record_type in record_types)
+            return {key: record for prefix in prefixes for key, record in reader.records(prefix, in_order=True)}
+
+        return with_planned_labels(read(self.root / "store", take))
 
     def items(self) -> dict[str, Record]:
         """Return the record of every item by name, with its ``status`` as of now.

@@ -41,6 +41,15 @@ _RANGES = " OR ".join(
     "key BETWEEN '{}' AND '{}'".format(*record_type.bounds)
     for record_type in (RecordType.FIT, RecordType.PREDICT, RecordType.OLD)
 )
+_SORTED = """
+(SELECT rowid AS number FROM Cache WHERE raw = 1 AND key >= ? AND key < ? ORDER BY rowid LIMIT -1) AS sorted
+CROSS JOIN Cache ON Cache.rowid = sorted.number
+"""
+"""The rows of a range of keys in the order in which they were written; values are not sorted, they are many.
+
+Without its LIMIT, which is none, SQLite would leave out the ORDER BY of what is joined.
+"""
+
 _COSTS = f"""
 SELECT json_extract(value, '$.dataset'), json_extract(value, '$.algorithm'), json_extract(value, '$.phase') AS phase,
        avg(json_extract(value, '$.seconds')), max(json_extract(value, '$.peak_rss'))
@@ -90,12 +99,20 @@ class Reader:
         """The revision of the records; empty where nobody counts it yet."""
         return revision_of(self._connection)
 
-    def texts(self, prefix: str = "") -> Iterator[tuple[str, int, bytes]]:
-        """Yield key, mode and value as they stand, of every record whose key begins with a prefix."""
+    def texts(self, prefix: str = "", *, in_order: bool = False) -> Iterator[tuple[str, int, bytes]]:
+        """Yield key, mode and value as they stand, of every record whose key begins with a prefix.
+
+        Args:
+            prefix: The prefix; without one, the records come in the order in which they were written.
+            in_order: Whether they do so with a prefix, too, instead of by their keys.
+        """
         # As bytes: one text that is no UTF-8 any more would be an error of the whole query.
-        query = "SELECT CAST(key AS BLOB), mode, CAST(value AS BLOB) FROM Cache WHERE raw = 1"
+        query = "SELECT CAST(key AS BLOB), mode, CAST(value AS BLOB) FROM"
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else ""
-        rows = self._connection.execute(*((f"{query} AND key >= ? AND key < ?", (prefix, end)) if prefix else (query,)))
+        table = (
+            _SORTED if prefix and in_order else f"Cache WHERE raw = 1{' AND key >= ? AND key < ?' if prefix else ''}"
+        )
+        rows = self._connection.execute(f"{query} {table}", (prefix, end) if prefix else ())
         for key, mode, value in rows:
             yield key.decode(errors="replace"), mode, value
 
@@ -127,9 +144,9 @@ class Reader:
             else:
                 yield key, members
 
-    def records(self, prefix: str = "") -> Iterator[tuple[str, Record]]:
-        """Yield every sound record whose key begins with a prefix."""
-        for key, mode, value in self.texts(prefix):
+    def records(self, prefix: str = "", *, in_order: bool = False) -> Iterator[tuple[str, Record]]:
+        """Yield every sound record whose key begins with a prefix; see ``texts``."""
+        for key, mode, value in self.texts(prefix, in_order=in_order):
             record = self._sound(key, mode, value)
             if record is not None:
                 yield key, record

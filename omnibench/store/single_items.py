@@ -69,7 +69,7 @@ def item_in(reader: Reader, text: str, damaged: list[str]) -> SingleItem | None:
     item = None if fit_key is None else reader.get(RecordType.ITEM.key(fit_key))
     if fit_key is None or item is None or item.get(SEARCHED):
         return None
-    plan = PlannedLabels(reader.records(RecordType.PLAN.prefix))
+    plan = PlannedLabels(reader.records(RecordType.PLAN.prefix, in_order=True))
     if name in plan.labels:
         return None
     own = dict(reader.of_item(fit_key))
@@ -91,9 +91,9 @@ def items_named(root: Path, names: Iterable[str]) -> dict[str, Record]:
     def take(reader: Reader) -> dict[str, Record]:
         if not reader.is_indexed:
             return {}
-        plan = PlannedLabels(reader.records(RecordType.PLAN.prefix))
-        keys = [(name, key) for name in names for key in reader.keys_named(name)]
-        items = ((name, reader.get(key)) for name, key in keys)
+        plan = PlannedLabels(reader.records(RecordType.PLAN.prefix, in_order=True))
+        keys = {name: reader.keys_named(name) for name in names}  # of several, the caller looks which counts
+        items = ((name, reader.get(of_name[0])) for name, of_name in keys.items() if len(of_name) == 1)
         return {name: plan.labelled(item) for name, item in items if item is not None}
 
     return read(root / "store", take)

@@ -79,6 +79,17 @@ def test_phases_of_done_items_are_not_kept(store: Store) -> None:
     assert kept == {"b", "c", "e"}  # one has a failed attempt, one failed, one has lost its own record
 
 
+def test_of_items_of_one_name_the_one_written_last_counts(store: Store) -> None:
+    """Two keys may go by one name, e.g. after an update of its framework: what was written last is what is told of it."""
+    made = CheckpointStore(store.root)
+    for name, fold in (("f", 2), ("a", 1)):  # in the order of the keys, the first would be the last
+        item = made.records.get(f"item/{name * 64}") or {}
+        made.records.commit({f"item/{name * 64}": {**item, "item": "D/one", "fold": fold}})
+    made.close()
+    assert store.items()["D/one"]["fold"] == 1
+    assert store.items_in(light_records(store.root).records)["D/one"]["fold"] == 1
+
+
 def test_status_lists_what_is_not_done(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     """`omnibench status` counts the items, and has a line for each that is not done."""
     assert main(["status", "--store", str(store.root)]) == 0
