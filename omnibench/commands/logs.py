@@ -12,6 +12,7 @@ from typing import Any
 from omnibench.commands.parsing import ITEM, add_parser, counted, say
 from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store
+from omnibench.store.single_items import items_named
 from omnibench.terminal import terminal_text
 
 _TAIL = 200
@@ -40,7 +41,7 @@ def logs(arguments: argparse.Namespace) -> int:
             say(f"... {left_out:,} earlier entries are left out; `--tail {more}` shows more, `--tail all` all of them.")
         if newest and not arguments.json:
             _tell_superseded(store, newest[0]["id"] if left_out else 0, filters)
-        _show(newest, store, as_json=arguments.json)
+        _show([newest], store, as_json=arguments.json)
         seen = newest[-1]["id"] if newest else _last_id(store)
     else:
         if not arguments.json:
@@ -74,17 +75,23 @@ class _Titles:
         self._store = store
         self._titles: dict[str, str] = {}
 
+    def look_up(self, names: Iterable[str]) -> None:
+        """Find the titles of the items that have some names, without reading those of all others."""
+        unknown = list(dict.fromkeys(name for name in names if name and name not in self._titles))
+        items = items_named(self._store.root, unknown) if unknown else {}
+        self._titles |= {name: title_of(record) for name, record in items.items()}
+
     def of(self, name: str) -> str:
         """Return an item's name for people; what was removed from the store goes by the name of its directory."""
         if name not in self._titles:
-            self._titles = {item: title_of(record) for item, record in self._store.items().items()}
+            self._titles |= {item: title_of(record) for item, record in self._store.items().items()}
         return self._titles.setdefault(name, name)
 
 
-def _following(store: Store, since: int, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield all entries after one."""
+def _following(store: Store, since: int, filters: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    """Yield all entries after one, by pages."""
     while page := store.logs(since, limit=_PAGE, **filters):
-        yield from page
+        yield page
         since = page[-1]["id"]
 
 
@@ -92,19 +99,27 @@ def _last_id(store: Store) -> int:
     return max((entry["id"] for entry in store.logs(limit=1)), default=0)
 
 
-def _show(entries: Iterable[dict[str, Any]], store: Store, *, as_json: bool) -> int | None:
-    """Print entries, and return the id of the last one."""
+def _show(pages: Iterable[list[dict[str, Any]]], store: Store, *, as_json: bool) -> int | None:
+    """Print pages of entries, and return the id of the last one."""
     last, titles = None, _Titles(store)
-    for entry in entries:
-        last = int(entry["id"])
-        about = f" {titles.of(entry['item'])}" if entry["item"] and not as_json else ""
-        first, *following = terminal_text(entry["message"]).split("\n")
-        mark = "" if entry["superseded"] is None else f" (superseded by {entry['superseded']})"
-        line = f"{last} {entry['time']} {entry['level_name']} {entry['logger']}{about}{mark}: {first}"
-        say(json.dumps(entry) if as_json else line)
-        for text in () if as_json else following:
-            say(f"    {text}")  # which shows that it is no entry of its own
+    for page in pages:
+        if not as_json:
+            titles.look_up(entry["item"] for entry in page)
+        for entry in page:
+            last = int(entry["id"])
+            _show_entry(entry, titles, as_json=as_json)
     return last
+
+
+def _show_entry(entry: dict[str, Any], titles: _Titles, *, as_json: bool) -> None:
+    """Print an entry."""
+    about = f" {titles.of(entry['item'])}" if entry["item"] and not as_json else ""
+    first, *following = terminal_text(entry["message"]).split("\n")
+    mark = "" if entry["superseded"] is None else f" (superseded by {entry['superseded']})"
+    line = f"{entry['id']} {entry['time']} {entry['level_name']} {entry['logger']}{about}{mark}: {first}"
+    say(json.dumps(entry) if as_json else line)
+    for text in () if as_json else following:
+        say(f"    {text}")  # which shows that it is no entry of its own
 
 
 def _count(text: str) -> int:

@@ -14,10 +14,10 @@ from omnibench.commands.parsing import ITEM, add_parser, say
 from omnibench.commands.status import remark
 from omnibench.store.advice import repair_command, snapshots_command
 from omnibench.store.facts import FactSource, fact_lines, provenance_of
+from omnibench.store.frames import phases_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.resumption import attempt_lines, resumable, snapshot_line
 from omnibench.store.schema import START, Phase, Record, Status
-from omnibench.store.selection import select_one
 from omnibench.store.states import RecordsInMemory
 
 _MOST_SNAPSHOTS = 10
@@ -31,9 +31,7 @@ _WIDEST = 40
 def show(arguments: argparse.Namespace) -> int:
     """Show everything that is known of an item: state, metrics, phases, files, where its numbers come from."""
     store = open_store(arguments.store)
-    records = store.records()
-    items = store.items_in(records)
-    item = items[select_one(arguments.item, items)]
+    item, records = store.about(arguments.item)
     provenance, facts = provenance_of(item, records), FactSource(records).facts_of(item)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is damaged is said below
@@ -51,7 +49,7 @@ def show(arguments: argparse.Namespace) -> int:
     width = max([16, *(len(label) for label in metrics if len(label) <= _WIDEST)])
     for label, metric in metrics.items():
         say(f"  {label:{width}} {metric['value']:.6f}")
-    _show_phases(store, item, facts)
+    _show_phases(records, item, facts)
     for line in (item["error"]["details"] if item.get("error") else "").strip().splitlines():
         say(f"  | {line}".rstrip())
     _show_files(store, arguments.item, paths, facts["snapshots"])
@@ -70,10 +68,10 @@ def show(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _show_phases(store: Store, item: Record, facts: Mapping[str, Any]) -> None:
+def _show_phases(records: Mapping[str, Record], item: Record, facts: Mapping[str, Any]) -> None:
     """Print what the phases of an item have cost, and each attempt at a Fit that goes on from a snapshot, or went."""
-    phases, is_fitted = store.phases(), Phase.FIT in facts["phases"]
-    for phase in phases[phases["item"] == item["item"]].to_dict("records"):
+    phases, is_fitted = phases_of(item["item"], records), Phase.FIT in facts["phases"]
+    for phase in phases:
         _show_phase(phase, facts["algorithm"]["name"].partition(".")[0], facts["attempts"] if is_fitted else ())
     if facts["attempts"] and not is_fitted:
         say(f"  {Phase.FIT:16} until the snapshot that it goes on from:")

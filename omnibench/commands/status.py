@@ -14,6 +14,7 @@ from typing import Any
 from omnibench.commands.parsing import ITEM, add_parser, counted, say, say_text
 from omnibench.sizes import size_text
 from omnibench.store.item_names import asks_once, call_text
+from omnibench.store.light_records import light_records
 from omnibench.store.overview import remaining_of, summary_of, workers_of
 from omnibench.store.plans import STEADY_DATA, unsteady_in
 from omnibench.store.queries import open_store
@@ -33,8 +34,9 @@ _MOST_ALGORITHMS = 5
 def status(arguments: argparse.Namespace) -> int:
     """Show what is done, failed, interrupted, running and pending, and who computes."""
     store = open_store(arguments.store)
-    records = store.records()
-    items, counts, sizes = store.items_in(records), summary_of(store.root, records), store.sizes()
+    light = light_records(store.root)
+    records, items = light.records, store.items_in(light.records)
+    counts, sizes = summary_of(store.root, light, items), store.sizes()
     unsteady = unsteady_in(records)
     unfinished = (item for item in items.values() if item["status"] != Status.DONE)
     snapshots = resumable(RecordsInMemory(records), unfinished)

@@ -17,6 +17,7 @@ from omnibench.statistics.best import Standing, standing
 from omnibench.statistics.paired import DEFAULT_TEST, Comparison, compare
 from omnibench.statistics.ranks import Ranking, friedman
 from omnibench.store.queries import Store, open_store
+from omnibench.store.schema import RecordType
 
 StoreOrPath = Store | str | os.PathLike[str]
 
@@ -32,7 +33,7 @@ def measured(store: StoreOrPath, *, all_items: bool = False) -> Measured:
         StoreError: There is no store, or it cannot be read.
     """
     opened = store if isinstance(store, Store) else open_store(store)
-    records = opened.records()
+    records = opened.records_of(RecordType.PLAN, RecordType.ITEM, RecordType.EVAL, RecordType.DATA)
     if all_items:
         return Measured(opened.root, records)
     current = current_items(records)

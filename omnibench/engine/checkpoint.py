@@ -222,7 +222,7 @@ class ItemCheckpoints:
     def save_export(self, export: Path) -> None:
         """Publish a readable copy of predictions; no record names it."""
         assert self._base is not None, "it is claimed first"
-        self.store.publish(export, self._base / export.name)
+        self.store.publish(export, self._base / export.name, until_commit=True)
 
     def save_predictions(self, answer: Mapping[str, Any], partial: Path, *, as_seed: int | None = None) -> Path:
         """Publish and record predictions.

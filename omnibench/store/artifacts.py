@@ -28,6 +28,23 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+class UnsyncedNames:
+    """Directories in which files have got names that are not durable yet, because no record depends on them so far."""
+
+    def __init__(self) -> None:
+        self._directories: set[Path] = set()
+
+    def note(self, directory: Path, *, durable: bool) -> None:
+        """Note that a directory has got a name, and whether all of its names are durable by now."""
+        (self._directories.discard if durable else self._directories.add)(directory)
+
+    def sync(self) -> None:
+        """Make all of them durable; a directory that was removed meanwhile has none."""
+        while self._directories:
+            with suppress(FileNotFoundError):
+                sync_directory(self._directories.pop())
+
+
 def sync_tree(directory: Path) -> None:
     """Make every file and directory below a directory durable."""
     for path in [directory, *directory.rglob("*")]:
@@ -75,13 +92,15 @@ def scratch_beside(file: Path) -> Path:
     return file.with_name(f".{uuid.uuid4().hex}.partial")
 
 
-def publish(partial: Path, final: Path, root: Path) -> Artifact:
+def publish(partial: Path, final: Path, root: Path, *, names_durably: bool = True) -> Artifact:
     """Move a finished file to where its readers look, durably, and describe it.
 
     Args:
         partial: The file, on the same file system.
         final: The path that it gets; a file that is there is replaced.
         root: The store's directory, which the described path is relative to.
+        names_durably: Whether its name is durable when this returns; else the caller syncs the directory before a record
+            depends on it.
 
     Raises:
         StoreError: It would lie outside of the store.
@@ -94,7 +113,8 @@ def publish(partial: Path, final: Path, root: Path) -> Artifact:
     make_directories(final.parent, root)
     with opened_directory(root, relative_path(final.parent, root)) as parent:
         os.replace(partial, final.name, dst_dir_fd=parent)
-    sync_directory(final.parent)
+    if names_durably:
+        sync_directory(final.parent)
     if _written(final.stat()) != written:
         raise StoreError(f"{final} was written to while it was published; nothing but omnibench may write there.")
     return describe(final, root, sha256)

@@ -81,6 +81,7 @@ class CheckpointStore:
         self.waiting = LockWait(self._notify, while_waiting, patience)
         self._elsewhere: list[Workspace] = []
         self._stamps: dict[str, Stamp | None] = {}
+        self._unsynced = artifacts.UnsyncedNames()
         if not allow_network_fs:
             refuse_networked(self.root)
         self._shared = sharing(shared)
@@ -215,6 +216,8 @@ class CheckpointStore:
         stamped = {key: {**record, **token} for key, record in records.items()}
         removed_records = dict(forget or {})
 
+        self._unsynced.sync()
+
         def check() -> None:
             for lease in all_leases:
                 lease.check()
@@ -325,9 +328,10 @@ class CheckpointStore:
         )
         return False
 
-    def publish(self, partial: Path, final: Path) -> Artifact:
-        """Move a finished file into place durably; see ``artifacts.publish``."""
-        artifact = artifacts.publish(partial, final, self.root)
+    def publish(self, partial: Path, final: Path, *, until_commit: bool = False) -> Artifact:
+        """Move a finished file into place durably, ``until_commit`` with a name that the next commit, or file there, makes durable."""
+        artifact = artifacts.publish(partial, final, self.root, names_durably=not until_commit)
+        self._unsynced.note(final.parent, durable=not until_commit)
         self._stamps[artifact["path"]] = stamp_of(final)
         return artifact
 
@@ -346,11 +350,8 @@ class CheckpointStore:
         """
         artifacts.refuse_outside(final, self.root)
         artifacts.sync_tree(partial)
-        sums = {
-            file.relative_to(partial): artifacts.sha256_of(file)
-            for file in sorted(partial.rglob("*"))
-            if file.is_file()
-        }
+        files = [file for file in sorted(partial.rglob("*")) if file.is_file()]
+        sums = {file.relative_to(partial): artifacts.sha256_of(file) for file in files}
         artifacts.make_directories(final.parent, self.root)
         if is_shared(self.root):
             for path in (partial, *partial.rglob("*")):

@@ -274,6 +274,17 @@ def _git_words(git: Mapping[str, Any] | None) -> str:
     return f"git {git['commit'][:12]}{' (changed)' if git['dirty'] else ''}" if git else ""
 
 
+def is_explained_alone(item: Record, records: Mapping[str, Record]) -> bool:
+    """Whether ``explanation`` takes no records but those that tell of an item: something is recorded under its key.
+
+    Args:
+        item: Its record.
+        records: Those that tell of it.
+    """
+    predict = records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})
+    return fit_of(item, records.get) is not None or "as_seed" in predict
+
+
 def explanation(item: Record, records: Mapping[str, Record]) -> str:
     """Say what an item was made of, or which parts of its key differ from the nearest one that was fitted.
 
@@ -285,8 +296,7 @@ def explanation(item: Record, records: Mapping[str, Record]) -> str:
     if item.get("error"):
         reason = failure_text(item["error"]).replace("\n", "\n  | ")
         lines.append(f"Last time {reason}")
-    predict = records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})
-    if fit_of(item, records.get) is not None or "as_seed" in predict:
+    if is_explained_alone(item, records):
         facts = FactSource(records).facts_of(item)
         lines += [f"  {terminal_line(line)}" for line in (*fact_lines(facts), *origin_lines(facts))]
     elif "identity" in item:

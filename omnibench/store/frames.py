@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from sys import intern
+from typing import TYPE_CHECKING, Any
 
+from omnibench.store.reading import Reader
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, SEARCHED, Phase, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.trials import finished_trials, searches_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RESULT_COLUMNS = ("item", "dataset", "algorithm", "fold", "metric", "value", "stderr", "low", "high")
 PHASE_COLUMNS = ("item", "phase", "status", *COSTS, *GUEST_MEMBERS, "finished", "run", "worker")
 
 
-def result_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
-    """Return a row per metric of each done item, with the members of ``RESULT_COLUMNS``."""
-    rows = []
-    for key, record in records.items():
-        if RecordType.ITEM.has(key) and record["status"] == Status.DONE:
-            labels = {name: record[name] for name in ("item", "dataset", "algorithm", "fold")}
-            for label, metric in record["metrics"].items():
-                evaluation = records.get(RecordType.EVAL.key(metric["key"]), {})
-                low, high = evaluation.get("interval") or (None, None)
-                spread = {"stderr": evaluation.get("stderr"), "low": low, "high": high}
-                rows.append({**labels, "metric": label, "value": metric["value"], **spread})
-    return rows
+def result_columns(reader: Reader) -> dict[str, list[Any]]:
+    """Return the columns of ``RESULT_COLUMNS``, of a row per metric of each done item; records are read one at a time.
+
+    Args:
+        reader: Reads the records.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in RESULT_COLUMNS}
+    for _, record in reader.records(RecordType.ITEM.prefix, in_order=True):
+        if record["status"] != Status.DONE:
+            continue
+        labels = [intern(label) if isinstance(label := record[name], str) else label for name in RESULT_COLUMNS[:4]]
+        for label, metric in record["metrics"].items():
+            evaluation = reader.get(RecordType.EVAL.key(metric["key"])) or {}
+            low, high = evaluation.get("interval") or (None, None)
+            row = (*labels, intern(label), metric["value"], evaluation.get("stderr"), low, high)
+            for name, value in zip(RESULT_COLUMNS, row, strict=True):
+                columns[name].append(value)
+    return columns
 
 
 def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
@@ -57,6 +68,24 @@ def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
         attempt for attempt in stopped if attempt.get("phase") != Phase.TUNE or attempt["item"] not in tune
     ]
     return [*tune.values(), *rows.values(), *stopped_phases]
+
+
+def phases_of(item: str, records: Mapping[str, Record]) -> list[dict[str, Any]]:
+    """Return the rows of ``phase_rows`` that are an item's, by time; those that do not say theirs come last.
+
+    Args:
+        item: The item's name.
+        records: The records that tell of it.
+    """
+    rows = (row for row in phase_rows(records) if row["item"] == item)
+    return sorted(rows, key=lambda row: (row.get("finished") is None, str(row.get("finished"))))
+
+
+def phase_frame(records: Mapping[str, Record]) -> pd.DataFrame:
+    """Return ``phase_rows`` as a frame, by item and time."""
+    import pandas as pd
+
+    return pd.DataFrame(phase_rows(records), columns=list(PHASE_COLUMNS)).sort_values(["item", "finished"])
 
 
 def _is_continued(attempt: Record, fit: Record) -> bool:

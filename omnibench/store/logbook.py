@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -182,6 +183,9 @@ class LogBook:
         self._resumed: dict[str, FitBeginning] = {}
         self._lock = threading.Lock()
         self._writing = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._pid = os.getpid()
 
     def add(self, level: int, logger: str, message: str, item: str | None = None) -> None:
         """Add an entry; secrets in its text are masked.
@@ -266,10 +270,15 @@ class LogBook:
             entries, self._entries = self._entries, []
         if not entries:
             return
+        if os.getpid() != self._pid:  # SQLite's connections belong to the process that has opened them
+            self.lost += len(entries)
+            return
         try:
             self._write(entries)
         except (sqlite3.DatabaseError, OSError) as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                self._close()
             if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 with contextlib.suppress(OSError, sqlite3.Error):
                     self.path.rename(aside_name(self.path))
@@ -286,25 +295,57 @@ class LogBook:
             self.lost += len(entries)
 
     def finish(self) -> None:
-        """Write what has gathered for the last time; what cannot be written then is lost."""
+        """Write what has gathered for the last time, and close the file; what cannot be written then is lost."""
         self.flush()
+        with self._writing:
+            self._close()
         with self._lock:
             self.lost += len(self._entries)
             self._entries = []
 
     def _write(self, entries: list[_Entry]) -> None:
         refuse_links(self.path.parent, *_FILES)  # SQLite opens them by path
-        create(self.path)
         require_room(self.path.parent)
-        with contextlib.closing(sqlite3.connect(self.path, timeout=_WAIT_SECONDS)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(_TABLE)
-            connection.execute("BEGIN IMMEDIATE")
-            with forks.whole_transaction(), connection:  # see there
-                if _is_of_earlier(connection):
-                    connection.execute(_ADDED)
-                for row, beginning in entries:
-                    number = connection.execute(_INSERT, row).lastrowid
-                    if beginning is not None and number is not None:
-                        supersede(connection, number, beginning)
+        connection = self._opened()
+        connection.execute("BEGIN IMMEDIATE")
+        with forks.whole_transaction(), connection:  # see there
+            if _is_of_earlier(connection):
+                connection.execute(_ADDED)
+            for row, beginning in entries:
+                number = connection.execute(_INSERT, row).lastrowid
+                if beginning is not None and number is not None:
+                    supersede(connection, number, beginning)
+
+    def _opened(self) -> sqlite3.Connection:
+        """Return the connection to the file that is there now, which stays open from flush to flush.
+
+        Who closes the last one waits for the disk four times, for what may be lost; open, it waits once per 4 MB.
+        """
+        if self._connection is not None and self._file != _file_at(self.path):  # it was set aside, or removed
+            self._close()
+        if self._connection is None:
+            create(self.path)
+            self._connection = sqlite3.connect(self.path, timeout=_WAIT_SECONDS, check_same_thread=False)
+            self._file = _file_at(self.path)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute(_TABLE)
+        return self._connection
+
+    def _close(self) -> None:
+        """Close the connection; a forked child leaves that to the process that has opened it."""
+        if os.getpid() != self._pid:
+            return
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Return what identifies the file that lies at a path, or None where none does."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from omnibench.store.formats import refuse_newer
 from omnibench.store.overview import items_of
 from omnibench.store.ownership import no_store
 from omnibench.store.plans import with_planned_labels
-from omnibench.store.reading import read_all
-from omnibench.store.schema import Record
+from omnibench.store.reading import Reader, read, read_all
+from omnibench.store.schema import Record, RecordType
 from omnibench.store.selection import select_all, select_one
+from omnibench.store.single_items import single_item
 
 
 class NamedItems:
@@ -38,6 +40,19 @@ class NamedItems:
     def records(self) -> dict[str, Record]:
         """Return every sound record by key, as the engine sees them; items are called as in the last plan."""
         return with_planned_labels(read_all(self.root / "store"))
+
+    def records_of(self, *record_types: RecordType) -> dict[str, Record]:
+        """Return the sound records of some types by key, in the order in which they were written; see ``records``.
+
+        Args:
+            record_types: The types; with that of plans, items are called as in the last plan.
+        """
+
+        def take(reader: Reader) -> dict[str, Record]:
+            prefixes = (record_type.prefix for record_type in record_types)
+            return {key: record for prefix in prefixes for key, record in reader.records(prefix, in_order=True)}
+
+        return with_planned_labels(read(self.root / "store", take))
 
     def items(self) -> dict[str, Record]:
         """Return the record of every item by name, with its ``status`` as of now.
@@ -97,6 +112,23 @@ class NamedItems:
         names = self.select(item) if item else None
         return logbook.count(self.root, before_id, items=names, min_level=min_level, superseded=superseded)
 
+    def about(self, item: str) -> tuple[Record, dict[str, Record]]:
+        """Return the record of one item, and the records that tell of it: those of others too, where it takes all to tell.
+
+        Args:
+            item: Any text that stands for it alone; see ``docs/store.md``, "Naming items".
+
+        Raises:
+            StoreError: It fits no item, or several, which are listed.
+        """
+        single = single_item(self.root, item)
+        if single is not None:
+            (record,) = self.items_in(single.records).values()
+            return record, single.records
+        records = self.records()
+        items = self.items_in(records)
+        return items[select_one(item, items)], records
+
     def find(self, item: str) -> Record:
         """Return the record of one item.
 
@@ -106,8 +138,7 @@ class NamedItems:
         Raises:
             StoreError: It fits no item, or several, which are listed.
         """
-        items = self.items()
-        return items[select_one(item, items)]
+        return self.about(item)[0]
 
     def select(self, *items: str) -> list[str]:
         """Return the names of all items that any of several texts stands for, each once.
@@ -118,4 +149,6 @@ class NamedItems:
         Raises:
             StoreError: One of them fits no item.
         """
-        return select_all(items, self.items())
+        singles = (single_item(self.root, item) for item in items)
+        names = [single.name for single in takewhile(bool, singles) if single]
+        return list(dict.fromkeys(names)) if len(names) == len(items) else select_all(items, self.items())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omnibench.store.frames import phase_rows
 from omnibench.store.leases import is_held
+from omnibench.store.light_records import LightRecords
 from omnibench.store.plans import plan_of
 from omnibench.store.schema import MAX_ATTEMPTS, WORKER_COLUMNS, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory, is_alive, item_states, sightings
@@ -96,20 +97,16 @@ def workers_of(root: Path, records: Mapping[str, Record], *, active: bool) -> li
     return workers
 
 
-def summary_of(root: Path, records: Mapping[str, Record]) -> dict[str, Any]:
+def summary_of(root: Path, light: LightRecords, items: Mapping[str, Record]) -> dict[str, Any]:
     """Return how many items have each status, and how long they took; see ``queries.Store.summary``.
 
     Args:
         root: The store's directory.
-        records: All of its records, by key.
+        light: Its records, as far as they tell that.
+        items: Those of the items, by name, with their status as of now.
     """
-    items = items_of(root, records)
-    counts = {status: sum(item["status"] == status for item in items.values()) for status in Status}
-    seconds: dict[str, float] = {}
-    phases = phase_rows(records)
-    for phase in phases:
-        if phase["status"] == Status.DONE:
-            seconds[phase["item"]] = seconds.get(phase["item"], 0.0) + (phase["seconds"] or 0.0)
+    counts = Counter(item["status"] for item in items.values())
+    seconds = light.costs.by_item
     done = [seconds.get(name, 0.0) for name, item in items.items() if item["status"] == Status.DONE]
     return {
         "total": len(items),
@@ -118,9 +115,9 @@ def summary_of(root: Path, records: Mapping[str, Record]) -> dict[str, Any]:
         "interrupted": counts[Status.INTERRUPTED],
         "running": counts[Status.RUNNING],
         "pending": counts[Status.PENDING],
-        "remaining": len(remaining_of(records, items)),
-        "elapsed": sum(phase["seconds"] or 0.0 for phase in phases),
-        "starting": sum(phase["start_seconds"] or 0.0 for phase in phases),
+        "remaining": len(remaining_of(light.records, items)),
+        "elapsed": light.elapsed,
+        "starting": light.starting,
         "average": statistics.fmean(done) if done else None,
-        "workers": len(workers_of(root, records, active=True)),
+        "workers": len(workers_of(root, light.records, active=True)),
     }

@@ -7,7 +7,7 @@ that the source declares, also those that a run has deselected, and is written o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from omnibench.store.schema import Record, RecordType, configuration_in, timestamp
@@ -116,24 +116,42 @@ _UNNAMED = {"dataset_label": "", "user_label": "", "seeds": 1, "seed": None}
 """How items are called of which neither the plan nor their record says anything."""
 
 
-def with_planned_labels(records: dict[str, Record]) -> dict[str, Record]:
-    """Return records in which items are called as the plan calls them now, not as when they were first computed.
+class PlannedLabels:
+    """What the plan calls its items now.
 
     Neither a label nor the number of seeds is part of a key, so an item that is done is not touched when they change.
 
     Args:
-        records: All records of a store.
+        records: Keys and records; those of other types are passed over.
     """
-    plans = [record for key, record in records.items() if RecordType.PLAN.has(key) and "datasets" in record]
-    changed: dict[str, Record] = {}
-    for plan in sorted(plans, key=lambda plan: str(plan["noted"])):
-        all_seeds, fitted_once = plan.get("seeds", {}), frozenset(plan.get("fitted_once", ()))
-        for fit_key in plan["items"]:
-            key = RecordType.ITEM.key(fit_key)
-            item = records.get(key)
-            if item is None:
+
+    def __init__(self, records: Iterable[tuple[str, Record]]) -> None:
+        plans = [record for key, record in records if RecordType.PLAN.has(key) and "datasets" in record]
+        self._plans = [
+            (plan, frozenset(plan["items"]), frozenset(plan.get("fitted_once", ())))
+            for plan in sorted(plans, key=lambda plan: str(plan["noted"]))
+        ]
+
+    @property
+    def fit_keys(self) -> Iterator[str]:
+        """The keys of the items that the plan names."""
+        return (fit_key for _, items, _ in self._plans for fit_key in items)
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """What the plan calls datasets and configurations."""
+        names = (
+            plan.get(member, {}).values() for plan, _, _ in self._plans for member in ("datasets", "configurations")
+        )
+        return frozenset(str(name) for labels in names for name in labels)
+
+    def labelled(self, item: Record) -> Record:
+        """Return the record of an item, called as the plan calls it; one that it does not name as it is."""
+        changed = None
+        for plan, items, fitted_once in self._plans:
+            if item["fit_key"] not in items:
                 continue
-            seeds = all_seeds.get(item["algorithm"], 1)
+            seeds = plan.get("seeds", {}).get(item["algorithm"], 1)
             named = seeds > 1 and item["algorithm"] not in fitted_once
             labels = {
                 "dataset_label": plan.get("datasets", {}).get(item["dataset"], ""),
@@ -141,8 +159,20 @@ def with_planned_labels(records: dict[str, Record]) -> dict[str, Record]:
                 "seeds": seeds,
                 "seed": configuration_in(item).get("seed") if named else None,
             }
-            if any(item.get(member, _UNNAMED[member]) != label for member, label in labels.items()) or key in changed:
-                changed[key] = {**item, **labels}
+            if changed or any(item.get(member, _UNNAMED[member]) != label for member, label in labels.items()):
+                changed = {**item, **labels}
+        return changed or item
+
+
+def with_planned_labels(records: dict[str, Record]) -> dict[str, Record]:
+    """Return records in which items are called as the plan calls them now, not as when they were first computed.
+
+    Args:
+        records: All records of a store.
+    """
+    plan = PlannedLabels(records.items())
+    keys = {RecordType.ITEM.key(fit_key) for fit_key in plan.fit_keys} & records.keys()
+    changed = {key: plan.labelled(records[key]) for key in keys}
     return {**records, **changed} if changed else records
 
 

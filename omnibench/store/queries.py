@@ -14,14 +14,16 @@ from omnibench.store.contrast import Contrast, contrast
 from omnibench.store.deletion import remove_datasets
 from omnibench.store.divergence import Divergence, diverge
 from omnibench.store.exports import Exports
-from omnibench.store.facts import FactSource, explanation, provenance_of
-from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
+from omnibench.store.facts import FactSource, explanation, is_explained_alone, provenance_of
+from omnibench.store.frames import RESULT_COLUMNS, phase_frame, result_columns
 from omnibench.store.generations import Reset, reset
 from omnibench.store.item_files import files_of_item, item_of_file
 from omnibench.store.item_records import failure_text
+from omnibench.store.light_records import light_records
 from omnibench.store.named_items import NamedItems
 from omnibench.store.overview import items_of, remaining_of, summary_of, with_states, workers_of
 from omnibench.store.plans import unsteady_in
+from omnibench.store.reading import read
 from omnibench.store.refusals import told_as_store_errors
 from omnibench.store.removal import Removed, remove_items, remove_models
 from omnibench.store.restoring import Restored, restore_in
@@ -31,7 +33,7 @@ from omnibench.store.selection import select_all
 from omnibench.store.series import epoch_frame
 from omnibench.store.sizes import Sizes, sizes_of
 from omnibench.store.trial_frames import trial_frame
-from omnibench.store.verification import Damage, snapshot_of, verify
+from omnibench.store.verification import Damage, snapshot_of, snapshot_of_items, verify
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +108,8 @@ class Store(NamedItems):
             (seconds of waiting for frameworks' processes to start, which are no part of phases), ``average`` (of a
             completed item's finished phases, or None), ``workers`` (alive right now).
         """
-        return summary_of(self.root, self.records())
+        light = light_records(self.root)
+        return summary_of(self.root, light, items_of(self.root, light.records))
 
     def results(self) -> pd.DataFrame:
         """Return one row per metric of each done item.
@@ -116,7 +119,8 @@ class Store(NamedItems):
         """
         import pandas as pd
 
-        frame = pd.DataFrame(result_rows(self.records()), columns=list(RESULT_COLUMNS))
+        columns = read(self.root / "store", result_columns)
+        frame = pd.DataFrame(columns, columns=list(RESULT_COLUMNS))
         return frame.sort_values(["item", "metric"], ignore_index=True)
 
     def phases(self) -> pd.DataFrame:
@@ -127,9 +131,7 @@ class Store(NamedItems):
         seconds) and threads (of that process); finished, run, worker. What was not measured is missing, as of a process
         that was killed. Of an item the latest twenty failures are kept, until it is reset.
         """
-        import pandas as pd
-
-        return pd.DataFrame(phase_rows(self.records()), columns=list(PHASE_COLUMNS)).sort_values(["item", "finished"])
+        return phase_frame(self.records())
 
     def snapshots(self, *items: str) -> pd.DataFrame:
         """Return a row per snapshot of a Fit, of all items or of some; see ``resumption.snapshot_frame``."""
@@ -170,7 +172,8 @@ class Store(NamedItems):
         """
         for damage in self.verify(item):
             warnings.warn(f"{damage.name} {damage.trouble}; `{repair_command(self.root, [item])}`", stacklevel=2)
-        return files_of_item(self.root, self.records(), self.find(item)["fit_key"])
+        record, records = self.about(item)
+        return files_of_item(self.root, records, record["fit_key"])
 
     def verify(self, *items: str) -> list[Damage]:
         """Return what is not as it was recorded: records, files, manifests, copies; `omnibench verify --repair` repairs it.
@@ -181,7 +184,10 @@ class Store(NamedItems):
         Raises:
             StoreError: There is no such item, or the records cannot be read.
         """
-        recorded = self.items()
+        chosen = snapshot_of_items(self.root, items) if items else None
+        if chosen is not None:
+            return verify(self.root, *chosen).damages
+        recorded = self.items() if items else {}
         fit_keys = {recorded[name]["fit_key"] for name in select_all(items, recorded)} if items else None
         return verify(self.root, snapshot_of(self.root), fit_keys).damages
 
@@ -202,7 +208,7 @@ class Store(NamedItems):
             reports them), ``dropped`` (when its model was removed to save space, or None), ``run`` (versions, host,
             user, command, git commit).
         """
-        return provenance_of(self.find(item), self.records())
+        return provenance_of(*self.about(item))
 
     def describe(self, item: str) -> dict[str, Any]:
         """Return what an item was made of, its numbers, and how, when and where they were computed.
@@ -211,7 +217,8 @@ class Store(NamedItems):
             Plain data: ``item``, ``status``, ``dataset``, ``fold``, ``algorithm``, ``metrics``, ``phases``, ...; see
             ``store.facts.FactSource``.
         """
-        return FactSource(self.records()).facts_of(self.find(item))
+        record, records = self.about(item)
+        return FactSource(records).facts_of(record)
 
     def contrast(self, a: str, b: str) -> Contrast:
         """Return what two items do not share: parts of their keys, how they were computed, numbers.
@@ -220,8 +227,7 @@ class Store(NamedItems):
             a: The name of an item, or the beginning of its key.
             b: Likewise.
         """
-        source = FactSource(self.records())
-        return contrast(*(source.facts_of(self.find(item)) for item in (a, b)))
+        return contrast(*(self.describe(item) for item in (a, b)))
 
     def diff(self, store: Store) -> Divergence:
         """Return how this store and another differ.
@@ -241,7 +247,10 @@ class Store(NamedItems):
 
     def why(self, item: str) -> str:
         """Say what is known of an item: what it was made of, or what differs from the nearest one that was fitted."""
-        return explanation(self.find(item), self.records())
+        record, records = self.about(item)
+        if not is_explained_alone(record, records):
+            records = self.records()
+        return explanation(record, records)
 
     def reset(self, items: Iterable[str] | None = None, what: str = "all") -> Reset:
         """Have items computed anew by the next run; items that somebody computes right now are left alone.
@@ -302,8 +311,8 @@ class Store(NamedItems):
 
     def sizes(self) -> Sizes:
         """Return what the store's files take on disk: of models, predictions, values per user, snapshots, datasets; by item."""
-        records = self.records()
-        return sizes_of(self.root, (record for key, record in records.items() if RecordType.SNAPSHOT.has(key)))
+        snapshots = read(self.root / "store", lambda reader: dict(reader.records(RecordType.SNAPSHOT.prefix)))
+        return sizes_of(self.root, snapshots.values())
 
     def reset_item(self, item: str, what: str = "all") -> Reset:
         """Have one item computed anew by the next run; see ``reset``."""

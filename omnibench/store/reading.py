@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,9 +19,10 @@ from omnibench.store.checks import is_cost, is_name, is_natural
 from omnibench.store.damage import DamagedStoreError, check_content, is_damage
 from omnibench.store.formats import SEALED_SINCE, refuse_newer, refuse_newer_database
 from omnibench.store.forms import record_of
+from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_ITEM, is_indexed
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Phase, Record, RecordType
-from omnibench.store.sealing import DamagedRecordError, checked
+from omnibench.store.sealing import DamagedRecordError, checked, unseal, unsealed
 from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
 from omnibench.store.strangers import cannot_be_read
@@ -39,6 +41,15 @@ _RANGES = " OR ".join(
     "key BETWEEN '{}' AND '{}'".format(*record_type.bounds)
     for record_type in (RecordType.FIT, RecordType.PREDICT, RecordType.OLD)
 )
+_SORTED = """
+(SELECT rowid AS number FROM Cache WHERE raw = 1 AND key >= ? AND key < ? ORDER BY rowid LIMIT -1) AS sorted
+CROSS JOIN Cache ON Cache.rowid = sorted.number
+"""
+"""The rows of a range of keys in the order in which they were written; values are not sorted, they are many.
+
+Without its LIMIT, which is none, SQLite would leave out the ORDER BY of what is joined.
+"""
+
 _COSTS = f"""
 SELECT json_extract(value, '$.dataset'), json_extract(value, '$.algorithm'), json_extract(value, '$.phase') AS phase,
        avg(json_extract(value, '$.seconds')), max(json_extract(value, '$.peak_rss'))
@@ -88,14 +99,28 @@ class Reader:
         """The revision of the records; empty where nobody counts it yet."""
         return revision_of(self._connection)
 
-    def texts(self, prefix: str = "") -> Iterator[tuple[str, int, bytes]]:
-        """Yield key, mode and value as they stand, of every record whose key begins with a prefix."""
+    def texts(self, prefix: str = "", *, in_order: bool = False) -> Iterator[tuple[str, int, bytes]]:
+        """Yield key, mode and value as they stand, of every record whose key begins with a prefix.
+
+        Args:
+            prefix: The prefix; without one, the records come in the order in which they were written.
+            in_order: Whether they do so with a prefix, too, instead of by their keys.
+        """
         # As bytes: one text that is no UTF-8 any more would be an error of the whole query.
-        query = "SELECT CAST(key AS BLOB), mode, CAST(value AS BLOB) FROM Cache WHERE raw = 1"
+        query = "SELECT CAST(key AS BLOB), mode, CAST(value AS BLOB) FROM"
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else ""
-        rows = self._connection.execute(*((f"{query} AND key >= ? AND key < ?", (prefix, end)) if prefix else (query,)))
+        table = (
+            _SORTED if prefix and in_order else f"Cache WHERE raw = 1{' AND key >= ? AND key < ?' if prefix else ''}"
+        )
+        rows = self._connection.execute(f"{query} {table}", (prefix, end) if prefix else ())
         for key, mode, value in rows:
             yield key.decode(errors="replace"), mode, value
+
+    def texts_of(self, keys: Iterable[str]) -> Iterator[tuple[str, int, bytes]]:
+        """Yield key, mode and value as they stand, of the records that have some keys."""
+        query = "SELECT key, mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
+        for key in keys:
+            yield from self._connection.execute(query, (key,))
 
     def sound_texts(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Yield key and JSON, unread, of every sound record whose key begins with a prefix; of old stores none."""
@@ -105,9 +130,23 @@ class Reader:
             except DamagedRecordError:
                 self._on_damage(key)
 
-    def records(self, prefix: str = "") -> Iterator[tuple[str, Record]]:
-        """Yield every sound record whose key begins with a prefix."""
+    def unformed(self, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield key and members of every record whose key begins with a prefix and whose checksum fits.
+
+        Whether it is of the form of its type is not looked at, which takes longer than all else: whoever uses a member checks it.
+        """
         for key, mode, value in self.texts(prefix):
+            try:
+                text = text_of(mode, value)
+                members = unseal(key, text) if self.version >= SEALED_SINCE else unsealed(key, text)
+            except (ValueError, RecursionError):
+                self._on_damage(key)
+            else:
+                yield key, members
+
+    def records(self, prefix: str = "", *, in_order: bool = False) -> Iterator[tuple[str, Record]]:
+        """Yield every sound record whose key begins with a prefix; see ``texts``."""
+        for key, mode, value in self.texts(prefix, in_order=in_order):
             record = self._sound(key, mode, value)
             if record is not None:
                 yield key, record
@@ -126,6 +165,40 @@ class Reader:
         query = "SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
         row = self._connection.execute(query, (key,)).fetchone()
         return None if row is None else self._sound(key, *row)
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether the records of an item can be read without all others."""
+        return self.version >= SEALED_SINCE and is_indexed(self._connection)
+
+    def of_item(self, fit_key: str) -> Iterator[tuple[str, Record]]:
+        """Yield every sound record of the item with a fit key, those of earlier generations too; of an indexed database."""
+        query = f"SELECT CAST(key AS BLOB), mode, CAST(value AS BLOB) {ROWS_OF_ITEM}"
+        for key_bytes, mode, value in self._connection.execute(query, (fit_key,)):
+            key = key_bytes.decode(errors="replace")
+            record = self._sound(key, mode, value)
+            if record is not None and record.get("fit_key") == fit_key:
+                yield key, record
+
+    def keys_named(self, name: str) -> list[str]:
+        """Return the keys of the items that have a name; of an indexed database."""
+        return [key for (key,) in self._connection.execute(KEYS_OF_NAME, (json.dumps(name)[1:-1],))]
+
+    def item_key(self, text: str) -> str | None:
+        """Return the fit key of the only item that has a text as its name, or as the beginning of its key.
+
+        Of an indexed database. None also says that all items have to be looked at to tell what the text stands for.
+
+        Args:
+            text: The text, of which the caller knows whether it may be the beginning of a key.
+        """
+        keys = self.keys_named(text)
+        if keys:
+            return RecordType.ITEM.identity(keys[0]) if len(keys) == 1 else None
+        if not text or self._connection.execute(NAMES_WITH, (text,)).fetchone():  # its own hash may begin so as well
+            return None
+        keys = self._connection.execute(FIT_KEYS, (text, f"{text}g")).fetchall()  # "g" follows all hexadecimal digits
+        return str(keys[0][0]) if len(keys) == 1 else None
 
     def present(self, keys: Sequence[str]) -> set[str]:
         """Return those of some keys that have a record, which is not read, so that it may be damaged."""

@@ -32,6 +32,7 @@ from omnibench.store.damage import (
 )
 from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_database
 from omnibench.store.forms import record_of
+from omnibench.store.indexes import create_indexes
 from omnibench.store.permissions import is_shared, make_directory, open_to_group
 from omnibench.store.reading import read_all, text_of
 from omnibench.store.revision import count_revisions
@@ -162,6 +163,7 @@ class Records:
         self._note_format(version)
         create_views(self._connection)
         count_revisions(self._connection)
+        create_indexes(self._connection)
 
     def _probe(self, mode: str, statement: str) -> None:
         """Try a statement over a connection of its own, which takes back whatever it begins."""

@@ -17,6 +17,7 @@ from omnibench.store.forms import record_of
 from omnibench.store.reading import Reader, read, text_of
 from omnibench.store.schema import Artifact, Record, RecordType, Status, artifacts_of, snapshot_identity
 from omnibench.store.sealing import DamagedRecordError, unseal
+from omnibench.store.single_items import item_in
 from omnibench.store.snapshot_files import goes, trouble_in
 from omnibench.store.states import is_alive
 
@@ -127,12 +128,49 @@ def snapshot_of(root: Path) -> Snapshot:
     return read(root / "store", take, damaged.append)
 
 
-def lacking_in_manifests(root: Path, reader: Reader) -> dict[str, dict[str, Record]]:
-    """Return the records that the manifests beside their files do not repeat, by directory; of old formats none."""
+def snapshot_of_items(root: Path, texts: Iterable[str]) -> tuple[Snapshot, set[str]] | None:
+    """Read what is recorded of some items, and compare it with their manifests; the database itself is not looked over.
+
+    Args:
+        root: The store's directory.
+        texts: Texts that stand for an item each.
+
+    Returns:
+        The records, and the keys of the items; None where that takes all records, as ``single_items`` says.
+
+    Raises:
+        StoreError: The records cannot be read.
+    """
+    damaged: list[str] = []
+
+    def take(reader: Reader) -> tuple[Snapshot, set[str]] | None:
+        damaged.clear()
+        records: dict[str, Record] = {}
+        fit_keys = set()
+        for text in texts:
+            item = item_in(reader, text, damaged)
+            if item is None:
+                return None
+            records |= item.records
+            fit_keys.add(item.fit_key)
+        lacking = lacking_in_manifests(root, reader, records)
+        return Snapshot(records, list(dict.fromkeys(damaged)), lacking, reader.revision), fit_keys
+
+    return read(root / "store", take, damaged.append)
+
+
+def lacking_in_manifests(root: Path, reader: Reader, keys: Iterable[str] | None = None) -> dict[str, dict[str, Record]]:
+    """Return the records that the manifests beside their files do not repeat, by directory; of old formats none.
+
+    Args:
+        root: The store's directory.
+        reader: Reads the records.
+        keys: The keys of those to look at, which are there; all by default.
+    """
     if reader.version < SEALED_SINCE:
         return {}
     expected: dict[str, dict[str, int]] = {}
-    for key, mode, value in reader.texts():
+    for key, mode, value in reader.texts() if keys is None else reader.texts_of(keys):
         with suppress(DamagedRecordError):  # which is damage of its own
             text = text_of(mode, value)
             directory = record_of(key, text).get("directory")

@@ -26,7 +26,7 @@ def record_before_artifact() -> None:
     waiting: list[tuple[Path, Path]] = []
     real = CheckpointStore.commit
 
-    def publish(self: CheckpointStore, partial: Path, final: Path) -> Artifact:
+    def publish(self: CheckpointStore, partial: Path, final: Path, **_: bool) -> Artifact:
         artifacts.make_directories(final.parent, self.root)
         waiting.append((partial, final))
         return _describe(partial, final, self.root)
@@ -45,7 +45,7 @@ def record_before_artifact() -> None:
 def write_in_place() -> None:
     """Write an artifact at its final name."""
 
-    def publish(self: CheckpointStore, partial: Path, final: Path) -> Artifact:
+    def publish(self: CheckpointStore, partial: Path, final: Path, **_: bool) -> Artifact:
         artifacts.make_directories(final.parent, self.root)
         with final.open("wb") as file:
             file.write(partial.read_bytes())
@@ -59,7 +59,7 @@ def write_in_place() -> None:
 def without_fsync() -> None:
     """Move an artifact into place before it is on disk."""
 
-    def publish(self: CheckpointStore, partial: Path, final: Path) -> Artifact:
+    def publish(self: CheckpointStore, partial: Path, final: Path, **_: bool) -> Artifact:
         artifacts.make_directories(final.parent, self.root)
         partial.replace(final)
         artifacts.sync_directory(final.parent)

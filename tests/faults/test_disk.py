@@ -44,7 +44,7 @@ def _sizes(directory: Path, trouble: Callable[[int, Path], Callable[[], None]], 
 @mounts
 def test_a_full_disk(directory: Path) -> None:
     """A run on a file system with too little room fails clearly; when there is room, the next one goes on."""
-    _sizes(directory, disks.full_disk, range(8_192, 1_400_000, 200_000)).check()
+    _sizes(directory, disks.full_disk, range(8_192, 1_700_000, 300_000)).check()
 
 
 @mounts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -11,11 +12,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from omnibench.errors import StoreError
-from omnibench.store import CheckpointStore
+from omnibench.store import CheckpointStore, artifacts
 from omnibench.store.formats import FORMAT
 
 pytestmark = pytest.mark.usefixtures("made_up_records")
@@ -146,7 +148,7 @@ def test_the_same_thing_gets_the_same_directory(store: CheckpointStore) -> None:
     first = store.claim(store.root, "MovieLens100K", KEY)
     assert first.name == "MovieLens100K-a3f8e2c1"
     code = f"""
-from omnibench.store import CheckpointStore
+from omnibench.store import CheckpointStore, artifacts
 store = CheckpointStore({str(store.root)!r})
 print(store.claim(store.root, "MovieLens100K", {KEY!r}))
 """
@@ -260,7 +262,7 @@ def test_what_a_killed_process_left_is_swept(store: CheckpointStore) -> None:
     """Half-written models of a run that was killed do not pile up; those of a living one stay."""
     code = f"""
 import os, signal
-from omnibench.store import CheckpointStore
+from omnibench.store import CheckpointStore, artifacts
 store = CheckpointStore({str(store.root)!r})
 with store.temporary() as scratch:
     (scratch / "model").write_bytes(b"x" * 1000)
@@ -287,7 +289,7 @@ def test_logs_are_appended_over_all_runs(store: CheckpointStore) -> None:
     store.append_log("out", b"one\n")
     code = f"""
 import sys
-from omnibench.store import CheckpointStore
+from omnibench.store import CheckpointStore, artifacts
 store = CheckpointStore({str(store.root)!r})
 for number in range(200):
     store.append_log("out", (sys.argv[1] * 300 + "\\n").encode())
@@ -299,3 +301,46 @@ for number in range(200):
     assert (lines[0], lines[-1], len(lines)) == (b"one", b"\xff", 402)
     assert set(lines[1:-1]) == {b"a" * 300, b"b" * 300}
     assert stat.S_IMODE((store.root / "out.log").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("has_another_file", [True, False])
+def test_names_of_one_phase_become_durable_at_once(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, has_another_file: bool
+) -> None:
+    """Files of a phase in one directory cost one sync of it, which is done before the record of the phase is written."""
+    directory = store.root / "D"
+    store.make_directory(directory)
+    acts: list[str] = []
+    sync, commit = artifacts.sync_directory, store.records.commit
+
+    def noted_sync(path: Path) -> None:
+        acts.append(f"sync {path.name}")
+        sync(path)
+
+    def noted_commit(*given: Any) -> None:
+        acts.append("commit")
+        commit(*given)
+
+    monkeypatch.setattr(artifacts, "sync_directory", noted_sync)
+    monkeypatch.setattr(store.records, "commit", noted_commit)
+    with store.temporary() as scratch, store.lease("a") as lease:
+        for name in ("copy", "predictions"):
+            (scratch / name).write_text(name)
+        store.publish(scratch / "copy", directory / "copy", until_commit=True)
+        if has_another_file:
+            store.publish(scratch / "predictions", directory / "predictions")
+        store.commit(lease, {"x/a": {"value": 1}})
+        store.commit(lease, {"x/b": {"value": 1}})
+    assert acts == ["sync D", "commit", "commit"]
+
+
+def test_a_directory_that_was_removed_needs_no_sync(store: CheckpointStore) -> None:
+    """An item whose directory somebody has removed does not keep the next item from being recorded."""
+    directory = store.root / "D"
+    store.make_directory(directory)
+    with store.temporary() as scratch, store.lease("a") as lease:
+        (scratch / "copy").write_text("copy")
+        store.publish(scratch / "copy", directory / "copy", until_commit=True)
+        shutil.rmtree(directory)
+        store.commit(lease, {"x/a": {"value": 1}})
+    assert store.records.get("x/a") is not None

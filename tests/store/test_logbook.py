@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -105,11 +106,50 @@ def test_a_damaged_log_is_set_aside(book: LogBook, path: Path) -> None:
     assert aside.read_bytes().startswith(b"not a database")
 
 
+def test_a_log_that_was_moved_away_is_begun_anew(book: LogBook, path: Path) -> None:
+    """Entries go into the file that lies there now, not into one that somebody has set aside or removed meanwhile."""
+    book.add(20, "omnibench", "before")
+    book.flush()
+    for file in path.parent.glob("logs.db*"):
+        file.rename(file.with_name(f"aside-{file.name}"))
+    book.add(20, "omnibench", "goes on")
+    book.flush()
+    assert (entries(path), book.lost) == (["goes on"], 0)
+    assert entries(path.with_name("aside-logs.db")) == ["before"]
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="only strace sees what is synced")
+def test_flushes_wait_for_no_disk(tmp_path: Path) -> None:
+    """Entries may be lost, so that nobody waits for them: a flush syncs nothing, and the end of the run once."""
+    code = """
+import sys
+from pathlib import Path
+from omnibench.store.logbook import LogBook
+book = LogBook(Path(sys.argv[1]), "run", "worker")
+book.add(20, "omnibench", "first")
+book.flush()
+Path(sys.argv[2]).touch()
+for number in range(50):
+    book.add(20, "omnibench", f"{number}")
+    book.flush()
+Path(sys.argv[3]).touch()
+book.finish()
+"""
+    trace, marks = tmp_path / "trace", (tmp_path / "begin", tmp_path / "end")
+    command = [sys.executable, "-c", code, str(tmp_path / "logs.db"), *map(str, marks)]
+    traced = ["strace", "-f", "-o", str(trace), "-e", "trace=fsync,fdatasync,openat"]
+    subprocess.run([*traced, *command], check=True)
+    text = trace.read_text()
+    between = text[text.index(str(marks[0])) : text.index(str(marks[1]))]
+    assert "sync(" not in between
+    assert entries(tmp_path / "logs.db")[-1] == "49"
+
+
 def test_a_log_that_breaks_in_the_middle_is_set_aside(book: LogBook, path: Path) -> None:
     """A log that breaks in the middle is set aside, also when its first page is sound."""
     for number in range(200):
         book.add(20, "omnibench", f"{number} " + "x" * 1000)
-    book.flush()
+    book.finish()
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xa5" * (len(content) - 4096)
     path.write_bytes(bytes(content))
@@ -135,7 +175,7 @@ def test_entries_that_cannot_be_written_are_counted(book: LogBook, path: Path) -
 def test_a_log_whose_disk_is_full_is_not_damaged(book: LogBook, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was in it stays in it."""
     book.add(20, "omnibench", "before")
-    book.flush()
+    book.finish()
 
     def small(*given: Any, **named: Any) -> sqlite3.Connection:
         connection: sqlite3.Connection = original(*given, **named)
