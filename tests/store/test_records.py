@@ -326,7 +326,7 @@ def test_who_is_overtaken_while_it_prepares_a_database_finds_it_prepared(
     """Another process may have had the lock between the look and the change."""
 
     class Overtaken(sqlite3.Connection):
-        def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:  # type: ignore[override]
+        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
             if sql == "BEGIN IMMEDIATE":
                 with closing(sqlite3.connect(database, isolation_level=None)) as other:
                     prepare(other)
