@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from . import TRAIN_AND_VALIDATION, VALIDATION
 from .features import FeatureTable, read_features
-from .parts import Ints, Part, columns_in, joined, latest_rows, rows_of
+from .parts import Ints, Part, columns_in, entries_of, joined, latest_rows, rows_of
 
 Scores = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 """Scores in the precision that the framework computes them in, which decides the order."""
@@ -168,6 +168,18 @@ class Fold:
         """Return the items that must not be recommended to a user because of what the user has seen."""
         return np.zeros(0, dtype=np.int32) if self.repeats else self.seen(user)
 
+    def masked_pairs(self, users: Ints) -> tuple[npt.NDArray[np.int64], Ints]:
+        """Return what must not be recommended because users have seen it, as pairs of a user's place and an item's code.
+
+        Args:
+            users: User codes, shape (b,).
+        """
+        if self.repeats:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32)
+        entries = [(*entries_of(users, first), items) for first, items in self._seen]
+        rows, items = zip(*((row, items[number]) for row, number, items in entries), strict=True)
+        return np.concatenate(rows), np.concatenate(items)
+
     def mask(self, users: Ints, scores: Scores) -> None:
         """Set the scores of items that must not be recommended to -inf, in place.
 
@@ -188,11 +200,7 @@ class Fold:
     def _mark(self, users: Ints, table: npt.NDArray[Any], mark: float | bool) -> None:
         if len(self._unrankable):
             table[:, self._unrankable] = mark
-        if self.repeats:
-            return
-        for first, items in self._seen:
-            for row, (start, end) in enumerate(zip(first[users].tolist(), first[users + 1].tolist(), strict=True)):
-                table[row, items[start:end]] = mark
+        table[self.masked_pairs(users)] = mark
 
     @cached_property
     def _unrankable(self) -> npt.NDArray[np.intp]:
