@@ -119,7 +119,7 @@ class ListingAdapter(Adapter, Protocol):
 
     def lists(
         self, model: Any, task: Task, fold: folds.Fold
-    ) -> Iterator[tuple[parts.Ints, list[ranked_lists.RankedList]]]:
+    ) -> Iterator[tuple[parts.Ints, Sequence[ranked_lists.RankedList] | ranked_lists.RankedLists]]:
         """Yield (users, a list for each) in batches, over ``fold.users`` in order."""
 
 

@@ -10,15 +10,13 @@ import numpy.typing as npt
 
 from .folds import Fold
 from .parts import Ints, Part
-from .ranked_lists import RankedList
+from .ranked_lists import RankedLists
 
 PAIRS = 1 << 20
 """How many ratings are predicted at once."""
 
 
-def lists_by_rating(
-    rate: Callable[[Fold], npt.NDArray[np.floating]], fold: Fold
-) -> Iterator[tuple[Ints, list[RankedList]]]:
+def lists_by_rating(rate: Callable[[Fold], npt.NDArray[np.floating]], fold: Fold) -> Iterator[tuple[Ints, RankedLists]]:
     """Yield (users, a list for each) in batches, over ``fold.users`` in order; ties by item code.
 
     Args:
@@ -35,7 +33,7 @@ def lists_by_rating(
             order = np.argsort(-user_ratings, kind="stable")  # NaN comes last
             rated = order[np.isfinite(user_ratings[order])]
             lists.append((items[rated], user_ratings[rated]))
-        yield users, lists
+        yield users, RankedLists.of(lists)
 
 
 def _with_pairs(fold: Fold, user: Ints, item: Ints) -> Fold:

@@ -34,6 +34,7 @@ from omnibench.runners.own_calls import (
 from omnibench.runners.own_class import find
 from omnibench.runners.own_frames import GivenFrames, subject_frame
 from omnibench.runners.own_snapshots import FitSnapshots
+from omnibench.runners.quick_answers import ItemCodes, quick_lists
 
 BATCH = 256
 """Users that ``recommend`` is asked for at once."""
@@ -121,7 +122,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
     return Model(instance, read_ids(fold.directory, "users"), read_ids(fold.directory, "items"))
 
 
-def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, list[ranked_lists.RankedList]]]:
+def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, ranked_lists.RankedLists]]:
     """Ask for lists so long that k items are left when those that the user has seen are removed.
 
     A class that predicts ratings and has no lists of its own recommends what it rates highest.
@@ -133,16 +134,19 @@ def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.In
     masked_users = np.concatenate([fold.history.user, fold.validation.user])
     masked = np.bincount([] if fold.repeats else masked_users, minlength=fold.n_users)
     takes_history = HISTORY in inspect.signature(model.instance.recommend).parameters
-    codes = {item: code for code, item in enumerate(model.item_ids)}
+    codes = ItemCodes(model.item_ids)
     n_answered = 0
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
         k = min(fold.n_items, task.k + int(masked[users].max()))
         own_ids = decode(users, model.user_ids).tolist()
         optional = {HISTORY: _history(model, fold, users)} if takes_history else {}
-        answer = read_recommendations(model.instance.recommend(own_ids.copy(), k, **optional), own_ids, codes)
-        n_answered += sum(len(items) > 0 for items, _ in answer)
-        yield users, answer
+        answer = model.instance.recommend(own_ids.copy(), k, **optional)
+        answered = quick_lists(answer, own_ids, codes)
+        if answered is None:
+            answered = ranked_lists.RankedLists.of(read_recommendations(answer, own_ids, codes.code_of))
+        n_answered += int(np.count_nonzero(answered.length))
+        yield users, answered
     if n_answered == 0 and len(fold.users):
         raise ValueError(
             f"recommend() recommended nothing to any of the {len(fold.users)} users that it was asked for, such as "
