@@ -32,14 +32,15 @@ class Samplable:
     items: Ints
 
 
-def samplable(fold: Fold, *, against_items: bool = False) -> Samplable:
+def samplable(fold: Fold, *, against_items: bool = False, with_validation: bool = True) -> Samplable:
     """Leave out the users for whom no negative item can be drawn, until there is one for everybody.
 
     Args:
         fold: The fold to train on.
         against_items: Whether users are drawn against items, too: then items that every user has are left out as well.
+        with_validation: Whether the framework gets the validation part: an item that is there alone can be drawn then.
     """
-    parts = fold.train, fold.validation
+    parts = fold.train, fold.validation if with_validation else rows_of(fold.validation, slice(0))
     keep_user, keep_item = np.ones(fold.n_users, dtype=bool), np.ones(fold.n_items, dtype=bool)
     while True:
         train, validation = (_select(part, keep_user[part.user] & keep_item[part.item]) for part in parts)

@@ -203,7 +203,11 @@ def _parts(task: Task, fold: folds.Fold) -> tuple[parts.Part, parts.Part]:
     """Return training and validation, without whom negative sampling has to leave out."""
     if not _draws_negatives({**_defaults(task.algorithm), **task.parameters}):
         return fold.train, fold.validation
-    remaining = samplable(fold, against_items=task.algorithm == "LINE")  # which draws users for an item as well
+    remaining = samplable(
+        fold,
+        against_items=task.algorithm == "LINE",  # which draws users for an item as well
+        with_validation=task.algorithm not in CLOSED_FORM,
+    )
     if len(remaining.train) == 0:
         raise ValueError(
             f"{task.algorithm} draws negative samples, and there are none: everybody has every item in training. Take an "

@@ -149,7 +149,7 @@ def test_a_framework_ranks_as_by_its_dense_scores(
     rng, n_users, n_items = np.random.default_rng(3), 90, 120
     weights = 1 / np.arange(1, n_items + 1)
     parts: dict[str, list[tuple[int, int]]] = {
-        "train": [(0, item) for item in range(n_items - 10)],
+        "train": [(0, item) for item in range(n_items)],
         "validation": [],
         "test": [],
     }
