@@ -103,6 +103,7 @@ def light_records(root: Path) -> LightRecords:
 def light_records_in(reader: Reader) -> LightRecords:
     """Return what ``light_records`` does, as a reader finds it."""
     plan = PlannedLabels(reader.records(RecordType.PLAN.prefix, in_order=True))
+    with_snapshots = {snapshot["fit_key"] for _, snapshot in reader.records(RecordType.SNAPSHOT.prefix)}
     records: dict[str, Record] = {}
     finished: dict[str, str] = {}
     shared = _Shared()
@@ -110,7 +111,8 @@ def light_records_in(reader: Reader) -> LightRecords:
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
         records[key] = shared.without_weight(labelled) if is_done else labelled
-        if is_done and not item.get("attempts"):  # which may be parts of its Fit
+        # Attempts may be parts of its Fit, and without its Fit a snapshot would be that of a Fit that has not ended.
+        if is_done and not item.get("attempts") and item["fit_key"] not in with_snapshots:
             finished[records[key]["fit_key"]] = records[key]["item"]
     costs = Costs()
     records |= _phases(reader, finished, costs)

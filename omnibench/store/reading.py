@@ -116,6 +116,12 @@ class Reader:
         for key, mode, value in rows:
             yield key.decode(errors="replace"), mode, value
 
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that begin with a prefix, of records that are not read, so that they may be damaged."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        query = "SELECT CAST(key AS BLOB) FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
+        return (key.decode(errors="replace") for (key,) in self._connection.execute(query, (prefix, end)))
+
     def texts_of(self, keys: Iterable[str]) -> Iterator[tuple[str, int, bytes]]:
         """Yield key, mode and value as they stand, of the records that have some keys."""
         query = "SELECT key, mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
