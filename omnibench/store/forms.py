@@ -106,9 +106,10 @@ def flaw(key: str, record: Record, text: str) -> str:
     for name in required:
         if name not in record:
             return f"it has no {name}"
-    for name, is_sound in members:
-        if name in record and not is_sound(record[name]):
-            return f"its {name} is {abridged(record[name])}"
+    for name, member in record.items():
+        is_sound = members.get(name)
+        if is_sound is not None and not is_sound(member):
+            return f"its {name} is {abridged(member)}"
     return _contradiction(key, record_type, record)
 
 
@@ -367,8 +368,8 @@ _OF_SNAPSHOT: dict[str, Check] = {
 _TO_GO_ON = ("requested", "name", "number", "iteration", "unit", "within", "attempts", "finished", "size", "files")
 _OF_SERIES: dict[str, Check] = {**_OF_ITEMS, "epochs": is_natural, "series": _series}
 
-_FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], ...]]] = {
-    record_type: (required, tuple(members.items()))
+_FORMS: dict[RecordType | None, tuple[tuple[str, ...], dict[str, Check]]] = {
+    record_type: (required, members)
     for record_type, required, members in (
         (RecordType.FIT, _LABELS, {**_OF_ITEMS, **_OF_FIT}),
         (RecordType.PREDICT, (*_LABELS, "predictions"), {**_OF_ITEMS, **_OF_PREDICT}),

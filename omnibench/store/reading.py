@@ -116,26 +116,42 @@ class Reader:
         for key, mode, value in rows:
             yield key.decode(errors="replace"), mode, value
 
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that begin with a prefix, of records that are not read, so that they may be damaged."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        query = "SELECT CAST(key AS BLOB) FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
+        return (key.decode(errors="replace") for (key,) in self._connection.execute(query, (prefix, end)))
+
     def texts_of(self, keys: Iterable[str]) -> Iterator[tuple[str, int, bytes]]:
         """Yield key, mode and value as they stand, of the records that have some keys."""
         query = "SELECT key, mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
         for key in keys:
             yield from self._connection.execute(query, (key,))
 
-    def sound_texts(self, prefix: str) -> Iterator[tuple[str, str]]:
+    def sound_texts(self, prefix: str, *, in_order: bool = False) -> Iterator[tuple[str, str]]:
         """Yield key and JSON, unread, of every sound record whose key begins with a prefix; of old stores none."""
-        for key, mode, value in self.texts(prefix) if self.version >= SEALED_SINCE else ():
+        for key, mode, value in self.texts(prefix, in_order=in_order) if self.version >= SEALED_SINCE else ():
             try:
                 yield key, checked(key, text_of(mode, value))
             except DamagedRecordError:
                 self._on_damage(key)
 
-    def unformed(self, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    def sound_text(self, key: str) -> str | None:
+        """Return the JSON, unread, of a sound record; None where there is none, and of old stores."""
+        query = "SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
+        row = self._connection.execute(query, (key,)).fetchone() if self.version >= SEALED_SINCE else None
+        try:
+            return None if row is None else checked(key, text_of(*row))
+        except DamagedRecordError:
+            self._on_damage(key)
+            return None
+
+    def unformed(self, prefix: str, *, in_order: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield key and members of every record whose key begins with a prefix and whose checksum fits.
 
         Whether it is of the form of its type is not looked at, which takes longer than all else: whoever uses a member checks it.
         """
-        for key, mode, value in self.texts(prefix):
+        for key, mode, value in self.texts(prefix, in_order=in_order):
             try:
                 text = text_of(mode, value)
                 members = unseal(key, text) if self.version >= SEALED_SINCE else unsealed(key, text)
