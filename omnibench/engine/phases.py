@@ -266,11 +266,12 @@ def predict(
         "outputs": _names(required),
         **({"judged": judged} if judged else {}),
     }
+    sets = candidate_sets(fold, candidates) if required.lists else None  # drawn here, in nobody's time, and kept
     answer = _ask(guest, experiment, dataset, options, None, None, **request)
     lists, ratings = read_predictions(output)
     flaw = "" if required == (lists is not None, ratings is not None) else "they are not what was asked for"
     if not flaw and lists is not None:
-        flaw = list_flaw(fold, lists, list_length, candidate_sets(fold, candidates))
+        flaw = list_flaw(fold, lists, list_length, sets)
     if not flaw and ratings is not None:
         flaw = _rating_flaw(fold, ratings)
     if flaw:

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import VALIDATION, candidates, disk, folds, forks, parts, ranking
+from . import VALIDATION, candidates, disk, folds, forks, parts, ranked_lists, ranking
 from .epochs import Epochs
 from .messages import received, sendable
 from .meter import Meter
@@ -117,7 +117,9 @@ class ScoringAdapter(Adapter, Protocol):
 class ListingAdapter(Adapter, Protocol):
     """The adapter of what gives lists, in an order of their own."""
 
-    def lists(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, list[ranking.RankedList]]]:
+    def lists(
+        self, model: Any, task: Task, fold: folds.Fold
+    ) -> Iterator[tuple[parts.Ints, list[ranked_lists.RankedList]]]:
         """Yield (users, a list for each) in batches, over ``fold.users`` in order."""
 
 
@@ -327,26 +329,25 @@ class Session:
         k, sets = task.k, candidates.candidate_sets(fold, policy)
         if sets is not None:  # a user's class returns lists: only full ones are sure to hold the candidates
             task = replace(task, k=fold.n_items)
-        is_candidate = None if sets is None else sets.of
         adapter: Any = self.adapter
         if hasattr(adapter, "lists"):
-            return ranking.cut_lists(fold, adapter.lists(model, task, fold), k, is_candidate)
+            return ranking.cut_lists(fold, adapter.lists(model, task, fold), k, sets)
         if hasattr(adapter, "score"):
-            rows = ranking.recommend(fold, adapter.score(model, task, fold), k, is_candidate)
-            self._refuse_silence(task, fold, rows, is_candidate)
+            rows = ranking.recommend(fold, adapter.score(model, task, fold), k, sets)
+            self._refuse_silence(task, fold, rows, sets)
             return rows
         rated = lists_by_rating(lambda pairs: adapter.rate(model, task, pairs), fold)
-        return ranking.cut_lists(fold, rated, k, is_candidate)
+        return ranking.cut_lists(fold, rated, k, sets)
 
     def _refuse_silence(
         self,
         task: Task,
         fold: folds.Fold,
         rows: npt.NDArray[np.void],
-        is_candidate: Callable[[int], npt.NDArray[np.bool_]] | None,
+        sets: candidates.CandidateSets | None,
     ) -> None:
         """Refuse that an adapter of the user's has no score for anybody; ours know what their frameworks leave out."""
-        if not self.is_ours and ranking.is_silent(fold, rows, is_candidate):
+        if not self.is_ours and ranking.is_silent(fold, rows, sets):
             raise ValueError(
                 f"{task.algorithm} recommended nothing to any of the {len(fold.users)} users that it was asked for; NaN and -inf "
                 "stand for items without a score, and users and items are numbers from 0 in fold.users' order."

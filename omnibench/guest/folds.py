@@ -190,12 +190,21 @@ class Fold:
 
     def seen(self, user: int) -> Ints:
         """Return the items that a user has in training or validation."""
-        items = [items for _, items in self._seen.each(np.array([user]))]
-        return np.concatenate([np.zeros(0, dtype=np.int32), *items])
+        return self._seen.pairs_of(np.array([user]))[1]
 
     def masked(self, user: int) -> Ints:
         """Return the items that must not be recommended to a user because of what the user has seen."""
         return np.zeros(0, dtype=np.int32) if self.repeats else self.seen(user)
+
+    def masked_pairs(self, users: Ints) -> tuple[npt.NDArray[np.int64], Ints]:
+        """Return what must not be recommended because users have seen it, as pairs of a user's place and an item's code.
+
+        Args:
+            users: User codes, shape (b,).
+        """
+        if self.repeats:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32)
+        return self._seen.pairs_of(users)
 
     def mask(self, users: Ints, scores: Scores) -> None:
         """Set the scores of items that must not be recommended to -inf, in place.
@@ -217,10 +226,7 @@ class Fold:
     def _mark(self, users: Ints, table: npt.NDArray[Any], mark: float | bool) -> None:
         if len(self._unrankable):
             table[:, self._unrankable] = mark
-        if self.repeats:
-            return
-        for row, items in self._seen.each(users):
-            table[row, items] = mark
+        table[self.masked_pairs(users)] = mark
 
     @cached_property
     def _unrankable(self) -> npt.NDArray[np.intp]:

@@ -78,6 +78,24 @@ def latest_rows(part: Part, n_items: int) -> npt.NDArray[np.int64]:
     return np.sort(len(pairs) - 1 - from_the_end)
 
 
+def entries_of(
+    owners: npt.NDArray[np.integer[Any]], first: npt.NDArray[np.integer[Any]]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return where the rows of some owners lie among rows that stand by owner.
+
+    Args:
+        owners: The owners, shape (b,).
+        first: The first row of each owner there is, and at the end the number of rows.
+
+    Returns:
+        For each row the number of its owner, from 0 on and ascending, and its own number; both of shape (rows,).
+    """
+    starts, counts = first[owners], first[owners + 1] - first[owners]
+    number = np.repeat(np.arange(len(owners)), counts)
+    ends = np.cumsum(counts)
+    return number, np.arange(len(number)) + np.repeat(starts - (ends - counts), counts)
+
+
 _LAYOUT = {"timestamp": "<i8", "user": "<i4", "item": "<i4", "rating": "<f4"}
 """The columns of a part's file, one after the other: the widest first, so that each lies at a multiple of its width."""
 

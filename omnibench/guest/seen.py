@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from .parts import Ints, Part
+from .parts import Ints, Part, entries_of
 from .shared_rows import Membership, SharedRows
 
 _TOGETHER = 1 << 22
@@ -17,8 +18,8 @@ _TOGETHER = 1 << 22
 class Seen(Protocol):
     """What the users of a fold have seen."""
 
-    def each(self, users: Ints) -> Iterator[tuple[int, Ints]]:
-        """Yield what some users have seen: the position of each among them, and items; some come several times."""
+    def pairs_of(self, users: Ints) -> tuple[npt.NDArray[np.int64], Ints]:
+        """Return what some users have seen, as pairs of a user's position among them and an item; some come several times."""
 
     def pairs(self) -> Iterator[tuple[Ints, Ints]]:
         """Yield user and item codes, ascending by user, of several parts or of some users at a time."""
@@ -36,11 +37,14 @@ class SeenParts:
         self._parts = parts
         self._items = [(part.first_rows(n_users), part.item) for part in parts if len(part)]
 
-    def each(self, users: Ints) -> Iterator[tuple[int, Ints]]:
-        """Yield the items of each user in each part."""
+    def pairs_of(self, users: Ints) -> tuple[npt.NDArray[np.int64], Ints]:
+        """Return the pairs of all parts, those of one part after those of another."""
+        pairs = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32))]
         for first, items in self._items:
-            for position, (start, end) in enumerate(zip(first[users].tolist(), first[users + 1].tolist(), strict=True)):
-                yield position, items[start:end]
+            position, rows = entries_of(users, first)
+            pairs.append((position, items[rows]))
+        positions, items_seen = zip(*pairs, strict=True)
+        return np.concatenate(positions), np.concatenate(items_seen)
 
     def pairs(self) -> Iterator[tuple[Ints, Ints]]:
         """Yield the codes of each part."""
@@ -61,11 +65,11 @@ class SeenRows:
         self._rows, self._membership = rows, membership
         self._is_seen = np.isin(np.arange(1 << 8), numbers)
 
-    def each(self, users: Ints) -> Iterator[tuple[int, Ints]]:
-        """Yield the items of each user."""
-        first, items = self._rows.first, self._rows.item
-        for position, (start, end) in enumerate(zip(first[users].tolist(), first[users + 1].tolist(), strict=True)):
-            yield position, items[start:end][self._is_seen[self._membership[start:end]]]
+    def pairs_of(self, users: Ints) -> tuple[npt.NDArray[np.int64], Ints]:
+        """Return the pairs, ascending by position."""
+        position, rows = entries_of(users, self._rows.first)
+        is_seen = self._is_seen[self._membership[rows]]
+        return position[is_seen], self._rows.item[rows[is_seen]]
 
     def pairs(self) -> Iterator[tuple[Ints, Ints]]:
         """Yield the codes of as many users at a time as fit into some megabytes."""

@@ -16,7 +16,7 @@ import pandas as pd
 from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.data.interactions import decode, frame_of
 from omnibench.data.stored_ids import read_ids
-from omnibench.guest import folds, parts, ranking
+from omnibench.guest import folds, parts, ranked_lists
 from omnibench.guest.base import Task
 from omnibench.guest.generators import seed_everything
 from omnibench.guest.rated import lists_by_rating
@@ -121,7 +121,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
     return Model(instance, read_ids(fold.directory, "users"), read_ids(fold.directory, "items"))
 
 
-def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, list[ranking.RankedList]]]:
+def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, list[ranked_lists.RankedList]]]:
     """Ask for lists so long that k items are left when those that the user has seen are removed.
 
     A class that predicts ratings and has no lists of its own recommends what it rates highest.
