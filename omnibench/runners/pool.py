@@ -160,6 +160,13 @@ class GuestPool:
         if entry is not None:
             self._end(entry)
 
+    def end_idle(self) -> bool:
+        """End every guest that runs, while none of them computes; return whether there was any."""
+        had = bool(self._guests)
+        while self._guests:
+            self._end(self._guests.popitem()[1])
+        return had
+
     def close(self) -> None:
         """End every guest."""
         while self._starting:
