@@ -22,6 +22,9 @@ USUAL_FORMULA = {GUEST: 150e6, "interactions": 45.0}
 _DISTINCT = 1.5
 """So much larger than the smallest of earlier Fits the largest has to be, for them to tell what grows with the data."""
 
+_ALIKE = 0.02
+"""Fits of which the formula says the same, up to this share, are alike: other folds, other weights of the same sizes."""
+
 _NOISE = 64e6
 """Bytes by which what Fits need differs for no reason of theirs."""
 
@@ -77,7 +80,8 @@ def required(
 ) -> Requirement:
     """Return how much memory a Fit needs.
 
-    Where earlier Fits had data of clearly different sizes, that is a line through what they needed, over what the formula
+    Where earlier Fits had as much to do, that is the most of what they needed; where they had data of clearly different
+    sizes, a line through what they needed, over what the formula
     says for each; else the formula, shifted to what they needed.
 
     Args:
@@ -92,8 +96,11 @@ def required(
     reason = _reason(formula, size, parameters)
     if not points:
         return Requirement(int(guest + grown), reason, "by the formula of the algorithm")
-    at_zero, slope = _line(points, guest, is_measured=formula.keys() - USUAL_FORMULA.keys() != set())
     count = f"{len(points)} earlier Fit{'s' if len(points) > 1 else ''}"
+    alike = [peak for formula_size, peak in points if abs(formula_size - grown) <= _ALIKE * grown]
+    if alike:
+        return Requirement(int(max(alike)), reason, f"by {count} of the algorithm")
+    at_zero, slope = _line(points, guest, is_measured=formula.keys() - USUAL_FORMULA.keys() != set())
     return Requirement(int(max(0.0, at_zero) + slope * grown), reason, f"by {count} of the algorithm")
 
 
