@@ -191,7 +191,14 @@ class Coordinator(ItemCoordinator):
         estimates = estimates_in(self.store.root)
         experiments_left = {number: items[number].experiment for number in queue}
         frameworks = {experiment.configuration.runner.name for experiment in experiments_left.values()}
-        count_of_workers = number_of_workers(workers, most_workers(experiments_left.values()), estimates, frameworks)
+        count_of_workers = number_of_workers(
+            workers,
+            most_workers(experiments_left.values()),
+            estimates,
+            frameworks,
+            partial(self.workbench.requirements.usual, experiments_left.values()),
+            self.policy.memory_limit,
+        )
         tally = Tally({str(number): item for number, item in experiments_left.items()}, len(outcomes), estimates)
         ending = threading.Lock()
 

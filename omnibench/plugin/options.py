@@ -89,6 +89,13 @@ THREADS = Option(
     "fixed",
     in_item_command=True,
 )
+MEMORY = Option(
+    "--omnirec-memory",
+    "How much memory all Fits of this store may need together on a machine: free (default: what machine and container have "
+    "free), or a size such as 16GB. A Fit that is estimated to need more waits for the others, and is refused where it would "
+    "not fit alone. ignore: begin every Fit, whatever it may need.",
+    "free",
+)
 TMP_DIR = Option("--omnirec-tmp-dir", "Working directories of the frameworks (default: in the checkpoint dir).")
 KEEP_MODELS = Option(
     "--omnirec-keep-models",
@@ -197,6 +204,7 @@ OPTIONS = (
     ENVIRONMENTS,
     DEVICE,
     THREADS,
+    MEMORY,
     TMP_DIR,
     KEEP_MODELS,
     READONLY,

@@ -59,6 +59,15 @@ WHERE raw = 1 AND json_valid(value) AND phase IN ('{Phase.FIT}', '{Phase.PREDICT
 GROUP BY 1, 2, 3
 """  # noqa: S608 - of constants
 
+_FITS_OF = f"""
+SELECT json_extract(value, '$.dataset'), json_extract(value, '$.effective'), max(json_extract(value, '$.peak_rss'))
+FROM Cache
+WHERE raw = 1 AND ({_RANGES}) AND instr(value, ?) > 0 AND json_valid(value)
+      AND json_extract(value, '$.phase') = '{Phase.FIT}'
+      AND key NOT GLOB '{RecordType.OLD.prefix}*/{RecordType.SNAPSHOT.prefix}*'
+GROUP BY json_extract(value, '$.algorithm'), 1
+"""  # noqa: S608 - of constants
+
 
 def text_of(mode: Any, value: Any) -> str:
     """Return the text that a value of the table holds.
@@ -247,6 +256,22 @@ class Reader:
         for dataset, algorithm, phase, seconds, peak in self._connection.execute(_COSTS):
             if is_cost(seconds) and is_cost(peak) and isinstance(dataset, str) and isinstance(algorithm, str):
                 yield dataset, algorithm, phase, seconds, peak
+
+    def peaks_of_fits(self, algorithm: str) -> Iterator[tuple[str, dict[str, Any], int]]:
+        """Yield the datasets that an algorithm was fitted on, with its hyperparameters and the largest memory in bytes.
+
+        As ``costs`` does, for estimates only. Records of other algorithms are passed over without being parsed.
+
+        Args:
+            algorithm: The algorithm's name, with that of its framework.
+
+        Raises:
+            sqlite3.Error: The records cannot be read so.
+        """
+        words = f'"algorithm": {json.dumps(algorithm)[:-1]}-'
+        for dataset, parameters, peak in self._connection.execute(_FITS_OF, (words,)):
+            if is_natural(peak) and peak and isinstance(dataset, str) and isinstance(parameters, str):
+                yield dataset, json.loads(parameters), peak
 
     def _sound(self, key: str, mode: int, value: bytes) -> Record | None:
         try:
