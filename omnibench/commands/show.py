@@ -7,6 +7,7 @@ import json
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from omnibench.store.facts import FactSource, fact_lines, provenance_of
 from omnibench.store.frames import phases_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.resumption import attempt_lines, resumable, snapshot_line
-from omnibench.store.schema import START, Phase, Record, Status
+from omnibench.store.schema import START, Phase, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory
+from omnibench.store.taken import origin_lines, origins_of
 
 _MOST_SNAPSHOTS = 10
 """Snapshots that are shown: the newest."""
@@ -36,15 +38,19 @@ def show(arguments: argparse.Namespace) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is damaged is said below
         paths = store.files(arguments.item)
+    taken = records.get(RecordType.TAKEN.key(item["fit_key"]))
     if arguments.json:
         files = [str(path) for path in paths]
-        say(json.dumps({"record": item, "facts": facts, "provenance": provenance, "files": files}))
+        origins = [asdict(origin) for origin in origins_of(taken, item)]
+        say(json.dumps({"record": item, "facts": facts, "provenance": provenance, "files": files, "taken": origins}))
         return 0
     snapshot = resumable(RecordsInMemory(records), [item]).get(item["item"]) if item["status"] != Status.DONE else None
     say(f"{facts['title']}: {item['status']}{remark(item, snapshot=snapshot)}")
     say(f"  item             {item['item']}")
     for line in fact_lines(facts):
         say(f"  {line}")
+    for line in origin_lines(taken, item):
+        say(f"  taken over       {line}")
     metrics = item.get("metrics", {})
     width = max([16, *(len(label) for label in metrics if len(label) <= _WIDEST)])
     for label, metric in metrics.items():
