@@ -23,10 +23,10 @@ _MOST_LISTED = 20
 
 def merge(arguments: argparse.Namespace) -> int:
     """Take over what another store has and this one lacks; what they contradict each other in is shown and left alone."""
-    other, root = Path(arguments.other), Path(arguments.store)
-    if other.exists() and root.exists() and os.path.samefile(other, root):
+    directory, root = Path(arguments.other), Path(arguments.store)
+    if directory.exists() and root.exists() and os.path.samefile(directory, root):
         raise OmnibenchError(f"{arguments.other!r} is the store itself; name another one, or --into another one.")
-    source = StoreSource(other)
+    source = StoreSource(directory)
     fit_keys = source.fit_keys()
     outcome = taken_into(root, source, fit_keys, models=arguments.models)
     unfinished = f"; {counted(source.unfinished, 'item')} of it not done" if source.unfinished else ""
@@ -48,7 +48,7 @@ def taken_into(root: Path, source: Source, fit_keys: Sequence[str], *, models: b
         closing(CheckpointStore(root, allow_network_fs=True, notify=complain)) as store,
     ):
         outcome = take_over(store, source, fit_keys, models=models)
-    if outcome.taken or outcome.extended:
+    if outcome.gained or outcome.extended:
         trouble = refresh_copies(root, complain)
         if trouble:
             complain(trouble)
@@ -57,7 +57,7 @@ def taken_into(root: Path, source: Source, fit_keys: Sequence[str], *, models: b
 
 def outcome_text(outcome: Outcome) -> str:
     """Return how many items were taken over, and what became of the others."""
-    parts = [f"{counted(len(outcome.taken), 'item')} taken over"]
+    parts = [f"{counted(len(outcome.gained), 'item')} taken over"]
     if outcome.extended:
         parts.append(f"{len(outcome.extended)} completed with what they lacked")
     if outcome.equal:
@@ -105,8 +105,8 @@ def _say_conflict(conflict: Conflict, root: Path, source: str) -> None:
     say(f"  conflict  {conflict.fit_key[:8]}  {conflict.title}")
     for difference in conflict.differences:
         say(f"    {difference}")
-    say(f"    here ({root}): {conflict.own}")
-    say(f"    there ({source}): {conflict.other}")
+    say(f"    here ({root}): {conflict.here}")
+    say(f"    there ({source}): {conflict.there}")
 
 
 def add_into(parser: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, counted, say
 from omnibench.report.impersonal import hider
-from omnibench.sharing.addresses import place_of
+from omnibench.sharing.addresses import location_of
 from omnibench.sharing.publishing import EXTENTS, Published
 from omnibench.sharing.publishing import publish as publish_items
 from omnibench.sharing.sources import StoreSource
@@ -31,17 +31,17 @@ def publish(arguments: argparse.Namespace) -> int:
         pending = len(selected) - len(fit_keys)
     else:
         fit_keys, pending = done, source.unfinished
-    place = place_of(arguments.target)
+    location = location_of(arguments.target)
     hide = hider(_runs(source), store.root) if arguments.anonymous else None
-    outcome = publish_items(source, place, fit_keys, arguments.what, hide=hide)
+    outcome = publish_items(source, location, fit_keys, arguments.what, hide=hide)
     left = f"; {counted(pending, 'item')} not done" if pending else ""
-    say(f"{place.name}: {_text(outcome)}{left}")
+    say(f"{location.name}: {_text(outcome)}{left}")
     for conflict in outcome.conflicts[:_MOST_LISTED]:
         say(f"  conflict  {conflict.fit_key[:8]}  {conflict.title}")
         for difference in conflict.differences:
-            say(f"    {difference.label}: {difference.own} is published, {difference.other} here")
-        say(f"    published: {conflict.own}")
-        say(f"    here: {conflict.other}")
+            say(f"    {difference.label}: {difference.here} is published, {difference.there} here")
+        say(f"    published: {conflict.here}")
+        say(f"    here: {conflict.there}")
     if outcome.conflicts:
         say("  What is published was left as it is; who has published it can remove it, then publish this.")
     for title, reason in list(outcome.refused.items())[:_MOST_LISTED]:

@@ -9,7 +9,7 @@ from typing import Any
 from omnibench.commands.merge import add_into, add_models, outcome_text, say_outcome, taken_into
 from omnibench.commands.parsing import add_parser, say
 from omnibench.errors import OmnibenchError
-from omnibench.sharing.addresses import place_of
+from omnibench.sharing.addresses import location_of
 from omnibench.sharing.sources import PublishedSource
 from omnibench.sharing.taking import pending_keys
 from omnibench.store.reading import read_all
@@ -18,7 +18,7 @@ from omnibench.store.reading import read_all
 def pull(arguments: argparse.Namespace) -> int:
     """Fetch finished items of the plan from where somebody has published them, before anything is computed."""
     root = Path(arguments.store)
-    source = PublishedSource(place_of(arguments.source))
+    source = PublishedSource(location_of(arguments.source))
     if arguments.all:
         published = source.fit_keys()
         if published is None:

@@ -38,10 +38,10 @@ def show(arguments: argparse.Namespace) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is damaged is said below
         paths = store.files(arguments.item)
-    taken = records.get(RecordType.TAKEN.key(item["fit_key"]))
+    marks = records.get(RecordType.TAKEN.key(item["fit_key"]))
     if arguments.json:
         files = [str(path) for path in paths]
-        origins = [asdict(origin) for origin in origins_of(taken, item)]
+        origins = [asdict(origin) for origin in origins_of(marks, item)]
         say(json.dumps({"record": item, "facts": facts, "provenance": provenance, "files": files, "taken": origins}))
         return 0
     snapshot = resumable(RecordsInMemory(records), [item]).get(item["item"]) if item["status"] != Status.DONE else None
@@ -49,7 +49,7 @@ def show(arguments: argparse.Namespace) -> int:
     say(f"  item             {item['item']}")
     for line in fact_lines(facts):
         say(f"  {line}")
-    for line in origin_lines(taken, item):
+    for line in origin_lines(marks, item):
         say(f"  taken over       {line}")
     metrics = item.get("metrics", {})
     width = max([16, *(len(label) for label in metrics if len(label) <= _WIDEST)])
@@ -59,7 +59,9 @@ def show(arguments: argparse.Namespace) -> int:
     for line in (item["error"]["details"] if item.get("error") else "").strip().splitlines():
         say(f"  | {line}".rstrip())
     _show_files(store, arguments.item, paths, facts["snapshots"])
-    if provenance["dropped"]:
+    if provenance["dropped"] and marks is not None:
+        say("  its model stayed where it was fitted; longer lists or other candidates fit it again")
+    elif provenance["dropped"]:
         say(
             f"  its model was dropped {provenance['dropped']} to save space; longer lists or other candidates fit it again"
         )

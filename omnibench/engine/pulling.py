@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from omnibench.sharing.addresses import place_of
+from omnibench.sharing.addresses import location_of
 from omnibench.sharing.sources import PublishedSource
 from omnibench.sharing.taking import Outcome, take_over
 from omnibench.store import CheckpointStore
@@ -17,7 +17,7 @@ def source_at(address: str | os.PathLike[str]) -> PublishedSource:
     Raises:
         SharingError: Nothing is published there, or it cannot be reached.
     """
-    return PublishedSource(place_of(address))
+    return PublishedSource(location_of(address))
 
 
 def pull(
@@ -36,7 +36,7 @@ def pull(
     """
     notify(f"asking {source.name} for {len(fit_keys)} item{'' if len(fit_keys) == 1 else 's'}")
     outcome = take_over(store, source, fit_keys)
-    parts = [f"{len(outcome.taken)} of {len(fit_keys)} taken over"]
+    parts = [f"{len(outcome.gained)} of {len(fit_keys)} taken over"]
     if outcome.extended:
         parts.append(f"{len(outcome.extended)} completed with what they lacked")
     notify(f"{', '.join(parts)} from {source.name}; the rest is computed")

@@ -8,7 +8,7 @@ from omnibench.engine.pulling import pull, source_at
 from omnibench.engine.survey import State
 from omnibench.plugin.options import FROM, RESUME
 from omnibench.plugin.session import BenchSession
-from omnibench.sharing.places import SCHEME
+from omnibench.sharing.locations import SCHEME
 
 
 def with_pulled(session: BenchSession, states: list[State]) -> list[State]:
@@ -30,7 +30,7 @@ def with_pulled(session: BenchSession, states: list[State]) -> list[State]:
         return states
     source = source_at(_address(session))
     outcome = pull(session.coordinator.store, source, list(dict.fromkeys(pending)), session.notify)
-    if not outcome.taken and not outcome.extended:
+    if not outcome.gained and not outcome.extended:
         return states
     return session.look_at_records(session.items)
 

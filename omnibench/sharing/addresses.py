@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from omnibench.errors import SharingError
 from omnibench.paths import expanded
-from omnibench.sharing.directories import DirectoryPlace
-from omnibench.sharing.places import SCHEME, Place
-from omnibench.sharing.remote import FsspecPlace, WebPlace
+from omnibench.sharing.directories import DirectoryLocation
+from omnibench.sharing.locations import SCHEME, Location
+from omnibench.sharing.remote import FsspecLocation, WebLocation
 
 
-def place_of(text: str | os.PathLike[str]) -> Place:
+def location_of(text: str | os.PathLike[str]) -> Location:
     """Return the place that a text names.
 
     Args:
@@ -30,12 +30,12 @@ def place_of(text: str | os.PathLike[str]) -> Place:
             "the place of published items is empty; give a directory or an address, e.g. https://HOST/PATH."
         )
     if not SCHEME.match(address):
-        return DirectoryPlace(Path(os.path.abspath(expanded(address))))
+        return DirectoryLocation(Path(os.path.abspath(expanded(address))))
     if address.startswith("file://"):
-        return DirectoryPlace(Path(os.path.abspath(urlsplit(address).path)))
+        return DirectoryLocation(Path(os.path.abspath(urlsplit(address).path)))
     if address.startswith(("http://", "https://")):
-        return WebPlace(_served_by(address))
-    return FsspecPlace(address)
+        return WebLocation(_served_by(address))
+    return FsspecLocation(address)
 
 
 def _served_by(address: str) -> str:

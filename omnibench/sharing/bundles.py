@@ -88,13 +88,13 @@ def _type_of(key: str) -> RecordType:
     return record_type
 
 
-def bundle_of(fit_key: str, own: Mapping[str, Record], others: Mapping[str, Record]) -> Bundle | None:
+def bundle_of(fit_key: str, own: Mapping[str, Record], context: Mapping[str, Record]) -> Bundle | None:
     """Return the bundle of an item, or None where the item is not done.
 
     Args:
         fit_key: The item's key.
         own: The records that have the item's key, by theirs.
-        others: The records that these refer to, by key; see ``referred``.
+        context: The records that these refer to, by key; see ``referred``.
     """
     item = own.get(RecordType.ITEM.key(fit_key))
     if item is None or item["status"] != Status.DONE:
@@ -104,7 +104,7 @@ def bundle_of(fit_key: str, own: Mapping[str, Record], others: Mapping[str, Reco
         for key, record in own.items()
         if RecordType.of(key) in _OF_ITEM and not (RecordType.FIT.has(key) and record.get(SEARCHED))
     }
-    records |= {key: _without_files(record) if RecordType.DATA.has(key) else record for key, record in others.items()}
+    records |= {key: _without_files(record) if RecordType.DATA.has(key) else record for key, record in context.items()}
     return Bundle(fit_key, {key: _portable(record) for key, record in records.items()})
 
 

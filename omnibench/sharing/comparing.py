@@ -17,16 +17,16 @@ class Difference:
 
     Attributes:
         label: The metric, or what else it is.
-        own: What the store says that things are taken into.
-        other: What the other one says.
+        here: What the store says that things are taken into.
+        there: What the other one says.
     """
 
     label: str
-    own: str
-    other: str
+    here: str
+    there: str
 
     def __str__(self) -> str:
-        return f"{self.label}: {self.own} here, {self.other} there"
+        return f"{self.label}: {self.here} here, {self.there} there"
 
 
 def differences(own: Mapping[str, Record], bundle: Bundle) -> list[Difference]:
@@ -86,7 +86,7 @@ def additions(own: Mapping[str, Record], bundle: Bundle, *, models: bool = False
         models: Whether models are wanted; else a fit comes without its model.
     """
     added: dict[str, Record] = {}
-    for key, original in bundle.of_type(*_ADDED):
+    for key, original in _in_order(bundle):
         is_left = RecordType.FIT.has(key) and not models and not original.get(DROPPED)
         record = {**original, DROPPED: original["finished"]} if is_left else original
         is_without = bool(record.get(DROPPED))
@@ -95,19 +95,31 @@ def additions(own: Mapping[str, Record], bundle: Bundle, *, models: bool = False
     return added
 
 
-def with_metrics_of(own: Record | None, other: Record) -> Record | None:
+def _in_order(bundle: Bundle) -> list[tuple[str, Record]]:
+    """Return the records of phases in the order in which they come, metrics as the item has them: who reads a store sees it."""
+    positions = {
+        RecordType.EVAL.key(metric["key"]): number for number, metric in enumerate(bundle.item["metrics"].values())
+    }
+    return [
+        (key, record)
+        for of_type in _ADDED
+        for key, record in sorted(bundle.of_type(of_type), key=lambda pair: positions.get(pair[0], len(positions)))
+    ]
+
+
+def with_metrics_of(own: Record | None, theirs: Record) -> Record | None:
     """Return an item's record with the metrics that another store has of the same predictions; None where it stays as it is.
 
     Args:
         own: The record of the item, which is done.
-        other: The other store's.
+        theirs: The other store's.
     """
-    if own is None or own.get("predict_key") != other.get("predict_key"):
+    if own is None or own.get("predict_key") != theirs.get("predict_key"):
         return None
-    missing = {label: metric for label, metric in other["metrics"].items() if label not in own["metrics"]}
+    missing = {label: metric for label, metric in theirs["metrics"].items() if label not in own["metrics"]}
     if not missing:
         return None
     record = {**own, "metrics": {**own["metrics"], **missing}}
-    if "groups" in other and "groups" in own:
-        record["groups"] = {**other["groups"], **own["groups"]}
+    if "groups" in theirs and "groups" in own:
+        record["groups"] = {**theirs["groups"], **own["groups"]}
     return record

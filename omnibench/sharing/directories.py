@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from omnibench.errors import SharingError
-from omnibench.sharing.places import CHUNK, too_long
+from omnibench.sharing.locations import CHUNK, too_long
 from omnibench.store.artifacts import sync_directory
 from omnibench.store.beneath import LinkedFileError, open_file
 
@@ -22,7 +22,7 @@ PARTIAL = ".partial"
 _IGNORE = ".gitignore"
 
 
-class DirectoryPlace:
+class DirectoryLocation:
     """A directory with published items. No link in it is followed; it may be one itself.
 
     Args:
@@ -44,7 +44,7 @@ class DirectoryPlace:
             raise SharingError(f"{path} of {self.name} is not read: {error}") from error
 
     def read(self, path: str, most: int) -> bytes | None:
-        """Return a file, or None where it is not there; see ``Place.read``."""
+        """Return a file, or None where it is not there; see ``Location.read``."""
         file = self._opened(path)
         if file is None:
             return None
@@ -55,7 +55,7 @@ class DirectoryPlace:
         return content
 
     def copy(self, path: str, size: int, target: BinaryIO) -> bool:
-        """Write a file into another one; see ``Place.copy``."""
+        """Write a file into another one; see ``Location.copy``."""
         file = self._opened(path)
         if file is None:
             return False

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 
 from omnibench.errors import SharingError
-from omnibench.sharing.places import Place
+from omnibench.sharing.locations import Location
 
 MARKER = "omnibench-shared.json"
 FORMAT = "omnibench.shared/1"
@@ -33,36 +33,38 @@ def file_path(sha256: str) -> str:
     return f"{FILES}/{sha256[:2]}/{sha256}"
 
 
-def is_published(place: Place) -> bool:
+def is_published(location: Location) -> bool:
     """Whether items are published in a place, in a format that this omnibench reads.
 
     Raises:
         SharingError: It cannot be read, or is of a newer format.
     """
-    content = place.read(MARKER, _LARGEST_MARKER)
+    content = location.read(MARKER, _LARGEST_MARKER)
     if content is None:
         return False
     try:
         marker = json.loads(content)
         noted = marker["format"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise SharingError(f"{MARKER} of {place.name} is damaged; whoever publishes there has to mend it.") from error
+        raise SharingError(
+            f"{MARKER} of {location.name} is damaged; whoever publishes there has to mend it."
+        ) from error
     if noted != FORMAT:
         raise SharingError(
-            f"{place.name} is of the format {str(noted)[:60]!r}, and this omnibench reads {FORMAT!r}; a newer one may read it."
+            f"{location.name} is of the format {str(noted)[:60]!r}, and this omnibench reads {FORMAT!r}; a newer one may read it."
         )
     return True
 
 
-def require_published(place: Place) -> None:
+def require_published(location: Location) -> None:
     """Refuse a place in which nothing is published.
 
     Raises:
         SharingError: There is nothing, it cannot be read, or is of a newer format.
     """
-    if not is_published(place):
+    if not is_published(location):
         raise SharingError(
-            f"nothing is published in {place.name}: it has no {MARKER}. Give the address that `omnibench publish` was given, or "
+            f"nothing is published in {location.name}: it has no {MARKER}. Give the address that `omnibench publish` was given, or "
             "of a web server the directory in which that file lies; a checkpoint directory is taken over by `omnibench merge`."
         )
 

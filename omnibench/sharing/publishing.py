@@ -12,9 +12,9 @@ from typing import Any
 from omnibench.errors import SharingError
 from omnibench.sharing.bundles import LARGEST_ENTRY, OF_PHASES, Bundle, read_bundle
 from omnibench.sharing.comparing import additions, differences, with_metrics_of
-from omnibench.sharing.directories import DirectoryPlace
+from omnibench.sharing.directories import DirectoryLocation
 from omnibench.sharing.layout import MARKER, entry_path, file_path, is_published, marker_text
-from omnibench.sharing.places import Place
+from omnibench.sharing.locations import Location
 from omnibench.sharing.sources import StoreSource
 from omnibench.sharing.taking import Conflict, provenance
 from omnibench.store.item_names import title_of
@@ -60,7 +60,7 @@ class Published:
 
 def publish(
     source: StoreSource,
-    place: Place,
+    location: Location,
     fit_keys: Sequence[str],
     extent: str = "results",
     *,
@@ -70,7 +70,7 @@ def publish(
 
     Args:
         source: The store.
-        place: The place.
+        location: The place.
         fit_keys: The keys of the items.
         extent: One of ``EXTENTS``.
         hide: Takes directories, users and hosts out of a text, where nobody is to be named; else None.
@@ -79,30 +79,30 @@ def publish(
         SharingError: Nothing can be written there.
     """
     outcome = Published()
-    writing = place.writing() if isinstance(place, DirectoryPlace) else nullcontext()
-    with _checked_place(place), writing:
-        if not is_published(place):
-            place.write(MARKER, marker_text())
+    writing = location.writing() if isinstance(location, DirectoryLocation) else nullcontext()
+    with _checked_place(location), writing:
+        if not is_published(location):
+            location.write(MARKER, marker_text())
         for offer in source.offers(fit_keys):
             if offer.bundle is not None:
-                _publish_item(source, place, _cut(offer.bundle, extent, hide), outcome)
+                _publish_item(source, location, _cut(offer.bundle, extent, hide), outcome)
             elif offer.trouble:
                 outcome.refused[offer.fit_key] = offer.trouble
     return outcome
 
 
 @contextmanager
-def _checked_place(place: Place) -> Iterator[None]:
+def _checked_place(location: Location) -> Iterator[None]:
     """Refuse a directory that holds something else.
 
     Raises:
         SharingError: It does.
     """
-    if isinstance(place, DirectoryPlace) and not is_published(place) and place.root.is_dir():
-        names = sorted(path.name for path in place.root.iterdir() if not path.name.startswith("."))
+    if isinstance(location, DirectoryLocation) and not is_published(location) and location.root.is_dir():
+        names = sorted(path.name for path in location.root.iterdir() if not path.name.startswith("."))
         if "STORE.json" in names or "store" in names:
             raise SharingError(
-                f"{place.name} is a checkpoint directory; give another one to publish into, or use `omnibench merge`."
+                f"{location.name} is a checkpoint directory; give another one to publish into, or use `omnibench merge`."
             )
     yield
 
@@ -141,10 +141,10 @@ def _hidden(value: Any, hide: Callable[[str], str]) -> Any:
     return value
 
 
-def _publish_item(source: StoreSource, place: Place, bundle: Bundle, outcome: Published) -> None:
+def _publish_item(source: StoreSource, location: Location, bundle: Bundle, outcome: Published) -> None:
     title, path = title_of(bundle.item), entry_path(bundle.fit_key)
     try:
-        content = place.read(path, LARGEST_ENTRY)
+        content = location.read(path, LARGEST_ENTRY)
         earlier = None if content is None else read_bundle(bundle.fit_key, content)
     except SharingError as error:
         outcome.refused[title] = f"what is published of it already cannot be used: {error}"
@@ -153,19 +153,19 @@ def _publish_item(source: StoreSource, place: Place, bundle: Bundle, outcome: Pu
     if earlier is not None:
         contradictions = differences(earlier.records, bundle)
         if contradictions:
-            own, other = provenance(earlier.item, earlier.records), provenance(bundle.item, bundle.records)
-            outcome.conflicts.append(Conflict(title, bundle.fit_key, contradictions, own, other))
+            here, there = provenance(earlier.item, earlier.records), provenance(bundle.item, bundle.records)
+            outcome.conflicts.append(Conflict(title, bundle.fit_key, contradictions, here, there))
             return
         joined = _joined(earlier, bundle)
         if joined.text == earlier.text:
             outcome.equal += 1
             return
     try:
-        _put_files(source, place, bundle, outcome)
+        _put_files(source, location, bundle, outcome)
     except SharingError as error:
         outcome.refused[title] = str(error)
         return
-    place.write(path, joined.text.encode())
+    location.write(path, joined.text.encode())
     (outcome.new if earlier is None else outcome.extended).append(title)
 
 
@@ -175,14 +175,14 @@ def _joined(earlier: Bundle, bundle: Bundle) -> Bundle:
     item = with_metrics_of(earlier.item, bundle.item)
     if not added and item is None:
         return earlier
-    others: Mapping[str, Record] = {
+    context: Mapping[str, Record] = {
         key: record for key, record in bundle.records.items() if RecordType.of(key) not in OF_PHASES
     }
     own_item = {} if item is None else {RecordType.ITEM.key(bundle.fit_key): item}
-    return Bundle(bundle.fit_key, {**others, **earlier.records, **added, **own_item})
+    return Bundle(bundle.fit_key, {**context, **earlier.records, **added, **own_item})
 
 
-def _put_files(source: StoreSource, place: Place, bundle: Bundle, outcome: Published) -> None:
+def _put_files(source: StoreSource, location: Location, bundle: Bundle, outcome: Published) -> None:
     """Write the files of a bundle that are not there yet.
 
     Raises:
@@ -190,11 +190,11 @@ def _put_files(source: StoreSource, place: Place, bundle: Bundle, outcome: Publi
     """
     for artifact in {artifact["sha256"]: artifact for _, _, artifact in bundle.files()}.values():
         path = file_path(artifact["sha256"])
-        if place.has(path):
+        if location.has(path):
             continue
         with tempfile.TemporaryDirectory() as scratch:
             copy = Path(scratch) / "file"
             source.copy(artifact, copy)
-            place.put(path, copy)
+            location.put(path, copy)
         outcome.files += 1
         outcome.size += artifact["size"]

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NoReturn
 from omnibench.data.downloads.connection import TransferError, answer_of
 from omnibench.errors import SharingError
 from omnibench.masking import masked
-from omnibench.sharing.places import CHUNK, public_name, too_long
+from omnibench.sharing.locations import CHUNK, public_name, too_long
 
 _ATTEMPTS = 3
 _PAUSE = 0.5
@@ -20,7 +20,7 @@ _PAUSE = 0.5
 _ABSENT = ("answers 404", "answers 410")
 
 
-class WebPlace:
+class WebLocation:
     """A directory of a web server.
 
     Args:
@@ -35,14 +35,14 @@ class WebPlace:
         self._address, self._query = path.rstrip("/"), mark + query
 
     def read(self, path: str, most: int) -> bytes | None:
-        """Return a file, or None where it is not there; see ``Place.read``."""
+        """Return a file, or None where it is not there; see ``Location.read``."""
         import io
 
         content = io.BytesIO()
         return content.getvalue() if self._fetched(path, most, content) else None
 
     def copy(self, path: str, size: int, target: BinaryIO) -> bool:
-        """Write a file into another one; see ``Place.copy``."""
+        """Write a file into another one; see ``Location.copy``."""
         is_there = self._fetched(path, size, target)
         if is_there and target.tell() != size:
             raise SharingError(f"{path} of {self.name} has not the {size:,} bytes that its record says.")
@@ -107,7 +107,7 @@ class WebPlace:
         )
 
 
-class FsspecPlace:
+class FsspecLocation:
     """A place that fsspec reaches: s3, Hugging Face, memory and many more.
 
     Args:
@@ -151,7 +151,7 @@ class FsspecPlace:
         return SharingError(f"{path} of {self.name} cannot be used ({type(error).__name__}: {masked(str(error))}).")
 
     def read(self, path: str, most: int) -> bytes | None:
-        """Return a file, or None where it is not there; see ``Place.read``."""
+        """Return a file, or None where it is not there; see ``Location.read``."""
         file = self._opened(path)
         if file is None:
             return None
@@ -165,7 +165,7 @@ class FsspecPlace:
         return content
 
     def copy(self, path: str, size: int, target: BinaryIO) -> bool:
-        """Write a file into another one; see ``Place.copy``."""
+        """Write a file into another one; see ``Location.copy``."""
         file = self._opened(path)
         if file is None:
             return False

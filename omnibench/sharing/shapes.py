@@ -40,6 +40,8 @@ def check_shape(path: Path, member: str) -> None:
 
 def _check_arrays(file: BinaryIO, size: int) -> None:
     """Refuse what is not one array of numbers behind the other."""
+    if not size:
+        raise SharingError("a file of it is empty")
     while file.tell() < size:
         try:
             version = np.lib.format.read_magic(file)

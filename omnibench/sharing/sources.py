@@ -14,7 +14,7 @@ from omnibench.errors import SharingError
 from omnibench.paths import expanded
 from omnibench.sharing.bundles import LARGEST_ENTRY, Bundle, bundle_of, checked, is_key, read_bundle, referred
 from omnibench.sharing.layout import ENTRIES, ENTRY_ENDING, entry_path, file_path, require_published
-from omnibench.sharing.places import CHUNK, Place
+from omnibench.sharing.locations import CHUNK, Location
 from omnibench.store.beneath import LinkedFileError, open_file
 from omnibench.store.formats import SEALED_SINCE, refuse_newer
 from omnibench.store.ownership import no_store
@@ -112,15 +112,15 @@ class StoreSource:
             items = (
                 ((key, record) for key, record in everything.items() if RecordType.ITEM.has(key))
                 if everything is not None
-                else reader.records(RecordType.ITEM.prefix)
+                else reader.records(RecordType.ITEM.prefix, in_order=True)
             )
-            done, others = [], 0
+            done, unfinished = [], 0
             for _, item in items:
                 if item["status"] == Status.DONE:
                     done.append(str(item["fit_key"]))
                 else:
-                    others += 1
-            return done, others, everything
+                    unfinished += 1
+            return done, unfinished, everything
 
         done, self.unfinished, self._all = read(self.root / "store", take, untouched=True)
         return done
@@ -159,13 +159,13 @@ def _bundles(reader: Reader, fit_keys: Iterable[str]) -> dict[str, Bundle]:
     """Return the bundles of items of an indexed store, by key."""
     own = {fit_key: dict(reader.of_item(fit_key)) for fit_key in fit_keys}
     keys = {fit_key: referred(records) for fit_key, records in own.items()}
-    others: dict[str, Record] = {}
+    context: dict[str, Record] = {}
     for key in sorted(set().union(*keys.values())):
         if key.endswith("/"):
-            others |= dict(reader.records(key))
+            context |= dict(reader.records(key))
         elif (record := reader.get(key)) is not None:
-            others[key] = record
-    return _joined(own, keys, others)
+            context[key] = record
+    return _joined(own, keys, context)
 
 
 def _bundles_in(records: Mapping[str, Record], fit_keys: Iterable[str]) -> dict[str, Bundle]:
@@ -177,24 +177,24 @@ def _bundles_in(records: Mapping[str, Record], fit_keys: Iterable[str]) -> dict[
     keys = {fit_key: referred(its) for fit_key, its in own.items()}
     prefixes = tuple({key for its in keys.values() for key in its if key.endswith("/")})
     single = set().union(*keys.values()) if keys else set()
-    others = {
+    context = {
         key: record for key, record in records.items() if key in single or (prefixes and key.startswith(prefixes))
     }
-    return _joined(own, keys, others)
+    return _joined(own, keys, context)
 
 
 def _joined(
-    own: Mapping[str, Mapping[str, Record]], keys: Mapping[str, set[str]], others: Mapping[str, Record]
+    own: Mapping[str, Mapping[str, Record]], keys: Mapping[str, set[str]], context: Mapping[str, Record]
 ) -> dict[str, Bundle]:
     bundles = {}
     for fit_key, records in own.items():
         prefixes = tuple(key for key in keys[fit_key] if key.endswith("/"))
-        wanted = {
+        needed = {
             key: record
-            for key, record in others.items()
+            for key, record in context.items()
             if key in keys[fit_key] or (prefixes and key.startswith(prefixes))
         }
-        bundle = bundle_of(fit_key, records, wanted)
+        bundle = bundle_of(fit_key, records, needed)
         if bundle is not None:
             bundles[fit_key] = bundle
     return bundles
@@ -204,25 +204,25 @@ class PublishedSource:
     """A place in which items are published.
 
     Args:
-        place: The place.
+        location: The place.
 
     Raises:
         SharingError: Nothing is published there, it cannot be reached, or a newer omnibench has published it.
     """
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.name = place.name
-        require_published(place)
+    def __init__(self, location: Location) -> None:
+        self.location = location
+        self.name = location.name
+        require_published(location)
 
     def fit_keys(self) -> list[str] | None:
         """Return the keys of its items, or None where the place cannot list files."""
-        names = self.place.names(ENTRIES, ENTRY_ENDING)
+        names = self.location.names(ENTRIES, ENTRY_ENDING)
         return None if names is None else [key for name in names if is_key(key := name.removesuffix(ENTRY_ENDING))]
 
     def offers(self, fit_keys: Sequence[str]) -> Iterator[Offer]:
         """Yield what is published of some items, several of a remote place at once."""
-        if not self.place.is_remote or len(fit_keys) == 1:
+        if not self.location.is_remote or len(fit_keys) == 1:
             yield from map(self._offer, fit_keys)
             return
         with ThreadPoolExecutor(_AT_ONCE, "omnibench-pull") as pool:
@@ -233,7 +233,7 @@ class PublishedSource:
 
     def _offer(self, fit_key: str) -> Offer:
         try:
-            content = self.place.read(entry_path(fit_key), LARGEST_ENTRY)
+            content = self.location.read(entry_path(fit_key), LARGEST_ENTRY)
             return Offer(fit_key, None if content is None else read_bundle(fit_key, content))
         except SharingError as error:
             return Offer(fit_key, None, str(error))
@@ -242,7 +242,7 @@ class PublishedSource:
         """Write a published file into a new one; see ``Source.copy``."""
         path = file_path(artifact["sha256"])
         with target.open("xb+") as copy:
-            if not self.place.copy(path, artifact["size"], copy):
+            if not self.location.copy(path, artifact["size"], copy):
                 raise SharingError(f"{path} of {self.name} is missing")
             _check(copy, artifact, f"{path} of {self.name}")
 

@@ -31,15 +31,15 @@ class Conflict:
         title: What people call it.
         fit_key: Its key.
         differences: What differs.
-        own: Who has computed it here, when, with which versions.
-        other: The same of the other store.
+        here: Who has computed it here, when, with which versions.
+        there: The same of the other store.
     """
 
     title: str
     fit_key: str
     differences: Sequence[Difference]
-    own: str
-    other: str
+    here: str
+    there: str
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Outcome:
     """What came of taking items over.
 
     Attributes:
-        taken: The names of items that were not done here and are now.
+        gained: The names of items that were not done here and are now.
         extended: The names of items that have got metrics, lists or models.
         equal: How many items were here already, with all that the source has.
         conflicts: The items that were left alone because the stores contradict each other.
@@ -57,7 +57,7 @@ class Outcome:
         models: How many models were left where they are.
     """
 
-    taken: list[str] = field(default_factory=list)
+    gained: list[str] = field(default_factory=list)
     extended: list[str] = field(default_factory=list)
     equal: int = 0
     conflicts: list[Conflict] = field(default_factory=list)
@@ -105,7 +105,7 @@ def _take_portion(
     offers = list(source.offers(list(leases)))
     own = store.read(lambda reader: _own_records(reader, [offer.bundle for offer in offers if offer.bundle]))
     records: dict[str, Record] = {}
-    others: dict[str, Record] = {}
+    context: dict[str, Record] = {}
     for offer in offers:
         if offer.bundle is None:
             if offer.trouble:
@@ -116,9 +116,9 @@ def _take_portion(
         changed = _Taking(store, source, offer.bundle, own, models=models).records(outcome)
         if changed:
             records |= changed
-            others |= dict(offer.bundle.of_type(RecordType.RUN, RecordType.DATA, RecordType.SEARCH, RecordType.TRIAL))
+            context |= dict(offer.bundle.of_type(RecordType.RUN, RecordType.DATA, RecordType.SEARCH, RecordType.TRIAL))
     if records:
-        _register(store, {key: record for key, record in others.items() if key not in own})
+        _register(store, {key: record for key, record in context.items() if key not in own})
         store.commit(list(leases.values()), records)
 
 
@@ -147,8 +147,8 @@ def _register(store: CheckpointStore, records: Mapping[str, Record]) -> None:
                 continue
             record = datasets[key]
             directory = store.claim(store.root / "datasets", str(record["name"]), key)
-            place = directory.relative_to(store.root).as_posix()
-            store.commit(leases[f"data-{key}"], {RecordType.DATA.key(key): {**record, "directory": place}})
+            path = directory.relative_to(store.root).as_posix()
+            store.commit(leases[f"data-{key}"], {RecordType.DATA.key(key): {**record, "directory": path}})
 
 
 class _Taking:
@@ -197,7 +197,7 @@ class _Taking:
         if item is not None:
             records[RecordType.ITEM.key(bundle.fit_key)] = {**item, "directory": self._directory}
         records |= self._mark(added, item)
-        (outcome.extended if is_done else outcome.taken).append(title)
+        (outcome.extended if is_done else outcome.gained).append(title)
         if not self._models:
             outcome.models += sum(member == "model" for _, member, _ in bundle.files())
         return records

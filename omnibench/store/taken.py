@@ -61,27 +61,27 @@ def computed_by(run: Record) -> str:
     return " on ".join(filter(None, (str(run.get("user") or ""), str(run.get("host") or ""))))
 
 
-def origins_of(taken: Record | None, item: Record) -> list[Origin]:
+def origins_of(record: Record | None, item: Record) -> list[Origin]:
     """Return where the metrics come from that an item has and that were taken over.
 
     What was computed here since has other keys, or none of these.
 
     Args:
-        taken: The record of what was taken over, or None.
+        record: The record of what was taken over, or None.
         item: The item's record.
     """
     current = {label: metric["key"] for label, metric in (item.get("metrics") or {}).items()}
     origins = []
-    for each in taken["marks"] if taken is not None else ():
-        labels = tuple(label for label, key in each["metrics"].items() if current.get(label) == key)
+    for part in record["marks"] if record is not None else ():
+        labels = tuple(label for label, key in part["metrics"].items() if current.get(label) == key)
         if labels:
-            origins.append(Origin(each["from"], each["by"], each["time"], each["sha256"], labels))
+            origins.append(Origin(part["from"], part["by"], part["time"], part["sha256"], labels))
     return origins
 
 
-def origin_lines(taken: Record | None, item: Record) -> Iterator[str]:
+def origin_lines(record: Record | None, item: Record) -> Iterator[str]:
     """Yield lines for people that say which metrics of an item were taken over."""
-    origins = origins_of(taken, item)
+    origins = origins_of(record, item)
     for origin in origins:
         metrics = f"{', '.join(origin.labels)}: " if len(origin.labels) < len(item["metrics"]) else ""
         yield f"{metrics}{origin.text}"

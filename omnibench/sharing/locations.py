@@ -21,7 +21,7 @@ SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?:://|::)")
 """How addresses begin, and directories do not."""
 
 
-class Place(Protocol):
+class Location(Protocol):
     """A place, with files in it.
 
     Attributes:
