@@ -15,6 +15,7 @@ from omnibench.sharing.comparing import additions, differences, with_metrics_of
 from omnibench.sharing.directories import DirectoryLocation
 from omnibench.sharing.layout import MARKER, entry_path, file_path, is_published, marker_text
 from omnibench.sharing.locations import Location
+from omnibench.sharing.remote import WebLocation
 from omnibench.sharing.sources import StoreSource
 from omnibench.sharing.taking import Conflict, provenance
 from omnibench.store.item_names import title_of
@@ -79,6 +80,8 @@ def publish(
         SharingError: Nothing can be written there.
     """
     outcome = Published()
+    if isinstance(location, WebLocation):
+        location.refuse()
     writing = location.writing() if isinstance(location, DirectoryLocation) else nullcontext()
     with _checked_place(location), writing:
         if not is_published(location):
@@ -160,10 +163,9 @@ def _publish_item(source: StoreSource, location: Location, bundle: Bundle, outco
         if joined.text == earlier.text:
             outcome.equal += 1
             return
-    try:
-        _put_files(source, location, bundle, outcome)
-    except SharingError as error:
-        outcome.refused[title] = str(error)
+    trouble = _put_files(source, location, bundle, outcome)
+    if trouble:
+        outcome.refused[title] = trouble
         return
     location.write(path, joined.text.encode())
     (outcome.new if earlier is None else outcome.extended).append(title)
@@ -182,11 +184,11 @@ def _joined(earlier: Bundle, bundle: Bundle) -> Bundle:
     return Bundle(bundle.fit_key, {**context, **earlier.records, **added, **own_item})
 
 
-def _put_files(source: StoreSource, location: Location, bundle: Bundle, outcome: Published) -> None:
-    """Write the files of a bundle that are not there yet.
+def _put_files(source: StoreSource, location: Location, bundle: Bundle, outcome: Published) -> str:
+    """Write the files of a bundle that are not there yet; return why that cannot be, or nothing.
 
     Raises:
-        SharingError: One is missing or not what its record says, or cannot be written.
+        SharingError: Nothing can be written there.
     """
     for artifact in {artifact["sha256"]: artifact for _, _, artifact in bundle.files()}.values():
         path = file_path(artifact["sha256"])
@@ -194,7 +196,11 @@ def _put_files(source: StoreSource, location: Location, bundle: Bundle, outcome:
             continue
         with tempfile.TemporaryDirectory() as scratch:
             copy = Path(scratch) / "file"
-            source.copy(artifact, copy)
+            try:
+                source.copy(artifact, copy)
+            except SharingError as error:
+                return str(error)
             location.put(path, copy)
         outcome.files += 1
         outcome.size += artifact["size"]
+    return ""

@@ -94,13 +94,18 @@ class WebLocation:
 
     def write(self, path: str, content: bytes) -> None:
         """Refuse to write."""
-        self._refuse()
+        self.refuse()
 
     def put(self, path: str, source: Path) -> None:
         """Refuse to write."""
-        self._refuse()
+        self.refuse()
 
-    def _refuse(self) -> NoReturn:
+    def refuse(self) -> NoReturn:
+        """Refuse to write.
+
+        Raises:
+            SharingError: Always; it says where one can publish instead.
+        """
         raise SharingError(
             f"{self.name} is a web server, which only gives files away. Publish into a directory that it serves, into a "
             "clone of its git repository, or by fsspec, e.g. s3://BUCKET/PATH or hf://datasets/OWNER/NAME."

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+from support import shared_items as items
+from support.shared_items import RUN, assert_sound, key_of, record_item, substance
+from support.stored import files
 
 from omnibench.sharing.sources import StoreSource
 from omnibench.sharing.taking import Outcome, take_over
 from omnibench.store import CheckpointStore
 from omnibench.store.generations import reset
 from omnibench.store.reading import read_all
-from support.shared_items import RUN, assert_sound, key_of, record_item, substance
-from support.stored import files
 
 BOB = {**RUN, "id": "20260202T000000Z-4567cdef", "user": "bob", "host": "laptop"}
 
@@ -170,12 +173,6 @@ def test_a_file_that_is_not_what_its_record_says_is_not_taken_over(
 
 def test_lists_with_python_objects_are_refused(own: CheckpointStore, other: CheckpointStore, tmp_path: Path) -> None:
     """A pickle in the place of an array is not even kept, though its digest is right."""
-    import pickle
-
-    import numpy as np
-
-    import support.shared_items as items
-
     hostile = tmp_path / "hostile.npy"
     np.save(hostile, np.array([print], dtype=object), allow_pickle=True)
     original = items.lists
@@ -189,7 +186,7 @@ def test_lists_with_python_objects_are_refused(own: CheckpointStore, other: Chec
     assert (len(outcome.refused), outcome.gained) == (4, [])
 
 
-def test_what_is_not_done_there_is_counted_and_left(own: CheckpointStore, other: CheckpointStore) -> None:
+def test_what_is_not_done_there_is_counted_and_left(other: CheckpointStore) -> None:
     """An item that was reset in the other store is no result."""
     key = record_item(other, "A", metrics={"NDCG@10": 0.25})
     record_item(other, "B", metrics={"NDCG@10": 0.25})

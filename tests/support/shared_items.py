@@ -76,7 +76,11 @@ def record_item(
     home = base / f"generation_{previous['generation']}" if previous["generation"] else base
     labels: Record = {"item": f"D-{DATA[:8]}/{name}-{digest(name)[:8]}/fold_0", "fit_key": key}
     labels |= {"dataset": f"D-{DATA[:8]}", "algorithm": f"{name}-{digest(name)[:8]}", "parameters": {}, "fold": 0}
-    labels |= {"run": run["id"], "finished": "2026-01-01T00:00:00Z", "directory": base.relative_to(store.root).as_posix()}
+    labels |= {
+        "run": run["id"],
+        "finished": "2026-01-01T00:00:00Z",
+        "directory": base.relative_to(store.root).as_posix(),
+    }
 
     def file(file_name: str, content: bytes) -> Any:
         with store.temporary() as scratch:
@@ -92,7 +96,7 @@ def record_item(
     of_item = {}
     for label, value in metrics.items():
         eval_key = digest(["eval", key, of_predictions["sha256"], label])
-        per_user = file(f"per_user-{eval_key[:8]}.npy", lists(7))
+        per_user = file(f"per_user-{eval_key[:8]}.npy", lists(int(eval_key[:6], 16)))
         records[f"eval/{eval_key}"] = {**labels, "label": label, "value": value, "per_user": per_user, "row": 0}
         of_item[label] = {"value": value, "key": eval_key}
     records[f"item/{key}"] = {
