@@ -199,7 +199,7 @@ class Coordinator(ItemCoordinator):
         from omnibench.engine.pulling import pull, source_at  # which import whatever fetches files
 
         outcome = pull(self.store, source_at(address), list(dict.fromkeys(pending)), self._notify)
-        return bool(outcome.taken or outcome.extended)
+        return bool(outcome.gained or outcome.extended)
 
     def _compute(self, items: Sequence[Item], outcomes: dict[int, Outcome], workers: int | str, volume: Volume) -> None:
         """Compute the items that have no outcome yet, and show that."""
