@@ -173,6 +173,13 @@ ACCEPT_LICENCE = Option(
     "otherwise say so, once.",
     listed=True,
 )
+FROM = Option(
+    "--omnirec-from",
+    "Where somebody has published finished items (`omnibench publish`): those of this run are taken over from there, verified and "
+    "marked, before anything is computed. A directory, https://..., or what fsspec knows, e.g. s3://BUCKET/PATH or "
+    "hf://datasets/OWNER/NAME. Models are not taken over.",
+    metavar="URL",
+)
 RESET = Option(
     "--omnirec-reset",
     "Compute the selected benchmark items anew: all (default), those that failed, those that are incomplete, "
@@ -221,6 +228,7 @@ OPTIONS = (
     BASELINE,
     EXPORT,
     ACCEPT_LICENCE,
+    FROM,
     RESET,
     YES,
     PLAN,

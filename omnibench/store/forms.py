@@ -55,6 +55,7 @@ from omnibench.store.schema import (
 )
 from omnibench.store.sealing import DamagedRecordError, unseal, unsealed
 from omnibench.store.stops import STOPPED
+from omnibench.store.taken_form import are_marks
 
 MOST_NESTED = 60
 """Levels of lists and objects in a record; ours have about ten."""
@@ -286,11 +287,8 @@ _OF_PLAN: dict[str, Check] = {
     **dict.fromkeys(("fitted_once", "unsteady"), list_of(is_name)),
     "noted": is_moment,
 }
-_OF_MARKS: dict[str, Check] = {
-    **_MEMBERS,
-    "of": is_name,
-    "not_worse": optional(list_of(is_name)),
-}
+_OF_MARKS: dict[str, Check] = {**_MEMBERS, "of": is_name, "not_worse": optional(list_of(is_name))}
+_OF_TAKEN: dict[str, Check] = {**_MEMBERS, "item": is_name, "marks": are_marks}
 
 _OF_SEARCHES: dict[str, Check] = {
     **_MEMBERS,
@@ -386,6 +384,7 @@ _FORMS: dict[RecordType | None, tuple[tuple[str, ...], dict[str, Check]]] = {
         (RecordType.WORKER, ("id", "started", "heartbeat", "lock", "ended", "item", "phase"), _OF_WORKER),
         (RecordType.PLAN, ("source", "root", "columns", "items", "noted"), _OF_PLAN),
         (RecordType.MARKS, ("of", "not_worse"), _OF_MARKS),
+        (RecordType.TAKEN, ("fit_key", "item", "marks"), _OF_TAKEN),
         (None, (), _MEMBERS),
     )
 }
