@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from omnibench.data.prepare import read_ids
+from omnibench.data.stored_ids import read_ids
 from omnibench.engine.epochs import EpochMetric, Judge, answering
 from omnibench.engine.list_checks import list_flaw
 from omnibench.errors import GuestError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pandas as pd
 
 from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.data.interactions import decode, frame_of
-from omnibench.data.prepare import read_ids
+from omnibench.data.stored_ids import read_ids
 from omnibench.guest import folds, parts, ranked_lists
 from omnibench.guest.base import Task
 from omnibench.guest.generators import seed_everything
@@ -55,8 +55,8 @@ class Model:
     """A fitted instance and the user's ids."""
 
     instance: Any
-    user_ids: list[Any]
-    item_ids: list[Any]
+    user_ids: Sequence[Hashable]
+    item_ids: Sequence[Hashable]
 
 
 def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
@@ -131,8 +131,7 @@ def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.In
         yield from lists_by_rating(lambda pairs: rate(model, task, pairs), fold)
         return
     seed_everything(task.seed)
-    masked_users = np.concatenate([fold.history.user, fold.validation.user])
-    masked = np.bincount([] if fold.repeats else masked_users, minlength=fold.n_users)
+    masked = np.zeros(fold.n_users, dtype=np.int64) if fold.repeats else fold.seen_counts
     takes_history = HISTORY in inspect.signature(model.instance.recommend).parameters
     codes = ItemCodes(model.item_ids)
     n_answered = 0

@@ -324,18 +324,18 @@ def test_who_is_overtaken_while_it_prepares_a_database_finds_it_prepared(
     tmp_path: Path, prepare: Callable[[sqlite3.Connection], None]
 ) -> None:
     """Another process may have had the lock between the look and the change."""
+    path = tmp_path / "cache.db"
 
     class Overtaken(sqlite3.Connection):
         def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
             if sql == "BEGIN IMMEDIATE":
-                with closing(sqlite3.connect(database, isolation_level=None)) as other:
+                with closing(sqlite3.connect(path, isolation_level=None)) as other:
                     prepare(other)
             return super().execute(sql, *parameters)
 
-    database = tmp_path / "cache.db"
-    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE Cache (key, raw, mode, value)")
-    with closing(sqlite3.connect(database, isolation_level=None, factory=Overtaken)) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None, factory=Overtaken)) as connection:
         prepare(connection)
         before = connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
         prepare(connection)

@@ -22,7 +22,7 @@ import pandas as pd
 from omnibench.compat.omnirec.runner.registry import content_of
 from omnibench.compat.omnirec_runner.runner import Runner
 from omnibench.data.interactions import decode, frame_of
-from omnibench.data.prepare import read_ids
+from omnibench.data.stored_ids import read_ids
 from omnibench.guest import folds, parts, ranked_lists
 from omnibench.guest.base import Task
 from omnibench.runners.answers import read_recommendations
