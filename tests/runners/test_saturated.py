@@ -84,13 +84,13 @@ def test_leaving_out_goes_on_until_everybody_can_be_drawn_for(tmp_path: Path) ->
 
 def test_what_a_framework_does_not_get_cannot_be_drawn(tmp_path: Path) -> None:
     """An item of validation alone is a negative sample where validation is handed over, and nothing where it is not."""
-    parts = {"train": [(0, 0), (0, 1), (1, 0)], "validation": [(1, 2)], "test": [(1, 1)]}
-    write_fold(tmp_path, 2, 3, parts)
+    parts = {"train": [(0, 0), (0, 1), (1, 0), (2, 1)], "validation": [(1, 2)], "test": [(1, 1), (2, 0)]}
+    write_fold(tmp_path, 3, 3, parts)
     fold = Fold(tmp_path, 0)
     assert samplable(fold).users.tolist() == []
     remaining = samplable(fold, with_validation=False)
     assert remaining.users.tolist() == [0]
-    assert remaining.train.user.tolist() == [1]
+    assert remaining.train.user.tolist() == [1, 2]
 
 
 @pytest.mark.slow
@@ -99,13 +99,13 @@ def test_popularity_ends_where_no_negative_can_be_drawn(
     tmp_path: Path, environment_python: Callable[[str], Path]
 ) -> None:
     """RecBole.Pop gets no validation part: RecBole would look for an item of training that the user lacks for ever."""
-    parts = {"train": [(0, 0), (0, 1), (1, 0)], "validation": [(1, 2)], "test": [(1, 1)]}
+    parts = {"train": [(0, 0), (0, 1), (1, 0), (2, 1)], "validation": [(1, 2)], "test": [(1, 1), (2, 0)]}
     data = tmp_path / "data"
     data.mkdir()
-    write_fold(data, 2, 3, parts)
+    write_fold(data, 3, 3, parts)
     words = (GUEST, "recbole", data, 0, 42, 5, "Pop", "{}", tmp_path / "Pop.npy")
     run(environment_python("RecBole"), "adapter_run.py", *words, cwd=tmp_path)
-    assert np.load(tmp_path / "Pop.npy")["item"].tolist() == [[1, *[NO_ITEM] * 4]]
+    assert np.load(tmp_path / "Pop.npy")["item"][:, :2].tolist() == [[1, NO_ITEM], [0, NO_ITEM]]
 
 
 def test_nobody_is_left_out_of_ordinary_data(tmp_path: Path) -> None:
