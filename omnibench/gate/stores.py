@@ -17,7 +17,7 @@ from omnibench.gate.verdicts import Gate
 from omnibench.provenance import git_of
 from omnibench.store.plans import INTERACTIVE, Planned, file_of, plan_of
 from omnibench.store.queries import Store, open_store
-from omnibench.store.schema import Record, RecordType, Status
+from omnibench.store.schema import Record, RecordLookup, RecordType, Status
 
 StoreOrPath = Store | str | os.PathLike[str]
 
@@ -131,10 +131,21 @@ def judged_store(store: StoreOrPath, *, all_items: bool = False) -> JudgedStore:
         BaselineError: It was written by a version of omnibench that did not note what is needed.
     """
     opened = store if isinstance(store, Store) else open_store(store)
-    records = opened.records()
+    return opened.compared(lambda records, lookup: _judged(opened.root, records, lookup, all_items=all_items))
+
+
+def _judged(root: Path, records: Mapping[str, Record], lookup: RecordLookup, *, all_items: bool) -> JudgedStore:
+    """Return what of a store is judged; see ``judged_store``.
+
+    Args:
+        root: The store's directory.
+        records: Its records but those of phases.
+        lookup: From the key of any record to the record.
+        all_items: Whether the plan does not count.
+    """
     plan = [] if all_items else plan_of(records.items())
     if not plan:
-        source = measurements(opened, records)
+        source = _measurements(root, records, lookup)
         entries, older = newest(source.entries)
         return JudgedStore(source, entries, {entry.name: entry.finished for entry in older}, plan, [])
     directions: dict[str, dict[str, bool]] = {}
@@ -145,7 +156,7 @@ def judged_store(store: StoreOrPath, *, all_items: bool = False) -> JudgedStore:
             sources.setdefault(fit_key, []).append(part.source)
     items = [record for key, record in records.items() if RecordType.ITEM.has(key)]
     planned = [item for item in items if item["fit_key"] in sources]
-    source = Measurements(opened.root, records.get, planned, directions, sources=sources)
+    source = Measurements(root, lookup, planned, directions, sources=sources)
     left_out: dict[str, str] = {}
     for item in items:
         if item["fit_key"] not in sources and item["status"] == Status.DONE:
@@ -181,21 +192,22 @@ def _is_covered(source: str, plan: list[Planned]) -> bool:
     return not any((Path(part.root) / file).exists() for part in plan)
 
 
-def measurements(store: StoreOrPath, records: Mapping[str, Record] | None = None) -> Measurements:
+def measurements(store: StoreOrPath) -> Measurements:
     """Return the entries of a store, whatever its plan.
 
     Args:
         store: A store, or its directory.
-        records: Its records, where they have been read already.
 
     Raises:
         StoreError: There is no store, or it cannot be read.
         BaselineError: It was written by a version of omnibench that did not note what is needed.
     """
     opened = store if isinstance(store, Store) else open_store(store)
-    records = opened.records() if records is None else records
-    items = (record for key, record in records.items() if RecordType.ITEM.has(key))
-    return Measurements(opened.root, records.get, items)
+    return opened.compared(lambda records, lookup: _measurements(opened.root, records, lookup))
+
+
+def _measurements(root: Path, records: Mapping[str, Record], lookup: RecordLookup) -> Measurements:
+    return Measurements(root, lookup, (record for key, record in records.items() if RecordType.ITEM.has(key)))
 
 
 def _current_entries(entries: list[Entry], baseline: Baseline) -> list[Entry]:

@@ -180,7 +180,7 @@ def _contents(
         items = {name: item for name, item in everything.items() if name in names}
     for texts, names_in in ((datasets, _items_of_dataset), (algorithms, select)):
         items, everything = _chosen(texts, names_in, items, everything)
-    lookups = Lookups(reader)
+    lookups = Lookups(reader, frozenset(light))
     done = [item for item in items.values() if item["status"] == Status.DONE]
     done.sort(key=lambda item: (item["dataset"], item["algorithm"], -1 if item["fold"] is None else item["fold"]))
     results, measured, finished = [], dict[str, None](), ""

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from sys import intern
 from typing import Any
 
 from omnibench.store.checks import is_cost
@@ -23,6 +22,7 @@ from omnibench.store.phase_texts import CostsText, costs_in
 from omnibench.store.plans import PlannedLabels
 from omnibench.store.reading import Reader, read
 from omnibench.store.schema import SEARCHED, Record, RecordType, Status
+from omnibench.store.shared_parts import SharedParts
 
 _LEFT_OUT = (RecordType.OLD, RecordType.SERIES, RecordType.SCORE, RecordType.MARKS, RecordType.DATA, RecordType.RECIPE)
 """Types of records of which nothing is said."""
@@ -32,9 +32,6 @@ PHASE_TYPES = (RecordType.FIT, RecordType.PREDICT, RecordType.EVAL)
 
 _HEAVY = ("metrics", "node", "predicted", "test", "token", "predict_key", "data_key", "finished", "run", "worker")
 """Members of a done item's record that nobody needs who wants to know how far a store is."""
-
-_TEXTS = ("dataset", "algorithm", "dataset_label", "user_label", "module", "status", "phase", "directory")
-"""Members that many items have alike."""
 
 
 @dataclass(slots=True)
@@ -106,11 +103,11 @@ def light_records_in(reader: Reader) -> LightRecords:
     with_snapshots = {snapshot["fit_key"] for _, snapshot in reader.records(RecordType.SNAPSHOT.prefix)}
     records: dict[str, Record] = {}
     finished: dict[str, str] = {}
-    shared = _Shared()
+    shared = SharedParts()
     for key, item in reader.records(RecordType.ITEM.prefix, in_order=True):
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
-        records[key] = shared.without_weight(labelled) if is_done else labelled
+        records[key] = shared.item_without(_HEAVY, labelled) if is_done else labelled
         # Attempts may be parts of its Fit, and without its Fit a snapshot would be that of a Fit that has not ended.
         if is_done and not item.get("attempts") and item["fit_key"] not in with_snapshots:
             finished[records[key]["fit_key"]] = records[key]["item"]
@@ -175,28 +172,3 @@ def _costs_of(members: Any) -> CostsText | None:
         return None
     costs = (members.get("seconds"), members.get("peak_rss"), members.get("start_seconds"))
     return CostsText(members["fit_key"], *costs, str(members.get("batch") or "")) if all(map(is_cost, costs)) else None
-
-
-class _Shared:
-    """Parts of the records of done items that many have alike, so that they are kept once."""
-
-    def __init__(self) -> None:
-        self._configurations: dict[tuple[str, str], Any] = {}
-
-    def without_weight(self, item: Record) -> Record:
-        """Return the record of a done item without what is heavy."""
-        light = {name: value for name, value in item.items() if name not in _HEAVY}
-        for member in _TEXTS:
-            if isinstance(text := light.get(member), str):
-                light[member] = intern(text)
-        identity = light.get("identity")
-        if identity:
-            form, members = identity
-            name = (light["algorithm"], light["dataset"])
-            configuration = self._configurations.setdefault(name, members["configuration"])
-            if configuration == members["configuration"]:
-                if configuration[1]["parameters"] == light["parameters"]:
-                    light["parameters"] = configuration[1]["parameters"]
-                data = intern(data) if isinstance(data := members["data"], str) else data
-                light["identity"] = [intern(form), {**members, "data": data, "configuration": configuration}]
-        return light

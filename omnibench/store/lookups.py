@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Container
+
 from omnibench.store.phase_texts import costs_in, uncertainty_in
 from omnibench.store.plans import PlannedLabels
 from omnibench.store.reading import Reader
 from omnibench.store.schema import SEARCHED, Record, RecordType
+from omnibench.store.stops import settled
 
 
 class Lookups:
@@ -13,15 +17,17 @@ class Lookups:
 
     Args:
         reader: Reads the records.
+        sound: The keys of records of whose form the reader has been sure already, so that it need not be looked at again.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, sound: Container[str] = ()) -> None:
         self._reader = reader
+        self._sound = sound
         self._plan = PlannedLabels(reader.records(RecordType.PLAN.prefix, in_order=True))
 
     def get(self, key: str) -> Record | None:
         """Return a sound record, or None."""
-        record = self._reader.get(key)
+        record = self._read(key)
         return self._plan.labelled(record) if record is not None and RecordType.ITEM.has(key) else record
 
     def facts(self, key: str) -> Record | None:
@@ -32,14 +38,19 @@ class Lookups:
         record_type = RecordType.of(key)
         text = self._reader.sound_text(key) if record_type in (RecordType.PREDICT, RecordType.EVAL) else None
         if text is None:
-            return self.get(key)
+            return self._read(key)
         if record_type is RecordType.EVAL:
             spread = uncertainty_in(text)
             if spread is None:
-                return self.get(key)
+                return self._read(key)
             interval = None if spread.low is None or spread.high is None else [spread.low, spread.high]
             return {"stderr": spread.stderr, "interval": interval, "users": spread.users}
         costs = None if f'"{SEARCHED}": "' in text else costs_in(text)
         if costs is None:
-            return self.get(key)
+            return self._read(key)
         return {name: getattr(costs, name) for name in ("seconds", "peak_rss", "start_seconds")}
+
+    def _read(self, key: str) -> Record | None:
+        """Return a sound record as it is, or None."""
+        text = self._reader.sound_text(key) if key in self._sound else None
+        return self._reader.get(key) if text is None else settled(key, json.loads(text))

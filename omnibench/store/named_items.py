@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from omnibench.store.beneath import OF_ALL, refuse_links
 from omnibench.store.formats import refuse_newer
 from omnibench.store.overview import items_of
 from omnibench.store.ownership import no_store
-from omnibench.store.plans import with_planned_labels
-from omnibench.store.reading import Reader, read, read_all
-from omnibench.store.schema import Record, RecordType
+from omnibench.store.plans import PlannedLabels, with_planned_labels
+from omnibench.store.reading import Answer, Reader, read, read_all
+from omnibench.store.schema import Record, RecordLookup, RecordType
 from omnibench.store.selection import select_all, select_one
+from omnibench.store.shared_parts import UNCOMPARED, SharedParts
 from omnibench.store.single_items import single_item
 
 
@@ -53,6 +55,30 @@ class NamedItems:
             return {key: record for prefix in prefixes for key, record in reader.records(prefix, in_order=True)}
 
         return with_planned_labels(read(self.root / "store", take))
+
+    def compared(self, take: Callable[[dict[str, Record], RecordLookup], Answer]) -> Answer:
+        """Return an answer that is made of metrics: evaluations are looked up one at a time.
+
+        Args:
+            take: Called with the records of items, plans and datasets by key, in the order in which they were written, and with what
+                looks up a record of any type by its key, as long as the call lasts; again where that failed half way. What
+                nobody needs who compares metrics is left out of items and evaluations.
+        """
+
+        def answer(reader: Reader) -> Answer:
+            records, shared = dict(reader.records(RecordType.PLAN.prefix, in_order=True)), SharedParts()
+            plan = PlannedLabels(records.items())
+            for key, item in reader.records(RecordType.ITEM.prefix, in_order=True):
+                records[key] = shared.item_without(UNCOMPARED, plan.labelled(item))
+            records |= reader.records(RecordType.DATA.prefix, in_order=True)
+
+            def lookup(key: str) -> Record | None:
+                record = records.get(key) or reader.get(key)
+                return shared.evaluation(record) if record is not None and RecordType.EVAL.has(key) else record
+
+            return take(records, lookup)
+
+        return read(self.root / "store", answer)
 
     def items(self) -> dict[str, Record]:
         """Return the record of every item by name, with its ``status`` as of now.
