@@ -1,9 +1,10 @@
 """What opening a prepared fold costs: ``python benchmarks/data/opening.py [--interactions 20000000]``.
 
-Seeded power-law interactions are prepared as a dataset is; then processes of their own open the first fold of it, one
+Seeded power-law interactions are prepared as a dataset with a single split is; then processes of their own open it, one
 after the other: its training, validation and test part with all columns. Told are the seconds until all columns are
 there, and (Linux) how much memory belongs to the process alone after it has read every one of them, which is what does
-not come from the pages that all processes share.
+not come from the pages that all processes share. What several folds cost, which share their rows, tells
+``benchmarks/scale/folds.py``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 from splits import generate
 
-from omnibench import CorePruning, MakeImplicit, UserCrossValidation, from_frame
+from omnibench import CorePruning, MakeImplicit, UserHoldout, from_frame
 from omnibench.data.prepare import prepare
 from omnibench.guest.folds import Fold
 
@@ -59,7 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         frame = pd.DataFrame(generate(options.interactions, 1))
         started = time.perf_counter()
-        dataset = from_frame(frame).pipe(MakeImplicit(3), CorePruning(5), UserCrossValidation(5))
+        dataset = from_frame(frame).pipe(MakeImplicit(3), CorePruning(5), UserHoldout())
         manifest = prepare(dataset, Path(directory))
         print(f"prepared {manifest['interactions']:,} interactions in {time.perf_counter() - started:.1f} s")
         command = [sys.executable, __file__, "--look", directory]

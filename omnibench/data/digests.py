@@ -28,6 +28,9 @@ else:
 _BLOCK = 1 << 16
 """Rows that are digested at once: what fits into a core's cache."""
 
+_CHUNK = 1 << 20
+"""Texts that are in memory as Python's own at once."""
+
 _SMALL = 1024
 """Of eighths below this, 32 bits hold more digits than they have."""
 
@@ -140,6 +143,9 @@ def column_digest(column: Any, name: str) -> list[str]:
     import pandas as pd
 
     series = pd.Series(column)
+    texts = _text_digest(series)
+    if texts is not None:
+        return ["text", texts]
     missing = int(series.isna().sum())
     if missing and not pd.api.types.is_float_dtype(series):
         raise DataError(f"column {name!r} has {missing} missing values. Drop or fill them before building the dataset.")
@@ -157,17 +163,85 @@ def column_digest(column: Any, name: str) -> list[str]:
     elif series.dtype.kind == "M":  # also of Arrow, whichever pandas asks
         moments = pd.to_datetime(series, utc=True).to_numpy(dtype="datetime64[ns]")
         return ["datetime", _sha(moments.astype("<i8"))]
-    entries: list[Any] = series.tolist()
-    if all(type(entry) is str for entry in entries):
-        encoded = [ids.encode(entry, f"column {name!r}, row {row}").encode() for row, entry in enumerate(entries)]
-        lengths = np.fromiter((len(text) for text in encoded), dtype="<i8", count=len(encoded))
-        return ["text", hashlib.sha256(lengths.tobytes() + b"".join(encoded)).hexdigest()]
+    return _digest_of_entries(series.tolist(), name)
+
+
+def _digest_of_entries(entries: list[Any], name: str) -> list[str]:
+    """Return the digest of what is neither numbers nor moments nor texts alone, as ``column_digest``."""
+    if not entries:
+        return ["text", hashlib.sha256().hexdigest()]
     if all(type(entry) is int for entry in entries):
         try:
             return ["int", _sha(np.array(entries, dtype="<i8"))]
         except OverflowError:
             pass  # wider than int64: digested as encoded ids below
     return ["ids", digest([ids.encode(entry, f"column {name!r}, row {row}") for row, entry in enumerate(entries)])]
+
+
+def _text_digest(series: Any) -> str | None:
+    """Return the sha256 of a column of texts as ``_text_sha`` does; None where it has anything else."""
+    import pandas as pd
+
+    if len(series) == 0 or series.dtype.kind in "biufcmM":
+        return None
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        categories = series.cat.categories.tolist()
+        if set(map(type, categories)) != {str} or series.isna().any():
+            return None
+        encoded = _encoded(categories)
+        return None if encoded is None else _text_sha(series.cat.codes.to_numpy(), encoded)
+    chunks = _text_chunks(series)
+    if chunks is None:
+        return None
+    content = hashlib.sha256()
+    starts = [_starts(chunk) for chunk in chunks]
+    for first in starts:
+        for start in range(0, len(first) - 1, _BLOCK):
+            content.update(np.diff(first[start : start + _BLOCK + 1]).astype("<i8").tobytes())
+    for chunk, first in zip(chunks, starts, strict=True):
+        if first[-1] > first[0]:
+            content.update(memoryview(chunk.buffers()[2])[first[0] : first[-1]])
+    return content.hexdigest()
+
+
+def _encoded(texts: Sequence[str]) -> list[bytes] | None:
+    """Return texts in UTF-8; None where one is no valid Unicode."""
+    try:
+        return [text.encode() for text in texts]
+    except UnicodeEncodeError:
+        return None
+
+
+def _text_chunks(series: Any) -> list[Any] | None:
+    """Return a column as Arrow's arrays of texts; None where it has anything else."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(series.dtype, pd.ArrowDtype) or getattr(series.dtype, "storage", "") == "pyarrow":
+        column = pa.array(series)
+        is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        if not is_text or column.null_count:
+            return None
+        return list(column.chunks) if isinstance(column, pa.ChunkedArray) else [column]
+    chunks = []
+    for start in range(0, len(series), _CHUNK):
+        entries = series.iloc[start : start + _CHUNK].tolist()
+        if set(map(type, entries)) != {str}:  # of a subclass, too, which is an id of its own kind
+            return None
+        try:
+            chunks.append(pa.array(entries, pa.large_string()))
+        except (UnicodeEncodeError, pa.ArrowInvalid):  # no valid Unicode, which is an error of its own
+            return None
+    return chunks
+
+
+def _starts(texts: Any) -> npt.NDArray[np.integer[Any]]:
+    """Return where each text of an Arrow array begins in its bytes, and where the last one ends."""
+    import pyarrow as pa
+
+    width: Any = np.int64 if pa.types.is_large_string(texts.type) else np.int32
+    first: npt.NDArray[np.integer[Any]] = np.frombuffer(texts.buffers()[1], dtype=width)
+    return first[texts.offset : texts.offset + len(texts) + 1]
 
 
 def _sha(values: np.ndarray[Any, Any]) -> str:

@@ -29,7 +29,7 @@ def is_table(table: object) -> bool:
     return _is_lazy(table) or any(hasattr(table, method) for method in (*_ARROW, _ARROW_TABLE))
 
 
-def pandas_frame(table: Any, caller: str) -> pd.DataFrame:
+def pandas_frame(table: Any, caller: str, *, codes_texts: bool = True) -> pd.DataFrame:
     """Return a table as a pandas frame, with texts as categories where they are not pandas' own.
 
     A lazy frame or a query is run, once.
@@ -38,6 +38,7 @@ def pandas_frame(table: Any, caller: str) -> pd.DataFrame:
         table: A pandas or polars frame, a pyarrow table, a DuckDB relation, or another object with the interface of
             Arrow's C streams.
         caller: The function that was called, for the error.
+        codes_texts: False for texts that stay Arrow's, where they may never be looked at.
 
     Raises:
         DataError: It is none of these, or gives no table.
@@ -63,7 +64,7 @@ def pandas_frame(table: Any, caller: str) -> pd.DataFrame:
             table = table.to_arrow()  # whose texts every release of pyarrow knows
         elif not any(hasattr(table, method) for method in _ARROW):
             table = table.to_arrow_table()
-        return _frame(table if isinstance(table, pa.Table) else pa.table(table))
+        return _frame(table if isinstance(table, pa.Table) else pa.table(table), codes_texts=codes_texts)
     except DataError:
         raise
     except Exception as error:  # a query may fail in whatever way its library has
@@ -80,12 +81,12 @@ def _is_lazy(table: object) -> bool:
     return _root(table) == "polars" and hasattr(table, "collect") and hasattr(table, "collect_schema")
 
 
-def _frame(table: Any) -> pd.DataFrame:
-    """Return an Arrow table as a frame that shares no memory with it."""
+def _frame(table: Any, *, codes_texts: bool) -> pd.DataFrame:
+    """Return an Arrow table as a frame; it shares at most texts with it, which do not change."""
     import pandas as pd
 
     names: Sequence[str] = table.column_names
-    columns = [_series(table.column(number)) for number in range(len(names))]
+    columns = [_series(table.column(number), codes_texts=codes_texts) for number in range(len(names))]
     frame = pd.DataFrame(dict(enumerate(columns)), index=range(table.num_rows))
     frame.columns = pd.Index(list(names), dtype=object)
     return frame
@@ -97,8 +98,9 @@ def _is_list(column_type: Any) -> bool:
     return bool(pa.types.is_list(column_type) or pa.types.is_large_list(column_type))
 
 
-def _series(column: Any) -> Any:
+def _series(column: Any, *, codes_texts: bool) -> Any:
     """Return an Arrow column as a pandas Series."""
+    import pandas as pd
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
@@ -113,6 +115,8 @@ def _series(column: Any) -> Any:
     if pa.types.is_decimal(column.type) and column.type.scale == 0:  # DuckDB's HUGEINT, such as a sum of whole numbers
         column = _integers(column)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        if not codes_texts:
+            return pd.Series(pd.arrays.ArrowExtensionArray(column))
         column = column.dictionary_encode()
     return column.to_pandas(date_as_object=False)
 

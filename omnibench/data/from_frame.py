@@ -59,7 +59,7 @@ def from_frame(
             raise DataError(
                 f"from_frame: user_ids and item_ids are for a sparse matrix, but {name} has columns; leave them out."
             )
-        frame = pandas_frame(df, "from_frame")
+        frame = pandas_frame(df, "from_frame", codes_texts=False)
     if frame.columns.nlevels > 1:
         raise DataError(
             f"{name} has columns of {frame.columns.nlevels} levels, {list(frame.columns)}; give them one name each."

@@ -74,15 +74,14 @@ class StoredTexts(StoredIds):
 
     def take(self, codes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
         """Decode each text once, however often its code comes."""
-        is_requested = np.zeros(len(self), dtype=bool)
-        is_requested[codes] = True
-        requested = np.flatnonzero(is_requested)
-        table = np.empty(len(self), dtype=object)
-        if len(requested) * _FEW > len(self):
-            table[:] = self._all
+        if len(codes) * _FEW > len(self):
+            requested, position = self._all, codes
         else:
-            table[requested] = [self._id(code) for code in requested.tolist()]
-        texts: npt.NDArray[Any] = table[codes]
+            different, position = np.unique(codes, return_inverse=True)
+            requested = [self._id(code) for code in different.tolist()]
+        table = np.empty(len(requested), dtype=object)
+        table[:] = requested
+        texts: npt.NDArray[Any] = table[position]
         return texts
 
     def _id(self, code: int) -> str:

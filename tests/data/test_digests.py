@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from omnibench.data import digests
 from omnibench.data.digests import coded_digest, column_digest, file_digest, rating_digest, table_digest
 from omnibench.errors import DataError
+from omnibench.keys import digest
 
 TABLE = pd.DataFrame({"user": [1, 2, 2], "item": ["a", "b", "c"], "rating": [1.5, 0.0, 5.0]})
 
@@ -48,12 +50,31 @@ def test_the_width_of_whole_numbers_does_not_matter(values: list[int]) -> None:
     assert of(user=pd.Series(values, index=range(10, 10 + len(values)))) == plain
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=20))
-def test_the_kind_of_text_does_not_matter(values: list[str]) -> None:
-    """Objects, pandas' strings, categories and Arrow's strings are the same column."""
-    plain = of(user=pd.Series(values, dtype=object))
-    for dtype in ("str", "string", "category", "string[pyarrow]"):
-        assert of(user=pd.Series(values, dtype=dtype)) == plain
+def text_digest(values: list[str]) -> list[str]:
+    """The digest of texts as it was first computed: their lengths, and then their bytes, one by one."""
+    encoded = [value.encode() for value in values]
+    lengths = np.array([len(text) for text in encoded], dtype="<i8")
+    return ["text", hashlib.sha256(lengths.tobytes() + b"".join(encoded)).hexdigest()]
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=20), st.integers(1, 5), st.integers(0, 9))
+def test_the_kind_of_text_does_not_matter(values: list[str], block: int, cut: int) -> None:
+    """Objects, pandas' strings, categories and Arrow's strings, whole or cut, are the same column."""
+    arrow = pd.ArrowDtype(pa.string())
+    chunks = [pa.array(part, pa.string()) for part in (values[:cut], values[cut:])]
+    with mock.patch.multiple(digests, _BLOCK=block, _CHUNK=block):
+        for dtype in ("object", "str", "string[python]", "category", "string[pyarrow]", arrow):
+            assert column_digest(pd.Series(values, dtype=dtype), "user") == text_digest(values)
+            whole = pd.Series(["before", *values, "after"], dtype=dtype)
+            assert column_digest(whole.iloc[1:-1], "user") == text_digest(values)
+        in_chunks: Any = pa.chunked_array(chunks)
+        assert column_digest(pd.Series(pd.arrays.ArrowExtensionArray(in_chunks)), "user") == text_digest(values)
+
+
+def test_a_subclass_of_text_keeps_the_digest_that_it_had() -> None:
+    """Numpy's texts among objects were ids of their own kind, and are in the keys of some data."""
+    column = pd.Series([np.str_("a"), "b"], dtype=object)
+    assert column_digest(column, "user") == ["ids", digest(["a", "b"])]
 
 
 @given(

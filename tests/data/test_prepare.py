@@ -22,6 +22,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.earlier_folds import as_before
 
 from omnibench import (
     FoldedData,
@@ -42,7 +43,7 @@ from omnibench.data.stored_ids import read_ids
 from omnibench.errors import DataError
 from omnibench.guest import TRAIN_AND_VALIDATION, VALIDATION
 from omnibench.guest.folds import Fold
-from omnibench.guest.parts import Part, save_columns
+from omnibench.guest.parts import Part
 
 
 def frame_of(user_ids: list[Hashable], items: int = 9) -> pd.DataFrame:
@@ -147,30 +148,6 @@ def test_what_a_framework_writes_into_a_part_stays_its_own(columns: list[str], s
                 column[:] = 0
     assert content(directory) == before
     assert Fold(directory, 0).train.item.any()
-
-
-def as_before(directory: Path, dataset: RecSysDataSet, *, numbers: bool) -> None:
-    """Change a prepared dataset into the form that earlier releases wrote.
-
-    Args:
-        directory: The prepared dataset.
-        dataset: What was prepared.
-        numbers: Whether parts are row numbers, as in the first of these forms, and not copies.
-    """
-    rows = dataset.interactions()
-    of_rows = {"user": rows.user, "item": rows.item, "rating": rows.rating, "timestamp": rows.timestamp}
-    columns = {name: column for name, column in of_rows.items() if column is not None}
-    for file in (file for pattern in ("*.npy", "fold_*/*.npy") for file in directory.glob(pattern)):
-        file.unlink()
-    for name, column in columns.items():
-        np.save(directory / f"{name}.npy", column)
-    np.save(directory / "indptr.npy", np.searchsorted(rows.user, np.arange(len(rows.user_ids) + 1)))
-    for name, own_ids in (("users", rows.user_ids), ("items", rows.item_ids)):
-        (directory / f"{name}.json").write_text(json.dumps([encode(own_id, "") for own_id in own_ids]))
-    for number, parts in enumerate(dataset.parts(rows)):
-        for name, part in parts._asdict().items():
-            file = directory / f"fold_{number}" / f"{name}.npy"
-            np.save(file, part) if numbers else save_columns(file, columns, part)
 
 
 @pytest.mark.parametrize("numbers", [True, False])

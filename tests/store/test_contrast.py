@@ -91,6 +91,16 @@ def test_circumstances_are_told_once_where_all_phases_share_them() -> None:
     )
 
 
+def test_files_of_data_are_compared_where_both_items_have_them() -> None:
+    """Another release may have written the same data as other files; what is evaluated has a digest in all of them."""
+    earlier, other = facts(), facts()
+    earlier["dataset"]["digests"] = {"interactions": "a" * 64, "test": "b" * 64, "evaluated": "c" * 64}
+    other["dataset"]["digests"] = {"shared": "d" * 64, "parts": "e" * 64, "evaluated": "c" * 64}
+    assert contrast(earlier, other).circumstances == ()
+    other["dataset"]["digests"]["evaluated"] = "f" * 64
+    assert contrast(earlier, other).circumstances == (Difference("data.evaluated", "c" * 64, "f" * 64),)
+
+
 def test_numbers_are_told_with_their_difference() -> None:
     """Metrics and costs; people get rounded numbers, MiB, short digests, and what is missing in words."""
     other = facts()
