@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any
 
 from omnibench.engine.policy import IGNORE, Policy
@@ -78,7 +79,7 @@ class FitMemory:
             StoppedError: The run was asked to stop meanwhile.
         """
         requirement = None if self._policy.memory == IGNORE else self._requirements.of(experiment)
-        capacity = self._capacity()
+        capacity = self._capacity
         if requirement is None or capacity is None:
             yield
             return
@@ -130,8 +131,9 @@ class FitMemory:
             with suppress(*_NO_ACCOUNT), self._reservations.changed() as board:
                 board.remove()
 
+    @cached_property
     def _capacity(self) -> int | None:
-        """Return the bytes that a Fit may have when it is alone; None where nobody knows."""
+        """The bytes that a Fit may have when it is alone; None where nobody knows."""
         address_space = address_limit()
         amounts = [memory_capacity(), self._limit, None if address_space is None else address_space.maximum]
         return min((amount for amount in amounts if amount is not None), default=None)

@@ -36,6 +36,7 @@ from omnibench.variables import SCRATCH, foreign_variables, misleading_variables
 GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
 _TAIL_LINES = 20
 _POLL_SECONDS = 1.0
+_RECENT_SECONDS = 5.0
 _ENDING_SECONDS = supervisor.PATIENCE + 2.0
 GUEST_MARK = "OMNIBENCH_GUEST"
 """The environment variable that marks a process as a guest."""
@@ -100,7 +101,7 @@ class Guest:
         self._log = log
         self._errors: deque[str] = deque(maxlen=_TAIL_LINES)
         self._peak = 0
-        self._oom_kills = proc.oom_kills()
+        self._oom_kills, self._counted_kills = proc.oom_kills(), time.monotonic()
         self._readers = [self._reader(scratch, stream) for stream in ("out", "err")]
         # A class of the user's own is the user's code in the user's environment, and gets what it would get anywhere.
         foreign = (
@@ -201,7 +202,8 @@ class Guest:
         self._errors.clear()
         files_before = open_files(self.pid)
         self._peak = proc.rss_of(self.pid)  # the guest, too, forgets the peak of earlier requests
-        self._oom_kills = proc.oom_kills()
+        if time.monotonic() - self._counted_kills > _RECENT_SECONDS:  # not once more for each of many small items
+            self._oom_kills, self._counted_kills = proc.oom_kills(), time.monotonic()
         try:
             self._channel.send(sendable(dict(request)))
         except OSError as error:
