@@ -81,6 +81,9 @@ class Guest:
         variables: Environment variables in addition to ours; see ``thread_variables.thread_variables``.
         log: Called with (``out`` or ``err``, whole lines) as the guest prints them.
 
+    Attributes:
+        fitted: The fit key of the model that it has in memory; empty where nobody knows of one.
+
     Raises:
         GuestError: It does not start.
     """
@@ -97,6 +100,7 @@ class Guest:
     ) -> None:
         self.runner = runner
         self.threads = threads
+        self.fitted = ""
         self._host = os.getpid()
         self._log = log
         self._errors: deque[str] = deque(maxlen=_TAIL_LINES)
@@ -200,6 +204,7 @@ class Guest:
                 f"the {self.runner.name} process {self.pid} answers process {self._host}, not its children"
             )
         self._errors.clear()
+        self.fitted = ""
         files_before = open_files(self.pid)
         self._peak = proc.rss_of(self.pid)  # the guest, too, forgets the peak of earlier requests
         if time.monotonic() - self._counted_kills > _RECENT_SECONDS:  # not once more for each of many small items
@@ -222,6 +227,7 @@ class Guest:
             if not short and limits.resource_of(answer["error"], answer["traceback"]) in _TAKEN:
                 self.kill()  # what this item has taken may stay taken, which would be the next item's failure
             raise GuestError(reason, details, **disk, costs=answer, short=short)
+        self.fitted = str(request.get("fit_key", ""))
         return answer
 
     def _receive(
