@@ -46,7 +46,7 @@ SIMPLE = {"LensKit": ["PopScorer"], "RecPack": ["Popularity", "Random"], "RecBol
 _MATRIX = ("items*items",)
 _NEIGHBOURS = ("item_pairs",)
 _FACTORS = ("users", "items")
-_DENSE = ("users*items", "items")
+_DENSE = ("items", "users")
 TERMS = {
     "LensKit.EASEScorer": _MATRIX,
     "LensKit.SLIMScorer": _NEIGHBOURS,
@@ -65,8 +65,8 @@ TERMS = {
     "RecPack.NMFItemToItem": _MATRIX,
     "RecPack.KUNN": _NEIGHBOURS,
     "RecPack.SLIM": _NEIGHBOURS,
-    "RecPack.MultVAE": _DENSE,
-    "RecPack.RecVAE": _DENSE,
+    "RecPack.MultVAE": ("items",),
+    "RecPack.RecVAE": ("items",),
     "RecPack.BPRMF": _FACTORS,
     "RecPack.Prod2Vec": _MATRIX,
     "RecBole.ItemKNN": ("items*k", "users"),
