@@ -23,6 +23,7 @@ from omnibench.metrics.base import Columns
 from omnibench.metrics.evaluation import Evaluation
 from omnibench.store import CheckpointStore, snapshots
 from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
+from omnibench.store.compression import compress_where_it_pays
 from omnibench.store.item_records import (
     done_item,
     failed_item,
@@ -171,8 +172,9 @@ class ItemCheckpoints:
             The model's file.
         """
         self.check_inputs()
-        keep_to_oneself(scratch / answer["file"])  # in a shared store others might change what is loaded here
-        model = self.store.publish(scratch / answer["file"], self._directory / answer["file"])
+        partial = compress_where_it_pays(scratch / answer["file"], self.store.written_per_second)
+        keep_to_oneself(partial)  # in a shared store others might change what is loaded here
+        model = self.store.publish(partial, self._directory / partial.name)
         self.watch([model])
         is_item = bool(self.previous)  # a plan may have what a search tries
         search = "" if is_item else self._search

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any
 
 from omnibench.engine.policy import IGNORE, Policy
@@ -24,6 +25,7 @@ from omnibench.store.reservations import COMPUTES, IDLES, WAITS, Reservation, Re
 from omnibench.store.schema import Phase
 
 _LOOK_SECONDS = 0.25
+_REST_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
 """So long memory is waited for that no Fit of ours has: others may give it back, or never do."""
 
@@ -63,6 +65,7 @@ class FitMemory:
         self._log = log
         self._limit = policy.memory_limit
         self._has_reserved = False
+        self._rests_until = 0.0
         self._item = ""
 
     @contextmanager
@@ -78,12 +81,12 @@ class FitMemory:
             StoppedError: The run was asked to stop meanwhile.
         """
         requirement = None if self._policy.memory == IGNORE else self._requirements.of(experiment)
-        capacity = self._capacity()
+        capacity = self._capacity
         if requirement is None or capacity is None:
             yield
             return
         self._refuse_if_larger(experiment, requirement, capacity)
-        self._item = experiment.label
+        self._item, self._rests_until = experiment.label, 0.0
         if requirement.size - self._guest_memory(experiment) < _SMALL * capacity:
             if self._has_reserved:
                 self._put(COMPUTES)
@@ -113,10 +116,13 @@ class FitMemory:
             self._requirements.learn(experiment, answer["effective"], answer.get("peak_rss"))
 
     def rest(self) -> None:
-        """Note that nothing is computed; give back what idle guests have if another worker waits for it."""
-        if not self._has_reserved:
+        """Note that nothing is computed; give back what idle guests have if another worker waits for it.
+
+        To be called again and again by a worker that waits for others: they may wait for its memory. It looks once a second.
+        """
+        if not self._has_reserved or time.monotonic() < self._rests_until:
             return
-        is_awaited = False
+        is_awaited, self._rests_until = False, time.monotonic() + _REST_SECONDS
         with suppress(*_NO_ACCOUNT), self._reservations.changed() as board:
             board.put(IDLES)
             is_awaited = any(entry.state == WAITS for entry in board.others)
@@ -130,8 +136,9 @@ class FitMemory:
             with suppress(*_NO_ACCOUNT), self._reservations.changed() as board:
                 board.remove()
 
+    @cached_property
     def _capacity(self) -> int | None:
-        """Return the bytes that a Fit may have when it is alone; None where nobody knows."""
+        """The bytes that a Fit may have when it is alone; None where nobody knows."""
         address_space = address_limit()
         amounts = [memory_capacity(), self._limit, None if address_space is None else address_space.maximum]
         return min((amount for amount in amounts if amount is not None), default=None)

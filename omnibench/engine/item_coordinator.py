@@ -196,7 +196,7 @@ class ItemCoordinator:
 
     def _attempt(self, item: Item, workbench: Workbench) -> Outcome:
         experiment = item.experiment
-        with self._lease(experiment) as lease:
+        with self._lease(experiment, workbench) as lease:
             state = look_up(self.store.records.get, item)
             if state.metrics is not None:  # another run finished it while this one waited
                 return Outcome(CACHED, experiment.result(state.metrics, state.as_seed))
@@ -235,11 +235,15 @@ class ItemCoordinator:
         error = PhaseError(f"Starting {runner.name}", str(refusal))
         return Outcome(status, item.experiment.result({}), error=error, blocked=True)
 
-    def _lease(self, experiment: Experiment) -> AbstractContextManager[Lease]:
+    def _lease(self, experiment: Experiment, workbench: Workbench) -> AbstractContextManager[Lease]:
         def waits(holder: str) -> None:
             self._notify(f"{experiment.label}: waiting for {holder}, which computes it")
 
-        return self.store.lease(experiment.fit_key, waits, self._stopping.check)
+        def while_waiting() -> None:
+            self._stopping.check()
+            workbench.memory.rest()  # who computes it may wait for what our guests have
+
+        return self.store.lease(experiment.fit_key, waits, while_waiting)
 
     def help_searches(self, items: Iterable[Experiment], workbench: Workbench | None = None) -> None:
         """Compute trials of tuned items that other workers are at, once there is nothing else to do.

@@ -23,6 +23,7 @@ from omnibench.guest.predictions import read_predictions
 from omnibench.masking import masked
 from omnibench.naming import first_few
 from omnibench.runners.replies import OnEpoch, OnSnapshot
+from omnibench.store.compression import decompress, is_compressed
 from omnibench.terminal import terminal_text
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class Guest(Protocol):
     @property
     def threads(self) -> int:
         """The number of threads that it may compute with."""
+
+    @property
+    def fitted(self) -> str:
+        """The fit key of the model that it has in memory; empty where it has none."""
 
     def ask(
         self,
@@ -237,9 +242,9 @@ def predict(
         guest: A guest of the experiment's framework.
         experiment: The experiment that was fitted.
         dataset: The prepared dataset.
-        model: The fitted model's file.
+        model: The fitted model's file, which may be compressed.
         list_length: Recommendations per user.
-        output: The ``.npy`` file to write.
+        output: The ``.npy`` file to write, in a temporary directory.
         options: The options of every request.
         outputs: What is to be written; without it, what the dataset has when no metric says otherwise.
         judged: ``validation`` for predictions that are judged by the validation part, in the place of the test part.
@@ -257,6 +262,8 @@ def predict(
         judged=judged,
     )
     required = outputs or outputs_of("explicit" if fold.explicit else "implicit")
+    if is_compressed(model) and guest.fitted != experiment.fit_key:
+        model = decompress(model, output.parent)
     request = {
         "op": "predict",
         "model": str(model),

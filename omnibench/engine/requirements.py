@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -13,10 +13,13 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import StoreError
 from omnibench.experiment.experiment import Experiment
 from omnibench.runners.registry import algorithm_info
-from omnibench.runners.requirements import EarlierFit, Requirement, formula_of, required
+from omnibench.runners.requirements import EarlierFit, Requirement, formula_of, grown_bytes, required
 from omnibench.store.checks import is_natural
 from omnibench.store.reading import Reader
 from omnibench.store.schema import RecordType
+
+_Fits = dict[int, EarlierFit]
+"""Fits by what their formula says of them."""
 
 _LOOK = Callable[[Callable[[Reader], Any]], Any]
 
@@ -34,7 +37,7 @@ class Requirements:
     def __init__(self, read: _LOOK) -> None:
         self._read = read
         self._sizes: dict[str, DataSize] | None = None
-        self._earlier: dict[str, dict[str, list[EarlierFit]]] = {}
+        self._earlier: dict[str, dict[str, _Fits]] = {}
 
     def of(self, experiment: Experiment, *, expected: bool = False) -> Requirement | None:
         """Return how much memory an experiment's Fit needs; None where the size of its data is not known.
@@ -55,10 +58,9 @@ class Requirements:
         parameters = dict(configuration.plain_parameters)
         if not configuration.own:
             parameters = {**algorithm_info(configuration.runner, configuration.algorithm)["parameters"], **parameters}
-        earlier = self._earlier_fits(configuration.name)
-        on_same_data = earlier.get(experiment.dataset_name, [])
-        everything = [fit for fits in earlier.values() for fit in fits]
-        return required(formula, size, parameters, on_same_data or everything)
+        earlier = self._earlier_fits(configuration.name, formula)
+        chosen = [earlier[experiment.dataset_name]] if experiment.dataset_name in earlier else earlier.values()
+        return required(formula, size, parameters, [fit for fits in chosen for fit in fits.values()])
 
     def size_of(self, dataset: RecSysDataSet) -> DataSize | None:
         """Return the size of a dataset that is, or was, prepared; else None."""
@@ -91,20 +93,22 @@ class Requirements:
             effective: All of its hyperparameters.
             peak: The largest resident memory of its process in bytes; None where that was not measured.
         """
-        size = self.size_of(experiment.dataset)
+        size, configuration = self.size_of(experiment.dataset), experiment.configuration
         if size is not None and peak:
-            fits = self._earlier_fits(experiment.configuration.name).setdefault(experiment.dataset_name, [])
-            fits.append(EarlierFit(size, effective, peak))
+            formula = formula_of(configuration.runner, configuration.algorithm)
+            fits = self._earlier_fits(configuration.name, formula).setdefault(experiment.dataset_name, {})
+            _add(fits, formula, EarlierFit(size, effective, peak))
 
-    def _earlier_fits(self, algorithm: str) -> dict[str, list[EarlierFit]]:
+    def _earlier_fits(self, algorithm: str, formula: Mapping[str, float]) -> dict[str, _Fits]:
+        """Return what earlier Fits of an algorithm needed, by the names of their datasets."""
         if algorithm not in self._earlier:
             sizes = self._sizes or {}
-            earlier: dict[str, list[EarlierFit]] = {}
+            earlier: dict[str, _Fits] = {}
             for dataset, parameters, peak in self._recorded(lambda reader: list(reader.peaks_of_fits(algorithm))) or ():
                 name, _, digits = dataset.rpartition("-")
                 size = next((size for key, size in sizes.items() if key.startswith(digits)), None)
                 if name and size is not None:
-                    earlier.setdefault(dataset, []).append(EarlierFit(size, parameters, peak))
+                    _add(earlier.setdefault(dataset, {}), formula, EarlierFit(size, parameters, peak))
             self._earlier[algorithm] = earlier
         return self._earlier[algorithm]
 
@@ -113,6 +117,13 @@ class Requirements:
         with suppress(sqlite3.Error, StoreError, OSError, ValueError):
             return self._read(take)
         return None
+
+
+def _add(fits: _Fits, formula: Mapping[str, float], fit: EarlierFit) -> None:
+    """Add a Fit to others; of those with as much to do the one stays that needed most, or thousands would be looked at."""
+    work = int(grown_bytes(formula, fit.size, fit.parameters))
+    if work not in fits or fits[work].peak < fit.peak:
+        fits[work] = fit
 
 
 def _sizes_in(reader: Reader) -> dict[str, DataSize]:

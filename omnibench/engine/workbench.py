@@ -184,7 +184,9 @@ class Workbench:
         def log(level: int, line: str) -> None:
             workbench.worker.log.add(level, "omnibench", line, workbench.current or None)
 
-        reservations = Reservations(self.store.root)
+        # The stores that nobody keeps are one per process; what they have in common is the user.
+        is_kept = self.policy.resume != "never"
+        reservations = Reservations(self.store.root if is_kept else cache_directory() / "memory")
         return FitMemory(reservations, self.requirements, workbench.guests, self.policy, self.stopping, log)
 
     def leave(self) -> None:

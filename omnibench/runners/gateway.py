@@ -36,6 +36,7 @@ from omnibench.variables import SCRATCH, foreign_variables, misleading_variables
 GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
 _TAIL_LINES = 20
 _POLL_SECONDS = 1.0
+_RECENT_SECONDS = 5.0
 _ENDING_SECONDS = supervisor.PATIENCE + 2.0
 GUEST_MARK = "OMNIBENCH_GUEST"
 """The environment variable that marks a process as a guest."""
@@ -80,6 +81,9 @@ class Guest:
         variables: Environment variables in addition to ours; see ``thread_variables.thread_variables``.
         log: Called with (``out`` or ``err``, whole lines) as the guest prints them.
 
+    Attributes:
+        fitted: The fit key of the model that it has in memory; empty where nobody knows of one.
+
     Raises:
         GuestError: It does not start.
     """
@@ -96,11 +100,12 @@ class Guest:
     ) -> None:
         self.runner = runner
         self.threads = threads
+        self.fitted = ""
         self._host = os.getpid()
         self._log = log
         self._errors: deque[str] = deque(maxlen=_TAIL_LINES)
         self._peak = 0
-        self._oom_kills = proc.oom_kills()
+        self._oom_kills, self._counted_kills = proc.oom_kills(), time.monotonic()
         self._readers = [self._reader(scratch, stream) for stream in ("out", "err")]
         # A class of the user's own is the user's code in the user's environment, and gets what it would get anywhere.
         foreign = (
@@ -199,9 +204,11 @@ class Guest:
                 f"the {self.runner.name} process {self.pid} answers process {self._host}, not its children"
             )
         self._errors.clear()
+        self.fitted = ""
         files_before = open_files(self.pid)
         self._peak = proc.rss_of(self.pid)  # the guest, too, forgets the peak of earlier requests
-        self._oom_kills = proc.oom_kills()
+        if time.monotonic() - self._counted_kills > _RECENT_SECONDS:  # not once more for each of many small items
+            self._oom_kills, self._counted_kills = proc.oom_kills(), time.monotonic()
         try:
             self._channel.send(sendable(dict(request)))
         except OSError as error:
@@ -220,6 +227,7 @@ class Guest:
             if not short and limits.resource_of(answer["error"], answer["traceback"]) in _TAKEN:
                 self.kill()  # what this item has taken may stay taken, which would be the next item's failure
             raise GuestError(reason, details, **disk, costs=answer, short=short)
+        self.fitted = str(request.get("fit_key", ""))
         return answer
 
     def _receive(

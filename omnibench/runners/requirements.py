@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 from omnibench.data.data_size import COUNTS, DataSize
 from omnibench.runners.registry import RunnerInfo
 
+ITEM_PAIRS = "item_pairs"
+"""The factor for the entries of a sparse matrix of items by items: few of those that a shop has meet in a basket."""
+
 GUEST = "guest"
 """The term for what a framework's process has before it sees any data."""
 
@@ -131,15 +134,24 @@ def _units(term: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
 def _factor(name: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
     if name in COUNTS:
         return float(getattr(size, name))
+    if name == ITEM_PAIRS:
+        return _item_pairs(size)
     value = parameters.get(name, 1.0)
     if isinstance(value, list | tuple):  # the sizes of layers
         value = max((entry for entry in value if isinstance(entry, int | float)), default=1.0)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 1.0
 
 
+def _item_pairs(size: DataSize) -> float:
+    """Return about how many pairs of items some user has both of; what popular items share is not counted again."""
+    pairs = size.interactions**2 / max(size.users, 1)
+    return pairs / (1.0 + pairs / max(size.items, 1) ** 2)
+
+
 def _reason(formula: Mapping[str, float], size: DataSize, parameters: Mapping[str, Any]) -> str:
     """Return what of the data makes most of what a formula says, in words."""
     terms = [term for term in formula if term != GUEST]
     largest = max(terms, key=lambda term: formula[term] * _units(term, size, parameters), default="interactions")
-    counts = [name for name in COUNTS if name in largest.split("*")] or ["interactions"]
+    factors = ["items" if name == ITEM_PAIRS else name for name in largest.split("*")]
+    counts = [name for name in COUNTS if name in factors] or ["interactions"]
     return " and ".join(f"{getattr(size, name):,} {name}" for name in counts)

@@ -20,10 +20,12 @@ from support.markers import starts_guests
 from support.scripted_items import item_of
 
 from omnibench import HR, NDCG, Coordinator, Evaluator, FitTime, MakeImplicit, Policy, UserHoldout, from_frame
+from omnibench.engine import phases
 from omnibench.engine.attempt import Attempt
 from omnibench.engine.items import Item
 from omnibench.engine.stopping import StoppedError
 from omnibench.errors import EvaluationError, PhaseError, StoreError
+from omnibench.store import compression
 from omnibench.store.artifacts import is_intact
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, START, RecordType, artifacts_of
 
@@ -506,3 +508,27 @@ def test_a_death_is_noted_in_the_phase_that_its_worker_was_seen_in(coordinator: 
     worker |= {"id": "dead", "started": moment, "heartbeat": moment}
     coordinator.store.records.commit({RecordType.WORKER.key("dead"): worker})
     assert note_death(coordinator, item)["phase"] == "Eval"
+
+
+def test_a_compressed_model_is_what_was_fitted(
+    coordinator: Coordinator, item: Item, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Published, checked and recorded as it lies there; a guest that has it in memory needs no file, another gets a plain one."""
+    monkeypatch.setattr(compression, "LEAST_BYTES", 0)
+    monkeypatch.setattr(compression, "_saved_per_second", lambda _: 1e15)
+    written: list[Path] = []
+
+    def noted(path: Path, directory: Path) -> Path:
+        written.append(path)
+        return compression.decompress(path, directory)
+
+    monkeypatch.setattr(phases, "decompress", noted)
+    perform(coordinator, item)
+    model = record(coordinator, item.fit_record_key)["model"]
+    assert model["path"].endswith(".zst")
+    assert is_intact(model, coordinator.store.root)
+    assert written == []
+    coordinator.guests.discard(*item.experiment.guest)
+    longer = replace(item, list_length=item.list_length + 1)
+    assert perform(coordinator, longer)[1] == ["Predict", "Eval"]
+    assert written == [coordinator.store.root / model["path"]]

@@ -167,6 +167,26 @@ def test_what_fits_beside_begins_at_once(tmp_path: Path) -> None:
     assert second.shown == []
 
 
+def test_who_waits_for_others_gives_back_what_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker without work keeps no guest that somebody else waits for: each would wait for the other for ever."""
+    monkeypatch.setattr(fit_memory, "_REST_SECONDS", 0.0)
+    idle, busy, waiting = Worker(tmp_path), Worker(tmp_path), Worker(tmp_path)
+    idle.fit(5)
+    idle.memory.rest()
+    assert idle.guests.ended == 0, "nobody waits"
+    thread = threading.Thread(target=waiting.fit, args=(16,))
+
+    def compute() -> None:
+        thread.start()
+        while WAITS not in states(tmp_path):
+            threading.Event().wait(0.01)
+        idle.memory.rest()
+        assert idle.guests.ended == 1
+
+    busy.fit(16, compute)
+    thread.join()
+
+
 def test_what_nobody_of_ours_has_is_waited_for_a_while(
     tmp_path: Path, machine: dict[str, int | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

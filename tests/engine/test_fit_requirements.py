@@ -157,3 +157,14 @@ def test_the_catalogue_says_what_to_expect() -> None:
     assert size is not None
     assert size.interactions == pytest.approx(20e6, rel=0.01)
     assert size.items > 20_000
+
+
+def test_many_fits_are_remembered_as_few(store: CheckpointStore) -> None:
+    """Ten thousand items of an algorithm may not cost ten thousand looks each: of those that are alike one stays."""
+    requirements, item = Requirements(store.read), experiment("Large")
+    for number in range(1000):
+        requirements.learn(item, {"l2": float(number)}, 10**9 + number)
+    large = requirements.of(item)
+    assert large is not None
+    assert large.size == 10**9 + 999
+    assert large.basis == "by 1 earlier Fit of the algorithm"

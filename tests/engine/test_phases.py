@@ -43,6 +43,7 @@ class Guest:
     """
 
     threads = 3
+    fitted = ""
 
     def __init__(self, predictions: Rows = None, **answer: Any) -> None:
         self.predictions = predictions
@@ -72,6 +73,7 @@ class Dead:
     """A guest whose process dies of every request."""
 
     threads = 1
+    fitted = ""
 
     def ask(self, request: Mapping[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
         """Die."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from support.projects import Project
 
@@ -32,9 +34,14 @@ def test_what_is_impossible_is_refused(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_workers_do_not_share_what_is_enough_for_one(project: Project) -> None:
-    """Two workers, and memory for one Fit at a time: each begins when the other has ended; all are computed."""
+@pytest.mark.parametrize("resume", ["auto", "never"])
+def test_workers_do_not_share_what_is_enough_for_one(
+    project: Project, resume: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two workers, and memory for one Fit at a time: each begins when the other has ended, also without a common store."""
+    monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path))
     project.bench(SLOW)
-    project.run_process("-n", "2", "--omnirec-memory=250MB").assert_outcomes(passed=4)
+    run = project.run_process("-n", "2", "--omnirec-memory=250MB", f"--omnirec-resume={resume}")
+    run.assert_outcomes(passed=4)
     marks = sorted((int(path.name.split("-")[-2]), path.name.partition("-")[0]) for path in project.fits.iterdir())
     assert [name for _, name in marks] == ["begin", "fit"] * 4

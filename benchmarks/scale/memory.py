@@ -1,0 +1,220 @@
+"""How much memory Fits need at four sizes of data, beside what is estimated for them before they run.
+
+    python benchmarks/scale/memory.py [--frameworks LensKit RecPack RecBole] [--algorithms EASE ...] --raw FILE
+    python benchmarks/scale/memory.py --fitted FILE [--write]
+
+The first fits, each in a process of its own, and adds a line to FILE for each. The sizes differ in one thing at a time (items;
+users and interactions), so that they tell the terms of a formula apart. The second finds the bytes per term, and prints what was
+needed, what the formula says, and the quotient, which is to lie between 1/1.5 and 1.5; ``--write`` puts the formulas
+into ``omnibench/runners/measured``, where estimates take them from. Which terms an algorithm has stands below, by
+what it computes; those without any have what all of their framework have.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from omnibench import (
+    NDCG,
+    RMSE,
+    Coordinator,
+    Evaluator,
+    ExperimentPlan,
+    RandomHoldout,
+    from_frame,
+    open_store,
+)
+from omnibench.data.data_size import DataSize
+from omnibench.engine.policy import Policy
+from omnibench.runners.registry import algorithm_info, get_runner
+from omnibench.runners.requirements import grown_bytes, required
+
+SIZES = ((3_000, 1_000, 100_000), (3_000, 4_000, 100_000), (30_000, 1_000, 1_000_000), (12_000, 6_000, 500_000))
+"""Users, items and interactions."""
+
+SIMPLE = {"LensKit": ["PopScorer"], "RecPack": ["Popularity", "Random"], "RecBole": ["Pop"]}
+"""Algorithms that need what their framework needs, and nothing else."""
+
+_MATRIX = ("items*items",)
+_NEIGHBOURS = ("item_pairs",)
+_FACTORS = ("users", "items")
+_DENSE = ("items", "users")
+TERMS = {
+    "LensKit.EASEScorer": _MATRIX,
+    "LensKit.SLIMScorer": _NEIGHBOURS,
+    "LensKit.ItemKNNScorer": _NEIGHBOURS,
+    "LensKit.ImplicitMFScorer": ("users*embedding_size", "items*embedding_size"),
+    "LensKit.BiasedMFScorer": ("users*embedding_size", "items*embedding_size"),
+    "LensKit.FunkSVDScorer": ("users*embedding_size", "items*embedding_size"),
+    "LensKit.FlexMFImplicitScorer": ("users*embedding_size", "items*embedding_size"),
+    "LensKit.FlexMFExplicitScorer": ("users*embedding_size", "items*embedding_size"),
+    "LensKit.UserKNNScorer": _FACTORS,
+    "RecPack.ItemKNN": _NEIGHBOURS,
+    "RecPack.EASE": _MATRIX,
+    "RecPack.SVD": ("users*num_components", "items*num_components"),
+    "RecPack.NMF": ("users*num_components", "items*num_components"),
+    "RecPack.SVDItemToItem": _MATRIX,
+    "RecPack.NMFItemToItem": _MATRIX,
+    "RecPack.KUNN": _NEIGHBOURS,
+    "RecPack.SLIM": _NEIGHBOURS,
+    "RecPack.MultVAE": ("items",),
+    "RecPack.RecVAE": ("items",),
+    "RecPack.BPRMF": _FACTORS,
+    "RecPack.Prod2Vec": _MATRIX,
+    "RecBole.ItemKNN": ("items*k", "users"),
+    "RecBole.EASE": _MATRIX,
+    "RecBole.SLIMElastic": _NEIGHBOURS,
+    "RecBole.ADMMSLIM": _MATRIX,
+    "RecBole.NCEPLRec": ("users*rank", "items*rank"),
+    "RecBole.BPR": _FACTORS,
+    "RecBole.NeuMF": _FACTORS,
+    "RecBole.LightGCN": _FACTORS,
+    "RecBole.NGCF": _FACTORS,
+    "RecBole.SGL": _FACTORS,
+    "RecBole.ENMF": _DENSE,
+    "RecBole.MultiVAE": _DENSE,
+    "RecBole.MultiDAE": _DENSE,
+    "RecBole.MacridVAE": _DENSE,
+    "RecBole.RecVAE": _DENSE,
+    "RecBole.CDAE": _DENSE,
+}
+"""What an algorithm's matrices are as large as."""
+
+QUICK = {"epochs": 1, "max_epochs": 1}
+"""Hyperparameters that change how long a Fit takes and not what it needs."""
+
+
+def interactions(users: int, items: int, rows: int) -> pd.DataFrame:
+    """Return about as many interactions; each user has as many, and popular items have more of them than others."""
+    random = np.random.default_rng(1)
+    user = np.repeat(np.arange(users), rows // users)
+    item = (items * random.random(len(user)) ** 2).astype(np.int64)
+    item[:items] = random.permutation(items)
+    rating = random.integers(1, 6, len(user))
+    frame = pd.DataFrame({"user": user, "item": item, "rating": rating, "timestamp": np.arange(len(user))})
+    return frame.drop_duplicates(["user", "item"], ignore_index=True)
+
+
+def peak_of_fit(framework: str, algorithm: str, frame: pd.DataFrame, timeout: float) -> dict[str, Any]:
+    """Return the record of a Fit in a process of its own; an empty one where it fails."""
+    runner = get_runner(framework)
+    described = algorithm_info(runner, algorithm)
+    ranks = bool(described["ranking"])
+    dataset = from_frame(frame if not ranks else frame.drop(columns="rating"), name="Sized")
+    plan = ExperimentPlan("memory")
+    quick = {name: value for name, value in QUICK.items() if name in described["parameters"]}
+    plan.add_algorithm(f"{framework}.{algorithm}", quick)
+    evaluator = Evaluator(NDCG(10) if ranks else RMSE())
+    with tempfile.TemporaryDirectory() as folder:
+        policy = Policy(keep_models="none", timeout=timeout, device="cpu", snapshots="off", memory="ignore")
+        try:
+            with Coordinator(folder, policy=policy, notify=lambda _: None) as coordinator:
+                coordinator.run([dataset.pipe(RandomHoldout(0.001))], plan, evaluator, quiet=True)
+        except Exception as error:
+            print(f"{framework}.{algorithm}: {str(error).splitlines()[0][:200]}", file=sys.stderr)
+        records = open_store(folder).records()
+        data = next(record for key, record in records.items() if key.startswith("data/"))
+        fit = next((record for key, record in records.items() if key.startswith("fit/")), None)
+        counts = {name: data[name] for name in ("users", "items", "interactions")}
+        return {} if fit is None else {**counts, "peak": fit["peak_rss"], "parameters": fit["effective"]}
+
+
+def formula(rows: list[dict[str, Any]], terms: tuple[str, ...], guest: float) -> dict[str, float]:
+    """Return the bytes per term that come closest to what was needed, by quotients; none is negative."""
+    sizes = [DataSize(row["users"], row["items"], row["interactions"]) for row in rows]
+    units = np.array(
+        [
+            [grown_bytes({term: 1.0}, size, row["parameters"]) for term in terms]
+            for size, row in zip(sizes, rows, strict=True)
+        ]
+    )
+    peaks = np.array([row["peak"] for row in rows], dtype=float)
+    best, least = np.zeros(len(terms)), np.inf
+    for number in range(1, 2 ** len(terms)):
+        chosen = [bool(number >> position & 1) for position in range(len(terms))]
+        solution, *_ = np.linalg.lstsq(units[:, chosen] / peaks[:, None], (peaks - guest) / peaks, rcond=None)
+        loss = np.square(units[:, chosen] / peaks[:, None] @ solution - (peaks - guest) / peaks).sum()
+        if (solution >= 0).all() and loss < least:
+            least, best = loss, np.zeros(len(terms))
+            best[chosen] = solution
+    return {term: float(f"{value:.3g}") for term, value in zip(terms, best, strict=True) if value}
+
+
+def fit_formulas(path: Path, *, write: bool) -> None:
+    """Find the formulas of all algorithms that were measured, print how close they come, and write them."""
+    measured: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        measured.setdefault(row["framework"], {}).setdefault(row["algorithm"], []).append(row)
+    for framework, algorithms in measured.items():
+        runner = get_runner(framework)
+        simple = [row for name in SIMPLE[framework] for row in algorithms.get(name, [])]
+        guest = float(min(row["peak"] for row in simple) * 0.97)
+        of_all = {"guest": float(f"{guest:.3g}"), **formula(simple, ("interactions", "users"), guest)}
+        formulas = {}
+        for name, rows in algorithms.items():
+            terms = TERMS.get(f"{framework}.{name}", ())
+            own = formula(rows, (*terms, "interactions"), guest) if terms else {}
+            formulas[name] = {"interactions": 0.0, **own} if own else {}
+            whole = {**of_all, **formulas[name]}
+            for row in rows:
+                size = DataSize(row["users"], row["items"], row["interactions"])
+                estimate = required(whole, size, row["parameters"]).size
+                quotient = row["peak"] / estimate
+                print(
+                    f"{framework}.{name:22} {size.users:7,} {size.items:6,} {size.interactions:10,} "
+                    f"{row['peak'] / 1e6:7.0f} MB {estimate / 1e6:7.0f} MB {quotient:5.2f}"
+                    f"{'' if 1 / 1.5 <= quotient <= 1.5 else '  off'}"
+                )
+        if write:
+            assert runner.measured_file is not None
+            content = json.loads(runner.measured_file.read_text(encoding="utf-8"))
+            for name, described in content["algorithms"].items():
+                described.pop("memory", None)
+                if formulas.get(name):
+                    described["memory"] = formulas[name]
+            content = {
+                "version": content["version"],
+                "unknown": content["unknown"],
+                "memory": of_all,
+                "algorithms": content["algorithms"],
+            }
+            runner.measured_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Print a line per Fit."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frameworks", nargs="+", default=["LensKit", "RecPack", "RecBole"])
+    parser.add_argument("--algorithms", nargs="+", help="all of the frameworks by default")
+    parser.add_argument("--timeout", type=float, default=120.0, help="seconds for a Fit (default: 120)")
+    parser.add_argument("--raw", type=Path, help="a file to which each measurement is added, a line of JSON")
+    parser.add_argument("--fitted", type=Path, help="find formulas for the measurements of this file, and fit nothing")
+    parser.add_argument("--write", action="store_true", help="write the formulas where estimates take them from")
+    arguments = parser.parse_args()
+    if arguments.fitted:
+        fit_formulas(arguments.fitted, write=arguments.write)
+        return
+    frames = [interactions(*size) for size in SIZES]
+    for framework in arguments.frameworks:
+        for algorithm in arguments.algorithms or get_runner(framework).catalogue["algorithms"]:
+            for size, frame in zip(SIZES, frames, strict=True):
+                measured = peak_of_fit(framework, algorithm, frame, arguments.timeout)
+                if not measured:
+                    break
+                print(f"{framework}.{algorithm:22} {size}  {measured['peak'] / 1e6:8.0f} MB", flush=True)
+                if arguments.raw:
+                    with arguments.raw.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps({"framework": framework, "algorithm": algorithm, **measured}) + "\n")
+
+
+if __name__ == "__main__":
+    main()
