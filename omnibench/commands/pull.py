@@ -12,7 +12,8 @@ from omnibench.errors import OmnibenchError
 from omnibench.sharing.addresses import location_of
 from omnibench.sharing.sources import PublishedSource
 from omnibench.sharing.taking import pending_keys
-from omnibench.store.reading import read_all
+from omnibench.store.reading import read
+from omnibench.store.schema import RecordType
 
 
 def pull(arguments: argparse.Namespace) -> int:
@@ -28,7 +29,7 @@ def pull(arguments: argparse.Namespace) -> int:
             )
         fit_keys = published
     else:
-        fit_keys = list(pending_keys(read_all(root / "store"))) if (root / "store").exists() else []
+        fit_keys = _pending(root)
         if not fit_keys:
             raise OmnibenchError(
                 f"{str(root)!r} has no plan of which an item is not done; `pytest BENCHMARKS --omnirec-from={source.name}` collects "
@@ -38,6 +39,19 @@ def pull(arguments: argparse.Namespace) -> int:
     absent = f", {outcome.absent} not published" if outcome.absent else ""
     say(f"{root}: {outcome_text(outcome)}{absent} ({source.name})")
     return say_outcome(outcome, root, source.name)
+
+
+def _pending(root: Path) -> list[str]:
+    """Return the keys of the items of a store's plan that are not done; none where there is no store."""
+    if not (root / "store").exists():
+        return []
+    types = (RecordType.PLAN, RecordType.ITEM)
+    return read(
+        root / "store",
+        lambda reader: list(
+            pending_keys({key: record for of_type in types for key, record in reader.records(of_type.prefix)})
+        ),
+    )
 
 
 def add_parsers(commands: Any) -> None:

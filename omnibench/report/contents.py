@@ -22,6 +22,7 @@ from omnibench.store.item_names import title_of
 from omnibench.store.item_records import failure_text
 from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType
 from omnibench.store.series import Epoch, series_of
+from omnibench.store.taken import Origin, origins_of
 from omnibench.store.trials import trials_by_number
 from omnibench.store.tuned_items import TunedItem, tuned_item
 from omnibench.tables.seeds import with_seeds_together
@@ -64,6 +65,7 @@ class ItemFacts:
         uncertainties: By label, of the metrics that are recorded.
         start_seconds: Wall seconds that Fit and Predict waited for that process to start; 0 when it ran already.
         attempts: What each attempt at Fit has cost, where it went on from a snapshot; its seconds and memory are those of all.
+        origins: Where metrics come from that were not computed in this store.
     """
 
     dataset_key: str = ""
@@ -78,6 +80,11 @@ class ItemFacts:
     uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
     start_seconds: float | None = None
     attempts: tuple[Mapping[str, Any], ...] = ()
+    origins: tuple[Origin, ...] = ()
+
+    def origin_of(self, label: str) -> Origin | None:
+        """Return where a metric comes from, or None where it was computed in this store."""
+        return next((origin for origin in self.origins if label in origin.labels), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +325,7 @@ def _facts(lookup: RecordLookup, fit_key: str) -> ItemFacts:
         },
         sum(waits) if waits else None,
         tuple(fit.get("attempts") or ()),
+        tuple(origins_of(lookup(RecordType.TAKEN.key(fit_key)), item)),
     )
 
 

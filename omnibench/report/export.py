@@ -16,7 +16,7 @@ from omnibench.report.comparisons import TESTS
 from omnibench.report.contents import Contents, Recorded, contents_of, missing_of
 from omnibench.report.files import check_files, replace
 from omnibench.report.frames import csv, nested, parquet
-from omnibench.report.impersonal import hider, without_reasons_of
+from omnibench.report.impersonal import hider, impersonal
 from omnibench.report.latex import latex
 from omnibench.report.markdown import markdown
 from omnibench.report.page.html import html
@@ -149,7 +149,7 @@ def write_files(
     Raises:
         ExportError: A file could not be written; those before it were.
     """
-    contents, report = without_reasons_of(contents, hide), None
+    contents, report = impersonal(contents, hide), None
     trouble: list[str] = []
     for file in files:
         suffix = file.suffix.lower()

@@ -17,6 +17,7 @@ from omnibench.comparison.variance import COMPONENTS
 from omnibench.keys import recorded_text
 from omnibench.report.contents import Contents, Uncertainty
 from omnibench.results import Result
+from omnibench.store.taken import Origin
 from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import DisplayNames, display_names
 from omnibench.tables.seeds import distinct, seed_groups, seeds_of
@@ -75,6 +76,10 @@ _TYPES = {
     "tuning_budget": "string",
     "tuning_override": "boolean",
     "tuning_per_fold": "boolean",
+    "taken_from": "string",
+    "taken_by": "string",
+    "taken_time": "string",
+    "taken_sha256": "string",
 }
 
 
@@ -94,7 +99,8 @@ def frame(contents: Contents) -> pd.DataFrame:
     user_variance, fold_variance, seed_variance, residual_variance. Of what was tuned: chosen (canonical JSON of the chosen
     hyperparameters), tuning_metric and tuning_value (on validation data), tuning_trials, tuning_pruned and
     tuning_failed (of these), tuning_seconds (what the search has cost), tuning_budget (canonical JSON), tuning_override
-    (whether it is another budget than the plan's), tuning_per_fold (False where all folds take the first one's choice).
+    (whether it is another budget than the plan's), tuning_per_fold (False where all folds take the first one's choice). Of what was taken over from another store: taken_from
+    (which one), taken_by (who has computed it), taken_time (when), taken_sha256 (the digest of the text that was verified).
     """
     import pandas as pd
 
@@ -150,6 +156,7 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 seeds,
                 *summary(configuration, label).values(),
                 *_tuning(result).values(),
+                *_origin(facts.origin_of(label)).values(),
             )
 
 
@@ -169,6 +176,13 @@ def _tuning(result: Result) -> dict[str, Any]:
         "override": chosen.get("override"),
         "per_fold": chosen.get("per_fold"),
     }
+
+
+def _origin(origin: Origin | None) -> dict[str, str | None]:
+    """Return where a metric was taken over from; None of others."""
+    if origin is None:
+        return dict.fromkeys(("from", "by", "time", "sha256"))
+    return {"from": origin.source, "by": origin.by or None, "time": origin.time, "sha256": origin.sha256}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -332,7 +346,7 @@ def _labels(rows: Iterable[Result]) -> list[str]:
 
 def _fold(contents: Contents, result: Result) -> dict[str, Any]:
     facts = contents.facts_of(result)
-    metrics = {}
+    metrics: dict[str, dict[str, Any]] = {}
     for label, value in result.metrics.items():
         uncertainty = facts.uncertainties.get(label, Uncertainty())
         metrics[label] = {
@@ -342,6 +356,9 @@ def _fold(contents: Contents, result: Result) -> dict[str, Any]:
             "high": _finite(uncertainty.high),
             "users": uncertainty.users,
         }
+        origin = facts.origin_of(label)
+        if origin is not None:
+            metrics[label]["taken"] = _origin(origin)
     return {
         "fold": result.fold,
         "fit_key": result.fit_key,

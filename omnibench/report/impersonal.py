@@ -14,6 +14,7 @@ from pathlib import Path
 
 from omnibench.report.contents import Contents
 from omnibench.store.schema import Record
+from omnibench.store.taken import Origin
 
 _PATH = re.compile(r"""(?<![\w/.~])(?:~\w*(?=/)|[A-Za-z]:(?=[\\/]))?(?!//)(?:[\\/][^\s\\/'"`:,;()\[\]<>|]+)+""")
 _SEPARATOR = r"[\\/]"
@@ -66,12 +67,22 @@ def _words(names: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile(rf"(?i)(?<!\w)(?:{alternatives})(?!\w)") if alternatives else None
 
 
-def without_reasons_of(contents: Contents, hide: Callable[[str], str]) -> Contents:
-    """Return contents whose reasons for missing items name no directory, user or host.
+def impersonal(contents: Contents, hide: Callable[[str], str]) -> Contents:
+    """Return contents in which neither reasons for missing items nor origins of others' name a directory, user or host.
 
     Args:
         contents: The contents of exported files.
         hide: Takes these out of a text.
     """
     missing = [replace(item, reason=hide(item.reason)) for item in contents.missing]
-    return replace(contents, missing=missing)
+    facts = {
+        key: replace(of_item, origins=tuple(_hidden(origin, hide) for origin in of_item.origins))
+        if of_item.origins
+        else of_item
+        for key, of_item in contents.facts.items()
+    }
+    return replace(contents, missing=missing, facts=facts)
+
+
+def _hidden(origin: Origin, hide: Callable[[str], str]) -> Origin:
+    return replace(origin, source=hide(origin.source), by=hide(origin.by))

@@ -17,6 +17,7 @@ from omnibench.report.contents import Contents, MissingItem
 from omnibench.report.tuning import TunedRow, tuned_rows
 from omnibench.statistics.best import Standing
 from omnibench.statistics.paired import DEFAULT_TEST, SEEDS_TEST
+from omnibench.store.taken import taken_sentence
 from omnibench.tables.conditional import conditional_note
 from omnibench.tables.layout import Layout, MarkedResults, marked_results
 from omnibench.tables.seeds import seeds_of
@@ -233,6 +234,7 @@ def _notes(
         yield f"{note[0].upper()}{note[1:]}."
     if marked.fitted_on:
         yield f"{marked.fitted_on[0].upper()}{marked.fitted_on[1:]}."
+    yield from _origin_notes(marked, contents)
     for label, standing in standings_by_label.items():
         reasons = dict.fromkeys(standing.comparisons[name].reason for name in standing.undecided)
         for reason in reasons:
@@ -240,6 +242,14 @@ def _notes(
     for label in marked.means.labels:
         if label in contents.undirected:
             yield f"{label}: omnibench does not know whether more of it is better; --better says so."
+
+
+def _origin_notes(marked: MarkedResults, contents: Contents) -> Iterator[str]:
+    """Yield how many results of a table were not computed in its store."""
+    rows = [result for name in marked.names for result in marked.means.algorithms[name]]
+    origins = [facts.origins for result in rows if (facts := contents.facts_of(result)).origins]
+    if sentence := taken_sentence(origins, len(rows)):
+        yield f"{sentence}."
 
 
 def _test_part_notes(marked: MarkedResults, contents: Contents) -> Iterator[str]:

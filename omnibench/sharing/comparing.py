@@ -55,7 +55,7 @@ def _differences(own: Mapping[str, Record], bundle: Bundle) -> Iterator[Differen
                 yield Difference("predictions", *map(_digest, digests))
                 yield from _metric_differences(own, bundle, key)
         elif RecordType.EVAL.has(key) and mine["value"] != record["value"]:
-            yield Difference(str(record.get("label") or "metric"), str(mine["value"]), str(record["value"]))
+            yield _of_values(str(record.get("label") or "metric"), mine["value"], record["value"])
 
 
 def _metric_differences(own: Mapping[str, Record], bundle: Bundle, predict: str) -> Iterator[Difference]:
@@ -70,7 +70,13 @@ def _metric_differences(own: Mapping[str, Record], bundle: Bundle, predict: str)
     metrics = item.get("metrics", {})
     for label, metric in bundle.item["metrics"].items():
         if label in metrics and metrics[label]["value"] != metric["value"]:
-            yield Difference(label, str(metrics[label]["value"]), str(metric["value"]))
+            yield _of_values(label, metrics[label]["value"], metric["value"])
+
+
+def _of_values(label: str, own: float | None, theirs: float | None) -> Difference:
+    """Return the difference of two values, with as many digits as it takes to see it."""
+    texts = ["undefined" if value is None else f"{value:.6f}" for value in (own, theirs)]
+    return Difference(label, *(texts if texts[0] != texts[1] else map(repr, (own, theirs))))
 
 
 def _digest(text: str) -> str:

@@ -17,7 +17,7 @@ from omnibench.sharing.layout import MARKER, entry_path, file_path, is_published
 from omnibench.sharing.locations import Location
 from omnibench.sharing.remote import WebLocation
 from omnibench.sharing.sources import StoreSource
-from omnibench.sharing.taking import Conflict, provenance
+from omnibench.sharing.taking import Conflict, provenances
 from omnibench.store.item_names import title_of
 from omnibench.store.schema import DROPPED, Record, RecordType
 
@@ -156,7 +156,7 @@ def _publish_item(source: StoreSource, location: Location, bundle: Bundle, outco
     if earlier is not None:
         contradictions = differences(earlier.records, bundle)
         if contradictions:
-            here, there = provenance(earlier.item, earlier.records), provenance(bundle.item, bundle.records)
+            here, there = provenances([(earlier.item, earlier.records), (bundle.item, bundle.records)])
             outcome.conflicts.append(Conflict(title, bundle.fit_key, contradictions, here, there))
             return
         joined = _joined(earlier, bundle)

@@ -173,15 +173,8 @@ class _Taking:
         contradictions = differences(self._own, bundle)
         own_item = self._own.get(RecordType.ITEM.key(bundle.fit_key))
         if contradictions:
-            outcome.conflicts.append(
-                Conflict(
-                    title,
-                    bundle.fit_key,
-                    contradictions,
-                    provenance(own_item or {}, self._own),
-                    provenance(bundle.item, bundle.records),
-                )
-            )
+            here, there = provenances([(own_item or {}, self._own), (bundle.item, bundle.records)])
+            outcome.conflicts.append(Conflict(title, bundle.fit_key, contradictions, here, there))
             return {}
         added = additions(self._own, bundle, models=self._models)
         is_done = own_item is not None and own_item["status"] == Status.DONE
@@ -272,15 +265,33 @@ class _Taking:
         return {key: {**labels, "directory": self._directory, "marks": [*earlier, new]}}
 
 
-def provenance(item: Record, records: Mapping[str, Record]) -> str:
-    """Return who has computed an item, when and with what, as far as it is recorded."""
-    run = records.get(RecordType.RUN.key(str(item.get("run"))), {})
-    fit = records.get(RecordType.FIT.key(str(item.get("fit_key"))), {})
-    versions = ", ".join(f"{name} {version}" for name, version in (run.get("versions") or {}).items())
-    git = f"git {run['git']['commit'][:12]}{' (changed)' if run['git']['dirty'] else ''}" if run.get("git") else ""
-    framework = f"framework {fit['version']}" if fit.get("version") else ""
-    parts = [computed_by(run) or "unknown", str(item.get("finished") or ""), framework, git, versions]
-    return "; ".join(filter(None, parts))
+def provenances(sides: Sequence[tuple[Record, Mapping[str, Record]]]) -> list[str]:
+    """Return who has computed an item in each of two stores, when and with what, as far as it is recorded.
+
+    Of versions those are named in which the stores differ.
+
+    Args:
+        sides: The item's record in each store, and the records that it refers to.
+    """
+    runs = [records.get(RecordType.RUN.key(str(item.get("run"))), {}) for item, records in sides]
+    versions = [run.get("versions") or {} for run in runs]
+    differing = [
+        name for name in dict.fromkeys([*versions[0], *versions[1]]) if versions[0].get(name) != versions[1].get(name)
+    ]
+    texts = []
+    for (item, records), run, of_run in zip(sides, runs, versions, strict=True):
+        git = f"git {run['git']['commit'][:12]}{' (changed)' if run['git']['dirty'] else ''}" if run.get("git") else ""
+        version = records.get(RecordType.FIT.key(str(item.get("fit_key"))), {}).get("version")
+        named = ", ".join(f"{name} {of_run[name]}" for name in differing if name in of_run)
+        parts = [
+            computed_by(run) or "unknown",
+            str(item.get("finished") or ""),
+            f"framework {version}" if version else "",
+            git,
+            named,
+        ]
+        texts.append("; ".join(filter(None, parts)))
+    return texts
 
 
 def pending_keys(records: Mapping[str, Record]) -> Iterator[str]:

@@ -126,12 +126,12 @@ class CheckpointStore:
 
         What belongs to no item stands in the root's; of the others those that name a directory in that of this.
         """
-        self.records.add(records)
-        self._append_manifests(records, {})
+        self._append_manifests(records, {})  # before the transaction that they repeat: a kill may come in between
         of_no_item = {
             key: record for key, record in records.items() if RecordType.of(key) in (RecordType.RUN, RecordType.RECIPE)
         }
         manifests.append(self.root, self.root, of_no_item)
+        self.records.add(records)
 
     def read(self, take: Callable[[Reader], Answer]) -> Answer:
         """Read records as of one moment; a damaged database is set aside and rebuilt first. See ``reading.read``."""

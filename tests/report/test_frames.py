@@ -124,8 +124,8 @@ def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
             "seeds": configuration["seeds"],
             **configuration["summary"][label],
             **dict.fromkeys(
-                name for name in map(str, rows) if name == "chosen" or name.startswith("tuning_")
-            ),  # nothing is tuned
+                name for name in map(str, rows) if name == "chosen" or name.startswith(("tuning_", "taken_"))
+            ),  # nothing is tuned, nor taken over
         }
         for dataset in document["datasets"]
         for configuration in dataset["configurations"]

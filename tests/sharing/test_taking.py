@@ -107,7 +107,7 @@ def test_a_conflict_is_told_with_both_origins_and_changes_nothing(
     assert "ann on workstation" in conflict.here
     assert "bob on laptop" in conflict.there
     told = " ".join(map(str, conflict.differences))
-    assert ("0.25 here, 0.75 there" in told) == (value != 0.25)
+    assert ("0.250000 here, 0.750000 there" in told) == (value != 0.25)
     assert ("predictions" in told) == (predictions != 1)
 
 

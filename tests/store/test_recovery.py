@@ -373,7 +373,7 @@ def test_a_migration_that_is_interrupted_is_done_by_the_next(
     """Wherever it stops, nothing is lost, also not the copy of the old records."""
     owner, name = {
         "backup": (artifacts, "publish"),
-        "upgrade": (recovery, "_upgraded"),
+        "upgrade": (recovery, "upgraded"),
         "manifests": (manifests, "append"),
         "commit": (Records, "commit"),
         "marker": (recovery, "_write_marker"),
