@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import VALIDATION, candidates, disk, folds, forks, parts, ranking
+from . import VALIDATION, candidates, disk, folds, forks, kept, memory, parts, ranking
 from .epochs import Epochs
 from .messages import received, sendable
 from .meter import Meter
@@ -189,7 +189,9 @@ def _fold(request: Mapping[str, Any]) -> folds.Fold:
     policy = _policy(request)
     allowed = {name: bool(policy.get(name)) for name in ("repeats", "unknown")}
     refit, judged = request.get("refit", ""), request.get("judged", "")
-    return folds.Fold(request["dataset"], request["fold"], refit, judged=judged, **allowed)
+    fold = folds.Fold(request["dataset"], request["fold"], refit, judged=judged, **allowed)
+    kept.release_others(fold)
+    return fold
 
 
 class Session:
@@ -200,6 +202,9 @@ class Session:
         send: Sends a message to the host.
         receive: Waits for the host's answer to a message that asks for one.
         is_ours: Whether the adapter comes with omnibench. Others that recommend nothing to anybody are mistaken.
+
+    Attributes:
+        memory: Gives back what requests leave behind.
     """
 
     def __init__(
@@ -215,6 +220,7 @@ class Session:
         self.receive = receive
         self.is_ours = is_ours
         self._model: tuple[str, Any] | None = None
+        self.memory = memory.Freeing()
         self._costs: Callable[[], dict[str, Any]] = dict
         self._epochs: Epochs | None
         self._writes: bool
@@ -390,3 +396,5 @@ def serve(channel: Any, adapter_module: str) -> None:
             channel.send(sendable(answer))
         except Exception as error:  # execnet cannot carry what the adapter returned
             channel.send({"ok": False, **describe_error(error)})
+        del answer
+        session.memory.give_back()  # when nobody waits for it

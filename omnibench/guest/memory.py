@@ -1,0 +1,50 @@
+"""The memory of a guest, which goes back to the system between requests: large data of a fit is not needed after it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+from collections.abc import Callable
+
+LARGE = 128 << 20
+"""From how many more bytes on it is worth looking for what can be given back."""
+
+
+class Freeing:
+    """Gives back to the system what requests leave behind, where that is much."""
+
+    def __init__(self) -> None:
+        self._least = resident()
+
+    def give_back(self) -> None:
+        """Collect garbage, and return freed memory to the system; nothing where little has been added since the last time."""
+        now = resident()
+        if now - self._least < LARGE:
+            self._least = min(self._least, now)
+            return
+        gc.collect()
+        _trim()
+        self._least = resident()
+
+
+def resident() -> int:
+    """Return the resident set of this process in bytes; 0 where it cannot be read."""
+    with contextlib.suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def _trim() -> None:
+    trim = _malloc_trim()
+    if trim is not None:
+        trim(0)
+
+
+def _malloc_trim() -> Callable[[int], int] | None:
+    """Return glibc's function; None with another C library."""
+    try:
+        return ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):  # no such function; Windows takes no None
+        return None
