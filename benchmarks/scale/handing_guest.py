@@ -66,9 +66,9 @@ def lenskit_omnibench(fold: Any) -> Callable[[], Any]:
 def lenskit_own(fold: Any) -> Callable[[], Any]:
     """What LensKit's guide does."""
     import pandas as pd
-    from lenskit.data import from_interactions_df
 
-    return lambda: from_interactions_df(pd.DataFrame({"user_id": fold.train.user, "item_id": fold.train.item}))
+    data = importlib.import_module("lenskit.data")
+    return lambda: data.from_interactions_df(pd.DataFrame({"user_id": fold.train.user, "item_id": fold.train.item}))
 
 
 def recpack_omnibench(fold: Any) -> Callable[[], Any]:
@@ -80,11 +80,12 @@ def recpack_omnibench(fold: Any) -> Callable[[], Any]:
 def recpack_own(fold: Any) -> Callable[[], Any]:
     """What RecPack's guide does; its algorithms take the binary values."""
     import pandas as pd
-    from recpack.matrix import InteractionMatrix
+
+    matrix = importlib.import_module("recpack.matrix")
 
     def hand_over() -> Any:
         frame = pd.DataFrame({"user": fold.train.user, "item": fold.train.item})
-        return InteractionMatrix(frame, item_ix="item", user_ix="user").binary_values
+        return matrix.InteractionMatrix(frame, item_ix="item", user_ix="user").binary_values
 
     return hand_over
 
@@ -98,16 +99,14 @@ def recbole_omnibench(fold: Any) -> Callable[[], Any]:
 
 def recbole_own(fold: Any) -> Callable[[], Any]:
     """What ``run_recbole`` does with the files that there are."""
-    from recbole.config import Config
-    from recbole.data import create_dataset, data_preparation
-
+    configuration, data = importlib.import_module("recbole.config"), importlib.import_module("recbole.data")
     write_atomic_files(fold)
     sys.argv = sys.argv[:1]  # it takes the command line for settings
 
     def hand_over() -> Any:
         names = {"data_path": ".", "benchmark_filename": ["train", "valid", "test"], "gpu_id": ""}
-        config = Config(model="BPR", dataset="own", config_dict=names)
-        return data_preparation(config, create_dataset(config))
+        config = configuration.Config(model="BPR", dataset="own", config_dict=names)
+        return data.data_preparation(config, data.create_dataset(config))
 
     return hand_over
 
