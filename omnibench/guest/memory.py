@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import sys
 from collections.abc import Callable
 
 LARGE = 128 << 20
@@ -37,9 +38,13 @@ def resident() -> int:
 
 
 def _trim() -> None:
+    """Let go of what the allocators of C's library and, where it is imported, of Arrow hold for later."""
     trim = _malloc_trim()
     if trim is not None:
         trim(0)
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        arrow.default_memory_pool().release_unused()
 
 
 def _malloc_trim() -> Callable[[int], int] | None:
