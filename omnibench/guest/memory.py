@@ -17,23 +17,24 @@ class Freeing:
     """Gives back to the system what requests leave behind, where that is much."""
 
     def __init__(self) -> None:
-        self._least = resident()
+        self._least = private()
 
     def give_back(self) -> None:
         """Collect garbage, and return freed memory to the system; nothing where little has been added since the last time."""
-        now = resident()
+        now = private()
         if now - self._least < LARGE:
             self._least = min(self._least, now)
             return
         gc.collect()
         _trim()
-        self._least = resident()
+        self._least = private()
 
 
-def resident() -> int:
-    """Return the resident set of this process in bytes; 0 where it cannot be read."""
+def private() -> int:
+    """Return the memory of this process in bytes, without the pages of files, such as a fold's; 0 where it cannot be read."""
     with contextlib.suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        _, resident, shared, *_ = map(int, file.read().split())
+        return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
     return 0
 
 

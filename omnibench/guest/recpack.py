@@ -128,16 +128,16 @@ def _seed(seed: int) -> None:
 
 def _matrix(fold: folds.Fold, part: parts.Part, users: parts.Ints | None = None) -> csr_matrix:
     """Return a part, or the rows of some users, ascending, as a binary matrix of shape (n_users, n_items)."""
-    bounds = np.searchsorted(part.user, np.arange(fold.n_users + 1, dtype=np.int32))
     if users is None:
-        item = part.item.copy()  # what is sorted below; the part's own is the file
+        bounds = np.searchsorted(part.user, np.arange(fold.n_users + 1, dtype=np.int32))
+        item = part.item.copy()  # it is sorted below, and the part's own is the file
     else:
-        count = np.zeros(fold.n_users, dtype=np.int64)
-        count[users] = np.diff(bounds)[users]
-        item = np.concatenate(
-            [part.item[bounds[user] : bounds[user + 1]] for user in users.tolist()] or [part.item[:0]]
-        )
-        bounds = np.concatenate([[0], np.cumsum(count)])
+        start, end = np.searchsorted(part.user, users), np.searchsorted(part.user, users, side="right")
+        bounds = np.zeros(fold.n_users + 1, dtype=np.int64)
+        bounds[users + 1] = end - start
+        np.cumsum(bounds, out=bounds)
+        rows = [part.item[first:last] for first, last in zip(start.tolist(), end.tolist(), strict=True)]
+        item = np.concatenate([part.item[:0], *rows])
     matrix = csr_matrix((np.ones(len(item)), item, bounds), shape=(fold.n_users, fold.n_items))
     matrix.sum_duplicates()  # a repeated pair
     matrix.data[:] = 1.0

@@ -13,11 +13,11 @@ from omnibench.guest import memory
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc, and glibc has the function")
 def test_freed_memory_goes_back_to_the_system() -> None:
     """Freed blocks below one that is in use are the system's again, those of cycles included; C's library alone keeps them."""
-    freeing, before = memory.Freeing(), memory.resident()
+    freeing, before = memory.Freeing(), memory.private()
     blocks: list[object] = [bytes(2000) for _ in range(150_000)]
     blocks.append(blocks)  # a cycle, which only the collector frees
     above = bytes(2000)
-    assert memory.resident() > before + 2 * memory.LARGE
+    assert memory.private() > before + 2 * memory.LARGE
     gc.disable()
     try:
         del blocks
@@ -25,7 +25,7 @@ def test_freed_memory_goes_back_to_the_system() -> None:
     finally:
         gc.enable()
     assert above
-    assert memory.resident() < before + memory.LARGE
+    assert memory.private() < before + memory.LARGE
 
 
 def test_little_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +33,7 @@ def test_little_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     collections: list[int] = []
     monkeypatch.setattr(gc, "collect", lambda: collections.append(1))
     sizes = iter([100 << 20, 150 << 20, 90 << 20, 210 << 20, 300 << 20, 120 << 20])
-    monkeypatch.setattr(memory, "resident", lambda: next(sizes))
+    monkeypatch.setattr(memory, "private", lambda: next(sizes))
     freeing = memory.Freeing()
     freeing.give_back()  # 50 MB more
     freeing.give_back()  # the model before has gone by itself
