@@ -41,6 +41,10 @@ class ExportError(OmnibenchError):
     """A file of results cannot be written."""
 
 
+class SharingError(OmnibenchError):
+    """What another store has, or a published one, cannot be read, or is not what it says."""
+
+
 class StoreError(OmnibenchError):
     """The checkpoint store cannot be used in its present state."""
 

@@ -175,13 +175,6 @@ def with_limit(error: BaseException | str, pid: int | None = None, trace: str = 
     return f"{error} ({limit})" if limit else str(error)
 
 
-def oom_kills() -> int:
-    """Return how many processes the kernel has ended in this process's control group for want of memory."""
-    return max(
-        (number_in(_flat(group, _OOM_FILES), r"^oom_kill (\d+)") for group in groups_of(None, "memory")), default=0
-    )
-
-
 def process_limits() -> list[Limit]:
     """Return the limits of how many processes and threads there may be, those with the least room first."""
     limits = (*_user_limits(os.getpid()), *_group_limits("pids"), *_machine_limits())
@@ -309,44 +302,38 @@ def _address_limits(pid: int, remark: str = "") -> Iterator[Limit]:
             )
 
 
-_OOM_FILES = ("memory.events", "memory.oom_control")
-_GROUP_FILES = {
-    "memory": (("memory.max", "memory.limit_in_bytes"), ("memory.current", "memory.usage_in_bytes")),
-    "pids": (("pids.max",), ("pids.current",)),
-}
-_NO_LIMIT = 2**60
-"""What version 1 of control groups has for no limit is near 2**63."""
-
-
 def _group_limits(controller: Literal["memory", "pids"]) -> Iterator[Limit]:
-    """Yield the limits of this process's control group and of those that it lies in, the tightest first."""
-    maximum_files, amount_files = _GROUP_FILES[controller]
-    limits = []
-    for group in groups_of(None, controller):
-        file = next((name for name in maximum_files if (group / name).exists()), "")
-        maximum = number_in(text_of(group / file), r"^(\d+)") if file else 0
-        if not 0 < maximum < _NO_LIMIT:
-            continue
-        amount = number_in(_flat(group, amount_files), r"^(\d+)")
-        name = "/" + group.relative_to(proc.CONTROL_GROUPS).as_posix().removeprefix(".")
-        if controller == "memory":
-            text = (
-                f"the control group {name} may use {_mebibytes(maximum)} of memory ({file}), and uses "
-                f"{_mebibytes(amount)}: give the job or container more (`sbatch --mem`, `docker run --memory`), or run "
-                "with fewer workers (-n)"
-            )
-        else:
-            text = (
-                f"the control group {name} may have {maximum} processes and threads (pids.max), and has {amount}: give "
-                "the container or service more (`docker run --pids-limit`, systemd's TasksMax), or run with fewer workers (-n)"
-            )
-        limits.append(Limit(maximum, amount, text))
+    """Yield the tightest limit of this process's control group and of those that it lies in."""
+    limits = _pids_limits() if controller == "pids" else _memory_limits()
     yield from sorted(limits, key=lambda limit: limit.maximum)[:1]
 
 
-def _flat(group: Path, names: tuple[str, ...]) -> str:
-    """Return the content of the first of some files that a control group has."""
-    return next((text for name in names if (text := text_of(group / name))), "")
+def _pids_limits() -> Iterator[Limit]:
+    for group in groups_of(None, "pids"):
+        maximum = number_in(text_of(group / "pids.max"), r"^(\d+)")
+        amount = number_in(text_of(group / "pids.current"), r"^(\d+)")
+        if maximum:
+            yield Limit(
+                maximum,
+                amount,
+                f"the control group {_name(group)} may have {maximum} processes and threads (pids.max), and has {amount}: give "
+                "the container or service more (`docker run --pids-limit`, systemd's TasksMax), or run with fewer workers (-n)",
+            )
+
+
+def _memory_limits() -> Iterator[Limit]:
+    for group in proc.memory_groups():
+        yield Limit(
+            group.limit,
+            group.usage,
+            f"the control group {_name(group.path)} may use {_mebibytes(group.limit)} of memory ({group.file}), and uses "
+            f"{_mebibytes(group.usage)}: give the job or container more (`sbatch --mem`, `docker run --memory`), or run "
+            "with fewer workers (-n)",
+        )
+
+
+def _name(group: Path) -> str:
+    return "/" + group.relative_to(proc.CONTROL_GROUPS).as_posix().removeprefix(".")
 
 
 def _mebibytes(size: int) -> str:

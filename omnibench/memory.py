@@ -6,15 +6,23 @@ import os
 import re
 from pathlib import Path
 
-from omnibench.proc import groups_of
+from omnibench.proc import memory_groups
 
 _MEMORY = Path("/proc/meminfo")
 
 
 def available_memory() -> int | None:
     """Return how many bytes this machine or container can still use without swapping; None where that is unknown."""
-    amounts = [amount for amount in (_available_to_machine(), _available_to_container()) if amount is not None]
-    return min(amounts, default=None)
+    amounts = [group.available for group in memory_groups()]
+    machine = _available_to_machine()
+    return min([*amounts, machine] if machine is not None else amounts, default=None)
+
+
+def memory_capacity() -> int | None:
+    """Return how many bytes this machine or container has in all, whoever uses them now; None where that is unknown."""
+    amounts = [group.limit for group in memory_groups()]
+    machine = total_memory()
+    return min([*amounts, machine] if machine is not None else amounts, default=None)
 
 
 def total_memory() -> int | None:
@@ -31,23 +39,3 @@ def _available_to_machine() -> int | None:
     except OSError:
         return None
     return int(match[1]) * 1024 if match else None
-
-
-def _available_to_container() -> int | None:
-    """Return the bytes left under the tightest limit of this process's control groups, or None without a limit."""
-    amounts = map(_available_to_group, groups_of(None, "memory"))
-    return min((amount for amount in amounts if amount is not None), default=None)
-
-
-def _available_to_group(group: Path) -> int | None:
-    """Return the bytes left under a control group's limit, counting cached files as free; None without a limit."""
-    try:
-        limit_text = (group / "memory.max").read_text(encoding="ascii").strip()
-        if limit_text == "max":
-            return None
-        limit = int(limit_text)
-        used_bytes = int((group / "memory.current").read_text(encoding="ascii"))
-        cached = re.search(r"^inactive_file (\d+)", (group / "memory.stat").read_text(encoding="ascii"), re.MULTILINE)
-    except (OSError, ValueError):
-        return None
-    return max(0, limit - used_bytes + (int(cached[1]) if cached else 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 PROCESSES = Path("/proc")
@@ -49,3 +50,73 @@ def groups_of(pid: int | None, controller: str) -> list[Path]:
             # A limit may stand anywhere above, e.g. at a Slurm job's group; a container may see its own group as the root.
             groups += [above for above in (group, *group.parents) if above.is_relative_to(root) and above.is_dir()]
     return list(dict.fromkeys(groups))
+
+
+_NO_LIMIT = 2**60
+"""What version 1 of control groups has for no limit is near 2**63."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryGroup:
+    """A control group that has a limit of memory, which binds this process.
+
+    Attributes:
+        path: Its directory.
+        file: The name of the file in which the limit stands.
+        limit: Bytes that its processes may use together.
+        usage: Bytes that they use.
+        cached: Bytes of these that are cached files, which are given up where memory is needed.
+    """
+
+    path: Path
+    file: str
+    limit: int
+    usage: int
+    cached: int
+
+    @property
+    def available(self) -> int:
+        """Bytes that are left."""
+        return max(0, self.limit - self.usage + self.cached)
+
+
+def memory_groups() -> list[MemoryGroup]:
+    """Return the control groups that limit the memory of this process (versions 1 and 2), its own before those above it."""
+    groups = groups_of(None, "memory")
+    return [group for path in groups if (group := _memory_group(path, is_own=path == groups[0])) is not None]
+
+
+def _memory_group(path: Path, *, is_own: bool) -> MemoryGroup | None:
+    """Return a control group with its limit, or None where it has none, or none that binds the groups beneath it."""
+    statistics = text_of(path / "memory.stat")
+    if (path / "memory.max").exists():
+        limit = number_in(text_of(path / "memory.max"), r"^(\d+)$")
+        usage, inactive = text_of(path / "memory.current"), r"^inactive_file (\d+)"
+        file = "memory.max"
+    else:
+        if not is_own and text_of(path / "memory.use_hierarchy").strip() == "0":  # version 1 lets groups count alone
+            return None
+        file = "memory.limit_in_bytes"
+        # A container may not see the groups that it lies in, whose tightest limit stands here as well.
+        limits = (
+            number_in(text_of(path / file), r"^(\d+)$"),
+            number_in(statistics, r"^hierarchical_memory_limit (\d+)"),
+        )
+        limit = min(filter(None, limits), default=0)
+        usage, inactive = text_of(path / "memory.usage_in_bytes"), r"^total_inactive_file (\d+)"
+    if not 0 < limit < _NO_LIMIT or not usage:
+        return None
+    return MemoryGroup(path, file, limit, number_in(usage, r"^(\d+)"), number_in(statistics, inactive))
+
+
+def oom_kills() -> tuple[int, int]:
+    """Return how many processes the kernel has ended for want of memory: of this process's control group, and of the machine."""
+    groups = groups_of(None, "memory")
+    names = ("memory.events", "memory.oom_control")
+    text = next((text for group in groups for name in names if (text := text_of(group / name))), "")
+    return number_in(text, r"^oom_kill (\d+)"), number_in(text_of(PROCESSES / "vmstat"), r"^oom_kill (\d+)")
+
+
+def rss_of(pid: int, member: str = "VmRSS") -> int:
+    """Return a process's resident set now, or with ``VmHWM`` at most, in bytes; 0 where Linux does not say."""
+    return number_in(text_of(PROCESSES / str(pid) / "status"), rf"^{member}:\s+(\d+)") * 1024

@@ -104,7 +104,8 @@ def test_control_groups(version: int, tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "proc" / "self" / "cgroup").write_text(lines)
     monkeypatch.setattr(proc, "PROCESSES", tmp_path / "proc")
     monkeypatch.setattr(proc, "CONTROL_GROUPS", tmp_path)
-    assert limits.oom_kills() == 3
+    (tmp_path / "proc" / "vmstat").write_text("pgfault 12\noom_kill 7\n")
+    assert proc.oom_kills() == (3, 7)
     assert "may use 1,024 MiB of memory (memory." in limits.memory_limits()
     assert "may have 100 processes and threads (pids.max), and has 100" in reached_limit("can't start new thread")
 

@@ -26,7 +26,7 @@ from omnibench import (
     load_dataset,
     run_omnirec,
 )
-from omnibench.data.prepare import read_ids
+from omnibench.data.stored_ids import read_ids
 
 pytestmark = pytest.mark.guests
 

@@ -65,10 +65,13 @@ def measured(runner: RunnerInfo, found: list[dict[str, Any]], whole: dict[str, A
         stated = columns(found, whole, full_name)
         if not stated["deterministic"] and full_name in spread:
             stated["seed_spread"] = spread[full_name]
-        algorithms[name] = stated
+        memory = runner.catalogue["algorithms"][name].get("memory")  # which benchmarks/scale/memory.py measures
+        algorithms[name] = {**stated, "memory": memory} if memory else stated
         if not is_known(found, whole, full_name):
             unknown.append(name)
-    return {"version": runner.catalogue["version"], "unknown": unknown, "algorithms": algorithms}
+    memory = runner.catalogue.get("memory")
+    of_all = {"memory": memory} if memory else {}
+    return {"version": runner.catalogue["version"], "unknown": unknown, **of_all, "algorithms": algorithms}
 
 
 def main() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -30,6 +32,9 @@ FAMILIES = {
     "verify": ("verify",),
     "deletion": ("delete", "prune"),
     "importing": ("import-omnirec",),
+    "merge": ("merge",),
+    "pull": ("pull",),
+    "publish": ("publish",),
     "compare": ("compare",),
     "score": ("score",),
     "gate": ("baseline", "gate"),
@@ -77,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "~" in parsed.store:
                 parsed.store = str(expanded(parsed.store))
             refuse_newer(Path(parsed.store))
-        exit_status: int = parsed.run(parsed)
+        with _without_collector():
+            exit_status: int = parsed.run(parsed)
         sys.stdout.flush()  # what cannot be written is said here, and not by the interpreter at its end
     except OmnibenchError as error:
         complain(str(error))
@@ -93,6 +99,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         return 2
     return exit_status
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Stop Python's garbage collector: a command ends soon, and a hundred thousand records would be looked at again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _drop_output() -> None:

@@ -7,6 +7,7 @@ import json
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from omnibench.store.facts import FactSource, fact_lines, provenance_of
 from omnibench.store.frames import phases_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.resumption import attempt_lines, resumable, snapshot_line
-from omnibench.store.schema import START, Phase, Record, Status
+from omnibench.store.schema import START, Phase, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory
+from omnibench.store.taken import origin_lines, origins_of
 
 _MOST_SNAPSHOTS = 10
 """Snapshots that are shown: the newest."""
@@ -36,15 +38,19 @@ def show(arguments: argparse.Namespace) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is damaged is said below
         paths = store.files(arguments.item)
+    marks = records.get(RecordType.TAKEN.key(item["fit_key"]))
     if arguments.json:
         files = [str(path) for path in paths]
-        say(json.dumps({"record": item, "facts": facts, "provenance": provenance, "files": files}))
+        origins = [asdict(origin) for origin in origins_of(marks, item)]
+        say(json.dumps({"record": item, "facts": facts, "provenance": provenance, "files": files, "taken": origins}))
         return 0
     snapshot = resumable(RecordsInMemory(records), [item]).get(item["item"]) if item["status"] != Status.DONE else None
     say(f"{facts['title']}: {item['status']}{remark(item, snapshot=snapshot)}")
     say(f"  item             {item['item']}")
     for line in fact_lines(facts):
         say(f"  {line}")
+    for line in origin_lines(marks, item):
+        say(f"  taken over       {line}")
     metrics = item.get("metrics", {})
     width = max([16, *(len(label) for label in metrics if len(label) <= _WIDEST)])
     for label, metric in metrics.items():
@@ -53,7 +59,9 @@ def show(arguments: argparse.Namespace) -> int:
     for line in (item["error"]["details"] if item.get("error") else "").strip().splitlines():
         say(f"  | {line}".rstrip())
     _show_files(store, arguments.item, paths, facts["snapshots"])
-    if provenance["dropped"]:
+    if provenance["dropped"] and marks is not None:
+        say("  its model stayed where it was fitted; longer lists or other candidates fit it again")
+    elif provenance["dropped"]:
         say(
             f"  its model was dropped {provenance['dropped']} to save space; longer lists or other candidates fit it again"
         )

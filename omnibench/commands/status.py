@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -18,12 +19,14 @@ from omnibench.store.light_records import light_records
 from omnibench.store.overview import remaining_of, summary_of, workers_of
 from omnibench.store.plans import STEADY_DATA, unsteady_in
 from omnibench.store.queries import open_store
+from omnibench.store.reading import read
 from omnibench.store.resumption import newest_members, resumable, snapshot_text
 from omnibench.store.schema import MAX_ATTEMPTS, SEARCHED, Phase, Record, Status
 from omnibench.store.search_words import seconds_text
 from omnibench.store.sizes import Sizes, sizes_text
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.stops import STOPPED
+from omnibench.store.taken import taken_origins, taken_sentence
 from omnibench.store.tuned_items import tuned_items
 from omnibench.tables.names import recorded_names
 
@@ -37,13 +40,17 @@ def status(arguments: argparse.Namespace) -> int:
     light = light_records(store.root)
     records, items = light.records, store.items_in(light.records)
     counts, sizes = summary_of(store.root, light, items), store.sizes()
-    unsteady = unsteady_in(records)
+    unsteady, origins = unsteady_in(records), read(store.root / "store", taken_origins)
     unfinished = (item for item in items.values() if item["status"] != Status.DONE)
     snapshots = resumable(RecordsInMemory(records), unfinished)
     if arguments.json:
         statuses = {name: item["status"] for name, item in items.items()}
         newest = {name: newest_members(snapshot) for name, snapshot in snapshots.items()}
-        facts = {"bytes": sizes.parts, "items": statuses, "snapshots": newest, "unsteady": unsteady}
+        items_by_key = {item["fit_key"]: name for name, item in items.items()}
+        facts: dict[str, Any] = {"bytes": sizes.parts, "items": statuses, "snapshots": newest, "unsteady": unsteady}
+        facts["taken"] = {
+            items_by_key[key]: [asdict(origin) for origin in its] for key, its in origins.items() if key in items_by_key
+        }
         say_text(json.dumps({**counts, **facts}, indent=1))
         return int(bool(unsteady))
     took = f"; {seconds_text(counts['elapsed'])} computed in all" if counts["elapsed"] else ""
@@ -62,7 +69,7 @@ def status(arguments: argparse.Namespace) -> int:
             )
     for line in _lacking(items):
         say(f"  {line}")
-    for line in _equal_seeds(items):
+    for line in (*_equal_seeds(items), *filter(None, [taken_sentence(origins.values(), len(items))])):
         say(f"  {line}")
     for line in _prospect(items, frozenset(remaining_of(records, items))):
         say(f"  {line}")

@@ -12,6 +12,7 @@ from omnibench.data.coding import coded_ids
 from omnibench.data.membership import NO_PART, Membership, without_repeats_within
 from omnibench.data.numbers import EXACT_INTEGERS, EXACT_RATINGS, LARGEST_RATING, RowName, numbers, row_name
 from omnibench.data.order import canonical_order, counts, has_repeats, lookup, repeats
+from omnibench.data.stored_ids import StoredIds
 from omnibench.data.times import times
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ def frame_of(rows: Interactions | Part, user_ids: Sequence[Hashable], item_ids: 
 
 def decode(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> Any:
     """Return the ids of codes as an int64, text or object array."""
+    if isinstance(ids, StoredIds):
+        return ids.take(codes)
     types = {type(own_id) for own_id in ids}
     if types == {int}:
         try:

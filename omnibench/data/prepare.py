@@ -1,30 +1,33 @@
 """Run a recipe once, and write the arrays that every process memory-maps.
 
-A prepared dataset is a directory: ``user.npy item.npy [rating.npy] [timestamp.npy]`` (canonical rows),
-``indptr.npy`` (first row of each user), ``users.json items.json`` (the user's ids by code), ``fold_k/``
-with ``train.npy validation.npy test.npy`` (and ``given.npy`` where the split folds in; the parts' own columns, see
-``guest.parts.save_columns``), ``features/`` with what is known about users and items (see ``guest.features``), and
-``manifest.json``. The manifest is what ``guest.folds.Fold`` reads, in the guests and
-here.
+A prepared dataset is a directory with ``fold_k/`` for each fold, the user's ids by code (see ``data.stored_ids``),
+``features/`` with what is known about users and items (see ``guest.features``), and ``manifest.json``. The manifest is what
+``guest.folds.Fold`` reads, in the guests and here.
+
+A single split has each row once, in ``fold_0/train.npy validation.npy test.npy`` (and ``given.npy`` where it folds in), with
+the parts' own columns (see ``guest.parts.save_columns``). Several folds would have each row several times: they share
+``item.npy [rating.npy] [timestamp.npy]`` (canonical rows) and ``indptr.npy`` (first row of each user), and have a byte for
+each row in ``fold_k/parts.npy`` (see ``guest.shared_rows``).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.data import ids
 from omnibench.data.cold import cold_counts
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.features.arrays import write_features
 from omnibench.data.interactions import Interactions
 from omnibench.data.leakage import leak_counts, repeats_pairs
 from omnibench.data.parts import Parts, fold_in_rows
+from omnibench.data.stored_ids import write_ids
 from omnibench.guest.folds import save_array
 from omnibench.guest.parts import save_columns
+from omnibench.guest.shared_rows import FIRST, MEMBERSHIP, membership_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +35,8 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np, npt
 
-FORMAT = "prepared/2"
-"""Parts of ``prepared/1`` were row numbers, so every process gathered the rows into memory of its own."""
+FORMAT = "prepared/3"
+"""Parts of ``prepared/1`` were row numbers. In ``prepared/2`` all folds had copies of their rows, beside the columns."""
 
 
 def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
@@ -57,12 +60,14 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         columns["rating"] = rows.rating
     if rows.timestamp is not None:
         columns["timestamp"] = rows.timestamp
-    for name, column in columns.items():
-        save_array(directory / f"{name}.npy", column)
-    counts = np.bincount(rows.user, minlength=len(rows.user_ids))
-    save_array(directory / "indptr.npy", np.concatenate([[0], np.cumsum(counts)]))
-    _write_ids(directory / "users.json", rows.user_ids)
-    _write_ids(directory / "items.json", rows.item_ids)
+    shared = len(folds) > 1 and not folds_in
+    if shared:
+        for name in columns.keys() - {"user"}:  # which the first rows say
+            save_array(directory / f"{name}.npy", columns[name])
+        counts = np.bincount(rows.user, minlength=len(rows.user_ids))
+        save_array(directory / FIRST, np.concatenate([[0], np.cumsum(counts)]))
+    write_ids(directory, "users", rows.user_ids)
+    write_ids(directory, "items", rows.item_ids)
     features: dict[str, dict[str, Any]] = {}
     for subject, own_ids in (("items", rows.item_ids), ("users", rows.user_ids)):
         if subject in dataset.features:
@@ -71,10 +76,8 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     for number, parts in enumerate(folds):
         fold = directory / f"fold_{number}"
         fold.mkdir(mode=0o700)
-        for name, part in parts._asdict().items():
-            save_columns(fold / f"{name}.npy", columns, part)
-        if folds_in:
-            save_columns(fold / "given.npy", columns, fold_in_rows(len(rows), parts))
+        given = {"given": fold_in_rows(len(rows), parts)} if folds_in else {}
+        _write_parts(fold, columns, {**parts._asdict(), **given}, shared=shared)
         test_digests.append(_test_digest(rows, columns, parts))
         if not folds_in:  # where test users are unknown by design
             cold.append(cold_counts(rows, parts))
@@ -102,6 +105,29 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     return manifest
 
 
+def _write_parts(
+    fold: Path,
+    columns: Mapping[str, npt.NDArray[Any]],
+    parts: Mapping[str, npt.NDArray[np.integer[Any]]],
+    *,
+    shared: bool,
+) -> None:
+    """Write the parts of a fold.
+
+    Args:
+        fold: The directory of the fold.
+        columns: The columns of all rows.
+        parts: The row numbers of each part.
+        shared: Whether all folds share the rows.
+    """
+    membership = membership_of(parts, len(columns["user"])) if shared else None
+    if membership is not None:
+        save_array(fold / MEMBERSHIP, membership)
+        return
+    for name, rows in parts.items():  # also where a user's own split has a row twice
+        save_columns(fold / f"{name}.npy", columns, rows)
+
+
 def _test_digest(rows: Interactions, columns: dict[str, npt.NDArray[Any]], parts: Parts) -> str:
     """Return the digest of what an evaluation depends on: the test pairs and ratings of a fold."""
     content = hashlib.sha256()
@@ -110,18 +136,3 @@ def _test_digest(rows: Interactions, columns: dict[str, npt.NDArray[Any]], parts
             content.update(np.ascontiguousarray(columns[name][parts.test]).tobytes())
     content.update(np.array([len(rows.user_ids), len(rows.item_ids)]).tobytes())
     return content.hexdigest()
-
-
-def _write_ids(path: Path, values: Sequence[Hashable]) -> None:
-    encoded = [ids.encode(value, path.stem) for value in values]
-    path.write_text(json.dumps(encoded, ensure_ascii=False), encoding="utf-8")
-
-
-def read_ids(directory: Path, which: str) -> list[Hashable]:
-    """Return the user's ids by code.
-
-    Args:
-        directory: A prepared dataset.
-        which: ``users`` or ``items``.
-    """
-    return [ids.decode(value) for value in json.loads((directory / f"{which}.json").read_text(encoding="utf-8"))]

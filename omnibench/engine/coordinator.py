@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, recorded_out
 from omnibench.engine.sentences import Volume, ended_line, stop_sentence
 from omnibench.engine.stopping import StoppedError, stopped_for_good
 from omnibench.engine.summary import show_tables
-from omnibench.engine.survey import begun, count, look_up_all, recorded_threads
+from omnibench.engine.survey import State, begun, count, look_up_all, recorded_threads
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError
 from omnibench.experiment.evaluator import Evaluator
@@ -76,6 +77,7 @@ class Coordinator(ItemCoordinator):
         tables: bool = True,
         refit: str | None = None,
         snapshots: Snapshots | str | None = None,
+        pull_from: str | os.PathLike[str] | None = None,
     ) -> Evaluator:
         """Run every experiment that is not done, and fill the evaluator with the results of all.
 
@@ -96,8 +98,11 @@ class Coordinator(ItemCoordinator):
             refit: ``train+validation`` to fit on both parts what needs no validation; by default on training alone.
             snapshots: When the state of running Fits is kept, where the plan says nothing: ``Snapshots(...)``, or a text such as
                 ``10m``, ``50it`` or ``off``; by default what the policy says.
+            pull_from: Where somebody has published finished items, which are taken over before anything is computed: a
+                directory, or an address.
 
         Raises:
+            SharingError: Nothing is published there, or it cannot be reached; nothing has been computed.
             OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
             ItemsFailedError: Some items failed; raised after all others are done.
             KeyboardInterrupt: The run was asked to stop. Its text says what is done; a script that does not catch it
@@ -133,7 +138,7 @@ class Coordinator(ItemCoordinator):
                 check_directories(planned, self.policy, self.store.root)
                 for sentence in validation.sentences() if volume is not Volume.QUIET else ():
                     self._notify(sentence)
-                return self._run(planned, evaluator, outcomes, workers, volume, tables=tables)
+                return self._run(planned, evaluator, outcomes, workers, volume, tables=tables, pull_from=pull_from)
         except StoppedError:
             stopped = stopped_for_good(stop_sentence(self._stopping.reason, outcomes, planned), self._stopping.reason)
             if not is_interactive():
@@ -149,6 +154,7 @@ class Coordinator(ItemCoordinator):
         volume: Volume,
         *,
         tables: bool,
+        pull_from: str | os.PathLike[str] | None,
     ) -> Evaluator:
         columns, list_length = evaluator.columns, evaluator.list_length
         items = [Item(experiment, columns, list_length) for experiment in planned]
@@ -157,6 +163,8 @@ class Coordinator(ItemCoordinator):
         busy = self.reset(planned, keep=True).busy if self.policy.resume == "fresh" else ()
         self.workbench.expect(items)
         states = self.store.read(lambda reader: look_up_all(reader, items))
+        if pull_from is not None and self._pulled(pull_from, items, states):
+            states = self.store.read(lambda reader: look_up_all(reader, items))
         require_reset(zip(planned, states, strict=True), busy)
         if volume is not Volume.QUIET:
             self._notify(f"{count(states)} ({self.store.root})")
@@ -183,6 +191,16 @@ class Coordinator(ItemCoordinator):
             raise ItemsFailedError(evaluator, failures, len(items))
         return evaluator
 
+    def _pulled(self, address: str | os.PathLike[str], items: Sequence[Item], states: Sequence[State]) -> bool:
+        """Take over what is published of items that are not done; return whether anything was."""
+        pending = [item.experiment.fit_key for item, state in zip(items, states, strict=True) if not state.is_done]
+        if not pending or self.policy.resume in ("never", "fresh"):
+            return False
+        from omnibench.engine.pulling import pull, source_at  # which import whatever fetches files
+
+        outcome = pull(self.store, source_at(address), list(dict.fromkeys(pending)), self._notify)
+        return bool(outcome.gained or outcome.extended)
+
     def _compute(self, items: Sequence[Item], outcomes: dict[int, Outcome], workers: int | str, volume: Volume) -> None:
         """Compute the items that have no outcome yet, and show that."""
         queue = [number for number in range(len(items)) if number not in outcomes]
@@ -191,7 +209,14 @@ class Coordinator(ItemCoordinator):
         estimates = estimates_in(self.store.root)
         experiments_left = {number: items[number].experiment for number in queue}
         frameworks = {experiment.configuration.runner.name for experiment in experiments_left.values()}
-        count_of_workers = number_of_workers(workers, most_workers(experiments_left.values()), estimates, frameworks)
+        count_of_workers = number_of_workers(
+            workers,
+            most_workers(experiments_left.values()),
+            estimates,
+            frameworks,
+            partial(self.workbench.requirements.usual, experiments_left.values()),
+            self.policy.memory_limit,
+        )
         tally = Tally({str(number): item for number, item in experiments_left.items()}, len(outcomes), estimates)
         ending = threading.Lock()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.data.interactions import decode
-from omnibench.data.prepare import read_ids
+from omnibench.data.stored_ids import read_ids
 from omnibench.engine.phases import decoded
 from omnibench.guest.folds import Fold
 from omnibench.guest.predictions import Predictions

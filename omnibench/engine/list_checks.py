@@ -47,8 +47,7 @@ def list_flaw(fold: Fold, rows: npt.NDArray[np.void], list_length: int, candidat
         return "a list has an item twice"
     if not fold.rankable[items[filled]].all():
         return "a list has an item that is unknown in training"
-    seen = [] if fold.repeats else [fold.history, fold.validation]
-    if any(_n_listed(part.user, part.item, fold, users, items) for part in seen):
+    if not fold.repeats and any(_n_listed(*pairs, fold, users, items) for pairs in fold.seen_pairs()):
         part = "the given history" if fold.folds_in else "training"
         return f"a list has an item that the user has in {part} or validation"
     if candidates is not None and _n_listed(*candidates.pairs, fold, users, items) < np.count_nonzero(filled):

@@ -10,8 +10,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import TypeVar
 
 from omnibench.engine.estimates import Estimates
@@ -25,6 +26,8 @@ from omnibench.runners.pool import MOST_GUESTS
 from omnibench.tuning.budget import Tuning
 
 AUTO = "auto"
+
+NOTHING_KNOWN: Mapping[str, int] = MappingProxyType({})
 
 WORKER_MEGABYTES = 150
 """What a worker process needs without guests."""
@@ -44,26 +47,43 @@ def longest_first(seconds: Sequence[float]) -> list[int]:
     return sorted(range(len(seconds)), key=lambda position: -seconds[position])
 
 
-def megabytes_per_worker(estimates: Estimates, frameworks: Collection[str]) -> float:
+def megabytes_per_worker(
+    estimates: Estimates, frameworks: Collection[str], usual: Mapping[str, int] = NOTHING_KNOWN
+) -> float:
     """Return what a worker and the guests that it keeps may need, in MB.
 
     Args:
         estimates: The memory that the frameworks' processes needed in earlier runs.
         frameworks: The frameworks that the items need.
+        usual: The bytes that the frameworks' Fits need with the data of the items; see ``Requirements.usual``.
     """
-    largest = sorted((estimates.megabytes([name]) for name in frameworks), reverse=True)
+    sizes = (usual[name] / 2**20 if name in usual else estimates.megabytes([name]) for name in frameworks)
+    largest = sorted(sizes, reverse=True)
     return WORKER_MEGABYTES + sum(largest[:MOST_GUESTS])
 
 
-def fitting_workers(available: int, estimates: Estimates, frameworks: Collection[str]) -> int:
+def fitting_workers(
+    available: int, estimates: Estimates, frameworks: Collection[str], usual: Mapping[str, int] = NOTHING_KNOWN
+) -> int:
     """Return how many workers fit into the free memory, at least one.
 
     Args:
         available: The free memory in bytes.
         estimates: The memory that the frameworks' processes needed in earlier runs.
         frameworks: The frameworks that the items need.
+        usual: See ``megabytes_per_worker``.
     """
-    return max(1, int(_MEMORY_SHARE * available / 2**20 / megabytes_per_worker(estimates, frameworks)))
+    return max(1, int(_MEMORY_SHARE * available / 2**20 / megabytes_per_worker(estimates, frameworks, usual)))
+
+
+def usable_memory(limit: int | None) -> int | None:
+    """Return the bytes that workers may use; None where nobody knows.
+
+    Args:
+        limit: The bytes that the user lets all of them have; None for what is free.
+    """
+    amounts = [amount for amount in (available_memory(), limit) if amount is not None]
+    return min(amounts, default=None)
 
 
 def checked_workers(workers: int | str) -> int | str:
@@ -88,7 +108,14 @@ def _most_trials(tuning: Tuning) -> int:
     return tuning.round_size or tuning.parallel or tuning.trials or available_cores()
 
 
-def number_of_workers(workers: int | str, items: int, estimates: Estimates, frameworks: Collection[str]) -> int:
+def number_of_workers(
+    workers: int | str,
+    items: int,
+    estimates: Estimates,
+    frameworks: Collection[str],
+    usual: Callable[[], Mapping[str, int]] = lambda: NOTHING_KNOWN,
+    limit: int | None = None,
+) -> int:
     """Return how many workers to start: at most one per item, and with ``auto`` no more than cores and memory allow.
 
     Args:
@@ -96,11 +123,13 @@ def number_of_workers(workers: int | str, items: int, estimates: Estimates, fram
         items: How many workers could be busy at once; see ``most_workers``.
         estimates: The memory that the frameworks' processes needed in earlier runs.
         frameworks: The frameworks that the items need.
+        usual: Returns what their Fits need; see ``megabytes_per_worker``.
+        limit: The bytes that the user lets all of them have; None for what is free.
     """
     if isinstance(workers, int):
         return max(1, min(workers, items))
-    cores, available = available_cores(), available_memory()
-    fitting = cores if available is None else fitting_workers(available, estimates, frameworks)
+    cores, available = available_cores(), usable_memory(limit)
+    fitting = cores if available is None else fitting_workers(available, estimates, frameworks, usual())
     return max(1, min(cores, items, fitting))
 
 

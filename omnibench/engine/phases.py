@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from omnibench.data.prepare import read_ids
+from omnibench.data.stored_ids import read_ids
 from omnibench.engine.epochs import EpochMetric, Judge, answering
 from omnibench.engine.list_checks import list_flaw
 from omnibench.errors import GuestError
@@ -266,11 +266,12 @@ def predict(
         "outputs": _names(required),
         **({"judged": judged} if judged else {}),
     }
+    sets = candidate_sets(fold, candidates) if required.lists else None  # drawn here, in nobody's time, and kept
     answer = _ask(guest, experiment, dataset, options, None, None, **request)
     lists, ratings = read_predictions(output)
     flaw = "" if required == (lists is not None, ratings is not None) else "they are not what was asked for"
     if not flaw and lists is not None:
-        flaw = list_flaw(fold, lists, list_length, candidate_sets(fold, candidates))
+        flaw = list_flaw(fold, lists, list_length, sets)
     if not flaw and ratings is not None:
         flaw = _rating_flaw(fold, ratings)
     if flaw:

@@ -20,6 +20,8 @@ RESUME = ("auto", "fresh", "require", "never")
 FAILED = ("retry", "skip", "replay")
 DEVICES = ("auto", "cpu", "cuda")
 TRACK = ("rss", "gpu", "python")
+FREE, IGNORE = "free", "ignore"
+"""Of memory: what is free here, and no look at it at all."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class Policy:
             fit than a second per megabyte), ``all``, ``best`` (of each dataset and algorithm those of the best
             configuration), or ``none``. Without its model an item stays done; longer lists or other candidates fit it
             again.
+        memory: What all Fits of this store may need together on a machine: ``free``, which is what machine and container
+            have free; a size such as ``16GB``; or ``ignore`` for as much as they take. A Fit that is estimated to need more
+            than that waits for the others, and is refused where it would not fit alone.
 
     Raises:
         OmnibenchError: A value is impossible.
@@ -73,6 +78,7 @@ class Policy:
     shared: str = ""
     threads: int | str = FIXED
     snapshots: Snapshots | str | None = None
+    memory: str = FREE
 
     def __post_init__(self) -> None:
         for name, choices in (
@@ -96,6 +102,8 @@ class Policy:
             raise OmnibenchError(f"grace is {self.grace!r}; give seconds from 0 on.")
         if self.timeout is not None and not self.timeout > 0:
             raise OmnibenchError(f"timeout is {self.timeout!r}; give seconds above 0, or None for no limit.")
+        if self.memory not in (FREE, IGNORE):
+            _check_size(self.memory)
         if self.snapshots is not None:
             from omnibench.snapshots.control import as_snapshots  # every pytest session imports this module
 
@@ -106,6 +114,13 @@ class Policy:
         """The settings as plain data, for the record of a run."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return {**values, "snapshots": None if self.snapshots is None else repr(self.snapshots)}
+
+    @property
+    def memory_limit(self) -> int | None:
+        """The bytes that all Fits may need together; None where no size is given."""
+        from omnibench.sizes import bytes_of
+
+        return None if self.memory in (FREE, IGNORE) else bytes_of(self.memory)
 
     def guest_threads(self, cores: int) -> int:
         """Return how many threads a guest has where its algorithm does not ask for another number.
@@ -157,6 +172,15 @@ def check_directories(experiments: Iterable[Experiment], policy: Policy, root: P
                 f"the directory of snapshots, {str(directory)!r}, lies in the checkpoint directory, whose files are the store's "
                 "own. Leave it out, and they lie there beside the other files of their item; or name another directory."
             )
+
+
+def _check_size(text: str) -> None:
+    from omnibench.sizes import bytes_of  # most runs give none
+
+    try:
+        bytes_of(text)
+    except OmnibenchError as error:
+        raise OmnibenchError(f"memory is {text!r}; give {FREE}, {IGNORE}, or a size such as 16GB or 512MiB.") from error
 
 
 def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:

@@ -188,12 +188,36 @@ class Progress:
             try:
                 guest = guests.get(*self.runner)
             finally:
-                waited = self._meter.start_seconds = time.perf_counter() - began
+                waited = time.perf_counter() - began
+                self._meter.start_seconds += waited
                 self.seconds[START] = self.seconds.get(START, 0.0) + waited
             self.log(logging.INFO, f"starting {name} took {waited:.3f} s")
             worker.note_phase(self._experiment.name, phase.value)
         self._meter.threads = guest.threads
+        self._workbench.memory.begun(guest.pid)
         return guest
+
+    @contextmanager
+    def memory_reserved(self, experiment: Experiment) -> Iterator[None]:
+        """Hold the memory of a Fit; waiting for it counts as waiting for its guest. See ``FitMemory.reserved``.
+
+        Args:
+            experiment: What is fitted: of a tuned item one of its trials, or what was chosen.
+        """
+        began = time.perf_counter()
+        has_waited = False
+
+        def show(activity: str) -> None:
+            nonlocal has_waited
+            has_waited = True
+            self._workbench.worker.note_phase(self._experiment.name, activity or self.phase.value)
+
+        with self._workbench.memory.reserved(experiment, show):
+            if has_waited:
+                waited = time.perf_counter() - began
+                self._meter.start_seconds += waited
+                self.seconds[START] = self.seconds.get(START, 0.0) + waited
+            yield
 
     def log(self, level: int, message: str) -> None:
         """Add an entry to the log of the run."""

@@ -32,6 +32,7 @@ def run_omnirec(
     verbose: bool = False,
     refit: str | None = None,
     snapshots: Snapshots | str | None = None,
+    pull_from: str | os.PathLike[str] | None = None,
 ) -> Evaluator:
     """Run every experiment that is not done, print the tables, and return the evaluator with all results.
 
@@ -56,8 +57,11 @@ def run_omnirec(
         refit: ``train+validation`` to fit on both parts what needs no validation; by default on training alone.
         snapshots: When the state of running Fits is kept, where the plan says nothing: ``Snapshots(...)``, or a text such as
             ``10m``, ``50it`` or ``off``; by default what the policy says.
+        pull_from: Where somebody has published finished items (``omnibench publish``), which are taken over, verified and
+            marked, before anything is computed: a directory, or an address. Models are not taken over.
 
     Raises:
+        SharingError: Nothing is published there, or it cannot be reached; nothing has been computed.
         OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
         ItemsFailedError: Some items failed; raised after all others are done.
         KeyboardInterrupt: The run was asked to stop (Ctrl-C). Its text says what is done; a script that does not catch
@@ -77,4 +81,5 @@ def run_omnirec(
             verbose=verbose,
             refit=refit,
             snapshots=snapshots,
+            pull_from=pull_from,
         )

@@ -19,6 +19,7 @@ from omnibench.results import Result
 from omnibench.store.beneath import tree
 from omnibench.store.reading import Reader, read
 from omnibench.store.schema import Record, RecordType
+from omnibench.store.taken import taken_sentences
 from omnibench.tables.layout import Layout, NotWorse, ResultTable, tables
 from omnibench.tables.names import DisplayNames, display_names
 from omnibench.tables.terminal import render
@@ -143,7 +144,12 @@ def show_tables(
     for table in tables(results, layout, marked):
         _show(table)
     names = display_names(results)
-    for sentence in (*group_sentences(directory, results, names), *split_sentences(directory, planned, names)):
+    fit_keys = [result.fit_key for result in results if result.fit_key]
+    for sentence in (
+        *group_sentences(directory, results, names),
+        *split_sentences(directory, planned, names),
+        *taken_sentences(directory, fit_keys),
+    ):
         print(terminal_text(sentence), flush=True)  # noqa: T201 - a script's results
 
 

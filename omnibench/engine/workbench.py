@@ -16,9 +16,11 @@ from pathlib import Path
 from omnibench.engine.asking import Requests
 from omnibench.engine.chkpt import working_directory
 from omnibench.engine.datasets import PreparedDatasets
+from omnibench.engine.fit_memory import FitMemory
 from omnibench.engine.items import Item
 from omnibench.engine.policy import Policy
 from omnibench.engine.rehearsal import Rehearsals
+from omnibench.engine.requirements import Requirements
 from omnibench.engine.run import throwaway_workspace
 from omnibench.engine.stopping import Stopping
 from omnibench.errors import OmnibenchError, StoreError
@@ -31,6 +33,7 @@ from omnibench.runners.pool import GuestPool
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
 from omnibench.store.models import BestModels
+from omnibench.store.reservations import Reservations
 from omnibench.store.schema import RecordType
 from omnibench.store.superseded import ANEW_WORDS, FitBeginning, guest_logger, resumed_words
 from omnibench.store.workers import Worker
@@ -54,6 +57,8 @@ class Workbench:
     Attributes:
         store: The store in which everything is published and recorded.
         guests: The guest processes.
+        requirements: How much memory Fits need.
+        memory: What its Fits have of the memory of all.
         elsewhere: The directories that are written to beside the store's.
         datasets: The prepared datasets.
         rehearsals: The trials of users' own metrics.
@@ -118,6 +123,8 @@ class Workbench:
         self._directory = working_directory()
         self.requests = Requests(self.store.root, self.worker.id, notify, self._directory)
         self.guests = GuestPool(environments, self._scratch, threads, self._log, notify, dealt_gpu(worker))
+        self.requirements = Requirements(self.store.read)
+        self.memory = self._memory_of(self)
         # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
         self._finalizer = weakref.finalize(
             self, _end, os.getpid(), self.guests, self.worker, self.store, directory, notify
@@ -167,14 +174,23 @@ class Workbench:
         twin.requests = Requests(self.store.root, twin.worker.id, self._notify, self._directory)
         gpu = dealt_gpu(worker)
         twin.guests = GuestPool(self._environments, self._scratch, threads, twin._log, self._notify, gpu)  # noqa: SLF001 - its own class
+        twin.memory = self._memory_of(twin)
         twin._finalizer = weakref.finalize(  # noqa: SLF001 - its own class
             twin, _end, os.getpid(), twin.guests, twin.worker, None, None, self._notify
         )
         return twin
 
+    def _memory_of(self, workbench: Workbench) -> FitMemory:
+        def log(level: int, line: str) -> None:
+            workbench.worker.log.add(level, "omnibench", line, workbench.current or None)
+
+        reservations = Reservations(self.store.root)
+        return FitMemory(reservations, self.requirements, workbench.guests, self.policy, self.stopping, log)
+
     def leave(self) -> None:
         """End the guests and the worker of a workbench beside another, in its thread."""
         self._finalizer()
+        self.memory.leave()
         self._report_lost()
         self.store.records.close()  # this thread's own connection
 
@@ -207,6 +223,7 @@ class Workbench:
         if not self._finalizer.alive or os.getpid() != self._pid:
             return
         self.guests.close()
+        self.memory.leave()
         self.store.waiting.hurry()
         self.export(immediately=True)
         try:

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import VALIDATION, candidates, disk, folds, forks, kept, memory, parts, ranking
+from . import VALIDATION, candidates, disk, folds, forks, kept, memory, parts, ranked_lists, ranking
 from .epochs import Epochs
 from .messages import received, sendable
 from .meter import Meter
@@ -117,7 +117,9 @@ class ScoringAdapter(Adapter, Protocol):
 class ListingAdapter(Adapter, Protocol):
     """The adapter of what gives lists, in an order of their own."""
 
-    def lists(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, list[ranking.RankedList]]]:
+    def lists(
+        self, model: Any, task: Task, fold: folds.Fold
+    ) -> Iterator[tuple[parts.Ints, list[ranked_lists.RankedList]]]:
         """Yield (users, a list for each) in batches, over ``fold.users`` in order."""
 
 
@@ -202,9 +204,6 @@ class Session:
         send: Sends a message to the host.
         receive: Waits for the host's answer to a message that asks for one.
         is_ours: Whether the adapter comes with omnibench. Others that recommend nothing to anybody are mistaken.
-
-    Attributes:
-        memory: Gives back what requests leave behind.
     """
 
     def __init__(
@@ -220,7 +219,6 @@ class Session:
         self.receive = receive
         self.is_ours = is_ours
         self._model: tuple[str, Any] | None = None
-        self.memory = memory.Freeing()
         self._costs: Callable[[], dict[str, Any]] = dict
         self._epochs: Epochs | None
         self._writes: bool
@@ -333,26 +331,25 @@ class Session:
         k, sets = task.k, candidates.candidate_sets(fold, policy)
         if sets is not None:  # a user's class returns lists: only full ones are sure to hold the candidates
             task = replace(task, k=fold.n_items)
-        is_candidate = None if sets is None else sets.of
         adapter: Any = self.adapter
         if hasattr(adapter, "lists"):
-            return ranking.cut_lists(fold, adapter.lists(model, task, fold), k, is_candidate)
+            return ranking.cut_lists(fold, adapter.lists(model, task, fold), k, sets)
         if hasattr(adapter, "score"):
-            rows = ranking.recommend(fold, adapter.score(model, task, fold), k, is_candidate)
-            self._refuse_silence(task, fold, rows, is_candidate)
+            rows = ranking.recommend(fold, adapter.score(model, task, fold), k, sets)
+            self._refuse_silence(task, fold, rows, sets)
             return rows
         rated = lists_by_rating(lambda pairs: adapter.rate(model, task, pairs), fold)
-        return ranking.cut_lists(fold, rated, k, is_candidate)
+        return ranking.cut_lists(fold, rated, k, sets)
 
     def _refuse_silence(
         self,
         task: Task,
         fold: folds.Fold,
         rows: npt.NDArray[np.void],
-        is_candidate: Callable[[int], npt.NDArray[np.bool_]] | None,
+        sets: candidates.CandidateSets | None,
     ) -> None:
         """Refuse that an adapter of the user's has no score for anybody; ours know what their frameworks leave out."""
-        if not self.is_ours and ranking.is_silent(fold, rows, is_candidate):
+        if not self.is_ours and ranking.is_silent(fold, rows, sets):
             raise ValueError(
                 f"{task.algorithm} recommended nothing to any of the {len(fold.users)} users that it was asked for; NaN and -inf "
                 "stand for items without a score, and users and items are numbers from 0 in fold.users' order."
@@ -387,7 +384,7 @@ def serve(channel: Any, adapter_module: str) -> None:
         lambda: dict(received(channel.receive())),
         is_ours=is_ours,
     )
-    own_pid = os.getpid()
+    own_pid, freeing = os.getpid(), memory.Freeing()
     for request in channel:
         answer = session.answer(received(request))
         if os.getpid() != own_pid:  # a child that an algorithm has forked, and that went the way of its parent
@@ -397,4 +394,4 @@ def serve(channel: Any, adapter_module: str) -> None:
         except Exception as error:  # execnet cannot carry what the adapter returned
             channel.send({"ok": False, **describe_error(error)})
         del answer
-        session.memory.give_back()  # when nobody waits for it
+        freeing.give_back()  # when nobody waits for it

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import kept_draws
 from .folds import Fold
-from .parts import Ints
+from .parts import Ints, entries_of
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FIRST_FACTOR, _SECOND_FACTOR = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -16,6 +17,8 @@ _HIGH = 33
 """The bits below this one do not change the higher ones in the last step of ``_mix``."""
 _DEVIATIONS = 5
 """Standard deviations by which more keys are expected below a threshold than are needed."""
+_CHUNK = 1 << 14
+"""Most keys that are computed together: what they are computed from stays in the cache of a processor core."""
 
 _MOST_KEPT = 2
 """Draws that a process keeps: of a fold, and of its validation part."""
@@ -25,25 +28,57 @@ class CandidateSets:
     """The candidates of each user.
 
     Args:
-        user: User codes, int32, ascending, shape (m,).
-        item: The item codes of their candidates, int32, shape (m,).
-        fold: The fold.
+        first: The first candidate of each user, and the end; int64, shape (n_users + 1,).
+        item: The item codes of the candidates, int32, for each user ascending and none twice; shape (m,).
+        n_items: How many items there are.
     """
 
-    def __init__(self, user: Ints, item: Ints, fold: Fold) -> None:
-        self.pairs = user, item
-        self._starts = np.searchsorted(user, np.arange(fold.n_users + 1, dtype=np.int32))
-        self._n_items = fold.n_items
+    def __init__(self, first: npt.NDArray[np.int64], item: Ints, n_items: int) -> None:
+        self._first = first
+        self._item = item
+        self._n_items = n_items
+
+    @property
+    def pairs(self) -> tuple[Ints, Ints]:
+        """The codes of users and of their candidates, ascending by user; both of shape (m,)."""
+        users = np.arange(len(self._first) - 1, dtype=np.int32)
+        return np.repeat(users, np.diff(self._first)), self._item
 
     def items(self, user: int) -> Ints:
         """Return the codes of a user's candidates. Items that must not be recommended may be among them."""
-        return self.pairs[1][self._starts[user] : self._starts[user + 1]]
+        return self._item[self._first[user] : self._first[user + 1]]
+
+    def pairs_of(self, users: Ints) -> tuple[npt.NDArray[np.int64], Ints]:
+        """Return the candidates of some users, as pairs of a user's place and an item's code.
+
+        Args:
+            users: User codes, shape (b,).
+
+        Returns:
+            The places, ascending, and for each place the items, ascending and none twice.
+        """
+        place, number = entries_of(users, self._first)
+        return place, self._item[number]
 
     def of(self, user: int) -> npt.NDArray[np.bool_]:
         """Return whether each item is a candidate, shape (n_items,). Items that must not be recommended may be."""
         is_candidate = np.zeros(self._n_items, dtype=bool)
         is_candidate[self.items(user)] = True
         return is_candidate
+
+
+def block_others(sets: CandidateSets, users: Ints, is_blocked: npt.NDArray[np.bool_]) -> None:
+    """Set that items which are no candidates must not be recommended, in place.
+
+    Args:
+        sets: The candidates.
+        users: User codes, shape (b,).
+        is_blocked: Whether an item must not be recommended to a user, shape (b, n_items).
+    """
+    place, item = sets.pairs_of(users)
+    is_allowed = ~is_blocked[place, item]
+    is_blocked[:] = True
+    is_blocked[place[is_allowed], item[is_allowed]] = False
 
 
 def candidate_sets(fold: Fold, policy: dict[str, Any]) -> CandidateSets | None:
@@ -61,7 +96,8 @@ def candidate_sets(fold: Fold, policy: dict[str, Any]) -> CandidateSets | None:
         return _sampled(fold, policy["negatives"], policy["seed"])
     if policy["policy"] == "given" and not fold.judged:
         pairs = np.load(policy["file"], allow_pickle=False)
-        return CandidateSets(np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1]), fold)
+        first = np.searchsorted(pairs[:, 0], np.arange(fold.n_users + 1, dtype=np.int32))
+        return CandidateSets(first, np.ascontiguousarray(pairs[:, 1]), fold.n_items)
     return None
 
 
@@ -70,33 +106,45 @@ _drawn: dict[tuple[Any, ...], CandidateSets] = {}
 
 
 def _sampled(fold: Fold, negatives: int, seed: int) -> CandidateSets:
-    """Return the relevant items and negatives of the users to recommend for; drawn once in a process for each fold."""
+    """Return the relevant items and negatives of the users to recommend for; drawn once for each fold, and kept beside it."""
     manifest = (fold.directory / "manifest.json").stat()
     data = (str(fold.directory), manifest.st_ino, manifest.st_mtime_ns, fold.number, fold.refit, fold.judged)
-    draw = (*data, negatives, seed)
-    sets = _drawn.pop(draw, None) or _draw(fold, negatives, seed)
-    _drawn[draw] = sets
+    key = (*data, negatives, seed)
+    sets = _drawn.pop(key, None)
+    if sets is None:
+        draw = kept_draws.kept(fold, negatives, seed)
+        if draw is None:
+            draw = _draw(fold, negatives, seed)
+            kept_draws.keep(fold, negatives, seed, draw)
+        sizes = np.zeros(fold.n_users, dtype=np.int64)
+        sizes[fold.users] = draw.size
+        sets = CandidateSets(np.concatenate([[0], np.cumsum(sizes)]), draw.item, fold.n_items)
+    _drawn[key] = sets
     while len(_drawn) > _MOST_KEPT:
         del _drawn[next(iter(_drawn))]
     return sets
 
 
-def _draw(fold: Fold, negatives: int, seed: int) -> CandidateSets:
+def _draw(fold: Fold, negatives: int, seed: int) -> kept_draws.Draw:
     # What is drawn is the same for everybody, whatever parts a model is fitted on.
     in_training = Fold(fold.directory, fold.number).candidates if fold.refit else fold.candidates
     starts = np.searchsorted(fold.test.user, np.arange(fold.n_users + 1, dtype=np.int32))
     pool = np.flatnonzero(in_training).astype(np.int32)
     keys = _Keys(pool, seed)
     is_excluded = ~in_training
-    sets = []
+    sets = [np.zeros(0, dtype=np.int32)]
     for user in fold.users.tolist():
         relevant = fold.test.item[starts[user] : starts[user + 1]]
+        if fold.keeps_repeats:
+            relevant = np.unique(relevant)
         excluded = np.concatenate([fold.seen(user), relevant])
         is_excluded[excluded] = True
-        sets += [keys.lowest(user, negatives, is_excluded, len(excluded)), relevant]
+        items = np.concatenate([keys.lowest(user, negatives, is_excluded, len(excluded)), relevant])
+        items.sort()
+        sets.append(items)
         is_excluded[excluded] = ~in_training[excluded]
-    sizes = np.array([len(items) for items in sets], dtype=np.int64).reshape(-1, 2).sum(axis=1)
-    return CandidateSets(np.repeat(fold.users, sizes), np.concatenate([np.zeros(0, dtype=np.int32), *sets]), fold)
+    size = np.array([len(items) for items in sets[1:]], dtype=np.int32)
+    return kept_draws.Draw(size, np.concatenate(sets))
 
 
 class _Keys:
@@ -114,7 +162,9 @@ class _Keys:
         self._pool = pool
         self._seed = _mix(np.array([seed], dtype=np.uint64))
         self._steps = (pool.astype(np.uint64) + np.uint64(2)) * _STEP  # the second of the two is the first of _mix
-        self._states, self._shifted = np.empty_like(self._steps), np.empty_like(self._steps)
+        n_chunks = max(1, -(-len(pool) // _CHUNK))
+        self._size = -(-len(pool) // n_chunks)
+        self._states, self._shifted = (np.empty(self._size, dtype=np.uint64) for _ in range(2))
 
     def lowest(self, user: int, number: int, is_excluded: npt.NDArray[np.bool_], n_excluded: int) -> Ints:
         """Return the items with the lowest keys.
@@ -125,30 +175,42 @@ class _Keys:
             is_excluded: Whether an item is not to be drawn, shape (n_items,).
             n_excluded: How many of the pool those are, or more.
         """
-        states, shifted = self._states, self._shifted
-        np.add(self._steps, _mix(self._seed ^ np.uint64(user)), out=states)
-        for bits, factor in ((np.uint64(30), _FIRST_FACTOR), (np.uint64(27), _SECOND_FACTOR)):
-            np.right_shift(states, bits, out=shifted)
-            np.bitwise_xor(states, shifted, out=states)
-            np.multiply(states, factor, out=states)
-        expected = float(number) * len(self._pool) / max(1, len(self._pool) - n_excluded)
+        n_pool = len(self._pool)
+        expected = float(number) * n_pool / max(1, n_pool - n_excluded)
         while True:
             # A key is below a multiple of 2**33 if its state is: the last step of _mix changes the lower bits only.
             expected += _DEVIATIONS * (expected**0.5 + 1)
-            threshold = int(expected / max(1, len(self._pool)) * 2 ** (64 - _HIGH)) << _HIGH
+            threshold = int(expected / max(1, n_pool) * 2 ** (64 - _HIGH)) << _HIGH
             is_all = threshold >= 2**64
-            chosen = np.arange(len(states)) if is_all else np.flatnonzero(states < np.uint64(threshold))
+            chosen, states = self._below(user, 2**64 - 1 if is_all else threshold - 1)
             items = self._pool[chosen]
             is_drawable = ~is_excluded[items]
-            items, states_left = items[is_drawable], states[chosen[is_drawable]]
+            items, states = items[is_drawable], states[is_drawable]
             if len(items) >= number or is_all:
                 break
             expected *= 2
         if len(items) <= number:
             return items
-        keys = states_left ^ (states_left >> np.uint64(31))
+        keys = states ^ (states >> np.uint64(31))
         lowest: Ints = items[np.argpartition(keys, number)[:number]]
         return lowest
+
+    def _below(self, user: int, highest: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+        """Return the places in the pool of the states up to one, ascending, and these states."""
+        stream = _mix(self._seed ^ np.uint64(user))
+        places, low_states = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint64)]
+        for start in range(0, len(self._pool), max(1, self._size)):
+            steps = self._steps[start : start + self._size]
+            states, shifted = self._states[: len(steps)], self._shifted[: len(steps)]
+            np.add(steps, stream, out=states)
+            for bits, factor in ((np.uint64(30), _FIRST_FACTOR), (np.uint64(27), _SECOND_FACTOR)):
+                np.right_shift(states, bits, out=shifted)
+                np.bitwise_xor(states, shifted, out=states)
+                np.multiply(states, factor, out=states)
+            chosen = np.flatnonzero(states <= np.uint64(highest))
+            places.append(chosen + start)
+            low_states.append(states[chosen])
+        return np.concatenate(places), np.concatenate(low_states)
 
 
 def _mix(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -1,13 +1,15 @@
 """The prepared dataset as guests read it, and the masking and top-k that all frameworks share.
 
 A guest gets a directory and a fold number. The arrays are memory-mapped, so that opening a fold costs the same whatever
-its size, and all processes share its pages; what a framework writes into one stays its own. Users and items are dense
+its size. Of a single split all processes share the pages of its parts; several folds share their rows, out of which a
+process gathers the columns that it needs. What a framework writes into a column stays its own. Users and items are dense
 int32 codes over the whole prepared dataset, so a code means the same in every part and fold.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,7 +19,9 @@ import numpy.typing as npt
 
 from . import TRAIN_AND_VALIDATION, VALIDATION
 from .features import FeatureTable, read_features
-from .parts import Ints, Part, columns_in, joined, latest_rows, rows_of
+from .parts import Ints, Part, columns_in, empty_part, joined, latest_rows, rows_of
+from .seen import Seen, SeenParts, SeenRows
+from .shared_rows import MEMBERSHIP, PARTS, Membership, SelectedPart, SharedRows, mapped
 
 Scores = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 """Scores in the precision that the framework computes them in, which decides the order."""
@@ -69,8 +73,24 @@ class Fold:
         self.folds_in: bool = manifest.get("given", False)
         self.keeps_repeats: bool = manifest.get("repeats", False)
 
+    @property
+    def _files(self) -> Path:
+        return self.directory / f"fold_{self.number}"
+
+    @cached_property
+    def _membership(self) -> Membership | None:
+        """The part of each row of the dataset; None of a fold that has copies of its rows."""
+        path = self._files / MEMBERSHIP
+        return mapped(path) if path.is_file() else None
+
+    @cached_property
+    def _rows(self) -> SharedRows:
+        return SharedRows(self.directory, self._columns)
+
     def _part(self, name: str) -> Part:
-        file = np.load(self.directory / f"fold_{self.number}" / f"{name}.npy", mmap_mode="c")
+        if self._membership is not None:
+            return SelectedPart(self._rows, self._membership, PARTS.index(name))
+        file = np.load(self._files / f"{name}.npy", mmap_mode="c")
         column = columns_in(file, self._columns) if file.ndim > 1 else self._columns_at(file)
         return Part(column["user"], column["item"], column.get("rating"), column.get("timestamp"))
 
@@ -95,9 +115,8 @@ class Fold:
     @cached_property
     def validation(self) -> Part:
         """The interactions for early stopping; empty without a validation part, with ``refit``, and with ``judged``."""
-        part = self._part("validation")
         is_elsewhere = self.refit == TRAIN_AND_VALIDATION or self.judged == VALIDATION
-        return rows_of(part, slice(0)) if is_elsewhere else part
+        return empty_part(self._columns) if is_elsewhere else self._part("validation")
 
     @cached_property
     def test(self) -> Part:
@@ -116,11 +135,7 @@ class Fold:
 
     def _occurs(self, part: Part) -> npt.NDArray[np.bool_]:
         """Return whether each user has rows in a part, shape (n_users,)."""
-        return np.diff(self._first_rows(part)) > 0
-
-    def _first_rows(self, part: Part) -> npt.NDArray[np.int64]:
-        """Return the first row of each user in a part, and at the end the number of rows; shape (n_users + 1,)."""
-        return np.searchsorted(part.user, np.arange(self.n_users + 1, dtype=np.int32)).astype(np.int64, copy=False)
+        return np.diff(part.first_rows(self.n_users)) > 0
 
     def interactions_before(self) -> tuple[tuple[Ints, Ints], list[tuple[Ints, Ints]]]:
         """Return the user and item codes of training, and of the parts with the items that users have seen; no pair twice."""
@@ -136,9 +151,7 @@ class Fold:
     @cached_property
     def candidates(self) -> npt.NDArray[np.bool_]:
         """Whether an item occurs in training, so that it may be recommended; shape (n_items,)."""
-        in_training = np.zeros(self.n_items, dtype=bool)
-        in_training[self.train.item] = True
-        return in_training
+        return self.train.items_occurring(self.n_items)
 
     @property
     def rankable(self) -> npt.NDArray[np.bool_]:
@@ -146,8 +159,23 @@ class Fold:
         return np.ones(self.n_items, dtype=bool) if self.unknown else self.candidates
 
     @cached_property
-    def _seen(self) -> list[tuple[npt.NDArray[np.int64], Ints]]:
-        return [(self._first_rows(part), part.item) for part in (self.history, self.validation)]
+    def _seen(self) -> Seen:
+        """What the users to recommend for have in their history or in validation."""
+        if self._membership is None:
+            return SeenParts([self.history, self.validation], self.n_users)
+        numbers = [PARTS.index("train"), *([] if self.judged == VALIDATION else [PARTS.index("validation")])]
+        return SeenRows(self._rows, self._membership, numbers)
+
+    @cached_property
+    def seen_counts(self) -> npt.NDArray[np.int64]:
+        """The number of rows that each user has in history or validation, shape (n_users,)."""
+        history, validation = (np.diff(part.first_rows(self.n_users)) for part in (self.history, self.validation))
+        counts: npt.NDArray[np.int64] = history + validation
+        return counts
+
+    def seen_pairs(self) -> Iterator[tuple[Ints, Ints]]:
+        """Yield user and item codes of history and validation, ascending by user, so many at a time as fit into memory."""
+        return self._seen.pairs()
 
     def features(self, subject: str) -> FeatureTable | None:
         """Return what is known about the items or users of all folds; None for nothing.
@@ -162,11 +190,21 @@ class Fold:
 
     def seen(self, user: int) -> Ints:
         """Return the items that a user has in training or validation."""
-        return np.concatenate([items[first[user] : first[user + 1]] for first, items in self._seen])
+        return self._seen.pairs_of(np.array([user]))[1]
 
     def masked(self, user: int) -> Ints:
         """Return the items that must not be recommended to a user because of what the user has seen."""
         return np.zeros(0, dtype=np.int32) if self.repeats else self.seen(user)
+
+    def masked_pairs(self, users: Ints) -> tuple[npt.NDArray[np.int64], Ints]:
+        """Return what must not be recommended because users have seen it, as pairs of a user's place and an item's code.
+
+        Args:
+            users: User codes, shape (b,).
+        """
+        if self.repeats:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32)
+        return self._seen.pairs_of(users)
 
     def mask(self, users: Ints, scores: Scores) -> None:
         """Set the scores of items that must not be recommended to -inf, in place.
@@ -188,11 +226,7 @@ class Fold:
     def _mark(self, users: Ints, table: npt.NDArray[Any], mark: float | bool) -> None:
         if len(self._unrankable):
             table[:, self._unrankable] = mark
-        if self.repeats:
-            return
-        for first, items in self._seen:
-            for row, (start, end) in enumerate(zip(first[users].tolist(), first[users + 1].tolist(), strict=True)):
-                table[row, items[start:end]] = mark
+        table[self.masked_pairs(users)] = mark
 
     @cached_property
     def _unrankable(self) -> npt.NDArray[np.intp]:

@@ -30,9 +30,10 @@ from lenskit.funksvd import FunkSVDScorer
 from lenskit.knn import EASEScorer, ItemKNNScorer, SLIMScorer, UserKNNScorer
 from lenskit.training import TrainingOptions, UsesTrainer
 
-from . import folds, parts, score_forms
+from . import folds, parts, ranking, score_forms
 from .base import Task
 from .lenskit_data import histories, training
+from .lenskit_scores import block_scores
 from .lenskit_training import train_by_epochs, train_by_features
 
 BATCH = 256
@@ -193,7 +194,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
 
 def score(
     model: Model, task: Task, fold: folds.Fold
-) -> Iterator[tuple[parts.Ints, parts.Floats | score_forms.SharedScores]]:
+) -> Iterator[tuple[parts.Ints, folds.Scores | ranking.CompactScores]]:
     """Yield the scores of all training items for batches of users; NaN where the scorer has none."""
     vocabulary = model.train.items
     items, codes = ItemList.from_vocabulary(vocabulary), vocabulary.ids()
@@ -201,6 +202,10 @@ def score(
         popularity = np.full(fold.n_items, np.nan, dtype=np.float32)
         popularity[codes] = model.ask(model.scorer, 0, items)
         yield fold.users, score_forms.SharedScores.of(popularity, np.ones(len(fold.users), dtype=bool))
+        return
+    blocks = block_scores(model.scorer, model.histories, fold)
+    if blocks is not None:
+        yield from blocks
         return
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]

@@ -33,6 +33,16 @@ class Part:
     def __len__(self) -> int:
         return len(self.user)
 
+    def first_rows(self, n_users: int) -> npt.NDArray[np.int64]:
+        """Return the first row of each user, and at the end the number of rows; shape (n_users + 1,)."""
+        return np.searchsorted(self.user, np.arange(n_users + 1, dtype=np.int32)).astype(np.int64, copy=False)
+
+    def items_occurring(self, n_items: int) -> npt.NDArray[np.bool_]:
+        """Return whether each item is in a row, shape (n_items,)."""
+        is_occurring = np.zeros(n_items, dtype=bool)
+        is_occurring[self.item] = True
+        return is_occurring
+
 
 def rows_of(part: Part, rows: Any) -> Part:
     """Return some rows of a part.
@@ -68,10 +78,38 @@ def latest_rows(part: Part, n_items: int) -> npt.NDArray[np.int64]:
     return np.sort(len(pairs) - 1 - from_the_end)
 
 
+def entries_of(
+    owners: npt.NDArray[np.integer[Any]], first: npt.NDArray[np.integer[Any]]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return where the rows of some owners lie among rows that stand by owner.
+
+    Args:
+        owners: The owners, shape (b,).
+        first: The first row of each owner there is, and at the end the number of rows.
+
+    Returns:
+        For each row the number of its owner, from 0 on and ascending, and its own number; both of shape (rows,).
+    """
+    starts, counts = first[owners], first[owners + 1] - first[owners]
+    number = np.repeat(np.arange(len(owners)), counts)
+    ends = np.cumsum(counts)
+    return number, np.arange(len(number)) + np.repeat(starts - (ends - counts), counts)
+
+
 _LAYOUT = {"timestamp": "<i8", "user": "<i4", "item": "<i4", "rating": "<f4"}
 """The columns of a part's file, one after the other: the widest first, so that each lies at a multiple of its width."""
 
 _WORD = 4
+
+
+def empty_part(names: Sequence[str]) -> Part:
+    """Return a part without rows.
+
+    Args:
+        names: The names of its columns.
+    """
+    column = {name: np.zeros(0, dtype=_LAYOUT[name]) for name in names}
+    return Part(column["user"], column["item"], column.get("rating"), column.get("timestamp"))
 
 
 def columns_in(file: npt.NDArray[np.int32], names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:

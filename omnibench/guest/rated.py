@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .folds import Fold
 from .parts import Ints, Part
-from .ranking import RankedList
+from .ranked_lists import RankedList
 
 PAIRS = 1 << 20
 """How many ratings are predicted at once."""

@@ -29,12 +29,13 @@ from recbole.data.interaction import Interaction
 from recbole.utils import get_model, init_seed
 from recbole.utils.logger import RemoveColorFilter
 
-from . import folds, parts, score_forms, top_items
+from . import folds, parts, ranking, score_forms, top_items
 from .base import Task
 from .kept import kept
 from .negatives import samplable
 from .recbole_data import NumberedFold, numbered
 from .recbole_loaders import loaders
+from .recbole_scores import compact_scores
 from .recbole_training import Model, train_model
 
 BATCH = 256
@@ -295,7 +296,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
 
 def score(
     model: Model, task: Task, fold: folds.Fold
-) -> Iterator[tuple[parts.Ints, folds.Scores | score_forms.SharedScores]]:
+) -> Iterator[tuple[parts.Ints, folds.Scores | ranking.CompactScores]]:
     """Yield the scores of all items that RecBole knows for batches of users; NaN for the other items."""
     init_seed(task.seed % 2**32, True)  # Random, ADMMSLIM and the diffusion models draw while they score
     model.network.eval()
@@ -307,6 +308,10 @@ def score(
         popularity[model.items] = scored
         popularity[~fold.candidates] = np.nan
         yield fold.users, score_forms.SharedScores.of(popularity, number[fold.users] > 0)
+        return
+    compact = compact_scores(model, task.algorithm, fold, number)
+    if compact is not None:
+        yield from compact
         return
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]

@@ -17,12 +17,13 @@ import numpy as np
 import pandas as pd
 import recpack.algorithms
 import torch
-from recpack.algorithms.base import TorchMLAlgorithm
+from recpack.algorithms.base import FactorizationAlgorithm, TorchMLAlgorithm
 from recpack.matrix import InteractionMatrix
 from scipy.sparse import csr_matrix
 
 from . import folds, parts, ranking, score_forms, top_items
 from .base import Task
+from .factors import FactorScores, ItemFactors
 from .recpack_iterations import fit_by_steps
 from .recpack_training import Epochs
 
@@ -192,6 +193,12 @@ def score(
         popularity = np.where((model.sorted_scores_ != 0) & fold.candidates, model.sorted_scores_, np.nan)
         yield fold.users, score_forms.SharedScores.of(popularity, np.ones(len(fold.users), dtype=bool))
         return
+    factors = _factors(model)
+    if factors is not None:
+        user_factor, item_factor = factors
+        items = ItemFactors.of(item_factor, np.arange(fold.n_items), fold, zero_is_none=True)
+        yield fold.users, FactorScores(user_factor[fold.users], items, np.ones(len(fold.users), dtype=bool))
+        return
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
         predicted = csr_matrix(model.predict(_matrix(fold, fold.history, users))[users])
@@ -207,6 +214,16 @@ def score(
         scores[rows, predicted.indices] = predicted.data
         scores[:, ~fold.candidates] = np.nan  # networks have a number for these, too, but nothing has trained it
         yield users, scores
+
+
+def _factors(model: Any) -> tuple[Any, Any] | None:
+    """Return the factors of users and items whose products a model's predictions are; None where they are not."""
+    if isinstance(model, FactorizationAlgorithm):
+        return model.user_embedding_, model.item_embedding_.T
+    if isinstance(model, recpack.algorithms.BPRMF) and model.predict_topK is None and model.device.type == "cpu":
+        network = model.model_
+        return network.user_embedding_.weight.detach(), network.item_embedding_.weight.detach()
+    return None
 
 
 def rate(model: Any, task: Task, fold: folds.Fold) -> parts.Floats:

@@ -10,22 +10,37 @@ import numpy.typing as npt
 
 from .folds import NO_ITEM, Scores
 from .parts import Ints
-from .top_items import ranking_type, top_k
+from .top_items import ranking_type, reached_by_row, top_k
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OtherItems:
+    """The score of items without an entry, where a framework takes what it has no number for as that score, e.g. zero.
+
+    Attributes:
+        is_scored: Whether an item has it where it has no entry, shape (n_items,).
+        score: The score for each user of the batch, NaN for none; shape (b,).
+    """
+
+    is_scored: npt.NDArray[np.bool_]
+    score: npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SparseScores:
-    """The scores of some items for each user of a batch, as in a sparse matrix by rows; other items have none.
+    """The scores of some items for each user of a batch, as in a sparse matrix by rows.
 
     Attributes:
         starts: The first entry of each user, and the end; int64, shape (b + 1,).
         item: Item codes, int32, in ascending order for each user and none twice; shape (m,).
         score: Their scores, shape (m,); NaN or -inf for none.
+        others: What other items have; without it, no score.
     """
 
     starts: npt.NDArray[np.int64]
     item: Ints
     score: npt.NDArray[Any]
+    others: OtherItems | None = None
 
     @property
     def shape(self) -> tuple[int]:
@@ -50,15 +65,26 @@ class SparseScores:
         counts = np.diff(starts)
         item, score = (column[starts[0] : starts[-1]] for column in (self.item, self.score))
         score = score.astype(ranking_type(score.dtype), copy=False)
-        is_filled = np.arange(counts.max(initial=0)) < counts[:, None]
-        table: Scores = np.full(is_filled.shape, -np.inf, dtype=score.dtype)
-        codes = np.full(is_filled.shape, NO_ITEM, dtype=np.int32)
-        table[is_filled] = np.where(is_blocked[np.repeat(np.arange(n_users), counts), item], -np.inf, score)
-        codes[is_filled] = item
+        row = np.repeat(np.arange(n_users), counts)
+        allowed_score = np.where(is_blocked[row, item], -np.inf, score)
+        codes, table = reached_by_row(n_users, row, item, allowed_score)
         columns, best = top_k(table, k)
         items = np.full(columns.shape, NO_ITEM, dtype=np.int32)
-        row, rank = np.nonzero(columns != NO_ITEM)
-        items[row, rank] = codes[row, columns[row, rank]]
+        ranked, rank = np.nonzero(columns != NO_ITEM)
+        items[ranked, rank] = codes[ranked, columns[ranked, rank]]
+        if self.others is not None:
+            default = self.others.score[begin : begin + n_users].astype(score.dtype)
+            with np.errstate(invalid="ignore"):
+                n_above = ((items != NO_ITEM) & (best > default[:, None])).sum(axis=1)
+            short = np.flatnonzero((n_above < k) & ~np.isnan(default))
+            if len(short):
+                dense = np.where(self.others.is_scored, default[short, None], -np.inf).astype(score.dtype)
+                place = np.full(n_users, -1)
+                place[short] = np.arange(len(short))
+                is_short = place[row] >= 0
+                dense[place[row[is_short]], item[is_short]] = score[is_short]
+                dense[is_blocked[short]] = -np.inf
+                items[short], best[short] = top_k(dense, k)
         return items, best
 
 

@@ -61,17 +61,60 @@ def top_k(scores: Scores, k: int) -> tuple[Ints, Scores]:
             for row, (start, end) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))
         ]
         positions, ends = np.concatenate(rows), np.cumsum([0, *map(len, rows)])
-    counts = np.diff(ends)
-    is_filled = np.arange(counts.max()) < counts[:, None]
-    table = np.full(is_filled.shape, -np.inf, dtype=scores.dtype)
-    codes = np.full(is_filled.shape, NO_ITEM, dtype=np.int32)
-    table[is_filled] = contiguous.reshape(-1)[positions]
-    codes[is_filled] = positions - np.repeat(np.arange(n_rows) * n_items, counts)
+    row = np.repeat(np.arange(n_rows), np.diff(ends))
+    codes, table = reached_by_row(n_rows, row, positions - row * n_items, contiguous.reshape(-1)[positions])
     order = np.argsort(-table, axis=1, kind="stable")[:, :width]
     length = order.shape[1]
     items[:, :length] = np.take_along_axis(codes, order, axis=1)
     best[:, :length] = np.where(items[:, :length] == NO_ITEM, 0, np.take_along_axis(table, order, axis=1))
     return items, best
+
+
+def reached_by_row(
+    n_rows: int, row: npt.NDArray[np.integer[Any]], item: npt.NDArray[np.integer[Any]], score: Scores
+) -> tuple[Ints, Scores]:
+    """Return entries as a table of item codes and one of scores, each row filled from the left.
+
+    Args:
+        n_rows: The number of rows.
+        row: The row of each entry, ascending.
+        item: Its item code.
+        score: Its score.
+
+    Returns:
+        Tables of as many columns as the longest row has entries, with ``NO_ITEM`` and -inf behind the others'.
+    """
+    counts = np.bincount(row, minlength=n_rows)
+    is_filled = np.arange(counts.max(initial=0)) < counts[:, None]
+    table: Scores = np.full(is_filled.shape, -np.inf, dtype=score.dtype)
+    codes = np.full(is_filled.shape, NO_ITEM, dtype=np.int32)
+    table[is_filled], codes[is_filled] = score, item
+    return codes, table
+
+
+def block_bounds(scores: Scores, width: int) -> npt.NDArray[Any]:
+    """Return a finite bound for each row that is no higher than its ``width``-th best score.
+
+    Args:
+        scores: float32 or float64, shape (b, n_items).
+        width: Not more than n_items.
+    """
+    size = max(1, min(_BLOCK, scores.shape[1] // (_BLOCKS_PER_ITEM * width)))
+    return _bounds(_maxima(scores, size, size), width)
+
+
+def _maxima(scores: Scores, size: int, n_sampled: int) -> npt.NDArray[Any]:
+    """Return the maxima of blocks of items that are far apart, or of some items of each block.
+
+    Args:
+        scores: The scores.
+        size: The number of items of a block.
+        n_sampled: How many of them are looked at.
+    """
+    places = scores.shape[1] // size
+    slices = scores[:, : size * places].reshape(len(scores), size, places)[:, :n_sampled]
+    maxima: npt.NDArray[Any] = np.fmax.reduce(slices, axis=1)  # it passes over NaN, and is the faster of the two
+    return maxima
 
 
 def _reaching(scores: Scores, width: int) -> tuple[npt.NDArray[Any], _Positions]:
@@ -89,9 +132,7 @@ def _reaching(scores: Scores, width: int) -> tuple[npt.NDArray[Any], _Positions]
         if positions is not None:
             return bounds, positions
     n_sampled = -(-size // _SAMPLED) if width <= _SHORT else size
-    places = n_items // size
-    slices = scores[:, : size * places].reshape(len(scores), size, places)[:, :n_sampled]
-    bounds = _bounds(np.fmax.reduce(slices, axis=1), width)  # fmax passes over NaN, and is the faster of the two
+    bounds = _bounds(_maxima(scores, size, n_sampled), width)
     return bounds, np.flatnonzero(scores >= bounds[:, None])
 
 

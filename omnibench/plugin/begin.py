@@ -10,11 +10,11 @@ import pytest
 from omnibench.engine.items import Item
 from omnibench.engine.run import require_begun, require_reset
 from omnibench.engine.survey import State, begun, count
-from omnibench.errors import OmnibenchError, StoreError
+from omnibench.errors import OmnibenchError, SharingError, StoreError
 from omnibench.metrics.labels import alternatives, has_label
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.lines import usage_error
-from omnibench.plugin.options import PLAN, RESET, RESUME, SORT, YES
+from omnibench.plugin.options import FROM, PLAN, RESET, RESUME, SORT, YES
 from omnibench.plugin.plan import note_plan
 from omnibench.plugin.session import BenchSession
 from omnibench.store.beneath import OF_ALL, refuse_links
@@ -36,7 +36,7 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
     Raises:
         pytest.UsageError: There is nothing to resume although there has to be, the user says no to a reset or it cannot be
             done, nothing has the metric to sort by, a newer omnibench has made the store, the checkpoint directory holds
-            others' files, or data differs from process to process.
+            others' files, data differs from process to process, or nothing is published where items are to be pulled from.
     """
     session.items = [item for item in items if isinstance(item, ExperimentItem)]
     session.pending = session.items
@@ -48,7 +48,11 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         _check_resume(session)
         reset, busy = _reset(session)
         states = session.look_at_records(session.items)
-    except NewerStoreError as error:
+        if FROM.value(session.config) and not session.looks_only:
+            from omnibench.plugin.pulling import with_pulled  # which imports whatever fetches files
+
+            states = with_pulled(session, states)
+    except (NewerStoreError, SharingError) as error:
         raise usage_error(error) from error
     except LockedStoreError as error:
         session.give_up(error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from fnmatch import fnmatch
 from importlib.util import find_spec
@@ -43,6 +43,7 @@ class Distribution:
         self._while_running = ExitStack()
         self._live = ExitStack()
         self._estimates: Estimates | None = None
+        self._usual_memory: Mapping[str, int] = {}
         self._unfinished = Unfinished((), ())
 
     @pytest.hookimpl(trylast=True)
@@ -91,16 +92,16 @@ class Distribution:
         requested = min(len(self.config.option.tx), most)
         if not self.config.stash.get(automatic_key, False) or benchmarks is None or estimates is None:
             return requested
-        from omnibench.engine.parallel import fitting_workers, megabytes_per_worker
-        from omnibench.memory import available_memory
+        from omnibench.engine.parallel import fitting_workers, megabytes_per_worker, usable_memory
 
-        available = available_memory()
+        available = usable_memory(benchmarks.policy.memory_limit)
         if available is None:
             return requested
-        frameworks = {item.experiment.configuration.runner.name for item in benchmarks.pending}
-        fitting = fitting_workers(available, estimates, frameworks)
+        pending = [item.experiment for item in benchmarks.pending]
+        frameworks, usual = {experiment.configuration.runner.name for experiment in pending}, self._usual_memory
+        fitting = fitting_workers(available, estimates, frameworks, usual)
         if fitting < requested:
-            megabytes = megabytes_per_worker(estimates, frameworks)
+            megabytes = megabytes_per_worker(estimates, frameworks, usual)
             benchmarks.notify(
                 f"{fitting} worker{'s' if fitting > 1 else ''} instead of {requested}: each may need {megabytes:.0f} MB of the "
                 f"{available / 2**20:.0f} MB that are free (-n {requested} starts them all the same)"
@@ -118,11 +119,13 @@ class Distribution:
         self._done = [item for item in session.items if isinstance(item, ExperimentItem) and item.is_done]
         self._remaining = len(session.items) - len(self._done)
         if self._remaining:
-            from omnibench.plugin.live import estimates_of
+            from omnibench.plugin.live import estimates_of, usual_memory
 
             done = frozenset(digest(item.nodeid) for item in self._done)
             self._message = RunMessage(benchmarks.run_id, str(benchmarks.directory), done)
             self._estimates = estimates_of(benchmarks)
+            if self.config.stash.get(automatic_key, False):
+                self._usual_memory = usual_memory(benchmarks)
         benchmarks.build_environments()
 
     def _expect_reports(self, session: pytest.Session) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -20,6 +20,7 @@ from omnibench.store.schema import Status
 
 if TYPE_CHECKING:  # rich, which is imported when something is displayed
     from omnibench.plugin.screen import Screen
+    from omnibench.store.reading import Reader
 
 
 class Tally(live.Tally):
@@ -137,3 +138,14 @@ def live_display(session: BenchSession, estimates: Estimates) -> Iterator[None]:
 def estimates_of(session: BenchSession) -> Estimates:
     """Return how long items are expected to take, by the records of earlier ones."""
     return estimates_in(session.directory, untouched=session.looks_only)
+
+
+def usual_memory(session: BenchSession) -> Mapping[str, int]:
+    """Return the bytes that the pending Fits of each framework usually need; see ``Requirements.usual``."""
+    from omnibench.engine.requirements import Requirements  # a run without -n auto does not ask
+    from omnibench.store.reading import read
+
+    def look(take: Callable[[Reader], Any]) -> Any:
+        return read(session.directory / "store", take, untouched=session.looks_only)
+
+    return Requirements(look).usual(item.experiment for item in session.pending)

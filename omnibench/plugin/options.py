@@ -89,6 +89,13 @@ THREADS = Option(
     "fixed",
     in_item_command=True,
 )
+MEMORY = Option(
+    "--omnirec-memory",
+    "How much memory all Fits of this store may need together on a machine: free (default: what machine and container have "
+    "free), or a size such as 16GB. A Fit that is estimated to need more waits for the others, and is refused where it would "
+    "not fit alone. ignore: begin every Fit, whatever it may need.",
+    "free",
+)
 TMP_DIR = Option("--omnirec-tmp-dir", "Working directories of the frameworks (default: in the checkpoint dir).")
 KEEP_MODELS = Option(
     "--omnirec-keep-models",
@@ -166,6 +173,13 @@ ACCEPT_LICENCE = Option(
     "otherwise say so, once.",
     listed=True,
 )
+FROM = Option(
+    "--omnirec-from",
+    "Where somebody has published finished items (`omnibench publish`): those of this run are taken over from there, verified and "
+    "marked, before anything is computed. A directory, https://..., or what fsspec knows, e.g. s3://BUCKET/PATH or "
+    "hf://datasets/OWNER/NAME. Models are not taken over.",
+    metavar="URL",
+)
 RESET = Option(
     "--omnirec-reset",
     "Compute the selected benchmark items anew: all (default), those that failed, those that are incomplete, "
@@ -197,6 +211,7 @@ OPTIONS = (
     ENVIRONMENTS,
     DEVICE,
     THREADS,
+    MEMORY,
     TMP_DIR,
     KEEP_MODELS,
     READONLY,
@@ -213,6 +228,7 @@ OPTIONS = (
     BASELINE,
     EXPORT,
     ACCEPT_LICENCE,
+    FROM,
     RESET,
     YES,
     PLAN,

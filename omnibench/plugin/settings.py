@@ -27,6 +27,7 @@ from omnibench.plugin.options import (
     GRACE,
     KEEP_MODELS,
     MAX_ATTEMPTS,
+    MEMORY,
     OPTIONS,
     PLAN,
     READONLY,
@@ -67,6 +68,7 @@ def policy(config: pytest.Config) -> Policy:
             keep_models=KEEP_MODELS.value(config),
             shared=SHARED.value(config),
             snapshots=_snapshots(config),
+            memory=MEMORY.value(config),
             threads=int(threads) if (threads := THREADS.value(config)).isdecimal() else threads,
         )
     except OmnibenchError as error:

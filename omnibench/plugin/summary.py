@@ -221,6 +221,7 @@ class Summary:
             return []
         from omnibench.engine.group_sizes import group_sentences
         from omnibench.engine.summary import split_sentences
+        from omnibench.store.taken import taken_sentences
         from omnibench.tables.names import display_names
 
         planned = (item.experiment for item in session.items)
@@ -228,6 +229,7 @@ class Summary:
         return [
             *group_sentences(session.directory, results, names, untouched=untouched),
             *split_sentences(session.directory, planned, names, untouched=untouched),
+            *taken_sentences(session.directory, [result.fit_key for result in results], untouched=untouched),
         ]
 
     def _columns(self, result: Result) -> dict[str, float]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from omnibench.store.series import Epoch, series_of
 from omnibench.store.trials import trials_by_number
 from omnibench.store.tuned_items import TunedItem, tuned_item
 from omnibench.tables.seeds import with_seeds_together
+
+_FACTS_AT_HAND = 1000
+"""How many items the facts are kept of that are looked up: a row per metric, and a configuration with all of its folds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,23 @@ class ItemFacts:
     uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
     start_seconds: float | None = None
     attempts: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is recorded of all items of files, for which nobody has to look at each again.
+
+    Attributes:
+        labels: The labels of the metrics, chosen or not; None where nobody has looked.
+        finished: When the last of the items was done, as an ISO timestamp; likewise.
+        series: The fit keys of what has reported losses; None where nobody has looked.
+        facts: From the key of a record to what facts are made of; see ``store.lookups``.
+    """
+
+    labels: Collection[str] | None = None
+    finished: str | None = None
+    series: Collection[str] | None = None
+    facts: RecordLookup = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +150,8 @@ class Contents:
         trouble: What could not be read, a sentence each.
         tuned: The tuned items with their trials, by their fit keys.
         series: The losses and validation values of items by epoch, by their fit keys; of those that have reported any.
+        recorded: The labels of the metrics that items have recorded, chosen or not; those of ``facts`` by default.
+        finished: When the last of the items was done, as an ISO timestamp; that of ``facts`` by default.
     """
 
     results: list[Result]
@@ -141,6 +164,15 @@ class Contents:
     trouble: tuple[str, ...] = ()
     tuned: Mapping[str, TunedItem] = field(default_factory=dict)
     series: Mapping[str, Sequence[Epoch]] = field(default_factory=dict)
+    recorded: Collection[str] | None = None
+    finished: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.recorded is None:
+            labels = frozenset(label for facts in self.facts.values() for label in facts.uncertainties)
+            object.__setattr__(self, "recorded", labels)
+        if self.finished is None:
+            object.__setattr__(self, "finished", max((facts.finished for facts in self.facts.values()), default=""))
 
     def facts_of(self, result: Result) -> ItemFacts:
         """Return the facts about the item of a result."""
@@ -161,6 +193,30 @@ class Contents:
         return list(dict.fromkeys(label for result in self.results for label in result.metrics))
 
 
+class FactsByKey(Mapping[str, ItemFacts]):
+    """The facts about items by fit key, looked up when they are asked for: there may be a hundred thousand.
+
+    Args:
+        fit_keys: The keys of the items.
+        lookup: From a record's key to the record, or None; usable for as long as this is.
+    """
+
+    def __init__(self, fit_keys: Iterable[str], lookup: RecordLookup) -> None:
+        self._fit_keys = dict.fromkeys(fit_keys)
+        self._facts = lru_cache(maxsize=_FACTS_AT_HAND)(partial(_facts, lookup))
+
+    def __getitem__(self, fit_key: str) -> ItemFacts:
+        if fit_key not in self._fit_keys:
+            raise KeyError(fit_key)
+        return self._facts(fit_key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fit_keys)
+
+    def __len__(self) -> int:
+        return len(self._fit_keys)
+
+
 def contents_of(
     lookup: RecordLookup,
     results: Iterable[Result],
@@ -169,6 +225,7 @@ def contents_of(
     undirected: Collection[str] = (),
     *,
     root: Path | None = None,
+    recorded: Recorded | None = None,
 ) -> Contents:
     """Gather the contents of files from results and the records of their items.
 
@@ -179,14 +236,21 @@ def contents_of(
         lower_is_better: The columns where the smallest value is the best.
         undirected: The columns of which it is unknown whether larger values are better.
         root: The store's directory, for what prepared datasets say of themselves.
+        recorded: What is recorded of all items, where the facts about each are to be looked up when they are asked for.
     """
     all_results = with_choices(with_seeds_together(results), lookup)
-    facts = {result.fit_key: _facts(lookup, result.fit_key) for result in all_results if result.fit_key}
-    keys = {result.dataset: facts[result.fit_key].dataset_key for result in all_results if result.fit_key}
-    datasets = {name: lookup(RecordType.DATA.key(key)) for name, key in keys.items()}
+    facts: Mapping[str, ItemFacts]
+    if recorded is None:
+        facts = {result.fit_key: _facts(lookup, result.fit_key) for result in all_results if result.fit_key}
+        recorded = Recorded()
+    else:
+        facts = FactsByKey((result.fit_key for result in all_results), recorded.facts)
+    examples = {result.dataset: result.fit_key for result in all_results if result.fit_key}
+    datasets = {name: lookup(RecordType.DATA.key(facts[fit_key].dataset_key)) for name, fit_key in examples.items()}
     summaries = {name: _dataset_summary(record, root) for name, record in datasets.items() if record is not None}
     trouble: list[str] = []
     variances = {} if root is None else seed_variances(lookup, root, all_results, trouble.append)
+    with_series = all_results if recorded.series is None else [r for r in all_results if r.fit_key in recorded.series]
     return Contents(
         all_results,
         lower_is_better,
@@ -197,7 +261,9 @@ def contents_of(
         variances,
         tuple(trouble),
         tuned_items_of(all_results, lookup),
-        {result.fit_key: epochs for result in all_results if (epochs := series_of(result.fit_key, lookup))},
+        {result.fit_key: epochs for result in with_series if (epochs := series_of(result.fit_key, lookup))},
+        recorded.labels,
+        recorded.finished,
     )
 
 

@@ -13,7 +13,7 @@ from omnibench.errors import ExportError, StatisticsError, StoreError
 from omnibench.metrics.directions import direction
 from omnibench.metrics.labels import alternatives, chosen_labels, unmeasured
 from omnibench.report.comparisons import TESTS
-from omnibench.report.contents import Contents, contents_of, missing_of
+from omnibench.report.contents import Contents, Recorded, contents_of, missing_of
 from omnibench.report.files import check_files, replace
 from omnibench.report.frames import csv, nested, parquet
 from omnibench.report.impersonal import hider, without_reasons_of
@@ -23,9 +23,14 @@ from omnibench.report.page.html import html
 from omnibench.report.sections import DEFAULT_LIMIT, Choices, report_of
 from omnibench.statistics.paired import DEFAULT_TEST, check_alpha
 from omnibench.store.item_records import result_of
+from omnibench.store.light_records import light_records_in
+from omnibench.store.lookups import Lookups
 from omnibench.store.queries import Store, open_store
+from omnibench.store.reading import Reader, read
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select, select_datasets
+
+_ALIKE = ("dataset", "algorithm", "parameters")
 
 _DATA_WRITERS = {".csv": csv, ".parquet": parquet, ".json": nested}
 _DOCUMENT_WRITERS = {".md": markdown, ".tex": latex, ".html": html}
@@ -86,20 +91,44 @@ def export_results(
         raise ExportError(f"top is {top!r}; give the number of configurations that tables show, 1 or more.")
     checked = check_files(Path(file) for file in files)
     opened = store if isinstance(store, Store) else open_store(store)
-    records = opened.records()
-    current = None if all_items else current_items(records)
-    contents = _contents(opened, records, current, datasets, algorithms, metrics, better)
-    if sort and sort not in contents.labels:
-        raise ExportError(f"there is no {sort!r} to sort by; {alternatives(sort, contents.labels)}")
-    if current is not None and current.left_out:
-        (notify or _warn)(current.notice())
-    runs = (record for key, record in records.items() if RecordType.RUN.has(key))
-    hide = str if paths else hider(runs, opened.root)
-    return write_files(checked, contents, opened.root, Choices(sort, top, alpha, test, "--top"), hide)
+    notices: list[str] = []
+
+    def take(reader: Reader) -> list[str]:
+        contents, hide, notice = _gathered(
+            opened, reader, datasets, algorithms, metrics, better, all_items=all_items, paths=paths
+        )
+        if sort and sort not in contents.labels:
+            raise ExportError(f"there is no {sort!r} to sort by; {alternatives(sort, contents.labels)}")
+        if notice and not notices:  # only once, even where reading has to begin anew
+            notices.append(notice)
+            (notify or _warn)(notice)
+        return write_files(checked, contents, opened.root, Choices(sort, top, alpha, test, "--top"), hide)
+
+    # Files are written while the store is open: facts about items are looked up as they are written.
+    return read(opened.root / "store", take)
+
+
+def _gathered(
+    store: Store,
+    reader: Reader,
+    datasets: Sequence[str],
+    algorithms: Sequence[str],
+    metrics: Sequence[str],
+    better: str | None,
+    *,
+    all_items: bool,
+    paths: bool,
+) -> tuple[Contents, Callable[[str], str], str]:
+    """Return what is to be written, what takes directories, users and hosts out of texts, and the sentence about what is left out."""
+    light = light_records_in(reader).records
+    current = None if all_items else current_items(light)
+    contents = _contents(store, reader, light, current, datasets, algorithms, metrics, better)
+    runs = (record for key, record in light.items() if RecordType.RUN.has(key))
+    return contents, str if paths else hider(runs, store.root), "" if current is None else current.notice()
 
 
 def _warn(sentence: str) -> None:
-    warnings.warn(f"{sentence}; all_items=True takes them too", UserWarning, stacklevel=3)
+    warnings.warn(f"{sentence}; all_items=True takes them too", UserWarning, stacklevel=6)
 
 
 def write_files(
@@ -136,38 +165,46 @@ def write_files(
 
 def _contents(
     store: Store,
-    records: dict[str, Record],
+    reader: Reader,
+    light: dict[str, Record],
     current: Current | None,
     datasets: Sequence[str],
     algorithms: Sequence[str],
     metrics: Sequence[str],
     better: str | None,
 ) -> Contents:
-    everything = store.items_in(records)
+    everything = store.items_in(light)
     items = everything
     if current is not None:
         names = names_of(current.items)
         items = {name: item for name, item in everything.items() if name in names}
     for texts, names_in in ((datasets, _items_of_dataset), (algorithms, select)):
         items, everything = _chosen(texts, names_in, items, everything)
+    lookups = Lookups(reader)
     done = [item for item in items.values() if item["status"] == Status.DONE]
-    if metrics:
-        measured = dict.fromkeys(label for item in done for label in item["metrics"])
-        for label in metrics:
-            if not chosen_labels(measured, [label]):
-                raise ExportError(unmeasured(label, measured))
-    results = [result_of(_with_metrics(item, metrics)) for item in done]
-    results.sort(key=lambda result: (result.dataset, result.algorithm, -1 if result.fold is None else result.fold))
+    done.sort(key=lambda item: (item["dataset"], item["algorithm"], -1 if item["fold"] is None else item["fold"]))
+    results, measured, finished = [], dict[str, None](), ""
+    for item in done:
+        record = lookups.get(RecordType.ITEM.key(item["fit_key"])) or {"metrics": {}}
+        finished = max(finished, record.get("finished") or "")
+        measured |= dict.fromkeys(record["metrics"])
+        # The members that many items have alike are kept once, which those of light records are.
+        results.append(result_of(_with_metrics({**record, **{name: item[name] for name in _ALIKE}}, metrics)))
+    for label in metrics:
+        if not chosen_labels(measured, [label]):
+            raise ExportError(unmeasured(label, measured))
     stated_direction = None if better is None else better == "higher"
     labels = dict.fromkeys(label for result in results for label in result.metrics)
     directions = {label: stated_direction if (higher := direction(label)) is None else higher for label in labels}
+    series = {RecordType.SERIES.identity(key) for key in reader.keys(RecordType.SERIES.prefix)}
     return contents_of(
-        records.get,
+        lookups.get,
         results,
-        [missing_of(item, records.get) for item in items.values() if item["status"] != Status.DONE],
+        [missing_of(item, light.get) for item in items.values() if item["status"] != Status.DONE],
         {label for label, higher in directions.items() if higher is False},
         {label for label, higher in directions.items() if higher is None},
         root=store.root,
+        recorded=Recorded(measured, finished, series, lookups.facts),
     )
 
 

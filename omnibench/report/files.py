@@ -47,8 +47,12 @@ def _checked(file: Path) -> Path:
     return path
 
 
-def replace(file: Path, content: bytes) -> None:
+def replace(file: Path, content: bytes | Iterable[bytes]) -> None:
     """Write a file, whole or not at all.
+
+    Args:
+        file: The file.
+        content: Its content, or the parts of it, one after the other.
 
     Raises:
         ExportError: It could not be written; what was there is as it was.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv as plain_csv
 import io
 import json
 import math
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from omnibench.comparison.variance import COMPONENTS
 from omnibench.keys import recorded_text
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
 
 FORMAT = "omnibench.results/1"
 """The format that the JSON file names; its number changes when readers have to change."""
+
+_ROWS_AT_HAND = 5000
+"""How many rows are made at a time."""
 
 _FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What spreadsheets take for the beginning of a formula, or leave out before one; the last four are the wide forms."""
@@ -94,9 +101,17 @@ def frame(contents: Contents) -> pd.DataFrame:
     return pd.DataFrame(list(_rows(contents)), columns=list(_TYPES)).astype(_TYPES)
 
 
+def _blocks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield rows by thousands: of a hundred thousand items, all of them together would take a gigabyte."""
+    remaining = iter(rows)
+    while block := list(islice(remaining, _ROWS_AT_HAND)):
+        yield block
+
+
 def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
     names = display_names(contents.results)
     with_seeds = _with_all_seeds(contents.results)
+    summary = lru_cache(maxsize=_ROWS_AT_HAND)(partial(_summary, contents))
     for result in contents.results:
         configuration = with_seeds[result.dataset, result.algorithm]
         seeds = len(seeds_of(configuration.rows))
@@ -133,7 +148,7 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 facts.peak_memory,
                 result.fit_key,
                 seeds,
-                *_summary(contents, configuration, label).values(),
+                *summary(configuration, label).values(),
                 *_tuning(result).values(),
             )
 
@@ -156,7 +171,8 @@ def _tuning(result: Result) -> dict[str, Any]:
     }
 
 
-class _WithSeeds(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class _WithSeeds:
     """A configuration on a dataset, with all of its seeds.
 
     Attributes:
@@ -195,52 +211,84 @@ def _summary(contents: Contents, configuration: _WithSeeds, label: str) -> dict[
     return {"mean": mean, "std": deviation, **parts}
 
 
-def csv(contents: Contents) -> bytes:
-    """Return the rows as CSV; floats have as many digits as it takes to read back the same ones.
+def csv(contents: Contents) -> Iterator[bytes]:
+    """Yield the rows as CSV; floats have as many digits as it takes to read back the same ones.
 
     A text that a spreadsheet would compute begins with an apostrophe, which spreadsheets hide; numbers are numbers.
     """
-    rows = frame(contents)
-    for column, column_type in _TYPES.items():
-        if column_type == "string":
-            rows[column] = rows[column].map(_uncomputed, na_action="ignore")
-    text: str = rows.to_csv(index=False, lineterminator="\n")
-    return text.encode(errors="backslashreplace")
+    text = io.StringIO()
+    writer = plain_csv.writer(text, lineterminator="\n")
+    writer.writerow(_TYPES)
+    converters = [_CONVERTERS[column_type] for column_type in _TYPES.values()]
+    for block in _blocks(_rows(contents)):
+        writer.writerows(
+            ["" if value is None else convert(value) for value, convert in zip(row, converters, strict=True)]
+            for row in block
+        )
+        yield text.getvalue().encode(errors="backslashreplace")
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue().encode(errors="backslashreplace")
 
 
 def _uncomputed(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_BEGINNINGS) else text
 
 
-def parquet(contents: Contents) -> bytes:
-    """Return the rows as Parquet."""
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {"string": _uncomputed, "Int64": int, "float64": float, "boolean": bool}
+
+
+def parquet(contents: Contents) -> Iterator[bytes]:
+    """Yield the rows as Parquet."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    empty = pd.DataFrame(columns=list(_TYPES)).astype(_TYPES)
+    schema = pa.Schema.from_pandas(empty, preserve_index=False)
     buffer = io.BytesIO()
-    frame(contents).to_parquet(buffer, index=False)
-    return buffer.getvalue()
+    with pq.ParquetWriter(buffer, schema) as writer:
+        for block in _blocks(_rows(contents)):
+            columns = zip(*block, strict=True)
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=_ROWS_AT_HAND)
+    yield buffer.getvalue()
 
 
-def nested(contents: Contents) -> bytes:
-    """Return the values as nested JSON: datasets, configurations, folds, metrics; and the items that are missing."""
+def nested(contents: Contents) -> Iterator[bytes]:
+    """Yield the values as nested JSON: datasets, configurations, folds, metrics; and the items that are missing."""
     names = display_names(contents.results)
     with_seeds = _with_all_seeds(contents.results)
-    datasets = [
-        {
+    yield _encoded(f'{{\n "format": {json.dumps(FORMAT)},\n "datasets": [')
+    separator = "\n"
+    for group in _grouped(contents.results, lambda result: result.dataset):
+        head = {
             "name": group[0].dataset,
             "label": names.dataset(group[0].dataset),
             "key": contents.facts_of(group[0]).dataset_key,
             **_counts_by_fold(contents, group[0].dataset),
-            "configurations": [
-                _configuration(contents, rows, names, with_seeds[rows[0].dataset, rows[0].algorithm])
-                for rows in _grouped(group, lambda result: result.algorithm)
-            ],
         }
-        for group in _grouped(contents.results, lambda result: result.dataset)
-    ]
+        opened = _indented(head, 2).removesuffix("\n  }")
+        yield _encoded(f'{separator}{opened},\n   "configurations": [')
+        separator = "\n"
+        for rows in _grouped(group, lambda result: result.algorithm):
+            of_seeds = with_seeds[rows[0].dataset, rows[0].algorithm]
+            yield _encoded(f"{separator}{_indented(_configuration(contents, rows, names, of_seeds), 4)}")
+            separator = ",\n"
+        yield b"\n   ]\n  }"
     missing = [{"item": item.item, "status": item.status, "why": item.reason} for item in contents.missing]
-    document = {"format": FORMAT, "datasets": datasets, "missing": missing}
-    return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode(
-        errors="backslashreplace"
-    )
+    closed = "\n ]" if contents.results else "]"
+    yield _encoded(f'{closed},\n "missing": {_indented(missing, 1).lstrip()}\n}}\n')
+
+
+def _indented(data: Any, levels: int) -> str:
+    """Return JSON as it stands inside of so many objects and lists; line breaks in texts are escaped."""
+    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+    return " " * levels + text.replace("\n", "\n" + " " * levels)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="backslashreplace")
 
 
 def _counts_by_fold(contents: Contents, dataset: str) -> dict[str, Any]:

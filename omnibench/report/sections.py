@@ -146,7 +146,6 @@ def report_of(contents: Contents, root: Path, choices: Choices) -> Report:
     except OmnibenchError as error:
         trouble.append(f"what is not significantly worse than the best is not marked: {error}")
     # Neither what a fit cost nor what a plugin has added to the table is a measure of algorithms.
-    recorded = {label for facts in contents.facts.values() for label in facts.uncertainties}
     means = {
         label: {
             marked.dataset: {
@@ -158,7 +157,7 @@ def report_of(contents: Contents, root: Path, choices: Choices) -> Report:
             if label in marked.means.labels
         }
         for label in contents.labels
-        if label in recorded and label not in contents.undirected
+        if label in (contents.recorded or ()) and label not in contents.undirected
     }
     dataset_rankings = rankings(means, contents.lower_is_better, alpha=choices.alpha)
     standings_by_dataset: dict[str, dict[str, Standing]] = {marked.dataset: {} for marked in datasets}

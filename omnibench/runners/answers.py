@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from omnibench.guest.ranking import RankedList
+from omnibench.guest.ranked_lists import RankedList
 from omnibench.runners.answer_frames import EXPECTED, Scored, list_of_rows, lists_of_frame, number_of, plain, typed
 
 _FEW_SCORES = 3

@@ -21,15 +21,16 @@ from typing import Any, Self, cast
 
 import execnet
 
-from omnibench import limits
+from omnibench import limits, proc
 from omnibench.errors import GuestError, PrunedError, SnapshotError
 from omnibench.guest import forks, supervisor
 from omnibench.guest.messages import received, sendable
 from omnibench.masking import masked_bytes, safe_cut
 from omnibench.runners.registry import RunnerInfo
 from omnibench.runners.replies import OnEpoch, OnSnapshot, Replies
-from omnibench.runners.shortage import judged, open_files
+from omnibench.runners.shortage import judged, killed, open_files
 from omnibench.runners.silence import Silence
+from omnibench.sizes import size_text
 from omnibench.variables import SCRATCH, foreign_variables, misleading_variables
 
 GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
@@ -99,7 +100,7 @@ class Guest:
         self._log = log
         self._errors: deque[str] = deque(maxlen=_TAIL_LINES)
         self._peak = 0
-        self._oom_kills = limits.oom_kills()
+        self._oom_kills = proc.oom_kills()
         self._readers = [self._reader(scratch, stream) for stream in ("out", "err")]
         # A class of the user's own is the user's code in the user's environment, and gets what it would get anywhere.
         foreign = (
@@ -199,7 +200,8 @@ class Guest:
             )
         self._errors.clear()
         files_before = open_files(self.pid)
-        self._peak = _memory_of(self.pid, "VmRSS")  # the guest, too, forgets the peak of earlier requests
+        self._peak = proc.rss_of(self.pid)  # the guest, too, forgets the peak of earlier requests
+        self._oom_kills = proc.oom_kills()
         try:
             self._channel.send(sendable(dict(request)))
         except OSError as error:
@@ -244,7 +246,7 @@ class Guest:
                         self._describe_end(), self._last_words().lstrip(), died=True, costs=self._seen_costs
                     ) from None
                 ended = self._process.poll() is not None  # what it has written may still be on its way
-                self._peak = max(self._peak, _memory_of(self.pid, "VmHWM"))
+                self._peak = max(self._peak, proc.rss_of(self.pid, "VmHWM"))
                 on_silence(silence.seconds(), silence.is_stopped)
                 continue
             except EOFError as error:  # its text is execnet's, about the pipe
@@ -287,11 +289,11 @@ class Guest:
             ending = "stopped answering"
         elif status < 0:
             ending = f"was killed by {signal.Signals(-status).name}"
-            if -status == signal.SIGKILL and limits.oom_kills() > self._oom_kills:
-                ending += f" for want of memory ({limits.memory_limits() or 'of the machine'})"
+            if -status == signal.SIGKILL:
+                return f"the {self.runner.name} process {self.pid} {ending}, {killed(self._peak, self._oom_kills)}"
         else:
             ending = f"ended with exit status {status}"
-        peak = f"; its peak memory was at least {self._peak / 2**20:.0f} MiB" if self._peak else ""
+        peak = f"; its peak memory was at least {size_text(self._peak)}" if self._peak else ""
         return f"the {self.runner.name} process {self.pid} {ending}{peak}"
 
     def _last_words(self) -> str:
@@ -379,15 +381,3 @@ def _whole_lines(pipe: Any, ended: Callable[[], bool]) -> Iterator[bytes]:
             break
     if pending:
         yield pending + b"\n"
-
-
-def _memory_of(pid: int, member: str) -> int:
-    """Return a process's resident set now (``VmRSS``) or at most (``VmHWM``), in bytes; 0 where /proc does not say."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii") as status:
-            for line in status:
-                if line.startswith(f"{member}:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ import pandas as pd
 
 from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.data.interactions import decode, frame_of
-from omnibench.data.prepare import read_ids
-from omnibench.guest import folds, parts, ranking
+from omnibench.data.stored_ids import read_ids
+from omnibench.guest import folds, parts, ranked_lists
 from omnibench.guest.base import Task
 from omnibench.guest.generators import seed_everything
 from omnibench.guest.rated import lists_by_rating
@@ -54,8 +54,8 @@ class Model:
     """A fitted instance and the user's ids."""
 
     instance: Any
-    user_ids: list[Any]
-    item_ids: list[Any]
+    user_ids: Sequence[Hashable]
+    item_ids: Sequence[Hashable]
 
 
 def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
@@ -121,7 +121,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
     return Model(instance, read_ids(fold.directory, "users"), read_ids(fold.directory, "items"))
 
 
-def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, list[ranking.RankedList]]]:
+def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, list[ranked_lists.RankedList]]]:
     """Ask for lists so long that k items are left when those that the user has seen are removed.
 
     A class that predicts ratings and has no lists of its own recommends what it rates highest.
@@ -130,8 +130,7 @@ def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.In
         yield from lists_by_rating(lambda pairs: rate(model, task, pairs), fold)
         return
     seed_everything(task.seed)
-    masked_users = np.concatenate([fold.history.user, fold.validation.user])
-    masked = np.bincount([] if fold.repeats else masked_users, minlength=fold.n_users)
+    masked = np.zeros(fold.n_users, dtype=np.int64) if fold.repeats else fold.seen_counts
     takes_history = HISTORY in inspect.signature(model.instance.recommend).parameters
     codes = {item: code for code, item in enumerate(model.item_ids)}
     n_answered = 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from omnibench.errors import GuestEnvironmentError, GuestError
 from omnibench.limits import limits_told
-from omnibench.memory import available_memory, total_memory
+from omnibench.memory import available_memory, memory_capacity
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import Guest
 from omnibench.runners.registry import ISOLATED, RunnerInfo
@@ -160,6 +160,13 @@ class GuestPool:
         if entry is not None:
             self._end(entry)
 
+    def end_idle(self) -> bool:
+        """End every guest that runs, while none of them computes; return whether there was any."""
+        had = bool(self._guests)
+        while self._guests:
+            self._end(self._guests.popitem()[1])
+        return had
+
     def close(self) -> None:
         """End every guest."""
         while self._starting:
@@ -204,5 +211,5 @@ def _explaining_interpreter(runner: RunnerInfo, python: Path) -> Iterator[None]:
 
 def _memory_is_short(needed_bytes: int) -> bool:
     """Return whether a process that needs this many bytes would leave less than a twentieth of the memory."""
-    available, total = available_memory(), total_memory()
+    available, total = available_memory(), memory_capacity()
     return available is not None and total is not None and available - needed_bytes < total / 20

@@ -40,7 +40,7 @@ _DEFAULTS = {
 _FACTS = ("deterministic", "threads")
 """What is true, false, or not known."""
 
-_MEMBERS = (*_DEFAULTS, "refit")
+_MEMBERS = (*_DEFAULTS, "refit", "memory")
 """What a registered framework may say of an algorithm."""
 
 
@@ -65,10 +65,12 @@ class RunnerInfo:
             ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings),
             ``"epochs"`` (the hyperparameter that is the number of its epochs, where its Fit says how many it has kept),
             ``"deterministic"`` (whether its lists are the same whatever the seed) and ``"threads"`` (whether its numbers
-            depend on how many threads compute; where nobody says, it computes with one).
+            depend on how many threads compute; where nobody says, it computes with one), and ``"memory"`` (what a Fit
+            needs, e.g. ``{"guest": 4e8, "items*items": 86.0}``; see ``runners.requirements``).
         adapter_file: Where the adapter of a registered framework lies; found by ``register_runner``.
         measured_file: What was measured of the algorithms of ``catalogue_file``: ``"deterministic"``, ``"threads"``,
-            and ``"seed_spread"``, how much a metric varies with the seed; see ``benchmarks/catalogue``.
+            and ``"seed_spread"``, how much a metric varies with the seed; see ``benchmarks/catalogue``. And ``"memory"``, of
+            each, and once for all of the framework; see ``benchmarks/scale/memory.py``.
     """
 
     name: str
@@ -93,9 +95,10 @@ class RunnerInfo:
             return {"version": self._locked_version(), "algorithms": algorithms}
         catalogue: dict[str, Any] = json.loads(self.catalogue_file.read_text(encoding="utf-8"))
         if self.measured_file is not None:
-            measured = json.loads(self.measured_file.read_text(encoding="utf-8"))["algorithms"]
+            measured = json.loads(self.measured_file.read_text(encoding="utf-8"))
             for name, described in catalogue["algorithms"].items():
-                described.update(measured.get(name, {}))
+                described.update(measured["algorithms"].get(name, {}))
+            catalogue["memory"] = measured.get("memory", {})
         return catalogue
 
     def version(self, environment: str) -> str:
@@ -244,11 +247,23 @@ def _check_algorithms(runner: RunnerInfo) -> None:
         if unknown:
             near = nearest(unknown[0], _MEMBERS)
             raise PlanError(f"{runner.name}.{name}: {unknown[0]!r} says nothing{near}; there is {', '.join(_MEMBERS)}.")
+        _check_memory(f"{runner.name}.{name}", entry.get("memory", {}))
         for fact in _FACTS:
             if entry.get(fact) not in (None, True, False):
                 raise PlanError(
                     f"{runner.name}.{name}: {fact!r} is {entry[fact]!r}; give True or False, or leave it out."
                 )
+
+
+def _check_memory(algorithm: str, formula: Any) -> None:
+    is_formula = isinstance(formula, Mapping) and all(
+        isinstance(term, str) and isinstance(size, int | float) and size >= 0 for term, size in formula.items()
+    )
+    if not is_formula:
+        raise PlanError(
+            f"{algorithm}: 'memory' is {formula!r}; give bytes by what they grow with, e.g. "
+            "{'guest': 4e8, 'interactions': 60, 'items*items': 86.0}."
+        )
 
 
 def _adapter_file(runner: RunnerInfo) -> Path:

@@ -1,4 +1,4 @@
-"""Whose it is that a guest ran out of files, processes or threads: the item's, which has taken them, or its surroundings'."""
+"""Whose it is that a guest ran out of files, processes, threads or memory: the item's, which has taken them, or others'."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 from omnibench import limits
 from omnibench.guest.supervisor import descendants
-from omnibench.proc import number_in, text_of
+from omnibench.memory import memory_capacity
+from omnibench.proc import number_in, oom_kills, text_of
+from omnibench.sizes import size_text
 
 USUAL = 512
 """Who gets so many open files, or processes and threads, for itself has enough: half of what systems usually allow."""
@@ -52,6 +54,24 @@ def judged(error: str, trace: str, pid: int, files_before: int) -> tuple[str, bo
                 return f"{text})", True
             return f"{text}; or end what is not needed any more of the {own} that this has begun itself)", False
     return limits.with_limit(error, pid, trace), False
+
+
+def killed(peak: int, before: tuple[int, int]) -> str:
+    """Return by whom a guest was killed that SIGKILL has ended, as far as the kernel tells, and how much memory it had.
+
+    Args:
+        peak: The most bytes that it was seen to have; 0 where nobody has looked.
+        before: What ``proc.oom_kills`` said when its request began.
+    """
+    now, capacity = oom_kills(), memory_capacity()
+    if now[0] > before[0]:
+        reason = f"by the kernel for want of memory ({limits.memory_limits() or 'of the machine'})"
+    elif now[1] > before[1]:
+        reason = "most likely by the kernel for want of memory, which has ended a process of this machine just now"
+    else:
+        reason = "by the kernel for want of memory or by somebody"
+    total = f" of the {size_text(capacity)} that are here" if capacity else ""
+    return f"{reason}; it had at least {size_text(peak)}{total}" if peak else reason
 
 
 def _tasks(pid: int) -> int:

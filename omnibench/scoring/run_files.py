@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from omnibench.comparison.current import current_items, names_of
-from omnibench.data.prepare import read_ids
+from omnibench.data.stored_ids import read_ids
 from omnibench.errors import ExportError, StoreError
 from omnibench.guest.folds import Fold
 from omnibench.guest.predictions import read_predictions

@@ -7,6 +7,7 @@ import os
 import stat
 import time
 import uuid
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -61,12 +62,12 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def replace_file(file: Path, content: bytes) -> None:
+def replace_file(file: Path, content: bytes | Iterable[bytes]) -> None:
     """Write a file durably and atomically: its readers see the old content or the new one, never a part.
 
     Args:
         file: The file, links followed; one that is there keeps its permissions.
-        content: The new content.
+        content: The new content, or the parts of it, one after the other.
 
     Raises:
         OSError: It could not be written; what was there is as it was.
@@ -74,14 +75,14 @@ def replace_file(file: Path, content: bytes) -> None:
     scratch = scratch_beside(file)
     try:
         with scratch.open("xb") as opened:
-            opened.write(content)
+            opened.writelines([content] if isinstance(content, bytes) else content)
             if file.exists():
                 os.fchmod(opened.fileno(), stat.S_IMODE(file.stat().st_mode))
             opened.flush()
             os.fsync(opened.fileno())
         scratch.replace(file)
         sync_directory(file.parent)
-    except OSError:
+    except BaseException:  # parts are made while they are written, which may fail in any way
         with suppress(OSError):
             scratch.unlink()
         raise

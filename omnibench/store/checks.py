@@ -76,14 +76,17 @@ def object_of(members: Mapping[str, Check], further: Mapping[str, Check] | None 
         for name, is_sound in required:
             if name not in value or not is_sound(value[name]):
                 return False
-        return all(is_sound(value[name]) for name, is_sound in possible if name in value) if possible else True
+        for name, is_sound in possible:  # noqa: SIM110 - a generator takes twice as long
+            if name in value and not is_sound(value[name]):
+                return False
+        return True
 
     return check
 
 
 def is_name(value: Any) -> bool:
     """Whether a value is a name: a text that can be written everywhere."""
-    return type(value) is str and is_utf8(value)
+    return type(value) is str and (value.isascii() or is_utf8(value))
 
 
 def is_count(value: Any) -> bool:

@@ -118,7 +118,7 @@ def contrast(a: Mapping[str, Any], b: Mapping[str, Any]) -> Contrast:
         titles=(a["title"], b["title"]),
         states=(a["status"], b["status"]),
         keys=_between(*_key_parts(a, b)),
-        circumstances=(*_computed_otherwise(a, b), *_between(_data_and_effects(a), _data_and_effects(b))),
+        circumstances=(*_computed_otherwise(a, b), *_between(*_data_and_effects(a, b))),
         numbers=(
             *(Difference(f"metrics.{label}", *pair) for label, pair in values.items() if pair[0] != pair[1]),
             *_cost_differences(a, b),
@@ -157,12 +157,25 @@ def _dataset_parts(dataset: Mapping[str, Any], *, step_by_step: bool) -> dict[st
     return {**recipe, "steps": steps}
 
 
-def _data_and_effects(facts: Mapping[str, Any]) -> dict[str, Any]:
-    algorithm = facts["algorithm"]
-    effective = {
+def _data_and_effects(*items: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the digests of two items' data, as far as both have them: other releases have other files of the same data."""
+    data = [facts["dataset"]["digests"] for facts in items]
+    names = [name for name in data[0] if name in data[1]]
+    return [
+        {
+            "data": {name: digests[name] for name in names},
+            "predictions": facts["predictions"],
+            "effective": _effective(facts["algorithm"]),
+        }
+        for facts, digests in zip(items, data, strict=True)
+    ]
+
+
+def _effective(algorithm: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the hyperparameters that nobody has chosen."""
+    return {
         name: value for name, value in (algorithm["effective"] or {}).items() if name not in algorithm["parameters"]
     }
-    return {"data": facts["dataset"]["digests"], "predictions": facts["predictions"], "effective": effective}
 
 
 def _computed_otherwise(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Difference]:

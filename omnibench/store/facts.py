@@ -164,20 +164,27 @@ class FactSource:
         return {**facts, "host": worker.get("host") or facts["host"], **threads, "versions": run.get("versions", {})}
 
 
-def _digests(data: Record, fold: int | None) -> dict[str, str]:
-    """Return the digests of what a fold is computed from: all interactions, and the rows of each part.
+_COLUMNS = ("user.npy", "item.npy", "rating.npy", "timestamp.npy", "indptr.npy")
+"""The files of a dataset's interactions."""
 
-    They are what tells whether a recipe has made the same data twice.
+
+def _digests(data: Record, fold: int | None) -> dict[str, str]:
+    """Return the digests of what a fold is computed from: all interactions, the rows of each part, and the test pairs.
+
+    They are what tells whether a recipe has made the same data twice. Several folds have a digest of all of their parts
+    together, as they share the interactions; in earlier releases they did not, and single splits had ``interactions``, too.
     """
     if not data:
         return {}
     own_fold = f"fold_{fold or 0}/"
     names = {artifact["path"].removeprefix(f"{data['directory']}/"): artifact["sha256"] for artifact in data["files"]}
-    arrays = {name: digest for name, digest in names.items() if "/" not in name and name.endswith(".npy")}
+    arrays = {name: names[name] for name in sorted(_COLUMNS) if name in names}
     parts = {name: digest for name, digest in names.items() if name.startswith(own_fold)}
+    interactions = "interactions" if "user.npy" in arrays else "shared"
     return {
-        "interactions": sha256(recorded_text(arrays)),
+        **({interactions: sha256(recorded_text(arrays))} if arrays else {}),
         **{name.removeprefix(own_fold).removesuffix(".npy"): digest for name, digest in sorted(parts.items())},
+        **({"evaluated": data["test"][fold or 0]} if data.get("test") else {}),
     }
 
 

@@ -55,6 +55,7 @@ from omnibench.store.schema import (
 )
 from omnibench.store.sealing import DamagedRecordError, unseal, unsealed
 from omnibench.store.stops import STOPPED
+from omnibench.store.taken_form import are_marks
 
 MOST_NESTED = 60
 """Levels of lists and objects in a record; ours have about ten."""
@@ -106,9 +107,10 @@ def flaw(key: str, record: Record, text: str) -> str:
     for name in required:
         if name not in record:
             return f"it has no {name}"
-    for name, is_sound in members:
-        if name in record and not is_sound(record[name]):
-            return f"its {name} is {abridged(record[name])}"
+    for name, member in record.items():
+        is_sound = members.get(name)
+        if is_sound is not None and not is_sound(member):
+            return f"its {name} is {abridged(member)}"
     return _contradiction(key, record_type, record)
 
 
@@ -285,11 +287,8 @@ _OF_PLAN: dict[str, Check] = {
     **dict.fromkeys(("fitted_once", "unsteady"), list_of(is_name)),
     "noted": is_moment,
 }
-_OF_MARKS: dict[str, Check] = {
-    **_MEMBERS,
-    "of": is_name,
-    "not_worse": optional(list_of(is_name)),
-}
+_OF_MARKS: dict[str, Check] = {**_MEMBERS, "of": is_name, "not_worse": optional(list_of(is_name))}
+_OF_TAKEN: dict[str, Check] = {**_MEMBERS, "item": is_name, "marks": are_marks}
 
 _OF_SEARCHES: dict[str, Check] = {
     **_MEMBERS,
@@ -367,8 +366,8 @@ _OF_SNAPSHOT: dict[str, Check] = {
 _TO_GO_ON = ("requested", "name", "number", "iteration", "unit", "within", "attempts", "finished", "size", "files")
 _OF_SERIES: dict[str, Check] = {**_OF_ITEMS, "epochs": is_natural, "series": _series}
 
-_FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], ...]]] = {
-    record_type: (required, tuple(members.items()))
+_FORMS: dict[RecordType | None, tuple[tuple[str, ...], dict[str, Check]]] = {
+    record_type: (required, members)
     for record_type, required, members in (
         (RecordType.FIT, _LABELS, {**_OF_ITEMS, **_OF_FIT}),
         (RecordType.PREDICT, (*_LABELS, "predictions"), {**_OF_ITEMS, **_OF_PREDICT}),
@@ -385,6 +384,7 @@ _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], 
         (RecordType.WORKER, ("id", "started", "heartbeat", "lock", "ended", "item", "phase"), _OF_WORKER),
         (RecordType.PLAN, ("source", "root", "columns", "items", "noted"), _OF_PLAN),
         (RecordType.MARKS, ("of", "not_worse"), _OF_MARKS),
+        (RecordType.TAKEN, ("fit_key", "item", "marks"), _OF_TAKEN),
         (None, (), _MEMBERS),
     )
 }

@@ -123,7 +123,8 @@ def _concerns(records: Mapping[str, Record], scope: str, search: str) -> bool:
 
 
 def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], scope: str, *, keep: bool) -> None:
-    types = (*_TYPES_FROM[Phase(scope) if scope in _TYPES_FROM else Phase.FIT], RecordType.ITEM)
+    from_phase = Phase(scope) if scope in _TYPES_FROM else Phase.FIT
+    types = (*_TYPES_FROM[from_phase], RecordType.ITEM, RecordType.TAKEN)
     # Only under the leases is it certain what there is.
     snapshot = store.snapshot()
     recorded = _records_by_item(snapshot)

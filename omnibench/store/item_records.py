@@ -6,6 +6,7 @@ How its metrics are read from its text relies on the order of members in what ``
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from sys import intern
 from typing import Any
 
 from omnibench.errors import PhaseError
@@ -269,9 +270,9 @@ def result_of(item: Record) -> Result:
     return Result(
         item["dataset"],
         item["algorithm"],
-        called,
+        intern(called),  # the folds of a configuration have it alike, and there may be thousands
         item["fold"],
-        {label: metric["value"] for label, metric in item.get("metrics", {}).items()},
+        {intern(label): metric["value"] for label, metric in item.get("metrics", {}).items()},
         item["fit_key"],
         item.get("dataset_label", ""),
         "",  # other configurations of the store may call for another label than its plan did
@@ -280,7 +281,7 @@ def result_of(item: Record) -> Result:
         configuration.get("seed"),
         item.get("module", ""),
         item.get("deterministic", False) or asks_once(item),
-        seedless_key(item),
+        intern(seedless_key(item)),
         seeds=item.get("seeds", 1),
         as_seed=item.get("as_seed"),
         refit=configuration.get("refit", ""),

@@ -263,13 +263,18 @@ def locked_directory(directory: Path, patience: float = math.inf) -> Iterator[bo
     with forks.undivided():
         descriptor = forks.withhold(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
     try:
-        yield _is_free_in_time(descriptor, time.monotonic() + patience)
+        yield is_free_in_time(descriptor, time.monotonic() + patience)
     finally:
         forks.close(descriptor)
 
 
-def _is_free_in_time(descriptor: int, deadline: float) -> bool:
-    """Lock a file that others may hold, up to a moment; return whether it is locked."""
+def is_free_in_time(descriptor: int, deadline: float) -> bool:
+    """Lock a file that others may hold; return whether it is locked.
+
+    Args:
+        descriptor: The open file.
+        deadline: The moment of the monotonic clock at which to give up.
+    """
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

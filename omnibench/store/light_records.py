@@ -6,15 +6,20 @@ time; what they cost is counted, and only those are kept that say how far an unf
 
 from __future__ import annotations
 
+import json
 import math
-import sys
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from omnibench.store.checks import is_cost
+from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.frames import phase_rows
+from omnibench.store.phase_texts import CostsText, costs_in
 from omnibench.store.plans import PlannedLabels
 from omnibench.store.reading import Reader, read
 from omnibench.store.schema import SEARCHED, Record, RecordType, Status
@@ -28,6 +33,9 @@ PHASE_TYPES = (RecordType.FIT, RecordType.PREDICT, RecordType.EVAL)
 _HEAVY = ("metrics", "node", "predicted", "test", "token", "predict_key", "data_key", "finished", "run", "worker")
 """Members of a done item's record that nobody needs who wants to know how far a store is."""
 
+_TEXTS = ("dataset", "algorithm", "dataset_label", "user_label", "module", "status", "phase", "directory")
+"""Members that many items have alike."""
+
 
 @dataclass(slots=True)
 class Costs:
@@ -39,18 +47,22 @@ class Costs:
         by_item: Of each item, by its name.
     """
 
-    seconds: list[float] = field(default_factory=list)
-    starting: list[float] = field(default_factory=list)
+    seconds: array[float] = field(default_factory=lambda: array("d"))
+    starting: array[float] = field(default_factory=lambda: array("d"))
     by_item: dict[str, float] = field(default_factory=dict)
 
-    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows as ``frames.phase_rows`` returns them; those of phases that are not done belong to no item."""
+    def add(self, seconds: float | None, start_seconds: float | None, item: str | None = None) -> None:
+        """Add a phase; one that is not done belongs to no item."""
+        self.seconds.append(seconds or 0.0)
+        self.starting.append(start_seconds or 0.0)
+        if item is not None:
+            self.by_item[item] = self.by_item.get(item, 0.0) + (seconds or 0.0)
+
+    def add_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows as ``frames.phase_rows`` returns them."""
         for row in rows:
-            seconds = row.get("seconds") or 0.0
-            self.seconds.append(seconds)
-            self.starting.append(row.get("start_seconds") or 0.0)
-            if row["status"] == Status.DONE:
-                self.by_item[row["item"]] = self.by_item.get(row["item"], 0.0) + seconds
+            item = row["item"] if row["status"] == Status.DONE else None
+            self.add(row.get("seconds"), row.get("start_seconds"), item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,26 +97,29 @@ def light_records(root: Path) -> LightRecords:
     Raises:
         StoreError: The records cannot be read.
     """
-    return read(root / "store", _light)
+    return read(root / "store", light_records_in)
 
 
-def _light(reader: Reader) -> LightRecords:
+def light_records_in(reader: Reader) -> LightRecords:
+    """Return what ``light_records`` does, as a reader finds it."""
     plan = PlannedLabels(reader.records(RecordType.PLAN.prefix, in_order=True))
+    with_snapshots = {snapshot["fit_key"] for _, snapshot in reader.records(RecordType.SNAPSHOT.prefix)}
     records: dict[str, Record] = {}
     finished: dict[str, str] = {}
-    shared: dict[str, Any] = {}
+    shared = _Shared()
     for key, item in reader.records(RecordType.ITEM.prefix, in_order=True):
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
-        records[key] = _without_weight(labelled, shared) if is_done else labelled
-        if is_done and not item.get("attempts"):  # which may be parts of its Fit
+        records[key] = shared.without_weight(labelled) if is_done else labelled
+        # Attempts may be parts of its Fit, and without its Fit a snapshot would be that of a Fit that has not ended.
+        if is_done and not item.get("attempts") and item["fit_key"] not in with_snapshots:
             finished[records[key]["fit_key"]] = records[key]["item"]
     costs = Costs()
     records |= _phases(reader, finished, costs)
     for record_type in RecordType:
         if record_type not in (*_LEFT_OUT, *PHASE_TYPES, RecordType.ITEM):
             records |= reader.records(record_type.prefix, in_order=True)
-    costs.add(phase_rows(records))
+    costs.add_rows(phase_rows(records))
     return LightRecords(records, costs)
 
 
@@ -118,37 +133,70 @@ def _phases(reader: Reader, finished: Mapping[str, str], costs: Costs) -> Iterat
     """
     for record_type in PHASE_TYPES:
         batches: set[int] = set()
-        for key, members in reader.unformed(record_type.prefix):
-            fit_key = members.get("fit_key")
-            is_trial = record_type is RecordType.FIT and members.get(SEARCHED)
-            if type(fit_key) is not str or fit_key not in finished or is_trial:
+        for key, phase in _phase_costs(reader, record_type):
+            item = None if phase is None else finished.get(phase.fit_key)
+            if phase is None or item is None:
                 record = reader.get(key)
                 if record is not None:
                     yield key, record
                 continue
-            batch = hash((fit_key, str(members.get("batch") or key)))
-            if batch not in batches and all(is_cost(members.get(name)) for name in ("seconds", "start_seconds")):
-                costs.add([{**members, "item": finished[fit_key], "status": Status.DONE.value}])
-            if members.get("batch"):
+            batch = hash((phase.fit_key, phase.batch)) if phase.batch else 0
+            if (not batch or batch not in batches) and is_cost(phase.seconds) and is_cost(phase.start_seconds):
+                costs.add(phase.seconds, phase.start_seconds, item)
+            if batch:
                 batches.add(batch)  # the metrics that one Eval computed share its costs
 
 
-def _without_weight(item: Record, shared: dict[str, Any]) -> Record:
-    """Return the record of a done item without what is heavy; what others have alike is shared with them.
+def _phase_costs(reader: Reader, record_type: RecordType) -> Iterator[tuple[str, CostsText | None]]:
+    """Yield the key of every phase of a type with its costs; without them where its whole record has to be looked at."""
+    if reader.version < SEALED_SINCE:
+        for key, members in reader.unformed(record_type.prefix, in_order=True):
+            yield key, _costs_of(members)
+        return
+    for key, text in reader.sound_texts(record_type.prefix, in_order=True):
+        is_trial = record_type is RecordType.FIT and _TRIAL in text
+        costs = None if is_trial else costs_in(text)
+        yield key, costs if costs or is_trial else _costs_of(_members(text))
 
-    Args:
-        item: The record.
-        shared: The configurations and texts that were met already.
-    """
-    light = {name: value for name, value in item.items() if name not in _HEAVY}
-    for name, value in light.items():
-        if isinstance(value, str):
-            light[name] = sys.intern(value)
-    identity = light.get("identity")
-    if identity:
-        name = f"{item['algorithm']} {item['dataset']}"
-        form, members = identity
-        configuration = shared.setdefault(name, members["configuration"])
-        if configuration == members["configuration"]:
-            light["identity"] = [sys.intern(form), {**members, "configuration": configuration}]
-    return light
+
+_TRIAL = f', "{SEARCHED}": "'
+
+
+def _members(text: str) -> Any:
+    """Return what a text holds, as JSON; nothing where it is none, which the checksum has not said."""
+    with suppress(ValueError, RecursionError):
+        return json.loads(text)
+    return None
+
+
+def _costs_of(members: Any) -> CostsText | None:
+    """Return the costs in the members of a phase's record; None of a trial, and where they are not what they should be."""
+    if not isinstance(members, dict) or members.get(SEARCHED) or type(members.get("fit_key")) is not str:
+        return None
+    costs = (members.get("seconds"), members.get("peak_rss"), members.get("start_seconds"))
+    return CostsText(members["fit_key"], *costs, str(members.get("batch") or "")) if all(map(is_cost, costs)) else None
+
+
+class _Shared:
+    """Parts of the records of done items that many have alike, so that they are kept once."""
+
+    def __init__(self) -> None:
+        self._configurations: dict[tuple[str, str], Any] = {}
+
+    def without_weight(self, item: Record) -> Record:
+        """Return the record of a done item without what is heavy."""
+        light = {name: value for name, value in item.items() if name not in _HEAVY}
+        for member in _TEXTS:
+            if isinstance(text := light.get(member), str):
+                light[member] = intern(text)
+        identity = light.get("identity")
+        if identity:
+            form, members = identity
+            name = (light["algorithm"], light["dataset"])
+            configuration = self._configurations.setdefault(name, members["configuration"])
+            if configuration == members["configuration"]:
+                if configuration[1]["parameters"] == light["parameters"]:
+                    light["parameters"] = configuration[1]["parameters"]
+                data = intern(data) if isinstance(data := members["data"], str) else data
+                light["identity"] = [intern(form), {**members, "data": data, "configuration": configuration}]
+        return light

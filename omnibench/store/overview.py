@@ -33,6 +33,9 @@ def items_of(root: Path, records: Mapping[str, Record]) -> dict[str, Record]:
     workers = (record for key, record in records.items() if RecordType.WORKER.has(key))
     items: dict[str, Record] = {}
     for record, state in item_states(RecordsInMemory(records), sightings(root, workers), is_running):
+        if record.get("status") == state.status is Status.DONE and record.get("phase") == state.phase:
+            items[record["item"]] = record  # not copied: most are done, and there may be many
+            continue
         holder = {"holder": holders[record["fit_key"]]} if state.status is Status.RUNNING else {}
         without_own: Record = {} if "status" in record else {"metrics": {}, "error": None}
         items[record["item"]] = {

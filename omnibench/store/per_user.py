@@ -114,7 +114,13 @@ def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]
         )
     try:
         if "place" not in record:
-            return _read_matrix(content, root, record)
+            try:
+                return _read_matrix(content, root, record)
+            except OSError as error:  # its users are those of the dataset's test part
+                raise StoreError(
+                    f"the values per user of {label} take the dataset, which is not prepared here (earlier versions of omnibench "
+                    f"did not keep their users); a run that computes something of {record['dataset']} prepares it."
+                ) from error
         users = _column(content, "<i4", record["users"], record["place"]["user"])
         values = _column(content, "<f8", record["users"], record["place"]["value"])
     except (KeyError, IndexError, ValueError, TypeError) as error:  # a record of ours says where they are

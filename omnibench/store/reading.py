@@ -59,6 +59,15 @@ WHERE raw = 1 AND json_valid(value) AND phase IN ('{Phase.FIT}', '{Phase.PREDICT
 GROUP BY 1, 2, 3
 """  # noqa: S608 - of constants
 
+_FITS_OF = f"""
+SELECT json_extract(value, '$.dataset'), json_extract(value, '$.effective'), max(json_extract(value, '$.peak_rss'))
+FROM Cache
+WHERE raw = 1 AND ({_RANGES}) AND instr(value, ?) > 0 AND json_valid(value)
+      AND json_extract(value, '$.phase') = '{Phase.FIT}'
+      AND key NOT GLOB '{RecordType.OLD.prefix}*/{RecordType.SNAPSHOT.prefix}*'
+GROUP BY json_extract(value, '$.algorithm'), 1
+"""  # noqa: S608 - of constants
+
 
 def text_of(mode: Any, value: Any) -> str:
     """Return the text that a value of the table holds.
@@ -116,26 +125,42 @@ class Reader:
         for key, mode, value in rows:
             yield key.decode(errors="replace"), mode, value
 
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that begin with a prefix, of records that are not read, so that they may be damaged."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        query = "SELECT CAST(key AS BLOB) FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
+        return (key.decode(errors="replace") for (key,) in self._connection.execute(query, (prefix, end)))
+
     def texts_of(self, keys: Iterable[str]) -> Iterator[tuple[str, int, bytes]]:
         """Yield key, mode and value as they stand, of the records that have some keys."""
         query = "SELECT key, mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
         for key in keys:
             yield from self._connection.execute(query, (key,))
 
-    def sound_texts(self, prefix: str) -> Iterator[tuple[str, str]]:
+    def sound_texts(self, prefix: str, *, in_order: bool = False) -> Iterator[tuple[str, str]]:
         """Yield key and JSON, unread, of every sound record whose key begins with a prefix; of old stores none."""
-        for key, mode, value in self.texts(prefix) if self.version >= SEALED_SINCE else ():
+        for key, mode, value in self.texts(prefix, in_order=in_order) if self.version >= SEALED_SINCE else ():
             try:
                 yield key, checked(key, text_of(mode, value))
             except DamagedRecordError:
                 self._on_damage(key)
 
-    def unformed(self, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    def sound_text(self, key: str) -> str | None:
+        """Return the JSON, unread, of a sound record; None where there is none, and of old stores."""
+        query = "SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
+        row = self._connection.execute(query, (key,)).fetchone() if self.version >= SEALED_SINCE else None
+        try:
+            return None if row is None else checked(key, text_of(*row))
+        except DamagedRecordError:
+            self._on_damage(key)
+            return None
+
+    def unformed(self, prefix: str, *, in_order: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield key and members of every record whose key begins with a prefix and whose checksum fits.
 
         Whether it is of the form of its type is not looked at, which takes longer than all else: whoever uses a member checks it.
         """
-        for key, mode, value in self.texts(prefix):
+        for key, mode, value in self.texts(prefix, in_order=in_order):
             try:
                 text = text_of(mode, value)
                 members = unseal(key, text) if self.version >= SEALED_SINCE else unsealed(key, text)
@@ -231,6 +256,22 @@ class Reader:
         for dataset, algorithm, phase, seconds, peak in self._connection.execute(_COSTS):
             if is_cost(seconds) and is_cost(peak) and isinstance(dataset, str) and isinstance(algorithm, str):
                 yield dataset, algorithm, phase, seconds, peak
+
+    def peaks_of_fits(self, algorithm: str) -> Iterator[tuple[str, dict[str, Any], int]]:
+        """Yield the datasets that an algorithm was fitted on, with its hyperparameters and the largest memory in bytes.
+
+        As ``costs`` does, for estimates only. Records of other algorithms are passed over without being parsed.
+
+        Args:
+            algorithm: The algorithm's name, with that of its framework.
+
+        Raises:
+            sqlite3.Error: The records cannot be read so.
+        """
+        words = f'"algorithm": {json.dumps(algorithm)[:-1]}-'
+        for dataset, parameters, peak in self._connection.execute(_FITS_OF, (words,)):
+            if is_natural(peak) and peak and isinstance(dataset, str) and isinstance(parameters, str):
+                yield dataset, json.loads(parameters), peak
 
     def _sound(self, key: str, mode: int, value: bytes) -> Record | None:
         try:

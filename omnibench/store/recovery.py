@@ -167,7 +167,7 @@ def _migrate(root: Path, old_format: int) -> str:
     records = Records(root / "store", version=old_format)
     try:
         old = read_all(root / "store")  # without damaged records: `get` sets them aside when somebody asks for them
-        new = dict(_upgraded(old))
+        new = dict(upgraded(old))
         for key, record in new.items():
             if "directory" in record:
                 manifests.append(root / record["directory"], root, {key: record})
@@ -177,7 +177,7 @@ def _migrate(root: Path, old_format: int) -> str:
     return f"{root} was of store format {old_format} and is now of {FORMAT}; a copy of its records is {backup.name}."
 
 
-def _upgraded(old: dict[str, Record]) -> Iterator[tuple[str, Record]]:
+def upgraded(old: dict[str, Record]) -> Iterator[tuple[str, Record]]:
     """Yield records of format 1 with the members that format 2 expects of them."""
     directories: dict[str, str] = {}
     predictions: dict[str, str] = {}

@@ -60,6 +60,8 @@ class RecordType(StrEnum):
     """The items that a bench function or a script declares; by its node id or path."""
     MARKS = "marks"
     """What the tests of a table's column have said; by a digest of the column."""
+    TAKEN = "taken"
+    """Which numbers of an item were taken over from another store, from which and when; by the item's fit key."""
     OLD = "old"
     """A record of a generation that was reset; by the generation and the key that it had."""
 
@@ -273,7 +275,7 @@ FOR_TUNE = f" for {Phase.TUNE.value}"
 def phase_keys(records: Iterable[tuple[str, Record]]) -> dict[str, set[str]]:
     """Return the keys of all fit and predict records, by the fit key of their item.
 
-    Fits without their models are left out, and those of trials, which belong to no item.
+    Fits and predictions without their files are left out, and the fits of trials, which belong to no item.
 
     Args:
         records: Keys and records; those of other types are passed over.
@@ -281,7 +283,7 @@ def phase_keys(records: Iterable[tuple[str, Record]]) -> dict[str, set[str]]:
     keys: dict[str, set[str]] = {}
     for key, record in records:
         is_fitted = RecordType.FIT.has(key) and not record.get(DROPPED) and not record.get(SEARCHED)
-        if is_fitted or RecordType.PREDICT.has(key):
+        if is_fitted or (RecordType.PREDICT.has(key) and not record.get(DROPPED)):
             keys.setdefault(record["fit_key"], set()).add(key)
     return keys
 
@@ -294,7 +296,8 @@ PASSED_OVER = "passed_over"
 
 
 DROPPED = "dropped"
-"""The member of a fit's record that says when its model was removed to save space; the rest of the record holds."""
+"""The member that says since when the files of a record are not there, while the rest of it holds: of a fit whose model was
+removed to save space, and of what was taken over without its file."""
 
 
 GROUPS = "groups"
@@ -318,7 +321,7 @@ def snapshot_identity(fit_key: str, name: str) -> str:
 
 def artifacts_of(record: Record) -> list[Artifact]:
     """Return the files that a record names; a model that was dropped is none."""
-    roles = ("predictions", "per_user") if record.get(DROPPED) else ("model", "predictions", "per_user")
+    roles = ("per_user",) if record.get(DROPPED) else ("model", "predictions", "per_user")
     phase_files = [record[role] for role in roles if record.get(role)]
     return [*phase_files, *record.get("files", [])]
 

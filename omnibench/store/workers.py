@@ -144,8 +144,10 @@ class Worker:
             if self._wake.wait(_FLUSH_SECONDS):
                 time.sleep(_PAUSE_SECONDS)
         with self._lock:
-            self._facts |= {"item": None, "phase": None, "progress": None, "silence": None, "snapshot": None}
-            self._facts["ended"] = timestamp()
+            # Whoever ends it in the middle of an item has given up the thread that computes that, for it hangs or its disk
+            # does: as of a worker that died, the record goes on to say where it was, so that the item reads as interrupted.
+            if self._facts["item"] is None:
+                self._facts["ended"] = timestamp()
         self._write()
         self.log.finish()
         self.store.records.close()  # this thread's own connection

@@ -130,7 +130,7 @@ DAMAGES: dict[str, tuple[Damage, str, list[str]]] = {
     "linked part of a dataset": (linked("datasets/*/item.npy"), "dataset", NONE),
     "linked readable predictions": (linked(f"tiny*/{ITEM}/predictions.json"), "readable copy", NONE),
     "model": (changed(f"tiny*/{ITEM}/model.*"), "model", NONE),
-    "dataset": (changed("datasets/*/fold_0/train.npy"), "dataset", NONE),
+    "dataset": (changed("datasets/*/fold_0/parts.npy"), "dataset", NONE),
     "lost part of a dataset": (lost("datasets/*/item.npy"), "dataset", NONE),
     "manifest": (changed(f"tiny*/{ITEM}/records.jsonl"), "manifest", NONE),
     "lost manifest": (lost("datasets/*/records.jsonl"), "manifest", NONE),
@@ -192,15 +192,15 @@ def test_what_is_damaged_is_found_repaired_and_computed_again(
 
 def test_a_dataset_that_was_set_aside_is_prepared_when_it_is_needed(root: Path, omnibench: Command) -> None:
     """Items that are done do without it, and that their copies could not be compared is said; another metric needs it."""
-    change(only(root, "datasets/*/fold_0/test.npy"))
+    change(only(root, "datasets/*/fold_0/parts.npy"))
     assert "prepared again when a run needs it" in omnibench("verify", "--repair")
     plant.Errand(root, root.parent / "cached")()
     assert "the readable predictions of 4 items were not compared" in omnibench("verify")
-    assert not list(root.glob("datasets/*/fold_0/test.npy"))
+    assert not list(root.glob("datasets/*/fold_0/parts.npy"))
     work = root.parent / "again"
     plant.Errand(root, work, metrics=plant.ONE_MORE)()
     assert plant.executed(work) == []
-    assert list(root.glob("datasets/*/fold_0/test.npy"))
+    assert list(root.glob("datasets/*/fold_0/parts.npy"))
     assert omnibench("verify").rstrip().endswith("all as recorded")
 
 

@@ -17,7 +17,7 @@ from omnibench import compare_configurations, compare_with_best, open_store, ran
 from omnibench.comparison.configurations import measured
 from omnibench.comparison.measured import Measured, PairedSample
 from omnibench.data.dataset import FoldedData, SplitData
-from omnibench.data.prepare import read_ids
+from omnibench.data.stored_ids import read_ids
 from omnibench.errors import StatisticsError
 from omnibench.metrics.directions import higher_is_better
 from omnibench.store.artifacts import sha256_of

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from omnibench import UserHoldout, from_frame
 from omnibench.data import coding
 from omnibench.data.interactions import Interactions, from_columns
-from omnibench.data.prepare import prepare, read_ids
+from omnibench.data.prepare import prepare
+from omnibench.data.stored_ids import read_ids
 from omnibench.errors import DataError
 
 rows = st.lists(

@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import mmap
 import stat
 import subprocess
 import sys
+import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Hashable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from omnibench import FoldedData, MakeImplicit, TimeBasedHoldout, UserCrossValidation, UserHoldout, from_frame
+from omnibench import (
+    FoldedData,
+    MakeImplicit,
+    RandomCrossValidation,
+    RollingWindows,
+    TimeBasedHoldout,
+    UserCrossValidation,
+    UserHoldout,
+    from_frame,
+)
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.ids import encode
-from omnibench.data.prepare import prepare, read_ids
+from omnibench.data.interactions import Interactions
+from omnibench.data.parts import Parts, Split
+from omnibench.data.prepare import prepare
+from omnibench.data.stored_ids import read_ids
 from omnibench.errors import DataError
+from omnibench.guest import TRAIN_AND_VALIDATION, VALIDATION
 from omnibench.guest.folds import Fold
-from omnibench.guest.parts import Part
+from omnibench.guest.parts import Part, save_columns
 
 
 def frame_of(user_ids: list[Hashable], items: int = 9) -> pd.DataFrame:
@@ -71,16 +90,33 @@ def test_a_guest_sees_the_parts_of_the_recipe(tmp_path: Path) -> None:
 
 def test_the_arrays_are_canonical(tmp_path: Path) -> None:
     """int32 codes sorted by user and time, float32 ratings, int64 seconds, an indptr per user; ids by code."""
-    directory = prepared(from_frame(frame_of(NESTED)).pipe(UserHoldout(0, 2)), tmp_path / "d")
-    columns = {name: np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in (
-        "user", "item", "rating", "timestamp", "indptr"
-    )}  # fmt: skip
-    assert [str(columns[name].dtype) for name in columns] == ["int32", "int32", "float32", "int64", "int64"]
+    recipe = from_frame(frame_of(NESTED))
+    directory = prepared(recipe.pipe(UserCrossValidation(2)), tmp_path / "d")
+    columns = {
+        name: np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        for name in ("item", "rating", "timestamp", "indptr")
+    }
+    assert [str(columns[name].dtype) for name in columns] == ["int32", "float32", "int64", "int64"]
     assert read_ids(directory, "users") == sorted(NESTED, key=lambda own_id: json.dumps(encode(own_id, "")))
     assert read_ids(directory, "items") == list(range(8, -1, -1)), "as they come in canonical order"
     assert columns["indptr"].tolist() == list(range(0, 64, 9))
-    order = np.lexsort((columns["timestamp"], columns["user"]))
-    assert (order == np.arange(63)).all()
+    users = np.repeat(np.arange(7), np.diff(columns["indptr"]))
+    assert (np.lexsort((columns["timestamp"], users)) == np.arange(63)).all()
+
+
+def test_each_row_is_written_once(tmp_path: Path) -> None:
+    """A single split has its parts and no columns beside them; folds share the columns, and have a byte for each row."""
+    recipe = from_frame(frame_of(["a", "b"]))
+    single = content(prepared(recipe.pipe(UserHoldout(1, 2)), tmp_path / "single"))
+    assert [name for name in single if name.endswith(".npy")] == [
+        *(f"fold_0/{name}.npy" for name in ("test", "train", "validation")), "items.integers.npy", "users.texts.npy"
+    ]  # fmt: skip
+    several = content(prepared(recipe.pipe(UserCrossValidation(2)), tmp_path / "several"))
+    assert [name for name in several if name.endswith(".npy")] == [
+        "fold_0/parts.npy", "fold_1/parts.npy", "indptr.npy", "item.npy", "items.integers.npy", "rating.npy",
+        "timestamp.npy", "users.texts.npy",
+    ]  # fmt: skip
+    assert np.load(tmp_path / "several" / "fold_0" / "parts.npy").dtype == np.uint8
 
 
 def _mapped(array: np.ndarray[Any, Any]) -> bool:
@@ -91,40 +127,128 @@ def _mapped(array: np.ndarray[Any, Any]) -> bool:
     return base is not None
 
 
+@pytest.mark.parametrize("split", [UserHoldout(1, 2), UserCrossValidation(3, validation_size=1)])
 @pytest.mark.parametrize("columns", [["rating", "timestamp"], ["rating"], ["timestamp"], []])
-def test_an_open_fold_is_a_view_of_its_files(columns: list[str], tmp_path: Path) -> None:
-    """No column is read or copied when it is opened; what a framework writes into one does not reach the file."""
+def test_what_a_framework_writes_into_a_part_stays_its_own(columns: list[str], split: Split, tmp_path: Path) -> None:
+    """The parts of a single split are views of their files, those of folds are gathered; neither reaches the files."""
     frame = frame_of(["a", "b", "c"])[["user", "item", *columns]]
-    directory = prepared(from_frame(frame).pipe(UserCrossValidation(3, validation_size=1)), tmp_path / "d")
+    directory = prepared(from_frame(frame).pipe(split), tmp_path / "d")
     before = content(directory)
-    for part in (Fold(directory, 1).train, Fold(directory, 1).validation, Fold(directory, 1).test):
+    for part in (Fold(directory, 0).train, Fold(directory, 0).validation, Fold(directory, 0).test):
         there = {name: getattr(part, name) for name in ("user", "item", "rating", "timestamp")}
         assert {name for name, column in there.items() if column is not None} == {"user", "item", *columns}
         for name, column in there.items():
             if column is not None:
-                assert _mapped(column)
+                assert _mapped(column) == (split.folds is None)
                 assert column.flags.aligned
                 assert column.flags.c_contiguous
                 assert type(column) is np.ndarray
                 assert str(column.dtype) == {"rating": "float32", "timestamp": "int64"}.get(name, "int32")
                 column[:] = 0
     assert content(directory) == before
-    assert Fold(directory, 1).train.item.any()
+    assert Fold(directory, 0).train.item.any()
 
 
-def test_the_parts_of_an_older_store_are_read(tmp_path: Path) -> None:
-    """Where parts are row numbers, as they were before, a fold gathers its columns."""
-    dataset = from_frame(frame_of(["a", "b"])).pipe(UserCrossValidation(3, validation_size=1))
-    directory = prepared(dataset, tmp_path / "d")
-    old = prepared(dataset, tmp_path / "old")
-    for number, parts in enumerate(dataset.parts(dataset.interactions())):
-        for name, rows in parts._asdict().items():
-            np.save(old / f"fold_{number}" / f"{name}.npy", rows)
-    for number in range(3):
+def as_before(directory: Path, dataset: RecSysDataSet, *, numbers: bool) -> None:
+    """Change a prepared dataset into the form that earlier releases wrote.
+
+    Args:
+        directory: The prepared dataset.
+        dataset: What was prepared.
+        numbers: Whether parts are row numbers, as in the first of these forms, and not copies.
+    """
+    rows = dataset.interactions()
+    of_rows = {"user": rows.user, "item": rows.item, "rating": rows.rating, "timestamp": rows.timestamp}
+    columns = {name: column for name, column in of_rows.items() if column is not None}
+    for file in (file for pattern in ("*.npy", "fold_*/*.npy") for file in directory.glob(pattern)):
+        file.unlink()
+    for name, column in columns.items():
+        np.save(directory / f"{name}.npy", column)
+    np.save(directory / "indptr.npy", np.searchsorted(rows.user, np.arange(len(rows.user_ids) + 1)))
+    for name, own_ids in (("users", rows.user_ids), ("items", rows.item_ids)):
+        (directory / f"{name}.json").write_text(json.dumps([encode(own_id, "") for own_id in own_ids]))
+    for number, parts in enumerate(dataset.parts(rows)):
+        for name, part in parts._asdict().items():
+            file = directory / f"fold_{number}" / f"{name}.npy"
+            np.save(file, part) if numbers else save_columns(file, columns, part)
+
+
+@pytest.mark.parametrize("numbers", [True, False])
+@pytest.mark.parametrize("split", [UserHoldout(1, 2), UserCrossValidation(3, validation_size=1)])
+def test_the_parts_of_an_older_store_are_read(split: Split, numbers: bool, tmp_path: Path) -> None:
+    """Where parts are row numbers or copies, and ids JSON, as they were before, a fold has the same rows."""
+    dataset = from_frame(frame_of(["a", "b"])).pipe(split)
+    directory, old = (prepared(dataset, tmp_path / name) for name in ("d", "old"))
+    as_before(old, dataset, numbers=numbers)
+    for number in range(split.folds or 1):
+        fold, older = Fold(directory, number), Fold(old, number)
         for name in ("train", "validation", "test"):
-            assert decoded(getattr(Fold(old, number), name), old) == decoded(
-                getattr(Fold(directory, number), name), directory
-            )
+            assert decoded(getattr(fold, name), directory) == decoded(getattr(older, name), old)
+        assert fold.users.tolist() == older.users.tolist()
+        assert fold.candidates.tolist() == older.candidates.tolist()
+
+
+FOLDED: list[Split] = [
+    UserCrossValidation(3, validation_size=1),
+    RandomCrossValidation(2, validation_size=0.2),
+    RollingWindows(3, 0.2, validation_size=0.1),
+]
+
+
+@settings(max_examples=10, deadline=None)
+@given(split=st.sampled_from(FOLDED), seed=st.integers(0, 1000), refit=st.sampled_from(["", TRAIN_AND_VALIDATION]))
+def test_shared_rows_say_the_same_as_copies(split: Split, seed: int, refit: str) -> None:
+    """Parts, refitted and judged ones, users, candidates, masks and what users have seen; some users are in no part."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {"user": rng.integers(0, 9, 150), "item": rng.integers(0, 40, 150), "timestamp": rng.integers(0, 90, 150)}
+    ).drop_duplicates(["user", "item"])
+    frame = frame[frame.groupby("user")["user"].transform("size") > 4]
+    dataset = from_frame(frame).pipe(split)
+    with tempfile.TemporaryDirectory() as name:
+        directory, old = (prepared(dataset, Path(name) / form) for form in ("d", "old"))
+        as_before(old, dataset, numbers=False)
+        for number, judged in itertools.product(range(split.folds or 1), ["", *([] if refit else [VALIDATION])]):
+            fold, older = (Fold(form, number, refit, judged=judged) for form in (directory, old))
+            for part in ("train", "validation", "test", "history"):
+                assert decoded(getattr(fold, part), directory) == decoded(getattr(older, part), old)
+                assert len(getattr(fold, part)) == len(getattr(older, part))
+            assert fold.users.tolist() == older.users.tolist()
+            assert fold.candidates.tolist() == older.candidates.tolist()
+            assert fold.seen_counts.tolist() == older.seen_counts.tolist()
+            codes = np.arange(fold.n_users, dtype=np.int32)
+            blocked = [np.empty((fold.n_users, fold.n_items), dtype=bool) for _ in range(2)]
+            fold.block(codes, blocked[0])
+            older.block(codes, blocked[1])
+            assert np.array_equal(blocked[0], blocked[1])
+            pairs = [
+                Counter(pair for u, i in each.seen_pairs() for pair in zip(u, i, strict=True)) for each in (fold, older)
+            ]
+            assert pairs[0] == pairs[1]
+            for user in range(fold.n_users):
+                assert sorted(fold.seen(user)) == sorted(older.seen(user))
+
+
+@dataclass(frozen=True)
+class Twice(Split):
+    """A split of the user's own whose training parts have a row twice, which no split may promise not to have."""
+
+    version = 1
+
+    @property
+    def folds(self) -> int:
+        return 2
+
+    def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
+        rows = np.arange(len(interactions))
+        return [Parts(np.repeat(rows[number + 1 :], 2), rows[:0], rows[: number + 1]) for number in range(2)]
+
+
+def test_rows_that_an_own_split_has_twice_are_there_twice(tmp_path: Path) -> None:
+    """Such a fold has copies of its rows, as a byte for each row cannot say it."""
+    directory = prepared(from_frame(frame_of(["a"])).pipe(Twice()), tmp_path / "d")
+    assert [len(Fold(directory, number).train) for number in range(2)] == [16, 14]
+    assert not (directory / "fold_0" / "parts.npy").exists()
 
 
 def test_only_users_known_in_training_are_recommended_for(tmp_path: Path) -> None:

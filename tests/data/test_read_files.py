@@ -26,7 +26,8 @@ from omnibench.data.dataset import RawData, RecSysDataSet
 from omnibench.data.files import quotes, size, streams
 from omnibench.data.files.frames import read_csv_frame
 from omnibench.data.files.text import read_text
-from omnibench.data.prepare import prepare, read_ids
+from omnibench.data.prepare import prepare
+from omnibench.data.stored_ids import read_ids
 from omnibench.errors import ChangedDataError, DataError
 
 

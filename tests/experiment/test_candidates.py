@@ -169,7 +169,7 @@ def test_lists_hold_candidates_only_and_the_host_checks_it(fold: Fold, tmp_path:
     """Masking still holds; lists made with other candidates break the contract."""
     scores = np.random.default_rng(1).random((len(fold.users), fold.n_items), dtype=np.float32)
     sets = sets_of(fold, sampled(5), tmp_path)
-    rows = recommend(fold, [(fold.users, scores)], 20, sets.of)
+    rows = recommend(fold, [(fold.users, scores)], 20, sets)
     assert list_flaw(fold, rows, 20, sets) == ""
     for row in rows:
         listed = row["item"][row["item"] != NO_ITEM]

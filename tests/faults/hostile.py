@@ -294,7 +294,7 @@ LINKED = (
         "{data}/.key",
         "{data}/fold_0",
     ),
-    *("{data}/fold_0/test.npy", "{dataset}", "{dataset}/.key", "{algorithm}", "{algorithm}/.key", "{item}"),
+    *("{data}/fold_0/parts.npy", "{dataset}", "{dataset}/.key", "{algorithm}", "{algorithm}/.key", "{item}"),
     *(
         "{item}/records.jsonl",
         "{item}/model.pkl",

@@ -39,8 +39,8 @@ def test_files_that_change_while_they_are_in_use(directory: Path) -> None:
     _strike(
         directory,
         [
-            ("datasets/tiny-*/fold_0/train.npy", 1, False, False),
-            ("datasets/tiny-*/fold_1/test.npy", 6, False, False),
+            ("datasets/tiny-*/item.npy", 1, False, False),
+            ("datasets/tiny-*/fold_1/parts.npy", 6, False, False),
             ("datasets/tiny-*/manifest.json", 4, False, True),
             ("tiny-*/*/fold_*/predictions-*.npy", 3, False, False),
             ("tiny-*/*/fold_*/model.pkl", 2, False, False),

@@ -12,10 +12,11 @@ from faults.damage import cut, flip
 from omnibench.engine.evaluation import evaluate
 
 FILES = (
-    "datasets/tiny-*/fold_0/train.npy",
-    "datasets/tiny-*/fold_1/test.npy",
-    "datasets/tiny-*/fold_0/validation.npy",
-    "datasets/tiny-*/items.json",
+    "datasets/tiny-*/fold_0/parts.npy",
+    "datasets/tiny-*/fold_1/parts.npy",
+    "datasets/tiny-*/item.npy",
+    "datasets/tiny-*/indptr.npy",
+    "datasets/tiny-*/items.*.npy",
     "datasets/tiny-*/manifest.json",
 )
 """What all items, or half of them, are computed from."""

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xdist.remote import Producer
 
-from omnibench import memory
+from omnibench.engine import parallel
 from omnibench.engine.estimates import Estimates
 from omnibench.engine.parallel import megabytes_per_worker
+from omnibench.engine.policy import Policy
 from omnibench.plugin import state
 from omnibench.plugin.distribute import Distribution
 from omnibench.plugin.schedule import LongestFirst
@@ -33,7 +34,7 @@ class Run:
     def __init__(self, seconds: list[float], wished: int = 4, *, automatic: bool = True, dist: str = "load") -> None:
         self.said: list[str] = []
         items = [self.item(number) for number in range(len(seconds))]
-        session: Any = SimpleNamespace(pending=items, notify=self.said.append)
+        session: Any = SimpleNamespace(pending=items, notify=self.said.append, policy=Policy())
         stash = {state.session_key: session, state.automatic_key: automatic}
         tx = ["popen"] * wished
         config: Any = SimpleNamespace(
@@ -71,7 +72,7 @@ def test_workers_are_bounded(items: int, wished: int, available: float | None, a
     """Never more workers than items; with -n auto never more than memory allows, but one; else as many as the user says."""
     run = Run([1.0] * items, wished, automatic=automatic)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memory, "available_memory", lambda: available)
+        patch.setattr(parallel, "available_memory", lambda: available)
         most = run.distribution._most_workers()
     assert 1 <= most <= min(items, wished)
     if not automatic or available is None:

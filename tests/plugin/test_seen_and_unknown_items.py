@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from support.projects import Project
 
 from omnibench import AllItems, KeepRepeats, UserHoldout, from_frame, open_store
 from omnibench.data.prepare import prepare
+from omnibench.data.stored_ids import read_ids
 from omnibench.guest.folds import Fold
 
 BENCH = """
@@ -71,12 +73,12 @@ def test_what_users_have_had_is_found_again(project: Project) -> None:
     assert found.filter(like="Again").item() > found.filter(like="Popular").item()
     (directory,) = (project.pytester.path / "checkpoints" / "datasets").iterdir()
     fold, recommended = Fold(directory, 0), lists(project, "Again")
-    user_ids, item_ids = (json.loads((directory / f"{name}.json").read_text()) for name in ("users", "items"))
+    user_ids, item_ids = (read_ids(directory, name) for name in ("users", "items"))
     seen = {(user_ids[user], item_ids[item]) for user, item in zip(fold.train.user, fold.train.item, strict=True)}
     best = recommended[recommended["rank"] == 1]
     assert all(pair in seen for pair in zip(best["user"], best["item"], strict=True))
     # NDCG by hand: each pair of the test part once.
-    test: dict[int, set[int]] = {}
+    test: dict[Any, set[Any]] = {}
     for user, item in zip(fold.test.user, fold.test.item, strict=True):
         test.setdefault(user_ids[user], set()).add(item_ids[item])
     assert len(fold.test) > sum(len(items) for items in test.values())
@@ -122,7 +124,7 @@ def test_items_that_nobody_has_in_training_are_ranked_where_that_is_asked_for(pr
     write(project, BY_TIME, "Newest", f", candidates=AllItems(repeats=True, unknown={unknown})")
     project.run().assert_outcomes(passed=1)
     (directory,) = (project.pytester.path / "checkpoints" / "datasets").iterdir()
-    item_ids = json.loads((directory / "items.json").read_text())
+    item_ids: list[Any] = list(read_ids(directory, "items"))
     is_known = Fold(directory, 0).candidates
     known = [item for item, in_training in zip(item_ids, is_known, strict=True) if in_training]
     assert max(known) < max(item_ids)

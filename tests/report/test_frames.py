@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.reporting import contents
+from support.reporting import contents, whole
 
 from omnibench import export_results, open_store
 from omnibench.keys import canonical
@@ -66,7 +66,7 @@ def test_files_hold_what_the_store_holds(measured_store: Path, tmp_path: Path, e
 
 def test_frameworks_have_names_and_versions() -> None:
     """What is known of the item as a whole stands in each of its rows."""
-    frame = READERS["parquet"](io.BytesIO(parquet(contents())))
+    frame = READERS["parquet"](io.BytesIO(whole(parquet(contents()))))
     expected = {"framework": "Lib", "framework_version": "1.2", "fit_seconds": 1.5, "peak_memory": 1 << 20, "users": 30}
     assert [set(frame[name]) for name in expected] == [{value} for value in expected.values()]
 
@@ -81,12 +81,12 @@ def test_every_float_comes_back(values: list[float]) -> None:
     written = [result.metrics["M"] for result in many.results if result.metrics]
     from_json = [
         fold["metrics"]["M"]["value"]
-        for configuration in json.loads(nested(many))["datasets"][0]["configurations"]
+        for configuration in json.loads(whole(nested(many)))["datasets"][0]["configurations"]
         for fold in configuration["folds"]
         if fold["metrics"]
     ]
-    assert READERS["csv"](io.BytesIO(csv(many)))["value"].tolist() == written
-    assert READERS["parquet"](io.BytesIO(parquet(many)))["value"].tolist() == written
+    assert READERS["csv"](io.BytesIO(whole(csv(many))))["value"].tolist() == written
+    assert READERS["parquet"](io.BytesIO(whole(parquet(many))))["value"].tolist() == written
     assert from_json == written
 
 
@@ -138,7 +138,7 @@ def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
 def test_what_is_missing_stands_in_json() -> None:
     """Each item with its state and the reason."""
     incomplete = contents(missing=[MissingItem("D/A/fold_1", "failed", "Fit failed: no")])
-    assert json.loads(nested(incomplete))["missing"] == [
+    assert json.loads(whole(nested(incomplete)))["missing"] == [
         {"item": "D/A/fold_1", "status": "failed", "why": "Fit failed: no"}
     ]
 
@@ -146,14 +146,17 @@ def test_what_is_missing_stands_in_json() -> None:
 def test_json_has_no_infinity() -> None:
     """A column that a plugin has added may be anything; what JSON cannot say is null."""
     infinite = contents({"A-1": {"gain": [float("inf"), float("nan"), 1.0]}})
-    (configuration,) = json.loads(nested(infinite), parse_constant=pytest.fail)["datasets"][0]["configurations"]
+    (configuration,) = json.loads(whole(nested(infinite)), parse_constant=pytest.fail)["datasets"][0]["configurations"]
     assert [fold["metrics"]["gain"]["value"] for fold in configuration["folds"]] == [None, None, 1.0]
 
 
 def test_nothing_makes_an_empty_frame() -> None:
     """Without results the frame is empty but has all columns, so that programs need no special case."""
     nothing = Contents([], (), (), [], {}, {})
-    full, empty = READERS["parquet"](io.BytesIO(parquet(contents()))), READERS["parquet"](io.BytesIO(parquet(nothing)))
+    full, empty = (
+        READERS["parquet"](io.BytesIO(whole(parquet(contents())))),
+        READERS["parquet"](io.BytesIO(whole(parquet(nothing)))),
+    )
     assert empty.dtypes.to_dict() == full.dtypes.to_dict()
     assert len(empty) == 0
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
-from support.reporting import contents, joined, report
+from support.reporting import contents, joined, report, whole
 
 from omnibench.markup import one_line
 from omnibench.report.contents import Contents, MissingItem
@@ -102,7 +102,7 @@ def test_the_names_are_those_of_the_payloads(names: list[str]) -> None:
 
 def test_csv_computes_nothing_and_keeps_numbers(names: list[str]) -> None:
     """No text begins as a formula does, and is read back without its apostrophe; negative numbers are numbers."""
-    head, *rows = csv_reader.reader(io.StringIO(csv(hostile()).decode(), newline=""))
+    head, *rows = csv_reader.reader(io.StringIO(whole(csv(hostile())).decode(), newline=""))
     cells = [dict(zip(head, row, strict=True)) for row in rows]
     numbers = {"value", "stderr", "low", "high", "mean", "std"}
     for row in cells:
@@ -116,9 +116,9 @@ def test_csv_computes_nothing_and_keeps_numbers(names: list[str]) -> None:
 
 def test_data_files_have_the_names_as_they_are(names: list[str]) -> None:
     """JSON and Parquet are read by programs, which need no escapes."""
-    document = json.loads(nested(hostile()))
+    document = json.loads(whole(nested(hostile())))
     assert [each["label"] for each in document["datasets"][0]["configurations"]] == names
-    assert list(pd.read_parquet(io.BytesIO(parquet(hostile())))["label"].unique()) == names
+    assert list(pd.read_parquet(io.BytesIO(whole(parquet(hostile()))))["label"].unique()) == names
 
 
 def test_markdown_shows_names_as_they_are(hostile_report: Report, names: list[str]) -> None:

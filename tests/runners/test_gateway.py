@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -190,6 +191,16 @@ def test_death_is_named_by_its_signal(host: Host, number: signal.Signals) -> Non
         host.fit("Ends", signal=int(number))
     assert "last words" in caught.value.details
     assert not host.guest.alive
+
+
+def test_a_sigkill_says_how_much_memory_there_was(host: Host) -> None:
+    """Nobody tells a process who has killed it: what it had and what is here let a reader judge."""
+    with pytest.raises(GuestError) as caught:
+        host.fit("Ends", signal=int(signal.SIGKILL))
+    words = (
+        r"by the kernel for want of memory or by somebody; it had at least \d+\.\d MB of the \d+\.\d GB that are here$"
+    )
+    assert re.search(words, str(caught.value))
 
 
 def family_of(host: Host) -> list[int]:

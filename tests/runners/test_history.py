@@ -13,7 +13,8 @@ import pytest
 from support.guest_scripts import GUEST, run
 
 from omnibench import StrongGeneralization, from_frame
-from omnibench.data.prepare import prepare, read_ids
+from omnibench.data.prepare import prepare
+from omnibench.data.stored_ids import read_ids
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.guest.base import Task
 from omnibench.guest.folds import Fold

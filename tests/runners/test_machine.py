@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from omnibench import memory, proc
 from omnibench.errors import OmnibenchError
-from omnibench.memory import available_memory, total_memory
+from omnibench.memory import available_memory, memory_capacity, total_memory
 from omnibench.runners.machine import (
     available_cores,
     dealt_gpu,
@@ -22,6 +22,7 @@ from omnibench.runners.machine import (
 )
 
 GIGABYTE = 2**30
+NO_LIMIT = 9223372036854771712
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +99,66 @@ def test_the_tightest_limit_above_counts(control: Path, monkeypatch: pytest.Monk
     group(control / "job/step", 30 * GIGABYTE, 10 * GIGABYTE)
     group(control / "job", 16 * GIGABYTE, 13 * GIGABYTE)
     assert available_memory() == 3 * GIGABYTE
+
+
+def group_of_version_1(
+    directory: Path,
+    limit: int | None,
+    used: int = 0,
+    cached: int = 0,
+    *,
+    above: int | None = None,
+    hierarchy: bool = True,
+) -> None:
+    """Make the files of a control group of version 1 as Linux shows them; ``above`` is a tighter limit of a group above."""
+    directory.mkdir(parents=True, exist_ok=True)
+    effective = min([number for number in (limit, above) if number is not None], default=NO_LIMIT)
+    (directory / "memory.limit_in_bytes").write_text(f"{NO_LIMIT if limit is None else limit}\n")
+    (directory / "memory.usage_in_bytes").write_text(f"{used}\n")
+    (directory / "memory.use_hierarchy").write_text(f"{int(hierarchy)}\n")
+    (directory / "memory.stat").write_text(
+        f"cache 1\ninactive_file 0\nhierarchical_memory_limit {effective}\ntotal_cache 9\ntotal_inactive_file {cached}\n"
+    )
+
+
+@pytest.fixture
+def control_1(control: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The groups of memory of a machine with version 1, where this process lies in two that are nested."""
+    (control.parent / "self").mkdir()
+    (control.parent / "self" / "cgroup").write_text("9:name=systemd:/\n4:memory:/slurm/job_7\n3:cpuset:/\n0::/\n")
+    monkeypatch.setattr(proc, "PROCESSES", control.parent)
+    group_of_version_1(control / "memory", None, 20 * GIGABYTE)
+    return control / "memory"
+
+
+def test_version_1_without_a_limit(control_1: Path) -> None:
+    """A limit of nearly 2**63 is none: what the machine has counts."""
+    group_of_version_1(control_1 / "slurm/job_7", None, GIGABYTE)
+    assert available_memory() == 64 * GIGABYTE
+    assert memory_capacity() == total_memory()
+
+
+def test_the_limit_of_version_1_counts(control_1: Path) -> None:
+    """What is left of it; cached files of the group and of those beneath it can be dropped."""
+    group_of_version_1(control_1 / "slurm/job_7", 8 * GIGABYTE, 6 * GIGABYTE, 5 * GIGABYTE)
+    assert available_memory() == 7 * GIGABYTE
+    assert memory_capacity() == 8 * GIGABYTE
+
+
+def test_the_tightest_limit_of_version_1_counts(control_1: Path) -> None:
+    """The user's group above the job's, unless that leaves the groups beneath it alone."""
+    group_of_version_1(control_1 / "slurm/job_7", 8 * GIGABYTE, GIGABYTE)
+    group_of_version_1(control_1 / "slurm", 4 * GIGABYTE, 3 * GIGABYTE)
+    assert (available_memory(), memory_capacity()) == (GIGABYTE, 4 * GIGABYTE)
+    group_of_version_1(control_1 / "slurm", 4 * GIGABYTE, 3 * GIGABYTE, hierarchy=False)
+    assert (available_memory(), memory_capacity()) == (7 * GIGABYTE, 8 * GIGABYTE)
+
+
+def test_a_limit_above_a_container_of_version_1_counts(control_1: Path) -> None:
+    """A container sees its own group as the root; that of the pod above it stands in the statistics."""
+    group_of_version_1(control_1, 9 * GIGABYTE, GIGABYTE, above=3 * GIGABYTE)
+    assert not (control_1 / "slurm").exists()
+    assert (available_memory(), memory_capacity()) == (2 * GIGABYTE, 3 * GIGABYTE)
 
 
 def test_where_nobody_knows(control: Path) -> None:

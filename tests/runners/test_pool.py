@@ -55,7 +55,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[FakeGuest]:
     FakeGuest.failing = lambda: None
     monkeypatch.setattr(pool, "Guest", FakeGuest)
     monkeypatch.setattr(pool, "available_memory", lambda: 64 * 2**30)
-    monkeypatch.setattr(pool, "total_memory", lambda: 64 * 2**30)
+    monkeypatch.setattr(pool, "memory_capacity", lambda: 64 * 2**30)
     monkeypatch.setattr(Environments, "python", lambda *_: Path(sys.executable))
     return FakeGuest.started
 
@@ -223,7 +223,7 @@ def test_short_memory_ends_guests_that_wait(
 ) -> None:
     """Before one is started that would leave too little memory, others go, the least recently used first, and no more."""
     total = 16 * 2**30
-    monkeypatch.setattr(pool, "total_memory", lambda: total)
+    monkeypatch.setattr(pool, "memory_capacity", lambda: total)
     # Each guest holds 2 GB; 5 GB are free beside them.
     monkeypatch.setattr(pool, "available_memory", lambda: 5 * 2**30 - 2 * 2**30 * sum(guest.alive for guest in started))
     guests.get(LENSKIT)

@@ -19,6 +19,7 @@ import pytest
 from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore, workers
 from omnibench.store.queries import Store
+from omnibench.store.states import sightings
 from omnibench.store.workers import Worker
 
 pytestmark = pytest.mark.usefixtures("made_up_records")
@@ -33,6 +34,7 @@ worker.note_phase("D/A", "Fit")
 worker.log.add(20, "omnibench", "begins", "D/A")
 print(worker.id, flush=True)
 sys.stdin.read()
+worker.note_phase(None)
 worker.end()
 store.close()
 """
@@ -157,6 +159,17 @@ def test_ending_twice_is_no_error_and_leaves_no_thread(store: CheckpointStore) -
     worker.end()
     worker.end()
     assert [one.name for one in threading.enumerate() if one.name == "omnibench-heartbeat"] == []
+
+
+def test_a_worker_that_is_given_up_goes_on_to_name_its_item(store: CheckpointStore) -> None:
+    """Its thread hangs or its disk does: what it was at was never recorded, and has to read as interrupted."""
+    worker = Worker(store, "run-1", "gw0")
+    worker.note_phase("D/A", "Predict")
+    worker.end()
+    record = store.records.get(f"worker/{worker.id}")
+    assert record is not None
+    assert (record["item"], record["phase"], record["ended"]) == ("D/A", "Predict", None)
+    assert sightings(store.root, [record])["D/A"].phase == "Predict"
 
 
 def test_a_killed_worker_is_not_alive(store: CheckpointStore) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,11 @@ VALUES: Values = {
     "Lib.Near_by-0000bbbb": {"NDCG@10": [0.49, 0.61, 0.68], "RMSE": [0.8, 0.85, 0.9]},
     "Own.Worse-0000cccc": {"NDCG@10": [0.1, 0.2, 0.12345678901234567], "RMSE": [2.0, 2.5, 3.0]},
 }
+
+
+def whole(parts: Iterable[bytes]) -> bytes:
+    """Return the content of a file that is written in parts."""
+    return b"".join(parts)
 
 
 def contents(

@@ -64,7 +64,7 @@ def _body(report: Report) -> Iterator[Element]:
     for problem in report.trouble:
         main.append(element("p", f"{problem[0].upper()}{problem[1:]}", class_="alarm"))
     yield main
-    finished = max((facts.finished for facts in report.contents.facts.values()), default="")
+    finished = report.contents.finished
     done = report.total - len(report.missing)
     yield element("footer", f"{done:,} of {report.total:,} items{f', the last done {finished}' if finished else ''}.")
 

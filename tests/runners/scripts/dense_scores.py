@@ -1,8 +1,9 @@
 """Compare an adapter's lists with those of the dense scores that the framework's own calls give for each user.
 
-python dense_scores.py GUEST_DIRECTORY MODULE DATASET ALGORITHM PARAMETERS_JSON ...
+python dense_scores.py GUEST_DIRECTORY MODULE DATASET ALGORITHM PARAMETERS_JSON SAMENESS ...
 
-Algorithm and parameters may be repeated.
+Algorithm, parameters and sameness may be repeated. ``equal`` lists have the same bytes, ``close`` ones differ by no more
+than rounding does; ``blocks`` are close, too, but made of dense scores.
 """
 
 from __future__ import annotations
@@ -41,22 +42,43 @@ def recbole_scores(adapter: Any, model: Any, fold: Any) -> Any:
     return np.where(fold.candidates, scores, np.nan)
 
 
+def assert_close(rows: Any, expected: Any, dense: Any, algorithm: str) -> None:
+    """Fail where a list has another length, or an item that is not as good as what stands there, up to rounding."""
+    tolerance = 1e-5 * max(1.0, float(np.nanmax(np.abs(dense), initial=0)))
+    is_filled = expected["item"] >= 0
+    assert np.array_equal(rows["item"] >= 0, is_filled), algorithm
+    for user in range(len(rows)):
+        length = int(is_filled[user].sum())
+        items = rows["item"][user][:length]
+        assert len(set(items.tolist())) == length, algorithm
+        for scores in (dense[user][items], rows["score"][user][:length]):
+            assert np.abs(scores - expected["score"][user][:length]).max(initial=0) <= tolerance, (algorithm, user)
+
+
 def main(guest: str, module: str, dataset: str, *experiments: str) -> None:
     """Fail with the algorithm whose lists differ, or which makes dense scores where it should not."""
     adapter = open_session(guest, module).adapter
-    base, folds, ranking = (importlib.import_module(f"guest.{name}") for name in ("base", "folds", "ranking"))
+    base, folds, ranking, candidates = (
+        importlib.import_module(f"guest.{name}") for name in ("base", "folds", "ranking", "candidates")
+    )
     fold = folds.Fold(dataset, 0)
-    for algorithm, parameters in zip(experiments[::2], experiments[1::2], strict=True):
+    sampled = candidates.candidate_sets(fold, {"policy": "sampled", "negatives": 9, "seed": 1})
+    for algorithm, parameters, sameness in zip(experiments[::3], experiments[1::3], experiments[2::3], strict=True):
         task = base.Task(algorithm, json.loads(parameters), seed=42, k=20)
         model, _ = adapter.fit(task, fold)
         batches = list(adapter.score(model, task, fold))
-        assert all(isinstance(scores, ranking.CompactScores) for _, scores in batches), algorithm
+        is_compact = all(isinstance(scores, ranking.CompactScores) for _, scores in batches)
+        assert is_compact or sameness == "blocks", algorithm
         dense = globals()[f"{module}_scores"](adapter, model, fold)
         for k in (1, 20, fold.n_items):
-            expected = ranking.recommend(fold, [(fold.users, dense)], k)
-            rows = ranking.recommend(fold, batches, k)
-            assert rows.dtype == expected.dtype, (algorithm, parameters, k)
-            assert rows.tobytes() == expected.tobytes(), (algorithm, parameters, k)
+            for sets in (None, sampled):
+                expected = ranking.recommend(fold, [(fold.users, dense)], k, sets)
+                rows = ranking.recommend(fold, batches, k, sets)
+                if sameness == "equal":
+                    assert rows.dtype == expected.dtype, (algorithm, parameters, k)
+                    assert rows.tobytes() == expected.tobytes(), (algorithm, parameters, k)
+                else:
+                    assert_close(rows, expected, dense, algorithm)
 
 
 if __name__ == "__main__":

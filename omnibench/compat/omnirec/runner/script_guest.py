@@ -22,8 +22,8 @@ import pandas as pd
 from omnibench.compat.omnirec.runner.registry import content_of
 from omnibench.compat.omnirec_runner.runner import Runner
 from omnibench.data.interactions import decode, frame_of
-from omnibench.data.prepare import read_ids
-from omnibench.guest import folds, parts, ranking
+from omnibench.data.stored_ids import read_ids
+from omnibench.guest import folds, parts, ranked_lists
 from omnibench.guest.base import Task
 from omnibench.runners.answers import read_recommendations
 from omnibench.variables import SCRATCH
@@ -167,7 +167,7 @@ def _require(predictions: pd.DataFrame, *columns: str) -> None:
         raise ValueError(f"predict() returned {list(predictions.columns)}, without {missing}")
 
 
-def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, list[ranking.RankedList]]]:
+def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, list[ranked_lists.RankedList]]]:
     """Ask for all predictions; their ranks decide the order, and their scores must not contradict them.
 
     Raises:

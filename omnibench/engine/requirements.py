@@ -1,0 +1,125 @@
+"""Estimates of how much memory Fits need, from the records of earlier ones and the formulas of their algorithms."""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from omnibench.data.data_size import COUNTS, DataSize, expected_size
+from omnibench.data.dataset import RecSysDataSet
+from omnibench.errors import StoreError
+from omnibench.experiment.experiment import Experiment
+from omnibench.runners.registry import algorithm_info
+from omnibench.runners.requirements import EarlierFit, Requirement, formula_of, required
+from omnibench.store.checks import is_natural
+from omnibench.store.reading import Reader
+from omnibench.store.schema import RecordType
+
+_LOOK = Callable[[Callable[[Reader], Any]], Any]
+
+_SAMPLE = 500
+"""So many experiments of different configurations tell enough of all."""
+
+
+class Requirements:
+    """How much memory the Fits of a run need. What records say of an algorithm is read once.
+
+    Args:
+        read: Calls what it is given with a reader of the store, and returns what that returns.
+    """
+
+    def __init__(self, read: _LOOK) -> None:
+        self._read = read
+        self._sizes: dict[str, DataSize] | None = None
+        self._earlier: dict[str, dict[str, list[EarlierFit]]] = {}
+
+    def of(self, experiment: Experiment, *, expected: bool = False) -> Requirement | None:
+        """Return how much memory an experiment's Fit needs; None where the size of its data is not known.
+
+        Other folds of its data, and other configurations on it, tell most: where there are any, they alone count.
+
+        Args:
+            experiment: The experiment.
+            expected: Whether the size of data that nobody has prepared yet may be guessed.
+        """
+        size = self.size_of(experiment.dataset)
+        if size is None and expected:
+            size = expected_size(experiment.dataset)
+        if size is None:
+            return None
+        configuration = experiment.configuration
+        formula = formula_of(configuration.runner, configuration.algorithm)
+        parameters = dict(configuration.plain_parameters)
+        if not configuration.own:
+            parameters = {**algorithm_info(configuration.runner, configuration.algorithm)["parameters"], **parameters}
+        earlier = self._earlier_fits(configuration.name)
+        on_same_data = earlier.get(experiment.dataset_name, [])
+        everything = [fit for fits in earlier.values() for fit in fits]
+        return required(formula, size, parameters, on_same_data or everything)
+
+    def size_of(self, dataset: RecSysDataSet) -> DataSize | None:
+        """Return the size of a dataset that is, or was, prepared; else None."""
+        if self._sizes is None or dataset.key not in self._sizes:
+            self._sizes = self._recorded(_sizes_in) or {}
+        return self._sizes.get(dataset.key)
+
+    def usual(self, experiments: Iterable[Experiment]) -> dict[str, int]:
+        """Return the bytes that the median Fit of each framework needs, of those of which that can be said.
+
+        Larger ones are no reason for fewer workers: they wait for each other.
+
+        Args:
+            experiments: The experiments; of very many a sample counts.
+        """
+        different = {(experiment.dataset.key, experiment.configuration_key): experiment for experiment in experiments}
+        step = len(different) // _SAMPLE + 1
+        sizes: dict[str, list[int]] = {}
+        for experiment in list(different.values())[::step]:
+            requirement = self.of(experiment, expected=True)
+            if requirement is not None:
+                sizes.setdefault(experiment.configuration.runner.name, []).append(requirement.size)
+        return {framework: statistics.median_high(needed) for framework, needed in sizes.items()}
+
+    def learn(self, experiment: Experiment, effective: dict[str, Any], peak: int | None) -> None:
+        """Note what a Fit has needed.
+
+        Args:
+            experiment: The experiment.
+            effective: All of its hyperparameters.
+            peak: The largest resident memory of its process in bytes; None where that was not measured.
+        """
+        size = self.size_of(experiment.dataset)
+        if size is not None and peak:
+            fits = self._earlier_fits(experiment.configuration.name).setdefault(experiment.dataset_name, [])
+            fits.append(EarlierFit(size, effective, peak))
+
+    def _earlier_fits(self, algorithm: str) -> dict[str, list[EarlierFit]]:
+        if algorithm not in self._earlier:
+            sizes = self._sizes or {}
+            earlier: dict[str, list[EarlierFit]] = {}
+            for dataset, parameters, peak in self._recorded(lambda reader: list(reader.peaks_of_fits(algorithm))) or ():
+                name, _, digits = dataset.rpartition("-")
+                size = next((size for key, size in sizes.items() if key.startswith(digits)), None)
+                if name and size is not None:
+                    earlier.setdefault(dataset, []).append(EarlierFit(size, parameters, peak))
+            self._earlier[algorithm] = earlier
+        return self._earlier[algorithm]
+
+    def _recorded(self, take: Callable[[Reader], Any]) -> Any:
+        """Return what records say; None where they cannot be read, because no result depends on it."""
+        with suppress(sqlite3.Error, StoreError, OSError, ValueError):
+            return self._read(take)
+        return None
+
+
+def _sizes_in(reader: Reader) -> dict[str, DataSize]:
+    """Return the sizes of all datasets that have a record, by their keys."""
+    sizes: dict[str, DataSize] = {}
+    for key, record in reader.unformed(RecordType.DATA.prefix):
+        counts: list[Any] = [record.get(name) for name in COUNTS]
+        if all(map(is_natural, counts)):
+            sizes[key.removeprefix(RecordType.DATA.prefix)] = DataSize(*counts)
+    return sizes

@@ -1,0 +1,145 @@
+"""How much memory a Fit needs: by the formula of its algorithm, which earlier Fits of the algorithm correct.
+
+A formula is a sum of terms, e.g. ``{"items*items": 86.0}``: bytes per product of what is counted in the data and of
+hyperparameters. It stands beside the algorithm in its framework's catalogue; ``benchmarks/scale/memory.py`` measures it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from omnibench.data.data_size import COUNTS, DataSize
+from omnibench.runners.registry import RunnerInfo
+
+GUEST = "guest"
+"""The term for what a framework's process has before it sees any data."""
+
+USUAL_FORMULA = {GUEST: 150e6, "interactions": 45.0}
+"""Of a class of the user's own, and of a framework that says nothing: its data, as frames."""
+
+_DISTINCT = 1.5
+"""So much larger than the smallest of earlier Fits the largest has to be, for them to tell what grows with the data."""
+
+_ALIKE = 0.02
+"""Fits of which the formula says the same, up to this share, are alike: other folds, other weights of the same sizes."""
+
+_NOISE = 64e6
+"""Bytes by which what Fits need differs for no reason of theirs."""
+
+_SIGNIFICANT = 4 * _NOISE
+"""What a measured formula says has to be larger, for what was needed to correct it."""
+
+_MOST_CORRECTION = 3.0
+"""A measured formula is corrected by at most this factor: earlier Fits may have been far smaller."""
+
+
+class EarlierFit(NamedTuple):
+    """What an earlier Fit of the same algorithm needed.
+
+    Attributes:
+        size: The size of its data.
+        parameters: All of its hyperparameters.
+        peak: The largest resident memory of its process, in bytes.
+    """
+
+    size: DataSize
+    parameters: Mapping[str, Any]
+    peak: int
+
+
+class Requirement(NamedTuple):
+    """How much memory a Fit needs.
+
+    Attributes:
+        size: Bytes, in all.
+        reason: What of the data makes most of it, e.g. ``164,288 items``.
+        basis: What the estimate is made of.
+    """
+
+    size: int
+    reason: str
+    basis: str
+
+
+def formula_of(runner: RunnerInfo, algorithm: str) -> Mapping[str, float]:
+    """Return the terms of an algorithm, with those that all of its framework have.
+
+    Args:
+        runner: The framework.
+        algorithm: The algorithm's name in it.
+    """
+    described = runner.catalogue["algorithms"].get(algorithm, {}) if runner.distribution else {}
+    of_framework = runner.catalogue.get("memory") if runner.distribution else None
+    return {**USUAL_FORMULA, **(of_framework or {}), **described.get("memory", {})}
+
+
+def required(
+    formula: Mapping[str, float], size: DataSize, parameters: Mapping[str, Any], earlier: Iterable[EarlierFit] = ()
+) -> Requirement:
+    """Return how much memory a Fit needs.
+
+    Where earlier Fits had as much to do, that is the most of what they needed; where they had data of clearly different
+    sizes, a line through what they needed, over what the formula
+    says for each; else the formula, shifted to what they needed.
+
+    Args:
+        formula: The terms of its algorithm; see ``formula_of``.
+        size: The size of its data.
+        parameters: Its hyperparameters, of which those that are left out count as 1.
+        earlier: Fits of the same algorithm.
+    """
+    guest = formula.get(GUEST, 0.0)
+    grown = grown_bytes(formula, size, parameters)
+    points = [(grown_bytes(formula, fit.size, fit.parameters), float(fit.peak)) for fit in earlier]
+    reason = _reason(formula, size, parameters)
+    if not points:
+        return Requirement(int(guest + grown), reason, "by the formula of the algorithm")
+    count = f"{len(points)} earlier Fit{'s' if len(points) > 1 else ''}"
+    alike = [peak for formula_size, peak in points if abs(formula_size - grown) <= _ALIKE * grown]
+    if alike:
+        return Requirement(int(max(alike)), reason, f"by {count} of the algorithm")
+    at_zero, slope = _line(points, guest, is_measured=formula.keys() - USUAL_FORMULA.keys() != set())
+    return Requirement(int(max(0.0, at_zero) + slope * grown), reason, f"by {count} of the algorithm")
+
+
+def grown_bytes(formula: Mapping[str, float], size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many bytes a formula says beside those of the process itself."""
+    return sum(per_unit * _units(term, size, parameters) for term, per_unit in formula.items() if term != GUEST)
+
+
+def _line(points: list[tuple[float, float]], guest: float, *, is_measured: bool) -> tuple[float, float]:
+    """Return where a line through what earlier Fits needed begins, and its slope over what the formula says."""
+    formulas, peaks = zip(*points, strict=True)
+    mean_formula, mean_peak = math.fsum(formulas) / len(points), math.fsum(peaks) / len(points)
+    telling = max(formulas) - min(formulas) > _SIGNIFICANT if is_measured else max(peaks) - min(peaks) > _NOISE
+    if telling and max(formulas) >= _DISTINCT * min(formulas):
+        spread = math.fsum((formula - mean_formula) ** 2 for formula in formulas)
+        slope = math.fsum((formula - mean_formula) * (peak - mean_peak) for formula, peak in points) / spread
+    else:
+        slope = (mean_peak - guest) / mean_formula if mean_formula > max(guest, _SIGNIFICANT) else 1.0
+    bounds = (1 / _MOST_CORRECTION, _MOST_CORRECTION) if is_measured else (0.0, math.inf)
+    slope = min(max(slope, bounds[0]), bounds[1])
+    return mean_peak - slope * mean_formula, slope
+
+
+def _units(term: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
+    return math.prod(_factor(name, size, parameters) for name in term.split("*"))
+
+
+def _factor(name: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
+    if name in COUNTS:
+        return float(getattr(size, name))
+    value = parameters.get(name, 1.0)
+    if isinstance(value, list | tuple):  # the sizes of layers
+        value = max((entry for entry in value if isinstance(entry, int | float)), default=1.0)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 1.0
+
+
+def _reason(formula: Mapping[str, float], size: DataSize, parameters: Mapping[str, Any]) -> str:
+    """Return what of the data makes most of what a formula says, in words."""
+    terms = [term for term in formula if term != GUEST]
+    largest = max(terms, key=lambda term: formula[term] * _units(term, size, parameters), default="interactions")
+    counts = [name for name in COUNTS if name in largest.split("*")] or ["interactions"]
+    return " and ".join(f"{getattr(size, name):,} {name}" for name in counts)

@@ -1,0 +1,206 @@
+"""Publishing: finished items go into a place, each with its files before it, and none that is there is ever replaced."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omnibench.errors import SharingError
+from omnibench.sharing.bundles import LARGEST_ENTRY, OF_PHASES, Bundle, read_bundle
+from omnibench.sharing.comparing import additions, differences, with_metrics_of
+from omnibench.sharing.directories import DirectoryLocation
+from omnibench.sharing.layout import MARKER, entry_path, file_path, is_published, marker_text
+from omnibench.sharing.locations import Location
+from omnibench.sharing.remote import WebLocation
+from omnibench.sharing.sources import StoreSource
+from omnibench.sharing.taking import Conflict, provenance
+from omnibench.store.item_names import title_of
+from omnibench.store.schema import DROPPED, Record, RecordType
+
+EXTENTS = ("results", "predictions", "models", "all")
+"""What can be published: metrics with their values per user; beside them the lists, the models, or both."""
+
+_LEFT_OUT = {
+    "results": (RecordType.FIT, RecordType.PREDICT),
+    "predictions": (RecordType.FIT,),
+    "models": (RecordType.PREDICT,),
+    "all": (),
+}
+"""The types of records whose files are left out."""
+
+_OF_PEOPLE = ("host", "user", "cwd", "command", "platform", "git")
+"""Members of a run's record that say whose it was."""
+
+
+@dataclass
+class Published:
+    """What came of publishing.
+
+    Attributes:
+        new: The names of items that were not there.
+        extended: The names of items that have got metrics, lists or models.
+        equal: How many were there already, with all of that.
+        conflicts: The items of which something else is published under the same keys; they were left alone.
+        refused: Why an item cannot be published, by what people call it.
+        files: How many files were written.
+        size: Their bytes.
+    """
+
+    new: list[str] = field(default_factory=list)
+    extended: list[str] = field(default_factory=list)
+    equal: int = 0
+    conflicts: list[Conflict] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    files: int = 0
+    size: int = 0
+
+
+def publish(
+    source: StoreSource,
+    location: Location,
+    fit_keys: Sequence[str],
+    extent: str = "results",
+    *,
+    hide: Callable[[str], str] | None = None,
+) -> Published:
+    """Publish items of a store; what is killed in between is completed when it is done again.
+
+    Args:
+        source: The store.
+        location: The place.
+        fit_keys: The keys of the items.
+        extent: One of ``EXTENTS``.
+        hide: Takes directories, users and hosts out of a text, where nobody is to be named; else None.
+
+    Raises:
+        SharingError: Nothing can be written there.
+    """
+    outcome = Published()
+    if isinstance(location, WebLocation):
+        location.refuse()
+    writing = location.writing() if isinstance(location, DirectoryLocation) else nullcontext()
+    with _checked_place(location), writing:
+        if not is_published(location):
+            location.write(MARKER, marker_text())
+        for offer in source.offers(fit_keys):
+            if offer.bundle is not None:
+                _publish_item(source, location, _cut(offer.bundle, extent, hide), outcome)
+            elif offer.trouble:
+                outcome.refused[offer.fit_key] = offer.trouble
+    return outcome
+
+
+@contextmanager
+def _checked_place(location: Location) -> Iterator[None]:
+    """Refuse a directory that holds something else.
+
+    Raises:
+        SharingError: It does.
+    """
+    if isinstance(location, DirectoryLocation) and not is_published(location) and location.root.is_dir():
+        names = sorted(path.name for path in location.root.iterdir() if not path.name.startswith("."))
+        if "STORE.json" in names or "store" in names:
+            raise SharingError(
+                f"{location.name} is a checkpoint directory; give another one to publish into, or use `omnibench merge`."
+            )
+    yield
+
+
+def _cut(bundle: Bundle, extent: str, hide: Callable[[str], str] | None) -> Bundle:
+    """Return what is published of a bundle."""
+    records: dict[str, Record] = {}
+    for key, record in bundle.records.items():
+        left_out = any(of_type.has(key) for of_type in _LEFT_OUT[extent])
+        published = {**record, DROPPED: record.get(DROPPED) or record["finished"]} if left_out else record
+        if hide is not None:
+            published = _impersonal(key, published, hide)
+        records[key] = published
+    return Bundle(bundle.fit_key, records)
+
+
+_NAMED = ("identity", "parameters", "metrics", "predictions", "per_user", "model", "effective", "policy")
+"""Members in which nobody is named; keys depend on the first of them."""
+
+
+def _impersonal(key: str, record: Record, hide: Callable[[str], str]) -> Record:
+    """Return a record in which nobody is named, nor a directory."""
+    if RecordType.RUN.has(key):
+        return {name: None if name in _OF_PEOPLE else member for name, member in record.items() if name != "policy"}
+    free = (*_NAMED, "directory", "item", "fit_key", "data_key", "predict_key", "predicted", "test", "batch")
+    return {name: member if name in free else _hidden(member, hide) for name, member in record.items()}
+
+
+def _hidden(value: Any, hide: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return hide(value)
+    if isinstance(value, list):
+        return [_hidden(element, hide) for element in value]
+    if isinstance(value, dict):
+        return {name: _hidden(member, hide) for name, member in value.items()}
+    return value
+
+
+def _publish_item(source: StoreSource, location: Location, bundle: Bundle, outcome: Published) -> None:
+    title, path = title_of(bundle.item), entry_path(bundle.fit_key)
+    try:
+        content = location.read(path, LARGEST_ENTRY)
+        earlier = None if content is None else read_bundle(bundle.fit_key, content)
+    except SharingError as error:
+        outcome.refused[title] = f"what is published of it already cannot be used: {error}"
+        return
+    joined = bundle
+    if earlier is not None:
+        contradictions = differences(earlier.records, bundle)
+        if contradictions:
+            here, there = provenance(earlier.item, earlier.records), provenance(bundle.item, bundle.records)
+            outcome.conflicts.append(Conflict(title, bundle.fit_key, contradictions, here, there))
+            return
+        joined = _joined(earlier, bundle)
+        if joined.text == earlier.text:
+            outcome.equal += 1
+            return
+    trouble = _put_files(source, location, bundle, outcome)
+    if trouble:
+        outcome.refused[title] = trouble
+        return
+    location.write(path, joined.text.encode())
+    (outcome.new if earlier is None else outcome.extended).append(title)
+
+
+def _joined(earlier: Bundle, bundle: Bundle) -> Bundle:
+    """Return what is published, with what another bundle adds to it."""
+    added = additions(earlier.records, bundle, models=True)
+    item = with_metrics_of(earlier.item, bundle.item)
+    if not added and item is None:
+        return earlier
+    context: Mapping[str, Record] = {
+        key: record for key, record in bundle.records.items() if RecordType.of(key) not in OF_PHASES
+    }
+    own_item = {} if item is None else {RecordType.ITEM.key(bundle.fit_key): item}
+    return Bundle(bundle.fit_key, {**context, **earlier.records, **added, **own_item})
+
+
+def _put_files(source: StoreSource, location: Location, bundle: Bundle, outcome: Published) -> str:
+    """Write the files of a bundle that are not there yet; return why that cannot be, or nothing.
+
+    Raises:
+        SharingError: Nothing can be written there.
+    """
+    for artifact in {artifact["sha256"]: artifact for _, _, artifact in bundle.files()}.values():
+        path = file_path(artifact["sha256"])
+        if location.has(path):
+            continue
+        with tempfile.TemporaryDirectory() as scratch:
+            copy = Path(scratch) / "file"
+            try:
+                source.copy(artifact, copy)
+            except SharingError as error:
+                return str(error)
+            location.put(path, copy)
+        outcome.files += 1
+        outcome.size += artifact["size"]
+    return ""

@@ -1,0 +1,227 @@
+"""Published items on a web server, which can be read, and wherever fsspec reaches, which can be written as well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from omnibench.data.downloads.connection import TransferError, answer_of
+from omnibench.errors import SharingError
+from omnibench.masking import masked
+from omnibench.sharing.locations import CHUNK, public_name, too_long
+
+_ATTEMPTS = 3
+_PAUSE = 0.5
+"""Seconds before a server is asked again, and twice as many before the third time."""
+
+_ABSENT = ("answers 404", "answers 410")
+
+
+class WebLocation:
+    """A directory of a web server.
+
+    Args:
+        address: Its address.
+    """
+
+    is_remote = True
+
+    def __init__(self, address: str) -> None:
+        self.name = public_name(address)
+        path, mark, query = address.partition("?")
+        self._address, self._query = path.rstrip("/"), mark + query
+
+    def read(self, path: str, most: int) -> bytes | None:
+        """Return a file, or None where it is not there; see ``Location.read``."""
+        import io
+
+        content = io.BytesIO()
+        return content.getvalue() if self._fetched(path, most, content) else None
+
+    def copy(self, path: str, size: int, target: BinaryIO) -> bool:
+        """Write a file into another one; see ``Location.copy``."""
+        is_there = self._fetched(path, size, target)
+        if is_there and target.tell() != size:
+            raise SharingError(f"{path} of {self.name} has not the {size:,} bytes that its record says.")
+        return is_there
+
+    def _fetched(self, path: str, most: int, target: BinaryIO) -> bool:
+        for attempt in range(1, _ATTEMPTS + 1):
+            target.seek(0)
+            target.truncate()
+            try:
+                self._fetch(path, most, target)
+            except TransferError as error:
+                if str(error).startswith(_ABSENT):
+                    return False
+                if not error.is_passing or attempt == _ATTEMPTS:
+                    raise SharingError(f"{path} of {self.name} was not fetched: the server {error}.") from error
+                time.sleep(_PAUSE * attempt)
+            else:
+                return True
+        raise AssertionError("the last attempt returns or raises")
+
+    def _fetch(self, path: str, most: int, target: BinaryIO) -> None:
+        with answer_of(f"{self._address}/{path}{self._query}") as answer:
+            announced = answer.headers.get("Content-Length", "")
+            if announced.isdecimal() and int(announced) > most:
+                raise too_long(self.name, path, most)
+            read = 0
+            for chunk in answer.iter_content(CHUNK):
+                read += len(chunk)
+                if read > most:
+                    raise too_long(self.name, path, most)
+                target.write(chunk)
+            if announced.isdecimal() and read < int(announced):
+                raise TransferError("broke off", is_passing=True)
+
+    def names(self, directory: str, ending: str) -> Sequence[str] | None:
+        """Return None: web servers do not say which files they have."""
+        return None
+
+    def has(self, path: str) -> bool:
+        """Whether a file is there."""
+        try:
+            with answer_of(f"{self._address}/{path}{self._query}", method="HEAD"):
+                return True
+        except TransferError as error:
+            if str(error).startswith(_ABSENT):
+                return False
+            raise SharingError(f"{self.name} cannot be asked: the server {error}.") from error
+
+    def write(self, path: str, content: bytes) -> None:
+        """Refuse to write."""
+        self.refuse()
+
+    def put(self, path: str, source: Path) -> None:
+        """Refuse to write."""
+        self.refuse()
+
+    def refuse(self) -> NoReturn:
+        """Refuse to write.
+
+        Raises:
+            SharingError: Always; it says where one can publish instead.
+        """
+        raise SharingError(
+            f"{self.name} is a web server, which only gives files away. Publish into a directory that it serves, into a "
+            "clone of its git repository, or by fsspec, e.g. s3://BUCKET/PATH or hf://datasets/OWNER/NAME."
+        )
+
+
+class FsspecLocation:
+    """A place that fsspec reaches: s3, Hugging Face, memory and many more.
+
+    Args:
+        address: The address as fsspec has it.
+
+    Raises:
+        SharingError: fsspec, or what it needs for this, is not installed, or does not know it.
+    """
+
+    is_remote = True
+
+    def __init__(self, address: str) -> None:
+        self.name = public_name(address)
+        try:
+            from fsspec.core import url_to_fs
+        except ImportError:
+            raise SharingError(
+                f"{self.name} is reached by fsspec, which is not installed: pip install 'omnibench[sharing]'. Directories and "
+                "addresses that begin with https:// work without it."
+            ) from None
+        try:
+            self._files, root = url_to_fs(address)
+        except ImportError as error:
+            raise SharingError(f"{self.name} cannot be reached: {error}") from error
+        except ValueError as error:
+            raise SharingError(f"{self.name} is no place that fsspec knows: {masked(str(error))}") from error
+        self._root: str = root.rstrip("/")
+
+    def _path(self, path: str) -> str:
+        return f"{self._root}/{path}"
+
+    def _opened(self, path: str) -> Any:
+        try:
+            return self._files.open(self._path(path), "rb")
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # whatever a back end raises
+            raise self._trouble(path, error) from error
+
+    def _trouble(self, path: str, error: Exception) -> SharingError:
+        return SharingError(f"{path} of {self.name} cannot be used ({type(error).__name__}: {masked(str(error))}).")
+
+    def read(self, path: str, most: int) -> bytes | None:
+        """Return a file, or None where it is not there; see ``Location.read``."""
+        file = self._opened(path)
+        if file is None:
+            return None
+        try:
+            with file:
+                content: bytes = file.read(most + 1)
+        except Exception as error:
+            raise self._trouble(path, error) from error
+        if len(content) > most:
+            raise too_long(self.name, path, most)
+        return content
+
+    def copy(self, path: str, size: int, target: BinaryIO) -> bool:
+        """Write a file into another one; see ``Location.copy``."""
+        file = self._opened(path)
+        if file is None:
+            return False
+        target.seek(0)
+        target.truncate()
+        read = 0
+        try:
+            with file:
+                while read <= size and (chunk := file.read(CHUNK)):
+                    read += len(chunk)
+                    target.write(chunk)
+        except Exception as error:
+            raise self._trouble(path, error) from error
+        if read != size:
+            raise SharingError(f"{path} of {self.name} has not the {size:,} bytes that its record says.")
+        return True
+
+    def names(self, directory: str, ending: str) -> Sequence[str] | None:
+        """Return the names of all files below a directory that end so."""
+        try:
+            paths = self._files.find(self._path(directory))
+        except FileNotFoundError:
+            return []
+        except Exception as error:
+            raise self._trouble(directory, error) from error
+        return sorted(path.rpartition("/")[2] for path in paths if path.endswith(ending))
+
+    def has(self, path: str) -> bool:
+        """Whether a file is there."""
+        try:
+            return bool(self._files.exists(self._path(path)))
+        except Exception as error:
+            raise self._trouble(path, error) from error
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file; object stores show it whole or not at all."""
+        try:
+            self._make_directory(path)
+            self._files.pipe_file(self._path(path), content)
+        except Exception as error:
+            raise self._trouble(path, error) from error
+
+    def put(self, path: str, source: Path) -> None:
+        """Write a file that is a copy of another one."""
+        try:
+            self._make_directory(path)
+            self._files.put_file(str(source), self._path(path))
+        except Exception as error:
+            raise self._trouble(path, error) from error
+
+    def _make_directory(self, path: str) -> None:
+        """Make the directory of a file, where the place has such; object stores have none."""
+        with suppress(NotImplementedError, FileExistsError, PermissionError):
+            self._files.makedirs(self._path(path).rpartition("/")[0], exist_ok=True)

@@ -1,0 +1,111 @@
+"""How costs and uncertainties are read from the texts of phases' records: of half a million records they are searched, not parsed.
+
+The search relies on the order of members in what ``builders`` makes and on how ``json.dumps`` writes it. Texts in strings have
+their quotation marks escaped, so that only objects can look alike: where a text fits twice, or not at all, the record is parsed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_NUMBER = r"(?:null|-?\d[\d.eE+-]*+)"
+_TEXT = r'"[^"\\]*+"'
+
+_BEGIN = re.compile(rf'\{{"item": {_TEXT}, "fit_key": "([0-9a-f]{{64}})", ')
+_SECONDS, _STDERR = ', "seconds": ', ', "stderr": '
+_START, _BATCH = ', "start_seconds": ', ', "batch": '
+_COSTS = re.compile(
+    rf'{_SECONDS}({_NUMBER}), "cpu_seconds": {_NUMBER}, "peak_rss": ({_NUMBER}), "gpu_peak": {_NUMBER}, "python_peak": {_NUMBER}'
+    rf'(?:, "start_seconds": ({_NUMBER}))?(?:, "batch": "([^"\\]++)")?'
+)
+_UNCERTAINTY = re.compile(
+    rf'{_STDERR}({_NUMBER}), "interval": (?:null|\[({_NUMBER}), ({_NUMBER})\]), "users": ({_NUMBER})'
+    rf'(?:, "counted": ({_NUMBER}))?, "place": '
+)
+
+
+class CostsText(NamedTuple):
+    """The costs of a phase.
+
+    Attributes:
+        fit_key: The key of its item.
+        seconds: Wall seconds.
+        peak_rss: The largest resident set, in bytes.
+        start_seconds: Seconds of waiting for its process.
+        batch: What the metrics that were computed together have alike; empty of other phases.
+    """
+
+    fit_key: str
+    seconds: float | None
+    peak_rss: float | None
+    start_seconds: float | None
+    batch: str
+
+
+class UncertaintyText(NamedTuple):
+    """The uncertainty of a metric: its standard error, its interval, and of how many users it is the mean."""
+
+    stderr: float | None
+    low: float | None
+    high: float | None
+    users: float | None
+
+
+def costs_in(text: str) -> CostsText | None:
+    """Return the costs in the text of a phase's record; None where it has to be parsed to tell.
+
+    Args:
+        text: The JSON of the record.
+    """
+    begin, match = _BEGIN.match(text), _only(_COSTS, _SECONDS, text)
+    if begin is None or match is None:
+        return None
+    seconds, peak, start, batch = match.groups()
+    if (start is None and _START in text) or (batch is None and _BATCH in text):  # elsewhere than we write it
+        return None
+    try:
+        return CostsText(begin[1], _number(seconds), _number(peak), _number(start), batch or "")
+    except ValueError:
+        return None
+
+
+def uncertainty_in(text: str) -> UncertaintyText | None:
+    """Return the uncertainty in the text of an evaluation's record; None where it has to be parsed to tell.
+
+    Args:
+        text: The JSON of the record.
+    """
+    match = _only(_UNCERTAINTY, _STDERR, text)
+    if match is None:
+        return None
+    stderr, low, high, users, counted = match.groups()
+    try:
+        return UncertaintyText(
+            _number(stderr), _number(low), _number(high), _number(users if counted is None else counted)
+        )
+    except ValueError:
+        return None
+
+
+def _only(pattern: re.Pattern[str], beginning: str, text: str) -> re.Match[str] | None:
+    """Return the match of a pattern where its beginning stands in a text once; None elsewhere.
+
+    Args:
+        pattern: The pattern.
+        beginning: The text that it begins with.
+        text: The text.
+    """
+    start = text.find(beginning)
+    return None if start < 0 or text.find(beginning, start + 1) >= 0 else pattern.match(text, start)
+
+
+def _number(text: str | None) -> float | None:
+    """Return a number as JSON has it, whole ones as such; None for null, and for what is not there.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if text is None or text == "null":
+        return None
+    return float(text) if "." in text or "e" in text else int(text)

@@ -1,0 +1,159 @@
+"""Estimates of the memory of Fits, from what a store has recorded of earlier ones on other data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from omnibench import from_frame
+from omnibench.data.data_size import DataSize, expected_size
+from omnibench.data.from_file import from_file
+from omnibench.engine.requirements import Requirements
+from omnibench.runners.registry import get_runner
+from omnibench.runners.requirements import formula_of
+from omnibench.store import CheckpointStore
+
+KEYS = {"Small": "a" * 64, "Middle": "b" * 64, "Large": "c" * 64}
+SIZES = {
+    "Small": DataSize(100, 2_000, 10_000),
+    "Middle": DataSize(1_000, 10_000, 100_000),
+    "Large": DataSize(100_000, 100_000, 10_000_000),
+}
+
+
+def experiment(dataset: str, runner: str = "RecPack", algorithm: str = "EASE", configuration: str = "1") -> Any:
+    """What an experiment says of itself."""
+    own = None if runner != "Own" else object()
+    return SimpleNamespace(
+        dataset=SimpleNamespace(key=KEYS.get(dataset, "d" * 64), source=SimpleNamespace()),
+        dataset_name=f"{dataset}-{KEYS.get(dataset, 'd')[:8]}",
+        configuration=SimpleNamespace(
+            runner=get_runner(runner),
+            algorithm=algorithm,
+            name=algorithm if own else f"{runner}.{algorithm}",
+            own=own,
+            plain_parameters={"l2": 7.0},
+        ),
+        configuration_key=configuration,
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    """A store with prepared datasets of three sizes."""
+    store = CheckpointStore(tmp_path / "store")
+    sizes = {f"data/{KEYS[name]}": {**size._asdict(), "name": name} for name, size in SIZES.items()}
+    with store.lease("a") as lease:
+        store.commit(lease, sizes)
+    yield store
+    store.close()
+
+
+def record(store: CheckpointStore, dataset: str, peak: int, algorithm: str = "RecPack.EASE", key: str = "f") -> None:
+    """Record a Fit."""
+    fit = {
+        "dataset": f"{dataset}-{KEYS[dataset][:8]}",
+        "algorithm": f"{algorithm}-{key}",
+        "phase": "Fit",
+        "seconds": 1.0,
+        "peak_rss": peak,
+        "effective": {"l2": 500.0, "density": None},
+    }
+    with store.lease("a") as lease:
+        store.commit(lease, {f"fit/{dataset}{key}": fit})
+
+
+def by_formula(dataset: str) -> float:
+    """What the formula of EASE says."""
+    formula, size = formula_of(get_runner("RecPack"), "EASE"), SIZES[dataset]
+    return formula["guest"] + formula["interactions"] * size.interactions + formula["items*items"] * size.items**2
+
+
+def test_without_records_the_formula_counts(store: CheckpointStore) -> None:
+    """And where the size of the data is not known, nothing is said."""
+    requirements = Requirements(store.read)
+    large = requirements.of(experiment("Large"))
+    assert large is not None
+    assert large.size == pytest.approx(by_formula("Large"))
+    assert large.reason == "100,000 items"
+    assert requirements.of(experiment("Unprepared")) is None
+
+
+def test_earlier_fits_on_other_data_count(store: CheckpointStore) -> None:
+    """Twice what the formula says on two datasets is twice that on a third; other algorithms say nothing."""
+    for dataset in ("Small", "Middle"):
+        record(store, dataset, int(4e8 + 2 * by_formula(dataset)))
+        record(store, dataset, 2**45, "RecPack.EASEr", "g")
+    large = Requirements(store.read).of(experiment("Large"))
+    assert large is not None
+    assert large.size == pytest.approx(2 * by_formula("Large"), rel=0.02)
+    assert large.basis == "by 2 earlier Fits of the algorithm"
+
+
+def test_the_same_data_tells_most(store: CheckpointStore) -> None:
+    """Another fold has needed so much: so will this one, whatever other data would have it."""
+    record(store, "Small", 2**33)
+    record(store, "Large", 30 * 10**9)
+    large = Requirements(store.read).of(experiment("Large"))
+    assert large is not None
+    assert large.size == pytest.approx(30e9, rel=0.01)
+
+
+def test_a_run_learns_from_its_own_fits(store: CheckpointStore) -> None:
+    """Also where its process has read the records already."""
+    requirements = Requirements(store.read)
+    assert requirements.of(experiment("Large")) is not None
+    requirements.learn(experiment("Large"), {"l2": 7.0}, 12 * 10**9)
+    requirements.learn(experiment("Large"), {"l2": 7.0}, None)
+    large = requirements.of(experiment("Large"))
+    assert large is not None
+    assert large.size == pytest.approx(12e9, rel=0.01)
+
+
+def test_the_median_of_each_framework(store: CheckpointStore) -> None:
+    """What -n auto reckons with: large data make fewer workers, a single large Fit does not, for it waits."""
+    requirements = Requirements(store.read)
+    few = [experiment(dataset, configuration=str(number)) for number, dataset in enumerate(["Small", "Small", "Large"])]
+    usual = requirements.usual(few)
+    assert usual == {"RecPack": pytest.approx(by_formula("Small"), rel=0.01)}
+    many = requirements.usual([experiment("Large"), experiment("Large", "Own", "Mine", "2")])
+    assert many["RecPack"] > 100 * usual["RecPack"]
+    assert many["Own"] > 5e8
+    assert requirements.usual([experiment("Unprepared")]) == {}
+
+
+def test_what_cannot_be_read_says_nothing() -> None:
+    """No result depends on it."""
+
+    def refuse(_: Any) -> Any:
+        raise OSError("unreadable")
+
+    assert Requirements(refuse).of(experiment("Large")) is None
+
+
+def test_data_that_nobody_has_read(tmp_path: Path) -> None:
+    """A frame has its length, a file its bytes; what is neither has no size."""
+    frame = pd.DataFrame({"user": range(5000), "item": range(5000), "timestamp": range(5000)})
+    assert expected_size(from_frame(frame, name="frame")) == DataSize(51, 11, 5000)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    size = expected_size(from_file(tmp_path / "rows.csv"))
+    assert size is not None
+    assert 2500 < size.interactions < 10_000
+    unknown: Any = SimpleNamespace(source=SimpleNamespace())
+    assert expected_size(unknown) is None
+    missing: Any = SimpleNamespace(source=SimpleNamespace(path=tmp_path / "missing.csv"))
+    assert expected_size(missing) is None
+
+
+def test_the_catalogue_says_what_to_expect() -> None:
+    """Of MovieLens-20M it is known before it is fetched."""
+    from omnibench import load_dataset
+
+    size = expected_size(load_dataset("MovieLens20M"))
+    assert size is not None
+    assert size.interactions == pytest.approx(20e6, rel=0.01)
+    assert size.items > 20_000

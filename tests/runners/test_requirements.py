@@ -1,0 +1,105 @@
+"""What a Fit needs of memory: the formula of its algorithm, and what earlier Fits of the algorithm say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnibench.data.data_size import DataSize
+from omnibench.errors import PlanError
+from omnibench.runners.registry import RunnerInfo, _check_algorithms, get_runner, runners
+from omnibench.runners.requirements import USUAL_FORMULA, EarlierFit, formula_of, required
+
+EASE = {"guest": 400e6, "interactions": 40.0, "items*items": 80.0}
+SHOP = DataSize(581_466, 164_288, 8_900_000)
+SMALL = DataSize(943, 1_682, 100_000)
+MIDDLE = DataSize(10_000, 10_000, 1_000_000)
+
+
+def needs(formula: Mapping[str, float], size: DataSize) -> float:
+    """What a formula without hyperparameters says."""
+    grown = formula["interactions"] * size.interactions + formula.get("items*items", 0.0) * size.items**2
+    return formula["guest"] + grown
+
+
+def test_the_formula_counts_without_records() -> None:
+    """The sum of its terms; the reason is what makes most of it."""
+    requirement = required(EASE, SHOP, {})
+    assert requirement.size == int(needs(EASE, SHOP))
+    assert requirement.reason == "164,288 items"
+    assert "formula" in requirement.basis
+    assert required(EASE, DataSize(5, 5, 10**9), {}).reason == "1,000,000,000 interactions"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "factor"),
+    [({"d": 64}, 64), ({"d": [600, 200]}, 600), ({}, 1), ({"d": None}, 1), ({"d": True}, 1), ({"d": "auto"}, 1)],
+)
+def test_hyperparameters_are_factors(parameters: dict[str, Any], factor: int) -> None:
+    """A number counts as it is, of layers the largest; what is no number counts as 1."""
+    formula = {"guest": 0.0, "users*d": 4.0}
+    assert required(formula, SMALL, parameters).size == 4 * 943 * factor
+    assert required(formula, SMALL, parameters).reason == "943 users"
+
+
+@given(st.floats(0.5, 2.0), st.floats(0.0, 1e9))
+def test_fits_on_data_of_two_sizes_make_a_line(slope: float, shift: float) -> None:
+    """What they needed over what the formula says is gone on with: on the line, wherever it lies."""
+    shifted = {**EASE, "guest": shift}
+    scaled = {term: size * (slope if term != "guest" else 1) for term, size in shifted.items()}
+    earlier = [EarlierFit(size, {}, int(needs(scaled, size))) for size in (SMALL, MIDDLE, MIDDLE)]
+    requirement = required(EASE, SHOP, {}, earlier)
+    assert requirement.size == pytest.approx(needs(scaled, SHOP), rel=0.01)
+    assert requirement.basis == "by 3 earlier Fits of the algorithm"
+
+
+def test_fits_on_small_data_do_not_bend_the_formula() -> None:
+    """Twenty megabytes more or less are noise there, and would be hundreds of gigabytes on large data."""
+    tiny = DataSize(100, 100, 1000)
+    noise = [EarlierFit(tiny, {}, 420_000_000), EarlierFit(SMALL, {}, 390_000_000)]
+    assert required(EASE, SHOP, {}, noise).size == pytest.approx(needs(EASE, SHOP), rel=0.01)
+
+
+def test_a_measured_formula_is_corrected_within_bounds() -> None:
+    """Thrice or a third of what it says at most; what is said of any data is no measurement, and may be far off."""
+    earlier = [EarlierFit(SMALL, {}, 500_000_000), EarlierFit(MIDDLE, {}, 500_000_000_000)]
+    assert required(EASE, SHOP, {}, earlier).size <= 3 * needs(EASE, SHOP) + 500e9
+    assert required(USUAL_FORMULA, SHOP, {}, earlier).size > 4e12
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(0, 10**6), st.integers(0, 10**9), st.integers(1, 2**50))))
+def test_whatever_was_recorded_makes_a_number(fits: list[tuple[int, int, int, int]]) -> None:
+    """No division by nothing, nothing below nothing."""
+    earlier = [EarlierFit(DataSize(*counts), {}, peak) for *counts, peak in fits]
+    for formula in (EASE, USUAL_FORMULA):
+        assert required(formula, SHOP, {}, earlier).size >= 0
+
+
+def test_every_framework_says_what_its_algorithms_need() -> None:
+    """A guest is not nothing; EASE grows with the square of the items, popularity does not."""
+    for runner in runners():
+        for algorithm in runner.catalogue["algorithms"]:
+            formula = formula_of(runner, algorithm)
+            assert formula["guest"] > 1e8, algorithm
+            assert all(size >= 0 for size in formula.values()), algorithm
+    for name, algorithm in (("RecPack", "EASE"),):
+        formula = formula_of(get_runner(name), algorithm)
+        assert formula["items*items"] > 8.0
+    assert "items*items" not in formula_of(get_runner("RecPack"), "Popularity")
+    assert formula_of(get_runner("Own"), "Mine") == USUAL_FORMULA
+
+
+def test_a_registered_framework_may_say_it() -> None:
+    """In its description, checked when it is registered; one that says nothing gets what is usual."""
+    described: dict[str, Any] = {"Fat": {"memory": {"guest": 1e9, "items*items": 8.0}}, "Slim": {}}
+    runner = RunnerInfo("Mine", "pytest", "mine", 1, algorithms=described)
+    _check_algorithms(runner)
+    assert formula_of(runner, "Fat") == {**USUAL_FORMULA, "guest": 1e9, "items*items": 8.0}
+    assert formula_of(runner, "Slim") == USUAL_FORMULA
+    for wrong in (7, {"items": "many"}, {"items": -1}, {3: 4.0}):
+        with pytest.raises(PlanError, match=r"'memory' is .*give bytes by what they grow with"):
+            _check_algorithms(RunnerInfo("Mine", "pytest", "mine", 1, algorithms={"Fat": {"memory": wrong}}))
