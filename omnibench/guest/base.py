@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import VALIDATION, candidates, disk, folds, forks, parts, ranked_lists, ranking
+from . import VALIDATION, candidates, disk, folds, forks, kept, memory, parts, ranked_lists, ranking
 from .epochs import Epochs
 from .messages import received, sendable
 from .meter import Meter
@@ -191,7 +191,9 @@ def _fold(request: Mapping[str, Any]) -> folds.Fold:
     policy = _policy(request)
     allowed = {name: bool(policy.get(name)) for name in ("repeats", "unknown")}
     refit, judged = request.get("refit", ""), request.get("judged", "")
-    return folds.Fold(request["dataset"], request["fold"], refit, judged=judged, **allowed)
+    fold = folds.Fold(request["dataset"], request["fold"], refit, judged=judged, **allowed)
+    kept.release_others(fold)
+    return fold
 
 
 class Session:
@@ -382,7 +384,7 @@ def serve(channel: Any, adapter_module: str) -> None:
         lambda: dict(received(channel.receive())),
         is_ours=is_ours,
     )
-    own_pid = os.getpid()
+    own_pid, freeing = os.getpid(), memory.Freeing()
     for request in channel:
         answer = session.answer(received(request))
         if os.getpid() != own_pid:  # a child that an algorithm has forked, and that went the way of its parent
@@ -391,3 +393,5 @@ def serve(channel: Any, adapter_module: str) -> None:
             channel.send(sendable(answer))
         except Exception as error:  # execnet cannot carry what the adapter returned
             channel.send({"ok": False, **describe_error(error)})
+        del answer
+        freeing.give_back()  # when nobody waits for it

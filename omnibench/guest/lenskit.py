@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from lenskit import parallel
 from lenskit.als import BiasedMFScorer, ImplicitMFScorer
 from lenskit.basic import BiasScorer, PopScorer
-from lenskit.data import Dataset, ItemList, RecQuery, from_interactions_df
+from lenskit.data import Dataset, ItemList, RecQuery
 from lenskit.flexmf import FlexMFExplicitScorer, FlexMFImplicitScorer
 from lenskit.funksvd import FunkSVDScorer
 from lenskit.knn import EASEScorer, ItemKNNScorer, SLIMScorer, UserKNNScorer
@@ -33,6 +32,7 @@ from lenskit.training import TrainingOptions, UsesTrainer
 
 from . import folds, parts, ranking, score_forms
 from .base import Task
+from .lenskit_data import histories, training
 from .lenskit_scores import block_scores
 from .lenskit_training import train_by_epochs, train_by_features
 
@@ -138,13 +138,13 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     if scorer_class in RATING_AND_RANKING and not fold.explicit:
         parameters.setdefault("feedback", "implicit")
     scorer = scorer_class(**parameters)
-    train = _dataset(fold.train)
+    train = training(fold)
     options = TrainingOptions(device=task.device, rng=_scorer_seed(task.seed))
     fallback = None
     if fold.explicit and scorer_class is not BiasScorer:
         fallback = BiasScorer()
         fallback.train(train, options)
-    model = Model(scorer, fallback, train, _histories(fold, train))
+    model = Model(scorer, fallback, train, histories(fold))
     if isinstance(scorer, UsesTrainer):
         train_by_epochs(model, options, task)
     elif isinstance(scorer, FunkSVDScorer):
@@ -163,24 +163,6 @@ def _scorer_seed(seed: int) -> np.random.SeedSequence:
     same one a model is the same as in a LensKit script of one's own.
     """
     return np.random.SeedSequence(seed).spawn(3)[2]
-
-
-def _histories(fold: folds.Fold, train: Dataset) -> Dataset:
-    """Return the dataset of histories: training, or the given interactions whose items are in training."""
-    if not fold.folds_in:
-        return train
-    history, is_known = fold.history, fold.candidates[fold.history.item]
-    rating = None if history.rating is None else history.rating[is_known]
-    return _dataset(parts.Part(history.user[is_known], history.item[is_known], rating, None))
-
-
-def _dataset(part: parts.Part) -> Dataset:
-    """Convert a part to LensKit's dataset; of a repeated pair the latest rating counts."""
-    columns: dict[str, Any] = {"user_id": part.user, "item_id": part.item}
-    if part.rating is not None:
-        columns["rating"] = part.rating
-    frame = pd.DataFrame(columns).drop_duplicates(["user_id", "item_id"], keep="last")
-    return from_interactions_df(frame)
 
 
 def _to_cpu(scorer: Any) -> None:
@@ -207,8 +189,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
     torch.set_num_threads(task.threads)
     with path.open("rb") as file:
         scorer, fallback = pickle.load(file)
-    train = _dataset(fold.train)
-    return Model(scorer, fallback, train, _histories(fold, train))
+    return Model(scorer, fallback, training(fold), histories(fold))
 
 
 def score(

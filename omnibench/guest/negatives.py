@@ -48,8 +48,9 @@ def samplable(fold: Fold, *, against_items: bool = False, with_validation: bool 
             np.concatenate([getattr(train, name), getattr(validation, name)]).astype(np.int64)
             for name in ("user", "item")
         )
-        full_users = _with_all(train.user, train.item, len(np.unique(item)))
-        full_items = _with_all(train.item, train.user, len(np.unique(user))) if against_items else full_users[:0]
+        full_users = _with_all(train.user, train.item, int(np.count_nonzero(np.bincount(item))))
+        n_users = int(np.count_nonzero(np.bincount(user)))
+        full_items = _with_all(train.item, train.user, n_users) if against_items else full_users[:0]
         if len(full_users) + len(full_items) == 0:
             left_out = [np.flatnonzero(~keep).astype(np.int32) for keep in (keep_user, keep_item)]
             return Samplable(train, validation, *left_out)

@@ -1,7 +1,7 @@
 """RecBole: its general recommenders, trained by its own Trainer on our parts; they rank, none predicts ratings.
 
-What RecBole writes while it trains (atomic files, checkpoints, tensorboard) goes into a folder of the working
-directory that is removed after the fit.
+What RecBole writes while it trains (checkpoints, tensorboard) goes into a folder of the working directory that is removed
+after the fit.
 """
 
 from __future__ import annotations
@@ -15,25 +15,26 @@ import logging
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import recbole
-import recbole.data.utils
 import torch
 import yaml
 from recbole.config import Config
-from recbole.data import create_dataset, data_preparation
 from recbole.data.interaction import Interaction
-from recbole.sampler import Sampler
 from recbole.utils import get_model, init_seed
 from recbole.utils.logger import RemoveColorFilter
 
 from . import folds, parts, ranking, score_forms, top_items
 from .base import Task
+from .kept import kept
 from .negatives import samplable
+from .recbole_data import NumberedFold, numbered
+from .recbole_loaders import loaders
 from .recbole_scores import compact_scores
 from .recbole_training import Model, train_model
 
@@ -96,23 +97,6 @@ the others: without users and items that are in validation only."""
 VALID_METRIC = "NDCG@10"
 
 
-class _Sampler(Sampler):
-    """RecBole's sampler, without its refusal of users who have all items of all parts.
-
-    It refuses them also where nothing is drawn for them. Where something is, ``samplable`` leaves them out.
-    """
-
-    def get_used_ids(self) -> Any:
-        """Return the items of each user, which may be all."""
-        items, self.item_num = self.item_num, 0  # nobody has as many as one less than none
-        try:
-            return super().get_used_ids()
-        finally:
-            self.item_num = items
-
-
-recbole.data.utils.Sampler = _Sampler
-
 _console = logging.StreamHandler(sys.stdout)
 _console.addFilter(RemoveColorFilter())
 logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_console])
@@ -174,52 +158,71 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     if fold.explicit:
         raise ValueError("RecBole's models rank and predict no ratings. Add MakeImplicit to the dataset.")
     torch.set_num_threads(task.threads)
-    train_part, validation_part = _parts(task, fold)
-    has_validation = task.algorithm not in CLOSED_FORM and len(validation_part) > 0
+    data = _data(task, fold)
     with tempfile.TemporaryDirectory(prefix="recbole-", dir=".") as folder, contextlib.chdir(folder):
-        _write_atomic_files(Path("fold"), *(_once(part, fold) for part in (train_part, validation_part)))
-        # RecBole counts the users and items of all parts, which changes what SLIMElastic, ADMMSLIM and NCEPLRec learn.
-        config = _config(task, ["train", "validation" if has_validation else "train", "train"])
-        init_seed(config["seed"], config["reproducibility"])
-        dataset = create_dataset(config)
-        train, valid, _ = data_preparation(config, dataset)
+        config = _config(task)
+        train, valid = loaders(config, data)
         init_seed(config["seed"], config["reproducibility"])
         network = get_model(config["model"])(config, train.dataset).to(config["device"])
         if task.algorithm == "DGCF":  # where a batch has most of the data it would draw more of them than there are
             network.cor_batch_size = min(network.cor_batch_size, network.n_users, network.n_items)
-        users, items = (
-            np.asarray(dataset.field2id_token[field][1:], dtype=np.int32)
-            for field in (dataset.uid_field, dataset.iid_field)
-        )
-        model = Model(network, users, items, dataset.uid_field, dataset.iid_field)
+        model = Model(network, data.users, data.items, train.dataset.uid_field, train.dataset.iid_field)
         nothing = f"{task.algorithm} is fitted in a single pass" if task.algorithm in CLOSED_FORM else ""
-        epochs = train_model(model, config, train, valid if has_validation else None, task, nothing)
+        epochs = train_model(model, config, train, valid, task, nothing)
     if task.algorithm not in CLOSED_FORM:
         task.keep(epochs)
     return model, {name: _plain(config[name]) for name in _defaults(task.algorithm)}
 
 
-def _parts(task: Task, fold: folds.Fold) -> tuple[parts.Part, parts.Part]:
-    """Return training and validation, without whom negative sampling has to leave out."""
-    if not _draws_negatives({**_defaults(task.algorithm), **task.parameters}):
-        return fold.train, fold.validation
-    remaining = samplable(
-        fold,
-        against_items=task.algorithm == "LINE",  # which draws users for an item as well
-        with_validation=task.algorithm not in CLOSED_FORM,
-    )
-    if len(remaining.train) == 0:
+def _data(task: Task, fold: folds.Fold) -> NumberedFold:
+    """Return training and validation by RecBole's numbers, without whom negative sampling has to leave out."""
+    draws = _draws_negatives({**_defaults(task.algorithm), **task.parameters})
+    has_both = draws and task.algorithm == "LINE"  # which draws users for an item as well
+    # RecBole counts the users and items of all parts, which changes what SLIMElastic, ADMMSLIM and NCEPLRec learn.
+    is_judged = task.algorithm not in CLOSED_FORM
+    name = f"RecBole {draws=} {has_both=} {is_judged=} {fold.judged}"
+    usable = kept(fold, name, lambda: _usable(fold, draws=draws, has_both=has_both, is_judged=is_judged))
+    if usable.numbered is None:
         raise ValueError(
             f"{task.algorithm} draws negative samples, and there are none: everybody has every item in training. Take an "
             f"algorithm that draws none, e.g. RecBole.EASE or RecBole.ItemKNN."
         )
-    if len(remaining.users):
+    if len(usable.without_users):
         task.note(
-            "left out of training, because no negative sample can be drawn: {users}, with every item", remaining.users
+            "left out of training, because no negative sample can be drawn: {users}, with every item",
+            usable.without_users,
         )
-    if len(remaining.items):
-        task.note("left out of training, because no user can be drawn against it: {items}", items=remaining.items)
-    return remaining.train, remaining.validation
+    if len(usable.without_items):
+        task.note("left out of training, because no user can be drawn against it: {items}", items=usable.without_items)
+    return usable.numbered
+
+
+@dataclass(frozen=True, slots=True)
+class _Usable:
+    """What a model can be trained on.
+
+    Attributes:
+        numbered: The parts by RecBole's numbers; None where nothing is left.
+        without_users: Codes of the users who were left out.
+        without_items: Codes of the items that were.
+    """
+
+    numbered: NumberedFold | None
+    without_users: parts.Ints
+    without_items: parts.Ints
+
+
+def _usable(fold: folds.Fold, *, draws: bool, has_both: bool, is_judged: bool) -> _Usable:
+    train, validation = fold.train, fold.validation
+    users = items = np.zeros(0, dtype=np.int32)
+    if draws:
+        remaining = samplable(fold, against_items=has_both, with_validation=is_judged)
+        train, validation, users, items = remaining.train, remaining.validation, remaining.users, remaining.items
+    if draws and len(train) == 0:
+        return _Usable(None, users, items)
+    if not is_judged:
+        validation = parts.rows_of(validation, slice(0))
+    return _Usable(numbered(*(_once(part, fold) for part in (train, validation))), users, items)
 
 
 def _draws_negatives(settings: dict[str, Any]) -> bool:
@@ -235,23 +238,8 @@ def _once(part: parts.Part, fold: folds.Fold) -> parts.Part:
     return parts.rows_of(part, parts.latest_rows(part, fold.n_items)) if fold.keeps_repeats else part
 
 
-def _write_atomic_files(folder: Path, train: parts.Part, validation: parts.Part) -> None:
-    """Write the training and the validation part as RecBole's atomic files, with the codes as tokens."""
-    folder.mkdir()
-    for name, part in (("train", train), ("validation", validation)):
-        pairs = np.column_stack([part.user, part.item])
-        header = "user_id:token\titem_id:token"
-        np.savetxt(folder / f"fold.{name}.inter", pairs, fmt="%d", delimiter="\t", header=header, comments="")
-
-
-def _config(task: Task, parts: list[str]) -> Any:
-    """Make RecBole's configuration, shielded from the command line and with the environment restored.
-
-    Args:
-        task: The Fit.
-        parts: The atomic files to take as train, valid and test. Test is never asked for, and must not be the
-            real one: RecBole counts the items of all three.
-    """
+def _config(task: Task) -> Any:
+    """Make RecBole's configuration, shielded from the command line and with the environment restored."""
     settings = {**_required(task.algorithm), **task.parameters}
     metric, _, cutoff = str(settings["valid_metric"]).partition("@")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -266,8 +254,6 @@ def _config(task: Task, parts: list[str]) -> Any:
                 "gpu_id": "" if task.device == "cpu" else visible or "0",
                 "data_path": ".",
                 "checkpoint_dir": "saved",
-                "benchmark_filename": parts,
-                "load_col": {"inter": ["user_id", "item_id"]},
                 "metrics": [metric],
                 "topk": [int(cutoff or 10)],
                 "show_progress": False,

@@ -128,11 +128,20 @@ def _seed(seed: int) -> None:
 
 
 def _matrix(fold: folds.Fold, part: parts.Part, users: parts.Ints | None = None) -> csr_matrix:
-    """Return a part, or some users' rows of it, as a binary matrix of shape (n_users, n_items)."""
-    keep = slice(None) if users is None else np.isin(part.user, users)
-    user, item = part.user[keep], part.item[keep]
-    matrix = csr_matrix((np.ones(len(user)), (user, item)), shape=(fold.n_users, fold.n_items))
-    matrix.data[:] = 1.0  # a repeated pair was summed
+    """Return a part, or the rows of some users, ascending, as a binary matrix of shape (n_users, n_items)."""
+    if users is None:
+        bounds = np.searchsorted(part.user, np.arange(fold.n_users + 1, dtype=np.int32))
+        item = part.item.copy()  # it is sorted below, and the part's own is the file
+    else:
+        start, end = np.searchsorted(part.user, users), np.searchsorted(part.user, users, side="right")
+        bounds = np.zeros(fold.n_users + 1, dtype=np.int64)
+        bounds[users + 1] = end - start
+        np.cumsum(bounds, out=bounds)
+        rows = [part.item[first:last] for first, last in zip(start.tolist(), end.tolist(), strict=True)]
+        item = np.concatenate([part.item[:0], *rows])
+    matrix = csr_matrix((np.ones(len(item)), item, bounds), shape=(fold.n_users, fold.n_items))
+    matrix.sum_duplicates()  # a repeated pair
+    matrix.data[:] = 1.0
     return matrix
 
 

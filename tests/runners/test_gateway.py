@@ -75,6 +75,13 @@ class Returns:
         os.wait()
     def recommend(self, users, k): ...
 
+class Wastes:
+    def fit(self, train):
+        blocks = [bytes(2000) for _ in range(150_000)]
+        blocks.append(blocks)
+        self.above = bytes(2000)
+    def recommend(self, users, k): ...
+
 class Ends:
     def __init__(self, signal): self.signal = signal
     def fit(self, train):
@@ -166,6 +173,15 @@ def test_system_exit_is_a_failure_and_the_guest_lives_on(host: Host) -> None:
         host.fit("Exits")
     assert host.guest.alive
     assert host.fit("Talks")["file"] == "model.pkl"
+
+
+@only_linux
+def test_memory_goes_back_after_a_request(host: Host) -> None:
+    """What a fit has left behind is the system's again while the guest waits for the next request, garbage and freed heap."""
+    peak = host.fit("Wastes")["peak_rss"]
+    assert isinstance(peak, int)
+    status = Path(f"/proc/{host.guest.pid}/statm")
+    wait_until(lambda: int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") < peak - 250_000_000)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])

@@ -1,0 +1,79 @@
+"""LensKit's datasets, made of a fold's arrays: in the order that LensKit wants, so that it neither sorts nor looks for repeats."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from lenskit.data import Dataset, DatasetBuilder
+from lenskit.data.schema import ColumnSpec
+
+from . import folds, parts
+from .kept import kept
+
+
+def training(fold: folds.Fold) -> Dataset:
+    """Return the dataset of the training part; it is made once for a fold."""
+    return kept(fold, "training", lambda: dataset_of(fold.train))
+
+
+def histories(fold: folds.Fold) -> Dataset:
+    """Return the dataset of histories: training, or the given interactions whose items are in training."""
+    return kept(fold, "histories", lambda: _given(fold)) if fold.folds_in else training(fold)
+
+
+def _given(fold: folds.Fold) -> Dataset:
+    return dataset_of(parts.rows_of(fold.history, fold.candidates[fold.history.item]))
+
+
+def dataset_of(part: parts.Part) -> Dataset:
+    """Convert a part to the dataset that LensKit's ``from_interactions_df`` makes of it; of a repeated pair the last rating counts."""
+    (users, user_number), (items, item_number) = _numbered(part.user), _numbered(part.item)
+    width = max(1, len(items))
+    pairs = user_number.astype(np.int64) * width + item_number
+    if part.rating is None:
+        pairs.sort()
+        columns = {}
+    else:
+        order = np.argsort(pairs)
+        if _repeated(pairs[order]).any():
+            order = np.argsort(pairs, kind="stable")
+        pairs = pairs[order]
+        columns = {"rating": part.rating[order]}
+    is_repeated = _repeated(pairs)
+    if is_repeated.any():
+        pairs = pairs[~is_repeated]
+        columns = {name: column[~is_repeated] for name, column in columns.items()}
+    user_number = (pairs // width).astype(np.int32)
+    pairs -= user_number.astype(np.int64) * width
+    table = pa.table({"user_num": user_number, "item_num": pairs.astype(np.int32), **columns})
+    return _from_table(users, items, table)
+
+
+def _from_table(users: parts.Ints, items: parts.Ints, table: pa.Table) -> Dataset:
+    """Return the dataset of a table of numbers, ordered by user and item: one that LensKit would build of the same rows."""
+    builder = DatasetBuilder()
+    builder.add_entities("user", users)
+    builder.add_entities("item", items)
+    builder.add_relationship_class("rating", ["user", "item"], allow_repeats=False, interaction=True)
+    builder.schema.default_interaction = "rating"
+    if "rating" in table.column_names:
+        builder.schema.relationships["rating"].attributes["rating"] = ColumnSpec()
+    container = builder.build_container()
+    container.tables["rating"] = table
+    return Dataset(container)
+
+
+def _numbered(codes: parts.Ints) -> tuple[parts.Ints, parts.Ints]:
+    """Return the different codes, ascending, and for each row the position of its code among them."""
+    occurs = np.zeros(int(codes.max(initial=-1)) + 1, dtype=bool)
+    occurs[codes] = True
+    position = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(occurs).astype(np.int32), position[codes]
+
+
+def _repeated(pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Whether the next pair is the same; of ascending pairs."""
+    is_repeated = np.zeros(len(pairs), dtype=bool)
+    np.equal(pairs[1:], pairs[:-1], out=is_repeated[:-1])
+    return is_repeated

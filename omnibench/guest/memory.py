@@ -1,0 +1,56 @@
+"""The memory of a guest, which goes back to the system between requests: large data of a fit is not needed after it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import sys
+from collections.abc import Callable
+
+LARGE = 128 << 20
+"""From how many more bytes on it is worth looking for what can be given back."""
+
+
+class Freeing:
+    """Gives back to the system what requests leave behind, where that is much."""
+
+    def __init__(self) -> None:
+        self._least = private()
+
+    def give_back(self) -> None:
+        """Collect garbage, and return freed memory to the system; nothing where little has been added since the last time."""
+        now = private()
+        if now - self._least < LARGE:
+            self._least = min(self._least, now)
+            return
+        gc.collect()
+        _trim()
+        self._least = private()
+
+
+def private() -> int:
+    """Return the memory of this process in bytes, without the pages of files, such as a fold's; 0 where it cannot be read."""
+    with contextlib.suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:
+        _, resident, shared, *_ = map(int, file.read().split())
+        return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def _trim() -> None:
+    """Let go of what the allocators of C's library and, where it is imported, of Arrow hold for later."""
+    trim = _malloc_trim()
+    if trim is not None:
+        trim(0)
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        arrow.default_memory_pool().release_unused()
+
+
+def _malloc_trim() -> Callable[[int], int] | None:
+    """Return glibc's function; None with another C library."""
+    try:
+        return ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):  # no such function; Windows takes no None
+        return None

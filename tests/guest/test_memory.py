@@ -1,0 +1,43 @@
+"""Guests give the memory of a request back to the system."""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+import pytest
+
+from omnibench.guest import memory
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc, and glibc has the function")
+def test_freed_memory_goes_back_to_the_system() -> None:
+    """Freed blocks below one that is in use are the system's again, those of cycles included; C's library alone keeps them."""
+    freeing, before = memory.Freeing(), memory.private()
+    blocks: list[object] = [bytes(2000) for _ in range(150_000)]
+    blocks.append(blocks)  # a cycle, which only the collector frees
+    above = bytes(2000)
+    assert memory.private() > before + 2 * memory.LARGE
+    gc.disable()
+    try:
+        del blocks
+        freeing.give_back()
+    finally:
+        gc.enable()
+    assert above
+    assert memory.private() < before + memory.LARGE
+
+
+def test_little_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that leaves little behind costs neither a collection nor a walk through the heap."""
+    collections: list[int] = []
+    monkeypatch.setattr(gc, "collect", lambda: collections.append(1))
+    sizes = iter([100 << 20, 150 << 20, 90 << 20, 210 << 20, 300 << 20, 120 << 20])
+    monkeypatch.setattr(memory, "private", lambda: next(sizes))
+    freeing = memory.Freeing()
+    freeing.give_back()  # 50 MB more
+    freeing.give_back()  # the model before has gone by itself
+    freeing.give_back()  # 120 MB more than at the least
+    assert not collections
+    freeing.give_back()  # 210 MB more
+    assert collections == [1]
