@@ -314,6 +314,8 @@ class RecSysDataSet:
         if len(rows) == 0:
             raise DataError(f"{self.name} has no interactions.")
         rows = self._without_repeats(rows.canonical(), self.steps)
+        if rows.parts is None and not any(isinstance(step, Preprocessing) for step in self.steps):
+            return rows  # of each repeated pair one row stays, and so do its user, its item and the order
         for position, step in enumerate(self.steps):
             if isinstance(step, Preprocessing):
                 with seeded_generators(self.seed, position):

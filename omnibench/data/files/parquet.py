@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.data.files.plain import PlainBlocks, PlainColumns
 from omnibench.data.files.streams import open_seekable
-from omnibench.data.files.text import categories_of, coded_texts
+from omnibench.data.files.text import IDS, categories_of, coded_texts
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def read_plain_parquet(path: Path, columns: Mapping[str, str]) -> PlainColumns | None:
-    """Return columns of whole numbers (ratings of any) without ever holding all of them as Arrow does; None of others.
+    """Return columns of texts and whole numbers (ratings of any) without ever holding all as Arrow does; None of others.
 
     Args:
         path: The file, or a directory of files.
@@ -99,21 +99,27 @@ def read_plain_parquet(path: Path, columns: Mapping[str, str]) -> PlainColumns |
             types = {target: file.schema_arrow.field(column).type for target, column in columns.items()}
             if not all(_is_plain(target, kind) for target, kind in types.items()):
                 return None
-            blocks = blocks or PlainBlocks(tuple(columns), file.metadata.num_rows)
+            texts = frozenset(target for target, kind in types.items() if _is_text(kind))
+            blocks = blocks or PlainBlocks(tuple(columns), file.metadata.num_rows, texts)
+            if blocks.texts != texts:
+                return None
             for batch in file.iter_batches(_ROWS, columns=list(columns.values()), use_threads=False):
                 block = {target: batch.column(column) for target, column in columns.items()}
                 wide = {"user": pa.int64(), "item": pa.int64(), "timestamp": pa.int64(), "rating": pa.float64()}
+                wide |= {target: types[target] for target in texts}
                 if any(column.null_count for column in block.values()):
                     return None
                 if not blocks.append({target: column.cast(wide[target]) for target, column in block.items()}):
                     return None
-    return None if blocks is None else blocks.finish()
+    return None if blocks is None else blocks.finish(tokens=frozenset(IDS))
 
 
 def _is_plain(target: str, kind: Any) -> bool:
-    """Whether numbers of a type of Arrow are plain ones of a column; unsigned 64-bit integers may be too large."""
+    """Whether values of a type of Arrow are plain ones of a column; unsigned 64-bit integers may be too large."""
     import pyarrow as pa
 
+    if target in IDS and _is_text(kind):
+        return True
     is_integer = pa.types.is_integer(kind) and kind != pa.uint64()
     return is_integer or (target == "rating" and (kind in (pa.float32(), pa.float64())))
 
