@@ -49,11 +49,12 @@ def sort_rows(rows: Interactions, moments: npt.NDArray[Any] | None) -> SortedInt
         rows: The rows as they come.
         moments: When exactly each was, where that is finer than seconds; shape (n,).
     """
-    in_time, moments, is_same = _in_order_of_time(_with_ranked_users(rows), moments)
-    time = in_time.timestamp if moments is None else moments
-    is_tied = in_time.user[1:] == in_time.user[:-1]
-    if time is not None:
-        is_tied &= time[1:] == time[:-1]
+    in_time, moments, is_same, is_tied = _in_order_of_time(_with_ranked_users(rows), moments)
+    if is_tied is None:
+        time = in_time.timestamp if moments is None else moments
+        is_tied = in_time.user[1:] == in_time.user[:-1]
+        if time is not None:
+            is_tied &= time[1:] == time[:-1]
     rows_of_ties = _with_predecessors(is_tied)
     within = _order_of_ties(in_time, rows_of_ties, is_tied)
     in_order = in_time if within is None else _moved(in_time, rows_of_ties, within)
@@ -83,8 +84,13 @@ def _taken(own_ids: Sequence[Hashable], codes: npt.NDArray[np.integer[Any]]) -> 
 
 def _in_order_of_time(
     rows: Interactions, moments: npt.NDArray[Any] | None
-) -> tuple[Interactions, npt.NDArray[Any] | None, bool]:
-    """Sort rows by user and time, stably, each column once; return them with their moments, and whether they were sorted."""
+) -> tuple[Interactions, npt.NDArray[Any] | None, bool, npt.NDArray[np.bool_] | None]:
+    """Sort rows by user and time, stably, each column once.
+
+    Returns:
+        The rows with their moments, whether they were sorted, and where that came out of sorting them: whether each row but
+        the first is tied with the one before it, shape (n - 1,).
+    """
     columns: dict[str, Any] = {
         "item": rows.item,
         "rating": rows.rating,
@@ -105,13 +111,17 @@ def _in_order_of_time(
     time = columns.get("moments", columns.get("timestamp"))
     integers = None if time is None else _as_integers(time)
     is_sorted = is_grouped and (integers is None or is_ascending(user, integers))
+    is_tied = None
     if not is_sorted:
         in_order = stretches.sorted_within(user, integers, list(columns.values()), bounds)
-        columns = dict(zip(columns, in_order or _sorted_by_matrices(user, n_users, integers, columns), strict=True))
+        if in_order is None:
+            columns = _sorted_by_matrices(user, n_users, integers, columns)
+        else:
+            columns, is_tied = dict(zip(columns, in_order.columns, strict=True)), in_order.is_tied
     if not is_grouped:
         user = np.repeat(np.arange(n_users, dtype=np.int32), counts(user, n_users))
     moments = columns.pop("moments", None)
-    return replace(rows, user=user, **columns), moments, is_sorted
+    return replace(rows, user=user, **columns), moments, is_sorted, is_tied
 
 
 def _sorted_by_matrices(
@@ -119,14 +129,16 @@ def _sorted_by_matrices(
     n_users: int,
     time: npt.NDArray[np.int64] | None,
     columns: Mapping[str, npt.NDArray[Any]],
-) -> list[npt.NDArray[Any]]:
+) -> dict[str, Any]:
     """Return columns sorted by user and time, stably, where a word has no room for both."""
     in_order = list(columns.values())
     if not is_ascending(user):
         order = grouped(user)
         user, time = lookup(user, order), None if time is None else lookup(time, order)
         in_order = [_gathered(column, order) for column in in_order]
-    return in_order if time is None else sorted_within(first_rows(user, n_users), time, in_order)
+    if time is not None:
+        in_order = sorted_within(first_rows(user, n_users), time, in_order)
+    return dict(zip(columns, in_order, strict=True))
 
 
 def _gathered(column: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> npt.NDArray[Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from omnibench.data.order import counts
 from omnibench.data.scratch import keep_scratch_memory
@@ -58,10 +58,22 @@ def parts_of_users(user: Codes, n_users: int) -> tuple[npt.NDArray[np.int64], Bo
     return np.argsort(parts, kind="stable"), list(itertools.pairwise(edges))
 
 
+class SortedColumns(NamedTuple):
+    """Columns sorted by user and value, stably.
+
+    Attributes:
+        columns: Shape (n, ...) each.
+        is_tied: Whether each row but the first has the user and the value of the one before, shape (n - 1,).
+    """
+
+    columns: list[npt.NDArray[Any]]
+    is_tied: npt.NDArray[np.bool_]
+
+
 def sorted_within(
     user: Codes, values: npt.NDArray[Any] | None, columns: Sequence[npt.NDArray[Any]], bounds: Bounds | None = None
-) -> list[npt.NDArray[Any]] | None:
-    """Return columns in the order that sorts by (user, value), stably; None where a word has no room for the values.
+) -> SortedColumns | None:
+    """Sort columns by (user, value), stably; None where a word has no room for the values.
 
     Args:
         user: Codes, shape (n,); ascending, or those of ``bounds``.
@@ -70,7 +82,7 @@ def sorted_within(
         bounds: Of stretches from ``parts_of_users``.
     """
     if len(user) == 0:
-        return [column.copy() for column in columns]
+        return SortedColumns([column.copy() for column in columns], np.empty(0, dtype=bool))
     lowest = 0 if values is None else int(values.min())
     bits = 0 if values is None else (int(values.max()) - lowest).bit_length()
     lengths = map(_bounds_of(user), _LENGTHS) if bounds is None else [bounds]
@@ -78,6 +90,7 @@ def sorted_within(
     if room is None:
         return None
     in_order = [np.empty_like(column) for column in columns]
+    is_tied = np.zeros(len(user), dtype=bool)  # with the row before; a stretch begins with another user
 
     def sort(start: int, end: int) -> None:
         place = (end - start - 1).bit_length()
@@ -85,12 +98,12 @@ def sorted_within(
         if values is not None:
             words <<= np.uint64(bits)
             words |= (values[start:end].astype(np.int64, copy=False) - lowest).view(np.uint64)
-        places = _sorted_places(words, place)
+        places = _sorted_places(words, place, is_tied[start + 1 : end])
         for column, target in zip(columns, in_order, strict=True):
             column[start:end].take(places, axis=0, out=target[start:end], mode="clip")
 
     _for_all(sort, room)
-    return in_order
+    return SortedColumns(in_order, is_tied[1:])
 
 
 def superseded(user: Codes, item: Codes) -> npt.NDArray[np.int64]:
@@ -151,16 +164,22 @@ def _within(users: Codes, dtype: Any = None) -> npt.NDArray[Any]:
     return counted
 
 
-def _sorted_places(words: npt.NDArray[np.uint64], place: int) -> npt.NDArray[np.int64]:
+def _sorted_places(
+    words: npt.NDArray[np.uint64], place: int, is_same: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.int64]:
     """Return the places that sort words, stably; the words are changed.
 
     Args:
         words: Shape (n,), below ``2 ** (64 - place)``.
         place: How many bits a place takes.
+        is_same: Where it is written whether each word but the first is the one before it, shape (n - 1,).
     """
     words <<= np.uint64(place)
     words |= np.arange(len(words), dtype=np.uint64)
     words.sort()
+    if is_same is not None:
+        # Words that differ in their places alone differ by less than a place has values.
+        np.less((words[1:] ^ words[:-1]), np.uint64(1 << place), out=is_same)
     words &= np.uint64((1 << place) - 1)
     return words.view(np.int64)
 
