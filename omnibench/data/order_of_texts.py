@@ -38,7 +38,7 @@ def order_of_texts(texts: Sequence[Any]) -> npt.NDArray[np.int64]:
     letters = np.frombuffer(content or b"\0", np.uint8)
     lengths = np.diff(starts)
     order = np.arange(len(texts))
-    ties, group = order, np.zeros(len(texts), dtype=np.int64)
+    ties, group = order.copy(), np.zeros(len(texts), dtype=np.int64)
     for position in range(0, int(lengths.max(initial=0)), _BYTES):
         words = _words(letters, starts[:-1].take(order[ties]) + position, lengths.take(order[ties]) - position)
         within = np.lexsort((words, group)) if position else np.argsort(words, kind="stable")

@@ -55,7 +55,11 @@ def column_names(path: Path) -> list[str]:
 
 
 def read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Read some columns; the rows of several files one after the other."""
+    """Read some columns; the rows of several files one after the other.
+
+    Raises:
+        DataError: A column of theirs has types that are not of one kind.
+    """
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -64,7 +68,12 @@ def read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
     for name in parquet_files(path):
         with open_seekable(name) as file:
             tables.append(pq.read_table(file, columns=columns))
-    table = tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="permissive")
+    try:
+        table = tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowTypeError as error:
+        raise DataError(
+            f"{path} has files whose columns have different types ({error}); write them with the same, or read them apart."
+        ) from error
     rest = [name for name in table.column_names if not _is_text(table.field(name).type)]
     # Without pandas' metadata, which would make an index of a column that was one.
     frame = table.select(rest).to_pandas(ignore_metadata=True)
