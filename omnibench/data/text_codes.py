@@ -24,6 +24,9 @@ _BYTES = 8
 _LONGEST = 64
 """Bytes of the longest text that is worth words."""
 
+_WIDTH = 4
+"""Words that each text may take, however short most are; more where they fill half of them."""
+
 _PART_ROWS = 1 << 15
 """Rows of a part: what fits into a core's cache with all that comes of them."""
 
@@ -60,10 +63,10 @@ class TextCodes:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._words = [GrowingColumn(np.uint64, capacity)]
-        self._rows = 0
+        self._rows = self._letters = 0
 
     def append(self, texts: Any) -> bool:
-        """Add the next rows, an array of Arrow's texts; return whether all are of a length, and of letters, that words hold."""
+        """Add the next rows, an array of Arrow's texts; return whether words hold their letters, and well."""
         import pyarrow.compute as pc
 
         if len(texts) == 0:
@@ -76,6 +79,10 @@ class TextCodes:
         if longest > _LONGEST or not letters.all():  # zeros stand behind the end of a text
             return False
         n_words = max(-(-longest // _BYTES), 1)
+        self._letters += len(letters)
+        rows = self._rows + len(texts)
+        if n_words > _WIDTH and n_words * _BYTES * rows > 2 * (self._letters + _BYTES * rows):
+            return False  # a few long ones would take the memory of many
         padded = pc.ascii_rpad(texts, n_words * _BYTES, "\0")
         words = np.frombuffer(padded.buffers()[2], np.uint64)[: len(texts) * n_words].reshape(-1, n_words)
         while len(self._words) < n_words:

@@ -53,6 +53,12 @@ def test_texts_that_words_do_not_hold_are_told(text: str) -> None:
     assert not TextCodes(1).append(pa.array(["a", text]))
 
 
+def test_a_few_long_texts_do_not_take_the_memory_of_many() -> None:
+    """Words of 40 letters are for columns that fill half of them."""
+    assert not TextCodes(1).append(pa.array([*["short"] * 30, "x" * 40]))
+    assert TextCodes(1).append(pa.array(["x" * length for length in range(30, 41)]))
+
+
 @pytest.mark.parametrize("length", [4, 20])
 def test_texts_of_one_hash_are_seen(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However unlikely that is: nobody gets the code of another."""
