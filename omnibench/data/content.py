@@ -20,7 +20,10 @@ from omnibench.keys import digest
 from omnibench.paths import cache_directory, remember
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
+else:
+    from omnibench.lazy import np
 
 _VERSION = 3
 """To be raised when the digests of the same rows change, so that remembered ones are not used any more."""
@@ -100,12 +103,23 @@ class CanonicalRows:
         return ["table", content.ordered if self._keeps_order(content) else content.sorted]
 
     def load(self) -> Interactions:
+        return self._loaded()[0]
+
+    def canonical(self) -> Interactions:
+        """Return the rows as ``Interactions.canonical`` does, which has nothing left to do where they were sorted."""
+        rows, is_sorted = self._loaded()
+        if is_sorted and np.count_nonzero(rows.user[1:] != rows.user[:-1]) + 1 == len(rows.user_ids):
+            return rows
+        return rows.canonical()
+
+    def _loaded(self) -> tuple[Interactions, bool]:
+        """Return the rows, and whether they are in canonical order."""
         rows, moments, _ = coded_rows(self.source)
         in_order = sort_rows(rows, moments)
         if not self._keeps_order(in_order):
-            return in_order.rows
+            return in_order.rows, True
         order = order_within_seconds(rows, moments)
-        return rows if order is None else rows.take(order)
+        return rows if order is None else rows.take(order), False
 
     def _keeps_order(self, content: Content | SortedInteractions) -> bool:
         return content.has_tied_repeats or (self.needs_order and content.has_ties)

@@ -310,10 +310,14 @@ class RecSysDataSet:
 
         Repeats go first, so that a step such as CorePruning counts what will be there, unless a Deduplicate decides.
         """
-        rows = self._rows.load()
+        source = self._rows
+        rows = source.canonical() if isinstance(source, CanonicalRows) else source.load()
         if len(rows) == 0:
             raise DataError(f"{self.name} has no interactions.")
-        rows = self._without_repeats(rows.canonical(), self.steps)
+        rows = rows if isinstance(source, CanonicalRows) else rows.canonical()
+        rows = self._without_repeats(rows, self.steps)
+        if rows.parts is None and not any(isinstance(step, Preprocessing) for step in self.steps):
+            return rows  # of each repeated pair one row stays, and so do its user, its item and the order
         for position, step in enumerate(self.steps):
             if isinstance(step, Preprocessing):
                 with seeded_generators(self.seed, position):

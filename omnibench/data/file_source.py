@@ -34,6 +34,7 @@ from omnibench.data.interactions import (
     timed,
 )
 from omnibench.data.numbers import row_name
+from omnibench.data.scratch import keep_scratch_memory
 from omnibench.errors import ChangedDataError, DataError
 
 T = TypeVar("T")
@@ -155,9 +156,10 @@ class FileSource(StoredSource):
             return super().coded()
         rows = Interactions(plain.user.codes, plain.item.codes, plain.rating, None, plain.user.ids, plain.item.ids)
         if plain.timestamp is None:
-            return CodedColumns(rows, None)
+            return CodedColumns(rows, None, plain.as_before)
         coded = timed(rows, plain.timestamp, self.label, self.row_name)
-        return coded._replace(as_before=coded.as_before and "timestamp" not in self._tokens)
+        as_before = coded.as_before and plain.as_before and "timestamp" not in self._tokens
+        return coded._replace(as_before=as_before)
 
     def table(self) -> TextColumns:
         return self.table_with_texts(frozenset())
@@ -177,6 +179,7 @@ class FileSource(StoredSource):
     def _read(self, read: Callable[[], T]) -> T:
         """Read the file, of which nothing may change meanwhile."""
         is_identified = "identity" in vars(self)
+        keep_scratch_memory()
         try:
             before = path_stamps(self.path)
             require_memory([(self.path, self.layout)])
@@ -194,13 +197,15 @@ class FileSource(StoredSource):
         return ChangedDataError(f"{self.path} {problem}; its results would be recorded for another content. Run again.")
 
     def _plain_columns(self) -> PlainColumns | None:
-        """Return the columns of a file of plain numbers, which is read faster; None of any other."""
+        """Return the columns of a file of plain numbers and texts, which is read faster; None of any other."""
         if self.layout is None:
             columns = {target: name for name, target in self.renamed.items()}
             return read_plain_parquet(self.path, columns) if self.file_format == "parquet" else None
-        if self.layout.names[0] == ROW_NAMES or self._tokens & set(IDS):
+        if self.layout.names[0] == ROW_NAMES:
             return None
-        return read_plain_text(self.layout, self._positions(self.layout))
+        positions, tokens = self._positions(self.layout), self._tokens & set(IDS)
+        numbers = None if tokens else read_plain_text(self.layout, positions)
+        return read_plain_text(self.layout, positions, frozenset(IDS), tokens) if numbers is None else numbers
 
     def _arrow_columns(self) -> TextColumns:
         names = list(self.renamed)

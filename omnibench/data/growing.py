@@ -84,8 +84,8 @@ class CodeTable:
     def code(self, numbers: npt.NDArray[np.integer[Any]], codes: npt.NDArray[np.int32]) -> None:
         """Write the codes of numbers, shape (n,), into ``codes``."""
         self._table.take(numbers, out=codes, mode="clip")
-        unknown = np.flatnonzero(codes < 0)
-        if len(unknown):
+        if codes.min(initial=0) < 0:  # in few blocks but the first
+            unknown = np.flatnonzero(codes < 0)
             codes[unknown] = self._with_codes(numbers[unknown])
 
     def _with_codes(self, numbers: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:

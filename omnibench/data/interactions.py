@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omnibench.data.coding import coded_ids
 from omnibench.data.membership import NO_PART, Membership, without_repeats_within
 from omnibench.data.numbers import EXACT_INTEGERS, EXACT_RATINGS, LARGEST_RATING, RowName, numbers, row_name
-from omnibench.data.order import canonical_order, counts, has_repeats, lookup, repeats
+from omnibench.data.order import canonical_order, lookup, occurring, repeats
 from omnibench.data.stored_ids import StoredIds
+from omnibench.data.stretches import superseded
 from omnibench.data.times import times
 
 if TYPE_CHECKING:
@@ -56,14 +57,17 @@ class Interactions:
 
     def take(self, rows: npt.NDArray[Any]) -> Interactions:
         """Return some of the rows (a boolean mask or row numbers); codes and id maps stay as they are."""
-        numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
+
+        def taken(column: Any) -> Any:
+            return column[rows] if rows.dtype == bool else column.take(rows, axis=0)
+
         return replace(
             self,
-            user=self.user.take(numbers),
-            item=self.item.take(numbers),
-            rating=None if self.rating is None else self.rating.take(numbers),
-            timestamp=None if self.timestamp is None else self.timestamp.take(numbers),
-            parts=None if self.parts is None else self.parts.take(numbers, axis=0),
+            user=taken(self.user),
+            item=taken(self.item),
+            rating=None if self.rating is None else taken(self.rating),
+            timestamp=None if self.timestamp is None else taken(self.timestamp),
+            parts=None if self.parts is None else taken(self.parts),
         )
 
     def canonical(self) -> Interactions:
@@ -80,17 +84,18 @@ class Interactions:
         Call it on rows sorted by (user, timestamp), where "last" is the latest in time. Of a published split it is the last
         one in each part.
         """
-        if not has_repeats(self.user, self.item, len(self.user_ids)):
+        earlier = superseded(self.user, self.item)
+        if len(earlier) == 0:
             return self, 0
-        order, is_repeat = repeats(self.user, self.item, len(self.user_ids))
         if self.parts is not None:
+            order, is_repeat = repeats(self.user, self.item, len(self.user_ids))
             parts = without_repeats_within(self.parts, order, is_repeat)
             is_in_a_part = (parts != NO_PART).any(axis=1)
             number = len(self) - int(np.count_nonzero(is_in_a_part))
             return replace(self, parts=parts).take(is_in_a_part), number
         is_kept = np.ones(len(self), dtype=bool)
-        is_kept[order[:-1][is_repeat[1:]]] = False  # the one before a repeat
-        return self.take(is_kept), int(is_repeat.sum())
+        is_kept[earlier] = False
+        return self.take(is_kept), len(earlier)
 
     def frame(self, rows: npt.NDArray[np.int64] | None = None) -> pd.DataFrame:
         """Return a pandas frame with the user's own ids and all columns of the interactions."""
@@ -263,7 +268,7 @@ def warn_of_lost_digits(numbers: npt.NDArray[np.float64], source: str) -> None:
 
 
 def _dense(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> tuple[npt.NDArray[np.int32], Sequence[Hashable]]:
-    occurs = counts(codes, len(ids)) > 0
+    occurs = occurring(codes, len(ids))
     if occurs.all():
         return codes, ids
     new = np.cumsum(occurs, dtype=np.int32) - 1

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data.cold import cold_sentence
 from omnibench.data.interactions import Interactions
-from omnibench.data.order import has_repeats
 from omnibench.data.parts import Parts
+from omnibench.data.stretches import superseded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +58,7 @@ def repeats_pairs(rows: Interactions) -> bool:
     Args:
         rows: All interactions, in canonical order.
     """
-    return has_repeats(rows.user, rows.item, len(rows.user_ids))
+    return len(superseded(rows.user, rows.item)) > 0
 
 
 class SplitCounts(NamedTuple):

@@ -51,6 +51,26 @@ def first_rows(user: Codes, n_users: int) -> Rows:
     return np.searchsorted(user, np.arange(n_users + 1, dtype=np.int32)).astype(np.int64, copy=False)
 
 
+def is_ascending(user: Codes, values: npt.NDArray[Any] | None = None) -> bool:
+    """Whether rows are sorted by user, or by value within each user; block by block until one is not.
+
+    Args:
+        user: Codes, shape (n,); ascending where there are values.
+        values: Shape (n,).
+    """
+    for start in range(0, len(user) - 1, _BLOCK):
+        users = user[start : start + _BLOCK + 1]
+        if values is None:
+            falls = users[1:] < users[:-1]
+        else:
+            block = values[start : start + _BLOCK + 1]
+            falls = block[1:] < block[:-1]
+            falls &= users[1:] == users[:-1]
+        if falls.any():
+            return False
+    return True
+
+
 def lookup(table: npt.NDArray[Any], codes: Codes | Rows) -> npt.NDArray[Any]:
     """Return ``table[codes]``, block by block, because numpy would copy all codes to 64 bits at once.
 
@@ -64,7 +84,7 @@ def lookup(table: npt.NDArray[Any], codes: Codes | Rows) -> npt.NDArray[Any]:
     return entries
 
 
-def counts(codes: Codes, n_codes: int) -> Rows:
+def counts(codes: npt.NDArray[np.integer[Any]], n_codes: int) -> Rows:
     """Count how often each code occurs, shape (n_codes,), block by block for the same reason.
 
     Args:
@@ -78,6 +98,19 @@ def counts(codes: Codes, n_codes: int) -> Rows:
     return totals
 
 
+def occurring(codes: Codes, n_codes: int) -> npt.NDArray[np.bool_]:
+    """Return which codes occur, shape (n_codes,), block by block for the same reason.
+
+    Args:
+        codes: Shape (n,).
+        n_codes: The number of codes.
+    """
+    occurs = np.zeros(n_codes, dtype=bool)
+    for start in range(0, len(codes), _BLOCK):
+        occurs[codes[start : start + _BLOCK]] = True
+    return occurs
+
+
 def canonical_order(user: Codes, timestamp: npt.NDArray[np.int64] | None, n_users: int) -> Rows | None:
     """Return the row numbers that sort by (user, timestamp), stably; None when the rows are sorted already.
 
@@ -87,11 +120,11 @@ def canonical_order(user: Codes, timestamp: npt.NDArray[np.int64] | None, n_user
         n_users: The number of user codes.
     """
     order = None
-    if (user[1:] < user[:-1]).any():
+    if not is_ascending(user):
         order = grouped(user)
         user = user[order]
         timestamp = None if timestamp is None else timestamp[order]
-    if timestamp is None or not ((timestamp[1:] < timestamp[:-1]) & (user[1:] == user[:-1])).any():
+    if timestamp is None or is_ascending(user, timestamp):
         return order
     order_within = sort_within(first_rows(user, n_users), timestamp)
     return order_within if order is None else order[order_within]
@@ -150,29 +183,6 @@ def _rows_in_order(block: _Block, values: npt.NDArray[Any]) -> Rows:
         block.pad(words)
         positions = np.argsort(words, axis=1, kind="stable")
     return positions + block.rows[:, :1]
-
-
-def has_repeats(user: Codes, item: Codes | Rows, n_users: int) -> bool:
-    """Whether a (user, item) pair is repeated: in a third of the time that finding the repeats takes.
-
-    Args:
-        user: Ascending codes, shape (n,).
-        item: Codes, shape (n,).
-        n_users: How many users there are.
-    """
-    repeated: list[bool] = []
-
-    def look(block: _Block) -> None:
-        items = item.take(block.rows, mode="clip")
-        if block.is_row is not True:
-            padding = np.broadcast_to(-1 - np.arange(items.shape[1], dtype=items.dtype), items.shape)
-            items = np.where(block.is_row, items, padding)  # no two alike
-        items.sort(axis=1)
-        if not repeated and (items[:, 1:] == items[:, :-1]).any():
-            repeated.append(True)
-
-    _for_all_users(first_rows(user, n_users), look)
-    return bool(repeated)
 
 
 def repeats(user: Codes, item: Codes | Rows, n_users: int) -> tuple[Rows, npt.NDArray[np.bool_]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from omnibench.data import ids
+from omnibench.data import ids, stretches
 from omnibench.data.growing import CodeTable
 from omnibench.data.interactions import Interactions
-from omnibench.data.order import counts, first_rows, grouped, lookup, sorted_within
+from omnibench.data.order import counts, first_rows, grouped, is_ascending, lookup, sorted_within
+from omnibench.data.order_of_texts import order_of_texts
+from omnibench.data.stretches import parts_of_users
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,17 +49,19 @@ def sort_rows(rows: Interactions, moments: npt.NDArray[Any] | None) -> SortedInt
         rows: The rows as they come.
         moments: When exactly each was, where that is finer than seconds; shape (n,).
     """
-    in_time, moments, is_same = _in_order_of_time(_with_ranked_users(rows), moments)
-    time = in_time.timestamp if moments is None else moments
-    is_tied = in_time.user[1:] == in_time.user[:-1]
-    if time is not None:
-        is_tied &= time[1:] == time[:-1]
+    in_time, moments, is_same, is_tied = _in_order_of_time(_with_ranked_users(rows), moments)
+    if is_tied is None:
+        time = in_time.timestamp if moments is None else moments
+        is_tied = in_time.user[1:] == in_time.user[:-1]
+        if time is not None:
+            is_tied &= time[1:] == time[:-1]
     rows_of_ties = _with_predecessors(is_tied)
     within = _order_of_ties(in_time, rows_of_ties, is_tied)
     in_order = in_time if within is None else _moved(in_time, rows_of_ties, within)
-    is_repeat = is_tied & (in_order.item[1:] == in_order.item[:-1]) if len(rows_of_ties) else is_tied
-    rating = in_order.rating
-    differing = rating is not None and bool((is_repeat & (rating[1:] != rating[:-1])).any())
+    rating, differing = in_order.rating, False
+    if rating is not None and len(rows_of_ties):
+        is_repeat = is_tied & (in_order.item[1:] == in_order.item[:-1])
+        differing = bool((is_repeat & (rating[1:] != rating[:-1])).any())
     item, item_ids = _by_appearance(
         in_order.item, in_order.item_ids, into=None if in_order.item is rows.item else in_order.item
     )
@@ -67,17 +71,26 @@ def sort_rows(rows: Interactions, moments: npt.NDArray[Any] | None) -> SortedInt
 
 def _with_ranked_users(rows: Interactions) -> Interactions:
     """Return rows whose users have their ranks as codes, which are those of the order in which they come once sorted."""
-    ranking = ranks(rows.user_ids)
-    if (ranking[1:] > ranking[:-1]).all():  # as in a file that is sorted by user
+    order = _order_of_ids(rows.user_ids)
+    if (order[1:] > order[:-1]).all():  # as in a file that is sorted by user
         return rows
-    user_ids: list[Hashable] = [rows.user_ids[code] for code in np.argsort(ranking).tolist()]
-    return replace(rows, user=lookup(ranking, rows.user), user_ids=user_ids)
+    return replace(rows, user=lookup(_ranking(order), rows.user), user_ids=_taken(rows.user_ids, order))
+
+
+def _taken(own_ids: Sequence[Hashable], codes: npt.NDArray[np.integer[Any]]) -> list[Hashable]:
+    """Return the ids of codes, as a list."""
+    return list(map(own_ids.__getitem__, codes.tolist()))
 
 
 def _in_order_of_time(
     rows: Interactions, moments: npt.NDArray[Any] | None
-) -> tuple[Interactions, npt.NDArray[Any] | None, bool]:
-    """Sort rows by user and time, stably, each column once; return them with their moments, and whether they were sorted."""
+) -> tuple[Interactions, npt.NDArray[Any] | None, bool, npt.NDArray[np.bool_] | None]:
+    """Sort rows by user and time, stably, each column once.
+
+    Returns:
+        The rows with their moments, whether they were sorted, and where that came out of sorting them: whether each row but
+        the first is tied with the one before it, shape (n - 1,).
+    """
     columns: dict[str, Any] = {
         "item": rows.item,
         "rating": rows.rating,
@@ -87,19 +100,45 @@ def _in_order_of_time(
     }
     columns = {name: column for name, column in columns.items() if column is not None}
     user, n_users = rows.user, len(rows.user_ids)
-    is_grouped = not (user[1:] < user[:-1]).any()
+    is_grouped = is_ascending(user)
+    bounds = None
     if not is_grouped:
-        order = grouped(user)
+        # Where each part fits into a core's cache, parts of users in any order are all that sorting by words needs.
+        order, bounds = parts_of_users(user, n_users)
         columns = {name: _gathered(column, order) for name, column in columns.items()}
-        user = np.repeat(np.arange(n_users, dtype=np.int32), counts(user, n_users))
+        user = lookup(user, order)
+        del order
     time = columns.get("moments", columns.get("timestamp"))
     integers = None if time is None else _as_integers(time)
-    is_sorted = integers is None or not ((integers[1:] < integers[:-1]) & (user[1:] == user[:-1])).any()
-    if integers is not None and not is_sorted:
-        in_order = sorted_within(first_rows(user, n_users), integers, list(columns.values()))
-        columns = dict(zip(columns, in_order, strict=True))
+    is_sorted = is_grouped and (integers is None or is_ascending(user, integers))
+    is_tied = None
+    if not is_sorted:
+        in_order = stretches.sorted_within(user, integers, list(columns.values()), bounds)
+        if in_order is None:
+            columns = _sorted_by_matrices(user, n_users, integers, columns)
+        else:
+            columns, is_tied = dict(zip(columns, in_order.columns, strict=True)), in_order.is_tied
+    if not is_grouped:
+        user = np.repeat(np.arange(n_users, dtype=np.int32), counts(user, n_users))
     moments = columns.pop("moments", None)
-    return replace(rows, user=user, **columns), moments, is_grouped and is_sorted
+    return replace(rows, user=user, **columns), moments, is_sorted, is_tied
+
+
+def _sorted_by_matrices(
+    user: npt.NDArray[np.int32],
+    n_users: int,
+    time: npt.NDArray[np.int64] | None,
+    columns: Mapping[str, npt.NDArray[Any]],
+) -> dict[str, Any]:
+    """Return columns sorted by user and time, stably, where a word has no room for both."""
+    in_order = list(columns.values())
+    if not is_ascending(user):
+        order = grouped(user)
+        user, time = lookup(user, order), None if time is None else lookup(time, order)
+        in_order = [_gathered(column, order) for column in in_order]
+    if time is not None:
+        in_order = sorted_within(first_rows(user, n_users), time, in_order)
+    return dict(zip(columns, in_order, strict=True))
 
 
 def _gathered(column: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
@@ -119,7 +158,18 @@ def _moved(rows: Interactions, target: npt.NDArray[np.int64], origin: npt.NDArra
 
 def ranks(own_ids: Sequence[Hashable]) -> npt.NDArray[np.int32]:
     """Return the rank of each id: numbers by size, texts by their characters, anything else by its JSON."""
-    types = {type(own_id) for own_id in own_ids}
+    return _ranking(_order_of_ids(own_ids))
+
+
+def _ranking(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    ranking = np.empty(len(order), dtype=np.int32)
+    ranking[order] = np.arange(len(order), dtype=np.int32)
+    return ranking
+
+
+def _order_of_ids(own_ids: Sequence[Hashable]) -> npt.NDArray[np.int64]:
+    """Return the codes in the order of their ids; see ``ranks``."""
+    types = set(map(type, own_ids))
     order: Any
     if types == {int}:
         try:
@@ -127,24 +177,11 @@ def ranks(own_ids: Sequence[Hashable]) -> npt.NDArray[np.int32]:
         except OverflowError:  # wider than 64 bits
             order = sorted(range(len(own_ids)), key=own_ids.__getitem__)  # type: ignore[arg-type]  # integers
     elif types == {str}:
-        order = _order_of_texts(own_ids)
+        order = order_of_texts(own_ids)
     else:
         texts = [json.dumps(ids.encode(own_id, "an id"), sort_keys=True) for own_id in own_ids]
         order = sorted(range(len(own_ids)), key=texts.__getitem__)
-    ranking = np.empty(len(own_ids), dtype=np.int32)
-    ranking[order] = np.arange(len(own_ids), dtype=np.int32)
-    return ranking
-
-
-def _order_of_texts(texts: Sequence[Any]) -> Any:
-    """Return the order of texts by their characters, which is that of their bytes in UTF-8."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    try:
-        return pc.array_sort_indices(pa.array(texts, pa.large_string())).to_numpy()
-    except (pa.ArrowException, UnicodeEncodeError):  # half a character
-        return sorted(range(len(texts)), key=texts.__getitem__)
+    return np.asarray(order, dtype=np.int64)
 
 
 def _with_predecessors(is_tied: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
@@ -215,4 +252,4 @@ def _by_appearance(
     for start in range(0, len(codes), _BLOCK):
         block = codes[start : start + _BLOCK]
         table.code(block.copy() if recoded is codes else block, recoded[start : start + _BLOCK])
-    return recoded, [own_ids[code] for code in table.numbers.tolist()]
+    return recoded, _taken(own_ids, table.numbers)

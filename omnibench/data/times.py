@@ -55,7 +55,7 @@ def times(column: Any, source: str, named: RowName = row_name) -> Times:
     """
     import pandas as pd
 
-    series = pd.Series(column)
+    series = pd.Series(column, copy=False)  # which nobody writes into
     if series.dtype == object:
         series = series.infer_objects()  # pandas would take numbers among objects for nanoseconds
     if isinstance(series.dtype, pd.CategoricalDtype):  # and numbers among categories, too

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omnibench import from_file
+from omnibench.data import file_source
 from omnibench.data.files import plain
 from omnibench.data.files.layout import layout_of
 from omnibench.data.growing import GrowingColumn, IntegerCodes
 from omnibench.data.interactions import coded_columns
+from omnibench.errors import DataError
 
 POSITIONS = {"user": 0, "item": 1, "rating": 2, "timestamp": 3}
 
@@ -80,6 +83,86 @@ def test_both_ways_of_reading_agree(
     assert columns.timestamp is not None
     assert columns.rating.tolist() == frame["rating"].astype("float32").tolist()
     assert columns.timestamp.tolist() == [int(text) for text in frame["timestamp"]]
+
+
+TEXT = st.one_of(
+    st.sampled_from(
+        ["u1", "u2", "B000123456", "a rather long id of 1", "007", "7", " 7", "7 ", "", "x y", "é", '"q"', "1e3"]
+    ),
+    st.text(st.characters(codec="utf-8", exclude_characters='\r\n,"'), max_size=12),
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(st.tuples(TEXT, TEXT, st.sampled_from(["0.5", "3"])), min_size=1),
+    numbers=st.sampled_from([0, 40]),
+    ends=st.sampled_from([("\n", "\n"), ("\n", ""), ("\r\n", "\r\n")]),
+    suffix=st.sampled_from(["", ":token"]),
+)
+def test_texts_are_read_as_the_careful_way_reads_them(
+    rows: list[tuple[str, str, str]],
+    numbers: int,
+    ends: tuple[str, str],
+    suffix: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Ids that are texts, or look like numbers: codes, ids, what earlier releases read, and errors are the same."""
+    lines = [f"{number},{number % 7},3,{10**9 + number}" for number in range(numbers)]
+    lines += [f"{user},{item},{rating},1000000000" for user, item, rating in rows]
+    path = tmp_path_factory.mktemp("texts") / "a.csv"
+    header = f"user{suffix},item{suffix},rating,timestamp"
+    path.write_text(header + ends[0] + ends[0].join(lines) + ends[1], encoding="utf-8", newline="")
+    columns = {f"user{suffix}": "user", f"item{suffix}": "item"}
+
+    def reading() -> Any:
+        try:
+            coded = cast("Any", from_file(path, columns=columns).source).coded()
+        except DataError as error:
+            return str(error)
+        assert coded.rows.rating is not None
+        assert coded.rows.timestamp is not None
+        columns_read = (coded.rows.user, coded.rows.item, coded.rows.rating, coded.rows.timestamp)
+        return (
+            [column.tolist() for column in columns_read],
+            list(coded.rows.user_ids),
+            list(coded.rows.item_ids),
+            coded.as_before,
+        )
+
+    with pytest.MonkeyPatch.context() as patch:
+        fast = reading()
+        patch.setattr(file_source, "read_plain_text", lambda *_: None)
+        assert fast == reading()
+
+
+def test_files_of_texts_are_read_the_fast_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts in CSV and in Parquet need no other way, and integers beside texts stay integers."""
+    frame = pd.DataFrame({"user": [f"u{number % 9}" for number in range(60)], "item": range(60)})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_parquet(tmp_path / "a.parquet", row_group_size=25)
+
+    def careful(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(file_source, "read_text", careful)
+    monkeypatch.setattr(file_source, "read_parquet", careful)
+    for name in ("a.csv", "a.parquet"):
+        rows = from_file(tmp_path / name).source.load()
+        assert [rows.user_ids[code] for code in rows.user] == frame["user"].tolist()
+        assert [rows.item_ids[code] for code in rows.item] == frame["item"].tolist()
+
+
+def test_parquet_files_of_numbers_and_of_texts_are_read_as_one(tmp_path: Path) -> None:
+    """A directory whose files differ in the types of their ids is for the careful way, whichever comes first."""
+    for first in ([1, 2], ["1", "b"]):
+        folder = tmp_path / type(first[0]).__name__
+        folder.mkdir()
+        second = ["x", "y"] if first[0] == 1 else [7, 8]
+        pd.DataFrame({"user": first, "item": [1, 2]}).to_parquet(folder / "a.parquet")
+        pd.DataFrame({"user": second, "item": [1, 2]}).to_parquet(folder / "b.parquet")
+        with pytest.raises(DataError, match="user"):
+            from_file(folder).source.load()
 
 
 @pytest.mark.parametrize("strange", ["007", "00", "-0", "+7", "0x1f", "-07", " 07"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.data.files.plain import PlainBlocks, PlainColumns
 from omnibench.data.files.streams import open_seekable
-from omnibench.data.files.text import categories_of, coded_texts
+from omnibench.data.files.text import IDS, categories_of, coded_texts
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -55,7 +55,11 @@ def column_names(path: Path) -> list[str]:
 
 
 def read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Read some columns; the rows of several files one after the other."""
+    """Read some columns; the rows of several files one after the other.
+
+    Raises:
+        DataError: A column of theirs has types that are not of one kind.
+    """
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -64,7 +68,12 @@ def read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
     for name in parquet_files(path):
         with open_seekable(name) as file:
             tables.append(pq.read_table(file, columns=columns))
-    table = tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="permissive")
+    try:
+        table = tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowTypeError as error:
+        raise DataError(
+            f"{path} has files whose columns have different types ({error}); write them with the same, or read them apart."
+        ) from error
     rest = [name for name in table.column_names if not _is_text(table.field(name).type)]
     # Without pandas' metadata, which would make an index of a column that was one.
     frame = table.select(rest).to_pandas(ignore_metadata=True)
@@ -84,7 +93,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def read_plain_parquet(path: Path, columns: Mapping[str, str]) -> PlainColumns | None:
-    """Return columns of whole numbers (ratings of any) without ever holding all of them as Arrow does; None of others.
+    """Return columns of texts and whole numbers (ratings of any) without ever holding all as Arrow does; None of others.
 
     Args:
         path: The file, or a directory of files.
@@ -99,21 +108,27 @@ def read_plain_parquet(path: Path, columns: Mapping[str, str]) -> PlainColumns |
             types = {target: file.schema_arrow.field(column).type for target, column in columns.items()}
             if not all(_is_plain(target, kind) for target, kind in types.items()):
                 return None
-            blocks = blocks or PlainBlocks(tuple(columns), file.metadata.num_rows)
+            texts = frozenset(target for target, kind in types.items() if _is_text(kind))
+            blocks = blocks or PlainBlocks(tuple(columns), file.metadata.num_rows, texts)
+            if blocks.texts != texts:
+                return None
             for batch in file.iter_batches(_ROWS, columns=list(columns.values()), use_threads=False):
                 block = {target: batch.column(column) for target, column in columns.items()}
                 wide = {"user": pa.int64(), "item": pa.int64(), "timestamp": pa.int64(), "rating": pa.float64()}
+                wide |= {target: types[target] for target in texts}
                 if any(column.null_count for column in block.values()):
                     return None
                 if not blocks.append({target: column.cast(wide[target]) for target, column in block.items()}):
                     return None
-    return None if blocks is None else blocks.finish()
+    return None if blocks is None else blocks.finish(tokens=frozenset(IDS))
 
 
 def _is_plain(target: str, kind: Any) -> bool:
-    """Whether numbers of a type of Arrow are plain ones of a column; unsigned 64-bit integers may be too large."""
+    """Whether values of a type of Arrow are plain ones of a column; unsigned 64-bit integers may be too large."""
     import pyarrow as pa
 
+    if target in IDS and _is_text(kind):
+        return True
     is_integer = pa.types.is_integer(kind) and kind != pa.uint64()
     return is_integer or (target == "rating" and (kind in (pa.float32(), pa.float64())))
 

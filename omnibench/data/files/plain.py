@@ -1,8 +1,8 @@
-"""Text files of plain numbers, read block by block: what most large files are, and all that a fast reader understands.
+"""Text files of plain numbers and plain texts, read block by block: what most large files are.
 
 A column of ids is one of integers only where each is written as integers usually are; a parser tells 7 for ``7`` and for
 ``007``. So the bytes are looked at on their way to the parser, and whatever might be written otherwise ends this way of
-reading: ``text.py`` reads the file then, as slowly as it needs.
+reading, as quotation marks do: ``text.py`` reads the file then, as slowly as it needs.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from omnibench.data.files.layout import TextLayout
 from omnibench.data.files.quotes import QUOTE
 from omnibench.data.files.streams import BROKEN, compression, open_utf8, single
+from omnibench.data.files.text import IDS, own_ids
 from omnibench.data.files.through import archive_in, size_of
 from omnibench.data.growing import CodedIds, GrowingColumn, IntegerCodes
 from omnibench.data.numbers import EXACT_RATINGS
+from omnibench.data.text_codes import TextCodes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,31 +47,38 @@ _HEXADECIMAL = b"xX"
 
 
 class PlainColumns(NamedTuple):
-    """Columns of plain numbers.
+    """Columns of ids, and of plain numbers.
 
     Attributes:
         user: Coded ids.
         item: Coded ids.
         rating: float32, shape (n,), finite and at most ``EXACT_RATINGS``; None where there are none.
         timestamp: int64, shape (n,), or None.
+        as_before: Whether earlier releases have read the same ids.
     """
 
     user: CodedIds
     item: CodedIds
     rating: npt.NDArray[np.float32] | None
     timestamp: npt.NDArray[np.int64] | None
+    as_before: bool = True
 
 
 class PlainBlocks:
-    """Collects blocks of plain numbers.
+    """Collects blocks of ids and plain numbers.
 
     Args:
         names: The columns: user, item, and rating and timestamp where they are.
         capacity: The number of rows that are expected.
+        texts: Those of users and items that come as texts.
+
+    Attributes:
+        texts: The same.
     """
 
-    def __init__(self, names: tuple[str, ...], capacity: int) -> None:
-        self._user, self._item = IntegerCodes(capacity), IntegerCodes(capacity)
+    def __init__(self, names: tuple[str, ...], capacity: int, texts: frozenset[str] = frozenset()) -> None:
+        self.texts = texts
+        self._ids = {name: (TextCodes if name in texts else IntegerCodes)(capacity) for name in IDS}
         self._rating = GrowingColumn(np.float32, capacity) if "rating" in names else None
         self._timestamp = GrowingColumn(np.int64, capacity) if "timestamp" in names else None
 
@@ -84,8 +93,11 @@ class PlainBlocks:
             if len(exact) and not (exact.max() <= EXACT_RATINGS and exact.min() >= -EXACT_RATINGS):
                 return False
             rating.room(len(exact))[:] = exact
-        self._user.append(columns["user"].to_numpy())
-        self._item.append(columns["item"].to_numpy())
+        for name, codes in self._ids.items():
+            if isinstance(codes, IntegerCodes):
+                codes.append(columns[name].to_numpy())
+            elif not codes.append(columns[name]):
+                return False
         if self._timestamp is not None:
             moments = columns["timestamp"].to_numpy()
             self._timestamp.room(len(moments))[:] = moments
@@ -95,24 +107,51 @@ class PlainBlocks:
     def names(self) -> tuple[str, ...]:
         """The names of the columns."""
         optional = {"rating": self._rating, "timestamp": self._timestamp}
-        return ("user", "item", *(name for name, column in optional.items() if column is not None))
+        return (*IDS, *(name for name, column in optional.items() if column is not None))
 
-    def finish(self) -> PlainColumns:
-        """Return the columns of all rows."""
+    def finish(self, tokens: frozenset[str]) -> PlainColumns | None:
+        """Return the columns of all rows, whose blocks go; None where texts cannot be told apart.
+
+        Args:
+            tokens: Those of users and items whose texts stay texts, whatever is in them.
+        """
+        finished: list[CodedIds] = []
+        as_before = True
+        for name in IDS:
+            codes = self._ids.pop(name)
+            if isinstance(codes, IntegerCodes):
+                finished.append(codes.finish())
+                continue
+            coded = codes.finish()
+            if coded is None:
+                return None
+            del codes  # the texts of users need not be there with those of items
+            of_texts, ids, is_same = own_ids(*coded, as_text=name in tokens)
+            finished.append(CodedIds(of_texts, ids.tolist()))
+            as_before &= is_same
+        user, item = finished
         return PlainColumns(
-            self._user.finish(),
-            self._item.finish(),
+            user,
+            item,
             None if self._rating is None else self._rating.entries,
             None if self._timestamp is None else self._timestamp.entries,
+            as_before,
         )
 
 
-def read_plain_text(layout: TextLayout, positions: Mapping[str, int]) -> PlainColumns | None:
+def read_plain_text(
+    layout: TextLayout,
+    positions: Mapping[str, int],
+    texts: frozenset[str] = frozenset(),
+    tokens: frozenset[str] = frozenset(),
+) -> PlainColumns | None:
     """Return the columns of a text file of plain numbers; None where it may be anything else, a broken file among it.
 
     Args:
         layout: The file.
         positions: Where its columns stand, by omnibench's names.
+        texts: Those of users and items that are read as texts.
+        tokens: Those of these that are no integers, whatever is in them.
     """
     size = size_of(layout.path)
     if size < _WORTH or layout.encoding not in _ENCODINGS:
@@ -124,19 +163,24 @@ def read_plain_text(layout: TextLayout, positions: Mapping[str, int]) -> PlainCo
             if is_quoted or b"\r" in header.replace(b"\r\n", b""):
                 return None
             is_compressed = compression(layout.path) != "" or archive_in(layout.path) != layout.path
-            checked = _Checked(stream, single(layout.separator), is_start=layout.skipped_lines == 0)
-            return _read(checked, layout, positions, 0 if is_compressed else size)
+            is_start, has_numbers = layout.skipped_lines == 0, texts != frozenset(IDS)
+            checked = _Checked(stream, single(layout.separator), is_start=is_start, has_numbers=has_numbers)
+            blocks = _read(checked, layout, positions, texts, 0 if is_compressed else size)
+            return None if blocks is None else blocks.finish(tokens)
     except (*BROKEN, MemoryError):  # which the slower way says with its line
         return None
 
 
-def _read(stream: _Checked, layout: TextLayout, positions: Mapping[str, int], size: int) -> PlainColumns | None:
+def _read(
+    stream: _Checked, layout: TextLayout, positions: Mapping[str, int], texts: frozenset[str], size: int
+) -> PlainBlocks | None:
     import pyarrow as pa
     from pyarrow import csv
 
     used = {position: name for name, position in positions.items()}
     names = [used.get(position, f"column {position}") for position in range(len(layout.names))]
     types = {"user": pa.int64(), "item": pa.int64(), "rating": pa.float64(), "timestamp": pa.int64()}
+    types |= dict.fromkeys(texts, pa.string())
     reader = csv.open_csv(
         stream,
         csv.ReadOptions(column_names=names, block_size=_BLOCK, use_threads=False),
@@ -145,7 +189,8 @@ def _read(stream: _Checked, layout: TextLayout, positions: Mapping[str, int], si
             column_types={name: types[name] for name in positions},
             include_columns=list(positions),
             null_values=[""],
-            check_utf8=False,  # of texts, and these are numbers
+            strings_can_be_null=True,
+            check_utf8=bool(texts),
         ),
     )
     blocks: PlainBlocks | None = None
@@ -153,10 +198,10 @@ def _read(stream: _Checked, layout: TextLayout, positions: Mapping[str, int], si
         if blocks is None:
             # Numbers grow longer in a file of many, so a tenth more rows than the first block promises are not touched.
             capacity = int(1.1 * size / _BLOCK * batch.num_rows) + batch.num_rows
-            blocks = PlainBlocks(tuple(positions), capacity)
+            blocks = PlainBlocks(tuple(positions), capacity, texts)
         if not stream.is_plain or not blocks.append({name: batch.column(name) for name in positions}):
             return None
-    return None if blocks is None or not stream.is_plain else blocks.finish()
+    return blocks if stream.is_plain else None
 
 
 class _Checked(io.RawIOBase):
@@ -166,16 +211,18 @@ class _Checked(io.RawIOBase):
         stream: The bytes.
         separator: What separates fields.
         is_start: Whether they are those of a file from its start, where a byte order mark may stand.
+        has_numbers: Whether it matters how numbers are written.
 
     Attributes:
         is_plain: Whether there was nothing so far but numbers as they are usually written (and texts in between).
     """
 
-    def __init__(self, stream: IO[bytes], separator: str, *, is_start: bool) -> None:
+    def __init__(self, stream: IO[bytes], separator: str, *, is_start: bool, has_numbers: bool = True) -> None:
         self._stream = stream
         self._may_be_marked = is_start
         self._separator = ord(separator)
         self._end = b"\n"
+        self._has_numbers = has_numbers
         self.is_plain = True
 
     def readable(self) -> bool:
@@ -197,6 +244,8 @@ class _Checked(io.RawIOBase):
     def _is_plain(self, content: bytes) -> bool:
         if QUOTE.encode() in content:
             return False
+        if not self._has_numbers:
+            return True
         values = np.frombuffer(content, dtype=np.uint8)
         return all(
             _is_plain(values[start : start + _LOOK + _REACH], self._separator)

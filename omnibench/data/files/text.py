@@ -134,15 +134,32 @@ def _ids(column: Any, *, as_text: bool) -> tuple[Any, bool]:
     """Return a column of ids as categories, and whether pandas, which earlier releases read with, gave the same ones."""
     import pandas as pd
 
-    codes, texts = coded_texts(column)
+    codes, values, is_same = own_ids(*coded_texts(column), as_text=as_text)
+    if values.dtype == object:
+        return categories_of(codes, values), is_same
+    return pd.Series(pd.Categorical.from_codes(codes, pd.Index(values))), is_same
+
+
+def own_ids(
+    codes: npt.NDArray[np.int32], texts: Any, *, as_text: bool
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[Any], bool]:
+    """Return codes with the ids that they stand for, integers or objects; and whether earlier releases read the same ones.
+
+    Args:
+        codes: The codes of texts, shape (n,), -1 for a missing one.
+        texts: The texts by code, as an array of Arrow.
+        as_text: Whether texts stay texts, whatever is in them.
+    """
+    import pandas as pd
+
     integers = None if as_text else integers_of(texts)
     if integers is not None:
         numbers, categories = pd.factorize(integers)  # blanks beside a number are not part of it
         if len(categories) < len(integers):
             codes = np.where(codes < 0, codes, numbers[codes]).astype(np.int32)
-        return pd.Series(pd.Categorical.from_codes(codes, categories)), True
+        return codes, categories, True
     values = np.array(texts.to_pylist(), dtype=object)
-    return categories_of(codes, values), as_text or _are_texts(values)
+    return codes, values, as_text or _are_texts(values)
 
 
 def coded_texts(column: Any) -> tuple[npt.NDArray[np.int32], Any]:

@@ -1,0 +1,195 @@
+"""Stretches of rows: some ten thousand rows of whole users that lie together, sorted as one array of 64-bit words.
+
+A word holds a row's user (counted from the first of the stretch), its key, and its place in the stretch, from high bits to
+low. So a stretch is read from where it lies and written to where it goes, all else happens in a core's cache, and nobody
+needs the numbers of all rows. Keys that leave no room for the others in a word are for ``order.py``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+
+from omnibench.data.order import counts
+from omnibench.data.scratch import keep_scratch_memory
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+T = TypeVar("T")
+
+Codes: TypeAlias = "npt.NDArray[np.int32]"
+Bounds: TypeAlias = "list[tuple[int, int]]"
+
+_LENGTHS = (1 << 15, 1 << 12, 1 << 9)
+"""Numbers of rows of a stretch; longer ones cost fewer calls, shorter ones leave more bits for keys."""
+
+_THREADS = 4
+_WORTH_THREADS = 1 << 19
+"""Number of rows from which sorting takes longer than starting threads."""
+
+_RADIX = 16
+"""Bits of the integers that numpy sorts by counting."""
+
+_HALF, _WORD = 32, 64
+"""Bits of the words that are sorted."""
+
+
+def parts_of_users(user: Codes, n_users: int) -> tuple[npt.NDArray[np.int64], Bounds]:
+    """Deal rows of users in any order to stretches, in the order of users; within one, they stay as they are.
+
+    Args:
+        user: Codes, shape (n,).
+        n_users: The number of user codes.
+
+    Returns:
+        The row numbers in that order, and the bounds of the stretches.
+    """
+    bits = min((len(user) // _LENGTHS[0]).bit_length(), _RADIX)
+    shift = max((n_users - 1).bit_length() - bits, 0)
+    parts = (user >> shift).astype(np.uint16)
+    ends = np.cumsum(counts(parts, ((n_users - 1) >> shift) + 1))
+    edges = [0, *np.unique(ends[ends > 0]).tolist()]
+    return np.argsort(parts, kind="stable"), list(itertools.pairwise(edges))
+
+
+class SortedColumns(NamedTuple):
+    """Columns sorted by user and value, stably.
+
+    Attributes:
+        columns: Shape (n, ...) each.
+        is_tied: Whether each row but the first has the user and the value of the one before, shape (n - 1,).
+    """
+
+    columns: list[npt.NDArray[Any]]
+    is_tied: npt.NDArray[np.bool_]
+
+
+def sorted_within(
+    user: Codes, values: npt.NDArray[Any] | None, columns: Sequence[npt.NDArray[Any]], bounds: Bounds | None = None
+) -> SortedColumns | None:
+    """Sort columns by (user, value), stably; None where a word has no room for the values.
+
+    Args:
+        user: Codes, shape (n,); ascending, or those of ``bounds``.
+        values: int32 or int64, shape (n,); None to sort by user alone.
+        columns: Shape (n, ...) each.
+        bounds: Of stretches from ``parts_of_users``.
+    """
+    if len(user) == 0:
+        return SortedColumns([column.copy() for column in columns], np.empty(0, dtype=bool))
+    lowest = 0 if values is None else int(values.min())
+    bits = 0 if values is None else (int(values.max()) - lowest).bit_length()
+    lengths = map(_bounds_of(user), _LENGTHS) if bounds is None else [bounds]
+    room = next((bounds for bounds in lengths if _bits(user, bounds) + bits <= _WORD), None)
+    if room is None:
+        return None
+    in_order = [np.empty_like(column) for column in columns]
+    is_tied = np.zeros(len(user), dtype=bool)  # with the row before; a stretch begins with another user
+
+    def sort(start: int, end: int) -> None:
+        place = (end - start - 1).bit_length()
+        words = _within(user[start:end])
+        if values is not None:
+            words <<= np.uint64(bits)
+            words |= (values[start:end].astype(np.int64, copy=False) - lowest).view(np.uint64)
+        places = _sorted_places(words, place, is_tied[start + 1 : end])
+        for column, target in zip(columns, in_order, strict=True):
+            column[start:end].take(places, axis=0, out=target[start:end], mode="clip")
+
+    _for_all(sort, room)
+    return SortedColumns(in_order, is_tied[1:])
+
+
+def superseded(user: Codes, item: Codes) -> npt.NDArray[np.int64]:
+    """Return the rows whose (user, item) pair comes again in a later row, ascending.
+
+    Args:
+        user: Ascending codes, shape (n,).
+        item: Codes, shape (n,).
+    """
+    if len(user) == 0:
+        return np.empty(0, dtype=np.int64)
+    n_items = int(item.max()) + 1
+
+    def look(start: int, end: int) -> npt.NDArray[np.int64]:
+        users, items = user[start:end], item[start:end]
+        most = (int(users[-1]) - int(users[0]) + 1) * n_items
+        # Half the bits take half the time, and most stretches have no repeats.
+        pairs = _within(users, np.uint32 if most <= 1 << _HALF else np.uint64)
+        pairs *= pairs.dtype.type(n_items)
+        pairs += items.view(np.uint32)
+        in_order = np.sort(pairs)
+        if not (in_order[1:] == in_order[:-1]).any():
+            return np.empty(0, dtype=np.int64)
+        place = (end - start - 1).bit_length()
+        if most.bit_length() + place > _WORD:
+            places = np.argsort(pairs, kind="stable")
+            in_order = pairs[places]
+        else:
+            places = _sorted_places(pairs.astype(np.uint64), place)
+        rows: npt.NDArray[np.int64] = np.sort(places[:-1][in_order[1:] == in_order[:-1]]) + start
+        return rows
+
+    return np.concatenate(_for_all(look, _bounds_of(user)(_LENGTHS[0])))
+
+
+def _bounds_of(user: Codes) -> Callable[[int], Bounds]:
+    """Return a function from the length of stretches to their first rows and those behind their last ones."""
+
+    def bounds(length: int) -> Bounds:
+        # Where a stretch would end within a user, it ends before that user.
+        cuts = np.unique(np.searchsorted(user, user[length::length], side="left"))
+        edges = [0, *cuts[cuts > 0].tolist(), len(user)]
+        return list(itertools.pairwise(edges))
+
+    return bounds
+
+
+def _bits(user: Codes, bounds: Bounds) -> int:
+    """Return how many bits users and places take within the largest of some stretches."""
+    starts, ends = np.array(bounds).T
+    users = int((np.maximum.reduceat(user, starts) - np.minimum.reduceat(user, starts)).max())
+    return users.bit_length() + (int((ends - starts).max()) - 1).bit_length()
+
+
+def _within(users: Codes, dtype: Any = None) -> npt.NDArray[Any]:
+    """Return users counted from the lowest of their stretch."""
+    counted: npt.NDArray[Any] = (users - users.min()).astype(np.uint64 if dtype is None else dtype)
+    return counted
+
+
+def _sorted_places(
+    words: npt.NDArray[np.uint64], place: int, is_same: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.int64]:
+    """Return the places that sort words, stably; the words are changed.
+
+    Args:
+        words: Shape (n,), below ``2 ** (64 - place)``.
+        place: How many bits a place takes.
+        is_same: Where it is written whether each word but the first is the one before it, shape (n - 1,).
+    """
+    words <<= np.uint64(place)
+    words |= np.arange(len(words), dtype=np.uint64)
+    words.sort()
+    if is_same is not None:
+        # Words that differ in their places alone differ by less than a place has values.
+        np.less((words[1:] ^ words[:-1]), np.uint64(1 << place), out=is_same)
+    words &= np.uint64((1 << place) - 1)
+    return words.view(np.int64)
+
+
+def _for_all(work: Callable[[int, int], T], bounds: Bounds) -> list[T]:
+    """Return what ``work`` returns of each stretch; numpy lets go of the interpreter, so a few threads share them."""
+    keep_scratch_memory()
+    if bounds[-1][1] < _WORTH_THREADS:
+        return [work(start, end) for start, end in bounds]
+    from concurrent.futures import ThreadPoolExecutor  # which small data, and a run without any, does not need
+
+    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+        return list(pool.map(work, *zip(*bounds, strict=True)))
