@@ -219,7 +219,7 @@ def _predicted(model: Any, fold: folds.Fold, users: parts.Ints) -> csr_matrix:
 def _rows(fold: folds.Fold, users: parts.Ints) -> csr_matrix:
     """Return the histories of some users as a binary matrix of shape (b, n_items)."""
     history = fold.history
-    row, number = parts.entries_of(users, np.searchsorted(history.user, np.arange(fold.n_users + 1, dtype=np.int32)))
+    row, number = parts.entries_of(users, fold.first_rows_of_histories)
     matrix = csr_matrix((np.ones(len(row)), (row, history.item[number])), shape=(len(users), fold.n_items))
     matrix.data[:] = 1.0  # a repeated pair was summed
     return matrix
