@@ -114,9 +114,9 @@ def lenskit(guest: Any, algorithm: str, parameters: dict[str, Any], fold: Any) -
 
 def recpack(guest: Any, algorithm: str, parameters: dict[str, Any], fold: Any) -> Case:
     """RecPack's popularity, and other algorithms with drawn numbers."""
-    import recpack.algorithms
+    import importlib
 
-    model = getattr(recpack.algorithms, algorithm)(**parameters)
+    model = getattr(importlib.import_module("recpack.algorithms"), algorithm)(**parameters)
     if algorithm == "Popularity":
         model, _ = guest.adapter.fit(guest.base.Task(algorithm, parameters, seed=42), fold)
         return model, filtered(fold)

@@ -159,6 +159,13 @@ class Fold:
         return np.ones(self.n_items, dtype=bool) if self.unknown else self.candidates
 
     @cached_property
+    def first_rows_of_histories(self) -> npt.NDArray[np.int64]:
+        """The first row of each user in ``history``, and at the end the number of rows; shape (n_users + 1,)."""
+        return np.searchsorted(self.history.user, np.arange(self.n_users + 1, dtype=np.int32)).astype(
+            np.int64, copy=False
+        )
+
+    @cached_property
     def _seen(self) -> Seen:
         """What the users to recommend for have in their history or in validation."""
         if self._membership is None:

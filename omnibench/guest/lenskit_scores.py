@@ -153,7 +153,6 @@ def _sparse_scores(
     entries = product.tocoo()
     shape = (len(has_history), len(is_known))
     matrix = sparse.csr_array((entries.data, (entries.row, codes[entries.col])), shape=shape)
-    matrix.sort_indices()
     others = score_forms.OtherItems(is_known, np.where(has_history, 0, np.nan).astype(np.float32))
     starts, items = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
     return score_forms.SparseScores(starts, items, matrix.data.astype(np.float32), others)

@@ -25,6 +25,8 @@ _SCORES = 1 << 21
 _CELLS = 1 << 22
 """Users times items of which it is noted together what must not be recommended."""
 
+# By what they can do, not by their classes: an adapter in an environment with omnibench may have them from another copy of
+# this package than the guest runs.
 CompactScores = SparseScores | SharedScores | FactorScores
 
 
@@ -53,14 +55,12 @@ def recommend(
     n_done = 0
     cut = _Cut(fold, k, candidates)
     for users, batch in batches:
-        is_compact = isinstance(batch, CompactScores)
+        is_compact = hasattr(batch, "top_k") or hasattr(batch, "lists")
         scores: Any = batch if is_compact else np.asarray(batch)
         if scores.shape != ((len(users),) if is_compact else (len(users), fold.n_items)):
             expected = f"{len(users)} users x {fold.n_items} items"
             raise ValueError(f"scores have the shape {scores.shape}; yield scores of {expected}, NaN for items without")
-        lists = (
-            scores.lists(fold, users, k, candidates) if isinstance(batch, FactorScores) else cut.lists(users, scores)
-        )
+        lists = scores.lists(fold, users, k, candidates) if hasattr(batch, "lists") else cut.lists(users, scores)
         for some, items, best in lists:
             block = rows[n_done + some.start : n_done + some.stop]
             block["user"], block["item"], block["score"] = users[some], items, best
@@ -144,7 +144,7 @@ def cut_lists(
     n_done = 0
     is_blocked = np.empty((max(_FEWEST_ROWS, _CELLS // max(1, fold.n_items)), fold.n_items), dtype=bool)
     for users, answer in batches:
-        lists = answer if isinstance(answer, RankedLists) else RankedLists.of(answer)
+        lists: Any = answer if hasattr(answer, "begin") else RankedLists.of(answer)
         if lists.shape != (len(users),):
             raise ValueError(f"{lists.shape[0]} lists came for {len(users)} users")
         for start in range(0, len(users), len(is_blocked)):

@@ -113,7 +113,6 @@ def _sparse_scores(
         row, item = entries.row[is_entry], model.items[entries.col[is_entry] - 1]
         shape = (len(users), fold.n_items)
         matrix = sparse.csr_matrix((entries.data[is_entry], (row, item)), shape=shape)
-        matrix.sort_indices()
         if matrix.nnz > SPARSE * np.prod(shape, dtype=np.float64):
             dense = np.where(is_known & scored[:, None], matrix.toarray(), np.nan)
             yield users, dense

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 import recpack.algorithms
 import torch
-from recpack.algorithms.base import FactorizationAlgorithm, TorchMLAlgorithm
+from recpack.algorithms.base import FactorizationAlgorithm, ItemSimilarityMatrixAlgorithm, TorchMLAlgorithm
 from recpack.matrix import InteractionMatrix
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, issparse
 
 from . import folds, parts, ranking, score_forms, top_items
 from .base import Task
@@ -201,10 +201,9 @@ def score(
         return
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
-        predicted = csr_matrix(model.predict(_matrix(fold, fold.history, users))[users])
+        predicted = _predicted(model, fold, users)
         predicted.eliminate_zeros()  # RecPack, too, takes a stored zero for no score
-        predicted.sort_indices()
-        if predicted.nnz < SPARSE * np.prod(predicted.shape, dtype=np.float64) and predicted.has_canonical_format:
+        if predicted.nnz < SPARSE * np.prod(predicted.shape, dtype=np.float64):
             numbers = np.where(fold.candidates[predicted.indices], predicted.data, np.nan)
             starts, items = predicted.indptr.astype(np.int64), predicted.indices.astype(np.int32)
             yield users, score_forms.SparseScores(starts, items, numbers)
@@ -214,6 +213,25 @@ def score(
         scores[rows, predicted.indices] = predicted.data
         scores[:, ~fold.candidates] = np.nan  # networks have a number for these, too, but nothing has trained it
         yield users, scores
+
+
+def _predicted(model: Any, fold: folds.Fold, users: parts.Ints) -> csr_matrix:
+    """Return RecPack's prediction for some users, one row for each, no entry twice."""
+    if isinstance(model, ItemSimilarityMatrixAlgorithm) and issparse(model.similarity_matrix_):
+        # The product that its predict makes; it makes it with a row for every user there is.
+        return csr_matrix(_rows(fold, users) @ model.similarity_matrix_)
+    predicted = csr_matrix(model.predict(_matrix(fold, fold.history, users))[users])
+    predicted.sum_duplicates()
+    return predicted
+
+
+def _rows(fold: folds.Fold, users: parts.Ints) -> csr_matrix:
+    """Return the histories of some users as a binary matrix of shape (b, n_items)."""
+    history = fold.history
+    row, number = parts.entries_of(users, fold.first_rows_of_histories)
+    matrix = csr_matrix((np.ones(len(row)), (row, history.item[number])), shape=(len(users), fold.n_items))
+    matrix.data[:] = 1.0  # a repeated pair was summed
+    return matrix
 
 
 def _factors(model: Any) -> tuple[Any, Any] | None:

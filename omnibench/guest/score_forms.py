@@ -12,6 +12,9 @@ from .folds import NO_ITEM, Scores
 from .parts import Ints
 from .top_items import ranking_type, reached_by_row, top_k
 
+_DENSE = 8
+"""Of so many scores one has to be there for all of them to be looked through: their order need not be found then."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OtherItems:
@@ -32,7 +35,7 @@ class SparseScores:
 
     Attributes:
         starts: The first entry of each user, and the end; int64, shape (b + 1,).
-        item: Item codes, int32, in ascending order for each user and none twice; shape (m,).
+        item: Item codes, int32, none twice for a user, in any order; shape (m,).
         score: Their scores, shape (m,); NaN or -inf for none.
         others: What other items have; without it, no score.
     """
@@ -62,10 +65,14 @@ class SparseScores:
         """
         n_users = len(is_blocked)
         starts = self.starts[begin : begin + n_users + 1]
-        counts = np.diff(starts)
         item, score = (column[starts[0] : starts[-1]] for column in (self.item, self.score))
         score = score.astype(ranking_type(score.dtype), copy=False)
-        row = np.repeat(np.arange(n_users), counts)
+        row = np.repeat(np.arange(n_users), np.diff(starts))
+        if len(item) * _DENSE >= is_blocked.size:
+            return top_k(self._dense(slice(begin, begin + n_users), is_blocked, row, item, score), k)
+        if ((item[1:] <= item[:-1]) & (row[1:] == row[:-1])).any():
+            order = np.lexsort((item, row))
+            item, score = item[order], score[order]
         allowed_score = np.where(is_blocked[row, item], -np.inf, score)
         codes, table = reached_by_row(n_users, row, item, allowed_score)
         columns, best = top_k(table, k)
@@ -78,14 +85,29 @@ class SparseScores:
                 n_above = ((items != NO_ITEM) & (best > default[:, None])).sum(axis=1)
             short = np.flatnonzero((n_above < k) & ~np.isnan(default))
             if len(short):
-                dense = np.where(self.others.is_scored, default[short, None], -np.inf).astype(score.dtype)
                 place = np.full(n_users, -1)
                 place[short] = np.arange(len(short))
                 is_short = place[row] >= 0
-                dense[place[row[is_short]], item[is_short]] = score[is_short]
-                dense[is_blocked[short]] = -np.inf
-                items[short], best[short] = top_k(dense, k)
+                entries = place[row[is_short]], item[is_short], score[is_short]
+                items[short], best[short] = top_k(self._dense(begin + short, is_blocked[short], *entries), k)
         return items, best
+
+    def _dense(
+        self,
+        users: Any,
+        is_blocked: npt.NDArray[np.bool_],
+        row: npt.NDArray[np.int64],
+        item: Ints,
+        score: npt.NDArray[Any],
+    ) -> Scores:
+        """Return the scores of all items for some users, -inf for what must not be recommended."""
+        dense: Scores = np.full(is_blocked.shape, -np.inf, dtype=score.dtype)
+        if self.others is not None:
+            default = self.others.score[users].astype(score.dtype)
+            np.copyto(dense, default[:, None], where=self.others.is_scored & ~np.isnan(default)[:, None])
+        dense[row, item] = score
+        dense[is_blocked] = -np.inf
+        return dense
 
 
 @dataclass(frozen=True, slots=True, eq=False)
