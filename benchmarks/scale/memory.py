@@ -184,7 +184,9 @@ def fit_formulas(path: Path, *, write: bool) -> None:
         formulas = {}
         for name, rows in algorithms.items():
             terms = TERMS.get(f"{framework}.{name}", ())
-            formulas[name] = formula(rows, (GUEST, *terms, "interactions"), of_all) if terms else {}
+            # A single size tells nothing apart: then what the algorithm computes counts, else what is constant.
+            ordered = (GUEST, *terms, "interactions") if len(rows) > 1 else (*terms, GUEST)
+            formulas[name] = formula(rows, ordered, of_all) if terms else {}
             whole = {**of_all, **formulas[name]}
             for row in rows:
                 size = DataSize(row["users"], row["items"], row["interactions"])
