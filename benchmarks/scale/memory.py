@@ -35,7 +35,7 @@ from omnibench import (
 from omnibench.data.data_size import DataSize
 from omnibench.engine.policy import Policy
 from omnibench.runners.registry import algorithm_info, get_runner
-from omnibench.runners.requirements import grown_bytes, required
+from omnibench.runners.requirements import GUEST, grown_bytes, required
 
 SIZES = ((3_000, 1_000, 100_000), (3_000, 4_000, 100_000), (30_000, 1_000, 1_000_000), (12_000, 6_000, 500_000))
 """Users, items and interactions."""
@@ -45,22 +45,22 @@ SIMPLE = {"LensKit": ["PopScorer"], "RecPack": ["Popularity", "Random"], "RecBol
 
 _MATRIX = ("items*items",)
 _NEIGHBOURS = ("item_pairs",)
-_FACTORS = ("users", "items")
-_DENSE = ("items", "users")
+_FACTORS = ("users+items",)
+_DENSE = ("items",)
 TERMS = {
     "LensKit.EASEScorer": _MATRIX,
     "LensKit.SLIMScorer": _NEIGHBOURS,
     "LensKit.ItemKNNScorer": _NEIGHBOURS,
-    "LensKit.ImplicitMFScorer": ("users*embedding_size", "items*embedding_size"),
-    "LensKit.BiasedMFScorer": ("users*embedding_size", "items*embedding_size"),
-    "LensKit.FunkSVDScorer": ("users*embedding_size", "items*embedding_size"),
-    "LensKit.FlexMFImplicitScorer": ("users*embedding_size", "items*embedding_size"),
-    "LensKit.FlexMFExplicitScorer": ("users*embedding_size", "items*embedding_size"),
+    "LensKit.ImplicitMFScorer": ("users*embedding_size+items*embedding_size",),
+    "LensKit.BiasedMFScorer": ("users*embedding_size+items*embedding_size",),
+    "LensKit.FunkSVDScorer": ("users*embedding_size+items*embedding_size",),
+    "LensKit.FlexMFImplicitScorer": ("users*embedding_size+items*embedding_size",),
+    "LensKit.FlexMFExplicitScorer": ("users*embedding_size+items*embedding_size",),
     "LensKit.UserKNNScorer": _FACTORS,
     "RecPack.ItemKNN": _NEIGHBOURS,
     "RecPack.EASE": _MATRIX,
-    "RecPack.SVD": ("users*num_components", "items*num_components"),
-    "RecPack.NMF": ("users*num_components", "items*num_components"),
+    "RecPack.SVD": ("users*num_components+items*num_components",),
+    "RecPack.NMF": ("users*num_components+items*num_components",),
     "RecPack.SVDItemToItem": _MATRIX,
     "RecPack.NMFItemToItem": _MATRIX,
     "RecPack.KUNN": _NEIGHBOURS,
@@ -69,11 +69,11 @@ TERMS = {
     "RecPack.RecVAE": ("items",),
     "RecPack.BPRMF": _FACTORS,
     "RecPack.Prod2Vec": _MATRIX,
-    "RecBole.ItemKNN": ("items*k", "users"),
+    "RecBole.ItemKNN": ("items*k",),
     "RecBole.EASE": _MATRIX,
     "RecBole.SLIMElastic": _NEIGHBOURS,
     "RecBole.ADMMSLIM": _MATRIX,
-    "RecBole.NCEPLRec": ("users*rank", "items*rank"),
+    "RecBole.NCEPLRec": ("users*rank+items*rank",),
     "RecBole.BPR": _FACTORS,
     "RecBole.NeuMF": _FACTORS,
     "RecBole.LightGCN": _FACTORS,
@@ -127,25 +127,46 @@ def peak_of_fit(framework: str, algorithm: str, frame: pd.DataFrame, timeout: fl
         return {} if fit is None else {**counts, "peak": fit["peak_rss"], "parameters": fit["effective"]}
 
 
-def formula(rows: list[dict[str, Any]], terms: tuple[str, ...], guest: float) -> dict[str, float]:
-    """Return the bytes per term that come closest to what was needed, by quotients; none is negative."""
+def formula(rows: list[dict[str, Any]], terms: tuple[str, ...], base: dict[str, float]) -> dict[str, float]:
+    """Return the bytes per term that come closest to what was needed, by quotients; none is negative.
+
+    Of terms that do the same the first one stays: what only varies together was not told apart.
+
+    Args:
+        rows: What was measured.
+        terms: The terms; one with a plus has the same bytes for each of its parts.
+        base: What is needed anyway.
+    """
     sizes = [DataSize(row["users"], row["items"], row["interactions"]) for row in rows]
+    peaks = np.array([row["peak"] for row in rows], dtype=float)
+    rest = np.array(
+        [row["peak"] - required(base, size, row["parameters"]).size for size, row in zip(sizes, rows, strict=True)]
+    )
     units = np.array(
         [
-            [grown_bytes({term: 1.0}, size, row["parameters"]) for term in terms]
+            [
+                1.0 if term == GUEST else grown_bytes(dict.fromkeys(term.split("+"), 1.0), size, row["parameters"])
+                for term in terms
+            ]
             for size, row in zip(sizes, rows, strict=True)
         ]
     )
-    peaks = np.array([row["peak"] for row in rows], dtype=float)
-    best, least = np.zeros(len(terms)), np.inf
-    for number in range(1, 2 ** len(terms)):
+    best, least = np.zeros(len(terms)), np.square(rest / peaks).sum()
+    for number in sorted(range(1, 2 ** len(terms)), key=int.bit_count):
         chosen = [bool(number >> position & 1) for position in range(len(terms))]
-        solution, *_ = np.linalg.lstsq(units[:, chosen] / peaks[:, None], (peaks - guest) / peaks, rcond=None)
-        loss = np.square(units[:, chosen] / peaks[:, None] @ solution - (peaks - guest) / peaks).sum()
-        if (solution >= 0).all() and loss < least:
+        if sum(chosen) > len(rows):
+            continue
+        columns = units[:, chosen] / peaks[:, None]
+        solution, *_ = np.linalg.lstsq(columns, rest / peaks, rcond=None)
+        loss = np.square(columns @ solution - rest / peaks).sum()
+        if (solution >= 0).all() and loss < 0.9 * least - 1e-5:
             least, best = loss, np.zeros(len(terms))
             best[chosen] = solution
-    return {term: float(f"{value:.3g}") for term, value in zip(terms, best, strict=True) if value}
+    found: dict[str, float] = {}
+    for term, value in zip(terms, best, strict=True):
+        for part in term.split("+") if value else ():
+            found[part] = float(f"{base.get(part, 0.0) + value:.3g}")
+    return found
 
 
 def fit_formulas(path: Path, *, write: bool) -> None:
@@ -158,12 +179,14 @@ def fit_formulas(path: Path, *, write: bool) -> None:
         runner = get_runner(framework)
         simple = [row for name in SIMPLE[framework] for row in algorithms.get(name, [])]
         guest = float(min(row["peak"] for row in simple) * 0.97)
-        of_all = {"guest": float(f"{guest:.3g}"), **formula(simple, ("interactions", "users"), guest)}
+        base = {GUEST: float(f"{guest:.3g}"), "interactions": 0.0}
+        of_all = {**base, **formula(simple, ("interactions", "users"), base)}
         formulas = {}
         for name, rows in algorithms.items():
             terms = TERMS.get(f"{framework}.{name}", ())
-            own = formula(rows, (*terms, "interactions"), guest) if terms else {}
-            formulas[name] = {"interactions": 0.0, **own} if own else {}
+            # A single size tells nothing apart: then what the algorithm computes counts, else what is constant.
+            ordered = (GUEST, *terms, "interactions") if len(rows) > 1 else (*terms, GUEST)
+            formulas[name] = formula(rows, ordered, of_all) if terms else {}
             whole = {**of_all, **formulas[name]}
             for row in rows:
                 size = DataSize(row["users"], row["items"], row["interactions"])

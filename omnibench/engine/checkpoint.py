@@ -172,7 +172,7 @@ class ItemCheckpoints:
             The model's file.
         """
         self.check_inputs()
-        partial = compress_where_it_pays(scratch / answer["file"], self.store.written_per_second)
+        partial = compress_where_it_pays(scratch / answer["file"])
         keep_to_oneself(partial)  # in a shared store others might change what is loaded here
         model = self.store.publish(partial, self._directory / partial.name)
         self.watch([model])

@@ -17,7 +17,6 @@ from omnibench.owners import user_name
 from omnibench.paths import dangling, expanded
 from omnibench.store import artifacts, leases, manifests, recovery, reserve, selftest, text_logs
 from omnibench.store.beneath import open_file, read_bytes, refuse_links, relative_path
-from omnibench.store.compression import written_per_second
 from omnibench.store.copies import encoded
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
@@ -82,7 +81,6 @@ class CheckpointStore:
         self.waiting = LockWait(self._notify, while_waiting, patience)
         self._elsewhere: list[Workspace] = []
         self._stamps: dict[str, Stamp | None] = {}
-        self._written_per_second: float | None = None
         self._unsynced = artifacts.UnsyncedNames()
         if not allow_network_fs:
             refuse_networked(self.root)
@@ -329,12 +327,6 @@ class CheckpointStore:
             stacklevel=3,
         )
         return False
-
-    def written_per_second(self) -> float:
-        """Return how many bytes its disk writes and syncs in a second, as was measured when that was asked first."""
-        if self._written_per_second is None:
-            self._written_per_second = written_per_second(self._workspace.directory)
-        return self._written_per_second
 
     def publish(self, partial: Path, final: Path, *, until_commit: bool = False) -> Artifact:
         """Move a finished file into place durably, ``until_commit`` with a name that the next commit, or file there, makes durable."""

@@ -2,7 +2,7 @@
 
 Few are: dense floats have nothing to spare, and disks are fast. A neighbour model, or a matrix that is kept as a sparse one,
 takes half of the bytes, which pays on a disk that syncs less than some hundred megabytes per second. What this disk does
-is measured once per store that is opened, and what a model has to spare on a few pieces of it (``benchmarks/scale/models.py``).
+is measured once per process, and what a model has to spare on a few pieces of it (``benchmarks/scale/models.py``).
 """
 
 from __future__ import annotations
@@ -25,16 +25,19 @@ _PIECE, _PIECES = 2**18, 8
 _CHUNK = 2**22
 _PROBE = 8 * 2**20
 
+_SPEEDS: dict[int, float] = {}
+"""What was measured of each disk, by its number."""
+
 _MARGIN = 1.5
 """So many times what it takes it has to save: what is compressed has to be written out again to be loaded."""
 
 
-def compress_where_it_pays(path: Path, speed: Callable[[], float]) -> Path:
+def compress_where_it_pays(path: Path, speed: Callable[[Path], float] | None = None) -> Path:
     """Compress a file that is not published yet, if that is cheaper than to write it; return the file that stands for it.
 
     Args:
         path: The file, in a directory of its own on the store's file system.
-        speed: Returns how many bytes that writes and syncs in a second; see ``written_per_second``.
+        speed: Returns how many bytes a directory's disk writes and syncs in a second; ``written_per_second`` by default.
 
     Raises:
         OSError: The disk is full, or broken.
@@ -42,7 +45,7 @@ def compress_where_it_pays(path: Path, speed: Callable[[], float]) -> Path:
     status = path.stat()
     if is_compressed(path) or status.st_size < LEAST_BYTES or status.st_nlink > 1:  # a link costs nothing
         return path
-    if _saved_per_second(path) < _MARGIN * speed():
+    if _saved_per_second(path) < _MARGIN * (speed or written_per_second)(path.parent):
         return path
     target = path.with_name(path.name + SUFFIX)
     with path.open("rb") as source, _arrow().CompressedOutputStream(str(target), CODEC) as sink:
@@ -75,7 +78,7 @@ def decompress(path: Path, directory: Path) -> Path:
 
 
 def written_per_second(directory: Path) -> float:
-    """Measure how many bytes a directory's disk writes and syncs in a second.
+    """Return how many bytes a directory's disk writes and syncs in a second, measured once per process.
 
     Args:
         directory: The directory; what is written there is removed again.
@@ -83,6 +86,13 @@ def written_per_second(directory: Path) -> float:
     Raises:
         OSError: Nothing can be written there.
     """
+    disk = directory.stat().st_dev
+    if disk not in _SPEEDS:
+        _SPEEDS[disk] = _measured_speed(directory)
+    return _SPEEDS[disk]
+
+
+def _measured_speed(directory: Path) -> float:
     content = os.urandom(_PROBE)
     probe = directory / ".speed"
     began = time.perf_counter()

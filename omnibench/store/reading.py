@@ -16,12 +16,13 @@ from omnibench.errors import StoreError
 from omnibench.store.advice import repair_command
 from omnibench.store.beneath import refuse_links
 from omnibench.store.checks import is_cost, is_name, is_natural
+from omnibench.store.cost_queries import COSTS_OF_PHASES, PEAKS_OF_FITS
 from omnibench.store.damage import DamagedStoreError, check_content, is_damage
 from omnibench.store.formats import SEALED_SINCE, refuse_newer, refuse_newer_database
 from omnibench.store.forms import record_of
 from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_ITEM, is_indexed
 from omnibench.store.revision import revision_of
-from omnibench.store.schema import Phase, Record, RecordType
+from omnibench.store.schema import Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, checked, unseal, unsealed
 from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
@@ -37,10 +38,6 @@ DATABASE = ("cache.db", "cache.db-wal", "cache.db-shm", "cache.db-journal")
 _MOST_KEYS = 500
 """Keys that one query asks for; older versions of sqlite take no more than 999 variables."""
 
-_RANGES = " OR ".join(
-    "key BETWEEN '{}' AND '{}'".format(*record_type.bounds)
-    for record_type in (RecordType.FIT, RecordType.PREDICT, RecordType.OLD)
-)
 _SORTED = """
 (SELECT rowid AS number FROM Cache WHERE raw = 1 AND key >= ? AND key < ? ORDER BY rowid LIMIT -1) AS sorted
 CROSS JOIN Cache ON Cache.rowid = sorted.number
@@ -49,24 +46,6 @@ CROSS JOIN Cache ON Cache.rowid = sorted.number
 
 Without its LIMIT, which is none, SQLite would leave out the ORDER BY of what is joined.
 """
-
-_COSTS = f"""
-SELECT json_extract(value, '$.dataset'), json_extract(value, '$.algorithm'), json_extract(value, '$.phase') AS phase,
-       avg(json_extract(value, '$.seconds')), max(json_extract(value, '$.peak_rss'))
-FROM Cache
-WHERE raw = 1 AND json_valid(value) AND phase IN ('{Phase.FIT}', '{Phase.PREDICT}') AND ({_RANGES})
-      AND key NOT GLOB '{RecordType.OLD.prefix}*/{RecordType.SNAPSHOT.prefix}*'
-GROUP BY 1, 2, 3
-"""  # noqa: S608 - of constants
-
-_FITS_OF = f"""
-SELECT json_extract(value, '$.dataset'), json_extract(value, '$.effective'), max(json_extract(value, '$.peak_rss'))
-FROM Cache
-WHERE raw = 1 AND ({_RANGES}) AND instr(value, ?) > 0 AND json_valid(value)
-      AND json_extract(value, '$.phase') = '{Phase.FIT}'
-      AND key NOT GLOB '{RecordType.OLD.prefix}*/{RecordType.SNAPSHOT.prefix}*'
-GROUP BY json_extract(value, '$.algorithm'), 1
-"""  # noqa: S608 - of constants
 
 
 def text_of(mode: Any, value: Any) -> str:
@@ -253,7 +232,7 @@ class Reader:
         Raises:
             sqlite3.Error: The records cannot be read so.
         """
-        for dataset, algorithm, phase, seconds, peak in self._connection.execute(_COSTS):
+        for dataset, algorithm, phase, seconds, peak in self._connection.execute(COSTS_OF_PHASES):
             if is_cost(seconds) and is_cost(peak) and isinstance(dataset, str) and isinstance(algorithm, str):
                 yield dataset, algorithm, phase, seconds, peak
 
@@ -269,7 +248,7 @@ class Reader:
             sqlite3.Error: The records cannot be read so.
         """
         words = f'"algorithm": {json.dumps(algorithm)[:-1]}-'
-        for dataset, parameters, peak in self._connection.execute(_FITS_OF, (words,)):
+        for dataset, parameters, peak in self._connection.execute(PEAKS_OF_FITS, (words,)):
             if is_natural(peak) and peak and isinstance(dataset, str) and isinstance(parameters, str):
                 yield dataset, json.loads(parameters), peak
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench.data.data_size import DataSize
+from omnibench.data.data_size import COUNTS, DataSize
 from omnibench.errors import PlanError
 from omnibench.runners.registry import RunnerInfo, _check_algorithms, get_runner, runners
-from omnibench.runners.requirements import USUAL_FORMULA, EarlierFit, formula_of, required
+from omnibench.runners.requirements import ITEM_PAIRS, USUAL_FORMULA, EarlierFit, formula_of, required
 
 EASE = {"guest": 400e6, "interactions": 40.0, "items*items": 80.0}
 SHOP = DataSize(581_466, 164_288, 8_900_000)
@@ -85,8 +85,11 @@ def test_every_framework_says_what_its_algorithms_need() -> None:
         for algorithm in runner.catalogue["algorithms"]:
             formula = formula_of(runner, algorithm)
             assert formula["guest"] > 1e8, algorithm
+            factors = {name for term in formula if term != "guest" for name in term.split("*")}
+            hyperparameters = runner.catalogue["algorithms"][algorithm]["parameters"]
+            assert factors <= {*COUNTS, ITEM_PAIRS, *hyperparameters}, algorithm
             assert all(size >= 0 for size in formula.values()), algorithm
-    for name, algorithm in (("RecPack", "EASE"),):
+    for name, algorithm in (("LensKit", "EASEScorer"), ("RecPack", "EASE"), ("RecBole", "EASE")):
         formula = formula_of(get_runner(name), algorithm)
         assert formula["items*items"] > 8.0
     assert "items*items" not in formula_of(get_runner("RecPack"), "Popularity")
