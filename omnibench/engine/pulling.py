@@ -39,7 +39,8 @@ def pull(
     parts = [f"{len(outcome.gained)} of {len(fit_keys)} taken over"]
     if outcome.extended:
         parts.append(f"{len(outcome.extended)} completed with what they lacked")
-    notify(f"{', '.join(parts)} from {source.name}; the rest is computed")
+    rest = "" if len(outcome.gained) == len(fit_keys) else "; the rest is computed"
+    notify(f"{', '.join(parts)} from {source.name}{rest}")
     for title, reason in list(outcome.refused.items())[:1]:
         more = f" (and {len(outcome.refused) - 1} more)" if len(outcome.refused) > 1 else ""
         notify(f"what {source.name} has of {title} is not used{more}: {reason}")

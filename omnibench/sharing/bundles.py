@@ -15,7 +15,7 @@ from typing import Any
 from omnibench.errors import SharingError
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.forms import record_of
-from omnibench.store.schema import DROPPED, SEARCHED, Artifact, Record, RecordType, Status
+from omnibench.store.schema import DROPPED, SEARCHED, Artifact, Record, RecordType, Status, configuration_in
 from omnibench.store.sealing import DamagedRecordError, seal
 
 OF_PHASES = {RecordType.FIT: "model", RecordType.PREDICT: "predictions", RecordType.EVAL: "per_user"}
@@ -175,6 +175,8 @@ def checked(bundle: Bundle) -> Bundle:
         raise SharingError("what the item was made of is not what its key is the digest of")
     if item.get("data_key", identity[1]["data"]) != identity[1]["data"]:
         raise SharingError("it names another dataset than the item's")
+    if item.get(SEARCHED) and not isinstance(configuration_in(item).get("search"), dict):
+        raise SharingError("it names a search, and what the item was made of has none")
     own = {key: record for key, record in records.items() if RecordType.of(key) in _OF_ITEM}
     allowed = referred(own)
     for key, record in records.items():

@@ -124,9 +124,7 @@ def taken_sentence(origins: Iterable[Iterable[Origin]], total: int) -> str:
     names = [*list(people)[:_MOST_SOURCES], *(["others"] if len(people) > _MOST_SOURCES else [])]
     by = f", computed by {', '.join(names)}" if names else ""
     verb = "was" if len(all_origins) == 1 else "were"
-    return (
-        f"{len(all_origins)} of {total} items {verb} taken over, not computed here: {', '.join([*listed, *more])}{by}"
-    )
+    return f"{len(all_origins)} of {total} item{'' if total == 1 else 's'} {verb} taken over, not computed here: {', '.join([*listed, *more])}{by}"
 
 
 def taken_sentences(root: Path, fit_keys: Collection[str], *, untouched: bool = False) -> list[str]:

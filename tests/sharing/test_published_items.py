@@ -321,6 +321,7 @@ def test_a_web_server_cannot_be_published_to(tmp_path: Path, table: Path, server
         },
         {"data_key": "f" * 64},
         {"status": "failed"},
+        {"search": "a" * 64},
     ],
 )
 def test_a_record_that_is_not_the_items_is_refused(table: Path, own: CheckpointStore, changes: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from omnibench import open_store
 from omnibench.commands.main import main
 
 STORES = Path(__file__).parent.parent / "assets" / "stores"
+TUNED = 'plan.tune(Popular, {"noise": Choice([0, 1])}, tuning=Tuning("NDCG@10", trials=2))'
 NEW = 'plan.add_algorithm(Popular, {"noise": 1})'
 
 
@@ -179,6 +180,28 @@ def test_copies_that_are_made_while_a_run_writes_are_usable(project: Project) ->
         assert project.run(f"--omnirec-checkpoint-dir={copy.name}").ret == 0
         assert values(copy) == expected
         assert main(["verify", "--store", str(copy)]) == 0
+
+
+@starts_guests
+@pytest.mark.slow
+def test_a_tuned_item_comes_with_its_search(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is tried again, and the trials can be listed."""
+    root = project.pytester.path
+    project.bench(plan=f"{TUNED}")
+    bench = root / "bench_tiny.py"
+    bench.write_text(
+        bench.read_text().replace("UserCrossValidation(2)", "UserHoldout(validation_size=0.2, test_size=0.2)")
+    )
+    assert project.run().ret == 0
+    assert main(["publish", str(root / "table"), "--store", str(root / "checkpoints")]) == 0
+    (root / "checkpoints").rename(root / "anns")
+    fits = project.count_fits()
+    result = project.run("--omnirec-from=table")
+    assert result.parse_summary_nouns(result.stdout.lines) == {"cached": 1}
+    assert project.count_fits() == fits
+    capsys.readouterr()
+    assert main(["tuning", "--store", str(root / "checkpoints")]) == 0
+    assert "2 of 2 trials" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("number", [1, 2])
