@@ -107,7 +107,8 @@ def light_records_in(reader: Reader) -> LightRecords:
     for key, item in reader.records(RecordType.ITEM.prefix, in_order=True):
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
-        records[key] = shared.item_without(_HEAVY, labelled) if is_done else labelled
+        is_light = is_done and not item.get(SEARCHED)  # of tuned ones, searches are told of, and they are few
+        records[key] = shared.item_without(_HEAVY, labelled) if is_light else labelled
         # Attempts may be parts of its Fit, and without its Fit a snapshot would be that of a Fit that has not ended.
         if is_done and not item.get("attempts") and item["fit_key"] not in with_snapshots:
             finished[records[key]["fit_key"]] = records[key]["item"]

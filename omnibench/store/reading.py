@@ -22,14 +22,10 @@ from omnibench.store.forms import record_of
 from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_ITEM, is_indexed
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Phase, Record, RecordType
-from omnibench.store.sealing import DamagedRecordError, checked, unseal, unsealed
+from omnibench.store.sealing import DamagedRecordError, checked, text_of, unseal, unsealed
 from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
 from omnibench.store.strangers import cannot_be_read
-
-_RAW = 1
-"""diskcache's mode of a value that stands in the table as it is."""
-
 
 DATABASE = ("cache.db", "cache.db-wal", "cache.db-shm", "cache.db-journal")
 """The files of the database, which SQLite opens by path: none of them may be a link."""
@@ -58,20 +54,6 @@ WHERE raw = 1 AND json_valid(value) AND phase IN ('{Phase.FIT}', '{Phase.PREDICT
       AND key NOT GLOB '{RecordType.OLD.prefix}*/{RecordType.SNAPSHOT.prefix}*'
 GROUP BY 1, 2, 3
 """  # noqa: S608 - of constants
-
-
-def text_of(mode: Any, value: Any) -> str:
-    """Return the text that a value of the table holds.
-
-    Raises:
-        DamagedRecordError: It is no text.
-    """
-    if mode != _RAW or not isinstance(value, bytes):
-        raise DamagedRecordError("it is a pickle or a file, which omnibench never writes and does not read")
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise DamagedRecordError(f"it is no text ({error.reason})") from error
 
 
 class Reader:
@@ -166,6 +148,14 @@ class Reader:
             record = self._sound(key, mode, value)
             if record is not None:
                 yield key, record
+
+    def records_of(self, *record_types: RecordType | None) -> Iterator[tuple[str, Record]]:
+        """Yield every sound record of some types, in the order in which they were written."""
+        for key, mode, value in self.texts():
+            if RecordType.of(key) in record_types:
+                record = self._sound(key, mode, value)
+                if record is not None:
+                    yield key, record
 
     def text(self, key: str) -> str:
         """Return the text of a record that is there, as it stands.
