@@ -324,7 +324,7 @@ def test_an_item_that_shares_a_search_has_not_begun_with_it(tmp_path: Path, caps
     with store.lease(labels.fit_key) as lease:
         store.commit(lease, {f"item/{labels.fit_key}": pending_item(labels.item_members)})
     statement = "SELECT item, status, phase FROM items ORDER BY item"
-    rows = select(store.snapshot(), statement, ())[1]
+    rows = select(store.snapshot().items(), statement, ())[1]
     assert rows == [(first.item, "interrupted", "Tune"), (labels.item, "pending", None)]
     store.close()
     items = open_store(tmp_path / "store").items()
@@ -401,7 +401,7 @@ def test_a_worker_that_waits_for_a_search_is_in_tune(tmp_path: Path) -> None:
         store.records.commit({"worker/w": {**worker, "phase": said}})
         (item,) = open_store(tmp_path / "store").items().values()
         assert item["phase"] == phase
-        assert select(store.snapshot(), "SELECT phase FROM items", ())[1] == [(phase,)]
+        assert select(store.snapshot().items(), "SELECT phase FROM items", ())[1] == [(phase,)]
     store.close()
 
 

@@ -55,7 +55,14 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     changed[f"item/{'b' * 64}"] = {**get(f"item/{'b' * 64}"), "attempts": [attempt]}
     failed = {"status": "failed", "phase": "Eval", "metrics": {}, "error": error, "attempts": [attempt, attempt]}
     changed[f"item/{'c' * 64}"] = {**get(f"item/{'c' * 64}"), **failed}
-    pending: Record = {"status": "pending", "metrics": {}, "error": None, "predict_key": "ph", "phase": None, "finished": None}
+    pending: Record = {
+        "status": "pending",
+        "metrics": {},
+        "error": None,
+        "predict_key": "ph",
+        "phase": None,
+        "finished": None,
+    }
     changed[f"item/{'8' * 64}"] = {**get(f"item/{'a' * 64}"), **pending, "item": "D/h", "fit_key": "8" * 64}
     for key, seconds in ((f"fit/{'a' * 64}", 1.5), ("predict/pa", 2), ("eval/ea", 0.25)):  # whole numbers and others
         changed[key] = {**get(key), "seconds": seconds, "cpu_seconds": 1, "start_seconds": 0.0}
