@@ -487,7 +487,7 @@ def test_sql_gives_each_item_the_trials_that_its_budget_pays_for(tmp_path: Path)
     larger = {**item, "item": "larger", "fit_key": "f" * 64, "chosen": {**item["chosen"], "number": 2, "trials": 3}}
     kept = {key: record for key, record in records.items() if not (key.startswith("item/") and record["fold"] == 1)}
     statement = "SELECT item, number, chosen FROM trials ORDER BY item, number"
-    assert select({**kept, f"item/{'f' * 64}": larger}, statement, ())[1] == [
+    assert select({**kept, f"item/{'f' * 64}": larger}.items(), statement, ())[1] == [
         (None, 0, 0),
         *((labels.item, number, int(number == 1)) for number in range(2)),
         *(("larger", number, int(number == 2)) for number in range(3)),
