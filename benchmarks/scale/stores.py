@@ -54,7 +54,7 @@ def words_of(question: str, item: str, directory: Path) -> list[str]:
     """Return the arguments of the command that asks a question, about an item or into a file of a directory."""
     command, _, ending = question.partition(" ")
     if command in ("export", "baseline"):
-        return [command, str(directory / f"file.{ending or 'parquet'}")]
+        return [command, str(directory / f"{command}.{ending or 'parquet'}")]
     return [command] if command == "status" else [command, item]
 
 

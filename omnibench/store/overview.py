@@ -56,7 +56,7 @@ def with_states(reader: Reader, root: Path) -> Iterator[tuple[str, Record]]:
         reader: Reads the records.
         root: The store's directory.
     """
-    light = light_records_in(reader).records
+    light = light_records_in(reader, with_costs=False).records
     unfinished = (item for item in items_of(root, light).values() if item["status"] != Status.DONE)
     states = {
         RecordType.ITEM.key(item["fit_key"]): {"status": item["status"], "phase": item["phase"]} for item in unfinished

@@ -19,7 +19,7 @@ from omnibench.store.checks import is_cost, is_name, is_natural
 from omnibench.store.damage import DamagedStoreError, check_content, is_damage
 from omnibench.store.formats import SEALED_SINCE, refuse_newer, refuse_newer_database
 from omnibench.store.forms import record_of
-from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_ITEM, is_indexed
+from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, OWNERS, ROWS_OF_ITEM, is_indexed
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Phase, Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, checked, text_of, unseal, unsealed
@@ -185,6 +185,11 @@ class Reader:
             record = self._sound(key, mode, value)
             if record is not None and record.get("fit_key") == fit_key:
                 yield key, record
+
+    def owners(self, record_type: RecordType) -> Iterator[tuple[str, str]]:
+        """Yield the keys of records of a type with the fit key that each has, if it is sound; of no old store."""
+        for key, fit_key in self._connection.execute(OWNERS, record_type.bounds):
+            yield key.decode(errors="replace"), fit_key
 
     def keys_named(self, name: str) -> list[str]:
         """Return the keys of the items that have a name; of an indexed database."""
