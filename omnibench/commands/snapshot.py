@@ -10,6 +10,7 @@ from omnibench.commands.parsing import ITEM, add_parser, complain, say
 from omnibench.durations import seconds
 from omnibench.engine.asking import Outcome
 from omnibench.engine.running_fits import RunningFit, active_workers, ask, is_fitting
+from omnibench.store.light_records import light_records
 from omnibench.store.queries import Store, open_store
 from omnibench.store.schema import Record, RecordType
 from omnibench.tables.names import recorded_names
@@ -22,7 +23,7 @@ def snapshot(arguments: argparse.Namespace) -> int:
     """Ask the running Fits of a store for a snapshot now, and say what was made."""
     store = open_store(arguments.store)
     timeout = None if arguments.timeout is None else seconds(arguments.timeout)
-    records = store.records()
+    records = light_records(store.root).records
     items = store.items_in(records)
     title = _Titles(items)
     workers = (record for key, record in records.items() if RecordType.WORKER.has(key))

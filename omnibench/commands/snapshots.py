@@ -9,6 +9,7 @@ from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, counted, say, say_text
 from omnibench.errors import OmnibenchError
+from omnibench.store.light_records import light_records
 from omnibench.store.queries import Store, open_store
 from omnibench.store.reserve import making_room
 from omnibench.store.resumption import resume_text, snapshot_line, snapshot_rows
@@ -22,7 +23,7 @@ def snapshots(arguments: argparse.Namespace) -> int:
     if arguments.restore is not None:
         return _restore(arguments)
     store = open_store(arguments.store)
-    records = store.records()
+    records = light_records(store.root).records
     items = store.items_in(records)
     names = store.select(*arguments.items) if arguments.items else list(items)
     rows = [row for row in snapshot_rows(RecordsInMemory(records)) if row["item"] in set(names)]

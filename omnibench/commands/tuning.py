@@ -10,6 +10,7 @@ from typing import Any
 from omnibench.commands.parsing import ITEM, add_parser, counted, say, say_text
 from omnibench.errors import StoreError
 from omnibench.store.item_names import title_of
+from omnibench.store.light_records import light_records
 from omnibench.store.queries import open_store
 from omnibench.store.schema import Record, Status, TrialStatus
 from omnibench.store.tuned_items import TunedItem, by_value, facts_of, parameters_text, tuned_items
@@ -21,7 +22,7 @@ _GAP = "  "
 def tuning(arguments: argparse.Namespace) -> int:
     """Show searches for hyperparameters: what they have chosen, and of an item all trials, what the budget went into."""
     store = open_store(arguments.store)
-    records = store.records()
+    records = light_records(store.root).records
     items = store.items_in(records)
     tuned = {search.item["item"]: search for search in tuned_items(records, items)}
     if arguments.item is None:

@@ -120,7 +120,7 @@ def _gathered(
     paths: bool,
 ) -> tuple[Contents, Callable[[str], str], str]:
     """Return what is to be written, what takes directories, users and hosts out of texts, and the sentence about what is left out."""
-    light = light_records_in(reader).records
+    light = light_records_in(reader, with_costs=False).records
     current = None if all_items else current_items(light)
     contents = _contents(store, reader, light, current, datasets, algorithms, metrics, better)
     runs = (record for key, record in light.items() if RecordType.RUN.has(key))

@@ -28,7 +28,7 @@ _PATIENCE = 60.0
 _FEW_ITEMS = 100
 """Up to so many items an export takes milliseconds, and is due whenever there is something new to say."""
 
-_QUICK = 0.1
+_QUICK = 0.01
 """Seconds of the processor that an export takes at most which is due whenever there is something new to say."""
 
 _MOST_TRIES = 3

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
+from omnibench.store.lookups import Lookups
 from omnibench.store.reading import Reader
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, SEARCHED, Phase, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory
@@ -25,12 +27,13 @@ def result_columns(reader: Reader) -> dict[str, list[Any]]:
         reader: Reads the records.
     """
     columns: dict[str, list[Any]] = {name: [] for name in RESULT_COLUMNS}
+    lookups = Lookups(reader)
     for _, record in reader.records(RecordType.ITEM.prefix, in_order=True):
         if record["status"] != Status.DONE:
             continue
         labels = [intern(label) if isinstance(label := record[name], str) else label for name in RESULT_COLUMNS[:4]]
         for label, metric in record["metrics"].items():
-            evaluation = reader.get(RecordType.EVAL.key(metric["key"])) or {}
+            evaluation = lookups.facts(RecordType.EVAL.key(metric["key"])) or {}
             low, high = evaluation.get("interval") or (None, None)
             row = (*labels, intern(label), metric["value"], evaluation.get("stderr"), low, high)
             for name, value in zip(RESULT_COLUMNS, row, strict=True):
@@ -46,20 +49,40 @@ def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
     have no rows of their own.
     """
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for key, record in records.items():
+        row = _row_of(key, record)
+        if row is not None:
+            rows[_part_of(key, record)] = row
+    tune, stopped = _unfinished(records)
+    return [*tune, *rows.values(), *stopped]
+
+
+def _row_of(key: str, record: Record) -> dict[str, Any] | None:
+    """Return the row of a finished phase; None of other records, and of trials."""
+    phase = PHASE_OF.get(RecordType.of(key))
+    if phase is None or (phase is Phase.FIT and record.get(SEARCHED)):
+        return None
+    members = {name: record.get(name) for name in PHASE_COLUMNS}
+    return {**members, "phase": phase.value, "status": Status.DONE.value}
+
+
+def _part_of(key: str, record: Record) -> tuple[str, str, str]:
+    """Return what the records of phases have in common that share a row."""
+    return record["fit_key"], key.partition("/")[0], record.get("batch") or key
+
+
+def _unfinished(records: Mapping[str, Record]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows of searches, and those of phases that failed or were interrupted.
+
+    Args:
+        records: Those of items, of their fits where they have attempts, of searches and of trials.
+    """
     stopped = []
     for key, record in records.items():
         if RecordType.ITEM.has(key):
             fit = records.get(RecordType.FIT.key(record["fit_key"]), {})
             attempts = (attempt for attempt in record.get("attempts", ()) if not _is_continued(attempt, fit))
             stopped += [{"item": record["item"], **attempt} for attempt in attempts]
-        phase = PHASE_OF.get(RecordType.of(key))
-        if phase is not None and not (phase is Phase.FIT and record.get(SEARCHED)):
-            batch = record.get("batch") or key
-            rows[record["fit_key"], phase, batch] = {
-                **{name: record.get(name) for name in PHASE_COLUMNS},
-                "phase": phase.value,
-                "status": Status.DONE.value,
-            }
     tune = {row["item"]: row for row in _tune_rows(records)}
     for attempt in stopped:  # its seconds are those of the trials, which are counted once
         if attempt.get("phase") == Phase.TUNE and tune.get(attempt["item"], {}).get("status") == Status.INTERRUPTED:
@@ -67,7 +90,7 @@ def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
     stopped_phases = [
         attempt for attempt in stopped if attempt.get("phase") != Phase.TUNE or attempt["item"] not in tune
     ]
-    return [*tune.values(), *rows.values(), *stopped_phases]
+    return [*tune.values()], stopped_phases
 
 
 def phases_of(item: str, records: Mapping[str, Record]) -> list[dict[str, Any]]:
@@ -81,11 +104,66 @@ def phases_of(item: str, records: Mapping[str, Record]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row.get("finished") is None, str(row.get("finished"))))
 
 
-def phase_frame(records: Mapping[str, Record]) -> pd.DataFrame:
-    """Return ``phase_rows`` as a frame, by item and time."""
+def phase_frame(reader: Reader) -> pd.DataFrame:
+    """Return ``phase_rows`` as a frame, by item and time; records are read one at a time.
+
+    Args:
+        reader: Reads the records.
+    """
     import pandas as pd
 
-    return pd.DataFrame(phase_rows(records), columns=list(PHASE_COLUMNS)).sort_values(["item", "finished"])
+    return pd.DataFrame(phase_columns(reader)).sort_values(["item", "finished"])
+
+
+class _Columns:
+    """The columns of a table of phases; texts that many rows have alike are kept once."""
+
+    def __init__(self) -> None:
+        self.lists: dict[str, list[Any]] = {name: [] for name in PHASE_COLUMNS}
+        self._texts: dict[str, str] = {}
+        self._numbers: dict[int, int] = {}
+
+    def add(self, row: Mapping[str, Any], part: tuple[str, str, str] | None = None) -> None:
+        """Add a row, or replace that of the same part of an item: of metrics that share a row, the last one counts."""
+        count = len(self.lists["item"])
+        number = count if part is None else self._numbers.setdefault(hash(part), count)
+        for name, column in self.lists.items():
+            value = row.get(name, math.nan)  # as pandas fills what a row has not
+            column[number : number + 1] = [self._texts.setdefault(value, value) if isinstance(value, str) else value]
+
+
+def phase_columns(reader: Reader) -> dict[str, list[Any]]:
+    """Return the columns of ``phase_rows``.
+
+    Args:
+        reader: Reads the records.
+    """
+    tune, stopped = _unfinished(_begun(reader))
+    columns = _Columns()
+    for row in tune:
+        columns.add(row)
+    for key, record in reader.records_of(*PHASE_OF):
+        finished = _row_of(key, record)
+        if finished is not None:
+            columns.add(finished, _part_of(key, record))
+    for row in stopped:
+        columns.add(row)
+    return columns.lists
+
+
+def _begun(reader: Reader) -> dict[str, Record]:
+    """Return the records that tell of searches, and of attempts that came to nothing."""
+    records: dict[str, Record] = {}
+    for key, item in reader.records(RecordType.ITEM.prefix, in_order=True):
+        if item.get("attempts"):
+            fit_key = RecordType.FIT.key(item["fit_key"])
+            fit = reader.get(fit_key)
+            records |= {} if fit is None else {fit_key: fit}
+        if item.get("attempts") or item.get("chosen"):
+            records[key] = item
+    for record_type in (RecordType.SEARCH, RecordType.TRIAL):
+        records |= reader.records(record_type.prefix, in_order=True)
+    return records
 
 
 def _is_continued(attempt: Record, fit: Record) -> bool:

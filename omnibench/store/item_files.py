@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from omnibench.errors import StoreError
@@ -28,18 +28,18 @@ def files_of_item(root: Path, records: Mapping[str, Record], fit_key: str) -> li
     return [*(root / path for path in paths), *outside, *(copy for copy in copies if copy.is_file())]
 
 
-def item_of_file(root: Path, records: Mapping[str, Record], file: Path) -> str:
+def item_of_file(root: Path, records: Iterable[tuple[str, Record]], file: Path) -> str:
     """Return the name of the item that has made a file.
 
     Args:
         root: The store's directory.
-        records: All of its records, by key.
+        records: All of its records, with their keys.
         file: The file, as an absolute path.
 
     Raises:
         StoreError: It belongs to a dataset, or no record names it.
     """
-    for key, record in records.items():
+    for key, record in records:
         is_copy = file.name in EXPORTED_PREDICTIONS and file.parent == root / (record.get("directory") or "-")
         is_named = any(root / artifact["path"] == file for artifact in artifacts_of(record))
         if is_copy or is_named or file in outside_files(record):

@@ -97,8 +97,13 @@ def light_records(root: Path) -> LightRecords:
     return read(root / "store", light_records_in)
 
 
-def light_records_in(reader: Reader) -> LightRecords:
-    """Return what ``light_records`` does, as a reader finds it."""
+def light_records_in(reader: Reader, *, with_costs: bool = True) -> LightRecords:
+    """Return what ``light_records`` does, as a reader finds it.
+
+    Args:
+        reader: Reads the records.
+        with_costs: Whether anybody asks for costs, for which the records of all phases are read.
+    """
     plan = PlannedLabels(reader.records(RecordType.PLAN.prefix, in_order=True))
     with_snapshots = {snapshot["fit_key"] for _, snapshot in reader.records(RecordType.SNAPSHOT.prefix)}
     records: dict[str, Record] = {}
@@ -107,16 +112,18 @@ def light_records_in(reader: Reader) -> LightRecords:
     for key, item in reader.records(RecordType.ITEM.prefix, in_order=True):
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
-        records[key] = shared.item_without(_HEAVY, labelled) if is_done else labelled
+        is_light = is_done and not item.get(SEARCHED)  # of tuned ones, searches are told of, and they are few
+        records[key] = shared.item_without(_HEAVY, labelled) if is_light else labelled
         # Attempts may be parts of its Fit, and without its Fit a snapshot would be that of a Fit that has not ended.
         if is_done and not item.get("attempts") and item["fit_key"] not in with_snapshots:
             finished[records[key]["fit_key"]] = records[key]["item"]
     costs = Costs()
-    records |= _phases(reader, finished, costs)
+    records |= _phases(reader, finished, costs) if with_costs or not reader.is_indexed else _others(reader, finished)
     for record_type in RecordType:
         if record_type not in (*_LEFT_OUT, *PHASE_TYPES, RecordType.ITEM):
             records |= reader.records(record_type.prefix, in_order=True)
-    costs.add_rows(phase_rows(records))
+    if with_costs:
+        costs.add_rows(phase_rows(records))
     return LightRecords(records, costs)
 
 
@@ -142,6 +149,20 @@ def _phases(reader: Reader, finished: Mapping[str, str], costs: Costs) -> Iterat
                 costs.add(phase.seconds, phase.start_seconds, item)
             if batch:
                 batches.add(batch)  # the metrics that one Eval computed share its costs
+
+
+def _others(reader: Reader, finished: Mapping[str, str]) -> Iterator[tuple[str, Record]]:
+    """Yield the records of phases that are not those of finished items; only these are read.
+
+    Args:
+        reader: Reads the records.
+        finished: The names of the finished items, by key.
+    """
+    for record_type in PHASE_TYPES:
+        for key in [key for key, fit_key in reader.owners(record_type) if fit_key not in finished]:
+            record = reader.get(key)
+            if record is not None:
+                yield key, record
 
 
 def _phase_costs(reader: Reader, record_type: RecordType) -> Iterator[tuple[str, CostsText | None]]:

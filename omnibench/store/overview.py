@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from omnibench.store.leases import is_held
-from omnibench.store.light_records import LightRecords
-from omnibench.store.plans import plan_of
+from omnibench.store.light_records import LightRecords, light_records_in
+from omnibench.store.plans import PlannedLabels, plan_of
+from omnibench.store.reading import Reader
 from omnibench.store.schema import MAX_ATTEMPTS, WORKER_COLUMNS, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory, is_alive, item_states, sightings
 
@@ -48,16 +49,21 @@ def items_of(root: Path, records: Mapping[str, Record]) -> dict[str, Record]:
     return dict(sorted(items.items()))
 
 
-def with_states(root: Path, records: Mapping[str, Record]) -> dict[str, Record]:
-    """Return all records, those of items with their ``status`` and ``phase`` as of now.
+def with_states(reader: Reader, root: Path) -> Iterator[tuple[str, Record]]:
+    """Yield all records, those of items with their ``status`` and ``phase`` as of now, called as in the last plan.
 
     Args:
+        reader: Reads the records.
         root: The store's directory.
-        records: All of its records, by key.
     """
-    keyed = {RecordType.ITEM.key(item["fit_key"]): item for item in items_of(root, records).values()}
-    states = {key: {"status": item["status"], "phase": item["phase"]} for key, item in keyed.items() if key in records}
-    return {**records, **{key: {**records[key], **state} for key, state in states.items()}}
+    light = light_records_in(reader, with_costs=False).records
+    unfinished = (item for item in items_of(root, light).values() if item["status"] != Status.DONE)
+    states = {
+        RecordType.ITEM.key(item["fit_key"]): {"status": item["status"], "phase": item["phase"]} for item in unfinished
+    }
+    plan = PlannedLabels(light.items())
+    for key, record in reader.records():
+        yield key, {**plan.labelled(record), **states.get(key, {})} if RecordType.ITEM.has(key) else record
 
 
 def remaining_of(records: Mapping[str, Record], items: Mapping[str, Record]) -> list[str]:

@@ -30,7 +30,7 @@ from omnibench.store.restoring import Restored, restore_in
 from omnibench.store.resumption import snapshot_frame
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select_all
-from omnibench.store.series import epoch_frame
+from omnibench.store.series import epoch_frame, records_with_series
 from omnibench.store.sizes import Sizes, sizes_of
 from omnibench.store.trial_frames import trial_frame
 from omnibench.store.verification import Damage, snapshot_of, snapshot_of_items, verify
@@ -66,7 +66,10 @@ class Store(NamedItems):
         return f"<Store {self.root}: {counts['completed']} of {counts['total']} items completed>"
 
     def _with_status(self, *statuses: str) -> dict[str, Record]:
-        return {name: record for name, record in self.items().items() if record["status"] in statuses}
+        return {name: record for name, record in self._light_items().items() if record["status"] in statuses}
+
+    def _light_items(self) -> dict[str, Record]:
+        return items_of(self.root, light_records(self.root).records)
 
     @property
     def completed(self) -> list[str]:
@@ -91,13 +94,13 @@ class Store(NamedItems):
         That is also those that failed, unless their process has died three times in a row: a run tries such ones again
         only where one says so (``--omnirec-max-attempts``, ``--omnirec-reset=failed``).
         """
-        records = self.records()
+        records = light_records(self.root).records
         return remaining_of(records, items_of(self.root, records))
 
     @property
     def unsteady(self) -> dict[str, str]:
         """The datasets that differed from process to process when a run was refused last, with who declares them."""
-        return unsteady_in(self.records())
+        return unsteady_in(self.records_of(RecordType.PLAN))
 
     def summary(self) -> dict[str, Any]:
         """Return how many items have each status, and how long they took.
@@ -131,11 +134,11 @@ class Store(NamedItems):
         seconds) and threads (of that process); finished, run, worker. What was not measured is missing, as of a process
         that was killed. Of an item the latest twenty failures are kept, until it is reset.
         """
-        return phase_frame(self.records())
+        return read(self.root / "store", phase_frame)
 
     def snapshots(self, *items: str) -> pd.DataFrame:
         """Return a row per snapshot of a Fit, of all items or of some; see ``resumption.snapshot_frame``."""
-        return snapshot_frame(self.records(), self.select(*items) if items else None)
+        return snapshot_frame(light_records(self.root).records, self.select(*items) if items else None)
 
     def restore(self, item: str, snapshot: str) -> Restored:
         """Have the next attempt at an item go on from an older snapshot; see ``restoring.restore``."""
@@ -143,11 +146,11 @@ class Store(NamedItems):
 
     def trials(self) -> pd.DataFrame:
         """Return a row per trial of every search for hyperparameters; see ``trial_frames.trial_frame``."""
-        return trial_frame(self.records())
+        return trial_frame(light_records(self.root).records)
 
     def epochs(self) -> pd.DataFrame:
         """Return a row per epoch that the Fits of items have reported: losses, validation values; see ``series.epoch_frame``."""
-        return epoch_frame(self.records())
+        return epoch_frame(read(self.root / "store", records_with_series))
 
     def workers(self, *, active: bool = True) -> list[dict[str, Any]]:
         """Return the processes that compute, or have computed.
@@ -158,11 +161,11 @@ class Store(NamedItems):
         Returns:
             For each ``id, run, pid, host, started, heartbeat, item, phase, completed, ended, alive``.
         """
-        return workers_of(self.root, self.records(), active=active)
+        return workers_of(self.root, self.records_of(RecordType.WORKER), active=active)
 
     def runs(self) -> list[Record]:
         """Return every run that had something to compute, oldest first: when, where, with which versions."""
-        runs = [record for key, record in self.records().items() if RecordType.RUN.has(key)]
+        runs = self.records_of(RecordType.RUN).values()
         return sorted(runs, key=lambda run: str(run["started"]))
 
     def files(self, item: str) -> list[Path]:
@@ -197,7 +200,8 @@ class Store(NamedItems):
         Raises:
             StoreError: No record names it.
         """
-        return item_of_file(self.root, self.records(), Path(os.path.abspath(path)))
+        file = Path(os.path.abspath(path))
+        return read(self.root / "store", lambda reader: item_of_file(self.root, reader.records(), file))
 
     def provenance(self, item: str) -> dict[str, Any]:
         """Return where an item's numbers come from.
@@ -321,7 +325,7 @@ class Store(NamedItems):
     def sql(self, query: str, parameters: Iterable[Any] = ()) -> pd.DataFrame:
         """Return the rows of a query over the views that ``docs/store.md`` lists, e.g. ``items``, ``phases``, ``snapshots``.
 
-        They are made of the records that are sound, in memory, with the statuses that ``items`` has as of now: nothing
+        They are made of the records that are sound, in a database of their own, with the statuses that ``items`` has as of now: nothing
         that the query does reaches the store.
 
         Raises:
@@ -329,5 +333,8 @@ class Store(NamedItems):
         """
         import pandas as pd
 
-        names, rows = views.select(with_states(self.root, self.records()), query, parameters)
+        values = tuple(parameters)
+        names, rows = read(
+            self.root / "store", lambda reader: views.select(with_states(reader, self.root), query, values)
+        )
         return pd.DataFrame(rows, columns=list(names))

@@ -20,17 +20,13 @@ from omnibench.store.cost_queries import COSTS_OF_PHASES, PEAKS_OF_FITS
 from omnibench.store.damage import DamagedStoreError, check_content, is_damage
 from omnibench.store.formats import SEALED_SINCE, refuse_newer, refuse_newer_database
 from omnibench.store.forms import record_of
-from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_ITEM, is_indexed
+from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, OWNERS, ROWS_OF_ITEM, is_indexed
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Record, RecordType
-from omnibench.store.sealing import DamagedRecordError, checked, unseal, unsealed
+from omnibench.store.sealing import DamagedRecordError, checked, text_of, unseal, unsealed
 from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
 from omnibench.store.strangers import cannot_be_read
-
-_RAW = 1
-"""diskcache's mode of a value that stands in the table as it is."""
-
 
 DATABASE = ("cache.db", "cache.db-wal", "cache.db-shm", "cache.db-journal")
 """The files of the database, which SQLite opens by path: none of them may be a link."""
@@ -46,20 +42,6 @@ CROSS JOIN Cache ON Cache.rowid = sorted.number
 
 Without its LIMIT, which is none, SQLite would leave out the ORDER BY of what is joined.
 """
-
-
-def text_of(mode: Any, value: Any) -> str:
-    """Return the text that a value of the table holds.
-
-    Raises:
-        DamagedRecordError: It is no text.
-    """
-    if mode != _RAW or not isinstance(value, bytes):
-        raise DamagedRecordError("it is a pickle or a file, which omnibench never writes and does not read")
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise DamagedRecordError(f"it is no text ({error.reason})") from error
 
 
 class Reader:
@@ -155,6 +137,14 @@ class Reader:
             if record is not None:
                 yield key, record
 
+    def records_of(self, *record_types: RecordType | None) -> Iterator[tuple[str, Record]]:
+        """Yield every sound record of some types, in the order in which they were written."""
+        for key, mode, value in self.texts():
+            if RecordType.of(key) in record_types:
+                record = self._sound(key, mode, value)
+                if record is not None:
+                    yield key, record
+
     def text(self, key: str) -> str:
         """Return the text of a record that is there, as it stands.
 
@@ -183,6 +173,11 @@ class Reader:
             record = self._sound(key, mode, value)
             if record is not None and record.get("fit_key") == fit_key:
                 yield key, record
+
+    def owners(self, record_type: RecordType) -> Iterator[tuple[str, str]]:
+        """Yield the keys of records of a type with the fit key that each has, if it is sound; of no old store."""
+        for key, fit_key in self._connection.execute(OWNERS, record_type.bounds):
+            yield key.decode(errors="replace"), fit_key
 
     def keys_named(self, name: str) -> list[str]:
         """Return the keys of the items that have a name; of an indexed database."""

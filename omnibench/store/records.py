@@ -34,10 +34,10 @@ from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_
 from omnibench.store.forms import record_of
 from omnibench.store.indexes import create_indexes
 from omnibench.store.permissions import is_shared, make_directory, open_to_group
-from omnibench.store.reading import read_all, text_of
+from omnibench.store.reading import read_all
 from omnibench.store.revision import count_revisions
-from omnibench.store.schema import Record, timestamp
-from omnibench.store.sealing import DamagedRecordError, seal
+from omnibench.store.schema import Record, RecordType, timestamp
+from omnibench.store.sealing import DamagedRecordError, seal, text_of
 from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
 from omnibench.store.views import create_views
@@ -58,6 +58,10 @@ _DURABILITY_SETTINGS = ("eviction_policy", "cull_limit", "size_limit", "disk_min
 
 _LOOK_SECONDS = 1
 """How long SQLite waits for a lock by itself: in there it hears no Ctrl-C, so the rest of the waiting is ours."""
+
+
+_MOST_DATA = 16
+"""Records of datasets that are kept as they were read last."""
 
 
 class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache is untyped
@@ -138,6 +142,7 @@ class Records:
             for file in directory.glob("cache.db*"):
                 open_to_group(file)
         self._file = self._database_file()
+        self._data: dict[str, tuple[Any, Record]] = {}
         self._relaxed = threading.local()
         for name in _DURABILITY_SETTINGS:
             if getattr(self._cache, name) != _SETTINGS[name]:
@@ -204,21 +209,37 @@ class Records:
             DamagedStoreError: The database is damaged.
             StoreError: The database cannot be read.
         """
+        # As bytes: a text that is no UTF-8 any more would be an error of the whole query.
+        row = self._row("SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1", key)
+        if row is None:
+            return None
+        earlier = self._data.get(key)
+        if earlier is not None and row == earlier[0]:
+            return dict(earlier[1])
         try:
-            # As bytes: a text that is no UTF-8 any more would be an error of the whole query.
-            query = "SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
-            row = self._waiting.until_free(self._database, lambda: self._connection.execute(query, (key,)).fetchone())
+            record = settled(key, record_of(key, text_of(*row)))
+        except DamagedRecordError as error:
+            self._set_aside(key, error)
+            return None
+        if RecordType.DATA.has(key):  # every item of a dataset asks for it several times, and it names all files
+            self._data = {**({} if len(self._data) >= _MOST_DATA else self._data), key: (row, dict(record))}
+        return record
+
+    def has_any(self, record_type: RecordType, beginning: str) -> bool:
+        """Whether there is a record of a type whose identity begins with a text, damaged or not; see ``get``."""
+        prefix = record_type.key(beginning)
+        query = "SELECT 1 FROM Cache WHERE raw = 1 AND key >= ? AND key < ? LIMIT 1"
+        return self._row(query, prefix, f"{prefix}\U0010ffff") is not None
+
+    def _row(self, query: str, *parameters: str) -> Any:
+        try:
+            return self._waiting.until_free(
+                self._database, lambda: self._connection.execute(query, parameters).fetchone()
+            )
         except LockedStoreError:
             raise
         except Exception as error:
             raise self._trouble("read", error) from error
-        if row is None:
-            return None
-        try:
-            return settled(key, record_of(key, text_of(*row)))
-        except DamagedRecordError as error:
-            self._set_aside(key, error)
-            return None
 
     def all(self) -> dict[str, Record]:
         """Return every sound record; see ``read_all``."""

@@ -10,12 +10,29 @@ from omnibench.store.schema import Record
 
 CHECK = "check"
 _DIGITS = 16
+_RAW = 1
+"""diskcache's mode of a value that stands in the table as it is."""
+
 _BEGIN = f'"{CHECK}": "'
 _TAIL = len(_BEGIN) + _DIGITS + len('"}')
 
 
 class DamagedRecordError(ValueError):
     """The text of a record has changed, or belongs to another key."""
+
+
+def text_of(mode: Any, value: Any) -> str:
+    """Return the text that a value of the table holds.
+
+    Raises:
+        DamagedRecordError: It is no text.
+    """
+    if mode != _RAW or not isinstance(value, bytes):
+        raise DamagedRecordError("it is a pickle or a file, which omnibench never writes and does not read")
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise DamagedRecordError(f"it is no text ({error.reason})") from error
 
 
 def seal(key: str, record: Record) -> str:

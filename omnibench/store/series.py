@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.checks import is_natural, is_number
+from omnibench.store.reading import Reader
 from omnibench.store.resumption import open_snapshots
 from omnibench.store.schema import SEARCHED, Phase, Record, RecordLookup, RecordType
 from omnibench.store.states import RecordsInMemory
@@ -116,6 +117,19 @@ def series_of(fit_key: str, lookup: RecordLookup) -> list[Epoch]:
     """
     record = lookup(RecordType.SERIES.key(fit_key)) or {}
     return [Epoch(*pair) for pair in record.get("series", ())]
+
+
+def records_with_series(reader: Reader) -> dict[str, Record]:
+    """Return the records that ``series_records`` looks at.
+
+    Args:
+        reader: Reads the records.
+    """
+    records = dict(reader.records(RecordType.SERIES.prefix, in_order=True))
+    snapshots = dict(reader.records(RecordType.SNAPSHOT.prefix, in_order=True))
+    fit_keys = dict.fromkeys(snapshot["fit_key"] for snapshot in snapshots.values())
+    keys = (record_type.key(fit_key) for fit_key in fit_keys for record_type in (RecordType.FIT, RecordType.ITEM))
+    return {**records, **snapshots, **{key: record for key in keys if (record := reader.get(key)) is not None}}
 
 
 def series_records(records: Mapping[str, Record]) -> dict[str, Record]:

@@ -100,6 +100,9 @@ def snapshots_of(store: CheckpointStore, fit_key: str) -> list[Record]:
         store: The store.
         fit_key: The Fit's key.
     """
+    with suppress(StoreError):  # which a reading of its own repairs, or tells
+        if not store.records.has_any(RecordType.SNAPSHOT, f"{fit_key}/"):  # small Fits have none
+            return []
     prefix = f"{RecordType.SNAPSHOT.key(fit_key)}/"
     return newest_first(store.read(lambda reader: [record for _, record in reader.records(prefix)]))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing
 from typing import Any
 
@@ -288,26 +288,32 @@ def create_views(connection: sqlite3.Connection) -> None:
 
 
 def select(
-    records: Mapping[str, Record], query: str, parameters: Iterable[Any]
+    records: Iterable[tuple[str, Record]], query: str, parameters: Iterable[Any]
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Return the names of the columns and the rows of a query over the views of some records, in memory.
+    """Return the names of the columns and the rows of a query over the views of some records, in a database of their own.
+
+    SQLite keeps it in a file of its own that nobody sees, which it does not write as long as little is in it.
 
     Args:
-        records: By key.
+        records: Keys and records, which are not kept.
         query: The query, in SQL.
         parameters: The values for its question marks.
 
     Raises:
         StoreError: The query is broken.
     """
-    rows = [(key, json.dumps(record)) for key, record in records.items()]
-    try:
-        with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-            connection.execute("CREATE TABLE Cache (key TEXT PRIMARY KEY, raw INT, mode INT, value TEXT)")
-            connection.executemany("INSERT INTO Cache VALUES (?, 1, 1, ?)", rows)
+    with closing(sqlite3.connect("", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("CREATE TABLE Cache (key TEXT PRIMARY KEY, raw INT, mode INT, value TEXT)")
+        connection.execute("BEGIN")
+        rows = ((key, json.dumps(record)) for key, record in records)
+        connection.executemany("INSERT INTO Cache VALUES (?, 1, 1, ?)", rows)
+        connection.execute("COMMIT")
+        try:
             create_views(connection)
             connection.execute("PRAGMA query_only = 1")
             cursor = connection.execute(query, tuple(parameters))
             return [column[0] for column in cursor.description or ()], cursor.fetchall()
-    except sqlite3.Error as error:
-        raise StoreError(f"{query!r} cannot be answered ({error}).") from error
+        except sqlite3.Error as error:
+            raise StoreError(f"{query!r} cannot be answered ({error}).") from error

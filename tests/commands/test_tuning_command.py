@@ -324,7 +324,7 @@ def test_an_item_that_shares_a_search_has_not_begun_with_it(tmp_path: Path, caps
     with store.lease(labels.fit_key) as lease:
         store.commit(lease, {f"item/{labels.fit_key}": pending_item(labels.item_members)})
     statement = "SELECT item, status, phase FROM items ORDER BY item"
-    rows = select(store.snapshot(), statement, ())[1]
+    rows = select(store.snapshot().items(), statement, ())[1]
     assert rows == [(first.item, "interrupted", "Tune"), (labels.item, "pending", None)]
     store.close()
     items = open_store(tmp_path / "store").items()
@@ -401,7 +401,7 @@ def test_a_worker_that_waits_for_a_search_is_in_tune(tmp_path: Path) -> None:
         store.records.commit({"worker/w": {**worker, "phase": said}})
         (item,) = open_store(tmp_path / "store").items().values()
         assert item["phase"] == phase
-        assert select(store.snapshot(), "SELECT phase FROM items", ())[1] == [(phase,)]
+        assert select(store.snapshot().items(), "SELECT phase FROM items", ())[1] == [(phase,)]
     store.close()
 
 
@@ -487,7 +487,7 @@ def test_sql_gives_each_item_the_trials_that_its_budget_pays_for(tmp_path: Path)
     larger = {**item, "item": "larger", "fit_key": "f" * 64, "chosen": {**item["chosen"], "number": 2, "trials": 3}}
     kept = {key: record for key, record in records.items() if not (key.startswith("item/") and record["fold"] == 1)}
     statement = "SELECT item, number, chosen FROM trials ORDER BY item, number"
-    assert select({**kept, f"item/{'f' * 64}": larger}, statement, ())[1] == [
+    assert select({**kept, f"item/{'f' * 64}": larger}.items(), statement, ())[1] == [
         (None, 0, 0),
         *((labels.item, number, int(number == 1)) for number in range(2)),
         *(("larger", number, int(number == 2)) for number in range(3)),

@@ -85,7 +85,7 @@ def commit(store: CheckpointStore, records: dict[str, Record]) -> None:
 def seen(records: dict[str, Record]) -> list[tuple[Any, ...]]:
     """The epochs of all items; SQL and Python have to agree on them."""
     rows = [tuple(row.get(name) for name in NAMES) for row in epoch_rows(records)]
-    _, in_sql = views.select(records, f"SELECT {', '.join(NAMES)} FROM epochs", ())
+    _, in_sql = views.select(records.items(), f"SELECT {', '.join(NAMES)} FROM epochs", ())
     assert sorted(in_sql, key=repr) == sorted(rows, key=repr)
     return sorted((row[0], *row[4:]) for row in rows)
 
@@ -101,7 +101,7 @@ def test_a_series_is_a_row_per_epoch(store: CheckpointStore) -> None:
     assert list(frame.columns) == [*NAMES, "reported.lr"]
     assert frame["loss"].tolist() == [0.9, 0.5, 0.25]
     assert frame["reported.lr"].notna().tolist() == [False, True, False]
-    ((numbers, name),) = views.select(records, "SELECT numbers, snapshot FROM epochs WHERE epoch = 2", ())[1]
+    ((numbers, name),) = views.select(records.items(), "SELECT numbers, snapshot FROM epochs WHERE epoch = 2", ())[1]
     assert (json.loads(numbers), name) == (SERIES[1][1], None)
     assert Store(store.root).epochs().equals(frame)
 
@@ -122,7 +122,7 @@ def test_the_newest_snapshot_stands_in_for_a_fit(store: CheckpointStore) -> None
     records |= snapshot(key, 10, SERIES, passed_over="2026-01-01T00:00:00Z")
     records |= snapshot("b" * 64, 1, SERIES)
     assert seen(records) == [("D/a", 1, 0.9, None), ("D/a", 2, 0.5, 0.1)]
-    assert views.select(records, "SELECT DISTINCT snapshot FROM epochs", ())[1] == [("s2",)]
+    assert views.select(records.items(), "SELECT DISTINCT snapshot FROM epochs", ())[1] == [("s2",)]
     records[RecordType.FIT.key(key)] = fit
     assert seen(records) == []
     records[RecordType.SERIES.key(key)] = recorded(key)

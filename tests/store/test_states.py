@@ -337,7 +337,7 @@ def test_sql_has_the_same_answer_for_all_records(items: list[dict[str, Any]]) ->
             RecordsInMemory(records), sightings(Path("/nowhere"), workers), lambda _: False
         )
     }
-    _, rows = select(records, "SELECT item, status, phase FROM items", ())
+    _, rows = select(records.items(), "SELECT item, status, phase FROM items", ())
     assert {item: (status, phase) for item, status, phase in rows} == answers
     assert len(rows) == len(answers)
 

@@ -153,11 +153,13 @@ def test_models_of_trials_are_no_items(store: CheckpointStore, tmp_path: Path) -
     assert {name: (item["status"], item["phase"]) for name, item in items.items()} == {
         labels.item: (Status.INTERRUPTED, Phase.TUNE)
     }
-    assert select(store.snapshot(), "SELECT item, status, phase FROM items", ())[1] == [
+    assert select(store.snapshot().items(), "SELECT item, status, phase FROM items", ())[1] == [
         (labels.item, "interrupted", "Tune")
     ]
     tuned.finish(store, labels, trials)
-    assert select(store.snapshot(), "SELECT item, status, phase FROM items", ())[1] == [(labels.item, "done", "Done")]
+    assert select(store.snapshot().items(), "SELECT item, status, phase FROM items", ())[1] == [
+        (labels.item, "done", "Done")
+    ]
     assert opened.summary()["total"] == 1
 
 

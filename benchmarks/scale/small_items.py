@@ -1,0 +1,100 @@
+"""What small items cost: an own class that fits in a millisecond, beside a bare loop that does the same without omnibench.
+
+    python benchmarks/scale/small_items.py [--items 400] [--workers 1 2] [--strace]
+
+Each line is the difference between a run of few and one of many items, so that starting counts for nothing: wall and CPU
+milliseconds per item, of all processes. With ``--strace``, the calls of the operating system per item that wait for the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
+
+from project import FOLDS, write_project
+
+FEW = 50
+BARE = f"""
+import sys, time
+import numpy as np
+import pandas as pd
+from popularity import Popularity
+
+frame = pd.read_csv("tiny.csv")
+users = frame["user"].unique()
+folds = np.random.default_rng(1).integers(0, {FOLDS}, len(frame))
+for number in range(int(sys.argv[1])):
+    is_test = folds == number % {FOLDS}
+    model = Popularity(power=number)
+    model.fit(frame[~is_test])
+    lists = model.recommend(list(users), 20)
+    table = np.array([list(lists[user])[:20] for user in users])
+    truth = frame[is_test].groupby("user")["item"].agg(set)
+    hits = np.array([[item in truth.get(user, ()) for item in row] for user, row in zip(users, table)])
+    discounts = 1 / np.log2(np.arange(20) + 2)
+    ndcg = [(hits[:, :k] * discounts[:k]).sum(axis=1).mean() for k in (10, 20)]
+    np.save(f"bare-{{number}}.npy", table)
+"""
+SYNCS = re.compile(
+    r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(fsync|fdatasync|sync_file_range|msync)\s*$", re.MULTILINE
+)
+
+
+def run(directory: Path, command: list[str], trace: Path | None = None) -> tuple[float, float]:
+    """Return wall and CPU seconds of a command and its children.
+
+    Raises:
+        SystemExit: It fails.
+    """
+    words = command if trace is None else ["strace", "-f", "-c", "-o", str(trace), *command]
+    started = time.perf_counter()
+    with open(directory / "output.txt", "wb") as output:
+        process = subprocess.Popen(words, cwd=directory, stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit((directory / "output.txt").read_text()[-3000:])
+    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, default=400)
+    parser.add_argument("--workers", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--strace", action="store_true")
+    arguments = parser.parse_args()
+    sizes = (FEW, FEW + arguments.items // FOLDS * FOLDS)
+    bare = None
+    for workers in (None, *arguments.workers):
+        costs, syncs = [], []
+        for items in sizes:
+            with tempfile.TemporaryDirectory() as scratch:
+                directory = Path(scratch)
+                write_project(directory, items)
+                (directory / "bare_loop.py").write_text(BARE)
+                pytest = [sys.executable, "-m", "pytest", "-q", "trivial", *(["-n", str(workers)] if workers else [])]
+                trace = directory / "trace.txt" if arguments.strace and workers is not None else None
+                command = [sys.executable, "bare_loop.py", str(items)] if workers is None else pytest
+                costs.append(run(directory, command, trace))
+                syncs.append(sum(int(count) for count, _ in SYNCS.findall(trace.read_text())) if trace else 0)
+        count = sizes[1] - sizes[0]
+        wall, cpu = ((costs[1][number] - costs[0][number]) * 1000 / count for number in (0, 1))
+        bare = bare or (wall, cpu)
+        name = "bare loop" if workers is None else f"-n {workers}"
+        traced = f", {(syncs[1] - syncs[0]) / count:5.1f} syncs" if arguments.strace and workers is not None else ""
+        print(
+            f"{name:10} {wall:6.1f} ms wall, {cpu:6.1f} ms CPU per item ({cpu / bare[1]:5.1f}x the bare loop's CPU){traced}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
