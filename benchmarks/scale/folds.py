@@ -47,10 +47,11 @@ PROCESSES = 3
 def text_frame(n: int) -> pd.DataFrame:
     """Return about n interactions with text ids and timestamps."""
     columns = generate(n, 1)
+    categorical: Any = pd.Categorical  # whose stubs take neither arrays of codes nor of texts
     for name in ("user", "item"):
         codes = columns[name]
         ids = np.array([f"{name}-{code:09}" for code in range(int(codes.max()) + 1)], dtype=object)
-        columns[name] = pd.Categorical.from_codes(codes, ids)  # type: ignore[assignment]  # pandas makes a column of it
+        columns[name] = categorical.from_codes(codes, ids)
     return pd.DataFrame(columns)[["user", "item", "timestamp"]]
 
 

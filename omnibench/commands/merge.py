@@ -105,8 +105,8 @@ def _say_conflict(conflict: Conflict, root: Path, source: str) -> None:
     say(f"  conflict  {conflict.fit_key[:8]}  {conflict.title}")
     for difference in conflict.differences:
         say(f"    {difference}")
-    say(f"    here ({root}): {conflict.here}")
-    say(f"    there ({source}): {conflict.there}")
+    say(f"    here ({root}): {conflict.ours}")
+    say(f"    there ({source}): {conflict.theirs}")
 
 
 def add_into(parser: Any) -> None:

@@ -39,9 +39,9 @@ def publish(arguments: argparse.Namespace) -> int:
     for conflict in outcome.conflicts[:_MOST_LISTED]:
         say(f"  conflict  {conflict.fit_key[:8]}  {conflict.title}")
         for difference in conflict.differences:
-            say(f"    {difference.label}: {difference.here} is published, {difference.there} here")
-        say(f"    published: {conflict.here}")
-        say(f"    here: {conflict.there}")
+            say(f"    {difference.label}: {difference.ours} is published, {difference.theirs} here")
+        say(f"    published: {conflict.ours}")
+        say(f"    here: {conflict.theirs}")
     if outcome.conflicts:
         say("  What is published was left as it is; who has published it can remove it, then publish this.")
     for title, reason in list(outcome.refused.items())[:_MOST_LISTED]:

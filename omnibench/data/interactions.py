@@ -58,16 +58,16 @@ class Interactions:
     def take(self, rows: npt.NDArray[Any]) -> Interactions:
         """Return some of the rows (a boolean mask or row numbers); codes and id maps stay as they are."""
 
-        def taken(column: Any) -> Any:
+        def selected(column: Any) -> Any:
             return column[rows] if rows.dtype == bool else column.take(rows, axis=0)
 
         return replace(
             self,
-            user=taken(self.user),
-            item=taken(self.item),
-            rating=None if self.rating is None else taken(self.rating),
-            timestamp=None if self.timestamp is None else taken(self.timestamp),
-            parts=None if self.parts is None else taken(self.parts),
+            user=selected(self.user),
+            item=selected(self.item),
+            rating=None if self.rating is None else selected(self.rating),
+            timestamp=None if self.timestamp is None else selected(self.timestamp),
+            parts=None if self.parts is None else selected(self.parts),
         )
 
     def canonical(self) -> Interactions:

@@ -69,10 +69,10 @@ def _words(
         lengths: How many bytes of its text are left, shape (n,).
     """
     words = np.empty(len(starts), dtype=np.uint64)
-    places = np.arange(_BYTES)
+    offsets = np.arange(_BYTES)
     for start in range(0, len(starts), _BLOCK):
         begins, left = starts[start : start + _BLOCK, None], lengths[start : start + _BLOCK, None]
-        block = letters.take(begins + places, mode="clip")
-        block *= places < left
+        block = letters.take(begins + offsets, mode="clip")
+        block *= offsets < left
         words[start : start + _BLOCK] = block.view(">u8").ravel()
     return words

@@ -76,8 +76,8 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     for number, parts in enumerate(folds):
         fold = directory / f"fold_{number}"
         fold.mkdir(mode=0o700)
-        given = {"given": fold_in_rows(len(rows), parts)} if folds_in else {}
-        _write_parts(fold, columns, {**parts._asdict(), **given}, shared=shared)
+        fold_in = {"given": fold_in_rows(len(rows), parts)} if folds_in else {}
+        _write_parts(fold, columns, {**parts._asdict(), **fold_in}, shared=shared)
         test_digests.append(_test_digest(rows, columns, parts))
         if not folds_in:  # where test users are unknown by design
             cold.append(cold_counts(rows, parts))

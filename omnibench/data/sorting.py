@@ -74,10 +74,10 @@ def _with_ranked_users(rows: Interactions) -> Interactions:
     order = _order_of_ids(rows.user_ids)
     if (order[1:] > order[:-1]).all():  # as in a file that is sorted by user
         return rows
-    return replace(rows, user=lookup(_ranking(order), rows.user), user_ids=_taken(rows.user_ids, order))
+    return replace(rows, user=lookup(_ranking(order), rows.user), user_ids=_ids_at(rows.user_ids, order))
 
 
-def _taken(own_ids: Sequence[Hashable], codes: npt.NDArray[np.integer[Any]]) -> list[Hashable]:
+def _ids_at(own_ids: Sequence[Hashable], codes: npt.NDArray[np.integer[Any]]) -> list[Hashable]:
     """Return the ids of codes, as a list."""
     return list(map(own_ids.__getitem__, codes.tolist()))
 
@@ -252,4 +252,4 @@ def _by_appearance(
     for start in range(0, len(codes), _BLOCK):
         block = codes[start : start + _BLOCK]
         table.code(block.copy() if recoded is codes else block, recoded[start : start + _BLOCK])
-    return recoded, _taken(own_ids, table.numbers)
+    return recoded, _ids_at(own_ids, table.numbers)

@@ -168,8 +168,8 @@ def read_ids(directory: Path, which: str) -> Sequence[Hashable]:
         directory: A prepared dataset.
         which: ``users`` or ``items``.
     """
-    for kind, reader in ((_TEXTS, StoredTexts), (_INTEGERS, StoredIntegers)):
-        path = directory / f"{which}.{kind}.npy"
+    for suffix, reader in ((_TEXTS, StoredTexts), (_INTEGERS, StoredIntegers)):
+        path = directory / f"{which}.{suffix}.npy"
         if path.is_file():
             return reader(path)
     return [ids.decode(own_id) for own_id in json.loads((directory / f"{which}.json").read_text(encoding="utf-8"))]

@@ -1,6 +1,6 @@
 """Stretches of rows: some ten thousand rows of whole users that lie together, sorted as one array of 64-bit words.
 
-A word holds a row's user (counted from the first of the stretch), its key, and its place in the stretch, from high bits to
+A word holds a row's user (counted from the first of the stretch), its key, and its position in the stretch, from high bits to
 low. So a stretch is read from where it lies and written to where it goes, all else happens in a core's cache, and nobody
 needs the numbers of all rows. Keys that leave no room for the others in a word are for ``order.py``.
 """
@@ -93,14 +93,14 @@ def sorted_within(
     is_tied = np.zeros(len(user), dtype=bool)  # with the row before; a stretch begins with another user
 
     def sort(start: int, end: int) -> None:
-        place = (end - start - 1).bit_length()
+        position = (end - start - 1).bit_length()
         words = _within(user[start:end])
         if values is not None:
             words <<= np.uint64(bits)
             words |= (values[start:end].astype(np.int64, copy=False) - lowest).view(np.uint64)
-        places = _sorted_places(words, place, is_tied[start + 1 : end])
+        positions = _sorted_positions(words, position, is_tied[start + 1 : end])
         for column, target in zip(columns, in_order, strict=True):
-            column[start:end].take(places, axis=0, out=target[start:end], mode="clip")
+            column[start:end].take(positions, axis=0, out=target[start:end], mode="clip")
 
     _for_all(sort, room)
     return SortedColumns(in_order, is_tied[1:])
@@ -127,13 +127,13 @@ def superseded(user: Codes, item: Codes) -> npt.NDArray[np.int64]:
         in_order = np.sort(pairs)
         if not (in_order[1:] == in_order[:-1]).any():
             return np.empty(0, dtype=np.int64)
-        place = (end - start - 1).bit_length()
-        if most.bit_length() + place > _WORD:
-            places = np.argsort(pairs, kind="stable")
-            in_order = pairs[places]
+        position = (end - start - 1).bit_length()
+        if most.bit_length() + position > _WORD:
+            positions = np.argsort(pairs, kind="stable")
+            in_order = pairs[positions]
         else:
-            places = _sorted_places(pairs.astype(np.uint64), place)
-        rows: npt.NDArray[np.int64] = np.sort(places[:-1][in_order[1:] == in_order[:-1]]) + start
+            positions = _sorted_positions(pairs.astype(np.uint64), position)
+        rows: npt.NDArray[np.int64] = np.sort(positions[:-1][in_order[1:] == in_order[:-1]]) + start
         return rows
 
     return np.concatenate(_for_all(look, _bounds_of(user)(_LENGTHS[0])))
@@ -152,7 +152,7 @@ def _bounds_of(user: Codes) -> Callable[[int], Bounds]:
 
 
 def _bits(user: Codes, bounds: Bounds) -> int:
-    """Return how many bits users and places take within the largest of some stretches."""
+    """Return how many bits users and positions take within the largest of some stretches."""
     starts, ends = np.array(bounds).T
     users = int((np.maximum.reduceat(user, starts) - np.minimum.reduceat(user, starts)).max())
     return users.bit_length() + (int((ends - starts).max()) - 1).bit_length()
@@ -164,23 +164,23 @@ def _within(users: Codes, dtype: Any = None) -> npt.NDArray[Any]:
     return counted
 
 
-def _sorted_places(
-    words: npt.NDArray[np.uint64], place: int, is_same: npt.NDArray[np.bool_] | None = None
+def _sorted_positions(
+    words: npt.NDArray[np.uint64], position: int, is_same: npt.NDArray[np.bool_] | None = None
 ) -> npt.NDArray[np.int64]:
-    """Return the places that sort words, stably; the words are changed.
+    """Return the positions that sort words, stably; the words are changed.
 
     Args:
-        words: Shape (n,), below ``2 ** (64 - place)``.
-        place: How many bits a place takes.
+        words: Shape (n,), below ``2 ** (64 - position)``.
+        position: How many bits a position takes.
         is_same: Where it is written whether each word but the first is the one before it, shape (n - 1,).
     """
-    words <<= np.uint64(place)
+    words <<= np.uint64(position)
     words |= np.arange(len(words), dtype=np.uint64)
     words.sort()
     if is_same is not None:
-        # Words that differ in their places alone differ by less than a place has values.
-        np.less((words[1:] ^ words[:-1]), np.uint64(1 << place), out=is_same)
-    words &= np.uint64((1 << place) - 1)
+        # Words that differ in their positions alone differ by less than a position has values.
+        np.less((words[1:] ^ words[:-1]), np.uint64(1 << position), out=is_same)
+    words &= np.uint64((1 << position) - 1)
     return words.view(np.int64)
 
 

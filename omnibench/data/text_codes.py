@@ -111,7 +111,7 @@ class TextCodes:
             rows = order[start:end]
             of_rows = hashes.take(rows)
             part = _grouped(of_rows << np.uint64(bits))
-            pair = part.places[1:][part.is_same], part.places[:-1][part.is_same]
+            pair = part.positions[1:][part.is_same], part.positions[:-1][part.is_same]
             if (of_rows.take(pair[0]) != of_rows.take(pair[1])).any():
                 return None
             if len(words) > 1:  # of a single word, the hash is another way to write it
@@ -150,32 +150,32 @@ class _Groups(NamedTuple):
     """Rows of a part by their hashes.
 
     Attributes:
-        places: The places that sort by hash, equal ones as they lie; shape (n,).
+        positions: The positions that sort by hash, equal ones as they lie; shape (n,).
         is_same: Whether each but the first of these has the hash of the one before; shape (n - 1,).
         group: The group of each row, shape (n,).
-        first: The place of the first row of each group.
+        first: The position of the first row of each group.
     """
 
-    places: npt.NDArray[np.int64]
+    positions: npt.NDArray[np.int64]
     is_same: npt.NDArray[np.bool_]
     group: npt.NDArray[np.int32]
     first: npt.NDArray[np.int64]
 
 
 def _grouped(keys: npt.NDArray[np.uint64]) -> _Groups:
-    """Group keys by their highest bits: as many as leave room for a place; the keys are changed."""
-    place = np.uint64((1 << (len(keys) - 1).bit_length()) - 1)
-    keys &= ~place
+    """Group keys by their highest bits: as many as leave room for a position; the keys are changed."""
+    position = np.uint64((1 << (len(keys) - 1).bit_length()) - 1)
+    keys &= ~position
     keys |= np.arange(len(keys), dtype=np.uint64)
     keys.sort()
-    places = (keys & place).view(np.int64)
-    keys &= ~place
+    positions = (keys & position).view(np.int64)
+    keys &= ~position
     is_same = keys[1:] == keys[:-1]
     starts = np.ones(len(keys), dtype=bool)
     np.logical_not(is_same, out=starts[1:])
     group = np.empty(len(keys), dtype=np.int32)
-    group[places] = np.cumsum(starts, dtype=np.int32) - 1
-    return _Groups(places, is_same, group, places[starts])
+    group[positions] = np.cumsum(starts, dtype=np.int32) - 1
+    return _Groups(positions, is_same, group, positions[starts])
 
 
 def _texts(words: list[npt.NDArray[np.uint64]]) -> Any:

@@ -125,7 +125,7 @@ class FitMemory:
         is_awaited, self._rests_until = False, time.monotonic() + _REST_SECONDS
         with suppress(*_NO_ACCOUNT), self._reservations.changed() as board:
             board.put(IDLES)
-            is_awaited = any(entry.state == WAITS for entry in board.others)
+            is_awaited = any(entry.state == WAITS for entry in board.of_others)
         if is_awaited:
             self._guests.end_idle()
 
@@ -160,12 +160,12 @@ class FitMemory:
             while True:
                 has = self._guest_memory(experiment)
                 with self._reservations.changed() as board:
-                    room = self._room(board.others, has)
+                    room = self._room(board.of_others, has)
                     if room is None or requirement.size <= room:
                         board.put(COMPUTES, self._item, requirement.size)
                         return
                     board.put(WAITS, self._item)
-                    holders = [entry for entry in board.others if entry.state == COMPUTES]
+                    holders = [entry for entry in board.of_others if entry.state == COMPUTES]
                 if self._guests.end_idle():
                     continue  # what they had is free now
                 words = f"waiting for {size_text(requirement.size)} of memory"
@@ -189,12 +189,12 @@ class FitMemory:
                 show("")
                 self._log(logging.INFO, f"waited {time.monotonic() - began:.1f} s for memory")
 
-    def _room(self, others: list[Reservation], has: int) -> int | None:
+    def _room(self, reservations: list[Reservation], has: int) -> int | None:
         """Return the bytes that a Fit may have in all now, with those that its guest has; None where nobody knows."""
         available = available_memory()
-        rooms = [] if available is None else [available + has - sum(entry.outstanding for entry in others)]
+        rooms = [] if available is None else [available + has - sum(entry.outstanding for entry in reservations)]
         if self._limit is not None:
-            rooms.append(self._limit - sum(max(entry.size, entry.has) for entry in others))
+            rooms.append(self._limit - sum(max(entry.size, entry.has) for entry in reservations))
         return min(rooms, default=None)
 
     def _put(self, state: str) -> None:
@@ -203,10 +203,10 @@ class FitMemory:
             board.put(state, self._item, 0, guest)
 
 
-def _refusal(experiment: Experiment, requirement: Requirement, here: str) -> PhaseError:
+def _refusal(experiment: Experiment, requirement: Requirement, capacity: str) -> PhaseError:
     return PhaseError(
         Phase.FIT.value,
         f"{experiment.configuration.name} on {requirement.reason} needs about {size_text(requirement.size)} of memory, and "
-        f"{here}; it was not begun. That is estimated {requirement.basis}: fit it on a machine with more, or on less data "
+        f"{capacity}; it was not begun. That is estimated {requirement.basis}: fit it on a machine with more, or on less data "
         "(CorePruning, a sample), or with --omnirec-memory=ignore (in a script Policy(memory='ignore')) to try it all the same.",
     )

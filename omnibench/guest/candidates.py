@@ -49,16 +49,16 @@ class CandidateSets:
         return self._item[self._first[user] : self._first[user + 1]]
 
     def pairs_of(self, users: Ints) -> tuple[npt.NDArray[np.int64], Ints]:
-        """Return the candidates of some users, as pairs of a user's place and an item's code.
+        """Return the candidates of some users, as pairs of a user's position and an item's code.
 
         Args:
             users: User codes, shape (b,).
 
         Returns:
-            The places, ascending, and for each place the items, ascending and none twice.
+            The positions, ascending, and for each position the items, ascending and none twice.
         """
-        place, number = entries_of(users, self._first)
-        return place, self._item[number]
+        position, number = entries_of(users, self._first)
+        return position, self._item[number]
 
     def of(self, user: int) -> npt.NDArray[np.bool_]:
         """Return whether each item is a candidate, shape (n_items,). Items that must not be recommended may be."""
@@ -75,10 +75,10 @@ def block_others(sets: CandidateSets, users: Ints, is_blocked: npt.NDArray[np.bo
         users: User codes, shape (b,).
         is_blocked: Whether an item must not be recommended to a user, shape (b, n_items).
     """
-    place, item = sets.pairs_of(users)
-    is_allowed = ~is_blocked[place, item]
+    position, item = sets.pairs_of(users)
+    is_allowed = ~is_blocked[position, item]
     is_blocked[:] = True
-    is_blocked[place[is_allowed], item[is_allowed]] = False
+    is_blocked[position[is_allowed], item[is_allowed]] = False
 
 
 def candidate_sets(fold: Fold, policy: dict[str, Any]) -> CandidateSets | None:
@@ -196,9 +196,9 @@ class _Keys:
         return lowest
 
     def _below(self, user: int, highest: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-        """Return the places in the pool of the states up to one, ascending, and these states."""
+        """Return the positions in the pool of the states up to one, ascending, and these states."""
         stream = _mix(self._seed ^ np.uint64(user))
-        places, low_states = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint64)]
+        positions, low_states = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint64)]
         for start in range(0, len(self._pool), max(1, self._size)):
             steps = self._steps[start : start + self._size]
             states, shifted = self._states[: len(steps)], self._shifted[: len(steps)]
@@ -208,9 +208,9 @@ class _Keys:
                 np.bitwise_xor(states, shifted, out=states)
                 np.multiply(states, factor, out=states)
             chosen = np.flatnonzero(states <= np.uint64(highest))
-            places.append(chosen + start)
+            positions.append(chosen + start)
             low_states.append(states[chosen])
-        return np.concatenate(places), np.concatenate(low_states)
+        return np.concatenate(positions), np.concatenate(low_states)
 
 
 def _mix(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

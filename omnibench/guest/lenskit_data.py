@@ -19,10 +19,10 @@ def training(fold: folds.Fold) -> Dataset:
 
 def histories(fold: folds.Fold) -> Dataset:
     """Return the dataset of histories: training, or the given interactions whose items are in training."""
-    return kept(fold, "histories", lambda: _given(fold)) if fold.folds_in else training(fold)
+    return kept(fold, "histories", lambda: _histories(fold)) if fold.folds_in else training(fold)
 
 
-def _given(fold: folds.Fold) -> Dataset:
+def _histories(fold: folds.Fold) -> Dataset:
     return dataset_of(parts.rows_of(fold.history, fold.candidates[fold.history.item]))
 
 

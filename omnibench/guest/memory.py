@@ -21,9 +21,9 @@ class Freeing:
 
     def give_back(self) -> None:
         """Collect garbage, and return freed memory to the system; nothing where little has been added since the last time."""
-        now = private()
-        if now - self._least < LARGE:
-            self._least = min(self._least, now)
+        resident = private()
+        if resident - self._least < LARGE:
+            self._least = min(self._least, resident)
             return
         gc.collect()
         _trim()

@@ -71,8 +71,8 @@ class RankedLists:
             is_allowed = is_entry & ~is_blocked[rows[:, None], self.item[entry]] if len(self.item) else is_entry
             rank = np.cumsum(is_allowed, axis=1)
             is_done = (length[rows] <= width) | (rank[:, -1] >= k) if width else np.ones(len(rows), dtype=bool)
-            row, place = np.nonzero(is_allowed & (rank <= k) & is_done[:, None])
-            chosen.append((rows[row], rank[row, place] - 1, entry[row, place]))
+            row, position = np.nonzero(is_allowed & (rank <= k) & is_done[:, None])
+            chosen.append((rows[row], rank[row, position] - 1, entry[row, position]))
             rows, width = rows[~is_done], 2 * width
         chosen.append((rows, rows, rows))
         owners, ranks, entries = (np.concatenate(parts).astype(np.int64) for parts in zip(*chosen, strict=True))

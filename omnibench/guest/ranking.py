@@ -112,9 +112,9 @@ class _Cut:
     ) -> tuple[Ints, Scores]:
         """Return the best candidates; the scores of other items are not looked at."""
         assert self._candidates is not None
-        place, item = self._candidates.pairs_of(users)
-        starts = np.searchsorted(place, np.arange(len(users) + 1))
-        return SparseScores(starts, item, scores[place, item]).top_k(0, is_blocked, self._k)
+        position, item = self._candidates.pairs_of(users)
+        starts = np.searchsorted(position, np.arange(len(users) + 1))
+        return SparseScores(starts, item, scores[position, item]).top_k(0, is_blocked, self._k)
 
     def _table(self, dtype: np.dtype[Any], rows: slice) -> npt.NDArray[Any]:
         if dtype not in self._tables:

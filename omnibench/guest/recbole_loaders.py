@@ -118,5 +118,5 @@ class ValidationLoader(FullSortEvalDataLoader):  # type: ignore[misc]
 def _pairs(rows: Rows, users: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the positions of users, once for each of their items, and the items."""
     items = [rows.of(user) for user in users]
-    position = np.repeat(np.arange(len(users)), [len(each) for each in items])
+    position = np.repeat(np.arange(len(users)), [len(row) for row in items])
     return torch.from_numpy(position), torch.from_numpy(np.concatenate(items).astype(np.int64))

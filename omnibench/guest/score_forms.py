@@ -85,10 +85,10 @@ class SparseScores:
                 n_above = ((items != NO_ITEM) & (best > default[:, None])).sum(axis=1)
             short = np.flatnonzero((n_above < k) & ~np.isnan(default))
             if len(short):
-                place = np.full(n_users, -1)
-                place[short] = np.arange(len(short))
-                is_short = place[row] >= 0
-                entries = place[row[is_short]], item[is_short], score[is_short]
+                position = np.full(n_users, -1)
+                position[short] = np.arange(len(short))
+                is_short = position[row] >= 0
+                entries = position[row[is_short]], item[is_short], score[is_short]
                 items[short], best[short] = top_k(self._dense(begin + short, is_blocked[short], *entries), k)
         return items, best
 

@@ -111,8 +111,8 @@ def _maxima(scores: Scores, size: int, n_sampled: int) -> npt.NDArray[Any]:
         size: The number of items of a block.
         n_sampled: How many of them are looked at.
     """
-    places = scores.shape[1] // size
-    slices = scores[:, : size * places].reshape(len(scores), size, places)[:, :n_sampled]
+    positions = scores.shape[1] // size
+    slices = scores[:, : size * positions].reshape(len(scores), size, positions)[:, :n_sampled]
     maxima: npt.NDArray[Any] = np.fmax.reduce(slices, axis=1)  # it passes over NaN, and is the faster of the two
     return maxima
 

@@ -194,19 +194,19 @@ def _of_frame(frame: pd.DataFrame, users: Sequence[Any], codes: ItemCodes) -> Ra
         return None
     if has_scores and (not isinstance(frame["score"].dtype, np.dtype) or frame["score"].dtype.kind != "f"):
         return None
-    places = _places(pd.Index(list(users), tupleize_cols=False), frame["user"])
-    item = _places(codes.index, frame["item"])
-    if places is None or item is None:
+    positions = _positions(pd.Index(list(users), tupleize_cols=False), frame["user"])
+    item = _positions(codes.index, frame["item"])
+    if positions is None or item is None:
         return None
     score = frame["score"].to_numpy(dtype=np.float64) if has_scores else np.zeros(len(frame))
     if np.isnan(score).any() or np.isposinf(score).any():
         return None
-    pairs = np.sort(places * len(codes.index) + item)
+    pairs = np.sort(positions * len(codes.index) + item)
     if (pairs[1:] == pairs[:-1]).any():
         return None
-    order = np.lexsort((-score, places)) if has_scores else np.argsort(places, kind="stable")
+    order = np.lexsort((-score, positions)) if has_scores else np.argsort(positions, kind="stable")
     order = order[score[order] != -np.inf]
-    length = np.bincount(places[order], minlength=len(users))
+    length = np.bincount(positions[order], minlength=len(users))
     begin = np.cumsum(length) - length
     if not has_scores:
         score = np.empty(len(order))
@@ -214,7 +214,7 @@ def _of_frame(frame: pd.DataFrame, users: Sequence[Any], codes: ItemCodes) -> Ra
     return RankedLists(begin, length, item[order].astype(np.int32), score[order])
 
 
-def _places(index: pd.Index, column: pd.Series) -> npt.NDArray[np.int64] | None:
+def _positions(index: pd.Index, column: pd.Series) -> npt.NDArray[np.int64] | None:
     """Return where the values of a column stand in an index of plain ids; None where one does not, or is of another type."""
     if not isinstance(column.dtype, np.dtype) and not isinstance(column.dtype, pd.StringDtype):
         return None
@@ -223,5 +223,5 @@ def _places(index: pd.Index, column: pd.Series) -> npt.NDArray[np.int64] | None:
         return None
     if not is_number and pd.api.types.infer_dtype(column, skipna=False) != "string":
         return None
-    places = index.get_indexer(pd.Index(column))
-    return None if (places < 0).any() else places.astype(np.int64)
+    positions = index.get_indexer(pd.Index(column))
+    return None if (positions < 0).any() else positions.astype(np.int64)

@@ -63,10 +63,10 @@ def killed(peak: int, before: tuple[int, int]) -> str:
         peak: The most bytes that it was seen to have; 0 where nobody has looked.
         before: What ``proc.oom_kills`` said when its request began.
     """
-    now, capacity = oom_kills(), memory_capacity()
-    if now[0] > before[0]:
+    kills, capacity = oom_kills(), memory_capacity()
+    if kills[0] > before[0]:
         reason = f"by the kernel for want of memory ({limits.memory_limits() or 'of the machine'})"
-    elif now[1] > before[1]:
+    elif kills[1] > before[1]:
         reason = "most likely by the kernel for want of memory, which has ended a process of this machine just now"
     else:
         reason = "by the kernel for want of memory or by somebody"

@@ -17,16 +17,16 @@ class Difference:
 
     Attributes:
         label: The metric, or what else it is.
-        here: What the store says that things are taken into.
-        there: What the other one says.
+        ours: What the store says that things are taken into.
+        theirs: What the other one says.
     """
 
     label: str
-    here: str
-    there: str
+    ours: str
+    theirs: str
 
     def __str__(self) -> str:
-        return f"{self.label}: {self.here} here, {self.there} there"
+        return f"{self.label}: {self.ours} here, {self.theirs} there"
 
 
 def differences(own: Mapping[str, Record], bundle: Bundle) -> list[Difference]:

@@ -156,8 +156,8 @@ def _publish_item(source: StoreSource, location: Location, bundle: Bundle, outco
     if earlier is not None:
         contradictions = differences(earlier.records, bundle)
         if contradictions:
-            here, there = provenances([(earlier.item, earlier.records), (bundle.item, bundle.records)])
-            outcome.conflicts.append(Conflict(title, bundle.fit_key, contradictions, here, there))
+            ours, theirs = provenances([(earlier.item, earlier.records), (bundle.item, bundle.records)])
+            outcome.conflicts.append(Conflict(title, bundle.fit_key, contradictions, ours, theirs))
             return
         joined = _joined(earlier, bundle)
         if joined.text == earlier.text:

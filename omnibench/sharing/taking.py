@@ -31,15 +31,15 @@ class Conflict:
         title: What people call it.
         fit_key: Its key.
         differences: What differs.
-        here: Who has computed it here, when, with which versions.
-        there: The same of the other store.
+        ours: Who has computed it here, when, with which versions.
+        theirs: The same of the other store.
     """
 
     title: str
     fit_key: str
     differences: Sequence[Difference]
-    here: str
-    there: str
+    ours: str
+    theirs: str
 
 
 @dataclass
@@ -173,8 +173,8 @@ class _Taking:
         contradictions = differences(self._own, bundle)
         own_item = self._own.get(RecordType.ITEM.key(bundle.fit_key))
         if contradictions:
-            here, there = provenances([(own_item or {}, self._own), (bundle.item, bundle.records)])
-            outcome.conflicts.append(Conflict(title, bundle.fit_key, contradictions, here, there))
+            ours, theirs = provenances([(own_item or {}, self._own), (bundle.item, bundle.records)])
+            outcome.conflicts.append(Conflict(title, bundle.fit_key, contradictions, ours, theirs))
             return {}
         added = additions(self._own, bundle, models=self._models)
         is_done = own_item is not None and own_item["status"] == Status.DONE

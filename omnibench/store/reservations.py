@@ -110,7 +110,7 @@ class Board:
         self.entries = entries
 
     @property
-    def others(self) -> list[Reservation]:
+    def of_others(self) -> list[Reservation]:
         """Those of the other workers."""
         return [entry for key, entry in self.entries.items() if key != self._own]
 

@@ -80,7 +80,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
 def states(root: Path) -> list[str]:
     """What the workers of a store are at."""
     with Reservations(root).changed() as board:
-        return sorted(entry.state for entry in board.others)
+        return sorted(entry.state for entry in board.of_others)
 
 
 def test_what_does_not_fit_alone_is_refused(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ class TwoStores(RuleBasedStateMachine):
         outcome = self._merged(side, models)
         conflicts = {name for name in own.keys() & other.keys() if own[name][0] != other[name][0]}
         assert {conflict.title for conflict in outcome.conflicts} == {f"D/{name}/fold_0" for name in conflicts}
-        assert all("00000000" not in conflict.here for conflict in outcome.conflicts)
+        assert all("00000000" not in conflict.ours for conflict in outcome.conflicts)
         for name, (predictions, metrics) in other.items():
             if name not in conflicts:
                 own[name] = predictions, {**metrics, **own.get(name, (predictions, {}))[1]}

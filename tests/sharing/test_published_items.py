@@ -162,7 +162,7 @@ def test_others_numbers_are_never_replaced(tmp_path: Path, table: Path) -> None:
     outcome = published(tmp_path / "bobs", table)
     assert len(outcome.new) == 1
     (conflict,) = outcome.conflicts
-    assert ("ann on workstation" in conflict.here, "bob on laptop" in conflict.there) == (True, True)
+    assert ("ann on workstation" in conflict.ours, "bob on laptop" in conflict.theirs) == (True, True)
     assert (table / entry_path(key_of("A"))).read_bytes() == before
 
 

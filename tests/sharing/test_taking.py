@@ -104,8 +104,8 @@ def test_a_conflict_is_told_with_both_origins_and_changes_nothing(
     before = own.snapshot()
     (conflict,) = merged(own, other).conflicts
     assert own.snapshot() == before
-    assert "ann on workstation" in conflict.here
-    assert "bob on laptop" in conflict.there
+    assert "ann on workstation" in conflict.ours
+    assert "bob on laptop" in conflict.theirs
     told = " ".join(map(str, conflict.differences))
     assert ("0.250000 here, 0.750000 there" in told) == (value != 0.25)
     assert ("predictions" in told) == (predictions != 1)

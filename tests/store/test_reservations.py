@@ -27,20 +27,20 @@ def test_workers_see_each_other(tmp_path: Path) -> None:
     """Each has one reservation, which the next replaces; it sees its own apart from the others'."""
     first, second = Reservations(tmp_path), Reservations(tmp_path)
     with first.changed() as board:
-        assert (board.own, board.others) == (None, [])
+        assert (board.own, board.of_others) == (None, [])
         board.put(COMPUTES, "an item", 7_000, os.getpid())
     with second.changed() as board:
-        (other,) = board.others
+        (other,) = board.of_others
         assert (other.state, other.size, other.outstanding) == (COMPUTES, 7_000, 0)
         assert other.has > 7_000
         assert other.holder.startswith(f"an item (process {os.getpid()} on ")
         board.put(WAITS, "its own")
     with first.changed() as board:
         assert board.own is not None
-        assert [entry.state for entry in board.others] == [WAITS]
+        assert [entry.state for entry in board.of_others] == [WAITS]
         board.remove()
     with second.changed() as board:
-        assert board.others == []
+        assert board.of_others == []
 
 
 def test_the_dead_reserve_nothing(tmp_path: Path) -> None:
@@ -52,11 +52,11 @@ def test_the_dead_reserve_nothing(tmp_path: Path) -> None:
     assert process.stdout.readline() == "reserved\n"
     own = Reservations(tmp_path)
     with own.changed() as board:
-        assert [(entry.item, entry.outstanding) for entry in board.others] == [("another item", 5_000)]
+        assert [(entry.item, entry.outstanding) for entry in board.of_others] == [("another item", 5_000)]
     process.kill()
     process.communicate()
     with own.changed() as board:
-        assert board.others == []
+        assert board.of_others == []
 
 
 @pytest.mark.parametrize("content", ["", "nonsense", "[[1]]", '[["a","computes","x","many",0,{}]]', '{"a": 1}'])
@@ -68,10 +68,10 @@ def test_what_a_crash_has_cut_counts_as_none(tmp_path: Path, content: str) -> No
     (file,) = (tmp_path / "leases").iterdir()
     file.write_text(content)
     with own.changed() as board:
-        assert (board.own, board.others) == (None, [])
+        assert (board.own, board.of_others) == (None, [])
         board.put(COMPUTES, "again")
     with Reservations(tmp_path).changed() as board:
-        assert [entry.item for entry in board.others] == ["again"]
+        assert [entry.item for entry in board.of_others] == ["again"]
 
 
 def test_who_holds_them_for_good_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

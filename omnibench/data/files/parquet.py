@@ -86,10 +86,10 @@ def _categories(column: Any) -> Any:
     return categories_of(codes, np.array(texts.to_pylist(), dtype=object))
 
 
-def _is_text(kind: Any) -> bool:
+def _is_text(arrow_type: Any) -> bool:
     import pyarrow as pa
 
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return bool(pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type))
 
 
 def read_plain_parquet(path: Path, columns: Mapping[str, str]) -> PlainColumns | None:
@@ -106,9 +106,9 @@ def read_plain_parquet(path: Path, columns: Mapping[str, str]) -> PlainColumns |
     for name in parquet_files(path):
         with open_seekable(name) as stream, pq.ParquetFile(stream, pre_buffer=False) as file:
             types = {target: file.schema_arrow.field(column).type for target, column in columns.items()}
-            if not all(_is_plain(target, kind) for target, kind in types.items()):
+            if not all(_is_plain(target, arrow_type) for target, arrow_type in types.items()):
                 return None
-            texts = frozenset(target for target, kind in types.items() if _is_text(kind))
+            texts = frozenset(target for target, arrow_type in types.items() if _is_text(arrow_type))
             blocks = blocks or PlainBlocks(tuple(columns), file.metadata.num_rows, texts)
             if blocks.texts != texts:
                 return None
@@ -123,14 +123,14 @@ def read_plain_parquet(path: Path, columns: Mapping[str, str]) -> PlainColumns |
     return None if blocks is None else blocks.finish(tokens=frozenset(IDS))
 
 
-def _is_plain(target: str, kind: Any) -> bool:
+def _is_plain(target: str, arrow_type: Any) -> bool:
     """Whether values of a type of Arrow are plain ones of a column; unsigned 64-bit integers may be too large."""
     import pyarrow as pa
 
-    if target in IDS and _is_text(kind):
+    if target in IDS and _is_text(arrow_type):
         return True
-    is_integer = pa.types.is_integer(kind) and kind != pa.uint64()
-    return is_integer or (target == "rating" and (kind in (pa.float32(), pa.float64())))
+    is_integer = pa.types.is_integer(arrow_type) and arrow_type != pa.uint64()
+    return is_integer or (target == "rating" and (arrow_type in (pa.float32(), pa.float64())))
 
 
 def _below(path: Path) -> Iterator[Path]:
