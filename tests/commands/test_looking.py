@@ -107,7 +107,7 @@ def test_why_of_two_items_says_what_differs(store: Store, omnibench: Command) ->
         f"{side}: tiny/Popular/fold_{fold} ({name}, done)" for side, fold, name in (("A", 0, a), ("B", 1, b))
     ]
     assert lines[2:4] == ["What their keys are made of differs in", f"  {'fold':{len(lines[3]) - 10}}  0 -> 1"]
-    assert any(line.startswith("  data.test ") for line in lines)
+    assert any(line.startswith("  data.evaluated ") for line in lines)
     assert not any(line.startswith("  data.interactions ") for line in lines)
     items = store.items()
     first, second = (items[name]["metrics"]["NDCG@10"]["value"] for name in (a, b))
