@@ -19,7 +19,8 @@ from omnibench.comparison.columns import (
 from omnibench.keys import digest
 from omnibench.metrics.labels import has_label
 from omnibench.results import Result
-from omnibench.store.reading import Reader, read
+from omnibench.store.reader import Reader
+from omnibench.store.reading import read
 from omnibench.store.schema import Record, RecordType
 
 _VERSION = 5

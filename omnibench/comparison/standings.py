@@ -20,7 +20,8 @@ from omnibench.metrics.labels import has_label
 from omnibench.results import Result
 from omnibench.statistics.best import Standing
 from omnibench.statistics.paired import DEFAULT_TEST
-from omnibench.store.reading import Reader, read
+from omnibench.store.reader import Reader
+from omnibench.store.reading import read
 from omnibench.store.schema import Record, RecordType
 
 

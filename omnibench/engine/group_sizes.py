@@ -9,7 +9,8 @@ from omnibench.errors import StoreError
 from omnibench.markup import one_line
 from omnibench.metrics.labels import group_of
 from omnibench.results import Result
-from omnibench.store.reading import Reader, read
+from omnibench.store.reader import Reader
+from omnibench.store.reading import read
 from omnibench.store.schema import RecordType
 from omnibench.tables.names import DisplayNames
 

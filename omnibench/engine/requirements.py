@@ -15,7 +15,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.runners.registry import algorithm_info
 from omnibench.runners.requirements import EarlierFit, Requirement, formula_of, grown_bytes, required
 from omnibench.store.checks import is_natural
-from omnibench.store.reading import Reader
+from omnibench.store.reader import Reader
 from omnibench.store.schema import RecordType
 
 _Fits = dict[int, EarlierFit]

@@ -17,7 +17,8 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.notebooks import display, in_notebook
 from omnibench.results import Result
 from omnibench.store.beneath import tree
-from omnibench.store.reading import Reader, read
+from omnibench.store.reader import Reader
+from omnibench.store.reading import read
 from omnibench.store.schema import Record, RecordType
 from omnibench.store.taken import taken_sentences
 from omnibench.tables.layout import Layout, NotWorse, ResultTable, tables

@@ -11,7 +11,7 @@ from omnibench.engine.items import Item
 from omnibench.experiment.experiment import Experiment
 from omnibench.metrics.base import Metric
 from omnibench.store.done_text import DoneText, MetricText, alike_seed_in
-from omnibench.store.reading import Reader
+from omnibench.store.reader import Reader
 from omnibench.store.schema import SEARCHED, Phase, Record, RecordLookup, RecordType, Status, status_of
 from omnibench.store.stops import failure_of
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # an ini file may ask for files in every run, also in those w
     from omnibench.plugin.session import BenchSession
     from omnibench.report.contents import Contents, MissingItem
     from omnibench.results import Result
-    from omnibench.store.reading import Reader
+    from omnibench.store.reader import Reader
 
 
 class Export:

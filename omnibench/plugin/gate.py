@@ -15,7 +15,8 @@ from omnibench.plugin.plan import CollectedFiles, columns_of
 from omnibench.plugin.settings import path_of, share_of
 from omnibench.plugin.state import existing_session
 from omnibench.plugin.wire import ItemMessage
-from omnibench.store.reading import Reader, read
+from omnibench.store.reader import Reader
+from omnibench.store.reading import read
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.terminal import terminal_line
 

@@ -20,7 +20,7 @@ from omnibench.store.schema import Status
 
 if TYPE_CHECKING:  # rich, which is imported when something is displayed
     from omnibench.plugin.screen import Screen
-    from omnibench.store.reading import Reader
+    from omnibench.store.reader import Reader
 
 
 class Tally(live.Tally):

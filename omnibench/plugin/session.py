@@ -33,7 +33,8 @@ from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.formats import SEALED_SINCE
-from omnibench.store.reading import Answer, Reader, read
+from omnibench.store.reader import Reader
+from omnibench.store.reading import Answer, read
 from omnibench.store.schema import Record, Status
 from omnibench.store.waiting import LockedStoreError
 from omnibench.store.workspaces import Workspace

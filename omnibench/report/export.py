@@ -26,7 +26,8 @@ from omnibench.store.item_records import result_of
 from omnibench.store.light_records import light_records_in
 from omnibench.store.lookups import Lookups
 from omnibench.store.queries import Store, open_store
-from omnibench.store.reading import Reader, read
+from omnibench.store.reader import Reader
+from omnibench.store.reading import read
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select, select_datasets
 

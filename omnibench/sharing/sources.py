@@ -18,7 +18,8 @@ from omnibench.sharing.locations import CHUNK, Location
 from omnibench.store.beneath import LinkedFileError, open_file
 from omnibench.store.formats import SEALED_SINCE, refuse_newer
 from omnibench.store.ownership import no_store
-from omnibench.store.reading import Reader, read
+from omnibench.store.reader import Reader
+from omnibench.store.reading import read
 from omnibench.store.recovery import upgraded
 from omnibench.store.schema import Artifact, Record, RecordType, Status
 from omnibench.store.strangers import cannot_be_read

@@ -16,7 +16,7 @@ from omnibench.store import CheckpointStore
 from omnibench.store.changes import portions
 from omnibench.store.item_names import title_of
 from omnibench.store.leases import Lease, free_leases
-from omnibench.store.reading import Reader
+from omnibench.store.reader import Reader
 from omnibench.store.schema import DROPPED, Record, RecordType, Status
 from omnibench.store.stops import STOPPED
 from omnibench.store.taken import computed_by, mark

@@ -24,7 +24,8 @@ from omnibench.store.formats import refuse_newer
 from omnibench.store.leases import Lease
 from omnibench.store.ownership import refuse_foreign
 from omnibench.store.permissions import file_mode, is_own_work, is_shared, keep_to_oneself, open_to_group, sharing
-from omnibench.store.reading import Answer, Reader, read
+from omnibench.store.reader import Reader
+from omnibench.store.reading import Answer, read
 from omnibench.store.records import Records
 from omnibench.store.refusals import cannot_be_written
 from omnibench.store.schema import Artifact, Record, RecordType

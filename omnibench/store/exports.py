@@ -15,7 +15,8 @@ from omnibench.errors import StoreError
 from omnibench.metrics.labels import group_of, split_label
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.copies import are_current, with_header
-from omnibench.store.reading import Reader, read
+from omnibench.store.reader import Reader
+from omnibench.store.reading import read
 from omnibench.store.resumption import newest_members, open_snapshots, snapshot_of
 from omnibench.store.schema import SEARCHED, Phase, Record, RecordType, Status
 from omnibench.store.states import RecordSource, Sighting, item_states, sightings

@@ -8,7 +8,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from omnibench.store.lookups import Lookups
-from omnibench.store.reading import Reader
+from omnibench.store.reader import Reader
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, SEARCHED, Phase, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.trials import finished_trials, searches_of

@@ -20,7 +20,8 @@ from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.frames import phase_rows
 from omnibench.store.phase_texts import CostsText, costs_in
 from omnibench.store.plans import PlannedLabels
-from omnibench.store.reading import Reader, read
+from omnibench.store.reader import Reader
+from omnibench.store.reading import read
 from omnibench.store.schema import SEARCHED, Record, RecordType, Status
 from omnibench.store.shared_parts import SharedParts
 

@@ -7,7 +7,7 @@ from collections.abc import Container
 
 from omnibench.store.phase_texts import costs_in, uncertainty_in
 from omnibench.store.plans import PlannedLabels
-from omnibench.store.reading import Reader
+from omnibench.store.reader import Reader
 from omnibench.store.schema import SEARCHED, Record, RecordType
 from omnibench.store.stops import settled
 

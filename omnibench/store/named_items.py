@@ -15,7 +15,8 @@ from omnibench.store.formats import refuse_newer
 from omnibench.store.overview import items_of
 from omnibench.store.ownership import no_store
 from omnibench.store.plans import PlannedLabels, with_planned_labels
-from omnibench.store.reading import Answer, Reader, read, read_all
+from omnibench.store.reader import Reader
+from omnibench.store.reading import Answer, read, read_all
 from omnibench.store.schema import Record, RecordLookup, RecordType
 from omnibench.store.selection import select_all, select_one
 from omnibench.store.shared_parts import UNCOMPARED, SharedParts

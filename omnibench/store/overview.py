@@ -11,7 +11,7 @@ from typing import Any
 from omnibench.store.leases import is_held
 from omnibench.store.light_records import LightRecords, light_records_in
 from omnibench.store.plans import PlannedLabels, plan_of
-from omnibench.store.reading import Reader
+from omnibench.store.reader import Reader
 from omnibench.store.schema import MAX_ATTEMPTS, WORKER_COLUMNS, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory, is_alive, item_states, sightings
 

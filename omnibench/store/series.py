@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.checks import is_natural, is_number
-from omnibench.store.reading import Reader
+from omnibench.store.reader import Reader
 from omnibench.store.resumption import open_snapshots
 from omnibench.store.schema import SEARCHED, Phase, Record, RecordLookup, RecordType
 from omnibench.store.states import RecordsInMemory

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omnibench.store.plans import PlannedLabels
-from omnibench.store.reading import Reader, read
+from omnibench.store.reader import Reader
+from omnibench.store.reading import read
 from omnibench.store.schema import SEARCHED, Record, RecordType, snapshot_identity
 from omnibench.store.written_names import is_digits
 

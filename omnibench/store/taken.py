@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omnibench.errors import StoreError
-from omnibench.store.reading import Reader, read
+from omnibench.store.reader import Reader
+from omnibench.store.reading import read
 from omnibench.store.schema import Record, RecordType, timestamp
 
 _MOST_SOURCES = 3

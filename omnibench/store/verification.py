@@ -14,7 +14,8 @@ from omnibench.store.copies import NAMES, is_current
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.forms import record_of
-from omnibench.store.reading import Reader, read
+from omnibench.store.reader import Reader
+from omnibench.store.reading import read
 from omnibench.store.schema import Artifact, Record, RecordType, Status, artifacts_of, snapshot_identity
 from omnibench.store.sealing import DamagedRecordError, text_of, unseal
 from omnibench.store.single_items import item_in

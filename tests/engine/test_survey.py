@@ -22,7 +22,7 @@ from omnibench.errors import GuestError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.metrics import NDCG as FIRST
 from omnibench.metrics.base import Metric
-from omnibench.store.reading import Reader
+from omnibench.store.reader import Reader
 from omnibench.store.schema import RESETS
 
 

@@ -17,7 +17,7 @@ from omnibench.store import CheckpointStore
 from omnibench.store.indexes import _INDEXES
 from omnibench.store.plans import Planned
 from omnibench.store.queries import Store
-from omnibench.store.reading import Reader
+from omnibench.store.reader import Reader
 from omnibench.store.schema import Record
 from omnibench.store.single_items import single_item
 
