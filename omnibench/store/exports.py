@@ -29,7 +29,7 @@ _PATIENCE = 60.0
 _FEW_ITEMS = 100
 """Up to so many items an export takes milliseconds, and is due whenever there is something new to say."""
 
-_QUICK = 0.01
+_QUICK = 0.1
 """Seconds of the processor that an export takes at most which is due whenever there is something new to say."""
 
 _MOST_TRIES = 3
