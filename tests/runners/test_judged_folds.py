@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from omnibench import (
 )
 from omnibench.data.parts import Split
 from omnibench.data.prepare import prepare
+from omnibench.data.stored_ids import read_ids
 from omnibench.engine import phases
 from omnibench.engine.evaluation import evaluate
 from omnibench.experiment.candidates import UNSEEN, Candidates
@@ -302,7 +302,7 @@ def test_candidates_that_are_given_are_those_of_the_test_part(
     """A user's given items need not hold what is in validation, so that all unseen items are ranked there."""
     root = write(tmp_path / "data", SPLITS["of each user"])
     fold = Fold(root, 0)
-    ids = {name: json.loads((root / f"{name}.json").read_text(encoding="utf-8")) for name in ("users", "items")}
+    ids = {name: read_ids(root, name) for name in ("users", "items")}
     items = {
         ids["users"][user]: [ids["items"][item] for item in fold.test.item[fold.test.user == user]]
         for user in fold.users
