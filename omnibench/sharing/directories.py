@@ -89,6 +89,8 @@ class DirectoryLocation:
         """
         partial = self.root / PARTIAL
         try:
+            if partial.is_symlink():  # a clone may come from anybody: what it leads to is not ours to empty
+                raise SharingError(f"{partial} is a link, which is not followed; remove it, then publish again.")
             partial.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(partial / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
@@ -100,9 +102,12 @@ class DirectoryLocation:
                 raise SharingError(
                     f"another process is publishing into {self.name}; try again when it is done."
                 ) from error
-            for path in partial.iterdir():
-                if path.name != "lock":
-                    path.unlink()
+            try:
+                for path in partial.iterdir():
+                    if path.name != "lock":
+                        path.unlink()
+            except OSError as error:
+                raise self._unwritable(error) from error
             if not os.path.lexists(self.root / _IGNORE):
                 self.write(_IGNORE, f"{PARTIAL}/\n".encode())
             try:

@@ -17,6 +17,9 @@ _ATTEMPTS = 3
 _PAUSE = 0.5
 """Seconds before a server is asked again, and twice as many before the third time."""
 
+_MOST_FAILURES = 8
+"""So many files in a row that a server does not send mean that it is away: thousands of others are not waited for as well."""
+
 _ABSENT = ("answers 404", "answers 410")
 
 
@@ -33,6 +36,7 @@ class WebLocation:
         self.name = public_name(address)
         path, mark, query = address.partition("?")
         self._address, self._query = path.rstrip("/"), mark + query
+        self._failures, self._failure = 0, ""
 
     def read(self, path: str, most: int) -> bytes | None:
         """Return a file, or None where it is not there; see ``Location.read``."""
@@ -49,6 +53,8 @@ class WebLocation:
         return is_there
 
     def _fetched(self, path: str, most: int, target: BinaryIO) -> bool:
+        if self._failures >= _MOST_FAILURES:
+            raise SharingError(f"{path} of {self.name} was not asked for: {self._failure}.")
         for attempt in range(1, _ATTEMPTS + 1):
             target.seek(0)
             target.truncate()
@@ -56,13 +62,24 @@ class WebLocation:
                 self._fetch(path, most, target)
             except TransferError as error:
                 if str(error).startswith(_ABSENT):
+                    self._failures = 0
                     return False
                 if not error.is_passing or attempt == _ATTEMPTS:
+                    self._note(error)
                     raise SharingError(f"{path} of {self.name} was not fetched: the server {error}.") from error
                 time.sleep(_PAUSE * attempt)
             else:
+                self._failures = 0
                 return True
         raise AssertionError("the last attempt returns or raises")
+
+    def _note(self, error: TransferError) -> None:
+        """Count a failure that is the server's, not the file's."""
+        if not error.has_answered or error.is_passing:
+            self._failure = f"for the files before it the server {error}; pull again when it answers"
+            self._failures += 1
+        else:
+            self._failures = 0
 
     def _fetch(self, path: str, most: int, target: BinaryIO) -> None:
         with answer_of(f"{self._address}/{path}{self._query}") as answer:

@@ -145,6 +145,17 @@ def _living(content: bytes) -> dict[str, Reservation]:
         for members in json.loads(content or b"[]"):
             entry = Reservation(*members)
             is_number = type(entry.size) is int and type(entry.guest) is int
-            if is_number and not is_dead(entry.process):
+            if is_number and not is_dead(entry.process) and not _is_absent(entry.process):
                 entries[str(entry.id)] = entry
     return entries
+
+
+def _is_absent(process: Any) -> bool:
+    """Whether no process has the number: all entries of a file are of one machine, also where none says when it began."""
+    try:
+        os.kill(process["pid"], 0)
+    except ProcessLookupError:
+        return True
+    except (KeyError, TypeError, OSError, OverflowError):
+        return False
+    return False

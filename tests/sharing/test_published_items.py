@@ -389,6 +389,38 @@ def test_one_process_publishes_at_a_time(tmp_path: Path, table: Path) -> None:
     assert not (table / ".partial").exists()
 
 
+def test_a_server_that_went_away_is_soon_left_alone(
+    table: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of items are not each waited for until a time is over, and each says why it was not taken."""
+    serve(server, table)
+    source = PublishedSource(location_of(f"{server.url}/table"))
+    asked: list[str] = []
+
+    def gone(url: str, **_: Any) -> Any:
+        asked.append(url)
+        raise connection.TransferError("does not answer", has_answered=False)
+
+    monkeypatch.setattr(remote, "answer_of", gone)
+    offers = list(source.offers([f"{number:064x}" for number in range(200)]))
+    assert len(asked) < 20
+    assert all(offer.bundle is None and "does not answer" in offer.trouble for offer in offers)
+
+
+def test_nothing_is_removed_through_a_link(tmp_path: Path) -> None:
+    """A clone may come from anybody: where the directory of partial files is a link, what it leads to is left as it is."""
+    from omnibench.sharing.directories import DirectoryLocation
+
+    clone, aside = tmp_path / "clone", tmp_path / "aside"
+    clone.mkdir()
+    aside.mkdir()
+    (aside / "thesis.tex").write_text("years of work")
+    (clone / ".partial").symlink_to(aside)
+    with pytest.raises(SharingError, match="is a link, which is not followed; remove it"):
+        DirectoryLocation(clone).writing().__enter__()
+    assert [path.name for path in aside.iterdir()] == ["thesis.tex"]
+
+
 @pytest.mark.usefixtures("table")
 def test_a_checkpoint_directory_is_not_published_into(tmp_path: Path, own: CheckpointStore) -> None:
     """Where records are, nothing else is put."""
