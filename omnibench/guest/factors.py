@@ -27,6 +27,8 @@ _TILE = 1 << _TILE_BITS
 """Items whose factors are multiplied together: so many scores of so many users fit into the cache of a processor."""
 _MERGES = 3
 """Each merge of the best items so far comes after so many times the tiles of the one before: most of them change little."""
+_PAIRS = 1 << 15
+"""Pairs of users and candidates whose factors are gathered together: each pair has copies of both."""
 _SPARE = 8
 """Items for each item of a list up to which a tile's items are kept as they are; of more, the best are looked for first."""
 
@@ -178,7 +180,10 @@ class FactorScores:
         row, item = row[has_factors], item[has_factors]
         columns = column[item]
         factors = [np.asarray(factor) for factor in (self.user[rows], self.items.factor)]
-        scores = np.einsum("ij,ij->i", factors[0][row], factors[1][columns])
+        scores = np.empty(len(row), dtype=self.dtype)
+        for start in range(0, len(row), _PAIRS):
+            pairs = slice(start, start + _PAIRS)
+            np.einsum("ij,ij->i", factors[0][row[pairs]], factors[1][columns[pairs]], out=scores[pairs])
         if self.items.bias is not None:
             scores += self.items.bias[columns]
         if self.bias is not None:

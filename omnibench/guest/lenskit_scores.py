@@ -27,8 +27,8 @@ BATCH = 4096
 DENSE_BATCH = 256
 """Users whose scores are held in memory together."""
 
-SPARSE = 0.3
-"""The share of all scores up to which ranking those that a model has costs less than ranking them among the others."""
+ENTRIES = 1 << 22
+"""Scores of neighbours from which on no more users come into a batch: with most items reached, a user has as many as items."""
 
 _Batches = Iterator[tuple[parts.Ints, folds.Scores | FactorScores | score_forms.SparseScores]]
 
@@ -165,11 +165,12 @@ def _neighbours(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
     starts = similar.offsets.to_numpy().astype(np.int64)
     neighbour = np.asarray(similar.indices)
     is_reached = np.zeros(len(codes), dtype=bool)
-    for start in range(0, len(fold.users), BATCH):
-        users = fold.users[start : start + BATCH]
+    start = 0
+    while start < len(fold.users):
         items: list[Any] = [np.zeros(0, dtype=np.int32)]
         scores: list[Any] = [np.zeros(0, dtype=np.float32)]
-        for user in users.tolist():
+        n_entries = 0
+        for user in fold.users[start : start + BATCH].tolist():
             history = histories.user_row(user)
             _, number = parts.entries_of(_history_numbers(scorer, histories, user), starts)
             is_reached[neighbour[number]] = True
@@ -179,5 +180,10 @@ def _neighbours(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
             answer = scorer(query=RecQuery(user_id=user, history_items=history), items=asked)
             items.append(codes[reached])
             scores.append(np.asarray(answer.scores(), dtype=np.float32))
+            n_entries += len(reached)
+            if n_entries >= ENTRIES:
+                break
+        users = fold.users[start : start + len(items) - 1]
+        start += len(users)
         ends = np.cumsum([len(some) for some in items])
         yield users, score_forms.SparseScores(ends, np.concatenate(items).astype(np.int32), np.concatenate(scores))

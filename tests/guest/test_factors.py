@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from support.cases import ranking_case
 
 from omnibench.guest import factors
-from omnibench.guest.candidates import candidate_sets
+from omnibench.guest.candidates import CandidateSets, candidate_sets
 from omnibench.guest.factors import FactorScores, ItemFactors
 from omnibench.guest.folds import Fold
 from omnibench.guest.ranking import recommend
@@ -93,3 +94,24 @@ def test_numbers_that_are_none_are_in_no_list(directory: Path) -> None:
     expected, rows = (recommend(fold, [(fold.users, batch)], 10) for batch in (dense, scores))
     assert rows.tobytes() == expected.tobytes()
     assert (rows["item"][3] == -1).all()
+
+
+def test_factors_of_many_candidates_are_gathered_little_by_little(directory: Path) -> None:
+    """Where all items are candidates, the memory is that of their scores, not of factors for each user and item."""
+    fold = Fold(directory, 0)
+    n_users, n_factors = len(fold.users), 1024
+    items = ItemFactors.of(small_numbers((fold.n_items, n_factors), "<f4", 1), np.arange(fold.n_items), fold)
+    scores = FactorScores(small_numbers((n_users, n_factors), "<f4", 2), items, np.ones(n_users, dtype=bool))
+    first = np.arange(fold.n_users + 1, dtype=np.int64) * fold.n_items
+    sets = CandidateSets(first, np.tile(np.arange(fold.n_items, dtype=np.int32), fold.n_users), fold.n_items)
+    expected = recommend(fold, [(fold.users, scores)], 10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(factors, "_PAIRS", 64)
+        tracemalloc.start()
+        try:
+            rows = recommend(fold, [(fold.users, scores)], 10, sets)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert rows.tobytes() == expected.tobytes()
+    assert peak < n_users * fold.n_items * n_factors

@@ -49,7 +49,7 @@ def test_a_draw_is_kept_for_other_processes(directory: Path, monkeypatch: pytest
         assert drawn(Fold(directory, 0, judged="validation")) == judged != first
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "empty", "other"])
+@pytest.mark.parametrize("damage", ["cut", "changed", "header", "empty", "other"])
 def test_a_damaged_draw_is_drawn_again(directory: Path, damage: str) -> None:
     """Whatever has happened to its file, the sets are what they were, and so is the file in the end."""
     fold = Fold(directory, 0)
@@ -61,7 +61,9 @@ def test_a_damaged_draw_is_drawn_again(directory: Path, damage: str) -> None:
         np.save(path, np.zeros(3))
     else:
         content[-3] ^= 1
-        path.write_bytes({"cut": whole[:-5], "changed": bytes(content), "empty": b""}[damage])
+        header = whole.replace(b"}", b" ", 1)
+        damaged = {"cut": whole[:-5], "changed": bytes(content), "header": header, "empty": b""}
+        path.write_bytes(damaged[damage])
     assert drawn(fold) == first
     assert path.read_bytes() == whole
 

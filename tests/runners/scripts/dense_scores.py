@@ -61,6 +61,8 @@ def main(guest: str, module: str, dataset: str, *experiments: str) -> None:
     base, folds, ranking, candidates = (
         importlib.import_module(f"guest.{name}") for name in ("base", "folds", "ranking", "candidates")
     )
+    if module == "lenskit":  # so that neighbours come in several batches
+        importlib.import_module("guest.lenskit_scores").ENTRIES = 100
     fold = folds.Fold(dataset, 0)
     sampled = candidates.candidate_sets(fold, {"policy": "sampled", "negatives": 9, "seed": 1})
     for algorithm, parameters, sameness in zip(experiments[::3], experiments[1::3], experiments[2::3], strict=True):
