@@ -17,9 +17,6 @@ from .recbole_training import Model
 BATCH = 4096
 """Users whose factors are held in memory together, and of models with sparse scores a quarter as many."""
 
-SPARSE = 0.3
-"""The share of all scores up to which ranking those that a model has costs less than ranking them among the others."""
-
 Numbers = npt.NDArray[np.int64]
 
 
@@ -113,7 +110,7 @@ def _sparse_scores(
         row, item = entries.row[is_entry], model.items[entries.col[is_entry] - 1]
         shape = (len(users), fold.n_items)
         matrix = sparse.csr_matrix((entries.data[is_entry], (row, item)), shape=shape)
-        if matrix.nnz > SPARSE * np.prod(shape, dtype=np.float64):
+        if matrix.nnz > score_forms.SPARSE * np.prod(shape, dtype=np.float64):
             dense = np.where(is_known & scored[:, None], matrix.toarray(), np.nan)
             yield users, dense
             continue

@@ -30,9 +30,6 @@ from .recpack_training import Epochs
 BATCH = 1000
 """Users whose scores are held in memory together, a multiple of most algorithms' own batch size."""
 
-SPARSE = 0.3
-"""The share of all scores up to which ranking those that a prediction has costs less than ranking them among the others."""
-
 ALGORITHMS = (
     "Popularity",
     "Random",
@@ -203,7 +200,7 @@ def score(
         users = fold.users[start : start + BATCH]
         predicted = _predicted(model, fold, users)
         predicted.eliminate_zeros()  # RecPack, too, takes a stored zero for no score
-        if predicted.nnz < SPARSE * np.prod(predicted.shape, dtype=np.float64):
+        if predicted.nnz < score_forms.SPARSE * np.prod(predicted.shape, dtype=np.float64):
             numbers = np.where(fold.candidates[predicted.indices], predicted.data, np.nan)
             starts, items = predicted.indptr.astype(np.int64), predicted.indices.astype(np.int32)
             yield users, score_forms.SparseScores(starts, items, numbers)

@@ -12,6 +12,9 @@ from .folds import NO_ITEM, Scores
 from .parts import Ints
 from .top_items import ranking_type, reached_by_row, top_k
 
+SPARSE = 0.3
+"""The share of all scores up to which ranking those that a model has costs less than ranking them among the others."""
+
 _DENSE = 8
 """Of so many scores one has to be there for all of them to be looked through: their order need not be found then."""
 

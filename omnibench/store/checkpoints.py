@@ -216,7 +216,6 @@ class CheckpointStore:
         token = {"token": leases_held.token} if isinstance(leases_held, Lease) else {}
         stamped = {key: {**record, **token} for key, record in records.items()}
         removed_records = dict(forget or {})
-
         self._unsynced.sync()
 
         def check() -> None:
