@@ -37,10 +37,12 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(st.lists(st.lists(TEXTS, max_size=30), max_size=4), st.sampled_from([pa.string(), pa.large_string()]))
 def test_texts_get_the_codes_that_pandas_gives(blocks: list[list[str]], kind: Any) -> None:
     """Block by block, with longer texts in later ones, in the order in which they come."""
-    coder = TextCodes(1)
-    for block in blocks:
-        assert coder.append(pa.array(["before", *block], kind)[1:])
-    coded = coder.finish()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(text_codes, "_WIDTH", text_codes._LONGEST)  # also a few long texts among many short ones
+        coder = TextCodes(1)
+        for block in blocks:
+            assert coder.append(pa.array(["before", *block], kind)[1:])
+        coded = coder.finish()
     assert coded is not None
     codes, values = pd.factorize(np.array([text for block in blocks for text in block], dtype=object))
     assert coded.codes.tolist() == codes.tolist()

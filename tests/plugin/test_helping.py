@@ -131,7 +131,10 @@ def test_a_guest_that_dies_is_one_failed_trial(project: Project) -> None:
     tuned_bench(project, plan=SLOW, tuning=TRIALS)
     with started(project, "-n", "2") as run:
         wait_until(lambda: _is_shared(project))
-        os.kill(guests_of(project)[0], signal.SIGKILL)
+        before = set(project.fits.glob("begin-*"))
+        wait_until(lambda: set(project.fits.glob("begin-*")) > before)
+        begun = max(project.fits.glob("begin-*"), key=lambda mark: int(mark.name.split("-")[2]))
+        os.kill(int(begun.name.split("-")[3]), signal.SIGKILL)  # between two trials its death would be nobody's failure
         assert run.wait(_PATIENCE) == 0
     (failed,) = (trial for trial in trials_in(project) if trial["status"] == "failed")
     assert "SIGKILL" in failed["error"]["message"]
