@@ -29,7 +29,7 @@ def settled(key: str, record: Record) -> Record:
         key: The record's key.
         record: The record as it stands in the store.
     """
-    if record.get("status") not in _GIVEN_UP or not record.get("metrics") or not RecordType.ITEM.has(key):
+    if not RecordType.ITEM.has(key) or record.get("status") not in _GIVEN_UP or not record.get("metrics"):
         return record
     failure = {
         "phase": record.get("phase"),

@@ -17,7 +17,7 @@ from typing import Any
 
 import diskcache
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
@@ -57,6 +57,7 @@ contents = st.recursive(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@example({"x": {"status": [1]}})  # which only an item may not have
 @given(st.dictionaries(keys, st.dictionaries(texts.filter(lambda name: name != CHECK), contents)))
 def test_what_is_committed_is_read(records: Records, directory: Path, committed: dict[str, dict[str, Any]]) -> None:
     """Committed records are read by key and in bulk, with every kind of text and number, half characters included."""
