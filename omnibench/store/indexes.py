@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 from omnibench.store.schema import RecordType
+from omnibench.store.schema_changes import change_once
 
 _KEY_DIGITS = 64
 
@@ -47,19 +48,14 @@ NAMES_WITH = f"SELECT 1 FROM Cache INDEXED BY Names_of_items WHERE {_IS_ITEM} AN
 
 def create_indexes(connection: sqlite3.Connection) -> None:
     """Have a database index its records by item; no write when it does so already."""
-    existing = _existing(connection)
-    if existing == _INDEXES:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for name in existing:
-            connection.execute(f"DROP INDEX {name}")
-        for sql in _INDEXES.values():
-            connection.execute(sql)
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
+    change_once(connection, lambda: is_indexed(connection), lambda: _renew(connection))
+
+
+def _renew(connection: sqlite3.Connection) -> None:
+    for name in _existing(connection):
+        connection.execute(f"DROP INDEX {name}")
+    for sql in _INDEXES.values():
+        connection.execute(sql)
 
 
 def is_indexed(connection: sqlite3.Connection) -> bool:

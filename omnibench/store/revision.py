@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 from omnibench.store.schema import RecordType
+from omnibench.store.schema_changes import change_once
 
 _COUNTED = (RecordType.ITEM, RecordType.FIT, RecordType.PREDICT)
 """The types of records that the status and the results of items are made of."""
@@ -35,16 +36,7 @@ _TRIGGERS = {
 
 def count_revisions(connection: sqlite3.Connection) -> None:
     """Have a database count its revisions; no write when it does so already."""
-    if _is_counted(connection):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if not _is_counted(connection):  # another process may have had the lock since the look
-            _begin_to_count(connection)
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
+    change_once(connection, lambda: _is_counted(connection), lambda: _begin_to_count(connection))
 
 
 def _is_counted(connection: sqlite3.Connection) -> bool:

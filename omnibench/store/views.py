@@ -29,6 +29,7 @@ from omnibench.store.schema import (
     RecordType,
     Status,
 )
+from omnibench.store.schema_changes import change_once
 from omnibench.store.snapshot_views import attempts_of_fits, files_of_snapshots, in_fit, is_continued, snapshots
 from omnibench.store.view_parts import LABELS, SOUND, member, members, text, view, within
 
@@ -271,20 +272,17 @@ VIEWS = {
 def create_views(connection: sqlite3.Connection) -> None:
     """Create the views, or renew those of another version of omnibench; no write when they are as they should be."""
     statements = {name: f'CREATE VIEW "{name}" AS {select}' for name, select in VIEWS.items()}
-    query = "SELECT name, sql FROM sqlite_master WHERE type = 'view'"
-    if dict(connection.execute(query).fetchall()) == statements:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        existing = dict(connection.execute(query).fetchall())  # another process may have had the lock since the look
-        for name in {*existing, *statements}:
+
+    def existing() -> dict[str, str]:
+        return dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'").fetchall())
+
+    def renew() -> None:
+        for name in {*existing(), *statements}:
             connection.execute(f'DROP VIEW IF EXISTS "{name}"')
         for sql in statements.values():
             connection.execute(sql)
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
+
+    change_once(connection, lambda: existing() == statements, renew)
 
 
 def select(

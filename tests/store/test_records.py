@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
 from omnibench.store.damage import DamagedStoreError
+from omnibench.store.indexes import create_indexes
 from omnibench.store.reading import read, read_all
 from omnibench.store.records import Records
 from omnibench.store.revision import count_revisions
@@ -320,7 +321,7 @@ def test_thousands_of_keys_are_looked_for_together(records: Records, directory: 
     assert read(directory, lambda reader: reader.members(["item/2"], "name")) == {"item/2": None}
 
 
-@pytest.mark.parametrize("prepare", [count_revisions, create_views])
+@pytest.mark.parametrize("prepare", [count_revisions, create_indexes, create_views])
 def test_who_is_overtaken_while_it_prepares_a_database_finds_it_prepared(
     tmp_path: Path, prepare: Callable[[sqlite3.Connection], None]
 ) -> None:
