@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from support.markers import StartedProcesses
     from support.projects import FirstRuns, Project
 
+    from omnibench.runners.gateway import Guest
+
 pytest_plugins = ["pytester"]
 
 COMPANIONS = ("randomly", "timeout", "rerunfailures", "pytest_cov", "typeguard")
@@ -145,6 +147,30 @@ def environment_python() -> Callable[[str], Path]:
         return environment_of(get_runner(framework)).ensure(lambda line: print(line, file=sys.stderr))
 
     return find
+
+
+@pytest.fixture(scope="module")
+@starts_guests
+def guests(
+    tmp_path_factory: pytest.TempPathFactory, environment_python: Callable[[str], Path]
+) -> Iterator[Callable[[str], Guest]]:
+    """Start the guest of a framework, or give the one that runs."""
+    from omnibench.runners.gateway import Guest
+    from omnibench.runners.registry import get_runner
+    from omnibench.runners.thread_variables import thread_variables
+
+    running: dict[str, Guest] = {}
+
+    def start(name: str) -> Guest:
+        if name not in running:
+            root = tmp_path_factory.mktemp(name)
+            python = Path(sys.executable) if name == "Own" else environment_python(name)
+            running[name] = Guest(get_runner(name), python, root, root, 1, thread_variables(1), lambda *_: None)
+        return running[name]
+
+    yield start
+    for guest in running.values():
+        guest.close()
 
 
 @pytest.fixture

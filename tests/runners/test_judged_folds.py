@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from math import log2
@@ -15,7 +14,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.markers import starts_guests
 
 from omnibench import (
     NDCG,
@@ -44,8 +42,6 @@ from omnibench.guest.folds import NO_ITEM, Fold
 from omnibench.guest.parts import Part
 from omnibench.guest.predictions import read_predictions
 from omnibench.runners.gateway import Guest
-from omnibench.runners.registry import get_runner
-from omnibench.runners.thread_variables import thread_variables
 
 SPLITS: dict[str, Split] = {
     "of each user": UserHoldout(0.2, 0.2),
@@ -126,26 +122,6 @@ class Counts:
     def predict(self, users, items):
         return [3 + (user + item) % 3 for user, item in zip(users, items)]
 """
-
-
-@pytest.fixture(scope="module")
-@starts_guests
-def guests(
-    tmp_path_factory: pytest.TempPathFactory, environment_python: Callable[[str], Path]
-) -> Iterator[Callable[[str], Guest]]:
-    """Start the guest of a framework, or give the one that runs."""
-    running: dict[str, Guest] = {}
-
-    def start(name: str) -> Guest:
-        if name not in running:
-            root = tmp_path_factory.mktemp(name)
-            python = Path(sys.executable) if name == "Own" else environment_python(name)
-            running[name] = Guest(get_runner(name), python, root, root, 1, thread_variables(1), lambda *_: None)
-        return running[name]
-
-    yield start
-    for guest in running.values():
-        guest.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.earlier_folds import as_before
-from support.markers import starts_guests
 
 from omnibench import NDCG, ExperimentPlan, UserCrossValidation, from_frame
 from omnibench.data.prepare import prepare
@@ -19,8 +17,6 @@ from omnibench.engine import phases
 from omnibench.engine.evaluation import evaluate
 from omnibench.experiment.planning import experiments
 from omnibench.runners.gateway import Guest
-from omnibench.runners.registry import get_runner
-from omnibench.runners.thread_variables import thread_variables
 
 CLASS = """
 class Latest:
@@ -39,26 +35,6 @@ ALGORITHMS: dict[str, dict[str, Any]] = {
     "RecPack.Prod2Vec": {"max_epochs": 1},
     "RecBole.BPR": {"epochs": 2},
 }
-
-
-@pytest.fixture(scope="module")
-@starts_guests
-def guests(
-    tmp_path_factory: pytest.TempPathFactory, environment_python: Callable[[str], Path]
-) -> Iterator[Callable[[str], Guest]]:
-    """Start the guest of a framework, or give the one that runs."""
-    running: dict[str, Guest] = {}
-
-    def start(name: str) -> Guest:
-        if name not in running:
-            root = tmp_path_factory.mktemp(name)
-            python = Path(sys.executable) if name == "Own" else environment_python(name)
-            running[name] = Guest(get_runner(name), python, root, root, 1, thread_variables(1), lambda *_: None)
-        return running[name]
-
-    yield start
-    for guest in running.values():
-        guest.close()
 
 
 @pytest.fixture
