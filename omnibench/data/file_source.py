@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from omnibench.data.content import Content, content_of_rows, remembered_content
+from omnibench.data.content import Content, content_of_rows, refuse_nothing, remembered_content
 from omnibench.data.digests import file_digest, stamp_of
 from omnibench.data.files.arrow import ARROW_FORMATS, read_arrow
 from omnibench.data.files.layout import ROW_NAMES, TextLayout
@@ -82,8 +82,7 @@ class StoredSource(ABC):
 
     def _computed_content(self) -> Content:
         coded = self.coded()
-        if len(coded.rows) == 0:
-            raise DataError(f"{self.label} has no interactions; give a file that has some.")
+        refuse_nothing(coded.rows, self.label)
         return content_of_rows(coded)
 
     @cached_property
