@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.engine.declared import note_declared
@@ -32,6 +33,7 @@ from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.framework_resources import framework_resources
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.experiment.planning import experiments
 from omnibench.experiment.recorded import RecordedKeys
@@ -134,6 +136,7 @@ class Coordinator(ItemCoordinator):
                     refit=refit,
                     validation=validation,
                     snapshots=snapshots,
+                    resources=framework_resources(Path.cwd()),
                 )
                 check_directories(planned, self.policy, self.store.root)
                 for sentence in validation.sentences() if volume is not Volume.QUIET else ():
