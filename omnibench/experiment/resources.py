@@ -156,7 +156,7 @@ def _hours(value: Any) -> float:
             number = seconds(value) / _HOUR
         except OmnibenchError:
             number = math.nan
-    elif isinstance(value, Real) and not isinstance(value, bool):
+    elif value is not True and isinstance(value, Real):
         number = float(value)
     if not 0 < number < math.inf:
         raise PlanError(
