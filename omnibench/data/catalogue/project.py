@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import tomllib
 from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path
-from typing import Any
 
 from omnibench.data.catalogue.tables import Table
 from omnibench.errors import DataError
 from omnibench.paths import absolute_paths
+from omnibench.project import SETTINGS, ProjectSettings, nearest_settings
 
-_SETTINGS = "pyproject.toml"
-_KEYS = ("data",)
+_KEYS = ("data", "resources")
 _SUFFIX = ".toml"
 EXAMPLE = 'data = "data/*.toml"'
 
@@ -81,43 +78,21 @@ def project_definitions() -> ProjectDefinitions | None:
     Raises:
         DataError: The table has an unknown key, or a value that is neither a path nor a pattern.
     """
-    for start in absolute_paths(_SETTINGS):
-        for folder in start.parents:
-            path = folder / _SETTINGS
-            try:
-                stat = path.stat()
-            except OSError:
-                continue
-            project = _project(path, stat.st_mtime_ns, stat.st_size)
-            if project is not None:
-                return project
+    for start in absolute_paths(SETTINGS):
+        settings = nearest_settings(start.parent)
+        if settings is not None:
+            return _definitions(settings)
     return None
 
 
-@functools.lru_cache(maxsize=64)
-def _project(path: Path, _modified: int, _size: int) -> ProjectDefinitions | None:
-    """Read a ``pyproject.toml``; None where it says nothing of omnibench."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None
-    if "omnibench" not in text:  # without parsing the files of every project
-        return None
-    try:
-        values: Any = tomllib.loads(text).get("tool", {}).get("omnibench")
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
-    if values is None:
-        return None
-    if not isinstance(values, dict):
-        raise DataError(f"{path}: tool.omnibench is {values!r}; write it as a table [tool.omnibench] with {EXAMPLE}.")
-    table = Table(values, f"{path}, [tool.omnibench]")
+def _definitions(settings: ProjectSettings) -> ProjectDefinitions:
+    table = Table(settings.values, f"{settings.path}, [tool.omnibench]")
     table.check_keys(_KEYS)
     patterns = table.texts("data")
     for pattern in patterns:
         if not pattern.lower().endswith(_SUFFIX):
             raise table.error(f"data is {pattern!r}; {_not_toml(pattern)}")
-    return ProjectDefinitions(path, patterns)
+    return ProjectDefinitions(settings.path, patterns)
 
 
 def _not_toml(name: str) -> str:
