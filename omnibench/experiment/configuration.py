@@ -12,15 +12,8 @@ from omnibench.experiment.own import ANY_NUMBER, OwnAlgorithm
 from omnibench.experiment.search import TuningRequest
 from omnibench.keys import canonical, sha256
 from omnibench.naming import tuned_label
+from omnibench.runners.info import NO_USE, RunnerInfo, algorithm_info, epochs_parameter, may_refit, use_of_validation
 from omnibench.runners.machine import device_class
-from omnibench.runners.registry import (
-    NO_USE,
-    RunnerInfo,
-    algorithm_info,
-    epochs_parameter,
-    may_refit,
-    use_of_validation,
-)
 from omnibench.snapshots.control import Snapshots
 
 _STOP_EARLY = "stop_early"
