@@ -108,10 +108,12 @@ def light_records_in(reader: Reader, *, with_costs: bool = True) -> LightRecords
     with_snapshots = {snapshot["fit_key"] for _, snapshot in reader.records(RecordType.SNAPSHOT.prefix)}
     records: dict[str, Record] = {}
     finished: dict[str, str] = {}
+    light_keys: set[str] = set()  # of items that nothing but their phases has costs of
     shared = SharedParts()
     for key, item, is_light in reader.light_items():
         if is_light:
             del item["metrics"]
+            light_keys.add(key)
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
         is_whole = not is_done or item.get(SEARCHED)  # of tuned ones, searches are told of, and they are few
@@ -126,7 +128,7 @@ def light_records_in(reader: Reader, *, with_costs: bool = True) -> LightRecords
         if record_type not in (*_LEFT_OUT, *PHASE_TYPES, RecordType.ITEM):
             records |= reader.records(record_type.prefix, in_order=True)
     if with_costs:
-        costs.add_rows(phase_rows(records))
+        costs.add_rows(phase_rows({key: record for key, record in records.items() if key not in light_keys}))
     return LightRecords(records, costs)
 
 
