@@ -34,6 +34,7 @@ from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_
 from omnibench.store.forms import record_of
 from omnibench.store.indexes import create_indexes
 from omnibench.store.permissions import is_shared, make_directory, open_to_group
+from omnibench.store.phase_costs import keep_costs
 from omnibench.store.reading import read_all
 from omnibench.store.revision import count_revisions
 from omnibench.store.schema import Record, RecordType, timestamp
@@ -169,6 +170,7 @@ class Records:
         create_views(self._connection)
         count_revisions(self._connection)
         create_indexes(self._connection)
+        keep_costs(self._connection)
 
     def _probe(self, mode: str, statement: str) -> None:
         """Try a statement over a connection of its own, which takes back whatever it begins."""
