@@ -36,6 +36,8 @@ from omnibench.variables import SCRATCH, foreign_variables, misleading_variables
 GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
 _TAIL_LINES = 20
 _POLL_SECONDS = 1.0
+_FIRST_POLL_SECONDS = 0.1
+"""What a short answer is waited for before ``while_waiting`` is called again."""
 _RECENT_SECONDS = 5.0
 _ENDING_SECONDS = supervisor.PATIENCE + 2.0
 GUEST_MARK = "OMNIBENCH_GUEST"
@@ -247,7 +249,7 @@ class Guest:
         replies: Replies = _NO_REPLIES,
     ) -> dict[str, Any]:
         deadline = None if timeout is None else time.monotonic() + timeout
-        silence, ended = Silence(self.pid), False
+        silence, ended, patience = Silence(self.pid), False, _FIRST_POLL_SECONDS
         while True:
             if deadline is not None and time.monotonic() > deadline:
                 self.kill()
@@ -255,8 +257,9 @@ class Guest:
                 raise GuestError(f"{reason} (--omnirec-timeout)", self._last_words(), died=True, costs=self._seen_costs)
             while_waiting()
             try:
-                message = received(self._channel.receive(timeout=_POLL_SECONDS))
+                message = received(self._channel.receive(timeout=patience))
             except self._channel.TimeoutError:
+                patience = _POLL_SECONDS
                 if ended:  # whoever has a copy of its pipe may keep that open for ever
                     raise GuestError(
                         self._describe_end(), self._last_words().lstrip(), died=True, costs=self._seen_costs
