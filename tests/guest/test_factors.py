@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from support.cases import ranking_case
 
-from omnibench.guest import factors
+from omnibench.guest import factors, tiles
 from omnibench.guest.candidates import CandidateSets, candidate_sets
 from omnibench.guest.factors import FactorScores, ItemFactors
 from omnibench.guest.folds import Fold
@@ -38,13 +38,14 @@ def small_numbers(shape: tuple[int, ...], dtype: str, seed: int) -> npt.NDArray[
 
 
 @pytest.mark.parametrize("dtype", ["<f4", "<f8"])
-@pytest.mark.parametrize(("tile_bits", "users"), [(13, 256), (4, 7), (2, 3)])
+@pytest.mark.parametrize(("tile", "block", "users"), [(1536, 32, 512), (24, 4, 7), (5, 2, 3)])
 @pytest.mark.parametrize("has_bias", [False, True])
 @pytest.mark.parametrize("zero_is_none", [False, True])
 def test_factors_rank_as_their_products(
     fold_and_sets: tuple[Fold, Any],
     dtype: str,
-    tile_bits: int,
+    tile: int,
+    block: int,
     users: int,
     has_bias: bool,
     zero_is_none: bool,
@@ -52,8 +53,8 @@ def test_factors_rank_as_their_products(
 ) -> None:
     """To the last bit where products are exact: ties by item code over tiles and merges, and lists that are not full."""
     fold, sets = fold_and_sets
-    monkeypatch.setattr(factors, "_TILE_BITS", tile_bits)
-    monkeypatch.setattr(factors, "_TILE", 1 << tile_bits)
+    monkeypatch.setattr(factors, "_TILE", tile)
+    monkeypatch.setattr(tiles, "_BLOCK", block)
     monkeypatch.setattr(factors, "_USERS", users)
     n_users = len(fold.users)
     code = np.random.default_rng(4).permutation(fold.n_items)[:-3]
