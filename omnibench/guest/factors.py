@@ -6,7 +6,7 @@ written to memory, nor read from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,12 +39,14 @@ class ItemFactors:
         code: Their item codes, int32, ascending in each tile; items that may be recommended to nobody need not be among them.
         bias: What is added to an item's scores, shape (n,); None for nothing.
         zero_is_none: Whether a score of exactly zero stands for no score.
+        link: What the sums are turned into, in place, such as a probability; None for nothing.
     """
 
     factor: Factors
     code: Ints
     bias: npt.NDArray[Any] | None = None
     zero_is_none: bool = False
+    link: Callable[[Scores], None] | None = None
 
     @classmethod
     def of(
@@ -55,6 +57,7 @@ class ItemFactors:
         bias: npt.NDArray[Any] | None = None,
         *,
         zero_is_none: bool = False,
+        link: Callable[[Scores], None] | None = None,
     ) -> ItemFactors:
         """Take the items that occur in training. Those that can score most come first: then few others reach their scores.
 
@@ -64,6 +67,7 @@ class ItemFactors:
             fold: The fold.
             bias: As above, shape (m,).
             zero_is_none: As above.
+            link: As above.
         """
         highest = np.linalg.norm(np.asarray(factor), axis=1) + (0 if bias is None else bias)
         order = np.argsort(-highest, kind="stable")
@@ -71,7 +75,7 @@ class ItemFactors:
         tiles = [order[first : first + _TILE] for first in range(0, len(order), _TILE)]
         order = np.concatenate([order[:0], *(tile[np.argsort(code[tile], kind="stable")] for tile in tiles)])
         bias = None if bias is None else bias[order]
-        return cls(factor[order], np.asarray(code[order], dtype=np.int32), bias, zero_is_none)
+        return cls(factor[order], np.asarray(code[order], dtype=np.int32), bias, zero_is_none, link)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,6 +160,8 @@ class FactorScores:
             out += self.items.bias[columns]
         if self.bias is not None:
             out += self.bias[rows, None]
+        if self.items.link is not None:
+            self.items.link(out)
         if self.items.zero_is_none:
             out[out == 0] = -np.inf
 
@@ -178,6 +184,8 @@ class FactorScores:
             scores += self.items.bias[columns]
         if self.bias is not None:
             scores += self.bias[rows][row]
+        if self.items.link is not None:
+            self.items.link(scores)
         if self.items.zero_is_none:
             scores[scores == 0] = -np.inf
         starts = np.searchsorted(row, np.arange(len(is_blocked) + 1))

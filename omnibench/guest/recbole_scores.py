@@ -19,7 +19,7 @@ BATCH = 4096
 """Users whose factors or histories are held in memory together."""
 
 HISTORIES = 256
-"""Users whose histories are held in memory together as embeddings of all their items."""
+"""Users whose histories are held in memory together as embeddings of all their items, or as a number for each item."""
 
 Numbers = npt.NDArray[np.int64]
 
@@ -66,6 +66,18 @@ def _of_histories(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torc
     return sums * torch.pow(length, -network.alpha).float()[:, None], network.item_dst_embedding.weight
 
 
+def _of_networks(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """DMF: what two networks make of histories and of who had an item."""
+    user = [network.user_fc_layers(network.get_user_embedding(some)) for some in users.split(HISTORIES)]
+    if network.i_embedding is None:
+        network.i_embedding = network.get_item_embedding()
+    return torch.cat(user), network.i_embedding
+
+
+def _sigmoid(scores: npt.NDArray[Any]) -> None:
+    torch.from_numpy(scores).sigmoid_()
+
+
 FACTORS: dict[str, Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]] = {
     "BPR": _of_embeddings,
     "LINE": _of_embeddings,
@@ -78,13 +90,17 @@ FACTORS: dict[str, Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tenso
     "SimpleX": _of_cosines,
     "ENMF": _of_weighted_embeddings,
     "FISM": _of_histories,
+    "DMF": _of_networks,
 }
-"""Models whose ``full_sort_predict`` is the product of what users and items have here, and biases; number 0 pads."""
+"""Models whose ``full_sort_predict`` is the product of what users and items have here, with biases and links; number 0 pads."""
 
 BIASES: dict[str, Callable[[Any], tuple[torch.Tensor, torch.Tensor]]] = {
     "FISM": lambda network: (network.user_bias, network.item_bias),
 }
 """What is added to the scores of users and of items."""
+
+LINKS: dict[str, Callable[[npt.NDArray[Any]], None]] = {"DMF": _sigmoid}
+"""What sums are turned into: with probabilities that are too close to 1 to be told apart, items tie."""
 
 PRODUCTS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
     "ItemKNN": lambda network: (
@@ -133,7 +149,9 @@ def _factor_scores(
         users = fold.users[start : start + BATCH]
         user_factor, item_factor = _factors(model, FACTORS[algorithm], number[users])
         if items is None:  # what is in validation alone has a number that nothing has trained
-            items = ItemFactors.of(item_factor[1:].contiguous(), model.items, fold, item_bias)
+            items = ItemFactors.of(
+                item_factor[1:].contiguous(), model.items, fold, item_bias, link=LINKS.get(algorithm)
+            )
         bias = None if user_bias is None else user_bias[number[users]]
         yield users, FactorScores(user_factor, items, number[users] > 0, bias)
 

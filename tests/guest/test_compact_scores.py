@@ -137,7 +137,19 @@ COMPACT: dict[str, list[tuple[str, dict[str, Any], str]]] = {
         ("SimpleX", {"epochs": 1, "aggregator": "self_attention"}, "close"),
         *(
             (name, {"epochs": 1}, "close")
-            for name in ("SimpleX", "ENMF", "FISM", "BPR", "LINE", "LightGCN", "NGCF", "SGL", "SpectralCF", "DGCF")
+            for name in (
+                "SimpleX",
+                "ENMF",
+                "FISM",
+                "DMF",
+                "BPR",
+                "LINE",
+                "LightGCN",
+                "NGCF",
+                "SGL",
+                "SpectralCF",
+                "DGCF",
+            )
         ),
     ],
 }
