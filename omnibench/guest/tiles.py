@@ -23,7 +23,7 @@ _RAISES = 3
 _MAXIMA = 4
 """Maxima for each item of a list from which on the higher of two stands for both: sorting more costs more than it saves."""
 
-_Entries = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[Any]]
+_Entries = tuple[npt.NDArray[np.int64], Ints, npt.NDArray[Any]]
 """Rows, ascending, item codes, and scores."""
 
 
@@ -48,8 +48,8 @@ class BestOfTiles:
         self._maxima: list[npt.NDArray[Any]] = []
         """The highest maxima of blocks up to the last change of bounds, and all of those since."""
         self._raise_after, self._n_tiles = 1, 0
-        none = np.zeros(0, dtype=np.int64)
-        self._entries: list[_Entries] = [(none, none, np.zeros(0, dtype=dtype))]
+        none = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0, dtype=dtype)
+        self._entries: list[_Entries] = [none]
         """What may be among the best."""
         self._n_entries = 0
 
@@ -121,7 +121,8 @@ class BestOfTiles:
         n_blocks = maxima.shape[1]
         high = np.flatnonzero(maxima >= self._bounds[:, None])
         if len(high) > maxima.size // _HIGH:
-            return np.nonzero(scores >= self._bounds[:, None])
+            row, column = np.nonzero(scores >= self._bounds[:, None])
+            return row, column
         row = high // n_blocks
         reached = np.flatnonzero(scores.reshape(-1, _BLOCK)[high] >= self._bounds[row, None])
         number, within = np.divmod(reached, _BLOCK)
@@ -147,7 +148,7 @@ class BestOfTiles:
         return items, scores
 
 
-def _ordered(items: Ints, scores: Scores, k: int) -> tuple[Ints, Scores]:
+def _ordered(items: Ints, scores: npt.NDArray[Any], k: int) -> tuple[Ints, npt.NDArray[Any]]:
     """Return the first k of each row, from the highest score, ties by item code; none is NaN, and zeros lose their sign."""
     if scores.dtype != np.float32:
         by_code = np.argsort(items, axis=1)
