@@ -15,7 +15,7 @@ from omnibench.engine.stopping import Stopping
 from omnibench.errors import PhaseError
 from omnibench.experiment.experiment import Experiment
 from omnibench.limits import address_limit
-from omnibench.memory import available_memory, memory_capacity
+from omnibench.memory import available_memory, free_swap, memory_capacity
 from omnibench.proc import rss_of
 from omnibench.runners.pool import GuestPool
 from omnibench.runners.requirements import Requirement
@@ -27,7 +27,7 @@ from omnibench.store.schema import Phase
 _LOOK_SECONDS = 0.25
 _REST_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
-"""So long memory is waited for that no Fit of ours has: others may give it back, or never do."""
+"""So long memory is waited for that no Fit of ours has: others may give it back, or never do; then they are swapped out."""
 
 _NO_ACCOUNT = (OSError, LinkedFileError)
 """What keeps reservations from being written; no result depends on them."""
@@ -176,10 +176,8 @@ class FitMemory:
                     is_shown = words
                 patience = _PATIENCE_SECONDS if holders else patience - _LOOK_SECONDS
                 if patience < 0:
-                    self._put(IDLES)
-                    raise _refusal(
-                        experiment, requirement, f"of {size_text(capacity)} only {size_text(max(0, room))} are free"
-                    )
+                    self._begin_with_swap(experiment, requirement, capacity, room)
+                    return
                 self._stopping.check()
                 time.sleep(_LOOK_SECONDS)
         except _NO_ACCOUNT as error:  # no result depends on it
@@ -188,6 +186,21 @@ class FitMemory:
             if is_shown:
                 show("")
                 self._log(logging.INFO, f"waited {time.monotonic() - began:.1f} s for memory")
+
+    def _begin_with_swap(self, experiment: Experiment, requirement: Requirement, capacity: int, room: int) -> None:
+        """Begin where other programs have what is needed, and the disk has room for them; as on a laptop with a browser."""
+        swap = free_swap() if self._limit is None else 0  # what we may have in all is no more with swap
+        free = f"of {size_text(capacity)} only {size_text(max(0, room))} are free"
+        if requirement.size > max(0, room) + swap:
+            self._put(IDLES)
+            raise _refusal(experiment, requirement, f"{free}{f', and {size_text(swap)} of swap' if swap else ''}")
+        self._log(
+            logging.WARNING,
+            f"begins with {size_text(requirement.size)} of memory, though {free}: other programs have to go to the swap, "
+            f"where {size_text(swap)} are free, so this may be slow",
+        )
+        with self._reservations.changed() as board:
+            board.put(COMPUTES, self._item, requirement.size)
 
     def _room(self, reservations: list[Reservation], has: int) -> int | None:
         """Return the bytes that a Fit may have in all now, with those that its guest has; None where nobody knows."""
