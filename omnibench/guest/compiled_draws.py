@@ -14,7 +14,7 @@ _LAST, _THIRTY, _TWENTY_SEVEN = np.uint64(31), np.uint64(30), np.uint64(27)
 _MOST = 2.0 ** (64 - HIGH)
 _HIGH = np.uint64(HIGH)
 _ALL = np.uint64(2**64 - 1)
-_BLOCK = 256
+_BLOCK = 128
 """Keys that are compared before those that are low enough are gathered: without branches, several at once."""
 
 

@@ -19,8 +19,8 @@ from .parts import Ints
 
 _USERS = 1 << 10
 """Users for whom a thread draws together."""
-WORTH_COMPILING = 10**10
-"""Keys for which numpy takes a dozen seconds, and numba half of that to be imported and to compile."""
+WORTH_COMPILING = 3 * 10**9
+"""Keys for which numpy takes longer than numba, which needs some seconds to be imported and to compile."""
 
 T = TypeVar("T")
 
