@@ -28,7 +28,7 @@ from omnibench.guest.messages import received, sendable
 from omnibench.masking import masked_bytes, safe_cut
 from omnibench.runners.registry import RunnerInfo
 from omnibench.runners.replies import OnEpoch, OnSnapshot, Replies
-from omnibench.runners.shortage import judged, killed, open_files
+from omnibench.runners.shortage import judged, killed, killed_for_memory, open_files
 from omnibench.runners.silence import Silence
 from omnibench.sizes import size_text
 from omnibench.variables import SCRATCH, foreign_variables, misleading_variables
@@ -178,6 +178,7 @@ class Guest:
         on_silence: Callable[[float, bool], None] = lambda *_: None,
         on_epoch: OnEpoch | None = None,
         on_snapshot: OnSnapshot | None = None,
+        limit: str = "",
     ) -> dict[str, Any]:
         """Send a request and wait for its answer.
 
@@ -193,6 +194,7 @@ class Guest:
                 the guest ends the request, and can be asked again, before that is raised.
             on_snapshot: Called with each snapshot that the guest has written, which goes on when it returns; an exception
                 ends the request as one of ``on_epoch`` does.
+            limit: What ``timeout`` is in words, where no option says it, e.g. ``the 8 hours that it asked for``.
 
         Raises:
             GuestError: The framework raised, or the guest died.
@@ -213,7 +215,8 @@ class Guest:
             self._channel.send(sendable(dict(request)))
         except OSError as error:
             raise GuestError(self._describe_end(), self._last_words(), died=True) from error
-        answer = self._receive(on_progress, while_waiting, timeout, on_silence, Replies(on_epoch, on_snapshot))
+        words = limit or f"{timeout:g} s (--omnirec-timeout)" if timeout is not None else ""
+        answer = self._receive(on_progress, while_waiting, timeout, on_silence, Replies(on_epoch, on_snapshot), words)
         if "pruned" in answer:
             epoch, value = answer["pruned"]
             raise PrunedError(epoch, value, answer["history"], costs=answer)
@@ -237,29 +240,27 @@ class Guest:
         timeout: float | None = None,
         on_silence: Callable[[float, bool], None] = lambda *_: None,
         replies: Replies = _NO_REPLIES,
+        limit: str = "",
     ) -> dict[str, Any]:
         deadline = None if timeout is None else time.monotonic() + timeout
         silence, ended = Silence(self.pid), False
         while True:
             if deadline is not None and time.monotonic() > deadline:
                 self.kill()
-                reason = f"the {self.runner.name} process {self.pid} was ended because it took more than {timeout:g} s"
-                raise GuestError(f"{reason} (--omnirec-timeout)", self._last_words(), died=True, costs=self._seen_costs)
+                reason = f"the {self.runner.name} process {self.pid} was ended because it took more than {limit}"
+                raise GuestError(reason, self._last_words(), died=True, costs=self._seen_costs)
             while_waiting()
             try:
                 message = received(self._channel.receive(timeout=_POLL_SECONDS))
             except self._channel.TimeoutError:
                 if ended:  # whoever has a copy of its pipe may keep that open for ever
-                    raise GuestError(
-                        self._describe_end(), self._last_words().lstrip(), died=True, costs=self._seen_costs
-                    ) from None
+                    raise self._death() from None
                 ended = self._process.poll() is not None  # what it has written may still be on its way
                 self._peak = max(self._peak, proc.rss_of(self.pid, "VmHWM"))
                 on_silence(silence.seconds(), silence.is_stopped)
                 continue
             except EOFError as error:  # its text is execnet's, about the pipe
-                details = self._last_words().lstrip()
-                raise GuestError(self._describe_end(), details, died=True, costs=self._seen_costs) from error
+                raise self._death() from error
             except self._channel.RemoteError as error:  # what it runs has raised; its process need not end
                 details = f"{error}\n{self._last_words()}"
                 reason = str(error).strip().rpartition("\n")[2]
@@ -287,6 +288,13 @@ class Guest:
     def _seen_costs(self) -> dict[str, Any]:
         """What is known of a request's cost when the guest cannot tell any more."""
         return {"peak_rss": self._peak or None}
+
+    def _death(self) -> GuestError:
+        """Return the error of a guest that has ended by itself, or was ended by others."""
+        reason, details = self._describe_end(), self._last_words().lstrip()
+        is_killed = self._process.poll() == -signal.SIGKILL
+        for_memory = is_killed and killed_for_memory(self._oom_kills)
+        return GuestError(reason, details, died=True, costs=self._seen_costs, for_memory=for_memory)
 
     def _describe_end(self) -> str:
         """Describe how the guest ended, for an error."""
