@@ -79,7 +79,7 @@ class Run:
             getvalue=lambda _: ["popen"] * WORKERS,
             getoption=lambda _: None,
         )
-        arguments = {"needs": lambda nodeid: needs[int(nodeid)], "capacity": MACHINE} if aware else {}
+        arguments: dict[str, Any] = {"needs": lambda nodeid: needs[int(nodeid)], "capacity": MACHINE} if aware else {}
         self.scheduler = LongestFirst(
             config,
             Producer("run", enabled=False),

@@ -117,6 +117,8 @@ def _ask(
         if snapshots.request is not None:
             request["snapshots"] = snapshots.request
     own = experiment.configuration.own
+    publish = None if snapshots is None else snapshots.publish
+    optional: dict[str, Any] = {"on_epoch": on_epoch, "on_snapshot": publish, "limit": options.limit}
     answer = guest.ask(
         {
             "algorithm": json.dumps(own.locator) if own else experiment.configuration.algorithm,
@@ -135,9 +137,7 @@ def _ask(
         while_waiting=wait,
         timeout=options.timeout,
         on_silence=options.on_silence,
-        **({} if on_epoch is None else {"on_epoch": on_epoch}),
-        **({} if snapshots is None else {"on_snapshot": snapshots.publish}),
-        **({"limit": options.limit} if options.limit else {}),
+        **{name: value for name, value in optional.items() if value},
     )
     return {**answer, "threads": guest.threads}
 
