@@ -41,6 +41,7 @@ from omnibench.errors import OmnibenchError as OmnibenchError
 from omnibench.experiment.algorithms import LensKit as LensKit
 from omnibench.experiment.algorithms import RecBole as RecBole
 from omnibench.experiment.algorithms import RecPack as RecPack
+from omnibench.experiment.algorithms import framework as framework
 from omnibench.experiment.candidates import AllItems as AllItems
 from omnibench.experiment.candidates import GivenCandidates as GivenCandidates
 from omnibench.experiment.candidates import SampledNegatives as SampledNegatives
@@ -89,7 +90,7 @@ from omnibench.metrics.groups import ColdItems as ColdItems
 from omnibench.metrics.groups import Popularity as Popularity
 from omnibench.plugin.declare import benchmark as benchmark
 from omnibench.report.export import export_results as export_results
-from omnibench.runners.registry import RunnerInfo as RunnerInfo
+from omnibench.runners.info import RunnerInfo as RunnerInfo
 from omnibench.runners.registry import register_runner as register_runner
 from omnibench.scoring.compared import ScoreComparison as ScoreComparison
 from omnibench.scoring.compared import compare_scores as compare_scores

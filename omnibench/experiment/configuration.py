@@ -13,15 +13,8 @@ from omnibench.experiment.resources import NOTHING_SAID, Resources
 from omnibench.experiment.search import TuningRequest
 from omnibench.keys import canonical, sha256
 from omnibench.naming import tuned_label
+from omnibench.runners.info import NO_USE, RunnerInfo, algorithm_info, epochs_parameter, may_refit, use_of_validation
 from omnibench.runners.machine import device_class
-from omnibench.runners.registry import (
-    NO_USE,
-    RunnerInfo,
-    algorithm_info,
-    epochs_parameter,
-    may_refit,
-    use_of_validation,
-)
 from omnibench.snapshots.control import Snapshots
 
 _STOP_EARLY = "stop_early"

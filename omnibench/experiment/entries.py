@@ -16,7 +16,8 @@ from omnibench.experiment.search import TuningRequest
 from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
 from omnibench.masking import UNMASKED, secret_variable
 from omnibench.naming import one_line_label
-from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
+from omnibench.runners.info import RunnerInfo, algorithm_info
+from omnibench.runners.registry import get_runner, runners
 from omnibench.snapshots.control import Snapshots
 from omnibench.tuning.values import is_distribution
 

@@ -18,7 +18,7 @@ from omnibench.keys import DISPLAY_DIGITS, canonical, digest, display, sha256
 from omnibench.metrics.base import Metric
 from omnibench.naming import node_name
 from omnibench.results import Result
-from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.info import RunnerInfo
 from omnibench.snapshots.control import Snapshots
 
 

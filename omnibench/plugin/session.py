@@ -41,7 +41,7 @@ from omnibench.store.workspaces import Workspace
 if TYPE_CHECKING:  # half a second of imports, which a cached run saves
     from omnibench.engine.coordinator import Coordinator
     from omnibench.experiment.configuration import Configuration
-    from omnibench.runners.registry import RunnerInfo
+    from omnibench.runners.info import RunnerInfo
 
 
 _BRIEFLY = 2.0

@@ -26,7 +26,7 @@ from omnibench.errors import GuestError, PrunedError, SnapshotError
 from omnibench.guest import forks, supervisor
 from omnibench.guest.messages import received, sendable
 from omnibench.masking import masked_bytes, safe_cut
-from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.info import RunnerInfo
 from omnibench.runners.replies import OnEpoch, OnSnapshot, Replies
 from omnibench.runners.shortage import judged, killed, killed_for_memory, open_files
 from omnibench.runners.silence import Silence
@@ -148,9 +148,17 @@ class Guest:
             raise GuestError(str(error), error.details, died=True, unusable=True) from error
         self._pid = hello.get("pid", self._pid)
         if not hello["ok"]:
-            unusable = self.runner.adapter_file is None and hello.get("missing", False)
+            is_missing = hello.get("missing", False)
+            advice = (
+                f". What {self.runner.adapter} imports has to stand in its requirements; `omnibench envs lock {self.runner.name}` "
+                "takes them over"
+                if is_missing and self.runner.is_file
+                else ""
+            )
             raise GuestError(
-                f"{self.runner.name} does not start: {hello['error']}", hello["traceback"], unusable=unusable
+                f"{self.runner.name} does not start: {hello['error']}{advice}",
+                hello["traceback"],
+                unusable=is_missing and self.runner.adapter_file is None,
             )
 
     def __enter__(self) -> Self:

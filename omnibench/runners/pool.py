@@ -16,8 +16,8 @@ from omnibench.limits import limits_told
 from omnibench.memory import available_memory, memory_capacity
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import Guest
+from omnibench.runners.info import ISOLATED, RunnerInfo
 from omnibench.runners.machine import gpus as all_gpus
-from omnibench.runners.registry import ISOLATED, RunnerInfo
 from omnibench.runners.thread_variables import thread_variables
 
 if TYPE_CHECKING:
