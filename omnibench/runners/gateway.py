@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -25,8 +25,9 @@ from omnibench import limits, proc
 from omnibench.errors import GuestError, PrunedError, SnapshotError
 from omnibench.guest import forks, supervisor
 from omnibench.guest.messages import received, sendable
-from omnibench.masking import masked_bytes, safe_cut
+from omnibench.masking import masked_bytes
 from omnibench.runners.info import RunnerInfo
+from omnibench.runners.log_lines import whole_lines
 from omnibench.runners.replies import OnEpoch, OnSnapshot, Replies
 from omnibench.runners.shortage import judged, killed, killed_for_memory, open_files
 from omnibench.runners.silence import Silence
@@ -40,7 +41,6 @@ _RECENT_SECONDS = 5.0
 _ENDING_SECONDS = supervisor.PATIENCE + 2.0
 GUEST_MARK = "OMNIBENCH_GUEST"
 """The environment variable that marks a process as a guest."""
-_CHUNK = 65536
 _TAKEN = ("files", "processes", "memory")
 """Of what a failed item may have left nothing to the items after it."""
 
@@ -338,7 +338,7 @@ class Guest:
     def _read(self, descriptor: int, stream: str) -> None:
         with os.fdopen(descriptor, "rb", buffering=0) as pipe:
             forks.withhold_file(pipe)
-            for lines in map(masked_bytes, _whole_lines(pipe, self._ended)):  # before anybody keeps them
+            for lines in map(masked_bytes, whole_lines(pipe, self._ended)):  # before anybody keeps them
                 if stream == "err":
                     self._errors.extend(lines.decode(errors="replace").splitlines())
                 with contextlib.suppress(OSError):  # a full disk must not stop the guest
@@ -375,33 +375,3 @@ class Guest:
             self._process.kill()
         with contextlib.suppress(Exception):
             self._process.wait(timeout=5)
-
-
-def _whole_lines(pipe: Any, ended: Callable[[], bool]) -> Iterator[bytes]:
-    """Yield a pipe's content in chunks of whole lines, until its writer has ended."""
-    import select
-
-    pending = b""
-    written = False
-    while True:
-        readable, _, _ = select.select([pipe], [], [], 0.2)
-        chunk = pipe.read(_CHUNK) if readable else None
-        if chunk:
-            written = True
-            complete, newline, pending = (pending + chunk).rpartition(b"\n")
-            if newline:
-                yield complete + newline
-            if len(pending) > _CHUNK:
-                cut = safe_cut(pending)
-                yield pending[:cut] + b"\n"
-                pending = pending[cut:]
-        elif chunk == b"" and (written or ended()):
-            if ended():
-                break
-            threading.Event().wait(0.05)  # the guest may have closed its stream and go on computing
-        elif chunk == b"":
-            threading.Event().wait(0.02)  # nobody has opened the other end yet
-        elif ended():
-            break
-    if pending:
-        yield pending + b"\n"
