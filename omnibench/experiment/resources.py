@@ -120,7 +120,7 @@ def as_resources(value: Any) -> Resources:
 
 def cores_text(number: float) -> str:
     """Return a number of cores in words, e.g. ``4 cores``; a worker's share may be a part of one."""
-    return f"{number:.3g} core{'' if number == 1 else 's'}"
+    return f"{round(number, 2):g} core{'' if number == 1 else 's'}"
 
 
 def gpus_text(number: int) -> str:
