@@ -44,6 +44,7 @@ def show(arguments: argparse.Namespace) -> int:
         return 0
     snapshot = resumable(RecordsInMemory(records), [item]).get(item["item"]) if item["status"] != Status.DONE else None
     say(f"{facts['title']}: {item['status']}{remark(item, snapshot=snapshot)}")
+    _show_activity(store, item)
     say(f"  item             {item['item']}")
     for line in fact_lines(facts):
         say(f"  {line}")
@@ -72,6 +73,13 @@ def show(arguments: argparse.Namespace) -> int:
         user, host = run["user"] or "an unknown user", run["host"] or "an unknown host"
         say(f"  run {run['id']} by {user} on {host}{git}; {versions}")
     return 0
+
+
+def _show_activity(store: Store, item: Record) -> None:
+    """Print what workers are doing with an item right now, e.g. what they wait for."""
+    for worker in store.workers() if item["status"] == Status.RUNNING else ():
+        if worker["item"] == item["item"] and worker["phase"]:
+            say(f"  now              {worker['phase']}")
 
 
 def _show_phases(records: Mapping[str, Record], item: Record, facts: Mapping[str, Any]) -> None:

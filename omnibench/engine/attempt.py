@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from omnibench.engine import phases
 from omnibench.engine.checkpoint import ItemCheckpoints
@@ -209,12 +210,14 @@ class Attempt:
             answer = self._tuned.take_model(scratch) if self._tuned is not None else None
             snapshots = FitSnapshots(self.workbench, self.requested, self.checkpoints, self.progress)
             if answer is None:
-                with self.progress.resources_reserved(self.requested):
-                    guest = self.progress.guest(Phase.FIT)
-                    answer = snapshots.fit(
-                        lambda: phases.fit(guest, self.requested, dataset, scratch, self._options, snapshots=snapshots)
+                requested, options = self.requested, self._options
+
+                def compute(guest: phases.Guest) -> dict[str, Any]:
+                    return snapshots.fit(
+                        lambda: phases.fit(guest, requested, dataset, scratch, options, snapshots=snapshots)
                     )
-                self.workbench.resources.learn(self.requested, answer)
+
+                answer = self.progress.fit(requested, Phase.FIT, compute)
             return self.checkpoints.save_model(meter.answered(answer), scratch, snapshots.spare)
 
     def _predict(self, dataset: Path) -> Path:

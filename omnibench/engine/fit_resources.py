@@ -21,8 +21,9 @@ from omnibench.engine.fit_needs import (
 from omnibench.engine.policy import IGNORE, Policy
 from omnibench.engine.requirements import Requirements
 from omnibench.engine.stopping import Stopping
+from omnibench.errors import GuestError
 from omnibench.experiment.experiment import Experiment
-from omnibench.experiment.resources import gpus_text
+from omnibench.experiment.resources import cores_text, gpus_text
 from omnibench.memory import available_memory, free_swap
 from omnibench.proc import rss_of
 from omnibench.runners.machine import gpus
@@ -139,6 +140,27 @@ class FitResources:
         """Note what a Fit has needed; see ``Requirements.learn``."""
         if self._policy.memory != IGNORE:
             self._requirements.learn(experiment, answer["effective"], answer.get("peak_rss"))
+
+    def raise_memory(self, experiment: Experiment, error: GuestError) -> str:
+        """Have a Fit that was killed for memory be tried once more with twice as much, where there is as much.
+
+        Args:
+            experiment: What was fitted.
+            error: How it ended.
+
+        Returns:
+            What is done about it, in words; nothing where it is not to be tried again.
+        """
+        if not error.for_memory or self._policy.memory == IGNORE or experiment.fit_key in self._raised:
+            return ""
+        requirement = needed_memory(experiment, self._requirements, self._policy)
+        peak = (error.costs or {}).get("peak_rss")
+        had = max(0 if requirement is None else requirement.size, peak if isinstance(peak, int) else 0)
+        most = self._capacity_of_one
+        if not had or (most is not None and 2 * had > most):
+            return ""
+        self._raised[experiment.fit_key] = 2 * had
+        return f"its Fit was killed for want of memory; it is tried once more with {size_text(2 * had)}, twice as much"
 
     def rest(self) -> None:
         """Note that nothing is computed; give back what idle guests have if another worker waits for it.
@@ -307,7 +329,7 @@ class _Wait(NamedTuple):
 
 def _waiting_words(needs: Needs, hindrance: Obstacle, computing: list[Reservation], ahead: list[Reservation]) -> str:
     """Return what a Fit waits for, and whom."""
-    amounts = {MEMORY: f"{size_text(needs.memory)} of memory", CORES: f"{needs.cores:.3g} cores"}
+    amounts = {MEMORY: f"{size_text(needs.memory)} of memory", CORES: cores_text(needs.cores)}
     words = f"waiting for {amounts.get(hindrance.resource, gpus_text(needs.gpus))}"
     if hindrance.has_come_before:
         return f"{words}, behind {ahead[hindrance.position].holder}, which waits longer"

@@ -15,7 +15,7 @@ from omnibench.engine.fit_needs import refuse_oversized
 from omnibench.engine.fit_resources import FitResources
 from omnibench.engine.policy import Policy
 from omnibench.engine.stopping import StoppedError, Stopping
-from omnibench.errors import OmnibenchError, PhaseError
+from omnibench.errors import GuestError, OmnibenchError, PhaseError
 from omnibench.experiment.resources import NOTHING_SAID, Resources
 from omnibench.runners.requirements import Requirement
 from omnibench.sizes import bytes_of
@@ -367,6 +367,38 @@ def test_who_stops_waiting_keeps_nobody_waiting(tmp_path: Path) -> None:
 
     busy.fit(0, compute, resources=Resources(cores=2))
     assert begun == ["later"]
+
+
+def killed(peak: int, *, for_memory: bool = True) -> GuestError:
+    """The error of a Fit whose process was killed."""
+    return GuestError("was killed by SIGKILL", died=True, costs={"peak_rss": peak}, for_memory=for_memory)
+
+
+def test_who_is_killed_for_memory_is_tried_once_with_twice_as_much(tmp_path: Path) -> None:
+    """Twice what it was to have, or had if that is more; the second Fit waits until there is as much."""
+    worker, other = Worker(tmp_path), Worker(tmp_path)
+    experiment = experiment_of("EASE", Resources(memory="5GB"))
+    words = worker.resources.raise_memory(experiment, killed(6 * GIGABYTE))
+    assert words == "its Fit was killed for want of memory; it is tried once more with 12.0 GB, twice as much"
+    events = side_by_side((other, {"gigabytes": 16.0, "name": "Other"}), (worker, {"name": "EASE"}))
+    assert events == ["Other begins", "Other ends", "EASE begins", "EASE ends"]
+    assert worker.shown[0].startswith("waiting for 12.0 GB of memory, which shop/Other (process ")
+    assert worker.resources.raise_memory(experiment, killed(12 * GIGABYTE)) == "", "once"
+
+
+@pytest.mark.parametrize(
+    ("memory", "policy", "error"),
+    [
+        ("5GB", "free", killed(6 * GIGABYTE, for_memory=False)),
+        ("5GB", "ignore", killed(6 * GIGABYTE)),
+        ("13GB", "free", killed(6 * GIGABYTE)),
+        ("5GB", "9GB", killed(6 * GIGABYTE)),
+    ],
+)
+def test_who_is_not_tried_again(tmp_path: Path, memory: str, policy: str, error: GuestError) -> None:
+    """Killed by somebody, in a run that counts no memory, or where twice as much is not here."""
+    experiment = experiment_of("EASE", Resources(memory=memory))
+    assert Worker(tmp_path, policy).resources.raise_memory(experiment, error) == ""
 
 
 @pytest.mark.parametrize(
