@@ -65,6 +65,7 @@ _HOMES = {
     "engine.run": ("ItemsFailedError",),
     "experiment.grid": ("Grid",),
     "experiment.plan": ("ExperimentPlan",),
+    "experiment.resources": ("Resources",),
     "plugin.declare": ("benchmark",),
     "engine.policy": ("Policy",),
     "store.queries": ("Store", "open_store"),

@@ -51,6 +51,7 @@ from omnibench.experiment.contract import RatingAlgorithm as RatingAlgorithm
 from omnibench.experiment.evaluator import Evaluator as Evaluator
 from omnibench.experiment.grid import Grid as Grid
 from omnibench.experiment.plan import ExperimentPlan as ExperimentPlan
+from omnibench.experiment.resources import Resources as Resources
 from omnibench.gate.baseline import Baseline as Baseline
 from omnibench.gate.stores import compare_with_baseline as compare_with_baseline
 from omnibench.gate.stores import write_baseline as write_baseline

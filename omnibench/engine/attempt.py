@@ -100,7 +100,7 @@ class Attempt:
         else:
             return metrics
         finally:
-            self.workbench.memory.rest()
+            self.workbench.resources.rest()
             self.progress.leave()
 
     def _compute(self, dataset: Path) -> dict[str, float]:
@@ -199,12 +199,12 @@ class Attempt:
             answer = self._tuned.take_model(scratch) if self._tuned is not None else None
             snapshots = FitSnapshots(self.workbench, self.requested, self.checkpoints, self.progress)
             if answer is None:
-                with self.progress.memory_reserved(self.requested):
+                with self.progress.resources_reserved(self.requested):
                     guest = self.progress.guest(Phase.FIT)
                     answer = snapshots.fit(
                         lambda: phases.fit(guest, self.requested, dataset, scratch, self._options, snapshots=snapshots)
                     )
-                self.workbench.memory.learn(self.requested, answer)
+                self.workbench.resources.learn(self.requested, answer)
             return self.checkpoints.save_model(meter.answered(answer), scratch, snapshots.spare)
 
     def _predict(self, dataset: Path) -> Path:

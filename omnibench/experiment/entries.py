@@ -11,6 +11,7 @@ from typing import Any
 from omnibench.errors import PlanError, nearest
 from omnibench.experiment.grid import Grid, canonical_value
 from omnibench.experiment.own import OwnAlgorithm
+from omnibench.experiment.resources import NOTHING_SAID, Resources
 from omnibench.experiment.search import TuningRequest
 from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
 from omnibench.masking import UNMASKED, secret_variable
@@ -38,6 +39,7 @@ class PlanEntry:
         refit: The parts that the plan wants it fitted on; empty where the benchmark decides.
         search: How its other hyperparameters are chosen; None where the plan gives all.
         snapshots: When the state of its Fits is kept; None where nobody says so for it alone.
+        resources: What its Fits are to have of a machine, as far as somebody says so for it alone.
     """
 
     name: str
@@ -49,6 +51,7 @@ class PlanEntry:
     refit: str = ""
     search: TuningRequest | None = None
     snapshots: Snapshots | None = None
+    resources: Resources = NOTHING_SAID
 
     @property
     def display_name(self) -> str:

@@ -1,4 +1,4 @@
-"""Scores of RecBole's models in fewer numbers than one for each user and item: factors, or sparse matrices."""
+"""Scores of RecBole's models in fewer numbers than one for each user and item: factors, or products of sparse matrices."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from scipy import sparse
 
 from . import folds, parts, score_forms
 from .factors import FactorScores, ItemFactors
+from .products import ProductScores, by_codes
 from .recbole_training import Model
 
 BATCH = 4096
-"""Users whose factors are held in memory together, and of models with sparse scores a quarter as many."""
+"""Users whose factors or histories are held in memory together."""
 
 Numbers = npt.NDArray[np.int64]
 
@@ -47,16 +48,18 @@ FACTORS: dict[str, Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tenso
 }
 """Models whose ``full_sort_predict`` is the product of what users and items have here; number 0 pads."""
 
-SPARSE_ROWS: dict[str, Callable[[Any, Numbers], Any]] = {
-    "ItemKNN": lambda network, users: network.pred_mat[users],
-    "SLIMElastic": lambda network, users: network.interaction_matrix[users] @ network.item_similarity,
+PRODUCTS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
+    "ItemKNN": lambda network: (
+        (network.w, network.interaction_matrix) if network.method == "user" else (network.interaction_matrix, network.w)
+    ),
+    "SLIMElastic": lambda network: (network.interaction_matrix, network.item_similarity),
 }
-"""Models whose ``full_sort_predict`` is a sparse matrix made dense: what has no entry scores zero."""
+"""Models whose ``full_sort_predict`` is the product of these sparse matrices made dense: what has no entry scores zero."""
 
 
 def compact_scores(
     model: Model, algorithm: str, fold: folds.Fold, number: Numbers
-) -> Iterator[tuple[parts.Ints, folds.Scores | FactorScores | score_forms.SparseScores]] | None:
+) -> Iterator[tuple[parts.Ints, FactorScores | ProductScores]] | None:
     """Return the scores of all items for batches of users; None of a model that makes dense ones, or that is on a GPU.
 
     Args:
@@ -67,8 +70,8 @@ def compact_scores(
     """
     if algorithm in FACTORS and torch.device(model.network.device).type == "cpu":
         return _factor_scores(model, FACTORS[algorithm], fold, number)
-    if algorithm in SPARSE_ROWS:
-        return _sparse_scores(model, SPARSE_ROWS[algorithm], fold, number)
+    if algorithm in PRODUCTS:
+        return _products(model, *PRODUCTS[algorithm](model.network), fold, number)
     return None
 
 
@@ -95,26 +98,15 @@ def _factor_scores(
         yield users, FactorScores(user_factor, items, number[users] > 0)
 
 
-def _sparse_scores(
-    model: Model, of: Callable[[Any, Numbers], Any], fold: folds.Fold, number: Numbers
-) -> Iterator[tuple[parts.Ints, folds.Scores | score_forms.SparseScores]]:
+def _products(
+    model: Model, left: Any, right: Any, fold: folds.Fold, number: Numbers
+) -> Iterator[tuple[parts.Ints, ProductScores]]:
     is_known = np.zeros(fold.n_items, dtype=bool)
     is_known[model.items] = True
     is_known &= fold.candidates
-    step = BATCH // 4
-    for start in range(0, len(fold.users), step):
-        users = fold.users[start : start + step]
-        scored = number[users] > 0
-        entries = sparse.coo_matrix(of(model.network, number[users]))
-        is_entry = (entries.col > 0) & scored[entries.row]
-        row, item = entries.row[is_entry], model.items[entries.col[is_entry] - 1]
-        shape = (len(users), fold.n_items)
-        matrix = sparse.csr_matrix((entries.data[is_entry], (row, item)), shape=shape)
-        if matrix.nnz > score_forms.SPARSE * np.prod(shape, dtype=np.float64):
-            dense = np.where(is_known & scored[:, None], matrix.toarray(), np.nan)
-            yield users, dense
-            continue
-        scores = np.where(is_known[matrix.indices], matrix.data, np.nan)
-        others = score_forms.OtherItems(is_known, np.where(scored, 0, np.nan).astype(scores.dtype))
-        starts, items = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
-        yield users, score_forms.SparseScores(starts, items, scores, others)
+    of_items = by_codes(right, np.concatenate([[-1], model.items]), fold.n_items)  # number 0 pads
+    left = sparse.csr_matrix(left)
+    for start in range(0, len(fold.users), BATCH):
+        users = fold.users[start : start + BATCH]
+        scores = np.where(number[users] > 0, 0, np.nan).astype(np.float32)
+        yield users, ProductScores(left[number[users]], of_items, score_forms.OtherItems(is_known, scores))

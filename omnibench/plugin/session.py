@@ -30,7 +30,6 @@ from omnibench.plugin.options import ENVIRONMENTS, PLAN, READONLY, TMP_DIR
 from omnibench.plugin.settings import checkpoint_dir, path_of, policy
 from omnibench.plugin.wire import RunMessage
 from omnibench.runners.environments import Environments
-from omnibench.runners.machine import available_cores
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.reader import Reader
@@ -205,7 +204,7 @@ class BenchSession:
                     # `never` and `fresh` are the overseeing process's business, once.
                     policy=replace(self.policy, resume="auto"),
                     environments=self.environments,
-                    threads=max(1, available_cores() // workers),
+                    workers=workers,
                     notify=self.notify,
                     run_id=self.run_id,
                     worker=self._worker,

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path
-from typing import Any
 
 from omnibench.data.catalogue.tables import Table
 from omnibench.errors import DataError
 from omnibench.paths import absolute_paths
+from omnibench.project import SETTINGS, ProjectSettings, nearest_settings
 
-_SETTINGS = "pyproject.toml"
 DATA, RUNNERS = "data", "runners"
 _SUFFIXES: Mapping[str, str] = {DATA: ".toml", RUNNERS: ".py"}
 """What the files of each key end with."""
+_KEYS = (*_SUFFIXES, "resources")
 
 EXAMPLE = 'data = "data/*.toml"'
 RUNNERS_EXAMPLE = 'runners = ["adapters/mylib.py"]'
@@ -95,46 +93,21 @@ def project_files(key: str) -> FilePatterns | None:
     Raises:
         DataError: The table has an unknown key, or a value that is neither a path nor a pattern.
     """
-    for start in absolute_paths(_SETTINGS):
-        for folder in start.parents:
-            path = folder / _SETTINGS
-            try:
-                stat = path.stat()
-            except OSError:
-                continue
-            project = _project(path, stat.st_mtime_ns, stat.st_size)
-            if project is not None:
-                return project[key]
+    for start in absolute_paths(SETTINGS):
+        settings = nearest_settings(start.parent)
+        if settings is not None:
+            return _files(settings, key)
     return None
 
 
-@functools.lru_cache(maxsize=64)
-def _project(path: Path, _modified: int, _size: int) -> dict[str, FilePatterns] | None:
-    """Read a ``pyproject.toml``; None where it says nothing of omnibench."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None
-    if "omnibench" not in text:  # without parsing the files of every project
-        return None
-    try:
-        values: Any = tomllib.loads(text).get("tool", {}).get("omnibench")
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
-    if values is None:
-        return None
-    if not isinstance(values, dict):
-        raise DataError(f"{path}: tool.omnibench is {values!r}; write it as a table [tool.omnibench] with {EXAMPLE}.")
-    table = Table(values, f"{path}, [tool.omnibench]")
-    table.check_keys(_SUFFIXES)
-    by_key: dict[str, FilePatterns] = {}
-    for key, suffix in _SUFFIXES.items():
-        patterns = table.texts(key)
-        for pattern in patterns:
-            if not pattern.lower().endswith(suffix):
-                raise table.error(f"{key} is {pattern!r}; {_WRONG_SUFFIX[key](pattern)}")
-        by_key[key] = FilePatterns(path, key, patterns)
-    return by_key
+def _files(settings: ProjectSettings, key: str) -> FilePatterns:
+    table = Table(settings.values, f"{settings.path}, [tool.omnibench]")
+    table.check_keys(_KEYS)
+    patterns = table.texts(key)
+    for pattern in patterns:
+        if not pattern.lower().endswith(_SUFFIXES[key]):
+            raise table.error(f"{key} is {pattern!r}; {_WRONG_SUFFIX[key](pattern)}")
+    return FilePatterns(settings.path, key, patterns)
 
 
 def _not_toml(name: str) -> str:
