@@ -93,9 +93,7 @@ def test_from_the_first_file_to_results(project: Project, capsys: pytest.Capture
     adapter.write_text(text.replace("}, parameters\n", "}\n"))
     project.run("-k", "fold_0").stdout.fnmatch_lines(["*fit returned dict; return the model and a dictionary*"])
     adapter.write_text(text.replace("import numpy as np\n", "import numpy as np\nimport pandas\n"))
-    project.run("-k", "fold_0").stdout.fnmatch_lines(
-        ["*No module named 'pandas'*has to stand in its requirements*"]
-    )
+    project.run("-k", "fold_0").stdout.fnmatch_lines(["*No module named 'pandas'*has to stand in its requirements*"])
 
 
 @pytest.mark.guests
