@@ -102,6 +102,14 @@ def distribution_of(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", match.group()).lower() if match else ""
 
 
+def is_adapter(path: Path) -> bool:
+    """Return whether a file says anything of a framework: a pattern may match tests and helpers that lie beside adapters."""
+    try:
+        return any(name in parsed(path).definitions for name in _DECLARED)
+    except (OSError, SyntaxError, ValueError):
+        return True  # whoever reads it as an adapter says what is wrong with it
+
+
 def read_adapter(path: Path, name: str = "") -> AdapterFile:
     """Read the file of an adapter.
 

@@ -51,6 +51,9 @@ def test_a_file_of_the_project_is_a_framework() -> None:
     with pytest.raises(PlanError, match="no hyperparameter 'powr'; did you mean 'power'"):
         plan.add_algorithm(mylib.Popularity, {"powr": 2.0})
     assert "mylib" in [runner.name for runner in runners()]
+    for beside in ("test_mylib.py", "helping.py"):  # the pattern matches these as well
+        Path("adapters", beside).write_text("import omnibench\n")
+    assert not {"test_mylib", "helping"} & {*runner_names(), *(runner.name for runner in runners())}
     assert Environments("isolated").version(get_runner("mylib")) == "9.1.2"
 
 
