@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np
 
-_WORTH = 1 << 28
-"""Bytes of a file from which this saves more than it takes to import numba, with what it has compiled before."""
+_WORTH = 3 << 27
+"""Bytes of a file from which this saves more than it takes to import numba, with what it has compiled before.
+
+A run reads a file twice, for its key and for its rows; who reads it once needs a file twice as large.
+"""
 
 _BLOCK = 1 << 18
 """Bytes of rows that are parsed at once: what fits into a core's cache with the numbers that come of them."""
