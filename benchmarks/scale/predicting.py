@@ -33,15 +33,18 @@ NEIGHBOURS = 100
 K = 20
 BLOCK = 1024
 """Users whose scores the bare counterparts compute together."""
+SCORES = 1 << 25
+"""Most scores that BLAS writes into one table: the first touch of a larger one would be most of the time."""
 
 
 def product(user: Any, item: Any) -> Callable[[], Any]:
     """The scores of all items by BLAS, in blocks of users, of which nothing is kept."""
-    table = np.empty((min(BLOCK, len(user)), len(item)), dtype=user.dtype)
+    step = min(BLOCK, len(user), max(1, SCORES // len(item)))
+    table = np.zeros((step, len(item)), dtype=user.dtype)
 
     def multiply() -> None:
-        for start in range(0, len(user), BLOCK):
-            block = user[start : start + BLOCK]
+        for start in range(0, len(user), step):
+            block = user[start : start + step]
             np.matmul(block, item.T, out=table[: len(block)])
 
     return multiply
@@ -110,7 +113,7 @@ def lenskit(guest: Any, algorithm: str, parameters: dict[str, Any], fold: Any) -
             (similarity.data, (codes[similarity.row], codes[similarity.col])), shape=(fold.n_items, fold.n_items)
         )
         return model, sparse_product(fold, matrix)
-    return model, product(model.scorer.user_embeddings, model.scorer.item_embeddings)
+    return model, product(model.scorer.user_embeddings[: len(fold.users)], model.scorer.item_embeddings)
 
 
 def recpack(guest: Any, algorithm: str, parameters: dict[str, Any], fold: Any) -> Case:
@@ -126,7 +129,7 @@ def recpack(guest: Any, algorithm: str, parameters: dict[str, Any], fold: Any) -
         return model, sparse_product(fold, model.similarity_matrix_)
     user, item = drawn_factors(fold, "f8")
     model.user_embedding_, model.item_embedding_ = user, item.T.copy()
-    return model, product(user, item)
+    return model, product(user[fold.users], item)
 
 
 def recbole(guest: Any, algorithm: str, _: dict[str, Any], fold: Any) -> Case:
@@ -144,7 +147,7 @@ def recbole(guest: Any, algorithm: str, _: dict[str, Any], fold: Any) -> Case:
     network.user_embedding, network.item_embedding = (
         torch.nn.Embedding.from_pretrained(torch.from_numpy(factor)) for factor in (user, item)
     )
-    return model, product(user[1:], item[1:])
+    return model, product(user[1:][fold.users], item[1:])
 
 
 def own(guest: Any, algorithm: str, _: dict[str, Any], fold: Any) -> Case:
