@@ -16,15 +16,18 @@ import numpy.typing as npt
 from scipy import sparse
 
 from .candidates import CandidateSets, block_others
-from .folds import Fold, Scores
+from .folds import NO_ITEM, Fold, Scores
 from .parts import Ints
 from .score_forms import OtherItems, SparseScores
-from .top_items import ranking_type, top_k
+from .tiles import ordered
+from .top_items import ranking_type, reached_by_row, top_k
 
 _SCORES = 1 << 20
 """Most scores that are added up together, and most entries of which they are sums."""
 _FEWEST_ROWS = 8
 """Least users whose scores are added up together: what is done once for all of them costs more than a larger table."""
+_LISTS = 512
+"""Most users whose lists of reached items are cut together."""
 _DENSE = 16
 """With fewer items for each number that is added up, rows of all items cost less than lists of those that are reached."""
 
@@ -80,17 +83,23 @@ class ProductScores:
             k: The length of the lists.
             candidates: What may be recommended, where not all unseen items may.
         """
+        is_dense = self.limits is not None or self._added[-1] * _DENSE >= len(users) * fold.n_items
+        is_of_reached = candidates is None and self.others is None
         most_rows = max(_FEWEST_ROWS, _SCORES // max(1, fold.n_items))
-        table = np.empty((min(most_rows, len(users)), fold.n_items), dtype=self.dtype)
+        table: Scores | None = None
         begin = 0
         while begin < len(users):
-            rows = slice(begin, self._end(begin, most_rows))
-            n_added = self._added[rows.stop] - self._added[begin]
-            n_scores = (rows.stop - begin) * fold.n_items
-            if self.limits is not None or (candidates is None and n_added * _DENSE >= n_scores):
+            if is_dense and (candidates is None or self.limits is not None):
+                rows = slice(begin, self._end(begin, most_rows))
+                if table is None:
+                    table = np.empty((min(most_rows, len(users)), fold.n_items), dtype=self.dtype)
                 yield rows, *self._best(fold, users, rows, k, table[: rows.stop - begin], candidates)
+            elif is_of_reached:
+                rows = slice(begin, self._end_of_lists(begin))
+                yield rows, *self._best_of_reached(fold, users, rows, k)
             else:
-                yield rows, *self._best_of_reached(fold, users, rows, k, candidates)
+                rows = slice(begin, self._end(begin, most_rows))
+                yield rows, *self._best_sparse(fold, users, rows, k, candidates)
             begin = rows.stop
 
     @cached_property
@@ -104,6 +113,12 @@ class ProductScores:
         """Return the end of the users whose scores are added up together: one at least."""
         last = int(np.searchsorted(self._added, self._added[begin] + _SCORES, side="right")) - 1
         return max(begin + 1, min(last, begin + most_rows, len(self._added) - 1))
+
+    def _end_of_lists(self, begin: int) -> int:
+        """Return the end of the users whose lists of reached items fit into a small table together: one at least."""
+        n_reached = np.minimum(np.diff(self._added[begin : begin + _LISTS + 1]), self.right.shape[1])
+        sizes = np.maximum.accumulate(n_reached) * np.arange(1, len(n_reached) + 1)
+        return begin + max(1, int(np.searchsorted(sizes, _SCORES, side="right")))
 
     def _best(
         self, fold: Fold, users: Ints, rows: slice, k: int, table: Scores, candidates: CandidateSets | None
@@ -145,10 +160,42 @@ class ProductScores:
         if self.limits is not None:
             self.limits(left.indptr, added, out)
 
-    def _best_of_reached(
+    def _best_of_reached(self, fold: Fold, users: Ints, rows: slice, k: int) -> tuple[Ints, Scores]:
+        """Return the k best items of some users by lists of those that they reach.
+
+        Of each list so many of the best are taken that k are left when the user has seen all others.
+        """
+        product = self.left[rows] @ self.right
+        n_users = product.shape[0]
+        scores = product.data.astype(ranking_type(product.dtype), copy=False)
+        scores[(scores == 0) | np.isnan(scores)] = -np.inf
+        if not fold.rankable.all():
+            scores[~fold.rankable[product.indices]] = -np.inf
+        codes, table = reached_by_row(
+            n_users, np.repeat(np.arange(n_users), np.diff(product.indptr)), product.indices, scores
+        )
+        seen_row, seen_item = fold.masked_pairs(users[rows])
+        n_taken = np.bincount(seen_row, minlength=n_users) + k
+        items, best = np.full((n_users, k), NO_ITEM, dtype=np.int32), np.zeros((n_users, k), dtype=scores.dtype)
+        if table.shape[1] == 0 or k == 0:
+            return items, best
+        ascending = np.sort(table, axis=1)
+        bounds = ascending[np.arange(n_users), np.maximum(0, table.shape[1] - n_taken)]
+        row, column = np.nonzero((table >= bounds[:, None]) & (table > -np.inf))
+        item, score = codes[row, column], table[row, column]
+        seen = np.sort(seen_row * fold.n_items + seen_item)
+        pair = row * fold.n_items + item
+        is_unseen = np.append(seen, -1)[np.searchsorted(seen, pair)] != pair
+        reached = reached_by_row(n_users, row[is_unseen], item[is_unseen], score[is_unseen])
+        some_items, some_scores = ordered(*reached, k)
+        width = some_items.shape[1]
+        items[:, :width], best[:, :width] = some_items, np.where(some_items == NO_ITEM, 0, some_scores)
+        return items, best
+
+    def _best_sparse(
         self, fold: Fold, users: Ints, rows: slice, k: int, candidates: CandidateSets | None
     ) -> tuple[Ints, Scores]:
-        """Return the k best items of some users by lists of those that they reach."""
+        """Return the k best items of some users by lists of those that they reach, where other items may be among the best."""
         product = self.left[rows] @ self.right
         is_blocked = np.empty(product.shape, dtype=bool)
         fold.block(users[rows], is_blocked)

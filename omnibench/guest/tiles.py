@@ -136,7 +136,7 @@ class BestOfTiles:
         """Return the k best of each user, or of fewer, with ``NO_ITEM`` and a score of -inf behind them."""
         row, item, score = (np.concatenate(parts) for parts in zip(*self._entries, strict=True))
         order = np.argsort(row.astype(np.int16), kind="stable")
-        return _ordered(*reached_by_row(self._n_users, row[order], item[order], score[order]), self._k)
+        return ordered(*reached_by_row(self._n_users, row[order], item[order], score[order]), self._k)
 
     def result(self) -> tuple[Ints, Scores]:
         """Return the best items, ``NO_ITEM`` where there are no more, and their scores; both of shape (users, k)."""
@@ -148,7 +148,7 @@ class BestOfTiles:
         return items, scores
 
 
-def _ordered(items: Ints, scores: npt.NDArray[Any], k: int) -> tuple[Ints, npt.NDArray[Any]]:
+def ordered(items: Ints, scores: npt.NDArray[Any], k: int) -> tuple[Ints, npt.NDArray[Any]]:
     """Return the first k of each row, from the highest score, ties by item code; none is NaN, and zeros lose their sign."""
     if scores.dtype != np.float32:
         by_code = np.argsort(items, axis=1)
