@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container
+from functools import cached_property
 
-from omnibench.store.phase_texts import costs_in, uncertainty_in
+from omnibench.store.phase_texts import costs_in, origin_in, uncertainty_in
 from omnibench.store.plans import PlannedLabels
 from omnibench.store.reader import Reader
-from omnibench.store.schema import SEARCHED, Record, RecordType
+from omnibench.store.schema import PHASE_OF, SEARCHED, Record, RecordType
 from omnibench.store.stops import settled
 
 
@@ -23,7 +24,10 @@ class Lookups:
     def __init__(self, reader: Reader, sound: Container[str] = ()) -> None:
         self._reader = reader
         self._sound = sound
-        self._plan = PlannedLabels(reader.records(RecordType.PLAN.prefix, in_order=True))
+
+    @cached_property
+    def _plan(self) -> PlannedLabels:
+        return PlannedLabels(self._reader.records(RecordType.PLAN.prefix, in_order=True))
 
     def get(self, key: str) -> Record | None:
         """Return a sound record, or None."""
@@ -31,12 +35,12 @@ class Lookups:
         return self._plan.labelled(record) if record is not None and RecordType.ITEM.has(key) else record
 
     def facts(self, key: str) -> Record | None:
-        """Return what facts about items take of a sound record, or None: of most phases their costs, or their uncertainty.
+        """Return what facts about items take of a sound record, or None: of most phases their costs, or their uncertainty, and of fits what they are made of.
 
         These are searched in the texts of the records; see ``phase_texts``.
         """
         record_type = RecordType.of(key)
-        text = self._reader.sound_text(key) if record_type in (RecordType.PREDICT, RecordType.EVAL) else None
+        text = self._reader.sound_text(key) if record_type in PHASE_OF else None
         if text is None:
             return self._read(key)
         if record_type is RecordType.EVAL:
@@ -48,7 +52,11 @@ class Lookups:
         costs = None if f'"{SEARCHED}": "' in text else costs_in(text)
         if costs is None:
             return self._read(key)
-        return {name: getattr(costs, name) for name in ("seconds", "peak_rss", "start_seconds")}
+        facts = {name: getattr(costs, name) for name in ("seconds", "peak_rss", "start_seconds")}
+        if record_type is RecordType.PREDICT:
+            return facts
+        origin = origin_in(text)
+        return self._read(key) if origin is None else {**facts, "version": origin.version, "identity": origin.identity}
 
     def _read(self, key: str) -> Record | None:
         """Return a sound record as it is, or None."""

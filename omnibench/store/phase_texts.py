@@ -6,8 +6,11 @@ their quotation marks escaped, so that only objects can look alike: where a text
 
 from __future__ import annotations
 
+import json
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from omnibench.store.identity_forms import is_identity
 
 _NUMBER = r"(?:null|-?\d[\d.eE+-]*+)"
 _TEXT = r'"[^"\\]*+"'
@@ -23,6 +26,21 @@ _UNCERTAINTY = re.compile(
     rf'{_STDERR}({_NUMBER}), "interval": (?:null|\[({_NUMBER}), ({_NUMBER})\]), "users": ({_NUMBER})'
     rf'(?:, "counted": ({_NUMBER}))?, "place": '
 )
+_ATTEMPTS = '"attempts": '
+_MADE_OF = re.compile(rf', "version": ({_TEXT}), "identity": (?=\["fit/)')
+_DECODER = json.JSONDecoder()
+
+
+class OriginText(NamedTuple):
+    """What a fit is made of.
+
+    Attributes:
+        version: The version of its framework.
+        identity: What its key is the digest of.
+    """
+
+    version: str
+    identity: Any
 
 
 class CostsText(NamedTuple):
@@ -68,6 +86,24 @@ def costs_in(text: str) -> CostsText | None:
         return CostsText(begin[1], _number(seconds), _number(peak), _number(start), batch or "")
     except ValueError:
         return None
+
+
+def origin_in(text: str) -> OriginText | None:
+    """Return what a fit is made of from the text of its record; None where it has to be parsed to tell.
+
+    So it is where several attempts have made it.
+
+    Args:
+        text: The JSON of the record.
+    """
+    matches = list(_MADE_OF.finditer(text))
+    if len(matches) != 1 or _ATTEMPTS in text:
+        return None
+    try:
+        identity, _ = _DECODER.raw_decode(text, matches[0].end())
+    except (ValueError, RecursionError):
+        return None
+    return OriginText(matches[0][1][1:-1], identity) if is_identity(identity) else None
 
 
 def uncertainty_in(text: str) -> UncertaintyText | None:

@@ -120,7 +120,8 @@ class Store(NamedItems):
         import pandas as pd
 
         columns = read(self.root / "store", result_columns)
-        frame = pd.DataFrame(columns, columns=list(RESULT_COLUMNS))
+        # By column, so that no two forms of all of them are in memory at once.
+        frame = pd.DataFrame({name: pd.Series(of) if (of := columns.pop(name)) else of for name in RESULT_COLUMNS})
         return frame.sort_values(["item", "metric"], ignore_index=True)
 
     def phases(self) -> pd.DataFrame:

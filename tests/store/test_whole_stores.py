@@ -33,7 +33,7 @@ from omnibench.store.trial_frames import trial_frame
 from omnibench.store.views import select
 
 STORES = Path(__file__).parent.parent / "assets" / "stores"
-KINDS = [*(path.name for path in sorted(STORES.glob("format-*"))), "mixed", "unindexed"]
+KINDS = [*(path.name for path in sorted(STORES.glob("format-*"))), "mixed", "unindexed", "unsummed"]
 
 
 @pytest.fixture(params=KINDS)
@@ -95,6 +95,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "unindexed":
         connection.execute("DROP INDEX Records_of_item")
         connection.execute("DROP INDEX Names_of_items")
+    if request.param == "unsummed":
+        connection.execute("DROP TABLE Costs")
     made.close()
     return Store(root)
 

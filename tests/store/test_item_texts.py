@@ -1,0 +1,99 @@
+"""What is matched in the text of a done item's record is what parsing the text returns, or nothing is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnibench.store.builders import ItemLabels, Origin
+from omnibench.store.forms import record_of
+from omnibench.store.item_records import done_item, item_metric
+from omnibench.store.item_texts import light_item_in
+from omnibench.store.schema import Record
+from omnibench.store.sealing import DamagedRecordError, checked, seal
+
+FIT_KEY = "a" * 64
+KEY = f"item/{FIT_KEY}"
+TEXTS = st.text(max_size=8) | st.sampled_from(["tiny", 'a "b"', "a, \\", '", "fold": 1, "', "\x00", "\ud800"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def item_of(parameters: dict[str, Any], name: str = "D/a", label: str = "HR@5", value: float = 0.5) -> Record:
+    """Return the record of a done item as a run makes it."""
+    configuration = ["configuration/1", {"runner": "Own", "algorithm": "A", "parameters": parameters, "seed": 42}]
+    identity = ["fit/1", {"configuration": configuration, "data": "d" * 64, "fold": 1}]
+    labels = ItemLabels(
+        name, FIT_KEY, "D", "A-aaaaaaaa", parameters, 1, identity, "d" * 64, dataset_label="tiny", module="m", node=name
+    )
+    metrics = {label: item_metric(value, "e" * 64, '["HR",{"k":5},1]'), "MRR": item_metric(1, "f" * 64, "m")}
+    return done_item(
+        labels,
+        Origin("run", "worker", "D-dddddddd/A-aaaaaaaa/fold_1"),
+        {},
+        metrics=metrics,
+        predict_key="p",
+        list_length=10,
+        predicted='["unseen",10]',
+        test="t",
+    )
+
+
+def assert_is_light(text: str) -> bool:
+    """Assert that a light record has the members of the parsed one, of the same types; return whether there is one."""
+    light = light_item_in(KEY, checked(KEY, text))
+    if light is None:
+        return False
+    whole = record_of(KEY, text)
+    light["metrics"] = json.loads(light["metrics"])
+    assert repr(light) == repr({name: whole[name] for name in light})
+    left_out = {"node", "data_key", "finished", "run", "worker", "predict_key", "predicted", "test", "token", "check"}
+    assert whole.keys() - light.keys() <= left_out
+    return True
+
+
+def test_items_of_runs_are_matched() -> None:
+    """The record that a run makes of a done item need not be parsed; with a token behind it neither."""
+    assert assert_is_light(seal(KEY, item_of({"K": 3, "shape": [1, {"fold": 2}]})))
+    assert assert_is_light(seal(KEY, {**item_of({}), "token": "0" * 32}))
+
+
+@given(st.dictionaries(TEXTS, VALUES, max_size=3), TEXTS, TEXTS, st.floats() | st.integers())
+def test_any_item_is_as_parsed(parameters: dict[str, Any], name: str, label: str, value: float) -> None:
+    """Whatever its names, hyperparameters and values: a light record is the parsed one, and none is made of a malformed one."""
+    text = seal(KEY, item_of(parameters, name, label, value))
+    try:
+        record_of(KEY, text)
+    except DamagedRecordError:
+        assert light_item_in(KEY, checked(KEY, text)) is None
+    else:
+        assert_is_light(text)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"status": "failed"},
+        {"finished": "yesterday"},
+        {"fit_key": "b" * 64},
+        {"directory": "../elsewhere"},
+        {"metrics": {}},
+        {"metrics": {"HR@5": {"value": None, "key": "e" * 64, "metric": "m"}}},
+        {"failures": -1},
+        {"fold": True},
+        {"data_key": "d"},
+        {"search": "5" * 64},
+        {"stopped": None},
+        {"parameters": {"nested": [[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]}},
+    ],
+)
+def test_other_items_are_parsed(members: dict[str, Any]) -> None:
+    """Of what is not done, not of its form, or not as runs make it, the whole record is looked at."""
+    assert not assert_is_light(seal(KEY, {**item_of({}), **members}))

@@ -1,0 +1,85 @@
+"""The table of costs says of every phase what its record says, whoever writes the record."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.stored import compute, prepare
+
+from omnibench.store import CheckpointStore
+from omnibench.store.phase_costs import TYPES, PhaseCosts, are_kept, costs_of_phases, keep_costs
+from omnibench.store.reading import read
+from omnibench.store.schema import RecordType
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[CheckpointStore]:
+    """A store with two done items."""
+    made = CheckpointStore(tmp_path / "store")
+    prepare(made, "d")
+    for name in "ab":
+        compute(made, name)
+    yield made
+    made.close()
+
+
+def recorded(store: CheckpointStore) -> dict[int, PhaseCosts]:
+    """Return the costs in all records of phases, by the numbers of their rows."""
+    rows = store.records._connection.execute("SELECT rowid, key FROM Cache").fetchall()
+    costs = {}
+    for number, key in rows:
+        record_type, record = RecordType.of(key), store.records.get(key)
+        if record_type in TYPES and record is not None:
+            members = [record.get(name) for name in ("fit_key", "seconds", "start_seconds", "batch", "search")]
+            costs[number] = PhaseCosts(number, record_type, *members)
+    return costs
+
+
+def kept(store: CheckpointStore) -> dict[int, PhaseCosts]:
+    return {costs.number: costs for costs in costs_of_phases(store.records._connection)}
+
+
+def test_costs_are_those_of_records(store: CheckpointStore) -> None:
+    """With every digit, after records were written, replaced, changed by another hand, and deleted."""
+    assert len(kept(store)) == 6
+    fit = store.records.get(f"fit/{'a' * 64}") or {}
+    costs = {"seconds": 0.1 + 0.2, "start_seconds": 1, "effective": {"seconds": 7, "batch": "no"}}
+    store.records.commit({f"fit/{'a' * 64}": {**fit, **costs}}, ["predict/pb"])
+    evaluation = store.records.get("eval/ea") or {}
+    store.records.commit({"eval/ea": {**evaluation, "batch": 'a "b"', "seconds": 2**60}})
+    assert kept(store) == recorded(store)
+    assert kept(store).keys() == recorded(store).keys()
+    assert 0.1 + 0.2 in [costs.seconds for costs in kept(store).values()]
+    store.records._connection.execute(
+        "UPDATE Cache SET value = replace(value, 'seconds', 'hours') WHERE key GLOB 'fit/*'"
+    )
+    assert [costs.seconds for costs in kept(store).values() if costs.record_type is RecordType.FIT] == [None, None]
+
+
+def test_a_store_without_the_table_gets_it(store: CheckpointStore) -> None:
+    """A store of an earlier omnibench has it once it was opened to be written; triggers of another form are renewed."""
+    before = kept(store)
+    connection = store.records._connection
+    connection.execute("DROP TABLE Costs")
+    connection.execute("DROP TRIGGER Costs_INSERT")
+    assert read(store.root / "store", lambda reader: reader.phase_costs()) is None
+    keep_costs(connection)
+    assert are_kept(connection)
+    assert kept(store) == before
+
+
+@pytest.mark.parametrize(
+    "value", ["'{'", "x'00ff'", "NULL", "'[1]'", "CAST(x'7b2273ff' AS TEXT)", "'{\"fit_key\": [[[]]]}'"]
+)
+def test_a_damaged_record_is_no_error(store: CheckpointStore, value: str) -> None:
+    """Neither of who writes nor of who reads: of what is no JSON there is only that it is there."""
+    connection: sqlite3.Connection = store.records._connection
+    connection.execute(f"UPDATE Cache SET value = {value} WHERE key = 'predict/pa'")
+    (number,) = connection.execute("SELECT rowid FROM Cache WHERE key = 'predict/pa'").fetchone()
+    assert kept(store)[number].seconds is None
+    connection.execute("DROP TABLE Costs")
+    keep_costs(connection)
+    assert len(kept(store)) == 6
