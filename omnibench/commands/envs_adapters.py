@@ -15,7 +15,7 @@ from omnibench.commands.parsing import say, say_text
 from omnibench.commands.skeletons import adapter_text, contract_text
 from omnibench.data.catalogue.project import RUNNERS, project_files
 from omnibench.errors import PlanError
-from omnibench.runners.adapter_file import OLDEST_PYTHON, AdapterFile, distribution_of, read_adapter
+from omnibench.runners.adapter_file import OLDEST_PYTHON, AdapterFile, checked_python, distribution_of
 from omnibench.runners.adapters import adapter_names, find_adapter, unmatched_patterns
 from omnibench.runners.environments import environment_of
 from omnibench.runners.locking import make_lock
@@ -36,15 +36,15 @@ def envs_new(arguments: argparse.Namespace) -> int:
             raise PlanError(
                 f"--requirement is {requirement!r}; begin with the name of a package, e.g. 'lightfm==1.17'."
             )
+    python = checked_python("--python", arguments.python)
     folder = Path(arguments.folder)
     path, test = folder / f"{name}.py", folder / f"test_{name}.py"
     for file in (path, test):
         if file.exists():
             raise PlanError(f"{file} is there already; remove it, or give another name or --folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(adapter_text(requirements, arguments.python), encoding="utf-8")
+    path.write_text(adapter_text(requirements, python), encoding="utf-8")
     test.write_text(contract_text(name), encoding="utf-8")
-    read_adapter(path)
     say(f"{path}: an adapter of {distribution_of(requirements[0])} to fill in, and its test, {test.name}")
     for line in _next_steps(path):
         say(f"  {line}")

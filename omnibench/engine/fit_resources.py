@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from omnibench.engine.fit_needs import (
     asks,
@@ -24,7 +24,7 @@ from omnibench.engine.stopping import Stopping
 from omnibench.errors import GuestError
 from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.resources import cores_text, gpus_text
-from omnibench.memory import available_memory
+from omnibench.memory import available_memory, free_swap
 from omnibench.proc import rss_of
 from omnibench.runners.machine import gpus
 from omnibench.runners.pool import GuestPool
@@ -37,7 +37,7 @@ from omnibench.store.reservations import IDLES, WAITS, Board, Reservation, Reser
 _LOOK_SECONDS = 0.25
 _REST_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
-"""So long memory is waited for that no Fit of ours has: others may give it back, or never do."""
+"""So long memory is waited for that no Fit of ours has: others may give it back, or never do; then they are swapped out."""
 
 _NO_ACCOUNT = (OSError, LinkedFileError)
 """What keeps reservations from being written; no result depends on them."""
@@ -215,9 +215,9 @@ class FitResources:
         show: Callable[[str], None],
     ) -> None:
         self._has_reserved = True
-        began, is_shown, patience = time.monotonic(), "", _PATIENCE_SECONDS
+        began, is_shown, patience, swaps = time.monotonic(), "", _PATIENCE_SECONDS, False
         try:
-            while (wait := self._begin_or_wait(needs, self._guest_memory(experiment))) is not None:
+            while (wait := self._begin_or_wait(needs, self._guest_memory(experiment), swaps)) is not None:
                 if wait.lacks_memory and self._guests.end_idle():
                     continue  # what they had is free now
                 if wait.words != is_shown:
@@ -226,7 +226,9 @@ class FitResources:
                     is_shown = wait.words
                 patience = patience - _LOOK_SECONDS if wait.is_for_strangers else _PATIENCE_SECONDS
                 if patience < 0 and requirement is not None:
-                    self._give_up(experiment, requirement, wait.room)
+                    self._count_on_swap(experiment, requirement, wait.room)
+                    swaps = True
+                    continue
                 self._stopping.check()
                 time.sleep(_LOOK_SECONDS)
         except _NO_ACCOUNT as error:  # no result depends on it
@@ -240,15 +242,17 @@ class FitResources:
                 show("")
                 self._log(logging.INFO, f"waited {time.monotonic() - began:.1f} s for resources")
 
-    def _begin_or_wait(self, needs: Needs, has: int) -> _Wait | None:
+    def _begin_or_wait(self, needs: Needs, has: int, swaps: bool) -> _Wait | None:
         """Reserve what a Fit needs, and return None; or what it waits for.
 
         Args:
             needs: What it needs.
             has: The bytes that its guest has already.
+            swaps: Whether other programs may have the memory, since they can be swapped out.
         """
         with self._reservations.changed() as board:
-            computing, ahead, room = board.computing, board.ahead, self._room(board.of_others, has)
+            computing, ahead = board.computing, board.ahead
+            room = None if swaps else self._room(board.of_others, has)
             hindrance = obstacle(needs, self._capacity, computing, ahead, room)
             if hindrance is None:
                 self._begin(board, needs)
@@ -256,9 +260,17 @@ class FitResources:
             board.wait(self._item, needs)
         return _Wait(hindrance, _waiting_words(needs, hindrance, computing, ahead), room)
 
-    def _give_up(self, experiment: Experiment, requirement: Requirement, room: int | None) -> NoReturn:
-        here = size_text(self._capacity_of_one or 0)
-        raise refusal(experiment, requirement, f"of {here} only {size_text(max(0, room or 0))} are free")
+    def _count_on_swap(self, experiment: Experiment, requirement: Requirement, room: int | None) -> None:
+        """Let a Fit begin where other programs have what it needs and the disk has room for them: a laptop with a browser."""
+        swap = free_swap() if self._policy.memory_limit is None else 0  # what we may have in all is no more with swap
+        free = f"of {size_text(self._capacity_of_one or 0)} only {size_text(max(0, room or 0))} are free"
+        if requirement.size > max(0, room or 0) + swap:
+            raise refusal(experiment, requirement, f"{free}{f', and {size_text(swap)} of swap' if swap else ''}")
+        self._log(
+            logging.WARNING,
+            f"begins with {size_text(requirement.size)} of memory, though {free}: other programs have to go to the swap, "
+            f"where {size_text(swap)} are free, so this may be slow",
+        )
 
     def _begin(self, board: Board, needs: Needs) -> None:
         """Reserve what a Fit needs, and show its guests the GPUs that it gets."""

@@ -286,7 +286,9 @@ def predict(
         "outputs": _names(required),
         **({"judged": judged} if judged else {}),
     }
-    sets = candidate_sets(fold, candidates) if required.lists else None  # drawn here, in nobody's time, and kept
+    sets = (
+        candidate_sets(fold, candidates, guest.threads) if required.lists else None
+    )  # drawn here, in nobody's time, and kept
     answer = _ask(guest, experiment, dataset, options, None, None, **request)
     lists, ratings = read_predictions(output)
     flaw = "" if required == (lists is not None, ratings is not None) else "they are not what was asked for"

@@ -102,6 +102,14 @@ def distribution_of(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", match.group()).lower() if match else ""
 
 
+def is_adapter(path: Path) -> bool:
+    """Return whether a file says anything of a framework: a pattern may match tests and helpers that lie beside adapters."""
+    try:
+        return any(name in parsed(path).definitions for name in _DECLARED)
+    except (OSError, SyntaxError, ValueError):
+        return True  # whoever reads it as an adapter says what is wrong with it
+
+
 def read_adapter(path: Path, name: str = "") -> AdapterFile:
     """Read the file of an adapter.
 
@@ -123,7 +131,7 @@ def read_adapter(path: Path, name: str = "") -> AdapterFile:
         raise PlanError(f"the adapter {path} is no Python ({error}).") from error
     _refuse_near_names(path, module)
     requirements = _requirements(path, _literal(path, module, "requirements"))
-    python = _python(path, _literal(path, module, "python"))
+    python = checked_python(f"{path}: python", _literal(path, module, "python"))
     algorithms = _literal(path, module, "algorithms")
     if not isinstance(algorithms, dict) or not algorithms:
         raise PlanError(
@@ -187,14 +195,23 @@ def _requirements(path: Path, value: Any) -> tuple[str, ...]:
     return requirements
 
 
-def _python(path: Path, value: Any) -> str:
+def checked_python(label: str, value: Any) -> str:
+    """Return the version of an environment's Python.
+
+    Args:
+        label: What says it, as errors begin.
+        value: What it says; None for the oldest that there can be.
+
+    Raises:
+        PlanError: It is no version, or a guest cannot run with it.
+    """
     if value is None:
         return ".".join(map(str, OLDEST_PYTHON))
     match = re.fullmatch(r"(\d+)\.(\d+)(\.\d+)?", value) if isinstance(value, str) else None
     if match is None:
-        raise PlanError(f'{path}: python is {value!r}; give a version as a text, e.g. python = "3.12".')
+        raise PlanError(f"{label} is {value!r}; give a version as a text, e.g. '3.12'.")
     if (int(match[1]), int(match[2])) < OLDEST_PYTHON:
-        raise PlanError(f"{path}: python is {value!r}; omnibench's side of the process needs 3.11 or a later one.")
+        raise PlanError(f"{label} is {value!r}; omnibench's side of the process needs 3.11 or a later one.")
     return str(value)
 
 

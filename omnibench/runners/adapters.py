@@ -14,7 +14,7 @@ from pathlib import Path
 from omnibench.code.resolve import find_module
 from omnibench.data.catalogue.project import RUNNERS, project_files
 from omnibench.errors import PlanError
-from omnibench.runners.adapter_file import AdapterFile, read_adapter
+from omnibench.runners.adapter_file import AdapterFile, is_adapter, read_adapter
 
 GROUP = "omnibench.runners"
 """The group of entry points by which plugins bring frameworks."""
@@ -23,11 +23,13 @@ GROUP = "omnibench.runners"
 def adapter_files() -> Iterator[AdapterFile]:
     """Yield all frameworks that are files, the project's first; of two with one name the first counts.
 
+    A file of the project that says nothing of a framework is none, for a pattern matches what lies beside adapters as well.
+
     Raises:
         OmnibenchError: What one says is wrong, or two files of the project have one name.
     """
     project = _project_files()
-    for path in project.values():
+    for path in filter(is_adapter, project.values()):
         yield read_adapter(path)
     for name, module in _entry_points().items():
         if name not in project:
@@ -49,7 +51,8 @@ def find_adapter(name: str) -> AdapterFile | None:
 
 def adapter_names() -> list[str]:
     """Return the names of all frameworks that are files."""
-    return list(dict.fromkeys([*_project_files(), *_entry_points()]))
+    ours = (name for name, path in _project_files().items() if is_adapter(path))
+    return list(dict.fromkeys([*ours, *_entry_points()]))
 
 
 def unmatched_patterns() -> str:

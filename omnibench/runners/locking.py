@@ -13,7 +13,7 @@ from omnibench.runners.adapter_file import AdapterFile
 from omnibench.runners.environments import FROM_INDEX, torch_backend
 from omnibench.runners.lock_file import pins_of
 
-_GUEST_NEEDS = ("numpy>=1.26",)
+_GUEST_NEEDS = ("numpy>=1.26", "scipy>=1.11")
 """What omnibench's own side of the process imports."""
 
 _OF_A_BACKEND = ("torch", "torchvision", "torchaudio", "triton")

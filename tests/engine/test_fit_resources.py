@@ -97,8 +97,9 @@ def experiment_of(name: str, resources: Resources, device: str = "cpu", requirem
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
     """A machine with 4 cores, 2 GPUs and 24 GB, of which 22 are free whatever is fitted: nothing reserved is taken yet."""
-    has: dict[str, int | None] = {"available": 22 * GIGABYTE, "capacity": 24 * GIGABYTE, "gpus": 2}
+    has: dict[str, int | None] = {"available": 22 * GIGABYTE, "capacity": 24 * GIGABYTE, "gpus": 2, "swap": 0}
     monkeypatch.setattr(fit_resources, "available_memory", lambda: has["available"])
+    monkeypatch.setattr(fit_resources, "free_swap", lambda: has["swap"])
     monkeypatch.setattr(fit_needs, "memory_capacity", lambda: has["capacity"])
     monkeypatch.setattr(fit_needs, "available_cores", lambda: 4)
     for module in (fit_needs, fit_resources):
@@ -225,6 +226,34 @@ def test_what_nobody_of_ours_has_is_waited_for_a_while(
     machine["available"] = 3 * GIGABYTE
     with pytest.raises(PhaseError, match=r"needs about 16\.0 GB of memory, and of 24\.0 GB only 3\.0 GB are free"):
         Worker(tmp_path).fit(16)
+
+
+def test_other_programs_go_to_the_swap(
+    tmp_path: Path, machine: dict[str, int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once they have had their minute: the Fit begins, and the log says that it may be slow."""
+    monkeypatch.setattr(fit_resources, "_PATIENCE_SECONDS", 0.05)
+    machine["available"], machine["swap"] = 3 * GIGABYTE, 14 * GIGABYTE
+    worker, begun = Worker(tmp_path), []
+    worker.fit(16, lambda: begun.extend(states(tmp_path)))
+    assert begun == [COMPUTES], "others wait for what it has reserved"
+    assert worker.shown == ["waiting for 16.0 GB of memory", ""]
+    (line,) = (line for line in worker.lines if line.startswith("begins"))
+    assert "of 24.0 GB only 3.0 GB are free" in line
+    assert "to the swap, where 14.0 GB are free" in line
+
+
+def test_swap_that_is_too_small_is_said(
+    tmp_path: Path, machine: dict[str, int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where that would not do either, the item fails with both figures; and a user's own limit knows no swap."""
+    monkeypatch.setattr(fit_resources, "_PATIENCE_SECONDS", 0.05)
+    machine["available"], machine["swap"] = 3 * GIGABYTE, 2 * GIGABYTE
+    with pytest.raises(PhaseError, match=r"of 24\.0 GB only 3\.0 GB are free, and 2\.0 GB of swap; it was not begun"):
+        Worker(tmp_path).fit(16)
+    machine["swap"] = 100 * GIGABYTE
+    with pytest.raises(PhaseError, match=r"of 20\.0 GB only 3\.0 GB are free; it was not begun"):
+        Worker(tmp_path, "20GB").fit(16)
 
 
 def test_who_waits_hears_that_the_run_stops(tmp_path: Path) -> None:
