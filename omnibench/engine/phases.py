@@ -61,7 +61,6 @@ class Guest(Protocol):
         on_silence: Callable[[float, bool], None] = ...,
         on_epoch: OnEpoch | None = None,
         on_snapshot: OnSnapshot | None = None,
-        limit: str = "",
     ) -> dict[str, Any]:
         """Return the answer to a request; see ``runners.gateway.Guest.ask``."""
 

@@ -281,7 +281,9 @@ class Distribution:
         pending = [(item.nodeid, item.experiment) for item in benchmarks.pending]
         expected = {nodeid: urgency(experiment, estimates.expected(experiment)) for nodeid, experiment in pending}
         needs = needs_of_pending(benchmarks, len(config.getvalue("tx")))
-        arguments = {} if needs is None else {"needs": needs, "capacity": machine_capacity(benchmarks.policy)}
+        arguments: dict[str, Any] = (
+            {} if needs is None else {"needs": needs, "capacity": machine_capacity(benchmarks.policy)}
+        )
         return LongestFirst(config, log, lambda nodeid: expected.get(nodeid, 0.0), **arguments)
 
     @pytest.hookimpl(optionalhook=True)
