@@ -151,8 +151,8 @@ def write_split(prepared: Path, directory: Path) -> Fold:
     return fold
 
 
-def measured_at(rows: int, names: list[str], scratch: Path) -> dict[str, Any]:
-    """Return what the algorithms cost at a size, with and without omnibench, and the least that each step needs."""
+def measure(rows: int, names: list[str], scratch: Path) -> Iterator[dict[str, Any]]:
+    """Yield for one algorithm after the other what it costs at a size, with and without omnibench, and the least that is needed."""
     dataset = from_frame(interactions(rows), f"rows{rows}").pipe(UserHoldout(0, 0.2))
     store = scratch / "checkpoints"
     began = time.process_time()
@@ -167,13 +167,11 @@ def measured_at(rows: int, names: list[str], scratch: Path) -> dict[str, Any]:
         "prepare": seconds,
         "bytes": bytes_under(store),
     }
-    algorithms = {}
     for name in names:
         measured = {"omnibench": ours(name, dataset, store), "bare": bare(name, scratch / "split")}
         measured["least"] = eight_limits.least(name, fold, measured["omnibench"]["bytes"], K)
-        algorithms[name] = measured
         print(f"{size['rows']:>12,} rows  {eight_page.line(name, measured)}", flush=True)
-    return {**size, "algorithms": algorithms}
+        yield {**size, "algorithms": {name: measured}}
 
 
 def main() -> None:
@@ -191,10 +189,10 @@ def main() -> None:
     os.environ |= SINGLE
     for share in arguments.sizes:
         with tempfile.TemporaryDirectory() as scratch:
-            measured = measured_at(arguments.rows * share // 16, arguments.only, Path(scratch))
-        if arguments.write:
-            eight_page.add(measured)
-            eight_page.write()
+            for measured in measure(arguments.rows * share // 16, arguments.only, Path(scratch)):
+                if arguments.write:  # each at once: the others may take hours
+                    eight_page.add(measured)
+                    eight_page.write()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.engine.declared import note_declared
 from omnibench.engine.display import PlainScreen, ScriptView, screen_of_script
 from omnibench.engine.equal_seeds import urgency
-from omnibench.engine.fit_needs import refuse_oversized
+from omnibench.engine.fit_needs import machine_capacity, needs_of_all, refuse_oversized
 from omnibench.engine.item_coordinator import ItemCoordinator, print_to_stderr
 from omnibench.engine.items import Item
 from omnibench.engine.live import Tally, estimates_in
@@ -23,6 +23,7 @@ from omnibench.engine.parallel import (
     longest_first,
     most_workers,
     number_of_workers,
+    weight,
 )
 from omnibench.engine.policy import check_directories
 from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, recorded_outcome, require_begun, require_reset
@@ -246,17 +247,25 @@ class Coordinator(ItemCoordinator):
                     compute(number, self.workbench)
                 return
             left = [experiments_left[number] for number in queue]
-            order = longest_first([urgency(experiment, estimates.expected(experiment)) for experiment in left])
+            seconds = [urgency(experiment, estimates.expected(experiment)) for experiment in left]
             threads, share = (
                 self.policy.guest_threads(self._threads // count_of_workers),
                 self._threads / count_of_workers,
             )
+            needs = needs_of_all(left, self.workbench.requirements, self.policy, share)
+            capacity = machine_capacity(self.policy)
+            if needs is not None:
+                pairs = zip(seconds, needs, strict=True)
+                seconds = [weight(each, needed, capacity, count_of_workers) for each, needed in pairs]
+            needs_of_number = None if needs is None else dict(zip(queue, needs, strict=True)).__getitem__
             compute_side_by_side(
-                [queue[position] for position in order],
+                [queue[position] for position in longest_first(seconds)],
                 [partial(self.workbench.beside, f"gw{number}", threads, share) for number in range(count_of_workers)],
                 compute,
                 self._stopping,
                 partial(self.help_searches, [item.experiment for item in items]),
+                needs_of_number,
+                capacity,
             )
 
     @contextmanager

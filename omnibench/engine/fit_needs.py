@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from omnibench.engine.policy import IGNORE, Policy
 from omnibench.engine.requirements import Requirements
 from omnibench.errors import OmnibenchError, PhaseError
 from omnibench.experiment.experiment import Experiment
-from omnibench.experiment.resources import gpus_text
+from omnibench.experiment.resources import cores_text, gpus_text
 from omnibench.limits import address_limit
 from omnibench.memory import memory_capacity
 from omnibench.naming import first_few
@@ -79,6 +79,24 @@ def needs_of(experiment: Experiment, requirement: Requirement | None, policy: Po
     return Needs(memory, share if cores is None else cores, cores is not None, _gpus_of(experiment, policy))
 
 
+def needs_of_all(
+    experiments: Sequence[Experiment], requirements: Requirements, policy: Policy, share: float
+) -> list[Needs] | None:
+    """Return what Fits need, to have them begun in a good order; None where none of them asks for anything.
+
+    Args:
+        experiments: The experiments.
+        requirements: The estimates of memory, where nothing is said.
+        policy: The policy of the run.
+        share: How many cores each worker has.
+    """
+    if not any(experiment.resources.is_said or _gpus_of(experiment, policy) for experiment in experiments):
+        return None
+    memory = [needed_memory(experiment, requirements, policy) for experiment in experiments]
+    pairs = zip(experiments, memory, strict=True)
+    return [needs_of(experiment, requirement, policy, share) for experiment, requirement in pairs]
+
+
 def asks(experiment: Experiment) -> bool:
     """Whether others have to be counted for an experiment's sake: it says how many cores it is to have."""
     return experiment.resources.cores is not None
@@ -120,7 +138,9 @@ def oversized(experiment: Experiment, policy: Policy) -> str:
         here = "none is" if not capacity.gpus else f"{capacity.gpus} {'is' if capacity.gpus == 1 else 'are'}"
         return f"asks for {gpus_text(wanted.gpus)}, and {here} here"
     if missing:
-        return f"asks for {wanted.cores:g} cores, and {capacity.cores:g} {'is' if capacity.cores == 1 else 'are'} here"
+        return (
+            f"asks for {cores_text(wanted.cores)}, and {capacity.cores:g} {'is' if capacity.cores == 1 else 'are'} here"
+        )
     return ""
 
 

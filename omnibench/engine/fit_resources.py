@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from omnibench.engine.fit_needs import (
     asks,
@@ -21,9 +21,10 @@ from omnibench.engine.fit_needs import (
 from omnibench.engine.policy import IGNORE, Policy
 from omnibench.engine.requirements import Requirements
 from omnibench.engine.stopping import Stopping
+from omnibench.errors import GuestError
 from omnibench.experiment.experiment import Experiment
-from omnibench.experiment.resources import gpus_text
-from omnibench.memory import available_memory
+from omnibench.experiment.resources import cores_text, gpus_text
+from omnibench.memory import available_memory, free_swap
 from omnibench.proc import rss_of
 from omnibench.runners.machine import gpus
 from omnibench.runners.pool import GuestPool
@@ -36,7 +37,7 @@ from omnibench.store.reservations import IDLES, WAITS, Board, Reservation, Reser
 _LOOK_SECONDS = 0.25
 _REST_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
-"""So long memory is waited for that no Fit of ours has: others may give it back, or never do."""
+"""So long memory is waited for that no Fit of ours has: others may give it back, or never do; then they are swapped out."""
 
 _NO_ACCOUNT = (OSError, LinkedFileError)
 """What keeps reservations from being written; no result depends on them."""
@@ -140,6 +141,27 @@ class FitResources:
         if self._policy.memory != IGNORE:
             self._requirements.learn(experiment, answer["effective"], answer.get("peak_rss"))
 
+    def raise_memory(self, experiment: Experiment, error: GuestError) -> str:
+        """Have a Fit that was killed for memory be tried once more with twice as much, where there is as much.
+
+        Args:
+            experiment: What was fitted.
+            error: How it ended.
+
+        Returns:
+            What is done about it, in words; nothing where it is not to be tried again.
+        """
+        if not error.for_memory or self._policy.memory == IGNORE or experiment.fit_key in self._raised:
+            return ""
+        requirement = needed_memory(experiment, self._requirements, self._policy)
+        peak = (error.costs or {}).get("peak_rss")
+        had = max(0 if requirement is None else requirement.size, peak if isinstance(peak, int) else 0)
+        most = self._capacity_of_one
+        if not had or (most is not None and 2 * had > most):
+            return ""
+        self._raised[experiment.fit_key] = 2 * had
+        return f"its Fit was killed for want of memory; it is tried once more with {size_text(2 * had)}, twice as much"
+
     def rest(self) -> None:
         """Note that nothing is computed; give back what idle guests have if another worker waits for it.
 
@@ -193,9 +215,9 @@ class FitResources:
         show: Callable[[str], None],
     ) -> None:
         self._has_reserved = True
-        began, is_shown, patience = time.monotonic(), "", _PATIENCE_SECONDS
+        began, is_shown, patience, swaps = time.monotonic(), "", _PATIENCE_SECONDS, False
         try:
-            while (wait := self._begin_or_wait(needs, self._guest_memory(experiment))) is not None:
+            while (wait := self._begin_or_wait(needs, self._guest_memory(experiment), swaps)) is not None:
                 if wait.lacks_memory and self._guests.end_idle():
                     continue  # what they had is free now
                 if wait.words != is_shown:
@@ -204,7 +226,9 @@ class FitResources:
                     is_shown = wait.words
                 patience = patience - _LOOK_SECONDS if wait.is_for_strangers else _PATIENCE_SECONDS
                 if patience < 0 and requirement is not None:
-                    self._give_up(experiment, requirement, wait.room)
+                    self._count_on_swap(experiment, requirement, wait.room)
+                    swaps = True
+                    continue
                 self._stopping.check()
                 time.sleep(_LOOK_SECONDS)
         except _NO_ACCOUNT as error:  # no result depends on it
@@ -218,15 +242,17 @@ class FitResources:
                 show("")
                 self._log(logging.INFO, f"waited {time.monotonic() - began:.1f} s for resources")
 
-    def _begin_or_wait(self, needs: Needs, has: int) -> _Wait | None:
+    def _begin_or_wait(self, needs: Needs, has: int, swaps: bool) -> _Wait | None:
         """Reserve what a Fit needs, and return None; or what it waits for.
 
         Args:
             needs: What it needs.
             has: The bytes that its guest has already.
+            swaps: Whether other programs may have the memory, since they can be swapped out.
         """
         with self._reservations.changed() as board:
-            computing, ahead, room = board.computing, board.ahead, self._room(board.of_others, has)
+            computing, ahead = board.computing, board.ahead
+            room = None if swaps else self._room(board.of_others, has)
             hindrance = obstacle(needs, self._capacity, computing, ahead, room)
             if hindrance is None:
                 self._begin(board, needs)
@@ -234,9 +260,17 @@ class FitResources:
             board.wait(self._item, needs)
         return _Wait(hindrance, _waiting_words(needs, hindrance, computing, ahead), room)
 
-    def _give_up(self, experiment: Experiment, requirement: Requirement, room: int | None) -> NoReturn:
-        here = size_text(self._capacity_of_one or 0)
-        raise refusal(experiment, requirement, f"of {here} only {size_text(max(0, room or 0))} are free")
+    def _count_on_swap(self, experiment: Experiment, requirement: Requirement, room: int | None) -> None:
+        """Let a Fit begin where other programs have what it needs and the disk has room for them: a laptop with a browser."""
+        swap = free_swap() if self._policy.memory_limit is None else 0  # what we may have in all is no more with swap
+        free = f"of {size_text(self._capacity_of_one or 0)} only {size_text(max(0, room or 0))} are free"
+        if requirement.size > max(0, room or 0) + swap:
+            raise refusal(experiment, requirement, f"{free}{f', and {size_text(swap)} of swap' if swap else ''}")
+        self._log(
+            logging.WARNING,
+            f"begins with {size_text(requirement.size)} of memory, though {free}: other programs have to go to the swap, "
+            f"where {size_text(swap)} are free, so this may be slow",
+        )
 
     def _begin(self, board: Board, needs: Needs) -> None:
         """Reserve what a Fit needs, and show its guests the GPUs that it gets."""
@@ -295,7 +329,7 @@ class _Wait(NamedTuple):
 
 def _waiting_words(needs: Needs, hindrance: Obstacle, computing: list[Reservation], ahead: list[Reservation]) -> str:
     """Return what a Fit waits for, and whom."""
-    amounts = {MEMORY: f"{size_text(needs.memory)} of memory", CORES: f"{needs.cores:.3g} cores"}
+    amounts = {MEMORY: f"{size_text(needs.memory)} of memory", CORES: cores_text(needs.cores)}
     words = f"waiting for {amounts.get(hindrance.resource, gpus_text(needs.gpus))}"
     if hindrance.has_come_before:
         return f"{words}, behind {ahead[hindrance.position].holder}, which waits longer"

@@ -91,7 +91,7 @@ class Resources:
         return Resources(**said)
 
     def __str__(self) -> str:
-        words = [] if self.cores is None else [f"{self.cores} core{'' if self.cores == 1 else 's'}"]
+        words = [] if self.cores is None else [cores_text(self.cores)]
         words += [] if self.memory is None else [f"{size_text(self.memory)} of memory"]
         words += [] if self.gpus is None else [gpus_text(self.gpus)]
         words += [] if self.hours is None else [hours_text(self.hours)]
@@ -116,6 +116,11 @@ def as_resources(value: Any) -> Resources:
     if not isinstance(value, Resources):
         raise PlanError(f"resources is {value!r}; give {_EXAMPLE}, or a part of it.")
     return value
+
+
+def cores_text(number: float) -> str:
+    """Return a number of cores in words, e.g. ``4 cores``; a worker's share may be a part of one."""
+    return f"{round(number, 2):g} core{'' if number == 1 else 's'}"
 
 
 def gpus_text(number: int) -> str:

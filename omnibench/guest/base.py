@@ -329,7 +329,7 @@ class Session:
         return ratings
 
     def _lists(self, model: Any, task: Task, fold: folds.Fold, policy: dict[str, Any]) -> npt.NDArray[np.void]:
-        k, sets = task.k, candidates.candidate_sets(fold, policy)
+        k, sets = task.k, candidates.candidate_sets(fold, policy, task.threads)
         if sets is not None:  # a user's class returns lists: only full ones are sure to hold the candidates
             task = replace(task, k=fold.n_items)
         adapter: Any = self.adapter

@@ -58,7 +58,9 @@ def _least_squares(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batche
     is_biased = isinstance(scorer, BiasedMFScorer)
     item_bias = scorer.bias.compute_for_items(ItemList.from_vocabulary(scorer.items), bias=0.0) if is_biased else None
     items = ItemFactors.of(scorer.item_embeddings, np.asarray(scorer.items.ids()), fold, item_bias)
-    prefers_trained = scorer.config.user_embeddings == "prefer"
+    if scorer.config.user_embeddings == "prefer":
+        yield from _trained(scorer, items, fold)
+        return
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
         factor = np.zeros((len(users), scorer.item_embeddings.shape[1]), dtype=scorer.item_embeddings.dtype)
@@ -67,7 +69,7 @@ def _least_squares(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batche
         for row, user in enumerate(users.tolist()):
             number = None if scorer.users is None else scorer.users.number(user, missing=None)
             history = histories.user_row(user)
-            if history is not None and len(history) and not prefers_trained:
+            if history is not None and len(history):
                 factor[row], user_bias = scorer.new_user_embedding(number, history)
             elif number is not None and scorer.user_embeddings is not None:
                 factor[row], user_bias = scorer.user_embeddings[number], None
@@ -80,6 +82,23 @@ def _least_squares(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batche
                 user_bias = scorer.bias.user_biases[number]
             bias[row] = 0.0 if user_bias is None else user_bias
         yield users, FactorScores(factor, items, is_scored, bias)
+
+
+def _trained(scorer: Any, items: ItemFactors, fold: folds.Fold) -> _Batches:
+    """Look up the factors of users that training has given, and their biases where the scorer has these."""
+    if scorer.users is None or scorer.user_embeddings is None:
+        numbers = np.full(len(fold.users), -1)
+    else:
+        numbers = np.asarray(scorer.users.numbers(fold.users, missing="negative"))
+    for start in range(0, len(fold.users), BATCH):
+        number = numbers[start : start + BATCH]
+        known = number >= 0
+        factor = np.zeros((len(number), scorer.item_embeddings.shape[1]), dtype=scorer.item_embeddings.dtype)
+        factor[known] = scorer.user_embeddings[number[known]]
+        bias = None if items.bias is None else np.zeros(len(number), dtype=factor.dtype)
+        if bias is not None and scorer.bias.user_biases is not None:
+            bias[known] = scorer.bias.user_biases[number[known]]
+        yield fold.users[start : start + BATCH], FactorScores(factor, items, known, bias)
 
 
 @torch.inference_mode()  # type: ignore[untyped-decorator]

@@ -18,6 +18,9 @@ from .recbole_training import Model
 BATCH = 4096
 """Users whose factors or histories are held in memory together."""
 
+HISTORIES = 256
+"""Users whose histories are held in memory together as embeddings of all their items, or as a number for each item."""
+
 Numbers = npt.NDArray[np.int64]
 
 
@@ -36,6 +39,45 @@ def _of_matrices(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch
     return network.user_embeddings[users], network.item_embeddings.T
 
 
+def _of_cosines(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """SimpleX: the cosines of what users and their histories are with items."""
+    user = [
+        network.get_UI_aggregation(
+            network.user_emb(some), network.item_emb(network.history_item_id[some]), network.history_item_len[some]
+        )
+        for some in users.split(HISTORIES)
+    ]
+    normalize = torch.nn.functional.normalize
+    return normalize(torch.cat(user), dim=1), normalize(network.item_emb.weight, dim=1)
+
+
+def _of_weighted_embeddings(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """ENMF: products of embeddings, whose dimensions are weighted and added up."""
+    return network.user_embedding(users) * network.H_i.weight, network.item_embedding.weight
+
+
+def _of_histories(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """FISM: the sum of the embeddings of a history, by a power of its length."""
+    length = network.history_lens[users]
+    numbers = network.history_item_matrix[users]
+    item = numbers[torch.arange(numbers.shape[1]) < length[:, None]]
+    starts = torch.cat([torch.zeros(1, dtype=torch.int64), length.cumsum(0)[:-1]])
+    sums = torch.nn.functional.embedding_bag(item, network.item_src_embedding.weight, starts, mode="sum")
+    return sums * torch.pow(length, -network.alpha).float()[:, None], network.item_dst_embedding.weight
+
+
+def _of_networks(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """DMF: what two networks make of histories and of who had an item."""
+    user = [network.user_fc_layers(network.get_user_embedding(some)) for some in users.split(HISTORIES)]
+    if network.i_embedding is None:
+        network.i_embedding = network.get_item_embedding()
+    return torch.cat(user), network.i_embedding
+
+
+def _sigmoid(scores: npt.NDArray[Any]) -> None:
+    torch.from_numpy(scores).sigmoid_()
+
+
 FACTORS: dict[str, Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]] = {
     "BPR": _of_embeddings,
     "LINE": _of_embeddings,
@@ -45,8 +87,20 @@ FACTORS: dict[str, Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tenso
     "SpectralCF": _of_graph,
     "DGCF": _of_graph,
     "NCEPLRec": _of_matrices,
+    "SimpleX": _of_cosines,
+    "ENMF": _of_weighted_embeddings,
+    "FISM": _of_histories,
+    "DMF": _of_networks,
 }
-"""Models whose ``full_sort_predict`` is the product of what users and items have here; number 0 pads."""
+"""Models whose ``full_sort_predict`` is the product of what users and items have here, with biases and links; number 0 pads."""
+
+BIASES: dict[str, Callable[[Any], tuple[torch.Tensor, torch.Tensor]]] = {
+    "FISM": lambda network: (network.user_bias, network.item_bias),
+}
+"""What is added to the scores of users and of items."""
+
+LINKS: dict[str, Callable[[npt.NDArray[Any]], None]] = {"DMF": _sigmoid}
+"""What sums are turned into: with probabilities that are too close to 1 to be told apart, items tie."""
 
 PRODUCTS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
     "ItemKNN": lambda network: (
@@ -69,7 +123,7 @@ def compact_scores(
         number: RecBole's number of each user, 0 for who is unknown; shape (n_users,).
     """
     if algorithm in FACTORS and torch.device(model.network.device).type == "cpu":
-        return _factor_scores(model, FACTORS[algorithm], fold, number)
+        return _factor_scores(model, algorithm, fold, number)
     if algorithm in PRODUCTS:
         return _products(model, *PRODUCTS[algorithm](model.network), fold, number)
     return None
@@ -84,18 +138,22 @@ def _factors(
 
 
 def _factor_scores(
-    model: Model,
-    of: Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
-    fold: folds.Fold,
-    number: Numbers,
+    model: Model, algorithm: str, fold: folds.Fold, number: Numbers
 ) -> Iterator[tuple[parts.Ints, FactorScores]]:
     items: ItemFactors | None = None
+    user_bias = item_bias = None
+    if algorithm in BIASES:
+        user_bias, item_bias = (bias.detach().numpy() for bias in BIASES[algorithm](model.network))
+        item_bias = item_bias[1:]
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
-        user_factor, item_factor = _factors(model, of, number[users])
+        user_factor, item_factor = _factors(model, FACTORS[algorithm], number[users])
         if items is None:  # what is in validation alone has a number that nothing has trained
-            items = ItemFactors.of(item_factor[1:].contiguous(), model.items, fold)
-        yield users, FactorScores(user_factor, items, number[users] > 0)
+            items = ItemFactors.of(
+                item_factor[1:].contiguous(), model.items, fold, item_bias, link=LINKS.get(algorithm)
+            )
+        bias = None if user_bias is None else user_bias[number[users]]
+        yield users, FactorScores(user_factor, items, number[users] > 0, bias)
 
 
 def _products(

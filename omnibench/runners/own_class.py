@@ -10,7 +10,6 @@ import linecache
 import re
 import sys
 from collections.abc import Iterable
-from functools import cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +22,9 @@ from omnibench.paths import relative_to
 
 _loaded: dict[str, Signature] = {}
 """The state of each file of the project when this process had imported it."""
+
+_seen: set[str] = set()
+"""The names of the modules that were looked at for that."""
 
 
 def find(locator: str) -> type:
@@ -133,24 +135,21 @@ def _states(files: Iterable[Path]) -> Iterable[tuple[Path, Signature]]:
 
 def _remember(files: Iterable[Path]) -> None:
     """Note the state of the project's files that are imported now, whatever class needed them."""
-    imported = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    ours = {file for file in imported if file and _is_of_project(file)} | set(map(str, files))
+    added = sys.modules.keys() - _seen  # of hundreds, at each Fit
+    _seen.update(added)
+    imported = (getattr(sys.modules.get(name), "__file__", None) for name in added)
+    ours = {file for file in imported if file and origin_of(Path(file)) is Origin.PROJECT} | set(map(str, files))
     for file, signature in _states(map(Path, ours - _loaded.keys())):
         _loaded[str(file)] = signature
-
-
-@cache
-def _is_of_project(file: str) -> bool:
-    """Whether a module's file is one of the project, and none of an installed package: asked of all modules at each Fit."""
-    return origin_of(Path(file)) is Origin.PROJECT
 
 
 def _forget_project() -> None:
     """Have the project's modules imported anew when they are needed next."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        is_ours = file is not None and _is_of_project(file) and name != "__main__"
+        is_ours = file is not None and origin_of(Path(file)) is Origin.PROJECT and name != "__main__"
         if is_ours or name.startswith("omnibench_cells_"):
             del sys.modules[name]
     _loaded.clear()
+    _seen.clear()
     importlib.invalidate_caches()

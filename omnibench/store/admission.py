@@ -103,6 +103,23 @@ def never_fits(needs: Needs, capacity: Capacity) -> str:
     return _missing(needs._replace(asks_cores=True), capacity, ())
 
 
+def fits(needs: Needs, capacity: Capacity, others: Iterable[Needs]) -> bool:
+    """Whether a Fit finds what it needs beside others."""
+    return not _missing(needs, capacity, others)
+
+
+def largest_share(needs: Needs, capacity: Capacity) -> float:
+    """Return the largest share of any resource that a Fit needs; 1 where no second one like it fits beside it.
+
+    Args:
+        needs: What it needs.
+        capacity: What there is.
+    """
+    amounts = ((needs.memory, capacity.memory), (needs.cores, capacity.cores), (needs.gpus, capacity.gpus))
+    share = max((amount / total for amount, total in amounts if total), default=0.0)
+    return 1.0 if share > 1 / 2 else share
+
+
 def _missing(needs: Needs, capacity: Capacity, others: Iterable[Needs]) -> str:
     """Return which resource is not enough for a Fit beside others; empty where all are."""
     beside = list(others)

@@ -200,3 +200,10 @@ def test_small_files_need_no_compiler(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(number_rows, "are_compiled", lambda: pytest.fail("a small file asked for it"))
     (tmp_path / "a.csv").write_text("user,item\n1,2\n")
     assert len(from_file(tmp_path / "a.csv").source.load()) == 1
+
+
+def test_texts_need_no_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large file of texts the first row tells that the loops do not read it."""
+    monkeypatch.setattr(number_rows, "are_compiled", lambda: pytest.fail("a file of texts asked for it"))
+    (tmp_path / "a.csv").write_text("user,item\nu1,2\n")
+    assert len(from_file(tmp_path / "a.csv").source.load()) == 1

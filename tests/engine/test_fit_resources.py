@@ -15,7 +15,7 @@ from omnibench.engine.fit_needs import refuse_oversized
 from omnibench.engine.fit_resources import FitResources
 from omnibench.engine.policy import Policy
 from omnibench.engine.stopping import StoppedError, Stopping
-from omnibench.errors import OmnibenchError, PhaseError
+from omnibench.errors import GuestError, OmnibenchError, PhaseError
 from omnibench.experiment.resources import NOTHING_SAID, Resources
 from omnibench.runners.requirements import Requirement
 from omnibench.sizes import bytes_of
@@ -97,8 +97,9 @@ def experiment_of(name: str, resources: Resources, device: str = "cpu", requirem
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
     """A machine with 4 cores, 2 GPUs and 24 GB, of which 22 are free whatever is fitted: nothing reserved is taken yet."""
-    has: dict[str, int | None] = {"available": 22 * GIGABYTE, "capacity": 24 * GIGABYTE, "gpus": 2}
+    has: dict[str, int | None] = {"available": 22 * GIGABYTE, "capacity": 24 * GIGABYTE, "gpus": 2, "swap": 0}
     monkeypatch.setattr(fit_resources, "available_memory", lambda: has["available"])
+    monkeypatch.setattr(fit_resources, "free_swap", lambda: has["swap"])
     monkeypatch.setattr(fit_needs, "memory_capacity", lambda: has["capacity"])
     monkeypatch.setattr(fit_needs, "available_cores", lambda: 4)
     for module in (fit_needs, fit_resources):
@@ -227,6 +228,34 @@ def test_what_nobody_of_ours_has_is_waited_for_a_while(
         Worker(tmp_path).fit(16)
 
 
+def test_other_programs_go_to_the_swap(
+    tmp_path: Path, machine: dict[str, int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once they have had their minute: the Fit begins, and the log says that it may be slow."""
+    monkeypatch.setattr(fit_resources, "_PATIENCE_SECONDS", 0.05)
+    machine["available"], machine["swap"] = 3 * GIGABYTE, 14 * GIGABYTE
+    worker, begun = Worker(tmp_path), []
+    worker.fit(16, lambda: begun.extend(states(tmp_path)))
+    assert begun == [COMPUTES], "others wait for what it has reserved"
+    assert worker.shown == ["waiting for 16.0 GB of memory", ""]
+    (line,) = (line for line in worker.lines if line.startswith("begins"))
+    assert "of 24.0 GB only 3.0 GB are free" in line
+    assert "to the swap, where 14.0 GB are free" in line
+
+
+def test_swap_that_is_too_small_is_said(
+    tmp_path: Path, machine: dict[str, int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where that would not do either, the item fails with both figures; and a user's own limit knows no swap."""
+    monkeypatch.setattr(fit_resources, "_PATIENCE_SECONDS", 0.05)
+    machine["available"], machine["swap"] = 3 * GIGABYTE, 2 * GIGABYTE
+    with pytest.raises(PhaseError, match=r"of 24\.0 GB only 3\.0 GB are free, and 2\.0 GB of swap; it was not begun"):
+        Worker(tmp_path).fit(16)
+    machine["swap"] = 100 * GIGABYTE
+    with pytest.raises(PhaseError, match=r"of 20\.0 GB only 3\.0 GB are free; it was not begun"):
+        Worker(tmp_path, "20GB").fit(16)
+
+
 def test_who_waits_hears_that_the_run_stops(tmp_path: Path) -> None:
     """At once, as whoever computes nothing."""
     stopping = Stopping(10.0, lambda _: None)
@@ -338,6 +367,38 @@ def test_who_stops_waiting_keeps_nobody_waiting(tmp_path: Path) -> None:
 
     busy.fit(0, compute, resources=Resources(cores=2))
     assert begun == ["later"]
+
+
+def killed(peak: int, *, for_memory: bool = True) -> GuestError:
+    """The error of a Fit whose process was killed."""
+    return GuestError("was killed by SIGKILL", died=True, costs={"peak_rss": peak}, for_memory=for_memory)
+
+
+def test_who_is_killed_for_memory_is_tried_once_with_twice_as_much(tmp_path: Path) -> None:
+    """Twice what it was to have, or had if that is more; the second Fit waits until there is as much."""
+    worker, other = Worker(tmp_path), Worker(tmp_path)
+    experiment = experiment_of("EASE", Resources(memory="5GB"))
+    words = worker.resources.raise_memory(experiment, killed(6 * GIGABYTE))
+    assert words == "its Fit was killed for want of memory; it is tried once more with 12.0 GB, twice as much"
+    events = side_by_side((other, {"gigabytes": 16.0, "name": "Other"}), (worker, {"name": "EASE"}))
+    assert events == ["Other begins", "Other ends", "EASE begins", "EASE ends"]
+    assert worker.shown[0].startswith("waiting for 12.0 GB of memory, which shop/Other (process ")
+    assert worker.resources.raise_memory(experiment, killed(12 * GIGABYTE)) == "", "once"
+
+
+@pytest.mark.parametrize(
+    ("memory", "policy", "error"),
+    [
+        ("5GB", "free", killed(6 * GIGABYTE, for_memory=False)),
+        ("5GB", "ignore", killed(6 * GIGABYTE)),
+        ("13GB", "free", killed(6 * GIGABYTE)),
+        ("5GB", "9GB", killed(6 * GIGABYTE)),
+    ],
+)
+def test_who_is_not_tried_again(tmp_path: Path, memory: str, policy: str, error: GuestError) -> None:
+    """Killed by somebody, in a run that counts no memory, or where twice as much is not here."""
+    experiment = experiment_of("EASE", Resources(memory=memory))
+    assert Worker(tmp_path, policy).resources.raise_memory(experiment, error) == ""
 
 
 @pytest.mark.parametrize(

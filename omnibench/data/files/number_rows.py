@@ -7,6 +7,7 @@ fields than the header's. The other ways then read the file from its start, so t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +15,22 @@ from omnibench.data.files.layout import TextLayout
 from omnibench.data.files.plain import PLAIN_ENCODINGS, PlainColumns, has_plain_header
 from omnibench.data.files.row_blocks import row_blocks
 from omnibench.data.files.streams import BROKEN, compression, open_utf8, single
+from omnibench.data.files.text import IDS
 from omnibench.data.files.through import archive_in, size_of
 from omnibench.data.growing import GrowingColumn, IntegerCodes
 from omnibench.data.loops.compiling import are_compiled
+from omnibench.data.numbers import INTEGER
 
 if TYPE_CHECKING:
     import numpy as np
 else:
     from omnibench.lazy import np
 
-_WORTH = 1 << 28
-"""Bytes of a file from which this saves more than it takes to import numba, with what it has compiled before."""
+_WORTH = 3 << 27
+"""Bytes of a file from which this saves more than it takes to import numba, with what it has compiled before.
+
+A run reads a file twice, for its key and for its rows; who reads it once needs a file twice as large.
+"""
 
 _BLOCK = 1 << 18
 """Bytes of rows that are parsed at once: what fits into a core's cache with the numbers that come of them."""
@@ -45,9 +51,11 @@ def read_number_rows(layout: TextLayout, positions: Mapping[str, int]) -> PlainC
     """
     size = size_of(layout.path)
     is_plain = layout.encoding in PLAIN_ENCODINGS and single(layout.separator) in _SEPARATORS
-    if size < _WORTH or not is_plain or not are_compiled():
+    if size < _WORTH or not is_plain:
         return None
     try:
+        if not _begins_with_integers(layout, positions) or not are_compiled():
+            return None
         with open_utf8(layout.path, layout.encoding, layout.separator) as stream:
             if not has_plain_header(stream, layout):
                 return None
@@ -55,6 +63,17 @@ def read_number_rows(layout: TextLayout, positions: Mapping[str, int]) -> PlainC
             return _read(stream, layout, positions, 0 if is_compressed else size)
     except (*BROKEN, MemoryError):  # which the slower way says with its line
         return None
+
+
+def _begins_with_integers(layout: TextLayout, positions: Mapping[str, int]) -> bool:
+    """Whether the ids of the first row are integers: for a file of texts, importing numba would be in vain."""
+    separator = single(layout.separator)
+    with open_utf8(layout.path, layout.encoding, layout.separator) as stream:
+        if not has_plain_header(stream, layout):
+            return False
+        fields = stream.readline().rstrip(b"\r\n").decode("utf-8", "replace").split(separator)
+    widest = max(positions[name] for name in IDS)
+    return widest < len(fields) and all(re.fullmatch(INTEGER, fields[positions[name]]) for name in IDS)
 
 
 def _read(stream: Any, layout: TextLayout, positions: Mapping[str, int], size: int) -> PlainColumns | None:
