@@ -97,6 +97,7 @@ def test_from_the_first_file_to_results(project: Project, capsys: pytest.Capture
 
 
 @pytest.mark.guests
+@pytest.mark.inner
 @pytest.mark.slow
 def test_the_contract_of_a_new_adapter_holds(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """By the test beside it, and by one made for all its algorithms where there is none; a broken one fails."""
