@@ -34,7 +34,8 @@ from omnibench import (
 )
 from omnibench.data.data_size import DataSize
 from omnibench.engine.policy import Policy
-from omnibench.runners.registry import algorithm_info, get_runner
+from omnibench.runners.info import algorithm_info
+from omnibench.runners.registry import get_runner
 from omnibench.runners.requirements import GUEST, grown_bytes, required
 
 SIZES = ((3_000, 1_000, 100_000), (3_000, 4_000, 100_000), (30_000, 1_000, 1_000_000), (12_000, 6_000, 500_000))

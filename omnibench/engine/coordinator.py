@@ -7,11 +7,13 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.engine.declared import note_declared
 from omnibench.engine.display import PlainScreen, ScriptView, screen_of_script
 from omnibench.engine.equal_seeds import urgency
+from omnibench.engine.fit_needs import refuse_oversized
 from omnibench.engine.item_coordinator import ItemCoordinator, print_to_stderr
 from omnibench.engine.items import Item
 from omnibench.engine.live import Tally, estimates_in
@@ -32,6 +34,7 @@ from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.framework_resources import framework_resources
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.experiment.planning import experiments
 from omnibench.experiment.recorded import RecordedKeys
@@ -42,7 +45,7 @@ from omnibench.notebooks import is_interactive
 from omnibench.seed import get_random_state
 from omnibench.snapshots.control import Snapshots
 from omnibench.store.choices import with_choices
-from omnibench.store.schema import RecordLookup, Status
+from omnibench.store.schema import RecordLookup, RecordType, Status
 
 
 class Coordinator(ItemCoordinator):
@@ -59,6 +62,7 @@ class Coordinator(ItemCoordinator):
         run_id: The run that this is part of; one of its own by default.
         worker: The name of this process in the run.
         stopping: Hears signals; ``run`` listens by itself when none is given.
+        workers: How many processes like this one share the cores of the machine.
 
     Raises:
         StoreError: The checkpoint directory cannot be used.
@@ -134,6 +138,7 @@ class Coordinator(ItemCoordinator):
                     refit=refit,
                     validation=validation,
                     snapshots=snapshots,
+                    resources=framework_resources(Path.cwd()),
                 )
                 check_directories(planned, self.policy, self.store.root)
                 for sentence in validation.sentences() if volume is not Volume.QUIET else ():
@@ -169,6 +174,7 @@ class Coordinator(ItemCoordinator):
         if volume is not Volume.QUIET:
             self._notify(f"{count(states)} ({self.store.root})")
         pending = [item.experiment for item, state in zip(items, states, strict=True) if not state.is_done]
+        refuse_oversized(self._unfitted(pending), self.policy)
         if pending:
             self._prepare(pending)
             self.begin(planned, states)
@@ -190,6 +196,12 @@ class Coordinator(ItemCoordinator):
         if failures:
             raise ItemsFailedError(evaluator, failures, len(items))
         return evaluator
+
+    def _unfitted(self, pending: Sequence[Experiment]) -> list[Experiment]:
+        """Return the experiments that ask for anything and have no fitted model."""
+        asking = {RecordType.FIT.key(each.fit_key): each for each in pending if each.resources.is_said}
+        fitted = self.store.read(lambda reader: reader.present(list(asking))) if asking else set()
+        return [experiment for key, experiment in asking.items() if key not in fitted]
 
     def _pulled(self, address: str | os.PathLike[str], items: Sequence[Item], states: Sequence[State]) -> bool:
         """Take over what is published of items that are not done; return whether anything was."""
@@ -235,10 +247,13 @@ class Coordinator(ItemCoordinator):
                 return
             left = [experiments_left[number] for number in queue]
             order = longest_first([urgency(experiment, estimates.expected(experiment)) for experiment in left])
-            threads = self.policy.guest_threads(self._threads // count_of_workers)
+            threads, share = (
+                self.policy.guest_threads(self._threads // count_of_workers),
+                self._threads / count_of_workers,
+            )
             compute_side_by_side(
                 [queue[position] for position in order],
-                [partial(self.workbench.beside, f"gw{number}", threads) for number in range(count_of_workers)],
+                [partial(self.workbench.beside, f"gw{number}", threads, share) for number in range(count_of_workers)],
                 compute,
                 self._stopping,
                 partial(self.help_searches, [item.experiment for item in items]),

@@ -59,6 +59,7 @@ class ItemCoordinator:
         run_id: The run that this is part of; one of its own by default.
         worker: The name of this process in the run.
         stopping: Hears signals; ``run`` listens by itself when none is given.
+        workers: How many processes like this one share the cores of the machine.
 
     Raises:
         StoreError: The checkpoint directory cannot be used.
@@ -76,6 +77,7 @@ class ItemCoordinator:
         run_id: str | None = None,
         worker: str = "main",
         stopping: Stopping | None = None,
+        workers: int = 1,
     ) -> None:
         refuse_guests()
         self.policy = policy or Policy()
@@ -83,7 +85,7 @@ class ItemCoordinator:
         self.run_id = run_id or new_run_id()
         self._user_notify = notify
         self._screen: ClosableScreen | None = None
-        self._threads = threads or available_cores()
+        self._threads = threads or max(1, available_cores() // workers)
         self._stopping = stopping or Stopping(self.policy.grace, self._notify)
         self._run_recorded = False
         self.workbench = Workbench(
@@ -96,6 +98,7 @@ class ItemCoordinator:
             run_id=self.run_id,
             worker=worker,
             stopping=self._stopping,
+            share=threads or available_cores() / workers,
         )
 
     @property
@@ -241,7 +244,7 @@ class ItemCoordinator:
 
         def while_waiting() -> None:
             self._stopping.check()
-            workbench.memory.rest()  # who computes it may wait for what our guests have
+            workbench.resources.rest()  # who computes it may wait for what our guests have
 
         return self.store.lease(experiment.fit_key, waits, while_waiting)
 

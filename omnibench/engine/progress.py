@@ -14,7 +14,7 @@ from omnibench.engine.workbench import Workbench
 from omnibench.errors import GuestError, PhaseError, PrunedError
 from omnibench.experiment.experiment import Experiment
 from omnibench.guest.meter import Meter
-from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.info import RunnerInfo
 from omnibench.store.schema import COSTS, START, Phase, RecordType, Status
 from omnibench.store.superseded import OWN, phase_words
 
@@ -194,12 +194,12 @@ class Progress:
             self.log(logging.INFO, f"starting {name} took {waited:.3f} s")
             worker.note_phase(self._experiment.name, phase.value)
         self._meter.threads = guest.threads
-        self._workbench.memory.begun(guest.pid)
+        self._workbench.resources.begun(guest.pid)
         return guest
 
     @contextmanager
-    def memory_reserved(self, experiment: Experiment) -> Iterator[None]:
-        """Hold the memory of a Fit; waiting for it counts as waiting for its guest. See ``FitMemory.reserved``.
+    def resources_reserved(self, experiment: Experiment) -> Iterator[None]:
+        """Hold what a Fit needs; waiting for it counts as waiting for its guest. See ``FitResources.reserved``.
 
         Args:
             experiment: What is fitted: of a tuned item one of its trials, or what was chosen.
@@ -212,7 +212,7 @@ class Progress:
             has_waited = True
             self._workbench.worker.note_phase(self._experiment.name, activity or self.phase.value)
 
-        with self._workbench.memory.reserved(experiment, show):
+        with self._workbench.resources.reserved(experiment, show):
             if has_waited:
                 waited = time.perf_counter() - began
                 self._meter.start_seconds += waited

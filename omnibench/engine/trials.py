@@ -193,7 +193,7 @@ class TrialAttempt:
                 measured.pruned = {"epoch": epoch, "value": value, "reason": reason}
             return bool(reason)
 
-        with self._errors(Phase.FIT), self._progress.memory_reserved(self._experiment):
+        with self._errors(Phase.FIT), self._progress.resources_reserved(self._experiment):
             guest = self._progress.guest(Phase.TUNE)
             epochs_measured = self._epoch_metric(dataset, judge) if judge is not None else None
 
@@ -211,7 +211,7 @@ class TrialAttempt:
                 )
 
             answer = self._snapshots.fit(fit)
-        self._workbench.memory.learn(self._experiment, answer)
+        self._workbench.resources.learn(self._experiment, answer)
         measured.cost(Phase.FIT, answer)
         measured.threads, measured.epochs = answer["threads"], answer.get("epochs")
         measured.history |= dict(answer.get("history", ()))

@@ -26,7 +26,7 @@ from omnibench.errors import GuestError, PrunedError, SnapshotError
 from omnibench.guest import forks, supervisor
 from omnibench.guest.messages import received, sendable
 from omnibench.masking import masked_bytes, safe_cut
-from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.info import RunnerInfo
 from omnibench.runners.replies import OnEpoch, OnSnapshot, Replies
 from omnibench.runners.shortage import judged, killed, open_files
 from omnibench.runners.silence import Silence
@@ -36,6 +36,8 @@ from omnibench.variables import SCRATCH, foreign_variables, misleading_variables
 GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
 _TAIL_LINES = 20
 _POLL_SECONDS = 1.0
+_FIRST_POLL_SECONDS = 0.1
+"""What a short answer is waited for before ``while_waiting`` is called again."""
 _RECENT_SECONDS = 5.0
 _ENDING_SECONDS = supervisor.PATIENCE + 2.0
 GUEST_MARK = "OMNIBENCH_GUEST"
@@ -148,9 +150,17 @@ class Guest:
             raise GuestError(str(error), error.details, died=True, unusable=True) from error
         self._pid = hello.get("pid", self._pid)
         if not hello["ok"]:
-            unusable = self.runner.adapter_file is None and hello.get("missing", False)
+            is_missing = hello.get("missing", False)
+            advice = (
+                f". What {self.runner.adapter} imports has to stand in its requirements; `omnibench envs lock {self.runner.name}` "
+                "takes them over"
+                if is_missing and self.runner.is_file
+                else ""
+            )
             raise GuestError(
-                f"{self.runner.name} does not start: {hello['error']}", hello["traceback"], unusable=unusable
+                f"{self.runner.name} does not start: {hello['error']}{advice}",
+                hello["traceback"],
+                unusable=is_missing and self.runner.adapter_file is None,
             )
 
     def __enter__(self) -> Self:
@@ -239,7 +249,7 @@ class Guest:
         replies: Replies = _NO_REPLIES,
     ) -> dict[str, Any]:
         deadline = None if timeout is None else time.monotonic() + timeout
-        silence, ended = Silence(self.pid), False
+        silence, ended, patience = Silence(self.pid), False, _FIRST_POLL_SECONDS
         while True:
             if deadline is not None and time.monotonic() > deadline:
                 self.kill()
@@ -247,8 +257,9 @@ class Guest:
                 raise GuestError(f"{reason} (--omnirec-timeout)", self._last_words(), died=True, costs=self._seen_costs)
             while_waiting()
             try:
-                message = received(self._channel.receive(timeout=_POLL_SECONDS))
+                message = received(self._channel.receive(timeout=patience))
             except self._channel.TimeoutError:
+                patience = _POLL_SECONDS
                 if ended:  # whoever has a copy of its pipe may keep that open for ever
                     raise GuestError(
                         self._describe_end(), self._last_words().lstrip(), died=True, costs=self._seen_costs
