@@ -240,8 +240,8 @@ class FitResources:
     ) -> None:
         """Begin where other programs have what is needed and the disk has room for them, as on a laptop with a browser."""
         swap = free_swap() if self._policy.memory_limit is None else 0  # a limit of all Fits is no larger with swap
-        here, free = size_text(self._capacity_of_one or 0), max(0, room or 0)
-        words = f"of {here} only {size_text(free)} are free"
+        capacity, free = size_text(self._capacity_of_one or 0), max(0, room or 0)
+        words = f"of {capacity} only {size_text(free)} are free"
         if requirement.size > free + swap:
             raise refusal(experiment, requirement, f"{words}{f', and {size_text(swap)} of swap' if swap else ''}")
         self._log(
