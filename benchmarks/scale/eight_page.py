@@ -203,7 +203,8 @@ _DISK = """
 ## On disk
 
 Megabytes of the prepared data, once, and of each algorithm's item: model, predictions, their readable copy, values per user,
-records. `python benchmarks/scale/folds.py` has what several folds take, which share their rows.
+records. Several folds share their rows: five folds of 3.75 million rows with text ids take 67 MB, where copies of the rows for
+each fold took 363 MB, and a fold opens in 2 ms whatever its size (`python benchmarks/scale/folds.py`).
 """
 
 _NEXT = """

@@ -41,6 +41,13 @@ def test_the_page_is_not_stale(scale_page: ModuleType) -> None:
     assert written == scale_page.page(scale_page.read()), "run `python benchmarks/scale/eight_page.py`"
 
 
+def test_the_page_has_all_eight_algorithms_at_three_sizes(scale_page: ModuleType) -> None:
+    """What the page shows is complete at three sizes or more; beyond them, what takes hours may be missing."""
+    complete = [size for size in scale_page.read() if set(size["algorithms"]) == set(scale_page.ALGORITHMS)]
+    assert len(complete) >= 3
+    assert complete[-1]["rows"] > 10 * complete[0]["rows"]
+
+
 def test_the_page_and_the_bare_scripts_have_the_same_algorithms(
     scale_page: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
