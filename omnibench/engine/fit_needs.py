@@ -19,7 +19,7 @@ from omnibench.sizes import size_text
 from omnibench.store.admission import GPUS, MEMORY, Capacity, Needs, never_fits
 from omnibench.store.schema import Phase
 
-_SAID = "said"
+_DECLARED = "said"
 """The basis of a requirement that nobody has estimated."""
 
 _MOST_NAMED = 3
@@ -61,8 +61,8 @@ def needed_memory(
     """
     if policy.memory == IGNORE:
         return None
-    said = raised.get(experiment.fit_key) or experiment.resources.memory
-    return requirements.of(experiment) if said is None else Requirement(said, "", _SAID)
+    declared = raised.get(experiment.fit_key) or experiment.resources.memory
+    return requirements.of(experiment) if declared is None else Requirement(declared, "", _DECLARED)
 
 
 def needs_of(experiment: Experiment, requirement: Requirement | None, policy: Policy, share: float) -> Needs:
@@ -128,18 +128,18 @@ def refuse_oversized(experiments: Iterable[Experiment], policy: Policy) -> None:
 def oversized(experiment: Experiment, policy: Policy) -> str:
     """Return what an experiment asks for that this machine does not have, e.g. ``asks for 8 cores, and 2 are here``."""
     memory = 0 if policy.memory == IGNORE else experiment.resources.memory or 0
-    wanted = Needs(memory, experiment.resources.cores or 0, True, _gpus_of(experiment, policy))
+    needs = Needs(memory, experiment.resources.cores or 0, True, _gpus_of(experiment, policy))
     capacity = machine_capacity(policy)
-    missing = never_fits(wanted, capacity)
+    missing = never_fits(needs, capacity)
     most = memory_of_one(policy)
     if missing == MEMORY or (memory and most is not None and memory > most):
         return f"asks for {size_text(memory)} of memory, and {memory_words(most or 0, policy)}"
     if missing == GPUS:
-        here = "none is" if not capacity.gpus else f"{capacity.gpus} {'is' if capacity.gpus == 1 else 'are'}"
-        return f"asks for {gpus_text(wanted.gpus)}, and {here} here"
+        available = "none is" if not capacity.gpus else f"{capacity.gpus} {'is' if capacity.gpus == 1 else 'are'}"
+        return f"asks for {gpus_text(needs.gpus)}, and {available} here"
     if missing:
         return (
-            f"asks for {cores_text(wanted.cores)}, and {capacity.cores:g} {'is' if capacity.cores == 1 else 'are'} here"
+            f"asks for {cores_text(needs.cores)}, and {capacity.cores:g} {'is' if capacity.cores == 1 else 'are'} here"
         )
     return ""
 
@@ -158,7 +158,7 @@ def refusal(experiment: Experiment, requirement: Requirement, capacity: str) -> 
         requirement: How much memory it needs.
         capacity: How much there is, as the second half of a sentence.
     """
-    if requirement.basis == _SAID:
+    if requirement.basis == _DECLARED:
         words = f"asks for {size_text(requirement.size)} of memory, and {capacity}; it was not begun. Ask for less (resources=)"
     else:
         words = (
@@ -177,5 +177,5 @@ def _gpus_of(experiment: Experiment, policy: Policy) -> int:
     is_cpu_by_choice = policy.device == "cpu" or (experiment.device == "cpu" and gpus())
     if not experiment.configuration.uses_gpu or is_cpu_by_choice:
         return 0
-    said = experiment.resources.gpus
-    return int(experiment.device == "cuda") if said is None else said
+    number = experiment.resources.gpus
+    return int(experiment.device == "cuda") if number is None else number

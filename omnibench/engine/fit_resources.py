@@ -274,8 +274,8 @@ class FitResources:
 
     def _begin(self, board: Board, needs: Needs) -> None:
         """Reserve what a Fit needs, and show its guests the GPUs that it gets."""
-        taken = {card for entry in board.computing for card in entry.cards}
-        free = [card for card in gpus() if card not in taken]
+        used_cards = {card for entry in board.computing for card in entry.cards}
+        free = [card for card in gpus() if card not in used_cards]
         usual = self._guests.gpu
         cards = sorted(free, key=lambda card: card != usual)[: needs.gpus]  # the guests that run have their usual one
         board.begin(self._item, needs, cards)
@@ -287,8 +287,8 @@ class FitResources:
         available, limit = available_memory(), self._policy.memory_limit
         rooms = [] if available is None else [available + has - sum(entry.outstanding for entry in reservations)]
         if limit is not None:
-            taken = (max(entry.size, entry.has) for entry in reservations if entry.state != WAITS)
-            rooms.append(limit - sum(taken))
+            sizes = (max(entry.size, entry.has) for entry in reservations if entry.state != WAITS)
+            rooms.append(limit - sum(sizes))
         return min(rooms, default=None)
 
     def _finish(self) -> None:

@@ -91,9 +91,11 @@ class Waiting(Generic[AnyItem]):
             self._computing.pop(threading.get_ident(), None)
             if not self._queue:
                 return None
-            beside = list(self._computing.values())
+            concurrent = list(self._computing.values())
             positions = (
-                position for position, item in enumerate(self._queue) if fits(self._needs(item), self._capacity, beside)
+                position
+                for position, item in enumerate(self._queue)
+                if fits(self._needs(item), self._capacity, concurrent)
             )
             position = next(positions, 0)  # where none fits, the first is the next to get what it needs
             item = self._queue[position]

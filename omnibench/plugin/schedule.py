@@ -170,14 +170,14 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
 
     def _fitting(self, positions: list[int], moment: float, spans: list[_Span]) -> int | None:
         """Return the first of some positions whose item fits from a moment on beside others; None where none does."""
-        beside = [span.needs for span in spans if span.start <= moment]
+        concurrent = [span.needs for span in spans if span.start <= moment]
         refused: set[Needs] = set()
         for position in positions:
             index = self.pending[position]
             needs = self._needs[index]
             if needs in refused:
                 continue
-            if beside and not fits(needs, self._capacity, beside):
+            if concurrent and not fits(needs, self._capacity, concurrent):
                 refused.add(needs)
                 continue
             end = moment + self._seconds[index]
