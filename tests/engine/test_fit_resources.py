@@ -104,7 +104,6 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
     monkeypatch.setattr(fit_needs, "available_cores", lambda: 4)
     for module in (fit_needs, fit_resources):
         monkeypatch.setattr(module, "gpus", lambda: ("0", "1")[: has["gpus"]])
-    monkeypatch.setattr(fit_resources, "free_swap", lambda: has["swap"])
     monkeypatch.setattr(fit_resources, "_LOOK_SECONDS", 0.01)
     return has
 
