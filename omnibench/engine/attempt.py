@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,7 @@ class Attempt:
         self.progress = Progress(workbench, item.experiment)
         self.requested = item.experiment
         self._tuned: Tuned | None = None
-        self._options = replace(phase_options(workbench), while_waiting=self._while_waiting)
+        self._options = phase_options(workbench)
 
     def run(self) -> dict[str, float]:
         """Go through the phases and return the wanted metrics by qualified label.
@@ -161,15 +160,6 @@ class Attempt:
         self.checkpoints.claim()
         self.checkpoints.save_failure(PhaseError(died_in, message, died=True), {})
         return self._prospect()
-
-    def _while_waiting(self) -> None:
-        """Called while a guest works: the phase before this one is not held for longer than a moment."""
-        self.workbench.stopping.expired()
-        try:
-            self.checkpoints.records.settle(if_late=True)
-        except (StoreError, OSError):
-            self.workbench.guests.discard(*self.progress.runner)  # it is in the middle of something
-            raise
 
     def _report_failure(self, message: str) -> None:
         self.progress.log(logging.ERROR, message)

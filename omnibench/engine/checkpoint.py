@@ -167,7 +167,7 @@ class ItemCheckpoints:
         if spare:
             self.replace_snapshots(records, spare)
         else:
-            self.records.add(records, float(answer["seconds"]))
+            self.records.commit(records)
         return self.store.root / model["path"]
 
     def claimed(self) -> Path:
@@ -234,7 +234,7 @@ class ItemCheckpoints:
             records[self.item.record_key] = unmeasured_item(previous)
         elif previous.get("predicted"):
             records[self.item.record_key] = outdated_item(previous)
-        self.records.add(records, float(answer["seconds"]))
+        self.records.add(records, float(answer["seconds"] or 0.0))  # none where they were taken over
         return self.store.root / predictions["path"]
 
     def evaluations(self) -> Evaluations:

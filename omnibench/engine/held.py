@@ -1,8 +1,9 @@
-"""The records of an item's phases: those of phases that took a moment are committed with the next ones, in one transaction.
+"""The records of an item's phases: that of a Predict that took a moment is committed with the Eval behind it, in one transaction.
 
-A transaction and the sync of a directory take longer than the whole Fit of a small model. What waiting for the next phase
-can cost is bounded: a kill in between has the next run do again at most ``HELD_SECONDS`` of work, in all phases of the item
-together. Nobody else is kept from anything meanwhile: until the item's last phase is recorded, it has its lease.
+A transaction and the sync of a directory take longer than the whole Predict of a small model, and Eval follows at once. What
+waiting for it can cost is bounded: a kill in between has the next run predict again, for at most ``HELD_SECONDS``. A Fit is
+recorded at once, since what comes next is code of the framework or of the user, which may end this process. Nobody else is
+kept from anything meanwhile: until the item's last phase is recorded, it has its lease.
 
 The order stays what it is everywhere: a file is synced and renamed before the directory is synced, and that before the
 record is committed, under the lease's token. Whoever records a failure or an interruption records what is held with it.
@@ -10,7 +11,6 @@ record is committed, under the lease's token. Whoever records a failure or an in
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 from omnibench.store import CheckpointStore
@@ -18,7 +18,7 @@ from omnibench.store.leases import Lease
 from omnibench.store.schema import Record
 
 HELD_SECONDS = 0.1
-"""Seconds of work whose records may be held, and for which they are held while the next phase goes on."""
+"""Seconds that a phase may have taken whose records are held."""
 
 
 class HeldRecords:
@@ -27,7 +27,7 @@ class HeldRecords:
     Args:
         store: The checkpoint store.
         lease: The item's lease.
-        most: Seconds of work whose records may be held; 0 for none.
+        most: Seconds that a phase may have taken whose records are held; 0 for none.
     """
 
     def __init__(self, store: CheckpointStore, lease: Lease, most: float = HELD_SECONDS) -> None:
@@ -35,8 +35,6 @@ class HeldRecords:
         self._lease = lease
         self._most = most
         self._held: dict[str, Record] = {}
-        self._seconds = 0.0
-        self._since = 0.0
 
     def get(self, key: str) -> Record | None:
         """Return a record of the store, or one that is held."""
@@ -52,12 +50,10 @@ class HeldRecords:
         Raises:
             StoreError, OSError: They cannot be committed.
         """
-        self._seconds += seconds
-        if self._seconds > self._most:
+        if seconds > self._most:
             self.commit(records)
-            return
-        self._since = time.monotonic()
-        self._held |= records
+        else:
+            self._held |= records
 
     def commit(self, records: Mapping[str, Record], forget: Mapping[str, Record] | None = None) -> None:
         """Commit records, behind those that are held, in one transaction.
@@ -70,16 +66,13 @@ class HeldRecords:
             StoreError, OSError: They cannot be committed; what is held stays so.
         """
         self._store.commit(self._lease, {**self._held, **records}, forget)
-        self._held, self._seconds = {}, 0.0
+        self._held = {}
 
-    def settle(self, *, if_late: bool = False) -> None:
+    def settle(self) -> None:
         """Commit what is held.
-
-        Args:
-            if_late: Only if it is held for longer than ``HELD_SECONDS``.
 
         Raises:
             StoreError, OSError: It cannot be committed.
         """
-        if self._held and not (if_late and time.monotonic() - self._since < self._most):
+        if self._held:
             self.commit({})

@@ -37,8 +37,6 @@ from omnibench.variables import SCRATCH, foreign_variables, misleading_variables
 GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
 _TAIL_LINES = 20
 _POLL_SECONDS = 1.0
-_FIRST_POLL_SECONDS = 0.1
-"""What a short answer is waited for before ``while_waiting`` is called again."""
 _RECENT_SECONDS = 5.0
 _ENDING_SECONDS = supervisor.PATIENCE + 2.0
 GUEST_MARK = "OMNIBENCH_GUEST"
@@ -253,7 +251,7 @@ class Guest:
         limit: str = "",
     ) -> dict[str, Any]:
         deadline = None if timeout is None else time.monotonic() + timeout
-        silence, ended, patience = Silence(self.pid), False, _FIRST_POLL_SECONDS
+        silence, ended = Silence(self.pid), False
         while True:
             if deadline is not None and time.monotonic() > deadline:
                 self.kill()
@@ -261,9 +259,8 @@ class Guest:
                 raise GuestError(reason, self._last_words(), died=True, costs=self._seen_costs)
             while_waiting()
             try:
-                message = received(self._channel.receive(timeout=patience))
+                message = received(self._channel.receive(timeout=_POLL_SECONDS))
             except self._channel.TimeoutError:
-                patience = _POLL_SECONDS
                 if ended:  # whoever has a copy of its pipe may keep that open for ever
                     raise self._death() from None
                 ended = self._process.poll() is not None  # what it has written may still be on its way

@@ -1,4 +1,4 @@
-"""What an item of short phases pays: one transaction, one sync of its directory, and no less safety than a long one."""
+"""What an item of short phases pays: a transaction for its Fit, one for the rest, and no less safety than a long one."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def with_lease(root: Path, act: Callable[[CheckpointStore, Lease], None]) -> Non
         store.close()
 
 
-def test_an_item_of_short_phases_pays_one_transaction_and_six_syncs(
+def test_an_item_of_short_phases_pays_two_transactions_and_seven_syncs(
     directory: Path, commits: Commits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fit, Predict, Eval and the item are one transaction; four files and two directories are synced, all before it."""
+    """A Fit is recorded at once, Predict with Eval and the item; what a transaction names is synced before it, once."""
     acts: list[str] = []
     sync, sync_directory = os.fsync, artifacts.sync_directory
 
@@ -86,7 +86,7 @@ def test_an_item_of_short_phases_pays_one_transaction_and_six_syncs(
     append = CheckpointStore._append_manifests
 
     def noted_manifest(store: CheckpointStore, written: dict[str, Record], gone: dict[str, Record]) -> None:
-        if any(map(RecordType.EVAL.has, written)):
+        if any(map(RecordType.EVAL.has, written)) or any(map(RecordType.FIT.has, written)):
             acts.append("commit")
         append(store, written, gone)
 
@@ -97,12 +97,12 @@ def test_an_item_of_short_phases_pays_one_transaction_and_six_syncs(
     plant.Errand(directory / "checkpoints", directory / "work")()
 
     of_items = [keys for keys in commits.keys if any(map(RecordType.EVAL.has, keys))]
-    assert [kinds(keys) for keys in of_items] == [["fit", "predict", "eval", "item"]] * len(plant.items())
-    assert not any("fit" in kinds(keys) for keys in commits.keys if keys not in of_items)
+    assert [kinds(keys) for keys in of_items] == [["predict", "eval", "item"]] * len(plant.items())
+    assert sum("fit" in kinds(keys) for keys in commits.keys if keys not in of_items) == len(plant.items())
     ends = [position for position, act in enumerate(acts) if act == "commit"]
-    last = acts[ends[-2] + 1 : ends[-1]]  # the second item of its configuration, whose directory is there
-    files = ["model.pkl", "predictions.json", "predictions.npy", "per_user.parquet"]
-    assert last == ["Shuffled/", *files, "fold_1/"]
+    last = acts[ends[-3] + 1 :]  # the second item of its configuration, whose directory is there
+    files = ["predictions.json", "predictions.npy", "per_user.parquet"]
+    assert last == ["Shuffled/", "model.pkl", "fold_1/", "commit", *files, "fold_1/", "commit"]
 
 
 def test_a_long_phase_is_recorded_at_once(directory: Path, commits: Commits) -> None:
@@ -114,42 +114,10 @@ def test_a_long_phase_is_recorded_at_once(directory: Path, commits: Commits) -> 
         assert (commits.keys, records.get("x/fit")) == ([], FIT["x/fit"])
         records.add(PREDICT, LONG)
         assert commits.keys == [["x/fit", "x/predict"]]
-
-    with_lease(directory / "checkpoints", act)
-
-
-def test_short_phases_are_held_up_to_a_sum(directory: Path, commits: Commits) -> None:
-    """However many phases there are, they do not hold more than ``HELD_SECONDS`` of work together."""
-
-    def act(store: CheckpointStore, lease: Lease) -> None:
-        records = HeldRecords(store, lease)
-        for number in range(3):
-            records.add({f"x/{number}": {"value": number}}, HELD_SECONDS * 0.4)
-        assert commits.keys == [["x/0", "x/1", "x/2"]]
-        records.add(FIT, HELD_SECONDS * 0.4)
-        assert len(commits.keys) == 1
+        records.add(FIT, HELD_SECONDS / 2)
         records.settle()
         records.settle()
         assert commits.keys[1:] == [["x/fit"]]
-
-    with_lease(directory / "checkpoints", act)
-
-
-def test_what_is_held_while_the_next_phase_goes_on_is_recorded_after_a_moment(
-    directory: Path, commits: Commits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While a guest is waited for, the record of the phase before is written once it has been held for so long."""
-    now = [100.0]
-    monkeypatch.setattr("omnibench.engine.held.time.monotonic", lambda: now[0])
-
-    def act(store: CheckpointStore, lease: Lease) -> None:
-        records = HeldRecords(store, lease)
-        records.add(FIT, HELD_SECONDS / 2)
-        records.settle(if_late=True)
-        assert commits.keys == []
-        now[0] += 2 * HELD_SECONDS
-        records.settle(if_late=True)
-        assert commits.keys == [["x/fit"]]
 
     with_lease(directory / "checkpoints", act)
 
@@ -207,20 +175,20 @@ class _Killing:
 
 
 def test_a_kill_between_short_phases_costs_the_item_in_flight_alone(directory: Path) -> None:
-    """Its Fit and Predict are done again, once; the item before it is not touched, and the files are whole."""
+    """Its Predict is done again, once; its Fit and the item before it are not touched, and the files are whole."""
     root, work = directory / "checkpoints", directory / "work"
     errand = plant.Errand(root, work)
     ended = run(_Killing(errand), directory / "log")
     assert ended.status == KILLED
     first, done = plant.executed(work), committed(root)
     assert [operation for operation, _ in first] == ["fit", "predict"] * 2
-    assert done == set(first[:2])
+    assert done == set(first[:3])
     again = run(errand, directory / "log")
     assert again.outcome is not None
     second = plant.executed(work)[len(first) :]
     alone = [(operation, key.fit_key) for key in plant.items() for operation in ("fit", "predict")]
     assert broken_work(first, second, alone, done) == []
-    assert second[:2] == first[2:]
+    assert second[0] == first[3]
 
 
 def test_own_metrics_find_the_phases_before_recorded(directory: Path, commits: Commits) -> None:
