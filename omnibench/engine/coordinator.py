@@ -11,6 +11,7 @@ from functools import partial
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.engine.declared import note_declared
 from omnibench.engine.display import PlainScreen, ScriptView, screen_of_script
+from omnibench.engine.elsewhere import compute_elsewhere, number_elsewhere
 from omnibench.engine.equal_seeds import urgency
 from omnibench.engine.item_coordinator import ItemCoordinator, print_to_stderr
 from omnibench.engine.items import Item
@@ -59,8 +60,11 @@ class Coordinator(ItemCoordinator):
         run_id: The run that this is part of; one of its own by default.
         worker: The name of this process in the run.
         stopping: Hears signals; ``run`` listens by itself when none is given.
+        cluster: Where guests run: ``local:4``, ``slurm``, ``tcp://...``, ``tls://...`` or ``file:...``; on this machine, in
+            processes of this one, by default.
 
     Raises:
+        ClusterError: There is no such place.
         StoreError: The checkpoint directory cannot be used.
     """
 
@@ -209,13 +213,19 @@ class Coordinator(ItemCoordinator):
         estimates = estimates_in(self.store.root)
         experiments_left = {number: items[number].experiment for number in queue}
         frameworks = {experiment.configuration.runner.name for experiment in experiments_left.values()}
-        count_of_workers = number_of_workers(
-            workers,
-            most_workers(experiments_left.values()),
-            estimates,
-            frameworks,
-            partial(self.workbench.requirements.usual, experiments_left.values()),
-            self.policy.memory_limit,
+        is_elsewhere = self.workbench.cluster is not None
+        left = [items[number] for number in queue]
+        count_of_workers = (
+            number_elsewhere(self, left)
+            if is_elsewhere
+            else number_of_workers(
+                workers,
+                most_workers(experiments_left.values()),
+                estimates,
+                frameworks,
+                partial(self.workbench.requirements.usual, experiments_left.values()),
+                self.policy.memory_limit,
+            )
         )
         tally = Tally({str(number): item for number, item in experiments_left.items()}, len(outcomes), estimates)
         ending = threading.Lock()
@@ -229,12 +239,14 @@ class Coordinator(ItemCoordinator):
                     self._notify(ended_line(items[number].experiment.label, outcome, tally))
 
         with self._on_screen(tally, count_of_workers, volume):
+            if is_elsewhere:
+                compute_elsewhere(self, left, estimates, lambda position, bench: compute(queue[position], bench))
+                return
             if count_of_workers == 1:
                 for number in queue:
                     compute(number, self.workbench)
                 return
-            left = [experiments_left[number] for number in queue]
-            order = longest_first([urgency(experiment, estimates.expected(experiment)) for experiment in left])
+            order = longest_first([urgency(item.experiment, estimates.expected(item.experiment)) for item in left])
             threads = self.policy.guest_threads(self._threads // count_of_workers)
             compute_side_by_side(
                 [queue[position] for position in order],

@@ -17,7 +17,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.limits import address_limit
 from omnibench.memory import available_memory, memory_capacity
 from omnibench.proc import rss_of
-from omnibench.runners.pool import GuestPool
+from omnibench.runners.pool import Guests
 from omnibench.runners.requirements import Requirement
 from omnibench.sizes import size_text
 from omnibench.store.beneath import LinkedFileError
@@ -52,7 +52,7 @@ class FitMemory:
         self,
         reservations: Reservations,
         requirements: Requirements,
-        guests: GuestPool,
+        guests: Guests,
         policy: Policy,
         stopping: Stopping,
         log: Callable[[int, str], None],
@@ -80,7 +80,8 @@ class FitMemory:
             PhaseError: It would not fit alone.
             StoppedError: The run was asked to stop meanwhile.
         """
-        requirement = None if self._policy.memory == IGNORE else self._requirements.of(experiment)
+        is_ours = self._policy.memory != IGNORE and self._guests.are_here
+        requirement = self._requirements.of(experiment) if is_ours else None
         capacity = self._capacity
         if requirement is None or capacity is None:
             yield
