@@ -92,7 +92,11 @@ class Connection:
         """
         with self._opening:
             if self._client is None:
-                self._open()
+                try:
+                    self._open()
+                except Exception as error:  # whatever a cluster's software raises: no other item finds it either
+                    words = str(error) if isinstance(error, ClusterError) else f"{type(error).__name__}: {error}"
+                    raise ClusterError(f"the cluster cannot be used: {words}", ends_run=True) from error
             return self._client
 
     def _open(self) -> None:

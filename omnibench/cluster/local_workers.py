@@ -84,6 +84,7 @@ class LocalWorkers:
             "--nthreads": "1",
             "--memory-limit": "0",  # a guest's memory is the engine's business, which a worker knows nothing of
             "--death-timeout": "30",
+            "--dashboard-address": "127.0.0.1:0",  # which listens also without one, and on all networks by default
             "--local-directory": self._directory.name,
             "--name": name,
         }

@@ -41,6 +41,8 @@ def require_dask(where: Where) -> None:
         raise ClusterError(
             f"a cluster needs {' and '.join(missing)}, which this environment does not have: pip install 'omnibench[cluster]'."
         )
+    if where.kind == SLURM:
+        _slurm_class()  # while this is the main thread, which later is another's business
 
 
 @contextmanager
@@ -135,7 +137,15 @@ def _slurm_cluster(number: int, settings: SlurmSettings) -> Iterator[Any]:
             shared_temp_directory=directory,
             death_timeout=60,
             nanny=False,
-            worker_extra_args=["--memory-limit", "0", "--nthreads", "1", "--no-dashboard"],
+            worker_extra_args=[
+                "--memory-limit",
+                "0",
+                "--nthreads",
+                "1",
+                "--no-dashboard",
+                "--dashboard-address",
+                "127.0.0.1:0",
+            ],
             interface=settings.interface or None,
             protocol="tls://",
             security=temporary_security(),
@@ -148,18 +158,18 @@ def _slurm_cluster(number: int, settings: SlurmSettings) -> Iterator[Any]:
 
 
 def _slurm_class() -> Any:
-    """Import dask-jobqueue, which takes Ctrl-C for itself when it is imported."""
+    """Return the class of dask-jobqueue, which takes Ctrl-C for itself when it is imported, and only in the main thread.
+
+    Raises:
+        ClusterError: It was not imported yet, and this is another thread.
+    """
+    if "dask_jobqueue" in sys.modules:
+        return sys.modules["dask_jobqueue"].SLURMCluster
     if threading.current_thread() is not threading.main_thread():
-        return _imported_class()
+        raise ClusterError("dask-jobqueue can be imported in the main thread only; begin the run there.")
     handler = signal.getsignal(signal.SIGINT)
     try:
-        return _imported_class()
+        import dask_jobqueue
     finally:
-        if handler is not None:
-            signal.signal(signal.SIGINT, handler)
-
-
-def _imported_class() -> Any:
-    import dask_jobqueue
-
-    return getattr(dask_jobqueue, "SLURMCluster")  # noqa: B009 - of which types know nothing
+        signal.signal(signal.SIGINT, handler if handler is not None else signal.SIG_DFL)
+    return sys.modules[dask_jobqueue.__name__].SLURMCluster
