@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+_ROLES = ("scheduler", "worker", "client")
+
 _VARIABLES = {
     "ca.pem": ("DASK_DISTRIBUTED__COMM__TLS__CA_FILE",),
-    "cert.pem": tuple(f"DASK_DISTRIBUTED__COMM__TLS__{role}__CERT" for role in ("SCHEDULER", "WORKER", "CLIENT")),
-    "key.pem": tuple(f"DASK_DISTRIBUTED__COMM__TLS__{role}__KEY" for role in ("SCHEDULER", "WORKER", "CLIENT")),
+    "cert.pem": tuple(f"DASK_DISTRIBUTED__COMM__TLS__{role.upper()}__CERT" for role in _ROLES),
+    "key.pem": tuple(f"DASK_DISTRIBUTED__COMM__TLS__{role.upper()}__KEY" for role in _ROLES),
 }
 """The variables that name each file."""
 
@@ -49,6 +51,20 @@ def write_credentials(directory: Path, security: Any = None) -> dict[str, str]:
         path.write_text(content, encoding="ascii")
     variables = {variable: str(directory / name) for name, names in _VARIABLES.items() for variable in names}
     return {**variables, "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "True"}
+
+
+def security_in(directory: Path) -> Any:
+    """Return the credentials that ``write_credentials`` has written into a directory, by their paths.
+
+    Args:
+        directory: The directory, which all members see.
+    """
+    from distributed import security
+
+    make: Any = security.Security
+    pairs = {f"tls_{role}_cert": str(directory / "cert.pem") for role in _ROLES}
+    pairs |= {f"tls_{role}_key": str(directory / "key.pem") for role in _ROLES}
+    return make(tls_ca_file=str(directory / "ca.pem"), require_encryption=True, **pairs)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from omnibench.cluster.credentials import write_credentials
 from omnibench.cluster.settings import DASK
+from omnibench.store.workspaces import Workspace
 
 _LOOK_SECONDS = 0.5
 _MOST_RESTARTS = 100
@@ -47,8 +48,8 @@ class LocalWorkers:
         self._thread = threading.Thread(target=self._look_after, daemon=True, name="omnibench-local-workers")
 
     def __enter__(self) -> Self:
-        self._directory = tempfile.TemporaryDirectory(prefix="omnibench-workers-", ignore_cleanup_errors=True)
-        credentials = write_credentials(Path(self._directory.name, "credentials"), self._security)
+        self._workspace = Workspace(Path(tempfile.gettempdir()), "omnibench-workers.")
+        credentials = write_credentials(self._workspace.directory / "credentials", self._security)
         settings = {
             f"DASK_{name.upper().replace('.', '__').replace('-', '_')}": str(value) for name, value in DASK.items()
         }
@@ -59,7 +60,7 @@ class LocalWorkers:
     def __exit__(self, *_: object) -> None:
         self._ending.set()
         self._thread.join()
-        self._directory.cleanup()
+        self._workspace.remove()
 
     def _look_after(self) -> None:
         self._processes = [self._start() for _ in range(self._number)]
@@ -85,7 +86,7 @@ class LocalWorkers:
             "--memory-limit": "0",  # a guest's memory is the engine's business, which a worker knows nothing of
             "--death-timeout": "30",
             "--dashboard-address": "127.0.0.1:0",  # which listens also without one, and on all networks by default
-            "--local-directory": self._directory.name,
+            "--local-directory": str(self._workspace.directory),
             "--name": name,
         }
         arguments = [
@@ -94,7 +95,7 @@ class LocalWorkers:
             "--no-dashboard",
             *(word for pair in options.items() for word in pair),
         ]
-        with Path(self._directory.name, f"{name}.log").open("wb") as log:
+        with (self._workspace.directory / f"{name}.log").open("wb") as log:
             # A session of its own: a Ctrl-C of the terminal is for the run, which ends what its workers do.
             return subprocess.Popen(
                 [sys.executable, "-P", "-c", _START, str(os.getpid()), *arguments],

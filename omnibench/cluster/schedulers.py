@@ -11,20 +11,23 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from omnibench.cluster.credentials import temporary_security
+from omnibench.cluster.credentials import security_in, temporary_security, write_credentials
 from omnibench.cluster.local_workers import LocalWorkers
+from omnibench.cluster.own_directory import closing_workspace
 from omnibench.cluster.settings import DASK, SlurmSettings
 from omnibench.cluster.where import LOCAL, SLURM, Where
 from omnibench.errors import ClusterError
 
 _CONNECT_SECONDS = 30.0
+
+_OWN_ADDRESS = "from distributed.utils import get_ip; print(get_ip())"
+"""What a node says of itself in the place of the name of a network."""
 
 
 def require_dask(where: Where) -> None:
@@ -120,8 +123,12 @@ def _slurm_cluster(number: int, settings: SlurmSettings) -> Iterator[Any]:
     SLURMCluster = _slurm_class()  # noqa: N806 - a class
     host = network.get_ip_interface(settings.interface) if settings.interface else network.get_ip()
     shared = Path(settings.shared_directory or Path.home() / ".cache" / "omnibench" / "cluster")
-    shared.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="run-", dir=shared) as directory:
+    python = settings.python or sys.executable
+    # Without either, a worker listens on all networks of its node.
+    network_of_node = [] if settings.interface else ["--host", f"$({python} -c '{_OWN_ADDRESS}')"]
+    with closing_workspace(shared, "run.") as directory:
+        credentials = directory / "credentials"
+        write_credentials(credentials)
         cluster = SLURMCluster(
             queue=settings.partition or None,
             account=settings.account or None,
@@ -131,10 +138,9 @@ def _slurm_cluster(number: int, settings: SlurmSettings) -> Iterator[Any]:
             memory=settings.memory,
             job_extra_directives=list(settings.directives),
             job_script_prologue=list(settings.prologue),
-            python=settings.python or sys.executable,
+            python=python,
             local_directory=os.environ.get("TMPDIR", "/tmp"),  # noqa: S108 - of the node
-            log_directory=directory,
-            shared_temp_directory=directory,
+            log_directory=str(directory),
             death_timeout=60,
             nanny=False,
             worker_extra_args=[
@@ -145,10 +151,11 @@ def _slurm_cluster(number: int, settings: SlurmSettings) -> Iterator[Any]:
                 "--no-dashboard",
                 "--dashboard-address",
                 "127.0.0.1:0",
+                *network_of_node,
             ],
             interface=settings.interface or None,
             protocol="tls://",
-            security=temporary_security(),
+            security=security_in(credentials),
             silence_logs=logging.ERROR,
             scheduler_options={"host": host, "dashboard_address": "127.0.0.1:0"},
         )
