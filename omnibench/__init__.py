@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 # Every pytest session of an environment imports this package for its plugin, so nothing else is imported
 # until it is used.
 _HOMES = {
-    "experiment.algorithms": ("LensKit", "RecBole", "RecPack"),
+    "experiment.algorithms": ("LensKit", "RecBole", "RecPack", "framework"),
     "experiment.contract": ("RankingAlgorithm", "RatingAlgorithm", "ProgressReport"),
     "experiment.candidates": ("AllItems", "GivenCandidates", "SampledNegatives"),
     "engine.coordinator": ("Coordinator",),
@@ -65,12 +65,14 @@ _HOMES = {
     "engine.run": ("ItemsFailedError",),
     "experiment.grid": ("Grid",),
     "experiment.plan": ("ExperimentPlan",),
+    "experiment.resources": ("Resources",),
     "plugin.declare": ("benchmark",),
     "engine.policy": ("Policy",),
     "store.queries": ("Store", "open_store"),
     "report.export": ("export_results",),
     "engine.script": ("run_omnirec",),
-    "runners.registry": ("RunnerInfo", "register_runner"),
+    "runners.info": ("RunnerInfo",),
+    "runners.registry": ("register_runner",),
     "scoring.compared": ("ScoreComparison", "compare_scores"),
     "scoring.score": ("score",),
     "scoring.scores": ("Scores",),

@@ -41,6 +41,7 @@ from omnibench.errors import OmnibenchError as OmnibenchError
 from omnibench.experiment.algorithms import LensKit as LensKit
 from omnibench.experiment.algorithms import RecBole as RecBole
 from omnibench.experiment.algorithms import RecPack as RecPack
+from omnibench.experiment.algorithms import framework as framework
 from omnibench.experiment.candidates import AllItems as AllItems
 from omnibench.experiment.candidates import GivenCandidates as GivenCandidates
 from omnibench.experiment.candidates import SampledNegatives as SampledNegatives
@@ -50,6 +51,7 @@ from omnibench.experiment.contract import RatingAlgorithm as RatingAlgorithm
 from omnibench.experiment.evaluator import Evaluator as Evaluator
 from omnibench.experiment.grid import Grid as Grid
 from omnibench.experiment.plan import ExperimentPlan as ExperimentPlan
+from omnibench.experiment.resources import Resources as Resources
 from omnibench.gate.baseline import Baseline as Baseline
 from omnibench.gate.stores import compare_with_baseline as compare_with_baseline
 from omnibench.gate.stores import write_baseline as write_baseline
@@ -88,7 +90,7 @@ from omnibench.metrics.groups import ColdItems as ColdItems
 from omnibench.metrics.groups import Popularity as Popularity
 from omnibench.plugin.declare import benchmark as benchmark
 from omnibench.report.export import export_results as export_results
-from omnibench.runners.registry import RunnerInfo as RunnerInfo
+from omnibench.runners.info import RunnerInfo as RunnerInfo
 from omnibench.runners.registry import register_runner as register_runner
 from omnibench.scoring.compared import ScoreComparison as ScoreComparison
 from omnibench.scoring.compared import compare_scores as compare_scores

@@ -90,6 +90,7 @@ class GuestError(OmnibenchError):
         costs: What the request has cost until then, as far as that is known; see ``guest.meter.Meter``.
         unusable: Whether its process could not even begin, because something is missing in its environment.
         short: Whether a limit on files, processes or threads is to blame, and not what the framework has taken itself.
+        for_memory: Whether the kernel has ended the process for want of memory, as far as it tells.
     """
 
     def __init__(
@@ -103,10 +104,12 @@ class GuestError(OmnibenchError):
         costs: Mapping[str, object] | None = None,
         unusable: bool = False,
         short: bool = False,
+        for_memory: bool = False,
     ) -> None:
         from omnibench.masking import masked  # every pytest session imports this module, and few have an error
 
         super().__init__(masked(str(message)))
+        self.for_memory = for_memory
         self.details = masked(details or "")
         self.died = died
         self.unusable = unusable

@@ -231,12 +231,16 @@ def _of_environment(secrets: Sequence[str]) -> re.Pattern[str] | None:
 
 def _by_variable() -> dict[str, tuple[str, ...]]:
     """Return the secrets among the environment's values, by the variable's name."""
-    candidates = tuple(
-        (name, value)
-        for name, value in os.environ.items()
-        if len(value) >= SHORTEST and (_is_secret(name) or "://" in value)
+    return _found_in(_candidates(tuple(os.environb.items())), os.environ.get(UNMASKED, ""))
+
+
+@lru_cache(maxsize=8)
+def _candidates(environment: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[str, str], ...]:
+    """Return the variables of an environment that may be secrets: it is the same from line to line."""
+    decoded = ((os.fsdecode(name), os.fsdecode(value)) for name, value in environment)
+    return tuple(
+        (name, value) for name, value in decoded if len(value) >= SHORTEST and (_is_secret(name) or "://" in value)
     )
-    return _found_in(candidates, os.environ.get(UNMASKED, ""))
 
 
 @cache

@@ -14,7 +14,7 @@ _MEMORY = Path("/proc/meminfo")
 def available_memory() -> int | None:
     """Return how many bytes this machine or container can still use without swapping; None where that is unknown."""
     amounts = [group.available for group in memory_groups()]
-    machine = _available_to_machine()
+    machine = _machine("MemAvailable")
     return min([*amounts, machine] if machine is not None else amounts, default=None)
 
 
@@ -33,9 +33,15 @@ def total_memory() -> int | None:
         return None
 
 
-def _available_to_machine() -> int | None:
+def free_swap() -> int:
+    """Return how many bytes of other programs the machine could move to its disk; 0 in a container that has a limit."""
+    return 0 if memory_groups() else _machine("SwapFree") or 0
+
+
+def _machine(name: str) -> int | None:
+    """Return the bytes of an entry of ``/proc/meminfo``; None where it is not there."""
     try:
-        match = re.search(r"^MemAvailable:\s+(\d+) kB", _MEMORY.read_text(encoding="ascii"), re.MULTILINE)
+        match = re.search(rf"^{name}:\s+(\d+) kB", _MEMORY.read_text(encoding="ascii"), re.MULTILINE)
     except OSError:
         return None
     return int(match[1]) * 1024 if match else None

@@ -10,10 +10,11 @@ PROCESSES = Path("/proc")
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
-def text_of(path: Path) -> str:
+def text_of(path: Path | str) -> str:
     """Return the content of a file, or nothing where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        with open(path, "rb") as file:
+            return file.read().decode(errors="replace")
     except OSError:
         return ""
 
@@ -26,7 +27,7 @@ def number_in(text: str, pattern: str) -> int:
 
 def stat_of(pid: int) -> list[str]:
     """Return what ``/proc/PID/stat`` tells behind the name of the program, the state first; nothing of no process."""
-    return text_of(PROCESSES / str(pid) / "stat").rpartition(")")[2].split()
+    return text_of(f"{PROCESSES}/{pid}/stat").rpartition(")")[2].split()
 
 
 def groups_of(pid: int | None, controller: str) -> list[Path]:
@@ -119,4 +120,4 @@ def oom_kills() -> tuple[int, int]:
 
 def rss_of(pid: int, member: str = "VmRSS") -> int:
     """Return a process's resident set now, or with ``VmHWM`` at most, in bytes; 0 where Linux does not say."""
-    return number_in(text_of(PROCESSES / str(pid) / "status"), rf"^{member}:\s+(\d+)") * 1024
+    return number_in(text_of(f"{PROCESSES}/{pid}/status"), rf"^{member}:\s+(\d+)") * 1024

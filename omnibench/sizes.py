@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from omnibench.errors import OmnibenchError
@@ -25,7 +26,7 @@ def bytes_of(text: str) -> int:
         OmnibenchError: The text says something else.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text.casefold())
-    if not match or (match[3] and not match[2]) or float(match[1]) == 0:
+    if not match or (match[3] and not match[2]) or not 0 < float(match[1]) < math.inf:
         raise OmnibenchError(f"{text!r} is no size; write e.g. 16GB, 1.5TB or 512MiB.")
     unit = 1024 ** (1 + "kmgt".index(match[2])) if match[3] else _UNITS[match[2]]
     return int(float(match[1]) * unit)

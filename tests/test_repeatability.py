@@ -11,7 +11,8 @@ import pytest
 from support.file_modules import module_of
 
 from omnibench.data.prepare import prepare
-from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner
+from omnibench.runners.info import RunnerInfo, algorithm_info
+from omnibench.runners.registry import get_runner
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks" / "catalogue"
 

@@ -12,7 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from omnibench.runners.registry import RunnerInfo, runners
+from omnibench.runners.info import RunnerInfo
+from omnibench.runners.registry import runners
 
 REFERENCE, SEED = "reference", "seed"
 THREADS = ("2 threads", "4 threads")

@@ -22,7 +22,8 @@ from typing import Any
 from omnibench import CorePruning, MakeImplicit, RecSysDataSet, Subsample, UserHoldout, load_dataset
 from omnibench.data.prepare import prepare
 from omnibench.runners.environments import Environments
-from omnibench.runners.registry import GUEST_FOLDER, RunnerInfo, algorithm_info, get_runner
+from omnibench.runners.info import GUEST_FOLDER, RunnerInfo, algorithm_info
+from omnibench.runners.registry import get_runner
 from omnibench.runners.thread_variables import thread_variables
 
 FITS = Path(__file__).with_name("fits.py")

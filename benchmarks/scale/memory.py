@@ -34,11 +34,15 @@ from omnibench import (
 )
 from omnibench.data.data_size import DataSize
 from omnibench.engine.policy import Policy
-from omnibench.runners.registry import algorithm_info, get_runner
+from omnibench.runners.info import algorithm_info
+from omnibench.runners.registry import get_runner
 from omnibench.runners.requirements import GUEST, grown_bytes, required
 
 SIZES = ((3_000, 1_000, 100_000), (3_000, 4_000, 100_000), (30_000, 1_000, 1_000_000), (12_000, 6_000, 500_000))
 """Users, items and interactions."""
+
+SPARSE = ((2_000, 1_000, 60_000), (60_000, 1_000, 120_000), (2_000, 30_000, 60_000))
+"""The same with few interactions, for algorithms that take minutes per epoch: users and items are what is told apart."""
 
 SIMPLE = {"LensKit": ["PopScorer"], "RecPack": ["Popularity", "Random"], "RecBole": ["Pop"]}
 """Algorithms that need what their framework needs, and nothing else."""
@@ -85,6 +89,18 @@ TERMS = {
     "RecBole.MacridVAE": _DENSE,
     "RecBole.RecVAE": _DENSE,
     "RecBole.CDAE": _DENSE,
+    "RecBole.DiffRec": _DENSE,
+    "RecBole.LDiffRec": _DENSE,
+    "RecBole.DMF": _FACTORS,
+    "RecBole.SimpleX": _FACTORS,
+    "RecBole.FISM": _FACTORS,
+    "RecBole.NAIS": _FACTORS,
+    "RecBole.ConvNCF": _FACTORS,
+    "RecBole.NNCF": _FACTORS,
+    "RecBole.SpectralCF": _FACTORS,
+    "RecBole.GCMC": _FACTORS,
+    "RecBole.DGCF": _FACTORS,
+    "RecBole.LINE": _FACTORS,
 }
 """What an algorithm's matrices are as large as."""
 
@@ -170,7 +186,10 @@ def formula(rows: list[dict[str, Any]], terms: tuple[str, ...], base: dict[str, 
 
 
 def fit_formulas(path: Path, *, write: bool) -> None:
-    """Find the formulas of all algorithms that were measured, print how close they come, and write them."""
+    """Find the formulas of all algorithms that were measured, print how close they come, and write them.
+
+    Those of other algorithms stay as they are; so does what all of a framework need, unless its simplest were measured.
+    """
     measured: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
@@ -178,9 +197,12 @@ def fit_formulas(path: Path, *, write: bool) -> None:
     for framework, algorithms in measured.items():
         runner = get_runner(framework)
         simple = [row for name in SIMPLE[framework] for row in algorithms.get(name, [])]
-        guest = float(min(row["peak"] for row in simple) * 0.97)
-        base = {GUEST: float(f"{guest:.3g}"), "interactions": 0.0}
-        of_all = {**base, **formula(simple, ("interactions", "users"), base)}
+        if simple:
+            guest = float(min(row["peak"] for row in simple) * 0.97)
+            base = {GUEST: float(f"{guest:.3g}"), "interactions": 0.0}
+            of_all = {**base, **formula(simple, ("interactions", "users"), base)}
+        else:  # some algorithms were measured later than the others
+            of_all = dict(runner.catalogue["memory"])
         formulas = {}
         for name, rows in algorithms.items():
             terms = TERMS.get(f"{framework}.{name}", ())
@@ -201,7 +223,8 @@ def fit_formulas(path: Path, *, write: bool) -> None:
             assert runner.measured_file is not None
             content = json.loads(runner.measured_file.read_text(encoding="utf-8"))
             for name, described in content["algorithms"].items():
-                described.pop("memory", None)
+                if name in algorithms:
+                    described.pop("memory", None)
                 if formulas.get(name):
                     described["memory"] = formulas[name]
             content = {
@@ -218,6 +241,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frameworks", nargs="+", default=["LensKit", "RecPack", "RecBole"])
     parser.add_argument("--algorithms", nargs="+", help="all of the frameworks by default")
+    parser.add_argument("--sparse", action="store_true", help="data of few interactions, for slow algorithms")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds for a Fit (default: 120)")
     parser.add_argument("--raw", type=Path, help="a file to which each measurement is added, a line of JSON")
     parser.add_argument("--fitted", type=Path, help="find formulas for the measurements of this file, and fit nothing")
@@ -226,10 +250,11 @@ def main() -> None:
     if arguments.fitted:
         fit_formulas(arguments.fitted, write=arguments.write)
         return
-    frames = [interactions(*size) for size in SIZES]
+    sizes = SPARSE if arguments.sparse else SIZES
+    frames = [interactions(*size) for size in sizes]
     for framework in arguments.frameworks:
         for algorithm in arguments.algorithms or get_runner(framework).catalogue["algorithms"]:
-            for size, frame in zip(SIZES, frames, strict=True):
+            for size, frame in zip(sizes, frames, strict=True):
                 measured = peak_of_fit(framework, algorithm, frame, arguments.timeout)
                 if not measured:
                     break

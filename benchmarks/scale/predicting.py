@@ -1,6 +1,7 @@
 """What lists for all test users cost beside the bare computation that they need: ``python benchmarks/scale/predicting.py``.
 
-    python benchmarks/scale/predicting.py [--users 138493] [--items 26744] [--rows 100] [--only POPULARITY ...]
+    python benchmarks/scale/predicting.py [--users 138493] [--items 26744] [--rows 100] [--parts 16 4 1]
+        [--only POPULARITY ...]
 
 Folds of a sixteenth, a quarter and all of the users are made (all items, long histories and popular items as in real data).
 Each case runs in a process of its own, in its framework's environment, on one core: the adapter's scores masked and cut to
@@ -286,9 +287,12 @@ def main() -> None:
     )
     parser.add_argument("--items", type=int, default=26_744, help="items (default: MovieLens-20M's)")
     parser.add_argument("--rows", type=int, default=100, help="about how many rows a user has (default: 100)")
+    parser.add_argument(
+        "--parts", type=int, nargs="+", default=[16, 4, 1], help="by what the users are divided, e.g. 1 for all alone"
+    )
     parser.add_argument("--only", nargs="+", default=[""], help="words of the cases to measure")
     options = parser.parse_args()
-    sizes = [max(1, options.users // divisor) for divisor in (16, 4, 1)]
+    sizes = [max(1, options.users // divisor) for divisor in options.parts]
     labels = [label for label in CASES if any(word.lower() in label.lower() for word in options.only)]
     print(f"{options.items:,} items; CPU s: ours, bare, ratio, MB that ranking adds")
     print(f"{'':42}" + "".join(f"{size:>22,} users       " for size in sizes) + "exponent")
@@ -298,8 +302,8 @@ def main() -> None:
             + (f" (drawn in {draws:.1f} s)" if draws > 0.01 else "")
             for ours, bare, added, draws in lines
         )
-        exponent = math.log(lines[-1][0] / lines[0][0]) / math.log(sizes[-1] / sizes[0])
-        print(f"{label:42}{cells}{exponent:8.2f}", flush=True)
+        growth = math.log(lines[-1][0] / lines[0][0]) / math.log(sizes[-1] / sizes[0]) if len(sizes) > 1 else math.nan
+        print(f"{label:42}{cells}{growth:8.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from omnibench.cluster.mailbox import Message
@@ -14,7 +14,7 @@ from omnibench.errors import ClusterError, LostGuestError
 
 if TYPE_CHECKING:
     from omnibench.runners.environments import Environments
-    from omnibench.runners.registry import RunnerInfo
+    from omnibench.runners.info import RunnerInfo
 
 MOST_LOSSES = 3
 """So many machines may be lost while they compute one item."""
@@ -31,6 +31,7 @@ class RemotePool:
         while_waiting: Called about once a second while a place is waited for; raising gives up.
 
     Attributes:
+        gpu: None: its machine knows which GPUs there are.
         are_here: Whether the guests need this machine's memory.
         while_waiting: As above.
     """
@@ -43,6 +44,7 @@ class RemotePool:
         notify: Callable[[str], None],
         while_waiting: Callable[[], None],
     ) -> None:
+        self.gpu: str | None = None
         self.are_here = connection.is_this_machine
         self.while_waiting = while_waiting
         self._connection, self._environments = connection, environments
@@ -125,7 +127,10 @@ class RemotePool:
             ) from error
         self._notify(f"{error}; what it computed is computed elsewhere")
 
-    def end_idle(self) -> bool:
+    def use_gpus(self, gpus: Sequence[str]) -> None:
+        """Do nothing: which GPUs there are is their machine's business."""
+
+    def end_idle(self, device: str = "") -> bool:
         """End every guest; return whether there was any."""
         had = any(guest.alive for guest in self._guests.values())
         for guest in list(self._guests.values()):

@@ -76,6 +76,7 @@ class RemoteGuest:
         on_silence: Callable[[float, bool], None] = lambda *_: None,
         on_epoch: OnEpoch | None = None,
         on_snapshot: OnSnapshot | None = None,
+        limit: str = "",
     ) -> dict[str, Any]:
         """Send a request and wait for its answer; see ``runners.gateway.Guest.ask``.
 
@@ -92,7 +93,7 @@ class RemoteGuest:
                 exchange = _Exchange(self.start(), request, on_progress, on_silence, Replies(on_epoch, on_snapshot))
                 self.fitted = ""
                 hears = {"hears_epochs": on_epoch is not None, "hears_snapshots": on_snapshot is not None}
-                exchange.begin({"guest": self.terms, "timeout": timeout, **hears})
+                exchange.begin({"guest": self.terms, "timeout": timeout, "limit": limit, **hears})
                 answer = self._answer(exchange.session, partial(exchange.wait, while_waiting), exchange.hear)["answer"]
                 exchange.replies.check()
             except LostGuestError as error:

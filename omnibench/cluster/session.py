@@ -149,6 +149,7 @@ class Session:
                 on_progress=lambda values: self._mailbox.send({"kind": "progress", "values": values}),
                 while_waiting=self._check,
                 timeout=message["timeout"],
+                limit=message["limit"],
                 on_silence=lambda *silence: self._mailbox.send({"kind": "silence", "silence": silence}),
                 on_epoch=self._question if message["hears_epochs"] else None,
                 on_snapshot=self._snapshot if message["hears_snapshots"] else None,

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnibench.runners.registry import RunnerInfo, get_runner
+from omnibench.runners.info import RunnerInfo
+from omnibench.runners.registry import get_runner
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class ParsedModule:
         keeps_docstrings = "__doc__" in (source if isinstance(source, str) else source.decode("utf-8", "replace"))
         self._keeps_docstrings = keeps_docstrings
         self._texts: dict[str, str] = {}
+        self._full_texts: dict[str, str] = {}
         self._references: dict[str, References] = {}
         self._global_names: dict[str, frozenset[str]] = {}
 
@@ -142,7 +143,9 @@ class ParsedModule:
 
     def full_text(self, name: str) -> str:
         """Return the statements that define a name as text with docstrings."""
-        return "\n".join(ast.unparse(statement) for statement in self.definitions[name])
+        if name not in self._full_texts:
+            self._full_texts[name] = "\n".join(ast.unparse(statement) for statement in self.definitions[name])
+        return self._full_texts[name]
 
     def references(self, name: str) -> References:
         """Return what the statements that define a name refer to."""

@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands import spaces
+from omnibench.commands import envs_adapters, spaces
 from omnibench.commands.parsing import complain, explain, say, say_text
 from omnibench.runners.environments import Environment, environment_of
 from omnibench.runners.gateway import Guest
-from omnibench.runners.registry import NO_USE, get_runner, runners, use_of_validation
+from omnibench.runners.info import NO_USE, use_of_validation
+from omnibench.runners.registry import get_runner, runners
+from omnibench.sizes import size_text
 
 
 def _selected(names: Sequence[str]) -> list[Environment]:
@@ -24,7 +26,8 @@ def envs_list(names: Sequence[str]) -> int:
     """Show each framework's environment: version, whether it is built, where, how large."""
     for environment in _selected(names):
         runner = environment.runner
-        state = f"built, {environment.size() / 1e9:.1f} GB" if environment.is_built else f"not built ({runner.size})"
+        size = f" ({runner.size})" if runner.size else ""
+        state = f"built, {size_text(environment.size())}" if environment.is_built else f"not built{size}"
         say(f"{runner.name:8} {runner.version('isolated'):10} torch {environment.backend:5} {state}")
         say(f"{'':8} {environment.directory}")
     return 0
@@ -111,7 +114,11 @@ def add_parsers(commands: Any) -> None:
         description = (action.__doc__ or "").splitlines()[0]
         parser = actions.add_parser(name, help=description, description=description)
         parser.add_argument(
-            "frameworks", nargs="*", metavar="FRAMEWORK", help="LensKit, RecBole, RecPack (default: all)"
+            "frameworks",
+            nargs="*",
+            metavar="FRAMEWORK",
+            help="LensKit, RecBole, RecPack, or one of the project (default: all)",
         )
         parser.set_defaults(run=lambda arguments, action=action: action(arguments.frameworks))
+    envs_adapters.add_parsers(actions)
     spaces.add_parser(actions)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from omnibench.commands.status import remark
 from omnibench.store.advice import repair_command, snapshots_command
 from omnibench.store.facts import FactSource, fact_lines, provenance_of
 from omnibench.store.frames import phases_of
+from omnibench.store.item_files import files_of_item
 from omnibench.store.queries import Store, open_store
 from omnibench.store.resumption import attempt_lines, resumable, snapshot_line
 from omnibench.store.schema import START, Phase, Record, RecordType, Status
@@ -35,9 +35,7 @@ def show(arguments: argparse.Namespace) -> int:
     store = open_store(arguments.store)
     item, records = store.about(arguments.item)
     provenance, facts = provenance_of(item, records), FactSource(records).facts_of(item)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is damaged is said below
-        paths = store.files(arguments.item)
+    paths = files_of_item(store.root, records, item["fit_key"])
     marks = records.get(RecordType.TAKEN.key(item["fit_key"]))
     if arguments.json:
         files = [str(path) for path in paths]
@@ -46,6 +44,7 @@ def show(arguments: argparse.Namespace) -> int:
         return 0
     snapshot = resumable(RecordsInMemory(records), [item]).get(item["item"]) if item["status"] != Status.DONE else None
     say(f"{facts['title']}: {item['status']}{remark(item, snapshot=snapshot)}")
+    _show_activity(store, item)
     say(f"  item             {item['item']}")
     for line in fact_lines(facts):
         say(f"  {line}")
@@ -74,6 +73,13 @@ def show(arguments: argparse.Namespace) -> int:
         user, host = run["user"] or "an unknown user", run["host"] or "an unknown host"
         say(f"  run {run['id']} by {user} on {host}{git}; {versions}")
     return 0
+
+
+def _show_activity(store: Store, item: Record) -> None:
+    """Print what workers are doing with an item right now, e.g. what they wait for."""
+    for worker in store.workers() if item["status"] == Status.RUNNING else ():
+        if worker["item"] == item["item"] and worker["phase"]:
+            say(f"  now              {worker['phase']}")
 
 
 def _show_phases(records: Mapping[str, Record], item: Record, facts: Mapping[str, Any]) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from omnibench.commands.parsing import say, say_text
-from omnibench.runners.registry import algorithm_info, get_runner, runners
+from omnibench.runners.info import algorithm_info
+from omnibench.runners.registry import get_runner, runners
 from omnibench.tuning.dimensions import Dimension
 from omnibench.tuning.distributions import WHOLE, Choice, Distribution, Float, Int, Log
 from omnibench.tuning.shipped import ShippedSpace, shipped_space

@@ -16,6 +16,7 @@ from omnibench.data.digests import coded_digest, column_digest, digest_of_column
 from omnibench.data.interactions import CodedColumns, Interactions, coded_columns, order_within_seconds
 from omnibench.data.numbers import RowName, row_name
 from omnibench.data.sorting import SortedInteractions, sort_rows
+from omnibench.errors import DataError
 from omnibench.keys import digest
 from omnibench.paths import cache_directory, remember
 
@@ -115,6 +116,7 @@ class CanonicalRows:
     def _loaded(self) -> tuple[Interactions, bool]:
         """Return the rows, and whether they are in canonical order."""
         rows, moments, _ = coded_rows(self.source)
+        refuse_nothing(rows, self.source.label)
         in_order = sort_rows(rows, moments)
         if not self._keeps_order(in_order):
             return in_order.rows, True
@@ -182,6 +184,20 @@ def coded_rows(source: TabularSource) -> CodedColumns:
     if isinstance(source, CodedSource):
         return source.coded()
     return coded_columns(source.read(), source.label, source.row_name)
+
+
+def refuse_nothing(rows: Interactions, label: str) -> None:
+    """Refuse a file without interactions; frames are refused before there is a dataset.
+
+    Args:
+        rows: The rows.
+        label: The name of their source.
+
+    Raises:
+        DataError: There are none.
+    """
+    if len(rows) == 0:
+        raise DataError(f"{label} has no interactions; give a file that has some.")
 
 
 def _digest(rows: Interactions, moments: npt.NDArray[Any] | None) -> str:

@@ -210,7 +210,7 @@ class RecSysDataSet:
     def _rows(self) -> Source:
         """The source, with its rows in the order that counts."""
         source: Any = self.source
-        if not (self._canonical and hasattr(source, "content")):
+        if not (self._canonical and hasattr(type(source), "content")):  # which reading it takes to tell
             return self.source
         needs_order = any(step.needs_order for step in self.steps)
         if self._published_split is not None:

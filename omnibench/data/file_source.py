@@ -13,12 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from omnibench.data.content import Content, content_of_rows, remembered_content
+from omnibench.data.content import Content, content_of_rows, refuse_nothing, remembered_content
 from omnibench.data.digests import file_digest, stamp_of
 from omnibench.data.files.arrow import ARROW_FORMATS, read_arrow
 from omnibench.data.files.layout import ROW_NAMES, TextLayout
 from omnibench.data.files.lines import line_of_row, refuse_undecodable
 from omnibench.data.files.misnamed import columnar_advice
+from omnibench.data.files.number_rows import read_number_rows
 from omnibench.data.files.parquet import parquet_files, read_parquet, read_plain_parquet
 from omnibench.data.files.plain import PlainColumns, read_plain_text
 from omnibench.data.files.size import require_memory
@@ -82,8 +83,7 @@ class StoredSource(ABC):
 
     def _computed_content(self) -> Content:
         coded = self.coded()
-        if len(coded.rows) == 0:
-            raise DataError(f"{self.label} has no interactions; give a file that has some.")
+        refuse_nothing(coded.rows, self.label)
         return content_of_rows(coded)
 
     @cached_property
@@ -204,8 +204,10 @@ class FileSource(StoredSource):
         if self.layout.names[0] == ROW_NAMES:
             return None
         positions, tokens = self._positions(self.layout), self._tokens & set(IDS)
-        numbers = None if tokens else read_plain_text(self.layout, positions)
-        return read_plain_text(self.layout, positions, frozenset(IDS), tokens) if numbers is None else numbers
+        numbers = None
+        if not tokens:
+            numbers = read_number_rows(self.layout, positions) or read_plain_text(self.layout, positions)
+        return numbers or read_plain_text(self.layout, positions, frozenset(IDS), tokens)
 
     def _arrow_columns(self) -> TextColumns:
         names = list(self.renamed)

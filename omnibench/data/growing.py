@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ class GrowingColumn:
         self._size = end
         return block
 
+    def cut(self, size: int) -> None:
+        """Drop the last entries: a block turned out to have fewer."""
+        self._size -= size
+
     @property
     def entries(self) -> npt.NDArray[Any]:
         """All rows so far, shape (n,)."""
@@ -61,9 +65,11 @@ class CodeTable:
 
     Args:
         size: Numbers are from 0 to one less.
+        loop: ``number_fields.code_numbers``, where numbers come as int64 and loops are compiled.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, loop: Callable[..., int] | None = None) -> None:
+        self._loop = loop
         self._table = np.full(size, -1, dtype=np.int32)
         self._numbers = GrowingColumn(np.int64, min(size, 1024))
 
@@ -83,6 +89,11 @@ class CodeTable:
 
     def code(self, numbers: npt.NDArray[np.integer[Any]], codes: npt.NDArray[np.int32]) -> None:
         """Write the codes of numbers, shape (n,), into ``codes``."""
+        if self._loop is not None:
+            next_code = len(self.numbers)
+            n_new = self._loop(numbers, self._table, codes, self._numbers.room(len(numbers)), next_code)
+            self._numbers.cut(len(numbers) - n_new)
+            return
         self._table.take(numbers, out=codes, mode="clip")
         if codes.min(initial=0) < 0:  # in few blocks but the first
             unknown = np.flatnonzero(codes < 0)
@@ -105,12 +116,13 @@ class IntegerCodes:
 
     Args:
         capacity: The number of rows that are expected.
+        loop: See ``CodeTable``.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, loop: Callable[..., int] | None = None) -> None:
         self._capacity = capacity
         self._codes = GrowingColumn(np.int32, capacity)
-        self._table = CodeTable(1024)
+        self._table = CodeTable(1024, loop)
         self._wide: GrowingColumn | None = None
 
     def append(self, numbers: npt.NDArray[np.integer[Any]]) -> None:

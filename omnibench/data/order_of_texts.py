@@ -37,25 +37,41 @@ def order_of_texts(texts: Sequence[Any]) -> npt.NDArray[np.int64]:
     starts = np.frombuffer(ends, np.int64)[: len(texts) + 1]
     letters = np.frombuffer(content or b"\0", np.uint8)
     lengths = np.diff(starts)
-    order = np.arange(len(texts))
-    ties, group = order.copy(), np.zeros(len(texts), dtype=np.int64)
-    for position in range(0, int(lengths.max(initial=0)), _BYTES):
-        words = _words(letters, starts[:-1].take(order[ties]) + position, lengths.take(order[ties]) - position)
-        within = np.lexsort((words, group)) if position else np.argsort(words, kind="stable")
-        order[ties] = order[ties][within]
-        words, group = words[within], group[within]
-        is_tied = (words[1:] == words[:-1]) & (group[1:] == group[:-1])
-        in_tie = np.zeros(len(ties), dtype=bool)
-        in_tie[1:] |= is_tied
-        in_tie[:-1] |= is_tied
-        new_group = np.zeros(len(ties), dtype=np.int64)
-        np.cumsum(~is_tied, out=new_group[1:])
-        ties, group = ties[in_tie], new_group[in_tie]
+    words = _words(letters, starts[:-1], lengths)
+    order = np.argsort(words, kind="stable")
+    words = words[order]
+    ties, group = _tied(np.arange(len(texts)), words[1:] == words[:-1])
+    for position in range(_BYTES, int(lengths.max(initial=0)), _BYTES):
         if len(ties) == 0:
             return order
+        tied = order[ties]
+        words = _words(letters, starts[:-1].take(tied) + position, lengths.take(tied) - position)
+        within = np.lexsort((words, group))
+        order[ties] = tied[within]
+        words, group = words[within], group[within]
+        ties, group = _tied(ties, (words[1:] == words[:-1]) & (group[1:] == group[:-1]))
     # What is left differs in nothing but zeros at the end, or not at all.
     order[ties] = order[ties][np.lexsort((order[ties], lengths.take(order[ties]), group))]
     return order
+
+
+def _tied(
+    positions: npt.NDArray[np.int64], is_tied: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the positions that are tied with a neighbour, and a number for each group of ties.
+
+    Args:
+        positions: Shape (n,).
+        is_tied: Whether each but the first is tied with the one before it, shape (n - 1,).
+    """
+    if not is_tied.any():  # as most ids of shops
+        return positions[:0], positions[:0]
+    in_tie = np.zeros(len(positions), dtype=bool)
+    in_tie[1:] |= is_tied
+    in_tie[:-1] |= is_tied
+    group = np.zeros(len(positions), dtype=np.int64)
+    np.cumsum(~is_tied, out=group[1:])
+    return positions[in_tie], group[in_tie]
 
 
 def _words(

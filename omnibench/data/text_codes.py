@@ -1,8 +1,8 @@
 """Codes of texts: each text as words of eight bytes, grouped by a hash of these in parts that fit into a core's cache.
 
 A table of a million texts is far larger than a cache, so that a lookup for each row waits for memory several times. Here
-rows are dealt to parts by some bits of their hash, a part is sorted by the others, and equal neighbours have one code.
-Neighbours of the same hash are compared word by word; where two of them differ, nobody gets any code.
+rows are dealt to parts by some bits of their hash, and each part has a table of its own. Texts of the same hash are compared
+word by word; where two of them differ, nobody gets any code.
 """
 
 from __future__ import annotations
@@ -96,6 +96,8 @@ class TextCodes:
 
     def finish(self) -> CodedTexts | None:
         """Return the codes of all rows, and the texts that they stand for; None where two texts have one hash."""
+        import pandas as pd
+
         words = [column.entries for column in self._words]
         bits = min(max(self._rows // _PART_ROWS, 1).bit_length(), _RADIX)
         hashes = self._hashes(words)
@@ -109,18 +111,18 @@ class TextCodes:
         for size in sizes[sizes > 0].tolist():
             start, end = end, end + size
             rows = order[start:end]
-            of_rows = hashes.take(rows)
-            part = _grouped(of_rows << np.uint64(bits))
-            pair = part.positions[1:][part.is_same], part.positions[:-1][part.is_same]
-            if (of_rows.take(pair[0]) != of_rows.take(pair[1])).any():
-                return None
+            group, hashes_of_groups = pd.factorize(hashes.take(rows))
+            first = np.empty(len(hashes_of_groups), dtype=np.int64)
+            first[group[::-1]] = np.arange(size)[::-1]  # of several rows of a group, the first is written last
+            first_of_group = rows.take(first)
             if len(words) > 1:  # of a single word, the hash is another way to write it
-                pair = rows.take(pair[0]), rows.take(pair[1])
-                if any((column.take(pair[0]) != column.take(pair[1])).any() for column in words):
+                first_of_row = first_of_group.take(group)
+                if any((column.take(rows) != column.take(first_of_row)).any() for column in words):
                     return None
-            codes[rows] = part.group + n_texts
-            first_rows.append(rows.take(part.first))
-            n_texts += len(first_rows[-1])
+            group += n_texts
+            codes[rows] = group
+            first_rows.append(first_of_group)
+            n_texts += len(first_of_group)
         del hashes, order
         # Codes are given part by part so far; those to be returned are in the order of the texts' first rows.
         firsts = np.concatenate(first_rows) if first_rows else np.empty(0, dtype=np.int64)
@@ -144,38 +146,6 @@ class TextCodes:
                 mixed ^= mixed >> np.uint64(_WORD // 2)
             mixed *= np.uint64(_MULTIPLIER)
         return hashes
-
-
-class _Groups(NamedTuple):
-    """Rows of a part by their hashes.
-
-    Attributes:
-        positions: The positions that sort by hash, equal ones as they lie; shape (n,).
-        is_same: Whether each but the first of these has the hash of the one before; shape (n - 1,).
-        group: The group of each row, shape (n,).
-        first: The position of the first row of each group.
-    """
-
-    positions: npt.NDArray[np.int64]
-    is_same: npt.NDArray[np.bool_]
-    group: npt.NDArray[np.int32]
-    first: npt.NDArray[np.int64]
-
-
-def _grouped(keys: npt.NDArray[np.uint64]) -> _Groups:
-    """Group keys by their highest bits: as many as leave room for a position; the keys are changed."""
-    position = np.uint64((1 << (len(keys) - 1).bit_length()) - 1)
-    keys &= ~position
-    keys |= np.arange(len(keys), dtype=np.uint64)
-    keys.sort()
-    positions = (keys & position).view(np.int64)
-    keys &= ~position
-    is_same = keys[1:] == keys[:-1]
-    starts = np.ones(len(keys), dtype=bool)
-    np.logical_not(is_same, out=starts[1:])
-    group = np.empty(len(keys), dtype=np.int32)
-    group[positions] = np.cumsum(starts, dtype=np.int32) - 1
-    return _Groups(positions, is_same, group, positions[starts])
 
 
 def _texts(words: list[npt.NDArray[np.uint64]]) -> Any:

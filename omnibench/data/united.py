@@ -77,7 +77,7 @@ def unite(folds: Sequence[Mapping[str, Any]], columns: Sequence[str], label: str
 
 def _coded(source: Any, columns: Sequence[str]) -> CodedColumns:
     """Return the rows of a part, without the columns that another part lacks."""
-    coded = coded_rows(source) if hasattr(source, "content") else CodedColumns(source.load(), None)
+    coded = coded_rows(source) if hasattr(type(source), "content") else CodedColumns(source.load(), None)
     rating = coded.rows.rating if "rating" in columns else None
     timestamp, moments = (coded.rows.timestamp, coded.moments) if "timestamp" in columns else (None, None)
     return CodedColumns(replace(coded.rows, rating=rating, timestamp=timestamp), moments)

@@ -6,8 +6,6 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omnibench.data.step import Step
-
 _STEP_MODULES = ("at_most", "preprocess", "repeats", "rolling", "split", "strong", "temporal")
 _SHOWN_DIGITS = 12
 """Of the digest of a source."""
@@ -85,6 +83,8 @@ def _text(value: Any) -> str:
 
 def _signature(name: str) -> inspect.Signature | None:
     import importlib
+
+    from omnibench.data.step import Step
 
     for module in _STEP_MODULES:
         step = getattr(importlib.import_module(f"omnibench.data.{module}"), name, None)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from omnibench.engine import phases
 from omnibench.engine.checkpoint import ItemCheckpoints
 from omnibench.engine.equal_seeds import equal_seed
-from omnibench.engine.evaluation import evaluate
+from omnibench.engine.evaluation import evaluate, runs_own_code
 from omnibench.engine.failures import phase_errors
 from omnibench.engine.items import Item
 from omnibench.engine.phases import PhaseOptions
@@ -56,7 +58,7 @@ class Attempt:
         self.progress = Progress(workbench, item.experiment)
         self.requested = item.experiment
         self._tuned: Tuned | None = None
-        self._options = phase_options(workbench)
+        self._options = replace(phase_options(workbench), while_waiting=self._while_waiting)
 
     def run(self) -> dict[str, float]:
         """Go through the phases and return the wanted metrics by qualified label.
@@ -101,7 +103,7 @@ class Attempt:
         else:
             return metrics
         finally:
-            self.workbench.memory.rest()
+            self.workbench.resources.rest()
             self.workbench.guests.rest()
             self.progress.leave()
 
@@ -162,6 +164,15 @@ class Attempt:
         self.checkpoints.save_failure(PhaseError(died_in, message, died=True), {})
         return self._prospect()
 
+    def _while_waiting(self) -> None:
+        """Called while a guest works: the phase before this one is not held for longer than a moment."""
+        self.workbench.stopping.expired()
+        try:
+            self.checkpoints.records.settle(if_late=True)
+        except (StoreError, OSError):
+            self.workbench.guests.discard(*self.progress.runner)  # it is in the middle of something
+            raise
+
     def _report_failure(self, message: str) -> None:
         self.progress.log(logging.ERROR, message)
         self.workbench.print_error(self.experiment.name, message)
@@ -201,12 +212,14 @@ class Attempt:
             answer = self._tuned.take_model(scratch) if self._tuned is not None else None
             snapshots = FitSnapshots(self.workbench, self.requested, self.checkpoints, self.progress)
             if answer is None:
-                with self.progress.memory_reserved(self.requested):
-                    guest = self.progress.guest(Phase.FIT)
-                    answer = snapshots.fit(
-                        lambda: phases.fit(guest, self.requested, dataset, scratch, self._options, snapshots=snapshots)
+                requested, options = self.requested, self._options
+
+                def compute(guest: phases.Guest) -> dict[str, Any]:
+                    return snapshots.fit(
+                        lambda: phases.fit(guest, requested, dataset, scratch, options, snapshots=snapshots)
                     )
-                self.workbench.memory.learn(self.requested, answer)
+
+                answer = self.progress.fit(requested, Phase.FIT, compute)
             return self.checkpoints.save_model(meter.answered(answer), scratch, snapshots.spare)
 
     def _predict(self, dataset: Path) -> Path:
@@ -260,6 +273,8 @@ class Attempt:
     def _evaluate(self, dataset: Path, predictions: Path) -> dict[str, float]:
         """Return the wanted metrics, evaluating those that are missing, and record that the item is done."""
         recorded = self.checkpoints.evaluations()
+        if runs_own_code(recorded.missing):  # which may take its time, and this process with it
+            self.checkpoints.records.settle()
         timed, scratches = self.progress.timed(Phase.EVAL), self.workbench.store.temporary()
         with self.workbench.evaluating, scratches as scratch, timed as meter:
             missing = recorded.missing
@@ -278,7 +293,7 @@ class Attempt:
 
     def _spare_model(self) -> Record | None:
         """Return the record of the fit whose model is not worth its space once the item is done, or None."""
-        if self.workbench.is_awaited(self.experiment.fit_key):
+        if self.workbench.is_awaited(self.experiment.fit_key, self.checkpoints.records.get):
             return None
-        fit = self.workbench.store.records.get(self.item.fit_record_key)
+        fit = self.checkpoints.records.get(self.item.fit_record_key)
         return fit if fit is not None and is_spare(fit, self.workbench.policy.keep_models) else None

@@ -5,21 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from omnibench.engine.equal_seeds import alike_seed
-from omnibench.engine.evaluation import evaluation_facts
+from omnibench.engine.evaluation import Evaluations, evaluation_facts
 from omnibench.engine.grouped import evaluated_groups, with_evaluated_groups
+from omnibench.engine.held import HELD_SECONDS, HeldRecords
 from omnibench.engine.items import Item
 from omnibench.engine.progress import PhaseMeter
 from omnibench.engine.records import labels_of
 from omnibench.engine.survey import look_up, missing_metrics
 from omnibench.errors import PhaseError, StoreError
 from omnibench.keys import DISPLAY_DIGITS, digest
-from omnibench.metrics.base import Columns
 from omnibench.metrics.evaluation import Evaluation
 from omnibench.store import CheckpointStore, snapshots
 from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
@@ -42,25 +41,6 @@ from omnibench.store.states import sightings
 from omnibench.store.workers import Worker
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluations:
-    """The recorded values of an item's metrics, and the columns that have none.
-
-    Attributes:
-        item: The item, with a column for each recorded group in the place of those that stand for all groups.
-        keys: The evaluations' keys by label.
-        values: The recorded values by label, None where a value is not defined.
-        missing: The columns that are not recorded.
-        test: The digest of the test part.
-    """
-
-    item: Item
-    keys: Mapping[str, str]
-    values: Mapping[str, float | None]
-    missing: Columns
-    test: str
-
-
 class ItemCheckpoints:
     """The files and records of one item, as an attempt at it finds and saves them.
 
@@ -73,13 +53,15 @@ class ItemCheckpoints:
 
     Attributes:
         chosen: What the item's record says of the configuration that its search has chosen, once that is known.
+        records: The records, those included that are committed with the next phase.
     """
 
     def __init__(self, store: CheckpointStore, item: Item, lease: Lease, worker: Worker, *, search: str = "") -> None:
         self.store = store
         self.item = item
         self.chosen: Record | None = None
-        self._lease = lease
+        # What a trial records of its Fit, another run may look for: nothing of it waits.
+        self.records = HeldRecords(store, lease, 0.0 if search else HELD_SECONDS)
         self._worker = worker
         self._search = search
         self._inputs = store.inputs()
@@ -103,17 +85,17 @@ class ItemCheckpoints:
     @property
     def previous(self) -> Record:
         """The item's record as earlier attempts left it."""
-        return self.store.records.get(self.item.record_key) or {}
+        return self.records.get(self.item.record_key) or {}
 
     @property
     def is_done(self) -> bool:
         """Whether every metric that the attempt was to compute is recorded."""
-        return look_up(self.store.records.get, self.item).is_done
+        return look_up(self.records.get, self.item).is_done
 
     @property
     def is_fitted(self) -> bool:
         """Whether a model is recorded and was not dropped, even if its file is missing or damaged."""
-        record = self.store.records.get(self.item.fit_record_key)
+        record = self.records.get(self.item.fit_record_key)
         return record is not None and not record.get(DROPPED)
 
     @property
@@ -140,7 +122,7 @@ class ItemCheckpoints:
         return self._usable(self.item.predict_record_key, "predictions")
 
     def _usable(self, key: str, role: str) -> Path | None:
-        record = self.store.records.get(key)
+        record = self.records.get(key)
         if record is None or record.get(DROPPED):
             return None
         path = self.store.usable(record[role])
@@ -174,7 +156,7 @@ class ItemCheckpoints:
         self.check_inputs()
         partial = compress_where_it_pays(scratch / answer["file"])
         keep_to_oneself(partial)  # in a shared store others might change what is loaded here
-        model = self.store.publish(partial, self._directory / partial.name)
+        model = self.store.publish(partial, self._directory / partial.name, until_commit=True)
         self.watch([model])
         is_item = bool(self.previous)  # a plan may have what a search tries
         search = "" if is_item else self._search
@@ -182,7 +164,10 @@ class ItemCheckpoints:
         series = series_record(self.labels, self.origin, answer.get("series", ()), search=search)
         if series is not None:
             records[RecordType.SERIES.key(self.item.experiment.fit_key)] = series
-        self.replace_snapshots(records, spare)
+        if spare:
+            self.replace_snapshots(records, spare)
+        else:
+            self.records.add(records, float(answer["seconds"]))
         return self.store.root / model["path"]
 
     def claimed(self) -> Path:
@@ -196,7 +181,7 @@ class ItemCheckpoints:
 
     def commit(self, records: Mapping[str, Record], forget: Mapping[str, Record] | None = None) -> None:
         """Commit records of snapshots under the item's lease."""
-        self.store.commit(self._lease, records, forget)
+        self.records.commit(records, forget)
 
     def forget(self, spare: Sequence[Record]) -> None:
         """Forget snapshots, then remove their files."""
@@ -209,12 +194,12 @@ class ItemCheckpoints:
         """Commit records that make some snapshots needless, and forget others; then remove the files of the former."""
         leaving = snapshots.leaving(spare)
         forgotten = {**(forget or {}), **{snapshots.key_of(snapshot): snapshot for snapshot in spare}}
-        self.store.commit(self._lease, {**records, **leaving}, forgotten)
+        self.records.commit({**records, **leaving}, forgotten)
         snapshots.remove_files(self.store, spare)
         gone = {key: record for key, record in leaving.items() if not os.path.lexists(record["outside"]["folder"])}
         if gone:
             with suppress(StoreError, OSError):  # it is recorded, and `omnibench gc` tidies up
-                self.store.commit(self._lease, {}, gone)
+                self.records.commit({}, gone)
 
     @property
     def has_export(self) -> bool:
@@ -239,22 +224,22 @@ class ItemCheckpoints:
         """
         name = f"predictions-{self.item.predict_key[:DISPLAY_DIGITS]}.npy"
         self.check_inputs()
-        predictions = self.store.publish(partial, self._directory / name)
+        predictions = self.store.publish(partial, self._directory / name, until_commit=True)
         self.watch([predictions])
         record = predict_record(self.labels, self.origin, answer, predictions, as_seed=as_seed)
         records = {self.item.predict_record_key: record}
-        previous, earlier = self.previous, self.store.records.get(self.item.predict_record_key)
+        previous, earlier = self.previous, self.records.get(self.item.predict_record_key)
         replaced = earlier is not None and earlier["predictions"]["sha256"] != predictions["sha256"]
         if replaced and previous.get("predict_key") == self.item.predict_key:  # e.g. the earlier file was damaged
             records[self.item.record_key] = unmeasured_item(previous)
         elif previous.get("predicted"):
             records[self.item.record_key] = outdated_item(previous)
-        self.store.commit(self._lease, records)
+        self.records.add(records, float(answer["seconds"]))
         return self.store.root / predictions["path"]
 
     def evaluations(self) -> Evaluations:
         """Return the recorded values of the item's metrics; its predictions have to be recorded before."""
-        get = self.store.records.get
+        get = self.records.get
         item = self.item.with_groups(get)
         keys, data = item.eval_keys(get), get(item.data_record_key)
         assert keys is not None and data is not None, "they were published just now"  # noqa: PT018 - both for one reason
@@ -291,7 +276,7 @@ class ItemCheckpoints:
         self.check_inputs()
         groups = evaluation.groups if evaluation is not None else {}
         item, values = with_evaluated_groups(recorded.item, groups), dict(recorded.values)
-        keys = (item.eval_keys(self.store.records.get) or {}) if groups else recorded.keys
+        keys = (item.eval_keys(self.records.get) or {}) if groups else recorded.keys
         names = item.qualified_labels
         records: dict[str, Record] = {}
         if evaluation is not None:
@@ -299,7 +284,7 @@ class ItemCheckpoints:
             positions = write_per_user(partial, evaluation.users, evaluation.values_per_user())
             # Named after all that is in it: the files of other evaluations stay what their records say.
             batch = digest(sorted(recorded.keys[label] for _, label in recorded.missing))[:DISPLAY_DIGITS]
-            per_user = self.store.publish(partial, self._directory / f"per_user-{batch}.parquet")
+            per_user = self.store.publish(partial, self._directory / f"per_user-{batch}.parquet", until_commit=True)
             costs = meter.read()
             for label, facts in evaluation_facts(evaluation, positions).items():
                 record = eval_record(self.labels, self.origin, names[label], per_user, facts, costs)
@@ -321,20 +306,20 @@ class ItemCheckpoints:
             list_length=self.item.list_length,
             predicted=self.item.predicted,
             test=recorded.test,
-            as_seed=alike_seed(self.store.records.get, self.item),
+            as_seed=alike_seed(self.records.get, self.item),
             chosen=self.chosen,
             groups={**previous.get(GROUPS, {}), **evaluated_groups(recorded.item, recorded.keys, groups)},
         )
         if spare_model is not None:
             records[self.item.fit_record_key] = without_model(spare_model)
-        self.store.commit(self._lease, records)
+        self.records.commit(records)
         if spare_model is not None:  # only now: until the record says so, the model is needed
             remove_file(self.store, spare_model["model"])
         return defined
 
     def _valid_metrics(self, previous: Record) -> Record:
         """Return the metrics of the item's record whose evaluations are still recorded."""
-        get = self.store.records.get
+        get = self.records.get
         metrics = previous.get("metrics", {})
         return {name: metric for name, metric in metrics.items() if get(RecordType.EVAL.key(metric["key"]))}
 
@@ -354,9 +339,9 @@ class ItemCheckpoints:
             predict_key=self.item.predict_key,
             error=error,
             costs=costs,
-            missing=missing_metrics(self.store.records.get, self.item),
+            missing=missing_metrics(self.records.get, self.item),
         )
-        self.store.commit(self._lease, {self.item.record_key: record})
+        self.records.commit({self.item.record_key: record})
 
     def save_interruption(self, phase: Phase, costs: Mapping[str, Any], error: PhaseError | None = None) -> None:
         """Record that the attempt was given up, unless the item is done: it may be stopped right behind its last commit.
@@ -367,6 +352,7 @@ class ItemCheckpoints:
             error: The trouble of the store or the machine; None when the run was asked to stop.
         """
         if self.is_done:
+            self.records.settle()
             return
         record = interrupted_item(
             self.labels,
@@ -377,7 +363,7 @@ class ItemCheckpoints:
             costs=costs,
             error=error,
         )
-        self.store.commit(self._lease, {self.item.record_key: record})
+        self.records.commit({self.item.record_key: record})
 
     @cached_property
     def labels(self) -> ItemLabels:

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.engine.declared import note_declared
 from omnibench.engine.display import PlainScreen, ScriptView, screen_of_script
 from omnibench.engine.elsewhere import compute_elsewhere, number_elsewhere
 from omnibench.engine.equal_seeds import urgency
+from omnibench.engine.fit_needs import machine_capacity, needs_of_all, refuse_oversized
 from omnibench.engine.item_coordinator import ItemCoordinator, print_to_stderr
 from omnibench.engine.items import Item
 from omnibench.engine.live import Tally, estimates_in
@@ -22,6 +24,7 @@ from omnibench.engine.parallel import (
     longest_first,
     most_workers,
     number_of_workers,
+    weight,
 )
 from omnibench.engine.policy import check_directories
 from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, recorded_outcome, require_begun, require_reset
@@ -33,6 +36,7 @@ from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.framework_resources import framework_resources
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.experiment.planning import experiments
 from omnibench.experiment.recorded import RecordedKeys
@@ -43,7 +47,7 @@ from omnibench.notebooks import is_interactive
 from omnibench.seed import get_random_state
 from omnibench.snapshots.control import Snapshots
 from omnibench.store.choices import with_choices
-from omnibench.store.schema import RecordLookup, Status
+from omnibench.store.schema import RecordLookup, RecordType, Status
 
 
 class Coordinator(ItemCoordinator):
@@ -62,6 +66,7 @@ class Coordinator(ItemCoordinator):
         stopping: Hears signals; ``run`` listens by itself when none is given.
         cluster: Where guests run: ``local:4``, ``slurm``, ``tcp://...``, ``tls://...`` or ``file:...``; on this machine, in
             processes of this one, by default.
+        workers: How many processes like this one share the cores of the machine.
 
     Raises:
         ClusterError: There is no such place.
@@ -138,6 +143,7 @@ class Coordinator(ItemCoordinator):
                     refit=refit,
                     validation=validation,
                     snapshots=snapshots,
+                    resources=framework_resources(Path.cwd()),
                 )
                 check_directories(planned, self.policy, self.store.root)
                 for sentence in validation.sentences() if volume is not Volume.QUIET else ():
@@ -173,6 +179,7 @@ class Coordinator(ItemCoordinator):
         if volume is not Volume.QUIET:
             self._notify(f"{count(states)} ({self.store.root})")
         pending = [item.experiment for item, state in zip(items, states, strict=True) if not state.is_done]
+        refuse_oversized(self._unfitted(pending), self.policy)
         if pending:
             self._prepare(pending)
             self.begin(planned, states)
@@ -194,6 +201,12 @@ class Coordinator(ItemCoordinator):
         if failures:
             raise ItemsFailedError(evaluator, failures, len(items))
         return evaluator
+
+    def _unfitted(self, pending: Sequence[Experiment]) -> list[Experiment]:
+        """Return the experiments that ask for anything and have no fitted model."""
+        asking = {RecordType.FIT.key(each.fit_key): each for each in pending if each.resources.is_said}
+        fitted = self.store.read(lambda reader: reader.present(list(asking))) if asking else set()
+        return [experiment for key, experiment in asking.items() if key not in fitted]
 
     def _pulled(self, address: str | os.PathLike[str], items: Sequence[Item], states: Sequence[State]) -> bool:
         """Take over what is published of items that are not done; return whether anything was."""
@@ -246,14 +259,26 @@ class Coordinator(ItemCoordinator):
                 for number in queue:
                     compute(number, self.workbench)
                 return
-            order = longest_first([urgency(item.experiment, estimates.expected(item.experiment)) for item in left])
-            threads = self.policy.guest_threads(self._threads // count_of_workers)
+            experiments_to_do = list(experiments_left.values())
+            seconds = [urgency(experiment, estimates.expected(experiment)) for experiment in experiments_to_do]
+            threads, share = (
+                self.policy.guest_threads(self._threads // count_of_workers),
+                self._threads / count_of_workers,
+            )
+            needs = needs_of_all(experiments_to_do, self.workbench.requirements, self.policy, share)
+            capacity = machine_capacity(self.policy)
+            if needs is not None:
+                pairs = zip(seconds, needs, strict=True)
+                seconds = [weight(each, needed, capacity, count_of_workers) for each, needed in pairs]
+            needs_of_number = None if needs is None else dict(zip(queue, needs, strict=True)).__getitem__
             compute_side_by_side(
-                [queue[position] for position in order],
-                [partial(self.workbench.beside, f"gw{number}", threads) for number in range(count_of_workers)],
+                [queue[position] for position in longest_first(seconds)],
+                [partial(self.workbench.beside, f"gw{number}", threads, share) for number in range(count_of_workers)],
                 compute,
                 self._stopping,
                 partial(self.help_searches, [item.experiment for item in items]),
+                needs=needs_of_number,
+                capacity=capacity,
             )
 
     @contextmanager

@@ -12,6 +12,7 @@ from omnibench.engine.item_coordinator import ItemCoordinator
 from omnibench.engine.items import Item
 from omnibench.engine.parallel import compute_side_by_side, longest_first, most_workers
 from omnibench.engine.workbench import Workbench
+from omnibench.runners.machine import available_cores
 
 _LOOK_SECONDS = 2.0
 
@@ -55,7 +56,7 @@ def compute_elsewhere(
 
     def makers(first: int, number: int) -> list[Callable[[], Workbench]]:
         names = (f"gw{position}" for position in range(first, number))
-        return [partial(coordinator.workbench.beside, name, 0) for name in names]
+        return [partial(coordinator.workbench.beside, name, 0, available_cores() / number) for name in names]
 
     def joined(number: int) -> list[Callable[[], Workbench]]:
         nonlocal looked
@@ -70,5 +71,5 @@ def compute_elsewhere(
         compute,
         coordinator.stopping,
         partial(coordinator.help_searches, [item.experiment for item in items]),
-        joined,
+        joined=joined,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.engine.epochs import EpochMetric
 from omnibench.engine.frames import frame_for, frame_of_test
 from omnibench.engine.grouped import group_facts, training_of
+from omnibench.engine.items import Item
 from omnibench.experiment.outputs import Outputs
 from omnibench.guest import VALIDATION
 from omnibench.guest.family import own_code
@@ -32,6 +33,25 @@ else:
     from omnibench.lazy import np, npt
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluations:
+    """The recorded values of an item's metrics, and the columns that have none.
+
+    Attributes:
+        item: The item, with a column for each recorded group in the place of those that stand for all groups.
+        keys: The evaluations' keys by label.
+        values: The recorded values by label, None where a value is not defined.
+        missing: The columns that are not recorded.
+        test: The digest of the test part.
+    """
+
+    item: Item
+    keys: Mapping[str, str]
+    values: Mapping[str, float | None]
+    missing: Columns
+    test: str
+
+
 def evaluation_facts(evaluation: Evaluation, positions: Mapping[str, list[int]]) -> dict[str, dict[str, Any]]:
     """Return what the record of each evaluation says, by label; a value that is not defined is None.
 
@@ -51,6 +71,11 @@ def evaluation_facts(evaluation: Evaluation, positions: Mapping[str, list[int]])
             "place": {"user": positions["user"], "value": positions[label]} if label in positions else None,
         }
     return facts
+
+
+def runs_own_code(columns: Columns) -> bool:
+    """Whether one of some metrics is a class of the user's own, which may do anything with the process."""
+    return any(isinstance(metric, CalculatedMetric | HitMetric) for metric, _ in columns)
 
 
 def evaluate(
@@ -75,8 +100,7 @@ def evaluate(
     training = training_of(dataset, fold)
     judged_by_group, groups = judged_columns(columns, lambda: group_facts(fold, training), fold.test.item)
     columns = [(column.metric, column.label) for column in judged_by_group]
-    is_own = any(isinstance(metric, CalculatedMetric | HitMetric) for metric, _ in columns)
-    with own_code() if is_own else nullcontext():
+    with own_code() if runs_own_code(columns) else nullcontext():
         evaluation = _measured(fold, content, judged_by_group, training)
         evaluation.values.update(_calculated(dataset, fold, content, columns))
     return replace(with_uncertainty(evaluation, columns), groups=groups)

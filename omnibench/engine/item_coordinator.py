@@ -66,6 +66,7 @@ class ItemCoordinator:
         stopping: Hears signals; ``run`` listens by itself when none is given.
         cluster: Where guests run: ``local:4``, ``slurm``, ``tcp://...``, ``tls://...`` or ``file:...``; on this machine, in
             processes of this one, by default.
+        workers: How many processes like this one share the cores of the machine.
 
     Raises:
         ClusterError: There is no such place.
@@ -85,6 +86,7 @@ class ItemCoordinator:
         worker: str = "main",
         stopping: Stopping | None = None,
         cluster: str | None = None,
+        workers: int = 1,
     ) -> None:
         refuse_guests()
         self.policy = policy or Policy()
@@ -92,7 +94,7 @@ class ItemCoordinator:
         self.run_id = run_id or new_run_id()
         self._user_notify = notify
         self._screen: ClosableScreen | None = None
-        self._threads = threads or available_cores()
+        self._threads = threads or max(1, available_cores() // workers)
         self._stopping = stopping or Stopping(self.policy.grace, self._notify)
         self._run_recorded = False
         self.workbench = Workbench(
@@ -106,6 +108,7 @@ class ItemCoordinator:
             worker=worker,
             stopping=self._stopping,
             cluster=None if cluster is None else partial(self._connection, Where.parse(cluster)),
+            share=threads or available_cores() / workers,
         )
 
     def _connection(self, where: Where, scratch: Path) -> Connection:
@@ -266,7 +269,7 @@ class ItemCoordinator:
 
         def while_waiting() -> None:
             self._stopping.check()
-            workbench.memory.rest()  # who computes it may wait for what our guests have
+            workbench.resources.rest()  # who computes it may wait for what our guests have
 
         return self.store.lease(experiment.fit_key, waits, while_waiting)
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from omnibench.engine.estimates import Estimates
 from omnibench.engine.stopping import Stopping
@@ -23,6 +23,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.memory import available_memory
 from omnibench.runners.machine import available_cores
 from omnibench.runners.pool import MOST_GUESTS
+from omnibench.store.admission import Capacity, Needs, fits, largest_share
 from omnibench.tuning.budget import Tuning
 
 AUTO = "auto"
@@ -45,6 +46,60 @@ AnyItem = TypeVar("AnyItem")
 def longest_first(seconds: Sequence[float]) -> list[int]:
     """Return positions, those of the largest numbers first; equal ones in their order."""
     return sorted(range(len(seconds)), key=lambda position: -seconds[position])
+
+
+def weight(seconds: float, needs: Needs, capacity: Capacity, workers: int) -> float:
+    """Return by what items are ordered whose Fits wait for each other's resources: the largest first.
+
+    Args:
+        seconds: How long it takes.
+        needs: What its Fit needs.
+        capacity: What there is.
+        workers: How many compute side by side: each takes as large a part of their time as of anything else.
+    """
+    return seconds * max(largest_share(needs, capacity), 1 / max(1, workers))
+
+
+class Waiting(Generic[AnyItem]):
+    """The items that wait for a worker; each gets the first whose Fit finds what it needs beside those of the others.
+
+    Args:
+        queue: The items, in the order in which they are begun.
+        needs: What the Fit of an item needs of the machine; None where nobody asks for anything.
+        capacity: What the machine has.
+    """
+
+    def __init__(
+        self,
+        queue: Iterable[AnyItem],
+        needs: Callable[[AnyItem], Needs] | None = None,
+        capacity: Capacity | None = None,
+    ) -> None:
+        self._queue = deque(queue)
+        self._needs = needs
+        self._capacity = capacity
+        self._computing: dict[int, Needs] = {}
+        self._lock = threading.Lock()
+
+    def next(self) -> AnyItem | None:
+        """Return the item that the thread that asks is to compute, whose last one has ended; None where there is none."""
+        if self._needs is None or self._capacity is None:
+            with suppress(IndexError):
+                return self._queue.popleft()
+            return None
+        with self._lock:
+            self._computing.pop(threading.get_ident(), None)
+            if not self._queue:
+                return None
+            beside = list(self._computing.values())
+            positions = (
+                position for position, item in enumerate(self._queue) if fits(self._needs(item), self._capacity, beside)
+            )
+            position = next(positions, 0)  # where none fits, the first is the next to get what it needs
+            item = self._queue[position]
+            del self._queue[position]
+            self._computing[threading.get_ident()] = self._needs(item)
+            return item
 
 
 def megabytes_per_worker(
@@ -140,6 +195,8 @@ def compute_side_by_side(
     stopping: Stopping,
     idle: Callable[[Workbench], None] = lambda _: None,
     joined: Callable[[int], Sequence[Callable[[], Workbench]]] = lambda _: (),
+    needs: Callable[[AnyItem], Needs] | None = None,
+    capacity: Capacity | None = None,
 ) -> None:
     """Compute items, each by the worker that is free first.
 
@@ -150,19 +207,19 @@ def compute_side_by_side(
         stopping: The requests to stop, which reach the thread that calls this.
         idle: Called by each worker when no item is left.
         joined: Called again and again with how many workers there are; returns what makes the workbenches of further ones.
+        needs: What the Fit of an item needs of the machine; None where nobody asks for anything.
+        capacity: What the machine has.
 
     Raises:
         StoppedError: The run was asked to stop.
         BaseException: What a worker raised first; the others have stopped as if they had been asked to.
     """
-    waiting = deque(queue)
+    waiting = Waiting(queue, needs, capacity)
     errors: list[BaseException] = []
     threads: list[threading.Thread] = []
 
     def next_item() -> AnyItem | None:
-        with suppress(IndexError):
-            return None if stopping.reason else waiting.popleft()
-        return None
+        return None if stopping.reason else waiting.next()
 
     def work(make: Callable[[], Workbench]) -> None:
         try:
@@ -184,7 +241,7 @@ def compute_side_by_side(
             threads[-1].start()
 
     def look() -> None:
-        start(joined(len(threads)) if waiting and not stopping.reason else ())
+        start(joined(len(threads)) if not stopping.reason else ())
 
     start(workbenches)
     try:

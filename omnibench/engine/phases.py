@@ -6,7 +6,7 @@ import json
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +17,7 @@ from omnibench.errors import GuestError
 from omnibench.experiment.candidates import UNSEEN
 from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.outputs import Outputs, outputs_of
+from omnibench.experiment.resources import hours_text
 from omnibench.guest.candidates import candidate_sets
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold
 from omnibench.guest.predictions import read_predictions
@@ -60,6 +61,7 @@ class Guest(Protocol):
         on_silence: Callable[[float, bool], None] = ...,
         on_epoch: OnEpoch | None = None,
         on_snapshot: OnSnapshot | None = None,
+        limit: str = "",
     ) -> dict[str, Any]:
         """Return the answer to a request; see ``runners.gateway.Guest.ask``."""
 
@@ -89,6 +91,7 @@ class PhaseOptions:
         on_progress: Called with what a framework reports of its progress.
         on_silence: Called about once a second with the seconds since the guest's last sign of life, 0 while there are
             few, and whether it is stopped.
+        limit: What ``timeout`` is in words, where no option says it.
     """
 
     track: Sequence[str] = ("rss",)
@@ -96,6 +99,7 @@ class PhaseOptions:
     while_waiting: Callable[[], None] = lambda: None
     on_progress: Callable[[dict[str, Any]], None] = lambda _: None
     on_silence: Callable[[float, bool], None] = lambda *_: None
+    limit: str = ""
 
 
 def _ask(
@@ -113,6 +117,8 @@ def _ask(
         if snapshots.request is not None:
             request["snapshots"] = snapshots.request
     own = experiment.configuration.own
+    publish = None if snapshots is None else snapshots.publish
+    optional: dict[str, Any] = {"on_epoch": on_epoch, "on_snapshot": publish, "limit": options.limit}
     answer = guest.ask(
         {
             "algorithm": json.dumps(own.locator) if own else experiment.configuration.algorithm,
@@ -131,8 +137,7 @@ def _ask(
         while_waiting=wait,
         timeout=options.timeout,
         on_silence=options.on_silence,
-        **({} if on_epoch is None else {"on_epoch": on_epoch}),
-        **({} if snapshots is None else {"on_snapshot": snapshots.publish}),
+        **{name: value for name, value in optional.items() if value},
     )
     return {**answer, "threads": guest.threads}
 
@@ -182,6 +187,7 @@ def fit(
         SnapshotError: The guest cannot go on from the snapshot.
     """
     request: dict[str, Any] = {"op": "fit", "output": str(output)}
+    options = _within_hours(experiment, options)
     if judge is None and metric is None:
         answer = _ask(guest, experiment, dataset, options, None, snapshots, **request)
     else:
@@ -205,6 +211,14 @@ def fit(
     for note in notes:
         warnings.warn(terminal_text(f"{experiment.label}: {note}"), UserWarning, stacklevel=1)
     return {**answer, "notes": notes}
+
+
+def _within_hours(experiment: Experiment, options: PhaseOptions) -> PhaseOptions:
+    """Return options that end a Fit after the hours that it asks for; a limit of all phases counts in their place."""
+    hours, seconds = experiment.resources.hours, experiment.resources.seconds
+    if hours is None or options.timeout is not None:
+        return options
+    return replace(options, timeout=seconds, limit=f"the {hours_text(hours)} that it asked for (resources)")
 
 
 def _described(experiment: Experiment, dataset: Path, directory: Path) -> dict[str, Any]:
@@ -273,7 +287,9 @@ def predict(
         "outputs": _names(required),
         **({"judged": judged} if judged else {}),
     }
-    sets = candidate_sets(fold, candidates) if required.lists else None  # drawn here, in nobody's time, and kept
+    sets = (
+        candidate_sets(fold, candidates, guest.threads) if required.lists else None
+    )  # drawn here, in nobody's time, and kept
     answer = _ask(guest, experiment, dataset, options, None, None, **request)
     lists, ratings = read_predictions(output)
     flaw = "" if required == (lists is not None, ratings is not None) else "they are not what was asked for"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,8 @@ from omnibench.engine.workbench import Workbench
 from omnibench.errors import GuestError, PhaseError, PrunedError
 from omnibench.experiment.experiment import Experiment
 from omnibench.guest.meter import Meter
-from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.info import RunnerInfo
+from omnibench.sizes import size_text
 from omnibench.store.schema import COSTS, START, Phase, RecordType, Status
 from omnibench.store.superseded import OWN, phase_words
 
@@ -195,12 +196,46 @@ class Progress:
             worker.note_phase(self._experiment.name, phase.value)
         self._meter.threads = guest.threads
         worker.note_host(guest.host)
-        self._workbench.memory.begun(guest.pid)
+        self._workbench.resources.begun(guest.pid)
         return guest
 
+    def fit(self, experiment: Experiment, phase: Phase, compute: Callable[[Guest], dict[str, Any]]) -> dict[str, Any]:
+        """Return the answer of a Fit that has what it needs; one that is killed for memory is tried once more with more.
+
+        Args:
+            experiment: What is fitted: of a tuned item one of its trials, or what was chosen.
+            phase: The phase that the guest is for.
+            compute: Asks the guest for the Fit.
+
+        Raises:
+            GuestError: The framework failed, or its process died.
+        """
+        try:
+            return self._fit(experiment, phase, compute)
+        except GuestError as error:
+            remedy = self._workbench.resources.raise_memory(experiment, error)
+            if not remedy:
+                raise
+            self.log(logging.WARNING, f"{error}; {remedy}")
+        self._workbench.say(f"{self.label}: {remedy}")
+        self._workbench.guests.discard(*self.runner)
+        return self._fit(experiment, phase, compute)
+
+    def _fit(self, experiment: Experiment, phase: Phase, compute: Callable[[Guest], dict[str, Any]]) -> dict[str, Any]:
+        with self.resources_reserved(experiment):
+            answer = compute(self.guest(phase))
+        self._workbench.resources.learn(experiment, answer)
+        said, peak = experiment.resources.memory, answer.get("peak_rss")
+        if said is not None and peak and peak > said:
+            name, needed = experiment.configuration.name, f"{size_text(peak)} of memory"
+            self._workbench.say_once(
+                f"{name} needed {needed}, more than the {size_text(said)} that it asks for (resources)"
+            )
+        return answer
+
     @contextmanager
-    def memory_reserved(self, experiment: Experiment) -> Iterator[None]:
-        """Hold the memory of a Fit; waiting for it counts as waiting for its guest. See ``FitMemory.reserved``.
+    def resources_reserved(self, experiment: Experiment) -> Iterator[None]:
+        """Hold what a Fit needs; waiting for it counts as waiting for its guest. See ``FitResources.reserved``.
 
         Args:
             experiment: What is fitted: of a tuned item one of its trials, or what was chosen.
@@ -213,7 +248,7 @@ class Progress:
             has_waited = True
             self._workbench.worker.note_phase(self._experiment.name, activity or self.phase.value)
 
-        with self._workbench.memory.reserved(experiment, show):
+        with self._workbench.resources.reserved(experiment, show):
             if has_waited:
                 waited = time.perf_counter() - began
                 self._meter.start_seconds += waited

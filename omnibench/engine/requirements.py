@@ -12,7 +12,7 @@ from omnibench.data.data_size import COUNTS, DataSize, expected_size
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import StoreError
 from omnibench.experiment.experiment import Experiment
-from omnibench.runners.registry import algorithm_info
+from omnibench.runners.info import algorithm_info
 from omnibench.runners.requirements import EarlierFit, Requirement, formula_of, grown_bytes, required
 from omnibench.store.checks import is_natural
 from omnibench.store.reader import Reader

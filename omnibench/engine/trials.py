@@ -193,8 +193,7 @@ class TrialAttempt:
                 measured.pruned = {"epoch": epoch, "value": value, "reason": reason}
             return bool(reason)
 
-        with self._errors(Phase.FIT), self._progress.memory_reserved(self._experiment):
-            guest = self._progress.guest(Phase.TUNE)
+        def compute(guest: phases.Guest) -> dict[str, Any]:
             epochs_measured = self._epoch_metric(dataset, judge) if judge is not None else None
 
             def fit() -> dict[str, Any]:
@@ -210,8 +209,10 @@ class TrialAttempt:
                     snapshots=self._snapshots,
                 )
 
-            answer = self._snapshots.fit(fit)
-        self._workbench.memory.learn(self._experiment, answer)
+            return self._snapshots.fit(fit)
+
+        with self._errors(Phase.FIT):
+            answer = self._progress.fit(self._experiment, Phase.TUNE, compute)
         measured.cost(Phase.FIT, answer)
         measured.threads, measured.epochs = answer["threads"], answer.get("epochs")
         measured.history |= dict(answer.get("history", ()))

@@ -17,7 +17,7 @@ from omnibench.cluster.connection import Connection
 from omnibench.engine.asking import Requests
 from omnibench.engine.chkpt import working_directory
 from omnibench.engine.datasets import PreparedDatasets
-from omnibench.engine.fit_memory import FitMemory
+from omnibench.engine.fit_resources import FitResources
 from omnibench.engine.items import Item
 from omnibench.engine.policy import Policy
 from omnibench.engine.rehearsal import Rehearsals
@@ -35,7 +35,7 @@ from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
 from omnibench.store.models import BestModels
 from omnibench.store.reservations import Reservations
-from omnibench.store.schema import RecordType
+from omnibench.store.schema import RecordLookup, RecordType
 from omnibench.store.superseded import ANEW_WORDS, FitBeginning, guest_logger, resumed_words
 from omnibench.store.workers import Worker
 from omnibench.store.workspaces import Workspace
@@ -54,6 +54,7 @@ class Workbench:
         run_id: The run that the process is part of.
         worker: The name of the process in the run.
         stopping: Whether the run was asked to stop.
+        share: How many cores the process has, as a share of the machine's.
         cluster: Where guests run; on this machine by default.
 
     Attributes:
@@ -61,7 +62,7 @@ class Workbench:
         guests: The guest processes.
         cluster: Where they run; None for this machine.
         requirements: How much memory Fits need.
-        memory: What its Fits have of the memory of all.
+        resources: What its Fits have of the machine, which others use as well.
         elsewhere: The directories that are written to beside the store's.
         datasets: The prepared datasets.
         rehearsals: The trials of users' own metrics.
@@ -90,6 +91,7 @@ class Workbench:
         run_id: str,
         worker: str,
         stopping: Stopping,
+        share: float,
         cluster: Callable[[Path], Connection] | None = None,
     ) -> None:
         self._pid = os.getpid()
@@ -129,7 +131,7 @@ class Workbench:
         self.cluster = None if cluster is None else cluster(self._scratch)
         self.guests = self._guests_of(self, worker, threads)
         self.requirements = Requirements(self.store.read)
-        self.memory = self._memory_of(self)
+        self.resources = self._resources_of(self, share)
         # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
         self._finalizer = weakref.finalize(
             self, _end, os.getpid(), self.guests, self.worker, self.store, directory, notify, self.cluster
@@ -142,16 +144,23 @@ class Workbench:
             items: All items of the run.
         """
         by_model: dict[str, list[Item]] = {}
-        for item in items:
+        all_items = list(items)
+        self.resources.expect(item.experiment for item in all_items)
+        for item in all_items:
             by_model.setdefault(item.experiment.fit_key, []).append(item)
         for fit_key, sharing in by_model.items():
             if len(sharing) > 1:  # in place: the workbenches beside this one share it
                 self._predict_keys[fit_key] = frozenset(item.predict_key for item in sharing)
 
-    def is_awaited(self, fit_key: str) -> bool:
-        """Whether other predictions of a model are still to come in this run."""
+    def is_awaited(self, fit_key: str, get: RecordLookup | None = None) -> bool:
+        """Whether other predictions of a model are still to come in this run.
+
+        Args:
+            fit_key: The model's key.
+            get: From a record's key to the record; in the store by default.
+        """
         predict_keys = self._predict_keys.get(fit_key, frozenset())
-        return not all(self.store.records.get(RecordType.PREDICT.key(key)) for key in predict_keys)
+        return not all((get or self.store.records.get)(RecordType.PREDICT.key(key)) for key in predict_keys)
 
     @contextmanager
     def at_trial(self, number: int) -> Iterator[None]:
@@ -166,19 +175,20 @@ class Workbench:
         finally:
             self.trial = None
 
-    def beside(self, worker: str, threads: int) -> Workbench:
+    def beside(self, worker: str, threads: int, share: float) -> Workbench:
         """Return a workbench for another thread: the same store and datasets, guests of its own; it has to be left.
 
         Args:
             worker: The name of the worker in the run.
             threads: Threads per guest, as above.
+            share: How many cores the thread has, as above.
         """
         twin = copy.copy(self)
         twin.current, twin.trial = "", None
         twin.worker = Worker(self.store, self._run_id, worker)
         twin.requests = Requests(self.store.root, twin.worker.id, self._notify, self._directory)
         twin.guests = self._guests_of(twin, worker, threads)
-        twin.memory = self._memory_of(twin)
+        twin.resources = self._resources_of(twin, share, self.resources.counts_all)
         twin._finalizer = weakref.finalize(  # noqa: SLF001 - its own class
             twin, _end, os.getpid(), twin.guests, twin.worker, None, None, self._notify
         )
@@ -190,19 +200,20 @@ class Workbench:
             return self.cluster.pool(log, self.stopping.expired)
         return GuestPool(self._environments, self._scratch, threads, log, self._notify, dealt_gpu(worker))
 
-    def _memory_of(self, workbench: Workbench) -> FitMemory:
+    def _resources_of(self, workbench: Workbench, share: float, counts_all: bool = False) -> FitResources:
         def log(level: int, line: str) -> None:
             workbench.worker.log.add(level, "omnibench", line, workbench.current or None)
 
         # The stores that nobody keeps are one per process; what they have in common is the user.
         is_kept = self.policy.resume != "never"
         reservations = Reservations(self.store.root if is_kept else cache_directory() / "memory")
-        return FitMemory(reservations, self.requirements, workbench.guests, self.policy, self.stopping, log)
+        guests, stopping = workbench.guests, self.stopping
+        return FitResources(reservations, self.requirements, guests, self.policy, stopping, log, share, counts_all)
 
     def leave(self) -> None:
         """End the guests and the worker of a workbench beside another, in its thread."""
         self._finalizer()
-        self.memory.leave()
+        self.resources.leave()
         self._report_lost()
         self.store.records.close()  # this thread's own connection
 
@@ -235,7 +246,7 @@ class Workbench:
         if not self._finalizer.alive or os.getpid() != self._pid:
             return
         self.guests.close()
-        self.memory.leave()
+        self.resources.leave()
         self.store.waiting.hurry()
         self.export(immediately=True)
         try:

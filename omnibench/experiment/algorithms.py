@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import EnumType, StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import PlanError
 
@@ -22,13 +22,38 @@ class _Names(EnumType):
                 raise AttributeError(name)
             if name in cls._member_map_:  # Python 3.11 looks for members here
                 return cls._member_map_[name]
-            from omnibench.runners.registry import algorithm_info, get_runner
+            from omnibench.runners.info import algorithm_info
+            from omnibench.runners.registry import get_runner
 
             try:
                 algorithm_info(get_runner(cls.__name__), name)
             except PlanError as error:
                 raise UnknownAlgorithmError(str(error)) from None
             raise AttributeError(name)
+
+
+class _Algorithms(StrEnum, metaclass=_Names):
+    """The base of enumerations that are made of a catalogue."""
+
+
+def framework(name: str) -> Any:
+    """Return the algorithms of a framework as members of an enumeration, as ``LensKit`` has them.
+
+    It is for frameworks that are files of the project or come with a plugin: ``framework("mylib").LightFM`` is the text
+    ``mylib.LightFM``, which plans take as well, and a name that the framework does not have is refused at once.
+
+    Args:
+        name: What the framework is called: ``mylib`` of ``adapters/mylib.py``.
+
+    Raises:
+        OmnibenchError: There is none of that name, or what its file says is wrong.
+    """
+    from omnibench.runners.registry import get_runner
+
+    runner = get_runner(name)
+    names = {algorithm: f"{name}.{algorithm}" for algorithm in runner.catalogue["algorithms"]}
+    make: Any = _Algorithms
+    return make(name, names)
 
 
 class LensKit(StrEnum, metaclass=_Names):

@@ -9,18 +9,12 @@ from typing import Any, NamedTuple
 
 from omnibench.experiment.circumstances import USUAL_THREADS, Circumstances
 from omnibench.experiment.own import ANY_NUMBER, OwnAlgorithm
+from omnibench.experiment.resources import NOTHING_SAID, Resources
 from omnibench.experiment.search import TuningRequest
 from omnibench.keys import canonical, sha256
 from omnibench.naming import tuned_label
+from omnibench.runners.info import NO_USE, RunnerInfo, algorithm_info, epochs_parameter, may_refit, use_of_validation
 from omnibench.runners.machine import device_class
-from omnibench.runners.registry import (
-    NO_USE,
-    RunnerInfo,
-    algorithm_info,
-    epochs_parameter,
-    may_refit,
-    use_of_validation,
-)
 from omnibench.snapshots.control import Snapshots
 
 _STOP_EARLY = "stop_early"
@@ -62,6 +56,7 @@ class Configuration:
         refit: The parts that the plan wants it fitted on; empty where the benchmark decides. See ``experiment.refit``.
         search: How its other hyperparameters are chosen; None where the plan gives all.
         snapshots: When the state of its Fits is kept, by its plan; None where the plan says nothing. Never part of a key.
+        resources: What its Fits are to have of a machine, as far as its plan says so. Never part of a key.
     """
 
     runner: RunnerInfo
@@ -73,6 +68,7 @@ class Configuration:
     refit: str = ""
     search: TuningRequest | None = field(default=None, compare=False)
     snapshots: Snapshots | None = field(default=None, compare=False)
+    resources: Resources = field(default=NOTHING_SAID, compare=False)
 
     @property
     def name(self) -> str:

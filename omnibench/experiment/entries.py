@@ -11,11 +11,13 @@ from typing import Any
 from omnibench.errors import PlanError, nearest
 from omnibench.experiment.grid import Grid, canonical_value
 from omnibench.experiment.own import OwnAlgorithm
+from omnibench.experiment.resources import NOTHING_SAID, Resources
 from omnibench.experiment.search import TuningRequest
 from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
 from omnibench.masking import UNMASKED, secret_variable
 from omnibench.naming import one_line_label
-from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
+from omnibench.runners.info import RunnerInfo, algorithm_info
+from omnibench.runners.registry import get_runner, runners
 from omnibench.snapshots.control import Snapshots
 from omnibench.tuning.values import is_distribution
 
@@ -37,6 +39,7 @@ class PlanEntry:
         refit: The parts that the plan wants it fitted on; empty where the benchmark decides.
         search: How its other hyperparameters are chosen; None where the plan gives all.
         snapshots: When the state of its Fits is kept; None where nobody says so for it alone.
+        resources: What its Fits are to have of a machine, as far as somebody says so for it alone.
     """
 
     name: str
@@ -48,6 +51,7 @@ class PlanEntry:
     refit: str = ""
     search: TuningRequest | None = None
     snapshots: Snapshots | None = None
+    resources: Resources = NOTHING_SAID
 
     @property
     def display_name(self) -> str:

@@ -12,12 +12,13 @@ from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.circumstances import USUAL_THREADS, Circumstances
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.outputs import Outputs, outputs_of
+from omnibench.experiment.resources import NOTHING_SAID, Resources
 from omnibench.experiment.search import Search
 from omnibench.keys import DISPLAY_DIGITS, canonical, digest, display, sha256
 from omnibench.metrics.base import Metric
 from omnibench.naming import node_name
 from omnibench.results import Result
-from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.info import RunnerInfo
 from omnibench.snapshots.control import Snapshots
 
 
@@ -38,6 +39,7 @@ class Experiment:
         seeds: All seeds that its benchmark asks for, where these are several; else empty.
         snapshots: When the state of its Fit is kept, by its plan or its benchmark; None where it is the run that says so.
             Never part of a key.
+        resources: What its Fit is to have of a machine: of each what is said nearest to it. Never part of a key.
         configuration_key: Identifies the configuration, whatever the data.
         fit_key: Identifies the fitted model, and the experiment as a whole.
         seedless_key: Identifies what configurations that differ by the seed alone have in common.
@@ -52,6 +54,7 @@ class Experiment:
     digits: int = DISPLAY_DIGITS
     seeds: tuple[int, ...] = ()
     snapshots: Snapshots | None = field(default=None, compare=False)
+    resources: Resources = field(default=NOTHING_SAID, compare=False)
     configuration_key: str = field(init=False)
     fit_key: str = field(init=False)
     seedless_key: str = field(init=False)
@@ -145,7 +148,7 @@ class Experiment:
     @property
     def guest(self) -> tuple[RunnerInfo, str, int]:
         """The framework that computes it, its device class and its number of threads, as a pool of guests takes them."""
-        return self.configuration.runner, self.device, self.threads
+        return self.configuration.runner, self.device, self.threads or self.resources.cores or 0
 
     @property
     def identity(self) -> list[Any]:

@@ -23,6 +23,7 @@ from omnibench.experiment.entries import (
 )
 from omnibench.experiment.grid import number_of_points, points_of
 from omnibench.experiment.refit import check_may_refit, checked_refit
+from omnibench.experiment.resources import Resources, as_resources
 from omnibench.experiment.tunable import check_update, checked_tuning, tuned_entry
 from omnibench.keys import canonical
 from omnibench.markup import heading_and_list, one_line
@@ -47,6 +48,8 @@ class ExperimentPlan:
         tuning: The budget of what is tuned, the same for all algorithms.
         snapshots: When the state of running Fits is kept: ``Snapshots(...)``, or a text such as ``10m``, ``50it`` or ``off``;
             by default what the benchmark says, or the run. Part of no key.
+        resources: What each Fit is to have of a machine, ``Resources(cores=4, memory="16GiB")``; by default what
+            ``pyproject.toml`` says of the framework. Part of no key.
 
     Example:
         >>> plan = ExperimentPlan("baselines")
@@ -61,10 +64,12 @@ class ExperimentPlan:
         *,
         tuning: Tuning | None = None,
         snapshots: Snapshots | str | None = None,
+        resources: Resources | None = None,
     ) -> None:
         self.plan_name = plan_name
         self.tuning = checked_tuning(tuning)
         self.snapshots = as_snapshots(snapshots)
+        self.resources = as_resources(resources)
         self._entries: list[PlanEntry] = []
 
     def add_algorithm(
@@ -76,6 +81,7 @@ class ExperimentPlan:
         force: bool = False,
         refit: str | None = None,
         snapshots: Snapshots | str | None = None,
+        resources: Resources | None = None,
     ) -> None:
         """Add an algorithm; one that the plan has already gets these configurations as well.
 
@@ -90,11 +96,12 @@ class ExperimentPlan:
             refit: ``train+validation`` to fit it on both parts, ``train`` to fit it on training alone; by default what the
                 benchmark asks for.
             snapshots: When the state of its running Fits is kept, instead of what the plan, the benchmark or the run says.
+            resources: What each of its Fits is to have of a machine, instead of what the plan says.
 
         Raises:
             OmnibenchError: The algorithm or a hyperparameter does not exist, or it needs the validation part for itself.
         """
-        entry = _entry(algorithm, label, refit, snapshots)
+        entry = _entry(algorithm, label, refit, snapshots, resources)
         check_may_refit(self._configuration(entry, {}))
         entry = replace(entry, alternatives=alternatives_of(entry.display_name, {} if config is None else config))
         check_entry(entry)
@@ -117,6 +124,7 @@ class ExperimentPlan:
         label: str = "",
         refit: str | None = None,
         snapshots: Snapshots | str | None = None,
+        resources: Resources | None = None,
     ) -> None:
         """Add an algorithm whose hyperparameters are chosen on the validation part of each fold.
 
@@ -133,12 +141,13 @@ class ExperimentPlan:
             refit: The parts that the chosen configuration is fitted on for the test, instead of what the budget or the
                 benchmark says: ``train+validation`` or ``train``.
             snapshots: As for ``add_algorithm``; for the Fits of all its trials, too.
+            resources: As for ``add_algorithm``; each of its trials has as much.
 
         Raises:
             OmnibenchError: The algorithm, a hyperparameter or the budget does not exist, a range is empty, or it cannot be fitted
                 on both parts.
         """
-        entry = _entry(algorithm, label, refit, snapshots)
+        entry = _entry(algorithm, label, refit, snapshots, resources)
         entry = tuned_entry(entry, space, {} if fixed is None else fixed, tuning, self.tuning)
         check_may_refit(self._configuration(entry, {}))
         self._entries.append(entry)
@@ -191,7 +200,7 @@ class ExperimentPlan:
 
         Raises:
             PlanError: The plan is empty, a class of the user's lacks an argument that it needs, or a configuration has
-                two labels, or two sorts of snapshots.
+                two labels, two sorts of snapshots, or two sorts of resources.
         """
         if not self._entries:
             raise PlanError(f"the plan {self.plan_name!r} is empty; add algorithms with add_algorithm.")
@@ -210,7 +219,7 @@ class ExperimentPlan:
                             f"the plan {self.plan_name!r} has {configuration} twice, {_label_words(first)} and "
                             f"{_label_words(configuration)}; leave out one of them."
                         )
-                    self._check_snapshots(first, configuration)
+                    self._check_alike(first, configuration)
         return _labelled(configurations)
 
     def _configuration(self, entry: PlanEntry, point: Mapping[str, Any]) -> Configuration:
@@ -224,15 +233,18 @@ class ExperimentPlan:
             refit=entry.refit,
             search=entry.search,
             snapshots=self.snapshots if entry.snapshots is None else entry.snapshots,
+            resources=entry.resources.over(self.resources),
         )
 
-    def _check_snapshots(self, first: Configuration, second: Configuration) -> None:
-        """Refuse two sorts of snapshots of one configuration: it is fitted once."""
-        if first.snapshots != second.snapshots:
-            raise PlanError(
-                f"the plan {self.plan_name!r} has {second} twice, with snapshots={first.snapshots!r} and with "
-                f"{second.snapshots!r}; leave out one of them."
-            )
+    def _check_alike(self, first: Configuration, second: Configuration) -> None:
+        """Refuse two sorts of snapshots or resources of one configuration: it is fitted once."""
+        for name in ("snapshots", "resources"):
+            values = getattr(first, name), getattr(second, name)
+            if values[0] != values[1]:
+                raise PlanError(
+                    f"the plan {self.plan_name!r} has {second} twice, with {name}={values[0]!r} and with {values[1]!r}; "
+                    "leave out one of them."
+                )
 
     def __len__(self) -> int:
         return len({entry.name for entry in self._entries})
@@ -252,6 +264,7 @@ class ExperimentPlan:
             + str(self._configuration(entry, point)).removesuffix("()")
             + (f", refit={entry.refit!r}" if entry.refit else "")
             + ("" if entry.snapshots is None else f", snapshots={entry.snapshots!r}")
+            + (f", resources={entry.resources!r}" if entry.resources.is_said else "")
             + ("" if entry.search is None else f": {entry.search.words}")
             for entry in self._entries
             for mapping in entry.alternatives
@@ -266,10 +279,20 @@ class ExperimentPlan:
         return f"ExperimentPlan {self.plan_name!r}: {words}", [*examples, *more]
 
 
-def _entry(algorithm: str | type, label: str, refit: str | None, snapshots: Snapshots | str | None) -> PlanEntry:
+def _entry(
+    algorithm: str | type,
+    label: str,
+    refit: str | None,
+    snapshots: Snapshots | str | None,
+    resources: Resources | None,
+) -> PlanEntry:
     """Return an algorithm as an entry without hyperparameters, with what a plan may say of it beside them."""
     return replace(
-        entry_of(algorithm), label=checked_label(label), refit=checked_refit(refit), snapshots=as_snapshots(snapshots)
+        entry_of(algorithm),
+        label=checked_label(label),
+        refit=checked_refit(refit),
+        snapshots=as_snapshots(snapshots),
+        resources=as_resources(resources),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from omnibench.code import SEED_NAMES
@@ -18,6 +19,7 @@ from omnibench.experiment.labels import dataset_labels
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.experiment.recorded import NOTHING_RECORDED, RecordedKeys
 from omnibench.experiment.refit import ValidationUse, check_refit, checked_refit, refit_of
+from omnibench.experiment.resources import NOTHING_SAID, Resources
 from omnibench.experiment.threads import keyed_threads
 from omnibench.experiment.tuned import check_tuned, search_of
 from omnibench.keys import DISPLAY_DIGITS
@@ -43,6 +45,7 @@ def experiments(
     refit: str | None = None,
     validation: ValidationUse | None = None,
     snapshots: Snapshots | str | None = None,
+    resources: Mapping[str, Resources] = MappingProxyType({}),
 ) -> list[Experiment]:
     """Return every experiment of a plan, datasets first, then algorithms, folds, and seeds; each once.
 
@@ -61,6 +64,7 @@ def experiments(
         refit: The parts that models are fitted on where the plan leaves it open: ``train+validation``, or training alone.
         validation: Notes who uses the validation parts.
         snapshots: When the state of Fits is kept, where the plan says nothing.
+        resources: What Fits are to have of a machine where the plan says nothing, by the names of frameworks.
 
     Raises:
         OmnibenchError: Something does not go together, or is impossible; nothing has been computed.
@@ -100,11 +104,21 @@ def experiments(
                 check_tuned(dataset, configuration.name, search)
                 lowest = lowest._replace(search=search)
             control = of_benchmark if configuration.snapshots is None else configuration.snapshots
+            of_framework = resources.get(configuration.runner.name, NOTHING_SAID)
+            wanted = configuration.resources.over(of_framework)
             all_circumstances = [lowest, *(lowest._replace(seed=seed) for seed in further_seeds)]
             for fold in range(dataset.folds or 1):
                 for circumstances in all_circumstances:
                     experiment = Experiment(
-                        dataset, configuration, fold, circumstances, candidates, label, seeds=several, snapshots=control
+                        dataset,
+                        configuration,
+                        fold,
+                        circumstances,
+                        candidates,
+                        label,
+                        seeds=several,
+                        snapshots=control,
+                        resources=wanted,
                     )
                     by_fit_key.setdefault(experiment.fit_key, experiment)
     return _with_clear_names(recorded.experiments(list(by_fit_key.values())))

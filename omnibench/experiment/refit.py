@@ -10,7 +10,7 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import PlanError
 from omnibench.experiment.configuration import EPOCHS_NAMES, Configuration
 from omnibench.guest import TRAIN_AND_VALIDATION
-from omnibench.runners.registry import NO_USE
+from omnibench.runners.info import NO_USE
 
 TRAIN = "train"
 """The value of ``refit`` with which a model is fitted on the training part, whatever the benchmark asks for."""

@@ -12,7 +12,7 @@ from omnibench.experiment.entries import PlanEntry, check_entry, copied
 from omnibench.experiment.grid import Grid
 from omnibench.experiment.search import TuningRequest
 from omnibench.experiment.stray_lists import NUMBER, TEXT, type_of
-from omnibench.runners.registry import algorithm_info
+from omnibench.runners.info import algorithm_info
 from omnibench.tuning.budget import Tuning
 from omnibench.tuning.declared import EXAMPLE
 from omnibench.tuning.fixing import with_fixed

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import VALIDATION, candidates, disk, folds, forks, kept, memory, parts, ranked_lists, ranking
+from .adapter_checks import imported
 from .epochs import Epochs
 from .messages import received, sendable
 from .meter import Meter
@@ -328,7 +329,7 @@ class Session:
         return ratings
 
     def _lists(self, model: Any, task: Task, fold: folds.Fold, policy: dict[str, Any]) -> npt.NDArray[np.void]:
-        k, sets = task.k, candidates.candidate_sets(fold, policy)
+        k, sets = task.k, candidates.candidate_sets(fold, policy, task.threads)
         if sets is not None:  # a user's class returns lists: only full ones are sure to hold the candidates
             task = replace(task, k=fold.n_items)
         adapter: Any = self.adapter
@@ -361,7 +362,8 @@ def serve(channel: Any, adapter_module: str) -> None:
 
     Args:
         channel: The execnet channel. The first message is ``{parent, out, err, work, path}``.
-        adapter_module: The name of the adapter's module beside this one, or the full name of one that is elsewhere.
+        adapter_module: The name of the adapter's module beside this one, the full name of one that is elsewhere, or the
+            path of one that is a file of its own.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the host decides
     setup = received(channel.receive())
@@ -370,9 +372,9 @@ def serve(channel: Any, adapter_module: str) -> None:
     send_prints_to(setup["out"], setup["err"])
     os.chdir(setup["work"])
     sys.path += [folder for folder in setup.get("path", ()) if folder not in sys.path]
-    is_ours = Path(__file__).with_name(f"{adapter_module}.py").is_file()
+    is_ours = Path(__file__).parent.joinpath(f"{adapter_module}.py").is_file()
     try:
-        adapter = importlib.import_module(f"{__package__}.{adapter_module}" if is_ours else adapter_module)
+        adapter = importlib.import_module(f"{__package__}.{adapter_module}") if is_ours else imported(adapter_module)
     except BaseException as error:
         channel.send({"ok": False, "missing": isinstance(error, ImportError | OSError), **describe_error(error)})
         return

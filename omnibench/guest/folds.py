@@ -197,7 +197,11 @@ class Fold:
 
     def seen(self, user: int) -> Ints:
         """Return the items that a user has in training or validation."""
-        return self._seen.pairs_of(np.array([user]))[1]
+        return self.seen_of(np.array([user], dtype=np.int32))[1]
+
+    def seen_of(self, users: Ints) -> tuple[npt.NDArray[np.int64], Ints]:
+        """Return what some users have in training or validation: pairs of a user's position among them and an item."""
+        return self._seen.pairs_of(users)
 
     def masked(self, user: int) -> Ints:
         """Return the items that must not be recommended to a user because of what the user has seen."""

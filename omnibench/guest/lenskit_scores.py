@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from lenskit.als import BiasedMFScorer, ImplicitMFScorer
 from lenskit.data import Dataset, ItemList, RecQuery
@@ -18,8 +17,10 @@ from lenskit.flexmf import FlexMFExplicitScorer, FlexMFImplicitScorer
 from lenskit.knn import EASEScorer, ItemKNNScorer, SLIMScorer
 from scipy import sparse
 
-from . import folds, parts, score_forms
+from . import folds, lenskit_neighbours, parts, score_forms
 from .factors import FactorScores, ItemFactors
+from .lenskit_neighbours import MOST_ADDED, NeighbourLimits
+from .products import ProductScores, by_codes
 
 BATCH = 4096
 """Users whose factors are held in memory together."""
@@ -30,7 +31,7 @@ DENSE_BATCH = 256
 ENTRIES = 1 << 22
 """Scores of neighbours from which on no more users come into a batch: with most items reached, a user has as many as items."""
 
-_Batches = Iterator[tuple[parts.Ints, folds.Scores | FactorScores | score_forms.SparseScores]]
+_Batches = Iterator[tuple[parts.Ints, folds.Scores | FactorScores | ProductScores | score_forms.SparseScores]]
 
 
 def block_scores(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches | None:
@@ -57,7 +58,9 @@ def _least_squares(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batche
     is_biased = isinstance(scorer, BiasedMFScorer)
     item_bias = scorer.bias.compute_for_items(ItemList.from_vocabulary(scorer.items), bias=0.0) if is_biased else None
     items = ItemFactors.of(scorer.item_embeddings, np.asarray(scorer.items.ids()), fold, item_bias)
-    prefers_trained = scorer.config.user_embeddings == "prefer"
+    if scorer.config.user_embeddings == "prefer":
+        yield from _trained(scorer, items, fold)
+        return
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
         factor = np.zeros((len(users), scorer.item_embeddings.shape[1]), dtype=scorer.item_embeddings.dtype)
@@ -66,7 +69,7 @@ def _least_squares(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batche
         for row, user in enumerate(users.tolist()):
             number = None if scorer.users is None else scorer.users.number(user, missing=None)
             history = histories.user_row(user)
-            if history is not None and len(history) and not prefers_trained:
+            if history is not None and len(history):
                 factor[row], user_bias = scorer.new_user_embedding(number, history)
             elif number is not None and scorer.user_embeddings is not None:
                 factor[row], user_bias = scorer.user_embeddings[number], None
@@ -79,6 +82,23 @@ def _least_squares(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batche
                 user_bias = scorer.bias.user_biases[number]
             bias[row] = 0.0 if user_bias is None else user_bias
         yield users, FactorScores(factor, items, is_scored, bias)
+
+
+def _trained(scorer: Any, items: ItemFactors, fold: folds.Fold) -> _Batches:
+    """Look up the factors of users that training has given, and their biases where the scorer has these."""
+    if scorer.users is None or scorer.user_embeddings is None:
+        numbers = np.full(len(fold.users), -1)
+    else:
+        numbers = np.asarray(scorer.users.numbers(fold.users, missing="negative"))
+    for start in range(0, len(fold.users), BATCH):
+        number = numbers[start : start + BATCH]
+        known = number >= 0
+        factor = np.zeros((len(number), scorer.item_embeddings.shape[1]), dtype=scorer.item_embeddings.dtype)
+        factor[known] = scorer.user_embeddings[number[known]]
+        bias = None if items.bias is None else np.zeros(len(number), dtype=factor.dtype)
+        if bias is not None and scorer.bias.user_biases is not None:
+            bias[known] = scorer.bias.user_biases[number[known]]
+        yield fold.users[start : start + BATCH], FactorScores(factor, items, known, bias)
 
 
 @torch.inference_mode()  # type: ignore[untyped-decorator]
@@ -111,20 +131,18 @@ def _flexible(scorer: Any, fold: folds.Fold) -> _Batches:
 
 
 def _history_matrix(scorer: Any, histories: Dataset, users: parts.Ints) -> sparse.csr_array:
-    """Return which of the scorer's items some users have, shape (b, items of the scorer)."""
-    rows = [_history_numbers(scorer, histories, user) for user in users.tolist()]
-    ends = np.cumsum([0, *map(len, rows)])
-    columns = np.concatenate([np.zeros(0, dtype=np.int32), *rows])
+    """Return which of the scorer's items some users have, by number in each row; shape (b, items of the scorer)."""
+    rows = histories.interactions().matrix().csr_structure()
+    number_of_item = np.asarray(scorer.items.numbers(histories.items.ids(), missing="negative"))
+    number = np.asarray(histories.users.numbers(users, missing="negative"))
+    row, entry = parts.entries_of(
+        number, np.append(rows.rowptrs, rows.rowptrs[-1])
+    )  # the last one, which -1 is, is empty
+    columns = number_of_item[rows.colinds[entry]]
+    row, columns = row[columns >= 0], columns[columns >= 0]
+    ends = np.searchsorted(row, np.arange(len(users) + 1))
     ones = np.ones(len(columns), dtype=np.float32)
-    return sparse.csr_array((ones, columns, ends), shape=(len(users), len(scorer.items)))
-
-
-def _history_numbers(scorer: Any, histories: Dataset, user: int) -> npt.NDArray[np.int32]:
-    history = histories.user_row(user)
-    if history is None:
-        return np.zeros(0, dtype=np.int32)
-    numbers = np.asarray(history.numbers(vocabulary=scorer.items, missing="negative"))
-    return numbers[numbers >= 0].astype(np.int32)
+    return sparse.csr_array((ones, columns.astype(np.int32), ends), shape=(len(users), len(scorer.items)))
 
 
 def _weights(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
@@ -132,58 +150,69 @@ def _weights(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
     codes = np.asarray(scorer.items.ids())
     is_known = np.zeros(fold.n_items, dtype=bool)
     is_known[codes] = True
-    for start in range(0, len(fold.users), DENSE_BATCH):
-        users = fold.users[start : start + DENSE_BATCH]
+    is_sparse = sparse.issparse(scorer.weights)
+    weights = by_codes(scorer.weights, codes, fold.n_items) if is_sparse else scorer.weights
+    batch = BATCH if is_sparse else DENSE_BATCH
+    for start in range(0, len(fold.users), batch):
+        users = fold.users[start : start + batch]
         history = _history_matrix(scorer, histories, users)
         has_history = np.diff(history.indptr) > 0
-        product = history @ scorer.weights
-        if not sparse.issparse(product):
-            scores = np.full((len(users), fold.n_items), np.nan, dtype=np.float32)
-            scores[:, codes] = product
-            scores[~has_history] = np.nan
-            yield users, scores
+        if is_sparse:
+            others = score_forms.OtherItems(is_known, np.where(has_history, 0, np.nan).astype(np.float32))
+            yield users, ProductScores(history, weights, others)
             continue
-        yield users, _sparse_scores(product, codes, is_known, has_history)
-
-
-def _sparse_scores(
-    product: Any, codes: npt.NDArray[np.integer[Any]], is_known: npt.NDArray[np.bool_], has_history: Any
-) -> score_forms.SparseScores:
-    """Return a product of the scorer's items as scores, which are zero where it has no entries."""
-    entries = product.tocoo()
-    shape = (len(has_history), len(is_known))
-    matrix = sparse.csr_array((entries.data, (entries.row, codes[entries.col])), shape=shape)
-    others = score_forms.OtherItems(is_known, np.where(has_history, 0, np.nan).astype(np.float32))
-    starts, items = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
-    return score_forms.SparseScores(starts, items, matrix.data.astype(np.float32), others)
+        scores = np.full((len(users), fold.n_items), np.nan, dtype=np.float32)
+        scores[:, codes] = history @ weights
+        scores[~has_history] = np.nan
+        yield users, scores
 
 
 def _neighbours(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
-    """Ask for the items only that have a neighbour in a user's history; LensKit has no score for the others."""
+    """Add up the similarities of implicit feedback; ask LensKit where there are too many, and for averages of ratings."""
     codes = np.asarray(scorer.items.ids())
-    similar = scorer.sim_matrix
-    starts = similar.offsets.to_numpy().astype(np.int64)
-    neighbour = np.asarray(similar.indices)
-    is_reached = np.zeros(len(codes), dtype=bool)
+    similar = scorer.sim_matrix.to_scipy()
+    limits = NeighbourLimits(scorer.config.max_nbrs, scorer.config.min_nbrs)
+    is_sum = lenskit_neighbours.is_sum(scorer)
+    similarity = by_codes(similar, codes, fold.n_items) if is_sum else None
+    n_similar = np.diff(similar.indptr)
     start = 0
     while start < len(fold.users):
-        items: list[Any] = [np.zeros(0, dtype=np.int32)]
-        scores: list[Any] = [np.zeros(0, dtype=np.float32)]
-        n_entries = 0
-        for user in fold.users[start : start + BATCH].tolist():
-            history = histories.user_row(user)
-            _, number = parts.entries_of(_history_numbers(scorer, histories, user), starts)
-            is_reached[neighbour[number]] = True
-            reached = np.flatnonzero(is_reached).astype(np.int32)
-            is_reached[reached] = False
-            asked = ItemList(item_nums=reached, vocabulary=scorer.items)
-            answer = scorer(query=RecQuery(user_id=user, history_items=history), items=asked)
-            items.append(codes[reached])
-            scores.append(np.asarray(answer.scores(), dtype=np.float32))
-            n_entries += len(reached)
-            if n_entries >= ENTRIES:
-                break
-        users = fold.users[start : start + len(items) - 1]
+        users = fold.users[start : start + BATCH]
+        history = _history_matrix(scorer, histories, users)
+        n_added = n_similar[history.indices].sum()
+        if similarity is not None and n_added <= MOST_ADDED * len(users) * fold.n_items:
+            yield users, ProductScores(history, similarity, limits=limits)
+        else:
+            users, scores = _asked(scorer, histories, users, history, similar, codes)
+            yield users, scores
         start += len(users)
-        ends = np.cumsum([len(some) for some in items])
-        yield users, score_forms.SparseScores(ends, np.concatenate(items).astype(np.int32), np.concatenate(scores))
+
+
+def _asked(
+    scorer: Any, histories: Dataset, users: parts.Ints, history: Any, similar: Any, codes: Any
+) -> tuple[parts.Ints, score_forms.SparseScores]:
+    """Ask for the items only that have a neighbour in a user's history; LensKit has no score for the others.
+
+    Returns:
+        The first users, as many as fit into memory, and their scores.
+    """
+    is_reached = np.zeros(len(codes), dtype=bool)
+    items: list[Any] = [np.zeros(0, dtype=np.int32)]
+    scores: list[Any] = [np.zeros(0, dtype=np.float32)]
+    n_entries = 0
+    for row, user in enumerate(users.tolist()):
+        numbers = history.indices[history.indptr[row] : history.indptr[row + 1]]
+        _, entry = parts.entries_of(numbers, similar.indptr)
+        is_reached[similar.indices[entry]] = True
+        reached = np.flatnonzero(is_reached).astype(np.int32)
+        is_reached[reached] = False
+        asked = ItemList(item_nums=reached, vocabulary=scorer.items)
+        answer = scorer(query=RecQuery(user_id=user, history_items=histories.user_row(user)), items=asked)
+        items.append(codes[reached])
+        scores.append(np.asarray(answer.scores(), dtype=np.float32))
+        n_entries += len(reached)
+        if n_entries >= ENTRIES:
+            break
+    ends = np.cumsum([len(some) for some in items])
+    sparse_scores = score_forms.SparseScores(ends, np.concatenate(items).astype(np.int32), np.concatenate(scores))
+    return users[: len(items) - 1], sparse_scores

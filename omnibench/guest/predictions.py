@@ -9,6 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+_SMALL_BYTES = 1 << 19
+"""Of a file of so many bytes, reading takes less than mapping."""
+
 
 class Predictions(NamedTuple):
     """The content of a file of predictions.
@@ -23,13 +26,16 @@ class Predictions(NamedTuple):
 
 
 def read_predictions(path: str | Path) -> Predictions:
-    """Return the lists, the ratings, or both, that a file of predictions holds; the first of them memory-mapped."""
-    first = np.load(path, allow_pickle=False, mmap_mode="r")
-    if "rating" in (first.dtype.names or ()):
-        return Predictions(None, first)
-    end = getattr(first, "offset", 0) + first.nbytes
+    """Return the lists, the ratings, or both, that a file of predictions holds; of a large file the first is memory-mapped."""
     with open(path, "rb") as file:
-        if file.seek(0, os.SEEK_END) <= end:
+        size = os.fstat(file.fileno()).st_size
+        if size > _SMALL_BYTES:
+            first = np.load(path, allow_pickle=False, mmap_mode="r")
+            file.seek(getattr(first, "offset", 0) + first.nbytes)
+        else:
+            first = np.load(file, allow_pickle=False)
+        if "rating" in (first.dtype.names or ()):
+            return Predictions(None, first)
+        if file.tell() >= size:
             return Predictions(first, None)
-        file.seek(end)
         return Predictions(first, np.lib.format.read_array(file, allow_pickle=False))

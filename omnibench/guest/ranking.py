@@ -12,6 +12,7 @@ from .candidates import CandidateSets, block_others
 from .factors import FactorScores
 from .folds import LIST_SCORE, NO_ITEM, Fold, Scores, recommendation_dtype
 from .parts import Ints
+from .products import ProductScores
 from .ranked_lists import RankedList, RankedLists
 from .score_forms import SharedScores, SparseScores
 from .top_items import ranking_type, top_k
@@ -27,7 +28,7 @@ _CELLS = 1 << 22
 
 # By what they can do, not by their classes: an adapter in an environment with omnibench may have them from another copy of
 # this package than the guest runs.
-CompactScores = SparseScores | SharedScores | FactorScores
+CompactScores = SparseScores | SharedScores | FactorScores | ProductScores
 
 
 def recommend(
@@ -43,8 +44,8 @@ def recommend(
     Args:
         fold: The fold whose ``users`` are recommended for.
         batches: Pairs of user codes (b,) and scores (b, n_items), NaN or -inf where the framework has no score; or
-            sparse or shared scores, or factors, for as many users, which give the same lists as dense ones. Together
-            they cover ``fold.users`` in order.
+            sparse or shared scores, factors or products, for as many users, which give the same lists as dense ones.
+            Together they cover ``fold.users`` in order.
         k: The length of the lists.
         candidates: What may be recommended, where not all unseen items may.
 

@@ -1,4 +1,4 @@
-"""Scores of RecBole's models in fewer numbers than one for each user and item: factors, or sparse matrices."""
+"""Scores of RecBole's models in fewer numbers than one for each user and item: factors, or products of sparse matrices."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from scipy import sparse
 
 from . import folds, parts, score_forms
 from .factors import FactorScores, ItemFactors
+from .products import ProductScores, by_codes
 from .recbole_training import Model
 
 BATCH = 4096
-"""Users whose factors are held in memory together, and of models with sparse scores a quarter as many."""
+"""Users whose factors or histories are held in memory together."""
+
+HISTORIES = 256
+"""Users whose histories are held in memory together as embeddings of all their items, or as a number for each item."""
 
 Numbers = npt.NDArray[np.int64]
 
@@ -35,6 +39,45 @@ def _of_matrices(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch
     return network.user_embeddings[users], network.item_embeddings.T
 
 
+def _of_cosines(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """SimpleX: the cosines of what users and their histories are with items."""
+    user = [
+        network.get_UI_aggregation(
+            network.user_emb(some), network.item_emb(network.history_item_id[some]), network.history_item_len[some]
+        )
+        for some in users.split(HISTORIES)
+    ]
+    normalize = torch.nn.functional.normalize
+    return normalize(torch.cat(user), dim=1), normalize(network.item_emb.weight, dim=1)
+
+
+def _of_weighted_embeddings(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """ENMF: products of embeddings, whose dimensions are weighted and added up."""
+    return network.user_embedding(users) * network.H_i.weight, network.item_embedding.weight
+
+
+def _of_histories(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """FISM: the sum of the embeddings of a history, by a power of its length."""
+    length = network.history_lens[users]
+    numbers = network.history_item_matrix[users]
+    item = numbers[torch.arange(numbers.shape[1]) < length[:, None]]
+    starts = torch.cat([torch.zeros(1, dtype=torch.int64), length.cumsum(0)[:-1]])
+    sums = torch.nn.functional.embedding_bag(item, network.item_src_embedding.weight, starts, mode="sum")
+    return sums * torch.pow(length, -network.alpha).float()[:, None], network.item_dst_embedding.weight
+
+
+def _of_networks(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """DMF: what two networks make of histories and of who had an item."""
+    user = [network.user_fc_layers(network.get_user_embedding(some)) for some in users.split(HISTORIES)]
+    if network.i_embedding is None:
+        network.i_embedding = network.get_item_embedding()
+    return torch.cat(user), network.i_embedding
+
+
+def _sigmoid(scores: npt.NDArray[Any]) -> None:
+    torch.from_numpy(scores).sigmoid_()
+
+
 FACTORS: dict[str, Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]] = {
     "BPR": _of_embeddings,
     "LINE": _of_embeddings,
@@ -44,19 +87,33 @@ FACTORS: dict[str, Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tenso
     "SpectralCF": _of_graph,
     "DGCF": _of_graph,
     "NCEPLRec": _of_matrices,
+    "SimpleX": _of_cosines,
+    "ENMF": _of_weighted_embeddings,
+    "FISM": _of_histories,
+    "DMF": _of_networks,
 }
-"""Models whose ``full_sort_predict`` is the product of what users and items have here; number 0 pads."""
+"""Models whose ``full_sort_predict`` is the product of what users and items have here, with biases and links; number 0 pads."""
 
-SPARSE_ROWS: dict[str, Callable[[Any, Numbers], Any]] = {
-    "ItemKNN": lambda network, users: network.pred_mat[users],
-    "SLIMElastic": lambda network, users: network.interaction_matrix[users] @ network.item_similarity,
+BIASES: dict[str, Callable[[Any], tuple[torch.Tensor, torch.Tensor]]] = {
+    "FISM": lambda network: (network.user_bias, network.item_bias),
 }
-"""Models whose ``full_sort_predict`` is a sparse matrix made dense: what has no entry scores zero."""
+"""What is added to the scores of users and of items."""
+
+LINKS: dict[str, Callable[[npt.NDArray[Any]], None]] = {"DMF": _sigmoid}
+"""What sums are turned into: with probabilities that are too close to 1 to be told apart, items tie."""
+
+PRODUCTS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
+    "ItemKNN": lambda network: (
+        (network.w, network.interaction_matrix) if network.method == "user" else (network.interaction_matrix, network.w)
+    ),
+    "SLIMElastic": lambda network: (network.interaction_matrix, network.item_similarity),
+}
+"""Models whose ``full_sort_predict`` is the product of these sparse matrices made dense: what has no entry scores zero."""
 
 
 def compact_scores(
     model: Model, algorithm: str, fold: folds.Fold, number: Numbers
-) -> Iterator[tuple[parts.Ints, folds.Scores | FactorScores | score_forms.SparseScores]] | None:
+) -> Iterator[tuple[parts.Ints, FactorScores | ProductScores]] | None:
     """Return the scores of all items for batches of users; None of a model that makes dense ones, or that is on a GPU.
 
     Args:
@@ -66,9 +123,9 @@ def compact_scores(
         number: RecBole's number of each user, 0 for who is unknown; shape (n_users,).
     """
     if algorithm in FACTORS and torch.device(model.network.device).type == "cpu":
-        return _factor_scores(model, FACTORS[algorithm], fold, number)
-    if algorithm in SPARSE_ROWS:
-        return _sparse_scores(model, SPARSE_ROWS[algorithm], fold, number)
+        return _factor_scores(model, algorithm, fold, number)
+    if algorithm in PRODUCTS:
+        return _products(model, *PRODUCTS[algorithm](model.network), fold, number)
     return None
 
 
@@ -81,40 +138,33 @@ def _factors(
 
 
 def _factor_scores(
-    model: Model,
-    of: Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
-    fold: folds.Fold,
-    number: Numbers,
+    model: Model, algorithm: str, fold: folds.Fold, number: Numbers
 ) -> Iterator[tuple[parts.Ints, FactorScores]]:
     items: ItemFactors | None = None
+    user_bias = item_bias = None
+    if algorithm in BIASES:
+        user_bias, item_bias = (bias.detach().numpy() for bias in BIASES[algorithm](model.network))
+        item_bias = item_bias[1:]
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
-        user_factor, item_factor = _factors(model, of, number[users])
+        user_factor, item_factor = _factors(model, FACTORS[algorithm], number[users])
         if items is None:  # what is in validation alone has a number that nothing has trained
-            items = ItemFactors.of(item_factor[1:].contiguous(), model.items, fold)
-        yield users, FactorScores(user_factor, items, number[users] > 0)
+            items = ItemFactors.of(
+                item_factor[1:].contiguous(), model.items, fold, item_bias, link=LINKS.get(algorithm)
+            )
+        bias = None if user_bias is None else user_bias[number[users]]
+        yield users, FactorScores(user_factor, items, number[users] > 0, bias)
 
 
-def _sparse_scores(
-    model: Model, of: Callable[[Any, Numbers], Any], fold: folds.Fold, number: Numbers
-) -> Iterator[tuple[parts.Ints, folds.Scores | score_forms.SparseScores]]:
+def _products(
+    model: Model, left: Any, right: Any, fold: folds.Fold, number: Numbers
+) -> Iterator[tuple[parts.Ints, ProductScores]]:
     is_known = np.zeros(fold.n_items, dtype=bool)
     is_known[model.items] = True
     is_known &= fold.candidates
-    step = BATCH // 4
-    for start in range(0, len(fold.users), step):
-        users = fold.users[start : start + step]
-        scored = number[users] > 0
-        entries = sparse.coo_matrix(of(model.network, number[users]))
-        is_entry = (entries.col > 0) & scored[entries.row]
-        row, item = entries.row[is_entry], model.items[entries.col[is_entry] - 1]
-        shape = (len(users), fold.n_items)
-        matrix = sparse.csr_matrix((entries.data[is_entry], (row, item)), shape=shape)
-        if matrix.nnz > score_forms.SPARSE * np.prod(shape, dtype=np.float64):
-            dense = np.where(is_known & scored[:, None], matrix.toarray(), np.nan)
-            yield users, dense
-            continue
-        scores = np.where(is_known[matrix.indices], matrix.data, np.nan)
-        others = score_forms.OtherItems(is_known, np.where(scored, 0, np.nan).astype(scores.dtype))
-        starts, items = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
-        yield users, score_forms.SparseScores(starts, items, scores, others)
+    of_items = by_codes(right, np.concatenate([[-1], model.items]), fold.n_items)  # number 0 pads
+    left = sparse.csr_matrix(left)
+    for start in range(0, len(fold.users), BATCH):
+        users = fold.users[start : start + BATCH]
+        scores = np.where(number[users] > 0, 0, np.nan).astype(np.float32)
+        yield users, ProductScores(left[number[users]], of_items, score_forms.OtherItems(is_known, scores))

@@ -24,6 +24,7 @@ from scipy.sparse import csr_matrix, issparse
 from . import folds, parts, ranking, score_forms, top_items
 from .base import Task
 from .factors import FactorScores, ItemFactors
+from .products import ProductScores, by_codes
 from .recpack_iterations import fit_by_steps
 from .recpack_training import Epochs
 
@@ -196,6 +197,13 @@ def score(
         items = ItemFactors.of(item_factor, np.arange(fold.n_items), fold, zero_is_none=True)
         yield fold.users, FactorScores(user_factor[fold.users], items, np.ones(len(fold.users), dtype=bool))
         return
+    if isinstance(model, ItemSimilarityMatrixAlgorithm) and issparse(model.similarity_matrix_):
+        codes = np.where(fold.candidates, np.arange(fold.n_items), -1)
+        similarity = by_codes(model.similarity_matrix_, codes, fold.n_items)
+        for start in range(0, len(fold.users), BATCH):
+            users = fold.users[start : start + BATCH]
+            yield users, ProductScores(_rows(fold, users), similarity)
+        return
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
         predicted = _predicted(model, fold, users)
@@ -214,9 +222,6 @@ def score(
 
 def _predicted(model: Any, fold: folds.Fold, users: parts.Ints) -> csr_matrix:
     """Return RecPack's prediction for some users, one row for each, no entry twice."""
-    if isinstance(model, ItemSimilarityMatrixAlgorithm) and issparse(model.similarity_matrix_):
-        # The product that its predict makes; it makes it with a row for every user there is.
-        return csr_matrix(_rows(fold, users) @ model.similarity_matrix_)
     predicted = csr_matrix(model.predict(_matrix(fold, fold.history, users))[users])
     predicted.sum_duplicates()
     return predicted

@@ -21,6 +21,7 @@ from omnibench.store.beneath import OF_ALL, refuse_links
 from omnibench.store.formats import NewerStoreError
 from omnibench.store.ownership import refuse_foreign
 from omnibench.store.permissions import sharing
+from omnibench.store.schema import RecordType
 from omnibench.store.sharing import make_root
 from omnibench.store.strangers import refuse_strangers, refuse_unreadable
 from omnibench.store.waiting import LockedStoreError
@@ -70,11 +71,29 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         show_plan(session, session.snapshot())
         return
     if session.pending and not session.readonly:
+        _refuse_oversized(session)
         from omnibench.plugin.unsteady import refuse_redrawn_data  # which runs without pending items save
 
         refuse_redrawn_data(session)
         _note_run(session, states)
     note_plan(session)
+
+
+def _refuse_oversized(session: BenchSession) -> None:
+    """Refuse Fits that ask for more than this machine has, before anything runs."""
+    asking = {
+        RecordType.FIT.key(item.experiment.fit_key): item.experiment
+        for item in session.pending
+        if item.experiment.resources.is_said
+    }
+    if asking:
+        from omnibench.engine.fit_needs import refuse_oversized  # most runs ask for nothing
+
+        fitted = session.present(list(asking))
+        try:
+            refuse_oversized((each for key, each in asking.items() if key not in fitted), session.policy)
+        except OmnibenchError as error:
+            raise usage_error(error) from error
 
 
 def _note_states(session: BenchSession, states: Sequence[State], reset: str) -> None:

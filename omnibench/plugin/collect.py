@@ -14,6 +14,7 @@ from omnibench.engine.policy import check_directories
 from omnibench.errors import OmnibenchError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.framework_resources import framework_resources
 from omnibench.experiment.planning import experiments
 from omnibench.experiment.recorded import RecordedKeys
 from omnibench.experiment.refit import TRAIN
@@ -162,6 +163,7 @@ class BenchFunction(pytest.Class):
             refit=self.declaration.refit,
             validation=session.validation,
             snapshots=self.declaration.snapshots,
+            resources=framework_resources(session.config.rootpath),
         )
         check_directories(declared, session.policy, session.directory)
         return declared

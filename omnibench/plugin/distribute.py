@@ -274,11 +274,15 @@ class Distribution:
         if benchmarks is None or estimates is None or config.getvalue("dist") != "load":
             return None
         from omnibench.engine.equal_seeds import urgency
+        from omnibench.engine.fit_needs import machine_capacity
+        from omnibench.plugin.live import needs_of_pending
         from omnibench.plugin.schedule import LongestFirst
 
         pending = [(item.nodeid, item.experiment) for item in benchmarks.pending]
         expected = {nodeid: urgency(experiment, estimates.expected(experiment)) for nodeid, experiment in pending}
-        return LongestFirst(config, log, lambda nodeid: expected.get(nodeid, 0.0))
+        needs = needs_of_pending(benchmarks, len(config.getvalue("tx")))
+        arguments = {} if needs is None else {"needs": needs, "capacity": machine_capacity(benchmarks.policy)}
+        return LongestFirst(config, log, lambda nodeid: expected.get(nodeid, 0.0), **arguments)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:

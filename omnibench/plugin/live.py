@@ -16,10 +16,13 @@ from omnibench.engine.run import SKIPPED
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.session import BenchSession, prints_are_shown
 from omnibench.plugin.wire import ItemMessage
+from omnibench.runners.machine import available_cores
 from omnibench.store.schema import Status
 
 if TYPE_CHECKING:  # rich, which is imported when something is displayed
+    from omnibench.engine.requirements import Requirements
     from omnibench.plugin.screen import Screen
+    from omnibench.store.admission import Needs
     from omnibench.store.reader import Reader
 
 
@@ -142,10 +145,32 @@ def estimates_of(session: BenchSession) -> Estimates:
 
 def usual_memory(session: BenchSession) -> Mapping[str, int]:
     """Return the bytes that the pending Fits of each framework usually need; see ``Requirements.usual``."""
-    from omnibench.engine.requirements import Requirements  # a run without -n auto does not ask
+    return _requirements(session).usual(item.experiment for item in session.pending)
+
+
+def needs_of_pending(session: BenchSession, workers: int) -> Callable[[str], Needs] | None:
+    """Return what says of a node id what its Fit needs; None where no pending item asks for anything.
+
+    Args:
+        session: The benchmarks.
+        workers: How many workers share the machine.
+    """
+    from omnibench.engine.fit_needs import needs_of_all
+    from omnibench.store.admission import Needs
+
+    experiments = [item.experiment for item in session.pending]
+    needs = needs_of_all(experiments, _requirements(session), session.policy, available_cores() / max(1, workers))
+    if needs is None:
+        return None
+    by_node = dict(zip((item.nodeid for item in session.pending), needs, strict=True))
+    return lambda nodeid: by_node.get(nodeid, Needs())
+
+
+def _requirements(session: BenchSession) -> Requirements:
+    from omnibench.engine.requirements import Requirements  # most runs do not ask
     from omnibench.store.reading import read
 
     def look(take: Callable[[Reader], Any]) -> Any:
         return read(session.directory / "store", take, untouched=session.looks_only)
 
-    return Requirements(look).usual(item.experiment for item in session.pending)
+    return Requirements(look)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+from omnibench.engine.fit_needs import oversized
 from omnibench.engine.items import Item
 from omnibench.engine.outlook import outlook
 from omnibench.keys import canonical
+from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.lines import write_line
 from omnibench.plugin.session import BenchSession
 from omnibench.store.artifacts import is_intact
@@ -15,6 +17,14 @@ from omnibench.store.resumption import resumable, resume_text
 from omnibench.store.schema import WORKED, Phase, Record, RecordType, artifacts_of
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.why import explain
+
+
+def _asks(session: BenchSession, item: ExperimentItem) -> str:
+    """Return what a Fit asks for, and what this machine does not have of it."""
+    if not item.experiment.resources.is_said:
+        return ""
+    trouble = oversized(item.experiment, session.policy)
+    return f"; {trouble}: it would be refused" if trouble else f"; asks for {item.experiment.resources}"
 
 
 def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
@@ -36,7 +46,8 @@ def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
         phases[expected.phase] += 1
         resumed = resumed if expected.phase == Phase.FIT else None
         reason = expected.reason if resumed is None else f"{expected.reason}; {resume_text(resumed)}"
-        write_line(reporter, f"  from {expected.phase:7}  {item.experiment.label}  ({reason})")
+        asked = _asks(session, item) if expected.phase in (Phase.TUNE, Phase.FIT) else ""
+        write_line(reporter, f"  from {expected.phase:7}  {item.experiment.label}  ({reason}{asked})")
         if session.config.option.verbose > 0 and expected.phase in (Phase.TUNE, Phase.FIT):
             dataset = item.experiment.dataset
             recipes = {dataset.key: json.loads(canonical(dataset.identity))}

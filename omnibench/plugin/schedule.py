@@ -11,15 +11,33 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from xdist.remote import Producer
 from xdist.scheduler import LoadScheduling
 
-from omnibench.engine.parallel import longest_first
+from omnibench.engine.parallel import longest_first, weight
+from omnibench.store.admission import Capacity, Needs, fits
+
+NOTHING, UNLIMITED = Needs(), Capacity(None, float("inf"), 0)
+
+_OVERDUE = 0.1
+"""Of one that takes longer than expected: the share of its time until now that it is expected to go on."""
 
 _QUEUE_LENGTH = 2
 """Items in the queue of a worker: the one that runs, and the next one."""
+
+
+class _Span(NamedTuple):
+    """When an item is expected to compute, in seconds from now, and what it needs."""
+
+    start: float
+    end: float
+    needs: Needs
+
+
+def _at(moment: float, spans: list[_Span]) -> list[Needs]:
+    return [span.needs for span in spans if span.start <= moment < span.end]
 
 
 class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are seen as untyped
@@ -30,6 +48,8 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         log: xdist's log.
         expected: From an item's node id to the seconds that it is expected to take.
         clock: Tells the time in seconds.
+        needs: From an item's node id to what its Fit needs of the machine; None where nobody asks for anything.
+        capacity: What the machine has.
     """
 
     def __init__(
@@ -38,12 +58,18 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         log: Producer,
         expected: Callable[[str], float],
         clock: Callable[[], float] = time.monotonic,
+        needs: Callable[[str], Needs] | None = None,
+        capacity: Capacity = UNLIMITED,
     ) -> None:
         super().__init__(config, log)
         self.collection: list[str] | None
         self._expected = expected
         self._clock = clock
+        self._needs_of = needs
+        self._capacity = capacity
+        self._needs: list[Needs] = []
         self._seconds: list[float] = []
+        self._weights: list[float] = []
         self._since: dict[Any, float] = {}
 
     def schedule(self) -> None:
@@ -59,7 +85,9 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         collection: list[str] = next(iter(self.node2collection.values()))
         self.collection = collection
         self._seconds = [self._expected(nodeid) for nodeid in collection]
-        self.pending[:] = longest_first(self._seconds)
+        self._needs = [NOTHING if self._needs_of is None else self._needs_of(nodeid) for nodeid in collection]
+        self._weights = list(map(self._weight, range(len(collection))))
+        self.pending[:] = longest_first(self._weights)
         for node in self.nodes:
             self._give(node)
         # What is left may not be enough for all: it waits behind the shortest.
@@ -87,7 +115,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         if not unfinished:
             return None
         assert self.collection is not None, "it was given out"
-        self.pending[:] = sorted([*self.pending, *unfinished[1:]], key=lambda index: -self._seconds[index])
+        self.pending[:] = sorted([*self.pending, *unfinished[1:]], key=lambda index: -self._weights[index])
         for worker in self.nodes:
             self.check_schedule(worker)
         return self.collection[unfinished[0]]
@@ -106,6 +134,8 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         """Return the position of the pending item that a worker gets: its first in the plan for all."""
         free = [(self._seconds_left(worker), number, worker) for number, worker in enumerate(self.nodes)]
         heapq.heapify(free)
+        if self._needs_of is not None:
+            return self._first_that_fits(node, free)
         for position, index in enumerate(self.pending):
             seconds, number, first = free[0]
             if first is node:
@@ -113,9 +143,70 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
             heapq.heapreplace(free, (seconds + self._seconds[index], number, first))
         return len(self.pending) - 1
 
-    def _seconds_left(self, node: Any) -> float:
-        """Return the seconds until a worker is expected to have run what is in its queue."""
-        queue: list[int] = self.node2pending[node]
+    def _first_that_fits(self, node: Any, free: list[tuple[float, int, Any]]) -> int:
+        """Return as above where Fits wait for each other's resources: the first pending item that fits when a worker is free.
+
+        Args:
+            node: The worker.
+            free: When each worker is free, its number, and itself, as a heap.
+        """
+        spans = [span for worker in self.nodes for span in self._spans(worker)]
+        left = list(range(len(self.pending)))
+        while left:
+            moment, number, first = free[0]
+            spans = [span for span in spans if span.end > moment]
+            position = self._fitting(left, moment, spans)
+            if position is None:  # it waits for the first that ends
+                heapq.heapreplace(free, (min(span.end for span in spans), number, first))
+                continue
+            if first is node:
+                return position
+            left.remove(position)
+            index = self.pending[position]
+            end = moment + self._seconds[index]
+            spans.append(_Span(moment, end, self._needs[index]))
+            heapq.heapreplace(free, (end, number, first))
+        return len(self.pending) - 1
+
+    def _fitting(self, positions: list[int], moment: float, spans: list[_Span]) -> int | None:
+        """Return the first of some positions whose item fits from a moment on beside others; None where none does."""
+        beside = [span.needs for span in spans if span.start <= moment]
+        refused: set[Needs] = set()
+        for position in positions:
+            index = self.pending[position]
+            needs = self._needs[index]
+            if needs in refused:
+                continue
+            if beside and not fits(needs, self._capacity, beside):
+                refused.add(needs)
+                continue
+            end = moment + self._seconds[index]
+            beginnings = {span.start for span in spans if moment < span.start < end}
+            if all(fits(needs, self._capacity, _at(beginning, spans)) for beginning in beginnings):
+                return position
+        return None
+
+    def _spans(self, node: Any) -> list[_Span]:
+        """Return when, in seconds from now, the items in a worker's queue are expected to compute."""
+        queue, start = self.node2pending[node], 0.0
+        spans: list[_Span] = []
+        for position, index in enumerate(queue):
+            end = self._seconds_left(node, position + 1)
+            if not position:  # one that takes longer than expected has what it has for a while yet
+                end = max(end, _OVERDUE * (self._clock() - self._since[node]))
+            spans.append(_Span(start, end, self._needs[index]))
+            start = end
+        return spans
+
+    def _weight(self, index: int) -> float:
+        """Return by what an item is ordered: its seconds, as far as it keeps others from computing."""
+        if self._needs_of is None:
+            return self._seconds[index]
+        return weight(self._seconds[index], self._needs[index], self._capacity, len(self.nodes))
+
+    def _seconds_left(self, node: Any, length: int | None = None) -> float:
+        """Return the seconds until a worker is expected to have run what is in its queue, or the first part of that."""
+        queue: list[int] = self.node2pending[node][:length]
         if not queue:
             return 0.0
         running = self._seconds[queue[0]] - (self._clock() - self._since[node])

@@ -30,7 +30,6 @@ from omnibench.plugin.options import CLUSTER, ENVIRONMENTS, PLAN, READONLY, TMP_
 from omnibench.plugin.settings import checkpoint_dir, path_of, policy
 from omnibench.plugin.wire import RunMessage
 from omnibench.runners.environments import Environments
-from omnibench.runners.machine import available_cores
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.reader import Reader
@@ -42,7 +41,7 @@ from omnibench.store.workspaces import Workspace
 if TYPE_CHECKING:  # half a second of imports, which a cached run saves
     from omnibench.engine.coordinator import Coordinator
     from omnibench.experiment.configuration import Configuration
-    from omnibench.runners.registry import RunnerInfo
+    from omnibench.runners.info import RunnerInfo
 
 
 _BRIEFLY = 2.0
@@ -207,7 +206,7 @@ class BenchSession:
                     # `never` and `fresh` are the overseeing process's business, once.
                     policy=replace(self.policy, resume="auto"),
                     environments=self.environments,
-                    threads=max(1, available_cores() // workers),
+                    workers=workers,
                     notify=self.notify,
                     run_id=self.run_id,
                     worker=self._worker,

@@ -7,12 +7,12 @@ import os
 import platform
 import re
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from omnibench.report.contents import Contents
+from omnibench.report.contents import Contents, ItemFacts
 from omnibench.store.schema import Record
 from omnibench.store.taken import Origin
 
@@ -75,13 +75,27 @@ def impersonal(contents: Contents, hide: Callable[[str], str]) -> Contents:
         hide: Takes these out of a text.
     """
     missing = [replace(item, reason=hide(item.reason)) for item in contents.missing]
-    facts = {
-        key: replace(of_item, origins=tuple(_hidden(origin, hide) for origin in of_item.origins))
-        if of_item.origins
-        else of_item
-        for key, of_item in contents.facts.items()
-    }
-    return replace(contents, missing=missing, facts=facts)
+    return replace(contents, missing=missing, facts=_ImpersonalFacts(contents.facts, hide))
+
+
+class _ImpersonalFacts(Mapping[str, ItemFacts]):
+    """Facts about items without directories, users and hosts, looked up when they are asked for: there may be many."""
+
+    def __init__(self, facts: Mapping[str, ItemFacts], hide: Callable[[str], str]) -> None:
+        self._facts = facts
+        self._hide = hide
+
+    def __getitem__(self, fit_key: str) -> ItemFacts:
+        facts = self._facts[fit_key]
+        if not facts.origins:
+            return facts
+        return replace(facts, origins=tuple(_hidden(origin, self._hide) for origin in facts.origins))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
 
 
 def _hidden(origin: Origin, hide: Callable[[str], str]) -> Origin:

@@ -21,8 +21,10 @@ from omnibench.errors import GuestEnvironmentError, nearest
 from omnibench.masking import masked, masked_arguments
 from omnibench.packages import has_own_index, uv_options, uv_variables, where_from
 from omnibench.paths import cache_directory
+from omnibench.runners.info import CURRENT, ISOLATED, RunnerInfo
 from omnibench.runners.installed import differences
-from omnibench.runners.registry import CURRENT, ISOLATED, RunnerInfo, runners
+from omnibench.runners.lock_file import pins_of
+from omnibench.runners.registry import runner_names
 from omnibench.store.leases import lease
 
 Notify = Callable[[str], None]
@@ -104,11 +106,11 @@ class Environment:
         for stale in self.directory.parent.glob(f"{self.directory.name}.partial-*"):
             shutil.rmtree(stale, ignore_errors=True)  # we hold the lock: whoever built it is dead
         started = time.monotonic()
-        count = sum(1 for line in _lock_lines(self.runner) if line)
+        count = len(_pins(self.runner))
         size = f"about {self.runner.size}, " if self.runner.size else ""
+        torch = f"torch for {self.backend}, " if "torch" in _pins(self.runner) else ""
         notify(
-            f"{self.runner.name}: building its isolated environment, once: {count} packages, {size}torch "
-            f"for {self.backend}, in {self.directory}"
+            f"{self.runner.name}: building its isolated environment, once: {count} packages, {size}{torch}in {self.directory}"
         )
         try:
             self._uv(["venv", "--python", self.runner.python, "--relocatable", str(partial)], notify, partial, count)
@@ -131,7 +133,10 @@ class Environment:
         options = ["--no-deps"] if self.backend == "cpu" else []
         if self.backend == FROM_INDEX:
             return options
-        build = f"torch=={_locked_version(self.runner, 'torch')}+{self.backend}"
+        torch = _pins(self.runner).get("torch")
+        if torch is None:  # it needs none
+            return options
+        build = f"torch=={torch}+{self.backend}"
         if self._has_wheel(build):
             return options
         if has_own_index() and self._can_install(build, python):
@@ -185,8 +190,7 @@ class Environment:
 
     def verify(self) -> list[str]:
         """Return the differences from the lock: packages that are missing or of another version, and files that are not theirs."""
-        pins = dict(line.split("==", 1) for line in _lock_lines(self.runner) if "==" in line)
-        return differences(self.directory, pins)
+        return differences(self.directory, _pins(self.runner))
 
     @property
     def mending(self) -> str:
@@ -216,7 +220,7 @@ class Environments:
     def __init__(self, choice: str | Mapping[str, str] = ISOLATED) -> None:
         self._by_name = {} if isinstance(choice, str) else dict(choice)
         self._default = choice if isinstance(choice, str) else ISOLATED
-        names = [runner.name for runner in runners()]
+        names = runner_names() if self._by_name else []
         for name in self._by_name:
             if name not in names:
                 raise GuestEnvironmentError(
@@ -299,15 +303,9 @@ def _platform_name() -> str:
     return f"{sys.platform}-{platform.machine()}"
 
 
-def _lock_lines(runner: RunnerInfo) -> list[str]:
+def _pins(runner: RunnerInfo) -> dict[str, str]:
     assert runner.lock is not None
-    lines = runner.lock.read_text(encoding="utf-8").splitlines()
-    return [line.split("#")[0].split(";")[0].strip() for line in lines]
-
-
-def _locked_version(runner: RunnerInfo, package: str) -> str:
-    pins = dict(line.split("==", 1) for line in _lock_lines(runner) if "==" in line)
-    return pins.get(package, "")
+    return pins_of(runner.lock)
 
 
 def _tail(text: str, lines: int = 15) -> str:

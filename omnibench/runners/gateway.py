@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -25,10 +25,11 @@ from omnibench import limits, proc
 from omnibench.errors import GuestError, PrunedError, SnapshotError
 from omnibench.guest import forks, supervisor
 from omnibench.guest.messages import received, sendable
-from omnibench.masking import masked_bytes, safe_cut
-from omnibench.runners.registry import RunnerInfo
+from omnibench.masking import masked_bytes
+from omnibench.runners.info import RunnerInfo
+from omnibench.runners.log_lines import whole_lines
 from omnibench.runners.replies import OnEpoch, OnSnapshot, Replies
-from omnibench.runners.shortage import judged, killed, open_files
+from omnibench.runners.shortage import judged, killed, killed_for_memory, open_files
 from omnibench.runners.silence import Silence
 from omnibench.sizes import size_text
 from omnibench.variables import SCRATCH, foreign_variables, misleading_variables
@@ -36,11 +37,12 @@ from omnibench.variables import SCRATCH, foreign_variables, misleading_variables
 GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
 _TAIL_LINES = 20
 _POLL_SECONDS = 1.0
+_FIRST_POLL_SECONDS = 0.1
+"""What a short answer is waited for before ``while_waiting`` is called again."""
 _RECENT_SECONDS = 5.0
 _ENDING_SECONDS = supervisor.PATIENCE + 2.0
 GUEST_MARK = "OMNIBENCH_GUEST"
 """The environment variable that marks a process as a guest."""
-_CHUNK = 65536
 _TAKEN = ("files", "processes", "memory")
 """Of what a failed item may have left nothing to the items after it."""
 
@@ -148,9 +150,17 @@ class Guest:
             raise GuestError(str(error), error.details, died=True, unusable=True) from error
         self._pid = hello.get("pid", self._pid)
         if not hello["ok"]:
-            unusable = self.runner.adapter_file is None and hello.get("missing", False)
+            is_missing = hello.get("missing", False)
+            advice = (
+                f". What {self.runner.adapter} imports has to stand in its requirements; `omnibench envs lock {self.runner.name}` "
+                "takes them over"
+                if is_missing and self.runner.is_file
+                else ""
+            )
             raise GuestError(
-                f"{self.runner.name} does not start: {hello['error']}", hello["traceback"], unusable=unusable
+                f"{self.runner.name} does not start: {hello['error']}{advice}",
+                hello["traceback"],
+                unusable=is_missing and self.runner.adapter_file is None,
             )
 
     def __enter__(self) -> Self:
@@ -183,6 +193,7 @@ class Guest:
         on_silence: Callable[[float, bool], None] = lambda *_: None,
         on_epoch: OnEpoch | None = None,
         on_snapshot: OnSnapshot | None = None,
+        limit: str = "",
     ) -> dict[str, Any]:
         """Send a request and wait for its answer.
 
@@ -198,6 +209,7 @@ class Guest:
                 the guest ends the request, and can be asked again, before that is raised.
             on_snapshot: Called with each snapshot that the guest has written, which goes on when it returns; an exception
                 ends the request as one of ``on_epoch`` does.
+            limit: What ``timeout`` is in words, where no option says it, e.g. ``the 8 hours that it asked for``.
 
         Raises:
             GuestError: The framework raised, or the guest died.
@@ -218,7 +230,8 @@ class Guest:
             self._channel.send(sendable(dict(request)))
         except OSError as error:
             raise GuestError(self._describe_end(), self._last_words(), died=True) from error
-        answer = self._receive(on_progress, while_waiting, timeout, on_silence, Replies(on_epoch, on_snapshot))
+        words = limit or f"{timeout:g} s (--omnirec-timeout)" if timeout is not None else ""
+        answer = self._receive(on_progress, while_waiting, timeout, on_silence, Replies(on_epoch, on_snapshot), words)
         if "pruned" in answer:
             epoch, value = answer["pruned"]
             raise PrunedError(epoch, value, answer["history"], costs=answer)
@@ -242,29 +255,28 @@ class Guest:
         timeout: float | None = None,
         on_silence: Callable[[float, bool], None] = lambda *_: None,
         replies: Replies = _NO_REPLIES,
+        limit: str = "",
     ) -> dict[str, Any]:
         deadline = None if timeout is None else time.monotonic() + timeout
-        silence, ended = Silence(self.pid), False
+        silence, ended, patience = Silence(self.pid), False, _FIRST_POLL_SECONDS
         while True:
             if deadline is not None and time.monotonic() > deadline:
                 self.kill()
-                reason = f"the {self.runner.name} process {self.pid} was ended because it took more than {timeout:g} s"
-                raise GuestError(f"{reason} (--omnirec-timeout)", self._last_words(), died=True, costs=self._seen_costs)
+                reason = f"the {self.runner.name} process {self.pid} was ended because it took more than {limit}"
+                raise GuestError(reason, self._last_words(), died=True, costs=self._seen_costs)
             while_waiting()
             try:
-                message = received(self._channel.receive(timeout=_POLL_SECONDS))
+                message = received(self._channel.receive(timeout=patience))
             except self._channel.TimeoutError:
+                patience = _POLL_SECONDS
                 if ended:  # whoever has a copy of its pipe may keep that open for ever
-                    raise GuestError(
-                        self._describe_end(), self._last_words().lstrip(), died=True, costs=self._seen_costs
-                    ) from None
+                    raise self._death() from None
                 ended = self._process.poll() is not None  # what it has written may still be on its way
                 self._peak = max(self._peak, proc.rss_of(self.pid, "VmHWM"))
                 on_silence(silence.seconds(), silence.is_stopped)
                 continue
             except EOFError as error:  # its text is execnet's, about the pipe
-                details = self._last_words().lstrip()
-                raise GuestError(self._describe_end(), details, died=True, costs=self._seen_costs) from error
+                raise self._death() from error
             except self._channel.RemoteError as error:  # what it runs has raised; its process need not end
                 details = f"{error}\n{self._last_words()}"
                 reason = str(error).strip().rpartition("\n")[2]
@@ -292,6 +304,13 @@ class Guest:
     def _seen_costs(self) -> dict[str, Any]:
         """What is known of a request's cost when the guest cannot tell any more."""
         return {"peak_rss": self._peak or None}
+
+    def _death(self) -> GuestError:
+        """Return the error of a guest that has ended by itself, or was ended by others."""
+        reason, details = self._describe_end(), self._last_words().lstrip()
+        is_killed = self._process.poll() == -signal.SIGKILL
+        for_memory = is_killed and killed_for_memory(self._oom_kills)
+        return GuestError(reason, details, died=True, costs=self._seen_costs, for_memory=for_memory)
 
     def _describe_end(self) -> str:
         """Describe how the guest ended, for an error."""
@@ -327,7 +346,7 @@ class Guest:
     def _read(self, descriptor: int, stream: str) -> None:
         with os.fdopen(descriptor, "rb", buffering=0) as pipe:
             forks.withhold_file(pipe)
-            for lines in map(masked_bytes, _whole_lines(pipe, self._ended)):  # before anybody keeps them
+            for lines in map(masked_bytes, whole_lines(pipe, self._ended)):  # before anybody keeps them
                 if stream == "err":
                     self._errors.extend(lines.decode(errors="replace").splitlines())
                 with contextlib.suppress(OSError):  # a full disk must not stop the guest
@@ -364,33 +383,3 @@ class Guest:
             self._process.kill()
         with contextlib.suppress(Exception):
             self._process.wait(timeout=5)
-
-
-def _whole_lines(pipe: Any, ended: Callable[[], bool]) -> Iterator[bytes]:
-    """Yield a pipe's content in chunks of whole lines, until its writer has ended."""
-    import select
-
-    pending = b""
-    written = False
-    while True:
-        readable, _, _ = select.select([pipe], [], [], 0.2)
-        chunk = pipe.read(_CHUNK) if readable else None
-        if chunk:
-            written = True
-            complete, newline, pending = (pending + chunk).rpartition(b"\n")
-            if newline:
-                yield complete + newline
-            if len(pending) > _CHUNK:
-                cut = safe_cut(pending)
-                yield pending[:cut] + b"\n"
-                pending = pending[cut:]
-        elif chunk == b"" and (written or ended()):
-            if ended():
-                break
-            threading.Event().wait(0.05)  # the guest may have closed its stream and go on computing
-        elif chunk == b"":
-            threading.Event().wait(0.02)  # nobody has opened the other end yet
-        elif ended():
-            break
-    if pending:
-        yield pending + b"\n"

@@ -23,6 +23,9 @@ from omnibench.paths import relative_to
 _loaded: dict[str, Signature] = {}
 """The state of each file of the project when this process had imported it."""
 
+_seen: set[str] = set()
+"""The names of the modules that were looked at for that."""
+
 
 def find(locator: str) -> type:
     """Import the class that the host describes in JSON, and check that its code is the code in the key.
@@ -132,10 +135,12 @@ def _states(files: Iterable[Path]) -> Iterable[tuple[Path, Signature]]:
 
 def _remember(files: Iterable[Path]) -> None:
     """Note the state of the project's files that are imported now, whatever class needed them."""
-    imported = (module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None))
-    paths = [Path(file) for file in imported if file and origin_of(Path(file)) is Origin.PROJECT]
-    for file, signature in _states({*files, *paths}):
-        _loaded.setdefault(str(file), signature)
+    added = sys.modules.keys() - _seen  # of hundreds, at each Fit
+    _seen.update(added)
+    imported = (getattr(sys.modules.get(name), "__file__", None) for name in added)
+    ours = {file for file in imported if file and origin_of(Path(file)) is Origin.PROJECT} | set(map(str, files))
+    for file, signature in _states(map(Path, ours - _loaded.keys())):
+        _loaded[str(file)] = signature
 
 
 def _forget_project() -> None:
@@ -146,4 +151,5 @@ def _forget_project() -> None:
         if is_ours or name.startswith("omnibench_cells_"):
             del sys.modules[name]
     _loaded.clear()
+    _seen.clear()
     importlib.invalidate_caches()

@@ -171,7 +171,7 @@ def _imported(path: list[str]) -> tuple[Any, list[str]]:
 
 def _generators_of_modules(algorithm: type) -> Iterator[tuple[str, Any]]:
     """Yield the generators at the top level of the modules of a class and of what it inherits from, by name."""
-    for module_name in dict.fromkeys(base.__module__ for base in algorithm.__mro__):
+    for module_name in dict.fromkeys(base.__module__ for base in algorithm.__mro__ if base is not object):
         for name, value in list(vars(sys.modules.get(module_name, object)).items()):
             if is_generator(value):
                 yield f"{module_name}.{name}", value

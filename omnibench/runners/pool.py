@@ -6,7 +6,7 @@ import shutil
 import sys
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +16,8 @@ from omnibench.limits import limits_told
 from omnibench.memory import available_memory, memory_capacity
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import Guest
-from omnibench.runners.registry import ISOLATED, RunnerInfo
+from omnibench.runners.info import ISOLATED, RunnerInfo
+from omnibench.runners.machine import gpus as all_gpus
 from omnibench.runners.replies import OnEpoch, OnSnapshot
 from omnibench.runners.thread_variables import thread_variables
 
@@ -61,6 +62,7 @@ class RunningGuest(Protocol):
         on_silence: Callable[[float, bool], None] = ...,
         on_epoch: OnEpoch | None = None,
         on_snapshot: OnSnapshot | None = None,
+        limit: str = "",
     ) -> dict[str, Any]:
         """Return the answer to a request."""
 
@@ -70,6 +72,9 @@ class Guests(Protocol):
 
     are_here: bool
     """Whether they need this machine's memory."""
+
+    gpu: str | None
+    """The GPUs that they see from now on; None for all."""
 
     def warm(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """Begin to start a guest; see ``GuestPool``, also for the other methods."""
@@ -86,8 +91,11 @@ class Guests(Protocol):
     def discard(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """End a framework's guest."""
 
-    def end_idle(self) -> bool:
-        """End every guest; return whether there was any."""
+    def end_idle(self, device: str = "") -> bool:
+        """End every guest, or those of a device; return whether there was any."""
+
+    def use_gpus(self, gpus: Sequence[str]) -> None:
+        """Have guests that compute on GPUs compute on these."""
 
     def rest(self) -> None:
         """Hear that an item has ended."""
@@ -107,6 +115,9 @@ class GuestPool:
         notify: Called with a line of text for the user, e.g. that an environment is built.
         gpu: The GPU of guests that use one, as ``CUDA_VISIBLE_DEVICES`` names it; None for all.
         work: Where classes of the user's own expect to be; the current directory by default.
+
+    Attributes:
+        gpu: The GPUs of guests that use any from now on, separated by commas; None for all.
     """
 
     are_here = True
@@ -127,7 +138,7 @@ class GuestPool:
         self._threads = threads
         self._log = log
         self._notify = notify
-        self._gpu = gpu
+        self.gpu = gpu
         self._guests: OrderedDict[_GuestKey, tuple[Guest, Path]] = OrderedDict()
         self._starting: dict[_GuestKey, Future[tuple[Guest, Path]]] = {}
         # One thread for as long as there are guests: the system ends a guest with the thread that has started it.
@@ -203,8 +214,8 @@ class GuestPool:
         directory = self._scratch / f"{runner.name}-{uuid.uuid4().hex[:8]}"
         directory.mkdir(mode=0o700, parents=True)
         variables = thread_variables(threads)
-        if device == "cuda" and self._gpu is not None:
-            variables["CUDA_VISIBLE_DEVICES"] = self._gpu
+        if device == "cuda" and self.gpu is not None:
+            variables["CUDA_VISIBLE_DEVICES"] = self.gpu
         if device == "cpu" and runner.distribution:
             variables["CUDA_VISIBLE_DEVICES"] = ""
         try:
@@ -229,12 +240,31 @@ class GuestPool:
         if entry is not None:
             self._end(entry)
 
-    def end_idle(self) -> bool:
-        """End every guest that runs, while none of them computes; return whether there was any."""
-        had = bool(self._guests)
-        while self._guests:
-            self._end(self._guests.popitem()[1])
-        return had
+    def end_idle(self, device: str = "") -> bool:
+        """End every guest that runs, while none of them computes; return whether there was any.
+
+        Args:
+            device: ``cuda`` for those that compute on GPUs alone.
+        """
+        keys = [key for key in self._guests if device in ("", key[1])]
+        for key in keys:
+            self._end(self._guests.pop(key))
+        return bool(keys)
+
+    def use_gpus(self, gpus: Sequence[str]) -> None:
+        """Have guests that compute on GPUs compute on these; those that see others are ended.
+
+        Args:
+            gpus: The GPUs, as ``CUDA_VISIBLE_DEVICES`` names them.
+        """
+        seen = ",".join(all_gpus()) if self.gpu is None else self.gpu
+        self.gpu = ",".join(gpus)
+        if self.gpu == seen:
+            return
+        for key in [key for key in self._starting if key[1] == "cuda"]:
+            with suppress(Exception):  # whoever needs it hears of it
+                self._finish_starting(key)
+        self.end_idle("cuda")
 
     def rest(self) -> None:
         """Hear that an item has ended; its guests stay for the next one."""

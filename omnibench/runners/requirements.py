@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from omnibench.data.data_size import COUNTS, DataSize
-from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.info import RunnerInfo
 
 ITEM_PAIRS = "item_pairs"
 """The factor for the entries of a sparse matrix of items by items: few of those that a shop has meet in a basket."""

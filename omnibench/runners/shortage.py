@@ -74,6 +74,15 @@ def killed(peak: int, before: tuple[int, int]) -> str:
     return f"{reason}; it had at least {size_text(peak)}{total}" if peak else reason
 
 
+def killed_for_memory(before: tuple[int, int]) -> bool:
+    """Whether the kernel has ended a process for want of memory meanwhile, of this control group or of the machine.
+
+    Args:
+        before: What ``proc.oom_kills`` said.
+    """
+    return any(after > earlier for after, earlier in zip(oom_kills(), before, strict=True))
+
+
 def _tasks(pid: int) -> int:
     """Return how many threads a process and all below it have."""
     return sum(

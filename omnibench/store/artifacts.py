@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import threading
 import time
 import uuid
 from collections.abc import Iterable
@@ -30,20 +31,34 @@ def sync_directory(directory: Path) -> None:
 
 
 class UnsyncedNames:
-    """Directories in which files have got names that are not durable yet, because no record depends on them so far."""
+    """Directories in which files have got names that are not durable yet, because no record depends on them so far.
+
+    Threads share it: who commits waits until a directory is durable that another thread is at.
+    """
 
     def __init__(self) -> None:
         self._directories: set[Path] = set()
+        self._lock = threading.Lock()
 
-    def note(self, directory: Path, *, durable: bool) -> None:
-        """Note that a directory has got a name, and whether all of its names are durable by now."""
-        (self._directories.discard if durable else self._directories.add)(directory)
+    def note(self, directory: Path) -> None:
+        """Note that a directory has got a name."""
+        with self._lock:
+            self._directories.add(directory)
 
-    def sync(self) -> None:
-        """Make all of them durable; a directory that was removed meanwhile has none."""
-        while self._directories:
-            with suppress(FileNotFoundError):
-                sync_directory(self._directories.pop())
+    def sync(self, only: Path | None = None) -> None:
+        """Make the names in all of them durable; a directory that was removed meanwhile has none.
+
+        Args:
+            only: The directory that is meant, where not all are.
+
+        Raises:
+            OSError: The disk refuses; what is not durable is tried again by the next call.
+        """
+        with self._lock:
+            for directory in sorted(self._directories if only is None else self._directories & {only}):
+                with suppress(FileNotFoundError):
+                    sync_directory(directory)
+                self._directories.discard(directory)
 
 
 def sync_tree(directory: Path) -> None:

@@ -45,10 +45,12 @@ class LinkedFileError(StoreError):
 
 
 def _parts(relative: str | os.PathLike[str]) -> tuple[str, ...]:
-    path = PurePosixPath(relative)
-    if path.is_absolute() or ".." in path.parts or "\0" in str(path):
-        raise LinkedFileError(f"{str(path)!r} leads out of the checkpoint directory; nothing is read or written there")
-    return path.parts
+    """Return the names on the way to a path, as texts: many paths are looked at per item, and objects of them cost more."""
+    text = os.fspath(relative)
+    parts = tuple(part for part in text.split("/") if part not in ("", "."))
+    if text.startswith("/") or ".." in parts or "\0" in text:
+        raise LinkedFileError(f"{text!r} leads out of the checkpoint directory; nothing is read or written there")
+    return parts
 
 
 def relative_path(path: Path, root: Path) -> PurePosixPath:
@@ -57,7 +59,10 @@ def relative_path(path: Path, root: Path) -> PurePosixPath:
     Raises:
         LinkedFileError: It does not lie beneath it.
     """
-    if path.is_relative_to(root) and ".." not in path.parts:
+    text, base = str(path), os.path.join(root, "")
+    if text.startswith(base) and "/../" not in f"/{text}/":
+        return PurePosixPath(text[len(base) :])
+    if path.is_relative_to(root) and ".." not in path.parts:  # the root itself, or one that is relative
         return PurePosixPath(path.relative_to(root).as_posix())
     raise LinkedFileError(
         f"{str(path)!r} is outside of the checkpoint directory {str(root)!r}; nothing is written there"
@@ -80,9 +85,9 @@ def _refusal(path: Path) -> LinkedFileError:
 
 def has_link(root: Path, relative: str | os.PathLike[str]) -> bool:
     """Whether a path beneath a store's directory, or a directory on its way, is a link."""
-    path = root
+    path = str(root)
     for part in _parts(relative):
-        path /= part
+        path = f"{path}/{part}"
         try:
             if stat.S_ISLNK(os.lstat(path).st_mode):
                 return True
@@ -101,25 +106,25 @@ def refuse_links(root: Path, *names: str | os.PathLike[str]) -> None:
     Raises:
         LinkedFileError: One of them is a link, or reached through one.
     """
-    present: dict[Path, bool] = {}
+    present: dict[str, bool] = {}
     for name in names:
-        path = root
+        path = str(root)
         for part in _parts(name):
-            path /= part
+            path = f"{path}/{part}"
             if path not in present:  # the files of the database have one directory
                 present[path] = _is_present(path)
             if not present[path]:
                 break
 
 
-def _is_present(path: Path) -> bool:
+def _is_present(path: str) -> bool:
     """Whether a file or directory is there; what is neither is refused."""
     try:
         mode = os.lstat(path).st_mode
     except OSError:
         return False
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise _refusal(path)
+        raise _refusal(Path(path))
     return True
 
 
@@ -176,15 +181,15 @@ def opened_directory(root: Path, relative: str | os.PathLike[str]) -> Iterator[i
         OSError: It is not there.
     """
     descriptor = os.open(root, _DIRECTORY)
-    path = root
+    path = str(root)
     try:
         for part in _parts(relative):
-            path /= part
+            path = f"{path}/{part}"
             try:
                 inner = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
             except OSError as error:
                 if os.path.islink(path):
-                    raise _refusal(path) from error
+                    raise _refusal(Path(path)) from error
                 raise
             os.close(descriptor)
             descriptor = inner
@@ -209,7 +214,7 @@ def open_file(root: Path, relative: str | os.PathLike[str], flags: int = os.O_RD
     *parents, name = _parts(relative)
     if mode is None:
         mode = file_mode(root.joinpath(*parents)) if flags & os.O_CREAT else 0
-    with opened_directory(root, PurePosixPath(*parents)) as parent:
+    with opened_directory(root, "/".join(parents)) as parent:
         try:
             descriptor = os.open(name, (flags & ~os.O_TRUNC) | _SAFE, mode, dir_fd=parent)
         except OSError as error:
@@ -250,7 +255,7 @@ def write_new(root: Path, relative: str | os.PathLike[str], content: bytes) -> P
         OSError: It cannot be written.
     """
     *parents, name = _parts(relative)
-    with opened_directory(root, PurePosixPath(*parents)) as parent, suppress(FileNotFoundError):
+    with opened_directory(root, "/".join(parents)) as parent, suppress(FileNotFoundError):
         os.unlink(name, dir_fd=parent)
     with os.fdopen(open_file(root, relative, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(content)

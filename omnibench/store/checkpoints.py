@@ -330,8 +330,10 @@ class CheckpointStore:
 
     def publish(self, partial: Path, final: Path, *, until_commit: bool = False) -> Artifact:
         """Move a finished file into place durably, ``until_commit`` with a name that the next commit, or file there, makes durable."""
-        artifact = artifacts.publish(partial, final, self.root, names_durably=not until_commit)
-        self._unsynced.note(final.parent, durable=not until_commit)
+        artifact = artifacts.publish(partial, final, self.root, names_durably=False)
+        self._unsynced.note(final.parent)
+        if not until_commit:
+            self._unsynced.sync(final.parent)
         self._stamps[artifact["path"]] = stamp_of(final)
         return artifact
 

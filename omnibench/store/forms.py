@@ -16,6 +16,7 @@ from typing import Any
 from omnibench.store.checks import (
     Check,
     abridged,
+    are_names,
     depth,
     is_cost,
     is_count,
@@ -281,10 +282,10 @@ _OF_PLAN: dict[str, Check] = {
     **_MEMBERS,
     **dict.fromkeys(("source", "root"), lambda value: is_name(value) and "\0" not in value),
     "columns": mapping_of(of_type(bool)),
-    "items": list_of(is_name),
+    "items": are_names,
     **dict.fromkeys(("datasets", "configurations"), mapping_of(is_name)),
     "seeds": mapping_of(is_natural),
-    **dict.fromkeys(("fitted_once", "unsteady"), list_of(is_name)),
+    **dict.fromkeys(("fitted_once", "unsteady"), are_names),
     "noted": is_moment,
 }
 _OF_MARKS: dict[str, Check] = {**_MEMBERS, "of": is_name, "not_worse": optional(list_of(is_name))}

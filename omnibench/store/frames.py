@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from sys import intern
@@ -28,11 +29,12 @@ def result_columns(reader: Reader) -> dict[str, list[Any]]:
     """
     columns: dict[str, list[Any]] = {name: [] for name in RESULT_COLUMNS}
     lookups = Lookups(reader)
-    for _, record in reader.records(RecordType.ITEM.prefix, in_order=True):
+    for _, record, is_light in reader.light_items():
         if record["status"] != Status.DONE:
             continue
+        metrics = json.loads(record["metrics"]) if is_light else record["metrics"]
         labels = [intern(label) if isinstance(label := record[name], str) else label for name in RESULT_COLUMNS[:4]]
-        for label, metric in record["metrics"].items():
+        for label, metric in metrics.items():
             evaluation = lookups.facts(RecordType.EVAL.key(metric["key"])) or {}
             low, high = evaluation.get("interval") or (None, None)
             row = (*labels, intern(label), metric["value"], evaluation.get("stderr"), low, high)

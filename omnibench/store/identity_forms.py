@@ -21,11 +21,16 @@ def _is_tagged(value: Any, check: Check) -> bool:
     return type(value) is list and len(value) == 2 and type(value[0]) is str and check(value[1])  # noqa: PLR2004
 
 
+def is_tagged_configuration(value: Any) -> bool:
+    """Whether a value is the configuration in what the key of an item is the digest of."""
+    return _is_tagged(value, _is_configuration)
+
+
 _identity_members = object_of(
     {
         "data": matching(DIGEST),
         "fold": optional(is_natural),
-        "configuration": lambda value: _is_tagged(value, _is_configuration),
+        "configuration": is_tagged_configuration,
     }
 )
 _recipe_members = object_of(

@@ -36,9 +36,6 @@ ROWS_OF_ITEM = f"FROM Cache WHERE {_HAS_FIT_KEY} AND {_FIT_KEY} = ? AND raw = 1 
 FIT_KEYS = f"SELECT DISTINCT {_FIT_KEY} FROM Cache WHERE {_HAS_FIT_KEY} AND {_FIT_KEY} >= ? AND {_FIT_KEY} < ? LIMIT 2"  # noqa: S608 - of constants
 """At most two of the fit keys that lie in a range."""
 
-OWNERS = f"SELECT CAST(key AS BLOB), {_FIT_KEY} FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"  # noqa: S608 - of constants
-"""The keys in a range, and the fit key in the text of each, which may be damaged."""
-
 KEYS_OF_NAME = f"SELECT key FROM Cache WHERE {_IS_ITEM} AND {_NAME} = ? AND raw = 1"  # noqa: S608 - of constants
 """The keys of the items that have a name, as JSON has it between its quotes."""
 

@@ -18,6 +18,8 @@ from typing import Any
 from omnibench.store.checks import is_cost
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.frames import phase_rows
+from omnibench.store.phase_costs import TYPES as PHASE_TYPES
+from omnibench.store.phase_costs import PhaseCosts
 from omnibench.store.phase_texts import CostsText, costs_in
 from omnibench.store.plans import PlannedLabels
 from omnibench.store.reader import Reader
@@ -27,9 +29,6 @@ from omnibench.store.shared_parts import SharedParts
 
 _LEFT_OUT = (RecordType.OLD, RecordType.SERIES, RecordType.SCORE, RecordType.MARKS, RecordType.DATA, RecordType.RECIPE)
 """Types of records of which nothing is said."""
-
-PHASE_TYPES = (RecordType.FIT, RecordType.PREDICT, RecordType.EVAL)
-"""Types of records of phases, of which there are the most."""
 
 _HEAVY = ("metrics", "node", "predicted", "test", "token", "predict_key", "data_key", "finished", "run", "worker")
 """Members of a done item's record that nobody needs who wants to know how far a store is."""
@@ -109,22 +108,27 @@ def light_records_in(reader: Reader, *, with_costs: bool = True) -> LightRecords
     with_snapshots = {snapshot["fit_key"] for _, snapshot in reader.records(RecordType.SNAPSHOT.prefix)}
     records: dict[str, Record] = {}
     finished: dict[str, str] = {}
+    light_keys: set[str] = set()  # of items that nothing but their phases has costs of
     shared = SharedParts()
-    for key, item in reader.records(RecordType.ITEM.prefix, in_order=True):
+    for key, item, is_light in reader.light_items():
+        if is_light:
+            del item["metrics"]
+            light_keys.add(key)
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
-        is_light = is_done and not item.get(SEARCHED)  # of tuned ones, searches are told of, and they are few
-        records[key] = shared.item_without(_HEAVY, labelled) if is_light else labelled
+        is_whole = not is_done or item.get(SEARCHED)  # of tuned ones, searches are told of, and they are few
+        records[key] = labelled if is_light or is_whole else shared.item_without(_HEAVY, labelled)
         # Attempts may be parts of its Fit, and without its Fit a snapshot would be that of a Fit that has not ended.
         if is_done and not item.get("attempts") and item["fit_key"] not in with_snapshots:
             finished[records[key]["fit_key"]] = records[key]["item"]
     costs = Costs()
-    records |= _phases(reader, finished, costs) if with_costs or not reader.is_indexed else _others(reader, finished)
+    kept = reader.phase_costs()
+    records |= _phases(reader, finished, costs) if kept is None else reader.in_rows(_rows(kept, finished, costs))
     for record_type in RecordType:
         if record_type not in (*_LEFT_OUT, *PHASE_TYPES, RecordType.ITEM):
             records |= reader.records(record_type.prefix, in_order=True)
     if with_costs:
-        costs.add_rows(phase_rows(records))
+        costs.add_rows(phase_rows({key: record for key, record in records.items() if key not in light_keys}))
     return LightRecords(records, costs)
 
 
@@ -152,18 +156,29 @@ def _phases(reader: Reader, finished: Mapping[str, str], costs: Costs) -> Iterat
                 batches.add(batch)  # the metrics that one Eval computed share its costs
 
 
-def _others(reader: Reader, finished: Mapping[str, str]) -> Iterator[tuple[str, Record]]:
-    """Yield the records of phases that are not those of finished items; only these are read.
+def _rows(kept: Iterable[PhaseCosts], finished: Mapping[str, str], costs: Costs) -> list[int]:
+    """Return the rows of the phases that are not those of finished items, of which the costs are added; see ``_phases``.
 
     Args:
-        reader: Reads the records.
+        kept: The costs of all phases.
         finished: The names of the finished items, by key.
+        costs: What theirs are added to.
     """
-    for record_type in PHASE_TYPES:
-        for key in [key for key, fit_key in reader.owners(record_type) if fit_key not in finished]:
-            record = reader.get(key)
-            if record is not None:
-                yield key, record
+    rows: dict[RecordType, list[int]] = {record_type: [] for record_type in PHASE_TYPES}
+    batches: set[int] = set()
+    for number, record_type, fit_key, seconds, start_seconds, batch, search in kept:
+        item = finished.get(fit_key) if type(fit_key) is str and search is None else None
+        if item is None:
+            rows[record_type].append(number)
+            continue
+        if batch is not None:
+            part = hash((fit_key, batch))
+            if part in batches:
+                continue  # the metrics that one Eval computed share its costs
+            batches.add(part)
+        if is_cost(seconds) and is_cost(start_seconds):
+            costs.add(seconds, start_seconds, item)
+    return [number for of_type in rows.values() for number in of_type]
 
 
 def _phase_costs(reader: Reader, record_type: RecordType) -> Iterator[tuple[str, CostsText | None]]:

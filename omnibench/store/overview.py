@@ -98,11 +98,10 @@ def workers_of(root: Path, records: Mapping[str, Record], *, active: bool) -> li
         active: Only those that are alive.
     """
     workers = []
-    for key, record in sorted(records.items()):
-        if RecordType.WORKER.has(key):
-            alive = is_alive(root, record)
-            if alive or not active:
-                workers.append({name: record.get(name) for name in WORKER_COLUMNS} | {"alive": alive})
+    for key in sorted(filter(RecordType.WORKER.has, records)):
+        alive = is_alive(root, records[key])
+        if alive or not active:
+            workers.append({name: records[key].get(name) for name in WORKER_COLUMNS} | {"alive": alive})
     return workers
 
 

@@ -153,14 +153,14 @@ class PlannedLabels:
                 continue
             seeds = plan.get("seeds", {}).get(item["algorithm"], 1)
             named = seeds > 1 and item["algorithm"] not in fitted_once
-            labels = {
-                "dataset_label": plan.get("datasets", {}).get(item["dataset"], ""),
-                "user_label": plan.get("configurations", {}).get(item["algorithm"], ""),
-                "seeds": seeds,
-                "seed": configuration_in(item).get("seed") if named else None,
-            }
-            if changed or any(item.get(member, _UNNAMED[member]) != label for member, label in labels.items()):
-                changed = {**item, **labels}
+            labels = (
+                plan.get("datasets", {}).get(item["dataset"], ""),
+                plan.get("configurations", {}).get(item["algorithm"], ""),
+                seeds,
+                configuration_in(item).get("seed") if named else None,
+            )
+            if changed or tuple(map(item.get, _UNNAMED, _UNNAMED.values())) != labels:
+                changed = {**item, **dict(zip(_UNNAMED, labels, strict=True))}
         return changed or item
 
 

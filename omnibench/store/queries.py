@@ -8,15 +8,9 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.store import CheckpointStore, views
 from omnibench.store.advice import repair_command
-from omnibench.store.contrast import Contrast, contrast
-from omnibench.store.deletion import remove_datasets
-from omnibench.store.divergence import Divergence, diverge
-from omnibench.store.exports import Exports
 from omnibench.store.facts import FactSource, explanation, is_explained_alone, provenance_of
 from omnibench.store.frames import RESULT_COLUMNS, phase_frame, result_columns
-from omnibench.store.generations import Reset, reset
 from omnibench.store.item_files import files_of_item, item_of_file
 from omnibench.store.item_records import failure_text
 from omnibench.store.light_records import light_records
@@ -25,18 +19,21 @@ from omnibench.store.overview import items_of, remaining_of, summary_of, with_st
 from omnibench.store.plans import unsteady_in
 from omnibench.store.reading import read
 from omnibench.store.refusals import told_as_store_errors
-from omnibench.store.removal import Removed, remove_items, remove_models
-from omnibench.store.restoring import Restored, restore_in
 from omnibench.store.resumption import snapshot_frame
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select_all
 from omnibench.store.series import epoch_frame, records_with_series
 from omnibench.store.sizes import Sizes, sizes_of
-from omnibench.store.trial_frames import trial_frame
 from omnibench.store.verification import Damage, snapshot_of, snapshot_of_items, verify
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what writes, and what compares, is imported where it is needed: most questions are small
     import pandas as pd
+
+    from omnibench.store.contrast import Contrast
+    from omnibench.store.divergence import Divergence
+    from omnibench.store.generations import Reset
+    from omnibench.store.removal import Removed
+    from omnibench.store.restoring import Restored
 
 
 def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
@@ -142,10 +139,14 @@ class Store(NamedItems):
 
     def restore(self, item: str, snapshot: str) -> Restored:
         """Have the next attempt at an item go on from an older snapshot; see ``restoring.restore``."""
+        from omnibench.store.restoring import restore_in
+
         return restore_in(self.root, self.find(item), snapshot)
 
     def trials(self) -> pd.DataFrame:
         """Return a row per trial of every search for hyperparameters; see ``trial_frames.trial_frame``."""
+        from omnibench.store.trial_frames import trial_frame
+
         return trial_frame(light_records(self.root).records)
 
     def epochs(self) -> pd.DataFrame:
@@ -231,6 +232,8 @@ class Store(NamedItems):
             a: The name of an item, or the beginning of its key.
             b: Likewise.
         """
+        from omnibench.store.contrast import contrast
+
         return contrast(*(self.describe(item) for item in (a, b)))
 
     def diff(self, store: Store) -> Divergence:
@@ -241,6 +244,8 @@ class Store(NamedItems):
         Args:
             store: The other one.
         """
+        from omnibench.store.divergence import diverge
+
         sides = []
         for side in (self, store):
             records = side.records()
@@ -266,6 +271,10 @@ class Store(NamedItems):
         Raises:
             StoreError: There is no such item, or the store cannot be written.
         """
+        from omnibench.store.checkpoints import CheckpointStore
+        from omnibench.store.exports import Exports
+        from omnibench.store.generations import reset
+
         recorded = self.items()
         names = list(recorded) if items is None else select_all(items, recorded)
         store = CheckpointStore(self.root)
@@ -291,6 +300,8 @@ class Store(NamedItems):
         Raises:
             StoreError: There is no such item, or the store cannot be written.
         """
+        from omnibench.store.removal import remove_items, remove_models
+
         recorded = self.items()
         fit_keys = [recorded[name]["fit_key"] for name in select_all(items, recorded)]
         remove = remove_models if models else remove_items
@@ -310,6 +321,8 @@ class Store(NamedItems):
         Raises:
             StoreError: Somebody is using the store.
         """
+        from omnibench.store.deletion import remove_datasets
+
         with told_as_store_errors(self.root, "removed"):
             return remove_datasets(self.root, lambda key: key in needed, dry_run=dry_run)
 
@@ -332,6 +345,8 @@ class Store(NamedItems):
             StoreError: The query is broken, or the records cannot be read.
         """
         import pandas as pd
+
+        from omnibench.store import views
 
         values = tuple(parameters)
         names, rows = read(

@@ -12,7 +12,9 @@ from omnibench.store.cost_queries import COSTS_OF_PHASES, PEAKS_OF_FITS
 from omnibench.store.damage import check_content
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.forms import record_of
-from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, OWNERS, ROWS_OF_ITEM, is_indexed
+from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_ITEM, is_indexed
+from omnibench.store.item_texts import light_item_in
+from omnibench.store.phase_costs import PhaseCosts, are_kept, costs_of_phases
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, checked, text_of, unseal, unsealed
@@ -124,6 +126,23 @@ class Reader:
             if record is not None:
                 yield key, record
 
+    def light_items(self) -> Iterator[tuple[str, Record, bool]]:
+        """Yield key and record of every item in the order in which they were written, and whether it is a light one.
+
+        Light ones are as ``item_texts.light_item_in`` returns them; the others are whole.
+        """
+        for key, mode, value in self.texts(RecordType.ITEM.prefix, in_order=True):
+            light = None
+            if self.version >= SEALED_SINCE:
+                try:
+                    light = light_item_in(key, checked(key, text_of(mode, value)))
+                except DamagedRecordError:
+                    self._on_damage(key)
+                    continue
+            record = self._sound(key, mode, value) if light is None else light
+            if record is not None:
+                yield key, record, light is not None
+
     def records_of(self, *record_types: RecordType | None) -> Iterator[tuple[str, Record]]:
         """Yield every sound record of some types, in the order in which they were written."""
         for key, mode, value in self.texts():
@@ -161,10 +180,21 @@ class Reader:
             if record is not None and record.get("fit_key") == fit_key:
                 yield key, record
 
-    def owners(self, record_type: RecordType) -> Iterator[tuple[str, str]]:
-        """Yield the keys of records of a type with the fit key that each has, if it is sound; of no old store."""
-        for key, fit_key in self._connection.execute(OWNERS, record_type.bounds):
-            yield key.decode(errors="replace"), fit_key
+    def phase_costs(self) -> Iterator[PhaseCosts] | None:
+        """Return the costs of all phases without their records, which may be damaged; None where nobody has kept them."""
+        if self.version < SEALED_SINCE or not are_kept(self._connection):
+            return None
+        return costs_of_phases(self._connection)
+
+    def in_rows(self, numbers: Iterable[int]) -> Iterator[tuple[str, Record]]:
+        """Yield the sound records in the rows that have some numbers."""
+        query = "SELECT CAST(key AS BLOB), mode, CAST(value AS BLOB) FROM Cache WHERE rowid = ?"
+        for number in numbers:
+            key_bytes, mode, value = self._connection.execute(query, (number,)).fetchone()
+            key = key_bytes.decode(errors="replace")
+            record = self._sound(key, mode, value)
+            if record is not None:
+                yield key, record
 
     def keys_named(self, name: str) -> list[str]:
         """Return the keys of the items that have a name; of an indexed database."""

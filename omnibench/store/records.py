@@ -34,6 +34,7 @@ from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_
 from omnibench.store.forms import record_of
 from omnibench.store.indexes import create_indexes
 from omnibench.store.permissions import is_shared, make_directory, open_to_group
+from omnibench.store.phase_costs import keep_costs
 from omnibench.store.reading import read_all
 from omnibench.store.revision import count_revisions
 from omnibench.store.schema import Record, RecordType, timestamp
@@ -60,8 +61,10 @@ _LOOK_SECONDS = 1
 """How long SQLite waits for a lock by itself: in there it hears no Ctrl-C, so the rest of the waiting is ours."""
 
 
-_MOST_DATA = 16
-"""Records of datasets that are kept as they were read last."""
+_READ_OFTEN = (RecordType.DATA, RecordType.ITEM)
+"""Types of records that every attempt asks for several times; that of a dataset names all of its files."""
+_MOST_LATEST = 16
+"""Records of these types that are kept as they were read last: the same bytes are not checked and parsed again."""
 
 
 class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache is untyped
@@ -142,7 +145,7 @@ class Records:
             for file in directory.glob("cache.db*"):
                 open_to_group(file)
         self._file = self._database_file()
-        self._data: dict[str, tuple[Any, Record]] = {}
+        self._latest: dict[str, tuple[Any, Record]] = {}
         self._relaxed = threading.local()
         for name in _DURABILITY_SETTINGS:
             if getattr(self._cache, name) != _SETTINGS[name]:
@@ -169,6 +172,7 @@ class Records:
         create_views(self._connection)
         count_revisions(self._connection)
         create_indexes(self._connection)
+        keep_costs(self._connection)
 
     def _probe(self, mode: str, statement: str) -> None:
         """Try a statement over a connection of its own, which takes back whatever it begins."""
@@ -213,7 +217,7 @@ class Records:
         row = self._row("SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1", key)
         if row is None:
             return None
-        earlier = self._data.get(key)
+        earlier = self._latest.get(key)
         if earlier is not None and row == earlier[0]:
             return dict(earlier[1])
         try:
@@ -221,8 +225,8 @@ class Records:
         except DamagedRecordError as error:
             self._set_aside(key, error)
             return None
-        if RecordType.DATA.has(key):  # every item of a dataset asks for it several times, and it names all files
-            self._data = {**({} if len(self._data) >= _MOST_DATA else self._data), key: (row, dict(record))}
+        if RecordType.of(key) in _READ_OFTEN:
+            self._latest = {**({} if len(self._latest) >= _MOST_LATEST else self._latest), key: (row, dict(record))}
         return record
 
     def has_any(self, record_type: RecordType, beginning: str) -> bool:

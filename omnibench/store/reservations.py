@@ -1,4 +1,4 @@
-"""Memory that the processes of a store have reserved on this machine, so that no two Fits begin that only fit one by one.
+"""What the processes of a store have reserved of this machine, so that no two Fits begin that only fit one by one.
 
 All entries of a machine stand in one lock file, which is held while it is read and written: what is free is judged, and
 taken, by one at a time. An entry counts for as long as its process lives; see ``store.processes``.
@@ -11,14 +11,15 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from omnibench.guest import forks
-from omnibench.proc import rss_of
+from omnibench.proc import rss_of, stat_of
+from omnibench.store.admission import Needs
 from omnibench.store.leases import is_free_in_time, opened
 from omnibench.store.permissions import make_directory
 from omnibench.store.processes import described, is_dead, this_process
@@ -32,15 +33,20 @@ COMPUTES, WAITS, IDLES = "computes", "waits", "idles"
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What a worker has reserved.
+    """What a worker has reserved, or waits for.
 
     Attributes:
         id: Its number.
-        state: ``computes`` an item, ``waits`` for memory, or ``idles``.
+        state: ``computes`` an item, ``waits`` for its resources, or ``idles``.
         item: The item that it is for, in words.
-        size: Bytes that its guest needs in all, as far as it is fitting now.
+        size: Bytes that its guest needs in all, while it is fitting or waits for that.
         guest: The process id of its guest; 0 while it has none.
         process: The process of the worker; see ``processes.this_process``.
+        cores: Cores that it computes with, or waits for.
+        asks_cores: Whether the item says how many.
+        gpus: How many GPUs of its own it has, or waits for.
+        cards: Those that it has, as ``CUDA_VISIBLE_DEVICES`` names them.
+        turn: When it began to compute, or to wait: larger than those of all that had begun before.
     """
 
     id: str
@@ -49,6 +55,16 @@ class Reservation:
     size: int
     guest: int
     process: dict[str, Any]
+    cores: float = 0.0
+    asks_cores: bool = False
+    gpus: int = 0
+    cards: tuple[str, ...] = ()
+    turn: int = 0
+
+    @property
+    def needs(self) -> Needs:
+        """What it has, or waits for."""
+        return Needs(self.size, self.cores, self.asks_cores, self.gpus)
 
     @property
     def has(self) -> int:
@@ -57,8 +73,8 @@ class Reservation:
 
     @property
     def outstanding(self) -> int:
-        """Bytes that its guest has not taken yet."""
-        return max(0, self.size - self.has)
+        """Bytes that its guest has not taken yet; nothing while it waits."""
+        return max(0, self.size - self.has) if self.state == COMPUTES else 0
 
     @property
     def holder(self) -> str:
@@ -74,8 +90,19 @@ class Reservations:
     """
 
     def __init__(self, root: Path) -> None:
-        self._path = root / "leases" / f"memory-{_machine()}.lock"
+        self._path = root / "leases" / f"resources-{_machine()}.lock"
         self._id = uuid.uuid4().hex[:12]
+
+    def are_asked_for(self) -> bool:
+        """Whether anybody says how many cores a Fit is to have, by a look that waits for nobody."""
+        with suppress(OSError):
+            descriptor = opened(self._path, os.O_RDONLY)
+            try:
+                content = os.pread(descriptor, _MOST_BYTES, 0)
+            finally:
+                forks.close(descriptor)
+            return any(entry.asks_cores for entry in _living(content).values())
+        return False
 
     @contextmanager
     def changed(self) -> Iterator[Board]:
@@ -119,9 +146,68 @@ class Board:
         """That of this worker."""
         return self.entries.get(self._own)
 
-    def put(self, state: str, item: str = "", size: int = 0, guest: int = 0) -> None:
-        """Replace the own reservation; see ``Reservation``."""
-        self.entries[self._own] = Reservation(self._own, state, item, size, guest, this_process())
+    @property
+    def computing(self) -> list[Reservation]:
+        """Those of the other workers that compute."""
+        return [entry for entry in self.of_others if entry.state == COMPUTES]
+
+    @property
+    def ahead(self) -> list[Reservation]:
+        """Those of the other workers that wait and came before this one, the first first; those that are stopped do not count."""
+        own = self.own
+        turn = own.turn if own is not None and own.state == WAITS else self._next_turn
+        waiting = [
+            entry
+            for entry in self.of_others
+            if entry.state == WAITS and entry.turn < turn and not _is_stopped(entry.process)
+        ]
+        return sorted(waiting, key=lambda entry: entry.turn)
+
+    def put(self, state: str, item: str = "") -> None:
+        """Replace the own reservation by one that needs nothing; see ``Reservation``."""
+        self._replace(Reservation(self._own, state, item, 0, 0, this_process()))
+
+    def wait(self, item: str, needs: Needs) -> None:
+        """Wait for what an item needs; who waits already keeps its turn."""
+        own = self.own
+        turn = own.turn if own is not None and own.state == WAITS else self._next_turn
+        self._replace(self._needing(WAITS, item, needs, turn))
+
+    def begin(self, item: str, needs: Needs, cards: Sequence[str] = ()) -> None:
+        """Reserve what an item needs.
+
+        Args:
+            item: The item, in words.
+            needs: What it needs.
+            cards: The GPUs that it gets.
+        """
+        self._replace(replace(self._needing(COMPUTES, item, needs, self._next_turn), cards=tuple(cards)))
+
+    def finish(self, item: str) -> None:
+        """Give back memory and cores, and go on computing; GPUs stay."""
+        own = self.own
+        if own is None or own.state != COMPUTES:
+            self.put(COMPUTES, item)
+        else:
+            self._replace(replace(own, size=0, cores=0.0, asks_cores=False))
+
+    def note_guest(self, guest: int) -> None:
+        """Note the process that takes what is reserved."""
+        if self.own is not None:
+            self._replace(replace(self.own, guest=guest))
+
+    def _needing(self, state: str, item: str, needs: Needs, turn: int) -> Reservation:
+        process = this_process()
+        return Reservation(
+            self._own, state, item, needs.memory, 0, process, needs.cores, needs.asks_cores, needs.gpus, turn=turn
+        )
+
+    def _replace(self, reservation: Reservation) -> None:
+        self.entries[self._own] = reservation
+
+    @property
+    def _next_turn(self) -> int:
+        return 1 + max((entry.turn for entry in self.entries.values()), default=0)
 
     def remove(self) -> None:
         """Remove the own reservation."""
@@ -129,7 +215,7 @@ class Board:
 
 
 def _plain(entry: Reservation) -> list[Any]:
-    return [entry.id, entry.state, entry.item, entry.size, entry.guest, entry.process]
+    return [getattr(entry, member.name) for member in fields(entry)]
 
 
 def _machine() -> str:
@@ -144,10 +230,20 @@ def _living(content: bytes) -> dict[str, Reservation]:
     with suppress(ValueError, TypeError, RecursionError):
         for members in json.loads(content or b"[]"):
             entry = Reservation(*members)
-            is_number = type(entry.size) is int and type(entry.guest) is int
-            if is_number and not is_dead(entry.process) and not _is_absent(entry.process):
-                entries[str(entry.id)] = entry
+            if _is_sound(entry) and not is_dead(entry.process) and not _is_absent(entry.process):
+                entries[str(entry.id)] = replace(entry, cards=tuple(entry.cards))
     return entries
+
+
+def _is_sound(entry: Reservation) -> bool:
+    members: tuple[Any, ...] = (entry.size, entry.guest, entry.gpus, entry.turn, entry.cores, entry.cards)
+    *counts, cores, cards = members
+    return all(type(count) is int for count in counts) and type(cores) in (int, float) and type(cards) in (list, tuple)
+
+
+def _is_stopped(process: Any) -> bool:
+    """Whether somebody has stopped a process (SIGSTOP, Ctrl-Z), which then begins nothing."""
+    return stat_of(process["pid"])[:1] == ["T"]
 
 
 def _is_absent(process: Any) -> bool:

@@ -65,10 +65,9 @@ class RecordType(StrEnum):
     OLD = "old"
     """A record of a generation that was reset; by the generation and the key that it had."""
 
-    @property
-    def prefix(self) -> str:
+    def __init__(self, name: str) -> None:
+        self.prefix = f"{name}/"  # made once: it is asked for of every key
         """The beginning of the keys of these records, e.g. ``fit/``."""
-        return f"{self.value}/"
 
     def key(self, identity: str) -> str:
         """Return the key of the record with an identity."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omnibench.naming import full_value_text
 from omnibench.store.schema import Record, TrialStatus
-from omnibench.tuning.budget import Tuning
-from omnibench.tuning.distributions import Choice, Log
-from omnibench.tuning.space import Space
+
+if TYPE_CHECKING:  # few items are tuned
+    from omnibench.tuning.space import Space
 
 _WHOLE_FROM, _WHOLE_TO = 1000, 10_000_000
 """Numbers between them are shown without digits behind the point."""
@@ -67,6 +67,8 @@ class SearchWords:
 
 def space_of(search: Mapping[str, Any]) -> Space | None:
     """Return the search space of a search's record, or None where this version cannot read it."""
+    from omnibench.tuning.space import Space
+
     with suppress(Exception):  # whatever a hostile identity leads to
         space = Space.from_identity(search["space"])
         return space if all(isinstance(words, str) for words in space.plain.values()) else None
@@ -88,6 +90,9 @@ def search_words(search: Record, tuning: Any = None) -> SearchWords:
         search: The record of the search; empty where there is none yet.
         tuning: The identity of budget and sampler, where an item has others than the search began with.
     """
+    from omnibench.tuning.budget import Tuning
+    from omnibench.tuning.distributions import Choice, Log
+
     words: dict[str, Any] = {}
     space = space_of(search)
     if space is not None:

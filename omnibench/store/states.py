@@ -132,8 +132,11 @@ def item_states(
             ),
         )
 
+    done = ItemState(Status.DONE, Phase.DONE.value)
     for key, record in records.records(RecordType.ITEM.prefix):
-        yield recorded_state(record, record, keys.pop(RecordType.ITEM.identity(key), ()))
+        recorded = keys.pop(RecordType.ITEM.identity(key), ())
+        is_done = record["status"] == Status.DONE  # most are, and nothing else decides about them
+        yield RecordedState(record, done) if is_done else recorded_state(record, record, recorded)
     for recorded in keys.values():  # of items whose own record is damaged
         for _, record in records.records(min(recorded)):
             yield recorded_state(None, record, recorded)

@@ -10,7 +10,7 @@ from typing import Self
 
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import Guest
-from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.info import RunnerInfo
 from omnibench.runners.thread_variables import thread_variables
 
 SHARED, KILLED, ELSEWHERE = "shared", "killed", "elsewhere"

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from omnibench import from_file, from_frame, load_dataset
 from omnibench.data import file_source
 from omnibench.data.dataset import RawData, RecSysDataSet
+from omnibench.data.file_source import FileSource
+from omnibench.data.interactions import CodedColumns
 from omnibench.errors import DataError
 
 FRAME = pd.DataFrame(
@@ -173,6 +175,23 @@ def test_the_content_of_a_file_is_remembered(tmp_path: Path, monkeypatch: pytest
     assert from_file(path).key != key
 
 
+def test_rows_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who wants the rows alone waits for neither the digest of the file nor that of its content."""
+    FRAME.to_csv(tmp_path / "a.csv", index=False)
+    dataset = from_file(tmp_path / "a.csv")
+    readings = []
+    coded = FileSource.coded
+
+    def counted(source: FileSource) -> CodedColumns:
+        readings.append(source)
+        return coded(source)
+
+    monkeypatch.setattr(FileSource, "coded", counted)
+    monkeypatch.setattr(file_source, "path_digest", lambda _: pytest.fail("nobody has asked for a key"))
+    assert len(dataset.interactions()) == len(FRAME)
+    assert len(readings) == 1
+
+
 def test_names_and_paths_are_labels(tmp_path: Path) -> None:
     """The same content under another name, in another place, at another time is the same dataset."""
     (tmp_path / "below").mkdir()
@@ -255,7 +274,7 @@ def test_columns_that_are_named_none_are_left_out_without_a_word(tmp_path: Path)
      "'raitng', which omnibench does not know; did you mean 'rating'"),
     (lambda path: from_file(touch(path / "a.csv", "a,b,item\n1,2,3\n"), columns={"a": "user", "b": "user"}),
      "two columns are to be 'user'"),
-    (lambda path: from_file(touch(path / "a.csv", "user,item\n")).data, "a has no interactions"),
+    (lambda path: from_file(touch(path / "a.csv", "user,item\n")).data, "a.csv has no interactions; give a file that has some"),
     (lambda path: from_file(touch(path / "a.parquet", "nope")), "a.parquet cannot be read as .parquet"),
     (lambda path: from_file(touch(path / "a.csv", "user,item\n", "utf-16")), "a.csv cannot be read as utf-8: line 1 .*utf-16"),
     (lambda path: from_file(touch(path / "a.csv", 'user,item\n1,"2\n')).data, "a.csv cannot be read as .csv"),

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from omnibench import ExperimentPlan, Grid, LensKit, RecBole, RecPack
 from omnibench.errors import PlanError
 from omnibench.experiment.circumstances import Circumstances
-from omnibench.runners.registry import algorithm_info, get_runner, runners
+from omnibench.runners.info import algorithm_info
+from omnibench.runners.registry import get_runner, runners
 
 
 class Own:

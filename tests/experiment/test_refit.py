@@ -28,7 +28,8 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.planning import experiments
 from omnibench.experiment.refit import ValidationUse
 from omnibench.runners import registry
-from omnibench.runners.registry import get_runner, may_refit, runners, use_of_validation
+from omnibench.runners.info import may_refit, use_of_validation
+from omnibench.runners.registry import get_runner, runners
 
 BOTH = "train+validation"
 FRAME = pd.DataFrame({"user": [user for user in range(6) for _ in range(6)], "item": [*range(6)] * 6})

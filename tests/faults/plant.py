@@ -41,7 +41,7 @@ from omnibench.limits import resource_of
 from omnibench.metrics import HR, MRR, NDCG
 from omnibench.metrics.base import Metric
 from omnibench.runners import own_guest as own
-from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.info import RunnerInfo
 from omnibench.runners.replies import OnEpoch, OnSnapshot, Replies
 from omnibench.seed import get_random_state
 from omnibench.store.exports import Exports

@@ -108,6 +108,7 @@ COMPACT: dict[str, list[tuple[str, dict[str, Any], str]]] = {
         ("PopScorer", {}, "equal"),
         ("PopScorer", {"score": "rank"}, "equal"),
         ("ItemKNNScorer", {"max_nbrs": 3}, "equal"),
+        ("ItemKNNScorer", {"max_nbrs": 2, "save_nbrs": 30, "min_nbrs": 2}, "equal"),
         ("ItemKNNScorer", {"max_nbrs": 20, "save_nbrs": 10, "min_nbrs": 2}, "equal"),
         ("SLIMScorer", {}, "equal"),
         ("EASEScorer", {}, "blocks"),
@@ -133,7 +134,23 @@ COMPACT: dict[str, list[tuple[str, dict[str, Any], str]]] = {
         ("ItemKNN", {"k": 5, "knn_method": "user"}, "equal"),
         ("SLIMElastic", {"alpha": 0.5, "l1_ratio": 0.3}, "equal"),
         ("NCEPLRec", {}, "close"),
-        *((name, {"epochs": 1}, "close") for name in ("BPR", "LINE", "LightGCN", "NGCF", "SGL", "SpectralCF", "DGCF")),
+        ("SimpleX", {"epochs": 1, "aggregator": "self_attention"}, "close"),
+        *(
+            (name, {"epochs": 1}, "close")
+            for name in (
+                "SimpleX",
+                "ENMF",
+                "FISM",
+                "DMF",
+                "BPR",
+                "LINE",
+                "LightGCN",
+                "NGCF",
+                "SGL",
+                "SpectralCF",
+                "DGCF",
+            )
+        ),
     ],
 }
 """Algorithms that make no dense scores, or none for each user, and how their lists compare with those by dense ones."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from support.cases import ranking_case
 
-from omnibench.guest import factors
+from omnibench.guest import factors, tiles
 from omnibench.guest.candidates import CandidateSets, candidate_sets
 from omnibench.guest.factors import FactorScores, ItemFactors
 from omnibench.guest.folds import Fold
@@ -37,23 +37,31 @@ def small_numbers(shape: tuple[int, ...], dtype: str, seed: int) -> npt.NDArray[
     return np.random.default_rng(seed).integers(-2, 3, shape).astype(dtype)
 
 
+def at_most_two(scores: npt.NDArray[Any]) -> None:
+    """A function that never falls, and makes ties."""
+    np.minimum(scores, 2, out=scores)
+
+
 @pytest.mark.parametrize("dtype", ["<f4", "<f8"])
-@pytest.mark.parametrize(("tile_bits", "users"), [(13, 256), (4, 7), (2, 3)])
+@pytest.mark.parametrize(("tile", "block", "users"), [(1536, 32, 512), (24, 4, 7), (5, 2, 3)])
 @pytest.mark.parametrize("has_bias", [False, True])
 @pytest.mark.parametrize("zero_is_none", [False, True])
+@pytest.mark.parametrize("has_link", [False, True])
 def test_factors_rank_as_their_products(
     fold_and_sets: tuple[Fold, Any],
     dtype: str,
-    tile_bits: int,
+    tile: int,
+    block: int,
     users: int,
     has_bias: bool,
     zero_is_none: bool,
+    has_link: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """To the last bit where products are exact: ties by item code over tiles and merges, and lists that are not full."""
     fold, sets = fold_and_sets
-    monkeypatch.setattr(factors, "_TILE_BITS", tile_bits)
-    monkeypatch.setattr(factors, "_TILE", 1 << tile_bits)
+    monkeypatch.setattr(factors, "_TILE", tile)
+    monkeypatch.setattr(tiles, "_BLOCK", block)
     monkeypatch.setattr(factors, "_USERS", users)
     n_users = len(fold.users)
     code = np.random.default_rng(4).permutation(fold.n_items)[:-3]
@@ -65,10 +73,13 @@ def test_factors_rank_as_their_products(
     products = user @ item.T
     if item_bias is not None and user_bias is not None:
         products = products + item_bias + user_bias[:, None]
+    if has_link:
+        at_most_two(products)
     dense = np.full((n_users, fold.n_items), np.nan, dtype=dtype)
     dense[:, code] = np.where(products == 0, np.nan, products) if zero_is_none else products
     dense[~is_scored] = np.nan
-    items = ItemFactors.of(item, code, fold, item_bias, zero_is_none=zero_is_none)
+    link = at_most_two if has_link else None
+    items = ItemFactors.of(item, code, fold, item_bias, zero_is_none=zero_is_none, link=link)
     for k in (1, 5, 40, fold.n_items):
         expected = recommend(fold, [(fold.users, dense)], k, sets)
         batches = [

@@ -16,7 +16,8 @@ from omnibench import packages
 from omnibench.errors import GuestEnvironmentError
 from omnibench.runners import environments
 from omnibench.runners.environments import Environment, Environments, environment_of, torch_backend
-from omnibench.runners.registry import RunnerInfo, get_runner, runners
+from omnibench.runners.info import RunnerInfo
+from omnibench.runners.registry import get_runner, runners
 
 LENSKIT, RECBOLE, RECPACK, OWN = (get_runner(name) for name in ("LensKit", "RecBole", "RecPack", "Own"))
 
@@ -24,7 +25,7 @@ BUILD = """
 import sys
 from pathlib import Path
 from omnibench.runners.environments import Environment
-from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.info import RunnerInfo
 runner = RunnerInfo("Tiny", "six", "omnibench.runners.own_guest", 1, python=sys.argv[2], lock=Path(sys.argv[1]), size="1 MB")
 environment = Environment(runner, "cpu")
 print(environment.ensure(print))

@@ -20,7 +20,8 @@ from omnibench.errors import GuestError
 from omnibench.guest.supervisor import descendants
 from omnibench.runners import silence
 from omnibench.runners.gateway import Guest
-from omnibench.runners.registry import RunnerInfo, get_runner
+from omnibench.runners.info import RunnerInfo
+from omnibench.runners.registry import get_runner
 from omnibench.runners.thread_variables import thread_variables
 
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a guest has no supervisor")

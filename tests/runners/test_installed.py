@@ -15,9 +15,10 @@ from support.projects import Project
 from omnibench.commands.main import main
 from omnibench.errors import GuestEnvironmentError
 from omnibench.runners.environments import Environment, Environments, environment_of
+from omnibench.runners.info import RunnerInfo
 from omnibench.runners.installed import differences
 from omnibench.runners.pool import GuestPool
-from omnibench.runners.registry import RunnerInfo, get_runner
+from omnibench.runners.registry import get_runner
 from omnibench.store.queries import open_store
 
 

@@ -80,6 +80,16 @@ def test_without_a_limit_the_machine_counts(control: Path) -> None:
     assert available_memory() == 64 * GIGABYTE
 
 
+def test_swap_is_the_machines(control: Path) -> None:
+    """What the disk has room for; nothing in a container with a limit, and where nothing is said of it."""
+    assert memory.free_swap() == 0
+    with (control.parent / "meminfo").open("a") as file:
+        file.write(f"SwapTotal: {16 * 2**20} kB\nSwapFree: {8 * 2**20} kB\n")
+    assert memory.free_swap() == 8 * GIGABYTE
+    group(control, 16 * GIGABYTE, 1)
+    assert memory.free_swap() == 0
+
+
 def test_the_limit_of_a_container_counts(control: Path) -> None:
     """What is left of the limit; cached files can be dropped, so they count as free; never less than nothing."""
     group(control, 8 * GIGABYTE, 6 * GIGABYTE, 5 * GIGABYTE)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from support.file_modules import module_of
 
-from omnibench.runners.registry import RunnerInfo, algorithm_info, register_runner, runners
+from omnibench.runners.info import RunnerInfo, algorithm_info
+from omnibench.runners.registry import register_runner, runners
 
 FRAMEWORKS = [runner for runner in runners() if runner.measured_file is not None]
 

@@ -19,7 +19,8 @@ from support.guest_scripts import GUEST, SCRIPTS, run
 import omnibench
 from omnibench.data.prepare import prepare
 from omnibench.guest.folds import RATING_DTYPE, Fold
-from omnibench.runners.registry import NO_USE, get_runner, use_of_validation
+from omnibench.runners.info import NO_USE, use_of_validation
+from omnibench.runners.registry import get_runner
 
 SEED = 42
 FRAMEWORKS = ("LensKit", "RecPack", "RecBole")

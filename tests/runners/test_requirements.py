@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from omnibench.data.data_size import COUNTS, DataSize
 from omnibench.errors import PlanError
-from omnibench.runners.registry import RunnerInfo, _check_algorithms, get_runner, runners
+from omnibench.runners.described import check_algorithms
+from omnibench.runners.info import RunnerInfo
+from omnibench.runners.registry import get_runner, runners
 from omnibench.runners.requirements import ITEM_PAIRS, USUAL_FORMULA, EarlierFit, formula_of, required
 
 EASE = {"guest": 400e6, "interactions": 40.0, "items*items": 80.0}
@@ -100,9 +102,9 @@ def test_a_registered_framework_may_say_it() -> None:
     """In its description, checked when it is registered; one that says nothing gets what is usual."""
     described: dict[str, Any] = {"Fat": {"memory": {"guest": 1e9, "items*items": 8.0}}, "Slim": {}}
     runner = RunnerInfo("Mine", "pytest", "mine", 1, algorithms=described)
-    _check_algorithms(runner)
+    check_algorithms(runner.name, runner.algorithms)
     assert formula_of(runner, "Fat") == {**USUAL_FORMULA, "guest": 1e9, "items*items": 8.0}
     assert formula_of(runner, "Slim") == USUAL_FORMULA
     for wrong in (7, {"items": "many"}, {"items": -1}, {3: 4.0}):
         with pytest.raises(PlanError, match=r"'memory' is .*give bytes by what they grow with"):
-            _check_algorithms(RunnerInfo("Mine", "pytest", "mine", 1, algorithms={"Fat": {"memory": wrong}}))
+            check_algorithms("Mine", {"Fat": {"memory": wrong}})

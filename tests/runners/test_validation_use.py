@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from support.guest_scripts import GUEST, run
 
-from omnibench.runners.registry import NO_USE, get_runner, use_of_validation
+from omnibench.runners.info import NO_USE, use_of_validation
+from omnibench.runners.registry import get_runner
 
 pytestmark = pytest.mark.guests
 

@@ -37,7 +37,7 @@ CASES: dict[str, tuple[Any, Any, tuple[Any, ...], dict[str, Any], str]] = {
     "no train to drop by": (LISTS, TEST, ("HR@5",), {"repeats": False}, "repeats=False asks for the training part"),
     "lists without an order": ({1: {5, 6}}, TEST, ("HR@5",), {}, "user 1 has {5, 6}; give every user a list of items"),
     "a number beyond all floats": (
-        LISTS.assign(score=[10**400, 1, 2]),
+        LISTS.assign(score=pd.Series([10**400, 1, 2], dtype=object)),
         TEST,
         ("HR@5",),
         {},

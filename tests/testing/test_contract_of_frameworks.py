@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from omnibench.runners.registry import algorithm_info, get_runner
+from omnibench.runners.info import algorithm_info
+from omnibench.runners.registry import get_runner
 from omnibench.testing import AlgorithmContract
 
 EPOCHS = 3

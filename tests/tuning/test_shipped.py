@@ -28,7 +28,8 @@ from omnibench import (
     space_of,
 )
 from omnibench.errors import PlanError
-from omnibench.runners.registry import algorithm_info, get_runner, runners
+from omnibench.runners.info import algorithm_info
+from omnibench.runners.registry import get_runner, runners
 from omnibench.tuning import shipped
 from omnibench.tuning.shipped import ShippedSpace, shipped_space, shipped_spaces
 from omnibench.tuning.space import Space

@@ -1,49 +1,53 @@
-"""Definitions of the user's own: ``[tool.omnibench] data`` in the project's ``pyproject.toml`` says where they are."""
+"""What a project says of itself: ``[tool.omnibench]`` of its ``pyproject.toml``, with patterns of files of its own."""
 
 from __future__ import annotations
 
-import functools
-import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path
-from typing import Any
 
 from omnibench.data.catalogue.tables import Table
 from omnibench.errors import DataError
 from omnibench.paths import absolute_paths
+from omnibench.project import SETTINGS, ProjectSettings, nearest_settings
 
-_SETTINGS = "pyproject.toml"
-_KEYS = ("data",)
-_SUFFIX = ".toml"
+DATA, RUNNERS = "data", "runners"
+_SUFFIXES: Mapping[str, str] = {DATA: ".toml", RUNNERS: ".py"}
+"""What the files of each key end with."""
+_KEYS = (*_SUFFIXES, "resources")
+
 EXAMPLE = 'data = "data/*.toml"'
+RUNNERS_EXAMPLE = 'runners = ["adapters/mylib.py"]'
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectDefinitions:
-    """Where a project has its definitions.
+class FilePatterns:
+    """Files of a project, as a key of its settings names them.
 
     Attributes:
         settings: Its ``pyproject.toml``.
+        key: The key: ``data`` for definitions of data sets, ``runners`` for adapters of frameworks.
         patterns: What that says: paths and patterns of files, relative to it.
     """
 
     settings: Path
+    key: str
     patterns: tuple[str, ...]
 
     @property
     def files(self) -> list[Path]:
-        """The files of definitions, in the order of the patterns.
+        """The files, in the order of the patterns.
 
         Raises:
-            DataError: One that is named is not there, or is no TOML file.
+            DataError: One that is named is not there, or is no file of its kind.
         """
         files: list[Path] = []
         for pattern in self.patterns:
             matches = self._matches(pattern)
             for path in matches:
-                if path.suffix.lower() != _SUFFIX:
-                    raise DataError(f"{self._label(pattern)}: {_not_toml(path.name)}")
+                if path.suffix.lower() != _SUFFIXES[self.key]:
+                    raise DataError(f"{self._label(pattern)}: {_WRONG_SUFFIX[self.key](path.name)}")
             files += [path for path in matches if path not in files]
         return files
 
@@ -69,58 +73,51 @@ class ProjectDefinitions:
         return sorted(match for match in root.glob(str(path.relative_to(path.anchor))) if match.is_file())
 
     def _label(self, pattern: str) -> str:
-        return f"{self.settings}, [tool.omnibench] data = {pattern!r}"
+        return f"{self.settings}, [tool.omnibench] {self.key} = {pattern!r}"
 
 
-def project_definitions() -> ProjectDefinitions | None:
-    """Return where the project has definitions of its own; None where no ``pyproject.toml`` says that it has some.
+def project_definitions() -> FilePatterns | None:
+    """Return where the project has definitions of data sets; see ``project_files``."""
+    return project_files(DATA)
+
+
+def project_files(key: str) -> FilePatterns | None:
+    """Return which files of its own a project names; None where no ``pyproject.toml`` says anything of omnibench.
 
     The nearest one with a table ``[tool.omnibench]`` counts, upwards from the bench file that is being imported or
     from the ``conftest.py`` that asks, and then from the working directory.
 
+    Args:
+        key: ``data`` or ``runners``.
+
     Raises:
         DataError: The table has an unknown key, or a value that is neither a path nor a pattern.
     """
-    for start in absolute_paths(_SETTINGS):
-        for folder in start.parents:
-            path = folder / _SETTINGS
-            try:
-                stat = path.stat()
-            except OSError:
-                continue
-            project = _project(path, stat.st_mtime_ns, stat.st_size)
-            if project is not None:
-                return project
+    for start in absolute_paths(SETTINGS):
+        settings = nearest_settings(start.parent)
+        if settings is not None:
+            return _files(settings, key)
     return None
 
 
-@functools.lru_cache(maxsize=64)
-def _project(path: Path, _modified: int, _size: int) -> ProjectDefinitions | None:
-    """Read a ``pyproject.toml``; None where it says nothing of omnibench."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None
-    if "omnibench" not in text:  # without parsing the files of every project
-        return None
-    try:
-        values: Any = tomllib.loads(text).get("tool", {}).get("omnibench")
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
-    if values is None:
-        return None
-    if not isinstance(values, dict):
-        raise DataError(f"{path}: tool.omnibench is {values!r}; write it as a table [tool.omnibench] with {EXAMPLE}.")
-    table = Table(values, f"{path}, [tool.omnibench]")
+def _files(settings: ProjectSettings, key: str) -> FilePatterns:
+    table = Table(settings.values, f"{settings.path}, [tool.omnibench]")
     table.check_keys(_KEYS)
-    patterns = table.texts("data")
+    patterns = table.texts(key)
     for pattern in patterns:
-        if not pattern.lower().endswith(_SUFFIX):
-            raise table.error(f"data is {pattern!r}; {_not_toml(pattern)}")
-    return ProjectDefinitions(path, patterns)
+        if not pattern.lower().endswith(_SUFFIXES[key]):
+            raise table.error(f"{key} is {pattern!r}; {_WRONG_SUFFIX[key](pattern)}")
+    return FilePatterns(settings.path, key, patterns)
 
 
 def _not_toml(name: str) -> str:
     if name.lower().endswith((".yaml", ".yml")):
         return f"definitions of data sets are TOML files, not YAML; write them as such, and {EXAMPLE}."
-    return f"definitions of data sets are TOML files; give a path or pattern that ends in {_SUFFIX}, such as {EXAMPLE}."
+    return f"definitions of data sets are TOML files; give a path or pattern that ends in {_SUFFIXES[DATA]}, such as {EXAMPLE}."
+
+
+def _not_python(_name: str) -> str:
+    return f"adapters of frameworks are Python files; give a path or pattern that ends in {_SUFFIXES[RUNNERS]}, such as {RUNNERS_EXAMPLE}."
+
+
+_WRONG_SUFFIX = {DATA: _not_toml, RUNNERS: _not_python}

@@ -36,7 +36,7 @@ _LOOK = 1 << 17
 _WORTH = 1 << 20
 """Bytes of a file from which this way of reading is worth its code: smaller ones take milliseconds anyway."""
 
-_ENCODINGS = ("utf-8", "ascii", "iso8859-1", "cp1252")
+PLAIN_ENCODINGS = ("utf-8", "ascii", "iso8859-1", "cp1252")
 """In which digits and separators are the bytes that they are in ASCII."""
 
 _REACH = 3
@@ -154,13 +154,11 @@ def read_plain_text(
         tokens: Those of these that are no integers, whatever is in them.
     """
     size = size_of(layout.path)
-    if size < _WORTH or layout.encoding not in _ENCODINGS:
+    if size < _WORTH or layout.encoding not in PLAIN_ENCODINGS:
         return None
     try:
         with open_utf8(layout.path, layout.encoding, layout.separator) as stream:
-            header = b"".join(stream.readline() for _ in range(layout.skipped_lines))
-            is_quoted = QUOTE.encode() in header and layout.quote != QUOTE
-            if is_quoted or b"\r" in header.replace(b"\r\n", b""):
+            if not has_plain_header(stream, layout):
                 return None
             is_compressed = compression(layout.path) != "" or archive_in(layout.path) != layout.path
             is_start, has_numbers = layout.skipped_lines == 0, texts != frozenset(IDS)
@@ -169,6 +167,18 @@ def read_plain_text(
             return None if blocks is None else blocks.finish(tokens)
     except (*BROKEN, MemoryError):  # which the slower way says with its line
         return None
+
+
+def has_plain_header(stream: IO[bytes], layout: TextLayout) -> bool:
+    """Read the lines before the rows; return whether they are what the layout says, and end as lines usually do.
+
+    Args:
+        stream: The bytes of the file, from its start.
+        layout: The file.
+    """
+    header = b"".join(stream.readline() for _ in range(layout.skipped_lines))
+    is_quoted = QUOTE.encode() in header and layout.quote != QUOTE
+    return not is_quoted and b"\r" not in header.replace(b"\r\n", b"")
 
 
 def _read(

@@ -14,6 +14,7 @@ from omnibench.errors import PlanError
 from omnibench.experiment import plan as native
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.grid import points_of
+from omnibench.experiment.resources import Resources
 from omnibench.naming import Configured, labels
 from omnibench.snapshots.control import Snapshots
 
@@ -27,10 +28,17 @@ class ExperimentPlan(native.ExperimentPlan):
     Args:
         plan_name: What to call the plan; a label.
         snapshots: When the state of running Fits is kept, as omnibench's plan takes it.
+        resources: What each Fit is to have of a machine, as omnibench's plan takes it.
     """
 
-    def __init__(self, plan_name: str | None = None, *, snapshots: Snapshots | str | None = None) -> None:
-        super().__init__(plan_name or "Unnamed-Plan", snapshots=snapshots)
+    def __init__(
+        self,
+        plan_name: str | None = None,
+        *,
+        snapshots: Snapshots | str | None = None,
+        resources: Resources | None = None,
+    ) -> None:
+        super().__init__(plan_name or "Unnamed-Plan", snapshots=snapshots, resources=resources)
         self._config: dict[str, dict[str, Any]] = {}
         self._scripts: dict[str, dict[str, Any]] = {}
 
@@ -115,7 +123,7 @@ class ExperimentPlan(native.ExperimentPlan):
     def _script_configurations(self) -> Iterator[Configuration]:
         for name, parameters in self._scripts.items():
             for point in points_of(parameters):
-                yield replace(configuration_of(name, point), snapshots=self.snapshots)
+                yield replace(configuration_of(name, point), snapshots=self.snapshots, resources=self.resources)
 
     def __len__(self) -> int:
         return len(self._config)

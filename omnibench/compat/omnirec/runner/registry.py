@@ -13,6 +13,7 @@ from omnibench.errors import PlanError, nearest
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.runners import registry as native
+from omnibench.runners.info import RunnerInfo as Framework
 
 __all__ = ["RunnerInfo", "register_runner"]
 
@@ -97,7 +98,7 @@ def configuration_of(algorithm: str, parameters: dict[str, Any]) -> Configuratio
         rates=True,
         content=content_of(path),
     )
-    host = native.RunnerInfo(name=runner, distribution="", adapter=_ADAPTER, adapter_version=1)
+    host = Framework(name=runner, distribution="", adapter=_ADAPTER, adapter_version=1)
     return Configuration(host, algorithm, parameters, own)
 
 

@@ -1,0 +1,217 @@
+"""Write ``docs/scale.md`` from the numbers in ``eight_algorithms.json``: ``python benchmarks/scale/eight_page.py``.
+
+``eight_algorithms.py`` measures the numbers; a test holds the page and the numbers together.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
+NUMBERS = Path(__file__).with_name("eight_algorithms.json")
+
+STEPS = ("fit", "predict", "check", "evaluate", "publish")
+ALGORITHMS = {
+    "Pop": "Pop (LensKit.PopScorer)",
+    "ItemKNN": "ItemKNN (RecPack, K=100)",
+    "EASE": "EASE (RecPack)",
+    "ImplicitMF": "ImplicitMF (LensKit, d=64, 2 epochs)",
+    "BPR": "BPR (RecBole, 1 epoch)",
+    "LightGCN": "LightGCN (RecBole, 1 epoch)",
+    "SVD": "SVD (RecPack, d=64)",
+    "own class": "own class (popularity)",
+}
+
+Measured = Mapping[str, Any]
+"""What an algorithm cost at a size: ``omnibench``, ``bare`` and ``least``."""
+Size = Mapping[str, Any]
+"""A size with what preparation cost, and ``algorithms``."""
+
+
+def read() -> list[dict[str, Any]]:
+    """Return what was measured, the smallest size first."""
+    return json.loads(NUMBERS.read_text(encoding="utf-8")) if NUMBERS.exists() else []
+
+
+def add(measured: Size) -> None:
+    """Keep what was measured at a size, in the place of what is known of the same algorithms there."""
+    sizes = {size["rows"]: size for size in read()}
+    known = sizes.get(measured["rows"], {}).get("algorithms", {})
+    rounded = json.loads(json.dumps(measured), parse_float=lambda text: float(f"{float(text):.4g}"))
+    sizes[measured["rows"]] = {**rounded, "algorithms": {**known, **rounded["algorithms"]}}
+    content = json.dumps([sizes[rows] for rows in sorted(sizes)], indent=1)
+    NUMBERS.write_text(content + "\n", encoding="utf-8")
+
+
+def write() -> None:
+    """Write the page."""
+    PAGE.write_text(page(read()), encoding="utf-8")
+
+
+def total(measured: Measured, way: str) -> float:
+    """Return the CPU seconds of all steps together."""
+    return math.fsum(measured[way]["seconds"].values())
+
+
+def line(name: str, measured: Measured) -> str:
+    """Return a line about an algorithm for the screen: each step with omnibench and bare, and the ratio of all."""
+    cells = "".join(
+        f"{step} {measured['omnibench']['seconds'].get(step, 0):.3g} ({measured['bare']['seconds'].get(step, 0):.3g})  "
+        for step in STEPS
+    )
+    ratio = total(measured, "omnibench") / total(measured, "bare")
+    metrics = " ".join(f"{way}: {measured[way]['metrics']['NDCG@10']:.6f}" for way in ("omnibench", "bare"))
+    return f"{name:11}{cells}rest {measured['omnibench']['seconds']['rest']:.3g}  {ratio:.2f}x  NDCG@10 {metrics}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of Markdown; the first column is left-aligned, the others are right-aligned."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def page(sizes: Sequence[Size]) -> str:
+    """Return the page."""
+    blocks = [_INTRODUCTION, *(_size(size) for size in sizes), _GROWTH, _growth(sizes), _LIMITS, _limits(sizes)]
+    return "\n\n".join(block.strip() for block in [*blocks, _DISK, _disk(sizes), _NEXT]) + "\n"
+
+
+def _seconds(value: float | None) -> str:
+    """Return CPU seconds with three digits."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _size(size: Size) -> str:
+    """Return the table of a size."""
+    rows = []
+    for name, label in ALGORITHMS.items():
+        measured = size["algorithms"].get(name)
+        if measured is None:
+            rows.append([label, *["not run"] * 3, *["-"] * 6])
+            continue
+        own, bare = measured["omnibench"], measured["bare"]
+        paired = [f"{_seconds(own['seconds'][step])} / {_seconds(bare['seconds'].get(step))}" for step in STEPS]
+        rows.append(
+            [
+                label,
+                *paired,
+                _seconds(own["seconds"]["rest"]),
+                f"{_seconds(total(measured, 'omnibench'))} / {_seconds(total(measured, 'bare'))}",
+                f"{total(measured, 'omnibench') / total(measured, 'bare'):.2f}x",
+                f"{own['peak']:,.0f} / {bare['peak']:,.0f}",
+            ]
+        )
+    title = f"### {size['rows']:,} rows, {size['users']:,} users, {size['items']:,} items"
+    head = ["omnibench / bare", *STEPS, "rest", "all", "ratio", "peak, MB"]
+    return f"{title}\n\nPrepared in {_seconds(size['prepare'])} s, once for all algorithms.\n\n{table(head, rows)}"
+
+
+def exponent(sizes: Sequence[Size], name: str, way: str, step: str) -> float | None:
+    """Return by which power of the rows a step grows from the smallest to the largest size that was run."""
+    points = [
+        (size["rows"], size["algorithms"][name][way]["seconds"][step])
+        for size in sizes
+        if step in size["algorithms"].get(name, {}).get(way, {}).get("seconds", {})
+    ]
+    if len(points) < 2 or points[0][1] <= 0 or points[-1][1] <= 0:
+        return None
+    return math.log(points[-1][1] / points[0][1]) / math.log(points[-1][0] / points[0][0])
+
+
+def _growth(sizes: Sequence[Size]) -> str:
+    def cell(name: str, step: str) -> str:
+        pair = (exponent(sizes, name, way, step) for way in ("omnibench", "bare"))
+        return " / ".join("-" if power is None else f"{power:.2f}" for power in pair)
+
+    rows = [[label, *(cell(name, step) for step in STEPS)] for name, label in ALGORITHMS.items()]
+    return table(["omnibench / bare", *STEPS], rows)
+
+
+def _limits(sizes: Sequence[Size]) -> str:
+    rows = []
+    for name, label in ALGORITHMS.items():
+        largest = next((size for size in reversed(sizes) if name in size["algorithms"]), None)
+        if largest is None:
+            continue
+        measured, cells = largest["algorithms"][name], []
+        for step in STEPS:
+            least = measured["bare"]["seconds"]["fit"] if step == "fit" else measured["least"][step]
+            ours = measured["omnibench"]["seconds"][step]
+            cells.append(
+                f"{_seconds(least) if least >= 0.01 else f'{least:.4f}'} ({ours / least:.1f}x)" if least else "-"
+            )
+        rows.append([label, f"{largest['rows']:,}", *cells])
+    return table(["", "rows", *STEPS], rows)
+
+
+def _disk(sizes: Sequence[Size]) -> str:
+    rows = [
+        [
+            f"{size['rows']:,}",
+            f"{size['bytes'] / 1e6:,.1f}",
+            *(
+                f"{size['algorithms'][name]['omnibench']['bytes'] / 1e6:,.1f}" if name in size["algorithms"] else "-"
+                for name in ALGORITHMS
+            ),
+        ]
+        for size in sizes
+    ]
+    return table(["MB", "prepared data", *ALGORITHMS], rows)
+
+
+_INTRODUCTION = """
+# Large data
+
+Cost should grow with the work and no faster. This page shows what eight algorithms cost from Fit to published metrics, beside
+bare scripts that call the same framework as its guide does, on the same split: generated interactions with the users, items and
+long tails of MovieLens, a fifth of each user's in the test part, lists of 20 items, NDCG and hit rate.
+`python benchmarks/scale/eight_algorithms.py --write` measures it again and writes this page.
+
+All numbers are CPU seconds of one thread, which do not depend on what else the machine does; with omnibench those of the
+framework's process (fit, predict) and of the run's own (the others). *Check* is looking for wrong lists, *publish* writing,
+syncing and recording model, predictions, readable copy and values per user; a bare script writes its lists, or RecBole its
+model. *Rest* is everything else that omnibench does for an item, records and tables among it. RecBole ranks and measures in one,
+which stands under *predict*. Omnibench's *evaluate* has the intervals of every metric, which no bare script has; those are most of it.
+Not in the numbers: imports, and the text files that RecBole's script reads.
+"""
+
+_GROWTH = """
+## Growth
+
+By which power of the rows a step grows, from the smallest to the largest size: 1 is as the rows do. The items grow as the square
+root of the rows, so making the scores of all items for all users grows by a power of 1.5, and EASE's matrix of items by items is
+inverted in time that grows by 1.5, too.
+"""
+
+_LIMITS = """
+## The least that a step needs
+
+CPU seconds that no implementation gets below on this machine, and how many times as much omnibench takes, at the largest size
+that was run. *Fit*: the bare script's, as the work is the framework's. *Predict*: the product that makes the scores, and
+nothing else (BLAS in float32, SciPy for neighbours and for EASE); for popularity reading the training part once.
+*Check* and *evaluate*: reading the lists and the part that they are compared with once. *Publish*: writing, syncing and
+digesting as many bytes.
+"""
+
+_DISK = """
+## On disk
+
+Megabytes of the prepared data, once, and of each algorithm's item: model, predictions, their readable copy, values per user,
+records. `python benchmarks/scale/folds.py` has what several folds take, which share their rows.
+"""
+
+_NEXT = """
+## Next
+
+[Running](running.md) says what `-n auto` reckons with; [the store](store.md) has what is kept, and how to keep less.
+"""
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,181 @@
+"""What Fits need of this machine: what is said of them, else what is estimated; and what it does not have at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from omnibench.engine.policy import IGNORE, Policy
+from omnibench.engine.requirements import Requirements
+from omnibench.errors import OmnibenchError, PhaseError
+from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.resources import cores_text, gpus_text
+from omnibench.limits import address_limit
+from omnibench.memory import memory_capacity
+from omnibench.naming import first_few
+from omnibench.runners.machine import available_cores, gpus
+from omnibench.runners.requirements import Requirement
+from omnibench.sizes import size_text
+from omnibench.store.admission import GPUS, MEMORY, Capacity, Needs, never_fits
+from omnibench.store.schema import Phase
+
+_SAID = "said"
+"""The basis of a requirement that nobody has estimated."""
+
+_MOST_NAMED = 3
+
+_NOTHING_RAISED: Mapping[str, int] = MappingProxyType({})
+
+
+def machine_capacity(policy: Policy) -> Capacity:
+    """Return what there is on this machine for all Fits together.
+
+    Args:
+        policy: Says how much memory they may have.
+    """
+    amounts = (memory_capacity(), policy.memory_limit)
+    memory = min((amount for amount in amounts if amount is not None), default=None)
+    return Capacity(memory, available_cores(), len(gpus()))
+
+
+def memory_of_one(policy: Policy) -> int | None:
+    """Return the bytes that a Fit may have when it is alone; None where nobody knows."""
+    address_space = address_limit()  # of each process by itself
+    amounts = (machine_capacity(policy).memory, None if address_space is None else address_space.maximum)
+    return min((amount for amount in amounts if amount is not None), default=None)
+
+
+def needed_memory(
+    experiment: Experiment,
+    requirements: Requirements,
+    policy: Policy,
+    raised: Mapping[str, int] = _NOTHING_RAISED,
+) -> Requirement | None:
+    """Return how much memory a Fit needs; None where nobody knows or nobody is to count.
+
+    Args:
+        experiment: The experiment.
+        requirements: The estimates, where nothing is said.
+        policy: The policy of the run.
+        raised: The bytes of those that are tried with more, by fit keys.
+    """
+    if policy.memory == IGNORE:
+        return None
+    said = raised.get(experiment.fit_key) or experiment.resources.memory
+    return requirements.of(experiment) if said is None else Requirement(said, "", _SAID)
+
+
+def needs_of(experiment: Experiment, requirement: Requirement | None, policy: Policy, share: float) -> Needs:
+    """Return what a Fit needs.
+
+    Args:
+        experiment: The experiment.
+        requirement: How much memory it needs; None where that does not count.
+        policy: The policy of the run.
+        share: How many cores its worker has, which are those of a Fit of which nothing is said.
+    """
+    cores = experiment.resources.cores
+    memory = 0 if requirement is None else requirement.size
+    return Needs(memory, share if cores is None else cores, cores is not None, _gpus_of(experiment, policy))
+
+
+def needs_of_all(
+    experiments: Sequence[Experiment], requirements: Requirements, policy: Policy, share: float
+) -> list[Needs] | None:
+    """Return what Fits need, to have them begun in a good order; None where none of them asks for anything.
+
+    Args:
+        experiments: The experiments.
+        requirements: The estimates of memory, where nothing is said.
+        policy: The policy of the run.
+        share: How many cores each worker has.
+    """
+    if not any(experiment.resources.is_said or _gpus_of(experiment, policy) for experiment in experiments):
+        return None
+    memory = [needed_memory(experiment, requirements, policy) for experiment in experiments]
+    pairs = zip(experiments, memory, strict=True)
+    return [needs_of(experiment, requirement, policy, share) for experiment, requirement in pairs]
+
+
+def asks(experiment: Experiment) -> bool:
+    """Whether others have to be counted for an experiment's sake: it says how many cores it is to have."""
+    return experiment.resources.cores is not None
+
+
+def refuse_oversized(experiments: Iterable[Experiment], policy: Policy) -> None:
+    """Refuse what asks for more than this machine has, however long it waits; estimates are no reason, as they may be wrong.
+
+    Args:
+        experiments: What is to be fitted.
+        policy: The policy of the run.
+
+    Raises:
+        OmnibenchError: There is something; with its figures.
+    """
+    sentences = {
+        experiment.configuration.label or experiment.configuration.name: sentence
+        for experiment in experiments
+        if (sentence := oversized(experiment, policy))
+    }
+    if sentences:
+        named = [f"{name} {sentence}" for name, sentence in sentences.items()]
+        raise OmnibenchError(
+            f"nothing was run, because {first_few(named, _MOST_NAMED)}. Ask for less (resources=), leave it out, or run where "
+            "there is more."
+        )
+
+
+def oversized(experiment: Experiment, policy: Policy) -> str:
+    """Return what an experiment asks for that this machine does not have, e.g. ``asks for 8 cores, and 2 are here``."""
+    memory = 0 if policy.memory == IGNORE else experiment.resources.memory or 0
+    wanted = Needs(memory, experiment.resources.cores or 0, True, _gpus_of(experiment, policy))
+    capacity = machine_capacity(policy)
+    missing = never_fits(wanted, capacity)
+    most = memory_of_one(policy)
+    if missing == MEMORY or (memory and most is not None and memory > most):
+        return f"asks for {size_text(memory)} of memory, and {memory_words(most or 0, policy)}"
+    if missing == GPUS:
+        here = "none is" if not capacity.gpus else f"{capacity.gpus} {'is' if capacity.gpus == 1 else 'are'}"
+        return f"asks for {gpus_text(wanted.gpus)}, and {here} here"
+    if missing:
+        return (
+            f"asks for {cores_text(wanted.cores)}, and {capacity.cores:g} {'is' if capacity.cores == 1 else 'are'} here"
+        )
+    return ""
+
+
+def memory_words(amount: int, policy: Policy) -> str:
+    """Return how much memory there is for Fits, as the second half of a sentence."""
+    verb = "may be used (--omnirec-memory)" if amount == policy.memory_limit else "are here"
+    return f"{size_text(amount)} {verb}"
+
+
+def refusal(experiment: Experiment, requirement: Requirement, capacity: str) -> PhaseError:
+    """Return the error of a Fit that cannot begin.
+
+    Args:
+        experiment: The experiment.
+        requirement: How much memory it needs.
+        capacity: How much there is, as the second half of a sentence.
+    """
+    if requirement.basis == _SAID:
+        words = f"asks for {size_text(requirement.size)} of memory, and {capacity}; it was not begun. Ask for less (resources=)"
+    else:
+        words = (
+            f"on {requirement.reason} needs about {size_text(requirement.size)} of memory, and {capacity}; it was not begun. "
+            f"That is estimated {requirement.basis}: fit it on a machine with more"
+        )
+    return PhaseError(
+        Phase.FIT.value,
+        f"{experiment.configuration.name} {words}, or on less data (CorePruning, a sample), or with --omnirec-memory=ignore "
+        "(in a script Policy(memory='ignore')) to try it all the same.",
+    )
+
+
+def _gpus_of(experiment: Experiment, policy: Policy) -> int:
+    """Return how many GPUs of its own an experiment needs: none where it does not compute on one by the user's own choice."""
+    is_cpu_by_choice = policy.device == "cpu" or (experiment.device == "cpu" and gpus())
+    if not experiment.configuration.uses_gpu or is_cpu_by_choice:
+        return 0
+    said = experiment.resources.gpus
+    return int(experiment.device == "cuda") if said is None else said

@@ -1,0 +1,132 @@
+"""What an adapter from outside of omnibench returns, checked where it returns it, with words for whoever wrote it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def imported(name: str) -> Any:
+    """Import an adapter that is not beside this module, and check what it returns from now on.
+
+    Args:
+        name: The full name of a module, or the path of a file.
+    """
+    return CheckedAdapter(_of_file(Path(name)) if name.endswith(".py") else importlib.import_module(name))
+
+
+def _of_file(path: Path) -> Any:
+    """Import a file under a private name: its own may be that of the framework which it imports."""
+    name = f"omnibench_adapter_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where pickle finds the classes of models
+    spec.loader.exec_module(module)
+    return module
+
+
+class CheckedAdapter:
+    """An adapter whose answers are checked.
+
+    Args:
+        module: The adapter.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(self._module, name)
+        checked = _CHECKED.get(name)
+        return function if checked is None else checked(function)
+
+
+def _fit(fit: Callable[..., Any]) -> Callable[..., Any]:
+    def checked(task: Any, fold: Any) -> Any:
+        answer = fit(task, fold)
+        if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[1], Mapping):  # noqa: PLR2004 - a pair
+            raise TypeError(
+                f"fit returned {_described(answer)}; return the model and a dictionary of all hyperparameters in effect: "
+                "`return model, parameters`"
+            )
+        return answer
+
+    return checked
+
+
+def _save(save: Callable[..., Any]) -> Callable[..., Any]:
+    def checked(model: Any, directory: Path) -> Path:
+        path = save(model, directory)
+        if not isinstance(path, Path) or path.parent != directory or not path.is_file():
+            raise TypeError(
+                f"save returned {_described(path)}; write one file into the directory that it is called with, and return its "
+                'path: `directory / "model.npz"`'
+            )
+        return path
+
+    return checked
+
+
+def _batches(name: str, noun: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def of(function: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(model: Any, task: Any, fold: Any) -> Iterator[Any]:
+            batches = function(model, task, fold)
+            if not hasattr(batches, "__iter__") or isinstance(batches, np.ndarray):
+                raise TypeError(f"{name} returned {_described(batches)}; {_ADVICE.format(noun)}")
+            start = 0
+            for batch in batches:
+                if not isinstance(batch, tuple) or len(batch) != 2:  # noqa: PLR2004 - a pair
+                    raise TypeError(f"{name} yielded {_described(batch)}; {_ADVICE.format(noun)}")
+                users = np.asarray(batch[0])
+                if not np.array_equal(users, fold.users[start : start + len(users)]):
+                    raise ValueError(f"{name} yielded other users than fold.users has there; {_ADVICE.format(noun)}")
+                start += len(users)
+                yield users, batch[1]
+
+        return checked
+
+    return of
+
+
+_ADVICE = (
+    "yield pairs of users and their {}, some users at a time, in the order of fold.users: "
+    "`yield fold.users[start:end], ...`"
+)
+
+
+def _rate(rate: Callable[..., Any]) -> Callable[..., Any]:
+    def checked(model: Any, task: Any, fold: Any) -> Any:
+        ratings = np.asarray(rate(model, task, fold))
+        if ratings.shape != (len(fold.test),) or ratings.dtype.kind not in "fiu":
+            raise TypeError(
+                f"rate returned {_described(ratings)}; return one number for each of the {len(fold.test)} rows of fold.test"
+            )
+        return ratings
+
+    return checked
+
+
+_CHECKED: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
+    "fit": _fit,
+    "save": _save,
+    "score": _batches("score", "scores, an array of users x fold.n_items"),
+    "lists": _batches("lists", "lists"),
+    "rate": _rate,
+}
+
+
+def _described(answer: Any) -> str:
+    """Return what something is, in few words."""
+    if isinstance(answer, np.ndarray):
+        return f"an array of shape {answer.shape} and type {answer.dtype}"
+    if isinstance(answer, tuple):
+        return f"a tuple of {len(answer)} ({', '.join(type(element).__name__ for element in answer)})"
+    return repr(answer) if answer is None or isinstance(answer, str | Path | int | float) else type(answer).__name__

@@ -1,0 +1,231 @@
+"""A framework that is a file of the user's own: what its adapter says of itself, read without importing it.
+
+Beside ``adapters/mylib.py`` lies its lock, ``adapters/mylib.lock``. What the file says are plain values, because the framework
+that it imports is installed in its isolated environment only.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omnibench.code.parsed import ParsedModule, parsed
+from omnibench.errors import PlanError, nearest
+from omnibench.runners.described import check_algorithms
+from omnibench.runners.info import DEFAULTS, RunnerInfo
+
+OLDEST_PYTHON = (3, 11)
+"""The first Python that a guest's side of omnibench runs with."""
+
+_VERSION = 1
+_ALWAYS = {
+    "version": "version()",
+    "fit": "fit(task, fold)",
+    "save": "save(model, directory)",
+    "load": "load(path, task, fold)",
+}
+"""The functions that every adapter has, with their arguments."""
+
+_DECLARED = ("requirements", "python", "algorithms")
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+"""The name of a distribution, with which each requirement begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFile:
+    """What the file of an adapter says.
+
+    Attributes:
+        path: The file.
+        name: What plans call the framework: the file's name, or that of the plugin's entry point.
+        requirements: What is installed in its environment; the framework itself is the first.
+        python: The Python of its environment, e.g. ``3.11``.
+        algorithms: Its algorithms; see ``RunnerInfo.algorithms``.
+    """
+
+    path: Path
+    name: str
+    requirements: tuple[str, ...]
+    python: str
+    algorithms: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def distribution(self) -> str:
+        """The name under which the framework is installed, whose version is part of every key."""
+        return distribution_of(self.requirements[0])
+
+    @property
+    def lock(self) -> Path:
+        """Where its lock lies, or will."""
+        return self.path.with_suffix(".lock")
+
+    @property
+    def heading(self) -> str:
+        """The first line of a lock of these requirements."""
+        return f"# {'; '.join(self.requirements)} on Python {self.python}"
+
+    def runner(self) -> RunnerInfo:
+        """Return the framework, ready to run.
+
+        Raises:
+            PlanError: It has no lock, or one that was made of other requirements.
+        """
+        advice = f"`omnibench envs lock {self.name}`"
+        try:
+            heading = self.lock.read_text(encoding="utf-8").partition("\n")[0]
+        except FileNotFoundError:
+            raise PlanError(f"{self.name} has no lock {str(self.lock)!r}; {advice} makes it.") from None
+        if heading != self.heading:
+            raise PlanError(
+                f"{self.lock} was made of other requirements ({heading.removeprefix('# ')}) than those of {self.path.name}; {advice} "
+                "makes it anew."
+            )
+        return RunnerInfo(
+            name=self.name,
+            distribution=self.distribution,
+            adapter=str(self.path),
+            adapter_version=_VERSION,
+            python=self.python,
+            lock=self.lock,
+            algorithms=self.algorithms,
+            adapter_file=self.path,
+        )
+
+
+def distribution_of(requirement: str) -> str:
+    """Return the name with which a requirement begins, as locks have it; an empty text where it begins with none."""
+    match = _NAME.match(requirement)
+    return re.sub(r"[-_.]+", "-", match.group()).lower() if match else ""
+
+
+def is_adapter(path: Path) -> bool:
+    """Return whether a file says anything of a framework: a pattern may match tests and helpers that lie beside adapters."""
+    try:
+        return any(name in parsed(path).definitions for name in _DECLARED)
+    except (OSError, SyntaxError, ValueError):
+        return True  # whoever reads it as an adapter says what is wrong with it
+
+
+def read_adapter(path: Path, name: str = "") -> AdapterFile:
+    """Read the file of an adapter.
+
+    Args:
+        path: The file.
+        name: What plans call the framework; by default the file's name without ``.py``.
+
+    Raises:
+        PlanError: It cannot be read, or something in it is missing or wrong.
+    """
+    name, path = name or path.stem, path.absolute()
+    if not name.isidentifier():
+        raise PlanError(f"a framework cannot be named {name!r}; name its file as Python names things, e.g. my_lib.py.")
+    try:
+        module = parsed(path)
+    except OSError as error:
+        raise PlanError(f"the adapter {path} cannot be read ({error.strerror}); check the path.") from error
+    except (SyntaxError, ValueError) as error:
+        raise PlanError(f"the adapter {path} is no Python ({error}).") from error
+    _refuse_near_names(path, module)
+    requirements = _requirements(path, _literal(path, module, "requirements"))
+    python = checked_python(f"{path}: python", _literal(path, module, "python"))
+    algorithms = _literal(path, module, "algorithms")
+    if not isinstance(algorithms, dict) or not algorithms:
+        raise PlanError(
+            f"{path}: algorithms is {algorithms!r}; describe them, e.g. "
+            'algorithms = {"Popularity": {"parameters": {"k": 20}}}.'
+        )
+    for algorithm in algorithms:
+        if not isinstance(algorithm, str) or not algorithm.isidentifier():
+            raise PlanError(
+                f"{path}: an algorithm cannot be named {algorithm!r}; give a name as Python has them, e.g. 'ALS'."
+            )
+    check_algorithms(name, algorithms)
+    _check_functions(path, module, algorithms)
+    return AdapterFile(path, name, requirements, python, algorithms)
+
+
+def _refuse_near_names(path: Path, module: ParsedModule) -> None:
+    """Refuse ``requirement = ...`` and other names that would be looked for in vain."""
+    for declared in _DECLARED:
+        if declared in module.definitions:
+            continue
+        near = [name for name in module.definitions if nearest(name, [declared]) and name not in _DECLARED]
+        if near and declared != "python":
+            raise PlanError(f"{path} says {near[0]} = ..., but no {declared}; rename it.")
+
+
+def _literal(path: Path, module: ParsedModule, name: str) -> Any:
+    """Return the plain value of a top-level name; None where there is none.
+
+    Raises:
+        PlanError: It is computed.
+    """
+    statements = module.definitions.get(name)
+    if not statements:
+        return None
+    statement = statements[-1]
+    try:
+        if len(statements) == 1 and isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+            return ast.literal_eval(statement.value)
+    except ValueError:
+        pass
+    raise PlanError(
+        f"{path}, line {statement.lineno}: {name} is computed; assign it plain values, once, because it is read without "
+        "importing the file."
+    )
+
+
+def _requirements(path: Path, value: Any) -> tuple[str, ...]:
+    texts = (value,) if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not texts or not all(isinstance(text, str) for text in texts):
+        raise PlanError(
+            f"{path}: requirements is {value!r}; give what pip is to install, the framework first, e.g. "
+            'requirements = ["lightfm==1.17"].'
+        )
+    requirements = tuple(" ".join(text.split()) for text in texts)
+    for requirement in requirements:
+        if not distribution_of(requirement):
+            raise PlanError(
+                f"{path}: the requirement {requirement!r} does not begin with the name of a package; give e.g. 'lightfm==1.17'."
+            )
+    return requirements
+
+
+def checked_python(label: str, value: Any) -> str:
+    """Return the version of an environment's Python.
+
+    Args:
+        label: What says it, as errors begin.
+        value: What it says; None for the oldest that there can be.
+
+    Raises:
+        PlanError: It is no version, or a guest cannot run with it.
+    """
+    if value is None:
+        return ".".join(map(str, OLDEST_PYTHON))
+    match = re.fullmatch(r"(\d+)\.(\d+)(\.\d+)?", value) if isinstance(value, str) else None
+    if match is None:
+        raise PlanError(f"{label} is {value!r}; give a version as a text, e.g. '3.12'.")
+    if (int(match[1]), int(match[2])) < OLDEST_PYTHON:
+        raise PlanError(f"{label} is {value!r}; omnibench's side of the process needs 3.11 or a later one.")
+    return str(value)
+
+
+def _check_functions(path: Path, module: ParsedModule, algorithms: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse an adapter without a function that it needs; one that imports all names of a module may have any."""
+    if any(statement.name == "*" for statement in module.imports):
+        return
+    described = [{**DEFAULTS, **entry} for entry in algorithms.values()]
+    needed = dict(_ALWAYS)
+    if any(entry["ratings"] for entry in described):
+        needed["rate"] = "rate(model, task, fold)"
+    has = {name for name in (*needed, "score", "lists", "rate") if module.defines(name) or name in module.bindings}
+    missing = [signature for name, signature in needed.items() if name not in has]
+    if any(entry["ranking"] for entry in described) and not has & {"score", "lists", "rate"}:
+        missing.append("score(model, task, fold), or lists(model, task, fold)")
+    if missing:
+        raise PlanError(f'{path} has no function {missing[0]}; see the page "Bring your own framework".')

@@ -1,0 +1,86 @@
+"""The frameworks that are files: those of the project, and those of plugins in the user's environment.
+
+``[tool.omnibench] runners`` of ``pyproject.toml`` names files of the project; an installed package names a module of its own by
+an entry point in the group ``omnibench.runners``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+from omnibench.code.resolve import find_module
+from omnibench.data.catalogue.project import RUNNERS, project_files
+from omnibench.errors import PlanError
+from omnibench.runners.adapter_file import AdapterFile, is_adapter, read_adapter
+
+GROUP = "omnibench.runners"
+"""The group of entry points by which plugins bring frameworks."""
+
+
+def adapter_files() -> Iterator[AdapterFile]:
+    """Yield all frameworks that are files, the project's first; of two with one name the first counts.
+
+    A file of the project that says nothing of a framework is none, for a pattern matches what lies beside adapters as well.
+
+    Raises:
+        OmnibenchError: What one says is wrong, or two files of the project have one name.
+    """
+    project = _project_files()
+    for path in filter(is_adapter, project.values()):
+        yield read_adapter(path)
+    for name, module in _entry_points().items():
+        if name not in project:
+            yield _of_plugin(name, module)
+
+
+def find_adapter(name: str) -> AdapterFile | None:
+    """Return the framework of a name that is a file; None where there is none. Files of other names are not read.
+
+    Raises:
+        OmnibenchError: What it says is wrong.
+    """
+    path = _project_files().get(name)
+    if path is not None:
+        return read_adapter(path)
+    module = _entry_points().get(name)
+    return None if module is None else _of_plugin(name, module)
+
+
+def adapter_names() -> list[str]:
+    """Return the names of all frameworks that are files."""
+    ours = (name for name, path in _project_files().items() if is_adapter(path))
+    return list(dict.fromkeys([*ours, *_entry_points()]))
+
+
+def unmatched_patterns() -> str:
+    """Return what to say where a name is unknown: that a pattern of the project matches no file; nothing where all do."""
+    patterns = project_files(RUNNERS)
+    return "" if patterns is None else patterns.remark
+
+
+def _project_files() -> dict[str, Path]:
+    patterns = project_files(RUNNERS)
+    by_name: dict[str, Path] = {}
+    for path in patterns.files if patterns is not None else ():
+        earlier = by_name.setdefault(path.stem, path)
+        if earlier != path:
+            raise PlanError(f"{earlier} and {path} are both a framework named {path.stem!r}; rename a file.")
+    return by_name
+
+
+@lru_cache(maxsize=1)
+def _entry_points() -> dict[str, str]:
+    """Return the modules of installed plugins, by the name of the framework."""
+    return {point.name: point.module for point in metadata.entry_points(group=GROUP)}
+
+
+def _of_plugin(name: str, module: str) -> AdapterFile:
+    found = find_module(module)
+    if found.file is None or not found.has_source:
+        raise PlanError(
+            f"an installed package has the framework {name!r} in its module {module}, which is not there; install it anew."
+        )
+    return read_adapter(found.file, name)

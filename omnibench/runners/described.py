@@ -1,0 +1,67 @@
+"""What a framework that is not built in says of its algorithms, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omnibench.errors import PlanError, nearest
+from omnibench.runners.info import DEFAULTS, NO_USE
+
+_FACTS = ("deterministic", "threads")
+"""What is true, false, or not known."""
+
+EXAMPLE = 'algorithms={"Popularity": {"parameters": {"k": 20}}}'
+"""How algorithms are described."""
+
+_MEMBERS = (*DEFAULTS, "refit", "memory")
+"""What a registered framework may say of an algorithm."""
+
+
+def check_algorithms(framework: str, algorithms: Mapping[str, Any]) -> None:
+    """Refuse descriptions of algorithms that say something impossible.
+
+    Args:
+        framework: Its name, for errors.
+        algorithms: By name, what ``RunnerInfo.algorithms`` says.
+
+    Raises:
+        PlanError: There is one.
+    """
+    for name, described in algorithms.items():
+        entry: Any = described
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("parameters", {}), Mapping):
+            raise PlanError(f"{framework}.{name} is described by {described!r}; give a dictionary, e.g. {EXAMPLE}.")
+        validation = entry.get("validation", NO_USE)
+        if not isinstance(validation, bool | str) or validation == "":
+            raise PlanError(
+                f"{framework}.{name}: 'validation' is {validation!r}; say what it does with the validation part, e.g. "
+                f"'early stopping', or {NO_USE!r}."
+            )
+        epochs = entry.get("epochs", "")
+        if epochs != "" and epochs not in entry.get("parameters", {}):
+            raise PlanError(
+                f"{framework}.{name}: 'epochs' is {epochs!r}; name the hyperparameter that is the number of its epochs, or "
+                "leave it out."
+            )
+        unknown = [member for member in entry if member not in _MEMBERS]
+        if unknown:
+            near = nearest(unknown[0], _MEMBERS)
+            raise PlanError(f"{framework}.{name}: {unknown[0]!r} says nothing{near}; there is {', '.join(_MEMBERS)}.")
+        _check_memory(f"{framework}.{name}", entry.get("memory", {}))
+        for fact in _FACTS:
+            if entry.get(fact) not in (None, True, False):
+                raise PlanError(
+                    f"{framework}.{name}: {fact!r} is {entry[fact]!r}; give True or False, or leave it out."
+                )
+
+
+def _check_memory(algorithm: str, formula: Any) -> None:
+    is_formula = isinstance(formula, Mapping) and all(
+        isinstance(term, str) and isinstance(size, int | float) and size >= 0 for term, size in formula.items()
+    )
+    if not is_formula:
+        raise PlanError(
+            f"{algorithm}: 'memory' is {formula!r}; give bytes by what they grow with, e.g. "
+            "{'guest': 4e8, 'interactions': 60, 'items*items': 86.0}."
+        )

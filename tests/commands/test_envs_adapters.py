@@ -1,0 +1,111 @@
+"""``omnibench envs new``, ``lock`` and ``check``: a framework from its first file to its results."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from support.projects import Project
+
+from omnibench.commands.main import main
+from omnibench.runners.adapter_file import read_adapter
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+NEW = ("envs", "new", "tiny", "--requirement", "six==1.16.0", "--python", PYTHON)
+SETTINGS = '[tool.omnibench]\nrunners = ["adapters/tiny.py"]\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project, which is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return why a command is refused."""
+    assert main([*arguments]) != 0
+    return capsys.readouterr().err
+
+
+def test_a_new_adapter_is_complete_and_says_what_comes_next(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It can be read as it is; what its project does not name yet is said, and nothing is written twice."""
+    assert main([*NEW]) == 0
+    out = capsys.readouterr().out
+    assert 'add to pyproject.toml: [tool.omnibench] runners = ["adapters/tiny.py"]' in out
+    assert "`omnibench envs lock tiny`" in out
+    adapter = read_adapter(folder / "adapters" / "tiny.py")
+    assert (adapter.requirements, adapter.python, [*adapter.algorithms]) == (("six==1.16.0",), PYTHON, ["Popularity"])
+    assert "tiny.py is there already" in refused(capsys, *NEW)
+    (folder / "pyproject.toml").write_text("[tool.omnibench]\n")
+    assert main([*NEW[:2], "other", *NEW[3:]]) == 0
+    assert (
+        f'add to [tool.omnibench] runners in {folder / "pyproject.toml"}: "adapters/other.py"'
+        in capsys.readouterr().out
+    )
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_cannot_be_begun_or_locked_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names that are taken or that Python does not have, requirements that are none, frameworks that are no files."""
+    for name, says in (("my-lib", "cannot be named 'my-lib'"), ("LensKit", "a framework named 'LensKit' already")):
+        assert says in refused(capsys, *NEW[:2], name, *NEW[3:])
+    assert "begin with the name of a package" in refused(capsys, "envs", "new", "tiny", "--requirement", "==3")
+    assert "--python is '3.8'; omnibench's side" in refused(capsys, *NEW[:-1], "3.8")
+    assert not Path("adapters").exists()
+    assert "LensKit is no file of the project" in refused(capsys, "envs", "lock", "LensKit")
+    assert "`omnibench envs new mylib --requirement ...` begins one" in refused(capsys, "envs", "check", "mylib")
+
+
+def test_requirements_that_nobody_can_satisfy_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With uv's own words, and no lock is left or changed."""
+    main([*NEW])
+    (folder / "pyproject.toml").write_text(SETTINGS)
+    adapter = folder / "adapters" / "tiny.py"
+    adapter.write_text(adapter.read_text().replace("six==1.16.0", "six==0.0.0.999"))
+    error = refused(capsys, "envs", "lock", "tiny")
+    assert "uv finds no versions that satisfy the requirements" in error
+    assert "six==0.0.0.999" in error
+    assert not adapter.with_suffix(".lock").exists()
+
+
+@pytest.mark.guests
+def test_from_the_first_file_to_results(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """Locked with hashes, built and run; a changed adapter runs again, and what it does wrong is explained."""
+    assert main([*NEW]) == 0
+    path = project.pytester.path
+    (path / "pyproject.toml").write_text(SETTINGS)
+    assert main(["envs", "lock", "tiny"]) == 0
+    out = capsys.readouterr().out
+    assert "six 1.16.0" in out
+    assert "numpy " in out  # which, with scipy, its side of the process needs
+    lock = (path / "adapters" / "tiny.lock").read_text()
+    assert lock.startswith(f"# six==1.16.0 on Python {PYTHON}\n")
+    assert lock.count("==") == 4  # its heading, six, numpy and scipy
+    assert lock.count("--hash=sha256:") > 3
+    assert main(["envs", "lock"]) == 0
+    assert "tiny: as before" in capsys.readouterr().out
+    project.bench('plan.add_algorithm(framework("tiny").Popularity, {"power": Grid([1.0, 2.0])})', metrics="NDCG(10)")
+    project.run("-k", "fold_0").stdout.fnmatch_lines(["*tiny.Popularity*", "*2 passed*"])
+    adapter = path / "adapters" / "tiny.py"
+    text = adapter.read_text()
+    adapter.write_text(text.replace("}, parameters\n", "}\n"))
+    project.run("-k", "fold_0").stdout.fnmatch_lines(["*fit returned dict; return the model and a dictionary*"])
+    adapter.write_text(text.replace("import numpy as np\n", "import numpy as np\nimport pandas\n"))
+    project.run("-k", "fold_0").stdout.fnmatch_lines(["*No module named 'pandas'*has to stand in its requirements*"])
+
+
+@pytest.mark.guests
+@pytest.mark.slow
+def test_the_contract_of_a_new_adapter_holds(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """By the test beside it, and by one made for all its algorithms where there is none; a broken one fails."""
+    main([*NEW])
+    (folder / "pyproject.toml").write_text(SETTINGS)
+    assert main(["envs", "lock", "tiny"]) == 0
+    assert main(["envs", "check", "tiny"]) == 0
+    (folder / "adapters" / "test_tiny.py").unlink()
+    adapter = folder / "adapters" / "tiny.py"
+    adapter.write_text(adapter.read_text().replace("np.tile(", "-np.arange(1e9) * np.tile("))
+    assert main(["envs", "check"]) == 1
+    assert "test_recommends" in capfd.readouterr().out

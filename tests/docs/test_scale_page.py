@@ -1,0 +1,85 @@
+"""The page about large data is written from what was measured, and says which sizes were run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from support.file_modules import module_of
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def scale_page() -> ModuleType:
+    """What writes the page."""
+    return module_of(ROOT / "benchmarks" / "scale" / "eight_page.py")
+
+
+def _measured(fit: float, bare_fit: float) -> dict[str, Any]:
+    return {
+        "omnibench": {
+            "seconds": {"fit": fit, "predict": 2.0, "check": 0.0, "evaluate": 1.0, "publish": 1.0, "rest": 1.0},
+            "peak": 500.0,
+            "bytes": 2_500_000,
+        },
+        "bare": {"seconds": {"fit": bare_fit, "predict": 2.0}, "peak": 400.0},
+        "least": {"predict": 0.5, "check": 0.001, "evaluate": 0.25, "publish": 0.5},
+    }
+
+
+def _size(rows: int, **algorithms: dict[str, Any]) -> dict[str, Any]:
+    return {"rows": rows, "users": 10, "items": 5, "prepare": 0.5, "bytes": 7_000_000, "algorithms": algorithms}
+
+
+def test_the_page_is_not_stale(scale_page: ModuleType) -> None:
+    """Whoever measures again writes the page anew."""
+    written = scale_page.PAGE.read_text(encoding="utf-8")
+    assert written == scale_page.page(scale_page.read()), "run `python benchmarks/scale/eight_page.py`"
+
+
+def test_the_page_and_the_bare_scripts_have_the_same_algorithms(
+    scale_page: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An algorithm that is measured has a row."""
+    monkeypatch.setitem(sys.modules, "eight_page", scale_page)
+    scripts = module_of(ROOT / "benchmarks" / "scale" / "eight_bare.py").SCRIPTS
+    assert list(scripts) == list(scale_page.ALGORITHMS)
+
+
+def test_growth_is_the_power_of_the_rows(scale_page: ModuleType) -> None:
+    """Four times the rows in eight times the seconds grow by a power of 1.5; a step that did not run has none."""
+    sizes = [_size(100, BPR=_measured(1.0, 3.0)), _size(400, BPR=_measured(8.0, 3.0))]
+    assert scale_page.exponent(sizes, "BPR", "omnibench", "fit") == pytest.approx(1.5)
+    assert scale_page.exponent(sizes, "BPR", "bare", "fit") == pytest.approx(0.0)
+    assert scale_page.exponent(sizes, "BPR", "bare", "publish") is None
+    assert scale_page.exponent(sizes, "EASE", "omnibench", "fit") is None
+
+
+def test_ratios_are_of_all_steps_together(scale_page: ModuleType) -> None:
+    """What omnibench does beside the framework counts, and what was not run is said."""
+    page = scale_page.page([_size(1_000, Pop=_measured(4.0, 1.0))])
+    assert "| Pop (LensKit.PopScorer) | 4.00 / 1.00 | 2.00 / 2.00 |" in page
+    assert "| 9.00 / 3.00 | 3.00x | 500 / 400 |" in page
+    assert "| EASE (RecPack) | not run |" in page
+    assert (
+        "| Pop (LensKit.PopScorer) | 1,000 | 1.00 (4.0x) | 0.50 (4.0x) | 0.0010 (0.0x) | 0.25 (4.0x) | 0.50 (2.0x) |"
+        in page
+    )
+
+
+def test_measuring_an_algorithm_again_replaces_its_numbers_only(
+    scale_page: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A long measurement may be made in parts, and sizes stay in order."""
+    monkeypatch.setattr(scale_page, "NUMBERS", tmp_path / "numbers.json")
+    scale_page.add(_size(400, Pop=_measured(1.0, 1.0), BPR=_measured(1.0, 1.0)))
+    scale_page.add(_size(100, Pop=_measured(1.0, 1.0)))
+    scale_page.add(_size(400, Pop=_measured(2.123456, 1.0)))
+    small, large = scale_page.read()
+    assert (small["rows"], large["rows"]) == (100, 400)
+    assert large["algorithms"]["Pop"]["omnibench"]["seconds"]["fit"] == 2.123
+    assert large["algorithms"]["BPR"]["omnibench"]["seconds"]["fit"] == 1.0

@@ -1,0 +1,84 @@
+"""What adapters of others return is checked where they return it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from omnibench.guest.adapter_checks import CheckedAdapter, imported
+
+FOLD = SimpleNamespace(users=np.arange(4, dtype=np.int32), test=range(3), n_items=5)
+SCORES = np.zeros((2, 5))
+
+
+def checked(name: str, answer: Any) -> Callable[..., Any]:
+    """Return a function of an adapter that gives this answer."""
+    adapter = CheckedAdapter(SimpleNamespace(**{name: lambda *_: answer}))
+    function: Callable[..., Any] = getattr(adapter, name)
+    return function
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (None, "fit returned None; return the model and a dictionary of all hyperparameters"),
+        (np.zeros(2), r"an array of shape \(2,\)"),
+        (("model", 3), r"a tuple of 2 \(str, int\)"),
+        (("model", {}, 1), r"a tuple of 3"),
+    ],
+)
+def test_fit_returns_a_model_and_hyperparameters(answer: Any, says: str) -> None:
+    """Anything else is described, with what to write."""
+    with pytest.raises(TypeError, match=says):
+        checked("fit", answer)("task", FOLD)
+    assert checked("fit", ("model", {"k": 3}))("task", FOLD) == ("model", {"k": 3})
+
+
+def test_save_returns_the_file_that_it_has_written(tmp_path: Path) -> None:
+    """In the directory that it is called with; no text, no file that is not there."""
+    (tmp_path / "model.npz").touch()
+    for answer in (None, str(tmp_path / "model.npz"), tmp_path / "other.npz", tmp_path, tmp_path.parent / "x"):
+        with pytest.raises(TypeError, match=r"save returned .*write one file into the directory"):
+            checked("save", answer)("model", tmp_path)
+    assert checked("save", tmp_path / "model.npz")("model", tmp_path) == tmp_path / "model.npz"
+
+
+@pytest.mark.parametrize("name", ["score", "lists"])
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (np.zeros((4, 5)), r"returned an array of shape \(4, 5\).*yield pairs"),
+        (None, r"returned None; yield pairs of users"),
+        ([SCORES], r"yielded an array of shape \(2, 5\)"),
+        ([([0, 1], SCORES), ([3, 2], SCORES)], "yielded other users than fold.users has there"),
+        ([([0, 1, 2, 3, 4], SCORES)], "yielded other users than fold.users has there"),
+    ],
+)
+def test_scores_come_in_batches_of_users_in_order(name: str, answer: Any, says: str) -> None:
+    """An array of all, scores without users, and other users are refused by the name of the function."""
+    with pytest.raises((TypeError, ValueError), match=f"{name} {says}"):
+        list(checked(name, answer)("model", "task", FOLD))
+    batches = list(checked(name, [([0, 1], SCORES), ([2, 3], SCORES)])("model", "task", FOLD))
+    assert [users.tolist() for users, _ in batches] == [[0, 1], [2, 3]]
+
+
+def test_a_rating_comes_for_every_pair() -> None:
+    """As numbers, one for each row of the test part."""
+    for answer in (3.0, np.zeros(4), np.zeros((3, 1)), ["a", "b", "c"]):
+        with pytest.raises(TypeError, match=r"one number for each of the 3 rows of fold\.test"):
+            checked("rate", answer)("model", "task", FOLD)
+    assert checked("rate", [1, 2, 3])("model", "task", FOLD).tolist() == [1, 2, 3]
+
+
+def test_a_file_is_imported_beside_what_it_is_named_after(tmp_path: Path) -> None:
+    """An adapter may have the name of the framework that it imports; what it lacks it seems to lack."""
+    path = tmp_path / "numpy.py"
+    path.write_text("import numpy\n\ndef version():\n    return numpy.__version__\n")
+    adapter = imported(str(path))
+    assert adapter.version() == np.__version__
+    assert not hasattr(adapter, "score")
