@@ -61,6 +61,23 @@ class GuestEnvironmentError(OmnibenchError):
     """A framework's environment cannot be built or used."""
 
 
+class ClusterError(OmnibenchError):
+    """A cluster cannot be used, or has lost what computed an item: no item's failure.
+
+    Args:
+        message: What happened, and what to do.
+        ends_run: Whether no other item can be computed there either.
+    """
+
+    def __init__(self, message: str, *, ends_run: bool = False) -> None:
+        super().__init__(message)
+        self.ends_run = ends_run
+
+
+class LostGuestError(OmnibenchError):
+    """The machine on which a guest computed is gone, or does not answer; another may compute it."""
+
+
 class GuestError(OmnibenchError):
     """A framework failed, died, or returned something that breaks its contract.
 

@@ -21,7 +21,7 @@ from omnibench.engine.search import TunedSearch
 from omnibench.engine.snapshots import FitSnapshots
 from omnibench.engine.tuned import Tuned
 from omnibench.engine.workbench import Workbench
-from omnibench.errors import GuestEnvironmentError, PhaseError, StoreError
+from omnibench.errors import ClusterError, GuestEnvironmentError, PhaseError, StoreError
 from omnibench.store.leases import Lease
 from omnibench.store.models import is_spare
 from omnibench.store.resumption import resumable, resume_text
@@ -66,6 +66,7 @@ class Attempt:
             PhaseError: A phase failed; that is recorded.
             StoreError, OSError: The store itself failed; what was recorded before is safe.
             GuestEnvironmentError: The framework's environment cannot be used; no failure of the item's.
+            ClusterError: The cluster cannot be used, or has lost what computed the item; likewise.
             KeyboardInterrupt: The run was asked to stop; that is recorded.
         """
         self.progress.log(logging.INFO, BEGINS)
@@ -83,7 +84,7 @@ class Attempt:
             self.checkpoints.save_failure(error, self.progress.stopped_costs(error))
             error.prospect = self._prospect() if error.died else ""
             raise
-        except (StoreError, OSError, GuestEnvironmentError) as error:
+        except (StoreError, OSError, GuestEnvironmentError, ClusterError) as error:
             self.progress.log(logging.ERROR, f"was given up in {self.progress.phase}: {error}")
             with suppress(StoreError, OSError):
                 reason = PhaseError(self.progress.phase.value, str(error))
@@ -102,6 +103,7 @@ class Attempt:
             return metrics
         finally:
             self.workbench.resources.rest()
+            self.workbench.guests.rest()
             self.progress.leave()
 
     def _compute(self, dataset: Path) -> dict[str, float]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.engine.declared import note_declared
 from omnibench.engine.display import PlainScreen, ScriptView, screen_of_script
+from omnibench.engine.elsewhere import compute_elsewhere, number_elsewhere
 from omnibench.engine.equal_seeds import urgency
 from omnibench.engine.fit_needs import machine_capacity, needs_of_all, refuse_oversized
 from omnibench.engine.item_coordinator import ItemCoordinator, print_to_stderr
@@ -63,9 +64,12 @@ class Coordinator(ItemCoordinator):
         run_id: The run that this is part of; one of its own by default.
         worker: The name of this process in the run.
         stopping: Hears signals; ``run`` listens by itself when none is given.
+        cluster: Where guests run: ``local:4``, ``slurm``, ``tcp://...``, ``tls://...`` or ``file:...``; on this machine, in
+            processes of this one, by default.
         workers: How many processes like this one share the cores of the machine.
 
     Raises:
+        ClusterError: There is no such place.
         StoreError: The checkpoint directory cannot be used.
     """
 
@@ -222,13 +226,19 @@ class Coordinator(ItemCoordinator):
         estimates = estimates_in(self.store.root)
         experiments_left = {number: items[number].experiment for number in queue}
         frameworks = {experiment.configuration.runner.name for experiment in experiments_left.values()}
-        count_of_workers = number_of_workers(
-            workers,
-            most_workers(experiments_left.values()),
-            estimates,
-            frameworks,
-            partial(self.workbench.requirements.usual, experiments_left.values()),
-            self.policy.memory_limit,
+        is_elsewhere = self.workbench.cluster is not None
+        left = [items[number] for number in queue]
+        count_of_workers = (
+            number_elsewhere(self, left)
+            if is_elsewhere
+            else number_of_workers(
+                workers,
+                most_workers(experiments_left.values()),
+                estimates,
+                frameworks,
+                partial(self.workbench.requirements.usual, experiments_left.values()),
+                self.policy.memory_limit,
+            )
         )
         tally = Tally({str(number): item for number, item in experiments_left.items()}, len(outcomes), estimates)
         ending = threading.Lock()
@@ -242,17 +252,20 @@ class Coordinator(ItemCoordinator):
                     self._notify(ended_line(items[number].experiment.label, outcome, tally))
 
         with self._on_screen(tally, count_of_workers, volume):
+            if is_elsewhere:
+                compute_elsewhere(self, left, estimates, lambda position, bench: compute(queue[position], bench))
+                return
             if count_of_workers == 1:
                 for number in queue:
                     compute(number, self.workbench)
                 return
-            left = [experiments_left[number] for number in queue]
-            seconds = [urgency(experiment, estimates.expected(experiment)) for experiment in left]
+            experiments_to_do = list(experiments_left.values())
+            seconds = [urgency(experiment, estimates.expected(experiment)) for experiment in experiments_to_do]
             threads, share = (
                 self.policy.guest_threads(self._threads // count_of_workers),
                 self._threads / count_of_workers,
             )
-            needs = needs_of_all(left, self.workbench.requirements, self.policy, share)
+            needs = needs_of_all(experiments_to_do, self.workbench.requirements, self.policy, share)
             capacity = machine_capacity(self.policy)
             if needs is not None:
                 pairs = zip(seconds, needs, strict=True)
@@ -264,8 +277,8 @@ class Coordinator(ItemCoordinator):
                 compute,
                 self._stopping,
                 partial(self.help_searches, [item.experiment for item in items]),
-                needs_of_number,
-                capacity,
+                needs=needs_of_number,
+                capacity=capacity,
             )
 
     @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from omnibench.errors import (
     ChangedDataError,
+    ClusterError,
     DiskError,
     GuestEnvironmentError,
     GuestError,
@@ -40,11 +41,12 @@ def phase_errors(phase: str, root: Path, elsewhere: Sequence[Path] = ()) -> Iter
         PhaseError: The phase failed.
         StoreError: The store or the machine did, also where only the guest noticed; a DiskError for a disk.
         GuestEnvironmentError: The framework's environment did.
+        ClusterError: The cluster did.
         PrunedError: The phase was ended on purpose, which is no failure.
     """
     try:
         yield
-    except (StoreError, GuestEnvironmentError, PrunedError):
+    except (StoreError, GuestEnvironmentError, PrunedError, ClusterError):
         raise
     except Exception as error:
         raise classified(error, phase, root, elsewhere) from error

@@ -27,7 +27,7 @@ from omnibench.experiment.resources import cores_text, gpus_text
 from omnibench.memory import available_memory, free_swap
 from omnibench.proc import rss_of
 from omnibench.runners.machine import gpus
-from omnibench.runners.pool import GuestPool
+from omnibench.runners.pool import Guests
 from omnibench.runners.requirements import Requirement
 from omnibench.sizes import size_text
 from omnibench.store.admission import CORES, MEMORY, Capacity, Needs, Obstacle, obstacle
@@ -67,7 +67,7 @@ class FitResources:
         self,
         reservations: Reservations,
         requirements: Requirements,
-        guests: GuestPool,
+        guests: Guests,
         policy: Policy,
         stopping: Stopping,
         log: Callable[[int, str], None],
@@ -107,6 +107,9 @@ class FitResources:
             PhaseError: It would not fit alone.
             StoppedError: The run was asked to stop meanwhile.
         """
+        if not self._guests.are_here:  # the machine that they are on is not ours to deal out
+            yield
+            return
         requirement = needed_memory(experiment, self._requirements, self._policy, self._raised)
         if requirement is not None and self._capacity_of_one is not None:
             if requirement.size > self._capacity_of_one:

@@ -8,9 +8,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
+from omnibench.cluster.connection import Connection
+from omnibench.cluster.schedulers import require_dask
+from omnibench.cluster.settings import slurm_settings
+from omnibench.cluster.where import Where
 from omnibench.engine.attempt import Attempt
 from omnibench.engine.helping import help_searches
 from omnibench.engine.items import Item
@@ -21,14 +26,14 @@ from omnibench.engine.run import CACHED, SKIPPED, Outcome, new_run_id, recorded_
 from omnibench.engine.stopping import Stopping
 from omnibench.engine.survey import State, count, look_up
 from omnibench.engine.workbench import Workbench, refuse_guests
-from omnibench.errors import DataError, GuestEnvironmentError, PhaseError, StoreError
+from omnibench.errors import ClusterError, DataError, GuestEnvironmentError, PhaseError, StoreError
 from omnibench.experiment.experiment import Experiment
 from omnibench.metrics.base import Columns
 from omnibench.naming import first_few
 from omnibench.notebooks import in_notebook
 from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
-from omnibench.runners.pool import GuestPool
+from omnibench.runners.pool import Guests
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import ended_run
 from omnibench.store.generations import Reset, reset
@@ -59,9 +64,12 @@ class ItemCoordinator:
         run_id: The run that this is part of; one of its own by default.
         worker: The name of this process in the run.
         stopping: Hears signals; ``run`` listens by itself when none is given.
+        cluster: Where guests run: ``local:4``, ``slurm``, ``tcp://...``, ``tls://...`` or ``file:...``; on this machine, in
+            processes of this one, by default.
         workers: How many processes like this one share the cores of the machine.
 
     Raises:
+        ClusterError: There is no such place.
         StoreError: The checkpoint directory cannot be used.
     """
 
@@ -77,6 +85,7 @@ class ItemCoordinator:
         run_id: str | None = None,
         worker: str = "main",
         stopping: Stopping | None = None,
+        cluster: str | None = None,
         workers: int = 1,
     ) -> None:
         refuse_guests()
@@ -98,8 +107,14 @@ class ItemCoordinator:
             run_id=self.run_id,
             worker=worker,
             stopping=self._stopping,
+            cluster=None if cluster is None else partial(self._connection, Where.parse(cluster)),
             share=threads or available_cores() / workers,
         )
+
+    def _connection(self, where: Where, scratch: Path) -> Connection:
+        require_dask(where)
+        slurm = slurm_settings(Path.cwd())
+        return Connection(where, slurm, self.run_id, self.environments, scratch, self._notify)
 
     @property
     def store(self) -> CheckpointStore:
@@ -107,7 +122,12 @@ class ItemCoordinator:
         return self.workbench.store
 
     @property
-    def guests(self) -> GuestPool:
+    def stopping(self) -> Stopping:
+        """Whether the run was asked to stop."""
+        return self._stopping
+
+    @property
+    def guests(self) -> Guests:
         """The guest processes."""
         return self.workbench.guests
 
@@ -220,6 +240,11 @@ class ItemCoordinator:
                 if blocked is None:
                     raise
                 return blocked
+            except ClusterError as error:
+                if error.ends_run:
+                    raise
+                reason = PhaseError(attempt.progress.phase.value, str(error))
+                return Outcome(Status.FAILED, experiment.result({}), attempt.progress.seconds, reason, blocked=True)
             finally:
                 workbench.current = ""
                 workbench.export()

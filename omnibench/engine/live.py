@@ -218,7 +218,7 @@ class LiveView(ABC):
             self._begun[name] = start if start is not None and start[0] == item else (item, current)
 
     def _line(self, worker: Record) -> str:
-        name = worker["id"].split(".")[1]
+        name = worker["id"].split(".")[1] + (f" on {worker['at']}" if worker.get("at") else "")
         progress = progress_text(worker.get("progress") or {}) + silence_text(worker.get("silence") or {})
         elapsed = clock(time.monotonic() - self._since[worker["id"]][1])
         item = self._tally.labels.get(worker["item"], worker["item"])

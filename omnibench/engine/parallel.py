@@ -196,6 +196,7 @@ def compute_side_by_side(
     compute: Callable[[AnyItem, Workbench], None],
     stopping: Stopping,
     idle: Callable[[Workbench], None] = lambda _: None,
+    joined: Callable[[int], Sequence[Callable[[], Workbench]]] = lambda _: (),
     needs: Callable[[AnyItem], Needs] | None = None,
     capacity: Capacity | None = None,
 ) -> None:
@@ -207,6 +208,7 @@ def compute_side_by_side(
         compute: Computes an item at a workbench; called in several threads.
         stopping: The requests to stop, which reach the thread that calls this.
         idle: Called by each worker when no item is left.
+        joined: Called again and again with how many workers there are; returns what makes the workbenches of further ones.
         needs: What the Fit of an item needs of the machine; None where nobody asks for anything.
         capacity: What the machine has.
 
@@ -216,6 +218,7 @@ def compute_side_by_side(
     """
     waiting = Waiting(queue, needs, capacity)
     errors: list[BaseException] = []
+    threads: list[threading.Thread] = []
 
     def next_item() -> AnyItem | None:
         return None if stopping.reason else waiting.next()
@@ -233,17 +236,19 @@ def compute_side_by_side(
             errors.append(error)
             stopping.ask(f"{type(error).__name__} of another worker")
 
-    threads = [
-        threading.Thread(target=work, args=(make,), daemon=True, name=f"omnibench-worker-{number}")
-        for number, make in enumerate(workbenches)
-    ]
-    for thread in threads:
-        thread.start()
+    def start(makers: Sequence[Callable[[], Workbench]]) -> None:
+        for make in makers:
+            name = f"omnibench-worker-{len(threads)}"
+            threads.append(threading.Thread(target=work, args=(make,), daemon=True, name=name))
+            threads[-1].start()
+
+    def look() -> None:
+        start(joined(len(threads)) if not stopping.reason else ())
+
+    start(workbenches)
     try:
         with stopping.phases("every worker"):
-            for thread in threads:
-                while thread.is_alive():
-                    thread.join(_LOOK_SECONDS)
+            _watch(threads, look)
     except BaseException:
         stopping.hurry()
         _await(threads)
@@ -251,6 +256,19 @@ def compute_side_by_side(
     if errors:
         raise errors[0]
     stopping.check()
+
+
+def _watch(threads: Sequence[threading.Thread], look: Callable[[], None]) -> None:
+    """Wait until all threads have ended, also those that are started meanwhile.
+
+    Args:
+        threads: The threads.
+        look: Called again and again; it may add threads.
+    """
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(_LOOK_SECONDS)
+            look()
 
 
 def _await(threads: Sequence[threading.Thread]) -> None:

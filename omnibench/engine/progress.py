@@ -195,6 +195,7 @@ class Progress:
             self.log(logging.INFO, f"starting {name} took {waited:.3f} s")
             worker.note_phase(self._experiment.name, phase.value)
         self._meter.threads = guest.threads
+        worker.note_host(guest.host)
         self._workbench.resources.begun(guest.pid)
         return guest
 

@@ -35,7 +35,7 @@ class Outcome:
         seconds: Wall time of each phase that ran now, and of waiting for a process to start; see ``Progress.seconds``.
         error: Why it failed, or failed last time when it is skipped.
         replayed: Whether the failure is an earlier run's, and nothing was tried now.
-        blocked: Whether the framework's environment cannot be used: that is recorded as no failure of the item's.
+        blocked: Whether the framework's environment or the cluster cannot be used: that is recorded as no failure of the item's.
     """
 
     status: str

@@ -10,6 +10,7 @@ from omnibench.engine.coordinator import Coordinator
 from omnibench.engine.parallel import checked_workers
 from omnibench.engine.policy import Policy
 from omnibench.engine.sentences import Volume
+from omnibench.errors import ClusterError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.experiment.seeds import Seeds, checked_seeds
@@ -33,6 +34,7 @@ def run_omnirec(
     refit: str | None = None,
     snapshots: Snapshots | str | None = None,
     pull_from: str | os.PathLike[str] | None = None,
+    cluster: str | None = None,
 ) -> Evaluator:
     """Run every experiment that is not done, print the tables, and return the evaluator with all results.
 
@@ -59,8 +61,11 @@ def run_omnirec(
             ``10m``, ``50it`` or ``off``; by default what the policy says.
         pull_from: Where somebody has published finished items (``omnibench publish``), which are taken over, verified and
             marked, before anything is computed: a directory, or an address. Models are not taken over.
+        cluster: Where Fit and Predict run, in the place of ``workers`` on this machine: ``local:4``, ``slurm:8``,
+            ``tcp://HOST:PORT``, ``tls://HOST:PORT`` or ``file:/shared/scheduler.json``.
 
     Raises:
+        ClusterError: There is no such place, both ``cluster`` and ``workers`` are given, or the cluster is gone.
         SharingError: Nothing is published there, or it cannot be reached; nothing has been computed.
         OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
         ItemsFailedError: Some items failed; raised after all others are done.
@@ -70,7 +75,11 @@ def run_omnirec(
     Volume.of(quiet=quiet, verbose=verbose)
     checked_workers(workers)
     checked_seeds(seeds, get_random_state())
-    with Coordinator(checkpoint_dir, tmp_dir, policy=policy, environments=environments) as coordinator:
+    if cluster is not None and workers != 1:
+        raise ClusterError(
+            f"workers={workers!r} computes on this machine, and cluster={cluster!r} elsewhere; give one of them."
+        )
+    with Coordinator(checkpoint_dir, tmp_dir, policy=policy, environments=environments, cluster=cluster) as coordinator:
         return coordinator.run(
             datasets,
             plan,

@@ -19,7 +19,7 @@ from omnibench.engine.policy import snapshots_for
 from omnibench.engine.progress import Progress
 from omnibench.engine.stopping import StoppedError
 from omnibench.engine.workbench import Workbench
-from omnibench.errors import GuestError, OmnibenchError, SnapshotError, StoreError
+from omnibench.errors import GuestError, LostGuestError, OmnibenchError, SnapshotError, StoreError
 from omnibench.experiment.experiment import Experiment
 from omnibench.guest.disk import ERRNOS, explain
 from omnibench.guest.snapshots import MANIFEST, progress
@@ -102,6 +102,8 @@ class FitSnapshots:
                 except SnapshotError as error:
                     assert self._resumed is not None, "the guest was asked to go on from it"
                     self._pass_over(self._resumed, error)
+                except LostGuestError:
+                    self._earlier = None  # it goes on elsewhere, from the newest snapshot that was published
                 except StoppedError:
                     if not self._is_saved:
                         self._say_unsaved()

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
+from omnibench.cluster.connection import Connection
 from omnibench.engine.asking import Requests
 from omnibench.engine.chkpt import working_directory
 from omnibench.engine.datasets import PreparedDatasets
@@ -29,7 +30,7 @@ from omnibench.paths import cache_directory, expanded
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import GUEST_MARK
 from omnibench.runners.machine import dealt_gpu
-from omnibench.runners.pool import GuestPool
+from omnibench.runners.pool import GuestPool, Guests
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
 from omnibench.store.models import BestModels
@@ -54,10 +55,12 @@ class Workbench:
         worker: The name of the process in the run.
         stopping: Whether the run was asked to stop.
         share: How many cores the process has, as a share of the machine's.
+        cluster: Where guests run; on this machine by default.
 
     Attributes:
         store: The store in which everything is published and recorded.
         guests: The guest processes.
+        cluster: Where they run; None for this machine.
         requirements: How much memory Fits need.
         resources: What its Fits have of the machine, which others use as well.
         elsewhere: The directories that are written to beside the store's.
@@ -89,6 +92,7 @@ class Workbench:
         worker: str,
         stopping: Stopping,
         share: float,
+        cluster: Callable[[Path], Connection] | None = None,
     ) -> None:
         self._pid = os.getpid()
         self.policy = policy
@@ -124,12 +128,13 @@ class Workbench:
         self.worker = Worker(self.store, run_id, worker)
         self._directory = working_directory()
         self.requests = Requests(self.store.root, self.worker.id, notify, self._directory)
-        self.guests = GuestPool(environments, self._scratch, threads, self._log, notify, dealt_gpu(worker))
+        self.cluster = None if cluster is None else cluster(self._scratch)
+        self.guests = self._guests_of(self, worker, threads)
         self.requirements = Requirements(self.store.read)
         self.resources = self._resources_of(self, share)
         # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
         self._finalizer = weakref.finalize(
-            self, _end, os.getpid(), self.guests, self.worker, self.store, directory, notify
+            self, _end, os.getpid(), self.guests, self.worker, self.store, directory, notify, self.cluster
         )
 
     def expect(self, items: Iterable[Item]) -> None:
@@ -182,13 +187,18 @@ class Workbench:
         twin.current, twin.trial = "", None
         twin.worker = Worker(self.store, self._run_id, worker)
         twin.requests = Requests(self.store.root, twin.worker.id, self._notify, self._directory)
-        gpu = dealt_gpu(worker)
-        twin.guests = GuestPool(self._environments, self._scratch, threads, twin._log, self._notify, gpu)  # noqa: SLF001 - its own class
+        twin.guests = self._guests_of(twin, worker, threads)
         twin.resources = self._resources_of(twin, share, self.resources.counts_all)
         twin._finalizer = weakref.finalize(  # noqa: SLF001 - its own class
             twin, _end, os.getpid(), twin.guests, twin.worker, None, None, self._notify
         )
         return twin
+
+    def _guests_of(self, workbench: Workbench, worker: str, threads: int) -> Guests:
+        log = workbench._log
+        if self.cluster is not None:
+            return self.cluster.pool(log, self.stopping.expired)
+        return GuestPool(self._environments, self._scratch, threads, log, self._notify, dealt_gpu(worker))
 
     def _resources_of(self, workbench: Workbench, share: float, counts_all: bool = False) -> FitResources:
         def log(level: int, line: str) -> None:
@@ -339,11 +349,12 @@ def refuse_guests() -> None:
 
 def _end(
     pid: int,
-    guests: GuestPool,
+    guests: Guests,
     worker: Worker,
     store: CheckpointStore | None,
     directory: Workspace | None,
     notify: Callable[[str], None],
+    cluster: Connection | None = None,
 ) -> None:
     """Leave neither processes nor temporary files behind; without a store, others go on using it.
 
@@ -353,6 +364,8 @@ def _end(
         return
     try:
         guests.close()
+        if cluster is not None:
+            cluster.close()
     finally:
         try:
             worker.end()

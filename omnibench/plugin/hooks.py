@@ -12,7 +12,7 @@ import pytest
 
 from omnibench.paths import relative_to
 from omnibench.plugin import audience
-from omnibench.plugin.options import BASELINE, EXPORT, GATE, PLAN, add_options, with_whole_reset
+from omnibench.plugin.options import BASELINE, CLUSTER, EXPORT, GATE, PLAN, add_options, with_whole_reset
 from omnibench.plugin.settings import check_options
 from omnibench.plugin.state import BENCH_FILES, automatic_key, existing_session, only_running
 from omnibench.plugin.stores import refuse_conftest_files, store_directory
@@ -91,6 +91,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from omnibench.plugin.gate import RegressionGate
 
         manager.register(RegressionGate(config), "omnibench-gate")
+    if CLUSTER.value(config) and not config.option.collectonly:
+        from omnibench.plugin.cluster import ClusterLoop
+
+        manager.register(ClusterLoop(), "omnibench-cluster")
     distributed = getattr(config.option, "dist", "no") != "no" and getattr(config.option, "tx", None)
     if distributed and not config.option.collectonly:  # xdist, too, collects in this process when only asked to
         from omnibench.plugin.distribute import Distribution
@@ -242,6 +246,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     message = getattr(item, "message", None)  # others' items may have one of their own
     if isinstance(message, ItemMessage) and report.when == "call":
         message.attach(report)
+        report.duration += getattr(item, "seconds_before", 0.0)
     return report
 
 

@@ -50,6 +50,7 @@ class ExperimentItem(pytest.Item):
         driver: Runs it.
         state: Its state from the one look at the records; None on workers, which do not look.
         message: The message of its report to the overseeing process; None until it has ended.
+        seconds_before: How long it was computed before pytest ran it.
     """
 
     parent: pytest.Collector
@@ -58,6 +59,7 @@ class ExperimentItem(pytest.Item):
     driver: Driver
     state: State | None = None
     message: ItemMessage | None = None
+    seconds_before: float = 0.0
 
     @property
     def evaluator(self) -> Evaluator:

@@ -180,6 +180,12 @@ FROM = Option(
     "hf://datasets/OWNER/NAME. Models are not taken over.",
     metavar="URL",
 )
+CLUSTER = Option(
+    "--omnirec-cluster",
+    "Where Fit and Predict run, in the place of -n: local (workers on this machine, one per core) or local:N, slurm or slurm:N (so "
+    "many jobs), tcp://HOST:PORT, tls://HOST:PORT or file:/shared/scheduler.json of a Dask scheduler that runs already.",
+    metavar="WHERE",
+)
 RESET = Option(
     "--omnirec-reset",
     "Compute the selected benchmark items anew: all (default), those that failed, those that are incomplete, "
@@ -229,6 +235,7 @@ OPTIONS = (
     EXPORT,
     ACCEPT_LICENCE,
     FROM,
+    CLUSTER,
     RESET,
     YES,
     PLAN,

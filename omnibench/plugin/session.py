@@ -26,7 +26,7 @@ from omnibench.plugin import garbage
 from omnibench.plugin.copies import refresh_stale_copies
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.lines import usage_error, write_line
-from omnibench.plugin.options import ENVIRONMENTS, PLAN, READONLY, TMP_DIR
+from omnibench.plugin.options import CLUSTER, ENVIRONMENTS, PLAN, READONLY, TMP_DIR
 from omnibench.plugin.settings import checkpoint_dir, path_of, policy
 from omnibench.plugin.wire import RunMessage
 from omnibench.runners.environments import Environments
@@ -67,6 +67,7 @@ class BenchSession:
         planned: All items that bench functions declare, by the function's node id; also those that are deselected.
         validation: Who uses the validation parts of the datasets that bench functions declare.
         begun: Whether the records were looked at.
+        computed: The outcomes, or the errors, of items that a cluster has computed and pytest is yet to run, by their ids.
         gave_up: Whether the run ended because of what would keep every item from being computed.
         say: Writes a line to the terminal from any thread, while something is displayed there.
     """
@@ -109,6 +110,7 @@ class BenchSession:
         self.validation = ValidationUse()
         self._positions: dict[int, int] = {}
         self.gave_up = False
+        self.computed: dict[int, Outcome | OmnibenchError] = {}
 
     def device_of(self, configuration: Configuration) -> str:
         """Return the device class of a configuration: a plugin's choice, else the options'.
@@ -209,6 +211,7 @@ class BenchSession:
                     run_id=self.run_id,
                     worker=self._worker,
                     stopping=self.stopping,
+                    cluster=CLUSTER.value(self.config) or None,
                 )
             except (OSError, RuntimeError) as error:  # the latter where no thread can be started
                 if limit := limit_error(error):
@@ -247,7 +250,7 @@ class BenchSession:
 
     def build_environments(self) -> None:
         """Begin to build the environments that pending items need; an item whose environment fails says so itself."""
-        if self.looks_only:
+        if self.looks_only or CLUSTER.value(self.config):  # where they are built where they are used
             return
         skipping = self.policy.failed != "retry"
         needed = {
@@ -272,6 +275,12 @@ class BenchSession:
             return Outcome(CACHED, item.recorded)
         if self.readonly:
             return self._unavailable(item)
+        computed = self.computed.pop(id(item), None)
+        if isinstance(computed, OmnibenchError):
+            raise computed
+        if computed is not None:
+            item.seconds_before = sum(computed.seconds.values())
+            return computed
         self._start_next_guests(item)
         try:
             return self.coordinator.run_item(Item.of(item.experiment, item.evaluator))
@@ -283,14 +292,14 @@ class BenchSession:
         except LockedStoreError as error:
             self.give_up(error)
 
-    def give_up(self, error: StoreError) -> NoReturn:
+    def give_up(self, error: OmnibenchError) -> NoReturn:
         """End the run: what keeps one item from being computed, and is none's failure, would keep the next one as well.
 
         Args:
             error: The reason.
         """
         self.gave_up = True
-        self.stopping.ask("locked records")
+        self.stopping.ask("what keeps every item from being computed")
         if self.is_worker:  # the overseeing process ends the run when it hears of this
             self._stop_soon(str(error))
             pytest.skip(f"{error}")

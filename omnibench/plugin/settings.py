@@ -18,6 +18,7 @@ from omnibench.plugin.options import (
     ALLOW_NETWORK_FS,
     BASELINE,
     CHECKPOINT_DIR,
+    CLUSTER,
     DEVICE,
     EXPORT,
     FAILED,
@@ -108,6 +109,7 @@ def check_options(config: pytest.Config) -> None:
         else:
             option.value(config)
     _check_paths(config)
+    _check_cluster(config)
     resume = policy(config).resume
     for option in (GATE_TOLERANCE, GATE_ALPHA):
         share_of(option, config)
@@ -122,6 +124,25 @@ def check_options(config: pytest.Config) -> None:
             raise usage_error(f"{flag} changes no store, and {changing[0]} does; give one of them.")
     if READONLY.is_on(config) and resume == "never":
         raise usage_error(f"{READONLY.flag} computes nothing, and --omnirec-resume=never reads nothing.")
+
+
+def _check_cluster(config: pytest.Config) -> None:
+    text = CLUSTER.value(config)
+    if not text:
+        return
+    from omnibench.cluster.schedulers import require_dask  # most runs have none
+    from omnibench.cluster.where import Where
+
+    try:
+        require_dask(Where.parse(text))
+    except OmnibenchError as error:
+        raise usage_error(f"{CLUSTER.source(config)}: {error}") from error
+    workers = getattr(config.option, "numprocesses", None) or getattr(config.option, "tx", None)
+    if workers or hasattr(config, "workerinput"):
+        raise usage_error(
+            f"-n computes on this machine, and {CLUSTER.flag}={text} elsewhere; give one of them. How many items are computed at "
+            "once there is the number of the cluster's workers, e.g. local:4."
+        )
 
 
 def _check_paths(config: pytest.Config) -> None:

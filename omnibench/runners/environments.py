@@ -240,6 +240,11 @@ class Environments:
         pairs = (entry.partition("=") for entry in text.split(",") if entry.strip())
         return cls({name.strip(): word.strip() for name, _, word in pairs})
 
+    @property
+    def choice(self) -> str | dict[str, str]:
+        """What it was made of, for another process."""
+        return dict(self._by_name) or self._default
+
     def of(self, runner: RunnerInfo) -> str:
         """Return ``isolated`` or ``current`` for a framework."""
         if not runner.has_environment:

@@ -173,6 +173,11 @@ class Guest:
         return self._pid
 
     @property
+    def host(self) -> str:
+        """The machine that it runs on; nothing, which stands for this one."""
+        return ""
+
+    @property
     def alive(self) -> bool:
         """Whether the process runs and listens."""
         return self._process.poll() is None and not self._channel.isclosed()

@@ -6,10 +6,10 @@ import shutil
 import sys
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.errors import GuestEnvironmentError, GuestError
 from omnibench.limits import limits_told
@@ -18,6 +18,7 @@ from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import Guest
 from omnibench.runners.info import ISOLATED, RunnerInfo
 from omnibench.runners.machine import gpus as all_gpus
+from omnibench.runners.replies import OnEpoch, OnSnapshot
 from omnibench.runners.thread_variables import thread_variables
 
 if TYPE_CHECKING:
@@ -33,6 +34,76 @@ _GuestKey = tuple[str, str, int]
 """A framework's name, a device class and a number of threads: a process keeps the number with which it has begun."""
 
 
+class RunningGuest(Protocol):
+    """A guest that runs, here or elsewhere; see ``gateway.Guest``, also of its method ``ask``."""
+
+    @property
+    def fitted(self) -> str:
+        """The fit key of the model that it has in memory; empty where it has none."""
+
+    @property
+    def threads(self) -> int:
+        """How many threads it may compute with."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id; 0 where it runs on another machine."""
+
+    @property
+    def host(self) -> str:
+        """The machine that it runs on; nothing where that is this one."""
+
+    def ask(
+        self,
+        request: Mapping[str, Any],
+        on_progress: Callable[[dict[str, Any]], None] | None = None,
+        while_waiting: Callable[[], None] = ...,
+        timeout: float | None = None,
+        on_silence: Callable[[float, bool], None] = ...,
+        on_epoch: OnEpoch | None = None,
+        on_snapshot: OnSnapshot | None = None,
+        limit: str = "",
+    ) -> dict[str, Any]:
+        """Return the answer to a request."""
+
+
+class Guests(Protocol):
+    """The guests of a worker thread: those of a ``GuestPool``, or elsewhere on a cluster."""
+
+    are_here: bool
+    """Whether they need this machine's memory."""
+
+    gpu: str | None
+    """The GPUs that they see from now on; None for all."""
+
+    def warm(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
+        """Begin to start a guest; see ``GuestPool``, also for the other methods."""
+
+    def warm_if_room(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
+        """Begin to start a guest for later, if that costs no other."""
+
+    def get(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> RunningGuest:
+        """Return a living guest."""
+
+    def is_alive(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> bool:
+        """Whether a framework's guest is running."""
+
+    def discard(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
+        """End a framework's guest."""
+
+    def end_idle(self, device: str = "") -> bool:
+        """End every guest, or those of a device; return whether there was any."""
+
+    def use_gpus(self, gpus: Sequence[str]) -> None:
+        """Have guests that compute on GPUs compute on these."""
+
+    def rest(self) -> None:
+        """Hear that an item has ended."""
+
+    def close(self) -> None:
+        """End every guest, for good."""
+
+
 class GuestPool:
     """The living guests of this process.
 
@@ -43,10 +114,13 @@ class GuestPool:
         log: Called with (stream, whole lines) of what guests print.
         notify: Called with a line of text for the user, e.g. that an environment is built.
         gpu: The GPU of guests that use one, as ``CUDA_VISIBLE_DEVICES`` names it; None for all.
+        work: Where classes of the user's own expect to be; the current directory by default.
 
     Attributes:
         gpu: The GPUs of guests that use any from now on, separated by commas; None for all.
     """
+
+    are_here = True
 
     def __init__(
         self,
@@ -56,7 +130,9 @@ class GuestPool:
         log: Callable[[str, bytes], None],
         notify: Callable[[str], None],
         gpu: str | None = None,
+        work: Path | None = None,
     ) -> None:
+        self._work = work
         self._environments = environments
         self._scratch = scratch
         self._threads = threads
@@ -144,7 +220,7 @@ class GuestPool:
             variables["CUDA_VISIBLE_DEVICES"] = ""
         try:
             # A framework may litter its working directory; a user's class expects to be where the user is.
-            work = directory if runner.distribution else Path.cwd()
+            work = directory if runner.distribution else self._work or Path.cwd()
             with limits_told(f"the start of {runner.name}"), _explaining_interpreter(runner, python):
                 return Guest(runner, python, directory, work, threads, variables, self._log), directory
         except BaseException as error:
@@ -189,6 +265,9 @@ class GuestPool:
             with suppress(Exception):  # whoever needs it hears of it
                 self._finish_starting(key)
         self.end_idle("cuda")
+
+    def rest(self) -> None:
+        """Hear that an item has ended; its guests stay for the next one."""
 
     def close(self) -> None:
         """End every guest."""

@@ -120,6 +120,17 @@ class Worker:
             self._facts["snapshot"] = None if record is None else newest_members(record)
             self._moved = True
 
+    def note_host(self, host: str) -> None:
+        """Note on which machine the guest runs.
+
+        Args:
+            host: Its name; nothing for this one.
+        """
+        if host != self._facts.get("at", ""):
+            with self._lock:
+                self._facts["at"] = host
+                self._moved = True
+
     def note(self, line: str) -> None:
         """Log a line for whoever watches the run."""
         self.log.add(logging.WARNING, NOTICE, line)

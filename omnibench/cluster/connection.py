@@ -1,0 +1,264 @@
+"""The connection of a run to a cluster: opened when an item first needs it, and closed with all that was started for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from omnibench import __version__
+from omnibench.cluster import schedulers, worker_guests
+from omnibench.cluster.mailbox import hear_of
+from omnibench.cluster.places import Place
+from omnibench.cluster.pool import RemotePool
+from omnibench.cluster.session import serve, topic_of
+from omnibench.cluster.settings import SlurmSettings
+from omnibench.cluster.terms import Terms, probe_in
+from omnibench.cluster.where import LOCAL, Where
+from omnibench.errors import ClusterError
+from omnibench.runners.environments import Environments
+from omnibench.runners.machine import available_cores
+
+_HEARTBEAT_SECONDS = 5.0
+_LOOK_SECONDS = 0.5
+_RECONNECT_SECONDS = 30.0
+"""So long a scheduler may not answer before the run is given up."""
+
+
+class Connection:
+    """The cluster of a run. It has to be closed.
+
+    Args:
+        where: Where it is.
+        slurm: The settings of ``slurm``.
+        run: The run.
+        environments: Where frameworks run.
+        scratch: A directory of the store's for temporary files, in which workers look for a probe.
+        notify: Called with a line of text for the user.
+
+    Attributes:
+        is_this_machine: Whether all of its workers are on this machine, as those that the run starts itself.
+    """
+
+    def __init__(
+        self,
+        where: Where,
+        slurm: SlurmSettings,
+        run: str,
+        environments: Environments,
+        scratch: Path,
+        notify: Callable[[str], None],
+    ) -> None:
+        self._where, self._slurm, self._run = where, slurm, run
+        self._environments, self._scratch, self._notify = environments, scratch, notify
+        self.is_this_machine = where.kind == LOCAL
+        self._opening = threading.Lock()
+        self._opened = ExitStack()
+        self._client: Any = None
+        self._terms: Terms | None = None
+        self._n_submitted = 0
+        self._changed = threading.Condition()
+        self._places: dict[str, Place] = {}
+        self._futures: dict[str, Any] = {}
+        """The tasks that have not ended; forgetting one takes it back."""
+        self._ending = threading.Event()
+
+    @property
+    def number(self) -> int:
+        """How many items are computed at once, as far as is known before the cluster is there; 0 for not at all."""
+        if self._where.kind == LOCAL:
+            return self._where.number or available_cores()
+        return self._where.number or self._slurm.jobs if self._where.kind == "slurm" else 0
+
+    def pool(self, log: Callable[[str, bytes], None], while_waiting: Callable[[], None]) -> RemotePool:
+        """Return the guests of another worker thread.
+
+        Args:
+            log: Called with (stream, whole lines) of what guests print.
+            while_waiting: Called about once a second while a place is waited for; raising gives up.
+        """
+        return RemotePool(self, self._environments, log, self._notify, while_waiting)
+
+    @property
+    def client(self) -> Any:
+        """Dask's client, which is connected at the first use.
+
+        Raises:
+            ClusterError: The cluster cannot be used.
+        """
+        with self._opening:
+            if self._client is None:
+                try:
+                    self._open()
+                except Exception as error:  # whatever a cluster's software raises: no other item finds it either
+                    words = str(error) if isinstance(error, ClusterError) else f"{type(error).__name__}: {error}"
+                    raise ClusterError(f"the cluster cannot be used: {words}", ends_run=True) from error
+            return self._client
+
+    def _open(self) -> None:
+        with ExitStack() as opened:
+            client = opened.enter_context(schedulers.connected(self._where, self.number, self._slurm, self._notify))
+            probe = opened.enter_context(probe_in(self._scratch))
+            cores = available_cores() // max(1, self.number) if self.is_this_machine else self._slurm.cores
+            directory, threads = str(Path.cwd()), max(1, cores)
+            choice = self._environments.choice
+            self._terms = Terms(self._run, __version__, choice, directory, probe, threads)
+            client.subscribe_topic(topic_of(self._run), self._note_place)
+            beating = threading.Thread(target=self._beat, args=(client,), daemon=True, name="omnibench-cluster")
+            beating.start()
+            opened.callback(self._end_sessions, client)
+            self._client, self._opened = client, opened.pop_all()
+
+    def _beat(self, client: Any) -> None:
+        """Tell all workers again and again that this process lives."""
+        while not self._ending.wait(_HEARTBEAT_SECONDS):
+            if client.status == "running":
+                with suppress(Exception):  # whoever waits for an answer finds out what is broken
+                    client.run(hear_of, self._run, on_error="ignore")
+
+    def places(self) -> int:
+        """Return how many items the workers that are there compute at once."""
+        workers = self._workers()
+        return sum(int(worker["nthreads"]) for worker in workers.values())
+
+    def _workers(self) -> dict[str, Any]:
+        """Return what the scheduler says of its workers, by their addresses.
+
+        Raises:
+            ClusterError: It is gone.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                workers: dict[str, Any] = self.client.scheduler_info(n_workers=-1)["workers"]
+                if self.client.status == "running":
+                    return workers
+            except ClusterError:
+                raise
+            except Exception as error:  # whatever a broken connection raises
+                reason = f" ({error})"
+            else:
+                reason = ""
+            if self.client.status == "closed" or time.monotonic() - began > _RECONNECT_SECONDS:
+                raise ClusterError(
+                    f"the scheduler of the cluster is gone{reason}, so nothing more can be computed there. What was "
+                    "finished is recorded, and the next run goes on from there.",
+                    ends_run=True,
+                )
+            time.sleep(_LOOK_SECONDS)
+
+    def has_worker(self, address: str) -> bool:
+        """Whether the scheduler still has a worker.
+
+        Args:
+            address: Its address.
+
+        Raises:
+            ClusterError: The scheduler is gone.
+        """
+        return address in self._workers()
+
+    def call(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function on a worker, beside its tasks.
+
+        Args:
+            address: The worker's address.
+            function: The function.
+            arguments: Its arguments.
+        """
+        return self.client.run(function, *arguments, workers=[address])[address]
+
+    def submit(self) -> tuple[str, Any]:
+        """Submit a session; return its token, and its future."""
+        client, token = self.client, uuid.uuid4().hex[:12]
+        with self._changed:
+            self._n_submitted += 1
+            # Of one group of keys, tasks wait on the scheduler, and none is tied to a worker that is busy.
+            key = (f"omnibench-{self._run}", self._n_submitted)
+        future = client.submit(serve, token, self._terms, key=key, pure=False)
+        with self._changed:
+            self._futures[token] = future
+        return token, future
+
+    def _note_place(self, event: tuple[float, Sequence[Any]]) -> None:
+        token, *described = event[1]
+        with self._changed:
+            self._places[token] = Place(*described)
+            self._changed.notify_all()
+
+    def place_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> Place:
+        """Wait until a session has begun; return where.
+
+        Args:
+            token: The session.
+            future: Its future.
+            while_waiting: Called again and again; raising gives up.
+
+        Raises:
+            ClusterError: It cannot begin.
+        """
+        looked = time.monotonic()
+        while True:
+            with self._changed:
+                if token in self._places or self._changed.wait_for(lambda: token in self._places, _LOOK_SECONDS):
+                    return self._places[token]
+            while_waiting()
+            if future.status == "error":
+                raise ClusterError(f"no worker of the cluster can compute anything: {_reason(future)}", ends_run=True)
+            if future.status == "cancelled" or time.monotonic() - looked > _HEARTBEAT_SECONDS:
+                self._workers()  # which fails where the scheduler is gone
+                looked = time.monotonic()
+            if future.status == "cancelled":
+                raise ClusterError("the cluster has dropped what was submitted; run again.", ends_run=True)
+
+    def forget(self, token: str, future: Any) -> None:
+        """Forget a session that is about to end by itself.
+
+        Args:
+            token: The session.
+            future: Its future, which is kept until then: letting it go would take the task back.
+        """
+
+        def end(_: Any) -> None:
+            with self._changed:
+                self._futures.pop(token, None)
+                self._places.pop(token, None)
+
+        future.add_done_callback(end)
+
+    def cancel(self, token: str, future: Any) -> None:
+        """Take a session back.
+
+        Args:
+            token: The session.
+            future: Its future.
+        """
+        with self._changed:
+            self._futures.pop(token, None)
+            self._places.pop(token, None)
+        with suppress(Exception):  # the cluster is gone, and the session with it
+            future.cancel()
+
+    def _end_sessions(self, client: Any) -> None:
+        self._ending.set()
+        for token, future in list(self._futures.items()):
+            self.cancel(token, future)
+        if client.status == "running":
+            with suppress(Exception):  # likewise
+                client.run(worker_guests.end_of_run, self._run, on_error="ignore")
+
+    def close(self) -> None:
+        """End all sessions, and what was started for them."""
+        with self._opening:
+            self._opened.close()
+
+
+def _reason(future: Any) -> str:
+    try:
+        return f"{type(future.exception()).__name__}: {future.exception()}"
+    except Exception as error:  # whatever it is
+        return f"{type(error).__name__}: {error}"

@@ -1,0 +1,107 @@
+"""Workers on this machine: processes of their own, which import nothing of the user's script, and end with this one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, Self
+
+from omnibench.cluster.credentials import write_credentials
+from omnibench.cluster.settings import DASK
+from omnibench.store.workspaces import Workspace
+
+_LOOK_SECONDS = 0.5
+_MOST_RESTARTS = 100
+_ENDING_SECONDS = 5.0
+
+_START = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM) if sys.platform == "linux" else None
+if os.getppid() != int(sys.argv.pop(1)): sys.exit()
+from distributed.cli.dask_worker import main
+main()
+"""
+"""What a worker runs: Dask's command, in a process that the system ends with its parent."""
+
+
+class LocalWorkers:
+    """Workers, of which each computes one item at a time. Use it as a context manager.
+
+    A worker that dies is replaced.
+
+    Args:
+        address: The scheduler's address.
+        security: Its credentials.
+        number: How many workers there are.
+    """
+
+    def __init__(self, address: str, security: Any, number: int) -> None:
+        self._address, self._security, self._number = address, security, number
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._n_started = 0
+        self._ending = threading.Event()
+        # The system ends a process with the thread that has started it, so that one lives as long as they are to.
+        self._thread = threading.Thread(target=self._look_after, daemon=True, name="omnibench-local-workers")
+
+    def __enter__(self) -> Self:
+        self._workspace = Workspace(Path(tempfile.gettempdir()), "omnibench-workers.")
+        credentials = write_credentials(self._workspace.directory / "credentials", self._security)
+        settings = {
+            f"DASK_{name.upper().replace('.', '__').replace('-', '_')}": str(value) for name, value in DASK.items()
+        }
+        self._variables = {**os.environ, **settings, **credentials}
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+        self._workspace.remove()
+
+    def _look_after(self) -> None:
+        self._processes = [self._start() for _ in range(self._number)]
+        while not self._ending.wait(_LOOK_SECONDS):
+            for position, process in enumerate(self._processes):
+                if process.poll() is not None and self._n_started < self._number + _MOST_RESTARTS:
+                    self._processes[position] = self._start()
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            try:
+                process.wait(timeout=_ENDING_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._n_started += 1
+        name = f"worker-{self._n_started}"
+        options = {
+            "--host": "127.0.0.1",
+            "--nthreads": "1",
+            "--memory-limit": "0",  # a guest's memory is the engine's business, which a worker knows nothing of
+            "--death-timeout": "30",
+            "--dashboard-address": "127.0.0.1:0",  # which listens also without one, and on all networks by default
+            "--local-directory": str(self._workspace.directory),
+            "--name": name,
+        }
+        arguments = [
+            self._address,
+            "--no-nanny",
+            "--no-dashboard",
+            *(word for pair in options.items() for word in pair),
+        ]
+        with (self._workspace.directory / f"{name}.log").open("wb") as log:
+            # A session of its own: a Ctrl-C of the terminal is for the run, which ends what its workers do.
+            return subprocess.Popen(
+                [sys.executable, "-P", "-c", _START, str(os.getpid()), *arguments],
+                env=self._variables,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )

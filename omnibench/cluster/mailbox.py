@@ -1,0 +1,178 @@
+"""Messages between a task and the process that has submitted it, on the worker's side.
+
+A client of Dask reaches a worker only through the scheduler, and a task cannot call its client. So the client asks: a
+call of ``exchange`` brings messages, and waits for some to take away. Each side counts, so that a call may be repeated when
+its answer was lost. Messages are plain data; files come in pieces, and a task waits while too much is on its way.
+
+A task whose submitter is gone must not go on. The scheduler takes a task back when its client is gone, which is seen in a
+second; where the scheduler is gone as well, nobody calls any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+from omnibench.errors import OmnibenchError
+
+Message = dict[str, Any]
+"""``kind``, and what that kind has."""
+
+PATIENCE_SECONDS = 60.0
+"""So long a task goes on while it hears nothing of the process that has submitted it."""
+
+_MOST_BYTES = 32 * 2**20
+"""What may wait to be taken away."""
+
+_ONE_ANSWER = 12 * 2**20
+
+_LOOK_SECONDS = 0.5
+
+_open: dict[str, Mailbox] = {}
+_heard: dict[str, float] = {}
+"""When something was heard of the submitting process of each run."""
+
+
+class AbandonedError(OmnibenchError):
+    """Nobody waits for what a task computes."""
+
+
+class Mailbox:
+    """The messages of one task. Use it as a context manager in the task's thread.
+
+    Args:
+        token: Names it for the submitter.
+        run: The submitter's run.
+        loop: The worker's event loop, in which ``exchange`` runs.
+        is_wanted: Whether the scheduler still wants the task's result.
+    """
+
+    def __init__(self, token: str, run: str, loop: asyncio.AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
+        self._token, self._run, self._loop, self._is_wanted = token, run, loop, is_wanted
+        self._changed = threading.Condition()
+        self._outgoing: deque[tuple[Message, int]] = deque()
+        self._first_outgoing = self._bytes = 0
+        self._incoming: deque[Message] = deque()
+        self._n_received = 0
+        self._is_filled = asyncio.Event()
+
+    def __enter__(self) -> Self:
+        _heard[self._run] = time.monotonic()
+        _open[self._token] = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _open.pop(self._token, None)
+        self._wake_loop()  # a call that waits ends
+
+    def _wake_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._is_filled.set)
+
+    def check(self) -> None:
+        """Raise when nobody waits for the task any more.
+
+        Raises:
+            AbandonedError: The submitter is gone.
+        """
+        if not self._is_wanted():
+            raise AbandonedError("the scheduler has taken the task back")
+        if time.monotonic() - _heard.get(self._run, 0.0) > PATIENCE_SECONDS:
+            raise AbandonedError(f"nothing was heard of its submitter for {PATIENCE_SECONDS:g} s")
+
+    def send(self, message: Message, size: int = 0) -> None:
+        """Put a message into the box, once there is room.
+
+        Args:
+            message: Plain data.
+            size: About how many bytes it has, if these are many.
+
+        Raises:
+            AbandonedError: Nobody takes anything away any more.
+        """
+        with self._changed:
+            while self._bytes and self._bytes + size > _MOST_BYTES:
+                self.check()
+                self._changed.wait(_LOOK_SECONDS)
+            self._outgoing.append((message, size))
+            self._bytes += size
+        self._wake_loop()
+
+    def receive(self, timeout: float | None = None) -> Message | None:
+        """Return the next message; None when none has come in time.
+
+        Args:
+            timeout: Seconds, or None for as long as it takes.
+
+        Raises:
+            AbandonedError: The submitter is gone.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            while not self._incoming:
+                left = _LOOK_SECONDS if deadline is None else min(_LOOK_SECONDS, deadline - time.monotonic())
+                if left <= 0:
+                    return None
+                self._changed.wait(left)
+                self.check()
+            return self._incoming.popleft()
+
+    async def exchange(
+        self, taken: int, first: int, messages: Sequence[Message], wait: float
+    ) -> tuple[int, list[Message]]:
+        """Take messages in, and hand others out; see the function of this name."""
+        _heard[self._run] = time.monotonic()
+        with self._changed:
+            while self._outgoing and self._first_outgoing < taken:
+                self._bytes -= self._outgoing.popleft()[1]
+                self._first_outgoing += 1
+            self._incoming.extend(messages[max(0, self._n_received - first) :])
+            self._n_received = max(self._n_received, first + len(messages))
+            self._changed.notify_all()
+            self._is_filled.clear()
+            is_empty = not self._outgoing
+        if is_empty and _open.get(self._token) is self:
+            try:
+                await asyncio.wait_for(self._is_filled.wait(), wait)
+            except TimeoutError:
+                return self._first_outgoing, []
+        with self._changed:
+            answer: list[Message] = []
+            size = 0
+            for message, its_size in self._outgoing:
+                if answer and size + its_size > _ONE_ANSWER:
+                    break
+                answer.append(message)
+                size += its_size
+            return self._first_outgoing, answer
+
+
+async def exchange(
+    token: str, taken: int, first: int, messages: Sequence[Message], wait: float
+) -> tuple[int, list[Message]] | None:
+    """Bring messages to a task of this worker, and return those that it has; None where there is no such task.
+
+    Args:
+        token: The task's.
+        taken: How many of its messages the caller has.
+        first: The number of the first message that is brought.
+        messages: The messages.
+        wait: Seconds to wait for messages while there are none.
+
+    Returns:
+        The number of the first message, and the messages.
+    """
+    mailbox = _open.get(token)
+    return None if mailbox is None else await mailbox.exchange(taken, first, messages, wait)
+
+
+def hear_of(run: str) -> None:
+    """Note that the submitting process of a run lives.
+
+    Args:
+        run: The run.
+    """
+    _heard[run] = time.monotonic()

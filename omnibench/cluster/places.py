@@ -1,0 +1,52 @@
+"""Where sessions are, and what whoever talks to one needs of the connection to the cluster."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The worker that a session is on.
+
+    Attributes:
+        address: Its address.
+        host: Its machine.
+        is_shared: Whether it sees this machine's files.
+    """
+
+    address: str
+    host: str
+    is_shared: bool
+
+    @property
+    def is_this_machine(self) -> bool:
+        """Whether that is this machine, by its name."""
+        return self.host == platform.node()
+
+
+class Sessions(Protocol):
+    """Submits sessions, and reaches their workers; see ``connection.Connection``."""
+
+    is_this_machine: bool
+
+    def submit(self) -> tuple[str, Any]:
+        """Submit a session; return its token, and its future."""
+
+    def place_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> Place:
+        """Wait until a session has begun; return where."""
+
+    def call(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function on a worker, beside its tasks."""
+
+    def has_worker(self, address: str) -> bool:
+        """Whether the scheduler still has a worker."""
+
+    def forget(self, token: str, future: Any) -> None:
+        """Forget a session that is about to end by itself."""
+
+    def cancel(self, token: str, future: Any) -> None:
+        """Take a session back."""

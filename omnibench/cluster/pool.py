@@ -1,0 +1,160 @@
+"""The guests of one worker thread of the submitting process, which run in a session on a worker of the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from omnibench.cluster.mailbox import Message
+from omnibench.cluster.places import Sessions
+from omnibench.cluster.remote_guest import RemoteGuest
+from omnibench.cluster.remote_session import RemoteSession
+from omnibench.cluster.terms import GuestTerms
+from omnibench.errors import ClusterError, LostGuestError
+
+if TYPE_CHECKING:
+    from omnibench.runners.environments import Environments
+    from omnibench.runners.info import RunnerInfo
+
+MOST_LOSSES = 3
+"""So many machines may be lost while they compute one item."""
+
+
+class RemotePool:
+    """The guests of one worker thread: what ``runners.pool.GuestPool`` is where they run on this machine.
+
+    Args:
+        connection: The cluster.
+        environments: Where frameworks run.
+        log: Called with (stream, whole lines) of what guests print.
+        notify: Called with a line of text for the user.
+        while_waiting: Called about once a second while a place is waited for; raising gives up.
+
+    Attributes:
+        gpu: None: its machine knows which GPUs there are.
+        are_here: Whether the guests need this machine's memory.
+        while_waiting: As above.
+    """
+
+    def __init__(
+        self,
+        connection: Sessions,
+        environments: Environments,
+        log: Callable[[str, bytes], None],
+        notify: Callable[[str], None],
+        while_waiting: Callable[[], None],
+    ) -> None:
+        self.gpu: str | None = None
+        self.are_here = connection.is_this_machine
+        self.while_waiting = while_waiting
+        self._connection, self._environments = connection, environments
+        self._log, self._notify = log, notify
+        self._session: RemoteSession | None = None
+        self._guests: dict[tuple[str, str, int], RemoteGuest] = {}
+        self._losses: list[str] = []
+
+    def session(self) -> RemoteSession:
+        """Return the session of the item, which is opened when something is first asked for.
+
+        Raises:
+            ClusterError: The cluster cannot be used.
+        """
+        if self._session is None:
+            self._session = RemoteSession(self._connection, self._hear, self.while_waiting)
+        return self._session
+
+    def _hear(self, message: Message) -> bool:
+        if message["kind"] == "log":
+            self._log(message["stream"], message["lines"])
+        elif message["kind"] == "notify":
+            self._notify(message["line"])
+        else:
+            return False
+        return True
+
+    def get(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> RemoteGuest:
+        """Return a living guest of a framework; another machine is asked where one is lost.
+
+        Raises:
+            GuestEnvironmentError, GuestError: It does not start.
+            ClusterError: The cluster cannot be used.
+        """
+        key = runner.name, device, threads
+        if key not in self._guests:
+            self._guests[key] = RemoteGuest(self, self._terms(runner, device, threads))
+        while True:
+            try:
+                self._guests[key].start()
+            except LostGuestError as error:
+                self.lost(error)
+            else:
+                return self._guests[key]
+
+    def _terms(self, runner: RunnerInfo, device: str, threads: int) -> GuestTerms:
+        own = runner if runner.adapter_file is not None else runner.name
+        return GuestTerms(own, runner.adapter_identity, self._environments.version(runner), device, threads)
+
+    def is_alive(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> bool:
+        """Whether a framework's guest is running, as far as is known."""
+        guest = self._guests.get((runner.name, device, threads))
+        return self._session is not None and guest is not None and guest.alive
+
+    def discard(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
+        """End a framework's guest, so that the next request gets a fresh one."""
+        guest = self._guests.pop((runner.name, device, threads), None)
+        if guest is not None and self._session is not None:
+            self._session.send({"kind": "discard", "guest": guest.terms})
+
+    def warm(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
+        """Do nothing: no place is kept for what is not needed yet."""
+
+    def warm_if_room(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
+        """Do nothing: as above."""
+
+    def lost(self, error: LostGuestError) -> None:
+        """Note that the machine of the session is gone.
+
+        Raises:
+            ClusterError: It is one too many for this item.
+        """
+        self.give_up()
+        self._losses.append(str(error))
+        if len(self._losses) >= MOST_LOSSES:
+            losses = ", ".join(self._losses)
+            raise ClusterError(
+                f"{len(self._losses)} machines that computed this item were lost: {losses}. That is counted as no failure "
+                "of the item's, and the next run computes it; see the logs of the workers, e.g. whether memory ran out."
+            ) from error
+        self._notify(f"{error}; what it computed is computed elsewhere")
+
+    def use_gpus(self, gpus: Sequence[str]) -> None:
+        """Do nothing: which GPUs there are is their machine's business."""
+
+    def end_idle(self, device: str = "") -> bool:
+        """End every guest; return whether there was any."""
+        had = any(guest.alive for guest in self._guests.values())
+        for guest in list(self._guests.values()):
+            if self._session is not None:
+                self._session.send({"kind": "discard", "guest": guest.terms})
+        self._guests.clear()
+        return had
+
+    def give_up(self) -> None:
+        """Leave the session as it is: it is lost, or to end in the middle of what it does."""
+        for guest in self._guests.values():
+            guest.alive, guest.fitted = False, ""
+        if self._session is not None:
+            self._session.give_up()
+            self._session = None
+
+    def rest(self) -> None:
+        """Give the place back to others when an item has ended."""
+        self._guests.clear()
+        self._losses.clear()
+        if self._session is not None:
+            self._session.end()
+            self._session = None
+
+    def close(self) -> None:
+        """End what is left of the session."""
+        self.give_up()

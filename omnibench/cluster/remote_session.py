@@ -1,0 +1,111 @@
+"""A session as the submitting process has it: submitted, waited for, talked to, and ended."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from omnibench.cluster.mailbox import Message, exchange
+from omnibench.cluster.places import Place, Sessions
+from omnibench.errors import LostGuestError
+
+_WAIT_SECONDS = 1.0
+"""So long a call waits on the worker while there are no messages."""
+
+_RETRY_SECONDS = 0.5
+_LOST_SECONDS = 60.0
+"""So long a worker that the scheduler has not given up may not answer."""
+
+
+class RemoteSession:
+    """A session on a worker. It has to be ended.
+
+    Args:
+        connection: The cluster.
+        hear: Called with the messages that a guest prints and tells of the environment; see ``worker_guests``.
+        while_waiting: Called about once a second while the session waits for a place; raising gives up.
+
+    Attributes:
+        token: Names it.
+        place: The worker that it is on.
+
+    Raises:
+        ClusterError: The cluster cannot be used any more.
+    """
+
+    def __init__(
+        self, connection: Sessions, hear: Callable[[Message], bool], while_waiting: Callable[[], None]
+    ) -> None:
+        self._connection, self._hear = connection, hear
+        self._outgoing: list[Message] = []
+        self._n_sent = self._n_taken = 0
+        self._incoming: deque[Message] = deque()
+        self.token, self._future = connection.submit()
+        try:
+            self.place: Place = connection.place_of(self.token, self._future, while_waiting)
+        except BaseException:
+            self.give_up()
+            raise
+
+    def send(self, message: Message) -> None:
+        """Send a message, with the next call of ``receive``."""
+        self._outgoing.append(message)
+
+    def receive(self, while_waiting: Callable[[], None]) -> Message:
+        """Return the next message, but for those of ``hear``.
+
+        Args:
+            while_waiting: Called about once a second; raising gives up.
+
+        Raises:
+            LostGuestError: Its worker is gone.
+            ClusterError: The cluster is.
+        """
+        while True:
+            while not self._incoming:
+                while_waiting()
+                self._exchange(_WAIT_SECONDS)
+            message = self._incoming.popleft()
+            if not self._hear(message):
+                return message
+
+    def _exchange(self, wait: float) -> None:
+        answered = self._call(wait)
+        self._n_sent += len(self._outgoing)
+        self._outgoing.clear()
+        first, messages = answered
+        self._incoming.extend(messages[max(0, self._n_taken - first) :])
+        self._n_taken = max(self._n_taken, first + len(messages))
+
+    def _call(self, wait: float) -> tuple[int, list[Message]]:
+        address = self.place.address
+        deadline = time.monotonic() + _LOST_SECONDS
+        while True:
+            try:
+                answer: Any = self._connection.call(
+                    address, exchange, self.token, self._n_taken, self._n_sent, self._outgoing, wait
+                )
+            except Exception as error:  # whatever a broken connection raises; who is to blame is seen by asking
+                if not self._connection.has_worker(address) or time.monotonic() > deadline:
+                    raise LostGuestError(f"{self.place.host} ({address}) is gone") from error
+                time.sleep(_RETRY_SECONDS)
+                continue
+            if answer is None:
+                raise LostGuestError(f"{self.place.host} ({address}) has dropped the item")
+            return answer[0], answer[1]
+
+    def end(self) -> None:
+        """Have the session end; its guests stay for the next one."""
+        self.send({"kind": "end"})
+        try:
+            self._exchange(0.0)
+        except Exception:  # it has ended, one way or the other
+            self.give_up()
+        else:
+            self._connection.forget(self.token, self._future)
+
+    def give_up(self) -> None:
+        """Take the task back: whatever it is at ends, and its guests with it."""
+        self._connection.cancel(self.token, self._future)

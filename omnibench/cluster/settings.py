@@ -1,0 +1,94 @@
+"""The settings of a cluster: those of SLURM, from ``[tool.omnibench.slurm]`` of the project, and Dask's own."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from omnibench.errors import ClusterError, nearest
+
+DASK: Mapping[str, Any] = {
+    "distributed.comm.timeouts.tcp": "30s",
+    "distributed.comm.timeouts.connect": "30s",
+    "distributed.scheduler.worker-ttl": "60s",
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.scheduler.allowed-failures": 0,  # a session that was lost is submitted anew, and counted, by us
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.low-level-log-length": 100,
+}
+"""Settings of Dask for schedulers and workers of ours; those of a scheduler that runs already are its owner's."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlurmSettings:
+    """What jobs are asked for.
+
+    Attributes:
+        jobs: How many, each of which computes one item at a time.
+        partition: The partition; that of the cluster by default.
+        account: The account; that of the user by default.
+        walltime: The longest time of a job.
+        cores: The cores of a job.
+        memory: The memory of a job.
+        directives: Further lines of ``#SBATCH``, e.g. ``--gres=gpu:1``.
+        prologue: Lines of the shell before the worker starts, e.g. ``module load cuda``.
+        interface: The network of the nodes, e.g. ``ib0``; that of the machine's name by default.
+        python: The interpreter on the nodes; that of this process by default.
+        shared_directory: A directory that all nodes see, for the credentials of the run.
+    """
+
+    jobs: int = 1
+    partition: str = ""
+    account: str = ""
+    walltime: str = "08:00:00"
+    cores: int = 1
+    memory: str = "4GiB"
+    directives: tuple[str, ...] = ()
+    prologue: tuple[str, ...] = ()
+    interface: str = ""
+    python: str = ""
+    shared_directory: str = ""
+
+
+def slurm_settings(directory: Path) -> SlurmSettings:
+    """Return the settings of the nearest ``pyproject.toml`` upwards that has any.
+
+    Args:
+        directory: Where to begin.
+
+    Raises:
+        ClusterError: A name or a type is none of these.
+    """
+    for folder in (directory, *directory.parents):
+        path = folder / "pyproject.toml"
+        try:
+            project = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError:
+            continue
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ClusterError(f"{path} cannot be read: {error}") from error
+        table = project.get("tool", {}).get("omnibench", {}).get("slurm")
+        if table is not None:
+            return _checked(table, path)
+    return SlurmSettings()
+
+
+def _checked(table: Any, path: Path) -> SlurmSettings:
+    types = {field.name: type(field.default) for field in fields(SlurmSettings)}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in types:
+            known = ", ".join(name.replace("_", "-") for name in types)
+            advice = nearest(key, [name.replace("_", "-") for name in types]) or f"; there are {known}."
+            raise ClusterError(f"{path}, [tool.omnibench.slurm]: there is no setting {key!r}{advice}")
+        wanted: Any = list if types[name] is tuple else types[name]
+        is_fitting = type(value) is wanted and (wanted is not list or all(isinstance(line, str) for line in value))
+        if not is_fitting or (wanted is int and value < 1):
+            nouns = {int: "a whole number from 1 on", str: "a text", list: "a list of texts"}
+            raise ClusterError(f"{path}, [tool.omnibench.slurm]: {key} is {value!r}; give {nouns[wanted]}.")
+        values[name] = tuple(value) if wanted is list else value
+    return SlurmSettings(**values)

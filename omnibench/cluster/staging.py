@@ -1,0 +1,222 @@
+"""The files of a request to a guest, on the worker's side: found or fetched before, handed back after."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from omnibench.cluster.files import PIECE_BYTES, File, Root, own_directory
+from omnibench.errors import ClusterError
+from omnibench.paths import cache_directory
+from omnibench.store.compression import decompress, is_compressed
+from omnibench.store.leases import lease
+
+Fetch = Callable[[str, str, int], bytes]
+"""Returns a piece of a file by its root, its path and the offset."""
+
+Send = Callable[[dict[str, Any], int], None]
+
+_verified: set[tuple[str, int]] = set()
+"""The files of the cache that this process has read in full, by digest and time of change."""
+
+
+class Staging:
+    """The files of one request on this machine.
+
+    Args:
+        roots: What the request names.
+        token: The session.
+        scratch: A directory for what is of this request alone; it exists.
+        is_shared: Whether this machine sees the submitter's files.
+        fetch: Asks the submitter for a piece of a file.
+        check: Called while another process of this machine fetches a file; raising gives up.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[Root],
+        token: str,
+        scratch: Path,
+        fetch: Fetch,
+        check: Callable[[], None],
+        *,
+        is_shared: bool,
+    ) -> None:
+        self._roots, self._token, self._scratch = roots, token, scratch
+        self._fetch, self._check, self._is_shared = fetch, check, is_shared
+        self._places: dict[str, str] = {}
+        self._states: dict[Path, tuple[int, int]] = {}
+
+    def stage(self, *, with_model: bool) -> None:
+        """Make the files of a request be here.
+
+        Args:
+            with_model: Whether the guest needs the model; it may have it in memory.
+        """
+        for root in self._roots:
+            if root.name == "model" and not with_model:
+                continue
+            if root.is_output:
+                self._places[root.path] = str(self._stage_output(root))
+            elif not self._is_shared:
+                self._places[root.path] = str(self._stage_input(root))
+            if root.name == "model" and is_compressed(Path(root.path)):
+                self._places[root.path] = str(decompress(Path(self._places.get(root.path, root.path)), self._scratch))
+
+    def _stage_output(self, root: Root) -> Path:
+        directory = own_directory(root.path, self._token) if self._is_shared else self._scratch / root.name
+        directory.mkdir(mode=0o700, exist_ok=True)
+        for file in root.files:
+            target = directory / file.path
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._is_shared:
+                shutil.copyfile(Path(root.path, file.path), target)
+            else:
+                shutil.copyfile(self._cached(root, file), target)
+        for path in _files_in(directory):
+            self._states[path] = _state(path)
+        return directory
+
+    def _stage_input(self, root: Root) -> Path:
+        """Return where the files of an input lie: links to the cache, in a directory that is the same for the same files."""
+        if len(root.files) == 1 and not root.files[0].path:
+            cached = self._cached(root, root.files[0])
+            target = self._scratch / Path(root.path).name
+            target.symlink_to(cached)
+            return target
+        described = "\n".join(f"{file.path} {file.sha256}" for file in root.files)
+        digest = hashlib.sha256(described.encode()).hexdigest()[:32]
+        directory = cache_directory() / "cluster" / "directories" / digest
+        for file in root.files:
+            cached, link = self._cached(root, file), directory / file.path
+            link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not link.is_symlink():
+                partial = link.with_name(f"{link.name}.{self._token}")
+                partial.symlink_to(cached)
+                partial.replace(link)
+        return directory
+
+    def _cached(self, root: Root, file: File) -> Path:
+        """Return a file of this machine's cache, which is fetched by the first process that needs it.
+
+        Raises:
+            ClusterError: It did not come as the submitter has it.
+        """
+        target = cache_directory() / "cluster" / "files" / file.sha256[:2] / file.sha256
+        if _is_whole(target, file):
+            return target
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with lease(target.with_suffix(".lock"), while_waiting=self._check):
+            if not _is_whole(target, file):
+                partial = target.with_suffix(".partial")
+                with partial.open("wb") as copy:
+                    while (offset := copy.tell()) < file.size:
+                        piece = self._fetch(root.name, file.path, offset)
+                        if not piece:
+                            break
+                        copy.write(piece)
+                if not _is_whole(partial, file):
+                    partial.unlink()
+                    raise ClusterError(f"{file.path or Path(root.path).name} was damaged on its way to the worker.")
+                partial.chmod(0o400)
+                partial.replace(target)
+        return target
+
+    def rewritten(self, data: Any) -> Any:
+        """Return a request with the paths that its files have here."""
+        if isinstance(data, dict):
+            return {key: self.rewritten(value) for key, value in data.items()}
+        if isinstance(data, list | tuple):
+            return type(data)(map(self.rewritten, data))
+        if isinstance(data, str):
+            for root in sorted(self._places, key=len, reverse=True):
+                if data == root or data.startswith(f"{root}/"):
+                    return self._places[root] + data[len(root) :]
+        return data
+
+    def hand_back(self, send: Send) -> None:
+        """Send the files that the guest has written since this was called last.
+
+        Args:
+            send: Sends a message, which has about so many bytes.
+        """
+        for root in self._roots:
+            if not root.is_output:
+                continue
+            directory = Path(self._places[root.path])
+            for path in _files_in(directory):
+                if self._states.get(path) != _state(path) and path.name != "ask":
+                    self._states[path] = _state(path)
+                    self._send_file(send, root, path, path.relative_to(directory).as_posix())
+
+    def _send_file(self, send: Send, root: Root, path: Path, relative: str) -> None:
+        message = {"kind": "file", "root": root.name, "path": relative}
+        if self._is_shared:
+            send(message, 0)
+            return
+        digest, size = hashlib.sha256(), path.stat().st_size
+        with path.open("rb") as file:
+            while True:
+                offset = file.tell()
+                piece = file.read(PIECE_BYTES)
+                digest.update(piece)
+                is_last = file.tell() >= size
+                sha256 = digest.hexdigest() if is_last else ""
+                send({**message, "offset": offset, "data": piece, "sha256": sha256}, len(piece))
+                if is_last:
+                    return
+
+    def ask(self, text: str) -> None:
+        """Write into the file in which the guest looks for requests.
+
+        Args:
+            text: What is asked for.
+        """
+        for root in self._roots:
+            if root.name == "snapshots":
+                Path(self._places[root.path], "ask").write_text(text, encoding="utf-8")
+
+    def drop(self, folder: str) -> None:
+        """Remove a snapshot that the submitter has.
+
+        Args:
+            folder: Its name.
+        """
+        for root in self._roots:
+            if root.name == "snapshots":
+                shutil.rmtree(Path(self._places[root.path], folder), ignore_errors=True)
+
+    def clear(self) -> None:
+        """Remove what is of this request alone; what is shared, the submitter has yet to take."""
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _files_in(directory: Path) -> list[Path]:
+    return [
+        Path(folder, name) for folder, _, names in os.walk(directory) for name in names if Path(folder, name).is_file()
+    ]
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _is_whole(path: Path, file: File) -> bool:
+    """Whether a file is there, and what it is to be; it is read in full once by each process."""
+    try:
+        size, changed = _state(path)
+    except OSError:
+        return False
+    if size != file.size:
+        return False
+    if (file.sha256, changed) not in _verified:
+        with path.open("rb") as content:
+            if hashlib.file_digest(content, "sha256").hexdigest() != file.sha256:
+                return False
+        _verified.add((file.sha256, changed))
+    return True

@@ -1,0 +1,64 @@
+#!/bin/bash
+# Starts a SLURM of one machine, for tests: munge, a controller, and nodes that are daemons of this machine.
+#   usage: start_slurm.sh DIRECTORY [NODES [CPUS PER NODE]]
+#   then:  export SLURM_CONF=DIRECTORY/slurm.conf; stop_slurm.sh DIRECTORY ends it.
+# Needs Debian's slurm-wlm and munge, no root, no systemd, no control groups. Listens on the loopback alone.
+set -euo pipefail
+
+directory=$(realpath -m "${1:?a directory}") nodes=${2:-2} cpus=${3:-2}
+user=$(id -un) host=$(hostname -s) port=${SLURM_TEST_PORT:-16817}
+
+rm -rf "$directory"
+mkdir -p "$directory"/{state,spool,log,munge}
+chmod 755 "$directory" "$directory/munge"
+(umask 077; head -c 128 /dev/urandom > "$directory/munge/munge.key")
+
+{
+  cat <<CONF
+ClusterName=omnibench
+SlurmctldHost=$host(127.0.0.1)
+SlurmctldPort=$port
+SlurmUser=$user
+SlurmdUser=$user
+AuthType=auth/munge
+AuthInfo=socket=$directory/munge/munge.sock
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SwitchType=switch/none
+MpiDefault=none
+SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
+ReturnToService=2
+KillWait=2
+SlurmctldPidFile=$directory/slurmctld.pid
+StateSaveLocation=$directory/state
+SlurmctldLogFile=$directory/log/slurmctld.log
+SlurmdPidFile=$directory/slurmd-%n.pid
+SlurmdSpoolDir=$directory/spool/%n
+SlurmdLogFile=$directory/log/slurmd-%n.log
+SlurmdParameters=config_overrides
+CONF
+  for node in $(seq "$nodes"); do
+    echo "NodeName=n$node NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + node)) CPUs=$cpus RealMemory=8000 State=UNKNOWN"
+  done
+  echo "PartitionName=debug Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE State=UP"
+} > "$directory/slurm.conf"
+export SLURM_CONF=$directory/slurm.conf
+
+munged --force --num-threads=2 --key-file="$directory/munge/munge.key" --socket="$directory/munge/munge.sock" \
+  --pid-file="$directory/munge/munged.pid" --log-file="$directory/log/munged.log" --seed-file="$directory/munge/munged.seed"
+slurmctld
+for node in $(seq "$nodes"); do
+  mkdir -p "$directory/spool/n$node"
+  slurmd -N "n$node"
+done
+for _ in $(seq 300); do
+  [ "$(sinfo -h -N -t idle -o %N 2>/dev/null | wc -l)" = "$nodes" ] && exit 0
+  sleep 0.1
+done
+echo "the nodes did not become idle; see $directory/log" >&2
+exit 1

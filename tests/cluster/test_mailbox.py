@@ -1,0 +1,89 @@
+"""Messages between a task and its submitter: in order, each once, whatever call is repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnibench.cluster import mailbox
+from omnibench.cluster.mailbox import AbandonedError, Mailbox, exchange
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """The event loop of a worker, in a thread of its own."""
+    running = asyncio.new_event_loop()
+    thread = threading.Thread(target=running.run_forever)
+    thread.start()
+    yield running
+    running.call_soon_threadsafe(running.stop)
+    thread.join()
+    running.close()
+
+
+def call(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The answer to a call that the scheduler passes on."""
+    return asyncio.run_coroutine_threadsafe(coroutine, loop).result(10)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.booleans()), max_size=12))
+def test_every_message_arrives_once(loop: asyncio.AbstractEventLoop, steps: list[tuple[int, int, bool]]) -> None:
+    """Whichever answers are lost, both sides get every message once and in order: a call is repeated with the same numbers."""
+    sent_up = sent_down = taken = acknowledged = 0
+    up: list[int] = []
+    down: list[int] = []
+    with Mailbox("t", "r", loop, lambda: True) as box:
+        for n_up, n_down, is_lost in [*steps, (0, 0, False)]:
+            for _ in range(n_up):
+                box.send({"n": sent_up})
+                sent_up += 1
+            messages = [{"n": sent_down + n} for n in range(n_down)]
+            sent_down += n_down
+            for _ in range(2 if is_lost else 1):
+                first, answer = call(loop, exchange("t", taken, acknowledged, messages, 0.0))
+            acknowledged += n_down
+            up += [message["n"] for message in answer[taken - first :]]
+            taken = first + len(answer)
+            while (message := box.receive(0)) is not None:
+                down.append(message["n"])
+    assert up == list(range(sent_up))
+    assert down == list(range(sent_down))
+
+
+def test_a_call_ends_when_there_is_something(loop: asyncio.AbstractEventLoop) -> None:
+    """A call that waits is answered by the first message, and by the end of the task."""
+    with Mailbox("t", "r", loop, lambda: True) as box:
+        waiting = asyncio.run_coroutine_threadsafe(exchange("t", 0, 0, [], 60.0), loop)
+        box.send({"kind": "x"})
+        assert waiting.result(30) == (0, [{"kind": "x"}])
+        waiting = asyncio.run_coroutine_threadsafe(exchange("t", 1, 0, [], 60.0), loop)
+    assert waiting.result(30) in ((1, []), None)  # None: it came after the end
+    assert call(loop, exchange("t", 1, 0, [], 0.0)) is None
+
+
+def test_a_task_without_submitter_ends(loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that was taken back, or hears nothing for too long, does not wait for ever: neither for messages nor for room."""
+    with Mailbox("t", "r", loop, lambda: False) as box, pytest.raises(AbandonedError, match="taken the task back"):
+        box.receive()
+    monkeypatch.setattr(mailbox, "PATIENCE_SECONDS", -1.0)
+    with Mailbox("t", "r", loop, lambda: True) as box:
+        with pytest.raises(AbandonedError, match="nothing was heard"):
+            box.receive()
+        box.send({}, size=30 * 2**20)
+        with pytest.raises(AbandonedError, match="nothing was heard"):
+            box.send({}, size=30 * 2**20)
+
+
+def test_large_messages_go_one_by_one(loop: asyncio.AbstractEventLoop) -> None:
+    """An answer has few bytes, so that neither the scheduler nor the submitter needs the memory of a whole file."""
+    with Mailbox("t", "r", loop, lambda: True) as box:
+        for number in range(3):
+            box.send({"n": number}, size=8 * 2**20)
+        answers = [call(loop, exchange("t", number, 0, [], 0.0)) for number in range(3)]
+    assert answers == [(number, [{"n": number}]) for number in range(3)]

@@ -1,0 +1,72 @@
+"""Runs on a real SLURM of one machine, which a script of ours starts; see ``start_slurm.sh``."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.clusters import kill, marks, running_pytest, wait_for
+from support.projects import Project
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sinfo")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        any(shutil.which(name) is None for name in PROGRAMS),
+        reason="apt-get install --no-install-recommends slurm-wlm munge",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The directory of a SLURM with two nodes, whose configuration commands find."""
+    directory = tmp_path_factory.mktemp("slurm")
+    started = subprocess.run(
+        [Path(__file__).with_name("start_slurm.sh"), directory], capture_output=True, text=True, check=False
+    )
+    try:
+        if started.returncode:
+            pytest.skip(f"SLURM does not start here: {started.stderr.strip()[-300:]}")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SLURM_CONF", str(directory / "slurm.conf"))
+            yield directory
+    finally:
+        subprocess.run([Path(__file__).with_name("stop_slurm.sh"), directory], check=False)
+
+
+@pytest.fixture
+def settings(project: Project, slurm: Path) -> None:
+    """What jobs are asked for in the project."""
+    (project.pytester.path / "pyproject.toml").write_text(
+        "[tool.omnibench.slurm]\njobs = 2\npartition = 'debug'\nwalltime = '00:20:00'\nmemory = '1GiB'\n"
+        f"interface = 'lo'\nshared-directory = {str(slurm / 'shared')!r}\nprologue = ['export BY_PROLOGUE=1']\n"
+    )
+
+
+def jobs() -> list[str]:
+    """The ids of the jobs that wait or run."""
+    return subprocess.run(["squeue", "-h", "-o", "%i"], capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.usefixtures("settings")
+def test_jobs_compute_and_end(project: Project, slurm: Path) -> None:
+    """Two jobs compute the items, end with the run, and leave no file behind."""
+    project.run_process("--omnirec-cluster=slurm").assert_outcomes(passed=2)
+    wait_for(lambda: not jobs())
+    assert list((slurm / "shared").iterdir()) == []
+
+
+@pytest.mark.usefixtures("settings")
+def test_the_submitter_of_jobs_is_killed(project: Project) -> None:
+    """The jobs of a run that was killed end by themselves."""
+    project.bench("plan.add_algorithm(Slow, {'seconds': 1000.0})")
+    with running_pytest(project.pytester.path, "--omnirec-cluster=slurm") as run:
+        wait_for(lambda: len(marks(project.fits, "begin-")) == 2)
+        assert len(jobs()) == 2
+        kill(run.pid)
+        wait_for(lambda: not jobs(), patience=60)

@@ -1,0 +1,140 @@
+"""Real schedulers and workers of Dask, as processes, and what runs of pytest on them leave."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+_PATIENCE = 120.0
+
+
+class DaskProcesses:
+    """A scheduler with workers, each in a process of its own. Use it as a context manager.
+
+    Args:
+        directory: Where their files are; the scheduler's is ``scheduler.json``.
+        workers: How many workers there are.
+        variables: Environment variables in addition to ours.
+        protocol: ``tcp`` or ``tls``.
+        prefix: What comes before the command of a worker, e.g. to hide files from it.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        workers: int = 2,
+        variables: dict[str, str] | None = None,
+        protocol: str = "tcp",
+        prefix: Sequence[str] = (),
+    ) -> None:
+        self.file = directory / "scheduler.json"
+        self._directory, self._variables = directory, {**os.environ, **(variables or {})}
+        self._n_workers, self._protocol, self._prefix = workers, protocol, prefix
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._directory.mkdir(exist_ok=True)
+        common = ["--scheduler-file", str(self.file), "--dashboard-address", "127.0.0.1:0", "--host", "127.0.0.1"]
+        self.scheduler = self._start("dask_scheduler", *common, "--port", "0", "--protocol", self._protocol)
+        wait_for(self.file.exists)
+        local = ["--local-directory", str(self._directory)]
+        options = ["--no-nanny", "--nthreads", "1", "--memory-limit", "0", *local]
+        self.workers = [
+            self._start("dask_worker", *common, *options, prefix=self._prefix) for _ in range(self._n_workers)
+        ]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _start(self, program: str, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        command = [*prefix, sys.executable, "-m", f"distributed.cli.{program}", *arguments]
+        log = self._stack.enter_context((self._directory / f"{program}-{time.time_ns()}.log").open("wb"))
+        process = subprocess.Popen(command, env=self._variables, stdout=log, stderr=subprocess.STDOUT)
+        self._stack.callback(_end, process)
+        return process
+
+    @property
+    def address(self) -> str:
+        """The scheduler's address."""
+        return str(json.loads(self.file.read_text())["address"])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+
+
+def wait_for(condition: Callable[[], Any], patience: float = _PATIENCE) -> Any:
+    """What a condition returns once that is true.
+
+    Raises:
+        AssertionError: It was not in time.
+    """
+    deadline = time.monotonic() + patience
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.05)
+    return value
+
+
+def measured(store: Path) -> tuple[dict[str, str], Any]:
+    """The digests of all predictions in a store by their paths, and its metrics."""
+    digests = {
+        path.relative_to(store).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in store.glob("*/*/**/predictions*.npy")
+    }
+    return digests, json.loads((store / "results.json").read_text())["results"]
+
+
+@contextmanager
+def running_pytest(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A run of pytest that goes on; it is killed at the end if it still does."""
+    command = [sys.executable, "-m", "pytest", *arguments]
+    with subprocess.Popen(
+        command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def marks(fits: Path, prefix: str) -> dict[int, str]:
+    """The processes that have begun a Fit, as the algorithms of ``support.projects`` mark it, with the mark of each."""
+    return {int(path.name.rpartition("-")[2]): path.name for path in fits.glob(f"{prefix}*")}
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs, and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def parent_of(pid: int) -> int:
+    """The parent of a process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def worker_of(guest: int) -> int:
+    """The worker above a guest and its supervisor."""
+    pid = guest
+    while "dask_worker" not in Path(f"/proc/{pid}/cmdline").read_bytes().decode():
+        pid = parent_of(pid)
+    return pid
+
+
+def kill(pid: int) -> None:
+    """End a process as the kernel does that lacks memory."""
+    os.kill(pid, signal.SIGKILL)
