@@ -12,13 +12,13 @@ from typing import Any
 
 from omnibench import __version__
 from omnibench.cluster import schedulers, worker_guests
+from omnibench.cluster.choice import LOCAL, ClusterChoice
+from omnibench.cluster.locations import WorkerLocation
 from omnibench.cluster.mailbox import hear_of
-from omnibench.cluster.places import Place
 from omnibench.cluster.pool import RemotePool
 from omnibench.cluster.session import serve, topic_of
 from omnibench.cluster.settings import SlurmSettings
 from omnibench.cluster.terms import Terms, probe_in
-from omnibench.cluster.where import LOCAL, Where
 from omnibench.errors import ClusterError
 from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
@@ -33,7 +33,7 @@ class Connection:
     """The cluster of a run. It has to be closed.
 
     Args:
-        where: Where it is.
+        choice: ClusterChoice it is.
         slurm: The settings of ``slurm``.
         run: The run.
         environments: Where frameworks run.
@@ -46,23 +46,23 @@ class Connection:
 
     def __init__(
         self,
-        where: Where,
+        choice: ClusterChoice,
         slurm: SlurmSettings,
         run: str,
         environments: Environments,
         scratch: Path,
         notify: Callable[[str], None],
     ) -> None:
-        self._where, self._slurm, self._run = where, slurm, run
+        self._choice, self._slurm, self._run = choice, slurm, run
         self._environments, self._scratch, self._notify = environments, scratch, notify
-        self.is_this_machine = where.kind == LOCAL
+        self.is_this_machine = choice.scheduler == LOCAL
         self._opening = threading.Lock()
         self._opened = ExitStack()
         self._client: Any = None
         self._terms: Terms | None = None
         self._n_submitted = 0
         self._changed = threading.Condition()
-        self._places: dict[str, Place] = {}
+        self._locations: dict[str, WorkerLocation] = {}
         self._futures: dict[str, Any] = {}
         """The tasks that have not ended; forgetting one takes it back."""
         self._ending = threading.Event()
@@ -70,9 +70,9 @@ class Connection:
     @property
     def number(self) -> int:
         """How many items are computed at once, as far as is known before the cluster is there; 0 for not at all."""
-        if self._where.kind == LOCAL:
-            return self._where.number or available_cores()
-        return self._where.number or self._slurm.jobs if self._where.kind == "slurm" else 0
+        if self._choice.scheduler == LOCAL:
+            return self._choice.number or available_cores()
+        return self._choice.number or self._slurm.jobs if self._choice.scheduler == "slurm" else 0
 
     def pool(self, log: Callable[[str, bytes], None], while_waiting: Callable[[], None]) -> RemotePool:
         """Return the guests of another worker thread.
@@ -101,13 +101,12 @@ class Connection:
 
     def _open(self) -> None:
         with ExitStack() as opened:
-            client = opened.enter_context(schedulers.connected(self._where, self.number, self._slurm, self._notify))
+            client = opened.enter_context(schedulers.connected(self._choice, self.number, self._slurm, self._notify))
             probe = opened.enter_context(probe_in(self._scratch))
             cores = available_cores() // max(1, self.number) if self.is_this_machine else self._slurm.cores
             directory, threads = str(Path.cwd()), max(1, cores)
-            choice = self._environments.choice
-            self._terms = Terms(self._run, __version__, choice, directory, probe, threads)
-            client.subscribe_topic(topic_of(self._run), self._note_place)
+            self._terms = Terms(self._run, __version__, self._environments.choice, directory, probe, threads)
+            client.subscribe_topic(topic_of(self._run), self._note_location)
             beating = threading.Thread(target=self._beat, args=(client,), daemon=True, name="omnibench-cluster")
             beating.start()
             opened.callback(self._end_sessions, client)
@@ -120,7 +119,7 @@ class Connection:
                 with suppress(Exception):  # whoever waits for an answer finds out what is broken
                     client.run(hear_of, self._run, on_error="ignore")
 
-    def places(self) -> int:
+    def slots(self) -> int:
         """Return how many items the workers that are there compute at once."""
         workers = self._workers()
         return sum(int(worker["nthreads"]) for worker in workers.values())
@@ -184,13 +183,13 @@ class Connection:
             self._futures[token] = future
         return token, future
 
-    def _note_place(self, event: tuple[float, Sequence[Any]]) -> None:
+    def _note_location(self, event: tuple[float, Sequence[Any]]) -> None:
         token, *described = event[1]
         with self._changed:
-            self._places[token] = Place(*described)
+            self._locations[token] = WorkerLocation(*described)
             self._changed.notify_all()
 
-    def place_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> Place:
+    def location_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> WorkerLocation:
         """Wait until a session has begun; return where.
 
         Args:
@@ -204,8 +203,8 @@ class Connection:
         looked = time.monotonic()
         while True:
             with self._changed:
-                if token in self._places or self._changed.wait_for(lambda: token in self._places, _LOOK_SECONDS):
-                    return self._places[token]
+                if token in self._locations or self._changed.wait_for(lambda: token in self._locations, _LOOK_SECONDS):
+                    return self._locations[token]
             while_waiting()
             if future.status == "error":
                 raise ClusterError(f"no worker of the cluster can compute anything: {_reason(future)}", ends_run=True)
@@ -226,7 +225,7 @@ class Connection:
         def end(_: Any) -> None:
             with self._changed:
                 self._futures.pop(token, None)
-                self._places.pop(token, None)
+                self._locations.pop(token, None)
 
         future.add_done_callback(end)
 
@@ -239,7 +238,7 @@ class Connection:
         """
         with self._changed:
             self._futures.pop(token, None)
-            self._places.pop(token, None)
+            self._locations.pop(token, None)
         with suppress(Exception):  # the cluster is gone, and the session with it
             future.cancel()
 

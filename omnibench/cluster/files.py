@@ -159,11 +159,11 @@ def _named(request: Mapping[str, Any]) -> Iterator[tuple[str, Path, bool]]:
 
 def _below(directory: Path) -> list[Path]:
     """Return the regular files below a directory, relative to it, but those of sessions that were given up."""
-    found = []
+    files = []
     for folder, folders, names in os.walk(directory):
         folders[:] = [name for name in folders if not name.startswith(".session-")]
-        found += [Path(folder, name).relative_to(directory) for name in names if Path(folder, name).is_file()]
-    return sorted(found)
+        files += [Path(folder, name).relative_to(directory) for name in names if Path(folder, name).is_file()]
+    return sorted(files)
 
 
 _digests: dict[tuple[str, int, int], str] = {}

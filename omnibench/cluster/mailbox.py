@@ -121,12 +121,12 @@ class Mailbox:
             return self._incoming.popleft()
 
     async def exchange(
-        self, taken: int, first: int, messages: Sequence[Message], wait: float
+        self, received: int, first: int, messages: Sequence[Message], wait: float
     ) -> tuple[int, list[Message]]:
         """Take messages in, and hand others out; see the function of this name."""
         _heard[self._run] = time.monotonic()
         with self._changed:
-            while self._outgoing and self._first_outgoing < taken:
+            while self._outgoing and self._first_outgoing < received:
                 self._bytes -= self._outgoing.popleft()[1]
                 self._first_outgoing += 1
             self._incoming.extend(messages[max(0, self._n_received - first) :])
@@ -151,13 +151,13 @@ class Mailbox:
 
 
 async def exchange(
-    token: str, taken: int, first: int, messages: Sequence[Message], wait: float
+    token: str, received: int, first: int, messages: Sequence[Message], wait: float
 ) -> tuple[int, list[Message]] | None:
     """Bring messages to a task of this worker, and return those that it has; None where there is no such task.
 
     Args:
         token: The task's.
-        taken: How many of its messages the caller has.
+        received: How many of its messages the caller has.
         first: The number of the first message that is brought.
         messages: The messages.
         wait: Seconds to wait for messages while there are none.
@@ -166,7 +166,7 @@ async def exchange(
         The number of the first message, and the messages.
     """
     mailbox = _open.get(token)
-    return None if mailbox is None else await mailbox.exchange(taken, first, messages, wait)
+    return None if mailbox is None else await mailbox.exchange(received, first, messages, wait)
 
 
 def hear_of(run: str) -> None:

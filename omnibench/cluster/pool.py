@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from omnibench.cluster.locations import Sessions
 from omnibench.cluster.mailbox import Message
-from omnibench.cluster.places import Sessions
 from omnibench.cluster.remote_guest import RemoteGuest
 from omnibench.cluster.remote_session import RemoteSession
 from omnibench.cluster.terms import GuestTerms

@@ -63,8 +63,8 @@ class RemoteGuest:
             self.fitted = ""
             session.send({"kind": "start", "guest": self.terms})
             started = self._answer(session, self._pool.while_waiting)
-            self.alive, self.threads, self.host = True, started["threads"], session.place.host
-            self.pid = started["pid"] if session.place.is_this_machine else 0
+            self.alive, self.threads, self.host = True, started["threads"], session.location.host
+            self.pid = started["pid"] if session.location.is_this_machine else 0
         return session
 
     def ask(
@@ -147,7 +147,7 @@ class _Exchange:
     ) -> None:
         self.session, self.replies = session, replies
         self._request, self._on_progress, self._on_silence = request, on_progress, on_silence
-        self._files = RequestFiles(request, session.token, is_shared=session.place.is_shared)
+        self._files = RequestFiles(request, session.token, is_shared=session.location.is_shared)
 
     def begin(self, terms: Mapping[str, Any]) -> None:
         """Send the request.
@@ -170,18 +170,18 @@ class _Exchange:
 
     def hear(self, message: Message) -> bool:
         """Do what a message of a request in progress asks for; return whether it is one."""
-        kind = message["kind"]
-        if kind == "progress":
+        subject = message["kind"]
+        if subject == "progress":
             if self._on_progress is not None:
                 self._on_progress(message["values"])
-        elif kind == "silence":
+        elif subject == "silence":
             self._on_silence(*message["silence"])
-        elif kind == "file":
+        elif subject == "file":
             self._files.take(message)
-        elif kind == "need":
+        elif subject == "need":
             data = self._files.piece(message["root"], message["path"], message["offset"])
             self.session.send({"kind": "piece", "data": data})
-        elif kind == "question":
+        elif subject == "question":
             self.session.send({"kind": "reply", "answer": self.replies.reply(message["question"])})
         else:
             return False

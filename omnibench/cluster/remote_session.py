@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from omnibench.cluster.locations import Sessions, WorkerLocation
 from omnibench.cluster.mailbox import Message, exchange
-from omnibench.cluster.places import Place, Sessions
 from omnibench.errors import LostGuestError
 
 _WAIT_SECONDS = 1.0
@@ -29,7 +29,7 @@ class RemoteSession:
 
     Attributes:
         token: Names it.
-        place: The worker that it is on.
+        location: The worker that it is on.
 
     Raises:
         ClusterError: The cluster cannot be used any more.
@@ -44,7 +44,7 @@ class RemoteSession:
         self._incoming: deque[Message] = deque()
         self.token, self._future = connection.submit()
         try:
-            self.place: Place = connection.place_of(self.token, self._future, while_waiting)
+            self.location: WorkerLocation = connection.location_of(self.token, self._future, while_waiting)
         except BaseException:
             self.give_up()
             raise
@@ -80,7 +80,7 @@ class RemoteSession:
         self._n_taken = max(self._n_taken, first + len(messages))
 
     def _call(self, wait: float) -> tuple[int, list[Message]]:
-        address = self.place.address
+        address = self.location.address
         deadline = time.monotonic() + _LOST_SECONDS
         while True:
             try:
@@ -89,11 +89,11 @@ class RemoteSession:
                 )
             except Exception as error:  # whatever a broken connection raises; who is to blame is seen by asking
                 if not self._connection.has_worker(address) or time.monotonic() > deadline:
-                    raise LostGuestError(f"{self.place.host} ({address}) is gone") from error
+                    raise LostGuestError(f"{self.location.host} ({address}) is gone") from error
                 time.sleep(_RETRY_SECONDS)
                 continue
             if answer is None:
-                raise LostGuestError(f"{self.place.host} ({address}) has dropped the item")
+                raise LostGuestError(f"{self.location.host} ({address}) has dropped the item")
             return answer[0], answer[1]
 
     def end(self) -> None:

@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from omnibench.cluster.choice import LOCAL, SLURM, ClusterChoice
 from omnibench.cluster.credentials import security_in, temporary_security, write_credentials
 from omnibench.cluster.local_workers import LocalWorkers
 from omnibench.cluster.own_directory import closing_workspace
 from omnibench.cluster.settings import DASK, SlurmSettings
-from omnibench.cluster.where import LOCAL, SLURM, Where
 from omnibench.errors import ClusterError
 
 _CONNECT_SECONDS = 30.0
@@ -30,7 +30,7 @@ _OWN_ADDRESS = "from distributed.utils import get_ip; print(get_ip())"
 """What a node says of itself in the place of the name of a network."""
 
 
-def require_dask(where: Where) -> None:
+def require_dask(choice: ClusterChoice) -> None:
     """Raise unless what a cluster needs is installed.
 
     Raises:
@@ -38,22 +38,22 @@ def require_dask(where: Where) -> None:
     """
     from importlib.util import find_spec
 
-    needed = ["distributed", "cryptography", *(["dask_jobqueue"] if where.kind == SLURM else [])]
+    needed = ["distributed", "cryptography", *(["dask_jobqueue"] if choice.scheduler == SLURM else [])]
     missing = [name.replace("_", "-") for name in needed if find_spec(name) is None]
     if missing:
         raise ClusterError(
             f"a cluster needs {' and '.join(missing)}, which this environment does not have: pip install 'omnibench[cluster]'."
         )
-    if where.kind == SLURM:
+    if choice.scheduler == SLURM:
         _slurm_class()  # while this is the main thread, which later is another's business
 
 
 @contextmanager
-def connected(where: Where, number: int, slurm: SlurmSettings, notify: Callable[[str], None]) -> Iterator[Any]:
+def connected(choice: ClusterChoice, number: int, slurm: SlurmSettings, notify: Callable[[str], None]) -> Iterator[Any]:
     """Yield a client of Dask; what was started for it ends with it.
 
     Args:
-        where: Where the scheduler is.
+        choice: Where the scheduler is.
         number: How many workers or jobs are started.
         slurm: The settings of ``slurm``.
         notify: Called with a line of text for the user.
@@ -61,24 +61,24 @@ def connected(where: Where, number: int, slurm: SlurmSettings, notify: Callable[
     Raises:
         ClusterError: There is no such scheduler, or it cannot be reached.
     """
-    require_dask(where)
+    require_dask(choice)
     import dask.config
 
     Client = _client_class()  # noqa: N806 - a class
     with dask.config.set(DASK):
-        if where.kind == LOCAL:
+        if choice.scheduler == LOCAL:
             with (
                 _own_scheduler() as cluster,
                 LocalWorkers(cluster.scheduler_address, cluster.security, number),
                 Client(cluster, set_as_default=False) as client,
             ):
                 yield client
-        elif where.kind == SLURM:
+        elif choice.scheduler == SLURM:
             with _slurm_cluster(number, slurm) as cluster, Client(cluster, set_as_default=False) as client:
                 notify(f"SLURM is asked for {number} job{'s' if number > 1 else ''}")
                 yield client
         else:
-            address = where.address()
+            address = choice.address()
             try:
                 client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
             except (OSError, TimeoutError, ValueError) as error:

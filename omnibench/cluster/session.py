@@ -119,7 +119,7 @@ class Session:
         return error
 
     def _guest(self, terms: GuestTerms) -> Guest:
-        runner = terms.here()
+        runner = terms.local_runner()
         if runner.adapter_identity != terms.adapter:
             raise ClusterError(f"{platform.node()} has another adapter of {runner.name}; install the same one on both.")
         version = self._guests.environments.version(runner)
@@ -134,7 +134,7 @@ class Session:
 
     def _discard(self, message: Message) -> None:
         terms: GuestTerms = message["guest"]
-        self._guests.pool.discard(terms.here(), terms.device, terms.threads)
+        self._guests.pool.discard(terms.local_runner(), terms.device, terms.threads)
 
     def _ask(self, message: Message) -> None:
         """Pass a request to the guest, and its files before and after it."""
@@ -190,11 +190,11 @@ class Session:
         else:
             self._pending.append(message)
 
-    def _await(self, kind: str) -> Message:
+    def _await(self, subject: str) -> Message:
         """Return the next message of a kind."""
         while True:
             for position, message in enumerate(self._pending):
-                if message["kind"] == kind:
+                if message["kind"] == subject:
                     return self._pending.pop(position)
             message_now = self._mailbox.receive()
             assert message_now is not None, "it was waited for"

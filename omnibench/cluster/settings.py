@@ -82,13 +82,13 @@ def _checked(table: Any, path: Path) -> SlurmSettings:
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in types:
-            known = ", ".join(name.replace("_", "-") for name in types)
-            advice = nearest(key, [name.replace("_", "-") for name in types]) or f"; there are {known}."
+            names = ", ".join(name.replace("_", "-") for name in types)
+            advice = nearest(key, [name.replace("_", "-") for name in types]) or f"; there are {names}."
             raise ClusterError(f"{path}, [tool.omnibench.slurm]: there is no setting {key!r}{advice}")
-        wanted: Any = list if types[name] is tuple else types[name]
-        is_fitting = type(value) is wanted and (wanted is not list or all(isinstance(line, str) for line in value))
-        if not is_fitting or (wanted is int and value < 1):
+        expected: Any = list if types[name] is tuple else types[name]
+        is_fitting = type(value) is expected and (expected is not list or all(isinstance(line, str) for line in value))
+        if not is_fitting or (expected is int and value < 1):
             nouns = {int: "a whole number from 1 on", str: "a text", list: "a list of texts"}
-            raise ClusterError(f"{path}, [tool.omnibench.slurm]: {key} is {value!r}; give {nouns[wanted]}.")
-        values[name] = tuple(value) if wanted is list else value
+            raise ClusterError(f"{path}, [tool.omnibench.slurm]: {key} is {value!r}; give {nouns[expected]}.")
+        values[name] = tuple(value) if expected is list else value
     return SlurmSettings(**values)

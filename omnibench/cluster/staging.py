@@ -48,7 +48,7 @@ class Staging:
     ) -> None:
         self._roots, self._token, self._scratch = roots, token, scratch
         self._fetch, self._check, self._is_shared = fetch, check, is_shared
-        self._places: dict[str, str] = {}
+        self._paths: dict[str, str] = {}
         self._states: dict[Path, tuple[int, int]] = {}
 
     def stage(self, *, with_model: bool) -> None:
@@ -61,11 +61,11 @@ class Staging:
             if root.name == "model" and not with_model:
                 continue
             if root.is_output:
-                self._places[root.path] = str(self._stage_output(root))
+                self._paths[root.path] = str(self._stage_output(root))
             elif not self._is_shared:
-                self._places[root.path] = str(self._stage_input(root))
+                self._paths[root.path] = str(self._stage_input(root))
             if root.name == "model" and is_compressed(Path(root.path)):
-                self._places[root.path] = str(decompress(Path(self._places.get(root.path, root.path)), self._scratch))
+                self._paths[root.path] = str(decompress(Path(self._paths.get(root.path, root.path)), self._scratch))
 
     def _stage_output(self, root: Root) -> Path:
         directory = own_directory(root.path, self._token) if self._is_shared else self._scratch / root.name
@@ -133,9 +133,9 @@ class Staging:
         if isinstance(data, list | tuple):
             return type(data)(map(self.rewritten, data))
         if isinstance(data, str):
-            for root in sorted(self._places, key=len, reverse=True):
+            for root in sorted(self._paths, key=len, reverse=True):
                 if data == root or data.startswith(f"{root}/"):
-                    return self._places[root] + data[len(root) :]
+                    return self._paths[root] + data[len(root) :]
         return data
 
     def hand_back(self, send: Send) -> None:
@@ -147,7 +147,7 @@ class Staging:
         for root in self._roots:
             if not root.is_output:
                 continue
-            directory = Path(self._places[root.path])
+            directory = Path(self._paths[root.path])
             for path in _files_in(directory):
                 if self._states.get(path) != _state(path) and path.name != "ask":
                     self._states[path] = _state(path)
@@ -178,7 +178,7 @@ class Staging:
         """
         for root in self._roots:
             if root.name == "snapshots":
-                Path(self._places[root.path], "ask").write_text(text, encoding="utf-8")
+                Path(self._paths[root.path], "ask").write_text(text, encoding="utf-8")
 
     def drop(self, folder: str) -> None:
         """Remove a snapshot that the submitter has.
@@ -188,7 +188,7 @@ class Staging:
         """
         for root in self._roots:
             if root.name == "snapshots":
-                shutil.rmtree(Path(self._places[root.path], folder), ignore_errors=True)
+                shutil.rmtree(Path(self._paths[root.path], folder), ignore_errors=True)
 
     def clear(self) -> None:
         """Remove what is of this request alone; what is shared, the submitter has yet to take."""

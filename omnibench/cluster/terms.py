@@ -84,7 +84,7 @@ class GuestTerms:
     device: str
     threads: int
 
-    def here(self) -> RunnerInfo:
+    def local_runner(self) -> RunnerInfo:
         """Return the framework as this machine has it.
 
         Raises:

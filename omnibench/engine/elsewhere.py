@@ -29,7 +29,7 @@ def number_elsewhere(coordinator: ItemCoordinator, items: Sequence[Item]) -> int
     """
     cluster = coordinator.workbench.cluster
     assert cluster is not None, "the run is on a cluster"
-    return max(1, min(cluster.number or cluster.places(), most_workers(item.experiment for item in items)))
+    return max(1, min(cluster.number or cluster.slots(), most_workers(item.experiment for item in items)))
 
 
 def compute_elsewhere(
@@ -63,7 +63,7 @@ def compute_elsewhere(
         if cluster.number or number >= most or time.monotonic() - looked < _LOOK_SECONDS:
             return []
         looked = time.monotonic()
-        return makers(number, min(most, cluster.places()))
+        return makers(number, min(most, cluster.slots()))
 
     compute_side_by_side(
         longest_first([urgency(item.experiment, estimates.expected(item.experiment)) for item in items]),

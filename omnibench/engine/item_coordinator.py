@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from omnibench.cluster.choice import ClusterChoice
 from omnibench.cluster.connection import Connection
 from omnibench.cluster.schedulers import require_dask
 from omnibench.cluster.settings import slurm_settings
-from omnibench.cluster.where import Where
 from omnibench.engine.attempt import Attempt
 from omnibench.engine.helping import help_searches
 from omnibench.engine.items import Item
@@ -107,14 +107,14 @@ class ItemCoordinator:
             run_id=self.run_id,
             worker=worker,
             stopping=self._stopping,
-            cluster=None if cluster is None else partial(self._connection, Where.parse(cluster)),
+            cluster=None if cluster is None else partial(self._connection, ClusterChoice.parse(cluster)),
             share=threads or available_cores() / workers,
         )
 
-    def _connection(self, where: Where, scratch: Path) -> Connection:
-        require_dask(where)
+    def _connection(self, choice: ClusterChoice, scratch: Path) -> Connection:
+        require_dask(choice)
         slurm = slurm_settings(Path.cwd())
-        return Connection(where, slurm, self.run_id, self.environments, scratch, self._notify)
+        return Connection(choice, slurm, self.run_id, self.environments, scratch, self._notify)
 
     @property
     def store(self) -> CheckpointStore:

@@ -130,11 +130,11 @@ def _check_cluster(config: pytest.Config) -> None:
     text = CLUSTER.value(config)
     if not text:
         return
+    from omnibench.cluster.choice import ClusterChoice
     from omnibench.cluster.schedulers import require_dask  # most runs have none
-    from omnibench.cluster.where import Where
 
     try:
-        require_dask(Where.parse(text))
+        require_dask(ClusterChoice.parse(text))
     except OmnibenchError as error:
         raise usage_error(f"{CLUSTER.source(config)}: {error}") from error
     workers = getattr(config.option, "numprocesses", None) or getattr(config.option, "tx", None)

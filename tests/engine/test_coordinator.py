@@ -37,8 +37,8 @@ from omnibench.engine.run import CACHED, SKIPPED, Outcome, recorded_outcome
 from omnibench.engine.survey import State
 from omnibench.errors import DataError, EvaluationError, OmnibenchError, PhaseError, PlanError, StoreError
 from omnibench.runners.environments import Environments
-from omnibench.runners.gateway import GUEST_MARK
-from omnibench.runners.pool import GuestPool
+from omnibench.runners.gateway import GUEST_MARK, Guest
+from omnibench.runners.pool import GuestPool, Guests
 from omnibench.store.reading import read_all
 from omnibench.store.schema import RecordType
 
@@ -63,7 +63,7 @@ def guests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuestPool]:
 @pytest.fixture
 def open_coordinator(tmp_path: Path, lines: list[str], guests: GuestPool) -> Iterator[Open]:
     """Open coordinators with shared guests on one store; they are closed at the end."""
-    opened: list[tuple[Coordinator, GuestPool]] = []
+    opened: list[tuple[Coordinator, Guests]] = []
 
     def open_another(**policy: Any) -> Coordinator:
         root = tmp_path / "checkpoints"
@@ -492,6 +492,7 @@ def test_a_coordinator_can_be_closed_twice(whole_coordinator: Coordinator, lines
     guest = whole_coordinator.guests.get(item_of(script).experiment.configuration.runner)
     whole_coordinator.close()
     whole_coordinator.close()
+    assert isinstance(guest, Guest)
     assert not guest.alive
     assert lines == []
 

@@ -18,21 +18,21 @@ _MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class ClusterChoice:
     """Where a run computes.
 
     Attributes:
-        kind: ``local``, ``slurm``, ``address`` or ``file``.
+        scheduler: ``local``, ``slurm``, ``address`` or ``file``.
         number: The workers of ``local`` or the jobs of ``slurm``; 0 where the text does not say.
         target: The scheduler's address, or the path of its file.
     """
 
-    kind: str
+    scheduler: str
     number: int = 0
     target: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> Where:
+    def parse(cls, text: str) -> ClusterChoice:
         """Read the text of the option.
 
         Raises:
@@ -56,7 +56,7 @@ class Where:
         Raises:
             ClusterError: Its file cannot be read, or it is not encrypted and not of this machine.
         """
-        address = self.target if self.kind == ADDRESS else _address_in(Path(self.target))
+        address = self.target if self.scheduler == ADDRESS else _address_in(Path(self.target))
         if address.startswith("tcp://") and not _is_loopback(address):
             raise ClusterError(
                 f"{address} is not encrypted: whoever reaches that port runs code as you. Start scheduler and workers with "

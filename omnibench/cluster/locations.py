@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorkerLocation:
     """The worker that a session is on.
 
     Attributes:
@@ -36,7 +36,7 @@ class Sessions(Protocol):
     def submit(self) -> tuple[str, Any]:
         """Submit a session; return its token, and its future."""
 
-    def place_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> Place:
+    def location_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> WorkerLocation:
         """Wait until a session has begun; return where."""
 
     def call(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -7,25 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from omnibench.cluster.where import Where
+from omnibench.cluster.choice import ClusterChoice
 from omnibench.errors import ClusterError
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("local", Where("local")),
-        ("local:3", Where("local", 3)),
-        ("slurm", Where("slurm")),
-        ("slurm:40", Where("slurm", 40)),
-        ("tcp://127.0.0.1:8786", Where("address", target="tcp://127.0.0.1:8786")),
-        ("tls://head.cluster:8786", Where("address", target="tls://head.cluster:8786")),
-        ("file:/shared/scheduler.json", Where("file", target="/shared/scheduler.json")),
+        ("local", ClusterChoice("local")),
+        ("local:3", ClusterChoice("local", 3)),
+        ("slurm", ClusterChoice("slurm")),
+        ("slurm:40", ClusterChoice("slurm", 40)),
+        ("tcp://127.0.0.1:8786", ClusterChoice("address", target="tcp://127.0.0.1:8786")),
+        ("tls://head.cluster:8786", ClusterChoice("address", target="tls://head.cluster:8786")),
+        ("file:/shared/scheduler.json", ClusterChoice("file", target="/shared/scheduler.json")),
     ],
 )
-def test_spellings(text: str, expected: Where) -> None:
+def test_spellings(text: str, expected: ClusterChoice) -> None:
     """Each documented spelling is read."""
-    assert Where.parse(text) == expected
+    assert ClusterChoice.parse(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -34,24 +34,24 @@ def test_spellings(text: str, expected: Where) -> None:
 def test_other_spellings_are_refused(text: str) -> None:
     """Anything else is refused with the text, and what to give."""
     with pytest.raises(ClusterError, match=rf"the cluster is '{text}'; "):
-        Where.parse(text)
+        ClusterChoice.parse(text)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://localhost:1", "tcp://[::1]:1", "tls://far.away:1"])
 def test_encrypted_or_of_this_machine(address: str) -> None:
     """An address is used if it is encrypted, or on the loopback."""
-    assert Where.parse(address).address() == address
+    assert ClusterChoice.parse(address).address() == address
 
 
 @pytest.mark.parametrize("address", ["tcp://10.0.0.1:8786", "tcp://head.cluster:8786"])
 def test_strangers_would_run_code(address: str, tmp_path: Path) -> None:
     """A scheduler off the loopback that does not encrypt is refused, also in a file."""
     with pytest.raises(ClusterError, match="whoever reaches that port runs code as you"):
-        Where.parse(address).address()
+        ClusterChoice.parse(address).address()
     file = tmp_path / "scheduler.json"
     file.write_text(json.dumps({"address": address}))
     with pytest.raises(ClusterError, match="whoever reaches that port runs code as you"):
-        Where.parse(f"file:{file}").address()
+        ClusterChoice.parse(f"file:{file}").address()
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:
@@ -61,4 +61,4 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
         if content is not None:
             file.write_text(content)
         with pytest.raises(ClusterError, match=f"{file} is no scheduler file .* `dask scheduler --scheduler-file"):
-            Where.parse(f"file:{file}").address()
+            ClusterChoice.parse(f"file:{file}").address()
