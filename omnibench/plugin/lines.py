@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -29,3 +31,22 @@ def usage_error(sentence: object) -> pytest.UsageError:
     from omnibench.terminal import terminal_text  # see above
 
     return pytest.UsageError(terminal_text(str(sentence)))
+
+
+def prints_are_shown(config: pytest.Config) -> bool:
+    """Whether what items print goes to the terminal as they run: ``-s``, or ``--capture=tee-sys``."""
+    return getattr(config.option, "capture", "no") in ("no", "tee-sys")  # without its plugin nothing is captured
+
+
+def echo(stream: str, lines: bytes) -> None:
+    """Print what a guest has printed.
+
+    Args:
+        stream: ``out`` or ``err``.
+        lines: Whole lines of it.
+    """
+    output = sys.stdout if stream == "out" else sys.stderr
+    encoding = getattr(output, "encoding", None) or "utf-8"
+    with suppress(ValueError):  # it was closed meanwhile
+        output.write(lines.decode(errors="replace").encode(encoding, "replace").decode(encoding))
+        output.flush()

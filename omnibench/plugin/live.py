@@ -14,7 +14,8 @@ from omnibench.engine.estimates import Estimates
 from omnibench.engine.live import estimates_in
 from omnibench.engine.run import SKIPPED
 from omnibench.plugin.items import ExperimentItem
-from omnibench.plugin.session import BenchSession, prints_are_shown
+from omnibench.plugin.lines import prints_are_shown
+from omnibench.plugin.session import BenchSession
 from omnibench.plugin.wire import ItemMessage
 from omnibench.runners.machine import available_cores
 from omnibench.store.schema import Status

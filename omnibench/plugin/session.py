@@ -25,7 +25,7 @@ from omnibench.limits import limit_error
 from omnibench.plugin import garbage
 from omnibench.plugin.copies import refresh_stale_copies
 from omnibench.plugin.items import ExperimentItem
-from omnibench.plugin.lines import usage_error, write_line
+from omnibench.plugin.lines import echo, prints_are_shown, usage_error, write_line
 from omnibench.plugin.options import CLUSTER, ENVIRONMENTS, PLAN, READONLY, TMP_DIR
 from omnibench.plugin.settings import checkpoint_dir, path_of, policy
 from omnibench.plugin.wire import RunMessage
@@ -223,7 +223,7 @@ class BenchSession:
                 Item.of(item.experiment, item.evaluator) for item in items if isinstance(item, ExperimentItem)
             )
             if not self.is_worker and prints_are_shown(self.config):
-                self._coordinator.workbench.echo = _echo
+                self._coordinator.workbench.echo = echo
         return self._coordinator
 
     def notify(self, line: str) -> None:
@@ -389,17 +389,3 @@ def _throwaway_workspace() -> Workspace:
         return throwaway_workspace()
     except OmnibenchError as error:
         raise usage_error(error) from error
-
-
-def prints_are_shown(config: pytest.Config) -> bool:
-    """Whether what items print goes to the terminal as they run: ``-s``, or ``--capture=tee-sys``."""
-    return getattr(config.option, "capture", "no") in ("no", "tee-sys")  # without its plugin nothing is captured
-
-
-def _echo(stream: str, lines: bytes) -> None:
-    """Print what a guest has printed."""
-    output = sys.stdout if stream == "out" else sys.stderr
-    encoding = getattr(output, "encoding", None) or "utf-8"
-    with suppress(ValueError):  # it was closed meanwhile
-        output.write(lines.decode(errors="replace").encode(encoding, "replace").decode(encoding))
-        output.flush()

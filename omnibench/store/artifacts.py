@@ -40,10 +40,17 @@ class UnsyncedNames:
         self._directories: set[Path] = set()
         self._lock = threading.Lock()
 
-    def note(self, directory: Path) -> None:
-        """Note that a directory has got a name."""
+    def note(self, directory: Path, *, at_once: bool = False) -> None:
+        """Note that a directory has got a name.
+
+        Args:
+            directory: The directory.
+            at_once: Whether its names are made durable now, for which ``sync`` raises as well.
+        """
         with self._lock:
             self._directories.add(directory)
+        if at_once:
+            self.sync(directory)
 
     def sync(self, only: Path | None = None) -> None:
         """Make the names in all of them durable; a directory that was removed meanwhile has none.

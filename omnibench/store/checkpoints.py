@@ -331,9 +331,7 @@ class CheckpointStore:
     def publish(self, partial: Path, final: Path, *, until_commit: bool = False) -> Artifact:
         """Move a finished file into place durably, ``until_commit`` with a name that the next commit, or file there, makes durable."""
         artifact = artifacts.publish(partial, final, self.root, names_durably=False)
-        self._unsynced.note(final.parent)
-        if not until_commit:
-            self._unsynced.sync(final.parent)
+        self._unsynced.note(final.parent, at_once=not until_commit)
         self._stamps[artifact["path"]] = stamp_of(final)
         return artifact
 

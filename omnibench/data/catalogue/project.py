@@ -15,7 +15,7 @@ from omnibench.project import SETTINGS, ProjectSettings, nearest_settings
 DATA, RUNNERS = "data", "runners"
 _SUFFIXES: Mapping[str, str] = {DATA: ".toml", RUNNERS: ".py"}
 """What the files of each key end with."""
-_KEYS = (*_SUFFIXES, "resources")
+_KEYS = (*_SUFFIXES, "resources", "slurm")
 
 EXAMPLE = 'data = "data/*.toml"'
 RUNNERS_EXAMPLE = 'runners = ["adapters/mylib.py"]'
