@@ -92,6 +92,7 @@ class InProcessGuest:
 
     threads = 1
     alive = True
+    host = ""
 
     def __init__(self, work: Work, pause: float = 0.0) -> None:
         self.pid = os.getpid()
@@ -148,6 +149,9 @@ def checked(answer: dict[str, Any]) -> dict[str, Any]:
 class InProcessGuests:
     """Stands in for ``pool.GuestPool``."""
 
+    are_here = True
+    gpu: str | None = None
+
     def __init__(self, work: Work, pause: float = 0.0) -> None:
         self._make = partial(InProcessGuest, work, pause)
         self._guest = self._make()
@@ -166,6 +170,19 @@ class InProcessGuests:
     def discard(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """Forget what it knows; the process is this one."""
         self._guest = self._make()
+
+    def warm_if_room(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
+        """It is there."""
+
+    def end_idle(self, device: str = "") -> bool:
+        """End none: it is this process."""
+        return False
+
+    def use_gpus(self, cards: list[str]) -> None:
+        """It computes on none."""
+
+    def rest(self) -> None:
+        """Stay as it is."""
 
     def close(self) -> None:
         """Keep it: it is this process."""
