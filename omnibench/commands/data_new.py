@@ -18,16 +18,16 @@ from omnibench.data.catalogue.definition import Counts
 from omnibench.data.catalogue.guesses import guess
 from omnibench.data.catalogue.names import ambiguous_names, definitions
 from omnibench.data.catalogue.parsing import NAME
-from omnibench.data.catalogue.project import EXAMPLE, project_definitions
 from omnibench.data.catalogue.readers import reader_of
-from omnibench.data.catalogue.tables import Table, placeholders
 from omnibench.data.catalogue.written import Draft, written
 from omnibench.data.describe import Description, describe
 from omnibench.data.digests import file_digest
 from omnibench.data.files.archives import BROKEN_MEMBERS
 from omnibench.data.files.members import RawFile, members, open_member, unreadable_member
 from omnibench.data.interactions import from_columns
+from omnibench.data.project_files import EXAMPLE, project_definitions
 from omnibench.data.readers.read import read_rows
+from omnibench.data.toml_tables import Table, placeholders
 from omnibench.errors import DataError
 from omnibench.paths import expanded
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from omnibench.commands.parsing import say, say_text
 from omnibench.commands.skeletons import adapter_text, contract_text
-from omnibench.data.catalogue.project import RUNNERS, project_files
+from omnibench.data.project_files import RUNNERS, project_files
 from omnibench.errors import PlanError
 from omnibench.runners.adapter_file import OLDEST_PYTHON, AdapterFile, checked_python, distribution_of
 from omnibench.runners.adapters import adapter_names, find_adapter, unmatched_patterns

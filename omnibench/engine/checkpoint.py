@@ -234,7 +234,10 @@ class ItemCheckpoints:
             records[self.item.record_key] = unmeasured_item(previous)
         elif previous.get("predicted"):
             records[self.item.record_key] = outdated_item(previous)
-        self.records.add(records, float(answer["seconds"] or 0.0))  # none where they were taken over
+        if self.item.record_key in records:  # until it is evaluated anew, nobody may take it for done
+            self.records.commit(records)
+        else:
+            self.records.add(records, float(answer["seconds"] or 0.0))  # none where they were taken over
         return self.store.root / predictions["path"]
 
     def evaluations(self) -> Evaluations:

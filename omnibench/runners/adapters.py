@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from omnibench.code.resolve import find_module
-from omnibench.data.catalogue.project import RUNNERS, project_files
+from omnibench.data.project_files import RUNNERS, project_files
 from omnibench.errors import PlanError
 from omnibench.runners.adapter_file import AdapterFile, is_adapter, read_adapter
 

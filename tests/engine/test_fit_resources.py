@@ -27,6 +27,8 @@ GIGABYTE = 10**9
 class Guests:
     """Stands in for the guests of a worker, of which none has any memory."""
 
+    are_here = True
+
     def __init__(self) -> None:
         self.ended = 0
         self.ended_devices: list[str] = []

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omnibench.data.catalogue.tables import Table
+from omnibench.data.toml_tables import Table
 from omnibench.errors import nearest
 
 FAMILY_KEYS = ("family", "columns", "members")

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from omnibench.data.catalogue.definition import Definition
 from omnibench.data.catalogue.families import is_family, members_of
 from omnibench.data.catalogue.parsing import definition_of
-from omnibench.data.catalogue.project import project_definitions
-from omnibench.data.catalogue.tables import Table
+from omnibench.data.project_files import project_definitions
+from omnibench.data.toml_tables import Table
 from omnibench.errors import DataError, nearest
 
 _FOLDER = Path(__file__).parent / "definitions"

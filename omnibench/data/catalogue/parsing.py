@@ -19,9 +19,9 @@ from omnibench.data.catalogue.definition import (
 )
 from omnibench.data.catalogue.readers import reader_of
 from omnibench.data.catalogue.shapes import SHAPE_KEYS, shape_of
-from omnibench.data.catalogue.tables import Table
 from omnibench.data.membership import PART_NAMES
 from omnibench.data.readers.reader import Reader
+from omnibench.data.toml_tables import Table
 from omnibench.guest.feature_types import singular
 from omnibench.paths import expanded
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from omnibench.data.catalogue.tables import Table
 from omnibench.data.files.streams import is_encoding
 from omnibench.data.interactions import COLUMNS
 from omnibench.data.readers.keys import CHOICES, OPTION_TYPES, READER_KEYS, TIME_UNITS
 from omnibench.data.readers.reader import Reader
 from omnibench.data.step import is_number
+from omnibench.data.toml_tables import Table
 from omnibench.errors import nearest
 
 _WITH_COLUMNS = frozenset(name for name, keys in READER_KEYS.items() if "columns" in keys)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from omnibench.data.catalogue.tables import Table
 from omnibench.data.features.shaping import FeatureShape
 from omnibench.data.readers.reader import Reader
+from omnibench.data.toml_tables import Table
 from omnibench.errors import nearest
 
 SHAPE_KEYS = ("lists", "flags", "words", "texts", "gathered")

@@ -11,9 +11,9 @@ from omnibench.data.catalogue.guessed_columns import ROLE
 from omnibench.data.catalogue.guessed_times import time_of
 from omnibench.data.catalogue.guesses import guess
 from omnibench.data.catalogue.readers import reader_of
-from omnibench.data.catalogue.tables import Table, placeholders
 from omnibench.data.files.members import members
 from omnibench.data.readers.read import read_rows
+from omnibench.data.toml_tables import Table, placeholders
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "MovieLens-1M": (

@@ -8,7 +8,7 @@ import pytest
 
 from omnibench import load_dataset
 from omnibench.data.catalogue.names import definition, definitions, wrong_definitions
-from omnibench.data.catalogue.project import project_definitions
+from omnibench.data.project_files import project_definitions
 from omnibench.errors import DataError
 from omnibench.paths import relative_to
 

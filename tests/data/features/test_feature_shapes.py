@@ -8,10 +8,10 @@ import pytest
 
 from omnibench.data.catalogue.names import definitions
 from omnibench.data.catalogue.shapes import shape_of
-from omnibench.data.catalogue.tables import Table
 from omnibench.data.features.columns import FeatureColumns, feature_columns, split_lists
 from omnibench.data.features.shaping import FeatureShape
 from omnibench.data.readers.reader import Reader
+from omnibench.data.toml_tables import Table
 from omnibench.errors import DataError
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path
 
-from omnibench.data.catalogue.tables import Table
+from omnibench.data.toml_tables import Table
 from omnibench.errors import DataError
 from omnibench.paths import absolute_paths
 from omnibench.project import SETTINGS, ProjectSettings, nearest_settings
