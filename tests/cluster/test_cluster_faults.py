@@ -45,7 +45,7 @@ def test_an_item_that_loses_every_worker(project: Project, gate: Path) -> None:
     assert "1 failed" in output
     gate.touch()
     again = project.run("-k", "fold_0")
-    again.stdout.fnmatch_lines(["*1 items: 0 done, 0 failed, 1 pending*"])
+    again.stdout.fnmatch_lines(["*1 item: 0 done, 0 failed, 1 pending*"])
     again.assert_outcomes(passed=1)
 
 

@@ -361,7 +361,7 @@ def test_candidates_without_anything_in_common_with_the_data_are_refused(
 
 def test_pickled_predictions_are_not_read(tmp_path: Path, lists: tuple[Path, Rows]) -> None:
     """An array of objects would run whatever its pickle says."""
-    with pytest.raises(ValueError, match="allow_pickle=False|Python objects"):
+    with pytest.raises(ValueError, match=r"allow_pickle=False|Python objects"):
         predict(lists[0], np.array([{"user": 1}], dtype=object), tmp_path)
 
 

@@ -27,6 +27,7 @@ ENTRIES: dict[Option, list[tuple[str, str]]] = {
     options.THREADS: [("4", "4"), ('"all"', "all")],
     options.MEMORY: [('"16GB"', "16GB"), ('"ignore"', "ignore")],
     options.FROM: [('"https://example.org/table"', "https://example.org/table")],
+    options.CLUSTER: [('"local:2"', "local:2")],
     options.TMP_DIR: [('"scratch"', "scratch")],
     options.READONLY: [("true", "yes"), ("false", "no"), ("1", "1"), ('"on"', "on")],
     options.ALLOW_NETWORK_FS: [("true", "yes"), ("false", "no"), ("0", "0")],

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xdist.remote import Producer
 
+from omnibench import Resources
 from omnibench.engine import parallel
 from omnibench.engine.estimates import Estimates
 from omnibench.engine.parallel import megabytes_per_worker
@@ -53,13 +54,17 @@ class Run:
     @staticmethod
     def item(number: int) -> Any:
         """One of LensKit's algorithms."""
-        configuration = SimpleNamespace(name=f"LensKit.A{number}", runner=SimpleNamespace(name="LensKit"))
+        configuration = SimpleNamespace(
+            name=f"LensKit.A{number}", runner=SimpleNamespace(name="LensKit"), uses_gpu=False
+        )
         experiment = SimpleNamespace(
             configuration=configuration,
             dataset_name="D-1",
             algorithm_name=f"LensKit.A{number}-f",
             seeds=(),
             search=None,
+            resources=Resources(),
+            device="cpu",
         )
         return SimpleNamespace(nodeid=f"item-{number}", experiment=experiment)
 
