@@ -11,7 +11,7 @@ from typing import Any
 from omnibench.engine import phases
 from omnibench.engine.checkpoint import ItemCheckpoints
 from omnibench.engine.equal_seeds import equal_seed
-from omnibench.engine.evaluation import evaluate, runs_own_code
+from omnibench.engine.evaluation import evaluate
 from omnibench.engine.failures import phase_errors
 from omnibench.engine.items import Item
 from omnibench.engine.phases import PhaseOptions
@@ -263,8 +263,6 @@ class Attempt:
     def _evaluate(self, dataset: Path, predictions: Path) -> dict[str, float]:
         """Return the wanted metrics, evaluating those that are missing, and record that the item is done."""
         recorded = self.checkpoints.evaluations()
-        if runs_own_code(recorded.missing):  # which may take its time, and this process with it
-            self.checkpoints.records.settle()
         timed, scratches = self.progress.timed(Phase.EVAL), self.workbench.store.temporary()
         with self.workbench.evaluating, scratches as scratch, timed as meter:
             missing = recorded.missing
@@ -283,7 +281,7 @@ class Attempt:
 
     def _spare_model(self) -> Record | None:
         """Return the record of the fit whose model is not worth its space once the item is done, or None."""
-        if self.workbench.is_awaited(self.experiment.fit_key, self.checkpoints.records.get):
+        if self.workbench.is_awaited(self.experiment.fit_key):
             return None
-        fit = self.checkpoints.records.get(self.item.fit_record_key)
+        fit = self.workbench.store.records.get(self.item.fit_record_key)
         return fit if fit is not None and is_spare(fit, self.workbench.policy.keep_models) else None

@@ -12,7 +12,6 @@ from typing import Any
 from omnibench.engine.equal_seeds import alike_seed
 from omnibench.engine.evaluation import Evaluations, evaluation_facts
 from omnibench.engine.grouped import evaluated_groups, with_evaluated_groups
-from omnibench.engine.held import HELD_SECONDS, HeldRecords
 from omnibench.engine.items import Item
 from omnibench.engine.progress import PhaseMeter
 from omnibench.engine.records import labels_of
@@ -53,15 +52,13 @@ class ItemCheckpoints:
 
     Attributes:
         chosen: What the item's record says of the configuration that its search has chosen, once that is known.
-        records: The records, those included that are committed with the next phase.
     """
 
     def __init__(self, store: CheckpointStore, item: Item, lease: Lease, worker: Worker, *, search: str = "") -> None:
         self.store = store
         self.item = item
         self.chosen: Record | None = None
-        # What a trial records of its Fit, another run may look for: nothing of it waits.
-        self.records = HeldRecords(store, lease, 0.0 if search else HELD_SECONDS)
+        self._lease = lease
         self._worker = worker
         self._search = search
         self._inputs = store.inputs()
@@ -85,17 +82,17 @@ class ItemCheckpoints:
     @property
     def previous(self) -> Record:
         """The item's record as earlier attempts left it."""
-        return self.records.get(self.item.record_key) or {}
+        return self.store.records.get(self.item.record_key) or {}
 
     @property
     def is_done(self) -> bool:
         """Whether every metric that the attempt was to compute is recorded."""
-        return look_up(self.records.get, self.item).is_done
+        return look_up(self.store.records.get, self.item).is_done
 
     @property
     def is_fitted(self) -> bool:
         """Whether a model is recorded and was not dropped, even if its file is missing or damaged."""
-        record = self.records.get(self.item.fit_record_key)
+        record = self.store.records.get(self.item.fit_record_key)
         return record is not None and not record.get(DROPPED)
 
     @property
@@ -122,7 +119,7 @@ class ItemCheckpoints:
         return self._usable(self.item.predict_record_key, "predictions")
 
     def _usable(self, key: str, role: str) -> Path | None:
-        record = self.records.get(key)
+        record = self.store.records.get(key)
         if record is None or record.get(DROPPED):
             return None
         path = self.store.usable(record[role])
@@ -164,10 +161,7 @@ class ItemCheckpoints:
         series = series_record(self.labels, self.origin, answer.get("series", ()), search=search)
         if series is not None:
             records[RecordType.SERIES.key(self.item.experiment.fit_key)] = series
-        if spare:
-            self.replace_snapshots(records, spare)
-        else:
-            self.records.commit(records)
+        self.replace_snapshots(records, spare)
         return self.store.root / model["path"]
 
     def claimed(self) -> Path:
@@ -181,7 +175,7 @@ class ItemCheckpoints:
 
     def commit(self, records: Mapping[str, Record], forget: Mapping[str, Record] | None = None) -> None:
         """Commit records of snapshots under the item's lease."""
-        self.records.commit(records, forget)
+        self.store.commit(self._lease, records, forget)
 
     def forget(self, spare: Sequence[Record]) -> None:
         """Forget snapshots, then remove their files."""
@@ -194,12 +188,12 @@ class ItemCheckpoints:
         """Commit records that make some snapshots needless, and forget others; then remove the files of the former."""
         leaving = snapshots.leaving(spare)
         forgotten = {**(forget or {}), **{snapshots.key_of(snapshot): snapshot for snapshot in spare}}
-        self.records.commit({**records, **leaving}, forgotten)
+        self.store.commit(self._lease, {**records, **leaving}, forgotten)
         snapshots.remove_files(self.store, spare)
         gone = {key: record for key, record in leaving.items() if not os.path.lexists(record["outside"]["folder"])}
         if gone:
             with suppress(StoreError, OSError):  # it is recorded, and `omnibench gc` tidies up
-                self.records.commit({}, gone)
+                self.store.commit(self._lease, {}, gone)
 
     @property
     def has_export(self) -> bool:
@@ -228,21 +222,18 @@ class ItemCheckpoints:
         self.watch([predictions])
         record = predict_record(self.labels, self.origin, answer, predictions, as_seed=as_seed)
         records = {self.item.predict_record_key: record}
-        previous, earlier = self.previous, self.records.get(self.item.predict_record_key)
+        previous, earlier = self.previous, self.store.records.get(self.item.predict_record_key)
         replaced = earlier is not None and earlier["predictions"]["sha256"] != predictions["sha256"]
         if replaced and previous.get("predict_key") == self.item.predict_key:  # e.g. the earlier file was damaged
             records[self.item.record_key] = unmeasured_item(previous)
         elif previous.get("predicted"):
             records[self.item.record_key] = outdated_item(previous)
-        if self.item.record_key in records:  # until it is evaluated anew, nobody may take it for done
-            self.records.commit(records)
-        else:
-            self.records.add(records, float(answer["seconds"] or 0.0))  # none where they were taken over
+        self.store.commit(self._lease, records)
         return self.store.root / predictions["path"]
 
     def evaluations(self) -> Evaluations:
         """Return the recorded values of the item's metrics; its predictions have to be recorded before."""
-        get = self.records.get
+        get = self.store.records.get
         item = self.item.with_groups(get)
         keys, data = item.eval_keys(get), get(item.data_record_key)
         assert keys is not None and data is not None, "they were published just now"  # noqa: PT018 - both for one reason
@@ -279,7 +270,7 @@ class ItemCheckpoints:
         self.check_inputs()
         groups = evaluation.groups if evaluation is not None else {}
         item, values = with_evaluated_groups(recorded.item, groups), dict(recorded.values)
-        keys = (item.eval_keys(self.records.get) or {}) if groups else recorded.keys
+        keys = (item.eval_keys(self.store.records.get) or {}) if groups else recorded.keys
         names = item.qualified_labels
         records: dict[str, Record] = {}
         if evaluation is not None:
@@ -309,20 +300,20 @@ class ItemCheckpoints:
             list_length=self.item.list_length,
             predicted=self.item.predicted,
             test=recorded.test,
-            as_seed=alike_seed(self.records.get, self.item),
+            as_seed=alike_seed(self.store.records.get, self.item),
             chosen=self.chosen,
             groups={**previous.get(GROUPS, {}), **evaluated_groups(recorded.item, recorded.keys, groups)},
         )
         if spare_model is not None:
             records[self.item.fit_record_key] = without_model(spare_model)
-        self.records.commit(records)
+        self.store.commit(self._lease, records)
         if spare_model is not None:  # only now: until the record says so, the model is needed
             remove_file(self.store, spare_model["model"])
         return defined
 
     def _valid_metrics(self, previous: Record) -> Record:
         """Return the metrics of the item's record whose evaluations are still recorded."""
-        get = self.records.get
+        get = self.store.records.get
         metrics = previous.get("metrics", {})
         return {name: metric for name, metric in metrics.items() if get(RecordType.EVAL.key(metric["key"]))}
 
@@ -342,9 +333,9 @@ class ItemCheckpoints:
             predict_key=self.item.predict_key,
             error=error,
             costs=costs,
-            missing=missing_metrics(self.records.get, self.item),
+            missing=missing_metrics(self.store.records.get, self.item),
         )
-        self.records.commit({self.item.record_key: record})
+        self.store.commit(self._lease, {self.item.record_key: record})
 
     def save_interruption(self, phase: Phase, costs: Mapping[str, Any], error: PhaseError | None = None) -> None:
         """Record that the attempt was given up, unless the item is done: it may be stopped right behind its last commit.
@@ -355,7 +346,6 @@ class ItemCheckpoints:
             error: The trouble of the store or the machine; None when the run was asked to stop.
         """
         if self.is_done:
-            self.records.settle()
             return
         record = interrupted_item(
             self.labels,
@@ -366,7 +356,7 @@ class ItemCheckpoints:
             costs=costs,
             error=error,
         )
-        self.records.commit({self.item.record_key: record})
+        self.store.commit(self._lease, {self.item.record_key: record})
 
     @cached_property
     def labels(self) -> ItemLabels:

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from omnibench.engine import checkpoint
 from omnibench.store import CheckpointStore, artifacts
 from omnibench.store.schema import Artifact
 from omnibench.store.watching import Inputs
@@ -23,8 +22,7 @@ def _change(name: str, method: Any) -> None:
 
 
 def record_before_artifact() -> None:
-    """Commit a record, then move its artifact into place; each phase for itself, since the next one reads what it has made."""
-    setattr(checkpoint, "HELD_SECONDS", 0.0)  # noqa: B010 - a name that the module has imported
+    """Commit a record, then move its artifact into place."""
     waiting: list[tuple[Path, Path]] = []
     real = CheckpointStore.commit
 
