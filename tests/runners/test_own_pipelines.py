@@ -190,14 +190,19 @@ def disagreement(ours: Path, own: Path) -> str:
 
 
 def _same_list(mine: np.void, theirs: npt.NDArray[Any]) -> bool:
-    """Whether two lists have the same items and scores up to exact ties, within which each side may order as it likes.
+    """Whether two lists have the same items and scores up to ties, within which each side may order as it likes.
+
+    Scores that differ by their rounding alone are tied: it differs with the sizes of batches, and with the processor.
 
     The scores are compared, too: else an adapter to which everything is one tie would agree with everybody.
     """
     score = dict(zip(mine["item"].tolist(), mine["score"].tolist(), strict=True))
     best = [score[item] for item in mine["item"][: len(theirs)].tolist() if item >= 0]
     items, scores = (theirs[name][theirs["item"] >= 0] for name in ("item", "score"))
-    if len(np.unique(items)) < len(items) or [score.get(item) for item in items.tolist()] != best:
+    ordered = [score.get(item, np.nan) for item in items.tolist()]
+    if len(np.unique(items)) < len(items) or len(ordered) != len(best):
+        return False
+    if not np.allclose(ordered, best, rtol=1e-5, atol=1e-6):
         return False
     return np.allclose(best, scores, rtol=1e-4, atol=1e-6)  # batches of other sizes round otherwise
 
