@@ -27,8 +27,12 @@ class ProjectSettings:
     values: Mapping[str, Any]
 
 
-def nearest_settings(folder: Path) -> ProjectSettings | None:
+def nearest_settings(folder: Path, key: str = "") -> ProjectSettings | None:
     """Return the nearest table ``[tool.omnibench]``, in a folder or in one above it; None where there is none.
+
+    Args:
+        folder: The folder.
+        key: A key that the table has to have, where any table will not do.
 
     Raises:
         DataError: A ``pyproject.toml`` that mentions omnibench is no TOML, or has something else in the table's place.
@@ -40,7 +44,7 @@ def nearest_settings(folder: Path) -> ProjectSettings | None:
         except OSError:
             continue
         settings = _settings(path, stat.st_mtime_ns, stat.st_size)
-        if settings is not None:
+        if settings is not None and (not key or key in settings.values):
             return settings
     return None
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from omnibench.errors import ClusterError, nearest
+from omnibench.errors import ClusterError, DataError, nearest
+from omnibench.project import nearest_settings
 
 DASK: Mapping[str, Any] = {
     "distributed.comm.timeouts.tcp": "30s",
@@ -62,18 +62,11 @@ def slurm_settings(directory: Path) -> SlurmSettings:
     Raises:
         ClusterError: A name or a type is none of these.
     """
-    for folder in (directory, *directory.parents):
-        path = folder / "pyproject.toml"
-        try:
-            project = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError:
-            continue
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ClusterError(f"{path} cannot be read: {error}") from error
-        table = project.get("tool", {}).get("omnibench", {}).get("slurm")
-        if table is not None:
-            return _checked(table, path)
-    return SlurmSettings()
+    try:
+        settings = nearest_settings(directory, "slurm")
+    except DataError as error:
+        raise ClusterError(str(error)) from error
+    return SlurmSettings() if settings is None else _checked(settings.values["slurm"], settings.path)
 
 
 def _checked(table: Any, path: Path) -> SlurmSettings:
