@@ -73,11 +73,6 @@ def evaluation_facts(evaluation: Evaluation, positions: Mapping[str, list[int]])
     return facts
 
 
-def runs_own_code(columns: Columns) -> bool:
-    """Whether one of some metrics is a class of the user's own, which may do anything with the process."""
-    return any(isinstance(metric, CalculatedMetric | HitMetric) for metric, _ in columns)
-
-
 def evaluate(
     dataset: Path, fold_number: int, predictions: Path, columns: Columns, refit: str = "", *, judged: str = ""
 ) -> Evaluation:
@@ -100,7 +95,8 @@ def evaluate(
     training = training_of(dataset, fold)
     judged_by_group, groups = judged_columns(columns, lambda: group_facts(fold, training), fold.test.item)
     columns = [(column.metric, column.label) for column in judged_by_group]
-    with own_code() if runs_own_code(columns) else nullcontext():
+    is_own = any(isinstance(metric, CalculatedMetric | HitMetric) for metric, _ in columns)
+    with own_code() if is_own else nullcontext():
         evaluation = _measured(fold, content, judged_by_group, training)
         evaluation.values.update(_calculated(dataset, fold, content, columns))
     return replace(with_uncertainty(evaluation, columns), groups=groups)
