@@ -22,6 +22,7 @@ from omnibench.engine.snapshots import FitSnapshots
 from omnibench.engine.tuned import Tuned
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import ClusterError, GuestEnvironmentError, PhaseError, StoreError
+from omnibench.runners.replies import AnsweringGuest
 from omnibench.store.leases import Lease
 from omnibench.store.models import is_spare
 from omnibench.store.resumption import resumable, resume_text
@@ -204,7 +205,7 @@ class Attempt:
             if answer is None:
                 requested, options = self.requested, self._options
 
-                def compute(guest: phases.Guest) -> dict[str, Any]:
+                def compute(guest: AnsweringGuest) -> dict[str, Any]:
                     return snapshots.fit(
                         lambda: phases.fit(guest, requested, dataset, scratch, options, snapshots=snapshots)
                     )

@@ -23,7 +23,7 @@ from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold
 from omnibench.guest.predictions import read_predictions
 from omnibench.masking import masked
 from omnibench.naming import first_few
-from omnibench.runners.replies import OnEpoch, OnSnapshot
+from omnibench.runners.replies import AnsweringGuest, OnEpoch
 from omnibench.store.compression import decompress, is_compressed
 from omnibench.terminal import terminal_text
 
@@ -39,30 +39,6 @@ JSON_ROWS = 1_000_000
 
 _MOST_IDS = 5
 """Users or items that a note names; it counts the others."""
-
-
-class Guest(Protocol):
-    """What answers requests: a framework's process, as in ``runners.gateway``, or a stand-in for it."""
-
-    @property
-    def threads(self) -> int:
-        """The number of threads that it may compute with."""
-
-    @property
-    def fitted(self) -> str:
-        """The fit key of the model that it has in memory; empty where it has none."""
-
-    def ask(
-        self,
-        request: Mapping[str, Any],
-        on_progress: Callable[[dict[str, Any]], None] | None = None,
-        while_waiting: Callable[[], None] = ...,
-        timeout: float | None = None,
-        on_silence: Callable[[float, bool], None] = ...,
-        on_epoch: OnEpoch | None = None,
-        on_snapshot: OnSnapshot | None = None,
-    ) -> dict[str, Any]:
-        """Return the answer to a request; see ``runners.gateway.Guest.ask``."""
 
 
 class SnapshotTaker(Protocol):
@@ -102,7 +78,7 @@ class PhaseOptions:
 
 
 def _ask(
-    guest: Guest,
+    guest: AnsweringGuest,
     experiment: Experiment,
     dataset: Path,
     options: PhaseOptions,
@@ -150,7 +126,7 @@ def _in_turn(*functions: Callable[[], None]) -> Callable[[], None]:
 
 
 def fit(
-    guest: Guest,
+    guest: AnsweringGuest,
     experiment: Experiment,
     dataset: Path,
     output: Path,
@@ -238,7 +214,7 @@ def _with_ids(note: Mapping[str, Any], dataset: Path) -> str:
 
 
 def predict(
-    guest: Guest,
+    guest: AnsweringGuest,
     experiment: Experiment,
     dataset: Path,
     model: Path,

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from omnibench.engine.failures import phase_errors
-from omnibench.engine.phases import Guest
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import GuestError, PhaseError, PrunedError
 from omnibench.experiment.experiment import Experiment
 from omnibench.guest.meter import Meter
 from omnibench.runners.info import RunnerInfo
+from omnibench.runners.replies import AnsweringGuest
 from omnibench.sizes import size_text
 from omnibench.store.schema import COSTS, START, Phase, RecordType, Status
 from omnibench.store.superseded import OWN, phase_words
@@ -177,7 +177,7 @@ class Progress:
         """The framework, the device class and the number of threads of the experiment's guest."""
         return self._experiment.guest
 
-    def guest(self, phase: Phase) -> Guest:
+    def guest(self, phase: Phase) -> AnsweringGuest:
         """Return the guest for a phase; while it starts, report that."""
         guests, worker = self._workbench.guests, self._workbench.worker
         if guests.is_alive(*self.runner):
@@ -199,7 +199,9 @@ class Progress:
         self._workbench.resources.begun(guest.pid)
         return guest
 
-    def fit(self, experiment: Experiment, phase: Phase, compute: Callable[[Guest], dict[str, Any]]) -> dict[str, Any]:
+    def fit(
+        self, experiment: Experiment, phase: Phase, compute: Callable[[AnsweringGuest], dict[str, Any]]
+    ) -> dict[str, Any]:
         """Return the answer of a Fit that has what it needs; one that is killed for memory is tried once more with more.
 
         Args:
@@ -221,7 +223,9 @@ class Progress:
         self._workbench.guests.discard(*self.runner)
         return self._fit(experiment, phase, compute)
 
-    def _fit(self, experiment: Experiment, phase: Phase, compute: Callable[[Guest], dict[str, Any]]) -> dict[str, Any]:
+    def _fit(
+        self, experiment: Experiment, phase: Phase, compute: Callable[[AnsweringGuest], dict[str, Any]]
+    ) -> dict[str, Any]:
         with self.resources_reserved(experiment):
             answer = compute(self.guest(phase))
         self._workbench.resources.learn(experiment, answer)

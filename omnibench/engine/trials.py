@@ -23,6 +23,7 @@ from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError, PrunedError
 from omnibench.experiment.experiment import Experiment
 from omnibench.guest import VALIDATION
+from omnibench.runners.replies import AnsweringGuest
 from omnibench.store.leases import Lease
 from omnibench.store.schema import Phase, TrialStatus
 from omnibench.tuning.pruning import Judge
@@ -193,7 +194,7 @@ class TrialAttempt:
                 measured.pruned = {"epoch": epoch, "value": value, "reason": reason}
             return bool(reason)
 
-        def compute(guest: phases.Guest) -> dict[str, Any]:
+        def compute(guest: AnsweringGuest) -> dict[str, Any]:
             epochs_measured = self._epoch_metric(dataset, judge) if judge is not None else None
 
             def fit() -> dict[str, Any]:

@@ -6,10 +6,10 @@ import shutil
 import sys
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from omnibench.errors import GuestEnvironmentError, GuestError
 from omnibench.limits import limits_told
@@ -18,7 +18,7 @@ from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import Guest
 from omnibench.runners.info import ISOLATED, RunnerInfo
 from omnibench.runners.machine import gpus as all_gpus
-from omnibench.runners.replies import OnEpoch, OnSnapshot
+from omnibench.runners.replies import AnsweringGuest
 from omnibench.runners.thread_variables import thread_variables
 
 if TYPE_CHECKING:
@@ -34,16 +34,8 @@ _GuestKey = tuple[str, str, int]
 """A framework's name, a device class and a number of threads: a process keeps the number with which it has begun."""
 
 
-class RunningGuest(Protocol):
-    """A guest that runs, here or elsewhere; see ``gateway.Guest``, also of its method ``ask``."""
-
-    @property
-    def fitted(self) -> str:
-        """The fit key of the model that it has in memory; empty where it has none."""
-
-    @property
-    def threads(self) -> int:
-        """How many threads it may compute with."""
+class RunningGuest(AnsweringGuest, Protocol):
+    """A guest that runs, here or elsewhere."""
 
     @property
     def pid(self) -> int:
@@ -52,19 +44,6 @@ class RunningGuest(Protocol):
     @property
     def host(self) -> str:
         """The machine that it runs on; nothing where that is this one."""
-
-    def ask(
-        self,
-        request: Mapping[str, Any],
-        on_progress: Callable[[dict[str, Any]], None] | None = None,
-        while_waiting: Callable[[], None] = ...,
-        timeout: float | None = None,
-        on_silence: Callable[[float, bool], None] = ...,
-        on_epoch: OnEpoch | None = None,
-        on_snapshot: OnSnapshot | None = None,
-        limit: str = "",
-    ) -> dict[str, Any]:
-        """Return the answer to a request."""
 
 
 class Guests(Protocol):

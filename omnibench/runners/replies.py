@@ -1,15 +1,39 @@
-"""What the host says when a guest asks after an epoch or about a snapshot, also where the host itself fails meanwhile."""
+"""What is asked of a guest, and what the host says when that asks after an epoch or about a snapshot, also where the host fails."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 OnEpoch = Callable[[dict[str, Any]], dict[str, Any]]
 """Returns the answer to a guest's question, ``value`` and ``stop``; see ``guest.epochs``."""
 
 OnSnapshot = Callable[[dict[str, Any]], dict[str, Any]]
 """Publishes a snapshot that a guest has written, and returns its ``name``, or why it ``failed``; see ``guest.snapshots``."""
+
+
+class AnsweringGuest(Protocol):
+    """What answers requests: a framework's process, as in ``gateway``, or a stand-in for it."""
+
+    @property
+    def threads(self) -> int:
+        """The number of threads that it may compute with."""
+
+    @property
+    def fitted(self) -> str:
+        """The fit key of the model that it has in memory; empty where it has none."""
+
+    def ask(
+        self,
+        request: Mapping[str, Any],
+        on_progress: Callable[[dict[str, Any]], None] | None = None,
+        while_waiting: Callable[[], None] = ...,
+        timeout: float | None = None,
+        on_silence: Callable[[float, bool], None] = ...,
+        on_epoch: OnEpoch | None = None,
+        on_snapshot: OnSnapshot | None = None,
+    ) -> dict[str, Any]:
+        """Return the answer to a request; see ``gateway.Guest.ask``."""
 
 
 class Replies:
