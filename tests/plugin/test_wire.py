@@ -76,7 +76,7 @@ def test_only_the_report_of_the_call_carries_a_message(phase: str) -> None:
     message = ItemMessage("done", Result("D", "A", "A()", None), {}, replayed=False, lower_is_better=())
     for item_message, expected in ((message, message if phase == "call" else None), ("a text", None), (None, None)):
         item: Any = SimpleNamespace(message=item_message)
-        report = SimpleNamespace(when=phase, sections=[], longrepr=None)
+        report = SimpleNamespace(when=phase, sections=[], longrepr=None, duration=0.0)
         wrapper = hooks.pytest_runtest_makereport(item)
         next(wrapper)
         with pytest.raises(StopIteration):
