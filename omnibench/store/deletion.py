@@ -22,6 +22,7 @@ from omnibench.store.leases import free_leases
 from omnibench.store.schema import Record, RecordType, current_key
 from omnibench.store.searches import belongings, searches_in
 from omnibench.store.snapshot_files import files_below, leaving, outside_files, remove_outside
+from omnibench.store.stored_records import of_type
 
 OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.(?:npy|parquet)")
 """Names of the files that records name."""
@@ -210,15 +211,15 @@ def unused_datasets(records: Mapping[str, Record], is_needed: Callable[[str], bo
         records: All records.
         is_needed: Whether a dataset is needed all the same, of its key.
     """
-    used = {record.get("data_key") for record in records.values() if "fit_key" in record and "data_key" in record}
-    items = (record for key, record in records.items() if RecordType.ITEM.has(key))
+    used = {record.get("data_key") for _, record in records.items() if "fit_key" in record and "data_key" in record}
+    items = (record for _, record in of_type(records, RecordType.ITEM))
     if not all(record.get("data_key") for record in items):  # of store format 1: it is not known
         return {}
     return {
         key: record
-        for key, record in records.items()
         for record_type in (RecordType.DATA, RecordType.RECIPE)
-        if record_type.has(key) and record_type.identity(key) not in used and not is_needed(record_type.identity(key))
+        for key, record in of_type(records, record_type)
+        if record_type.identity(key) not in used and not is_needed(record_type.identity(key))
     }
 
 
