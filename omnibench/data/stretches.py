@@ -82,7 +82,12 @@ class SortedColumns(NamedTuple):
 
 
 def sorted_within(
-    user: Codes, values: npt.NDArray[Any] | None, columns: Sequence[npt.NDArray[Any]], bounds: Bounds | None = None
+    user: Codes,
+    values: npt.NDArray[Any] | None,
+    columns: Sequence[npt.NDArray[Any]],
+    bounds: Bounds | None = None,
+    *,
+    in_place: bool = False,
 ) -> SortedColumns | None:
     """Sort columns by (user, value), stably; None where a word has no room for the values.
 
@@ -91,6 +96,7 @@ def sorted_within(
         values: int32 or int64, shape (n,); None to sort by user alone.
         columns: Shape (n, ...) each.
         bounds: Of stretches from ``parts_of_users``.
+        in_place: Whether columns are sorted where they lie, but for those that are locked; the values may be one of them.
     """
     if len(user) == 0:
         return SortedColumns([column.copy() for column in columns], np.empty(0, dtype=bool))
@@ -100,7 +106,7 @@ def sorted_within(
     room = next((bounds for bounds in lengths if _bits(user, bounds) + bits <= _WORD), None)
     if room is None:
         return None
-    in_order = [np.empty_like(column) for column in columns]
+    in_order = [column if in_place and column.flags.writeable else np.empty_like(column) for column in columns]
     is_tied = np.zeros(len(user), dtype=bool)  # with the row before; a stretch begins with another user
 
     def words_of(start: int, end: int) -> npt.NDArray[np.uint64]:
@@ -115,7 +121,10 @@ def sorted_within(
     def sort(start: int, end: int) -> None:
         positions = _sorted_positions(words_of(start, end), kind, is_tied[start + 1 : end])
         for column, target in zip(columns, in_order, strict=True):
-            column[start:end].take(positions, axis=0, out=target[start:end], mode="clip")
+            if column is target:
+                column[start:end] = column[start:end].take(positions, axis=0, mode="clip")
+            else:
+                column[start:end].take(positions, axis=0, out=target[start:end], mode="clip")
 
     _for_all(sort, room)
     return SortedColumns(in_order, is_tied[1:])
@@ -189,7 +198,8 @@ def _bits(user: Codes, bounds: Bounds) -> int:
 
 def _within(users: Codes) -> npt.NDArray[np.uint64]:
     """Return users counted from the lowest of their stretch."""
-    return (users - users.min()).astype(np.uint64)
+    counted: npt.NDArray[np.uint64] = (users - users.min()).astype(np.uint64)
+    return counted
 
 
 def _with_positions(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
