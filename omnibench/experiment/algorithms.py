@@ -124,3 +124,15 @@ class RecBole(StrEnum, metaclass=_Names):
     ENMF = "RecBole.ENMF"
     DiffRec = "RecBole.DiffRec"
     LDiffRec = "RecBole.LDiffRec"
+
+
+class Implicit(StrEnum, metaclass=_Names):
+    """The algorithms of implicit."""
+
+    AlternatingLeastSquares = "Implicit.AlternatingLeastSquares"
+    BayesianPersonalizedRanking = "Implicit.BayesianPersonalizedRanking"
+    LogisticMatrixFactorization = "Implicit.LogisticMatrixFactorization"
+    ItemItemRecommender = "Implicit.ItemItemRecommender"
+    CosineRecommender = "Implicit.CosineRecommender"
+    TFIDFRecommender = "Implicit.TFIDFRecommender"
+    BM25Recommender = "Implicit.BM25Recommender"
