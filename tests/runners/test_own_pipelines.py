@@ -23,12 +23,13 @@ from omnibench.runners.info import NO_USE, use_of_validation
 from omnibench.runners.registry import get_runner
 
 SEED = 42
-FRAMEWORKS = ("LensKit", "RecPack", "RecBole")
+FRAMEWORKS = ("LensKit", "RecPack", "RecBole", "Cornac")
 
 SAMPLE = {
     "LensKit": ("PopScorer", "ItemKNNScorer", "ImplicitMFScorer", "FlexMFImplicitScorer", "BiasedMFScorer"),
     "RecPack": ("Popularity", "ItemKNN", "EASE", "SVD", "BPRMF"),
     "RecBole": ("Pop", "ItemKNN", "EASE", "Random", "BPR", "MacridVAE"),
+    "Cornac": ("MostPop", "BPR", "EASE", "HPF", "ItemKNN", "MF", "BaselineOnly"),
 }
 """What is compared on each change, on a small data set; ``-m catalogue`` compares all on real data."""
 
