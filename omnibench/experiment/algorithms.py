@@ -152,3 +152,15 @@ class Cornac(StrEnum, metaclass=_Names):
     NMF = "Cornac.NMF"
     BaselineOnly = "Cornac.BaselineOnly"
     GlobalAvg = "Cornac.GlobalAvg"
+
+
+class Implicit(StrEnum, metaclass=_Names):
+    """The algorithms of implicit."""
+
+    AlternatingLeastSquares = "Implicit.AlternatingLeastSquares"
+    BayesianPersonalizedRanking = "Implicit.BayesianPersonalizedRanking"
+    LogisticMatrixFactorization = "Implicit.LogisticMatrixFactorization"
+    ItemItemRecommender = "Implicit.ItemItemRecommender"
+    CosineRecommender = "Implicit.CosineRecommender"
+    TFIDFRecommender = "Implicit.TFIDFRecommender"
+    BM25Recommender = "Implicit.BM25Recommender"

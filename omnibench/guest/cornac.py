@@ -60,7 +60,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "refit": True,
             "gpu": False,
             "history": False,
-            **({"epochs": runnable.epochs} if runnable.epochs else {}),
+            **({"epochs": runnable.epochs, "not_resumable": cornac_models.NOT_RESUMABLE} if runnable.epochs else {}),
         }
         for name, runnable in RUNNABLE.items()
     }
@@ -85,7 +85,9 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         )
     if fold.explicit and not runnable.rates:
         raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")
-    task.snapshots.nothing(f"the state of {task.algorithm} between two epochs is inside Cornac, where it cannot be read")
+    task.snapshots.nothing(
+        cornac_models.NOT_RESUMABLE if runnable.epochs else f"{task.algorithm} is computed in one call, without points in between"
+    )
     _prepare(task)
     train = _drawable(task, fold) if runnable.draws else fold.train
     users, items = numbered(train, fold.n_users, fold.n_items)

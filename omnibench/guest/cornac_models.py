@@ -75,6 +75,9 @@ _DGL = "it needs dgl, whose last release cannot be imported beside the torch 2.1
 _SESSIONS = "it learns from sessions in Cornac's own format, which omnibench does not hand over; RecBole has {}"
 _INDEX = "it is an index over another model for searching it approximately, not a model"
 
+NOT_RESUMABLE = "its loop, with the optimizer and what it draws from, is inside of Cornac, where no state of it can be stored"
+"""Why no model goes on from a snapshot."""
+
 REFUSED: dict[str, str] = {
     **dict.fromkeys(("AnnoyANN", "FaissANN", "HNSWLibANN", "ScaNNANN"), _INDEX),
     **dict.fromkeys(("Beacon", "DNNTSP", "GPTop", "TIFUKNN", "UPCF"), _BASKETS),

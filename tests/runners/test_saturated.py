@@ -24,7 +24,7 @@ SHARED = 0
 UNKNOWN = ITEMS
 """An item of the test part alone, without which the two users would have nothing to test."""
 
-SHORT: dict[str, Any] = {"epochs": 1, "max_epochs": 1, "num_components": 4}
+SHORT: dict[str, Any] = {"epochs": 1, "max_epochs": 1, "iterations": 1, "num_components": 4}
 """Settings of those that have them, for data so small."""
 
 
@@ -118,12 +118,13 @@ def test_nobody_is_left_out_of_ordinary_data(tmp_path: Path) -> None:
 
 
 FEW = {"LensKit": ["FlexMFImplicitScorer"], "RecPack": ["BPRMF"], "RecBole": ["Pop", "EASE", "BPR", "LINE", "MultiVAE"]}
+FEW["Implicit"] = ["AlternatingLeastSquares", "BayesianPersonalizedRanking", "CosineRecommender"]
 
 
 @pytest.mark.slow
 @pytest.mark.guests
 @pytest.mark.parametrize("which", ["few", pytest.param("all", marks=pytest.mark.catalogue)])
-@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole"])
+@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole", "Implicit"])
 def test_every_algorithm_runs_and_the_sated_get_empty_lists(
     framework: str, which: str, fold: Fold, tmp_path: Path, environment_python: Callable[[str], Path]
 ) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from cornac import models
 from cornac.data import Dataset
-from fold_files import FoldFiles
+from fold_arrays import FoldArrays
 from jobs import Job, run_jobs
 
 CHANGES = {"seeded before ranking"}
@@ -27,10 +27,10 @@ def defaults(name: str) -> dict[str, object]:
     return {parameter.name: parameter.default for parameter in parameters.values() if parameter.name != "self"}
 
 
-def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
+def main(files: FoldArrays, seed: int, job: Job) -> np.ndarray:
     """Return the top-20 lists with scores, shape (users, 20), or the ratings of the test part."""
     assert CHANGES.issuperset(job.changes), job.changes
-    ratings = files.train["rating"] if "rating" in files.train else np.ones(len(files.train))
+    ratings = files.train.get("rating", np.ones(len(files.train["user"])))
     triplets = zip(files.train["user"].tolist(), files.train["item"].tolist(), ratings.tolist(), strict=True)
     train = Dataset.from_uir(list(triplets), seed=seed)
     seeded = {"seed": seed} if "seed" in defaults(job.algorithm) else {}
@@ -51,20 +51,14 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
     return np.array(lists)
 
 
-def rated(files: FoldFiles, train: Dataset, model: models.Recommender) -> np.ndarray:
-    """Return the ratings of the test part, those of Cornac's ``rating_eval``."""
-    pairs = zip(files.test["user"].tolist(), files.test["item"].tolist(), strict=True)
-    unknown = train.num_users, train.num_items
-    predicted = [
-        float(np.ravel(model.rate(train.uid_map.get(user, unknown[0]), train.iid_map.get(item, unknown[1])))[0])
-        for user, item in pairs
-    ]
-    rows = np.zeros(len(predicted), dtype=[("user", "<i4"), ("item", "<i4"), ("rating", "<f4")])
-    rows["user"], rows["item"], rows["rating"] = files.test["user"], files.test["item"], predicted
-    return rows
+def rated(files: FoldArrays, train: Dataset, model: models.Recommender) -> np.ndarray:
+    """Return the ratings of the test part, those of Cornac's ``rating_eval``; who is unknown has numbers behind the others."""
+    users = [train.uid_map.get(user, train.num_users) for user in files.test["user"].tolist()]
+    items = [train.iid_map.get(item, train.num_items) for item in files.test["item"].tolist()]
+    return np.array([model.rate(user, item) for user, item in zip(users, items, strict=True)])
 
 
 if __name__ == "__main__":
     dataset, fold, seed, jobs = sys.argv[1:]
-    files = FoldFiles(dataset, fold)
+    files = FoldArrays(dataset, fold)
     run_jobs(jobs, lambda job: main(files, int(seed), job), defaults)
