@@ -86,7 +86,9 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     if fold.explicit and not runnable.rates:
         raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")
     task.snapshots.nothing(
-        cornac_models.NOT_RESUMABLE if runnable.epochs else f"{task.algorithm} is computed in one call, without points in between"
+        cornac_models.NOT_RESUMABLE
+        if runnable.epochs
+        else f"{task.algorithm} is computed in one call, without points in between"
     )
     _prepare(task)
     train = _drawable(task, fold) if runnable.draws else fold.train
@@ -123,7 +125,9 @@ def _drawable(task: Task, fold: folds.Fold) -> parts.Part:
     if len(remaining.train) == 0:
         raise ValueError(f"{task.algorithm} draws items that a user has not, but every user has all in training.")
     if len(remaining.users):
-        task.note("left out, for nothing can be drawn against who has every item: users {users}", remaining.users)
+        task.note(
+            "left out of training, because no negative sample can be drawn: {users}, with every item", remaining.users
+        )
     return remaining.train
 
 

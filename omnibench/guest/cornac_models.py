@@ -75,7 +75,9 @@ _DGL = "it needs dgl, whose last release cannot be imported beside the torch 2.1
 _SESSIONS = "it learns from sessions in Cornac's own format, which omnibench does not hand over; RecBole has {}"
 _INDEX = "it is an index over another model for searching it approximately, not a model"
 
-NOT_RESUMABLE = "its loop, with the optimizer and what it draws from, is inside of Cornac, where no state of it can be stored"
+NOT_RESUMABLE = (
+    "its loop, with the optimizer and what it draws from, is inside of Cornac, where no state of it can be stored"
+)
 """Why no model goes on from a snapshot."""
 
 REFUSED: dict[str, str] = {
@@ -83,9 +85,7 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys(("Beacon", "DNNTSP", "GPTop", "TIFUKNN", "UPCF"), _BASKETS),
     **dict.fromkeys(("CDL", "CDR", "ConvMF", "CTR", "CVAE", "HFT"), _TEXTS),
     **dict.fromkeys(("HRDR", "NARRE"), _FEATURES.format("reviews")),
-    **dict.fromkeys(
-        ("Companion", "ComparERObj", "ComparERSub", "EFM", "HypAR", "LRPPM", "MTER", "TriRank"), _REVIEWS
-    ),
+    **dict.fromkeys(("Companion", "ComparERObj", "ComparERSub", "EFM", "HypAR", "LRPPM", "MTER", "TriRank"), _REVIEWS),
     **dict.fromkeys(("AMR", "CausalRec", "VBPR", "VMF"), _IMAGES),
     "DMRL": _FEATURES.format("texts and images"),
     **dict.fromkeys(("DiffGRM", "LETTER", "RPG", "TIGER"), _EMBEDDINGS),

@@ -38,7 +38,9 @@ def keys_of(plan: ExperimentPlan) -> list[str]:
     return [one.keyed(Circumstances("1.0", 42, "cpu")).key for one in plan.configurations()]
 
 
-@pytest.mark.parametrize("members", [LensKit, RecBole, RecPack, Implicit, Cornac], ids=lambda members: str(members.__name__))
+@pytest.mark.parametrize(
+    "members", [LensKit, RecBole, RecPack, Implicit, Cornac], ids=lambda members: str(members.__name__)
+)
 def test_the_members_are_what_the_runner_runs(members: type[StrEnum]) -> None:
     """An enum and the catalogue that the framework itself wrote have the same algorithms, in full names."""
     runner = get_runner(members.__name__)
