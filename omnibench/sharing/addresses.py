@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from omnibench.errors import SharingError
 from omnibench.paths import expanded
 from omnibench.sharing.directories import DirectoryLocation
+from omnibench.sharing.filesystems import FsspecLocation
 from omnibench.sharing.locations import SCHEME, Location
-from omnibench.sharing.remote import FsspecLocation, WebLocation
+from omnibench.sharing.web import WebLocation
 
 
 def location_of(text: str | os.PathLike[str]) -> Location:
