@@ -11,6 +11,7 @@ from omnibench.engine.outlook import outlook
 from omnibench.keys import canonical
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.lines import write_line
+from omnibench.plugin.options import CLUSTER
 from omnibench.plugin.session import BenchSession
 from omnibench.store.artifacts import is_intact
 from omnibench.store.resumption import resumable, resume_text
@@ -23,6 +24,8 @@ def _asks(session: BenchSession, item: ExperimentItem) -> str:
     """Return what a Fit asks for, and what this machine does not have of it."""
     if not item.experiment.resources.is_said:
         return ""
+    if CLUSTER.value(session.config):  # which a look does not ask
+        return f"; asks for {item.experiment.resources}"
     trouble = oversized(item.experiment, session.policy)
     return f"; {trouble}: it would be refused" if trouble else f"; asks for {item.experiment.resources}"
 
