@@ -77,6 +77,8 @@ def envs_algorithms(names: Sequence[str]) -> int:
             say(f"{environment.runner.name}.{name} ({abilities}{validation})")
             for parameter, default in facts["parameters"].items():
                 say(f"    {parameter} = {default!r}")
+        for name, reason in environment.runner.refused.items():
+            say(f"{environment.runner.name}.{name} (does not run: it {reason})")
     return 0
 
 
@@ -91,7 +93,8 @@ def envs_catalogue(names: Sequence[str]) -> int:
             ) as guest,
         ):
             answer = guest.ask({"op": "catalogue"})
-        say_text(json.dumps({name: answer[name] for name in ("version", "algorithms")}, indent=2))
+        names = ("version", "algorithms", *(["refused"] if answer["refused"] else []))
+        say_text(json.dumps({name: answer[name] for name in names}, indent=2))
     return 0
 
 

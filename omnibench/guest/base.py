@@ -260,8 +260,9 @@ class Session:
         return Task(**{name: request[name] for name in names}, k=request.get("k", 0), report=report)
 
     def do_catalogue(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Return the framework's version and algorithms."""
-        return {"version": self.adapter.version(), "algorithms": self.adapter.catalogue()}
+        """Return the framework's version and algorithms, and why others of the framework do not run."""
+        refused: dict[str, str] = getattr(self.adapter, "refused", dict)()
+        return {"version": self.adapter.version(), "algorithms": self.adapter.catalogue(), "refused": refused}
 
     def do_fit(self, request: dict[str, Any]) -> dict[str, Any]:
         """Fit and write the model into the directory ``output``."""
