@@ -357,7 +357,7 @@ def _yes(values: Iterable[bool]) -> str:
     return "yes" if all(answers) else "**no** " + ", ".join("yes" if value else "no" for value in answers)
 
 
-SETTINGS: dict[str, Any] = {"epochs": 4, "max_epochs": 4, "train_batch_size": 256, "stopping_step": 1}
+SETTINGS: dict[str, Any] = {"epochs": 4, "max_epochs": 4, "iterations": 4, "train_batch_size": 256, "stopping_step": 1}
 """Hyperparameters of all algorithms that have them, for a few small epochs."""
 
 _AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
@@ -383,12 +383,12 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
 
 
 def iterative(framework: str) -> dict[str, dict[str, Any]]:
-    """Return the algorithms of a framework that train in steps, with hyperparameters for a few small ones."""
+    """Return the algorithms of a framework that train in steps and can go on, with hyperparameters for a few small ones."""
     chosen = {}
     for name, info in get_runner(framework).catalogue["algorithms"].items():
         own = SETTINGS_OF.get(f"{framework}.{name}")
-        is_tried = not info.get("sequential", False) or name in SEQUENTIAL
-        if is_tried and ("epochs" in info or own is not None):
+        is_tried = "not_resumable" not in info and (not info.get("sequential", False) or name in SEQUENTIAL)
+        if own is not None or ("epochs" in info and is_tried):
             general = {setting: value for setting, value in SETTINGS.items() if setting in info["parameters"]}
             chosen[name] = {**general, **(own or {})}
     return chosen

@@ -71,9 +71,9 @@ SEQUENTIAL = (
 OF_USERS = ("Caser", "FPMC", "TransRec", "HGN", "HRM", "NPE", "FOSSIL", "SHAN")
 """Sequential models that learn something of each user beside the sequences."""
 
-_OF_ITEM_FEATURES = "learns from features of items, which omnibench does not hand to RecBole"
-_OF_PAIRS = "scores one pair of a sequence and an item at a time, for which the adapter has no way"
-_OF_KNOWLEDGE = "needs vectors of entities and relations that were learned from a knowledge graph"
+_OF_ITEM_FEATURES = "it learns from features of items, which omnibench does not hand to RecBole"
+_OF_PAIRS = "it scores one pair of a sequence and an item at a time, for which the adapter has no way"
+_OF_KNOWLEDGE = "it needs vectors of entities and relations that were learned from a knowledge graph"
 
 REFUSED = {
     "GRU4RecF": _OF_ITEM_FEATURES,
@@ -84,8 +84,8 @@ REFUSED = {
     "KSR": _OF_KNOWLEDGE,
     "DIN": _OF_PAIRS,
     "DIEN": f"{_OF_PAIRS}, and draws a sequence of negative items before it trains",
-    "NCL": "needs the package faiss, which the locked environment does not have",
-    "RaCT": "trains in three stages, each a run of its own that reads the checkpoint of the one before",
+    "NCL": "it needs the package faiss, which the locked environment does not have",
+    "RaCT": "it trains in three stages, each a run of its own that reads the checkpoint of the one before",
 }
 """Why a model does not run."""
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from support.agreement import disagreement
+from support.agreeing_lists import disagreement
 from support.documented import Difference, documented_differences
 from support.guest_scripts import GUEST, SCRIPTS, run
 
@@ -24,12 +24,22 @@ from omnibench.runners.info import NO_USE, use_of_validation
 from omnibench.runners.registry import get_runner
 
 SEED = 42
-FRAMEWORKS = ("LensKit", "RecPack", "RecBole")
+FRAMEWORKS = ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac")
 
 SAMPLE = {
     "LensKit": ("PopScorer", "ItemKNNScorer", "ImplicitMFScorer", "FlexMFImplicitScorer", "BiasedMFScorer"),
     "RecPack": ("Popularity", "ItemKNN", "EASE", "SVD", "BPRMF"),
     "RecBole": ("Pop", "ItemKNN", "EASE", "Random", "BPR", "MacridVAE"),
+    "Implicit": (
+        "AlternatingLeastSquares",
+        "BayesianPersonalizedRanking",
+        "LogisticMatrixFactorization",
+        "ItemItemRecommender",
+        "CosineRecommender",
+        "TFIDFRecommender",
+        "BM25Recommender",
+    ),
+    "Cornac": ("MostPop", "BPR", "EASE", "HPF", "ItemKNN", "MF", "BaselineOnly"),
 }
 """What is compared on each change, on a small data set; ``-m catalogue`` compares all on real data."""
 

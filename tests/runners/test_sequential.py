@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.agreement import disagreement
+from support.agreeing_lists import disagreement
 from support.guest_scripts import GUEST, run
 
 from omnibench import (
@@ -32,6 +32,7 @@ from omnibench.experiment.planning import experiments
 from omnibench.guest.folds import NO_ITEM, Fold
 from omnibench.guest.predictions import read_predictions
 from omnibench.runners.gateway import Guest
+from omnibench.runners.info import refused_algorithms
 from omnibench.runners.registry import get_runner
 
 SEED, LENGTH = 42, 30
@@ -85,17 +86,17 @@ def test_lists_are_those_of_recboles_own_script(
 @pytest.mark.parametrize("name", ["GRU4RecF", "KSR", "DIEN", "NCL"])
 def test_what_does_not_run_says_why(name: str) -> None:
     """Whether it is asked for as a text or as a member."""
-    reason = get_runner("RecBole").refused[name]
+    reason = refused_algorithms(get_runner("RecBole"))[name]
     for ask in (lambda: ExperimentPlan().add_algorithm(f"RecBole.{name}"), lambda: getattr(RecBole, name)):
         with pytest.raises(PlanError) as refusal:
             ask()
-        assert str(refusal.value) == f"RecBole.{name} does not run in omnibench: it {reason}."
+        assert str(refusal.value) == f"RecBole.{name} does not run: {reason}."
 
 
 def test_every_sequential_model_of_recbole_runs_or_has_a_reason() -> None:
     """All 31 of its folder."""
     refused = {"GRU4RecF", "SASRecF", "FDSA", "S3Rec", "GRU4RecKG", "KSR", "DIN", "DIEN"}
-    assert refused <= get_runner("RecBole").refused.keys()
+    assert refused <= refused_algorithms(get_runner("RecBole")).keys()
     assert len({*SEQUENTIAL, *refused}) == 31
 
 

@@ -1,4 +1,4 @@
-"""Whether an adapter's predictions are those of its framework's own pipeline."""
+"""Whether an adapter's predictions are those of its framework's own script."""
 
 from __future__ import annotations
 
