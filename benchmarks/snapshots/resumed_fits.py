@@ -112,7 +112,7 @@ def tastes(*, ratings: bool = False) -> omnibench.RecSysDataSet:
     liked = taste @ nature.T + rng.gumbel(size=(USERS, ITEMS))
     item = np.argsort(-liked, axis=1)[:, :EACH]
     user = np.repeat(np.arange(USERS), EACH)
-    frame = pd.DataFrame({"user": user, "item": item.ravel()})
+    frame = pd.DataFrame({"user": user, "item": item.ravel(), "timestamp": np.arange(len(user))})
     if ratings:
         frame["rating"] = 5.0 - np.tile(np.arange(EACH) // (EACH // 5), USERS)
     return omnibench.from_frame(frame, "tastes")
@@ -362,6 +362,9 @@ SETTINGS: dict[str, Any] = {"epochs": 4, "max_epochs": 4, "iterations": 4, "trai
 
 _AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
 
+SEQUENTIAL = ("GRU4Rec",)
+"""Those of RecBole's sequential models that are tried; ``digest`` has no end where a layer refers to itself, as attention does."""
+
 SETTINGS_OF: dict[str, dict[str, Any]] = {
     **{f"RecBole.{name}": {"train_batch_size": 16} for name in _AUTOENCODERS},  # of users
     "LensKit.FlexMFExplicitScorer": {"batch_size": 200},
@@ -374,6 +377,7 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     "RecPack.NMF": {"num_components": 8, "seed": SEED},
     "RecPack.NMFItemToItem": {"num_components": 8, "seed": SEED},
     "RecPack.SLIM": {},
+    **{f"RecBole.{name}": {"hidden_size": 16, "MAX_ITEM_LIST_LENGTH": 8} for name in SEQUENTIAL},
 }
 """Those of single algorithms; also those are here that compute in steps which are no epochs."""
 
@@ -383,7 +387,8 @@ def iterative(framework: str) -> dict[str, dict[str, Any]]:
     chosen = {}
     for name, info in get_runner(framework).catalogue["algorithms"].items():
         own = SETTINGS_OF.get(f"{framework}.{name}")
-        if own is not None or ("epochs" in info and "not_resumable" not in info):
+        is_tried = "not_resumable" not in info and (not info.get("sequential", False) or name in SEQUENTIAL)
+        if own is not None or ("epochs" in info and is_tried):
             general = {setting: value for setting, value in SETTINGS.items() if setting in info["parameters"]}
             chosen[name] = {**general, **(own or {})}
     return chosen

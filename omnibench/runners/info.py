@@ -31,6 +31,7 @@ DEFAULTS = {
     "validation": False,
     "gpu": False,
     "history": False,
+    "sequential": False,
     "rating_parameters": {},
     "epochs": "",
     "deterministic": None,
@@ -56,7 +57,8 @@ class RunnerInfo:
         size: About how large the environment is, for the message while it is built.
         algorithms: What ``catalogue_file`` says, if there is none: by name ``{"parameters": {name: default}}``, and
             ``"ranking"`` (true if not given), ``"ratings"``, ``"gpu"``, ``"history"`` (false if not), ``"validation"`` (what
-            it does with the validation part, e.g. ``"early stopping"``; if not given, nothing), ``"refit"`` (whether it may
+            it does with the validation part, e.g. ``"early stopping"``; if not given, nothing), ``"sequential"`` (whether it
+            learns what comes next, and so needs timestamps; false if not given), ``"refit"`` (whether it may
             be fitted on training and validation together; if not given, those that do nothing with validation may),
             ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings),
             ``"epochs"`` (the hyperparameter that is the number of its epochs, where its Fit says how many it has kept),
