@@ -35,6 +35,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if importlib.util.find_spec("importlib_metadata") is not None:
+        # Dask imports it, and it takes the place of the standard library's finder in sys.meta_path. Imported within a test,
+        # pytester would take it away from there afterwards, and nobody would find any distribution, or plugin, any more.
+        importlib.import_module("importlib_metadata")
     if config.pluginmanager.hasplugin("hypothesispytest"):
         from hypothesis import HealthCheck, settings
 
