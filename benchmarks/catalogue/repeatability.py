@@ -43,7 +43,13 @@ PASSES = {
 PATIENCE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 """Threads that wait for each other without computing: more of them than cores would take ten times as long."""
 
-FEW_EPOCHS = {"RecBole": {"epochs": 2}, "RecPack": {"max_epochs": 2}, "LensKit": {}, "Implicit": {"iterations": 2}}
+FEW_EPOCHS = {
+    "RecBole": {"epochs": 2},
+    "RecPack": {"max_epochs": 2},
+    "LensKit": {},
+    "Implicit": {"iterations": 2},
+    "Surprise": {"n_epochs": 2},
+}
 """What makes those quick that learn by epochs: what two of them do not show, one fit in many could."""
 
 
@@ -118,7 +124,7 @@ def main() -> None:
             folder = Path(scratch, name)
             folder.mkdir()
             prepare(dataset, folder)
-        for framework in ("LensKit", "RecPack", "RecBole", "Implicit"):
+        for framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Surprise"):
             runner = get_runner(framework)
             names = [
                 name

@@ -24,7 +24,7 @@ from omnibench.runners.info import NO_USE, use_of_validation
 from omnibench.runners.registry import get_runner
 
 SEED = 42
-FRAMEWORKS = ("LensKit", "RecPack", "RecBole", "Implicit")
+FRAMEWORKS = ("LensKit", "RecPack", "RecBole", "Implicit", "Surprise")
 
 SAMPLE = {
     "LensKit": ("PopScorer", "ItemKNNScorer", "ImplicitMFScorer", "FlexMFImplicitScorer", "BiasedMFScorer"),
@@ -38,6 +38,19 @@ SAMPLE = {
         "CosineRecommender",
         "TFIDFRecommender",
         "BM25Recommender",
+    ),
+    "Surprise": (
+        "NormalPredictor",
+        "BaselineOnly",
+        "KNNBasic",
+        "KNNWithMeans",
+        "KNNWithZScore",
+        "KNNBaseline",
+        "SVD",
+        "SVDpp",
+        "NMF",
+        "SlopeOne",
+        "CoClustering",
     ),
 }
 """What is compared on each change, on a small data set; ``-m catalogue`` compares all on real data."""

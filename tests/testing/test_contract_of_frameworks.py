@@ -42,7 +42,7 @@ EXPECTED: dict[str, dict[str, str]] = {}
 def contract_of(framework: str, name: str) -> type:
     """Return the test class of an algorithm."""
     full_name, parameters = f"{framework}.{name}", algorithm_info(get_runner(framework), name)["parameters"]
-    few = {epochs: EPOCHS for epochs in ("epochs", "max_epochs", "iterations") if epochs in parameters}
+    few = {epochs: EPOCHS for epochs in ("epochs", "max_epochs", "iterations", "n_epochs") if epochs in parameters}
     marks = [pytest.mark.guests, pytest.mark.slow if full_name in SAMPLE else pytest.mark.catalogue]
     members: dict[str, Any] = {
         "__module__": __name__,
@@ -57,6 +57,6 @@ def contract_of(framework: str, name: str) -> type:
     return type(f"Test{framework}{name}", (AlgorithmContract,), members)
 
 
-for _framework in ("LensKit", "RecPack", "RecBole", "Implicit"):
+for _framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Surprise"):
     for _name in get_runner(_framework).catalogue["algorithms"]:
         globals()[f"Test{_framework}{_name}"] = contract_of(_framework, _name)
