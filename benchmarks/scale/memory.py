@@ -49,6 +49,7 @@ SIMPLE = {
     "RecPack": ["Popularity", "Random"],
     "RecBole": ["Pop"],
     "Implicit": ["ItemItemRecommender"],
+    "Cornac": ["MostPop"],
     "Surprise": ["NormalPredictor", "BaselineOnly"],
 }
 """Algorithms that need what their framework needs, and nothing else."""
@@ -259,7 +260,9 @@ def fit_formulas(path: Path, *, write: bool) -> None:
 def main() -> None:
     """Print a line per Fit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frameworks", nargs="+", default=["LensKit", "RecPack", "RecBole", "Implicit", "Surprise"])
+    parser.add_argument(
+        "--frameworks", nargs="+", default=["LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise"]
+    )
     parser.add_argument("--algorithms", nargs="+", help="all of the frameworks by default")
     parser.add_argument("--sparse", action="store_true", help="data of few interactions, for slow algorithms")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds for a Fit (default: 120)")

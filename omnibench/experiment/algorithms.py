@@ -126,6 +126,34 @@ class RecBole(StrEnum, metaclass=_Names):
     LDiffRec = "RecBole.LDiffRec"
 
 
+class Cornac(StrEnum, metaclass=_Names):
+    """The algorithms of Cornac."""
+
+    MostPop = "Cornac.MostPop"
+    BPR = "Cornac.BPR"
+    WBPR = "Cornac.WBPR"
+    MMMF = "Cornac.MMMF"
+    WMF = "Cornac.WMF"
+    HPF = "Cornac.HPF"
+    IBPR = "Cornac.IBPR"
+    EASE = "Cornac.EASE"
+    SKMeans = "Cornac.SKMeans"
+    VAECF = "Cornac.VAECF"
+    BiVAECF = "Cornac.BiVAECF"
+    RecVAE = "Cornac.RecVAE"
+    GMF = "Cornac.GMF"
+    MLP = "Cornac.MLP"
+    NeuMF = "Cornac.NeuMF"
+    ItemKNN = "Cornac.ItemKNN"
+    UserKNN = "Cornac.UserKNN"
+    MF = "Cornac.MF"
+    SVD = "Cornac.SVD"
+    PMF = "Cornac.PMF"
+    NMF = "Cornac.NMF"
+    BaselineOnly = "Cornac.BaselineOnly"
+    GlobalAvg = "Cornac.GlobalAvg"
+
+
 class Implicit(StrEnum, metaclass=_Names):
     """The algorithms of implicit."""
 

@@ -24,7 +24,7 @@ from omnibench.runners.info import NO_USE, use_of_validation
 from omnibench.runners.registry import get_runner
 
 SEED = 42
-FRAMEWORKS = ("LensKit", "RecPack", "RecBole", "Implicit", "Surprise")
+FRAMEWORKS = ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise")
 
 SAMPLE = {
     "LensKit": ("PopScorer", "ItemKNNScorer", "ImplicitMFScorer", "FlexMFImplicitScorer", "BiasedMFScorer"),
@@ -39,6 +39,7 @@ SAMPLE = {
         "TFIDFRecommender",
         "BM25Recommender",
     ),
+    "Cornac": ("MostPop", "BPR", "EASE", "HPF", "ItemKNN", "MF", "BaselineOnly"),
     "Surprise": (
         "NormalPredictor",
         "BaselineOnly",
