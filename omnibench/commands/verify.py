@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from omnibench.store.damage import DamagedStoreError
 from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.repair import remedy, repair
-from omnibench.store.verification import Damage, Part, Verification, database_damage, snapshot_of
-from omnibench.store.verification import verify as verify_records
+from omnibench.store.schema import Record
+from omnibench.store.verification import Damage, Part, Verification, database_damage, verify_store
 
 _MOST_PASSES = 4
 """How often a store is looked at while it is repaired: what was set aside shows what was made of it."""
@@ -80,13 +80,15 @@ def _look(root: Path, fit_keys: Collection[str] | None, skipped: list[str]) -> V
 
     skipped.clear()
     progress = _Progress()
+
+    def copies(records: Mapping[str, Record]) -> Iterator[Damage]:
+        skipped.clear()
+        return stale_copies(root, records, fit_keys, progress.of("readable copies", str), skipped)
+
     try:
-        snapshot = snapshot_of(root)
+        verification = verify_store(root, fit_keys, progress.of("bytes", size_text), copies)
     except DamagedStoreError as error:
         return Verification(damages=[database_damage(error)])
-    verification = verify_records(root, snapshot, fit_keys, progress.of("bytes", size_text))
-    copies = stale_copies(root, snapshot.records, fit_keys, progress.of("readable copies", str), skipped)
-    verification.damages += copies
     progress.end()
     return verification
 

@@ -26,7 +26,7 @@ from omnibench.store.selection import select_all
 from omnibench.store.series import epoch_frame, records_with_series
 from omnibench.store.sizes import Sizes, sizes_of
 from omnibench.store.states import RecordsInMemory
-from omnibench.store.verification import Damage, snapshot_of, snapshot_of_items, verify
+from omnibench.store.verification import Damage, snapshot_of_items, verify, verify_store
 
 if TYPE_CHECKING:  # what writes, and what compares, is imported where it is needed: most questions are small
     import pandas as pd
@@ -196,7 +196,7 @@ class Store(NamedItems):
             return verify(self.root, *chosen).damages
         recorded = self.brief_items() if items else {}
         fit_keys = {recorded[name]["fit_key"] for name in select_all(items, recorded)} if items else None
-        return verify(self.root, snapshot_of(self.root), fit_keys).damages
+        return verify_store(self.root, fit_keys).damages
 
     def item_of(self, path: str | os.PathLike[str]) -> str:
         """Return the name of the item that made a file.
