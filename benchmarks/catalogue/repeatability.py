@@ -49,6 +49,7 @@ FEW_EPOCHS = {
     "LensKit": {},
     "Implicit": {"iterations": 2},
     "Cornac": {"max_iter": 2, "n_epochs": 2, "num_epochs": 2},
+    "Surprise": {"n_epochs": 2},
 }
 """What makes those quick that learn by epochs: what two of them do not show, one fit in many could."""
 
@@ -124,7 +125,7 @@ def main() -> None:
             folder = Path(scratch, name)
             folder.mkdir()
             prepare(dataset, folder)
-        for framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac"):
+        for framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise"):
             runner = get_runner(framework)
             names = [
                 name

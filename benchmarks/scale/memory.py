@@ -50,6 +50,7 @@ SIMPLE = {
     "RecBole": ["Pop"],
     "Implicit": ["ItemItemRecommender"],
     "Cornac": ["MostPop"],
+    "Surprise": ["NormalPredictor", "BaselineOnly"],
 }
 """Algorithms that need what their framework needs, and nothing else."""
 
@@ -85,6 +86,14 @@ TERMS = {
     "Implicit.CosineRecommender": ("items*K",),
     "Implicit.TFIDFRecommender": ("items*K",),
     "Implicit.BM25Recommender": ("items*K",),
+    "Surprise.SVD": ("users*n_factors+items*n_factors",),
+    "Surprise.SVDpp": ("users*n_factors+items*n_factors",),
+    "Surprise.NMF": ("users*n_factors+items*n_factors",),
+    "Surprise.SlopeOne": _MATRIX,
+    **dict.fromkeys(
+        (f"Surprise.{name}" for name in ("KNNBasic", "KNNWithMeans", "KNNWithZScore", "KNNBaseline")),
+        ("users*users",),
+    ),
     "RecBole.ItemKNN": ("items*k",),
     "RecBole.EASE": _MATRIX,
     "RecBole.SLIMElastic": _NEIGHBOURS,
@@ -116,7 +125,7 @@ TERMS = {
 }
 """What an algorithm's matrices are as large as."""
 
-QUICK = {"epochs": 1, "max_epochs": 1, "iterations": 1}
+QUICK = {"epochs": 1, "max_epochs": 1, "iterations": 1, "n_epochs": 1}
 """Hyperparameters that change how long a Fit takes and not what it needs."""
 
 
@@ -251,7 +260,9 @@ def fit_formulas(path: Path, *, write: bool) -> None:
 def main() -> None:
     """Print a line per Fit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frameworks", nargs="+", default=["LensKit", "RecPack", "RecBole", "Implicit", "Cornac"])
+    parser.add_argument(
+        "--frameworks", nargs="+", default=["LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise"]
+    )
     parser.add_argument("--algorithms", nargs="+", help="all of the frameworks by default")
     parser.add_argument("--sparse", action="store_true", help="data of few interactions, for slow algorithms")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds for a Fit (default: 120)")

@@ -187,3 +187,19 @@ class Implicit(StrEnum, metaclass=_Names):
     CosineRecommender = "Implicit.CosineRecommender"
     TFIDFRecommender = "Implicit.TFIDFRecommender"
     BM25Recommender = "Implicit.BM25Recommender"
+
+
+class Surprise(StrEnum, metaclass=_Names):
+    """The algorithms of Surprise."""
+
+    NormalPredictor = "Surprise.NormalPredictor"
+    BaselineOnly = "Surprise.BaselineOnly"
+    KNNBasic = "Surprise.KNNBasic"
+    KNNWithMeans = "Surprise.KNNWithMeans"
+    KNNWithZScore = "Surprise.KNNWithZScore"
+    KNNBaseline = "Surprise.KNNBaseline"
+    SVD = "Surprise.SVD"
+    SVDpp = "Surprise.SVDpp"
+    NMF = "Surprise.NMF"
+    SlopeOne = "Surprise.SlopeOne"
+    CoClustering = "Surprise.CoClustering"

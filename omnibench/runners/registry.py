@@ -12,11 +12,11 @@ from omnibench.runners.described import EXAMPLE, check_algorithms
 from omnibench.runners.info import GUEST_FOLDER, RUNNERS_FOLDER, RunnerInfo
 
 
-def _built_in(name: str, size: str) -> RunnerInfo:
+def _built_in(name: str, size: str, distribution: str = "") -> RunnerInfo:
     package = name.lower()
     return RunnerInfo(
         name=name,
-        distribution=package,
+        distribution=distribution or package,
         adapter=package,
         adapter_version=1,
         lock=RUNNERS_FOLDER / "locks" / f"{package}.txt",
@@ -34,6 +34,7 @@ _RUNNERS = {
         _built_in("RecPack", "1.0 GB"),
         _built_in("Implicit", "180 MB"),
         _built_in("Cornac", "2.5 GB"),
+        _built_in("Surprise", "180 MB", "scikit-surprise"),
         RunnerInfo(name="Own", distribution="", adapter="omnibench.runners.own_guest", adapter_version=1),
     )
 }

@@ -57,10 +57,10 @@ CASES = {
     ),
     "no framework to choose for": Case(
         lambda: Environments.parse("Mine=current"),
-        "there are LensKit, RecBole, RecPack, Implicit, Cornac",
+        "there are LensKit, RecBole, RecPack, Implicit, Cornac, Surprise",
         tuple(
             partial(Environments.parse, f"{name}=current")
-            for name in ("LensKit", "RecBole", "RecPack", "Implicit", "Cornac")
+            for name in ("LensKit", "RecBole", "RecPack", "Implicit", "Cornac", "Surprise")
         ),
     ),
     "no framework": Case(lambda: get_runner("RecBol"), "did you mean 'RecBole'", (lambda: get_runner("RecBole"),)),

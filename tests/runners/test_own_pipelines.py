@@ -24,7 +24,7 @@ from omnibench.runners.info import NO_USE, use_of_validation
 from omnibench.runners.registry import get_runner
 
 SEED = 42
-FRAMEWORKS = ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac")
+FRAMEWORKS = ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise")
 
 SAMPLE = {
     "LensKit": ("PopScorer", "ItemKNNScorer", "ImplicitMFScorer", "FlexMFImplicitScorer", "BiasedMFScorer"),
@@ -40,6 +40,19 @@ SAMPLE = {
         "BM25Recommender",
     ),
     "Cornac": ("MostPop", "BPR", "EASE", "HPF", "ItemKNN", "MF", "BaselineOnly"),
+    "Surprise": (
+        "NormalPredictor",
+        "BaselineOnly",
+        "KNNBasic",
+        "KNNWithMeans",
+        "KNNWithZScore",
+        "KNNBaseline",
+        "SVD",
+        "SVDpp",
+        "NMF",
+        "SlopeOne",
+        "CoClustering",
+    ),
 }
 """What is compared on each change, on a small data set; ``-m catalogue`` compares all on real data."""
 

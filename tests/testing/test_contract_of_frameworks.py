@@ -61,6 +61,6 @@ def contract_of(framework: str, name: str) -> type:
     return type(f"Test{framework}{name}", (AlgorithmContract,), members)
 
 
-for _framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac"):
+for _framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise"):
     for _name in get_runner(_framework).catalogue["algorithms"]:
         globals()[f"Test{_framework}{_name}"] = contract_of(_framework, _name)
