@@ -12,8 +12,8 @@ import pytest
 
 from omnibench import Cornac, ExperimentPlan, UserHoldout, from_frame
 from omnibench.data.prepare import prepare
-from omnibench.errors import PlanError
-from omnibench.runners.gateway import Guest, GuestError
+from omnibench.errors import GuestError, PlanError
+from omnibench.runners.gateway import Guest
 from omnibench.runners.info import refused_algorithms
 from omnibench.runners.registry import get_runner
 from omnibench.runners.thread_variables import thread_variables
