@@ -6,10 +6,10 @@ import shutil
 import sys
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.errors import GuestEnvironmentError, GuestError
 from omnibench.limits import limits_told
@@ -75,6 +75,9 @@ class Guests(Protocol):
 
     def use_gpus(self, gpus: Sequence[str]) -> None:
         """Have guests that compute on GPUs compute on these."""
+
+    def ask_for(self, resources: Mapping[str, Any]) -> None:
+        """Hear what the guests that are got next are to have of their machine, as ``Resources`` takes it."""
 
     def rest(self) -> None:
         """Hear that an item has ended."""
@@ -244,6 +247,9 @@ class GuestPool:
             with suppress(Exception):  # whoever needs it hears of it
                 self._finish_starting(key)
         self.end_idle("cuda")
+
+    def ask_for(self, resources: Mapping[str, Any]) -> None:
+        """Do nothing: what this machine has, the engine deals out."""
 
     def rest(self) -> None:
         """Hear that an item has ended; its guests stay for the next one."""

@@ -24,7 +24,15 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 }
 """What the defaults are too large for, on so small data."""
 
-UNFILLED = {"RecPack.SLIM", "RecPack.NMF", "RecPack.NMFItemToItem"}
+UNFILLED = {
+    "RecPack.SLIM",
+    "RecPack.NMF",
+    "RecPack.NMFItemToItem",
+    "Implicit.ItemItemRecommender",
+    "Implicit.CosineRecommender",
+    "Implicit.TFIDFRecommender",
+    "Implicit.BM25Recommender",
+}
 """What cannot score every item."""
 
 EXPECTED: dict[str, dict[str, str]] = {}
