@@ -113,10 +113,10 @@ _PREPARED = {"init_params", "init_par", "B", "U", "cap_priors", "early_stopping"
 
 
 def parameters_of(algorithm: str) -> dict[str, Any]:
-    """Return the hyperparameters of a model's constructor with their defaults."""
+    """Return the hyperparameters of a model's constructor with their defaults; tuples as the lists that JSON has of them."""
     signature = inspect.signature(getattr(models, algorithm).__init__)
     return {
-        parameter.name: parameter.default
+        parameter.name: list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
         for parameter in signature.parameters.values()
         if parameter.name not in _LEFT_OUT | _PREPARED
     }
