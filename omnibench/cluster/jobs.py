@@ -125,20 +125,20 @@ def slurm_refusal(settings: SlurmSettings) -> str:
         return ""
     words = answer.stderr.strip().rpartition("allocation failure: ")[2].rstrip(".") or "no word of the reason"
     directives = "".join(f", {line}" for line in settings.directives)
-    asked = f"{settings.cores} cores, {settings.memory}, {settings.walltime}{directives}"
-    return f"SLURM takes no job of {asked}: {words}{_nodes(settings.partition)}"
+    request = f"{settings.cores} cores, {settings.memory}, {settings.walltime}{directives}"
+    return f"SLURM takes no job of {request}: {words}{_nodes(settings.partition)}"
 
 
 def _nodes(partition: str) -> str:
     """Return what the largest nodes have, as the end of a sentence; nothing where SLURM does not say."""
     chosen = ["--partition", partition] if partition else []
     answer = _run("sinfo", "--noheader", "--exact", "--format=%c %m %G %l", *chosen)
-    kinds = [line.split() for line in answer.stdout.splitlines() if len(line.split()) == 4]  # noqa: PLR2004 - as asked for
-    if answer.returncode or not kinds:
+    nodes = [line.split() for line in answer.stdout.splitlines() if len(line.split()) == 4]  # noqa: PLR2004 - as asked for
+    if answer.returncode or not nodes:
         return ""
     described = ", ".join(
         f"{cores} cores, {memory} MiB, GPUs {gpus.strip('()')}, at most {longest}"
-        for cores, memory, gpus, longest in kinds[:3]
+        for cores, memory, gpus, longest in nodes[:3]
     )
     return f" (nodes have {described})"
 
