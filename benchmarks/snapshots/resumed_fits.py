@@ -357,7 +357,7 @@ def _yes(values: Iterable[bool]) -> str:
     return "yes" if all(answers) else "**no** " + ", ".join("yes" if value else "no" for value in answers)
 
 
-SETTINGS: dict[str, Any] = {"epochs": 4, "max_epochs": 4, "train_batch_size": 256, "stopping_step": 1}
+SETTINGS: dict[str, Any] = {"epochs": 4, "max_epochs": 4, "iterations": 4, "train_batch_size": 256, "stopping_step": 1}
 """Hyperparameters of all algorithms that have them, for a few small epochs."""
 
 _AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
@@ -379,11 +379,11 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
 
 
 def iterative(framework: str) -> dict[str, dict[str, Any]]:
-    """Return the algorithms of a framework that train in steps, with hyperparameters for a few small ones."""
+    """Return the algorithms of a framework that train in steps and can go on, with hyperparameters for a few small ones."""
     chosen = {}
     for name, info in get_runner(framework).catalogue["algorithms"].items():
         own = SETTINGS_OF.get(f"{framework}.{name}")
-        if "epochs" in info or own is not None:
+        if own is not None or ("epochs" in info and "not_resumable" not in info):
             general = {setting: value for setting, value in SETTINGS.items() if setting in info["parameters"]}
             chosen[name] = {**general, **(own or {})}
     return chosen

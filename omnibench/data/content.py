@@ -115,12 +115,17 @@ class CanonicalRows:
 
     def _loaded(self) -> tuple[Interactions, bool]:
         """Return the rows, and whether they are in canonical order."""
-        rows, moments, _ = coded_rows(self.source)
-        refuse_nothing(rows, self.source.label)
-        in_order = sort_rows(rows, moments)
+        coded = coded_rows(self.source)
+        refuse_nothing(coded.rows, self.source.label)
+        in_place = coded.is_own and not self.needs_order
+        in_order = sort_rows(coded.rows, coded.moments, in_place=in_place)
         if not self._keeps_order(in_order):
             return in_order.rows, True
-        order = order_within_seconds(rows, moments)
+        if in_place:  # different ratings of one moment are rare enough to be read twice
+            del coded, in_order
+            coded = coded_rows(self.source)
+        rows = coded.rows
+        order = order_within_seconds(rows, coded.moments)
         return rows if order is None else rows.take(order), False
 
     def _keeps_order(self, content: Content | SortedInteractions) -> bool:
@@ -144,12 +149,15 @@ def content_of(columns: Mapping[str, Any], label: str, named: RowName = row_name
 
 
 def content_of_rows(coded: CodedColumns) -> Content:
-    """Digest rows whose ids are coded, in their order and in canonical order."""
-    rows, moments, as_before = coded
-    ordered = _digest(rows, moments)
-    in_order = sort_rows(rows, moments)
+    """Digest rows whose ids are coded, in their order and in canonical order; nobody else's arrays are changed.
+
+    Args:
+        coded: The rows, which are of no use any more where they are nobody else's.
+    """
+    ordered = _digest(coded.rows, coded.moments)
+    in_order = sort_rows(coded.rows, coded.moments, in_place=coded.is_own)
     in_sorted_order = ordered if in_order.is_same else _digest(in_order.rows, in_order.moments)
-    return Content(in_sorted_order, ordered, in_order.has_ties, in_order.has_tied_repeats, as_before)
+    return Content(in_sorted_order, ordered, in_order.has_ties, in_order.has_tied_repeats, coded.as_before)
 
 
 def remembered_content(identity: Callable[[], Any], rows: int | None, compute: Callable[[], Content]) -> Content:

@@ -8,10 +8,10 @@ import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from omnibench.data.content import Content, content_of_rows, refuse_nothing, remembered_content
 from omnibench.data.digests import file_digest, stamp_of
@@ -37,6 +37,11 @@ from omnibench.data.interactions import (
 from omnibench.data.numbers import row_name
 from omnibench.data.scratch import keep_scratch_memory
 from omnibench.errors import ChangedDataError, DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 T = TypeVar("T")
 
@@ -105,7 +110,7 @@ class StoredSource(ABC):
         return coded._replace(as_before=coded.as_before and table.as_before)
 
     def load(self) -> Interactions:
-        rows, moments, _ = self.coded()
+        rows, moments, *_ = self.coded()
         order = order_within_seconds(rows, moments)
         return rows if order is None else rows.take(order)
 
@@ -156,10 +161,12 @@ class FileSource(StoredSource):
             return super().coded()
         rows = Interactions(plain.user.codes, plain.item.codes, plain.rating, None, plain.user.ids, plain.item.ids)
         if plain.timestamp is None:
-            return CodedColumns(rows, None, plain.as_before)
+            return CodedColumns(rows, None, plain.as_before, is_own=True)
         coded = timed(rows, plain.timestamp, self.label, self.row_name)
         as_before = coded.as_before and plain.as_before and "timestamp" not in self._tokens
-        return coded._replace(as_before=as_before)
+        if np.may_share_memory(coded.rows.timestamp, plain.timestamp):  # pandas hands the array back, but locked
+            coded = coded._replace(rows=replace(coded.rows, timestamp=plain.timestamp))
+        return coded._replace(as_before=as_before, is_own=True)
 
     def table(self) -> TextColumns:
         return self.table_with_texts(frozenset())

@@ -150,9 +150,9 @@ def from_columns(
     Raises:
         DataError: An id, rating or timestamp is missing, not a number, or has no stable form.
     """
-    coded, moments, _ = coded_columns(columns, source, named)
-    rows = coded if parts is None else replace(coded, parts=parts)
-    order = order_within_seconds(rows, moments)
+    coded = coded_columns(columns, source, named)
+    rows = coded.rows if parts is None else replace(coded.rows, parts=parts)
+    order = order_within_seconds(rows, coded.moments)
     return rows if order is None else rows.take(order)
 
 
@@ -163,11 +163,13 @@ class CodedColumns(NamedTuple):
         rows: The rows as they come.
         moments: When exactly each was, shape (n,), where some moments are finer than seconds.
         as_before: Whether earlier releases have read the same values.
+        is_own: Whether nobody else has these arrays, so that they may be sorted where they lie.
     """
 
     rows: Interactions
     moments: npt.NDArray[Any] | None
     as_before: bool = True
+    is_own: bool = False
 
 
 def coded_columns(columns: Mapping[str, Any], source: str, named: RowName = row_name) -> CodedColumns:

@@ -42,14 +42,15 @@ class SortedInteractions(NamedTuple):
     has_tied_repeats: bool
 
 
-def sort_rows(rows: Interactions, moments: npt.NDArray[Any] | None) -> SortedInteractions:
+def sort_rows(rows: Interactions, moments: npt.NDArray[Any] | None, *, in_place: bool = False) -> SortedInteractions:
     """Sort rows by user, time, item and rating; users and items get their codes in the order of the result.
 
     Args:
         rows: The rows as they come.
         moments: When exactly each was, where that is finer than seconds; shape (n,).
+        in_place: Whether the arrays of both are nobody else's: they may be sorted where they lie, and mean nothing afterwards.
     """
-    in_time, moments, is_same, is_tied = _in_order_of_time(_with_ranked_users(rows), moments)
+    in_time, moments, is_same, is_tied = _in_order_of_time(_with_ranked_users(rows), moments, in_place=in_place)
     if is_tied is None:
         time = in_time.timestamp if moments is None else moments
         is_tied = in_time.user[1:] == in_time.user[:-1]
@@ -63,7 +64,9 @@ def sort_rows(rows: Interactions, moments: npt.NDArray[Any] | None) -> SortedInt
         is_repeat = is_tied & (in_order.item[1:] == in_order.item[:-1])
         differing = bool((is_repeat & (rating[1:] != rating[:-1])).any())
     item, item_ids = _by_appearance(
-        in_order.item, in_order.item_ids, into=None if in_order.item is rows.item else in_order.item
+        in_order.item,
+        in_order.item_ids,
+        into=in_order.item if in_order.item is not rows.item or (in_place and rows.item.flags.writeable) else None,
     )
     recoded = replace(in_order, item=item, item_ids=item_ids)
     return SortedInteractions(recoded, moments, is_same and within is None, len(rows_of_ties) > 0, differing)
@@ -83,7 +86,7 @@ def _ids_at(own_ids: Sequence[Hashable], codes: npt.NDArray[np.integer[Any]]) ->
 
 
 def _in_order_of_time(
-    rows: Interactions, moments: npt.NDArray[Any] | None
+    rows: Interactions, moments: npt.NDArray[Any] | None, *, in_place: bool
 ) -> tuple[Interactions, npt.NDArray[Any] | None, bool, npt.NDArray[np.bool_] | None]:
     """Sort rows by user and time, stably, each column once.
 
@@ -113,7 +116,9 @@ def _in_order_of_time(
     is_sorted = is_grouped and (integers is None or is_ascending(user, integers))
     is_tied = None
     if not is_sorted:
-        in_order = stretches.sorted_within(user, integers, list(columns.values()), bounds)
+        in_order = stretches.sorted_within(
+            user, integers, list(columns.values()), bounds, in_place=in_place or not is_grouped
+        )
         if in_order is None:
             columns = _sorted_by_matrices(user, n_users, integers, columns)
         else:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from omnibench.data.order import counts
 from omnibench.data.scratch import keep_scratch_memory
@@ -25,6 +26,10 @@ T = TypeVar("T")
 
 Codes: TypeAlias = "npt.NDArray[np.int32]"
 Bounds: TypeAlias = "list[tuple[int, int]]"
+Sort: TypeAlias = Literal["quicksort", "stable"]
+
+_SORTS: tuple[Sort, Sort] = ("quicksort", "stable")
+"""numpy's sorts by vectors, and by merging; words that all differ have the same order by both."""
 
 _LENGTHS = (1 << 15, 1 << 12, 1 << 9)
 """Numbers of rows of a stretch; longer ones cost fewer calls, shorter ones leave more bits for keys."""
@@ -36,8 +41,14 @@ _WORTH_THREADS = 1 << 19
 _RADIX = 16
 """Bits of the integers that numpy sorts by counting."""
 
-_HALF, _WORD = 32, 64
+_WORD = 64
 """Bits of the words that are sorted."""
+
+_SPARE_BITS = 2
+"""How much larger than the number of words a table of slots is, so that few words share one: four to eight times."""
+
+_MULTIPLIER = 0x9E3779B97F4A7C15
+"""Odd, and 2 ** 64 divided by the golden ratio: the high bits of a product tell words apart (Knuth, TAOCP 6.4)."""
 
 
 def parts_of_users(user: Codes, n_users: int) -> tuple[npt.NDArray[np.int64], Bounds]:
@@ -71,7 +82,12 @@ class SortedColumns(NamedTuple):
 
 
 def sorted_within(
-    user: Codes, values: npt.NDArray[Any] | None, columns: Sequence[npt.NDArray[Any]], bounds: Bounds | None = None
+    user: Codes,
+    values: npt.NDArray[Any] | None,
+    columns: Sequence[npt.NDArray[Any]],
+    bounds: Bounds | None = None,
+    *,
+    in_place: bool = False,
 ) -> SortedColumns | None:
     """Sort columns by (user, value), stably; None where a word has no room for the values.
 
@@ -80,6 +96,7 @@ def sorted_within(
         values: int32 or int64, shape (n,); None to sort by user alone.
         columns: Shape (n, ...) each.
         bounds: Of stretches from ``parts_of_users``.
+        in_place: Whether columns are sorted where they lie, but for those that are locked; the values may be one of them.
     """
     if len(user) == 0:
         return SortedColumns([column.copy() for column in columns], np.empty(0, dtype=bool))
@@ -89,18 +106,25 @@ def sorted_within(
     room = next((bounds for bounds in lengths if _bits(user, bounds) + bits <= _WORD), None)
     if room is None:
         return None
-    in_order = [np.empty_like(column) for column in columns]
+    in_order = [column if in_place and column.flags.writeable else np.empty_like(column) for column in columns]
     is_tied = np.zeros(len(user), dtype=bool)  # with the row before; a stretch begins with another user
 
-    def sort(start: int, end: int) -> None:
-        position = (end - start - 1).bit_length()
+    def words_of(start: int, end: int) -> npt.NDArray[np.uint64]:
         words = _within(user[start:end])
         if values is not None:
             words <<= np.uint64(bits)
             words |= (values[start:end].astype(np.int64, copy=False) - lowest).view(np.uint64)
-        positions = _sorted_positions(words, position, is_tied[start + 1 : end])
+        return _with_positions(words)
+
+    algorithm = _faster_sort(words_of(*room[0])) if len(user) >= _WORTH_THREADS else _SORTS[0]
+
+    def sort(start: int, end: int) -> None:
+        positions = _sorted_positions(words_of(start, end), algorithm, is_tied[start + 1 : end])
         for column, target in zip(columns, in_order, strict=True):
-            column[start:end].take(positions, axis=0, out=target[start:end], mode="clip")
+            if column is target:
+                column[start:end] = column[start:end].take(positions, axis=0, mode="clip")
+            else:
+                column[start:end].take(positions, axis=0, out=target[start:end], mode="clip")
 
     _for_all(sort, room)
     return SortedColumns(in_order, is_tied[1:])
@@ -115,28 +139,42 @@ def superseded(user: Codes, item: Codes) -> npt.NDArray[np.int64]:
     """
     if len(user) == 0:
         return np.empty(0, dtype=np.int64)
-    n_items = int(item.max()) + 1
+    n_items = np.uint64(int(item.max()) + 1)
 
     def look(start: int, end: int) -> npt.NDArray[np.int64]:
-        users, items = user[start:end], item[start:end]
-        most = (int(users[-1]) - int(users[0]) + 1) * n_items
-        # Half the bits take half the time, and most stretches have no repeats.
-        pairs = _within(users, np.uint32 if most <= 1 << _HALF else np.uint64)
-        pairs *= pairs.dtype.type(n_items)
-        pairs += items.view(np.uint32)
-        in_order = np.sort(pairs)
-        if not (in_order[1:] == in_order[:-1]).any():
-            return np.empty(0, dtype=np.int64)
-        position = (end - start - 1).bit_length()
-        if most.bit_length() + position > _WORD:
-            positions = np.argsort(pairs, kind="stable")
-            in_order = pairs[positions]
-        else:
-            positions = _sorted_positions(pairs.astype(np.uint64), position)
-        rows: npt.NDArray[np.int64] = np.sort(positions[:-1][in_order[1:] == in_order[:-1]]) + start
-        return rows
+        pairs = _within(user[start:end])
+        pairs *= n_items
+        pairs += item[start:end].view(np.uint32)
+        return _recurring(pairs) + start
 
     return np.concatenate(_for_all(look, _bounds_of(user)(_LENGTHS[0])))
+
+
+def _recurring(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Return the positions of words that come again in a later position, ascending.
+
+    Each word writes its position into a slot of a small table, where the last of a slot's words stays. The others are the
+    same word, which recur then, or share the slot by chance: these few go through it once more, dealt to other slots.
+
+    Args:
+        words: Shape (n,).
+    """
+    bits = len(words).bit_length() + _SPARE_BITS
+    table = np.empty(1 << bits, dtype=np.min_scalar_type(len(words)))
+    recurring = []
+    rows, multiplier = np.arange(len(words)), _MULTIPLIER
+    while len(rows) > 1:
+        slots = ((words * np.uint64(multiplier)) >> np.uint64(_WORD - bits)).view(np.int64)
+        positions = np.arange(len(rows), dtype=table.dtype)
+        table[slots] = positions  # of several positions of a slot, the last is written last
+        last = table.take(slots, mode="clip")
+        overwritten = np.flatnonzero(last != positions)
+        is_same = words.take(overwritten) == words.take(last.take(overwritten))
+        recurring.append(rows.take(overwritten[is_same]))
+        overwritten = overwritten[~is_same]
+        words, rows = words.take(overwritten), rows.take(overwritten)
+        multiplier = multiplier * _MULTIPLIER % 2**_WORD
+    return np.sort(np.concatenate(recurring)) if recurring else rows[:0]
 
 
 def _bounds_of(user: Codes) -> Callable[[int], Bounds]:
@@ -155,33 +193,61 @@ def _bits(user: Codes, bounds: Bounds) -> int:
     """Return how many bits users and positions take within the largest of some stretches."""
     starts, ends = np.array(bounds).T
     users = int((np.maximum.reduceat(user, starts) - np.minimum.reduceat(user, starts)).max())
-    return users.bit_length() + (int((ends - starts).max()) - 1).bit_length()
+    return users.bit_length() + _position_bits(int((ends - starts).max()))
 
 
-def _within(users: Codes, dtype: Any = None) -> npt.NDArray[Any]:
+def _within(users: Codes) -> npt.NDArray[np.uint64]:
     """Return users counted from the lowest of their stretch."""
-    counted: npt.NDArray[Any] = (users - users.min()).astype(np.uint64 if dtype is None else dtype)
+    counted: npt.NDArray[np.uint64] = (users - users.min()).astype(np.uint64)
     return counted
 
 
+def _with_positions(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return words with their positions as their low bits: those of the largest position."""
+    words <<= np.uint64(_position_bits(len(words)))
+    words |= np.arange(len(words), dtype=np.uint64)
+    return words
+
+
+def _position_bits(rows: int) -> int:
+    """Return how many bits the positions of a stretch take."""
+    return (rows - 1).bit_length()
+
+
 def _sorted_positions(
-    words: npt.NDArray[np.uint64], position: int, is_same: npt.NDArray[np.bool_] | None = None
+    words: npt.NDArray[np.uint64], algorithm: Sort, is_same: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
-    """Return the positions that sort words, stably; the words are changed.
+    """Return the positions that sort words with their positions; the words are changed.
 
     Args:
-        words: Shape (n,), below ``2 ** (64 - position)``.
-        position: How many bits a position takes.
+        words: Shape (n,).
+        algorithm: numpy's sort.
         is_same: Where it is written whether each word but the first is the one before it, shape (n - 1,).
     """
-    words <<= np.uint64(position)
-    words |= np.arange(len(words), dtype=np.uint64)
-    words.sort()
-    if is_same is not None:
-        # Words that differ in their positions alone differ by less than a position has values.
-        np.less((words[1:] ^ words[:-1]), np.uint64(1 << position), out=is_same)
+    position = _position_bits(len(words))
+    words.sort(kind=algorithm)
+    # Words that differ in their positions alone differ by less than a position has values.
+    np.less((words[1:] ^ words[:-1]), np.uint64(1 << position), out=is_same)
     words &= np.uint64((1 << position) - 1)
     return words.view(np.int64)
+
+
+def _faster_sort(words: npt.NDArray[np.uint64]) -> Sort:
+    """Return which of numpy's sorts takes less time here for words like some that all differ.
+
+    The usual one compares vectors where the processor has AVX-512: fast on Intel's, while AMD's write single elements of
+    them slowly (VPCOMPRESSQ to memory, Zen 4), so that merging takes half as long where users have few rows.
+
+    Args:
+        words: Shape (n,).
+    """
+
+    def seconds(algorithm: Sort) -> float:
+        start = time.thread_time()
+        np.sort(words, kind=algorithm)
+        return time.thread_time() - start
+
+    return min(_SORTS, key=lambda algorithm: min(seconds(algorithm) for _ in range(3)))
 
 
 def _for_all(work: Callable[[int, int], T], bounds: Bounds) -> list[T]:

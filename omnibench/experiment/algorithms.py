@@ -124,3 +124,43 @@ class RecBole(StrEnum, metaclass=_Names):
     ENMF = "RecBole.ENMF"
     DiffRec = "RecBole.DiffRec"
     LDiffRec = "RecBole.LDiffRec"
+
+
+class Cornac(StrEnum, metaclass=_Names):
+    """The algorithms of Cornac."""
+
+    MostPop = "Cornac.MostPop"
+    BPR = "Cornac.BPR"
+    WBPR = "Cornac.WBPR"
+    MMMF = "Cornac.MMMF"
+    WMF = "Cornac.WMF"
+    HPF = "Cornac.HPF"
+    IBPR = "Cornac.IBPR"
+    EASE = "Cornac.EASE"
+    SKMeans = "Cornac.SKMeans"
+    VAECF = "Cornac.VAECF"
+    BiVAECF = "Cornac.BiVAECF"
+    RecVAE = "Cornac.RecVAE"
+    GMF = "Cornac.GMF"
+    MLP = "Cornac.MLP"
+    NeuMF = "Cornac.NeuMF"
+    ItemKNN = "Cornac.ItemKNN"
+    UserKNN = "Cornac.UserKNN"
+    MF = "Cornac.MF"
+    SVD = "Cornac.SVD"
+    PMF = "Cornac.PMF"
+    NMF = "Cornac.NMF"
+    BaselineOnly = "Cornac.BaselineOnly"
+    GlobalAvg = "Cornac.GlobalAvg"
+
+
+class Implicit(StrEnum, metaclass=_Names):
+    """The algorithms of implicit."""
+
+    AlternatingLeastSquares = "Implicit.AlternatingLeastSquares"
+    BayesianPersonalizedRanking = "Implicit.BayesianPersonalizedRanking"
+    LogisticMatrixFactorization = "Implicit.LogisticMatrixFactorization"
+    ItemItemRecommender = "Implicit.ItemItemRecommender"
+    CosineRecommender = "Implicit.CosineRecommender"
+    TFIDFRecommender = "Implicit.TFIDFRecommender"
+    BM25Recommender = "Implicit.BM25Recommender"

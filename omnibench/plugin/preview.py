@@ -40,8 +40,9 @@ def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
         return all(is_intact(artifact, session.directory, "off") for artifact in artifacts_of(record))
 
     phases: Counter[str] = Counter()
+    source = RecordsInMemory(snapshot)
     recorded = (snapshot.get(RecordType.ITEM.key(item.experiment.fit_key)) for item in session.pending)
-    snapshots = resumable(RecordsInMemory(snapshot), (record for record in recorded if record is not None))
+    snapshots = resumable(source, (record for record in recorded if record is not None))
     for item in session.pending:
         resumed = snapshots.get(item.experiment.name)
         computed = Item.of(item.experiment, item.evaluator)
@@ -54,7 +55,7 @@ def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
         if session.config.option.verbose > 0 and expected.phase in (Phase.TUNE, Phase.FIT):
             dataset = item.experiment.dataset
             recipes = {dataset.key: json.loads(canonical(dataset.identity))}
-            explanation = explain(item.experiment.recorded_identity, item.experiment.fit_key, snapshot, recipes)
+            explanation = explain(item.experiment.recorded_identity, item.experiment.fit_key, source, recipes)
             write_line(reporter, "      " + explanation.replace("\n", "\n      "))
     counts = ", ".join(f"{phases[phase]} from {phase}" for phase in WORKED if phases[phase])
     write_line(reporter, f"omnibench: would run {phases.total()} items ({counts or 'nothing'}); nothing was run")

@@ -178,15 +178,24 @@ def algorithm_info(runner: RunnerInfo, name: str) -> dict[str, Any]:
     """Return an algorithm's entry in its framework's catalogue.
 
     Raises:
-        PlanError: The framework has no such algorithm.
+        PlanError: The framework has no such algorithm, or one that does not run here.
     """
     algorithms = runner.catalogue["algorithms"]
+    reason = refused_algorithms(runner).get(name)
+    if reason is not None:
+        raise PlanError(f"{runner.name}.{name} does not run: {reason}.")
     if name not in algorithms:
         raise PlanError(
             f"{runner.name} has no algorithm named {name!r}{nearest(name, algorithms) or '.'} "
             f"`omnibench envs algorithms {runner.name}` lists all {len(algorithms)}."
         )
     return dict(algorithms[name])
+
+
+def refused_algorithms(runner: RunnerInfo) -> Mapping[str, str]:
+    """Return the algorithms of a framework that do not run here, each with the reason, as a part of a sentence."""
+    refused: Mapping[str, str] = runner.catalogue.get("refused", {})
+    return refused
 
 
 def use_of_validation(described: Mapping[str, Any]) -> str:

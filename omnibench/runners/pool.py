@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST_GUESTS = 6
 """Guests kept alive at once: of three frameworks those that compute with one thread, and those that have more."""
 
-GUEST_MEGABYTES = {"LensKit": 600, "RecPack": 450, "RecBole": 700, "Own": 200}
+GUEST_MEGABYTES = {"LensKit": 600, "RecPack": 450, "RecBole": 700, "Implicit": 150, "Cornac": 400, "Own": 200}
 """Memory of a framework's process after fitting MovieLens-100K, as measured; used until records have better numbers."""
 
 _GuestKey = tuple[str, str, int]

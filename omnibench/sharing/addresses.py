@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 from omnibench.errors import SharingError
 from omnibench.paths import expanded
 from omnibench.sharing.directories import DirectoryLocation
+from omnibench.sharing.filesystems import FsspecLocation
+from omnibench.sharing.huggingface import HUB, HubLocation
 from omnibench.sharing.locations import SCHEME, Location
-from omnibench.sharing.remote import FsspecLocation, WebLocation
+from omnibench.sharing.web import WebLocation
 
 
 def location_of(text: str | os.PathLike[str]) -> Location:
@@ -35,7 +37,7 @@ def location_of(text: str | os.PathLike[str]) -> Location:
         return DirectoryLocation(Path(os.path.abspath(urlsplit(address).path)))
     if address.startswith(("http://", "https://")):
         return WebLocation(_served_by(address))
-    return FsspecLocation(address)
+    return HubLocation(address) if address.startswith(HUB) else FsspecLocation(address)
 
 
 def _served_by(address: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -63,6 +64,14 @@ class Location(Protocol):
 
     def has(self, path: str) -> bool:
         """Whether a file is there."""
+        ...
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Return a context in which files may be written; at its end they are there.
+
+        Raises:
+            SharingError: Nothing can be written there, or another process writes right now.
+        """
         ...
 
     def write(self, path: str, content: bytes) -> None:

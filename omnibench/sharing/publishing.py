@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from omnibench.sharing.comparing import additions, differences, with_metrics_of
 from omnibench.sharing.directories import DirectoryLocation
 from omnibench.sharing.layout import MARKER, entry_path, file_path, is_published, marker_text
 from omnibench.sharing.locations import Location
-from omnibench.sharing.remote import WebLocation
 from omnibench.sharing.sources import StoreSource
 from omnibench.sharing.taking import Conflict, provenances
 from omnibench.store.item_names import title_of
@@ -80,10 +78,8 @@ def publish(
         SharingError: Nothing can be written there.
     """
     outcome = Published()
-    if isinstance(location, WebLocation):
-        location.refuse()
-    writing = location.writing() if isinstance(location, DirectoryLocation) else nullcontext()
-    with _checked_place(location), writing:
+    _refuse_checkpoints(location)
+    with location.writing():
         if not is_published(location):
             location.write(MARKER, marker_text())
         for offer in source.offers(fit_keys):
@@ -94,20 +90,19 @@ def publish(
     return outcome
 
 
-@contextmanager
-def _checked_place(location: Location) -> Iterator[None]:
-    """Refuse a directory that holds something else.
+def _refuse_checkpoints(location: Location) -> None:
+    """Refuse a directory that holds records of a store.
 
     Raises:
         SharingError: It does.
     """
-    if isinstance(location, DirectoryLocation) and not is_published(location) and location.root.is_dir():
-        names = sorted(path.name for path in location.root.iterdir() if not path.name.startswith("."))
-        if "STORE.json" in names or "store" in names:
-            raise SharingError(
-                f"{location.name} is a checkpoint directory; give another one to publish into, or use `omnibench merge`."
-            )
-    yield
+    if not isinstance(location, DirectoryLocation):
+        return
+    has_records = any((location.root / name).exists() for name in ("STORE.json", "store"))
+    if has_records and not is_published(location):
+        raise SharingError(
+            f"{location.name} is a checkpoint directory; give another one to publish into, or use `omnibench merge`."
+        )
 
 
 def _cut(bundle: Bundle, extent: str, hide: Callable[[str], str] | None) -> Bundle:

@@ -11,6 +11,9 @@ from omnibench.store.schema import Record
 _TEXTS = ("dataset", "algorithm", "dataset_label", "user_label", "module", "status", "phase", "directory", "finished")
 """Members that many items have alike."""
 
+UNNAMED = ("metrics", "predicted", "test", "token", "run", "worker")
+"""Members of a done item's record that nobody needs who asks which items there are."""
+
 UNCOMPARED = ("node", "predicted", "test", "token", "predict_key", "run", "worker", "exported", "failures", "deaths")
 """Members of an item's record that nobody needs who compares its metrics with those of others."""
 

@@ -149,7 +149,7 @@ def snapshot_of_items(root: Path, texts: Iterable[str]) -> tuple[Snapshot, set[s
         records: dict[str, Record] = {}
         fit_keys = set()
         for text in texts:
-            item = item_in(reader, text, damaged)
+            item = item_in(reader, text, damaged, labelled=False)
             if item is None:
                 return None
             records |= item.records

@@ -222,16 +222,20 @@ def test_a_sorted_frame_has_the_key_that_it_always_had() -> None:
         max_size=30,
     ),
     st.booleans(),
+    st.booleans(),
 )
-def test_rows_are_sorted_as_pandas_sorts_them(rows: list[tuple[int, int, float, int]], has_times: bool) -> None:
+def test_rows_are_sorted_as_pandas_sorts_them(
+    rows: list[tuple[int, int, float, int]], has_times: bool, in_place: bool
+) -> None:
     """By user, time, item and rating; codes are given in the order of the result; ties and repeats are told."""
     frame = pd.DataFrame(rows, columns=["user", "item", "rating", "timestamp"]).drop(
         columns=[] if has_times else "timestamp"
     )
     coded = coded_columns({str(name): frame[name] for name in frame}, "frame")
-    in_order = sort_rows(coded.rows, coded.moments)
     by = ["user", *(["timestamp"] if has_times else []), "item", "rating"]
     expected = frame.sort_values(by, kind="stable").reset_index(drop=True)
+    was_sorted = frame.equals(expected)
+    in_order = sort_rows(coded.rows, coded.moments, in_place=in_place)
     assert in_order.rows.frame().astype(float).equals(expected[in_order.rows.frame().columns].astype(float))
     assert in_order.rows.user_ids == expected["user"].unique().tolist()
     assert in_order.rows.item_ids == expected["item"].unique().tolist()
@@ -239,4 +243,23 @@ def test_rows_are_sorted_as_pandas_sorts_them(rows: list[tuple[int, int, float, 
     assert in_order.has_ties == ties.any()
     different = expected.drop_duplicates([*by[:-1], "rating"])
     assert in_order.has_tied_repeats == different.duplicated(by[:-1]).any()
-    assert in_order.is_same == frame.equals(expected)
+    assert in_order.is_same == was_sorted
+
+
+@pytest.mark.parametrize("split", [UserHoldout(0.0, 0.5), LeaveLastOut()])
+def test_different_ratings_of_one_moment_keep_the_order_of_the_file(tmp_path: Path, split: Step) -> None:
+    """A file's rows are sorted where they lie; which rating comes last is asked of the file once more."""
+    columns = {
+        "user": [2, 1, 1, 1, 2, 1],
+        "item": [5, 5, 4, 5, 4, 6],
+        "rating": [1.0, 4.0, 2.0, 3.0, 5.0, 1.0],
+        "timestamp": [9] * 6,
+    }
+    frame = pd.DataFrame(columns)
+    frame.to_parquet(tmp_path / "ratings.parquet")
+    with pytest.warns(UserWarning, match="1 repeated"):
+        of_file = from_file(tmp_path / "ratings.parquet").pipe(split).interactions()
+    with pytest.warns(UserWarning, match="1 repeated"):
+        assert of_file.frame().equals(from_frame(frame).pipe(split).interactions().frame())
+    kept = of_file.frame()
+    assert kept[(kept["user"] == 1) & (kept["item"] == 5)]["rating"].tolist() == [3.0], "the last of the file's rows"

@@ -59,7 +59,7 @@ def reading(path: Path, **options: Any) -> Any:
         warnings.simplefilter("always")
         try:
             source = cast("Any", from_file(path, **options).source)
-            rows, moments, as_before = source.coded()
+            rows, moments, as_before, _ = source.coded()
             content = source.content
         except DataError as error:
             return str(error)

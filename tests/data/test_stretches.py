@@ -35,8 +35,10 @@ def lists_of(columns: list[Any]) -> list[list[Any]]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(sizes, seeds, spans, st.booleans())
-def test_stretches_are_sorted_as_lexsort_sorts(per_user: list[int], seed: int, span: int, is_grouped: bool) -> None:
+@given(sizes, seeds, spans, st.booleans(), st.booleans())
+def test_stretches_are_sorted_as_lexsort_sorts(
+    per_user: list[int], seed: int, span: int, is_grouped: bool, in_place: bool
+) -> None:
     """Values of any range, users that lie together or not: columns, and which rows are tied with the one before."""
     generator = np.random.default_rng(seed)
     user = users_of(per_user) if is_grouped else generator.permutation(users_of(per_user))
@@ -49,7 +51,7 @@ def test_stretches_are_sorted_as_lexsort_sorts(per_user: list[int], seed: int, s
     if not is_grouped:
         rows, bounds = parts_of_users(user, len(per_user))
         user, values, parts = user[rows], values[rows], parts[rows]
-    in_order = sorted_within(user, values, [values, parts], bounds)
+    in_order = sorted_within(user, values, [values, parts], bounds, in_place=in_place)
     if in_order is None:
         assert span > 2**50
         return
@@ -72,7 +74,7 @@ def test_threads_sort_stretches_as_one_does(monkeypatch: pytest.MonkeyPatch) -> 
 def test_rows_that_come_again_are_those_that_pandas_drops(
     per_user: list[int], seed: int, n_items: int, item_step: int, user_step: int
 ) -> None:
-    """All but the last row of each pair, however large the codes are: words of 32 bits, of 64, and none."""
+    """All but the last row of each pair, however large the codes are."""
     user = (users_of(per_user) * user_step).astype(np.int32)
     item = (np.random.default_rng(seed).integers(0, n_items, len(user)) * item_step).astype(np.int32)
     expected = pd.DataFrame({"user": user, "item": item}).duplicated(keep="last").to_numpy()
@@ -89,9 +91,11 @@ def test_no_rows_have_no_order() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(sizes, seeds, spans, st.sampled_from(["user", "u%d", "a rather long name of user %d"]), st.booleans())
+@given(
+    sizes, seeds, spans, st.sampled_from(["user", "u%d", "a rather long name of user %d"]), st.booleans(), st.booleans()
+)
 def test_rows_of_any_order_and_moments_are_sorted_as_pandas_sorts_them(
-    per_user: list[int], seed: int, span: int, name: str, has_times: bool
+    per_user: list[int], seed: int, span: int, name: str, has_times: bool, in_place: bool
 ) -> None:
     """Also those of nanoseconds over years, for which a word has no room; users are sorted by their own ids."""
     generator = np.random.default_rng(seed)
@@ -101,11 +105,11 @@ def test_rows_of_any_order_and_moments_are_sorted_as_pandas_sorts_them(
     item = np.arange(len(rows), dtype=np.int32)
     times = generator.integers(0, span, len(rows), endpoint=True) if has_times else None
     columns = Interactions(codes.astype(np.int32), item, None, times, user_ids, item.tolist())
-    in_order = sort_rows(columns, None).rows
     frame = pd.DataFrame(
         {"user": [user_ids[code] for code in codes], "item": item, "time": 0 if times is None else times}
     )
     expected = frame.sort_values(["user", "time", "item"])
+    in_order = sort_rows(columns, None, in_place=in_place).rows
     assert [in_order.user_ids[code] for code in in_order.user] == expected["user"].tolist()
     assert [in_order.item_ids[code] for code in in_order.item] == expected["item"].tolist()
     assert (in_order.timestamp is None) == (times is None)

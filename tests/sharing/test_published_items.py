@@ -19,7 +19,7 @@ from support.shared_items import RUN, assert_sound, key_of, record_item, substan
 
 from omnibench.data.downloads import connection
 from omnibench.errors import SharingError
-from omnibench.sharing import remote
+from omnibench.sharing import web
 from omnibench.sharing.addresses import location_of
 from omnibench.sharing.layout import MARKER, entry_path
 from omnibench.sharing.publishing import Published, publish
@@ -50,7 +50,7 @@ def own(tmp_path: Path) -> Iterator[CheckpointStore]:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     """A web server; who asks it does not wait before asking again."""
-    monkeypatch.setattr(remote, "_PAUSE", 0.0)
+    monkeypatch.setattr(web, "_PAUSE", 0.0)
     with file_server() as files:
         yield files
 
@@ -401,7 +401,7 @@ def test_a_server_that_went_away_is_soon_left_alone(
         asked.append(url)
         raise connection.TransferError("does not answer", has_answered=False)
 
-    monkeypatch.setattr(remote, "answer_of", gone)
+    monkeypatch.setattr(web, "answer_of", gone)
     offers = list(source.offers([f"{number:064x}" for number in range(200)]))
     assert len(asked) < 20
     assert all(offer.bundle is None and "does not answer" in offer.trouble for offer in offers)
