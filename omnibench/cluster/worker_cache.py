@@ -65,11 +65,11 @@ def prune_beside() -> None:
 def _prune(limit: int, oldest: float) -> int:
     files = [path for path in (worker_cache() / "files").glob("*/*") if path.suffix != ".lock"]
     newest_first = sorted(((path.stat().st_atime, path) for path in files), reverse=True)
-    kept = removed = 0
+    stays = removed = 0
     for used, path in newest_first:
         size = path.stat().st_size
-        if used >= oldest and kept + size <= limit and path.suffix != ".partial":
-            kept += size
+        if used >= oldest and stays + size <= limit and path.suffix != ".partial":
+            stays += size
         else:
             path.unlink()
             removed += size
