@@ -208,7 +208,7 @@ class Connection:
 
     def _location_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> WorkerLocation | None:
         """Wait until a session has begun; return where, or None when workers have joined before that."""
-        looked, known = time.monotonic(), self._addresses
+        looked, addresses = time.monotonic(), self._addresses
         while True:
             with self._changed:
                 if token in self._locations or self._changed.wait_for(lambda: token in self._locations, _LOOK_SECONDS):
@@ -217,7 +217,7 @@ class Connection:
             if future.status == "error":
                 raise ClusterError(f"no worker of the cluster can compute anything: {_reason(future)}", ends_run=True)
             if future.status == "cancelled" or time.monotonic() - looked > _HEARTBEAT_SECONDS:
-                has_grown = not self._workers().keys() <= known  # which fails where the scheduler is gone
+                has_grown = not self._workers().keys() <= addresses  # which fails where the scheduler is gone
                 looked = time.monotonic()
                 if has_grown:
                     return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from omnibench.cluster.commands import run_command
 from omnibench.cluster.credentials import security_in, write_credentials
 from omnibench.cluster.own_directory import closing_workspace
 from omnibench.cluster.settings import SlurmSettings
@@ -28,8 +28,6 @@ _IDLE_LOOKS = 15
 
 _EVERY_TASK_ITS_JOB = "1us"
 """How soon Dask is to be done with all tasks, by which it judges how many workers they need."""
-
-_ANSWER_SECONDS = 60.0
 
 
 @contextmanager
@@ -120,43 +118,27 @@ def slurm_refusal(settings: SlurmSettings) -> str:
         The reason; nothing where SLURM takes the job.
     """
     job = slurm_classes().SLURMJob(scheduler="tls://127.0.0.1:1", name="omnibench", **_job_options(settings, Path("/")))
-    answer = _run("sbatch", "--test-only", "/dev/stdin", script=job.job_script())
+    answer = run_command("sbatch", "--test-only", "/dev/stdin", script=job.job_script())
     if answer.returncode == 0:
         return ""
     words = answer.stderr.strip().rpartition("allocation failure: ")[2].rstrip(".") or "no word of the reason"
     directives = "".join(f", {line}" for line in settings.directives)
-    asked = f"{settings.cores} cores, {settings.memory}, {settings.walltime}{directives}"
-    return f"SLURM takes no job of {asked}: {words}{_nodes(settings.partition)}"
+    request = f"{settings.cores} cores, {settings.memory}, {settings.walltime}{directives}"
+    return f"SLURM takes no job of {request}: {words}{_nodes(settings.partition)}"
 
 
 def _nodes(partition: str) -> str:
     """Return what the largest nodes have, as the end of a sentence; nothing where SLURM does not say."""
     chosen = ["--partition", partition] if partition else []
-    answer = _run("sinfo", "--noheader", "--exact", "--format=%c %m %G %l", *chosen)
-    kinds = [line.split() for line in answer.stdout.splitlines() if len(line.split()) == 4]  # noqa: PLR2004 - as asked for
-    if answer.returncode or not kinds:
+    answer = run_command("sinfo", "--noheader", "--exact", "--format=%c %m %G %l", *chosen)
+    nodes = [line.split() for line in answer.stdout.splitlines() if len(line.split()) == 4]  # noqa: PLR2004 - as asked for
+    if answer.returncode or not nodes:
         return ""
     described = ", ".join(
         f"{cores} cores, {memory} MiB, GPUs {gpus.strip('()')}, at most {longest}"
-        for cores, memory, gpus, longest in kinds[:3]
+        for cores, memory, gpus, longest in nodes[:3]
     )
     return f" (nodes have {described})"
-
-
-def _run(*command: str, script: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command of SLURM's.
-
-    Raises:
-        ClusterError: It is not there, or does not answer.
-    """
-    try:
-        return subprocess.run(
-            command, input=script, capture_output=True, text=True, check=False, timeout=_ANSWER_SECONDS
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ClusterError(
-            f"`{command[0]}` cannot be used ({error}); run where SLURM's commands are, such as its login node."
-        ) from error
 
 
 def slurm_classes() -> Any:

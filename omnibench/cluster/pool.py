@@ -165,10 +165,10 @@ class RemotePool:
         Args:
             resources: What it asks for, as ``Resources`` takes it.
         """
-        asked = Resources(**resources)
-        if asked != self._resources:
+        needed = Resources(**resources)
+        if needed != self._resources:
             self._leave()
-            self._resources = asked
+            self._resources = needed
 
     def rest(self) -> None:
         """Give the place back to others when an item has ended."""

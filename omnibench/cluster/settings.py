@@ -38,6 +38,8 @@ class SlurmSettings:
         interface: The network of the nodes, e.g. ``ib0``; that of the machine's name by default.
         python: The interpreter on the nodes; that of this process by default.
         shared_directory: A directory that all nodes see, for the credentials of the run.
+        run_walltime: The longest time of the job that holds a run with ``--omnirec-detach``; the partition's by default.
+        run_memory: The memory of that job.
     """
 
     jobs: int = 1
@@ -51,6 +53,8 @@ class SlurmSettings:
     interface: str = ""
     python: str = ""
     shared_directory: str = ""
+    run_walltime: str = ""
+    run_memory: str = "4GiB"
 
 
 def slurm_settings(directory: Path) -> SlurmSettings:

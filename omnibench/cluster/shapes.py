@@ -15,7 +15,7 @@ from omnibench.sizes import size_text
 CPU, MEMORY, GPU = "CPU", "MEMORY", "GPU"
 """The names under which workers declare what they have, as Dask's documentation spells them; memory in bytes."""
 
-_ASKED: Mapping[str, Callable[[float], str]] = {
+_AMOUNT_TEXTS: Mapping[str, Callable[[float], str]] = {
     CPU: cores_text,
     MEMORY: lambda size: f"{size_text(size)} of memory",
     GPU: lambda number: gpus_text(round(number)),
@@ -86,8 +86,8 @@ def workers_shortage(resources: Resources, workers: Iterable[Mapping[str, float]
     for name, amount in needed.items():
         most = max(has.get(name, 0.0) for has in declared)
         if amount > most:
-            words = f"the largest worker of the cluster declares {_ASKED[name](most)}"
+            words = f"the largest worker of the cluster declares {_AMOUNT_TEXTS[name](most)}"
             if not most:
                 words = f"no worker of the cluster declares any (dask worker --resources {name}={amount:g})"
-            return f"asks for {_ASKED[name](amount)}, and {words}"
+            return f"asks for {_AMOUNT_TEXTS[name](amount)}, and {words}"
     return f"asks for {resources}, and no single worker of the cluster declares as much of everything"

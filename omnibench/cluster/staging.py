@@ -6,12 +6,13 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from omnibench.cluster.files import PIECE_BYTES, File, Root, own_directory
+from omnibench.cluster.worker_cache import in_use, note_use, worker_cache
 from omnibench.errors import ClusterError
-from omnibench.paths import cache_directory
 from omnibench.store.compression import decompress, is_compressed
 from omnibench.store.leases import lease
 
@@ -48,15 +49,18 @@ class Staging:
     ) -> None:
         self._roots, self._token, self._scratch = roots, token, scratch
         self._fetch, self._check, self._is_shared = fetch, check, is_shared
+        self._use = ExitStack()
         self._paths: dict[str, str] = {}
         self._states: dict[Path, tuple[int, int]] = {}
 
     def stage(self, *, with_model: bool) -> None:
-        """Make the files of a request be here.
+        """Make the files of a request be here; until ``clear`` none of them is pruned.
 
         Args:
             with_model: Whether the guest needs the model; it may have it in memory.
         """
+        if not self._is_shared:
+            self._use.enter_context(in_use())
         for root in self._roots:
             if root.name == "model" and not with_model:
                 continue
@@ -90,7 +94,7 @@ class Staging:
             return target
         described = "\n".join(f"{file.path} {file.sha256}" for file in root.files)
         digest = hashlib.sha256(described.encode()).hexdigest()[:32]
-        directory = cache_directory() / "cluster" / "directories" / digest
+        directory = worker_cache() / "directories" / digest
         for file in root.files:
             cached, link = self._cached(root, file), directory / file.path
             link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -106,8 +110,9 @@ class Staging:
         Raises:
             ClusterError: It did not come as the submitter has it.
         """
-        target = cache_directory() / "cluster" / "files" / file.sha256[:2] / file.sha256
+        target = worker_cache() / "files" / file.sha256[:2] / file.sha256
         if _is_whole(target, file):
+            note_use(target)
             return target
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with lease(target.with_suffix(".lock"), while_waiting=self._check):
@@ -192,6 +197,7 @@ class Staging:
 
     def clear(self) -> None:
         """Remove what is of this request alone; what is shared, the submitter has yet to take."""
+        self._use.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from omnibench.cluster.mailbox import AbandonedError, Mailbox, Message
 from omnibench.cluster.terms import Terms
+from omnibench.cluster.worker_cache import prune_beside
 from omnibench.runners.environments import Environments
 from omnibench.runners.pool import GuestPool
 
@@ -100,3 +101,4 @@ def end_of_run(run: str) -> None:
         pools = [guests for key in ended for guests in _free.pop(key)]
     for guests in pools:
         guests.pool.close()
+    prune_beside()

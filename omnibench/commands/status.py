@@ -6,13 +6,17 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from omnibench.cluster.detached import detached_run
 from omnibench.commands.parsing import ITEM, add_parser, counted, say, say_text
 from omnibench.commands.remarks import remark
+from omnibench.errors import ClusterError
 from omnibench.sizes import size_text
 from omnibench.store.item_names import asks_once, call_text
 from omnibench.store.light_records import light_records
@@ -30,12 +34,41 @@ from omnibench.store.taken import taken_origins, taken_sentence
 from omnibench.store.tuned_items import tuned_items
 from omnibench.tables.names import recorded_names
 
+_FOLLOW_SECONDS = 5.0
+
 _MOST_ALGORITHMS = 5
 """Algorithms that a line names."""
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Show what is done, failed, interrupted, running and pending, and who computes."""
+    """Show what is done, failed, interrupted, running and pending, and who computes; again and again where that is asked for."""
+    holder = _holder(arguments)
+    exit_status = _show(arguments)
+    while arguments.follow and (holder or _is_computing(arguments)):
+        time.sleep(_FOLLOW_SECONDS)
+        holder = _holder(arguments)
+        exit_status = _show(arguments)
+    return exit_status
+
+
+def _holder(arguments: argparse.Namespace) -> str:
+    """Say which job of SLURM holds a run of the store, and return its state; nothing where none does."""
+    run = detached_run(Path(arguments.store))
+    try:
+        state = "" if run is None else run.state()
+    except ClusterError:  # this is no machine of the cluster
+        return ""
+    if run is not None and state and not arguments.json:
+        say(f"job {run.job} holds a run ({state}: {run.command}); what it prints is in {run.output}")
+    return state
+
+
+def _is_computing(arguments: argparse.Namespace) -> bool:
+    store = open_store(arguments.store)
+    return any(worker["alive"] for worker in workers_of(store.root, light_records(store.root).records, active=True))
+
+
+def _show(arguments: argparse.Namespace) -> int:
     store = open_store(arguments.store)
     light = light_records(store.root)
     records, items = light.records, store.items_in(light.records)
@@ -193,6 +226,9 @@ def add_parsers(commands: Any) -> None:
     parsers["status"].add_argument("--all", action="store_true", help="also list what is done, and workers that ended")
     parsers["why"].add_argument("item", metavar="ITEM", help=f"{ITEM}, or a pytest node id")
     parsers["why"].add_argument("other", metavar="ITEM", nargs="?", help="the item to compare it with")
+    parsers["status"].add_argument(
+        "--follow", action="store_true", help="say it again every few seconds until nothing runs any more"
+    )
     for name in ("status", "why"):
         parsers[name].add_argument("--json", action="store_true", help="for programs")
 

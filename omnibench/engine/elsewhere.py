@@ -30,18 +30,18 @@ def number_elsewhere(coordinator: ItemCoordinator, items: Sequence[Item]) -> int
     """
     cluster = coordinator.workbench.cluster
     assert cluster is not None, "the run is on a cluster"
-    return max(1, min(_places(coordinator, items), most_workers(item.experiment for item in items)))
+    return max(1, min(_most_sessions(coordinator, items), most_workers(item.experiment for item in items)))
 
 
-def _places(coordinator: ItemCoordinator, items: Sequence[Item]) -> int:
+def _most_sessions(coordinator: ItemCoordinator, items: Sequence[Item]) -> int:
     """Return how many items are kept on the cluster: of each kind as many as all its workers could take.
 
     An item waits there for a worker that has what it asks for, and must not keep a smaller one from another worker.
     """
     cluster = coordinator.workbench.cluster
     assert cluster is not None, "the run is on a cluster"
-    kinds = {asked_of_cluster(item.experiment, coordinator.policy) for item in items}
-    return cluster.number or cluster.slots() * len(kinds)
+    needs = {asked_of_cluster(item.experiment, coordinator.policy) for item in items}
+    return cluster.number or cluster.slots() * len(needs)
 
 
 def compute_elsewhere(
@@ -75,7 +75,7 @@ def compute_elsewhere(
         if cluster.number or number >= most or time.monotonic() - looked < _LOOK_SECONDS:
             return []
         looked = time.monotonic()
-        return makers(number, min(most, _places(coordinator, items)))
+        return makers(number, min(most, _most_sessions(coordinator, items)))
 
     compute_side_by_side(
         longest_first([urgency(item.experiment, estimates.expected(item.experiment)) for item in items]),

@@ -106,10 +106,12 @@ def asked_of_cluster(experiment: Experiment, policy: Policy, raised: int | None 
         policy: The policy of the run.
         raised: The bytes with which it is tried once more.
     """
-    said = experiment.resources
-    memory = None if policy.memory == IGNORE else raised or said.memory
+    resources = experiment.resources
+    memory = None if policy.memory == IGNORE else raised or resources.memory
     is_cpu_by_choice = policy.device == "cpu" or not experiment.configuration.uses_gpu
-    return Resources(cores=said.cores, memory=memory, gpus=None if is_cpu_by_choice else said.gpus, hours=said.hours)
+    return Resources(
+        cores=resources.cores, memory=memory, gpus=None if is_cpu_by_choice else resources.gpus, hours=resources.hours
+    )
 
 
 def asks(experiment: Experiment) -> bool:

@@ -14,7 +14,7 @@ from omnibench.errors import OmnibenchError, SharingError, StoreError
 from omnibench.metrics.labels import alternatives, has_label
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.lines import usage_error
-from omnibench.plugin.options import CLUSTER, FROM, PLAN, RESET, RESUME, SORT, YES
+from omnibench.plugin.options import CLUSTER, DETACH, FROM, PLAN, RESET, RESUME, SORT, YES
 from omnibench.plugin.plan import note_plan
 from omnibench.plugin.session import BenchSession
 from omnibench.store.beneath import OF_ALL, refuse_links
@@ -70,13 +70,23 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
 
         show_plan(session, session.snapshot())
         return
-    if session.pending and not session.readonly:
+    if session.pending:
+        _begin(session, states)
+    note_plan(session)
+
+
+def _begin(session: BenchSession, states: Sequence[State]) -> None:
+    """Check and note what is to be computed, or have a job compute it."""
+    if DETACH.is_on(session.config):
+        from omnibench.plugin.detach import detach  # which other runs do not need
+
+        detach(session)
+    elif not session.readonly:
         _refuse_oversized(session)
         from omnibench.plugin.unsteady import refuse_redrawn_data  # which runs without pending items save
 
         refuse_redrawn_data(session)
         _note_run(session, states)
-    note_plan(session)
 
 
 def _refuse_oversized(session: BenchSession) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from omnibench.paths import relative_to
 from omnibench.plugin import audience
-from omnibench.plugin.options import BASELINE, CLUSTER, EXPORT, GATE, PLAN, add_options, with_whole_reset
+from omnibench.plugin.options import BASELINE, CLUSTER, DETACH, EXPORT, GATE, PLAN, add_options, with_whole_reset
 from omnibench.plugin.settings import check_options
 from omnibench.plugin.state import BENCH_FILES, automatic_key, existing_session, only_running
 from omnibench.plugin.stores import refuse_conftest_files, store_directory
@@ -55,6 +55,10 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         from omnibench.plugin.looponfail import watch_sources_only
 
         watch_sources_only(config)
+    if DETACH.is_on(config):
+        from omnibench.plugin.detach import attach
+
+        attach(config)
     if PLAN.is_on(config) and hasattr(config.option, "numprocesses"):
         config.option.numprocesses, config.option.tx, config.option.dist = None, [], "no"
 
@@ -207,7 +211,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     from omnibench.plugin.begin import start_run
 
     start_run(benchmarks, session.items)
-    if PLAN.is_on(config):
+    if PLAN.is_on(config) or (DETACH.is_on(config) and benchmarks.pending):
         from omnibench.plugin.items import Refused
 
         session.items[:] = [item for item in session.items if isinstance(item, Refused)]  # which say why

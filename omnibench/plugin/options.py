@@ -186,6 +186,14 @@ CLUSTER = Option(
     "many jobs), tcp://HOST:PORT, tls://HOST:PORT or file:/shared/scheduler.json of a Dask scheduler that runs already.",
     metavar="WHERE",
 )
+DETACH = Option(
+    "--omnirec-detach",
+    "With --omnirec-cluster=slurm: a job of its own holds the run, and you can log out. The same command again follows what "
+    "it prints; `omnibench status` says which job it is.",
+    "no",
+    switch=True,
+    command_line_only=True,
+)
 RESET = Option(
     "--omnirec-reset",
     "Compute the selected benchmark items anew: all (default), those that failed, those that are incomplete, "
@@ -236,6 +244,7 @@ OPTIONS = (
     ACCEPT_LICENCE,
     FROM,
     CLUSTER,
+    DETACH,
     RESET,
     YES,
     PLAN,

@@ -26,7 +26,7 @@ from omnibench.plugin import garbage
 from omnibench.plugin.copies import refresh_stale_copies
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.lines import echo, prints_are_shown, usage_error, write_line
-from omnibench.plugin.options import CLUSTER, ENVIRONMENTS, PLAN, READONLY, TMP_DIR
+from omnibench.plugin.options import CLUSTER, DETACH, ENVIRONMENTS, PLAN, READONLY, TMP_DIR
 from omnibench.plugin.settings import checkpoint_dir, path_of, policy
 from omnibench.plugin.wire import RunMessage
 from omnibench.runners.environments import Environments
@@ -133,7 +133,7 @@ class BenchSession:
     @property
     def looks_only(self) -> bool:
         """Whether nothing is to be computed or written."""
-        return self.readonly or PLAN.is_on(self.config)
+        return self.readonly or PLAN.is_on(self.config) or DETACH.is_on(self.config)
 
     def look_at_records(self, items: Sequence[ExperimentItem]) -> list[State]:
         """Return the state of items according to the records.

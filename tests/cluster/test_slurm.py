@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,3 +102,46 @@ def test_the_submitter_of_jobs_is_killed(project: Project) -> None:
         assert len(jobs()) == 2
         kill(run.pid)
         wait_for(lambda: not jobs(), patience=60)
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_run_that_nobody_waits_for(project: Project) -> None:
+    """A job of its own holds the run; status says so, the same command follows it, and shows the results when it has ended."""
+    gate = project.pytester.path / "gate"
+    project.bench(f"plan.add_algorithm(Gated, {{'gate': {str(gate)!r}}})")
+    where = ("--omnirec-cluster=slurm", "--omnirec-detach")
+    submitted = project.run_process(*where)
+    assert submitted.ret == pytest.ExitCode.OK
+    words = " ".join(submitted.stdout.str().split())
+    assert "omnibench: 2 items: 0 done, 0 failed, 2 pending" in words
+    [job] = jobs()
+    assert f"omnibench: job {job} holds the run." in words
+    wait_for(lambda: len(marks(project.fits, "begin-")) == 2)
+    with running_pytest(project.pytester.path, *where) as follower:
+        status = subprocess.run(
+            [sys.executable, "-m", "omnibench", "status"],
+            cwd=project.pytester.path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert f"job {job} holds a run (RUNNING: pytest " in status.stdout
+        assert "2 running" in status.stdout
+        assert follower.stdout is not None
+        assert f"omnibench: job {job} holds this run (RUNNING: pytest" in follower.stdout.readline()
+        gate.touch()
+        output, _ = follower.communicate(timeout=300)
+    assert "2 passed" in output
+    assert "2 cached" in output
+    assert follower.returncode == pytest.ExitCode.OK
+    assert len(list(project.fits.glob("begin-*"))) == 2
+    wait_for(lambda: not jobs())
+
+
+def test_only_jobs_hold_runs(project: Project) -> None:
+    """Without SLURM nothing is detached."""
+    refused = project.run("--omnirec-detach", "--omnirec-cluster=local")
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    refused.stderr.fnmatch_lines(
+        ["*--omnirec-detach has a job of SLURM hold the run; give --omnirec-cluster=slurm with it.*"]
+    )

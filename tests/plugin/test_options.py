@@ -11,10 +11,10 @@ import pytest
 
 from omnibench.plugin import options
 from omnibench.plugin.option import Option
-from omnibench.plugin.options import OPTIONS, PLAN, RESET, YES
+from omnibench.plugin.options import DETACH, OPTIONS, PLAN, RESET, YES
 from omnibench.plugin.settings import check_options
 
-COMMAND_LINE_ONLY = (RESET, YES, PLAN)
+COMMAND_LINE_ONLY = (DETACH, RESET, YES, PLAN)
 
 
 def config_of(**values: str) -> Any:

@@ -1,0 +1,81 @@
+"""``--omnirec-detach``: the run is held by a job of SLURM, and what this process does is to submit it, or to follow it."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from omnibench.cluster.choice import SLURM, ClusterChoice
+from omnibench.cluster.detached import detached_run, submit
+from omnibench.cluster.settings import slurm_settings
+from omnibench.errors import OmnibenchError
+from omnibench.plugin.lines import usage_error
+from omnibench.plugin.options import CLUSTER, DETACH, READONLY, RESET
+from omnibench.plugin.session import BenchSession
+from omnibench.plugin.settings import checkpoint_dir
+from omnibench.store import CheckpointStore
+from omnibench.terminal import terminal_text
+
+
+def attach(config: pytest.Config) -> None:
+    """Follow the run that a job holds, if one does; afterwards this process shows what is recorded, and computes nothing.
+
+    Args:
+        config: pytest's configuration.
+
+    Raises:
+        pytest.UsageError: Only a run on SLURM can be held by a job; or SLURM does not answer.
+    """
+    try:
+        if not CLUSTER.value(config) or ClusterChoice.parse(CLUSTER.value(config)).scheduler != SLURM:
+            raise usage_error(f"{DETACH.flag} has a job of SLURM hold the run; give {CLUSTER.flag}=slurm with it.")
+        if RESET.value(config):
+            raise usage_error(f"{RESET.flag} asks, which a job cannot; reset with `omnibench reset`, and run again.")
+        run = detached_run(checkpoint_dir(config))
+        state = run.state() if run is not None else ""
+        if run is None or not state:
+            return
+        _say(
+            f"job {run.job} holds this run ({state}: {run.command}); what it prints follows, and Ctrl-C leaves it alone\n"
+        )
+        run.follow(_say_as_it_is)
+    except OmnibenchError as error:
+        raise usage_error(error) from error
+    setattr(config.option, READONLY.name, "yes")
+    setattr(config.option, DETACH.name, None)
+
+
+def detach(session: BenchSession) -> None:
+    """Submit the job that runs what this process was asked to run.
+
+    Args:
+        session: The benchmarks of the overseeing process.
+
+    Raises:
+        pytest.UsageError: SLURM does not take the job.
+    """
+    config = session.config
+    directory = config.invocation_params.dir
+    arguments = [str(argument) for argument in config.invocation_params.args if argument != DETACH.flag]
+    policy = session.policy
+    try:
+        CheckpointStore(  # the job's notes lie in it, beside the records that the job makes
+            session.directory, allow_network_fs=policy.allow_network_fs, shared=policy.shared, notify=session.notify
+        ).close()
+        run = submit(arguments, directory, slurm_settings(directory), session.directory)
+    except OmnibenchError as error:
+        raise usage_error(error) from error
+    session.notify(
+        f"job {run.job} holds the run. `omnibench status --store {session.directory}` says how far it is, this command again "
+        f"follows what it prints, which is in {run.output}, and `scancel --signal=INT --batch {run.job}` has it stop."
+    )
+
+
+def _say(text: str) -> None:
+    _say_as_it_is(f"omnibench: {text}")
+
+
+def _say_as_it_is(text: str) -> None:
+    sys.stdout.write(terminal_text(text))
+    sys.stdout.flush()
