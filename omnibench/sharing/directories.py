@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from omnibench.errors import SharingError
+from omnibench.sharing.layout import INDEX
 from omnibench.sharing.locations import CHUNK, too_long
 from omnibench.store.artifacts import sync_directory
 from omnibench.store.beneath import LinkedFileError, open_file
@@ -19,7 +20,8 @@ from omnibench.store.beneath import LinkedFileError, open_file
 PARTIAL = ".partial"
 """Where files are until they are whole, beside a lock; git leaves it out."""
 
-_IGNORE = ".gitignore"
+_FOR_GIT = {".gitignore": f"{PARTIAL}/\n", ".gitattributes": f"{INDEX} merge=union\n"}
+"""Files that are written where they are not there: what git leaves out, and of what it joins the lines."""
 
 
 class DirectoryLocation:
@@ -108,8 +110,9 @@ class DirectoryLocation:
                         path.unlink()
             except OSError as error:
                 raise self._unwritable(error) from error
-            if not os.path.lexists(self.root / _IGNORE):
-                self.write(_IGNORE, f"{PARTIAL}/\n".encode())
+            for name, text in _FOR_GIT.items():
+                if not os.path.lexists(self.root / name):
+                    self.write(name, text.encode())
             try:
                 yield
             finally:

@@ -12,7 +12,16 @@ from omnibench.errors import SharingError
 from omnibench.sharing.bundles import LARGEST_ENTRY, OF_PHASES, Bundle, read_bundle
 from omnibench.sharing.comparing import additions, differences, with_metrics_of
 from omnibench.sharing.directories import DirectoryLocation
-from omnibench.sharing.layout import MARKER, entry_path, file_path, is_published, marker_text
+from omnibench.sharing.layout import (
+    INDEX,
+    MARKER,
+    entry_path,
+    file_path,
+    index_text,
+    is_published,
+    listed_keys,
+    marker_text,
+)
 from omnibench.sharing.locations import Location
 from omnibench.sharing.sources import StoreSource
 from omnibench.sharing.taking import Conflict, provenances
@@ -82,12 +91,20 @@ def publish(
     with location.writing():
         if not is_published(location):
             location.write(MARKER, marker_text())
+        _write_index(location, fit_keys)
         for offer in source.offers(fit_keys):
             if offer.bundle is not None:
                 _publish_item(source, location, _cut(offer.bundle, extent, hide), outcome)
             elif offer.trouble:
                 outcome.refused[offer.fit_key] = offer.trouble
     return outcome
+
+
+def _write_index(location: Location, fit_keys: Sequence[str]) -> None:
+    """Bring the index up to date before items are published: one that it lacked would not be asked for."""
+    content = index_text({*(listed_keys(location) or ()), *fit_keys})
+    if location.read(INDEX, len(content)) != content:
+        location.write(INDEX, content)
 
 
 def _refuse_checkpoints(location: Location) -> None:
