@@ -302,6 +302,11 @@ class PublishedSource:
 
     def _fetched(self, artifact: Artifact, target: Path) -> Path:
         path = file_path(artifact["sha256"])
+        free = shutil.disk_usage(target.parent).free
+        if artifact["size"] > free:  # whoever serves it could send so much
+            raise SharingError(
+                f"{path} of {self.name} has {artifact['size']:,} bytes by its record, and the disk of {target.parent} {free:,} left"
+            )
         with target.open("xb+") as copy:
             if not self.location.copy(path, artifact["size"], copy):
                 raise SharingError(f"{path} of {self.name} is missing")
