@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from omnibench.runners.info import RunnerInfo, refused_algorithms
+
 PAGE = Path(__file__).parent / "catalogue.md"
 
 HEAD = """\
@@ -58,6 +60,10 @@ def page() -> str:
         parts += [row(name, facts) for name, facts in runner.catalogue["algorithms"].items()]
         parts.append("")
         parts += spreads(runner.catalogue["algorithms"])
+        parts += reasons(
+            "These train in epochs, and cannot go on from a [snapshot](snapshots.md):", not_resumable(runner)
+        )
+        parts += reasons("These do not run here:", refused_algorithms(runner))
     return "\n".join([*parts, TAIL])
 
 
@@ -77,6 +83,19 @@ def spreads(algorithms: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not measured:
         return []
     return ["The spreads are those of:\n", *(f"- {', '.join(names)}: {fits}" for fits, names in measured.items()), ""]
+
+
+def not_resumable(runner: RunnerInfo) -> dict[str, str]:
+    """Return the algorithms that train in epochs and cannot go on from a snapshot, with the reasons."""
+    algorithms = runner.catalogue["algorithms"].items()
+    return {name: facts["not_resumable"] for name, facts in algorithms if "not_resumable" in facts}
+
+
+def reasons(heading: str, algorithms: Mapping[str, str]) -> list[str]:
+    """Return the paragraph that names algorithms, each with a reason; nothing where there are none."""
+    if not algorithms:
+        return []
+    return [f"{heading}\n", *(f"- `{name}`: {reason}" for name, reason in algorithms.items()), ""]
 
 
 def seed(facts: Mapping[str, Any]) -> str:

@@ -91,7 +91,7 @@ def missing_from(measured: Collection[str]) -> set[str]:
         for runner in runners()
         if runner.measured_file
         for name, info in runner.catalogue["algorithms"].items()
-        if "epochs" in info
+        if "epochs" in info and "not_resumable" not in info
     }
     return offered - set(measured)
 

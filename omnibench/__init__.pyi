@@ -38,6 +38,8 @@ from omnibench.engine.policy import Policy as Policy
 from omnibench.engine.run import ItemsFailedError as ItemsFailedError
 from omnibench.engine.script import run_omnirec as run_omnirec
 from omnibench.errors import OmnibenchError as OmnibenchError
+from omnibench.experiment.algorithms import Cornac as Cornac
+from omnibench.experiment.algorithms import Implicit as Implicit
 from omnibench.experiment.algorithms import LensKit as LensKit
 from omnibench.experiment.algorithms import RecBole as RecBole
 from omnibench.experiment.algorithms import RecPack as RecPack

@@ -85,8 +85,11 @@ def main() -> None:
     whole = joined(given.whole)
     found = [joined(given.raw), whole]
     spread = json.loads(given.spread.read_text()) if given.spread else {}
+    measured_names = {name.partition(".")[0] for part in found for name in part}
     for runner in runners():
         assert runner.measured_file is not None
+        if runner.name not in measured_names:
+            continue
         text = json.dumps(measured(runner, found, whole, spread), indent=2)
         runner.measured_file.write_text(text + "\n", encoding="utf-8")
     for part in found:

@@ -23,7 +23,7 @@ LENGTH = 20
 
 def use_threads(threads: int) -> None:
     """Give OpenBLAS its threads, which takes no more than there are cores from the environment."""
-    threadpoolctl: Any = importlib.import_module("threadpoolctl")  # all three frameworks have it
+    threadpoolctl: Any = importlib.import_module("threadpoolctl")  # every framework has it
     threadpoolctl.threadpool_limits(threads, user_api="blas")
 
 

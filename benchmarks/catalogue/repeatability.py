@@ -1,6 +1,6 @@
 """Whether results depend on the seed, on the number of threads, or differ from run to run, of every algorithm.
 
-``python benchmarks/catalogue/repeatability.py --users 250 --raw sample.json`` fits every algorithm of the three catalogues
+``python benchmarks/catalogue/repeatability.py --users 250 --raw sample.json`` fits every algorithm of the catalogues
 (a) with two seeds on 1 thread, (b) with 1, 2 and 4 threads, (c) twice on 2 threads, and compares the sha256 of what was
 predicted: lists and scores, to the last bit. Small matrices are computed by a single thread whatever the number, so only
 ``--users all`` can show that results do not depend on it. What an algorithm cannot do within ``--limit`` seconds stays
@@ -43,7 +43,13 @@ PASSES = {
 PATIENCE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 """Threads that wait for each other without computing: more of them than cores would take ten times as long."""
 
-FEW_EPOCHS = {"RecBole": {"epochs": 2}, "RecPack": {"max_epochs": 2}, "LensKit": {}}
+FEW_EPOCHS = {
+    "RecBole": {"epochs": 2},
+    "RecPack": {"max_epochs": 2},
+    "LensKit": {},
+    "Implicit": {"iterations": 2},
+    "Cornac": {"max_iter": 2, "n_epochs": 2, "num_epochs": 2},
+}
 """What makes those quick that learn by epochs: what two of them do not show, one fit in many could."""
 
 
@@ -118,7 +124,7 @@ def main() -> None:
             folder = Path(scratch, name)
             folder.mkdir()
             prepare(dataset, folder)
-        for framework in ("LensKit", "RecPack", "RecBole"):
+        for framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac"):
             runner = get_runner(framework)
             names = [
                 name

@@ -44,7 +44,13 @@ SIZES = ((3_000, 1_000, 100_000), (3_000, 4_000, 100_000), (30_000, 1_000, 1_000
 SPARSE = ((2_000, 1_000, 60_000), (60_000, 1_000, 120_000), (2_000, 30_000, 60_000))
 """The same with few interactions, for algorithms that take minutes per epoch: users and items are what is told apart."""
 
-SIMPLE = {"LensKit": ["PopScorer"], "RecPack": ["Popularity", "Random"], "RecBole": ["Pop"]}
+SIMPLE = {
+    "LensKit": ["PopScorer"],
+    "RecPack": ["Popularity", "Random"],
+    "RecBole": ["Pop"],
+    "Implicit": ["ItemItemRecommender"],
+    "Cornac": ["MostPop"],
+}
 """Algorithms that need what their framework needs, and nothing else."""
 
 _MATRIX = ("items*items",)
@@ -73,6 +79,12 @@ TERMS = {
     "RecPack.RecVAE": ("items",),
     "RecPack.BPRMF": _FACTORS,
     "RecPack.Prod2Vec": _MATRIX,
+    "Implicit.AlternatingLeastSquares": ("users*factors+items*factors",),
+    "Implicit.BayesianPersonalizedRanking": ("users*factors+items*factors",),
+    "Implicit.LogisticMatrixFactorization": ("users*factors+items*factors",),
+    "Implicit.CosineRecommender": ("items*K",),
+    "Implicit.TFIDFRecommender": ("items*K",),
+    "Implicit.BM25Recommender": ("items*K",),
     "RecBole.ItemKNN": ("items*k",),
     "RecBole.EASE": _MATRIX,
     "RecBole.SLIMElastic": _NEIGHBOURS,
@@ -104,7 +116,7 @@ TERMS = {
 }
 """What an algorithm's matrices are as large as."""
 
-QUICK = {"epochs": 1, "max_epochs": 1}
+QUICK = {"epochs": 1, "max_epochs": 1, "iterations": 1}
 """Hyperparameters that change how long a Fit takes and not what it needs."""
 
 
@@ -239,7 +251,7 @@ def fit_formulas(path: Path, *, write: bool) -> None:
 def main() -> None:
     """Print a line per Fit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frameworks", nargs="+", default=["LensKit", "RecPack", "RecBole"])
+    parser.add_argument("--frameworks", nargs="+", default=["LensKit", "RecPack", "RecBole", "Implicit", "Cornac"])
     parser.add_argument("--algorithms", nargs="+", help="all of the frameworks by default")
     parser.add_argument("--sparse", action="store_true", help="data of few interactions, for slow algorithms")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds for a Fit (default: 120)")

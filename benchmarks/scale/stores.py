@@ -1,88 +1,195 @@
 """What questions to stores of three sizes cost, beside reading all records once: CPU seconds, peak memory, growth.
 
     python benchmarks/scale/stores.py [--items 2500]
+    python benchmarks/scale/stores.py --stores 10k/checkpoints 100k/checkpoints [--only show why]
 
-Makes stores of a sixteenth, a quarter and all of the items (see made_store.py), and asks each in a process of its own.
-The exponent is that of the growth from the smallest to the largest: 1 grows as the store does, 0 not at all.
+Makes stores of a sixteenth, a quarter and all of the items (see made_store.py), or takes some that were made before, and asks each
+in a process of its own. The exponent is that of the growth from the smallest to the largest: 1 grows as the store does, 0 not at all.
+
+CPU seconds and peak MB of November 2026, 2 shared cores: "before" of a quiet machine at 10,000 items and of one that became busy at
+100,000, "after" of a busy one (load 6 to 10, which makes CPU seconds 1.3 to 2 times as many); where nothing stands, it was not asked:
+
+                         10,000: before        after      100,000: before        after
+    show                   0.40     34                      0.52     70      0.39     66
+    why                    0.33     30                      0.40     68      0.38     67
+    logs                   0.27     30                      0.83     67      0.38     67
+    logs of an item        0.43     33                      0.50     70      0.34     27
+    show of a pattern     11.99   1201   1.48     68                        11.42    405
+    why, failed            3.04    393   1.65     30       40.14   3668     10.72     67
+    run files              3.85    412   1.85     89       32.18   3685      8.98    452
+    gc --dry-run           3.72    431   5.91     71                        55.51    107
+    verify                22.59    803  42.14    200
+    delete --dry-run       7.37    604   7.94    130
+    status                 0.91     53                      9.47    272
+    results()              2.54    162                     13.39    307
+    phases()               3.90    163                     23.66    360
+    sql                    6.09    141                      > 60    361
+    export csv             5.17     84                     47.07    325
+    export json            4.14     65                     42.28    321
+    export parquet         6.25    194                     38.71    419
+    export html            3.20    113                     13.15    334
+    compare two            4.07    142                     32.19    810
+    baseline               5.51    202                     51.63   1268
+    gate                   5.04    192                     42.21   1152
+    diff                  13.06    805
+    merge                  6.51     74
+
+Made stores have no manifests of the items that are not computed, so ``verify`` names all of their records there.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
+import resource
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 MAKER = Path(__file__).resolve().with_name("made_store.py")
-COMMAND = (
-    "import sys; from omnibench.commands.main import main; sys.exit(main(sys.argv[2:] + ['--store', sys.argv[1]]))"
-)
-QUESTIONS = {
-    "all records": "import sys; from omnibench import open_store; open_store(sys.argv[1]).records()",
-    "results()": "import sys; from omnibench import open_store; open_store(sys.argv[1]).results()",
-    "phases()": "import sys; from omnibench import open_store; open_store(sys.argv[1]).phases()",
-    "sql": "import sys; from omnibench import open_store; open_store(sys.argv[1]).sql('SELECT count(*) FROM items')",
-    "status": COMMAND,
-    "export csv": COMMAND,
-    "export json": COMMAND,
-    "export parquet": COMMAND,
-    "export html": COMMAND,
-    "baseline": COMMAND,
-    "show": COMMAND,
-    "why": COMMAND,
-    "logs": COMMAND,
+COMMAND = "import sys; from omnibench.commands.main import main; sys.exit(main(sys.argv[1:]))"
+METHODS = {
+    "all records": "records()",
+    "results()": "results()",
+    "phases()": "phases()",
+    "summary()": "summary()",
+    "completed": "completed",
+    "sql": "sql('SELECT count(*) FROM items')",
 }
+"""What is asked in Python."""
+COMMANDS = {
+    "show": ["show", "{done}"],
+    "show of a pattern": ["show", "*/{label}/fold_0"],
+    "why": ["why", "{done}"],
+    "why, failed": ["why", "{failed}"],
+    "why of two": ["why", "{done}", "{other}"],
+    "logs": ["logs"],
+    "logs of an item": ["logs", "{done}"],
+    "status": ["status"],
+    "tuning": ["tuning"],
+    "export csv": ["export", "{scratch}/results.csv"],
+    "export json": ["export", "{scratch}/results.json"],
+    "export parquet": ["export", "{scratch}/results.parquet"],
+    "export html": ["export", "{scratch}/results.html"],
+    "export md": ["export", "{scratch}/results.md"],
+    "run files": ["export", "--run-files", "{scratch}/runs", "--algorithm", "{algorithm}"],
+    "compare two": ["compare", "{algorithm}", "{rival}"],
+    "baseline": ["baseline", "{scratch}/baseline.parquet"],
+    "gate": ["gate", "{scratch}/baseline.parquet"],
+    "diff": ["diff", "{store}", "{store}"],
+    "delete --dry-run": ["delete", "{done}", "--dry-run"],
+    "gc --dry-run": ["gc", "--dry-run"],
+    "verify": ["verify"],
+    "merge": ["merge", "{store}", "--into", "{copy}"],
+}
+"""The words of each command; what stands in braces depends on the store."""
+EVERYWHERE = ("diff", "merge")
+"""Commands that take no ``--store``."""
 
 
-def cost_of(code: str, *arguments: str) -> tuple[float, float]:
-    """Return the CPU seconds and the peak megabytes of a Python process.
+@dataclass(frozen=True)
+class Cost:
+    """What a process has cost: CPU seconds, peak memory in megabytes, its exit status."""
 
-    Raises:
-        SystemExit: It fails.
-    """
-    process = subprocess.Popen([sys.executable, "-P", "-c", code, *arguments], stdout=subprocess.DEVNULL)
+    seconds: float
+    megabytes: float
+    status: int
+
+    def __str__(self) -> str:
+        mark = "" if self.status in (0, 1) else f"({self.status})"
+        return f"{self.seconds:9.2f} s {self.megabytes:6.0f} MB{mark:>4}"
+
+
+def cost_of(code: str, *arguments: str, limit: int) -> Cost:
+    """Return what a Python process costs; it ends after so many CPU seconds."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", code, *arguments],
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit)),  # noqa: PLW1509 - there are no threads
+    )
     _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{arguments} has failed")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000, os.waitstatus_to_exitcode(status))
 
 
-def words_of(question: str, item: str, directory: Path) -> list[str]:
-    """Return the arguments of the command that asks a question, about an item or into a file of a directory."""
-    command, _, ending = question.partition(" ")
-    if command in ("export", "baseline"):
-        return [command, str(directory / f"{command}.{ending or 'parquet'}")]
-    return [command] if command == "status" else [command, item]
+def words_in(store: Path) -> dict[str, str]:
+    """Return what the questions to a store are about: items that are done, one that has failed, two configurations."""
+    code = (
+        "import json, sys; from omnibench import open_store; store = open_store(sys.argv[1]); done = store.completed; "
+        "print(json.dumps([done[0], done[-1], next(iter(store.failed))]))"
+    )
+    answer = subprocess.run([sys.executable, "-P", "-c", code, str(store)], check=True, capture_output=True, text=True)
+    done, other, failed = json.loads(answer.stdout)
+    algorithm, rival = (name.split("/")[1] for name in (done, other))
+    label = algorithm.rpartition("-")[0] + "(power=0)"
+    names = {"done": done, "other": other, "failed": failed, "algorithm": algorithm, "rival": rival, "label": label}
+    return {"store": str(store), **names}
+
+
+def asked(store: Path, questions: Sequence[str], scratch: Path, limit: int) -> dict[str, Cost]:
+    """Return what each question to a store costs."""
+    words = {**words_in(store), "scratch": str(scratch), "copy": str(scratch / "copy")}
+    costs = {}
+    for question in questions:
+        if question in METHODS:
+            code = f"import sys; from omnibench import open_store; open_store(sys.argv[1]).{METHODS[question]}"
+            costs[question] = cost_of(code, str(store), limit=limit)
+        else:
+            if question == "merge":
+                shutil.copytree(store, scratch / "copy")
+            command = [word.format(**words) for word in COMMANDS[question]]
+            of_store = [] if command[0] in EVERYWHERE else ["--store", str(store)]
+            costs[question] = cost_of(COMMAND, *command, *of_store, limit=limit)
+        print(f"  {question:18}{costs[question]}", file=sys.stderr, flush=True)
+    return costs
+
+
+def made(items: int, directory: Path) -> Path:
+    """Make a store of so many items and return its directory."""
+    directory.mkdir()
+    command = [sys.executable, str(MAKER), str(directory), "--items", str(items)]
+    subprocess.run(command, check=True, capture_output=True)
+    return directory / "checkpoints"
+
+
+def items_in(store: Path) -> int:
+    """Return how many items a store has."""
+    code = "import sys; from omnibench import open_store; print(open_store(sys.argv[1]).summary()['total'])"
+    answer = subprocess.run([sys.executable, "-P", "-c", code, str(store)], check=True, capture_output=True, text=True)
+    return int(answer.stdout)
 
 
 def main() -> None:
     """Print a line per question."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=2500, help="items of the largest store (default: 2500)")
-    sizes = [parser.parse_args().items // divisor for divisor in (16, 4, 1)]
-    costs: dict[str, list[tuple[float, float]]] = {question: [] for question in QUESTIONS}
+    parser.add_argument("--stores", type=Path, nargs="+", metavar="DIR", help="made stores, the smallest first")
+    parser.add_argument("--only", nargs="+", metavar="QUESTION", help=f"of {', '.join([*METHODS, *COMMANDS])}")
+    parser.add_argument("--limit", type=int, default=300, help="CPU seconds that a question may take (default: 300)")
+    arguments = parser.parse_args()
+    questions = arguments.only or [*METHODS, *COMMANDS]
+    costs: list[dict[str, Cost]] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for size in sizes:
-            directory = Path(scratch) / str(size)
+        stores = [store.absolute() for store in arguments.stores or ()]
+        if not stores:
+            sizes = [arguments.items // divisor for divisor in (16, 4, 1)]
+            stores = [made(size, Path(scratch) / str(size)) for size in sizes]
+        sizes = [items_in(store) for store in stores]
+        for size, store in zip(sizes, stores, strict=True):
+            print(f"{size:,} items", file=sys.stderr)
+            directory = Path(scratch) / f"of {size}"
             directory.mkdir()
-            command = [sys.executable, str(MAKER), str(directory), "--items", str(size)]
-            subprocess.run(command, check=True, capture_output=True)
-            store = directory / "checkpoints"
-            code = "import sys; from omnibench import open_store; print(open_store(sys.argv[1]).completed[0])"
-            item = subprocess.run(
-                [sys.executable, "-P", "-c", code, str(store)], check=True, capture_output=True, text=True
-            ).stdout.strip()
-            for question, code in QUESTIONS.items():
-                words = [] if code != COMMAND else words_of(question, item, directory)
-                costs[question].append(cost_of(code, str(store), *words))
-    print(f"{'':16}" + "".join(f"{size:>10,} items      " for size in sizes) + "exponent")
-    for question, pairs in costs.items():
-        cells = "".join(f"{seconds:8.2f} s {megabytes:6.0f} MB   " for seconds, megabytes in pairs)
-        exponent = math.log(pairs[-1][0] / pairs[0][0]) / math.log(sizes[-1] / sizes[0])
-        print(f"{question:16}{cells}{exponent:8.2f}")
+            costs.append(asked(store, questions, directory, arguments.limit))
+    print(f"{'':18}" + "".join(f"{size:>14,} items    " for size in sizes) + ("exponent" if len(sizes) > 1 else ""))
+    for question in questions:
+        row = [of_store[question] for of_store in costs]
+        growth = math.log(row[-1].seconds / row[0].seconds) / math.log(sizes[-1] / sizes[0]) if len(sizes) > 1 else None
+        print(f"{question:18}{''.join(map(str, row))}{'' if growth is None else f'{growth:8.2f}'}")
 
 
 if __name__ == "__main__":

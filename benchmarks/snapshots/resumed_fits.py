@@ -112,7 +112,7 @@ def tastes(*, ratings: bool = False) -> omnibench.RecSysDataSet:
     liked = taste @ nature.T + rng.gumbel(size=(USERS, ITEMS))
     item = np.argsort(-liked, axis=1)[:, :EACH]
     user = np.repeat(np.arange(USERS), EACH)
-    frame = pd.DataFrame({"user": user, "item": item.ravel()})
+    frame = pd.DataFrame({"user": user, "item": item.ravel(), "timestamp": np.arange(len(user))})
     if ratings:
         frame["rating"] = 5.0 - np.tile(np.arange(EACH) // (EACH // 5), USERS)
     return omnibench.from_frame(frame, "tastes")
@@ -357,10 +357,13 @@ def _yes(values: Iterable[bool]) -> str:
     return "yes" if all(answers) else "**no** " + ", ".join("yes" if value else "no" for value in answers)
 
 
-SETTINGS: dict[str, Any] = {"epochs": 4, "max_epochs": 4, "train_batch_size": 256, "stopping_step": 1}
+SETTINGS: dict[str, Any] = {"epochs": 4, "max_epochs": 4, "iterations": 4, "train_batch_size": 256, "stopping_step": 1}
 """Hyperparameters of all algorithms that have them, for a few small epochs."""
 
 _AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
+
+SEQUENTIAL = ("GRU4Rec",)
+"""Those of RecBole's sequential models that are tried; ``digest`` has no end where a layer refers to itself, as attention does."""
 
 SETTINGS_OF: dict[str, dict[str, Any]] = {
     **{f"RecBole.{name}": {"train_batch_size": 16} for name in _AUTOENCODERS},  # of users
@@ -374,16 +377,18 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     "RecPack.NMF": {"num_components": 8, "seed": SEED},
     "RecPack.NMFItemToItem": {"num_components": 8, "seed": SEED},
     "RecPack.SLIM": {},
+    **{f"RecBole.{name}": {"hidden_size": 16, "MAX_ITEM_LIST_LENGTH": 8} for name in SEQUENTIAL},
 }
 """Those of single algorithms; also those are here that compute in steps which are no epochs."""
 
 
 def iterative(framework: str) -> dict[str, dict[str, Any]]:
-    """Return the algorithms of a framework that train in steps, with hyperparameters for a few small ones."""
+    """Return the algorithms of a framework that train in steps and can go on, with hyperparameters for a few small ones."""
     chosen = {}
     for name, info in get_runner(framework).catalogue["algorithms"].items():
         own = SETTINGS_OF.get(f"{framework}.{name}")
-        if "epochs" in info or own is not None:
+        is_tried = "not_resumable" not in info and (not info.get("sequential", False) or name in SEQUENTIAL)
+        if own is not None or ("epochs" in info and is_tried):
             general = {setting: value for setting, value in SETTINGS.items() if setting in info["parameters"]}
             chosen[name] = {**general, **(own or {})}
     return chosen

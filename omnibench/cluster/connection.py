@@ -1,11 +1,11 @@
-"""The connection of a run to a cluster: opened when an item first needs it, and closed with all that was started for it."""
+"""The connection of a run to a scheduler: opened when an item first needs it, and closed with all that was started for it."""
 
 from __future__ import annotations
 
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from omnibench.cluster import schedulers, worker_guests
 from omnibench.cluster.choice import LOCAL, ClusterChoice
 from omnibench.cluster.locations import WorkerLocation
 from omnibench.cluster.mailbox import hear_of
-from omnibench.cluster.pool import RemotePool
 from omnibench.cluster.session import serve, topic_of
 from omnibench.cluster.settings import SlurmSettings
 from omnibench.cluster.terms import Terms, probe_in
@@ -30,11 +29,12 @@ _RECONNECT_SECONDS = 30.0
 
 
 class Connection:
-    """The cluster of a run. It has to be closed.
+    """The scheduler of a run, or of its items that ask for jobs of the same shape. It has to be closed.
 
     Args:
-        choice: ClusterChoice it is.
-        slurm: The settings of ``slurm``.
+        choice: Which it is.
+        number: How many workers or jobs it has, where the run starts them.
+        slurm: What jobs of SLURM are asked for.
         run: The run.
         environments: Where frameworks run.
         scratch: A directory of the store's for temporary files, in which workers look for a probe.
@@ -47,13 +47,14 @@ class Connection:
     def __init__(
         self,
         choice: ClusterChoice,
+        number: int,
         slurm: SlurmSettings,
         run: str,
         environments: Environments,
         scratch: Path,
         notify: Callable[[str], None],
     ) -> None:
-        self._choice, self._slurm, self._run = choice, slurm, run
+        self._choice, self._number, self._slurm, self._run = choice, number, slurm, run
         self._environments, self._scratch, self._notify = environments, scratch, notify
         self.is_this_machine = choice.scheduler == LOCAL
         self._opening = threading.Lock()
@@ -65,23 +66,9 @@ class Connection:
         self._locations: dict[str, WorkerLocation] = {}
         self._futures: dict[str, Any] = {}
         """The tasks that have not ended; forgetting one takes it back."""
+        self._addresses: frozenset[str] = frozenset()
+        """The workers that there were when they were last looked at."""
         self._ending = threading.Event()
-
-    @property
-    def number(self) -> int:
-        """How many items are computed at once, as far as is known before the cluster is there; 0 for not at all."""
-        if self._choice.scheduler == LOCAL:
-            return self._choice.number or available_cores()
-        return self._choice.number or self._slurm.jobs if self._choice.scheduler == "slurm" else 0
-
-    def pool(self, log: Callable[[str, bytes], None], while_waiting: Callable[[], None]) -> RemotePool:
-        """Return the guests of another worker thread.
-
-        Args:
-            log: Called with (stream, whole lines) of what guests print.
-            while_waiting: Called about once a second while a place is waited for; raising gives up.
-        """
-        return RemotePool(self, self._environments, log, self._notify, while_waiting)
 
     @property
     def client(self) -> Any:
@@ -101,9 +88,9 @@ class Connection:
 
     def _open(self) -> None:
         with ExitStack() as opened:
-            client = opened.enter_context(schedulers.connected(self._choice, self.number, self._slurm, self._notify))
+            client = opened.enter_context(schedulers.connected(self._choice, self._number, self._slurm, self._notify))
             probe = opened.enter_context(probe_in(self._scratch))
-            cores = available_cores() // max(1, self.number) if self.is_this_machine else self._slurm.cores
+            cores = available_cores() // max(1, self._number) if self.is_this_machine else self._slurm.cores
             directory, threads = str(Path.cwd()), max(1, cores)
             self._terms = Terms(self._run, __version__, self._environments.choice, directory, probe, threads)
             client.subscribe_topic(topic_of(self._run), self._note_location)
@@ -119,10 +106,15 @@ class Connection:
                 with suppress(Exception):  # whoever waits for an answer finds out what is broken
                     client.run(hear_of, self._run, on_error="ignore")
 
-    def slots(self) -> int:
-        """Return how many items the workers that are there compute at once."""
-        workers = self._workers()
-        return sum(int(worker["nthreads"]) for worker in workers.values())
+    def workers(self) -> dict[str, tuple[int, dict[str, float]]]:
+        """Return how many items each worker computes at once, and the resources that it declares, by their addresses.
+
+        Raises:
+            ClusterError: The scheduler cannot be used.
+        """
+        return {
+            address: (int(worker["nthreads"]), dict(worker["resources"])) for address, worker in self._workers().items()
+        }
 
     def _workers(self) -> dict[str, Any]:
         """Return what the scheduler says of its workers, by their addresses.
@@ -135,6 +127,7 @@ class Connection:
             try:
                 workers: dict[str, Any] = self.client.scheduler_info(n_workers=-1)["workers"]
                 if self.client.status == "running":
+                    self._addresses = frozenset(workers)
                     return workers
             except ClusterError:
                 raise
@@ -171,14 +164,38 @@ class Connection:
         """
         return self.client.run(function, *arguments, workers=[address])[address]
 
-    def submit(self) -> tuple[str, Any]:
-        """Submit a session; return its token, and its future."""
+    def begin(
+        self, resources: Mapping[str, float], while_waiting: Callable[[], None]
+    ) -> tuple[str, Any, WorkerLocation]:
+        """Have a session begin, as soon as a worker is free; return its token, its future, and where it is.
+
+        Dask may tie a task to a worker that is busy, and leave it there when another one joins; then it is submitted anew.
+
+        Args:
+            resources: What its worker has to have free, by Dask's names.
+            while_waiting: Called again and again while it waits; raising gives up.
+
+        Raises:
+            ClusterError: It cannot begin.
+        """
+        while True:
+            token, future = self._submit(resources)
+            try:
+                location = self._location_of(token, future, while_waiting)
+            except BaseException:
+                self.cancel(token, future)
+                raise
+            if location is not None:
+                return token, future, location
+            self.cancel(token, future)
+
+    def _submit(self, resources: Mapping[str, float]) -> tuple[str, Any]:
         client, token = self.client, uuid.uuid4().hex[:12]
         with self._changed:
             self._n_submitted += 1
             # Of one group of keys, tasks wait on the scheduler, and none is tied to a worker that is busy.
             key = (f"omnibench-{self._run}", self._n_submitted)
-        future = client.submit(serve, token, self._terms, key=key, pure=False)
+        future = client.submit(serve, token, self._terms, key=key, pure=False, resources=dict(resources) or None)
         with self._changed:
             self._futures[token] = future
         return token, future
@@ -189,18 +206,9 @@ class Connection:
             self._locations[token] = WorkerLocation(*described)
             self._changed.notify_all()
 
-    def location_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> WorkerLocation:
-        """Wait until a session has begun; return where.
-
-        Args:
-            token: The session.
-            future: Its future.
-            while_waiting: Called again and again; raising gives up.
-
-        Raises:
-            ClusterError: It cannot begin.
-        """
-        looked = time.monotonic()
+    def _location_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> WorkerLocation | None:
+        """Wait until a session has begun; return where, or None when workers have joined before that."""
+        looked, known = time.monotonic(), self._addresses
         while True:
             with self._changed:
                 if token in self._locations or self._changed.wait_for(lambda: token in self._locations, _LOOK_SECONDS):
@@ -209,8 +217,10 @@ class Connection:
             if future.status == "error":
                 raise ClusterError(f"no worker of the cluster can compute anything: {_reason(future)}", ends_run=True)
             if future.status == "cancelled" or time.monotonic() - looked > _HEARTBEAT_SECONDS:
-                self._workers()  # which fails where the scheduler is gone
+                has_grown = not self._workers().keys() <= known  # which fails where the scheduler is gone
                 looked = time.monotonic()
+                if has_grown:
+                    return None
             if future.status == "cancelled":
                 raise ClusterError("the cluster has dropped what was submitted; run again.", ends_run=True)
 

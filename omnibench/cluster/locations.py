@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,13 +31,10 @@ class WorkerLocation:
 class Sessions(Protocol):
     """Submits sessions, and reaches their workers; see ``connection.Connection``."""
 
-    is_this_machine: bool
-
-    def submit(self) -> tuple[str, Any]:
-        """Submit a session; return its token, and its future."""
-
-    def location_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> WorkerLocation:
-        """Wait until a session has begun; return where."""
+    def begin(
+        self, resources: Mapping[str, float], while_waiting: Callable[[], None]
+    ) -> tuple[str, Any, WorkerLocation]:
+        """Have a session begin that needs resources of its worker; return its token, its future, and where it is."""
 
     def call(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function on a worker, beside its tasks."""

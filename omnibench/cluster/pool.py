@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.cluster.locations import Sessions
 from omnibench.cluster.mailbox import Message
@@ -11,6 +11,7 @@ from omnibench.cluster.remote_guest import RemoteGuest
 from omnibench.cluster.remote_session import RemoteSession
 from omnibench.cluster.terms import GuestTerms
 from omnibench.errors import ClusterError, LostGuestError
+from omnibench.experiment.resources import NOTHING_SAID, Resources
 
 if TYPE_CHECKING:
     from omnibench.runners.environments import Environments
@@ -20,11 +21,20 @@ MOST_LOSSES = 3
 """So many machines may be lost while they compute one item."""
 
 
+class Connections(Protocol):
+    """Reaches the workers that have what an item asks for; see ``cluster.Cluster``."""
+
+    is_this_machine: bool
+
+    def reach(self, resources: Resources) -> tuple[Sessions, Mapping[str, float]]:
+        """Return the connection to them, and what of their resources a session needs, by Dask's names."""
+
+
 class RemotePool:
     """The guests of one worker thread: what ``runners.pool.GuestPool`` is where they run on this machine.
 
     Args:
-        connection: The cluster.
+        cluster: The cluster.
         environments: Where frameworks run.
         log: Called with (stream, whole lines) of what guests print.
         notify: Called with a line of text for the user.
@@ -38,20 +48,21 @@ class RemotePool:
 
     def __init__(
         self,
-        connection: Sessions,
+        cluster: Connections,
         environments: Environments,
         log: Callable[[str, bytes], None],
         notify: Callable[[str], None],
         while_waiting: Callable[[], None],
     ) -> None:
         self.gpu: str | None = None
-        self.are_here = connection.is_this_machine
+        self.are_here = cluster.is_this_machine
         self.while_waiting = while_waiting
-        self._connection, self._environments = connection, environments
+        self._cluster, self._environments = cluster, environments
         self._log, self._notify = log, notify
         self._session: RemoteSession | None = None
         self._guests: dict[tuple[str, str, int], RemoteGuest] = {}
         self._losses: list[str] = []
+        self._resources = NOTHING_SAID
 
     def session(self) -> RemoteSession:
         """Return the session of the item, which is opened when something is first asked for.
@@ -60,7 +71,8 @@ class RemotePool:
             ClusterError: The cluster cannot be used.
         """
         if self._session is None:
-            self._session = RemoteSession(self._connection, self._hear, self.while_waiting)
+            connection, needed = self._cluster.reach(self._resources)
+            self._session = RemoteSession(connection, needed, self._hear, self.while_waiting)
         return self._session
 
     def _hear(self, message: Message) -> bool:
@@ -147,10 +159,24 @@ class RemotePool:
             self._session.give_up()
             self._session = None
 
+    def ask_for(self, resources: Mapping[str, Any]) -> None:
+        """Note what the item asks for; another place is looked for where this one may not have it.
+
+        Args:
+            resources: What it asks for, as ``Resources`` takes it.
+        """
+        asked = Resources(**resources)
+        if asked != self._resources:
+            self._leave()
+            self._resources = asked
+
     def rest(self) -> None:
         """Give the place back to others when an item has ended."""
-        self._guests.clear()
         self._losses.clear()
+        self._leave()
+
+    def _leave(self) -> None:
+        self._guests.clear()
         if self._session is not None:
             self._session.end()
             self._session = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from omnibench.cluster.locations import Sessions, WorkerLocation
@@ -24,6 +24,7 @@ class RemoteSession:
 
     Args:
         connection: The cluster.
+        resources: What its worker has to have free, by Dask's names.
         hear: Called with the messages that a guest prints and tells of the environment; see ``worker_guests``.
         while_waiting: Called about once a second while the session waits for a place; raising gives up.
 
@@ -36,18 +37,18 @@ class RemoteSession:
     """
 
     def __init__(
-        self, connection: Sessions, hear: Callable[[Message], bool], while_waiting: Callable[[], None]
+        self,
+        connection: Sessions,
+        resources: Mapping[str, float],
+        hear: Callable[[Message], bool],
+        while_waiting: Callable[[], None],
     ) -> None:
         self._connection, self._hear = connection, hear
         self._outgoing: list[Message] = []
         self._n_sent = self._n_taken = 0
         self._incoming: deque[Message] = deque()
-        self.token, self._future = connection.submit()
-        try:
-            self.location: WorkerLocation = connection.location_of(self.token, self._future, while_waiting)
-        except BaseException:
-            self.give_up()
-            raise
+        self.location: WorkerLocation
+        self.token, self._future, self.location = connection.begin(resources, while_waiting)
 
     def send(self, message: Message) -> None:
         """Send a message, with the next call of ``receive``."""

@@ -8,26 +8,18 @@ Dask does by default, and there is no dashboard.
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from omnibench.cluster.choice import LOCAL, SLURM, ClusterChoice
-from omnibench.cluster.credentials import security_in, temporary_security, write_credentials
+from omnibench.cluster.credentials import temporary_security
+from omnibench.cluster.jobs import slurm_classes, slurm_cluster
 from omnibench.cluster.local_workers import LocalWorkers
-from omnibench.cluster.own_directory import closing_workspace
 from omnibench.cluster.settings import DASK, SlurmSettings
 from omnibench.errors import ClusterError
 
 _CONNECT_SECONDS = 30.0
-
-_OWN_ADDRESS = "from distributed.utils import get_ip; print(get_ip())"
-"""What a node says of itself in the place of the name of a network."""
 
 
 def require_dask(choice: ClusterChoice) -> None:
@@ -45,7 +37,7 @@ def require_dask(choice: ClusterChoice) -> None:
             f"a cluster needs {' and '.join(missing)}, which this environment does not have: pip install 'omnibench[cluster]'."
         )
     if choice.scheduler == SLURM:
-        _slurm_class()  # while this is the main thread, which later is another's business
+        slurm_classes()  # while this is the main thread, which later is another's business
 
 
 @contextmanager
@@ -54,8 +46,8 @@ def connected(choice: ClusterChoice, number: int, slurm: SlurmSettings, notify: 
 
     Args:
         choice: Where the scheduler is.
-        number: How many workers or jobs are started.
-        slurm: The settings of ``slurm``.
+        number: How many workers are started, or jobs there are at most.
+        slurm: What jobs of SLURM are asked for.
         notify: Called with a line of text for the user.
 
     Raises:
@@ -74,8 +66,10 @@ def connected(choice: ClusterChoice, number: int, slurm: SlurmSettings, notify: 
             ):
                 yield client
         elif choice.scheduler == SLURM:
-            with _slurm_cluster(number, slurm) as cluster, Client(cluster, set_as_default=False) as client:
-                notify(f"SLURM is asked for {number} job{'s' if number > 1 else ''}")
+            with slurm_cluster(number, slurm) as cluster, Client(cluster, set_as_default=False) as client:
+                most = f"up to {number} jobs" if number > 1 else "a job"
+                cores = f"{slurm.cores} core{'s' if slurm.cores > 1 else ''}"
+                notify(f"SLURM is asked for {most} of {cores}, {slurm.memory} and {slurm.walltime}")
                 yield client
         else:
             address = choice.address()
@@ -112,71 +106,3 @@ def _own_scheduler() -> Iterator[Any]:
         silence_logs=logging.ERROR,
     ) as cluster:
         yield cluster
-
-
-@contextmanager
-def _slurm_cluster(number: int, settings: SlurmSettings) -> Iterator[Any]:
-    """Yield a scheduler in this process whose workers are jobs of SLURM; jobs that are lost are replaced."""
-    from distributed import utils
-
-    network: Any = utils
-    SLURMCluster = _slurm_class()  # noqa: N806 - a class
-    host = network.get_ip_interface(settings.interface) if settings.interface else network.get_ip()
-    shared = Path(settings.shared_directory or Path.home() / ".cache" / "omnibench" / "cluster")
-    python = settings.python or sys.executable
-    # Without either, a worker listens on all networks of its node.
-    network_of_node = [] if settings.interface else ["--host", f"$({python} -c '{_OWN_ADDRESS}')"]
-    with closing_workspace(shared, "run.") as directory:
-        credentials = directory / "credentials"
-        write_credentials(credentials)
-        cluster = SLURMCluster(
-            queue=settings.partition or None,
-            account=settings.account or None,
-            walltime=settings.walltime,
-            cores=settings.cores,
-            processes=1,
-            memory=settings.memory,
-            job_extra_directives=list(settings.directives),
-            job_script_prologue=list(settings.prologue),
-            python=python,
-            local_directory=os.environ.get("TMPDIR", "/tmp"),  # noqa: S108 - of the node
-            log_directory=str(directory),
-            death_timeout=60,
-            nanny=False,
-            worker_extra_args=[
-                "--memory-limit",
-                "0",
-                "--nthreads",
-                "1",
-                "--no-dashboard",
-                "--dashboard-address",
-                "127.0.0.1:0",
-                *network_of_node,
-            ],
-            interface=settings.interface or None,
-            protocol="tls://",
-            security=security_in(credentials),
-            silence_logs=logging.ERROR,
-            scheduler_options={"host": host, "dashboard_address": "127.0.0.1:0"},
-        )
-        with cluster:
-            cluster.adapt(minimum_jobs=number, maximum_jobs=number, interval="2s")
-            yield cluster
-
-
-def _slurm_class() -> Any:
-    """Return the class of dask-jobqueue, which takes Ctrl-C for itself when it is imported, and only in the main thread.
-
-    Raises:
-        ClusterError: It was not imported yet, and this is another thread.
-    """
-    if "dask_jobqueue" in sys.modules:
-        return sys.modules["dask_jobqueue"].SLURMCluster
-    if threading.current_thread() is not threading.main_thread():
-        raise ClusterError("dask-jobqueue can be imported in the main thread only; begin the run there.")
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        import dask_jobqueue
-    finally:
-        signal.signal(signal.SIGINT, handler if handler is not None else signal.SIG_DFL)
-    return sys.modules[dask_jobqueue.__name__].SLURMCluster

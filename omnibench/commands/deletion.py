@@ -35,7 +35,7 @@ _LAST_LINES = 15
 def delete(arguments: argparse.Namespace) -> int:
     """Remove items for good, with all that was recorded and computed of them, or only their models."""
     store = open_store(arguments.store)
-    items = store.items()
+    items = store.brief_items()
     names = _older(store.select(*arguments.items), items, arguments.older)
     return _remove(store, items, names, arguments)
 
@@ -48,7 +48,7 @@ def prune(arguments: argparse.Namespace) -> int:
             "say what is to go: --plan benchmarks (all that the bench files there do not name), --older 30d, or both."
         )
     store = open_store(arguments.store)
-    items = store.items()
+    items = store.brief_items()
     planned = Collected((), (), ()) if arguments.plan is None else planned_by(arguments.plan)
     named = set(planned.items)
     names = [name for name, item in items.items() if item["fit_key"] not in named]

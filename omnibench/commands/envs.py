@@ -12,7 +12,7 @@ from omnibench.commands import envs_adapters, spaces
 from omnibench.commands.parsing import complain, explain, say, say_text
 from omnibench.runners.environments import Environment, environment_of
 from omnibench.runners.gateway import Guest
-from omnibench.runners.info import NO_USE, use_of_validation
+from omnibench.runners.info import NO_USE, refused_algorithms, use_of_validation
 from omnibench.runners.registry import get_runner, runners
 from omnibench.sizes import size_text
 
@@ -28,7 +28,8 @@ def envs_list(names: Sequence[str]) -> int:
         runner = environment.runner
         size = f" ({runner.size})" if runner.size else ""
         state = f"built, {size_text(environment.size())}" if environment.is_built else f"not built{size}"
-        say(f"{runner.name:8} {runner.version('isolated'):10} torch {environment.backend:5} {state}")
+        torch = f"torch {environment.backend:5}" if environment.needs_torch else ""
+        say(f"{runner.name:8} {runner.version('isolated'):10} {torch:11} {state}")
         say(f"{'':8} {environment.directory}")
     return 0
 
@@ -77,6 +78,8 @@ def envs_algorithms(names: Sequence[str]) -> int:
             say(f"{environment.runner.name}.{name} ({abilities}{validation})")
             for parameter, default in facts["parameters"].items():
                 say(f"    {parameter} = {default!r}")
+        for name, reason in refused_algorithms(environment.runner).items():
+            say(f"{environment.runner.name}.{name} (does not run: {reason})")
     return 0
 
 
@@ -91,7 +94,11 @@ def envs_catalogue(names: Sequence[str]) -> int:
             ) as guest,
         ):
             answer = guest.ask({"op": "catalogue"})
-        say_text(json.dumps({name: answer[name] for name in ("version", "algorithms")}, indent=2))
+        say_text(
+            json.dumps(
+                {name: answer[name] for name in ("version", "algorithms", "refused") if name in answer}, indent=2
+            )
+        )
     return 0
 
 
@@ -117,7 +124,7 @@ def add_parsers(commands: Any) -> None:
             "frameworks",
             nargs="*",
             metavar="FRAMEWORK",
-            help="LensKit, RecBole, RecPack, or one of the project (default: all)",
+            help="LensKit, RecBole, RecPack, Implicit, Cornac, or one of the project (default: all)",
         )
         parser.set_defaults(run=lambda arguments, action=action: action(arguments.frameworks))
     envs_adapters.add_parsers(actions)

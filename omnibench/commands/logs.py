@@ -84,7 +84,7 @@ class _Titles:
     def of(self, name: str) -> str:
         """Return an item's name for people; what was removed from the store goes by the name of its directory."""
         if name not in self._titles:
-            self._titles |= {item: title_of(record) for item, record in self._store.items().items()}
+            self._titles |= {item: title_of(record) for item, record in self._store.brief_items().items()}
         return self._titles.setdefault(name, name)
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from omnibench.statistics.paired import DEFAULT_TEST, TESTS
 from omnibench.terminal import terminal_line, terminal_text
 
 ITEM = (
@@ -101,6 +100,8 @@ def note_left_out(sentence: str) -> None:
 
 def add_test(parser: argparse.ArgumentParser) -> None:
     """Declare which statistical test is used, and at which level."""
+    from omnibench.statistics.paired import DEFAULT_TEST, TESTS  # which most commands do without
+
     parser.add_argument(
         "--test", choices=TESTS, default=DEFAULT_TEST, help=f"the paired test (default: {DEFAULT_TEST})"
     )

@@ -25,7 +25,7 @@ def publish(arguments: argparse.Namespace) -> int:
     source = StoreSource(store.root)
     done = source.fit_keys()
     if arguments.items:
-        items = store.items()
+        items = store.brief_items()
         selected = {items[name]["fit_key"] for name in store.select(*arguments.items)}
         fit_keys = [key for key in done if key in selected]
         pending = len(selected) - len(fit_keys)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, say
-from omnibench.commands.status import remark
+from omnibench.commands.remarks import remark
 from omnibench.store.advice import repair_command, snapshots_command
 from omnibench.store.facts import FactSource, fact_lines, provenance_of
 from omnibench.store.frames import phases_of
@@ -57,7 +57,7 @@ def show(arguments: argparse.Namespace) -> int:
     _show_phases(records, item, facts)
     for line in (item["error"]["details"] if item.get("error") else "").strip().splitlines():
         say(f"  | {line}".rstrip())
-    _show_files(store, arguments.item, paths, facts["snapshots"])
+    _show_files(store, item["item"], arguments.item, paths, facts["snapshots"])
     if provenance["dropped"] and marks is not None:
         say("  its model stayed where it was fitted; longer lists or other candidates fit it again")
     elif provenance["dropped"]:
@@ -116,9 +116,19 @@ def _show_attempts(attempts: Iterable[Record]) -> None:
         say(f"    {line}")
 
 
-def _show_files(store: Store, item: str, paths: Iterable[Path], snapshots: Iterable[Mapping[str, Any]]) -> None:
-    """Print the snapshots and the files of an item, and which of them are damaged."""
-    damages = {damage.name: damage.trouble for damage in store.verify(item)}
+def _show_files(
+    store: Store, name: str, item: str, paths: Iterable[Path], snapshots: Iterable[Mapping[str, Any]]
+) -> None:
+    """Print the snapshots and the files of an item, and which of them are damaged.
+
+    Args:
+        store: The item's store.
+        name: The item's name.
+        item: What the user calls it.
+        paths: Its files.
+        snapshots: Its snapshots, as ``resumption.snapshot_rows`` has them.
+    """
+    damages = {damage.name: damage.trouble for damage in store.verify(name)}
     rows = list(snapshots)
     if len(rows) > _MOST_SNAPSHOTS:
         earlier = f"{len(rows) - _MOST_SNAPSHOTS} earlier ones; `{snapshots_command(store.root, item)}` lists them"

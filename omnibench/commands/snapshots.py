@@ -65,7 +65,7 @@ def _restore(arguments: argparse.Namespace) -> int:
 
 def _label(store: Store, name: str, text: str) -> str:
     """Return what people call an item; what they have called it where it is a trial."""
-    items = store.items()
+    items = store.brief_items()
     return str(recorded_names(items.values()).recorded_item(items[name])) if name in items else text
 
 

@@ -6,13 +6,13 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, counted, say, say_text
+from omnibench.commands.remarks import remark
 from omnibench.sizes import size_text
 from omnibench.store.item_names import asks_once, call_text
 from omnibench.store.light_records import light_records
@@ -20,7 +20,7 @@ from omnibench.store.overview import remaining_of, summary_of, workers_of
 from omnibench.store.plans import STEADY_DATA, unsteady_in
 from omnibench.store.queries import open_store
 from omnibench.store.reading import read
-from omnibench.store.resumption import newest_members, resumable, snapshot_text
+from omnibench.store.resumption import newest_members, resumable
 from omnibench.store.schema import MAX_ATTEMPTS, SEARCHED, Phase, Record, Status
 from omnibench.store.search_words import seconds_text
 from omnibench.store.sizes import Sizes, sizes_text
@@ -109,34 +109,6 @@ def _searches(records: dict[str, Record], items: dict[str, dict[str, Any]]) -> d
         return {}
     tuned = tuned_items(records, items)
     return {each.item["item"]: each.progress_text for each in tuned if each.trials and each.item["phase"] == Phase.TUNE}
-
-
-def remark(
-    item: dict[str, Any], searches: Mapping[str, str] = MappingProxyType({}), snapshot: Record | None = None
-) -> str:
-    """Return what the line of an item says behind its name: who computes it, why it failed, where it goes on.
-
-    Args:
-        item: Its record, with its status as of now.
-        searches: How far searches are, by the names of their items.
-        snapshot: The snapshot that its next attempt goes on from, or None.
-    """
-    search = f": {searches[item['item']]}" if item["item"] in searches else ""
-    resumes = "" if snapshot is None else f"; {snapshot_text(snapshot, running=item['status'] == Status.RUNNING)}"
-    if item["status"] == Status.RUNNING:
-        return f"  ({item['holder']}{search}{resumes})"
-    if item["status"] == Status.DONE and item.get("as_seed") is not None:
-        return f"  (as seed_{item['as_seed']})"
-    if item["status"] == Status.FAILED:
-        deaths = f", its process died {_times(item['deaths'])}" if item.get("deaths") else ""
-        error = item["error"] or {}
-        parts = (error.get("phase"), (error.get("message") or "no reason is recorded").partition("\n")[0])
-        return f"  ({': '.join(filter(None, parts))}{deaths}{resumes})"
-    return f"  (in {item['phase']}{search}{resumes})" if item["status"] == Status.INTERRUPTED else ""
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
 
 
 def _prospect(items: dict[str, dict[str, Any]], remaining: frozenset[str]) -> Iterator[str]:

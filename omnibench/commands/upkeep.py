@@ -24,7 +24,7 @@ from omnibench.store.schema import RESETS
 def reset(arguments: argparse.Namespace) -> int:
     """Have items computed anew by the next run."""
     store = open_store(arguments.store)
-    item_names = store.select(*arguments.items) or list(store.items())
+    item_names = store.select(*arguments.items) or list(store.brief_items())
     if not arguments.yes and not arguments.items and arguments.what == "all":
         if not sys.stdin.isatty():
             raise OmnibenchError("this would reset every item; say so with --yes, or name the items.")

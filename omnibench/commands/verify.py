@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from omnibench.store.damage import DamagedStoreError
 from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.repair import remedy, repair
-from omnibench.store.verification import Damage, Part, Verification, database_damage, snapshot_of
-from omnibench.store.verification import verify as verify_records
+from omnibench.store.schema import Record
+from omnibench.store.verification import Damage, Part, Verification, database_damage, verify_store
 
 _MOST_PASSES = 4
 """How often a store is looked at while it is repaired: what was set aside shows what was made of it."""
@@ -29,10 +29,11 @@ _MOST_PASSES = 4
 def verify(arguments: argparse.Namespace) -> int:
     """Check records, files, manifests, datasets and readable copies of a store; --repair has what is damaged made anew."""
     store = open_store(arguments.store)
-    fit_keys, titles = _chosen(store, arguments.items)
+    fit_keys = _chosen(store, arguments.items)
     skipped: list[str] = []
     verification = _look(store.root, fit_keys, skipped)
     damages = left = verification.damages
+    titles = _titles(store) if damages else {}  # before a repair sets records aside
     repaired: list[Damage] = []
     if arguments.repair and damages:
         repaired, left = _repaired(store.root, fit_keys, damages, skipped)
@@ -57,16 +58,20 @@ def verify(arguments: argparse.Namespace) -> int:
     return int(bool(left))
 
 
-def _chosen(store: Store, texts: Sequence[str]) -> tuple[set[str] | None, dict[str, str]]:
-    """Return the keys of the items to look at (None: all), and what people call all items, by their keys."""
+def _chosen(store: Store, texts: Sequence[str]) -> set[str] | None:
+    """Return the keys of the items to look at; None where no item is named, which means all."""
+    if not texts:
+        return None
+    items = store.brief_items()
+    return {items[name]["fit_key"] for name in store.select(*texts)}
+
+
+def _titles(store: Store) -> dict[str, str]:
+    """Return what people call all items, by their keys; nothing where the database is damaged."""
     try:
-        items = store.items()
+        return {record["fit_key"]: title_of(record) for record in store.brief_items().values()}
     except DamagedStoreError:
-        if texts:
-            raise
-        return None, {}
-    titles = {record["fit_key"]: title_of(record) for record in items.values()}
-    return ({items[name]["fit_key"] for name in store.select(*texts)} if texts else None), titles
+        return {}
 
 
 def _look(root: Path, fit_keys: Collection[str] | None, skipped: list[str]) -> Verification:
@@ -75,13 +80,15 @@ def _look(root: Path, fit_keys: Collection[str] | None, skipped: list[str]) -> V
 
     skipped.clear()
     progress = _Progress()
+
+    def copies(records: Mapping[str, Record]) -> Iterator[Damage]:
+        skipped.clear()
+        return stale_copies(root, records, fit_keys, progress.of("readable copies", str), skipped)
+
     try:
-        snapshot = snapshot_of(root)
+        verification = verify_store(root, fit_keys, progress.of("bytes", size_text), copies)
     except DamagedStoreError as error:
         return Verification(damages=[database_damage(error)])
-    verification = verify_records(root, snapshot, fit_keys, progress.of("bytes", size_text))
-    copies = stale_copies(root, snapshot.records, fit_keys, progress.of("readable copies", str), skipped)
-    verification.damages += copies
     progress.end()
     return verification
 

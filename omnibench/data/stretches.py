@@ -116,10 +116,10 @@ def sorted_within(
             words |= (values[start:end].astype(np.int64, copy=False) - lowest).view(np.uint64)
         return _with_positions(words)
 
-    kind = _faster_sort(words_of(*room[0])) if len(user) >= _WORTH_THREADS else _SORTS[0]
+    algorithm = _faster_sort(words_of(*room[0])) if len(user) >= _WORTH_THREADS else _SORTS[0]
 
     def sort(start: int, end: int) -> None:
-        positions = _sorted_positions(words_of(start, end), kind, is_tied[start + 1 : end])
+        positions = _sorted_positions(words_of(start, end), algorithm, is_tied[start + 1 : end])
         for column, target in zip(columns, in_order, strict=True):
             if column is target:
                 column[start:end] = column[start:end].take(positions, axis=0, mode="clip")
@@ -168,11 +168,11 @@ def _recurring(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         positions = np.arange(len(rows), dtype=table.dtype)
         table[slots] = positions  # of several positions of a slot, the last is written last
         last = table.take(slots, mode="clip")
-        others = np.flatnonzero(last != positions)
-        is_same = words.take(others) == words.take(last.take(others))
-        recurring.append(rows.take(others[is_same]))
-        others = others[~is_same]
-        words, rows = words.take(others), rows.take(others)
+        overwritten = np.flatnonzero(last != positions)
+        is_same = words.take(overwritten) == words.take(last.take(overwritten))
+        recurring.append(rows.take(overwritten[is_same]))
+        overwritten = overwritten[~is_same]
+        words, rows = words.take(overwritten), rows.take(overwritten)
         multiplier = multiplier * _MULTIPLIER % 2**_WORD
     return np.sort(np.concatenate(recurring)) if recurring else rows[:0]
 
@@ -215,17 +215,17 @@ def _position_bits(rows: int) -> int:
 
 
 def _sorted_positions(
-    words: npt.NDArray[np.uint64], kind: Sort, is_same: npt.NDArray[np.bool_]
+    words: npt.NDArray[np.uint64], algorithm: Sort, is_same: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
     """Return the positions that sort words with their positions; the words are changed.
 
     Args:
         words: Shape (n,).
-        kind: numpy's sort.
+        algorithm: numpy's sort.
         is_same: Where it is written whether each word but the first is the one before it, shape (n - 1,).
     """
     position = _position_bits(len(words))
-    words.sort(kind=kind)
+    words.sort(kind=algorithm)
     # Words that differ in their positions alone differ by less than a position has values.
     np.less((words[1:] ^ words[:-1]), np.uint64(1 << position), out=is_same)
     words &= np.uint64((1 << position) - 1)
@@ -242,12 +242,12 @@ def _faster_sort(words: npt.NDArray[np.uint64]) -> Sort:
         words: Shape (n,).
     """
 
-    def seconds(kind: Sort) -> float:
+    def seconds(algorithm: Sort) -> float:
         start = time.thread_time()
-        np.sort(words, kind=kind)
+        np.sort(words, kind=algorithm)
         return time.thread_time() - start
 
-    return min(_SORTS, key=lambda kind: min(seconds(kind) for _ in range(3)))
+    return min(_SORTS, key=lambda algorithm: min(seconds(algorithm) for _ in range(3)))
 
 
 def _for_all(work: Callable[[int, int], T], bounds: Bounds) -> list[T]:

@@ -6,7 +6,16 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_STEP_MODULES = ("at_most", "preprocess", "repeats", "rolling", "split", "strong", "temporal")
+STEPS = {
+    "at_most": ("AtMost",),
+    "preprocess": ("CorePruning", "MakeImplicit", "RatingFilter", "Subsample", "TimeFilter"),
+    "repeats": ("Deduplicate", "KeepRepeats"),
+    "rolling": ("RollingWindows",),
+    "split": ("RandomCrossValidation", "RandomHoldout", "UserCrossValidation", "UserHoldout"),
+    "strong": ("StrongGeneralization",),
+    "temporal": ("LeaveLastOut", "LeaveNOut", "TimeBasedHoldout", "UserTimeBasedHoldout"),
+}
+"""The modules of steps with their steps; saying what was done imports the module of that alone."""
 _SHOWN_DIGITS = 12
 """Of the digest of a source."""
 
@@ -84,13 +93,10 @@ def _text(value: Any) -> str:
 def _signature(name: str) -> inspect.Signature | None:
     import importlib
 
-    from omnibench.data.step import Step
-
-    for module in _STEP_MODULES:
-        step = getattr(importlib.import_module(f"omnibench.data.{module}"), name, None)
-        if isinstance(step, type) and issubclass(step, Step):
-            return inspect.signature(step)
-    return None
+    module = next((module for module, names in STEPS.items() if name in names), None)
+    if module is None:
+        return None
+    return inspect.signature(getattr(importlib.import_module(f"omnibench.data.{module}"), name))
 
 
 def _position(signature: inspect.Signature, parameter: str) -> int:

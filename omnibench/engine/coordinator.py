@@ -179,7 +179,7 @@ class Coordinator(ItemCoordinator):
         if volume is not Volume.QUIET:
             self._notify(f"{count(states)} ({self.store.root})")
         pending = [item.experiment for item, state in zip(items, states, strict=True) if not state.is_done]
-        refuse_oversized(self._unfitted(pending), self.policy)
+        refuse_oversized(self._unfitted(pending), self.policy, self.workbench.cluster)
         if pending:
             self._prepare(pending)
             self.begin(planned, states)

@@ -8,6 +8,7 @@ from functools import partial
 
 from omnibench.engine.equal_seeds import urgency
 from omnibench.engine.estimates import Estimates
+from omnibench.engine.fit_needs import asked_of_cluster
 from omnibench.engine.item_coordinator import ItemCoordinator
 from omnibench.engine.items import Item
 from omnibench.engine.parallel import compute_side_by_side, longest_first, most_workers
@@ -29,7 +30,18 @@ def number_elsewhere(coordinator: ItemCoordinator, items: Sequence[Item]) -> int
     """
     cluster = coordinator.workbench.cluster
     assert cluster is not None, "the run is on a cluster"
-    return max(1, min(cluster.number or cluster.slots(), most_workers(item.experiment for item in items)))
+    return max(1, min(_places(coordinator, items), most_workers(item.experiment for item in items)))
+
+
+def _places(coordinator: ItemCoordinator, items: Sequence[Item]) -> int:
+    """Return how many items are kept on the cluster: of each kind as many as all its workers could take.
+
+    An item waits there for a worker that has what it asks for, and must not keep a smaller one from another worker.
+    """
+    cluster = coordinator.workbench.cluster
+    assert cluster is not None, "the run is on a cluster"
+    kinds = {asked_of_cluster(item.experiment, coordinator.policy) for item in items}
+    return cluster.number or cluster.slots() * len(kinds)
 
 
 def compute_elsewhere(
@@ -63,7 +75,7 @@ def compute_elsewhere(
         if cluster.number or number >= most or time.monotonic() - looked < _LOOK_SECONDS:
             return []
         looked = time.monotonic()
-        return makers(number, min(most, cluster.slots()))
+        return makers(number, min(most, _places(coordinator, items)))
 
     compute_side_by_side(
         longest_first([urgency(item.experiment, estimates.expected(item.experiment)) for item in items]),

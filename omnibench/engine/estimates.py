@@ -11,7 +11,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.runners.pool import GUEST_MEGABYTES
 from omnibench.store.reader import Reader
 
-_UNKNOWN_SECONDS = {"LensKit": 3.0, "RecPack": 5.0, "RecBole": 30.0, "Own": 5.0}
+_UNKNOWN_SECONDS = {"LensKit": 3.0, "RecPack": 5.0, "RecBole": 30.0, "Implicit": 3.0, "Cornac": 5.0, "Own": 5.0}
 """Seconds of an item when nothing like it was ever run; only good for putting longer ones first."""
 
 _TRIALS_IN_SECONDS = 20

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from omnibench.cluster.cluster import Cluster
 from omnibench.engine.policy import IGNORE, Policy
 from omnibench.engine.requirements import Requirements
 from omnibench.errors import OmnibenchError, PhaseError
 from omnibench.experiment.experiment import Experiment
-from omnibench.experiment.resources import cores_text, gpus_text
+from omnibench.experiment.resources import Resources, cores_text, gpus_text
 from omnibench.limits import address_limit
 from omnibench.memory import memory_capacity
 from omnibench.naming import first_few
@@ -97,25 +98,40 @@ def needs_of_all(
     return [needs_of(experiment, requirement, policy, share) for experiment, requirement in pairs]
 
 
+def asked_of_cluster(experiment: Experiment, policy: Policy, raised: int | None = None) -> Resources:
+    """Return what a Fit is to have of a machine of a cluster: only what is said, for what that machine has is not known here.
+
+    Args:
+        experiment: The experiment.
+        policy: The policy of the run.
+        raised: The bytes with which it is tried once more.
+    """
+    said = experiment.resources
+    memory = None if policy.memory == IGNORE else raised or said.memory
+    is_cpu_by_choice = policy.device == "cpu" or not experiment.configuration.uses_gpu
+    return Resources(cores=said.cores, memory=memory, gpus=None if is_cpu_by_choice else said.gpus, hours=said.hours)
+
+
 def asks(experiment: Experiment) -> bool:
     """Whether others have to be counted for an experiment's sake: it says how many cores it is to have."""
     return experiment.resources.cores is not None
 
 
-def refuse_oversized(experiments: Iterable[Experiment], policy: Policy) -> None:
-    """Refuse what asks for more than this machine has, however long it waits; estimates are no reason, as they may be wrong.
+def refuse_oversized(experiments: Iterable[Experiment], policy: Policy, cluster: Cluster | None = None) -> None:
+    """Refuse what asks for more than there is, however long it waits; estimates are no reason, as they may be wrong.
 
     Args:
         experiments: What is to be fitted.
         policy: The policy of the run.
+        cluster: Where it is to be fitted; on this machine by default.
 
     Raises:
-        OmnibenchError: There is something; with its figures.
+        OmnibenchError: There is something; with its figures. Or the cluster cannot be used.
     """
     sentences = {
         experiment.configuration.label or experiment.configuration.name: sentence
         for experiment in experiments
-        if (sentence := oversized(experiment, policy))
+        if (sentence := oversized(experiment, policy, cluster))
     }
     if sentences:
         named = [f"{name} {sentence}" for name, sentence in sentences.items()]
@@ -125,8 +141,19 @@ def refuse_oversized(experiments: Iterable[Experiment], policy: Policy) -> None:
         )
 
 
-def oversized(experiment: Experiment, policy: Policy) -> str:
-    """Return what an experiment asks for that this machine does not have, e.g. ``asks for 8 cores, and 2 are here``."""
+def oversized(experiment: Experiment, policy: Policy, cluster: Cluster | None = None) -> str:
+    """Return what an experiment asks for that nobody has, e.g. ``asks for 8 cores, and 2 are here``; else nothing.
+
+    Args:
+        experiment: The experiment.
+        policy: The policy of the run.
+        cluster: Where it is to be fitted; on this machine by default.
+
+    Raises:
+        ClusterError: The cluster cannot be used.
+    """
+    if cluster is not None and not cluster.is_this_machine:
+        return cluster.shortage(asked_of_cluster(experiment, policy))
     memory = 0 if policy.memory == IGNORE else experiment.resources.memory or 0
     needs = Needs(memory, experiment.resources.cores or 0, True, _gpus_of(experiment, policy))
     capacity = machine_capacity(policy)

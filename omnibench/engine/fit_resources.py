@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from omnibench.engine.fit_needs import (
+    asked_of_cluster,
     asks,
     machine_capacity,
     memory_of_one,
@@ -23,7 +24,7 @@ from omnibench.engine.requirements import Requirements
 from omnibench.engine.stopping import Stopping
 from omnibench.errors import GuestError
 from omnibench.experiment.experiment import Experiment
-from omnibench.experiment.resources import cores_text, gpus_text
+from omnibench.experiment.resources import Resources, cores_text, gpus_text
 from omnibench.memory import available_memory, free_swap
 from omnibench.proc import rss_of
 from omnibench.runners.machine import gpus
@@ -144,6 +145,10 @@ class FitResources:
         if self._policy.memory != IGNORE:
             self._requirements.learn(experiment, answer["effective"], answer.get("peak_rss"))
 
+    def asked_of_cluster(self, experiment: Experiment) -> Resources:
+        """Return what a Fit is to have of a machine of a cluster; see the function of this name."""
+        return asked_of_cluster(experiment, self._policy, self._raised.get(experiment.fit_key))
+
     def raise_memory(self, experiment: Experiment, error: GuestError) -> str:
         """Have a Fit that was killed for memory be tried once more with twice as much, where there is as much.
 
@@ -196,7 +201,7 @@ class FitResources:
 
     @cached_property
     def _capacity_of_one(self) -> int | None:
-        return memory_of_one(self._policy)
+        return memory_of_one(self._policy) if self._guests.are_here else None
 
     def _is_beside_the_point(self, needs: Needs) -> bool:
         """Whether a Fit keeps nobody waiting, and waits for nobody, so that no file is written for it."""

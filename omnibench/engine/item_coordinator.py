@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from omnibench.cluster.choice import ClusterChoice
-from omnibench.cluster.connection import Connection
+from omnibench.cluster.cluster import Cluster
 from omnibench.cluster.schedulers import require_dask
 from omnibench.cluster.settings import slurm_settings
 from omnibench.engine.attempt import Attempt
@@ -107,14 +107,14 @@ class ItemCoordinator:
             run_id=self.run_id,
             worker=worker,
             stopping=self._stopping,
-            cluster=None if cluster is None else partial(self._connection, ClusterChoice.parse(cluster)),
+            cluster=None if cluster is None else partial(self._cluster, ClusterChoice.parse(cluster)),
             share=threads or available_cores() / workers,
         )
 
-    def _connection(self, choice: ClusterChoice, scratch: Path) -> Connection:
+    def _cluster(self, choice: ClusterChoice, scratch: Path) -> Cluster:
         require_dask(choice)
         slurm = slurm_settings(Path.cwd())
-        return Connection(choice, slurm, self.run_id, self.environments, scratch, self._notify)
+        return Cluster(choice, slurm, self.run_id, self.environments, scratch, self._notify)
 
     @property
     def store(self) -> CheckpointStore:

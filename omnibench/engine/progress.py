@@ -95,6 +95,7 @@ class Progress:
         self._meter = PhaseMeter(workbench.policy.track)
         self._workbench = workbench
         self._experiment = experiment
+        self._asked = workbench.resources.asked_of_cluster(experiment)
 
     @property
     def item(self) -> str:
@@ -180,6 +181,7 @@ class Progress:
     def guest(self, phase: Phase) -> AnsweringGuest:
         """Return the guest for a phase; while it starts, report that."""
         guests, worker = self._workbench.guests, self._workbench.worker
+        guests.ask_for(self._asked.arguments)
         if guests.is_alive(*self.runner):
             guest = guests.get(*self.runner)
         else:
@@ -226,6 +228,7 @@ class Progress:
     def _fit(
         self, experiment: Experiment, phase: Phase, compute: Callable[[AnsweringGuest], dict[str, Any]]
     ) -> dict[str, Any]:
+        self._asked = self._workbench.resources.asked_of_cluster(experiment)
         with self.resources_reserved(experiment):
             answer = compute(self.guest(phase))
         self._workbench.resources.learn(experiment, answer)

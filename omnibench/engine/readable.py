@@ -16,7 +16,11 @@ from omnibench.store.beneath import has_link
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.leases import free_leases, is_held
 from omnibench.store.schema import DROPPED, EXPORTED_PREDICTIONS, Record, RecordType
+from omnibench.store.stored_records import of_type
 from omnibench.store.verification import MISSING, Damage, Part, trouble_of
+
+_COPIED = ("fit_key", "dataset", "directory", "predictions")
+"""Members of the records of predictions that say what is copied, and where."""
 
 
 def stale_copies(
@@ -87,9 +91,10 @@ def write_copies_again(store: CheckpointStore, damages: Collection[Damage]) -> l
 def _predictions_of(records: Mapping[str, Record], fit_keys: Collection[str] | None) -> dict[str, list[Record]]:
     """Return the records of predictions by item, those of the longest lists first: these are what is copied."""
     by_item: dict[str, list[Record]] = {}
-    for key, record in records.items():
-        if RecordType.PREDICT.has(key) and record.get("directory") and (not fit_keys or record["fit_key"] in fit_keys):
-            by_item.setdefault(record["fit_key"], []).append(record)
+    for _, record in of_type(records, RecordType.PREDICT):
+        if record.get("directory") and (not fit_keys or record["fit_key"] in fit_keys):
+            kept = {name: record[name] for name in _COPIED if name in record}  # of all items they are many
+            by_item.setdefault(record["fit_key"], []).append(kept)
     return {
         key: sorted(of_item, key=lambda record: -int(record["predictions"]["size"])) for key, of_item in by_item.items()
     }
@@ -97,7 +102,7 @@ def _predictions_of(records: Mapping[str, Record], fit_keys: Collection[str] | N
 
 def _datasets_of(root: Path, records: Mapping[str, Record]) -> dict[str, Path]:
     """Return the directories of the prepared datasets that are whole, by name."""
-    data = (record for key, record in records.items() if RecordType.DATA.has(key) and not record.get(DROPPED))
+    data = (record for _, record in of_type(records, RecordType.DATA) if not record.get(DROPPED))
     directories = (
         root / record["directory"]
         for record in data

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
-from omnibench.cluster.connection import Connection
+from omnibench.cluster.cluster import Cluster
 from omnibench.engine.asking import Requests
 from omnibench.engine.chkpt import working_directory
 from omnibench.engine.datasets import PreparedDatasets
@@ -92,7 +92,7 @@ class Workbench:
         worker: str,
         stopping: Stopping,
         share: float,
-        cluster: Callable[[Path], Connection] | None = None,
+        cluster: Callable[[Path], Cluster] | None = None,
     ) -> None:
         self._pid = os.getpid()
         self.policy = policy
@@ -349,7 +349,7 @@ def _end(
     store: CheckpointStore | None,
     directory: Workspace | None,
     notify: Callable[[str], None],
-    cluster: Connection | None = None,
+    cluster: Cluster | None = None,
 ) -> None:
     """Leave neither processes nor temporary files behind; without a store, others go on using it.
 

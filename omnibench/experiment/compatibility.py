@@ -79,6 +79,11 @@ def check_configuration(dataset: RecSysDataSet, configuration: Configuration, me
     _check_feedback(dataset, configuration, metrics)
     _check_ratings(dataset, configuration)
     _check_history(dataset, configuration)
+    if configuration.reads_sequences and "timestamp" not in dataset.source.columns:
+        raise PlanError(
+            f"{configuration.name} learns what comes next, but {dataset.name} has no column 'timestamp'. Add it (seconds, or a "
+            "number that rises within a user), or choose an algorithm without sequences, e.g. RecBole.BPR."
+        )
 
 
 def _check_history(dataset: RecSysDataSet, configuration: Configuration) -> None:

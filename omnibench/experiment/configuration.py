@@ -262,6 +262,11 @@ class Configuration:
         return replace(self, parameters=together, search=None, label="", user_label="")
 
     @property
+    def reads_sequences(self) -> bool:
+        """Whether it learns what comes next, for which there have to be timestamps."""
+        return self.own is None and bool(algorithm_info(self.runner, self.algorithm).get("sequential", False))
+
+    @property
     def offers_history(self) -> bool:
         """Whether it can recommend for users unknown in training, from a history of theirs."""
         if self.own:

@@ -82,6 +82,11 @@ class Resources:
         """Whether anything is said at all."""
         return any(getattr(self, entry.name) is not None for entry in fields(self))
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the constructor takes for equal resources."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
     def over(self, farther: Resources) -> Resources:
         """Return these, and where they say nothing what is said farther away."""
         said = {

@@ -260,8 +260,10 @@ class Session:
         return Task(**{name: request[name] for name in names}, k=request.get("k", 0), report=report)
 
     def do_catalogue(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Return the framework's version and algorithms."""
-        return {"version": self.adapter.version(), "algorithms": self.adapter.catalogue()}
+        """Return the framework's version and algorithms; where its adapter says so, those that do not run, with the reasons."""
+        offered = {"version": self.adapter.version(), "algorithms": self.adapter.catalogue()}
+        refused: dict[str, str] = getattr(self.adapter, "refused", dict)()
+        return {**offered, **({"refused": refused} if refused else {})}
 
     def do_fit(self, request: dict[str, Any]) -> dict[str, Any]:
         """Fit and write the model into the directory ``output``."""

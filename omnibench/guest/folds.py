@@ -129,6 +129,14 @@ class Fold:
         return self._part("given") if self.folds_in else self.train
 
     @cached_property
+    def inputs(self) -> Part:
+        """What sequences are made of to recommend from: histories and the validation part together, by user and time.
+
+        Of one user and time what is in the history is before what is in validation, and rows of a part are in its order.
+        """
+        return self.history if len(self.validation) == 0 else joined([self.history, self.validation])
+
+    @cached_property
     def users(self) -> Ints:
         """The users to recommend for: those of the test part that have a history, ascending."""
         return np.flatnonzero(self._occurs(self.test) & self._occurs(self.history)).astype(np.int32)

@@ -1,4 +1,4 @@
-"""RecBole: its general recommenders, trained by its own Trainer on our parts; they rank, none predicts ratings.
+"""RecBole: its general and its sequential recommenders, trained by its own Trainer on our parts; they rank, none predicts ratings.
 
 What RecBole writes while it trains (checkpoints, tensorboard) goes into a folder of the working directory that is removed
 after the fit.
@@ -21,9 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import recbole
 import torch
-import yaml
 from recbole.config import Config
 from recbole.data.interaction import Interaction
 from recbole.utils import get_model, init_seed
@@ -35,7 +33,17 @@ from .kept import kept
 from .negatives import samplable
 from .recbole_data import NumberedFold, numbered
 from .recbole_loaders import loaders
+from .recbole_models import (
+    CLOSED_FORM,
+    OF_USERS,
+    REFUSED,
+    SEQUENTIAL,
+    catalogue,
+    defaults,
+    required,
+)
 from .recbole_scores import compact_scores
+from .recbole_sequences import SequenceFold, sequence_fold, sequence_loaders, sequential_scores
 from .recbole_training import Model, train_model
 
 BATCH = 256
@@ -44,58 +52,10 @@ BATCH = 256
 PAIRS = 8192
 """User-item pairs scored together, for the models that cannot score all items of a user at once."""
 
-AT_ONCE = ("ItemKNN", "EASE", "SLIMElastic", "ADMMSLIM", "NCEPLRec", "Random")
-"""Complete before the first batch: RecBole draws negative samples for them, and looks at none."""
+TRAINING_DATA = {"FEARec": ("dataset", "same_item_index")}
+"""A network's attributes that hold the training data, which is no part of a model."""
 
-CLOSED_FORM = ("Pop", *AT_ONCE)
-"""Fitted in one pass: no epochs, no use for validation."""
-
-AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
-"""Trained on whole users: RecBole refuses to draw negative samples for them."""
-
-SAMPLED = (
-    "BPR",
-    "NeuMF",
-    "LightGCN",
-    "NGCF",
-    "DMF",
-    "SGL",
-    "SimpleX",
-    "FISM",
-    "NAIS",
-    "ConvNCF",
-    "NNCF",
-    "SpectralCF",
-    "GCMC",
-    "DGCF",
-    "LINE",
-)
-
-TRAINING = (
-    "epochs",
-    "train_batch_size",
-    "learner",
-    "learning_rate",
-    "train_neg_sample_args",
-    "eval_step",
-    "stopping_step",
-    "clip_grad_norm",
-    "weight_decay",
-    "require_pow",
-    "enable_amp",
-    "enable_scaler",
-    "shuffle",
-    "eval_batch_size",
-    "valid_metric",
-)
-"""The settings of RecBole's ``overall.yaml`` that change how a model is trained or its best epoch chosen."""
-
-REVISIONS = {"Pop": 1, "ItemKNN": 1, "SLIMElastic": 1, "ADMMSLIM": 1, "NCEPLRec": 1}
-"""Raised when the results of one algorithm change; part of its keys. Pop 1: with RecBole's negative samples in its batches;
-the others: without users and items that are in validation only."""
-
-VALID_METRIC = "NDCG@10"
-
+__all__ = ["catalogue", "fit", "load", "rate", "refused", "save", "score", "version"]
 
 _console = logging.StreamHandler(sys.stdout)
 _console.addFilter(RemoveColorFilter())
@@ -107,45 +67,9 @@ def version() -> str:
     return metadata.version("recbole")
 
 
-def catalogue() -> dict[str, dict[str, Any]]:
-    """Describe every model by RecBole's property files: its own, and the training settings of all."""
-    return {
-        name: {
-            "parameters": _defaults(name),
-            "ratings": False,
-            "ranking": True,
-            "validation": "nothing" if name in CLOSED_FORM else "early stopping",
-            "refit": name in CLOSED_FORM,
-            "gpu": name not in CLOSED_FORM,
-            "history": False,  # a model keeps the users, and their histories, that it was trained with
-            **({} if name in CLOSED_FORM else {"epochs": "epochs"}),
-            **({"revision": REVISIONS[name]} if name in REVISIONS else {}),
-        }
-        for name in (*CLOSED_FORM, *SAMPLED, *AUTOENCODERS)
-    }
-
-
-def _defaults(name: str) -> dict[str, Any]:
-    """Return a model's hyperparameters with RecBole's defaults, and with the settings that its training needs."""
-    properties = Path(recbole.__file__).parent / "properties"
-    loader = Config.__new__(Config)._build_yaml_loader()  # it reads 1e-05 as a number, yaml does not
-
-    def read(file: Path) -> dict[str, Any]:
-        return yaml.load(file.read_text(encoding="utf-8"), Loader=loader) or {}
-
-    overall, model_file = read(properties / "overall.yaml"), properties / "model" / f"{name}.yaml"
-    training = {key: overall[key] for key in TRAINING}
-    return {**training, **(read(model_file) if model_file.exists() else {}), **_required(name)}  # Random has no file
-
-
-def _required(name: str) -> dict[str, Any]:
-    """Return the defaults that differ from RecBole's general ones."""
-    settings: dict[str, Any] = {"valid_metric": VALID_METRIC}
-    if name in CLOSED_FORM:
-        settings["epochs"] = 1
-    if name in AT_ONCE + AUTOENCODERS:
-        settings["train_neg_sample_args"] = None
-    return settings
+def refused() -> dict[str, str]:
+    """Return why models of RecBole do not run."""
+    return REFUSED
 
 
 def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
@@ -158,10 +82,10 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     if fold.explicit:
         raise ValueError("RecBole's models rank and predict no ratings. Add MakeImplicit to the dataset.")
     torch.set_num_threads(task.threads)
-    data = _data(task, fold)
+    data = _sequences(fold) if task.algorithm in SEQUENTIAL else _data(task, fold)
     with tempfile.TemporaryDirectory(prefix="recbole-", dir=".") as folder, contextlib.chdir(folder):
         config = _config(task)
-        train, valid = loaders(config, data)
+        train, valid = sequence_loaders(config, data) if isinstance(data, SequenceFold) else loaders(config, data)
         init_seed(config["seed"], config["reproducibility"])
         network = get_model(config["model"])(config, train.dataset).to(config["device"])
         if task.algorithm == "DGCF":  # where a batch has most of the data it would draw more of them than there are
@@ -169,14 +93,21 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         model = Model(network, data.users, data.items, train.dataset.uid_field, train.dataset.iid_field)
         nothing = f"{task.algorithm} is fitted in a single pass" if task.algorithm in CLOSED_FORM else ""
         epochs = train_model(model, config, train, valid, task, nothing)
+        for name in TRAINING_DATA.get(task.algorithm, ()):
+            delattr(network, name)
     if task.algorithm not in CLOSED_FORM:
         task.keep(epochs)
-    return model, {name: _plain(config[name]) for name in _defaults(task.algorithm)}
+    return model, {name: _plain(config[name]) for name in defaults(task.algorithm)}
+
+
+def _sequences(fold: folds.Fold) -> SequenceFold:
+    """Return training and validation as sequences by RecBole's numbers."""
+    return kept(fold, f"RecBole sequences {fold.judged}", lambda: sequence_fold(fold))
 
 
 def _data(task: Task, fold: folds.Fold) -> NumberedFold:
     """Return training and validation by RecBole's numbers, without whom negative sampling has to leave out."""
-    draws = _draws_negatives({**_defaults(task.algorithm), **task.parameters})
+    draws = _draws_negatives({**defaults(task.algorithm), **task.parameters})
     has_both = draws and task.algorithm == "LINE"  # which draws users for an item as well
     # RecBole counts the users and items of all parts, which changes what SLIMElastic, ADMMSLIM and NCEPLRec learn.
     is_judged = task.algorithm not in CLOSED_FORM
@@ -240,7 +171,7 @@ def _once(part: parts.Part, fold: folds.Fold) -> parts.Part:
 
 def _config(task: Task) -> Any:
     """Make RecBole's configuration, shielded from the command line and with the environment restored."""
-    settings = {**_required(task.algorithm), **task.parameters}
+    settings = {**required(task.algorithm, task.parameters), **task.parameters}
     metric, _, cutoff = str(settings["valid_metric"]).partition("@")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     arguments, sys.argv = sys.argv, ["recbole"]  # it takes the command line for settings
@@ -309,6 +240,9 @@ def score(
         popularity[~fold.candidates] = np.nan
         yield fold.users, score_forms.SharedScores.of(popularity, number[fold.users] > 0)
         return
+    if task.algorithm in SEQUENTIAL:
+        yield from sequential_scores(model, fold, number, is_of_users=task.algorithm in OF_USERS)
+        return
     compact = compact_scores(model, task.algorithm, fold, number)
     if compact is not None:
         yield from compact
@@ -341,5 +275,5 @@ def _full_sort(model: Model, numbers: torch.Tensor) -> torch.Tensor:
 
 
 def rate(model: Model, task: Task, fold: folds.Fold) -> parts.Floats:
-    """Raise ValueError: RecBole's general recommenders predict no ratings."""
+    """Raise ValueError: RecBole's recommenders predict no ratings."""
     raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")

@@ -85,12 +85,6 @@ class NumberedFold:
         """Whether there are rows to judge a model by."""
         return len(self.held_out.item) > 0
 
-    @cached_property
-    def tokens(self) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.str_]]:
-        """RecBole's names of users and of items by number: their codes as text."""
-        user, item = (np.array(["[PAD]", *codes.astype(str)]) for codes in (self.users, self.items))
-        return user, item
-
     def times_of_items(self, train: int, validation: int) -> npt.NDArray[np.int64]:
         """Return how often each item occurs where the parts are repeated; shape (items + 1,), where item 0 pads."""
         width = len(self.items) + 1
@@ -107,8 +101,8 @@ def numbered(train: parts.Part, validation: parts.Part) -> NumberedFold:
         train: The training part, without repeated pairs.
         validation: The validation part, likewise.
     """
-    users, user_number = _in_order_of_appearance(train.user, validation.user)
-    items, item_number = _in_order_of_appearance(train.item, validation.item)
+    users, user_number = in_order_of_appearance(train.user, validation.user)
+    items, item_number = in_order_of_appearance(train.item, validation.item)
     width = len(items) + 1
     train_items = item_number[train.item]
     pairs = _ascending(user_number[train.user], train_items, width)
@@ -122,7 +116,22 @@ def numbered(train: parts.Part, validation: parts.Part) -> NumberedFold:
     return NumberedFold(users, items, train_items, seen, history, _rows(held_out, len(users), width))
 
 
-def _in_order_of_appearance(*columns: parts.Ints) -> tuple[parts.Ints, parts.Ints]:
+Tokens = tuple[npt.NDArray[np.str_], npt.NDArray[np.str_]]
+"""RecBole's names of users and of items by number."""
+
+
+def tokens_of(users: parts.Ints, items: parts.Ints) -> Tokens:
+    """Return the names of codes: the codes as text.
+
+    Args:
+        users: User codes by RecBole's number less one.
+        items: Item codes likewise.
+    """
+    user, item = (np.array(["[PAD]", *codes.astype(str)]) for codes in (users, items))
+    return user, item
+
+
+def in_order_of_appearance(*columns: parts.Ints) -> tuple[parts.Ints, parts.Ints]:
     """Return the different codes in order of appearance, and each code's number from 1; shape (largest code + 1,)."""
     codes = pd.unique(np.concatenate(columns))
     number = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.int32)
@@ -142,16 +151,27 @@ def _rows(pairs: Positions, users: int, width: int) -> Rows:
     return Rows(first, (pairs % width).astype(np.int32))
 
 
+class Counts(dict[int, int]):
+    """How often each item is among a sampler's candidates, in the place of a list that has each as often as that."""
+
+    def __init__(self, times: npt.NDArray[np.int64]) -> None:
+        super().__init__({item: count for item, count in enumerate(times.tolist()) if count})
+        self._length = int(times.sum())
+
+    def __len__(self) -> int:
+        return self._length
+
+
 class FoldDataset(Dataset):  # type: ignore[misc]
     """RecBole's dataset of the training part, without a file.
 
     Args:
         config: RecBole's configuration.
-        fold: The fold.
+        tokens: The names of users and of items.
     """
 
-    def __init__(self, config: Any, fold: NumberedFold) -> None:
-        self._fold = fold
+    def __init__(self, config: Any, tokens: Tokens) -> None:
+        self._tokens = tokens
         super().__init__(config)
 
     def _from_scratch(self) -> None:
@@ -162,12 +182,32 @@ class FoldDataset(Dataset):  # type: ignore[misc]
         for field, source in zip(fields, (FeatureSource.USER_ID, FeatureSource.ITEM_ID), strict=True):
             self.set_field_property(field, FeatureType.TOKEN, source, 1)
         self.user_feat = self.item_feat = None
-        fold = self._fold
-        users = np.repeat(np.arange(len(fold.seen.first) - 1, dtype=np.int64), np.diff(fold.seen.first))
-        self.inter_feat = self.interactions(users, fold.train)  # users have the ascending numbers of their rows
+        self.inter_feat = self._interactions()
         self._init_alias()
         self.feat_name_list = self._build_feat_name_list()
-        self.field2id_token = dict(zip(fields, fold.tokens, strict=True))
+        self.field2id_token = dict(zip(fields, self._tokens, strict=True))
+
+    def _interactions(self) -> Any:
+        """Return RecBole's interactions."""
+        raise NotImplementedError
+
+
+class PairDataset(FoldDataset):
+    """That of models without sequences.
+
+    Args:
+        config: RecBole's configuration.
+        fold: The fold.
+    """
+
+    def __init__(self, config: Any, fold: NumberedFold) -> None:
+        self._fold = fold
+        super().__init__(config, tokens_of(fold.users, fold.items))
+
+    def _interactions(self) -> Any:
+        first = self._fold.seen.first
+        users = np.repeat(np.arange(len(first) - 1, dtype=np.int64), np.diff(first))
+        return self.interactions(users, self._fold.train)  # users have the ascending numbers of their rows
 
     def interactions(self, users: npt.NDArray[np.integer[Any]], items: npt.NDArray[np.integer[Any]]) -> Any:
         """Return pairs of numbers as RecBole's interactions; int64 numbers are not copied."""

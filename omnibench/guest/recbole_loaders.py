@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.dataloader.general_dataloader import FullSortEvalDataLoader
@@ -13,7 +12,7 @@ from recbole.data.interaction import Interaction
 from recbole.data.utils import get_dataloader
 from recbole.sampler import Sampler
 
-from .recbole_data import FoldDataset, NumberedFold, Rows
+from .recbole_data import Counts, NumberedFold, PairDataset, Rows
 
 
 def loaders(config: Any, fold: NumberedFold) -> tuple[Any, Any]:
@@ -25,24 +24,13 @@ def loaders(config: Any, fold: NumberedFold) -> tuple[Any, Any]:
         config: RecBole's configuration.
         fold: The fold.
     """
-    dataset = FoldDataset(config, fold)
+    dataset = PairDataset(config, fold)
     drawn = config["train_neg_sample_args"]
     sampler = None
     if drawn["distribution"] != "none":
         sampler = FoldSampler(dataset, fold, drawn["distribution"], drawn["alpha"])
     train = get_dataloader(config, "train")(config, dataset, sampler, shuffle=config["shuffle"])
     return train, ValidationLoader(config, dataset, fold) if fold.has_validation else None
-
-
-class _Counts(dict[int, int]):
-    """How often each item is among a sampler's candidates, in the place of a list that has each as often as that."""
-
-    def __init__(self, times: npt.NDArray[np.int64]) -> None:
-        super().__init__({item: count for item, count in enumerate(times.tolist()) if count})
-        self._length = int(times.sum())
-
-    def __len__(self) -> int:
-        return self._length
 
 
 class FoldSampler(Sampler):  # type: ignore[misc]
@@ -60,12 +48,12 @@ class FoldSampler(Sampler):  # type: ignore[misc]
 
     phase = "train"
 
-    def __init__(self, dataset: FoldDataset, fold: NumberedFold, distribution: str, alpha: float) -> None:
+    def __init__(self, dataset: PairDataset, fold: NumberedFold, distribution: str, alpha: float) -> None:
         self._fold = fold
         super().__init__(self.phase, dataset, distribution, alpha)
 
-    def _get_candidates_list(self) -> _Counts:
-        return _Counts(self._fold.times_of_items(train=2, validation=1))
+    def _get_candidates_list(self) -> Counts:
+        return Counts(self._fold.times_of_items(train=2, validation=1))
 
     def get_used_ids(self) -> Rows:
         """Return the items that each user has in training."""
@@ -99,7 +87,7 @@ class ValidationLoader(FullSortEvalDataLoader):  # type: ignore[misc]
         fold: The fold.
     """
 
-    def __init__(self, config: Any, dataset: FoldDataset, fold: NumberedFold) -> None:
+    def __init__(self, config: Any, dataset: PairDataset, fold: NumberedFold) -> None:
         self.uid_field, self.iid_field, self.is_sequential = dataset.uid_field, dataset.iid_field, False
         self._fold = fold
         self.uid_list = torch.from_numpy(np.flatnonzero(np.diff(fold.held_out.first)))

@@ -24,6 +24,7 @@ from scipy.sparse import csr_matrix, issparse
 from . import folds, parts, ranking, score_forms, top_items
 from .base import Task
 from .factors import FactorScores, ItemFactors
+from .matrices import binary_histories, binary_matrix
 from .products import ProductScores, by_codes
 from .recpack_iterations import fit_by_steps
 from .recpack_training import Epochs
@@ -102,7 +103,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Any, dict[str, Any]]:
         parameters.setdefault("seed", task.seed % 2**32)
     if not issubclass(algorithm_class, TorchMLAlgorithm):
         algorithm = algorithm_class(**parameters)
-        fit_by_steps(algorithm, _matrix(fold, fold.train), task)
+        fit_by_steps(algorithm, binary_matrix(fold, fold.train), task)
     else:
         if len(fold.validation) == 0:
             if fold.refit and parameters.get("stop_early"):  # by now it is settled how many epochs there are
@@ -125,24 +126,6 @@ def _seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _matrix(fold: folds.Fold, part: parts.Part, users: parts.Ints | None = None) -> csr_matrix:
-    """Return a part, or the rows of some users, ascending, as a binary matrix of shape (n_users, n_items)."""
-    if users is None:
-        bounds = np.searchsorted(part.user, np.arange(fold.n_users + 1, dtype=np.int32))
-        item = part.item.copy()  # it is sorted below, and the part's own is the file
-    else:
-        start, end = np.searchsorted(part.user, users), np.searchsorted(part.user, users, side="right")
-        bounds = np.zeros(fold.n_users + 1, dtype=np.int64)
-        bounds[users + 1] = end - start
-        np.cumsum(bounds, out=bounds)
-        rows = [part.item[first:last] for first, last in zip(start.tolist(), end.tolist(), strict=True)]
-        item = np.concatenate([part.item[:0], *rows])
-    matrix = csr_matrix((np.ones(len(item)), item, bounds), shape=(fold.n_users, fold.n_items))
-    matrix.sum_duplicates()  # a repeated pair
-    matrix.data[:] = 1.0
-    return matrix
-
-
 def _with_order(fold: folds.Fold) -> InteractionMatrix:
     """Return the training part with its timestamps (the row number without any), for sequence algorithms."""
     train = fold.train
@@ -155,10 +138,13 @@ def _fit_by_epochs(algorithm: Any, task: Task, fold: folds.Fold) -> None:
     """Fit a torch algorithm, and report each epoch."""
     epochs = Epochs(algorithm, task, has_validation=len(fold.validation) > 0)
     validation_users = np.intersect1d(fold.validation.user, fold.history.user).astype(np.int32)
-    validation = _matrix(fold, fold.history, validation_users), _matrix(fold, fold.validation, validation_users)
+    validation = (
+        binary_matrix(fold, fold.history, validation_users),
+        binary_matrix(fold, fold.validation, validation_users),
+    )
     ordered = isinstance(algorithm, recpack.algorithms.Prod2Vec)
     try:
-        algorithm.fit(_with_order(fold) if ordered else _matrix(fold, fold.train), validation)
+        algorithm.fit(_with_order(fold) if ordered else binary_matrix(fold, fold.train), validation)
     finally:
         epochs.release()
     task.keep(epochs.trained)
@@ -202,7 +188,7 @@ def score(
         similarity = by_codes(model.similarity_matrix_, codes, fold.n_items)
         for start in range(0, len(fold.users), BATCH):
             users = fold.users[start : start + BATCH]
-            yield users, ProductScores(_rows(fold, users), similarity)
+            yield users, ProductScores(binary_histories(fold, users), similarity)
         return
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
@@ -222,18 +208,9 @@ def score(
 
 def _predicted(model: Any, fold: folds.Fold, users: parts.Ints) -> csr_matrix:
     """Return RecPack's prediction for some users, one row for each, no entry twice."""
-    predicted = csr_matrix(model.predict(_matrix(fold, fold.history, users))[users])
+    predicted = csr_matrix(model.predict(binary_matrix(fold, fold.history, users))[users])
     predicted.sum_duplicates()
     return predicted
-
-
-def _rows(fold: folds.Fold, users: parts.Ints) -> csr_matrix:
-    """Return the histories of some users as a binary matrix of shape (b, n_items)."""
-    history = fold.history
-    row, number = parts.entries_of(users, fold.first_rows_of_histories)
-    matrix = csr_matrix((np.ones(len(row)), (row, history.item[number])), shape=(len(users), fold.n_items))
-    matrix.data[:] = 1.0  # a repeated pair was summed
-    return matrix
 
 
 def _factors(model: Any) -> tuple[Any, Any] | None:

@@ -14,7 +14,7 @@ from omnibench.errors import OmnibenchError, SharingError, StoreError
 from omnibench.metrics.labels import alternatives, has_label
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.lines import usage_error
-from omnibench.plugin.options import FROM, PLAN, RESET, RESUME, SORT, YES
+from omnibench.plugin.options import CLUSTER, FROM, PLAN, RESET, RESUME, SORT, YES
 from omnibench.plugin.plan import note_plan
 from omnibench.plugin.session import BenchSession
 from omnibench.store.beneath import OF_ALL, refuse_links
@@ -80,7 +80,7 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
 
 
 def _refuse_oversized(session: BenchSession) -> None:
-    """Refuse Fits that ask for more than this machine has, before anything runs."""
+    """Refuse Fits that ask for more than this machine has, or the cluster, before anything runs."""
     asking = {
         RecordType.FIT.key(item.experiment.fit_key): item.experiment
         for item in session.pending
@@ -91,7 +91,9 @@ def _refuse_oversized(session: BenchSession) -> None:
 
         fitted = session.present(list(asking))
         try:
-            refuse_oversized((each for key, each in asking.items() if key not in fitted), session.policy)
+            unfitted = [each for key, each in asking.items() if key not in fitted]
+            cluster = session.coordinator.workbench.cluster if CLUSTER.value(session.config) else None
+            refuse_oversized(unfitted, session.policy, cluster)
         except OmnibenchError as error:
             raise usage_error(error) from error
 

@@ -11,6 +11,7 @@ from omnibench.engine.outlook import outlook
 from omnibench.keys import canonical
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.lines import write_line
+from omnibench.plugin.options import CLUSTER
 from omnibench.plugin.session import BenchSession
 from omnibench.store.artifacts import is_intact
 from omnibench.store.resumption import resumable, resume_text
@@ -23,6 +24,8 @@ def _asks(session: BenchSession, item: ExperimentItem) -> str:
     """Return what a Fit asks for, and what this machine does not have of it."""
     if not item.experiment.resources.is_said:
         return ""
+    if CLUSTER.value(session.config):  # which a look does not ask
+        return f"; asks for {item.experiment.resources}"
     trouble = oversized(item.experiment, session.policy)
     return f"; {trouble}: it would be refused" if trouble else f"; asks for {item.experiment.resources}"
 
@@ -37,8 +40,9 @@ def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
         return all(is_intact(artifact, session.directory, "off") for artifact in artifacts_of(record))
 
     phases: Counter[str] = Counter()
+    source = RecordsInMemory(snapshot)
     recorded = (snapshot.get(RecordType.ITEM.key(item.experiment.fit_key)) for item in session.pending)
-    snapshots = resumable(RecordsInMemory(snapshot), (record for record in recorded if record is not None))
+    snapshots = resumable(source, (record for record in recorded if record is not None))
     for item in session.pending:
         resumed = snapshots.get(item.experiment.name)
         computed = Item.of(item.experiment, item.evaluator)
@@ -51,7 +55,7 @@ def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
         if session.config.option.verbose > 0 and expected.phase in (Phase.TUNE, Phase.FIT):
             dataset = item.experiment.dataset
             recipes = {dataset.key: json.loads(canonical(dataset.identity))}
-            explanation = explain(item.experiment.recorded_identity, item.experiment.fit_key, snapshot, recipes)
+            explanation = explain(item.experiment.recorded_identity, item.experiment.fit_key, source, recipes)
             write_line(reporter, "      " + explanation.replace("\n", "\n      "))
     counts = ", ".join(f"{phases[phase]} from {phase}" for phase in WORKED if phases[phase])
     write_line(reporter, f"omnibench: would run {phases.total()} items ({counts or 'nothing'}); nothing was run")

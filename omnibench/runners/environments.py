@@ -75,6 +75,11 @@ class Environment:
         """Whether it is built."""
         return self.python.exists()
 
+    @property
+    def needs_torch(self) -> bool:
+        """Whether PyTorch is in its lock, so that the backend matters."""
+        return "torch" in _pins(self.runner)
+
     def size(self) -> int:
         """Return its size in bytes, as ``du`` counts (files shared with uv's cache included)."""
         return sum(
@@ -108,7 +113,7 @@ class Environment:
         started = time.monotonic()
         count = len(_pins(self.runner))
         size = f"about {self.runner.size}, " if self.runner.size else ""
-        torch = f"torch for {self.backend}, " if "torch" in _pins(self.runner) else ""
+        torch = f"torch for {self.backend}, " if self.needs_torch else ""
         notify(
             f"{self.runner.name}: building its isolated environment, once: {count} packages, {size}{torch}in {self.directory}"
         )

@@ -31,6 +31,7 @@ DEFAULTS = {
     "validation": False,
     "gpu": False,
     "history": False,
+    "sequential": False,
     "rating_parameters": {},
     "epochs": "",
     "deterministic": None,
@@ -56,7 +57,8 @@ class RunnerInfo:
         size: About how large the environment is, for the message while it is built.
         algorithms: What ``catalogue_file`` says, if there is none: by name ``{"parameters": {name: default}}``, and
             ``"ranking"`` (true if not given), ``"ratings"``, ``"gpu"``, ``"history"`` (false if not), ``"validation"`` (what
-            it does with the validation part, e.g. ``"early stopping"``; if not given, nothing), ``"refit"`` (whether it may
+            it does with the validation part, e.g. ``"early stopping"``; if not given, nothing), ``"sequential"`` (whether it
+            learns what comes next, and so needs timestamps; false if not given), ``"refit"`` (whether it may
             be fitted on training and validation together; if not given, those that do nothing with validation may),
             ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings),
             ``"epochs"`` (the hyperparameter that is the number of its epochs, where its Fit says how many it has kept),
@@ -178,15 +180,24 @@ def algorithm_info(runner: RunnerInfo, name: str) -> dict[str, Any]:
     """Return an algorithm's entry in its framework's catalogue.
 
     Raises:
-        PlanError: The framework has no such algorithm.
+        PlanError: The framework has no such algorithm, or one that does not run here.
     """
     algorithms = runner.catalogue["algorithms"]
+    reason = refused_algorithms(runner).get(name)
+    if reason is not None:
+        raise PlanError(f"{runner.name}.{name} does not run: {reason}.")
     if name not in algorithms:
         raise PlanError(
             f"{runner.name} has no algorithm named {name!r}{nearest(name, algorithms) or '.'} "
             f"`omnibench envs algorithms {runner.name}` lists all {len(algorithms)}."
         )
     return dict(algorithms[name])
+
+
+def refused_algorithms(runner: RunnerInfo) -> Mapping[str, str]:
+    """Return the algorithms of a framework that do not run here, each with the reason, as a part of a sentence."""
+    refused: Mapping[str, str] = runner.catalogue.get("refused", {})
+    return refused
 
 
 def use_of_validation(described: Mapping[str, Any]) -> str:

@@ -6,10 +6,10 @@ import shutil
 import sys
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.errors import GuestEnvironmentError, GuestError
 from omnibench.limits import limits_told
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST_GUESTS = 6
 """Guests kept alive at once: of three frameworks those that compute with one thread, and those that have more."""
 
-GUEST_MEGABYTES = {"LensKit": 600, "RecPack": 450, "RecBole": 700, "Own": 200}
+GUEST_MEGABYTES = {"LensKit": 600, "RecPack": 450, "RecBole": 700, "Implicit": 150, "Cornac": 400, "Own": 200}
 """Memory of a framework's process after fitting MovieLens-100K, as measured; used until records have better numbers."""
 
 _GuestKey = tuple[str, str, int]
@@ -75,6 +75,9 @@ class Guests(Protocol):
 
     def use_gpus(self, gpus: Sequence[str]) -> None:
         """Have guests that compute on GPUs compute on these."""
+
+    def ask_for(self, resources: Mapping[str, Any]) -> None:
+        """Hear what the guests that are got next are to have of their machine, as ``Resources`` takes it."""
 
     def rest(self) -> None:
         """Hear that an item has ended."""
@@ -244,6 +247,9 @@ class GuestPool:
             with suppress(Exception):  # whoever needs it hears of it
                 self._finish_starting(key)
         self.end_idle("cuda")
+
+    def ask_for(self, resources: Mapping[str, Any]) -> None:
+        """Do nothing: what this machine has, the engine deals out."""
 
     def rest(self) -> None:
         """Hear that an item has ended; its guests stay for the next one."""

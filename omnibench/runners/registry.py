@@ -32,6 +32,8 @@ _RUNNERS = {
         _built_in("LensKit", "1.2 GB"),
         _built_in("RecBole", "1.3 GB"),
         _built_in("RecPack", "1.0 GB"),
+        _built_in("Implicit", "180 MB"),
+        _built_in("Cornac", "2.5 GB"),
         RunnerInfo(name="Own", distribution="", adapter="omnibench.runners.own_guest", adapter_version=1),
     )
 }

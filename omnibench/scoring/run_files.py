@@ -74,7 +74,7 @@ def write_run_files(
         ExportError: There is nothing to write, a file cannot be written, or an id has no form in a run.
         StoreError: The store cannot be read.
     """
-    records = store.records()
+    records = store.brief_records()
     items = _chosen(store, records, datasets, algorithms, all_items=all_items, notify=notify)
     labels = recorded_names(items)
     files: list[Path] = []
@@ -85,7 +85,7 @@ def write_run_files(
     for item in items:
         by_test.setdefault((item["dataset"], item["fold"]), []).append(item)
     for (dataset, fold_number), of_test in by_test.items():
-        prepared = _prepared(store.root, records, of_test[0])
+        prepared = _prepared(store, of_test[0])
         fold = Fold(prepared, fold_number or 0)
         users, items_names = (_Names.of(read_ids(prepared, name), f"{dataset}, {name}") for name in ("users", "items"))
         notes += [f"{labels.dataset(dataset)}: {names.note}" for names in (users, items_names) if names.note]
@@ -93,7 +93,7 @@ def write_run_files(
         _make(folder)
         runs = []
         for item in of_test:
-            lists = _lists(store.root, records, item)
+            lists = _lists(store, item)
             if lists is None:
                 without_lists.append(labels.recorded_item(item))
                 continue
@@ -156,8 +156,8 @@ def _chosen(
     return sorted(done, key=lambda item: (item["dataset"], item["fold"] or 0, item["algorithm"]))
 
 
-def _prepared(root: Path, records: Mapping[str, Record], item: Record) -> Path:
-    record = records.get(RecordType.DATA.key(item["data_key"])) if item.get("data_key") else None
+def _prepared(store: Store, item: Record) -> Path:
+    root, record = store.root, store.record(RecordType.DATA.key(item.get("data_key") or ""))
     if record is None or record.get(DROPPED) or not (root / record["directory"]).is_dir():
         raise ExportError(
             f"the prepared dataset {item['dataset']} is not there, which says what is relevant; run its benchmark again, and it "
@@ -166,10 +166,10 @@ def _prepared(root: Path, records: Mapping[str, Record], item: Record) -> Path:
     return tree(root, record["directory"])
 
 
-def _lists(root: Path, records: Mapping[str, Record], item: Record) -> npt.NDArray[np.void] | None:
+def _lists(store: Store, item: Record) -> npt.NDArray[np.void] | None:
     """Return the lists that an item's metrics are made of; None where it has none."""
-    record = records.get(RecordType.PREDICT.key(item.get("predict_key") or ""))
-    path = None if record is None else resolve(record["predictions"], root)
+    record = store.record(RecordType.PREDICT.key(item.get("predict_key") or ""))
+    path = None if record is None else resolve(record["predictions"], store.root)
     return None if path is None or not path.is_file() else read_predictions(path).lists
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from omnibench.errors import StoreError
@@ -19,9 +20,11 @@ from omnibench.store.beneath import has_link, paths_like, relative_path
 from omnibench.store.changes import portions, remove_trees
 from omnibench.store.checkpoints import PRESENCE, CheckpointStore
 from omnibench.store.leases import free_leases
+from omnibench.store.reader import Reader
 from omnibench.store.schema import Record, RecordType, current_key
 from omnibench.store.searches import belongings, searches_in
 from omnibench.store.snapshot_files import files_below, leaving, outside_files, remove_outside
+from omnibench.store.stored_records import StoredRecords, Without, of_type
 
 OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.(?:npy|parquet)")
 """Names of the files that records name."""
@@ -72,13 +75,11 @@ def delete(store: CheckpointStore, items: Iterable[str], *, dry_run: bool = Fals
     fit_keys = list(dict.fromkeys(items))
     for portion in portions(fit_keys):
         with free_leases(store.lease, portion, deleted.busy) as leased:
-            recorded = store.snapshot()  # only under the leases is it certain what there is
-            removed = {key: record for key, record in recorded.items() if _is_of(key, record, leased)}
-            deleted.items += dict.fromkeys(record["fit_key"] for record in removed.values())
-            removed |= _searched_for_alone(store, removed, recorded)
+            # Only under the leases is it certain what there is.
+            removed, shared = store.read(partial(_going, store, leased))
+            own = (record for key, record in removed.items() if _is_of(key, record, leased))
+            deleted.items += dict.fromkeys(record["fit_key"] for record in own)
             directories = sorted({record["directory"] for record in removed.values() if record.get("directory")})
-            # Those of a search that other items share lie with one of them.
-            shared = {record.get("directory") for key, record in recorded.items() if key not in removed}
             directory_of = {
                 file: directory
                 for directory in directories
@@ -104,6 +105,19 @@ def delete(store: CheckpointStore, items: Iterable[str], *, dry_run: bool = Fals
     return deleted
 
 
+def _going(
+    store: CheckpointStore, fit_keys: Collection[str], reader: Reader
+) -> tuple[dict[str, Record], set[str | None]]:
+    """Return the records of some items and of what only their searches have needed, and the directories of all others.
+
+    A search that other items share lies with one of them.
+    """
+    recorded = StoredRecords(reader)
+    removed = {key: record for key, record in recorded.items() if _is_of(key, record, fit_keys)}
+    removed |= _searched_for_alone(store, removed, recorded)
+    return removed, {record.get("directory") for _, record in Without(recorded, removed).items()}
+
+
 def _is_of(key: str, record: Record, fit_keys: Collection[str]) -> bool:
     """Whether a record belongs to one of some items; a trial belongs to its search, though it is equal to an item."""
     return record.get("fit_key") in fit_keys and not RecordType.TRIAL.has(current_key(key))
@@ -114,7 +128,7 @@ def _searched_for_alone(
 ) -> dict[str, Record]:
     """Return the records of the searches that chose for items that go and for no others; not what somebody computes."""
     gone, remaining = (
-        searches_in(record for key, record in recorded.items() if RecordType.ITEM.has(key) and (key in removed) is goes)
+        searches_in(record for key, record in of_type(recorded, RecordType.ITEM) if (key in removed) is goes)
         for goes in (True, False)
     )
     own = belongings(gone - remaining, recorded)
@@ -210,15 +224,15 @@ def unused_datasets(records: Mapping[str, Record], is_needed: Callable[[str], bo
         records: All records.
         is_needed: Whether a dataset is needed all the same, of its key.
     """
-    used = {record.get("data_key") for record in records.values() if "fit_key" in record and "data_key" in record}
-    items = (record for key, record in records.items() if RecordType.ITEM.has(key))
+    used = {record.get("data_key") for _, record in records.items() if "fit_key" in record and "data_key" in record}
+    items = (record for _, record in of_type(records, RecordType.ITEM))
     if not all(record.get("data_key") for record in items):  # of store format 1: it is not known
         return {}
     return {
         key: record
-        for key, record in records.items()
         for record_type in (RecordType.DATA, RecordType.RECIPE)
-        if record_type.has(key) and record_type.identity(key) not in used and not is_needed(record_type.identity(key))
+        for key, record in of_type(records, record_type)
+        if record_type.identity(key) not in used and not is_needed(record_type.identity(key))
     }
 
 

@@ -27,7 +27,7 @@ from omnibench.store.schema import (
 )
 from omnibench.store.searches import fit_of
 from omnibench.store.series import Epoch, series_facts, series_records, series_words
-from omnibench.store.states import RecordsInMemory
+from omnibench.store.states import RecordsInMemory, RecordSource
 from omnibench.store.tuned_items import facts_of, searches_by_key, tuned_item, tuning_lines
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
 from omnibench.terminal import terminal_line
@@ -292,12 +292,13 @@ def is_explained_alone(item: Record, records: Mapping[str, Record]) -> bool:
     return fit_of(item, records.get) is not None or "as_seed" in predict
 
 
-def explanation(item: Record, records: Mapping[str, Record]) -> str:
+def explanation(item: Record, records: Mapping[str, Record], source: RecordSource) -> str:
     """Say what an item was made of, or which parts of its key differ from the nearest one that was fitted.
 
     Args:
         item: Its record, with its status as of now.
-        records: All records of its store.
+        records: Those that tell of it.
+        source: All records of its store, for where those do not say it; see ``is_explained_alone``.
     """
     lines = [f"{title_of(item)} is {item['status']} ({terminal_line(item['item'])})."]
     if item.get("error"):
@@ -316,11 +317,11 @@ def explanation(item: Record, records: Mapping[str, Record]) -> str:
                 lines.append(f"The next run goes on with its search: {search.counts_text} known.")
         else:
             lines.append("No model is recorded under its key.")
-            resumed = resumable(RecordsInMemory(records), [item]).get(item["item"])
+            resumed = resumable(source, [item]).get(item["item"])
             if resumed is not None:
                 origin = f", from the snapshot {terminal_line(resumed['name'])}"
                 lines.append(f"Its next Fit {resume_text(resumed)}{'' if resumed.get(UNSUPPLIED) else origin}.")
-            lines.append(explain(item["identity"], item["fit_key"], records))
+            lines.append(explain(item["identity"], item["fit_key"], source))
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from omnibench.store import leases, manifests, recovery, reserve, searches
+from omnibench.store import leases, manifests, recovery, reserve
 from omnibench.store.artifacts import sync_directory
 from omnibench.store.beneath import paths_like
 from omnibench.store.changes import remove_trees
@@ -20,18 +20,17 @@ from omnibench.store.deletion import (
     forget_datasets,
     remove_empty,
     remove_files,
-    unused_datasets,
 )
-from omnibench.store.history import History, outdated_records, remove_history
+from omnibench.store.history import History, remove_history
 from omnibench.store.ownership import no_store
+from omnibench.store.reading import read
 from omnibench.store.records import Records
 from omnibench.store.refusals import told_as_store_errors
 from omnibench.store.requests import remove_dead_requests
 from omnibench.store.reserve import PORTION
-from omnibench.store.schema import Record, RecordType, Status, artifacts_of, current_key
+from omnibench.store.schema import Record, RecordType, artifacts_of, current_key
 from omnibench.store.snapshot_files import (
     PARTIAL,
-    directory_outside,
     folder_of,
     folders_below,
     is_folder,
@@ -40,8 +39,7 @@ from omnibench.store.snapshot_files import (
     remove_folder,
     remove_outside,
 )
-from omnibench.store.states import RecordsInMemory, item_states, sightings
-from omnibench.store.trials import open_trials
+from omnibench.store.unneeded import unneeded_records
 from omnibench.store.workspaces import left_over
 
 _ITEM_DIRECTORIES = ("*-*/*-*", "*-*/*-*/fold_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*/generation_*")
@@ -134,40 +132,32 @@ def _collect(
     aside_older_than: float | None,
     history_older_than: float | None,
 ) -> Collected:
-    recorded = records.all()
-    garbage = Collected()
-    removed_records = _never_begun(root, recorded) if planned else {}
-    for key, record in recorded.items():
-        dropped = RecordType.OLD.has(key) and (kept or not record["kept"])
-        if dropped or RecordType.MARKS.has(key):  # the next table finds the marks out again
-            removed_records[key] = record
-    if snapshots:
-        removed_records |= _of_ended_fits(recorded)
-    remaining = {key: record for key, record in recorded.items() if key not in removed_records}
-    removed_records |= searches.unused(remaining)
-    if datasets:
-        remaining = {key: record for key, record in recorded.items() if key not in removed_records}
-        removed_records |= unused_datasets(remaining, lambda _: False)
-    if history_older_than is not None:
-        remaining = {key: record for key, record in recorded.items() if key not in removed_records}
-        removed_records |= outdated_records(remaining, history_older_than)
-    garbage.records = sorted(removed_records)
-    kept_records = {key: record for key, record in recorded.items() if key not in removed_records}
-    named_paths = {artifact["path"] for record in kept_records.values() for artifact in artifacts_of(record)}
-    all_paths = {path for key, record in recorded.items() for path in _paths_of(key, record, root)}
-    homes = {record["directory"] for key, record in kept_records.items() if RecordType.DATA.has(key)}
-    directories = {str(record["directory"]) for record in kept_records.values() if record.get("directory")}
-    named_folders = {
-        folder_of(record, root) for key, record in kept_records.items() if RecordType.SNAPSHOT.has(current_key(key))
-    }
-    folders = list(_unnamed_snapshots(root, named_folders))
-    aside = [folder for directory in _directories_outside(recorded) for folder in left_over(directory, PARTIAL)]
+    unneeded = read(
+        root / "store",
+        lambda reader: unneeded_records(
+            root,
+            reader,
+            kept=kept,
+            planned=planned,
+            datasets=datasets,
+            snapshots=snapshots,
+            history_older_than=history_older_than,
+        ),
+    )
+    removed_records, stays = unneeded.removed, unneeded.stays
+    garbage = Collected(sorted(removed_records))
+    folders = list(_unnamed_snapshots(root, stays.folders))
+    aside = [folder for directory in unneeded.outside for folder in left_over(directory, PARTIAL)]
     in_folders = frozenset(folders)  # an item that was deleted has them among its files as well
     outside = {file: record for record in removed_records.values() for file in outside_files(record)}
     for path in [
-        *(path for path in _unnamed_files(root, named_paths, directories) if not in_folders.intersection(path.parents)),
+        *(
+            path
+            for path in _unnamed_files(root, stays.files, stays.directories)
+            if not in_folders.intersection(path.parents)
+        ),
         *folders,
-        *_unnamed_datasets(root, homes),
+        *_unnamed_datasets(root, stays.homes),
         *_set_aside_before(root, aside_older_than),
     ]:
         garbage.files.append(path)
@@ -175,7 +165,9 @@ def _collect(
     garbage.size += sum(file.stat().st_size for file in outside)
     garbage.size += sum(file.stat().st_size for folder in aside for file in _files_in(folder))
     if not dry_run:
-        of_no_record = [path for path in garbage.files if path.relative_to(root).as_posix() not in all_paths]
+        named = {path for key, record in removed_records.items() for path in _paths_of(key, record, root)}
+        named |= stays.files | stays.directories | {_relative(folder, root) for folder in stays.folders}
+        of_no_record = [path for path in garbage.files if _relative(path, root) not in named]
         _remove_files(root, of_no_record)  # first: there may be no room to forget records
         removed_records = _remove_outside(root, records, removed_records)
         _forget(root, records, removed_records, PORTION if is_tight else len(removed_records))
@@ -185,8 +177,13 @@ def _collect(
         remove_dead_requests(root)
     garbage.files += [*outside, *aside]
     if history_older_than is not None:
-        garbage.history = remove_history(root, kept_records, history_older_than, dry_run=dry_run)
+        garbage.history = remove_history(root, stays.runs, stays.directories, history_older_than, dry_run=dry_run)
     return garbage
+
+
+def _relative(path: Path, root: Path) -> str:
+    """Return a path as records have it; the whole one where it lies outside of the store."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
 def _files_in(path: Path) -> Iterator[Path]:
@@ -194,16 +191,6 @@ def _files_in(path: Path) -> Iterator[Path]:
     for file in (path, *(() if path.is_symlink() else path.rglob("*"))):
         if file.is_file() and not file.is_symlink():
             yield file
-
-
-def _never_begun(root: Path, records: dict[str, Record]) -> dict[str, Record]:
-    """Return the records of items that were planned, and of which nothing was ever computed or tried."""
-    workers = (record for key, record in records.items() if RecordType.WORKER.has(key))
-    return {
-        RecordType.ITEM.key(record["fit_key"]): record
-        for record, state in item_states(RecordsInMemory(records), sightings(root, workers), lambda _: False)
-        if state.status is Status.PENDING and not record["generation"]
-    }
 
 
 def _paths_of(key: str, record: Record, root: Path) -> list[str]:
@@ -301,28 +288,6 @@ def _unnamed_snapshots(root: Path, named_folders: set[Path]) -> Iterator[Path]:
             for folder in folders_below(directory):
                 if folder not in named_folders and not ASIDE.fullmatch(folder.name):
                     yield folder
-
-
-def _directories_outside(records: dict[str, Record]) -> list[Path]:
-    """Return the directories of the user's in which snapshots lie, or have been written."""
-    of_snapshots = (record for key, record in records.items() if RecordType.SNAPSHOT.has(current_key(key)))
-    return sorted({directory for record in of_snapshots if (directory := directory_outside(record)) is not None})
-
-
-def _of_ended_fits(records: dict[str, Record]) -> dict[str, Record]:
-    """Return the records of snapshots whose Fit has ended: they have stayed because somebody wanted them to.
-
-    Of a trial there may be no record of the Fit: it was not the best.
-    """
-    trials = [record for key, record in records.items() if RecordType.TRIAL.has(key)]
-    tried, still_open = ({trial["fit_key"] for trial in group} for group in (trials, open_trials(trials)))
-
-    def has_ended(fit_key: str) -> bool:
-        is_item = RecordType.ITEM.key(fit_key) in records
-        return RecordType.FIT.key(fit_key) in records or (fit_key in tried - still_open and not is_item)
-
-    snapshots = {key: record for key, record in records.items() if RecordType.SNAPSHOT.has(key)}
-    return {key: record for key, record in snapshots.items() if has_ended(record["fit_key"])}
 
 
 def _unnamed_datasets(root: Path, homes: set[str]) -> Iterator[Path]:

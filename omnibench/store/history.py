@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from pathlib import Path
 from omnibench.store import logbook, manifests
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.small_blocks import require_room
+from omnibench.store.stored_records import of_type
 
 _LASTING = frozenset({"store.lock", "opening.lock"})
 """Locks that are not of an item or a dataset."""
@@ -61,17 +62,16 @@ def outdated_records(records: Mapping[str, Record], older_than: float) -> dict[s
         records: All records, by key.
         older_than: Seconds since a run or a worker was last heard of.
     """
-    results = [
-        record for key, record in records.items() if RecordType.of(key) not in (RecordType.RUN, RecordType.WORKER)
-    ]
-    results += [attempt for record in results for attempt in record.get("attempts") or ()]
-    workers = {str(record["worker"]) for record in results if record.get("worker")}
-    runs = {str(record["run"]) for record in results if record.get("run")}
-    done = {record["item"] for key, record in records.items() if RecordType.ITEM.has(key) and _is_done(record)}
-    outdated: dict[str, Record] = {}
+    workers: set[str] = set()
+    runs: set[str] = set()
     for key, record in records.items():
-        if not RecordType.WORKER.has(key):
-            continue
+        if RecordType.of(key) not in (RecordType.RUN, RecordType.WORKER):
+            for result in (record, *(record.get("attempts") or ())):
+                workers |= {str(result["worker"])} if result.get("worker") else set()
+                runs |= {str(result["run"])} if result.get("run") else set()
+    done = {record["item"] for _, record in of_type(records, RecordType.ITEM) if _is_done(record)}
+    outdated: dict[str, Record] = {}
+    for key, record in of_type(records, RecordType.WORKER):
         tells_phase = record.get("ended") is None and record.get("item") and record["item"] not in done
         if RecordType.WORKER.identity(key) in workers or tells_phase or not _is_old(record, older_than):
             runs.add(str(record.get("run")))
@@ -79,8 +79,8 @@ def outdated_records(records: Mapping[str, Record], older_than: float) -> dict[s
             outdated[key] = record
     return outdated | {
         key: record
-        for key, record in records.items()
-        if RecordType.RUN.has(key) and RecordType.RUN.identity(key) not in runs and _is_old(record, older_than)
+        for key, record in of_type(records, RecordType.RUN)
+        if RecordType.RUN.identity(key) not in runs and _is_old(record, older_than)
     }
 
 
@@ -98,12 +98,15 @@ def _is_old(record: Record, older_than: float) -> bool:
         return False
 
 
-def remove_history(root: Path, records: Mapping[str, Record], older_than: float, *, dry_run: bool = False) -> History:
+def remove_history(
+    root: Path, runs: Iterable[str], directories: Iterable[str], older_than: float, *, dry_run: bool = False
+) -> History:
     """Remove log entries of runs without a record, lock files, and lines of manifests that do not count any more.
 
     Args:
         root: The checkpoint directory, which nobody else uses.
-        records: The records that stay, by key.
+        runs: The ids of the runs of which a record stays.
+        directories: Those of the records that stay, relative to the store's.
         older_than: Seconds from which on a log entry is old.
         dry_run: Only tell what would be removed.
 
@@ -111,15 +114,13 @@ def remove_history(root: Path, records: Mapping[str, Record], older_than: float,
         OSError: Something cannot be written.
     """
     history = History()
-    runs = [RecordType.RUN.identity(key) for key in records if RecordType.RUN.has(key)]
-    history.entries, size = _remove_entries(root / logbook.NAME, runs, older_than, dry_run=dry_run)
+    history.entries, size = _remove_entries(root / logbook.NAME, list(runs), older_than, dry_run=dry_run)
     history.size += size
     for lock in _locks(root):
         history.locks += 1
         history.size += lock.lstat().st_size
         if not dry_run:
             lock.unlink(missing_ok=True)
-    directories = {str(record["directory"]) for record in records.values() if record.get("directory")}
     for directory in sorted({root, *(root / name for name in directories)}):
         saved = manifests.compact(directory, root, dry_run=dry_run)
         if saved:

@@ -12,6 +12,7 @@ from omnibench.paths import expanded
 from omnibench.store import logbook
 from omnibench.store.beneath import OF_ALL, refuse_links
 from omnibench.store.formats import refuse_newer
+from omnibench.store.light_records import light_records_in
 from omnibench.store.overview import items_of
 from omnibench.store.ownership import no_store
 from omnibench.store.plans import PlannedLabels, with_planned_labels
@@ -19,7 +20,7 @@ from omnibench.store.reader import Reader
 from omnibench.store.reading import Answer, read, read_all
 from omnibench.store.schema import Record, RecordLookup, RecordType
 from omnibench.store.selection import select_all, select_one
-from omnibench.store.shared_parts import UNCOMPARED, SharedParts
+from omnibench.store.shared_parts import UNCOMPARED, UNNAMED, SharedParts
 from omnibench.store.single_items import single_item
 
 
@@ -57,6 +58,10 @@ class NamedItems:
 
         return with_planned_labels(read(self.root / "store", take))
 
+    def record(self, key: str) -> Record | None:
+        """Return the sound record that has a key, or None; items are called as they were when they were first computed."""
+        return read(self.root / "store", lambda reader: reader.get(key))
+
     def compared(self, take: Callable[[dict[str, Record], RecordLookup], Answer]) -> Answer:
         """Return an answer that is made of metrics: evaluations are looked up one at a time.
 
@@ -87,6 +92,18 @@ class NamedItems:
         Statuses are done, failed, interrupted, pending, and running for those that somebody computes right now.
         """
         return self.items_in(self.records())
+
+    def brief_records(self) -> dict[str, Record]:
+        """Return the records that tell which items there are and how far each is, by key; see ``brief_items``."""
+
+        def take(reader: Reader) -> dict[str, Record]:
+            return light_records_in(reader, with_costs=False, without=UNNAMED).records
+
+        return read(self.root / "store", take)
+
+    def brief_items(self) -> dict[str, Record]:
+        """Return what ``items`` returns, without the metrics of those that are done, and what only runs need: of many it takes less memory."""
+        return self.items_in(self.brief_records())
 
     def items_in(self, records: dict[str, Record]) -> dict[str, Record]:
         """Return what ``items`` returns, from records that have been read already."""
@@ -152,9 +169,13 @@ class NamedItems:
         if single is not None:
             (record,) = self.items_in(single.records).values()
             return record, single.records
+        name = select_one(item, self.brief_items())
+        single = single_item(self.root, name)
+        if single is not None and single.name == name:
+            (record,) = self.items_in(single.records).values()
+            return record, single.records
         records = self.records()
-        items = self.items_in(records)
-        return items[select_one(item, items)], records
+        return self.items_in(records)[name], records
 
     def find(self, item: str) -> Record:
         """Return the record of one item.
@@ -176,6 +197,6 @@ class NamedItems:
         Raises:
             StoreError: One of them fits no item.
         """
-        singles = (single_item(self.root, item) for item in items)
+        singles = (single_item(self.root, item, labelled=False) for item in items)
         names = [single.name for single in takewhile(bool, singles) if single]
-        return list(dict.fromkeys(names)) if len(names) == len(items) else select_all(items, self.items())
+        return list(dict.fromkeys(names)) if len(names) == len(items) else select_all(items, self.brief_items())

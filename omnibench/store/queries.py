@@ -17,6 +17,7 @@ from omnibench.store.light_records import light_records
 from omnibench.store.named_items import NamedItems
 from omnibench.store.overview import items_of, remaining_of, summary_of, with_states, workers_of
 from omnibench.store.plans import unsteady_in
+from omnibench.store.reader import RecordsInOrder
 from omnibench.store.reading import read
 from omnibench.store.refusals import told_as_store_errors
 from omnibench.store.resumption import snapshot_frame
@@ -24,7 +25,8 @@ from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select_all
 from omnibench.store.series import epoch_frame, records_with_series
 from omnibench.store.sizes import Sizes, sizes_of
-from omnibench.store.verification import Damage, snapshot_of, snapshot_of_items, verify
+from omnibench.store.states import RecordsInMemory
+from omnibench.store.verification import Damage, snapshot_of_items, verify, verify_store
 
 if TYPE_CHECKING:  # what writes, and what compares, is imported where it is needed: most questions are small
     import pandas as pd
@@ -192,9 +194,9 @@ class Store(NamedItems):
         chosen = snapshot_of_items(self.root, items) if items else None
         if chosen is not None:
             return verify(self.root, *chosen).damages
-        recorded = self.items() if items else {}
+        recorded = self.brief_items() if items else {}
         fit_keys = {recorded[name]["fit_key"] for name in select_all(items, recorded)} if items else None
-        return verify(self.root, snapshot_of(self.root), fit_keys).damages
+        return verify_store(self.root, fit_keys).damages
 
     def item_of(self, path: str | os.PathLike[str]) -> str:
         """Return the name of the item that made a file.
@@ -258,9 +260,9 @@ class Store(NamedItems):
     def why(self, item: str) -> str:
         """Say what is known of an item: what it was made of, or what differs from the nearest one that was fitted."""
         record, records = self.about(item)
-        if not is_explained_alone(record, records):
-            records = self.records()
-        return explanation(record, records)
+        if is_explained_alone(record, records):
+            return explanation(record, records, RecordsInMemory(records))
+        return read(self.root / "store", lambda reader: explanation(record, records, RecordsInOrder(reader)))
 
     def reset(self, items: Iterable[str] | None = None, what: str = "all") -> Reset:
         """Have items computed anew by the next run; items that somebody computes right now are left alone.
@@ -276,7 +278,7 @@ class Store(NamedItems):
         from omnibench.store.exports import Exports
         from omnibench.store.generations import reset
 
-        recorded = self.items()
+        recorded = self.brief_items()
         names = list(recorded) if items is None else select_all(items, recorded)
         store = CheckpointStore(self.root)
         try:
@@ -303,7 +305,7 @@ class Store(NamedItems):
         """
         from omnibench.store.removal import remove_items, remove_models
 
-        recorded = self.items()
+        recorded = self.brief_items()
         fit_keys = [recorded[name]["fit_key"] for name in select_all(items, recorded)]
         remove = remove_models if models else remove_items
         with told_as_store_errors(self.root, "removed"):

@@ -7,7 +7,7 @@ Nothing is computed here, and nothing is deleted: a damaged file is renamed, a d
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,10 +17,13 @@ from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.exports import Exports
 from omnibench.store.item_records import unmeasured_item
 from omnibench.store.leases import Lease, free_leases
+from omnibench.store.manifest_checks import lacking_in_manifests
 from omnibench.store.models import without_model
+from omnibench.store.reader import Reader
 from omnibench.store.schema import DROPPED, Phase, Record, RecordType, Status, timestamp
+from omnibench.store.sealing import unseal
 from omnibench.store.snapshot_files import folder_of, is_folder, is_intact, is_ours, trouble_in
-from omnibench.store.verification import MISSING, Damage, Part, lacking_in_manifests, of_items, trouble_of
+from omnibench.store.verification import MISSING, Damage, Part, of_items, trouble_of
 
 _ASIDE = "set aside; "
 _REMEDIES = {
@@ -172,8 +175,12 @@ def _marked(item: Record, gone: set[str]) -> Record:
 
 def _repair_manifests(store: CheckpointStore) -> None:
     """Have the manifests repeat the records that they lack."""
-    lacking: Mapping[str, Mapping[str, Record]] = store.read(lambda reader: lacking_in_manifests(store.root, reader))
-    for directory, records in lacking.items():
+
+    def take(reader: Reader) -> dict[str, dict[str, Record]]:
+        lacking = lacking_in_manifests(store.root, reader)
+        return {directory: {key: unseal(key, reader.text(key)) for key in keys} for directory, keys in lacking.items()}
+
+    for directory, records in store.read(take).items():
         store.make_directory(store.root / directory)
         manifests.append(store.root / directory, store.root, records)
 

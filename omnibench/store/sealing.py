@@ -92,4 +92,6 @@ def is_sealed(text: str) -> bool:
 
 
 def _checksum(key: str, body: str) -> str:
-    return hashlib.sha256(f"{key}\n{body}".encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    digest = hashlib.sha256(f"{key}\n".encode("utf-8", "surrogatepass"))
+    digest.update(body.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:_DIGITS]

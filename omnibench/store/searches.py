@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType, current_key
+from omnibench.store.stored_records import of_type
 
 _OF_SEARCHES = (RecordType.SEARCH, RecordType.TRIAL, RecordType.FIT, RecordType.SERIES)
 
@@ -68,18 +69,19 @@ def unused(records: Mapping[str, Record]) -> dict[str, Record]:
     Args:
         records: All records.
     """
-    items = [record for key, record in records.items() if RecordType.ITEM.has(key)]
-    searches = set(_searches_named(records)) - searches_in(items)
+    searches = set(_searches_named(records)) - searches_in(item for _, item in of_type(records, RecordType.ITEM))
     garbage = belongings(searches, records)
-    users = {record["fit_key"] for record in items}
-    users |= {record["fit_key"] for key, record in records.items() if RecordType.TRIAL.has(key) and key not in garbage}
-    return garbage | {
-        key: record for key, record in records.items() if RecordType.SCORE.has(key) and record["fit_key"] not in users
-    }
+    scores = dict(of_type(records, RecordType.SCORE))
+    if not scores:
+        return garbage
+    users = {record["fit_key"] for _, record in of_type(records, RecordType.ITEM)}
+    users |= {record["fit_key"] for key, record in of_type(records, RecordType.TRIAL) if key not in garbage}
+    return garbage | {key: record for key, record in scores.items() if record["fit_key"] not in users}
 
 
 def _searches_named(records: Mapping[str, Record]) -> Iterator[str]:
     """Yield the keys of the searches that there is anything of."""
-    for key, record in records.items():
-        if RecordType.of(key) in _OF_SEARCHES and record.get(SEARCHED):
-            yield record[SEARCHED]
+    for record_type in _OF_SEARCHES:
+        for _, record in of_type(records, record_type):
+            if record.get(SEARCHED):
+                yield record[SEARCHED]

@@ -8,8 +8,22 @@ from typing import Any
 
 from omnibench.store.schema import Record
 
-_TEXTS = ("dataset", "algorithm", "dataset_label", "user_label", "module", "status", "phase", "directory", "finished")
+_TEXTS = (
+    "dataset",
+    "algorithm",
+    "dataset_label",
+    "user_label",
+    "module",
+    "status",
+    "phase",
+    "directory",
+    "finished",
+    "data_key",
+)
 """Members that many items have alike."""
+
+UNNAMED = ("metrics", "predicted", "test", "token", "run", "worker", "exported", "failures")
+"""Members of a done item's record that nobody needs who asks which items there are."""
 
 UNCOMPARED = ("node", "predicted", "test", "token", "predict_key", "run", "worker", "exported", "failures", "deaths")
 """Members of an item's record that nobody needs who compares its metrics with those of others."""
@@ -37,6 +51,8 @@ class SharedParts:
         for member in _TEXTS:
             if isinstance(text := light.get(member), str):
                 light[member] = intern(text)
+        if light.get("directory") == light["item"]:
+            light["directory"] = light["item"]
         if light.get("metrics"):
             light["metrics"] = {
                 intern(label): {name: self._text(name, value) for name, value in metric.items()}

@@ -33,7 +33,7 @@ class SingleItem:
         return str(self.records[RecordType.ITEM.key(self.fit_key)]["item"])
 
 
-def single_item(root: Path, text: str) -> SingleItem | None:
+def single_item(root: Path, text: str, *, labelled: bool = True) -> SingleItem | None:
     """Return what is recorded of the only item that a text stands for; None where that takes all records.
 
     So it is where the database has no indexes yet, where the text is no name and no beginning of a key, and of tuned items,
@@ -42,6 +42,7 @@ def single_item(root: Path, text: str) -> SingleItem | None:
     Args:
         root: The store's directory.
         text: The text; see ``docs/store.md``, "Naming items".
+        labelled: Whether the item is to be called as in the last plan, which may name a hundred thousand others.
 
     Raises:
         StoreError: The records cannot be read.
@@ -50,18 +51,19 @@ def single_item(root: Path, text: str) -> SingleItem | None:
 
     def take(reader: Reader) -> SingleItem | None:
         damaged.clear()
-        return item_in(reader, text, damaged)
+        return item_in(reader, text, damaged, labelled=labelled)
 
     return read(root / "store", take, damaged.append)
 
 
-def item_in(reader: Reader, text: str, damaged: list[str]) -> SingleItem | None:
+def item_in(reader: Reader, text: str, damaged: list[str], *, labelled: bool = True) -> SingleItem | None:
     """Return what a reader finds of the only item that a text stands for; see ``single_item``.
 
     Args:
         reader: The reader.
         text: The text.
         damaged: The list that the reader adds the keys of damaged records to.
+        labelled: See ``single_item``.
     """
     name = text.strip().rstrip("/")
     if not reader.is_indexed or ("/" not in name and not is_digits(name)):
@@ -70,11 +72,13 @@ def item_in(reader: Reader, text: str, damaged: list[str]) -> SingleItem | None:
     item = None if fit_key is None else reader.get(RecordType.ITEM.key(fit_key))
     if fit_key is None or item is None or item.get(SEARCHED):
         return None
-    plan = PlannedLabels(reader.records(RecordType.PLAN.prefix, in_order=True))
-    if name in plan.labels:
-        return None
+    if labelled or item["item"] != name:  # an item's name comes before what a label says
+        plan = PlannedLabels(reader.records(RecordType.PLAN.prefix, in_order=True))
+        if name in plan.labels:
+            return None
+        item = plan.labelled(item)
     own = dict(reader.of_item(fit_key))
-    records = {**own, RecordType.ITEM.key(fit_key): plan.labelled(item), **_others(reader, fit_key, own)}
+    records = {**own, RecordType.ITEM.key(fit_key): item, **_others(reader, fit_key, own)}
     return SingleItem(fit_key, records, damaged)
 
 

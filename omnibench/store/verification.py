@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -12,15 +11,14 @@ from pathlib import Path
 from omnibench.store import artifacts, manifests
 from omnibench.store.copies import NAMES, is_current
 from omnibench.store.damage import DamagedStoreError
-from omnibench.store.formats import SEALED_SINCE
-from omnibench.store.forms import record_of
+from omnibench.store.manifest_checks import lacking_in_manifests
 from omnibench.store.reader import Reader
 from omnibench.store.reading import read
 from omnibench.store.schema import Artifact, Record, RecordType, Status, artifacts_of, snapshot_identity
-from omnibench.store.sealing import DamagedRecordError, text_of, unseal
 from omnibench.store.single_items import item_in
 from omnibench.store.snapshot_files import goes, trouble_in
 from omnibench.store.states import is_alive
+from omnibench.store.stored_records import StoredRecords, of_type
 
 
 class Part(StrEnum):
@@ -99,34 +97,46 @@ class Snapshot:
 
     Attributes:
         records: The sound ones, by key.
-        damaged: The keys of the others.
-        lacking: By directory, the records that its manifest does not repeat.
+        damaged: The keys of the others, as far as they have been met.
+        lacking: By directory, the keys of the records that its manifest does not repeat.
         revision: Their revision.
     """
 
-    records: dict[str, Record]
-    damaged: list[str]
-    lacking: dict[str, dict[str, Record]]
+    records: Mapping[str, Record]
+    damaged: dict[str, None]
+    lacking: dict[str, list[str]]
     revision: str
 
 
-def snapshot_of(root: Path) -> Snapshot:
-    """Read all records of a store and compare them with the manifests.
+def verify_store(
+    root: Path,
+    fit_keys: Collection[str] | None = None,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
+    further: Callable[[Mapping[str, Record]], Iterable[Damage]] = lambda _: (),
+) -> Verification:
+    """Compare all records of a store with everything, as ``verify`` does; none of them is kept in memory.
+
+    Args:
+        root: The store's directory.
+        fit_keys: The items to look at; all, and what belongs to none, by default.
+        on_progress: Called with the bytes that were read and those that are to be read.
+        further: Called with all records when they have been looked at; what it returns is damaged as well.
 
     Raises:
         DamagedStoreError: The database is damaged.
         StoreError: It cannot be read.
     """
-    damaged: list[str] = []
+    damaged: dict[str, None] = {}
 
-    def take(reader: Reader) -> Snapshot:
+    def take(reader: Reader) -> Verification:
         damaged.clear()
         reader.check()
-        records = dict(reader.records())
-        lacking = lacking_in_manifests(root, reader)
-        return Snapshot(records, list(damaged), lacking, reader.revision)
+        records, lacking = StoredRecords(reader), lacking_in_manifests(root, reader)
+        verification = verify(root, Snapshot(records, damaged, lacking, reader.revision), fit_keys, on_progress)
+        verification.damages += further(records)
+        return verification
 
-    return read(root / "store", take, damaged.append)
+    return read(root / "store", take, damaged.setdefault)
 
 
 def snapshot_of_items(root: Path, texts: Iterable[str]) -> tuple[Snapshot, set[str]] | None:
@@ -149,41 +159,15 @@ def snapshot_of_items(root: Path, texts: Iterable[str]) -> tuple[Snapshot, set[s
         records: dict[str, Record] = {}
         fit_keys = set()
         for text in texts:
-            item = item_in(reader, text, damaged)
+            item = item_in(reader, text, damaged, labelled=False)
             if item is None:
                 return None
             records |= item.records
             fit_keys.add(item.fit_key)
         lacking = lacking_in_manifests(root, reader, records)
-        return Snapshot(records, list(dict.fromkeys(damaged)), lacking, reader.revision), fit_keys
+        return Snapshot(records, dict.fromkeys(damaged), lacking, reader.revision), fit_keys
 
     return read(root / "store", take, damaged.append)
-
-
-def lacking_in_manifests(root: Path, reader: Reader, keys: Iterable[str] | None = None) -> dict[str, dict[str, Record]]:
-    """Return the records that the manifests beside their files do not repeat, by directory; of old formats none.
-
-    Args:
-        root: The store's directory.
-        reader: Reads the records.
-        keys: The keys of those to look at, which are there; all by default.
-    """
-    if reader.version < SEALED_SINCE:
-        return {}
-    expected: dict[str, dict[str, int]] = {}
-    for key, mode, value in reader.texts() if keys is None else reader.texts_of(keys):
-        with suppress(DamagedRecordError):  # which is damage of its own
-            text = text_of(mode, value)
-            directory = record_of(key, text).get("directory")
-            if directory and not RecordType.OLD.has(key):
-                expected.setdefault(directory, {})[key] = hash(f"{key}\t{text}")  # the texts of all would be too many
-    lacking: dict[str, dict[str, Record]] = {}
-    for directory, by_key in expected.items():
-        repeated = {hash(line) for line in manifests.lines(root, directory)}
-        keys = [key for key, line in by_key.items() if line not in repeated]
-        if keys:
-            lacking[directory] = {key: unseal(key, reader.text(key)) for key in keys}
-    return lacking
 
 
 def verify(
@@ -204,22 +188,20 @@ def verify(
         StoreError: The records cannot be read.
     """
     records = _chosen(snapshot.records, fit_keys)
-    verification = Verification(sum(map(RecordType.ITEM.has, records)), len(records))
-    damages = verification.damages
+    verification, files = Verification(), _Files()
+    damages, total = verification.damages, 0
+    for key, record in records.items():
+        verification.records += 1
+        verification.items += RecordType.ITEM.has(key)
+        total += sum(artifact["size"] for artifact in artifacts_of(record) if files.is_new(artifact))
+    verification.files = len(files)
+    expected = set() if fit_keys is None else _expected_keys(records, fit_keys, snapshot.damaged)
     for key in snapshot.damaged:
-        if fit_keys is None or key in _expected_keys(records, fit_keys, snapshot.damaged):
+        if fit_keys is None or key in expected:
             damages.append(Damage(Part.RECORD, key, "differs from its checksum", (key,)))
     damages += _incomplete_items(records, snapshot)
-    files = _files(records)
-    verification.files, total = len(files), sum(artifact["size"] for artifact, _ in files)
-    for artifact, keys in files:
-        trouble = trouble_of(artifact, root)
-        if trouble and not _has_changed(root, keys[0], artifact):
-            part = PART_OF[RecordType(keys[0].partition("/")[0])]
-            fit_key = str(records[keys[0]].get("fit_key", ""))
-            damages.append(Damage(part, artifact["path"], trouble, keys, fit_key, artifact))
-        verification.size += artifact["size"]
-        on_progress(verification.size, total)
+    damages += _files(root, records, lambda size: on_progress(size, total))
+    verification.size = total
     damages += _outside(records, root)
     damages += _manifests(snapshot.lacking, records)
     if fit_keys is None:
@@ -227,7 +209,7 @@ def verify(
     return verification
 
 
-def _chosen(records: dict[str, Record], fit_keys: Collection[str] | None) -> dict[str, Record]:
+def _chosen(records: Mapping[str, Record], fit_keys: Collection[str] | None) -> Mapping[str, Record]:
     """Return the records of items and of their datasets; all where no item is named."""
     if fit_keys is None:
         return records
@@ -241,20 +223,19 @@ def _expected_keys(records: Mapping[str, Record], fit_keys: Collection[str], dam
     prefixes = tuple(RecordType.SNAPSHOT.key(snapshot_identity(fit_key, "")) for fit_key in fit_keys)
     keys = {key for key in damaged if key.startswith(prefixes)}
     keys |= {record_type.key(fit_key) for fit_key in fit_keys for record_type in (RecordType.ITEM, RecordType.FIT)}
-    for key, item in records.items():
-        if RecordType.ITEM.has(key):
-            keys |= {RecordType.EVAL.key(metric["key"]) for metric in item["metrics"].values()}
-            keys |= {
-                RecordType.PREDICT.key(item.get("predict_key") or ""),
-                RecordType.DATA.key(item.get("data_key") or ""),
-            }
+    for _, item in of_type(records, RecordType.ITEM):
+        keys |= {RecordType.EVAL.key(metric["key"]) for metric in item["metrics"].values()}
+        keys |= {
+            RecordType.PREDICT.key(item.get("predict_key") or ""),
+            RecordType.DATA.key(item.get("data_key") or ""),
+        }
     return keys
 
 
 def _incomplete_items(records: Mapping[str, Record], snapshot: Snapshot) -> Iterator[Damage]:
     """Yield the done items whose predictions or evaluations have no record."""
-    for key, item in records.items():
-        if not RecordType.ITEM.has(key) or item["status"] != Status.DONE:
+    for key, item in of_type(records, RecordType.ITEM):
+        if item["status"] != Status.DONE:
             continue
         needed = {RecordType.EVAL.key(metric["key"]): label for label, metric in item["metrics"].items()}
         if item.get("predict_key"):  # store format 1 has none
@@ -266,15 +247,46 @@ def _incomplete_items(records: Mapping[str, Record], snapshot: Snapshot) -> Iter
             yield Damage(Part.ITEM, item["item"], trouble, (key, *missing), item["fit_key"])
 
 
-def _files(records: Mapping[str, Record]) -> list[tuple[Artifact, tuple[str, ...]]]:
-    """Return every file that records name, once, with their keys."""
-    files: dict[tuple[str, str], tuple[Artifact, tuple[str, ...]]] = {}
+class _Files:
+    """The files that were met: of each a hash, as there may be a million."""
+
+    def __init__(self) -> None:
+        self._hashes: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def is_new(self, artifact: Artifact) -> bool:
+        """Whether a file is met for the first time."""
+        count = len(self._hashes)
+        self._hashes.add(hash((artifact["path"], artifact["sha256"])))
+        return len(self._hashes) > count
+
+
+def _files(root: Path, records: Mapping[str, Record], on_size: Callable[[int], None]) -> Iterator[Damage]:
+    """Yield the files that are not as they were recorded, each once, with the keys of all records that name it.
+
+    Args:
+        root: The store's directory.
+        records: The records.
+        on_size: Called with the bytes of the files that were looked at.
+    """
+    files, size = _Files(), 0
+    troubles: dict[tuple[str, str], tuple[Artifact, str, str, list[str]]] = {}
     for key, record in records.items():
         for artifact in artifacts_of(record):
             identity = (artifact["path"], artifact["sha256"])
-            _, keys = files.get(identity, (artifact, ()))
-            files[identity] = artifact, (*keys, key)
-    return list(files.values())
+            if files.is_new(artifact):
+                trouble = trouble_of(artifact, root)
+                if trouble and not _has_changed(root, key, artifact):
+                    troubles[identity] = (artifact, trouble, str(record.get("fit_key", "")), [])
+                size += artifact["size"]
+                on_size(size)
+            if identity in troubles:
+                troubles[identity][-1].append(key)
+    for artifact, trouble, fit_key, keys in troubles.values():
+        part = PART_OF[RecordType(keys[0].partition("/")[0])]
+        yield Damage(part, artifact["path"], trouble, tuple(keys), fit_key, artifact)
 
 
 def trouble_of(artifact: Artifact, root: Path) -> str:
@@ -301,7 +313,7 @@ def _has_changed(root: Path, key: str, artifact: Artifact) -> bool:
 
 def _outside(records: Mapping[str, Record], root: Path) -> Iterator[Damage]:
     """Yield the snapshots that lie outside of the store and are not what was recorded."""
-    for key, record in records.items():
+    for key, record in (pair for kept in (RecordType.SNAPSHOT, RecordType.OLD) for pair in of_type(records, kept)):
         if record.get("outside") and not goes(key, record):
             trouble = trouble_in(record, root)
             if trouble:
@@ -310,24 +322,25 @@ def _outside(records: Mapping[str, Record], root: Path) -> Iterator[Damage]:
                 )
 
 
-def _manifests(lacking: Mapping[str, Mapping[str, Record]], records: Mapping[str, Record]) -> Iterator[Damage]:
-    for directory, by_key in lacking.items():
-        keys = tuple(key for key in by_key if key in records)
-        if keys:
+def _manifests(lacking: Mapping[str, Iterable[str]], records: Mapping[str, Record]) -> Iterator[Damage]:
+    for directory, of_directory in lacking.items():
+        own = {key: records[key] for key in of_directory if key in records}
+        if own:
             path = f"{directory}/{manifests.NAME}"
-            count = f"{len(keys)} record{'' if len(keys) == 1 else 's'}"
-            yield Damage(Part.MANIFEST, path, f"does not repeat {count}", keys, str(by_key[keys[0]].get("fit_key", "")))
+            count = f"{len(own)} record{'' if len(own) == 1 else 's'}"
+            fit_key = str(next(iter(own.values())).get("fit_key", ""))
+            yield Damage(Part.MANIFEST, path, f"does not repeat {count}", tuple(own), fit_key)
 
 
 def _stale_copies(root: Path, snapshot: Snapshot) -> Iterator[Damage]:
     """Yield the readable copies at the root that are damaged, or behind the records while nobody is at work."""
-    workers = (record for key, record in snapshot.records.items() if RecordType.WORKER.has(key))
+    workers = (record for _, record in of_type(snapshot.records, RecordType.WORKER))
     if any(is_alive(root, worker) for worker in workers):
         return  # it writes them when it has the time
     for name in NAMES:
         file = root / name
         if not file.exists():
-            if any(map(RecordType.ITEM.has, snapshot.records)):
+            if any(True for _ in of_type(snapshot.records, RecordType.ITEM)):
                 yield Damage(Part.COPY, name, MISSING)
         elif not (is_current(file, snapshot.revision) if snapshot.revision else _is_json(file)):
             yield Damage(Part.COPY, name, "is damaged, or behind the records")

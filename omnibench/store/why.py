@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from omnibench.keys import canonical
 from omnibench.store.schema import SEARCHED, Record, RecordType
+from omnibench.store.states import RecordSource
 
 _ABSENT = "(absent)"
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
@@ -84,21 +86,22 @@ def nearest(identity: dict[str, Any], candidates: Iterable[tuple[Record, dict[st
     return None if best is None else best[1:]
 
 
-def explain(identity: Any, fit_key: str, records: Mapping[str, Record], more: Mapping[str, Any] | None = None) -> str:
+def explain(identity: Any, fit_key: str, records: RecordSource, more: Mapping[str, Any] | None = None) -> str:
     """Say which parts of an item's key differ from the nearest item that was fitted.
 
     Args:
         identity: The identity whose digest is its fit key.
         fit_key: The key.
-        records: All records.
+        records: All records; those of fits are read one at a time.
         more: Recipes that the records need not know, by key.
     """
-    recipes = {**recipes_of(records), **(more or {})}
-    fitted = [
+    described = (records.records(record_type.prefix) for record_type in (RecordType.DATA, RecordType.RECIPE))
+    recipes = {**recipes_of(dict(chain.from_iterable(described))), **(more or {})}
+    fitted = (
         (record, expanded(record["identity"], recipes))  # trials are no items
-        for key, record in records.items()
-        if RecordType.FIT.has(key) and record["fit_key"] != fit_key and not record.get(SEARCHED)
-    ]
+        for _, record in records.records(RecordType.FIT.prefix)
+        if record["fit_key"] != fit_key and not record.get(SEARCHED)
+    )
     match = nearest(expanded(identity, recipes), fitted)
     if match is None:
         return "No other item has been fitted, so there is nothing to compare its key with."

@@ -11,6 +11,7 @@ from support.projects import Project
 LOCAL = "--omnirec-cluster=local:2"
 
 
+@pytest.mark.slow
 def test_a_cluster_computes_what_this_machine_computes(project: Project) -> None:
     """Keys, predictions and metrics are those of -n, failures are items' failures, and what is done starts no cluster."""
     project.bench("plan.add_algorithm(Popular, {'noise': Grid([0, 1])})\nplan.add_algorithm(Broken)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,36 @@ def test_jobs_compute_and_end(project: Project, slurm: Path) -> None:
     project.run_process("--omnirec-cluster=slurm").assert_outcomes(passed=2)
     wait_for(lambda: not jobs())
     assert list((slurm / "shared").iterdir()) == []
+
+
+@pytest.mark.usefixtures("settings")
+def test_jobs_of_the_shapes_that_are_asked_for(project: Project) -> None:
+    """Each item is computed in a job with the cores, the memory and the time that it asks for, and its Fit has these threads."""
+    project.bench(
+        "plan.add_algorithm(Slow, {'seconds': 1000.0})\n"
+        "plan.add_algorithm(Slow, {'seconds': 1000.0, 'tag': 1}, resources=Resources(cores=2, memory='2GiB', hours=2))"
+    )
+    with running_pytest(project.pytester.path, "--omnirec-cluster=slurm:4", "-k", "fold_0") as run:
+        wait_for(lambda: len(marks(project.fits, "begin-")) == 2)
+        shapes = subprocess.run(["squeue", "-h", "-o", "%C %m %l"], capture_output=True, text=True, check=True).stdout
+        assert sorted(shapes.splitlines()) == ["1 1G 20:00", "2 2G 2:15:00"]
+        run.send_signal(signal.SIGINT)
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=120)
+    wait_for(lambda: not jobs())
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_job_that_no_node_could_run(project: Project) -> None:
+    """It is refused with what is asked for, SLURM's words and what nodes have, before anything runs."""
+    project.bench("plan.add_algorithm(Popular)\nplan.add_algorithm(Slow, resources=Resources(cores=64))")
+    refused = project.run_process("--omnirec-cluster=slurm")
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    words = " ".join(refused.stderr.str().split())
+    assert "Slow asks for 64 cores, and SLURM takes no job of 64 cores" in words
+    assert "nodes have 2 cores, 8000 MiB" in words
+    assert project.count_fits() == 0
+    assert not jobs()
 
 
 @pytest.mark.usefixtures("settings")

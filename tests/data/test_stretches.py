@@ -105,11 +105,11 @@ def test_rows_of_any_order_and_moments_are_sorted_as_pandas_sorts_them(
     item = np.arange(len(rows), dtype=np.int32)
     times = generator.integers(0, span, len(rows), endpoint=True) if has_times else None
     columns = Interactions(codes.astype(np.int32), item, None, times, user_ids, item.tolist())
-    in_order = sort_rows(columns, None, in_place=in_place).rows
     frame = pd.DataFrame(
         {"user": [user_ids[code] for code in codes], "item": item, "time": 0 if times is None else times}
     )
     expected = frame.sort_values(["user", "time", "item"])
+    in_order = sort_rows(columns, None, in_place=in_place).rows
     assert [in_order.user_ids[code] for code in in_order.user] == expected["user"].tolist()
     assert [in_order.item_ids[code] for code in in_order.item] == expected["item"].tolist()
     assert (in_order.timestamp is None) == (times is None)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import omnibench
 from omnibench import (
     Apply,
     AtMost,
@@ -95,3 +96,12 @@ def test_a_source_is_told_by_what_it_was_and_its_digest() -> None:
     assert words.source_words(["file", "csv", {}, "ab" * 32]) == "a csv file with the digest abababababab"
     assert words.source_words(["files", "csv", [], "ab" * 32]) == "csv files with the digest abababababab"
     assert words.source_words({"own": 1}) == ""
+
+
+def test_every_step_is_known_by_its_module() -> None:
+    """The modules that steps are looked for in have all of omnibench's steps, each where its class is defined."""
+    exported = (getattr(omnibench, name) for name in dir(omnibench))
+    steps = {step.__name__: step.__module__ for step in exported if isinstance(step, type) and issubclass(step, Step)}
+    own_function = steps.pop("Apply")  # said by the name of its function
+    assert own_function == "omnibench.data.apply"
+    assert {name: f"omnibench.data.{module}" for module, names in words.STEPS.items() for name in names} == steps

@@ -19,16 +19,24 @@ def test_the_page_is_not_stale() -> None:
     assert written == generator.page(), "docs/resumed-fits.md is stale; run `python docs/resumed_fits.py`"
 
 
-@pytest.mark.parametrize("framework", ["LensKit", "RecBole", "RecPack"])
+@pytest.mark.parametrize("framework", ["LensKit", "RecBole", "RecPack", "Implicit", "Cornac"])
 def test_each_algorithm_that_trains_in_steps_has_its_rows(framework: str) -> None:
     """An algorithm with epochs that a framework gets must be checked, and nothing is listed that it does not have.
 
-    Beside those with epochs there are those that compute in other steps, which the script knows.
+    Beside those with epochs there are those that compute in other steps, which the script knows; of the sequential ones,
+    which share a trainer, it tries one.
     """
     results = module_of(ROOT / "docs" / "resumed_fits.py").results()
     script = module_of(ROOT / "benchmarks" / "snapshots" / "resumed_fits.py")
     (runner,) = (runner for runner in runners() if runner.name == framework)
-    with_epochs = {name for name, info in runner.catalogue["algorithms"].items() if "epochs" in info}
+    offered = runner.catalogue["algorithms"].items()
+    with_epochs = {
+        name
+        for name, info in offered
+        if "epochs" in info
+        and "not_resumable" not in info
+        and (not info.get("sequential", False) or name in script.SEQUENTIAL)
+    }
     measured = {name.partition(".")[2] for name in results if name.startswith(f"{framework}.")}
     assert with_epochs <= measured, "python benchmarks/snapshots/resumed_fits.py FRAMEWORK NAME ... --write"
     assert measured == set(script.iterative(framework))

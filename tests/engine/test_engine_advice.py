@@ -57,8 +57,11 @@ CASES = {
     ),
     "no framework to choose for": Case(
         lambda: Environments.parse("Mine=current"),
-        "there are LensKit, RecBole, RecPack",
-        tuple(partial(Environments.parse, f"{name}=current") for name in ("LensKit", "RecBole", "RecPack")),
+        "there are LensKit, RecBole, RecPack, Implicit, Cornac",
+        tuple(
+            partial(Environments.parse, f"{name}=current")
+            for name in ("LensKit", "RecBole", "RecPack", "Implicit", "Cornac")
+        ),
     ),
     "no framework": Case(lambda: get_runner("RecBol"), "did you mean 'RecBole'", (lambda: get_runner("RecBole"),)),
 }

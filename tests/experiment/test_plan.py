@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench import ExperimentPlan, Grid, LensKit, RecBole, RecPack
+from omnibench import Cornac, ExperimentPlan, Grid, Implicit, LensKit, RecBole, RecPack
 from omnibench.errors import PlanError
 from omnibench.experiment.circumstances import Circumstances
 from omnibench.runners.info import algorithm_info
@@ -38,7 +38,9 @@ def keys_of(plan: ExperimentPlan) -> list[str]:
     return [one.keyed(Circumstances("1.0", 42, "cpu")).key for one in plan.configurations()]
 
 
-@pytest.mark.parametrize("members", [LensKit, RecBole, RecPack], ids=lambda members: str(members.__name__))
+@pytest.mark.parametrize(
+    "members", [LensKit, RecBole, RecPack, Implicit, Cornac], ids=lambda members: str(members.__name__)
+)
 def test_the_members_are_what_the_runner_runs(members: type[StrEnum]) -> None:
     """An enum and the catalogue that the framework itself wrote have the same algorithms, in full names."""
     runner = get_runner(members.__name__)
@@ -48,10 +50,10 @@ def test_the_members_are_what_the_runner_runs(members: type[StrEnum]) -> None:
 
 def test_there_is_an_enum_for_every_framework() -> None:
     """No framework can be forgotten."""
-    assert {runner.name for runner in runners()} == {"LensKit", "RecBole", "RecPack"}
+    assert {runner.name for runner in runners()} == {"LensKit", "RecBole", "RecPack", "Implicit", "Cornac"}
 
 
-@pytest.mark.parametrize("member", [*LensKit, *RecBole, *RecPack])
+@pytest.mark.parametrize("member", [*LensKit, *RecBole, *RecPack, *Implicit, *Cornac])
 def test_every_algorithm_can_be_planned_and_does_something(member: StrEnum) -> None:
     """Member and name mean the same, and the algorithm ranks or rates."""
     plan, by_name = ExperimentPlan(), ExperimentPlan()

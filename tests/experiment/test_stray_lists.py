@@ -98,7 +98,7 @@ def test_every_default_of_every_framework_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("enum", "name"), [(RecBole, "SASRec"), (RecBole, "BRP"), (LensKit, "ItemKNN"), (RecPack, "Ease")]
+    ("enum", "name"), [(RecBole, "SASRecs"), (RecBole, "BRP"), (LensKit, "ItemKNN"), (RecPack, "Ease")]
 )
 def test_a_missing_member_says_what_the_missing_name_says(enum: Any, name: str) -> None:
     """The same sentence with the near name, whether the algorithm is written as a member or as a text."""

@@ -181,6 +181,9 @@ class InProcessGuests:
     def use_gpus(self, cards: list[str]) -> None:
         """It computes on none."""
 
+    def ask_for(self, resources: dict[str, Any]) -> None:
+        """It has what this process has."""
+
     def rest(self) -> None:
         """Stay as it is."""
 

@@ -19,7 +19,7 @@ from omnibench.sharing.layout import MARKER
 from omnibench.sharing.sources import PublishedSource
 from omnibench.sharing.taking import take_over
 from omnibench.store import CheckpointStore
-from omnibench.store.verification import Part, snapshot_of, verify
+from omnibench.store.verification import Part, verify_store
 
 BOB = {**RUN, "id": "20260202T000000Z-4567cdef", "user": "bob", "host": "laptop"}
 
@@ -93,7 +93,7 @@ def try_at(command: str, sides: Path, scratch: Path, points: list[int], expected
         where = (scratch / "trail").read_text().splitlines()[-1]
         assert ended.status == CRASHED, f"{where}: {ended}"
         for name in ("anns", "own"):
-            damages = verify(copy / name, snapshot_of(copy / name)).damages
+            damages = verify_store(copy / name).damages
             assert not [damage for damage in damages if damage.part is not Part.COPY], (
                 where
             )  # of made-up items there are none

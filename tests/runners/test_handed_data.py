@@ -16,7 +16,7 @@ from omnibench.data.prepare import prepare
 
 @pytest.mark.slow
 @pytest.mark.guests
-@pytest.mark.parametrize("framework", ["LensKit", "RecBole"])
+@pytest.mark.parametrize("framework", ["LensKit", "RecBole", "Cornac"])
 def test_a_framework_gets_what_it_would_have_made_itself(
     framework: str, tmp_path: Path, environment_python: Callable[[str], Path]
 ) -> None:

@@ -216,6 +216,11 @@ ALGORITHMS: dict[str, tuple[dict[str, Any], str]] = {
     "RecPack.RecVAE": ({"max_epochs": 5}, "Recall@10"),
     "LensKit.FlexMFImplicitScorer": ({"epochs": 6}, "NDCG@10"),
     "LensKit.ImplicitMFScorer": ({"epochs": 6}, "NDCG@10"),
+    "Implicit.AlternatingLeastSquares": ({"iterations": 6}, "NDCG@10"),
+    "Implicit.BayesianPersonalizedRanking": ({"iterations": 6}, "NDCG@10"),
+    "Implicit.LogisticMatrixFactorization": ({"iterations": 6}, "NDCG@10"),
+    "Cornac.BPR": ({"max_iter": 6, "learning_rate": 0.05}, "NDCG@10"),
+    "Cornac.VAECF": ({"n_epochs": 5}, "NDCG@10"),
     "Learns": ({}, "NDCG@10"),
 }
 """Algorithms, hyperparameters, and what a search judges them by; RecBole itself calculates NDCG@10."""
@@ -339,6 +344,10 @@ def test_frameworks_report_their_own_values_where_nobody_asks_for_another(
     ("name", "parameters", "epochs"),
     [
         ("LensKit.EASEScorer", {}, None),
+        ("Implicit.CosineRecommender", {}, None),
+        ("Implicit.BayesianPersonalizedRanking", {"iterations": 3}, 3),
+        ("Cornac.EASE", {}, None),
+        ("Cornac.BPR", {"max_iter": 3}, 3),
         ("RecBole.EASE", {}, None),
         ("RecPack.EASE", {}, None),
         ("RecPack.BPRMF", {"max_epochs": 4, "keep_last": True}, 4),

@@ -38,6 +38,12 @@ INDIFFERENT: dict[str, dict[str, dict[str, object]]] = {
         **{name: {"num_components": 10} for name in ("SVD", "NMF", "SVDItemToItem", "NMFItemToItem")},
         **{name: {"max_epochs": 1} for name in ("BPRMF", "MultVAE", "Prod2Vec")},
     },
+    "Implicit": {
+        **{name: {} for name in ("CosineRecommender", "TFIDFRecommender", "BM25Recommender", "ItemItemRecommender")},
+        **{name: {"iterations": 1} for name in ("AlternatingLeastSquares", "BayesianPersonalizedRanking")},
+        "LogisticMatrixFactorization": {"iterations": 1},
+    },
+    "Cornac": {name: {} for name in ("MostPop", "BPR", "EASE", "HPF", "SKMeans", "ItemKNN", "UserKNN")},
     "RecBole": {"Pop": {}, "ItemKNN": {}, "EASE": {}, **{name: {"epochs": 1} for name in ("BPR", "MultiVAE")}},
 }
 """By framework, algorithms that do not ask for ratings."""
@@ -110,7 +116,7 @@ def test_what_learns_from_ratings_ranks_as_lenskits_own_pipeline_does(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole"])
+@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole", "Implicit", "Cornac"])
 def test_who_does_not_ask_for_ratings_gives_the_same_as_without(
     framework: str, folds: dict[str, Path], environment_python: Callable[[str], Path], tmp_path: Path
 ) -> None:

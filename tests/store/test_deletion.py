@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +22,8 @@ from omnibench.store.deletion import delete, remove_datasets, tidy
 from omnibench.store.generations import reset
 from omnibench.store.models import drop_models, is_spare, worse_models
 from omnibench.store.queries import Store
-from omnibench.store.reading import read_all
+from omnibench.store.reader import Reader
+from omnibench.store.reading import Answer, read_all
 from omnibench.store.schema import Record, RecordType, artifacts_of
 from omnibench.store.sizes import sizes_of
 
@@ -98,13 +100,13 @@ def test_a_lease_that_was_lost_deletes_nothing(root: Path) -> None:
     """Somebody removed the lock file and took the lease: the transaction sees that, and nothing is gone."""
     before = files(root)
     store = CheckpointStore(root)
-    original = store.snapshot
+    original = store.read
 
-    def snapshot() -> dict[str, Record]:
+    def read(take: Callable[[Reader], Answer]) -> Answer:
         (root / "leases" / f"{A}.lock").write_text("{}")
-        return original()
+        return original(take)
 
-    store.snapshot = snapshot  # type: ignore[method-assign]
+    store.read = read  # type: ignore[method-assign]
     with pytest.raises(StoreError, match="was lost to another process"):
         delete(store, [A])
     with pytest.raises(StoreError, match="was lost to another process"):

@@ -29,7 +29,7 @@ from omnibench.store.repair import repair
 from omnibench.store.sizes import sizes_text
 from omnibench.store.snapshot_files import OWNER, PARTIAL, leaving, remove_folder
 from omnibench.store.snapshots import folder_of, key_of, publish, usable
-from omnibench.store.verification import Part, snapshot_of, verify
+from omnibench.store.verification import Part, verify_store
 
 ITEM = "D-dddddddd/Deep-aaaaaaaa"
 KEY = "a" * 64
@@ -289,7 +289,7 @@ def test_gc_removes_what_a_kill_has_left_outside_of_the_store(store: CheckpointS
     aside.mkdir()
     (aside / ".lock").touch()
     (outside / ".partial.of-somebody-else").mkdir()
-    assert verify(store.root, snapshot_of(store.root), {KEY}).damages == []
+    assert verify_store(store.root, {KEY}).damages == []
     (closed(store) / "store" / "cache.db").unlink()
     records, _ = recovery.open_records(store.root)
     recovery.rebuild(records, store.root)
@@ -374,7 +374,7 @@ def test_a_damaged_snapshot_is_found_and_set_aside(
     folder = folder_of(newest, store.root)
     (folder / "parts" / "network.bin").write_bytes(b"changed")
     for fit_keys in (None, {KEY}):
-        damages = verify(store.root, snapshot_of(store.root), fit_keys).damages
+        damages = verify_store(store.root, fit_keys).damages
         assert [damage.part for damage in damages if damage.part is not Part.COPY] == [Part.SNAPSHOT]
     assert repair(store, damages) == []
     assert [path.name.partition(".damaged-")[0] for path in folder.parent.glob("*.damaged-*")] == ["second"]
@@ -419,7 +419,7 @@ def test_a_damaged_record_of_a_snapshot_is_told_with_its_item(store: CheckpointS
             f"UPDATE Cache SET value = replace(value, 'epoch', 'iteration') WHERE key = 'snapshot/{KEY}/first'"
         )
     for fit_key, number in ((KEY, 1), ("b" * 64, 0)):
-        assert len(verify(store.root, snapshot_of(store.root), {fit_key}).damages) == number
+        assert len(verify_store(store.root, {fit_key}).damages) == number
 
 
 def test_snapshots_are_rebuilt_from_manifests(store: CheckpointStore, outside: Path) -> None:

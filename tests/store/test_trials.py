@@ -24,7 +24,7 @@ from omnibench.store.queries import open_store
 from omnibench.store.reading import read_all
 from omnibench.store.schema import Phase, Record, RecordType, Status, TrialStatus
 from omnibench.store.trials import best_of, finished_trials, open_trials, searches_of, trial_record, trials_of
-from omnibench.store.verification import Damage, Part, snapshot_of, verify
+from omnibench.store.verification import Damage, Part, verify_store
 from omnibench.store.views import select
 
 S, OTHER = "c" * 64, "5" * 64
@@ -41,7 +41,7 @@ def store(tmp_path: Path) -> Iterator[CheckpointStore]:
 
 def damages(store: CheckpointStore) -> list[Damage]:
     """Return what is damaged, beside the readable copies, which nobody has written here."""
-    return [damage for damage in verify(store.root, snapshot_of(store.root)).damages if damage.part is not Part.COPY]
+    return [damage for damage in verify_store(store.root).damages if damage.part is not Part.COPY]
 
 
 def keys(store: CheckpointStore, *types: RecordType) -> list[str]:

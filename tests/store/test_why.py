@@ -15,6 +15,7 @@ from omnibench.engine.items import Item
 from omnibench.engine.outlook import Outlook, outlook
 from omnibench.experiment.experiment import Experiment, eval_key
 from omnibench.experiment.planning import experiments
+from omnibench.store.states import RecordsInMemory
 from omnibench.store.why import differences, explain, nearest, recipes_of
 
 FRAME = pd.DataFrame({"user": [1, 1, 1, 2, 2, 2], "item": [1, 2, 3, 1, 2, 3], "rating": [5, 4, 3, 5, 4, 3]})
@@ -110,7 +111,7 @@ def test_an_item_is_explained_by_the_nearest_that_was_fitted() -> None:
         experiment(algorithm=LensKit.PopScorer, score="count"),
     ]
     records = {f"fit/{other.fit_key}": fitted(other) for other in others} | recipe(one) | recipe(others[1])
-    told = explain(one.recorded_identity, one.fit_key, records)
+    told = explain(one.recorded_identity, one.fit_key, RecordsInMemory(records))
     assert told.startswith(
         f"The nearest item that was fitted is {others[0].name} (2026-01-01T00:00:00Z). What differs:"
     )
@@ -121,10 +122,10 @@ def test_another_recipe_is_shown_and_not_its_digest() -> None:
     """What stands in the pipe, when its recipe is known; else the digests."""
     one, other = experiment(threshold=2), experiment(threshold=3)
     records = {f"fit/{other.fit_key}": fitted(other)}
-    assert f'"{other.dataset.key[:50]}' in explain(one.recorded_identity, one.fit_key, records)
+    assert f'"{other.dataset.key[:50]}' in explain(one.recorded_identity, one.fit_key, RecordsInMemory(records))
     identities = {each.dataset.key: json.loads(json.dumps(each.dataset.identity)) for each in (one, other)}
     for known, more in ((records | recipe(one) | recipe(other), {}), (records, identities)):
-        (difference,) = explain(one.recorded_identity, one.fit_key, known, more).splitlines()[1:]
+        (difference,) = explain(one.recorded_identity, one.fit_key, RecordsInMemory(known), more).splitlines()[1:]
         assert difference.startswith("  dataset.")
         assert difference.endswith("3 -> 2")
 
@@ -133,14 +134,14 @@ def test_the_first_item_of_all_has_no_nearest() -> None:
     """Without another fitted item there is no nearest one; an item's own record does not count."""
     one = experiment()
     for records in ({}, {f"fit/{one.fit_key}": fitted(one)}):
-        assert "nothing to compare" in explain(one.recorded_identity, one.fit_key, records)
+        assert "nothing to compare" in explain(one.recorded_identity, one.fit_key, RecordsInMemory(records))
 
 
 def test_a_type_that_differs_is_shown() -> None:
     """1 and 1.0 make two keys, so somebody who asks why must see which is which."""
     one, other = experiment(max_nbrs=20), experiment(max_nbrs=20.0)
     assert one.fit_key != other.fit_key
-    told = explain(one.recorded_identity, one.fit_key, {f"fit/{other.fit_key}": fitted(other)})
+    told = explain(one.recorded_identity, one.fit_key, RecordsInMemory({f"fit/{other.fit_key}": fitted(other)}))
     assert "20.0 -> 20" in told
 
 

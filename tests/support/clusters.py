@@ -23,6 +23,7 @@ class DaskProcesses:
     Args:
         directory: Where their files are; the scheduler's is ``scheduler.json``.
         workers: How many workers there are.
+        resources: What each worker declares, e.g. ``{"CPU": 4}``; nothing by default.
         variables: Environment variables in addition to ours.
         protocol: ``tcp`` or ``tls``.
         prefix: What comes before the command of a worker, e.g. to hide files from it.
@@ -35,10 +36,12 @@ class DaskProcesses:
         variables: dict[str, str] | None = None,
         protocol: str = "tcp",
         prefix: Sequence[str] = (),
+        resources: Sequence[dict[str, float]] = (),
     ) -> None:
+        self._resources = resources or [{}] * workers
         self.file = directory / "scheduler.json"
         self._directory, self._variables = directory, {**os.environ, **(variables or {})}
-        self._n_workers, self._protocol, self._prefix = workers, protocol, prefix
+        self._protocol, self._prefix = protocol, prefix
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -49,7 +52,8 @@ class DaskProcesses:
         local = ["--local-directory", str(self._directory)]
         options = ["--no-nanny", "--nthreads", "1", "--memory-limit", "0", *local]
         self.workers = [
-            self._start("dask_worker", *common, *options, prefix=self._prefix) for _ in range(self._n_workers)
+            self._start("dask_worker", *common, *options, *_declaring(resources), prefix=self._prefix)
+            for resources in self._resources
         ]
         return self
 
@@ -67,6 +71,11 @@ class DaskProcesses:
     def address(self) -> str:
         """The scheduler's address."""
         return str(json.loads(self.file.read_text())["address"])
+
+
+def _declaring(resources: dict[str, float]) -> list[str]:
+    pairs = ",".join(f"{name}={amount:g}" for name, amount in resources.items())
+    return ["--resources", pairs] if pairs else []
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -12,7 +12,7 @@ from omnibench.testing import AlgorithmContract
 
 EPOCHS = 3
 
-SAMPLE = ("LensKit.ImplicitMFScorer", "RecBole.BPR", "RecPack.BPRMF")
+SAMPLE = ("LensKit.ImplicitMFScorer", "RecBole.BPR", "RecPack.BPRMF", "Implicit.AlternatingLeastSquares", "Cornac.BPR")
 """What is tried with the slow tests; the others are tried with the catalogue."""
 
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -24,7 +24,15 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 }
 """What the defaults are too large for, on so small data."""
 
-UNFILLED = {"RecPack.SLIM", "RecPack.NMF", "RecPack.NMFItemToItem"}
+UNFILLED = {
+    "RecPack.SLIM",
+    "RecPack.NMF",
+    "RecPack.NMFItemToItem",
+    "Implicit.ItemItemRecommender",
+    "Implicit.CosineRecommender",
+    "Implicit.TFIDFRecommender",
+    "Implicit.BM25Recommender",
+}
 """What cannot score every item."""
 
 EXPECTED: dict[str, dict[str, str]] = {}
@@ -34,7 +42,11 @@ EXPECTED: dict[str, dict[str, str]] = {}
 def contract_of(framework: str, name: str) -> type:
     """Return the test class of an algorithm."""
     full_name, parameters = f"{framework}.{name}", algorithm_info(get_runner(framework), name)["parameters"]
-    few = {epochs: EPOCHS for epochs in ("epochs", "max_epochs") if epochs in parameters}
+    few = {
+        epochs: EPOCHS
+        for epochs in ("epochs", "max_epochs", "iterations", "n_epochs", "num_epochs")
+        if epochs in parameters
+    }
     marks = [pytest.mark.guests, pytest.mark.slow if full_name in SAMPLE else pytest.mark.catalogue]
     members: dict[str, Any] = {
         "__module__": __name__,
@@ -49,6 +61,6 @@ def contract_of(framework: str, name: str) -> type:
     return type(f"Test{framework}{name}", (AlgorithmContract,), members)
 
 
-for _framework in ("LensKit", "RecPack", "RecBole"):
+for _framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac"):
     for _name in get_runner(_framework).catalogue["algorithms"]:
         globals()[f"Test{_framework}{_name}"] = contract_of(_framework, _name)

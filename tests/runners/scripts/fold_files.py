@@ -1,58 +1,14 @@
-"""What the frameworks' own scripts share: reading a fold directory, and cutting long lists to top-k.
-
-It knows nothing of omnibench, so that a script stays an independent witness.
-"""
+"""A fold directory as frames, for the own scripts of frameworks that have pandas."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-import numpy as np
 import pandas as pd
+from fold_arrays import FoldArrays
 
 
-def _columns(words: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
-    """Take apart the columns of a part, which lie one after the other as words of four bytes."""
-    columns, start = {}, 0
-    for name, dtype in (("timestamp", "<i8"), ("user", "<i4"), ("item", "<i4"), ("rating", "<f4")):
-        if name in names:
-            width = np.dtype(dtype).itemsize // 4
-            columns[name] = np.ascontiguousarray(words[start : start + width]).reshape(-1).view(dtype)
-            start += width
-    return columns
-
-
-class FoldFiles:
-    """The parts of one fold as frames with the columns user and item (integer codes), and who is asked for.
-
-    The columns rating and timestamp are there where the dataset has them; a timestamp is the row's number otherwise.
-    """
+class FoldFiles(FoldArrays):
+    """The parts of one fold as frames, with the columns of ``FoldArrays``."""
 
     def __init__(self, directory: str, fold: str) -> None:
-        root = Path(directory)
-        manifest = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
-        self.n_users, self.n_items = manifest["users"], manifest["items"]
-        names = manifest["columns"]
-        self.train, self.validation, self.test = (
-            pd.DataFrame(
-                {name: np.load(root / f"{name}.npy")[rows] for name in names}
-                if rows.ndim == 1
-                else _columns(rows, names)
-            )
-            for rows in (np.load(root / f"fold_{fold}" / f"{part}.npy") for part in ("train", "validation", "test"))
-        )
-        for part in (self.train, self.validation, self.test):
-            if "timestamp" not in part:
-                part["timestamp"] = np.arange(len(part))
-        self.users = np.intersect1d(self.test["user"], self.train["user"])
-        self._seen = {
-            user: set(items) for user, items in pd.concat([self.train, self.validation]).groupby("user")["item"]
-        }
-        self._known = set(self.train["item"])
-
-    def cut(self, user: int, items: list[int], scores: list[float], k: int) -> np.ndarray:
-        """Drop what the user has in train or validation and what train does not know; pad with -1 and NaN to k."""
-        ranking = zip(items, scores, strict=True)
-        allowed = [pair for pair in ranking if pair[0] in self._known and pair[0] not in self._seen[user]]
-        return np.array((allowed + [(-1, np.nan)] * k)[:k], dtype=[("item", "<i4"), ("score", "<f8")])
+        super().__init__(directory, fold)
+        self.train, self.validation, self.test = map(pd.DataFrame, (self.train, self.validation, self.test))

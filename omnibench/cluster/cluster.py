@@ -1,0 +1,130 @@
+"""The cluster of a run: a single scheduler, or for jobs of SLURM one for each shape of a job that items ask for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from omnibench.cluster.choice import LOCAL, SLURM, ClusterChoice
+from omnibench.cluster.connection import Connection
+from omnibench.cluster.jobs import slurm_refusal
+from omnibench.cluster.pool import RemotePool
+from omnibench.cluster.settings import SlurmSettings
+from omnibench.cluster.shapes import job_settings, worker_resources, workers_shortage
+from omnibench.errors import ClusterError
+from omnibench.experiment.resources import NOTHING_SAID, Resources
+from omnibench.runners.environments import Environments
+from omnibench.runners.machine import available_cores
+
+
+class Cluster:
+    """The cluster of a run. It has to be closed.
+
+    Args:
+        choice: Where the run computes.
+        slurm: The project's settings of SLURM.
+        run: The run.
+        environments: Where frameworks run.
+        scratch: A directory of the store's for temporary files, in which workers look for a probe.
+        notify: Called with a line of text for the user.
+
+    Attributes:
+        is_this_machine: Whether all of its workers are on this machine, as those that the run starts itself.
+    """
+
+    def __init__(
+        self,
+        choice: ClusterChoice,
+        slurm: SlurmSettings,
+        run: str,
+        environments: Environments,
+        scratch: Path,
+        notify: Callable[[str], None],
+    ) -> None:
+        self._choice, self._slurm = choice, slurm
+        self._run, self._environments, self._scratch, self._notify = run, environments, scratch, notify
+        self.is_this_machine = choice.scheduler == LOCAL
+        self._opening = threading.Lock()
+        self._connections: dict[SlurmSettings, Connection] = {}
+
+    @property
+    def number(self) -> int:
+        """How many items are computed at once, as far as is known before the cluster is there; 0 for not at all."""
+        if self.is_this_machine:
+            return self._choice.number or available_cores()
+        return self._choice.number or self._slurm.jobs if self._choice.scheduler == SLURM else 0
+
+    def slots(self) -> int:
+        """Return how many items the workers that are there compute at once.
+
+        Raises:
+            ClusterError: The cluster cannot be used.
+        """
+        return sum(threads for threads, _ in self._connection(NOTHING_SAID).workers().values())
+
+    def shortage(self, resources: Resources) -> str:
+        """Return what an item asks for and nothing of the cluster has, or SLURM takes no job of; nothing where all is well.
+
+        Args:
+            resources: What the item asks for.
+
+        Raises:
+            ClusterError: The cluster cannot be used.
+        """
+        if self.is_this_machine or not resources.is_said:
+            return ""
+        if self._choice.scheduler == SLURM:
+            refusal = slurm_refusal(job_settings(resources, self._slurm))
+            return f"asks for {resources}, and {refusal}" if refusal else ""
+        if not worker_resources(resources):
+            return ""
+        return workers_shortage(resources, [declared for _, declared in self._connection(resources).workers().values()])
+
+    def pool(self, log: Callable[[str, bytes], None], while_waiting: Callable[[], None]) -> RemotePool:
+        """Return the guests of another worker thread.
+
+        Args:
+            log: Called with (stream, whole lines) of what guests print.
+            while_waiting: Called about once a second while a place is waited for; raising gives up.
+        """
+        return RemotePool(self, self._environments, log, self._notify, while_waiting)
+
+    def reach(self, resources: Resources) -> tuple[Connection, dict[str, float]]:
+        """Return the connection to workers that have what an item asks for.
+
+        Args:
+            resources: What the item asks for.
+
+        Returns:
+            The connection, and what of its workers' resources a session needs, by Dask's names: nothing where jobs are of the
+            right shape, or where the engine deals out what this machine has.
+
+        Raises:
+            ClusterError: There are none, and never will be.
+        """
+        shortage = self.shortage(resources)
+        if shortage:
+            raise ClusterError(f"an item {shortage}. Ask for less (resources=).")
+        is_declared = not self.is_this_machine and self._choice.scheduler != SLURM
+        return self._connection(resources), worker_resources(resources) if is_declared else {}
+
+    def _connection(self, resources: Resources) -> Connection:
+        settings = job_settings(resources, self._slurm) if self._choice.scheduler == SLURM else self._slurm
+        with self._opening:
+            if settings not in self._connections:
+                self._connections[settings] = Connection(
+                    self._choice,
+                    self.number,
+                    settings,
+                    self._run,
+                    self._environments,
+                    self._scratch,
+                    self._notify,
+                )
+            return self._connections[settings]
+
+    def close(self) -> None:
+        """End all sessions, and what was started for them."""
+        for connection in self._connections.values():
+            connection.close()

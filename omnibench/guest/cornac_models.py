@@ -1,0 +1,136 @@
+"""Which of Cornac's models run here, what each needs to, and why the others do not."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+from cornac import models
+
+TORCH, TENSORFLOW = "torch", "tensorflow"
+
+
+@dataclass(frozen=True)
+class Runnable:
+    """A model that runs on a CPU, from interactions alone.
+
+    Attributes:
+        rates: Whether it learns from ratings and predicts them, where the data has them.
+        ranks: Whether it ranks items where the data has no ratings.
+        epochs: The hyperparameter that is the number of its epochs; empty where Cornac tells of none while it trains.
+        bar: The module, and the name in it, of the progress bar that tells of them.
+        library: What computes, beside Cornac: ``torch``, ``tensorflow``, or nothing.
+        draws: Whether it draws negative items until one is none of the user's, which never ends for who has all.
+        is_current: Whether the model can be asked while it trains; else it is filled in at the end.
+    """
+
+    rates: bool = False
+    ranks: bool = True
+    epochs: str = ""
+    bar: tuple[str, str] = ("", "")
+    library: str = ""
+    draws: bool = False
+    is_current: bool = True
+
+
+_BPR = Runnable(epochs="max_iter", bar=("bpr.recom_bpr", "trange"))
+_MF = Runnable(rates=True, ranks=False, epochs="max_iter", bar=("mf.backend_cpu", "trange"))
+_NCF = Runnable(epochs="num_epochs", bar=("ncf.recom_ncf_base", "trange"), library=TENSORFLOW, draws=True)
+
+RUNNABLE: dict[str, Runnable] = {
+    "MostPop": Runnable(),
+    "BPR": _BPR,
+    "WBPR": Runnable(epochs="max_iter", bar=("bpr.recom_wbpr", "trange")),
+    "MMMF": _BPR,
+    "WMF": Runnable(epochs="max_iter", bar=("wmf.recom_wmf", "trange"), library=TENSORFLOW, is_current=False),
+    "HPF": Runnable(),
+    "IBPR": Runnable(epochs="max_iter", bar=("ibpr.ibpr", "tqdm"), library=TORCH, draws=True, is_current=False),
+    "EASE": Runnable(),
+    "SKMeans": Runnable(),
+    "VAECF": Runnable(epochs="n_epochs", bar=("vaecf.vaecf", "trange"), library=TORCH),
+    "BiVAECF": Runnable(epochs="n_epochs", bar=("bivaecf.bivae", "trange"), library=TORCH),
+    "RecVAE": Runnable(epochs="n_epochs", bar=("recvae.recom_recvae", "trange"), library=TORCH),
+    "GMF": _NCF,
+    "MLP": _NCF,
+    "NeuMF": _NCF,
+    "ItemKNN": Runnable(rates=True),
+    "UserKNN": Runnable(rates=True),
+    "MF": _MF,
+    "SVD": _MF,
+    "PMF": Runnable(rates=True, ranks=False),
+    "NMF": Runnable(rates=True, ranks=False, epochs="max_iter", bar=("nmf.recom_nmf", "trange")),
+    "BaselineOnly": Runnable(rates=True, ranks=False, epochs="max_iter", bar=("baseline_only.recom_bo", "trange")),
+    "GlobalAvg": Runnable(rates=True, ranks=False),
+}
+
+_BASKETS = "it recommends for a user's next basket, from baskets, which are no part of the data"
+_FEATURES = "it needs the items' {}, which Cornac wants in a modality of its own that omnibench does not hand over"
+_TEXTS = _FEATURES.format("texts")
+_REVIEWS = "it needs what reviews say of aspects, a modality of Cornac that omnibench does not hand over"
+_IMAGES = _FEATURES.format("images")
+_EMBEDDINGS = "it needs embeddings of the items' contents that were computed before"
+_GRAPH = "it needs a network of {}, which is no part of the data"
+_DGL = "it needs dgl, whose last release cannot be imported beside the torch 2.13 of the environment"
+_SESSIONS = "it learns from sessions in Cornac's own format, which omnibench does not hand over; RecBole has {}"
+_INDEX = "it is an index over another model for searching it approximately, not a model"
+
+NOT_RESUMABLE = (
+    "its loop, with the optimizer and what it draws from, is inside of Cornac, where no state of it can be stored"
+)
+"""Why no model goes on from a snapshot."""
+
+REFUSED: dict[str, str] = {
+    **dict.fromkeys(("AnnoyANN", "FaissANN", "HNSWLibANN", "ScaNNANN"), _INDEX),
+    **dict.fromkeys(("Beacon", "DNNTSP", "GPTop", "TIFUKNN", "UPCF"), _BASKETS),
+    **dict.fromkeys(("CDL", "CDR", "ConvMF", "CTR", "CVAE", "HFT"), _TEXTS),
+    **dict.fromkeys(("HRDR", "NARRE"), _FEATURES.format("reviews")),
+    **dict.fromkeys(("Companion", "ComparERObj", "ComparERSub", "EFM", "HypAR", "LRPPM", "MTER", "TriRank"), _REVIEWS),
+    **dict.fromkeys(("AMR", "CausalRec", "VBPR", "VMF"), _IMAGES),
+    "DMRL": _FEATURES.format("texts and images"),
+    **dict.fromkeys(("DiffGRM", "LETTER", "RPG", "TIGER"), _EMBEDDINGS),
+    **dict.fromkeys(("C2PF", "MCF", "PCRL"), _GRAPH.format("items")),
+    **dict.fromkeys(("CVAECF", "SBPR", "SoRec"), _GRAPH.format("users")),
+    **dict.fromkeys(("GCMC", "LightGCN", "NGCF"), _DGL),
+    "BERT4Rec": _SESSIONS.format("BERT4Rec"),
+    "FPMC": _SESSIONS.format("FPMC"),
+    "GRU4Rec": _SESSIONS.format("GRU4Rec"),
+    "SASRec": _SESSIONS.format("SASRec"),
+    "SPop": "it learns from sessions in Cornac's own format, which omnibench does not hand over",
+    "TransformerRec": "it learns from sessions in Cornac's own format, and needs a pretrained language model",
+    "VEBPR": "it needs two kinds of interactions, purchases and views",
+    "COE": "Cornac 3.0.1 has it call numpy.int, which the numpy that Cornac needs (2 and later) no longer has",
+    "FM": "the libFM in the wheels of Cornac 3.0.1 crashes and ends the process, whatever the method",
+    "OnlineIBPR": "it goes on from the factors of another IBPR, and reads ratings as the numbers of negative items",
+    "SANSA": "it needs scikit-sparse, which has no wheels: it is compiled against SuiteSparse, which pip cannot install",
+}
+
+_LEFT_OUT = {"self", "name", "seed", "trainable", "verbose", "num_threads", "use_gpu"}
+"""What omnibench says itself: seed, threads and device are a plan's, and Cornac's name of a model plays no part."""
+
+_PREPARED = {"init_params", "init_par", "B", "U", "cap_priors", "early_stopping"}
+"""What takes arrays of an earlier model, features, or a validation part, none of which is handed over."""
+
+
+def parameters_of(algorithm: str) -> dict[str, Any]:
+    """Return the hyperparameters of a model's constructor with their defaults."""
+    signature = inspect.signature(getattr(models, algorithm).__init__)
+    return {
+        parameter.name: parameter.default
+        for parameter in signature.parameters.values()
+        if parameter.name not in _LEFT_OUT | _PREPARED
+    }
+
+
+def create(algorithm: str, parameters: dict[str, Any], seed: int) -> Any:
+    """Return a model that is seeded, silent, and computes on the CPU.
+
+    Args:
+        algorithm: Its name in ``cornac.models``.
+        parameters: Its hyperparameters.
+        seed: The seed, below 2**31. With one, Cornac's own loops take a single thread.
+    """
+    model_class = getattr(models, algorithm)
+    offered = inspect.signature(model_class.__init__).parameters
+    settings = {"seed": seed, "verbose": False, "use_gpu": False}
+    return model_class(**parameters, **{name: value for name, value in settings.items() if name in offered})

@@ -1,0 +1,41 @@
+"""The interactions of a fold as binary matrices, for frameworks that learn from one; a repeated pair counts once."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from . import folds, parts
+
+
+def binary_matrix(fold: folds.Fold, part: parts.Part, users: parts.Ints | None = None) -> csr_matrix:
+    """Return a part as a binary matrix of shape (n_users, n_items), in float64.
+
+    Args:
+        fold: The fold.
+        part: The part.
+        users: Whose rows are filled, ascending; by default everybody's.
+    """
+    if users is None:
+        bounds = np.searchsorted(part.user, np.arange(fold.n_users + 1, dtype=np.int32))
+        item = part.item.copy()  # it is sorted below, and the part's own is the file
+    else:
+        start, end = np.searchsorted(part.user, users), np.searchsorted(part.user, users, side="right")
+        bounds = np.zeros(fold.n_users + 1, dtype=np.int64)
+        bounds[users + 1] = end - start
+        np.cumsum(bounds, out=bounds)
+        rows = [part.item[first:last] for first, last in zip(start.tolist(), end.tolist(), strict=True)]
+        item = np.concatenate([part.item[:0], *rows])
+    matrix = csr_matrix((np.ones(len(item)), item, bounds), shape=(fold.n_users, fold.n_items))
+    matrix.sum_duplicates()
+    matrix.data[:] = 1.0
+    return matrix
+
+
+def binary_histories(fold: folds.Fold, users: parts.Ints) -> csr_matrix:
+    """Return the histories of some users as a binary matrix of shape (b, n_items), in float64."""
+    history = fold.history
+    row, number = parts.entries_of(users, fold.first_rows_of_histories)
+    matrix = csr_matrix((np.ones(len(row)), (row, history.item[number])), shape=(len(users), fold.n_items))
+    matrix.data[:] = 1.0  # a repeated pair was summed
+    return matrix

@@ -1,0 +1,174 @@
+"""The models of RecBole that run, with their hyperparameters by RecBole's own property files, and why others do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import recbole
+import yaml
+from recbole.config import Config
+
+LENGTH = "MAX_ITEM_LIST_LENGTH"
+"""The hyperparameter that is the largest length of a sequence."""
+
+AT_ONCE = ("ItemKNN", "EASE", "SLIMElastic", "ADMMSLIM", "NCEPLRec", "Random")
+"""Complete before the first batch: RecBole draws negative samples for them, and looks at none."""
+
+CLOSED_FORM = ("Pop", *AT_ONCE)
+"""Fitted in one pass: no epochs, no use for validation."""
+
+AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
+"""Trained on whole users: RecBole refuses to draw negative samples for them."""
+
+SAMPLED = (
+    "BPR",
+    "NeuMF",
+    "LightGCN",
+    "NGCF",
+    "DMF",
+    "SGL",
+    "SimpleX",
+    "FISM",
+    "NAIS",
+    "ConvNCF",
+    "NNCF",
+    "SpectralCF",
+    "GCMC",
+    "DGCF",
+    "LINE",
+)
+
+SEQUENTIAL = (
+    "SASRec",
+    "GRU4Rec",
+    "BERT4Rec",
+    "NARM",
+    "STAMP",
+    "Caser",
+    "NextItNet",
+    "SRGNN",
+    "GCSAN",
+    "FPMC",
+    "TransRec",
+    "HGN",
+    "HRM",
+    "NPE",
+    "FOSSIL",
+    "SHAN",
+    "RepeatNet",
+    "LightSANs",
+    "SINE",
+    "CORE",
+    "FEARec",
+    "SASRecCPR",
+    "GRU4RecCPR",
+)
+"""They learn what comes next, and recommend from a sequence."""
+
+OF_USERS = ("Caser", "FPMC", "TransRec", "HGN", "HRM", "NPE", "FOSSIL", "SHAN")
+"""Sequential models that learn something of each user beside the sequences."""
+
+_OF_ITEM_FEATURES = "it learns from features of items, which omnibench does not hand to RecBole"
+_OF_PAIRS = "it scores one pair of a sequence and an item at a time, for which the adapter has no way"
+_OF_KNOWLEDGE = "it needs vectors of entities and relations that were learned from a knowledge graph"
+
+REFUSED = {
+    "GRU4RecF": _OF_ITEM_FEATURES,
+    "SASRecF": _OF_ITEM_FEATURES,
+    "FDSA": _OF_ITEM_FEATURES,
+    "S3Rec": f"{_OF_ITEM_FEATURES}, and trains twice, where the first training is a run of its own",
+    "GRU4RecKG": _OF_KNOWLEDGE,
+    "KSR": _OF_KNOWLEDGE,
+    "DIN": _OF_PAIRS,
+    "DIEN": f"{_OF_PAIRS}, and draws a sequence of negative items before it trains",
+    "NCL": "it needs the package faiss, which the locked environment does not have",
+    "RaCT": "it trains in three stages, each a run of its own that reads the checkpoint of the one before",
+}
+"""Why a model does not run."""
+
+TRAINING = (
+    "epochs",
+    "train_batch_size",
+    "learner",
+    "learning_rate",
+    "train_neg_sample_args",
+    "eval_step",
+    "stopping_step",
+    "clip_grad_norm",
+    "weight_decay",
+    "require_pow",
+    "enable_amp",
+    "enable_scaler",
+    "shuffle",
+    "eval_batch_size",
+    "valid_metric",
+)
+"""The settings of RecBole's ``overall.yaml`` that change how a model is trained or its best epoch chosen."""
+
+REVISIONS = {"Pop": 1, "ItemKNN": 1, "SLIMElastic": 1, "ADMMSLIM": 1, "NCEPLRec": 1}
+"""Raised when the results of one algorithm change; part of its keys. Pop 1: with RecBole's negative samples in its batches;
+the others: without users and items that are in validation only."""
+
+VALID_METRIC = "NDCG@10"
+
+
+def catalogue() -> dict[str, dict[str, Any]]:
+    """Describe every model by RecBole's property files: its own, and the training settings of all."""
+    return {
+        name: {
+            "parameters": defaults(name),
+            "ratings": False,
+            "ranking": True,
+            "validation": "nothing" if name in CLOSED_FORM else "early stopping",
+            "refit": name in CLOSED_FORM,
+            "gpu": name not in CLOSED_FORM,
+            "history": name in SEQUENTIAL and name not in OF_USERS,  # others keep the users that they were trained with
+            **({"sequential": True} if name in SEQUENTIAL else {}),
+            **({} if name in CLOSED_FORM else {"epochs": "epochs"}),
+            **({"revision": REVISIONS[name]} if name in REVISIONS else {}),
+        }
+        for name in (*CLOSED_FORM, *SAMPLED, *AUTOENCODERS, *SEQUENTIAL)
+    }
+
+
+def defaults(name: str) -> dict[str, Any]:
+    """Return a model's hyperparameters with RecBole's defaults, and with the settings that its training needs.
+
+    Args:
+        name: The model's name.
+    """
+    return {**_stated(name), **required(name)}
+
+
+def required(name: str, parameters: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """Return the defaults that differ from RecBole's general ones.
+
+    Args:
+        name: The model's name.
+        parameters: The hyperparameters that are not left at their defaults.
+    """
+    settings: dict[str, Any] = {"valid_metric": VALID_METRIC}
+    if name in CLOSED_FORM:
+        settings["epochs"] = 1
+    compares_all_items = {**_stated(name), **parameters}.get("loss_type") in ("CE", "NLL") and name in SEQUENTIAL
+    if name in AT_ONCE + AUTOENCODERS or compares_all_items:
+        settings["train_neg_sample_args"] = None
+    return settings
+
+
+def _stated(name: str) -> dict[str, Any]:
+    """Return what RecBole's property files say."""
+    properties = Path(recbole.__file__).parent / "properties"
+    loader = Config.__new__(Config)._build_yaml_loader()  # it reads 1e-05 as a number, yaml does not
+
+    def read(file: Path) -> dict[str, Any]:
+        return yaml.load(file.read_text(encoding="utf-8"), Loader=loader) or {}
+
+    overall, model_file = read(properties / "overall.yaml"), properties / "model" / f"{name}.yaml"
+    settings = {key: overall[key] for key in TRAINING}
+    if name in SEQUENTIAL:
+        settings[LENGTH] = read(properties / "dataset" / "sample.yaml")[LENGTH]
+    return {**settings, **(read(model_file) if model_file.exists() else {})}  # Random has no file

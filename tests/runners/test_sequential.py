@@ -1,0 +1,202 @@
+"""RecBole's sequential models under the protocol of next items: against RecBole's own script, and beside general models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.agreeing_lists import disagreement
+from support.guest_scripts import GUEST, run
+
+from omnibench import (
+    NDCG,
+    AllItems,
+    ExperimentPlan,
+    KeepRepeats,
+    LeaveLastOut,
+    RecBole,
+    StrongGeneralization,
+    UserHoldout,
+    from_frame,
+)
+from omnibench.data.prepare import prepare
+from omnibench.engine import phases
+from omnibench.errors import PlanError
+from omnibench.experiment.compatibility import check_configuration
+from omnibench.experiment.planning import experiments
+from omnibench.guest.folds import NO_ITEM, Fold
+from omnibench.guest.predictions import read_predictions
+from omnibench.runners.gateway import Guest
+from omnibench.runners.info import refused_algorithms
+from omnibench.runners.registry import get_runner
+
+SEED, LENGTH = 42, 30
+SHORT: dict[str, Any] = {"epochs": 4, "stopping_step": 1, "train_batch_size": 128, "MAX_ITEM_LIST_LENGTH": 6}
+SEQUENTIAL = [
+    name for name, info in get_runner("RecBole").catalogue["algorithms"].items() if info.get("sequential", False)
+]
+FEW_ITEMS = {"reranker_CAN_NUM": "20,10"}
+"""Where the default asks for the best hundred of items of which there are fewer."""
+
+
+def walks(users: int = 60, items: int = 40, each: int = 14) -> pd.DataFrame:
+    """Return users who walk around a circle of items; several interactions are of one moment, or one that 32 bits take for it."""
+    rng = np.random.default_rng(5)
+    user = np.repeat(np.arange(users), each)
+    step = np.tile(np.arange(each), users)
+    item = (user * 7 + 2 * step + rng.integers(0, 2, len(user))) % items
+    time = 881_250_949 + rng.integers(0, 40, users)[user] * 5000 + step // 2 * 9
+    return pd.DataFrame({"user": user, "item": item, "timestamp": time})
+
+
+@pytest.mark.guests
+@pytest.mark.parametrize("algorithms", [["SASRec", "GRU4Rec"], pytest.param(SEQUENTIAL, marks=pytest.mark.slow)])
+def test_lists_are_those_of_recboles_own_script(
+    algorithms: list[str], environment_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The same lists and scores on the same split, which RecBole makes of a text file, and learns and stops early by."""
+    data, work = tmp_path / "data", tmp_path / "work"
+    data.mkdir()
+    work.mkdir()
+    prepare(from_frame(walks().drop_duplicates(["user", "item"]), "walks").pipe(LeaveLastOut(validation_size=1)), data)
+    jobs, words = [], []
+    for name in algorithms:
+        settings = {**SHORT, **(FEW_ITEMS if name.endswith("CPR") else {})}
+        drawn = get_runner("RecBole").catalogue["algorithms"][name]["parameters"]["train_neg_sample_args"]
+        own = {**settings, "valid_metric": "NDCG@10", "train_neg_sample_args": drawn}
+        jobs.append({"algorithm": name, "settings": own, "changes": [], "output": str(work / f"{name}-own.npy")})
+        words += [name, json.dumps(settings), work / f"{name}-adapter.npy"]
+    (work / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
+    python = environment_python("RecBole")
+    run(python, "recbole_sequences_own.py", data, 0, SEED, work / "jobs.json", cwd=work)
+    run(python, "adapter_run.py", GUEST, "recbole", data, 0, SEED, Fold(data, 0).n_items, *words, cwd=work)
+    flaws = {
+        name: flaw
+        for name in algorithms
+        if (flaw := disagreement(work / f"{name}-adapter.npy", work / f"{name}-own.npy"))
+    }
+    assert not flaws
+
+
+@pytest.mark.parametrize("name", ["GRU4RecF", "KSR", "DIEN", "NCL"])
+def test_what_does_not_run_says_why(name: str) -> None:
+    """Whether it is asked for as a text or as a member."""
+    reason = refused_algorithms(get_runner("RecBole"))[name]
+    for ask in (lambda: ExperimentPlan().add_algorithm(f"RecBole.{name}"), lambda: getattr(RecBole, name)):
+        with pytest.raises(PlanError) as refusal:
+            ask()
+        assert str(refusal.value) == f"RecBole.{name} does not run: {reason}."
+
+
+def test_every_sequential_model_of_recbole_runs_or_has_a_reason() -> None:
+    """All 31 of its folder."""
+    refused = {"GRU4RecF", "SASRecF", "FDSA", "S3Rec", "GRU4RecKG", "KSR", "DIN", "DIEN"}
+    assert refused <= refused_algorithms(get_runner("RecBole")).keys()
+    assert len({*SEQUENTIAL, *refused}) == 31
+
+
+def test_data_without_times_is_refused_before_anything_runs() -> None:
+    """By name, with what to do; general models take it."""
+    dataset = from_frame(walks().drop(columns="timestamp"), "timeless").pipe(UserHoldout(0.1, 0.2))
+    plan = ExperimentPlan()
+    plan.add_algorithm(RecBole.SASRec)
+    plan.add_algorithm(RecBole.BPR)
+    sequential, general = plan.configurations()
+    with pytest.raises(
+        PlanError, match=r"RecBole.SASRec learns what comes next, but timeless has no column 'timestamp'"
+    ):
+        check_configuration(dataset, sequential)
+    check_configuration(dataset, general)
+
+
+def lists_of(
+    guest: Guest, dataset: Any, algorithm: RecBole, parameters: dict[str, Any], root: Path, **options: Any
+) -> tuple[Fold, dict[int, list[int]]]:
+    """Return the fold and the list of each user, by the engine's own phases."""
+    plan = ExperimentPlan("next items")
+    plan.add_algorithm(algorithm, parameters)
+    (single,) = experiments(dataset, plan, [NDCG(10)], versions=lambda _: "", seeds=[7], **options)
+    model = root / f"model of {algorithm.name}"
+    model.mkdir(parents=True)
+    output = root / f"{algorithm.name}.npy"
+    data = root / "data"
+    if not data.exists():
+        data.mkdir()
+        prepare(dataset, data)
+    phases.predict(guest, single, data, model / phases.fit(guest, single, data, model)["file"], LENGTH, output)
+    rows = read_predictions(output).lists
+    assert rows is not None
+    fold = Fold(data, 0)
+    return fold, {
+        user: [item for item in items if item != NO_ITEM]
+        for user, items in zip(rows["user"].tolist(), rows["item"].tolist(), strict=True)
+    }
+
+
+ORDINARY = {"train_batch_size": 256, "epochs": 1}
+
+
+@pytest.mark.guests
+def test_general_models_run_beside_sequential_ones_with_the_same_masks(
+    guests: Callable[[str], Guest], tmp_path: Path
+) -> None:
+    """Of each user every item is in the list that is known in training and in neither part before test: for both kinds."""
+    dataset = from_frame(walks().drop_duplicates(["user", "item"]), "walks").pipe(LeaveLastOut(validation_size=1))
+    algorithms: dict[RecBole, dict[str, Any]] = {RecBole.GRU4Rec: {**SHORT, "epochs": 1}, RecBole.BPR: ORDINARY}
+    ranked = []
+    for algorithm, parameters in algorithms.items():
+        fold, lists = lists_of(guests("RecBole"), dataset, algorithm, parameters, tmp_path)
+        assert lists.keys() == set(range(fold.n_users))
+        ranked.append(lists)
+        for user, items in lists.items():
+            allowed = set(np.flatnonzero(fold.candidates).tolist()) - set(fold.seen(user).tolist())
+            assert fold.validation.item[fold.validation.user == user].item() not in allowed
+            assert set(items) == allowed
+    assert ranked[0] != ranked[1], "else this compares a model with itself"
+
+
+@pytest.mark.guests
+def test_repeated_items_are_ranked_where_that_is_wanted(guests: Callable[[str], Guest], tmp_path: Path) -> None:
+    """With KeepRepeats() and repeats=True the list has what a user has had, also the item that was the last one."""
+    frame = walks(items=12, each=16)
+    assert frame.duplicated(["user", "item"]).any()
+    dataset = from_frame(frame, "loops").pipe(KeepRepeats(), LeaveLastOut(validation_size=1))
+    parameters = {**SHORT, "epochs": 2}
+    repeats = AllItems(repeats=True)
+    fold, lists = lists_of(guests("RecBole"), dataset, RecBole.SASRec, parameters, tmp_path, candidates=repeats)
+    assert all(set(items) == set(np.flatnonzero(fold.candidates).tolist()) for items in lists.values())
+
+
+@pytest.mark.guests
+def test_users_unknown_in_training_get_lists_by_what_is_given_of_them(
+    guests: Callable[[str], Guest], tmp_path: Path
+) -> None:
+    """Models of sequences alone fold users in, who differ by what is given; those that know users are refused by name."""
+    split = StrongGeneralization(0.2, 0.2, 0.2, which="last")
+    dataset = from_frame(walks().drop_duplicates(["user", "item"]), "walks").pipe(split)
+    fold, lists = lists_of(guests("RecBole"), dataset, RecBole.GRU4Rec, {**SHORT, "epochs": 3}, tmp_path)
+    assert not set(lists) & set(fold.train.user.tolist())
+    assert len(lists) == 12
+    assert len({tuple(items) for items in lists.values()}) > 1
+    plan = ExperimentPlan()
+    plan.add_algorithm(RecBole.Caser)
+    with pytest.raises(PlanError, match=r"RecBole.Caser cannot recommend for users unknown in training"):
+        check_configuration(dataset, plan.configurations()[0])
+
+
+@pytest.mark.guests
+def test_the_list_follows_the_last_item_of_the_input(guests: Callable[[str], Guest], tmp_path: Path) -> None:
+    """On a circle the next item is the one after the validation item, which a model can only know that reads it."""
+    user = np.repeat(np.arange(80), 8)
+    step = np.tile(np.arange(8), 80)
+    frame = pd.DataFrame({"user": user, "item": (user * 3 + step) % 20, "timestamp": step})
+    parameters = {"epochs": 12, "train_batch_size": 64, "hidden_size": 32, "learning_rate": 0.01}
+    dataset = from_frame(frame, "circle").pipe(LeaveLastOut(validation_size=1))
+    fold, lists = lists_of(guests("RecBole"), dataset, RecBole.GRU4Rec, parameters, tmp_path)
+    hits = [lists[user][0] == item for user, item in zip(fold.test.user.tolist(), fold.test.item.tolist(), strict=True)]
+    assert np.mean(hits) > 0.9
