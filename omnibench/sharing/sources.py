@@ -272,9 +272,10 @@ class PublishedSource:
             yield
             return
         with ThreadPoolExecutor(_AT_ONCE, "omnibench-pull") as pool:
-            wanted = {artifact["sha256"]: artifact for artifact in artifacts}
+            by_digest = {artifact["sha256"]: artifact for artifact in artifacts}
             self._ahead = {
-                digest: pool.submit(self._fetched, artifact, directory / digest) for digest, artifact in wanted.items()
+                digest: pool.submit(self._fetched, artifact, directory / digest)
+                for digest, artifact in by_digest.items()
             }
             try:
                 yield
