@@ -24,8 +24,8 @@ def pull(arguments: argparse.Namespace) -> int:
         published = source.fit_keys()
         if published is None:
             raise OmnibenchError(
-                f"{source.name} cannot list what it has, as no web server can; without --all the items of your plan are asked "
-                "for by their keys."
+                f"{source.name} cannot list what it has, as no web server can, and was published without an index; without --all the "
+                "items of your plan are asked for by their keys, and whoever publishes there again writes an index."
             )
         fit_keys = published
     else:

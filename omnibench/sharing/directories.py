@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from omnibench.errors import SharingError
+from omnibench.sharing.layout import INDEX
 from omnibench.sharing.locations import CHUNK, too_long
 from omnibench.store.artifacts import sync_directory
 from omnibench.store.beneath import LinkedFileError, open_file
@@ -19,7 +20,8 @@ from omnibench.store.beneath import LinkedFileError, open_file
 PARTIAL = ".partial"
 """Where files are until they are whole, beside a lock; git leaves it out."""
 
-_IGNORE = ".gitignore"
+_FOR_GIT = {".gitignore": f"{PARTIAL}/\n", ".gitattributes": f"{INDEX} merge=union\n"}
+"""Files that are written where they are not there: what git leaves out, and of what it joins the lines."""
 
 
 class DirectoryLocation:
@@ -81,7 +83,7 @@ class DirectoryLocation:
         return True
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[Path]:
         """Be the only process that writes here, and remove what others that were killed have left half done.
 
         Raises:
@@ -108,45 +110,42 @@ class DirectoryLocation:
                         path.unlink()
             except OSError as error:
                 raise self._unwritable(error) from error
-            if not os.path.lexists(self.root / _IGNORE):
-                self.write(_IGNORE, f"{PARTIAL}/\n".encode())
+            for name, text in _FOR_GIT.items():
+                if not os.path.lexists(self.root / name):
+                    self.write(name, text.encode())
             try:
-                yield
+                yield partial
             finally:
                 with suppress(OSError):
                     shutil.rmtree(partial)
 
     def write(self, path: str, content: bytes) -> None:
         """Write a file, whole or not at all."""
+        partial = self.root / PARTIAL / uuid.uuid4().hex
         try:
-            with self._new(path) as file:
-                file.write(content)
+            partial.write_bytes(content)
         except OSError as error:
             raise self._unwritable(error) from error
+        self.put(path, partial)
 
     def put(self, path: str, source: Path) -> None:
-        """Write a file that is a copy of another one, whole or not at all."""
+        """Write a file; see ``Location.put``."""
+        final = self.root / PurePosixPath(path)
         try:
-            with self._new(path) as file, source.open("rb") as content:
-                shutil.copyfileobj(content, file, CHUNK)
+            self._make_directories(path)
+            with source.open("rb") as file:
+                os.fsync(file.fileno())
+            source.replace(final)
+            sync_directory(final.parent)
         except OSError as error:
             raise self._unwritable(error) from error
 
-    @contextmanager
-    def _new(self, path: str) -> Iterator[BinaryIO]:
-        final = self.root / PurePosixPath(path)
-        partial = self.root / PARTIAL / uuid.uuid4().hex
+    def _make_directories(self, path: str) -> None:
         for parent in reversed([*PurePosixPath(path).parents][:-1]):
             directory = self.root / parent
             if directory.is_symlink():
                 raise SharingError(f"{directory} is a link, which is not followed; nothing is written there.")
             directory.mkdir(exist_ok=True)
-        with partial.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(final)
-        sync_directory(final.parent)
 
     def _unwritable(self, error: OSError) -> SharingError:
         return SharingError(f"{self.name} cannot be written ({error.strerror or error}); give another directory.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -106,17 +107,20 @@ class FsspecLocation:
         except Exception as error:
             raise self._trouble(path, error) from error
 
-    def writing(self) -> AbstractContextManager[None]:
-        """Return a context in which files are written: each by itself, as soon as it is there."""
-        return nullcontext()
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """Return a context in which files are written, each as soon as it is there; see ``Location.writing``."""
+        with tempfile.TemporaryDirectory(prefix="omnibench-publish-") as scratch:
+            yield Path(scratch)
 
     def write(self, path: str, content: bytes) -> None:
         """Write a file; object stores show it whole or not at all."""
         self._written(path, lambda final: self._files.pipe_file(final, content))
 
     def put(self, path: str, source: Path) -> None:
-        """Write a file that is a copy of another one."""
+        """Write a file; see ``Location.put``."""
         self._written(path, lambda final: self._files.put_file(str(source), final))
+        source.unlink()
 
     def _written(self, path: str, write: Callable[[str], object]) -> None:
         """Write a file, after its directory was made where the place has such; object stores have none."""

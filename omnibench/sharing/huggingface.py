@@ -5,8 +5,6 @@ The hub's own file system makes a commit of each file, and takes some hundreds o
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,20 +30,22 @@ class HubLocation(FsspecLocation):
     _staged: Path | None = None
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[Path]:
         """Collect files, and commit them together at the end; of what is cut off before, nothing is published.
 
         Raises:
             SharingError: The hub does not take them.
         """
-        with tempfile.TemporaryDirectory(prefix="omnibench-publish-") as name:
-            self._staged = Path(name)
+        with super().writing() as scratch:
+            staged = scratch / "staged"
+            staged.mkdir()
+            self._staged = staged
             try:
-                yield
+                yield scratch
             finally:
                 self._staged = None
-            if any(Path(name).iterdir()):
-                self._commit(Path(name))
+            if any(staged.iterdir()):
+                self._commit(staged)
 
     def _commit(self, directory: Path) -> None:
         try:
@@ -76,8 +76,8 @@ class HubLocation(FsspecLocation):
         self._stage(path).write_bytes(content)
 
     def put(self, path: str, source: Path) -> None:
-        """Add a file to the commit that is a copy of another one."""
-        shutil.copyfile(source, self._stage(path))
+        """Add a file to the commit; see ``Location.put``."""
+        source.replace(self._stage(path))
 
     def _stage(self, path: str) -> Path:
         assert self._staged is not None, "files are written within `writing`"

@@ -3,15 +3,19 @@
     omnibench-shared.json        {"format": "omnibench.shared/1"}
     items/3f/3f09...a1.jsonl     the records of an item, a line each, sorted; see ``bundles``
     files/b7/b7d4...f1           a file that they name, by the sha256 of its content
+    omnibench-index.txt          the keys of all items, a line each, sorted, for whom no listing is given: web servers give none
 
-Nobody has to write into a file that somebody else writes into, too, so what several people publish merges in git by itself.
+The index has no less than what is published, for it is written before the items are; who lists a place does not need it. Git joins
+its lines (``merge=union``), and the next who publishes writes it anew from what lies there. Of the rest, nobody has to write into a file that somebody else writes into, too, so what several people publish merges in git by itself.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from omnibench.errors import SharingError
+from omnibench.sharing.bundles import is_key
 from omnibench.sharing.locations import Location
 
 MARKER = "omnibench-shared.json"
@@ -19,8 +23,11 @@ FORMAT = "omnibench.shared/1"
 ENTRIES = "items"
 FILES = "files"
 ENTRY_ENDING = ".jsonl"
+INDEX = "omnibench-index.txt"
 
 _LARGEST_MARKER = 4096
+_LARGEST_INDEX = 64 * 2**20
+"""Bytes of an index: a million items."""
 
 
 def entry_path(fit_key: str) -> str:
@@ -67,6 +74,35 @@ def require_published(location: Location) -> None:
             f"nothing is published in {location.name}: it has no {MARKER}. Give the address that `omnibench publish` was given, or "
             "of a web server the directory in which that file lies; a checkpoint directory is taken over by `omnibench merge`."
         )
+
+
+def listed_keys(location: Location) -> frozenset[str] | None:
+    """Return the keys of the items that a place has, as it lists its files; None where it cannot.
+
+    Raises:
+        SharingError: It cannot be read.
+    """
+    names = location.names(ENTRIES, ENTRY_ENDING)
+    return None if names is None else frozenset(filter(is_key, (name.removesuffix(ENTRY_ENDING) for name in names)))
+
+
+def indexed_keys(location: Location) -> frozenset[str] | None:
+    """Return the keys that a place's index has; None where it has none, as earlier omnibenchs have left it.
+
+    Raises:
+        SharingError: It cannot be read, or is too long.
+    """
+    content = location.read(INDEX, _LARGEST_INDEX)
+    if content is None:
+        return None
+    return frozenset(
+        filter(is_key, content.decode(errors="replace").splitlines())
+    )  # git may have left marks of a conflict
+
+
+def index_text(fit_keys: Iterable[str]) -> bytes:
+    """Return the content of an index."""
+    return "".join(f"{key}\n" for key in sorted(set(fit_keys))).encode()
 
 
 def marker_text() -> bytes:

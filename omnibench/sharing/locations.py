@@ -66,8 +66,8 @@ class Location(Protocol):
         """Whether a file is there."""
         ...
 
-    def writing(self) -> AbstractContextManager[None]:
-        """Return a context in which files may be written; at its end they are there.
+    def writing(self) -> AbstractContextManager[Path]:
+        """Return a context in which files may be written, and a directory for those that are put; at its end they are there.
 
         Raises:
             SharingError: Nothing can be written there, or another process writes right now.
@@ -83,7 +83,7 @@ class Location(Protocol):
         ...
 
     def put(self, path: str, source: Path) -> None:
-        """Write a file that is a copy of another one, whole or not at all.
+        """Write a file that lies in the directory for them, whole or not at all; there it is gone afterwards.
 
         Raises:
             SharingError: It cannot be written.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,16 @@ from omnibench.errors import SharingError
 from omnibench.sharing.bundles import LARGEST_ENTRY, OF_PHASES, Bundle, read_bundle
 from omnibench.sharing.comparing import additions, differences, with_metrics_of
 from omnibench.sharing.directories import DirectoryLocation
-from omnibench.sharing.layout import MARKER, entry_path, file_path, is_published, marker_text
+from omnibench.sharing.layout import (
+    INDEX,
+    MARKER,
+    entry_path,
+    file_path,
+    index_text,
+    is_published,
+    listed_keys,
+    marker_text,
+)
 from omnibench.sharing.locations import Location
 from omnibench.sharing.sources import StoreSource
 from omnibench.sharing.taking import Conflict, provenances
@@ -79,15 +88,25 @@ def publish(
     """
     outcome = Published()
     _refuse_checkpoints(location)
-    with location.writing():
+    with location.writing() as scratch:
         if not is_published(location):
             location.write(MARKER, marker_text())
+        listed = listed_keys(location)
+        _write_index(location, {*(listed or ()), *fit_keys})
         for offer in source.offers(fit_keys):
             if offer.bundle is not None:
-                _publish_item(source, location, _cut(offer.bundle, extent, hide), outcome)
+                is_new = listed is not None and offer.fit_key not in listed
+                _publish_item(source, location, _cut(offer.bundle, extent, hide), outcome, scratch, is_new=is_new)
             elif offer.trouble:
                 outcome.refused[offer.fit_key] = offer.trouble
     return outcome
+
+
+def _write_index(location: Location, fit_keys: Collection[str]) -> None:
+    """Bring the index up to date before items are published: one that it lacked would not be asked for."""
+    content = index_text(fit_keys)
+    if location.read(INDEX, len(content)) != content:
+        location.write(INDEX, content)
 
 
 def _refuse_checkpoints(location: Location) -> None:
@@ -139,10 +158,12 @@ def _hidden(value: Any, hide: Callable[[str], str]) -> Any:
     return value
 
 
-def _publish_item(source: StoreSource, location: Location, bundle: Bundle, outcome: Published) -> None:
+def _publish_item(
+    source: StoreSource, location: Location, bundle: Bundle, outcome: Published, scratch: Path, *, is_new: bool
+) -> None:
     title, path = title_of(bundle.item), entry_path(bundle.fit_key)
     try:
-        content = location.read(path, LARGEST_ENTRY)
+        content = None if is_new else location.read(path, LARGEST_ENTRY)
         earlier = None if content is None else read_bundle(bundle.fit_key, content)
     except SharingError as error:
         outcome.refused[title] = f"what is published of it already cannot be used: {error}"
@@ -158,7 +179,7 @@ def _publish_item(source: StoreSource, location: Location, bundle: Bundle, outco
         if joined.text == earlier.text:
             outcome.equal += 1
             return
-    trouble = _put_files(source, location, bundle, outcome)
+    trouble = _put_files(source, location, bundle, outcome, scratch)
     if trouble:
         outcome.refused[title] = trouble
         return
@@ -179,7 +200,7 @@ def _joined(earlier: Bundle, bundle: Bundle) -> Bundle:
     return Bundle(bundle.fit_key, {**context, **earlier.records, **added, **own_item})
 
 
-def _put_files(source: StoreSource, location: Location, bundle: Bundle, outcome: Published) -> str:
+def _put_files(source: StoreSource, location: Location, bundle: Bundle, outcome: Published, scratch: Path) -> str:
     """Write the files of a bundle that are not there yet; return why that cannot be, or nothing.
 
     Raises:
@@ -189,13 +210,13 @@ def _put_files(source: StoreSource, location: Location, bundle: Bundle, outcome:
         path = file_path(artifact["sha256"])
         if location.has(path):
             continue
-        with tempfile.TemporaryDirectory() as scratch:
-            copy = Path(scratch) / "file"
-            try:
-                source.copy(artifact, copy)
-            except SharingError as error:
-                return str(error)
-            location.put(path, copy)
+        copy = scratch / uuid.uuid4().hex
+        try:
+            source.copy(artifact, copy)
+        except SharingError as error:
+            copy.unlink(missing_ok=True)
+            return str(error)
+        location.put(path, copy)
         outcome.files += 1
         outcome.size += artifact["size"]
     return ""

@@ -6,14 +6,16 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
 from omnibench.errors import SharingError
 from omnibench.paths import expanded
-from omnibench.sharing.bundles import LARGEST_ENTRY, Bundle, bundle_of, checked, is_key, read_bundle, referred
-from omnibench.sharing.layout import ENTRIES, ENTRY_ENDING, entry_path, file_path, require_published
+from omnibench.sharing.bundles import LARGEST_ENTRY, Bundle, bundle_of, checked, read_bundle, referred
+from omnibench.sharing.layout import entry_path, file_path, indexed_keys, listed_keys, require_published
 from omnibench.sharing.locations import CHUNK, Location
 from omnibench.store.beneath import LinkedFileError, open_file
 from omnibench.store.formats import SEALED_SINCE, refuse_newer
@@ -26,6 +28,9 @@ from omnibench.store.strangers import cannot_be_read
 
 _AT_ONCE = 8
 """Files of a remote place that are asked for at once."""
+
+_WORTH_A_LIST = 20
+"""From so many items on, a remote place is asked first which of them it has: that is one answer more, or a few."""
 
 _PORTION = 200
 """Items whose records are read at a time: a store may have a hundred thousand."""
@@ -63,10 +68,19 @@ class Source(Protocol):
         ...
 
     def offers(self, fit_keys: Sequence[str]) -> Iterator[Offer]:
-        """Yield what it has of some items.
+        """Yield what it has of some items, in any order.
 
         Raises:
             SharingError: It cannot be read any more.
+        """
+        ...
+
+    def fetching(self, artifacts: Sequence[Artifact], directory: Path) -> AbstractContextManager[None]:
+        """Return a context in which some files are about to be copied, so that a remote place is asked for several at once.
+
+        Args:
+            artifacts: The files.
+            directory: An empty directory for them, on the disk that they are copied to.
         """
         ...
 
@@ -141,6 +155,10 @@ class StoreSource:
                 except SharingError as error:
                     yield Offer(fit_key, None, str(error))
 
+    def fetching(self, artifacts: Sequence[Artifact], directory: Path) -> AbstractContextManager[None]:
+        """Return a context in which nothing is fetched: files are copied from where they are."""
+        return nullcontext()
+
     def copy(self, artifact: Artifact, target: Path) -> None:
         """Write a file that a bundle names into a new one; see ``Source.copy``."""
         path = artifact["path"]
@@ -214,22 +232,55 @@ class PublishedSource:
     def __init__(self, location: Location) -> None:
         self.location = location
         self.name = location.name
+        self._ahead: dict[str, Future[Path]] = {}
         require_published(location)
 
     def fit_keys(self) -> list[str] | None:
-        """Return the keys of its items, or None where the place cannot list files."""
-        names = self.location.names(ENTRIES, ENTRY_ENDING)
-        return None if names is None else [key for name in names if is_key(key := name.removesuffix(ENTRY_ENDING))]
+        """Return the keys of its items; None where the place lists no files, and has no index."""
+        listed = listed_keys(self.location)
+        keys = indexed_keys(self.location) if listed is None else listed
+        return None if keys is None else sorted(keys)
+
+    @cached_property
+    def _published(self) -> frozenset[str] | None:
+        """The keys of its items; None where each has to be asked for."""
+        try:
+            keys = self.fit_keys()
+        except SharingError:  # what is wrong will be said of the items
+            return None
+        return None if keys is None else frozenset(keys)
 
     def offers(self, fit_keys: Sequence[str]) -> Iterator[Offer]:
-        """Yield what is published of some items, several of a remote place at once."""
+        """Yield what is published of some items, several of a remote place at once, and only those that it has."""
         if not self.location.is_remote or len(fit_keys) == 1:
             yield from map(self._offer, fit_keys)
             return
+        if len(fit_keys) >= _WORTH_A_LIST and self._published is not None:
+            absent = [key for key in fit_keys if key not in self._published]
+            yield from (Offer(key, None) for key in absent)
+            fit_keys = [key for key in fit_keys if key in self._published]
         with ThreadPoolExecutor(_AT_ONCE, "omnibench-pull") as pool:
             try:
                 yield from pool.map(self._offer, fit_keys)
             finally:
+                pool.shutdown(cancel_futures=True)
+
+    @contextmanager
+    def fetching(self, artifacts: Sequence[Artifact], directory: Path) -> Iterator[None]:
+        """Fetch files of a remote place before they are copied, several at once; see ``Source.fetching``."""
+        if not self.location.is_remote:
+            yield
+            return
+        with ThreadPoolExecutor(_AT_ONCE, "omnibench-pull") as pool:
+            by_digest = {artifact["sha256"]: artifact for artifact in artifacts}
+            self._ahead = {
+                digest: pool.submit(self._fetched, artifact, directory / digest)
+                for digest, artifact in by_digest.items()
+            }
+            try:
+                yield
+            finally:
+                self._ahead = {}
                 pool.shutdown(cancel_futures=True)
 
     def _offer(self, fit_key: str) -> Offer:
@@ -241,11 +292,27 @@ class PublishedSource:
 
     def copy(self, artifact: Artifact, target: Path) -> None:
         """Write a published file into a new one; see ``Source.copy``."""
+        ahead = self._ahead.get(artifact["sha256"])
+        if ahead is None:
+            self._fetched(artifact, target)
+            return
+        fetched = ahead.result()
+        if fetched.stat().st_size != artifact["size"]:  # another record says something else of the same file
+            raise SharingError(f"{file_path(artifact['sha256'])} of {self.name} differs from its record in its size")
+        shutil.copyfile(fetched, target)
+
+    def _fetched(self, artifact: Artifact, target: Path) -> Path:
         path = file_path(artifact["sha256"])
+        free = shutil.disk_usage(target.parent).free
+        if artifact["size"] > free:  # whoever serves it could send so much
+            raise SharingError(
+                f"{path} of {self.name} has {artifact['size']:,} bytes by its record, and the disk of {target.parent} {free:,} left"
+            )
         with target.open("xb+") as copy:
             if not self.location.copy(path, artifact["size"], copy):
                 raise SharingError(f"{path} of {self.name} is missing")
             _check(copy, artifact, f"{path} of {self.name}")
+        return target
 
 
 def _check(file: BinaryIO, artifact: Artifact, name: str) -> None:

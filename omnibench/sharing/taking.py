@@ -17,10 +17,13 @@ from omnibench.store.changes import portions
 from omnibench.store.item_names import title_of
 from omnibench.store.leases import Lease, free_leases
 from omnibench.store.reader import Reader
-from omnibench.store.schema import DROPPED, Record, RecordType, Status
+from omnibench.store.schema import DROPPED, Artifact, Record, RecordType, Status
 from omnibench.store.stops import STOPPED
 from omnibench.store.taken import computed_by, mark
 from omnibench.store.written_names import stem_of
+
+_CONTEXT = (RecordType.RUN, RecordType.DATA, RecordType.SEARCH, RecordType.TRIAL)
+"""The types of records that items refer to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ def _take_portion(
     own = store.read(lambda reader: _own_records(reader, [offer.bundle for offer in offers if offer.bundle]))
     records: dict[str, Record] = {}
     context: dict[str, Record] = {}
+    takings: list[_Taking] = []
     for offer in offers:
         if offer.bundle is None:
             if offer.trouble:
@@ -113,10 +117,16 @@ def _take_portion(
             else:
                 outcome.absent += 1
             continue
-        changed = _Taking(store, source, offer.bundle, own, models=models).records(outcome)
-        if changed:
-            records |= changed
-            context |= dict(offer.bundle.of_type(RecordType.RUN, RecordType.DATA, RecordType.SEARCH, RecordType.TRIAL))
+        takings.append(_Taking(store, source, offer.bundle, own, models=models))
+    with (
+        store.temporary() as scratch,
+        source.fetching([file for taking in takings for file in taking.files()], scratch),
+    ):
+        for taking in takings:
+            changed = taking.records(outcome)
+            if changed:
+                records |= changed
+                context |= dict(taking.bundle.of_type(*_CONTEXT))
     if records:
         _register(store, {key: record for key, record in context.items() if key not in own})
         store.commit(list(leases.values()), records)
@@ -151,6 +161,14 @@ def _register(store: CheckpointStore, records: Mapping[str, Record]) -> None:
             store.commit(leases[f"data-{key}"], {RecordType.DATA.key(key): {**record, "directory": path}})
 
 
+def _with_members(records: Mapping[str, Record]) -> Iterator[tuple[str, str, Record]]:
+    """Yield the records that name a file, with their keys and the member that does."""
+    for key, record in records.items():
+        member = next((OF_PHASES[of] for of in OF_PHASES if of.has(key)), "")
+        if member and record.get(member):
+            yield key, member, record
+
+
 class _Taking:
     """Takes one item over.
 
@@ -165,18 +183,24 @@ class _Taking:
     def __init__(
         self, store: CheckpointStore, source: Source, bundle: Bundle, own: Mapping[str, Record], *, models: bool
     ) -> None:
-        self._store, self._source, self._bundle, self._own, self._models = store, source, bundle, own, models
+        self._store, self._source, self._own, self._models = store, source, own, models
+        self.bundle = bundle
+        self._contradictions = differences(own, bundle)
+        self._added = {} if self._contradictions else additions(own, bundle, models=models)
+
+    def files(self) -> Iterator[Artifact]:
+        """Yield the files that will be copied."""
+        return (record[member] for _, member, record in _with_members(self._added) if not record.get(DROPPED))
 
     def records(self, outcome: Outcome) -> dict[str, Record]:
         """Return the records to be committed, once their files are in place; none where nothing is to be done."""
-        bundle, title = self._bundle, title_of(self._bundle.item)
-        contradictions = differences(self._own, bundle)
+        bundle, title = self.bundle, title_of(self.bundle.item)
         own_item = self._own.get(RecordType.ITEM.key(bundle.fit_key))
-        if contradictions:
+        if self._contradictions:
             ours, theirs = provenances([(own_item or {}, self._own), (bundle.item, bundle.records)])
-            outcome.conflicts.append(Conflict(title, bundle.fit_key, contradictions, ours, theirs))
+            outcome.conflicts.append(Conflict(title, bundle.fit_key, self._contradictions, ours, theirs))
             return {}
-        added = additions(self._own, bundle, models=self._models)
+        added = self._added
         is_done = own_item is not None and own_item["status"] == Status.DONE
         item = with_metrics_of(own_item, bundle.item) if is_done else self._item(own_item)
         if not added and item is None:
@@ -197,11 +221,11 @@ class _Taking:
 
     def _item(self, own_item: Record | None) -> Record:
         """Return the record of the item as it is here from now on, which was not done here."""
-        left = {name: member for name, member in self._bundle.item.items() if name not in (STOPPED, "snapshot")}
+        left = {name: member for name, member in self.bundle.item.items() if name not in (STOPPED, "snapshot")}
         return {**left, "exported": 0, "generation": (own_item or {}).get("generation", 0), "failures": 0, "deaths": 0}
 
     def _claimed(self) -> Path:
-        item = self._bundle.item
+        item = self.bundle.item
         identity = item["identity"][1]
         store = self._store
         parent = store.claim(store.root, stem_of(item["dataset"]), identity["data"])
@@ -247,7 +271,7 @@ class _Taking:
 
     def _mark(self, added: Mapping[str, Record], item: Record | None) -> dict[str, Record]:
         """Return the record of what is taken over."""
-        bundle = self._bundle
+        bundle = self.bundle
         key = RecordType.TAKEN.key(bundle.fit_key)
         metrics = {
             label: metric["key"]

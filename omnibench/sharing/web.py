@@ -108,7 +108,7 @@ class WebLocation:
                 return False
             raise SharingError(f"{self.name} cannot be asked: the server {error}.") from error
 
-    def writing(self) -> AbstractContextManager[None]:
+    def writing(self) -> AbstractContextManager[Path]:
         """Refuse to write."""
         self._refuse()
 

@@ -14,6 +14,10 @@ from support.shared_items import RUN, assert_sound, record_item, substance
 from faults.children import CRASHED, run
 from faults.points import CRASH, Points
 from omnibench.commands.main import main
+from omnibench.sharing.directories import DirectoryLocation
+from omnibench.sharing.layout import MARKER
+from omnibench.sharing.sources import PublishedSource
+from omnibench.sharing.taking import take_over
 from omnibench.store import CheckpointStore
 from omnibench.store.verification import Part, verify_store
 
@@ -23,7 +27,9 @@ COMMANDS = {
     "merge": ["merge", "anns", "--into", "own", "--models"],
     "pull": ["pull", "table", "--into", "own", "--all"],
     "publish": ["publish", "shared", "--store", "own", "--what", "all"],
+    "complete": ["publish", "table", "--store", "own", "--what", "all"],
 }
+"""By name; the last one adds an item, and metrics and models to another, where somebody else has published before."""
 
 
 @pytest.fixture
@@ -68,6 +74,18 @@ def outcome_of(sides: Path) -> Any:
     return told, sorted(contents(sides / "table")), sorted(contents(sides / "shared"))
 
 
+def assert_opens(published: Path, store: Path) -> None:
+    """Assert that whatever is published is whole: whoever pulls it is refused nothing. Before the marker, nothing is."""
+    if not (published / MARKER).exists():
+        return
+    source = PublishedSource(DirectoryLocation(published))
+    with closing(CheckpointStore(store)) as puller:
+        outcome = take_over(puller, source, source.fit_keys() or (), models=True)
+    assert (outcome.refused, outcome.conflicts, outcome.absent) == ({}, [], 0)
+    assert_sound(store)
+    shutil.rmtree(store)
+
+
 def try_at(command: str, sides: Path, scratch: Path, points: list[int], expected: Any) -> None:
     for at in points:
         copy = Path(shutil.copytree(sides, scratch / str(at)))
@@ -79,6 +97,8 @@ def try_at(command: str, sides: Path, scratch: Path, points: list[int], expected
             assert not [damage for damage in damages if damage.part is not Part.COPY], (
                 where
             )  # of made-up items there are none
+        for name in ("table", "shared"):
+            assert_opens(copy / name, scratch / "puller")
         assert main(words(command, copy)) == 0, where
         assert outcome_of(copy) == expected, where
         for name in ("anns", "own"):

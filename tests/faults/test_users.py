@@ -100,3 +100,26 @@ def test_stores_and_caches_of_others(bench: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (bench / "work").rglob("*")} == before
     cache = {"OMNIBENCH_CACHE_DIR": str(ann.home)}
     assert "programs are run from there" in ben.run("omnibench", "envs", "list", variables=cache).stderr
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="another name of the machine is made by unshare")
+def test_a_store_goes_on_at_another_path_as_another_user_and_on_another_host(bench: Path) -> None:
+    """Moved and given away: what is done is cached, the rest is computed, and no word is lost about it."""
+    ann, ben = users(bench.parent, (), ())
+    lab = bench / "lab"
+    lab.mkdir()
+    lab.chmod(0o777)
+    computed = ann.run(
+        "pytest", "-q", "bench_tiny.py", "-k", "fold_0", "--omnirec-checkpoint-dir=lab/anns", host="workstation"
+    )
+    assert "1 passed" in computed.stdout, computed.stdout + computed.stderr
+    (lab / "anns").rename(lab / "bens")
+    for path in [lab / "bens", *(lab / "bens").rglob("*")]:
+        os.chown(path, ben.uid, ben.uid)
+    moved = ben.run("pytest", "bench_tiny.py", "--omnirec-checkpoint-dir=lab/bens", host="laptop")
+    assert "1 passed, 1 cached" in moved.stdout, moved.stdout + moved.stderr
+    assert moved.stderr == ""
+    said = [line for line in moved.stdout.splitlines() if line.startswith("omnibench:")]
+    assert [line.partition(" (")[0] for line in said] == ["omnibench: 2 items: 1 done, 0 failed, 1 pending"]
+    hosts = [run["host"] for run in open_store(lab / "bens").runs()]
+    assert sorted(hosts) == ["laptop", "workstation"]

@@ -31,11 +31,22 @@ class User:
     groups: tuple[int, ...] = ()
 
     def run(
-        self, *words: str, umask: int = 0o022, variables: Mapping[str, str] | None = None
+        self, *words: str, umask: int = 0o022, variables: Mapping[str, str] | None = None, host: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run a module of Python's as this user, e.g. ``pytest``, in the working directory."""
+        """Run a module of Python's as this user, e.g. ``pytest``, in the working directory.
+
+        Args:
+            words: The module and its arguments.
+            umask: The permissions that new files do not get.
+            variables: Further variables.
+            host: What the machine is called meanwhile, for this process alone. It may then read all files, as where homes are
+                open to all: an interpreter often lies in one.
+        """
         groups = f"--groups={','.join(map(str, self.groups))}" if self.groups else "--clear-groups"
         command = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", groups, sys.executable, "-m", *words]
+        if host:
+            command[1:1] = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+            command = ["unshare", "--uts", "sh", "-c", f'hostname {host} && exec "$@"', "sh", *command]
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("OMNI", "XDG", "PYTEST"))
         }

@@ -21,7 +21,7 @@ from omnibench.data.downloads import connection
 from omnibench.errors import SharingError
 from omnibench.sharing import web
 from omnibench.sharing.addresses import location_of
-from omnibench.sharing.layout import MARKER, entry_path
+from omnibench.sharing.layout import INDEX, MARKER, entry_path
 from omnibench.sharing.publishing import Published, publish
 from omnibench.sharing.sources import PublishedSource, StoreSource
 from omnibench.sharing.taking import Outcome, take_over
@@ -99,7 +99,9 @@ def test_a_published_item_is_a_text_with_a_line_per_record_and_files_by_digest(t
     assert keys == sorted(keys)
     assert {key.partition("/")[0] for key in keys} == {"item", "fit", "predict", "eval", "run", "data"}
     assert json.loads((table / MARKER).read_text()) == {"format": "omnibench.shared/1"}
-    assert sorted(path.name for path in table.iterdir()) == [".gitignore", "files", "items", MARKER]
+    assert sorted(path.name for path in table.iterdir()) == sorted(
+        [".gitattributes", ".gitignore", "files", "items", INDEX, MARKER]
+    )
 
 
 def test_publishing_again_changes_no_byte(tmp_path: Path, table: Path) -> None:
@@ -188,6 +190,7 @@ def test_what_two_people_publish_merges_in_git(tmp_path: Path, table: Path) -> N
     merged = PublishedSource(location_of(tmp_path / "clone")).fit_keys()
     assert merged is not None
     assert set(merged) == {key_of(name) for name in "ABCD"}
+    assert set((tmp_path / "clone" / INDEX).read_text().split()) == set(merged)
     assert not (tmp_path / "clone" / ".partial").exists()
 
 
@@ -198,6 +201,36 @@ def test_items_come_from_a_web_server_by_their_keys(table: Path, own: Checkpoint
     assert (len(outcome.gained), outcome.absent, outcome.refused) == (2, 1, {})
     assert own.snapshot()[f"taken/{key_of('A')}"]["marks"][0]["from"] == f"{server.url}/table"
     assert_sound(own.root)
+
+
+def test_a_web_server_is_asked_for_what_its_index_names(table: Path, own: CheckpointStore, server: FileServer) -> None:
+    """Of a plan of many items those alone are asked for that are published, and everything can be had without a plan."""
+    serve(server, table)
+    source = PublishedSource(location_of(f"{server.url}/table"))
+    assert source.fit_keys() == sorted(map(key_of, "AB"))
+    server.requests.clear()
+    outcome = take_over(own, source, [key_of(name) for name in ("A", "B", *map(str, range(40)))])
+    assert (len(outcome.gained), outcome.absent, outcome.refused) == (2, 40, {})
+    asked = [path for _, path, _ in server.requests]
+    assert sorted(asked) == sorted(
+        f"/table/{path}" for path in [INDEX, *file_paths(table), *map(entry_path, map(key_of, "AB"))]
+    )
+    assert_sound(own.root)
+
+
+def test_without_a_sound_index_each_item_is_asked_for(table: Path, own: CheckpointStore, server: FileServer) -> None:
+    """As earlier omnibenchs published, and where the server does not give it; the next who publishes writes it anew."""
+    serve(server, table)
+    names = ["A", "B", *map(str, range(40))]
+    server.answers[f"/table/{INDEX}"] = refusing(403)
+    assert len(pulled(own, f"{server.url}/table", *names).gained) == 2
+    del server.answers[f"/table/{INDEX}"], server.contents[f"/table/{INDEX}"]
+    outcome = pulled(own, f"{server.url}/table", *names)
+    assert (outcome.equal, outcome.absent) == (2, 40)
+    assert PublishedSource(location_of(f"{server.url}/table")).fit_keys() is None
+    (table / INDEX).write_text(f"<<<<<<< HEAD\n{key_of('A')}\n=======\n")
+    published(table.parent / "anns", table)
+    assert (table / INDEX).read_text().split() == sorted(map(key_of, "AB"))
 
 
 def test_an_address_is_marked_without_what_is_secret_in_it(

@@ -16,7 +16,7 @@ from support.shared_items import assert_sound, key_of, record_item
 from omnibench.commands.main import main
 from omnibench.errors import SharingError
 from omnibench.sharing.addresses import location_of
-from omnibench.sharing.layout import MARKER, entry_path
+from omnibench.sharing.layout import INDEX, MARKER, entry_path
 from omnibench.sharing.publishing import publish
 from omnibench.sharing.sources import PublishedSource, StoreSource
 from omnibench.sharing.taking import take_over
@@ -74,7 +74,9 @@ def test_items_go_into_a_bucket_and_come_out_of_it(bucket: str, anns: Path, tmp_
     assert (published(anns, address).equal, published(anns, address).files) == (2, 0)
     assert len(published(anns, address, "predictions").extended) == 2
     files = s3fs.S3FileSystem()
-    assert sorted(path.split("/")[2] for path in files.ls(f"{bucket}/shop")) == sorted(["files", "items", MARKER])
+    assert sorted(path.split("/")[2] for path in files.ls(f"{bucket}/shop")) == sorted(
+        ["files", "items", INDEX, MARKER]
+    )
     entry = f"{bucket}/shop/{entry_path(key_of('B'))}"
     files.pipe_file(entry, files.cat_file(entry)[:-100])
     source = PublishedSource(location_of(address))
