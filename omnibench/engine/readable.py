@@ -93,8 +93,8 @@ def _predictions_of(records: Mapping[str, Record], fit_keys: Collection[str] | N
     by_item: dict[str, list[Record]] = {}
     for _, record in of_type(records, RecordType.PREDICT):
         if record.get("directory") and (not fit_keys or record["fit_key"] in fit_keys):
-            kept = {name: record[name] for name in _COPIED if name in record}  # of all items they are many
-            by_item.setdefault(record["fit_key"], []).append(kept)
+            brief = {name: record[name] for name in _COPIED if name in record}  # of all items they are many
+            by_item.setdefault(record["fit_key"], []).append(brief)
     return {
         key: sorted(of_item, key=lambda record: -int(record["predictions"]["size"])) for key, of_item in by_item.items()
     }

@@ -33,6 +33,13 @@ def _of_file(path: Path) -> Any:
     return module
 
 
+def described(adapter: Any) -> dict[str, Any]:
+    """Return the version and the algorithms of an adapter, and those that it says not to run where it says so."""
+    refused: dict[str, str] = getattr(adapter, "refused", dict)()
+    catalogue = {"version": adapter.version(), "algorithms": adapter.catalogue()}
+    return catalogue | ({"refused": refused} if refused else {})
+
+
 class CheckedAdapter:
     """An adapter whose answers are checked.
 

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import VALIDATION, candidates, disk, folds, forks, kept, memory, parts, ranked_lists, ranking
-from .adapter_checks import imported
+from .adapter_checks import described, imported
 from .epochs import Epochs
 from .messages import received, sendable
 from .meter import Meter
@@ -261,9 +261,7 @@ class Session:
 
     def do_catalogue(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return the framework's version and algorithms; where its adapter says so, those that do not run, with the reasons."""
-        offered = {"version": self.adapter.version(), "algorithms": self.adapter.catalogue()}
-        refused: dict[str, str] = getattr(self.adapter, "refused", dict)()
-        return {**offered, **({"refused": refused} if refused else {})}
+        return described(self.adapter)
 
     def do_fit(self, request: dict[str, Any]) -> dict[str, Any]:
         """Fit and write the model into the directory ``output``."""

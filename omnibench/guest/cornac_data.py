@@ -28,8 +28,8 @@ class Numbers:
     @classmethod
     def by_first_row(cls, codes: parts.Ints, size: int) -> Numbers:
         """Number the codes of a column, of which there are ``size``."""
-        known, first_row = np.unique(codes, return_index=True)
-        code = known[np.argsort(first_row)]
+        unique, first_row = np.unique(codes, return_index=True)
+        code = unique[np.argsort(first_row)]
         of_code = np.full(size, -1, dtype=np.int64)
         of_code[code] = np.arange(len(code))
         return cls(code, of_code)

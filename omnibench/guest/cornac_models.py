@@ -19,7 +19,7 @@ class Runnable:
         rates: Whether it learns from ratings and predicts them, where the data has them.
         ranks: Whether it ranks items where the data has no ratings.
         epochs: The hyperparameter that is the number of its epochs; empty where Cornac tells of none while it trains.
-        bar: The module, and the name in it, of the progress bar that tells of them.
+        progress_bar: The module, and the name in it, of the progress bar that tells of them.
         library: What computes, beside Cornac: ``torch``, ``tensorflow``, or nothing.
         draws: Whether it draws negative items until one is none of the user's, which never ends for who has all.
         is_current: Whether the model can be asked while it trains; else it is filled in at the end.
@@ -28,29 +28,31 @@ class Runnable:
     rates: bool = False
     ranks: bool = True
     epochs: str = ""
-    bar: tuple[str, str] = ("", "")
+    progress_bar: tuple[str, str] = ("", "")
     library: str = ""
     draws: bool = False
     is_current: bool = True
 
 
-_BPR = Runnable(epochs="max_iter", bar=("bpr.recom_bpr", "trange"))
-_MF = Runnable(rates=True, ranks=False, epochs="max_iter", bar=("mf.backend_cpu", "trange"))
-_NCF = Runnable(epochs="num_epochs", bar=("ncf.recom_ncf_base", "trange"), library=TENSORFLOW, draws=True)
+_BPR = Runnable(epochs="max_iter", progress_bar=("bpr.recom_bpr", "trange"))
+_MF = Runnable(rates=True, ranks=False, epochs="max_iter", progress_bar=("mf.backend_cpu", "trange"))
+_NCF = Runnable(epochs="num_epochs", progress_bar=("ncf.recom_ncf_base", "trange"), library=TENSORFLOW, draws=True)
 
 RUNNABLE: dict[str, Runnable] = {
     "MostPop": Runnable(),
     "BPR": _BPR,
-    "WBPR": Runnable(epochs="max_iter", bar=("bpr.recom_wbpr", "trange")),
+    "WBPR": Runnable(epochs="max_iter", progress_bar=("bpr.recom_wbpr", "trange")),
     "MMMF": _BPR,
-    "WMF": Runnable(epochs="max_iter", bar=("wmf.recom_wmf", "trange"), library=TENSORFLOW, is_current=False),
+    "WMF": Runnable(epochs="max_iter", progress_bar=("wmf.recom_wmf", "trange"), library=TENSORFLOW, is_current=False),
     "HPF": Runnable(),
-    "IBPR": Runnable(epochs="max_iter", bar=("ibpr.ibpr", "tqdm"), library=TORCH, draws=True, is_current=False),
+    "IBPR": Runnable(
+        epochs="max_iter", progress_bar=("ibpr.ibpr", "tqdm"), library=TORCH, draws=True, is_current=False
+    ),
     "EASE": Runnable(),
     "SKMeans": Runnable(),
-    "VAECF": Runnable(epochs="n_epochs", bar=("vaecf.vaecf", "trange"), library=TORCH),
-    "BiVAECF": Runnable(epochs="n_epochs", bar=("bivaecf.bivae", "trange"), library=TORCH),
-    "RecVAE": Runnable(epochs="n_epochs", bar=("recvae.recom_recvae", "trange"), library=TORCH),
+    "VAECF": Runnable(epochs="n_epochs", progress_bar=("vaecf.vaecf", "trange"), library=TORCH),
+    "BiVAECF": Runnable(epochs="n_epochs", progress_bar=("bivaecf.bivae", "trange"), library=TORCH),
+    "RecVAE": Runnable(epochs="n_epochs", progress_bar=("recvae.recom_recvae", "trange"), library=TORCH),
     "GMF": _NCF,
     "MLP": _NCF,
     "NeuMF": _NCF,
@@ -59,8 +61,10 @@ RUNNABLE: dict[str, Runnable] = {
     "MF": _MF,
     "SVD": _MF,
     "PMF": Runnable(rates=True, ranks=False),
-    "NMF": Runnable(rates=True, ranks=False, epochs="max_iter", bar=("nmf.recom_nmf", "trange")),
-    "BaselineOnly": Runnable(rates=True, ranks=False, epochs="max_iter", bar=("baseline_only.recom_bo", "trange")),
+    "NMF": Runnable(rates=True, ranks=False, epochs="max_iter", progress_bar=("nmf.recom_nmf", "trange")),
+    "BaselineOnly": Runnable(
+        rates=True, ranks=False, epochs="max_iter", progress_bar=("baseline_only.recom_bo", "trange")
+    ),
     "GlobalAvg": Runnable(rates=True, ranks=False),
 }
 

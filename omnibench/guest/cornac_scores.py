@@ -57,12 +57,12 @@ def batches(recommender: Any, users: Numbers, items: Numbers, fold: folds.Fold) 
         yield fold.users, _products(factors, users.of_code[fold.users], items, fold)
         return
     for start in range(0, len(fold.users), BATCH):
-        some = fold.users[start : start + BATCH]
-        number = users.of_code[some]
+        batch = fold.users[start : start + BATCH]
+        number = users.of_code[batch]
         scored = _scores(recommender, number[number >= 0])
-        scores = np.full((len(some), fold.n_items), np.nan, dtype=top_items.ranking_type(scored.dtype))
+        scores = np.full((len(batch), fold.n_items), np.nan, dtype=top_items.ranking_type(scored.dtype))
         scores[np.ix_(number >= 0, items.code)] = scored
-        yield some, scores
+        yield batch, scores
 
 
 def _factors(recommender: Any) -> _Factors | None:

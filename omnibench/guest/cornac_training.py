@@ -41,7 +41,7 @@ class Epochs:
             self._task.report(**values)
 
 
-class Bar:
+class EpochBar:
     """What Cornac's loops take for a bar of tqdm, of the part of its interface that they use.
 
     Args:
@@ -67,9 +67,9 @@ class Bar:
     def update(self, count: int = 1) -> None:
         """Count nothing: epochs are counted where they end."""
 
-    def set_postfix(self, values: Mapping[str, Any] | None = None, **others: Any) -> None:
+    def set_postfix(self, values: Mapping[str, Any] | None = None, **options: Any) -> None:
         """Note what Cornac says of the epoch, e.g. ``loss="12.50"`` or ``correct="93.10%"``."""
-        self._postfix = {name: _number(value) for name, value in {**(values or {}), **others}.items()}
+        self._postfix = {name: _number(value) for name, value in {**(values or {}), **options}.items()}
 
     def close(self) -> None:
         """End the epoch, if the bar is that of one; a loop that is left early has ended its last one, too."""
@@ -95,23 +95,23 @@ def reporting(runnable: Runnable, epochs: Epochs, parameters: Mapping[str, Any])
         epochs: Where they are reported.
         parameters: Its hyperparameters.
     """
-    name, attribute = runnable.bar
+    name, attribute = runnable.progress_bar
     if not name:
         yield
         return
     if parameters.get("backend") == "pytorch" and name == "mf.backend_cpu":
         name = "mf.backend_pt"
     module = importlib.import_module(f"cornac.models.{name}")
-    bar = getattr(module, attribute)
+    original = getattr(module, attribute)
 
-    def make(*bounds: int, **_: Any) -> Bar:
-        return Bar(epochs, range(*bounds) if bounds else None)
+    def make(*bounds: int, **_: Any) -> EpochBar:
+        return EpochBar(epochs, range(*bounds) if bounds else None)
 
     setattr(module, attribute, make)
     try:
         yield
     finally:
-        setattr(module, attribute, bar)
+        setattr(module, attribute, original)
 
 
 @contextlib.contextmanager
@@ -122,10 +122,10 @@ def short_lists() -> Iterator[None]:
     """
     ranking_eval = eval_methods.ranking_eval
 
-    def evaluate(*arguments: Any, metrics: Any, train_set: Any, **others: Any) -> Any:
+    def evaluate(*arguments: Any, metrics: Any, train_set: Any, **options: Any) -> Any:
         for metric in metrics:
             metric.k = min(metric.k, train_set.num_items)
-        return ranking_eval(*arguments, metrics=metrics, train_set=train_set, **others)
+        return ranking_eval(*arguments, metrics=metrics, train_set=train_set, **options)
 
     eval_methods.ranking_eval = evaluate
     try:

@@ -144,8 +144,8 @@ def save(model: Any, directory: Path) -> Path:
 
 def load(path: Path, task: Task, fold: folds.Fold) -> Any:
     """Read a model that implicit has stored."""
-    made = NEIGHBOURS.get(task.algorithm) or FACTORIZATIONS[task.algorithm][1]
-    model = made.load(str(path))
+    model_class = NEIGHBOURS.get(task.algorithm) or FACTORIZATIONS[task.algorithm][1]
+    model = model_class.load(str(path))
     model.num_threads = _threads(task)
     return model
 

@@ -136,7 +136,7 @@ class _Neighbours:
         self.model = model
         self.n_items = model.trainset.n_items
 
-    def _combined(self, x: Any, y: Any, pair: Any, similarity: _Numbers, other: Any, rating: _Numbers) -> _Numbers:
+    def _combined(self, x: Any, y: Any, pair: Any, similarity: _Numbers, neighbour: Any, rating: _Numbers) -> _Numbers:
         """Return the estimates of pairs.
 
         Args:
@@ -144,17 +144,17 @@ class _Neighbours:
             y: The *y* of each pair, or that of all.
             pair: For each neighbour the number of the pair, the most similar of a pair first.
             similarity: The neighbours' similarity, which is positive.
-            other: The neighbours.
+            neighbour: The neighbours.
             rating: What they have rated the pair's item with, or the rating of them by the pair's user.
         """
         model = self.model
         if isinstance(model, KNNWithMeans):
-            rating = rating - model.means[other]
+            rating = rating - model.means[neighbour]
         elif isinstance(model, KNNWithZScore):
-            rating = (rating - model.means[other]) / model.sigmas[other]
+            rating = (rating - model.means[neighbour]) / model.sigmas[neighbour]
         elif isinstance(model, KNNBaseline):
             of_y = model.by[y[pair]] if isinstance(y, np.ndarray) else model.by[y]
-            rating = rating - (model.trainset.global_mean + model.bx[other] + of_y)
+            rating = rating - (model.trainset.global_mean + model.bx[neighbour] + of_y)
         sums, weights = (np.bincount(pair, column, self.n_items) for column in (similarity * rating, similarity))
         counts = np.bincount(pair, minlength=self.n_items)
         has_enough = (counts >= model.min_k) & (weights > 0)
@@ -183,8 +183,8 @@ class _UserNeighbours(_Neighbours):
         """Return the estimates of all items for a user."""
         similarity = self.model.sim[user, self._user]
         order = np.lexsort((-similarity, self._item))  # stable, as Surprise's choice of the largest
-        place = np.arange(len(order)) - self._first[self._item]
-        order = order[(place < self.model.k) & (similarity[order] > 0)]
+        rank = np.arange(len(order)) - self._first[self._item]
+        order = order[(rank < self.model.k) & (similarity[order] > 0)]
         neighbours = similarity[order], self._user[order], self._rating[order]
         return self._combined(user, np.arange(self.n_items), self._item[order], *neighbours)
 
@@ -197,7 +197,7 @@ class _ItemNeighbours(_Neighbours):
         rated, ratings = (np.array(column) for column in zip(*self.model.yr[user], strict=True))
         similarity = self.model.sim[:, rated]
         order = np.argsort(-similarity, axis=1, kind="stable")[:, : self.model.k]
-        item, place = np.nonzero(np.take_along_axis(similarity, order, 1) > 0)
-        column = order[item, place]
+        item, rank = np.nonzero(np.take_along_axis(similarity, order, 1) > 0)
+        column = order[item, rank]
         neighbours = similarity[item, column], rated[column], ratings[column]
         return self._combined(np.arange(self.n_items), user, item, *neighbours)

@@ -313,7 +313,9 @@ def _has_changed(root: Path, key: str, artifact: Artifact) -> bool:
 
 def _outside(records: Mapping[str, Record], root: Path) -> Iterator[Damage]:
     """Yield the snapshots that lie outside of the store and are not what was recorded."""
-    for key, record in (pair for kept in (RecordType.SNAPSHOT, RecordType.OLD) for pair in of_type(records, kept)):
+    for key, record in (
+        pair for record_type in (RecordType.SNAPSHOT, RecordType.OLD) for pair in of_type(records, record_type)
+    ):
         if record.get("outside") and not goes(key, record):
             trouble = trouble_in(record, root)
             if trouble:
