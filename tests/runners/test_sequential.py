@@ -40,6 +40,7 @@ SHORT: dict[str, Any] = {"epochs": 4, "stopping_step": 1, "train_batch_size": 12
 SEQUENTIAL = [
     name for name, info in get_runner("RecBole").catalogue["algorithms"].items() if info.get("sequential", False)
 ]
+OTHERS = [name for name in SEQUENTIAL if name not in ("SASRec", "GRU4Rec")]
 FEW_ITEMS = {"reranker_CAN_NUM": "20,10"}
 """Where the default asks for the best hundred of items of which there are fewer."""
 
@@ -55,7 +56,10 @@ def walks(users: int = 60, items: int = 40, each: int = 14) -> pd.DataFrame:
 
 
 @pytest.mark.guests
-@pytest.mark.parametrize("algorithms", [["SASRec", "GRU4Rec"], pytest.param(SEQUENTIAL, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "algorithms",
+    [["SASRec", "GRU4Rec"], *(pytest.param([name], marks=pytest.mark.slow, id=name) for name in OTHERS)],
+)
 def test_lists_are_those_of_recboles_own_script(
     algorithms: list[str], environment_python: Callable[[str], Path], tmp_path: Path
 ) -> None:
