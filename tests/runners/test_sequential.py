@@ -41,7 +41,7 @@ SEQUENTIAL = [
     name for name, info in get_runner("RecBole").catalogue["algorithms"].items() if info.get("sequential", False)
 ]
 OTHERS = [name for name in SEQUENTIAL if name not in ("SASRec", "GRU4Rec")]
-FEW_ITEMS = {"reranker_CAN_NUM": "20,10"}
+FEW_ITEMS = {"reranker_CAN_NUM": 20}
 """Where the default asks for the best hundred of items of which there are fewer."""
 
 
