@@ -145,8 +145,6 @@ class RecBole(StrEnum, metaclass=_Names):
     SINE = "RecBole.SINE"
     CORE = "RecBole.CORE"
     FEARec = "RecBole.FEARec"
-    SASRecCPR = "RecBole.SASRecCPR"
-    GRU4RecCPR = "RecBole.GRU4RecCPR"
 
 
 class Cornac(StrEnum, metaclass=_Names):

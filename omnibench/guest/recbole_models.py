@@ -63,8 +63,6 @@ SEQUENTIAL = (
     "SINE",
     "CORE",
     "FEARec",
-    "SASRecCPR",
-    "GRU4RecCPR",
 )
 """They learn what comes next, and recommend from a sequence."""
 
@@ -73,6 +71,9 @@ OF_USERS = ("Caser", "FPMC", "TransRec", "HGN", "HRM", "NPE", "FOSSIL", "SHAN")
 
 _OF_ITEM_FEATURES = "it learns from features of items, which omnibench does not hand to RecBole"
 _OF_PAIRS = "it scores one pair of a sequence and an item at a time, for which the adapter has no way"
+_OF_THE_NEXT = (
+    "RecBole computes its scores together with its loss, for which it asks for the very item that is to be predicted"
+)
 _OF_KNOWLEDGE = "it needs vectors of entities and relations that were learned from a knowledge graph"
 
 REFUSED = {
@@ -84,6 +85,8 @@ REFUSED = {
     "KSR": _OF_KNOWLEDGE,
     "DIN": _OF_PAIRS,
     "DIEN": f"{_OF_PAIRS}, and draws a sequence of negative items before it trains",
+    "SASRecCPR": _OF_THE_NEXT,
+    "GRU4RecCPR": _OF_THE_NEXT,
     "NCL": "it needs the package faiss, which the locked environment does not have",
     "RaCT": "it trains in three stages, each a run of its own that reads the checkpoint of the one before",
 }
