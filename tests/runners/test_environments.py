@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -228,10 +229,16 @@ def test_a_failed_build_says_where_uv_has_looked(lock: Path, tmp_path: Path, mon
 
 @pytest.mark.parametrize("runner", runners(), ids=lambda runner: runner.name)
 def test_locks_pin_exactly_and_say_nothing_of_this_machine(runner: RunnerInfo) -> None:
-    """Every line of a lock is name==version: no ranges, no indexes, no folders, no build of torch in particular."""
+    """Every line of a lock is name==version, or a hash of that: no ranges, no indexes, no folders, no build of torch."""
     assert runner.lock is not None
-    lines = [line for line in runner.lock.read_text().splitlines() if line and not line.startswith("#")]
-    assert all(line.count("==") == 1 and "+" not in line and "/" not in line for line in lines)
+    text = runner.lock.read_text()
+    assert "/" not in text
+    hashes = re.findall(r"^    --hash=sha256:[0-9a-f]{64}(?: \\)?$", text, re.MULTILINE)
+    assert len(hashes) == text.count("--hash") == text.count("\n    ")
+    lines = [
+        line.removesuffix(" \\") for line in text.splitlines() if line and not line.startswith(("#", "    --hash"))
+    ]
+    assert all(line.count("==") == 1 and "+" not in line for line in lines)
     pinned = dict(line.split("==") for line in lines)
     assert pinned[runner.distribution] == runner.version("isolated")
     assert not any(name.startswith(("nvidia", "triton", "cuda")) for name in pinned)
