@@ -89,10 +89,21 @@ def _tables(space: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_most_algorithms_have_a_space_and_baselines_without_hyperparameters_have_none() -> None:
-    """All of the catalogues but those that nobody tunes, or whose tuning nobody has published."""
-    names = {f"{runner.name}.{name}" for runner in runners() for name in runner.catalogue["algorithms"]}
+    """All of the catalogues but those that nobody tunes, or whose tuning nobody has published, and those that came later."""
+    described = {
+        (runner.name, name): algorithm
+        for runner in runners()
+        for name, algorithm in runner.catalogue["algorithms"].items()
+    }
+    names = {".".join(pair) for pair in described}
     assert names >= SPACES.keys()
-    assert names - SPACES.keys() == {
+    without = {
+        f"{framework}.{name}"
+        for (framework, name), algorithm in described.items()
+        if framework in ("Cornac", "Implicit", "Surprise") or algorithm.get("sequential", False)
+    }
+    assert without.isdisjoint(SPACES)
+    assert names - without - SPACES.keys() == {
         "LensKit.PopScorer",
         "RecBole.Pop",
         "RecBole.Random",
