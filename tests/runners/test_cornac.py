@@ -102,12 +102,12 @@ def test_each_epoch_is_reported_with_what_cornac_says_of_it(fits: Fits) -> None:
     ("name", "parameters"),
     [
         ("WMF", {"max_iter": 3}),
-        ("IBPR", {"max_iter": 3}),
+        pytest.param("IBPR", {"max_iter": 3}, marks=pytest.mark.catalogue),
         ("VAECF", {"n_epochs": 3}),
-        ("BiVAECF", {"n_epochs": 3}),
-        ("RecVAE", {"n_epochs": 2}),
-        ("NeuMF", {"num_epochs": 2}),
-        ("NeuMF", {"num_epochs": 2, "backend": "pytorch"}),
+        pytest.param("BiVAECF", {"n_epochs": 3}, marks=pytest.mark.catalogue),
+        pytest.param("RecVAE", {"n_epochs": 2}, marks=pytest.mark.catalogue),
+        pytest.param("NeuMF", {"num_epochs": 2}, marks=pytest.mark.catalogue),
+        pytest.param("NeuMF", {"num_epochs": 2, "backend": "pytorch"}, marks=pytest.mark.catalogue),
     ],
 )
 def test_a_network_is_repeatable_and_predicts_the_same_when_it_was_stored(

@@ -56,7 +56,7 @@ def walks(users: int = 60, items: int = 40, each: int = 14) -> pd.DataFrame:
 @pytest.mark.guests
 @pytest.mark.parametrize(
     "algorithms",
-    [["SASRec", "GRU4Rec"], *(pytest.param([name], marks=pytest.mark.slow, id=name) for name in OTHERS)],
+    [["SASRec", "GRU4Rec"], *(pytest.param([name], marks=pytest.mark.catalogue, id=name) for name in OTHERS)],
 )
 def test_lists_are_those_of_recboles_own_script(
     algorithms: list[str], environment_python: Callable[[str], Path], tmp_path: Path
