@@ -56,8 +56,9 @@ for node in $(seq "$nodes"); do
   mkdir -p "$directory/spool/n$node"
   slurmd -N "n$node"
 done
-for _ in $(seq 300); do
-  [ "$(sinfo -h -N -t idle -o %N 2>/dev/null | wc -l)" = "$nodes" ] && exit 0
+SECONDS=0
+while [ "$SECONDS" -lt 40 ]; do
+  [ "$(timeout 5 sinfo -h -N -t idle -o %N 2>/dev/null | wc -l)" = "$nodes" ] && exit 0
   sleep 0.1
 done
 echo "the nodes did not become idle; see $directory/log" >&2

@@ -17,6 +17,7 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sinfo")
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("slurm"),  # its ports are those of its configuration
     pytest.mark.skipif(
         any(shutil.which(name) is None for name in PROGRAMS),
         reason="apt-get install --no-install-recommends slurm-wlm munge",
