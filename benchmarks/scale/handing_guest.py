@@ -74,7 +74,7 @@ def lenskit_own(fold: Any) -> Callable[[], Any]:
 def recpack_omnibench(fold: Any) -> Callable[[], Any]:
     """What the adapter does before it fits."""
     adapter = importlib.import_module("guest.recpack")
-    return lambda: adapter._matrix(fold, fold.train)  # noqa: SLF001 - a part of its fit
+    return lambda: adapter.binary_matrix(fold, fold.train)
 
 
 def recpack_own(fold: Any) -> Callable[[], Any]:

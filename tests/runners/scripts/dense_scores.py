@@ -28,7 +28,7 @@ def lenskit_scores(adapter: Any, model: Any, fold: Any) -> Any:
 
 def recpack_scores(adapter: Any, model: Any, fold: Any) -> Any:
     """Make a dense matrix of the whole prediction, where zeros are no scores."""
-    predicted = model.predict(adapter._matrix(fold, fold.history, fold.users))[fold.users].toarray()
+    predicted = model.predict(adapter.binary_matrix(fold, fold.history, fold.users))[fold.users].toarray()
     return np.where((predicted == 0) | ~fold.candidates, np.nan, predicted)
 
 
