@@ -28,7 +28,7 @@ from .factors import FactorScores, ItemFactors
 from .implicit_training import fit_by_iterations
 from .kept import kept
 from .matrices import binary_histories, binary_matrix
-from .products import ProductScores, by_codes
+from .products import scores_of_neighbours
 
 BATCH = 4096
 """Users whose histories are held in memory together."""
@@ -155,11 +155,7 @@ def score(
 ) -> Iterator[tuple[parts.Ints, folds.Scores | ranking.CompactScores]]:
     """Yield what implicit's ``recommend`` ranks by: products of factors, or of histories and similarities."""
     if isinstance(model, ItemItemRecommender):
-        codes = np.where(fold.candidates, np.arange(fold.n_items), -1)
-        similarity = by_codes(model.similarity, codes, fold.n_items)
-        for start in range(0, len(fold.users), BATCH):
-            users = fold.users[start : start + BATCH]
-            yield users, ProductScores(binary_histories(fold, users), similarity)
+        yield from scores_of_neighbours(model.similarity, fold, BATCH)
         return
     items = ItemFactors.of(model.item_factors, np.arange(fold.n_items), fold)
     for start in range(0, len(fold.users), BATCH):

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from .candidates import CandidateSets, block_others
 from .folds import NO_ITEM, Fold, Scores
+from .matrices import binary_histories
 from .parts import Ints
 from .score_forms import OtherItems, SparseScores
 from .tiles import ordered
@@ -210,6 +211,20 @@ class ProductScores:
             scores = np.where(others.is_scored[product.indices] & has_scores, scores, np.nan)
         starts, items = product.indptr.astype(np.int64), product.indices.astype(np.int32)
         return SparseScores(starts, items, scores, others).top_k(0, is_blocked, k)
+
+
+def scores_of_neighbours(similarity: Any, fold: Fold, batch: int) -> Iterator[tuple[Ints, ProductScores]]:
+    """Yield batches of test users, and their scores as products of histories and similarities of items.
+
+    Args:
+        similarity: A sparse matrix, shape (n_items, n_items).
+        fold: The fold.
+        batch: Users whose histories are held in memory together.
+    """
+    by_code = by_codes(similarity, np.where(fold.candidates, np.arange(fold.n_items), -1), fold.n_items)
+    for start in range(0, len(fold.users), batch):
+        users = fold.users[start : start + batch]
+        yield users, ProductScores(binary_histories(fold, users), by_code)
 
 
 def by_codes(matrix: Any, codes: npt.NDArray[np.integer[Any]], n_items: int) -> sparse.csr_matrix:

@@ -24,8 +24,8 @@ from scipy.sparse import csr_matrix, issparse
 from . import folds, parts, ranking, score_forms, top_items
 from .base import Task
 from .factors import FactorScores, ItemFactors
-from .matrices import binary_histories, binary_matrix
-from .products import ProductScores, by_codes
+from .matrices import binary_matrix
+from .products import scores_of_neighbours
 from .recpack_iterations import fit_by_steps
 from .recpack_training import Epochs
 
@@ -184,11 +184,7 @@ def score(
         yield fold.users, FactorScores(user_factor[fold.users], items, np.ones(len(fold.users), dtype=bool))
         return
     if isinstance(model, ItemSimilarityMatrixAlgorithm) and issparse(model.similarity_matrix_):
-        codes = np.where(fold.candidates, np.arange(fold.n_items), -1)
-        similarity = by_codes(model.similarity_matrix_, codes, fold.n_items)
-        for start in range(0, len(fold.users), BATCH):
-            users = fold.users[start : start + BATCH]
-            yield users, ProductScores(binary_histories(fold, users), similarity)
+        yield from scores_of_neighbours(model.similarity_matrix_, fold, BATCH)
         return
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
