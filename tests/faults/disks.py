@@ -6,6 +6,7 @@ What mounts does so in a mount (and user) namespace of its own, in a child that 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import logging
 import os
 import resource
@@ -129,8 +130,9 @@ def starved(
     """
     disk, log = directory / "disk", directory / "log"
     disk.mkdir(exist_ok=True)
+    work = plant.Work(directory / "work")  # opened before: the trouble is the run's, not that of who counts
     relieve = trouble(disk)
-    errand = plant.Errand(disk / "store", directory / "work", metrics)
+    errand = plant.Errand(disk / "store", work.path, metrics, opened=work)
     first = run(errand, log)
     violations = invariants.broken_failure(first, reference)
     failed = {} if first.outcome is None else first.outcome["failed"]
@@ -210,9 +212,12 @@ def limited(size: int, _: Path) -> Callable[[], None]:
 
 
 def few_files(number: int, _: Path) -> Callable[[], None]:
-    """A limit on the number of open files, beyond those that are open anyway, until it is lifted."""
+    """A limit on files, under which so many can be opened beside those that are open anyway, until it is lifted."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + number, hard))
+    # The limit is one of numbers, not of files: a process with gaps between its numbers could open more.
+    open_files = {int(descriptor) for descriptor in os.listdir("/proc/self/fd")}
+    free_numbers = (descriptor for descriptor in itertools.count() if descriptor not in open_files)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (next(itertools.islice(free_numbers, number, None)), hard))
     return partial(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
 
 

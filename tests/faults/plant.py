@@ -243,6 +243,7 @@ class Errand:
         reset: Items (by number) that are reset first.
         pause: Seconds that each Fit takes longer.
         failed: What is done about recorded failures.
+        opened: The count, where a run may be unable to open it.
     """
 
     root: Path
@@ -251,6 +252,7 @@ class Errand:
     reset: tuple[int, ...] = ()
     pause: float = 0.0
     failed: str = "retry"
+    opened: Work | None = None
 
     @property
     def inputs(self) -> tuple[RecSysDataSet, ExperimentPlan]:
@@ -259,7 +261,7 @@ class Errand:
 
     def guests(self) -> InProcessGuests:
         """Return what computes."""
-        return InProcessGuests(Work(self.work), self.pause)
+        return InProcessGuests(self.opened or Work(self.work), self.pause)
 
     def __call__(self) -> dict[str, Any]:
         """Run it; what it finds and says is plain data.
