@@ -105,7 +105,8 @@ def light_records_in(reader: Reader, *, with_costs: bool = True, with_nodes: boo
         with_costs: Whether anybody asks for costs, for which the records of all phases are read.
         with_nodes: Whether the records of done items have their node ids, by which somebody may name them.
     """
-    plan = PlannedLabels(reader.records(RecordType.PLAN.prefix, in_order=True))
+    plans = dict(reader.records(RecordType.PLAN.prefix, in_order=True))  # read once: they name every item
+    plan = PlannedLabels(plans.items())
     with_snapshots = {snapshot["fit_key"] for _, snapshot in reader.records(RecordType.SNAPSHOT.prefix)}
     records: dict[str, Record] = {}
     finished: dict[str, str] = {}
@@ -127,7 +128,9 @@ def light_records_in(reader: Reader, *, with_costs: bool = True, with_nodes: boo
     kept = reader.phase_costs()
     records |= _phases(reader, finished, costs) if kept is None else reader.in_rows(_rows(kept, finished, costs))
     for record_type in RecordType:
-        if record_type not in (*_LEFT_OUT, *PHASE_TYPES, RecordType.ITEM):
+        if record_type is RecordType.PLAN:
+            records |= plans
+        elif record_type not in (*_LEFT_OUT, *PHASE_TYPES, RecordType.ITEM):
             records |= reader.records(record_type.prefix, in_order=True)
     if with_costs:
         costs.add_rows(phase_rows({key: record for key, record in records.items() if key not in light_keys}))
@@ -168,13 +171,17 @@ def _rows(kept: Iterable[PhaseCosts], finished: Mapping[str, str], costs: Costs)
     """
     rows: dict[RecordType, list[int]] = {record_type: [] for record_type in PHASE_TYPES}
     batches: set[int] = set()
+    previous: tuple[Any, Any] = None, None
     for number, record_type, fit_key, seconds, start_seconds, batch, search in kept:
-        item = finished.get(fit_key) if type(fit_key) is str and search is None else None
+        item = finished.get(fit_key) if search is None and type(fit_key) is str else None
         if item is None:
             rows[record_type].append(number)
             continue
         if batch is not None:
-            part = hash((fit_key, batch))
+            if batch is previous[1] and fit_key is previous[0]:  # most follow each other
+                continue
+            previous = fit_key, batch
+            part = hash(previous)
             if part in batches:
                 continue  # the metrics that one Eval computed share its costs
             batches.add(part)
