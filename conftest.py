@@ -126,8 +126,7 @@ def project(first_runs: FirstRuns, pytester: pytest.Pytester, monkeypatch: pytes
     ours = ("OMNIREC_", "PYTEST_ADDOPTS", "PYTEST_XDIST_")
     for name in [name for name in os.environ if name.startswith(ours)]:
         monkeypatch.delenv(name)
-    # hypothesis is of no use in there, and its plugin imports all of it for the summary: a third of a short run.
-    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in (*COMPANIONS, "hypothesispytest")))
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in COMPANIONS))
     made.bench()
     return made
 
