@@ -1,6 +1,6 @@
 """What it costs to hand the data of a fold to each framework, beside the framework's own best way: CPU seconds, memory, growth.
 
-    python benchmarks/scale/handing.py [--rows 4000000] [--parts 16 4 1] [LensKit RecBole RecPack]
+    python benchmarks/scale/handing.py [LensKit RecBole RecPack] [--rows 4000000] [--parts 16 4 1]
 
 Generates data of a sixteenth, a quarter and all of the rows (--rows 20000000 for the size of MovieLens-20M), with power-law items
 and log-normal users, and hands it over in a process for each framework, way and size. The exponent is that of the growth of CPU

@@ -21,7 +21,7 @@ from .screening import RoughFactors, ScreenedTiles
 from .tiles import BestOfTiles, ordered
 from .top_items import reached_by_row
 
-_USERS = 512
+_USERS = 1024
 """Users whose factors are multiplied together: with fewer, BLAS copies the items' factors too often."""
 _TILE = 1536
 """Items whose factors are multiplied together: so many scores of so many users fit into the cache of a processor, and rows
@@ -42,7 +42,7 @@ class ItemFactors:
         bias: What is added to an item's scores, shape (n,); None for nothing.
         zero_is_none: Whether a score of exactly zero stands for no score.
         link: What the sums are turned into, in place, such as a probability; None for nothing.
-        rough: The same in float32, where that tells which few items have to be multiplied in float64.
+        rough: The same in half the precision, where that tells which few items have to be multiplied in full.
     """
 
     factor: Factors
@@ -79,10 +79,7 @@ class ItemFactors:
         tiles = [order[first : first + _TILE] for first in range(0, len(order), _TILE)]
         order = np.concatenate([order[:0], *(tile[np.argsort(code[tile], kind="stable")] for tile in tiles)])
         bias, factor = None if bias is None else bias[order], factor[order]
-        can_be_rough = (
-            isinstance(factor, np.ndarray) and factor.dtype == np.float64 and not zero_is_none and link is None
-        )
-        rough = RoughFactors.of(factor, bias) if can_be_rough else None
+        rough = None if zero_is_none or link is not None else RoughFactors.of(factor, bias)
         return cls(factor, np.asarray(code[order], dtype=np.int32), bias, zero_is_none, link, rough)
 
 
@@ -150,12 +147,12 @@ class FactorScores:
         return best.result()
 
     def _best_screened(self, rows: slice, k: int, column: Ints, seen: _SeenByTile) -> tuple[Ints, Scores] | None:
-        """Return the same by way of float32; None where that does not tell which items have to be multiplied in float64."""
+        """Return the same by way of half the precision; None where that does not tell which items to multiply in full."""
         rough = self.items.rough
-        error = None if rough is None else rough.error_for(self.user[rows])
+        error = None if rough is None else rough.error_for(np.asarray(self.user[rows]))
         if rough is None or error is None:
             return None
-        user = self.user[rows].astype(np.float32)
+        user = rough.rounded(self.user[rows])
         best = ScreenedTiles(len(user), k, min(_TILE, len(self.items.code)), error)
         for number, columns in enumerate(self._tiles()):
             codes = self.items.code[columns]

@@ -1,12 +1,19 @@
-"""Scores in float32 that tell which items have to be scored in float64: BLAS makes them in half the time.
+"""Scores in half the precision that tell which items have to be scored in full: BLAS makes them in half the time.
 
-Each differs from the score in float64 by no more than a bound that follows from the lengths of the factors. So an item that is
+Each differs from the score in full by no more than a bound that follows from the lengths of the factors. So an item that is
 below the k-th best by more than twice that bound is in no list; the few that are not are scored again.
+
+Factors of float64 are rounded to float32, and those of float32 to bfloat16 where the processor multiplies that (AVX-512 BF16
+or AMX, by PyTorch); others are multiplied as they are.
 """
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,45 +27,69 @@ from .top_items import reached_by_row
 _EPSILON = 2.0**-23
 """Twice the largest relative error of a rounding to float32."""
 _ROUNDINGS = 8
-"""Roundings of a score beside those of a sum's terms: of both factors, of products, biases and bounds; there are fewer."""
+"""Roundings to float32 of a score beside those of a sum's terms: of both factors, of products, biases and bounds."""
+_COARSE = 3.1 * 2.0**-9
+"""The relative error of bfloat16: of both factors and of the sum, 2**-9 each, and a little for their products."""
 _SMALLEST = 2.0**-126
-"""Below it float32 rounds by absolute errors, one for each term."""
+"""Below it float32 and bfloat16 round by absolute errors, or to zero."""
 _LARGEST = 2.0**120
-"""Products from which on a sum in float32 might overflow."""
+"""Numbers from which on a sum in float32 might overflow."""
+_FEWEST_FACTORS = 32
+"""Factors of float32 from which on products are what takes the time."""
+_NATIVE = {"avx512_bf16", "amx_bf16"}
+"""What Linux calls the instructions that multiply bfloat16."""
+_PROCESSOR = Path("/proc/cpuinfo")
+
+
+@cache
+def has_bfloat16() -> bool:
+    """Return whether this processor multiplies bfloat16 faster than float32; it is looked up once."""
+    with contextlib.suppress(OSError):
+        lines = _PROCESSOR.read_text(encoding="utf-8", errors="replace").splitlines()
+        flags = next((line for line in lines if line.startswith("flags")), "")
+        return not _NATIVE.isdisjoint(flags.split())
+    return False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoughFactors:
-    """What a model has learned of its items, in float32.
+    """What a model has learned of its items, in half the precision.
 
     Attributes:
-        factor: The items' factors, shape (n, d).
-        bias: What is added to an item's scores, shape (n,); None for nothing.
+        factor: The items' factors, shape (n, d): an array of float32, or a tensor of bfloat16.
+        bias: What is added to an item's scores, float32, shape (n,); None for nothing.
         length: The length of the longest factor.
         highest_bias: The largest absolute bias.
     """
 
-    factor: npt.NDArray[np.float32]
+    factor: Any
     bias: npt.NDArray[np.float32] | None
     length: float
     highest_bias: float
 
     @classmethod
-    def of(cls, factor: npt.NDArray[np.float64], bias: npt.NDArray[Any] | None) -> RoughFactors:
-        """Round factors and biases.
+    def of(cls, factor: Any, bias: npt.NDArray[Any] | None) -> RoughFactors | None:
+        """Round factors and biases; None where products in half the precision are no faster.
 
         Args:
-            factor: The items' factors, shape (n, d).
+            factor: The items' factors, shape (n, d): an array, or a tensor on the CPU.
             bias: Their biases, shape (n,).
         """
+        numbers = np.asarray(factor)
+        torch: Any = sys.modules.get("torch")
         with np.errstate(over="ignore"):
-            rough = factor.astype(np.float32)
             rough_bias = None if bias is None else bias.astype(np.float32)
-        length = float(np.linalg.norm(factor, axis=1).max(initial=0))
+            if numbers.dtype == np.float64 and isinstance(factor, np.ndarray):
+                rough = numbers.astype(np.float32)
+            elif numbers.dtype == np.float32 and numbers.shape[1] >= _FEWEST_FACTORS and torch and has_bfloat16():
+                rough = torch.as_tensor(factor).bfloat16()
+            else:
+                return None
+        length = float(np.linalg.norm(numbers, axis=1).max(initial=0))
         return cls(rough, rough_bias, length, 0.0 if bias is None else float(np.abs(bias).max(initial=0)))
 
-    def error_for(self, user: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
-        """Return by how much the scores of users may be wrong, shape (b,); None where they cannot be told from float32 numbers.
+    def error_for(self, user: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
+        """Return by how much the scores of users may be wrong, shape (b,); None where numbers are out of range.
 
         N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1: a sum of d products is wrong by d
         roundings of the sum of their absolute values at most, and that is no larger than the product of the lengths.
@@ -66,28 +97,45 @@ class RoughFactors:
         Args:
             user: The users' factors, shape (b, d).
         """
-        size = np.linalg.norm(user, axis=1) * self.length + self.highest_bias
-        if not (size < _LARGEST).all():  # NaN and infinity among them
+        length = np.linalg.norm(user.astype(np.float64, copy=False), axis=1)
+        product = length * self.length
+        size = product + self.highest_bias
+        if not (np.maximum(length + self.length, size) < _LARGEST).all():  # NaN and infinity are not
             return None
         n_terms = user.shape[1]
-        error: npt.NDArray[np.float64] = (n_terms + _ROUNDINGS) * (_EPSILON * size + _SMALLEST)
-        return error
+        error: npt.NDArray[np.float64] = (n_terms + _ROUNDINGS) * _EPSILON * size
+        error += n_terms * _SMALLEST * (1 + length + self.length)
+        return error if isinstance(self.factor, np.ndarray) else error + _COARSE * product
 
-    def multiply(self, user: npt.NDArray[np.float32], columns: slice, out: Scores) -> None:
+    def rounded(self, user: Any) -> Any:
+        """Return the factors of users in the same precision, shape (b, d)."""
+        if isinstance(self.factor, np.ndarray):
+            return np.asarray(user).astype(np.float32)
+        import torch
+
+        return torch.as_tensor(user).bfloat16()
+
+    def multiply(self, user: Any, columns: slice, out: npt.NDArray[np.float32]) -> None:
         """Write the scores of users for some items.
 
         Args:
-            user: The users' factors in float32, shape (b, d).
+            user: The users' rounded factors, shape (b, d).
             columns: The items.
             out: Where to; shape (b, items).
         """
-        np.matmul(user, self.factor[columns].T, out=out)
+        item = self.factor[columns]
+        if isinstance(item, np.ndarray):
+            np.matmul(user, item.T, out=out)
+        else:
+            import torch
+
+            torch.from_numpy(out).copy_(torch.mm(user, item.T))
         if self.bias is not None:
             out += self.bias[columns]
 
 
 class ScreenedTiles(BestOfTiles):
-    """The items of some users that may be among the best, by scores in float32 that may be wrong.
+    """The items of some users that may be among the best, by scores that may be wrong.
 
     Args:
         n_users: The number of users.
