@@ -27,6 +27,7 @@ class Cluster:
         run: The run.
         environments: Where frameworks run.
         scratch: A directory of the store's for temporary files, in which workers look for a probe.
+        patience: Seconds that a scheduler may be out of reach.
         notify: Called with a line of text for the user.
 
     Attributes:
@@ -40,10 +41,12 @@ class Cluster:
         run: str,
         environments: Environments,
         scratch: Path,
+        patience: float,
         notify: Callable[[str], None],
     ) -> None:
         self._choice, self._slurm = choice, slurm
         self._run, self._environments, self._scratch, self._notify = run, environments, scratch, notify
+        self._patience = patience
         self.is_this_machine = choice.scheduler == LOCAL
         self._opening = threading.Lock()
         self._connections: dict[SlurmSettings, Connection] = {}
@@ -120,6 +123,7 @@ class Cluster:
                     self._run,
                     self._environments,
                     self._scratch,
+                    self._patience,
                     self._notify,
                 )
             return self._connections[settings]

@@ -10,7 +10,7 @@ from omnibench.cluster.mailbox import Message
 from omnibench.cluster.remote_guest import RemoteGuest
 from omnibench.cluster.remote_session import RemoteSession
 from omnibench.cluster.terms import GuestTerms
-from omnibench.errors import ClusterError, LostGuestError
+from omnibench.errors import ClusterError, CutOffError, LostGuestError
 from omnibench.experiment.resources import NOTHING_SAID, Resources
 
 if TYPE_CHECKING:
@@ -124,12 +124,14 @@ class RemotePool:
         """Do nothing: as above."""
 
     def lost(self, error: LostGuestError) -> None:
-        """Note that the machine of the session is gone.
+        """Note that the session is gone, with its machine or because this process was cut off from it.
 
         Raises:
-            ClusterError: It is one too many for this item.
+            ClusterError: It is one machine too many for this item.
         """
         self.give_up()
+        if isinstance(error, CutOffError):  # no machine is to blame, and what it means was said once for all items
+            return
         self._losses.append(str(error))
         if len(self._losses) >= MOST_LOSSES:
             losses = ", ".join(self._losses)

@@ -46,7 +46,7 @@ def serve(token: str, terms: Terms) -> None:
         return worker.status == Status.running and task is not None and task.state != "cancelled"
 
     _silence_calls()
-    with Mailbox(token, terms.run, worker.loop.asyncio_loop, is_wanted) as mailbox:
+    with Mailbox(token, terms.run, worker.loop.asyncio_loop, is_wanted, terms.patience) as mailbox:
         is_shared = terms.probe.is_seen()
         worker.log_event(topic_of(terms.run), [token, worker.address, platform.node(), is_shared])
         if terms.version != __version__:

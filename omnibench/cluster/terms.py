@@ -24,6 +24,7 @@ class Terms:
         directory: The working directory, in which classes of the user's own expect to be.
         probe: A file that the submitting process has written.
         threads: Threads per guest, where none other is asked for.
+        patience: Seconds that the submitting process waits for its scheduler, and sessions for it at least.
     """
 
     run: str
@@ -32,6 +33,7 @@ class Terms:
     directory: str
     probe: Probe
     threads: int
+    patience: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ class ItemCoordinator:
     def _cluster(self, choice: ClusterChoice, scratch: Path) -> Cluster:
         require_dask(choice)
         slurm = slurm_settings(Path.cwd())
-        return Cluster(choice, slurm, self.run_id, self.environments, scratch, self._notify)
+        return Cluster(choice, slurm, self.run_id, self.environments, scratch, self.policy.reconnect, self._notify)
 
     @property
     def store(self) -> CheckpointStore:

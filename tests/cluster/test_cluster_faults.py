@@ -65,7 +65,8 @@ def test_the_submitter_is_killed(project: Project, gate: Path, tmp_path: Path) -
 def test_the_scheduler_is_killed(project: Project, gate: Path, tmp_path: Path) -> None:
     """The run ends with a sentence, and what it was at is no failure: the next run computes it."""
     with DaskProcesses(tmp_path / "dask") as cluster:
-        with running_pytest(project.pytester.path, f"--omnirec-cluster={cluster.address}") as run:
+        where = f"--omnirec-cluster={cluster.address}", "--omnirec-reconnect=2s"
+        with running_pytest(project.pytester.path, *where) as run:
             guests = wait_for(lambda: begun if len(begun := marks(project.fits, "begin-")) == 2 else None)
             kill(cluster.scheduler.pid)
             output, _ = run.communicate(timeout=300)
