@@ -12,7 +12,7 @@ from typing import Any
 
 from omnibench import __version__
 from omnibench.cluster import schedulers, worker_guests
-from omnibench.cluster.choice import ADDRESS, FILE, LOCAL, ClusterChoice
+from omnibench.cluster.choice import ADDRESS, FILE, ClusterChoice
 from omnibench.cluster.clients import Clients
 from omnibench.cluster.locations import WorkerLocation
 from omnibench.cluster.mailbox import hear_of
@@ -59,7 +59,7 @@ class Connection:
     ) -> None:
         self._choice, self._number, self._slurm, self._run = choice, number, slurm, run
         self._environments, self._scratch, self._patience, self._notify = environments, scratch, patience, notify
-        self.is_this_machine = choice.scheduler == LOCAL
+        self.is_this_machine = choice.is_this_machine
         self._opening = threading.Lock()
         self._opened = ExitStack()
         self._clients: Clients | None = None

@@ -15,6 +15,7 @@ from omnibench.cluster import worker_guests
 from omnibench.cluster.mailbox import AbandonedError, Mailbox, Message
 from omnibench.cluster.staging import Staging
 from omnibench.cluster.terms import GuestTerms, Terms
+from omnibench.cluster.worker_gpus import WorkerGpus
 from omnibench.errors import ClusterError, DiskError, OmnibenchError, PrunedError
 from omnibench.guest.disk import ERRNOS, advice, explain
 from omnibench.runners.gateway import Guest
@@ -54,13 +55,16 @@ def serve(token: str, terms: Terms) -> None:
             _send_failure(mailbox, ClusterError(f"{reason}; install the same one on both.", ends_run=True))
         guests = worker_guests.take(terms, Path(worker.local_directory))
         guests.mailbox = mailbox
-        session = Session(token, mailbox, guests, is_shared=is_shared)
-        try:
-            session.serve()
-        except AbandonedError:
-            guests.pool.end_idle()  # they are in the middle of something
-        finally:
-            worker_guests.give_back(terms, guests)
+        with WorkerGpus(mailbox.check) as gpus:
+            session = Session(token, mailbox, guests, gpus, is_shared=is_shared)
+            try:
+                session.serve()
+            except AbandonedError:
+                guests.pool.end_idle()  # they are in the middle of something
+            finally:
+                if gpus.are_held:  # the next session on them may be another worker's
+                    guests.pool.end_idle("cuda")
+                worker_guests.give_back(terms, guests)
 
 
 class Session:
@@ -70,11 +74,15 @@ class Session:
         token: Names the session.
         mailbox: The messages.
         guests: The guests that it may use.
+        gpus: The GPUs of the machine.
         is_shared: Whether this machine sees the submitter's files.
     """
 
-    def __init__(self, token: str, mailbox: Mailbox, guests: worker_guests.WorkerGuests, *, is_shared: bool) -> None:
+    def __init__(
+        self, token: str, mailbox: Mailbox, guests: worker_guests.WorkerGuests, gpus: WorkerGpus, *, is_shared: bool
+    ) -> None:
         self._token, self._mailbox, self._guests, self._is_shared = token, mailbox, guests, is_shared
+        self._gpus = gpus
         self._pending: list[Message] = []
         """What has come while something else was waited for."""
         self._staging: Staging | None = None
@@ -126,6 +134,8 @@ class Session:
         if version != terms.version:
             words = f"{platform.node()} has {runner.name} {version}, the submitting process {terms.version}"
             raise ClusterError(f"{words}; the numbers would be recorded for the latter. Install the same version.")
+        if terms.device == "cuda":
+            self._guests.pool.use_gpus(terms.cards or self._gpus.cards(terms.n_gpus))
         return self._guests.pool.get(runner, terms.device, terms.threads)
 
     def _start(self, message: Message) -> None:

@@ -78,6 +78,8 @@ class GuestTerms:
         version: The version of the framework in the submitter's environments.
         device: ``cpu`` or ``cuda``.
         threads: The number of its threads.
+        cards: The GPUs that it computes on, as ``CUDA_VISIBLE_DEVICES`` names them, where the submitter deals them out.
+        n_gpus: How many its machine deals out; 0 for all that the worker sees.
     """
 
     runner: str | RunnerInfo
@@ -85,6 +87,8 @@ class GuestTerms:
     version: str
     device: str
     threads: int
+    cards: tuple[str, ...] = ()
+    n_gpus: int = 0
 
     def local_runner(self) -> RunnerInfo:
         """Return the framework as this machine has it.

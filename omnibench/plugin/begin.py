@@ -94,7 +94,7 @@ def _refuse_oversized(session: BenchSession) -> None:
     asking = {
         RecordType.FIT.key(item.experiment.fit_key): item.experiment
         for item in session.pending
-        if item.experiment.resources.is_said
+        if item.experiment.resources.is_said or item.experiment.device == "cuda"
     }
     if asking:
         from omnibench.engine.fit_needs import refuse_oversized  # most runs ask for nothing
