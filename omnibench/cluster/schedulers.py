@@ -61,7 +61,7 @@ def scheduler_of(
     import dask.config
 
     Client = _client_class()  # noqa: N806 - a class
-    with dask.config.set(dask_settings()):
+    with dask.config.set(dask_settings()), _quiet_logs():
         if choice.scheduler == LOCAL:
             with _own_scheduler() as cluster, LocalWorkers(cluster.scheduler_address, cluster.security, number):
                 yield lambda: Client(cluster, set_as_default=False)
@@ -73,6 +73,18 @@ def scheduler_of(
                 yield lambda: Client(cluster, set_as_default=False)
         else:
             yield lambda: _client_at(choice.address())  # a scheduler that was started anew may be elsewhere
+
+
+@contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Keep the log of a scheduler in this process to its errors, also while it closes, which ``silence_logs`` leaves out."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _client_at(address: str) -> Any:

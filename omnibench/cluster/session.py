@@ -15,6 +15,7 @@ from omnibench.cluster import worker_guests
 from omnibench.cluster.mailbox import AbandonedError, Mailbox, Message
 from omnibench.cluster.staging import Staging
 from omnibench.cluster.terms import GuestTerms, Terms
+from omnibench.cluster.worker_cache import worker_cache
 from omnibench.cluster.worker_gpus import WorkerGpus
 from omnibench.errors import ClusterError, DiskError, OmnibenchError, PrunedError
 from omnibench.guest.disk import ERRNOS, advice, explain
@@ -122,7 +123,7 @@ class Session:
         """Return an error, or what it means where this machine's disk is its reason."""
         number = getattr(error, "errno", None)
         if isinstance(error, OSError) and number in ERRNOS:
-            reason = explain(number, [self._guests.scratch, Path(tempfile.gettempdir())])
+            reason = explain(number, [self._guests.scratch, worker_cache(), Path(tempfile.gettempdir())])
             return DiskError(f"{platform.node()}: {reason}: {error}; {advice(number)}, and run again.")
         return error
 
