@@ -209,6 +209,9 @@ class Session:
         return answer
 
     def _snapshot(self, snapshot: Message) -> Message:
+        if "nothing" in snapshot:  # the guest goes on meanwhile, so that nothing it writes is whole
+            self._mailbox.send({"kind": "note", "note": {"snapshot": snapshot}})
+            return {}
         answer = self._question({"snapshot": snapshot})
         if "folder" in snapshot and self._staging is not None:
             self._staging.drop(snapshot["folder"])
