@@ -85,7 +85,8 @@ def _by_codes(model: Model, fold: folds.Fold) -> sparse.csr_matrix:
 
 
 def _by_similarities(model: Model, fold: folds.Fold) -> Iterator[tuple[parts.Ints, folds.Scores]]:
-    weight = model.recommender.weight
+    """Yield the scores of EASE, for which RecTools' ranker multiplies the rows of the weights, where the paper has columns."""
+    weight = model.recommender.weight.T
     batch = max(1, min(BATCH, DENSE_SCORES // max(1, fold.n_items)))
     for start in range(0, len(fold.users), batch):
         users = fold.users[start : start + batch]

@@ -18,7 +18,7 @@ from jobs import Job, run_jobs
 from lightfm import LightFM
 from pytorch_lightning import seed_everything
 from rectools import Columns, models
-from rectools.dataset import Dataset
+from rectools.dataset import Dataset, Interactions
 from rectools.models.base import ModelBase
 
 SEQUENTIAL = ("SASRecModel", "BERT4RecModel", "HSTUModel")
@@ -89,20 +89,19 @@ def main(files: FoldArrays, seed: int, job: Job) -> np.ndarray:
         features = {"item_features_df": known[known["id"].isin(train[Columns.Item])], "cat_item_features": ["kind"]}
     data = Dataset.construct(train, **features)
     model.fit(data)
-    context = None
-    if getattr(model, "require_recommend_context", False):
-        last = history[history[Columns.Item].isin(train[Columns.Item])].sort_values(Columns.Datetime, kind="stable")
-        context = last.groupby(Columns.User, as_index=False).last()[[Columns.User, Columns.Datetime, Columns.Weight]]
     by_list = job.algorithm in ("PopularInCategoryModel", "RandomModel")
-    if job.algorithm in SEQUENTIAL or by_list:
-        data = Dataset.construct(pd.concat([train, history]) if by_list else history) if not by_list else seen(data, history)
+    if by_list:
+        data = seen(data, history)
+    elif job.algorithm in SEQUENTIAL:
+        data = Dataset.construct(history)
+    context = moments(model, history, files.users)
     table = model.recommend(
         users=files.users,
         dataset=data,
         k=files.n_items,
         filter_viewed=by_list,
         on_unsupported_targets="ignore",
-        **({} if context is None else {"context": context[context[Columns.User].isin(files.users)]}),
+        context=context,
     )
     if by_list:  # whose order is its own
         table[Columns.Score] = -table.groupby(Columns.User, sort=False).cumcount().astype(float)
@@ -117,11 +116,18 @@ def main(files: FoldArrays, seed: int, job: Job) -> np.ndarray:
     )
 
 
+def moments(model: ModelBase, history: pd.DataFrame, users: np.ndarray) -> pd.DataFrame | None:
+    """Return when each user is recommended to, for a model that asks: when the last item was that it knows."""
+    if not model.require_recommend_context:
+        return None
+    is_read = history[Columns.Item].isin(model.data_preparator.get_known_item_ids()) & history[Columns.User].isin(users)
+    by_time = history[is_read].sort_values(Columns.Datetime, kind="stable")
+    return by_time.groupby(Columns.User, as_index=False)[[Columns.Datetime, Columns.Weight]].last()
+
+
 def seen(data: Dataset, history: pd.DataFrame) -> Dataset:
     """Return a dataset whose users have seen all of a history as far as the dataset knows the items, numbered alike."""
     known = history[history[Columns.Item].isin(data.item_id_map.external_ids)]
-    from rectools.dataset import Interactions
-
     rows = Interactions.from_raw(known, data.user_id_map, data.item_id_map)
     return Dataset(data.user_id_map, data.item_id_map, rows, item_features=data.item_features)
 
