@@ -124,7 +124,7 @@ def add_parsers(commands: Any) -> None:
             "frameworks",
             nargs="*",
             metavar="FRAMEWORK",
-            help="LensKit, RecBole, RecPack, Implicit, Cornac, Surprise, or one of the project (default: all)",
+            help="LensKit, RecBole, RecPack, Implicit, Cornac, Surprise, RecTools, or one of the project (default: all)",
         )
         parser.set_defaults(run=lambda arguments, action=action: action(arguments.frameworks))
     envs_adapters.add_parsers(actions)
