@@ -12,20 +12,27 @@ from omnibench.commands import envs_adapters, spaces
 from omnibench.commands.parsing import complain, explain, say, say_text
 from omnibench.runners.environments import Environment, environment_of
 from omnibench.runners.gateway import Guest
-from omnibench.runners.info import NO_USE, refused_algorithms, use_of_validation
+from omnibench.runners.info import CURRENT, NO_USE, RunnerInfo, refused_algorithms, use_of_validation
 from omnibench.runners.registry import get_runner, runners
 from omnibench.sizes import size_text
 
 
+def _frameworks(names: Sequence[str]) -> list[RunnerInfo]:
+    return [get_runner(name) for name in names] if names else runners()
+
+
 def _selected(names: Sequence[str]) -> list[Environment]:
-    selected_runners = [get_runner(name) for name in names] if names else runners()
-    return [environment_of(runner) for runner in selected_runners if runner.has_environment]
+    return [environment_of(runner) for runner in _frameworks(names) if runner.has_environment]
 
 
 def envs_list(names: Sequence[str]) -> int:
     """Show each framework's environment: version, whether it is built, where, how large."""
-    for environment in _selected(names):
-        runner = environment.runner
+    for runner in _frameworks(names):
+        if not runner.has_environment:
+            say(f"{runner.name:8} {runner.version(CURRENT):10} {'':11} without an environment of its own")
+            say(f"{'':8} {runner.adapter_file}")
+            continue
+        environment = environment_of(runner)
         size = f" ({runner.size})" if runner.size else ""
         state = f"built, {size_text(environment.size())}" if environment.is_built else f"not built{size}"
         torch = f"torch {environment.backend:5}" if environment.needs_torch else ""
@@ -68,18 +75,18 @@ def envs_verify(names: Sequence[str]) -> int:
 
 def envs_algorithms(names: Sequence[str]) -> int:
     """Show every algorithm with its hyperparameters and their defaults."""
-    for environment in _selected(names):
-        for name, facts in environment.runner.catalogue["algorithms"].items():
+    for runner in _frameworks(names):
+        for name, facts in runner.catalogue["algorithms"].items():
             abilities = " and ".join(
                 word for word, offered in (("ranks", "ranking"), ("rates", "ratings")) if facts[offered]
             )
             use = use_of_validation(facts)
             validation = f"; validation: {use}" if use != NO_USE else ""
-            say(f"{environment.runner.name}.{name} ({abilities}{validation})")
+            say(f"{runner.name}.{name} ({abilities}{validation})")
             for parameter, default in facts["parameters"].items():
                 say(f"    {parameter} = {default!r}")
-        for name, reason in refused_algorithms(environment.runner).items():
-            say(f"{environment.runner.name}.{name} (does not run: {reason})")
+        for name, reason in refused_algorithms(runner).items():
+            say(f"{runner.name}.{name} (does not run: {reason})")
     return 0
 
 

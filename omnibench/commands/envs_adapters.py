@@ -19,6 +19,7 @@ from omnibench.runners.adapter_file import OLDEST_PYTHON, AdapterFile, checked_p
 from omnibench.runners.adapters import adapter_names, find_adapter, unmatched_patterns
 from omnibench.runners.environments import environment_of
 from omnibench.runners.locking import make_lock
+from omnibench.runners.program_file import ProgramFile
 from omnibench.runners.registry import get_runner, runner_names
 
 _PYTHON = ".".join(map(str, OLDEST_PYTHON))
@@ -65,6 +66,9 @@ def envs_lock(arguments: argparse.Namespace) -> int:
     """Pin all that frameworks of the project need, with hashes, in a lock beside the adapter."""
     for name in arguments.frameworks or adapter_names():
         adapter = _adapter(name)
+        if isinstance(adapter, ProgramFile):
+            say(f"{name}: a program, of which nothing is installed")
+            continue
         changes = make_lock(adapter)
         say(f"{name}: {'as before' if not changes else adapter.lock}")
         for change in changes:
@@ -77,12 +81,14 @@ def envs_check(arguments: argparse.Namespace) -> int:
     status = 0
     for name in arguments.frameworks or adapter_names():
         adapter = _adapter(name)
-        say(f"{name}: {environment_of(adapter.runner()).ensure(say_text)}")
+        runner = adapter.runner()
+        if runner.has_environment:
+            say(f"{name}: {environment_of(runner).ensure(say_text)}")
         status = max(status, _run_tests(adapter))
     return status
 
 
-def _run_tests(adapter: AdapterFile) -> int:
+def _run_tests(adapter: AdapterFile | ProgramFile) -> int:
     own = adapter.path.with_name(f"test_{adapter.path.stem}.py")
     if own.is_file():
         return _pytest(own)
@@ -98,7 +104,7 @@ def _pytest(test: Path) -> int:
     return subprocess.run(command, check=False).returncode
 
 
-def _adapter(name: str) -> AdapterFile:
+def _adapter(name: str) -> AdapterFile | ProgramFile:
     """Return a framework that is a file.
 
     Raises:

@@ -16,8 +16,10 @@ def imported(name: str) -> Any:
     """Import an adapter that is not beside this module, and check what it returns from now on.
 
     Args:
-        name: The full name of a module, or the path of a file.
+        name: The full name of a module, the path of a file, or that of the description of a program.
     """
+    if name.endswith(".toml"):
+        return CheckedAdapter(importlib.import_module(f"{__package__}.program").Program(Path(name)))
     return CheckedAdapter(_of_file(Path(name)) if name.endswith(".py") else importlib.import_module(name))
 
 

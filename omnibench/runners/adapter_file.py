@@ -64,6 +64,11 @@ class AdapterFile:
         return self.path.with_suffix(".lock")
 
     @property
+    def is_locked(self) -> bool:
+        """Whether it has a lock."""
+        return self.lock.is_file()
+
+    @property
     def heading(self) -> str:
         """The first line of a lock of these requirements."""
         return f"# {'; '.join(self.requirements)} on Python {self.python}"

@@ -143,6 +143,10 @@ class RunnerInfo:
 
     @cached_property
     def _adapter_digest(self) -> str | None:
+        return self._read_digest()
+
+    def _read_digest(self) -> str | None:
+        """Return the digest of the adapter's source as it is now; None of one that comes with omnibench."""
         return None if self.adapter_file is None else _digest(self.adapter_file)
 
     def check_adapter(self) -> None:
@@ -151,7 +155,7 @@ class RunnerInfo:
         Raises:
             GuestError: It has.
         """
-        if self.adapter_file is not None and _digest(self.adapter_file) != self._adapter_digest:
+        if self._read_digest() != self._adapter_digest:
             raise GuestError(
                 f"{self.adapter_file}, or what it uses, has changed since this run began; the result would be recorded for "
                 "the old code. Run again."
