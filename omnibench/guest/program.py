@@ -17,8 +17,19 @@ import numpy as np
 
 from . import folds, parts, ranked_lists
 from .base import Task
-from .program_commands import FIT, PARTS, PREDICT, RUN, ProgramError, filled, located, placeholders_of, run_program
-from .program_tables import BY_SCORE, read_lists, write_columns, write_part
+from .program_commands import (
+    BY_SCORE,
+    FIT,
+    PARTS,
+    PREDICT,
+    RUN,
+    ProgramError,
+    filled,
+    located,
+    placeholders_of,
+    run_program,
+)
+from .program_tables import read_lists, write_columns, write_part
 
 
 @dataclass
@@ -102,25 +113,25 @@ class Program:
         if len(users) == 0:
             return
         seen = np.zeros(len(users), dtype=np.int64) if fold.repeats else fold.seen_counts[users]
-        wanted = np.minimum(task.k + seen, np.count_nonzero(fold.candidates)).astype(np.int32)
+        lengths = np.minimum(task.k + seen, np.count_nonzero(fold.candidates)).astype(np.int32)
         with tempfile.TemporaryDirectory(prefix="lists-", dir=Path.cwd()) as folder:
             users_file, output = (Path(folder, name).absolute() for name in ("users.tsv", "lists.tsv"))
-            write_columns(users_file, [users, wanted])
-            values = {"users": users_file, "output": output, "k": int(wanted.max())}
+            write_columns(users_file, [users, lengths])
+            values = {"users": users_file, "output": output, "k": int(lengths.max())}
             purpose = RUN
             if model.path is not None:
                 purpose, values["model"] = PREDICT, model.path
             self._run(purpose, task, fold, model.parameters, values)
             order = self._of(task.algorithm, "output", BY_SCORE)
             may_be_short = self._of(task.algorithm, "short_lists", default=False)
-            yield users, read_lists(output, order, users, wanted, fold.n_items, may_be_short=may_be_short)
+            yield users, read_lists(output, order, users, lengths, fold.n_items, may_be_short=may_be_short)
 
     def _run(
         self, purpose: str, task: Task, fold: folds.Fold, parameters: Mapping[str, Any], values: Mapping[str, Any]
     ) -> None:
         """Run a command in a directory of its own, with the files of the parts that it asks for."""
         words = self._of(task.algorithm, purpose)
-        said = {
+        substitutes = {
             **parameters,
             **values,
             "algorithm": task.algorithm,
@@ -133,7 +144,7 @@ class Program:
         with tempfile.TemporaryDirectory(prefix=f"{purpose}-", dir=Path.cwd()) as folder:
             work = Path(folder).absolute()
             for name in placeholders_of(words):
-                if name in PARTS and name not in said:
-                    said[name] = work / f"{name}.tsv"
-                    write_part(said[name], getattr(fold, name))
-            run_program(filled(located(words, self._folder), said), work)
+                if name in PARTS and name not in substitutes:
+                    substitutes[name] = work / f"{name}.tsv"
+                    write_part(substitutes[name], getattr(fold, name))
+            run_program(filled(located(words, self._folder), substitutes), work)

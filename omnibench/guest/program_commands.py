@@ -39,6 +39,9 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 """Of these, what every command has."""
 
+BY_SCORE, BY_RANK, AS_WRITTEN = "score", "rank", "order"
+"""What decides the order of a list: its third column, the highest or the lowest first; or the order of the lines."""
+
 _LAST_LINES = 20
 _SHOWN_LINES = 5
 _ENDING_SECONDS = 2.0
@@ -95,9 +98,9 @@ def program_path(word: str, folder: Path) -> Path | None:
         word: The word.
         folder: The folder of the description, to which paths are relative.
     """
-    beside = folder / word
-    if beside.is_file() and (os.sep in word or os.access(beside, os.X_OK)):
-        return beside if os.access(beside, os.X_OK) else None
+    local = folder / word
+    if local.is_file() and (os.sep in word or os.access(local, os.X_OK)):
+        return local if os.access(local, os.X_OK) else None
     path = None if os.sep in word else shutil.which(word)
     return Path(path) if path else None
 
@@ -131,13 +134,13 @@ def run_program(command: Sequence[str], work: Path) -> None:
     Raises:
         ProgramError: It cannot be started, or ends with another status than 0; the message has its last words.
     """
-    shown = shlex.join(command)
+    line = shlex.join(command)
     try:
         process = subprocess.Popen(
             command, cwd=work, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
         )
     except OSError as error:
-        raise ProgramError(f"{command[0]} cannot be started ({error.strerror}); the command was: {shown}") from error
+        raise ProgramError(f"{command[0]} cannot be started ({error.strerror}); the command was: {line}") from error
     last: deque[str] = deque(maxlen=_LAST_LINES)
     assert process.stderr is not None
     reader = threading.Thread(target=_pass_on, args=(process.stderr, last), daemon=True)
@@ -152,14 +155,14 @@ def run_program(command: Sequence[str], work: Path) -> None:
     reader.join(_ENDING_SECONDS)  # what it has left in the background may hold the pipe for longer
     if status:
         words = "".join(list(last)[-_SHOWN_LINES:]).strip()
-        said = f"; it said: {words}" if words else ", and said nothing on stderr"
-        raise ProgramError(f"{Path(command[0]).name} {_ending(status)}{said}\nThe command was: {shown}")
+        remark = f"; it said: {words}" if words else ", and said nothing on stderr"
+        raise ProgramError(f"{Path(command[0]).name} {_ending(status)}{remark}\nThe command was: {line}")
 
 
 def _pass_on(stream: IO[str], last: deque[str]) -> None:
-    for line in stream:
-        last.append(line)
-        sys.stderr.write(line)
+    for printed in stream:
+        last.append(printed)
+        sys.stderr.write(printed)
     sys.stderr.flush()
 
 

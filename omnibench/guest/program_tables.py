@@ -12,11 +12,8 @@ import pyarrow as pa
 from pyarrow import csv
 
 from .parts import Ints, Part
-from .program_commands import ProgramError
+from .program_commands import AS_WRITTEN, BY_RANK, BY_SCORE, ProgramError
 from .ranked_lists import RankedLists
-
-BY_SCORE, BY_RANK, AS_WRITTEN = "score", "rank", "order"
-"""What decides the order of a list: its third column, the highest or the lowest first; or the order of the lines."""
 
 _SHOWN_CHARACTERS = 80
 
@@ -33,14 +30,14 @@ def write_columns(path: Path, columns: Sequence[npt.NDArray[Any]]) -> None:
     csv.write_csv(table, path, csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none"))
 
 
-def read_lists(path: Path, order: str, users: Ints, wanted: Ints, n_items: int, *, may_be_short: bool) -> RankedLists:
+def read_lists(path: Path, order: str, users: Ints, lengths: Ints, n_items: int, *, may_be_short: bool) -> RankedLists:
     """Read the lists that a program has written: user, item, and where that decides a score or a rank.
 
     Args:
         path: The file.
         order: What decides the order of a list: ``score``, ``rank`` or ``order``.
         users: The codes of those who were asked for, ascending, shape (u,).
-        wanted: How long the list of each has to be, shape (u,).
+        lengths: How long the list of each has to be, shape (u,).
         n_items: The number of items.
         may_be_short: Whether lists may be shorter than that, and users may have none.
 
@@ -59,22 +56,22 @@ def read_lists(path: Path, order: str, users: Ints, wanted: Ints, n_items: int, 
         f"item {{item}} is unknown; items are the codes 0 to {n_items - 1}",
         item=item,
     )
-    place = np.minimum(np.searchsorted(users, user), max(len(users) - 1, 0))
-    is_stranger = users[place] != user if len(users) else np.ones(len(user), dtype=bool)
+    position = np.minimum(np.searchsorted(users, user), max(len(users) - 1, 0))
+    is_stranger = users[position] != user if len(users) else np.ones(len(user), dtype=bool)
     _refuse(path, is_stranger, "user {user} was not asked for; recommend to the users of {{users}} alone", user=user)
     _refuse(path, ~np.isfinite(value), f"the {order} is {{value}}; give a number, or leave the line out", value=value)
     _refuse_twice(path, user, item, "user {user} has item {value} twice, here and in line {line}")
     if order == BY_RANK:
         _refuse_twice(path, user, value, "user {user} has rank {value:g} twice, here and in line {line}")
     scores = {BY_SCORE: value, BY_RANK: -value}.get(order, -np.arange(len(user), dtype=np.float64))
-    lines = np.lexsort((-scores, place))  # which keeps the order of lines where scores tie
-    length = np.bincount(place, minlength=len(users)).astype(np.int64)
+    lines = np.lexsort((-scores, position))  # which keeps the order of lines where scores tie
+    length = np.bincount(position, minlength=len(users)).astype(np.int64)
     if may_be_short and len(users) and not len(user):
         raise ProgramError(
             f"the program has recommended nothing to any of the {len(users)} users that it was asked for"
         )
     if not may_be_short:
-        _refuse_short(users, wanted, length)
+        _refuse_short(users, lengths, length)
     return RankedLists(np.cumsum(length) - length, length, item[lines].astype(np.int32), scores[lines])
 
 
@@ -117,8 +114,8 @@ def _columns_by_line(path: Path, count: int) -> list[npt.NDArray[Any]]:
 
 
 def _wrong(path: Path, number: int, problem: str, line: str = "") -> ProgramError:
-    shown = f" ({line.rstrip()[:_SHOWN_CHARACTERS]!r})" if line else ""
-    return ProgramError(f"the lists that the program has written, line {number}{shown}: {problem}")
+    excerpt = f" ({line.rstrip()[:_SHOWN_CHARACTERS]!r})" if line else ""
+    return ProgramError(f"the lists that the program has written, line {number}{excerpt}: {problem}")
 
 
 def _refuse(path: Path, is_wrong: npt.NDArray[np.bool_], problem: str, **columns: npt.NDArray[Any]) -> None:
@@ -141,13 +138,13 @@ def _refuse_twice(path: Path, user: npt.NDArray[np.int64], value: npt.NDArray[An
     raise _wrong(path, row + 1, problem.format(user=user[row], value=value[row], line=int(earlier[first]) + 1))
 
 
-def _refuse_short(users: Ints, wanted: Ints, length: npt.NDArray[np.int64]) -> None:
+def _refuse_short(users: Ints, lengths: Ints, length: npt.NDArray[np.int64]) -> None:
     """Refuse lists that have fewer items than were asked for."""
-    short = np.flatnonzero(length < wanted)
+    short = np.flatnonzero(length < lengths)
     if len(short):
         first = short[0]
         raise ProgramError(
-            f"the list of user {users[first]} has {length[first]} items where {wanted[first]} were asked for ({len(short)} of "
+            f"the list of user {users[first]} has {length[first]} items where {lengths[first]} were asked for ({len(short)} of "
             f"{len(users)} lists are too short): what a user has seen is left out afterwards. Recommend as many as {{users}} says for "
             "each; where fewer can be right, say short_lists = true"
         )

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omnibench.code.resolve import find_module
 from omnibench.data.project_files import RUNNERS, project_files
 from omnibench.errors import PlanError
 from omnibench.runners.adapter_file import AdapterFile, is_adapter, read_adapter
-from omnibench.runners.program_file import ProgramFile, is_program, read_program
+
+if TYPE_CHECKING:
+    from omnibench.runners.program_file import ProgramFile
 
 GROUP = "omnibench.runners"
 """The group of entry points by which plugins bring frameworks."""
@@ -63,11 +66,19 @@ def unmatched_patterns() -> str:
 
 
 def _is_framework(path: Path) -> bool:
-    return is_program(path) if _describes_program(path) else is_adapter(path)
+    if not _describes_program(path):
+        return is_adapter(path)
+    from omnibench.runners.program_file import is_program  # few projects have programs
+
+    return is_program(path)
 
 
 def _read(path: Path) -> AdapterFile | ProgramFile:
-    return read_program(path) if _describes_program(path) else read_adapter(path)
+    if not _describes_program(path):
+        return read_adapter(path)
+    from omnibench.runners.program_file import read_program  # as above
+
+    return read_program(path)
 
 
 def _describes_program(path: Path) -> bool:

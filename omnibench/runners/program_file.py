@@ -14,6 +14,9 @@ from typing import Any
 from omnibench.data.toml_tables import Table
 from omnibench.errors import DataError, nearest
 from omnibench.guest.program_commands import (
+    AS_WRITTEN,
+    BY_RANK,
+    BY_SCORE,
     FIT,
     NEEDED,
     PLACEHOLDERS,
@@ -24,7 +27,6 @@ from omnibench.guest.program_commands import (
     placeholders_of,
     program_path,
 )
-from omnibench.guest.program_tables import AS_WRITTEN, BY_RANK, BY_SCORE
 from omnibench.runners.described import check_algorithms
 from omnibench.runners.program_runner import ProgramRunner
 
@@ -163,9 +165,9 @@ def _checked_commands(algorithm: Table, folder: Path) -> list[tuple[str, ...]]:
 
 
 def _check_parameters(algorithm: Table, parameters: Mapping[str, Any]) -> None:
-    taken = {name for names in PLACEHOLDERS.values() for name in names}
+    reserved = {name for names in PLACEHOLDERS.values() for name in names}
     for name, default in parameters.items():
-        if not name.isidentifier() or name in taken:
+        if not name.isidentifier() or name in reserved:
             raise algorithm.error(
                 f"a hyperparameter cannot be named {name!r}, as placeholders are; choose another name."
             )
@@ -196,10 +198,10 @@ def _check_program(table: Table, key: str, words: Sequence[str], folder: Path) -
         raise table.error(f"{key} is empty; give the program and its arguments, e.g. {_EXAMPLE}.")
     if program_path(words[0], folder) is not None:
         return
-    beside = folder / words[0]
-    if beside.is_file():
+    local = folder / words[0]
+    if local.is_file():
         raise table.error(
-            f'{key}: {beside} cannot be executed; `chmod +x` it, or begin with what runs it, e.g. ["Rscript", ...].'
+            f'{key}: {local} cannot be executed; `chmod +x` it, or begin with what runs it, e.g. ["Rscript", ...].'
         )
     raise table.error(
         f"{key}: there is no program {words[0]!r} in {folder} or on the PATH; build or install it, or correct the name."

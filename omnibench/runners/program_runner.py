@@ -59,14 +59,14 @@ class ProgramRunner(RunnerInfo):
 
 def description_digest(description: Path, files: Iterable[tuple[str, Path]]) -> str:
     """Return a digest of what a description says, comments apart, and of what is in its files."""
-    said = tomllib.loads(description.read_text(encoding="utf-8"))
+    description_values = tomllib.loads(description.read_text(encoding="utf-8"))
     contents = {label: content_digest(file) if file.is_file() else "" for label, file in files}
-    return "program " + digest([said, contents])
+    return "program " + digest([description_values, contents])
 
 
 @cache
 def _version_of(name: str, command: tuple[str, ...]) -> str:
-    shown = shlex.join(command)
+    line = shlex.join(command)
     advice = f"`version` of {name} is a command that prints it, or the version itself as a text."
     try:
         process = subprocess.run(
@@ -79,13 +79,13 @@ def _version_of(name: str, command: tuple[str, ...]) -> str:
             timeout=_VERSION_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise GuestEnvironmentError(f"{name} does not say its version: {shown} fails ({error}). {advice}") from error
-    lines = [line.strip() for line in (process.stdout or process.stderr).splitlines() if line.strip()]
+        raise GuestEnvironmentError(f"{name} does not say its version: {line} fails ({error}). {advice}") from error
+    lines = [text.strip() for text in (process.stdout or process.stderr).splitlines() if text.strip()]
     if process.returncode or not lines:
         words = process.stderr.strip()[-500:]
-        said = f": {words}" if words else ""
+        remark = f": {words}" if words else ""
         raise GuestEnvironmentError(
-            f"{name} does not say its version: {shown} ends with exit status {process.returncode}{said or ' and prints nothing'}. "
+            f"{name} does not say its version: {line} ends with exit status {process.returncode}{remark or ' and prints nothing'}. "
             f"{advice}"
         )
     return lines[0]
