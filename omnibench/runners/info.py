@@ -122,6 +122,21 @@ class RunnerInfo:
             ) from error
 
     @property
+    def title(self) -> str:
+        """What messages and `omnibench envs` call it."""
+        return self.name
+
+    @property
+    def guest_name(self) -> str:
+        """The name of its processes: what has another one runs in other processes."""
+        return self.name
+
+    @property
+    def is_of_project(self) -> bool:
+        """Whether the project brings it, so that other machines do not know it by its name."""
+        return self.adapter_file is not None
+
+    @property
     def is_file(self) -> bool:
         """Whether its adapter is a file that says all of it; see ``runners.adapter_file``."""
         return self.adapter_file is not None and self.adapter == str(self.adapter_file)
