@@ -18,6 +18,7 @@ from typing import Any
 from omnibench.store.checks import is_cost
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.frames import phase_rows
+from omnibench.store.packed_metrics import packed_metrics
 from omnibench.store.phase_costs import TYPES as PHASE_TYPES
 from omnibench.store.phase_costs import PhaseCosts
 from omnibench.store.phase_texts import CostsText, costs_in
@@ -97,13 +98,16 @@ def light_records(root: Path) -> LightRecords:
     return read(root / "store", light_records_in)
 
 
-def light_records_in(reader: Reader, *, with_costs: bool = True, with_nodes: bool = False) -> LightRecords:
+def light_records_in(
+    reader: Reader, *, with_costs: bool = True, with_nodes: bool = False, with_metrics: bool = False
+) -> LightRecords:
     """Return what ``light_records`` does, as a reader finds it.
 
     Args:
         reader: Reads the records.
         with_costs: Whether anybody asks for costs, for which the records of all phases are read.
         with_nodes: Whether the records of done items have their node ids, by which somebody may name them.
+        with_metrics: Whether most of those have their metrics, packed; the others have none.
     """
     plans = dict(reader.records(RecordType.PLAN.prefix, in_order=True))  # read once: they name every item
     plan = PlannedLabels(plans.items())
@@ -115,7 +119,9 @@ def light_records_in(reader: Reader, *, with_costs: bool = True, with_nodes: boo
     heavy = tuple(member for member in _HEAVY if not (with_nodes and member == "node"))
     for key, item, is_light in reader.light_items(with_nodes=with_nodes):
         if is_light:
-            del item["metrics"]
+            text = item.pop("metrics")
+            if with_metrics:
+                item["metrics"] = packed_metrics(text)
             light_keys.add(key)
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
