@@ -25,7 +25,7 @@ one (load 9 to 18), which makes CPU seconds 1.5 to 2 times as many; the exponent
     baseline            1.40   99      5.51    202     8.69  173      51.63   1268      82.11  857       0.88
     gate                0.81   89      5.04    192     3.74  152      42.21   1152      33.47  751       0.81
 
-What the memory of baseline and gate is now: the baseline, which has a row group of Parquet and a member of its metadata per entry.
+What the memory of baseline and gate is made of now was not measured; a baseline has a row group of Parquet per configuration.
 
 Not measured again, as of "between":
 
