@@ -76,6 +76,7 @@ def test_no_score_is_wrong_by_more_than_is_said(seed: int, width: int, scale: fl
     user[:, width // 2 :] *= -1
     bias = random.standard_normal(30) * scale
     rough = RoughFactors.of(item, bias)
+    assert rough is not None
     error = rough.error_for(user)
     assert error is not None
     scores = np.empty((20, 30), dtype=np.float32)
@@ -89,7 +90,9 @@ def test_numbers_out_of_range_are_not_screened(fold: Fold, number: float) -> Non
     random = np.random.default_rng(1)
     user, item = random.standard_normal((len(fold.users), 4)), random.standard_normal((fold.n_items, 4))
     user[3] *= number
-    assert RoughFactors.of(item, None).error_for(user) is None
+    rough = RoughFactors.of(item, None)
+    assert rough is not None
+    assert rough.error_for(user) is None
     with np.errstate(invalid="ignore"):
         screened, plain = (lists(fold, user, item, 10, is_rough=is_rough) for is_rough in (True, False))
     assert screened.tobytes() == plain.tobytes()
