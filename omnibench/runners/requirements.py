@@ -62,11 +62,13 @@ class Requirement(NamedTuple):
         size: Bytes, in all.
         reason: What of the data makes most of it, e.g. ``164,288 items``.
         basis: What the estimate is made of.
+        is_measured: Whether Fits with as much to do were measured to need it.
     """
 
     size: int
     reason: str
     basis: str
+    is_measured: bool = False
 
 
 def formula_of(runner: RunnerInfo, algorithm: str) -> Mapping[str, float]:
@@ -105,7 +107,7 @@ def required(
     count = f"{len(points)} earlier Fit{'s' if len(points) > 1 else ''}"
     alike = [peak for formula_size, peak in points if abs(formula_size - grown) <= _ALIKE * grown]
     if alike:
-        return Requirement(int(max(alike)), reason, f"by {count} of the algorithm")
+        return Requirement(int(max(alike)), reason, f"by {count} of the algorithm", is_measured=True)
     at_zero, slope = _line(points, guest, is_measured=formula.keys() - USUAL_FORMULA.keys() != set())
     return Requirement(int(max(0.0, at_zero) + slope * grown), reason, f"by {count} of the algorithm")
 
