@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from support.clusters import parent_of
 
-SCRIPTS = Path(__file__).parents[1] / "cluster"
+_SCRIPTS = Path(__file__).parents[1] / "cluster"
 
 needs_slurm = [
     pytest.mark.slow,
@@ -21,6 +23,20 @@ needs_slurm = [
     ),
 ]
 """The marks of tests that use it."""
+
+
+@contextmanager
+def running_slurm(directory: Path) -> Iterator[Path]:
+    """A SLURM with two nodes, whose files are in a directory; the test is skipped where it does not start."""
+    started = subprocess.run([_SCRIPTS / "start_slurm.sh", directory], capture_output=True, text=True, check=False)
+    try:
+        if started.returncode:
+            pytest.skip(f"SLURM does not start here: {started.stderr.strip()[-300:]}")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SLURM_CONF", str(directory / "slurm.conf"))
+            yield directory
+    finally:
+        subprocess.run([_SCRIPTS / "stop_slurm.sh", directory], check=False)
 
 
 def jobs() -> list[str]:
