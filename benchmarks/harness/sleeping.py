@@ -16,7 +16,7 @@ from pathlib import Path
 _BECOME_SUBREAPER = 36  # <linux/prctl.h>
 
 OWN = """
-import os, time
+import time
 
 class Sleeper:
     def __init__(self, seconds=1.0, number=0):
@@ -26,8 +26,8 @@ class Sleeper:
         self.items = sorted(set(train["item"]))
         begin = time.time()
         time.sleep(self.seconds)
-        with open(os.environ["SPANS"], "a") as file:
-            file.write(f"{begin} {time.time()}\\n")
+        with open({spans!r}, "a") as file:
+            file.write(f"{{begin}} {{time.time()}}\\n")
 
     def recommend(self, users, k):
         return dict.fromkeys(users, self.items)
@@ -53,7 +53,7 @@ def write_sleepers(directory: Path, plan: str, split: str = "UserHoldout(test_si
         plan: The lines that add to ``plan``; ``Sleeper`` takes ``seconds``, and a ``number`` that makes an item another one.
         split: How its 300 interactions are split.
     """
-    (directory / "sleeper.py").write_text(OWN)
+    (directory / "sleeper.py").write_text(OWN.format(spans=str(directory / "spans")))
     (directory / "bench_sleepers.py").write_text(BENCH.format(split=split, plan=plan))
     (directory / "pytest.ini").write_text("[pytest]\npythonpath = .\naddopts = -p no:cacheprovider\n")
     pairs = [(user, (user * 7 + number * number) % 25) for user in range(30) for number in range(10)]
@@ -109,9 +109,8 @@ def cost_of_run(directory: Path, *options: str) -> Cost:
 def _begun(directory: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
     store = f"--omnirec-checkpoint-dir=checkpoints-{time.time_ns()}"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", store, *options]
-    variables = {**os.environ, "SPANS": str(directory / "spans")}
     with (directory / "output.txt").open("wb") as output:
-        return subprocess.Popen(command, cwd=directory, stdout=output, stderr=subprocess.STDOUT, env=variables)
+        return subprocess.Popen(command, cwd=directory, stdout=output, stderr=subprocess.STDOUT)
 
 
 def peak_of_beginning(directory: Path, fits: int, *options: str) -> float:
