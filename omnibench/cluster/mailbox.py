@@ -23,8 +23,8 @@ from omnibench.errors import OmnibenchError
 Message = dict[str, Any]
 """``kind``, and what that kind has."""
 
-PATIENCE_SECONDS = 60.0
-"""So long a task goes on while it hears nothing of the process that has submitted it."""
+_LEAST_PATIENCE = 60.0
+"""So long at least a task goes on while it hears nothing of the process that has submitted it."""
 
 _MOST_BYTES = 32 * 2**20
 """What may wait to be taken away."""
@@ -53,10 +53,19 @@ class Mailbox:
         run: The submitter's run.
         loop: The worker's event loop, in which ``exchange`` runs.
         is_wanted: Whether the scheduler still wants the task's result.
+        patience: Seconds that the submitter may be out of reach.
     """
 
-    def __init__(self, token: str, run: str, loop: asyncio.AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        token: str,
+        run: str,
+        loop: asyncio.AbstractEventLoop,
+        is_wanted: Callable[[], bool],
+        patience: float = 0.0,
+    ) -> None:
         self._token, self._run, self._loop, self._is_wanted = token, run, loop, is_wanted
+        self._patience = max(patience, _LEAST_PATIENCE)
         self._changed = threading.Condition()
         self._outgoing: deque[tuple[Message, int]] = deque()
         self._first_outgoing = self._bytes = 0
@@ -87,8 +96,8 @@ class Mailbox:
         """
         if not self._is_wanted():
             raise AbandonedError("the scheduler has taken the task back")
-        if time.monotonic() - _heard.get(self._run, 0.0) > PATIENCE_SECONDS:
-            raise AbandonedError(f"nothing was heard of its submitter for {PATIENCE_SECONDS:g} s")
+        if time.monotonic() - _heard.get(self._run, 0.0) > self._patience:
+            raise AbandonedError(f"nothing was heard of its submitter for {self._patience:g} s")
 
     def send(self, message: Message, size: int = 0, *, hurries: bool = True) -> None:
         """Put a message into the box, once there is room.

@@ -15,6 +15,8 @@ from omnibench.cluster import worker_guests
 from omnibench.cluster.mailbox import AbandonedError, Mailbox, Message
 from omnibench.cluster.staging import Staging
 from omnibench.cluster.terms import GuestTerms, Terms
+from omnibench.cluster.worker_cache import worker_cache
+from omnibench.cluster.worker_gpus import WorkerGpus
 from omnibench.errors import ClusterError, DiskError, OmnibenchError, PrunedError
 from omnibench.guest.disk import ERRNOS, advice, explain
 from omnibench.runners.gateway import Guest
@@ -46,7 +48,7 @@ def serve(token: str, terms: Terms) -> None:
         return worker.status == Status.running and task is not None and task.state != "cancelled"
 
     _silence_calls()
-    with Mailbox(token, terms.run, worker.loop.asyncio_loop, is_wanted) as mailbox:
+    with Mailbox(token, terms.run, worker.loop.asyncio_loop, is_wanted, terms.patience) as mailbox:
         is_shared = terms.probe.is_seen()
         worker.log_event(topic_of(terms.run), [token, worker.address, platform.node(), is_shared])
         if terms.version != __version__:
@@ -54,13 +56,16 @@ def serve(token: str, terms: Terms) -> None:
             _send_failure(mailbox, ClusterError(f"{reason}; install the same one on both.", ends_run=True))
         guests = worker_guests.take(terms, Path(worker.local_directory))
         guests.mailbox = mailbox
-        session = Session(token, mailbox, guests, is_shared=is_shared)
-        try:
-            session.serve()
-        except AbandonedError:
-            guests.pool.end_idle()  # they are in the middle of something
-        finally:
-            worker_guests.give_back(terms, guests)
+        with WorkerGpus(mailbox.check) as gpus:
+            session = Session(token, mailbox, guests, gpus, is_shared=is_shared)
+            try:
+                session.serve()
+            except AbandonedError:
+                guests.pool.end_idle()  # they are in the middle of something
+            finally:
+                if gpus.are_held:  # the next session on them may be another worker's
+                    guests.pool.end_idle("cuda")
+                worker_guests.give_back(terms, guests)
 
 
 class Session:
@@ -70,11 +75,15 @@ class Session:
         token: Names the session.
         mailbox: The messages.
         guests: The guests that it may use.
+        gpus: The GPUs of the machine.
         is_shared: Whether this machine sees the submitter's files.
     """
 
-    def __init__(self, token: str, mailbox: Mailbox, guests: worker_guests.WorkerGuests, *, is_shared: bool) -> None:
+    def __init__(
+        self, token: str, mailbox: Mailbox, guests: worker_guests.WorkerGuests, gpus: WorkerGpus, *, is_shared: bool
+    ) -> None:
         self._token, self._mailbox, self._guests, self._is_shared = token, mailbox, guests, is_shared
+        self._gpus = gpus
         self._pending: list[Message] = []
         """What has come while something else was waited for."""
         self._staging: Staging | None = None
@@ -114,7 +123,7 @@ class Session:
         """Return an error, or what it means where this machine's disk is its reason."""
         number = getattr(error, "errno", None)
         if isinstance(error, OSError) and number in ERRNOS:
-            reason = explain(number, [self._guests.scratch, Path(tempfile.gettempdir())])
+            reason = explain(number, [self._guests.scratch, worker_cache(), Path(tempfile.gettempdir())])
             return DiskError(f"{platform.node()}: {reason}: {error}; {advice(number)}, and run again.")
         return error
 
@@ -126,6 +135,8 @@ class Session:
         if version != terms.version:
             words = f"{platform.node()} has {runner.name} {version}, the submitting process {terms.version}"
             raise ClusterError(f"{words}; the numbers would be recorded for the latter. Install the same version.")
+        if terms.device == "cuda":
+            self._guests.pool.use_gpus(terms.cards or self._gpus.cards(terms.n_gpus))
         return self._guests.pool.get(runner, terms.device, terms.threads)
 
     def _start(self, message: Message) -> None:

@@ -86,7 +86,7 @@ def test_a_task_without_submitter_ends(loop: asyncio.AbstractEventLoop, monkeypa
     """A task that was taken back, or hears nothing for too long, does not wait for ever: neither for messages nor for room."""
     with Mailbox("t", "r", loop, lambda: False) as box, pytest.raises(AbandonedError, match="taken the task back"):
         box.receive()
-    monkeypatch.setattr(mailbox, "PATIENCE_SECONDS", -1.0)
+    monkeypatch.setattr(mailbox, "_LEAST_PATIENCE", -1.0)
     with Mailbox("t", "r", loop, lambda: True) as box:
         with pytest.raises(AbandonedError, match="nothing was heard"):
             box.receive()
