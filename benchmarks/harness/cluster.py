@@ -27,7 +27,7 @@ from sleeping import Cost, cost_of_run, peak_of_beginning, write_sleepers
 
 from omnibench.cluster.choice import ClusterChoice
 from omnibench.cluster.cluster import Cluster
-from omnibench.cluster.schedulers import connected
+from omnibench.cluster.schedulers import scheduler_of
 from omnibench.cluster.settings import SlurmSettings
 from omnibench.experiment.resources import NOTHING_SAID
 from omnibench.runners.environments import Environments
@@ -97,7 +97,8 @@ def start_of_cluster() -> None:
     _ = distributed.LocalCluster, distributed.Client  # which are imported now
     for _ in range(REPETITIONS + 1):
         began = time.perf_counter()
-        with connected(ClusterChoice.parse(f"local:{WORKERS}"), WORKERS, SlurmSettings(), print) as client:
+        choice = ClusterChoice.parse(f"local:{WORKERS}")
+        with scheduler_of(choice, WORKERS, SlurmSettings(), print) as connect, connect() as client:
             client.wait_for_workers(WORKERS)
             ours.append(time.perf_counter() - began)
         began = time.perf_counter()

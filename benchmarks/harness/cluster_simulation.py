@@ -29,14 +29,14 @@ WORKERS_OF_ALL, ITEMS_OF_ALL = 1000, 100_000
 SCHEDULER = """
 import asyncio, sys, dask
 from distributed import Scheduler
-from omnibench.cluster.settings import DASK
+from omnibench.cluster.settings import dask_settings
 
 async def serve():
     async with Scheduler(host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0") as scheduler:
         print(scheduler.address, flush=True)
         await scheduler.finished()
 
-with dask.config.set(DASK):
+with dask.config.set(dask_settings()):
     asyncio.run(serve())
 """
 
@@ -46,7 +46,7 @@ from pathlib import Path
 import dask
 from distributed import Worker
 from omnibench.cluster import session, worker_guests
-from omnibench.cluster.settings import DASK
+from omnibench.cluster.settings import dask_settings
 
 address, number, seconds, directory, lists = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4], sys.argv[5]
 
@@ -91,7 +91,7 @@ async def serve():
     print("ready", flush=True)
     await asyncio.gather(*(worker.finished() for worker in workers))
 
-with dask.config.set(DASK):
+with dask.config.set(dask_settings()):
     asyncio.run(serve())
 """
 
@@ -186,7 +186,7 @@ def simulate(workers: int, seconds: float, window: float) -> Run:
         made.mkdir()
         project.mkdir()
         lists = made_lists(made)
-        items = int(workers * (2 + 2 * window / seconds))
+        items = int(workers * (4 + 2 * window / seconds))
         write_sleepers(project, f'plan.add_algorithm(Sleeper, {{"number": Grid(list(range({items})))}})')
         with ExitStack() as stack:
             scheduler = stack.enter_context(running(["-c", SCHEDULER], **SILENT))
@@ -197,7 +197,8 @@ def simulate(workers: int, seconds: float, window: float) -> Run:
             output = stack.enter_context((project / "output.txt").open("w"))
             options = ["-m", "pytest", "-q", "-x", f"--omnirec-cluster={address}"]
             submitter = stack.enter_context(running(options, cwd=project, stdout=output, stderr=output))
-            while count(Path(scratch, "begun")) < workers:
+            moment, least = ("begun", workers) if seconds > window else ("ended", workers // 2)
+            while count(Path(scratch, moment)) < least:
                 assert submitter.poll() is None, (project / "output.txt").read_text()[-2000:]
                 time.sleep(0.2)
             began, ended = time.monotonic(), count(Path(scratch, "ended"))

@@ -90,7 +90,7 @@ def cost_of_run(directory: Path, *options: str) -> Cost:
         SystemExit: The run fails.
     """
     ctypes.CDLL(None).prctl(_BECOME_SUBREAPER, 1)  # so that the CPU seconds of orphans are counted here
-    spans = directory / "spans"
+    spans, others = directory / "spans", _children()
     spans.unlink(missing_ok=True)
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     process = _begun(directory, options)
@@ -98,7 +98,9 @@ def cost_of_run(directory: Path, *options: str) -> Cost:
     wall = time.perf_counter() - began
     if status:
         raise SystemExit((directory / "output.txt").read_text()[-3000:])
-    _wait_for_orphans()
+    while orphans := _children() - others:
+        for orphan in orphans:
+            os.waitpid(orphan, 0)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     times = _spans(spans)
@@ -139,12 +141,9 @@ def peak_of_beginning(directory: Path, fits: int, *options: str) -> float:
     return peak
 
 
-def _wait_for_orphans() -> None:
-    while True:
-        try:
-            os.wait()
-        except ChildProcessError:
-            return
+def _children() -> set[int]:
+    texts = (path.read_text() for path in Path("/proc/self/task").glob("*/children"))
+    return {int(pid) for text in texts for pid in text.split()}
 
 
 def _spans(path: Path) -> Sequence[tuple[float, float]]:
