@@ -51,6 +51,7 @@ SIMPLE = {
     "Implicit": ["ItemItemRecommender"],
     "Cornac": ["MostPop"],
     "Surprise": ["NormalPredictor", "BaselineOnly"],
+    "RecTools": ["PopularModel", "RandomModel"],
 }
 """Algorithms that need what their framework needs, and nothing else."""
 
@@ -94,6 +95,16 @@ TERMS = {
         (f"Surprise.{name}" for name in ("KNNBasic", "KNNWithMeans", "KNNWithZScore", "KNNBaseline")),
         ("users*users",),
     ),
+    "RecTools.EASEModel": _MATRIX,
+    "RecTools.PureSVDModel": ("users*factors+items*factors",),
+    "RecTools.ImplicitALSWrapperModel": ("users*model.factors+items*model.factors",),
+    "RecTools.ImplicitBPRWrapperModel": ("users*model.factors+items*model.factors",),
+    "RecTools.ImplicitItemKNNWrapperModel": ("items*model.K",),
+    "RecTools.LightFMWrapperModel": ("users*model.no_components+items*model.no_components",),
+    **dict.fromkeys(
+        (f"RecTools.{name}" for name in ("SASRecModel", "BERT4RecModel", "HSTUModel")),
+        ("items*batch_size*session_max_len",),  # what the softmax is of
+    ),
     "RecBole.ItemKNN": ("items*k",),
     "RecBole.EASE": _MATRIX,
     "RecBole.SLIMElastic": _NEIGHBOURS,
@@ -125,7 +136,7 @@ TERMS = {
 }
 """What an algorithm's matrices are as large as."""
 
-QUICK = {"epochs": 1, "max_epochs": 1, "iterations": 1, "n_epochs": 1}
+QUICK = {"epochs": 1, "max_epochs": 1, "iterations": 1, "n_epochs": 1, "model.iterations": 1}
 """Hyperparameters that change how long a Fit takes and not what it needs."""
 
 
