@@ -95,7 +95,7 @@ def runners() -> list[RunnerInfo]:
         OmnibenchError: What a file of the project says of a framework is wrong.
     """
     known = [runner for runner in _RUNNERS.values() if runner.distribution]
-    files = (adapter for adapter in adapter_files() if adapter.name not in _RUNNERS and adapter.lock.is_file())
+    files = (adapter for adapter in adapter_files() if adapter.name not in _RUNNERS and adapter.is_locked)
     return [*known, *(adapter.runner() for adapter in files)]
 
 
