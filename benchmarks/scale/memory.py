@@ -51,6 +51,7 @@ SIMPLE = {
     "Implicit": ["ItemItemRecommender"],
     "Cornac": ["MostPop"],
     "Surprise": ["NormalPredictor", "BaselineOnly"],
+    "RecTools": ["PopularModel", "RandomModel"],
 }
 """Algorithms that need what their framework needs, and nothing else."""
 
@@ -93,6 +94,16 @@ TERMS = {
     **dict.fromkeys(
         (f"Surprise.{name}" for name in ("KNNBasic", "KNNWithMeans", "KNNWithZScore", "KNNBaseline")),
         (f"{COMPARED}*{COMPARED}",),
+    ),
+    "RecTools.EASEModel": _MATRIX,
+    "RecTools.PureSVDModel": ("users*factors+items*factors",),
+    "RecTools.ImplicitALSWrapperModel": ("users*model.factors+items*model.factors",),
+    "RecTools.ImplicitBPRWrapperModel": ("users*model.factors+items*model.factors",),
+    "RecTools.ImplicitItemKNNWrapperModel": ("items*model.K",),
+    "RecTools.LightFMWrapperModel": ("users*model.no_components+items*model.no_components",),
+    **dict.fromkeys(
+        (f"RecTools.{name}" for name in ("SASRecModel", "BERT4RecModel", "HSTUModel")),
+        ("items*batch_size*session_max_len",),  # what the softmax is of
     ),
     **dict.fromkeys(
         (f"Cornac.{name}" for name in ("BPR", "WBPR", "MMMF", "WMF", "HPF", "IBPR", "MF", "SVD", "PMF", "NMF")),
@@ -139,7 +150,15 @@ TERMS = {
 }
 """What an algorithm's matrices are as large as."""
 
-QUICK = {"epochs": 1, "max_epochs": 1, "iterations": 1, "n_epochs": 1, "num_epochs": 1, "max_iter": 1}
+QUICK = {
+    "epochs": 1,
+    "max_epochs": 1,
+    "iterations": 1,
+    "n_epochs": 1,
+    "num_epochs": 1,
+    "max_iter": 1,
+    "model.iterations": 1,
+}
 """Hyperparameters that change how long a Fit takes and not what it needs."""
 
 

@@ -43,6 +43,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "gpu": runnable.ranks_by == SEQUENCES,
             "history": runnable.history,
             **({"sequential": True} if runnable.ranks_by == SEQUENCES else {}),
+            **({"item_feature": CATEGORY} if name == "PopularInCategoryModel" else {}),
             **({"epochs": runnable.epochs} if runnable.epochs else {}),
             **({"not_resumable": NOT_RESUMABLE[name]} if name in NOT_RESUMABLE else {}),
         }

@@ -47,6 +47,21 @@ class Model:
     items: parts.Ints
 
 
+@dataclass
+class _Seen:
+    """What models that give lists ask of a dataset.
+
+    Attributes:
+        matrix: Whether users have seen items, a CSR matrix by position and by RecTools' number.
+    """
+
+    matrix: sparse.csr_matrix
+
+    def get_user_item_matrix(self, include_weights: bool) -> sparse.csr_matrix:
+        """Return it; all weights are 1."""
+        return self.matrix
+
+
 def scores(
     model: Model, algorithm: str, fold: folds.Fold
 ) -> Iterator[tuple[parts.Ints, folds.Scores | ranking.CompactScores]]:
@@ -123,8 +138,7 @@ def lists(model: Model, fold: folds.Fold, k: int) -> Iterator[tuple[parts.Ints, 
         shape = len(users), len(model.items)
         seen = sparse.csr_matrix((np.ones(len(row), dtype=np.float32), (row, item)), shape=shape)
         seen.sum_duplicates()
-        dataset = SimpleNamespace(get_user_item_matrix=lambda include_weights, seen=seen: seen)
-        positions, recommended, _ = recommender._recommend_u2i(np.arange(len(users)), dataset, k, True, None)
+        positions, recommended, _ = recommender._recommend_u2i(np.arange(len(users)), _Seen(seen), k, True, None)
         codes = model.items[np.asarray(recommended, dtype=np.int64)]
         ends = np.cumsum(np.bincount(np.asarray(positions, dtype=np.int64), minlength=len(users)))
         ranked = np.split(codes, ends[:-1])

@@ -1,7 +1,7 @@
 """RecTools' transformers: trained by its own Lightning module, and asked for what comes after the users' sequences.
 
-A Fit goes on from Lightning's own checkpoints, which a snapshot has beside the states of the random generators. RecTools
-draws the order of batches from PyTorch's, so that both are taken where an epoch begins.
+A snapshot is taken where an epoch begins, before the order of its batches is drawn. Lightning's own checkpoints are not for
+there: what goes on from one takes the epoch that has not begun for done.
 """
 
 from __future__ import annotations
@@ -29,9 +29,6 @@ from .sequences import Sequences, timed_sequences_of
 
 BATCH = 256
 """Users whose sequences are read together."""
-
-CHECKPOINT = "lightning.ckpt"
-"""Lightning's file in a snapshot."""
 
 SMALLEST_NORM = 1e-8
 """What RecTools divides by at least, where it ranks by cosines."""
@@ -107,33 +104,39 @@ class _Course(Callback):  # type: ignore[misc]
 
     def __init__(self, task: Task, model: SequenceModel, epochs: int) -> None:
         self._task, self._model, self._epochs = task, model, epochs
-        self._random: dict[str, Any] | None = None
+        self._state: dict[str, Any] | None = None
         self._is_restored: Callable[[], None] = lambda: None
 
     def run(self, trainer: Trainer, module: Any, loader: Any) -> None:
         """Train, from the beginning or from a snapshot."""
-        checkpoint = None
+        done = 0
         with contextlib.ExitStack() as restoring:  # until everything is back: what fails before is the snapshot's fault
             directory = restoring.enter_context(self._task.snapshots.restoring())
             if directory is None:
                 restoring.close()
             else:
-                checkpoint, self._random = directory / CHECKPOINT, states.load(directory)
-                self._is_restored = restoring.close
+                self._state, self._is_restored = states.load(directory), restoring.close
+                done = self._state["done"]
+                module.load_state_dict(self._state["module"])
                 module.is_fitted = True  # else it would begin with new parameters
-            trainer.fit(module, loader, ckpt_path=checkpoint)
-        self._point(trainer, self._epochs)
+                progress = trainer.fit_loop.epoch_progress
+                for counts in (progress.current, progress.total):
+                    counts.ready = counts.started = counts.processed = counts.completed = done
+            if done < self._epochs:
+                trainer.fit(module, loader)
+        if done < self._epochs:  # else it has been there before
+            self._point(trainer, self._epochs)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Put the random generators back where the Fit goes on; else mark a point."""
-        done = trainer.current_epoch
-        if self._random is None:
-            self._point(trainer, done)
+        """Put back the optimizer and the random generators where the Fit goes on; else mark a point."""
+        if self._state is None:
+            self._point(trainer, trainer.current_epoch)
             return
-        random_states.restore(self._random)
-        if done > 0:  # Lightning would have made a new iterator now, which draws
-            iter(trainer.fit_loop._data_fetcher)
-        self._random = None
+        for owners, saved in zip(_stateful(trainer), self._state["stateful"], strict=True):
+            for owner, state in zip(owners, saved, strict=True):
+                owner.load_state_dict(state)
+        random_states.restore(self._state["random"])
+        self._state = None
         self._is_restored()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
@@ -149,10 +152,20 @@ class _Course(Callback):  # type: ignore[misc]
 
     def _point(self, trainer: Trainer, done: int) -> None:
         def save(directory: Path) -> None:
-            trainer.save_checkpoint(directory / CHECKPOINT)
-            states.save(directory, random_states.capture())
+            state = {
+                "done": done,
+                "module": trainer.lightning_module.state_dict(),
+                "stateful": [[owner.state_dict() for owner in owners] for owners in _stateful(trainer)],
+                "random": random_states.capture(),
+            }
+            states.save(directory, state)
 
         self._task.snapshots.point(save, iteration=done, iterations=self._epochs)
+
+
+def _stateful(trainer: Trainer) -> tuple[list[Any], list[Any]]:
+    """Return a trainer's optimizers and its schedulers of learning rates."""
+    return trainer.optimizers, [each.scheduler for each in trainer.lr_scheduler_configs]
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]

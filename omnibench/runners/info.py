@@ -32,6 +32,7 @@ DEFAULTS = {
     "gpu": False,
     "history": False,
     "sequential": False,
+    "item_feature": "",
     "rating_parameters": {},
     "epochs": "",
     "deterministic": None,
@@ -58,7 +59,8 @@ class RunnerInfo:
         algorithms: What ``catalogue_file`` says, if there is none: by name ``{"parameters": {name: default}}``, and
             ``"ranking"`` (true if not given), ``"ratings"``, ``"gpu"``, ``"history"`` (false if not), ``"validation"`` (what
             it does with the validation part, e.g. ``"early stopping"``; if not given, nothing), ``"sequential"`` (whether it
-            learns what comes next, and so needs timestamps; false if not given), ``"refit"`` (whether it may
+            learns what comes next, and so needs timestamps; false if not given), ``"item_feature"`` (the hyperparameter
+            that names the feature of items which it needs; if not given, it needs none), ``"refit"`` (whether it may
             be fitted on training and validation together; if not given, those that do nothing with validation may),
             ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings),
             ``"epochs"`` (the hyperparameter that is the number of its epochs, where its Fit says how many it has kept),

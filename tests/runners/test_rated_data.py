@@ -44,6 +44,11 @@ INDIFFERENT: dict[str, dict[str, dict[str, object]]] = {
         "LogisticMatrixFactorization": {"iterations": 1},
     },
     "Cornac": {name: {} for name in ("MostPop", "BPR", "EASE", "HPF", "SKMeans", "ItemKNN", "UserKNN")},
+    "RecTools": {
+        **{name: {} for name in ("EASEModel", "PureSVDModel", "ImplicitItemKNNWrapperModel", "PopularModel")},
+        **{name: {"model.iterations": 1} for name in ("ImplicitALSWrapperModel", "ImplicitBPRWrapperModel")},
+        **{name: {} for name in ("LightFMWrapperModel", "RandomModel")},
+    },
     "RecBole": {"Pop": {}, "ItemKNN": {}, "EASE": {}, **{name: {"epochs": 1} for name in ("BPR", "MultiVAE")}},
 }
 """By framework, algorithms that do not ask for ratings."""

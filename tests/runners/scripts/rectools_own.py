@@ -5,8 +5,9 @@ python rectools_own.py DATASET FOLD SEED JOBS
 
 from __future__ import annotations
 
+import json
 import sys
-from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -69,14 +70,13 @@ def interactions(*parts: dict[str, np.ndarray]) -> pd.DataFrame:
     )
 
 
-@cache
-def kinds(n_items: int) -> pd.DataFrame:
-    """Return a category for each item: the remainder of its code."""
-    codes = np.arange(n_items)
-    return pd.DataFrame({"id": codes, "feature": "kind", "value": [f"kind {code % 3}" for code in codes]})
+def kinds(dataset: str) -> pd.DataFrame:
+    """Return the category of each item, which lies beside the dataset."""
+    known = json.loads((Path(dataset).parent / "kinds.json").read_text(encoding="utf-8"))
+    return pd.DataFrame({"id": range(len(known)), "feature": "kind", "value": known})
 
 
-def main(files: FoldArrays, seed: int, job: Job) -> np.ndarray:
+def main(files: FoldArrays, dataset: str, seed: int, job: Job) -> np.ndarray:
     """Return the top-20 lists with scores, shape (users, 20)."""
     assert not job.changes, job.changes
     train = interactions(files.train)
@@ -85,7 +85,7 @@ def main(files: FoldArrays, seed: int, job: Job) -> np.ndarray:
     model = made(job.algorithm, dict(job.settings), seed)
     features = {}
     if job.algorithm == "PopularInCategoryModel":
-        known = kinds(files.n_items)
+        known = kinds(dataset)
         features = {"item_features_df": known[known["id"].isin(train[Columns.Item])], "cat_item_features": ["kind"]}
     data = Dataset.construct(train, **features)
     model.fit(data)
@@ -94,6 +94,8 @@ def main(files: FoldArrays, seed: int, job: Job) -> np.ndarray:
         data = seen(data, history)
     elif job.algorithm in SEQUENTIAL:
         data = Dataset.construct(history)
+    elif files.given is not None:
+        data = seen(data, pd.concat([train, interactions(files.given)]))
     context = moments(model, history, files.users)
     table = model.recommend(
         users=files.users,
@@ -126,13 +128,14 @@ def moments(model: ModelBase, history: pd.DataFrame, users: np.ndarray) -> pd.Da
 
 
 def seen(data: Dataset, history: pd.DataFrame) -> Dataset:
-    """Return a dataset whose users have seen all of a history as far as the dataset knows the items, numbered alike."""
+    """Return a dataset whose users have all of a history as far as the dataset knows the items, numbered alike."""
     known = history[history[Columns.Item].isin(data.item_id_map.external_ids)]
-    rows = Interactions.from_raw(known, data.user_id_map, data.item_id_map)
-    return Dataset(data.user_id_map, data.item_id_map, rows, item_features=data.item_features)
+    users = data.user_id_map.add_ids(known[Columns.User].unique())
+    rows = Interactions.from_raw(known, users, data.item_id_map)
+    return Dataset(users, data.item_id_map, rows, item_features=data.item_features)
 
 
 if __name__ == "__main__":
     dataset, fold, seed, jobs = sys.argv[1:]
     files = FoldArrays(dataset, fold)
-    run_jobs(jobs, lambda job: main(files, int(seed), job), defaults)
+    run_jobs(jobs, lambda job: main(files, dataset, int(seed), job), defaults)
