@@ -147,8 +147,8 @@ def add_parsers(commands: Any) -> None:
             "frameworks",
             nargs="*",
             metavar="FRAMEWORK",
-            help="LensKit, RecBole, RecPack, Implicit, Cornac, Surprise, one of the project, or a class that needs packages, as file.py::Class "
-            "(default: all)",
+            help="LensKit, RecBole, RecPack, Implicit, Cornac, Surprise, RecTools, one of the project, or a class that needs "
+            "packages, as file.py::Class (default: all)",
         )
         parser.set_defaults(run=lambda arguments, action=action: action(arguments.frameworks))
     envs_adapters.add_parsers(actions)

@@ -34,6 +34,7 @@ GUEST_MEGABYTES = {
     "Implicit": 150,
     "Cornac": 400,
     "Surprise": 250,
+    "RecTools": 600,
     "Own": 200,
 }
 """Memory of a framework's process after fitting MovieLens-100K, as measured; used until records have better numbers."""

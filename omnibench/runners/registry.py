@@ -35,6 +35,7 @@ _RUNNERS = {
         _built_in("Implicit", "180 MB"),
         _built_in("Cornac", "2.5 GB"),
         _built_in("Surprise", "180 MB", "scikit-surprise"),
+        _built_in("RecTools", "1.1 GB"),
         RunnerInfo(name="Own", distribution="", adapter="omnibench.runners.own_guest", adapter_version=1),
     )
 }
