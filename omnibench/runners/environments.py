@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from omnibench.runners.info import CURRENT, ISOLATED, RunnerInfo
 from omnibench.runners.installed import differences
 from omnibench.runners.lock_file import pins_of
 from omnibench.runners.registry import runner_names
+from omnibench.runners.wheel_sizes import download_size
+from omnibench.sizes import size_text
 from omnibench.store.leases import lease
 
 Notify = Callable[[str], None]
@@ -112,7 +114,7 @@ class Environment:
             shutil.rmtree(stale, ignore_errors=True)  # we hold the lock: whoever built it is dead
         started = time.monotonic()
         count = len(_pins(self.runner))
-        size = f"about {self.runner.size}, " if self.runner.size else ""
+        size = self._size_text()
         torch = f"torch for {self.backend}, " if self.needs_torch else ""
         notify(
             f"{self.runner.title}: building its isolated environment, once: {count} packages, {size}{torch}in {self.directory}"
@@ -127,6 +129,14 @@ class Environment:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         notify(f"{self.runner.title}: built in {time.monotonic() - started:.0f} s")
+
+    def _size_text(self) -> str:
+        """Return how large it is, where that is known, or else how much is downloaded for it, as a part of a sentence."""
+        if self.runner.size:
+            return f"about {self.runner.size}, "
+        assert self.runner.lock is not None
+        download = download_size(self.runner.lock, self.runner.python)
+        return "" if download is None else f"at most {size_text(download)} to download, "
 
     def _torch_options(self, python: Path) -> list[str]:
         """Return uv's options for the choice of torch.
@@ -150,8 +160,7 @@ class Environment:
 
     def _has_wheel(self, build: str) -> bool:
         """Return whether a local wheel folder has a build; asking uv would ask the index, too."""
-        folders = [Path(folder) for folder in uv_variables().get("UV_FIND_LINKS", "").split(",") if folder]
-        return any(any(folder.glob(f"{build.replace('==', '-')}-*.whl")) for folder in folders)
+        return any(True for _ in local_wheels(build.replace("==", "-")))
 
     def _can_install(self, build: str, python: Path) -> bool:
         import uv
@@ -205,6 +214,13 @@ class Environment:
             f"`omnibench envs verify {name}` says what is missing or has changed in {self.directory}; "
             f"`omnibench envs remove {name}` and `omnibench envs build {name}` make it anew"
         )
+
+
+def local_wheels(beginning: str) -> Iterator[Path]:
+    """Yield the wheels in the user's wheel folders whose names begin so."""
+    for folder in uv_variables().get("UV_FIND_LINKS", "").split(","):
+        if folder:
+            yield from Path(folder).glob(f"{beginning}-*.whl")
 
 
 def environment_of(runner: RunnerInfo) -> Environment:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.own_environments import LOCK, WALKS, write_class
+from support.own_environments import BOOSTED, LOCK, WALKS, write_class
 from support.projects import Project
 
 from omnibench import ExperimentPlan, open_store
@@ -234,3 +234,20 @@ def test_it_keeps_the_contract_of_all_classes(project: Project) -> None:
     assert outcomes["passed"] >= 9
     assert "failed" not in outcomes
     project.run("-q", "bench_tuned.py").stdout.fnmatch_lines(["*PageRank*tuned*", "*2 passed*"])
+
+
+@pytest.mark.guests
+@pytest.mark.slow
+def test_boosted_trees_run_that_nobody_has_installed(project: Project) -> None:
+    """By LightGBM: they know more than popularity does, and the same in every run."""
+    project.pytester.makepyfile(boosted=BOOSTED)
+    project.bench(
+        "from boosted import Boosted\nplan.add_algorithm(Boosted); plan.add_algorithm(Popular)", metrics="NDCG(10)"
+    )
+    project.run("-k", "fold_0").stdout.fnmatch_lines(["*Boosted*", "*2 passed*"])
+    again = project.run("-k", "fold_0 and Boosted", "--omnirec-checkpoint-dir=again")
+    again.stdout.fnmatch_lines(["*1 passed*"])
+    first, second = (open_store(project.pytester.path / name).results() for name in ("checkpoints", "again"))
+    value = first.loc[first["item"].str.contains("Boosted"), "value"].item()
+    assert value == second["value"].item()
+    assert value > 0.3

@@ -50,3 +50,34 @@ def write_class(folder: Path, name: str, body: str, lock: str = LOCK) -> Path:
     if lock:
         (folder / f"{name}.Needy.lock").write_text(lock)
     return path
+
+
+BOOSTED = '''
+class Boosted:
+    """Ranks items by trees that are boosted to tell what a user has bought from what the user has not."""
+
+    requirements = ["lightgbm==4.*"]
+
+    def __init__(self, n_estimators=20, seed=None):
+        self.n_estimators, self.seed = n_estimators, seed
+
+    def fit(self, train, items, users):
+        import lightgbm
+        import numpy as np
+
+        self.items = items["item"].tolist()
+        self.popularity = train["item"].value_counts().reindex(self.items, fill_value=0).to_numpy()
+        bought = set(zip(train["user"], train["item"]))
+        pairs = [(user, number) for user in users["user"] for number in range(len(self.items))]
+        rows = [[user, number, self.popularity[number]] for user, number in pairs]
+        labels = [(user, self.items[number]) in bought for user, number in pairs]
+        data = lightgbm.Dataset(np.array(rows), np.array(labels), params={"verbose": -1})
+        settings = {"objective": "binary", "seed": self.seed, "num_threads": 1, "verbose": -1, "min_data_in_leaf": 5}
+        self.booster = lightgbm.train(settings, data, self.n_estimators)
+
+    def recommend(self, users, k):
+        import numpy as np
+
+        rows = {user: [[user, number, self.popularity[number]] for number in range(len(self.items))] for user in users}
+        return {user: zip(self.items, self.booster.predict(np.array(row))) for user, row in rows.items()}
+'''
