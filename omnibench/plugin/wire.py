@@ -29,6 +29,13 @@ _RESULT = (
 """The members of a result that travel as they are."""
 
 
+_MEMBERS, _PARAMETERS = "members", "parameters"
+"""What a report carries: the message as a text, but for parameters, which may hold what JSON does not tell apart."""
+
+_latest: list[tuple[Any, ItemMessage]] = []
+"""What was read last, and the message: several plugins ask the same report."""
+
+
 class RunMessage(NamedTuple):
     """The message that a worker gets from the controller when it starts.
 
@@ -88,36 +95,22 @@ class ItemMessage(NamedTuple):
     trials: str = ""
 
     def attach(self, report: Any) -> None:
-        """Let a report carry the message."""
+        """Let a report carry the message: one text, since execnet takes its time for each member."""
+        import json
+
         from omnibench.guest.messages import sendable
 
         result = self.result
-        report.omnibench = {
+        members = {
+            **{name: getattr(result, name) for name in _RESULT},
             "status": self.status,
-            "dataset": result.dataset,
-            "algorithm": result.algorithm,
-            "configuration": result.configuration,
-            "fold": result.fold,
-            "fit_key": result.fit_key,
-            "dataset_label": result.dataset_label,
-            "label": result.label,
-            "user_label": result.user_label,
-            "parameters": sendable(dict(result.parameters)),
-            "seed": result.seed,
-            "module": result.module,
-            "deterministic": result.deterministic,
-            "seedless_key": result.seedless_key,
-            "seeds": result.seeds,
-            "as_seed": result.as_seed,
-            "refit": result.refit,
-            "tuned": result.tuned,
-            "search": result.search,
             "metrics": dict(result.metrics),
             "seconds": dict(self.seconds),
             "replayed": self.replayed,
-            "lower_is_better": list(self.lower_is_better),
+            "lower_is_better": self.lower_is_better,
             "trials": self.trials,
         }
+        report.omnibench = {_MEMBERS: json.dumps(members), _PARAMETERS: sendable(dict(result.parameters))}
 
     @property
     def taken_over(self) -> bool:
@@ -127,15 +120,22 @@ class ItemMessage(NamedTuple):
     @classmethod
     def carried(cls, report: Any) -> ItemMessage | None:
         """Return the message that a report carries, or None, as of items that are no benchmarks."""
-        fields = getattr(report, "omnibench", None)
-        if fields is None:
+        carried = getattr(report, "omnibench", None)
+        if carried is None:
             return None
+        if not _latest or _latest[0][0] is not carried:
+            _latest[:] = [(carried, cls._read(carried))]
+        return _latest[0][1]
+
+    @classmethod
+    def _read(cls, carried: Mapping[str, Any]) -> ItemMessage:
+        import json
+
         from omnibench.guest.messages import received
         from omnibench.results import Result
 
+        fields = json.loads(carried[_MEMBERS])
         members = {name: fields[name] for name in _RESULT}
-        result = Result(**members, parameters=received(fields["parameters"]), metrics=dict(fields["metrics"]))
+        result = Result(**members, parameters=received(carried[_PARAMETERS]), metrics=fields["metrics"])
         lower_is_better = tuple(fields["lower_is_better"])
-        return cls(
-            fields["status"], result, fields["seconds"], fields["replayed"], lower_is_better, fields.get("trials", "")
-        )
+        return cls(fields["status"], result, fields["seconds"], fields["replayed"], lower_is_better, fields["trials"])
