@@ -220,6 +220,7 @@ class Session:
         self.receive = receive
         self.is_ours = is_ours
         self._model: tuple[str, Any] | None = None
+        self._garbage = memory.Garbage()
         self._costs: Callable[[], dict[str, Any]] = dict
         self._epochs: Epochs | None
         self._writes: bool
@@ -266,7 +267,7 @@ class Session:
     def do_fit(self, request: dict[str, Any]) -> dict[str, Any]:
         """Fit and write the model into the directory ``output``."""
         self._model = None
-        gc.collect()
+        self._garbage.collect()
         task, fold = self._task(request), _fold(request)
         notes: list[dict[str, Any]] = []
 
