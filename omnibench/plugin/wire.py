@@ -6,6 +6,7 @@ Every pytest session imports this module: a named tuple is made in a tenth of th
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,9 @@ from omnibench.plugin.sent_paths import received_path, sendable_path
 
 _INPUT = "omnibench"
 """The entry in xdist's ``workerinput``."""
+
+_VERSION = 4
+"""Of ``marshal``: what every Python reads that omnibench runs in, since an interpreter of another version may be a worker."""
 
 _DIGITS = 16
 """Of the digest that stands for a node id."""
@@ -29,11 +33,26 @@ _RESULT = (
 """The members of a result that travel as they are."""
 
 
-_MEMBERS, _PARAMETERS = "members", "parameters"
-"""What a report carries: the message as a text, but for parameters, which may hold what JSON does not tell apart."""
-
 _latest: list[tuple[Any, ItemMessage]] = []
 """What was read last, and the message: several plugins ask the same report."""
+
+_PACKED = "omnibench.packed"
+"""The member under which a report travels as one piece."""
+
+
+def pack(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a report, as pytest serializes it, in one piece: execnet takes its time, in Python, for each member."""
+    try:
+        return {_PACKED: marshal.dumps(data, _VERSION)}
+    except ValueError:  # a subclass of a text or number, which execnet may carry all the same
+        return data
+
+
+def unpack(data: dict[str, Any]) -> None:
+    """Put the members of a report back that travelled as one piece, beside those that xdist has added."""
+    packed = data.pop(_PACKED, None)
+    if packed is not None:
+        data.update(marshal.loads(packed))  # noqa: S302 - of our own worker, whose code this process has chosen
 
 
 class RunMessage(NamedTuple):
@@ -95,22 +114,36 @@ class ItemMessage(NamedTuple):
     trials: str = ""
 
     def attach(self, report: Any) -> None:
-        """Let a report carry the message: one text, since execnet takes its time for each member."""
-        import json
-
+        """Let a report carry the message."""
         from omnibench.guest.messages import sendable
 
         result = self.result
-        members = {
-            **{name: getattr(result, name) for name in _RESULT},
+        report.omnibench = {
             "status": self.status,
+            "dataset": result.dataset,
+            "algorithm": result.algorithm,
+            "configuration": result.configuration,
+            "fold": result.fold,
+            "fit_key": result.fit_key,
+            "dataset_label": result.dataset_label,
+            "label": result.label,
+            "user_label": result.user_label,
+            "parameters": sendable(dict(result.parameters)),
+            "seed": result.seed,
+            "module": result.module,
+            "deterministic": result.deterministic,
+            "seedless_key": result.seedless_key,
+            "seeds": result.seeds,
+            "as_seed": result.as_seed,
+            "refit": result.refit,
+            "tuned": result.tuned,
+            "search": result.search,
             "metrics": dict(result.metrics),
             "seconds": dict(self.seconds),
             "replayed": self.replayed,
-            "lower_is_better": self.lower_is_better,
+            "lower_is_better": list(self.lower_is_better),
             "trials": self.trials,
         }
-        report.omnibench = {_MEMBERS: json.dumps(members), _PARAMETERS: sendable(dict(result.parameters))}
 
     @property
     def taken_over(self) -> bool:
@@ -120,22 +153,21 @@ class ItemMessage(NamedTuple):
     @classmethod
     def carried(cls, report: Any) -> ItemMessage | None:
         """Return the message that a report carries, or None, as of items that are no benchmarks."""
-        carried = getattr(report, "omnibench", None)
-        if carried is None:
+        fields = getattr(report, "omnibench", None)
+        if fields is None:
             return None
-        if not _latest or _latest[0][0] is not carried:
-            _latest[:] = [(carried, cls._read(carried))]
+        if not _latest or _latest[0][0] is not fields:
+            _latest[:] = [(fields, cls._read(fields))]
         return _latest[0][1]
 
     @classmethod
-    def _read(cls, carried: Mapping[str, Any]) -> ItemMessage:
-        import json
-
+    def _read(cls, fields: Mapping[str, Any]) -> ItemMessage:
         from omnibench.guest.messages import received
         from omnibench.results import Result
 
-        fields = json.loads(carried[_MEMBERS])
         members = {name: fields[name] for name in _RESULT}
-        result = Result(**members, parameters=received(carried[_PARAMETERS]), metrics=fields["metrics"])
+        result = Result(**members, parameters=received(fields["parameters"]), metrics=dict(fields["metrics"]))
         lower_is_better = tuple(fields["lower_is_better"])
-        return cls(fields["status"], result, fields["seconds"], fields["replayed"], lower_is_better, fields["trials"])
+        return cls(
+            fields["status"], result, fields["seconds"], fields["replayed"], lower_is_better, fields.get("trials", "")
+        )
