@@ -78,6 +78,10 @@ class LostGuestError(OmnibenchError):
     """The machine on which a guest computed is gone, or does not answer; another may compute it."""
 
 
+class CutOffError(LostGuestError):
+    """A guest elsewhere is lost because this process was cut off from the scheduler of its cluster: no machine's fault."""
+
+
 class GuestError(OmnibenchError):
     """A framework failed, died, or returned something that breaks its contract.
 

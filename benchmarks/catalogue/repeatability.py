@@ -125,7 +125,7 @@ def main() -> None:
             folder = Path(scratch, name)
             folder.mkdir()
             prepare(dataset, folder)
-        for framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise"):
+        for framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools"):
             runner = get_runner(framework)
             names = [
                 name

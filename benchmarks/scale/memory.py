@@ -36,7 +36,7 @@ from omnibench.data.data_size import DataSize
 from omnibench.engine.policy import Policy
 from omnibench.runners.info import algorithm_info
 from omnibench.runners.registry import get_runner
-from omnibench.runners.requirements import GUEST, grown_bytes, required
+from omnibench.runners.requirements import COMPARED, GUEST, grown_bytes, required
 
 SIZES = ((3_000, 1_000, 100_000), (3_000, 4_000, 100_000), (30_000, 1_000, 1_000_000), (12_000, 6_000, 500_000))
 """Users, items and interactions."""
@@ -92,8 +92,22 @@ TERMS = {
     "Surprise.SlopeOne": _MATRIX,
     **dict.fromkeys(
         (f"Surprise.{name}" for name in ("KNNBasic", "KNNWithMeans", "KNNWithZScore", "KNNBaseline")),
-        ("users*users",),
+        (f"{COMPARED}*{COMPARED}",),
     ),
+    **dict.fromkeys(
+        (f"Cornac.{name}" for name in ("BPR", "WBPR", "MMMF", "WMF", "HPF", "IBPR", "MF", "SVD", "PMF", "NMF")),
+        ("users*k+items*k",),
+    ),
+    "Cornac.EASE": _MATRIX,
+    "Cornac.SKMeans": _FACTORS,
+    "Cornac.ItemKNN": _NEIGHBOURS,
+    "Cornac.UserKNN": ("users*users",),
+    "Cornac.VAECF": _DENSE,
+    "Cornac.BiVAECF": _FACTORS,
+    "Cornac.RecVAE": _DENSE,
+    "Cornac.GMF": _FACTORS,
+    "Cornac.MLP": _FACTORS,
+    "Cornac.NeuMF": _FACTORS,
     "RecBole.ItemKNN": ("items*k",),
     "RecBole.EASE": _MATRIX,
     "RecBole.SLIMElastic": _NEIGHBOURS,
@@ -125,7 +139,7 @@ TERMS = {
 }
 """What an algorithm's matrices are as large as."""
 
-QUICK = {"epochs": 1, "max_epochs": 1, "iterations": 1, "n_epochs": 1}
+QUICK = {"epochs": 1, "max_epochs": 1, "iterations": 1, "n_epochs": 1, "num_epochs": 1, "max_iter": 1}
 """Hyperparameters that change how long a Fit takes and not what it needs."""
 
 
@@ -261,7 +275,7 @@ def main() -> None:
     """Print a line per Fit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--frameworks", nargs="+", default=["LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise"]
+        "--frameworks", nargs="+", default=["LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools"]
     )
     parser.add_argument("--algorithms", nargs="+", help="all of the frameworks by default")
     parser.add_argument("--sparse", action="store_true", help="data of few interactions, for slow algorithms")

@@ -50,6 +50,11 @@ class ClusterChoice:
             return cls(FILE, target=str(expanded(text.removeprefix("file:"))))
         raise ClusterError(f"the cluster is {text!r}; give {_SPELLINGS}.")
 
+    @property
+    def is_this_machine(self) -> bool:
+        """Whether what computes is this machine for sure."""
+        return self.scheduler == LOCAL
+
     def address(self) -> str:
         """Return the address of a scheduler that runs already.
 

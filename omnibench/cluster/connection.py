@@ -12,7 +12,8 @@ from typing import Any
 
 from omnibench import __version__
 from omnibench.cluster import schedulers, worker_guests
-from omnibench.cluster.choice import LOCAL, ClusterChoice
+from omnibench.cluster.choice import ADDRESS, FILE, ClusterChoice
+from omnibench.cluster.clients import Clients
 from omnibench.cluster.locations import WorkerLocation
 from omnibench.cluster.mailbox import hear_of
 from omnibench.cluster.session import serve, topic_of
@@ -24,8 +25,8 @@ from omnibench.runners.machine import available_cores
 
 _HEARTBEAT_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
-_RECONNECT_SECONDS = 30.0
-"""So long a scheduler may not answer before the run is given up."""
+_LONELY_SECONDS = 30.0
+"""After so long without any worker the run says that it waits for one."""
 
 
 class Connection:
@@ -38,6 +39,7 @@ class Connection:
         run: The run.
         environments: Where frameworks run.
         scratch: A directory of the store's for temporary files, in which workers look for a probe.
+        patience: Seconds that the scheduler may be out of reach.
         notify: Called with a line of text for the user.
 
     Attributes:
@@ -52,14 +54,15 @@ class Connection:
         run: str,
         environments: Environments,
         scratch: Path,
+        patience: float,
         notify: Callable[[str], None],
     ) -> None:
         self._choice, self._number, self._slurm, self._run = choice, number, slurm, run
-        self._environments, self._scratch, self._notify = environments, scratch, notify
-        self.is_this_machine = choice.scheduler == LOCAL
+        self._environments, self._scratch, self._patience, self._notify = environments, scratch, patience, notify
+        self.is_this_machine = choice.is_this_machine
         self._opening = threading.Lock()
         self._opened = ExitStack()
-        self._client: Any = None
+        self._clients: Clients | None = None
         self._terms: Terms | None = None
         self._n_submitted = 0
         self._changed = threading.Condition()
@@ -68,43 +71,60 @@ class Connection:
         """The tasks that have not ended; forgetting one takes it back."""
         self._addresses: frozenset[str] = frozenset()
         """The workers that there were when they were last looked at."""
+        self._is_lonely = False
         self._ending = threading.Event()
 
-    @property
-    def client(self) -> Any:
-        """Dask's client, which is connected at the first use.
+    def _client(self, while_waiting: Callable[[], None] = lambda: None) -> Any:
+        """Return Dask's client, which is opened at the first use, and anew where it has lost its scheduler.
 
         Raises:
             ClusterError: The cluster cannot be used.
         """
         with self._opening:
-            if self._client is None:
+            if self._clients is None:
                 try:
                     self._open()
                 except Exception as error:  # whatever a cluster's software raises: no other item finds it either
                     words = str(error) if isinstance(error, ClusterError) else f"{type(error).__name__}: {error}"
                     raise ClusterError(f"the cluster cannot be used: {words}", ends_run=True) from error
-            return self._client
+            clients = self._clients
+        assert clients is not None, "it was opened"
+        return clients.current if clients.is_connected else clients.connected(while_waiting)
 
     def _open(self) -> None:
         with ExitStack() as opened:
-            client = opened.enter_context(schedulers.connected(self._choice, self._number, self._slurm, self._notify))
+            open_client = opened.enter_context(
+                schedulers.scheduler_of(self._choice, self._number, self._slurm, self._notify)
+            )
+            clients = Clients(open_client, self._begin, self._drop_sessions, self._patience, self._notify)
+            opened.callback(clients.close)
             probe = opened.enter_context(probe_in(self._scratch))
             cores = available_cores() // max(1, self._number) if self.is_this_machine else self._slurm.cores
             directory, threads = str(Path.cwd()), max(1, cores)
-            self._terms = Terms(self._run, __version__, self._environments.choice, directory, probe, threads)
-            client.subscribe_topic(topic_of(self._run), self._note_location)
-            beating = threading.Thread(target=self._beat, args=(client,), daemon=True, name="omnibench-cluster")
+            self._terms = Terms(
+                self._run, __version__, self._environments.choice, directory, probe, threads, self._patience
+            )
+            beating = threading.Thread(target=self._beat, args=(clients,), daemon=True, name="omnibench-cluster")
             beating.start()
-            opened.callback(self._end_sessions, client)
-            self._client, self._opened = client, opened.pop_all()
+            opened.callback(self._end_sessions, clients)
+            self._clients, self._opened = clients, opened.pop_all()
 
-    def _beat(self, client: Any) -> None:
+    def _begin(self, client: Any) -> None:
+        client.subscribe_topic(topic_of(self._run), self._note_location)
+
+    def _drop_sessions(self) -> None:
+        """Forget all sessions: the scheduler has taken them back, or does so when it notices that this process is gone."""
+        with self._changed:
+            self._futures.clear()
+            self._locations.clear()
+            self._changed.notify_all()
+
+    def _beat(self, clients: Clients) -> None:
         """Tell all workers again and again that this process lives."""
         while not self._ending.wait(_HEARTBEAT_SECONDS):
-            if client.status == "running":
+            if clients.is_connected:
                 with suppress(Exception):  # whoever waits for an answer finds out what is broken
-                    client.run(hear_of, self._run, on_error="ignore")
+                    clients.current.run(hear_of, self._run, on_error="ignore")
 
     def workers(self) -> dict[str, tuple[int, dict[str, float]]]:
         """Return how many items each worker computes at once, and the resources that it declares, by their addresses.
@@ -116,43 +136,51 @@ class Connection:
             address: (int(worker["nthreads"]), dict(worker["resources"])) for address, worker in self._workers().items()
         }
 
-    def _workers(self) -> dict[str, Any]:
-        """Return what the scheduler says of its workers, by their addresses.
+    def _workers(self, while_waiting: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """Return what the scheduler says of its workers, by their addresses; one that is out of reach is waited for.
 
         Raises:
             ClusterError: It is gone.
         """
-        began = time.monotonic()
         while True:
+            client = self._client(while_waiting)
             try:
-                workers: dict[str, Any] = self.client.scheduler_info(n_workers=-1)["workers"]
-                if self.client.status == "running":
-                    self._addresses = frozenset(workers)
-                    return workers
-            except ClusterError:
-                raise
-            except Exception as error:  # whatever a broken connection raises
-                reason = f" ({error})"
-            else:
-                reason = ""
-            if self.client.status == "closed" or time.monotonic() - began > _RECONNECT_SECONDS:
-                raise ClusterError(
-                    f"the scheduler of the cluster is gone{reason}, so nothing more can be computed there. What was "
-                    "finished is recorded, and the next run goes on from there.",
-                    ends_run=True,
-                )
-            time.sleep(_LOOK_SECONDS)
+                workers: dict[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
+            except Exception:  # whatever a broken connection raises
+                self._note_loss(client)
+                continue
+            if client.status == "running":
+                self._addresses = frozenset(workers)
+                return workers
 
-    def has_worker(self, address: str) -> bool:
-        """Whether the scheduler still has a worker.
+    def _note_loss(self, client: Any) -> None:
+        assert self._clients is not None, "it has opened the client"
+        self._clients.note_loss(client)
+
+    def is_cut_off(self, token: str) -> bool:
+        """Whether a session was lost because this process had lost the scheduler.
+
+        Args:
+            token: The session.
+        """
+        with self._changed:
+            future = self._futures.get(token)
+        if future is not None and future.status == "cancelled":  # by nobody here: its client has connected again
+            self._note_loss(future.client)
+            return True
+        return future is None
+
+    def has_worker(self, address: str, while_waiting: Callable[[], None]) -> bool:
+        """Whether the scheduler, which is waited for if it is out of reach, still has a worker.
 
         Args:
             address: Its address.
+            while_waiting: Called again and again while it waits; raising gives up.
 
         Raises:
             ClusterError: The scheduler is gone.
         """
-        return address in self._workers()
+        return address in self._workers(while_waiting)
 
     def call(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function on a worker, beside its tasks.
@@ -162,14 +190,15 @@ class Connection:
             function: The function.
             arguments: Its arguments.
         """
-        return self.client.run(function, *arguments, workers=[address])[address]
+        return self._client().run(function, *arguments, workers=[address])[address]
 
     def begin(
         self, resources: Mapping[str, float], while_waiting: Callable[[], None]
     ) -> tuple[str, Any, WorkerLocation]:
         """Have a session begin, as soon as a worker is free; return its token, its future, and where it is.
 
-        Dask may tie a task to a worker that is busy, and leave it there when another one joins; then it is submitted anew.
+        Dask may tie a task to a worker that is busy, and leave it there when another one joins; then it is submitted anew, as it
+        is when this process was cut off from the scheduler meanwhile.
 
         Args:
             resources: What its worker has to have free, by Dask's names.
@@ -179,7 +208,7 @@ class Connection:
             ClusterError: It cannot begin.
         """
         while True:
-            token, future = self._submit(resources)
+            token, future = self._submit(resources, while_waiting)
             try:
                 location = self._location_of(token, future, while_waiting)
             except BaseException:
@@ -189,16 +218,26 @@ class Connection:
                 return token, future, location
             self.cancel(token, future)
 
-    def _submit(self, resources: Mapping[str, float]) -> tuple[str, Any]:
-        client, token = self.client, uuid.uuid4().hex[:12]
+    def _submit(self, resources: Mapping[str, float], while_waiting: Callable[[], None]) -> tuple[str, Any]:
+        token = uuid.uuid4().hex[:12]
         with self._changed:
             self._n_submitted += 1
             # Of one group of keys, tasks wait on the scheduler, and none is tied to a worker that is busy.
             key = (f"omnibench-{self._run}", self._n_submitted)
-        future = client.submit(serve, token, self._terms, key=key, pure=False, resources=dict(resources) or None)
-        with self._changed:
-            self._futures[token] = future
-        return token, future
+        while True:
+            client = self._client(while_waiting)
+            try:
+                future = client.submit(
+                    serve, token, self._terms, key=key, pure=False, resources=dict(resources) or None
+                )
+            except Exception:
+                if client.status == "running":
+                    raise
+                self._note_loss(client)
+            else:
+                with self._changed:
+                    self._futures[token] = future
+                return token, future
 
     def _note_location(self, event: tuple[float, Sequence[Any]]) -> None:
         token, *described = event[1]
@@ -207,8 +246,9 @@ class Connection:
             self._changed.notify_all()
 
     def _location_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> WorkerLocation | None:
-        """Wait until a session has begun; return where, or None when workers have joined before that."""
-        looked, addresses = time.monotonic(), self._addresses
+        """Wait until a session has begun; return where, or None when it has to be submitted anew."""
+        looked = began = time.monotonic()
+        addresses = self._addresses
         while True:
             with self._changed:
                 if token in self._locations or self._changed.wait_for(lambda: token in self._locations, _LOOK_SECONDS):
@@ -216,13 +256,22 @@ class Connection:
             while_waiting()
             if future.status == "error":
                 raise ClusterError(f"no worker of the cluster can compute anything: {_reason(future)}", ends_run=True)
-            if future.status == "cancelled" or time.monotonic() - looked > _HEARTBEAT_SECONDS:
-                has_grown = not self._workers().keys() <= addresses  # which fails where the scheduler is gone
-                looked = time.monotonic()
-                if has_grown:
+            if self.is_cut_off(token):
+                self._client(while_waiting)
+                return None
+            if time.monotonic() - looked > _HEARTBEAT_SECONDS:
+                workers, looked = self._workers(while_waiting), time.monotonic()
+                if not workers.keys() <= addresses:
                     return None
-            if future.status == "cancelled":
-                raise ClusterError("the cluster has dropped what was submitted; run again.", ends_run=True)
+                self._say_lonely(workers, looked - began)
+
+    def _say_lonely(self, workers: Mapping[str, Any], waited: float) -> None:
+        """Say once that there is no worker, where nobody but the user can start one."""
+        with self._changed:
+            is_new = not workers and waited > _LONELY_SECONDS and not self._is_lonely
+            self._is_lonely = self._is_lonely or is_new
+        if is_new and self._choice.scheduler in (ADDRESS, FILE):
+            self._notify("the scheduler of the cluster has no worker; this run waits for one to join")
 
     def forget(self, token: str, future: Any) -> None:
         """Forget a session that is about to end by itself.
@@ -252,13 +301,13 @@ class Connection:
         with suppress(Exception):  # the cluster is gone, and the session with it
             future.cancel()
 
-    def _end_sessions(self, client: Any) -> None:
+    def _end_sessions(self, clients: Clients) -> None:
         self._ending.set()
         for token, future in list(self._futures.items()):
             self.cancel(token, future)
-        if client.status == "running":
+        if clients.is_connected:
             with suppress(Exception):  # likewise
-                client.run(worker_guests.end_of_run, self._run, on_error="ignore")
+                clients.current.run(worker_guests.end_of_run, self._run, on_error="ignore")
 
     def close(self) -> None:
         """End all sessions, and what was started for them."""

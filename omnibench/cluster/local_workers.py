@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from omnibench.cluster.credentials import write_credentials
-from omnibench.cluster.settings import DASK
+from omnibench.cluster.settings import dask_settings, dask_variable
 from omnibench.store.workspaces import Workspace
 
 _LOOK_SECONDS = 0.5
@@ -50,9 +50,7 @@ class LocalWorkers:
     def __enter__(self) -> Self:
         self._workspace = Workspace(Path(tempfile.gettempdir()), "omnibench-workers.")
         credentials = write_credentials(self._workspace.directory / "credentials", self._security)
-        settings = {
-            f"DASK_{name.upper().replace('.', '__').replace('-', '_')}": str(value) for name, value in DASK.items()
-        }
+        settings = {dask_variable(name): str(value) for name, value in dask_settings().items()}
         self._variables = {**os.environ, **settings, **credentials}
         self._thread.start()
         return self

@@ -39,8 +39,11 @@ class Sessions(Protocol):
     def call(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function on a worker, beside its tasks."""
 
-    def has_worker(self, address: str) -> bool:
+    def has_worker(self, address: str, while_waiting: Callable[[], None]) -> bool:
         """Whether the scheduler still has a worker."""
+
+    def is_cut_off(self, token: str) -> bool:
+        """Whether a session was lost because this process had lost the scheduler."""
 
     def forget(self, token: str, future: Any) -> None:
         """Forget a session that is about to end by itself."""

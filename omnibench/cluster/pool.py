@@ -10,7 +10,7 @@ from omnibench.cluster.mailbox import Message
 from omnibench.cluster.remote_guest import RemoteGuest
 from omnibench.cluster.remote_session import RemoteSession
 from omnibench.cluster.terms import GuestTerms
-from omnibench.errors import ClusterError, LostGuestError
+from omnibench.errors import ClusterError, CutOffError, LostGuestError
 from omnibench.experiment.resources import NOTHING_SAID, Resources
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Connections(Protocol):
     """Reaches the workers that have what an item asks for; see ``cluster.Cluster``."""
 
     is_this_machine: bool
+    has_jobs: bool
 
     def reach(self, resources: Resources) -> tuple[Sessions, Mapping[str, float]]:
         """Return the connection to them, and what of their resources a session needs, by Dask's names."""
@@ -39,9 +40,10 @@ class RemotePool:
         log: Called with (stream, whole lines) of what guests print.
         notify: Called with a line of text for the user.
         while_waiting: Called about once a second while a place is waited for; raising gives up.
+        gpu: The GPU of this machine that guests compute on as long as they get no others.
 
     Attributes:
-        gpu: None: its machine knows which GPUs there are.
+        gpu: The same; None where another machine knows which GPUs there are.
         are_here: Whether the guests need this machine's memory.
         while_waiting: As above.
     """
@@ -53,8 +55,10 @@ class RemotePool:
         log: Callable[[str, bytes], None],
         notify: Callable[[str], None],
         while_waiting: Callable[[], None],
+        gpu: str | None = None,
     ) -> None:
-        self.gpu: str | None = None
+        self.gpu = gpu
+        self._cards: tuple[str, ...] = () if gpu is None else (gpu,)
         self.are_here = cluster.is_this_machine
         self.while_waiting = while_waiting
         self._cluster, self._environments = cluster, environments
@@ -91,7 +95,7 @@ class RemotePool:
             GuestEnvironmentError, GuestError: It does not start.
             ClusterError: The cluster cannot be used.
         """
-        key = runner.name, device, threads
+        key = runner.guest_name, device, threads
         if key not in self._guests:
             self._guests[key] = RemoteGuest(self, self._terms(runner, device, threads))
         while True:
@@ -103,17 +107,26 @@ class RemotePool:
                 return self._guests[key]
 
     def _terms(self, runner: RunnerInfo, device: str, threads: int) -> GuestTerms:
-        own = runner if runner.adapter_file is not None else runner.name
-        return GuestTerms(own, runner.adapter_identity, self._environments.version(runner), device, threads)
+        own = runner if runner.is_of_project else runner.name
+        is_dealt_there = device == "cuda" and not self.are_here and not self._cluster.has_jobs
+        return GuestTerms(
+            own,
+            runner.adapter_identity,
+            self._environments.version(runner),
+            device,
+            threads,
+            cards=self._cards if device == "cuda" else (),
+            n_gpus=self._resources.gpus or 0 if is_dealt_there else 0,
+        )
 
     def is_alive(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> bool:
         """Whether a framework's guest is running, as far as is known."""
-        guest = self._guests.get((runner.name, device, threads))
+        guest = self._guests.get((runner.guest_name, device, threads))
         return self._session is not None and guest is not None and guest.alive
 
     def discard(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """End a framework's guest, so that the next request gets a fresh one."""
-        guest = self._guests.pop((runner.name, device, threads), None)
+        guest = self._guests.pop((runner.guest_name, device, threads), None)
         if guest is not None and self._session is not None:
             self._session.send({"kind": "discard", "guest": guest.terms})
 
@@ -124,12 +137,14 @@ class RemotePool:
         """Do nothing: as above."""
 
     def lost(self, error: LostGuestError) -> None:
-        """Note that the machine of the session is gone.
+        """Note that the session is gone, with its machine or because this process was cut off from it.
 
         Raises:
-            ClusterError: It is one too many for this item.
+            ClusterError: It is one machine too many for this item.
         """
         self.give_up()
+        if isinstance(error, CutOffError):  # no machine is to blame, and what it means was said once for all items
+            return
         self._losses.append(str(error))
         if len(self._losses) >= MOST_LOSSES:
             losses = ", ".join(self._losses)
@@ -140,7 +155,15 @@ class RemotePool:
         self._notify(f"{error}; what it computed is computed elsewhere")
 
     def use_gpus(self, gpus: Sequence[str]) -> None:
-        """Do nothing: which GPUs there are is their machine's business."""
+        """Have guests that compute on GPUs of this machine compute on these.
+
+        Args:
+            gpus: The GPUs, as ``CUDA_VISIBLE_DEVICES`` names them.
+        """
+        if tuple(gpus) != self._cards:
+            self._cards = tuple(gpus)
+            for key in [key for key in self._guests if key[1] == "cuda"]:  # its machine ends those that see others
+                del self._guests[key]
 
     def end_idle(self, device: str = "") -> bool:
         """End every guest; return whether there was any."""

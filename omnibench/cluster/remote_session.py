@@ -9,7 +9,7 @@ from typing import Any
 
 from omnibench.cluster.locations import Sessions, WorkerLocation
 from omnibench.cluster.mailbox import Message, exchange
-from omnibench.errors import LostGuestError
+from omnibench.errors import CutOffError, LostGuestError
 
 _WAIT_SECONDS = 1.0
 """So long a call waits on the worker while there are no messages."""
@@ -61,47 +61,56 @@ class RemoteSession:
             while_waiting: Called about once a second; raising gives up.
 
         Raises:
+            CutOffError: This process was cut off from its scheduler.
             LostGuestError: Its worker is gone.
             ClusterError: The cluster is.
         """
         while True:
             while not self._incoming:
                 while_waiting()
-                self._exchange(_WAIT_SECONDS)
+                self._exchange(while_waiting)
             message = self._incoming.popleft()
             if not self._hear(message):
                 return message
 
-    def _exchange(self, wait: float) -> None:
-        answered = self._call(wait)
+    def _exchange(self, while_waiting: Callable[[], None]) -> None:
+        first, messages = self._call(while_waiting)
         self._n_sent += len(self._outgoing)
         self._outgoing.clear()
-        first, messages = answered
         self._incoming.extend(messages[max(0, self._n_taken - first) :])
         self._n_taken = max(self._n_taken, first + len(messages))
 
-    def _call(self, wait: float) -> tuple[int, list[Message]]:
-        address = self.location.address
+    def _call(self, while_waiting: Callable[[], None]) -> tuple[int, list[Message]]:
+        address, host = self.location.address, self.location.host
         deadline = time.monotonic() + _LOST_SECONDS
         while True:
             try:
-                answer: Any = self._connection.call(
-                    address, exchange, self.token, self._n_taken, self._n_sent, self._outgoing, wait
-                )
+                answer = self._call_once(_WAIT_SECONDS)
             except Exception as error:  # whatever a broken connection raises; who is to blame is seen by asking
-                if not self._connection.has_worker(address) or time.monotonic() > deadline:
-                    raise LostGuestError(f"{self.location.host} ({address}) is gone") from error
+                has_worker = self._connection.has_worker(address, while_waiting)
+                if self._connection.is_cut_off(self.token):
+                    raise CutOffError(f"this process was cut off from {host} ({address})") from error
+                if not has_worker or time.monotonic() > deadline:
+                    raise LostGuestError(f"{host} ({address}) is gone") from error
+                while_waiting()
                 time.sleep(_RETRY_SECONDS)
                 continue
+            if answer is None and self._connection.is_cut_off(self.token):
+                raise CutOffError(f"{host} ({address}) has dropped the item while this process was cut off")
             if answer is None:
-                raise LostGuestError(f"{self.location.host} ({address}) has dropped the item")
+                raise LostGuestError(f"{host} ({address}) has dropped the item")
             return answer[0], answer[1]
+
+    def _call_once(self, wait: float) -> Any:
+        return self._connection.call(
+            self.location.address, exchange, self.token, self._n_taken, self._n_sent, self._outgoing, wait
+        )
 
     def end(self) -> None:
         """Have the session end; its guests stay for the next one."""
         self.send({"kind": "end"})
         try:
-            self._exchange(0.0)
+            self._call_once(0.0)
         except Exception:  # it has ended, one way or the other
             self.give_up()
         else:

@@ -8,6 +8,7 @@ Dask does by default, and there is no dashboard.
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,10 +17,11 @@ from omnibench.cluster.choice import LOCAL, SLURM, ClusterChoice
 from omnibench.cluster.credentials import temporary_security
 from omnibench.cluster.jobs import slurm_classes, slurm_cluster
 from omnibench.cluster.local_workers import LocalWorkers
-from omnibench.cluster.settings import DASK, SlurmSettings
+from omnibench.cluster.settings import SlurmSettings, dask_settings
 from omnibench.errors import ClusterError
 
 _CONNECT_SECONDS = 30.0
+_REACH_SECONDS = 5.0
 
 
 def require_dask(choice: ClusterChoice) -> None:
@@ -41,8 +43,10 @@ def require_dask(choice: ClusterChoice) -> None:
 
 
 @contextmanager
-def connected(choice: ClusterChoice, number: int, slurm: SlurmSettings, notify: Callable[[str], None]) -> Iterator[Any]:
-    """Yield a client of Dask; what was started for it ends with it.
+def scheduler_of(
+    choice: ClusterChoice, number: int, slurm: SlurmSettings, notify: Callable[[str], None]
+) -> Iterator[Callable[[], Any]]:
+    """Yield what opens a client of a scheduler; what was started for it ends with it, clients have to be closed before.
 
     Args:
         choice: Where the scheduler is.
@@ -51,38 +55,52 @@ def connected(choice: ClusterChoice, number: int, slurm: SlurmSettings, notify: 
         notify: Called with a line of text for the user.
 
     Raises:
-        ClusterError: There is no such scheduler, or it cannot be reached.
+        ClusterError: There is no such scheduler; or, when a client is opened, it cannot be reached.
     """
     require_dask(choice)
     import dask.config
 
     Client = _client_class()  # noqa: N806 - a class
-    with dask.config.set(DASK):
+    with dask.config.set(dask_settings()), _quiet_logs():
         if choice.scheduler == LOCAL:
-            with (
-                _own_scheduler() as cluster,
-                LocalWorkers(cluster.scheduler_address, cluster.security, number),
-                Client(cluster, set_as_default=False) as client,
-            ):
-                yield client
+            with _own_scheduler() as cluster, LocalWorkers(cluster.scheduler_address, cluster.security, number):
+                yield lambda: Client(cluster, set_as_default=False)
         elif choice.scheduler == SLURM:
-            with slurm_cluster(number, slurm) as cluster, Client(cluster, set_as_default=False) as client:
+            with slurm_cluster(number, slurm) as cluster:
                 most = f"up to {number} jobs" if number > 1 else "a job"
                 cores = f"{slurm.cores} core{'s' if slurm.cores > 1 else ''}"
                 notify(f"SLURM is asked for {most} of {cores}, {slurm.memory} and {slurm.walltime}")
-                yield client
+                yield lambda: Client(cluster, set_as_default=False)
         else:
-            address = choice.address()
-            try:
-                client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-            except (OSError, TimeoutError, ValueError) as error:
-                raise ClusterError(
-                    f"the scheduler {address} cannot be reached ({error}). Check whether it runs, and for tls:// whether "
-                    "DASK_DISTRIBUTED__COMM__TLS__CA_FILE and the variables beside it name its credentials.",
-                    ends_run=True,
-                ) from error
-            with client:
-                yield client
+            yield lambda: _client_at(choice.address())  # a scheduler that was started anew may be elsewhere
+
+
+@contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Keep the log of a scheduler in this process to its errors, also while it closes, which ``silence_logs`` leaves out."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _client_at(address: str) -> Any:
+    from distributed.comm.addressing import get_address_host_port
+
+    get_host_and_port: Any = get_address_host_port
+    try:
+        # Whoever does not even accept a connection is not asked by a client, which would take as long as it may.
+        socket.create_connection(get_host_and_port(address), timeout=_REACH_SECONDS).close()
+        return _client_class()(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ClusterError(
+            f"the scheduler {address} cannot be reached ({error}). Check whether it runs, and for tls:// whether "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE and the variables beside it name its credentials.",
+            ends_run=True,
+        ) from error
 
 
 def _client_class() -> Any:

@@ -15,6 +15,8 @@ from omnibench.cluster import worker_guests
 from omnibench.cluster.mailbox import AbandonedError, Mailbox, Message
 from omnibench.cluster.staging import Staging
 from omnibench.cluster.terms import GuestTerms, Terms
+from omnibench.cluster.worker_cache import worker_cache
+from omnibench.cluster.worker_gpus import WorkerGpus
 from omnibench.errors import ClusterError, DiskError, OmnibenchError, PrunedError
 from omnibench.guest.disk import ERRNOS, advice, explain
 from omnibench.runners.gateway import Guest
@@ -46,7 +48,7 @@ def serve(token: str, terms: Terms) -> None:
         return worker.status == Status.running and task is not None and task.state != "cancelled"
 
     _silence_calls()
-    with Mailbox(token, terms.run, worker.loop.asyncio_loop, is_wanted) as mailbox:
+    with Mailbox(token, terms.run, worker.loop.asyncio_loop, is_wanted, terms.patience) as mailbox:
         is_shared = terms.probe.is_seen()
         worker.log_event(topic_of(terms.run), [token, worker.address, platform.node(), is_shared])
         if terms.version != __version__:
@@ -54,13 +56,16 @@ def serve(token: str, terms: Terms) -> None:
             _send_failure(mailbox, ClusterError(f"{reason}; install the same one on both.", ends_run=True))
         guests = worker_guests.take(terms, Path(worker.local_directory))
         guests.mailbox = mailbox
-        session = Session(token, mailbox, guests, is_shared=is_shared)
-        try:
-            session.serve()
-        except AbandonedError:
-            guests.pool.end_idle()  # they are in the middle of something
-        finally:
-            worker_guests.give_back(terms, guests)
+        with WorkerGpus(mailbox.check) as gpus:
+            session = Session(token, mailbox, guests, gpus, is_shared=is_shared)
+            try:
+                session.serve()
+            except AbandonedError:
+                guests.pool.end_idle()  # they are in the middle of something
+            finally:
+                if gpus.are_held:  # the next session on them may be another worker's
+                    guests.pool.end_idle("cuda")
+                worker_guests.give_back(terms, guests)
 
 
 class Session:
@@ -70,11 +75,15 @@ class Session:
         token: Names the session.
         mailbox: The messages.
         guests: The guests that it may use.
+        gpus: The GPUs of the machine.
         is_shared: Whether this machine sees the submitter's files.
     """
 
-    def __init__(self, token: str, mailbox: Mailbox, guests: worker_guests.WorkerGuests, *, is_shared: bool) -> None:
+    def __init__(
+        self, token: str, mailbox: Mailbox, guests: worker_guests.WorkerGuests, gpus: WorkerGpus, *, is_shared: bool
+    ) -> None:
         self._token, self._mailbox, self._guests, self._is_shared = token, mailbox, guests, is_shared
+        self._gpus = gpus
         self._pending: list[Message] = []
         """What has come while something else was waited for."""
         self._staging: Staging | None = None
@@ -114,7 +123,7 @@ class Session:
         """Return an error, or what it means where this machine's disk is its reason."""
         number = getattr(error, "errno", None)
         if isinstance(error, OSError) and number in ERRNOS:
-            reason = explain(number, [self._guests.scratch, Path(tempfile.gettempdir())])
+            reason = explain(number, [self._guests.scratch, worker_cache(), Path(tempfile.gettempdir())])
             return DiskError(f"{platform.node()}: {reason}: {error}; {advice(number)}, and run again.")
         return error
 
@@ -126,6 +135,8 @@ class Session:
         if version != terms.version:
             words = f"{platform.node()} has {runner.name} {version}, the submitting process {terms.version}"
             raise ClusterError(f"{words}; the numbers would be recorded for the latter. Install the same version.")
+        if terms.device == "cuda":
+            self._guests.pool.use_gpus(terms.cards or self._gpus.cards(terms.n_gpus))
         return self._guests.pool.get(runner, terms.device, terms.threads)
 
     def _start(self, message: Message) -> None:
@@ -146,15 +157,15 @@ class Session:
             self._staging.stage(with_model=guest.fitted != request["fit_key"])
             answer = guest.ask(
                 self._staging.rewritten(request),
-                on_progress=lambda values: self._mailbox.send({"kind": "progress", "values": values}),
+                on_progress=lambda values: self._mailbox.send({"kind": "progress", "values": values}, hurries=False),
                 while_waiting=self._check,
                 timeout=message["timeout"],
                 limit=message["limit"],
-                on_silence=lambda *silence: self._mailbox.send({"kind": "silence", "silence": silence}),
+                on_silence=lambda *silence: self._mailbox.send({"kind": "silence", "silence": silence}, hurries=False),
                 on_epoch=self._question if message["hears_epochs"] else None,
                 on_snapshot=self._snapshot if message["hears_snapshots"] else None,
             )
-            self._staging.hand_back(self._mailbox.send)
+            self._staging.hand_back(self._send_file)
             self._mailbox.send({"kind": "answer", "answer": answer})
         finally:
             self._staging.clear()
@@ -170,6 +181,9 @@ class Session:
                     f"{platform.node()} does not see {file}, which has a class of yours; put it where all machines see "
                     "it, or install it as a package on them."
                 )
+
+    def _send_file(self, message: Message, size: int) -> None:
+        self._mailbox.send(message, size, hurries=False)  # the answer or the question comes behind it
 
     def _check(self) -> None:
         """Look after the messages while something else is done.
@@ -203,12 +217,15 @@ class Session:
     def _question(self, question: Message) -> Message:
         """Have the submitter answer a guest's question."""
         assert self._staging is not None, "a guest asks during its request"
-        self._staging.hand_back(self._mailbox.send)
+        self._staging.hand_back(self._send_file)
         self._mailbox.send({"kind": "question", "question": question})
         answer: Message = self._await("reply")["answer"]
         return answer
 
     def _snapshot(self, snapshot: Message) -> Message:
+        if "nothing" in snapshot:  # the guest goes on meanwhile, so that nothing it writes is whole
+            self._mailbox.send({"kind": "note", "note": {"snapshot": snapshot}}, hurries=False)
+            return {}
         answer = self._question({"snapshot": snapshot})
         if "folder" in snapshot and self._staging is not None:
             self._staging.drop(snapshot["folder"])

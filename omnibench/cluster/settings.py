@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from omnibench.errors import ClusterError, DataError, nearest
 from omnibench.project import nearest_settings
 
-DASK: Mapping[str, Any] = {
+_DASK: Mapping[str, Any] = {
     "distributed.comm.timeouts.tcp": "30s",
     "distributed.comm.timeouts.connect": "30s",
     "distributed.scheduler.worker-ttl": "60s",
@@ -19,7 +20,19 @@ DASK: Mapping[str, Any] = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.low-level-log-length": 100,
 }
-"""Settings of Dask for schedulers and workers of ours; those of a scheduler that runs already are its owner's."""
+
+
+def dask_settings() -> dict[str, Any]:
+    """Return settings of Dask for clients, and for schedulers and workers of ours, but for those that the environment has.
+
+    Those of a scheduler that runs already are its owner's.
+    """
+    return {name: value for name, value in _DASK.items() if dask_variable(name) not in os.environ}
+
+
+def dask_variable(name: str) -> str:
+    """Return the environment variable by which Dask takes a setting."""
+    return f"DASK_{name.upper().replace('.', '__').replace('-', '_')}"
 
 
 @dataclass(frozen=True, slots=True)

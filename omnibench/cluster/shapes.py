@@ -21,6 +21,11 @@ _AMOUNT_TEXTS: Mapping[str, Callable[[float], str]] = {
     GPU: lambda number: gpus_text(round(number)),
 }
 
+_GPUS = re.compile(
+    r"(--gres[= ]gpu(?::[A-Za-z][^:,]*)?)(?::\d+)?|((?:--gpus|--gpus-per-node|-G)[= ](?:[A-Za-z][^:,]*:)?)\d+"
+)
+"""A directive that asks for GPUs: by ``--gres`` with what stands before the number first, else with that second."""
+
 _SPARE_SECONDS = 900.0
 """What a job has beyond the hours of a Fit: for its start, the data, the predictions."""
 
@@ -38,10 +43,33 @@ def job_settings(resources: Resources, settings: SlurmSettings) -> SlurmSettings
     if resources.memory is not None:
         changes["memory"] = f"{math.ceil(resources.memory / 2**20)}MiB"
     if resources.gpus:
-        changes["directives"] = (*settings.directives, f"--gres=gpu:{resources.gpus}")  # of two, SLURM takes the last
+        changes["directives"] = _with_gpus(settings.directives, resources.gpus)
     if resources.seconds is not None and resources.seconds + _SPARE_SECONDS > walltime_seconds(settings.walltime):
         changes["walltime"] = _walltime(resources.seconds + _SPARE_SECONDS)
     return replace(settings, **changes)
+
+
+def asks_for_gpus(directives: Iterable[str]) -> bool:
+    """Whether lines of ``#SBATCH`` ask for GPUs.
+
+    Args:
+        directives: The lines.
+    """
+    return any(map(_GPUS.fullmatch, directives))
+
+
+def _with_gpus(directives: tuple[str, ...], number: int) -> tuple[str, ...]:
+    """Return directives that ask for so many GPUs: of the type that they ask for already, if they do."""
+    if not asks_for_gpus(directives):
+        return (*directives, f"--gres=gpu:{number}")
+    return tuple(_with_number(line, number) for line in directives)
+
+
+def _with_number(directive: str, number: int) -> str:
+    matched = _GPUS.fullmatch(directive)
+    if matched is None:
+        return directive
+    return f"{matched[1]}:{number}" if matched[1] else f"{matched[2]}{number}"
 
 
 def walltime_seconds(text: str) -> float:

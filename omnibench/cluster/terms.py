@@ -24,6 +24,7 @@ class Terms:
         directory: The working directory, in which classes of the user's own expect to be.
         probe: A file that the submitting process has written.
         threads: Threads per guest, where none other is asked for.
+        patience: Seconds that the submitting process waits for its scheduler, and sessions for it at least.
     """
 
     run: str
@@ -32,6 +33,7 @@ class Terms:
     directory: str
     probe: Probe
     threads: int
+    patience: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class GuestTerms:
         version: The version of the framework in the submitter's environments.
         device: ``cpu`` or ``cuda``.
         threads: The number of its threads.
+        cards: The GPUs that it computes on, as ``CUDA_VISIBLE_DEVICES`` names them, where the submitter deals them out.
+        n_gpus: How many its machine deals out; 0 for all that the worker sees.
     """
 
     runner: str | RunnerInfo
@@ -83,6 +87,8 @@ class GuestTerms:
     version: str
     device: str
     threads: int
+    cards: tuple[str, ...] = ()
+    n_gpus: int = 0
 
     def local_runner(self) -> RunnerInfo:
         """Return the framework as this machine has it.

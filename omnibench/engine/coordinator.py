@@ -14,7 +14,7 @@ from omnibench.engine.declared import note_declared
 from omnibench.engine.display import PlainScreen, ScriptView, screen_of_script
 from omnibench.engine.elsewhere import compute_elsewhere, number_elsewhere
 from omnibench.engine.equal_seeds import urgency
-from omnibench.engine.fit_needs import machine_capacity, needs_of_all, refuse_oversized
+from omnibench.engine.fit_needs import machine_capacity, may_be_refused, needs_of_all, refuse_oversized
 from omnibench.engine.item_coordinator import ItemCoordinator, print_to_stderr
 from omnibench.engine.items import Item
 from omnibench.engine.live import Tally, estimates_in
@@ -131,7 +131,7 @@ class Coordinator(ItemCoordinator):
                     evaluator.metrics,
                     versions=self.environments.version,
                     seeds=all_seeds,
-                    device=lambda configuration: configuration.device(self.policy.device),
+                    device=self.devices.of,
                     salt=self.policy.salt,
                     threads=lambda configuration: keyed_threads(configuration, self.policy.threads),
                     candidates=evaluator.candidates,
@@ -204,7 +204,7 @@ class Coordinator(ItemCoordinator):
 
     def _unfitted(self, pending: Sequence[Experiment]) -> list[Experiment]:
         """Return the experiments that ask for anything and have no fitted model."""
-        asking = {RecordType.FIT.key(each.fit_key): each for each in pending if each.resources.is_said}
+        asking = {RecordType.FIT.key(each.fit_key): each for each in pending if may_be_refused(each)}
         fitted = self.store.read(lambda reader: reader.present(list(asking))) if asking else set()
         return [experiment for key, experiment in asking.items() if key not in fitted]
 

@@ -8,7 +8,6 @@ from functools import partial
 
 from omnibench.engine.equal_seeds import urgency
 from omnibench.engine.estimates import Estimates
-from omnibench.engine.fit_needs import asked_of_cluster
 from omnibench.engine.item_coordinator import ItemCoordinator
 from omnibench.engine.items import Item
 from omnibench.engine.parallel import compute_side_by_side, longest_first, most_workers
@@ -40,7 +39,7 @@ def _most_sessions(coordinator: ItemCoordinator, items: Sequence[Item]) -> int:
     """
     cluster = coordinator.workbench.cluster
     assert cluster is not None, "the run is on a cluster"
-    needs = {asked_of_cluster(item.experiment, coordinator.policy) for item in items}
+    needs = {coordinator.workbench.resources.asked_of_cluster(item.experiment) for item in items}
     return cluster.number or cluster.slots() * len(needs)
 
 

@@ -98,20 +98,26 @@ def needs_of_all(
     return [needs_of(experiment, requirement, policy, share) for experiment, requirement in pairs]
 
 
-def asked_of_cluster(experiment: Experiment, policy: Policy, raised: int | None = None) -> Resources:
-    """Return what a Fit is to have of a machine of a cluster: only what is said, for what that machine has is not known here.
+def asked_of_cluster(experiment: Experiment, policy: Policy, cluster: Cluster, memory: int | None = None) -> Resources:
+    """Return what a Fit is to have of a machine of a cluster.
 
     Args:
         experiment: The experiment.
         policy: The policy of the run.
-        raised: The bytes with which it is tried once more.
+        cluster: The cluster.
+        memory: The bytes with which it is tried once more, or is known to need where it does not say how many.
     """
     resources = experiment.resources
-    memory = None if policy.memory == IGNORE else raised or resources.memory
-    is_cpu_by_choice = policy.device == "cpu" or not experiment.configuration.uses_gpu
-    return Resources(
-        cores=resources.cores, memory=memory, gpus=None if is_cpu_by_choice else resources.gpus, hours=resources.hours
-    )
+    gpus = None
+    if experiment.device == "cuda":
+        gpus = 1 if resources.gpus is None and not cluster.jobs_have_gpus else resources.gpus
+    bytes_in_all = None if policy.memory == IGNORE else memory or resources.memory
+    return Resources(cores=resources.cores, memory=bytes_in_all, gpus=gpus, hours=resources.hours)
+
+
+def may_be_refused(experiment: Experiment) -> bool:
+    """Whether an experiment asks for anything that there may be too little of."""
+    return experiment.resources.is_said or experiment.device == "cuda"
 
 
 def asks(experiment: Experiment) -> bool:
@@ -155,7 +161,7 @@ def oversized(experiment: Experiment, policy: Policy, cluster: Cluster | None = 
         ClusterError: The cluster cannot be used.
     """
     if cluster is not None and not cluster.is_this_machine:
-        return cluster.shortage(asked_of_cluster(experiment, policy))
+        return cluster.shortage(asked_of_cluster(experiment, policy, cluster))
     memory = 0 if policy.memory == IGNORE else experiment.resources.memory or 0
     needs = Needs(memory, experiment.resources.cores or 0, True, _gpus_of(experiment, policy))
     capacity = machine_capacity(policy)

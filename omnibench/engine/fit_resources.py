@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from omnibench.cluster.cluster import Cluster
 from omnibench.engine.fit_needs import (
     asked_of_cluster,
     asks,
@@ -59,6 +60,7 @@ class FitResources:
         log: Called with a level and a line for the log of the run.
         share: How many cores the worker has, of which a Fit makes use that asks for no other number.
         counts_all: Whether all Fits of the run have to be counted, however small; see ``expect``.
+        cluster: Where Fits run; on this machine by default.
 
     Attributes:
         counts_all: The same.
@@ -74,6 +76,7 @@ class FitResources:
         log: Callable[[int, str], None],
         share: float = 1.0,
         counts_all: bool = False,
+        cluster: Cluster | None = None,
     ) -> None:
         self._reservations = reservations
         self._requirements = requirements
@@ -83,6 +86,7 @@ class FitResources:
         self._log = log
         self._share = share
         self.counts_all = counts_all
+        self._cluster = cluster
         self._has_reserved = False
         self._rests_until = 0.0
         self._item = ""
@@ -146,8 +150,21 @@ class FitResources:
             self._requirements.learn(experiment, answer["effective"], answer.get("peak_rss"))
 
     def asked_of_cluster(self, experiment: Experiment) -> Resources:
-        """Return what a Fit is to have of a machine of a cluster; see the function of this name."""
-        return asked_of_cluster(experiment, self._policy, self._raised.get(experiment.fit_key))
+        """Return what a Fit is to have of a machine of a cluster; see the function of this name.
+
+        What Fits of its algorithm with as much to do were measured to need counts where it says nothing itself.
+
+        Raises:
+            ClusterError: The cluster cannot be used.
+        """
+        if self._cluster is None:
+            return experiment.resources
+        memory = self._raised.get(experiment.fit_key)
+        if memory is None and experiment.resources.memory is None and self._policy.memory != IGNORE:
+            requirement = self._requirements.of(experiment)
+            if requirement is not None and requirement.is_measured:
+                memory = self._cluster.raised_memory(requirement.size)
+        return asked_of_cluster(experiment, self._policy, self._cluster, memory)
 
     def raise_memory(self, experiment: Experiment, error: GuestError) -> str:
         """Have a Fit that was killed for memory be tried once more with twice as much, where there is as much.
@@ -164,11 +181,21 @@ class FitResources:
         requirement = needed_memory(experiment, self._requirements, self._policy)
         peak = (error.costs or {}).get("peak_rss")
         had = max(0 if requirement is None else requirement.size, peak if isinstance(peak, int) else 0)
+        if self._cluster is not None:
+            had = max(had, self._cluster.usual_memory(self.asked_of_cluster(experiment)) or 0)
         most = self._capacity_of_one
-        if not had or (most is not None and 2 * had > most):
+        memory = 2 * had if most is None else min(2 * had, most)
+        if memory <= had or self._is_beyond_cluster(experiment, memory):
             return ""
-        self._raised[experiment.fit_key] = 2 * had
-        return f"its Fit was killed for want of memory; it is tried once more with {size_text(2 * had)}, twice as much"
+        self._raised[experiment.fit_key] = memory
+        amount = "twice as much" if memory == 2 * had else "all that there is"
+        return f"its Fit was killed for want of memory; it is tried once more with {size_text(memory)}, {amount}"
+
+    def _is_beyond_cluster(self, experiment: Experiment, memory: int) -> bool:
+        """Whether no machine of the cluster has so much memory for a Fit."""
+        if self._cluster is None:
+            return False
+        return bool(self._cluster.shortage(asked_of_cluster(experiment, self._policy, self._cluster, memory)))
 
     def rest(self) -> None:
         """Note that nothing is computed; give back what idle guests have if another worker waits for it.

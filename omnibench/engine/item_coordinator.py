@@ -17,6 +17,7 @@ from omnibench.cluster.cluster import Cluster
 from omnibench.cluster.schedulers import require_dask
 from omnibench.cluster.settings import slurm_settings
 from omnibench.engine.attempt import Attempt
+from omnibench.engine.devices import Devices
 from omnibench.engine.helping import help_searches
 from omnibench.engine.items import Item
 from omnibench.engine.live import ClosableScreen
@@ -91,6 +92,7 @@ class ItemCoordinator:
         refuse_guests()
         self.policy = policy or Policy()
         self.environments = _environments(environments)
+        self.devices = Devices(self.policy.device, cluster)
         self.run_id = run_id or new_run_id()
         self._user_notify = notify
         self._screen: ClosableScreen | None = None
@@ -114,7 +116,7 @@ class ItemCoordinator:
     def _cluster(self, choice: ClusterChoice, scratch: Path) -> Cluster:
         require_dask(choice)
         slurm = slurm_settings(Path.cwd())
-        return Cluster(choice, slurm, self.run_id, self.environments, scratch, self._notify)
+        return Cluster(choice, slurm, self.run_id, self.environments, scratch, self.policy.reconnect, self._notify)
 
     @property
     def store(self) -> CheckpointStore:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
@@ -59,6 +60,7 @@ class Policy:
         memory: What all Fits of this store may need together on a machine: ``free``, which is what machine and container
             have free; a size such as ``16GB``; or ``ignore`` for as much as they take. A Fit that is estimated to need more
             than that waits for the others, and is refused where it would not fit alone.
+        reconnect: Seconds that a run on a cluster waits for a scheduler that is out of reach.
 
     Raises:
         OmnibenchError: A value is impossible.
@@ -79,6 +81,7 @@ class Policy:
     threads: int | str = FIXED
     snapshots: Snapshots | str | None = None
     memory: str = FREE
+    reconnect: float = 300.0
 
     def __post_init__(self) -> None:
         for name, choices in (
@@ -100,6 +103,8 @@ class Policy:
             )
         if not self.grace >= 0:
             raise OmnibenchError(f"grace is {self.grace!r}; give seconds from 0 on.")
+        if not 0 <= self.reconnect < math.inf:
+            raise OmnibenchError(f"reconnect is {self.reconnect!r}; give seconds from 0 on.")
         if self.timeout is not None and not self.timeout > 0:
             raise OmnibenchError(f"timeout is {self.timeout!r}; give seconds above 0, or None for no limit.")
         if self.memory not in (FREE, IGNORE):

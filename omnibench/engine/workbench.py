@@ -192,7 +192,9 @@ class Workbench:
     def _guests_of(self, workbench: Workbench, worker: str, threads: int) -> Guests:
         log = workbench._log
         if self.cluster is not None:
-            return self.cluster.pool(log, self.stopping.expired)
+            return self.cluster.pool(
+                log, self.stopping.expired, dealt_gpu(worker) if self.cluster.is_this_machine else None
+            )
         return GuestPool(self._environments, self._scratch, threads, log, self._notify, dealt_gpu(worker))
 
     def _resources_of(self, workbench: Workbench, share: float, counts_all: bool = False) -> FitResources:
@@ -203,7 +205,9 @@ class Workbench:
         is_kept = self.policy.resume != "never"
         reservations = Reservations(self.store.root if is_kept else cache_directory() / "memory")
         guests, stopping = workbench.guests, self.stopping
-        return FitResources(reservations, self.requirements, guests, self.policy, stopping, log, share, counts_all)
+        return FitResources(
+            reservations, self.requirements, guests, self.policy, stopping, log, share, counts_all, self.cluster
+        )
 
     def leave(self) -> None:
         """End the guests and the worker of a workbench beside another, in its thread."""

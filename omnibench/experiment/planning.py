@@ -37,7 +37,7 @@ def experiments(
     *,
     versions: Any,
     seeds: Sequence[int],
-    device: Callable[[Configuration], str] = lambda _: "cpu",
+    device: Callable[[Configuration, Resources], str] = lambda *_: "cpu",
     salt: str = "",
     threads: Callable[[Configuration], int] = keyed_threads,
     candidates: Candidates = UNSEEN,
@@ -56,7 +56,7 @@ def experiments(
         versions: A function from a runner to its framework's version.
         seeds: The seeds of everything random in the frameworks: several for experiments that differ by the seed alone.
             What is known to be deterministic is fitted with the first only.
-        device: A function from a configuration to its device class.
+        device: A function from a configuration, and what its Fits are to have of a machine, to its device class.
         salt: A text that goes into every key.
         threads: A function from a configuration to the number of threads that its key names; see ``keyed_threads``.
         candidates: What is ranked for each user.
@@ -79,15 +79,12 @@ def experiments(
     _check_together(all_datasets, configurations, metrics)
     if validation is not None:
         validation.note(all_datasets, configurations, requested)
-    first_circumstances = [
-        (
-            configuration,
-            Circumstances(
-                versions(configuration.runner), seeds[0], device(configuration), salt, threads(configuration)
-            ),
-        )
-        for configuration in configurations
-    ]
+    first_circumstances = []
+    for configuration in configurations:
+        wanted = configuration.resources.over(resources.get(configuration.runner.name, NOTHING_SAID))
+        device_class, n_threads = device(configuration, wanted), threads(configuration)
+        circumstances = Circumstances(versions(configuration.runner), seeds[0], device_class, salt, n_threads)
+        first_circumstances.append((configuration, circumstances, wanted))
     several = tuple(seeds) if len(seeds) > 1 else ()
     if several:
         _check_seeds_of_plan(configurations)
@@ -95,7 +92,7 @@ def experiments(
     labels = dataset_labels(all_datasets)
     for dataset in all_datasets:
         label = labels[dataset.key]
-        for configuration, first in first_circumstances:
+        for configuration, first, wanted in first_circumstances:
             parts = refit_of(configuration, dataset, requested)
             further_seeds = () if configuration.deterministic else seeds[1:]
             lowest = first._replace(refit=parts) if parts else first
@@ -104,8 +101,6 @@ def experiments(
                 check_tuned(dataset, configuration.name, search)
                 lowest = lowest._replace(search=search)
             control = of_benchmark if configuration.snapshots is None else configuration.snapshots
-            of_framework = resources.get(configuration.runner.name, NOTHING_SAID)
-            wanted = configuration.resources.over(of_framework)
             all_circumstances = [lowest, *(lowest._replace(seed=seed) for seed in further_seeds)]
             for fold in range(dataset.folds or 1):
                 for circumstances in all_circumstances:

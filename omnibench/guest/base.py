@@ -116,12 +116,12 @@ class ScoringAdapter(Adapter, Protocol):
 
 
 class ListingAdapter(Adapter, Protocol):
-    """The adapter of what gives lists, in an order of their own."""
+    """The adapter of what gives lists, in an order of their own; with ``score`` beside it, of some algorithms only."""
 
     def lists(
         self, model: Any, task: Task, fold: folds.Fold
-    ) -> Iterator[tuple[parts.Ints, Sequence[ranked_lists.RankedList] | ranked_lists.RankedLists]]:
-        """Yield (users, a list for each) in batches, over ``fold.users`` in order."""
+    ) -> Iterator[tuple[parts.Ints, Sequence[ranked_lists.RankedList] | ranked_lists.RankedLists]] | None:
+        """Return (users, a list for each) in batches, over ``fold.users`` in order; None of an algorithm that scores."""
 
 
 def end_with_parent() -> None:
@@ -334,8 +334,9 @@ class Session:
         if sets is not None:  # a user's class returns lists: only full ones are sure to hold the candidates
             task = replace(task, k=fold.n_items)
         adapter: Any = self.adapter
-        if hasattr(adapter, "lists"):
-            return ranking.cut_lists(fold, adapter.lists(model, task, fold), k, sets)
+        lists = adapter.lists(model, task, fold) if hasattr(adapter, "lists") else None
+        if lists is not None:
+            return ranking.cut_lists(fold, lists, k, sets)
         if hasattr(adapter, "score"):
             rows = ranking.recommend(fold, adapter.score(model, task, fold), k, sets)
             self._refuse_silence(task, fold, rows, sets)

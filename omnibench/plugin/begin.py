@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -25,6 +27,9 @@ from omnibench.store.schema import RecordType
 from omnibench.store.sharing import make_root
 from omnibench.store.strangers import refuse_strangers, refuse_unreadable
 from omnibench.store.waiting import LockedStoreError
+
+if TYPE_CHECKING:  # which runs on this machine do not need
+    from omnibench.cluster.cluster import Cluster
 
 
 def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
@@ -78,23 +83,26 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
 def _begin(session: BenchSession, states: Sequence[State]) -> None:
     """Check and note what is to be computed, or have a job compute it."""
     if DETACH.is_on(session.config):
-        from omnibench.plugin.detach import detach  # which other runs do not need
+        from omnibench.plugin.detach import cluster_of, detach  # which other runs do not need
 
+        _refuse_oversized(session, partial(cluster_of, session))
         detach(session)
     elif not session.readonly:
-        _refuse_oversized(session)
+        is_elsewhere = bool(CLUSTER.value(session.config))
+        _refuse_oversized(session, lambda: session.coordinator.workbench.cluster if is_elsewhere else None)
         from omnibench.plugin.unsteady import refuse_redrawn_data  # which runs without pending items save
 
         refuse_redrawn_data(session)
         _note_run(session, states)
 
 
-def _refuse_oversized(session: BenchSession) -> None:
+def _refuse_oversized(session: BenchSession, cluster: Callable[[], Cluster | None]) -> None:
     """Refuse Fits that ask for more than this machine has, or the cluster, before anything runs."""
     asking = {
         RecordType.FIT.key(item.experiment.fit_key): item.experiment
         for item in session.pending
         if item.experiment.resources.is_said
+        or item.experiment.device == "cuda"  # as ``fit_needs.may_be_refused`` has it
     }
     if asking:
         from omnibench.engine.fit_needs import refuse_oversized  # most runs ask for nothing
@@ -102,8 +110,7 @@ def _refuse_oversized(session: BenchSession) -> None:
         fitted = session.present(list(asking))
         try:
             unfitted = [each for key, each in asking.items() if key not in fitted]
-            cluster = session.coordinator.workbench.cluster if CLUSTER.value(session.config) else None
-            refuse_oversized(unfitted, session.policy, cluster)
+            refuse_oversized(unfitted, session.policy, cluster())
         except OmnibenchError as error:
             raise usage_error(error) from error
 

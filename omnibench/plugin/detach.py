@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from omnibench.cluster.choice import SLURM, ClusterChoice
+from omnibench.cluster.cluster import Cluster
 from omnibench.cluster.detached import detached_run, submit
 from omnibench.cluster.settings import slurm_settings
 from omnibench.errors import OmnibenchError
@@ -44,6 +45,17 @@ def attach(config: pytest.Config) -> None:
         raise usage_error(error) from error
     setattr(config.option, READONLY.name, "yes")
     setattr(config.option, DETACH.name, None)
+
+
+def cluster_of(session: BenchSession) -> Cluster:
+    """Return what the job will ask for the jobs that compute; nothing is connected.
+
+    Args:
+        session: The benchmarks of the overseeing process.
+    """
+    settings = slurm_settings(session.config.invocation_params.dir)
+    choice, patience = ClusterChoice.parse(CLUSTER.value(session.config)), session.policy.reconnect
+    return Cluster(choice, settings, session.run_id, session.environments, session.directory, patience, session.notify)
 
 
 def detach(session: BenchSession) -> None:

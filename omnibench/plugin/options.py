@@ -186,6 +186,12 @@ CLUSTER = Option(
     "many jobs), tcp://HOST:PORT, tls://HOST:PORT or file:/shared/scheduler.json of a Dask scheduler that runs already.",
     metavar="WHERE",
 )
+RECONNECT = Option(
+    "--omnirec-reconnect",
+    "How long a run on a cluster waits for a scheduler that is out of reach, e.g. 90s, 1h (default: 5m). What was in progress is "
+    "computed again then; later the run ends, and the next one goes on.",
+    "5m",
+)
 DETACH = Option(
     "--omnirec-detach",
     "With --omnirec-cluster=slurm: a job of its own holds the run, and you can log out. The same command again follows what "
@@ -244,6 +250,7 @@ OPTIONS = (
     ACCEPT_LICENCE,
     FROM,
     CLUSTER,
+    RECONNECT,
     DETACH,
     RESET,
     YES,

@@ -8,11 +8,13 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from omnibench.engine.devices import Devices
 from omnibench.engine.items import Item
 from omnibench.engine.policy import DEVICES
 from omnibench.engine.run import CACHED, Outcome, new_run_id, throwaway_workspace
@@ -20,6 +22,7 @@ from omnibench.engine.stopping import StoppedError, Stopping
 from omnibench.engine.survey import State, look_up_all, recorded_threads
 from omnibench.errors import OmnibenchError, PhaseError, StoreError
 from omnibench.experiment.refit import ValidationUse
+from omnibench.experiment.resources import Resources
 from omnibench.experiment.threads import keyed_threads
 from omnibench.limits import limit_error
 from omnibench.plugin import garbage
@@ -112,8 +115,12 @@ class BenchSession:
         self.gave_up = False
         self.computed: dict[int, Outcome | OmnibenchError] = {}
 
-    def device_of(self, configuration: Configuration) -> str:
-        """Return the device class of a configuration: a plugin's choice, else the options'.
+    @cached_property
+    def _devices(self) -> Devices:
+        return Devices(self.policy.device, CLUSTER.value(self.config) or None)
+
+    def device_of(self, configuration: Configuration, resources: Resources) -> str:
+        """Return the device class of a configuration: a plugin's choice, else the options'; see ``Devices.of``.
 
         Raises:
             OmnibenchError: A GPU is wanted, and there is none; or a plugin says something else.
@@ -124,7 +131,7 @@ class BenchSession:
             raise OmnibenchError(
                 f"pytest_omnibench_device returned {plugin_choice!r} for {configuration}; return cpu or cuda."
             )
-        return configuration.device(plugin_choice or self.policy.device)
+        return self._devices.of(configuration, resources, plugin_choice)
 
     def threads_of(self, configuration: Configuration) -> int:
         """Return the number of threads that a configuration's key names, or 0; see ``keyed_threads``."""
@@ -254,7 +261,7 @@ class BenchSession:
             return
         skipping = self.policy.failed != "retry"
         needed = {
-            item.experiment.configuration.runner.name: item.experiment.configuration.runner
+            item.experiment.configuration.runner.guest_name: item.experiment.configuration.runner
             for item in self.pending
             if not (skipping and item.state and item.state.error)
         }

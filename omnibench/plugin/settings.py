@@ -32,6 +32,7 @@ from omnibench.plugin.options import (
     OPTIONS,
     PLAN,
     READONLY,
+    RECONNECT,
     RESET,
     RESUME,
     SALT,
@@ -70,6 +71,7 @@ def policy(config: pytest.Config) -> Policy:
             shared=SHARED.value(config),
             snapshots=_snapshots(config),
             memory=MEMORY.value(config),
+            reconnect=_duration(RECONNECT, config),
             threads=int(threads) if (threads := THREADS.value(config)).isdecimal() else threads,
         )
     except OmnibenchError as error:

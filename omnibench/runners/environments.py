@@ -99,7 +99,7 @@ class Environment:
         """
         if self.is_built:
             return self.python
-        waiting = f"{self.runner.name}: waiting for {{}}, which builds the same environment"
+        waiting = f"{self.runner.title}: waiting for {{}}, which builds the same environment"
         lock_file = self.directory.with_name(self.directory.name + ".lock")
         with lease(lock_file, lambda holder: notify(waiting.format(holder))):
             if not self.is_built:
@@ -115,7 +115,7 @@ class Environment:
         size = f"about {self.runner.size}, " if self.runner.size else ""
         torch = f"torch for {self.backend}, " if self.needs_torch else ""
         notify(
-            f"{self.runner.name}: building its isolated environment, once: {count} packages, {size}{torch}in {self.directory}"
+            f"{self.runner.title}: building its isolated environment, once: {count} packages, {size}{torch}in {self.directory}"
         )
         try:
             self._uv(["venv", "--python", self.runner.python, "--relocatable", str(partial)], notify, partial, count)
@@ -126,7 +126,7 @@ class Environment:
             os.replace(partial, self.directory)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        notify(f"{self.runner.name}: built in {time.monotonic() - started:.0f} s")
+        notify(f"{self.runner.title}: built in {time.monotonic() - started:.0f} s")
 
     def _torch_options(self, python: Path) -> list[str]:
         """Return uv's options for the choice of torch.
@@ -177,14 +177,14 @@ class Environment:
             except subprocess.TimeoutExpired:
                 installed = len(list(partial.glob("lib/python*/site-packages/*.dist-info")))
                 step = f"{installed} of {count} packages installed" if installed else "resolving and downloading"
-                notify(f"{self.runner.name}: {step}")
+                notify(f"{self.runner.title}: {step}")
             except BaseException:
                 process.kill()
                 process.wait()
                 raise
         if process.returncode != 0:
             raise GuestEnvironmentError(
-                f"uv could not build the environment of {self.runner.name} (exit status {process.returncode}). Its "
+                f"uv could not build the environment of {self.runner.title} (exit status {process.returncode}). Its "
                 f"last words:\n{masked(_tail(output))}\nThe command was: uv {' '.join(masked_arguments(arguments))}\n{_advice()}"
             )
 
@@ -200,7 +200,7 @@ class Environment:
     @property
     def mending(self) -> str:
         """The commands that show what is wrong with it, and make it anew."""
-        name = self.runner.name
+        name = self.runner.title
         return (
             f"`omnibench envs verify {name}` says what is missing or has changed in {self.directory}; "
             f"`omnibench envs remove {name}` and `omnibench envs build {name}` make it anew"
@@ -262,29 +262,29 @@ class Environments:
 
     def is_built(self, runner: RunnerInfo) -> bool:
         """Return whether a framework can be started without building anything."""
-        return not runner.distribution or self.of(runner) == CURRENT or environment_of(runner).is_built
+        return self.of(runner) == CURRENT or environment_of(runner).is_built
 
     def python(self, runner: RunnerInfo, notify: Callable[[str], None]) -> Path:
         """Return the interpreter for a framework, building its environment when it is missing."""
-        if not runner.distribution or self.of(runner) == CURRENT:
+        if self.of(runner) == CURRENT:
             return Path(sys.executable)
-        if runner.name not in self._refused:
+        if runner.guest_name not in self._refused:
             try:
                 return environment_of(runner).ensure(notify)
             except GuestEnvironmentError as error:
-                self._refused[runner.name] = error  # trying again for every item would take all night
-        raise self._refused[runner.name]
+                self._refused[runner.guest_name] = error  # trying again for every item would take all night
+        raise self._refused[runner.guest_name]
 
     def refused(self, runner: RunnerInfo, error: Exception) -> GuestEnvironmentError:
         """Return the error of a framework whose environment has turned out to be broken; every later use raises it at once."""
-        self._refused[runner.name] = GuestEnvironmentError(
-            f"the environment of {runner.name} is broken ({error}). {environment_of(runner).mending}."
+        self._refused[runner.guest_name] = GuestEnvironmentError(
+            f"the environment of {runner.title} is broken ({error}). {environment_of(runner).mending}."
         )
-        return self._refused[runner.name]
+        return self._refused[runner.guest_name]
 
     def refusal(self, runner: RunnerInfo) -> GuestEnvironmentError | None:
         """Return why the environment of a framework cannot be used, as far as that was tried."""
-        return self._refused.get(runner.name)
+        return self._refused.get(runner.guest_name)
 
 
 def torch_backend() -> str:

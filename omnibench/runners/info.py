@@ -122,6 +122,21 @@ class RunnerInfo:
             ) from error
 
     @property
+    def title(self) -> str:
+        """What messages and `omnibench envs` call it."""
+        return self.name
+
+    @property
+    def guest_name(self) -> str:
+        """The name of its processes: what has another one runs in other processes."""
+        return self.name
+
+    @property
+    def is_of_project(self) -> bool:
+        """Whether the project brings it, so that other machines do not know it by its name."""
+        return self.adapter_file is not None
+
+    @property
     def is_file(self) -> bool:
         """Whether its adapter is a file that says all of it; see ``runners.adapter_file``."""
         return self.adapter_file is not None and self.adapter == str(self.adapter_file)
@@ -143,6 +158,10 @@ class RunnerInfo:
 
     @cached_property
     def _adapter_digest(self) -> str | None:
+        return self._read_digest()
+
+    def _read_digest(self) -> str | None:
+        """Return the digest of the adapter's source as it is now; None of one that comes with omnibench."""
         return None if self.adapter_file is None else _digest(self.adapter_file)
 
     def check_adapter(self) -> None:
@@ -151,7 +170,7 @@ class RunnerInfo:
         Raises:
             GuestError: It has.
         """
-        if self.adapter_file is not None and _digest(self.adapter_file) != self._adapter_digest:
+        if self._read_digest() != self._adapter_digest:
             raise GuestError(
                 f"{self.adapter_file}, or what it uses, has changed since this run began; the result would be recorded for "
                 "the old code. Run again."

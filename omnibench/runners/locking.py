@@ -1,7 +1,8 @@
-"""Make the lock of a framework that is a file: exact versions of all that its environment has, with hashes."""
+"""Make the lock of a framework that is a file, or of a class: exact versions of all that its environment has, with hashes."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterable
@@ -9,22 +10,18 @@ from collections.abc import Iterable
 from omnibench.errors import GuestEnvironmentError
 from omnibench.masking import masked
 from omnibench.packages import uv_options, uv_variables, where_from
-from omnibench.runners.adapter_file import AdapterFile
 from omnibench.runners.environments import FROM_INDEX, torch_backend
-from omnibench.runners.lock_file import pins_of
-
-_GUEST_NEEDS = ("numpy>=1.26", "scipy>=1.11")
-"""What omnibench's own side of the process imports."""
+from omnibench.runners.lock_file import LockRequest, pins_of
 
 _OF_A_BACKEND = ("torch", "torchvision", "torchaudio", "triton")
 """Packages whose build depends on the machine (see ``environments.torch_backend``), so that no hash is theirs everywhere."""
 
 
-def make_lock(adapter: AdapterFile) -> list[str]:
-    """Resolve an adapter's requirements, and write its lock.
+def make_lock(request: LockRequest) -> list[str]:
+    """Resolve requirements, and write their lock.
 
     Args:
-        adapter: What the adapter says.
+        request: What it is to be made of.
 
     Returns:
         What has changed since the earlier lock, a package each, e.g. ``numpy 2.3.0 -> 2.4.6``.
@@ -34,12 +31,12 @@ def make_lock(adapter: AdapterFile) -> list[str]:
     """
     import uv
 
-    before = pins_of(adapter.lock) if adapter.lock.is_file() else {}
-    command = ["pip", "compile", "-", "--python-version", adapter.python, "--generate-hashes", "--no-header"]
+    before = pins_of(request.lock) if request.lock.is_file() else {}
+    command = ["pip", "compile", "-", "--python-version", request.python, "--generate-hashes", "--no-header"]
     command += ["--no-annotate", "--quiet", *uv_options(), *_torch_options()]
     process = subprocess.run(
         [uv.find_uv_bin(), *command],
-        input="\n".join([*adapter.requirements, *_GUEST_NEEDS, ""]),
+        input="\n".join([*request.requirements, *request.needs, ""]),
         capture_output=True,
         text=True,
         check=False,
@@ -47,12 +44,12 @@ def make_lock(adapter: AdapterFile) -> list[str]:
     )
     if process.returncode != 0:
         raise GuestEnvironmentError(
-            f"uv finds no versions that satisfy the requirements of {adapter.path} ({', '.join(adapter.requirements)}) on Python "
-            f"{adapter.python}. Its words:\n{masked(process.stderr.strip()[-3000:])}\nChange requirements or python in that file. "
+            f"uv finds no versions that satisfy the requirements of {request.owner} ({', '.join(request.requirements)}) on Python "
+            f"{request.python}. Its words:\n{masked(process.stderr.strip()[-3000:])}\nChange requirements or python there. "
             f"uv was told: {where_from()}."
         )
-    _write(adapter, process.stdout)
-    after = pins_of(adapter.lock)
+    _write(request, process.stdout)
+    after = pins_of(request.lock)
     names = sorted(before.keys() | after.keys())
     return [_change(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]
 
@@ -62,10 +59,11 @@ def _torch_options() -> list[str]:
     return [] if torch_backend() == FROM_INDEX else ["--torch-backend", "cpu"]
 
 
-def _write(adapter: AdapterFile, compiled: str) -> None:
-    partial = adapter.lock.with_suffix(".lock.partial")
-    partial.write_text("\n".join([adapter.heading, *_without_builds(compiled.splitlines()), ""]), encoding="utf-8")
-    partial.replace(adapter.lock)
+def _write(request: LockRequest, compiled: str) -> None:
+    partial = request.lock.with_name(f"{request.lock.name}.{os.getpid()}.partial")
+    request.lock.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_text("\n".join([request.heading, *_without_builds(compiled.splitlines()), ""]), encoding="utf-8")
+    partial.replace(request.lock)
 
 
 def _without_builds(lines: Iterable[str]) -> Iterable[str]:

@@ -130,6 +130,29 @@ def explaining_missing_columns(frames: Mapping[str, pd.DataFrame]) -> Iterator[N
         ) from error
 
 
+@contextlib.contextmanager
+def explaining_missing_packages(owner: str, *, is_isolated: bool) -> Iterator[None]:
+    """Say what to do where an isolated environment lacks what is imported.
+
+    Args:
+        owner: The class, or its file.
+        is_isolated: Whether the class has such an environment; elsewhere Python's own words say all.
+
+    Raises:
+        ModuleNotFoundError: In the place of Python's own.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if not is_isolated:
+            raise
+        raise ModuleNotFoundError(
+            f"{error} in the isolated environment of {owner}: name its package in requirements. The whole file of the class is "
+            "imported there; what others need is better in another file.",
+            name=error.name,
+        ) from error
+
+
 def _advice(name: str) -> str:
     if "rating" in name:
         return 'MakeImplicit drops ratings; MakeImplicit(..., keep="rating") keeps them.'

@@ -29,10 +29,11 @@ from omnibench.runners.own_calls import (
     VALIDATION,
     argument_names,
     explaining_missing_columns,
+    explaining_missing_packages,
     takes,
     unpicklable,
 )
-from omnibench.runners.own_class import find
+from omnibench.runners.own_class import find, has_own_environment
 from omnibench.runners.own_frames import GivenFrames, subject_frame
 from omnibench.runners.own_snapshots import FitSnapshots
 from omnibench.runners.quick_answers import ItemCodes, quick_lists
@@ -95,7 +96,8 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     optional = {name: snapshots.report if name == REPORT else frames[name] for name in names if name in OPTIONAL}
     train = [] if TRAIN in names[1:] or not names or names[0] in OPTIONAL else [frames[TRAIN]]
     by_name = {TRAIN: frames[TRAIN]} if TRAIN in names[1:] else {}
-    with explaining_missing_columns(frames):
+    is_isolated = has_own_environment(task.algorithm)
+    with explaining_missing_columns(frames), explaining_missing_packages(algorithm.__name__, is_isolated=is_isolated):
         snapshots.run(lambda: instance.fit(*train, **by_name, **optional), reports=REPORT in names)
     return Model(instance, user_ids, item_ids), parameters
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,7 @@ from omnibench.store.shared_parts import SharedParts
 _LEFT_OUT = (RecordType.OLD, RecordType.SERIES, RecordType.SCORE, RecordType.MARKS, RecordType.DATA, RecordType.RECIPE)
 """Types of records of which nothing is said."""
 
-_HEAVY = ("metrics", "node", "predicted", "test", "token", "predict_key", "data_key", "finished", "run", "worker")
+_HEAVY = ("metrics", "node", "predicted", "test", "token", "predict_key", "run", "worker")
 """Members of a done item's record that nobody needs who wants to know how far a store is."""
 
 
@@ -97,16 +97,13 @@ def light_records(root: Path) -> LightRecords:
     return read(root / "store", light_records_in)
 
 
-def light_records_in(
-    reader: Reader, *, with_costs: bool = True, without: Collection[str] | None = None
-) -> LightRecords:
+def light_records_in(reader: Reader, *, with_costs: bool = True, with_nodes: bool = False) -> LightRecords:
     """Return what ``light_records`` does, as a reader finds it.
 
     Args:
         reader: Reads the records.
         with_costs: Whether anybody asks for costs, for which the records of all phases are read.
-        without: The members that the records of done items lack; by default those that nobody needs who wants to know how far a
-            store is.
+        with_nodes: Whether the records of done items have their node ids, by which somebody may name them.
     """
     plan = PlannedLabels(reader.records(RecordType.PLAN.prefix, in_order=True))
     with_snapshots = {snapshot["fit_key"] for _, snapshot in reader.records(RecordType.SNAPSHOT.prefix)}
@@ -114,17 +111,15 @@ def light_records_in(
     finished: dict[str, str] = {}
     light_keys: set[str] = set()  # of items that nothing but their phases has costs of
     shared = SharedParts()
-    items = reader.light_items() if without is None else _whole_items(reader)
-    for key, item, is_light in items:
+    heavy = tuple(member for member in _HEAVY if not (with_nodes and member == "node"))
+    for key, item, is_light in reader.light_items(with_nodes=with_nodes):
         if is_light:
             del item["metrics"]
             light_keys.add(key)
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
         is_whole = not is_done or item.get(SEARCHED)  # of tuned ones, searches are told of, and they are few
-        records[key] = (
-            labelled if is_light or is_whole else shared.item_without(_HEAVY if without is None else without, labelled)
-        )
+        records[key] = labelled if is_light or is_whole else shared.item_without(heavy, labelled)
         # Attempts may be parts of its Fit, and without its Fit a snapshot would be that of a Fit that has not ended.
         if is_done and not item.get("attempts") and item["fit_key"] not in with_snapshots:
             finished[records[key]["fit_key"]] = records[key]["item"]
@@ -137,11 +132,6 @@ def light_records_in(
     if with_costs:
         costs.add_rows(phase_rows({key: record for key, record in records.items() if key not in light_keys}))
     return LightRecords(records, costs)
-
-
-def _whole_items(reader: Reader) -> Iterator[tuple[str, Record, bool]]:
-    """Yield the whole records of items as ``Reader.light_items`` does."""
-    return ((key, item, False) for key, item in reader.records(RecordType.ITEM.prefix, in_order=True))
 
 
 def _phases(reader: Reader, finished: Mapping[str, str], costs: Costs) -> Iterator[tuple[str, Record]]:

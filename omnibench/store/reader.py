@@ -141,16 +141,19 @@ class Reader:
             if record is not None:
                 yield key, record
 
-    def light_items(self) -> Iterator[tuple[str, Record, bool]]:
+    def light_items(self, *, with_nodes: bool = False) -> Iterator[tuple[str, Record, bool]]:
         """Yield key and record of every item in the order in which they were written, and whether it is a light one.
 
         Light ones are as ``item_texts.light_item_in`` returns them; the others are whole.
+
+        Args:
+            with_nodes: Whether light ones say their node ids.
         """
         for key, mode, value in self.texts(RecordType.ITEM.prefix, in_order=True):
             light = None
             if self.version >= SEALED_SINCE:
                 try:
-                    light = light_item_in(key, checked(key, text_of(mode, value)))
+                    light = light_item_in(key, checked(key, text_of(mode, value)), with_node=with_nodes)
                 except DamagedRecordError:
                     self._on_damage(key)
                     continue

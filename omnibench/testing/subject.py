@@ -141,7 +141,7 @@ class Subject:
             [metric],
             versions=self._environments.version,
             seeds=[self.seed if seed is None else seed],
-            device=lambda _: self._device,
+            device=lambda *_: self._device,
             salt=f"contract {next(self._numbers)}",
         )
         return experiment

@@ -9,10 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.clusters import DaskProcesses, measured
+from support.clusters import DaskProcesses, credentials_in, measured
 from support.projects import Project
-
-from omnibench.cluster.credentials import write_credentials
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +24,7 @@ def listeners(pids: set[int]) -> set[str]:
 @pytest.mark.skipif(shutil.which("ss") is None, reason="ss (iproute2) is not installed")
 def test_encrypted_and_on_the_loopback(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the credentials that we write, a run works and nothing listens beyond the loopback; without, it says so."""
-    variables = write_credentials(tmp_path / "credentials")
+    variables = credentials_in(tmp_path / "credentials")
     with DaskProcesses(tmp_path / "dask", 1, variables, "tls") as cluster:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
@@ -34,7 +32,7 @@ def test_encrypted_and_on_the_loopback(project: Project, tmp_path: Path, monkeyp
         project.run_process(f"--omnirec-cluster={cluster.address}").assert_outcomes(passed=2)
         pids = {cluster.scheduler.pid, *(worker.pid for worker in cluster.workers)}
         assert listeners(pids) == {"127.0.0.1"}
-        for name, value in write_credentials(tmp_path / "others").items():
+        for name, value in credentials_in(tmp_path / "others").items():
             monkeypatch.setenv(name, value)
         refused = project.run_process(f"--omnirec-cluster={cluster.address}", "--omnirec-salt=x")
         assert "cannot be reached" in refused.stdout.str().replace("\n", " ")

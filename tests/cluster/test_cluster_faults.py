@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -65,7 +68,8 @@ def test_the_submitter_is_killed(project: Project, gate: Path, tmp_path: Path) -
 def test_the_scheduler_is_killed(project: Project, gate: Path, tmp_path: Path) -> None:
     """The run ends with a sentence, and what it was at is no failure: the next run computes it."""
     with DaskProcesses(tmp_path / "dask") as cluster:
-        with running_pytest(project.pytester.path, f"--omnirec-cluster={cluster.address}") as run:
+        where = f"--omnirec-cluster={cluster.address}", "--omnirec-reconnect=2s"
+        with running_pytest(project.pytester.path, *where) as run:
             guests = wait_for(lambda: begun if len(begun := marks(project.fits, "begin-")) == 2 else None)
             kill(cluster.scheduler.pid)
             output, _ = run.communicate(timeout=300)
@@ -74,3 +78,28 @@ def test_the_scheduler_is_killed(project: Project, gate: Path, tmp_path: Path) -
     assert run.returncode == pytest.ExitCode.INTERRUPTED
     gate.touch()
     project.run().assert_outcomes(passed=2)
+
+
+def _can_hide() -> bool:
+    return subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None or not _can_hide(), reason="mount namespaces need root")
+def test_the_disk_of_a_node_is_full(project: Project, tmp_path: Path) -> None:
+    """The items are given up with the node's name, as no failures of theirs; the next run, where there is room, computes them."""
+    project.bench("plan.add_algorithm(Popular)")
+    store, cache = project.pytester.path / "checkpoints", tmp_path / "cache"
+    store.mkdir()
+    cache.mkdir()
+    small = (
+        f"mount -t tmpfs none {store} && mount -t tmpfs -o size=1m none {cache} && head -c 1m /dev/zero > {cache}/full"
+    )
+    prefix = ["unshare", "--mount", "sh", "-c", f'{small}; exec "$@"', "sh"]
+    with DaskProcesses(tmp_path / "dask", 1, {"XDG_CACHE_HOME": str(cache)}, prefix=prefix) as cluster:
+        full = project.run_process(f"--omnirec-cluster=file:{cluster.file}")
+    words = " ".join(full.stdout.str().split())
+    assert full.ret != pytest.ExitCode.OK
+    assert f"{platform.node()}: there is too little room on the file system {cache}" in words
+    again = project.run()
+    again.stdout.fnmatch_lines(["*2 items: 0 done, 0 failed, 2 pending*"])
+    again.assert_outcomes(passed=2)

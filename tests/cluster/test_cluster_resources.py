@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,87 @@ def test_resources_of_this_machine_are_dealt_out(project: Project) -> None:
     project.bench("plan.add_algorithm(Slow, {'tag': 1}, resources=Resources(cores=5000))")
     refused = project.run_process("--omnirec-cluster=local:2")
     assert "asks for 5000 cores" in refused.stderr.str()
+
+
+SEEING = """
+import os, time
+from pathlib import Path
+from own_algorithms import Gated
+
+class Seeing(Gated):
+    uses_gpu = True
+
+    def fit(self, train):
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+        Path(os.environ["COUNT_FITS_IN"], f"gpus-{seen}-{time.time_ns()}").touch()
+        super().fit(train)
+"""
+
+
+def seen_gpus(project: Project) -> list[str]:
+    """The GPUs that each Fit has seen, of GPUs that are none: what is dealt out is an environment variable."""
+    return sorted(path.name.split("-")[1] for path in project.fits.glob("gpus-*"))
+
+
+def test_gpus_of_a_machine_are_dealt_to_its_workers(project: Project, tmp_path: Path) -> None:
+    """Two workers of a machine see both GPUs; items that compute side by side get one each, though the submitter has none."""
+    gate = project.pytester.path / "gate"
+    project.pytester.makepyfile(seeing=SEEING)
+    project.bench(f"from seeing import Seeing\nplan.add_algorithm(Seeing, {{'gate': {str(gate)!r}}})")
+    variables = {"CUDA_VISIBLE_DEVICES": "0,1", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    with DaskProcesses(tmp_path / "dask", variables=variables, resources=[{"GPU": 1}, {"GPU": 1}]) as cluster:
+        where = f"--omnirec-cluster={cluster.address}"
+        with running_pytest(project.pytester.path, where, "--omnirec-device=cuda") as run:
+            wait_for(lambda: len(seen_gpus(project)) == 2)
+            gate.touch()
+            output, _ = run.communicate(timeout=300)
+        assert "2 passed" in output
+        assert seen_gpus(project) == ["0", "1"]
+        left_to_itself = project.run_process(where)  # nothing asks for a GPU, so these are other items
+        left_to_itself.assert_outcomes(passed=2)
+    assert len(seen_gpus(project)) == 4
+
+
+def test_workers_that_declare_no_gpu(project: Project, tmp_path: Path) -> None:
+    """What is to compute on a GPU is refused with what declares one, before anything runs."""
+    project.pytester.makepyfile(seeing=SEEING)
+    project.bench("from seeing import Seeing\nplan.add_algorithm(Seeing)")
+    with DaskProcesses(tmp_path / "dask", 1) as cluster:
+        refused = project.run_process(f"--omnirec-cluster={cluster.address}", "--omnirec-device=cuda")
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    assert "no worker of the cluster declares any (dask worker --resources GPU=1)" in refused.stderr.str()
+
+
+def test_gpus_of_this_machine_are_dealt_to_its_workers(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With local workers each Fit gets a GPU of its own, as with -n."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    gate = project.pytester.path / "gate"
+    project.pytester.makepyfile(seeing=SEEING)
+    project.bench(f"from seeing import Seeing\nplan.add_algorithm(Seeing, {{'gate': {str(gate)!r}}})")
+    with running_pytest(project.pytester.path, "--omnirec-cluster=local:2") as run:
+        wait_for(lambda: len(seen_gpus(project)) == 2)
+        gate.touch()
+        output, _ = run.communicate(timeout=300)
+    assert "2 passed" in output
+    assert seen_gpus(project) == ["0", "1"]
+
+
+def test_measured_memory_is_asked_for(project: Project, tmp_path: Path) -> None:
+    """What a Fit was measured to need, later Fits of its algorithm ask for: those workers that declare less get none of them."""
+    project.bench("plan.add_algorithm(Slow, {'seconds': 0.0, 'tag': Grid([0, 1, 2])})")
+    project.run_process("-k", "fold_0 and tag=0").assert_outcomes(passed=1)
+    for mark in project.fits.iterdir():
+        mark.unlink()
+    with (
+        DaskProcesses(tmp_path / "dask", resources=[{"MEMORY": 10e6}, {"MEMORY": 8e9}]) as cluster,
+        running_pytest(project.pytester.path, f"--omnirec-cluster={cluster.address}") as run,
+    ):
+        workers = set()
+        while run.poll() is None:
+            for guest in marks(project.fits, "begin-"):
+                with suppress(OSError):  # it has ended
+                    workers.add(worker_of(guest))
+            time.sleep(0.05)
+        output, _ = run.communicate(timeout=300)
+    assert "6 passed" in output
+    assert workers == {cluster.workers[1].pid}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -18,8 +19,26 @@ def test_what_is_said_goes_before_the_settings() -> None:
     assert job_settings(Resources(), SETTINGS) == SETTINGS
     asked = job_settings(Resources(cores=4, memory="16GiB", gpus=2), SETTINGS)
     assert (asked.cores, asked.memory, asked.walltime) == (4, "16384MiB", "01:00:00")
-    assert asked.directives[-1] == "--gres=gpu:2"
+    assert asked.directives == ("--gres=gpu:2",)
     assert job_settings(Resources(gpus=0), SETTINGS) == SETTINGS
+
+
+@pytest.mark.parametrize(
+    ("directives", "asked"),
+    [
+        ((), ("--gres=gpu:3",)),
+        (("--qos=long",), ("--qos=long", "--gres=gpu:3")),
+        (("--gres=gpu", "--qos=long"), ("--gres=gpu:3", "--qos=long")),
+        (("--gres=gpu:a100",), ("--gres=gpu:a100:3",)),
+        (("--gres=gpu:a100:1",), ("--gres=gpu:a100:3",)),
+        (("--gpus=v100:1",), ("--gpus=v100:3",)),
+        (("--gpus-per-node=1",), ("--gpus-per-node=3",)),
+        (("-G 1",), ("-G 3",)),
+    ],
+)
+def test_gpus_of_the_type_that_jobs_have(directives: tuple[str, ...], asked: tuple[str, ...]) -> None:
+    """A number of GPUs goes into the directive that asks for some, in the spelling and with the type that stand there."""
+    assert job_settings(Resources(gpus=3), replace(SETTINGS, directives=directives)).directives == asked
 
 
 def test_hours_fit_into_the_walltime() -> None:

@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.clusters import kill, marks, running_pytest, wait_for
 from support.projects import Project
+from support.slurm import job_of, jobs, needs_slurm
 
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sinfo")
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.xdist_group("slurm"),  # its ports are those of its configuration
-    pytest.mark.skipif(
-        any(shutil.which(name) is None for name in PROGRAMS),
-        reason="apt-get install --no-install-recommends slurm-wlm munge",
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The directory of a SLURM with two nodes, whose configuration commands find."""
-    directory = tmp_path_factory.mktemp("slurm")
-    started = subprocess.run(
-        [Path(__file__).with_name("start_slurm.sh"), directory], capture_output=True, text=True, check=False
-    )
-    try:
-        if started.returncode:
-            pytest.skip(f"SLURM does not start here: {started.stderr.strip()[-300:]}")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("SLURM_CONF", str(directory / "slurm.conf"))
-            yield directory
-    finally:
-        subprocess.run([Path(__file__).with_name("stop_slurm.sh"), directory], check=False)
-
-
-@pytest.fixture
-def settings(project: Project, slurm: Path) -> None:
-    """What jobs are asked for in the project."""
-    (project.pytester.path / "pyproject.toml").write_text(
-        "[tool.omnibench.slurm]\njobs = 2\npartition = 'debug'\nwalltime = '00:20:00'\nmemory = '1GiB'\n"
-        f"interface = 'lo'\nshared-directory = {str(slurm / 'shared')!r}\nprologue = ['export BY_PROLOGUE=1']\n"
-    )
-
-
-def jobs() -> list[str]:
-    """The ids of the jobs that wait or run."""
-    return subprocess.run(["squeue", "-h", "-o", "%i"], capture_output=True, text=True, check=True).stdout.split()
+pytestmark = needs_slurm
 
 
 @pytest.mark.usefixtures("settings")
@@ -136,6 +95,50 @@ def test_a_run_that_nobody_waits_for(project: Project) -> None:
     assert "2 cached" in output
     assert follower.returncode == pytest.ExitCode.OK
     assert len(list(project.fits.glob("begin-*"))) == 2
+    wait_for(lambda: not jobs())
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_detached_run_that_no_job_could_compute(project: Project) -> None:
+    """What asks for more than any node has is refused by the command itself: no job is submitted to say so in its log."""
+    project.bench("plan.add_algorithm(Popular)\nplan.add_algorithm(Slow, resources=Resources(memory='100GiB'))")
+    refused = project.run_process("--omnirec-cluster=slurm", "--omnirec-detach")
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    assert "Slow asks for 107.4 GB of memory, and SLURM takes no job of" in " ".join(refused.stderr.str().split())
+    assert not jobs()
+
+
+@pytest.mark.usefixtures("settings")
+def test_jobs_that_nobody_needs_end(project: Project) -> None:
+    """A job whose item is done, while no other waits, ends before the run does; the one that computes goes on."""
+    gate = project.pytester.path / "gate"
+    project.bench(f"plan.add_algorithm(Slow, {{'seconds': 1.0}})\nplan.add_algorithm(Gated, {{'gate': {str(gate)!r}}})")
+    with running_pytest(project.pytester.path, "--omnirec-cluster=slurm", "-k", "fold_0") as run:
+        [guest] = wait_for(lambda: marks(project.fits, "begin-[0-9]*[0-9]-[0-9]"))
+        wait_for(lambda: len(jobs()) == 2 or project.count_fits() == 1)
+        wait_for(lambda: project.count_fits() == 1)
+        wait_for(lambda: jobs() == [job_of(guest)], patience=120)
+        gate.touch()
+        output, _ = run.communicate(timeout=300)
+    assert "2 passed" in output
+    wait_for(lambda: not jobs(), patience=30)
+
+
+@pytest.mark.usefixtures("settings")
+def test_status_follows_a_detached_run(project: Project) -> None:
+    """``omnibench status --follow`` on the login node shows the run of the job until it has ended, and then what is done."""
+    gate = project.pytester.path / "gate"
+    project.bench(f"plan.add_algorithm(Gated, {{'gate': {str(gate)!r}}})")
+    assert project.run_process("--omnirec-cluster=slurm", "--omnirec-detach").ret == pytest.ExitCode.OK
+    wait_for(lambda: len(marks(project.fits, "begin-")) == 2)
+    command = [sys.executable, "-m", "omnibench", "status", "--follow"]
+    with subprocess.Popen(command, cwd=project.pytester.path, stdout=subprocess.PIPE, text=True) as status:
+        assert status.stdout is not None
+        first = status.stdout.readline()
+        gate.touch()
+        output, _ = status.communicate(timeout=300)
+    assert "holds a run (RUNNING: pytest" in first + output
+    assert "2 done" in output
     wait_for(lambda: not jobs())
 
 

@@ -388,17 +388,24 @@ def test_who_is_killed_for_memory_is_tried_once_with_twice_as_much(tmp_path: Pat
     assert worker.resources.raise_memory(experiment, killed(12 * GIGABYTE)) == "", "once"
 
 
+def test_where_twice_as_much_is_not_here(tmp_path: Path) -> None:
+    """It is tried with all that is here: what it was killed beside does not run then."""
+    experiment = experiment_of("EASE", Resources(memory="13GB"))
+    words = Worker(tmp_path).resources.raise_memory(experiment, killed(6 * GIGABYTE))
+    assert words.endswith("tried once more with 24.0 GB, all that there is")
+
+
 @pytest.mark.parametrize(
     ("memory", "policy", "error"),
     [
         ("5GB", "free", killed(6 * GIGABYTE, for_memory=False)),
         ("5GB", "ignore", killed(6 * GIGABYTE)),
-        ("13GB", "free", killed(6 * GIGABYTE)),
-        ("5GB", "9GB", killed(6 * GIGABYTE)),
+        ("24GB", "free", killed(6 * GIGABYTE)),
+        ("5GB", "6GB", killed(6 * GIGABYTE)),
     ],
 )
 def test_who_is_not_tried_again(tmp_path: Path, memory: str, policy: str, error: GuestError) -> None:
-    """Killed by somebody, in a run that counts no memory, or where twice as much is not here."""
+    """Killed by somebody, in a run that counts no memory, or where no more is here."""
     experiment = experiment_of("EASE", Resources(memory=memory))
     assert Worker(tmp_path, policy).resources.raise_memory(experiment, error) == ""
 

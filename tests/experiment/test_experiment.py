@@ -55,7 +55,7 @@ def made(datasets: Any, plan: Any, *metrics: Metric, seed: int = 42, device: str
         metrics or (NDCG(10),),
         versions=lambda runner: f"{runner.name} 1",
         seeds=[seed],
-        device=lambda _: device,
+        device=lambda *_: device,
     )
 
 

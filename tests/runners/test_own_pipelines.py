@@ -24,7 +24,7 @@ from omnibench.runners.info import NO_USE, use_of_validation
 from omnibench.runners.registry import get_runner
 
 SEED = 42
-FRAMEWORKS = ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise")
+FRAMEWORKS = ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools")
 
 SAMPLE = {
     "LensKit": ("PopScorer", "ItemKNNScorer", "ImplicitMFScorer", "FlexMFImplicitScorer", "BiasedMFScorer"),

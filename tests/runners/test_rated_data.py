@@ -116,7 +116,7 @@ def test_what_learns_from_ratings_ranks_as_lenskits_own_pipeline_does(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole", "Implicit", "Cornac"])
+@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "RecTools"])
 def test_who_does_not_ask_for_ratings_gives_the_same_as_without(
     framework: str, folds: dict[str, Path], environment_python: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -136,7 +136,7 @@ FEW["Implicit"] = ["AlternatingLeastSquares", "BayesianPersonalizedRanking", "Co
 @pytest.mark.slow
 @pytest.mark.guests
 @pytest.mark.parametrize("which", ["few", pytest.param("all", marks=pytest.mark.catalogue)])
-@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole", "Implicit", "Cornac"])
+@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "RecTools"])
 def test_every_algorithm_runs_and_the_sated_get_empty_lists(
     framework: str, which: str, fold: Fold, tmp_path: Path, environment_python: Callable[[str], Path]
 ) -> None:

@@ -27,6 +27,9 @@ class DaskProcesses:
         variables: Environment variables in addition to ours.
         protocol: ``tcp`` or ``tls``.
         prefix: What comes before the command of a worker, e.g. to hide files from it.
+        host: The address on which the scheduler listens, and the workers unless they have addresses of their own.
+        prefixes: The same as ``prefix``, for each worker.
+        hosts: Their addresses.
     """
 
     def __init__(
@@ -37,23 +40,29 @@ class DaskProcesses:
         protocol: str = "tcp",
         prefix: Sequence[str] = (),
         resources: Sequence[dict[str, float]] = (),
+        host: str = "127.0.0.1",
+        prefixes: Sequence[Sequence[str]] = (),
+        hosts: Sequence[str] = (),
     ) -> None:
         self._resources = resources or [{}] * workers
+        self._host, self._hosts = host, hosts or [host] * len(self._resources)
+        self._prefixes = prefixes or [prefix] * len(self._resources)
         self.file = directory / "scheduler.json"
         self._directory, self._variables = directory, {**os.environ, **(variables or {})}
-        self._protocol, self._prefix = protocol, prefix
+        self._protocol = protocol
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         self._directory.mkdir(exist_ok=True)
-        common = ["--scheduler-file", str(self.file), "--dashboard-address", "127.0.0.1:0", "--host", "127.0.0.1"]
-        self.scheduler = self._start("dask_scheduler", *common, "--port", "0", "--protocol", self._protocol)
+        common = ["--scheduler-file", str(self.file), "--dashboard-address", "127.0.0.1:0"]
+        listening = ["--host", self._host, "--port", "0", "--protocol", self._protocol]
+        self.scheduler = self._start("dask_scheduler", *common, *listening)
         wait_for(self.file.exists)
         local = ["--local-directory", str(self._directory)]
         options = ["--no-nanny", "--nthreads", "1", "--memory-limit", "0", *local]
         self.workers = [
-            self._start("dask_worker", *common, *options, *_declaring(resources), prefix=self._prefix)
-            for resources in self._resources
+            self._start("dask_worker", *common, "--host", host, *options, *_declaring(resources), prefix=prefix)
+            for resources, host, prefix in zip(self._resources, self._hosts, self._prefixes, strict=True)
         ]
         return self
 
@@ -83,6 +92,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def credentials_in(directory: Path) -> dict[str, str]:
+    """The variables of credentials that are written into a directory, as a user has them written."""
+    command = [sys.executable, "-m", "omnibench.cluster.credentials", str(directory)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    pairs = (line.removeprefix("export ").partition("=") for line in lines)
+    return {name: value for name, _, value in pairs}
+
+
 def wait_for(condition: Callable[[], Any], patience: float = _PATIENCE) -> Any:
     """What a condition returns once that is true.
 
@@ -106,9 +123,9 @@ def measured(store: Path) -> tuple[dict[str, str], Any]:
 
 
 @contextmanager
-def running_pytest(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def running_pytest(directory: Path, *arguments: str, prefix: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
     """A run of pytest that goes on; it is killed at the end if it still does."""
-    command = [sys.executable, "-m", "pytest", *arguments]
+    command = [*prefix, sys.executable, "-m", "pytest", *arguments]
     with subprocess.Popen(
         command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as process:

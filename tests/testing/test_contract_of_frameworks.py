@@ -12,7 +12,7 @@ from omnibench.testing import AlgorithmContract
 
 EPOCHS = 3
 
-SAMPLE = ("LensKit.ImplicitMFScorer", "RecBole.BPR", "RecPack.BPRMF", "Implicit.AlternatingLeastSquares", "Cornac.BPR")
+SAMPLE = ("LensKit.ImplicitMFScorer", "RecBole.BPR", "RecPack.BPRMF", "Implicit.AlternatingLeastSquares", "Cornac.BPR", "RecTools.SASRecModel")
 """What is tried with the slow tests; the others are tried with the catalogue."""
 
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -61,6 +61,6 @@ def contract_of(framework: str, name: str) -> type:
     return type(f"Test{framework}{name}", (AlgorithmContract,), members)
 
 
-for _framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise"):
+for _framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools"):
     for _name in get_runner(_framework).catalogue["algorithms"]:
         globals()[f"Test{_framework}{_name}"] = contract_of(_framework, _name)
