@@ -19,7 +19,8 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +87,14 @@ def run(directory: Path, command: list[str], **variables: str) -> dict[str, Any]
     if ended.returncode:
         raise SystemExit((directory / "output.txt").read_text()[-3000:])
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds: Counter[str] = Counter(all=after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    seconds: defaultdict[str, float] = defaultdict(float)
+    seconds["all"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     counts: Counter[str] = Counter()
     for line in map(json.loads, costs.read_text().splitlines() if costs.exists() else ()):
         seconds[line["role"]] += line["seconds"]
         seconds["guests"] += line.get("guests", 0.0)
-        seconds.update(line["apart"])
+        for part, apart in line["apart"].items():
+            seconds[part] += apart
         counts.update({f"{line['role']}: {name}": count for name, count in line["counts"].items()})
     return {"seconds": seconds, "counts": counts}
 
@@ -125,9 +128,9 @@ def measure(name: str, items: int, workers: int, *, counts: bool = False, profil
         return measured
 
 
-def per_item(few: Counter[str], many: Counter[str], items: int) -> dict[str, float]:
+def per_item(few: Mapping[str, float], many: Mapping[str, float], items: int) -> dict[str, float]:
     """Return the differences of two runs, per item that one of them has more."""
-    return {name: (many[name] - few[name]) / items for name in sorted(many)}
+    return {name: (many[name] - few.get(name, 0)) / items for name in sorted(many)}
 
 
 def main() -> None:
@@ -167,8 +170,8 @@ def _costs(name: str, workers: int, more: int, repeat: int) -> str:
             measured.append(measure(name, items, workers)["seconds"])
     for each in (*sizes[0], *sizes[1]):
         each["all"] -= each["copies"] + each["display"]
-    least = [Counter({role: min(each[role] for each in size) for role in size[0]}) for size in sizes]
-    cost = per_item(*least, more)
+    least = [{role: min(each[role] for each in size) for role in size[0]} for size in sizes]
+    cost = per_item(least[0], least[1], more)
     parts = ", ".join(f"{role} {1000 * cost[role]:.1f}" for role in ROLES if role in cost)
     return f"{1000 * cost['all']:6.1f} ms CPU per item{f' ({parts})' if parts else ''}"
 

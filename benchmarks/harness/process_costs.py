@@ -14,7 +14,7 @@ import resource
 import sqlite3
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import execnet.gateway_base as wire
 import pytest
 
 COUNTS: Counter[str] = Counter()
-APART: Counter[str] = Counter()
+APART: defaultdict[str, float] = defaultdict(float)
 _MADE = {"os.mkdir": "directories", "os.rename": "renames", "os.link": "links"}
 
 

@@ -275,7 +275,9 @@ def main() -> None:
     """Print a line per Fit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--frameworks", nargs="+", default=["LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools"]
+        "--frameworks",
+        nargs="+",
+        default=["LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools"],
     )
     parser.add_argument("--algorithms", nargs="+", help="all of the frameworks by default")
     parser.add_argument("--sparse", action="store_true", help="data of few interactions, for slow algorithms")

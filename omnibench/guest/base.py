@@ -222,9 +222,8 @@ class Session:
         self._model: tuple[str, Any] | None = None
         self._garbage = memory.Garbage()
         self._costs: Callable[[], dict[str, Any]] = dict
-        self._epochs: Epochs | None
-        self._writes: bool
-        self._begin()
+        self._epochs: Epochs | None = None
+        self._writes = False
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer a request; a failure is returned as data, with its traceback."""

@@ -15,8 +15,9 @@ from hypothesis.extra import numpy as arrays
 from omnibench.guest.folds import recommendation_dtype, save_array
 from omnibench.guest.headers import read_array
 
-ARRAYS = arrays.arrays(
-    st.sampled_from([np.dtype("<i4"), np.dtype("<f8"), np.dtype("u1"), recommendation_dtype(3)]),
+TYPES: list[np.dtype[Any]] = [np.dtype("<i4"), np.dtype("<f8"), np.dtype("u1"), recommendation_dtype(3)]
+ARRAYS: st.SearchStrategy[npt.NDArray[Any]] = arrays.arrays(
+    st.sampled_from(TYPES),
     arrays.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=4),
 )
 
