@@ -220,10 +220,10 @@ class Session:
         self.receive = receive
         self.is_ours = is_ours
         self._model: tuple[str, Any] | None = None
+        self._garbage = memory.Garbage()
         self._costs: Callable[[], dict[str, Any]] = dict
-        self._epochs: Epochs | None
-        self._writes: bool
-        self._begin()
+        self._epochs: Epochs | None = None
+        self._writes = False
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer a request; a failure is returned as data, with its traceback."""
@@ -266,7 +266,7 @@ class Session:
     def do_fit(self, request: dict[str, Any]) -> dict[str, Any]:
         """Fit and write the model into the directory ``output``."""
         self._model = None
-        gc.collect()
+        self._garbage.collect()
         task, fold = self._task(request), _fold(request)
         notes: list[dict[str, Any]] = []
 

@@ -8,7 +8,8 @@ import inspect
 import pickle
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+import types
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,28 @@ OPTIONAL = (VALIDATION, "items", "users", REPORT)
 """The names of what else ``fit`` may ask for."""
 
 
+@functools.lru_cache(maxsize=64)
+def _names(function: types.FunctionType, *, is_bound: bool) -> tuple[str, ...]:
+    return tuple(inspect.signature(types.MethodType(function, object()) if is_bound else function).parameters)
+
+
+def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of a function's or method's arguments, which are looked up once: each Fit asks several times.
+
+    Raises:
+        TypeError, ValueError: It is not written in Python.
+    """
+    if inspect.isfunction(function):
+        return _names(function, is_bound=False)
+    if inspect.ismethod(function) and inspect.isfunction(function.__func__):
+        return _names(function.__func__, is_bound=True)
+    return tuple(inspect.signature(function).parameters)
+
+
 def takes(algorithm: type, argument: str) -> bool:
     """Return whether a class's ``fit`` names an argument."""
     try:
-        return argument in inspect.signature(algorithm.fit).parameters  # type: ignore[attr-defined]
+        return argument in argument_names(algorithm.fit)  # type: ignore[attr-defined]
     except (TypeError, ValueError):  # not written in Python
         return False
 

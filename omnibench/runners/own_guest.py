@@ -27,6 +27,7 @@ from omnibench.runners.own_calls import (
     REPORT,
     TRAIN,
     VALIDATION,
+    argument_names,
     explaining_missing_columns,
     explaining_missing_packages,
     takes,
@@ -86,9 +87,11 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         return algorithm(**parameters)
 
     frames = {name: make() for name, make in frame_makers.items() if name == TRAIN or takes(algorithm, name)}
-    snapshots = FitSnapshots(task, algorithm, GivenFrames(frames, frame_makers))
+    # Without reports there are no snapshots, in which frames would stand by name.
+    noted = frames if takes(algorithm, REPORT) else {}
+    snapshots = FitSnapshots(task, algorithm, GivenFrames(noted, frame_makers))
     instance = snapshots.begin(construct)
-    names = list(inspect.signature(instance.fit).parameters)
+    names = argument_names(instance.fit)
     frames |= {name: make() for name, make in frame_makers.items() if name in names and name not in frames}
     optional = {name: snapshots.report if name == REPORT else frames[name] for name in names if name in OPTIONAL}
     train = [] if TRAIN in names[1:] or not names or names[0] in OPTIONAL else [frames[TRAIN]]
@@ -134,7 +137,7 @@ def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.In
         return
     seed_everything(task.seed)
     masked = np.zeros(fold.n_users, dtype=np.int64) if fold.repeats else fold.seen_counts
-    takes_history = HISTORY in inspect.signature(model.instance.recommend).parameters
+    takes_history = HISTORY in argument_names(model.instance.recommend)
     codes = ItemCodes(model.item_ids)
     n_answered = 0
     for start in range(0, len(fold.users), BATCH):
