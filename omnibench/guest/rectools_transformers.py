@@ -165,7 +165,7 @@ class _Course(Callback):  # type: ignore[misc]
 
 def _stateful(trainer: Trainer) -> tuple[list[Any], list[Any]]:
     """Return a trainer's optimizers and its schedulers of learning rates."""
-    return trainer.optimizers, [each.scheduler for each in trainer.lr_scheduler_configs]
+    return trainer.optimizers, [config.scheduler for config in trainer.lr_scheduler_configs]
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
