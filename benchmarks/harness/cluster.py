@@ -139,7 +139,7 @@ def trivial_items() -> None:
         )
     with tempfile.TemporaryDirectory() as scratch:
         cluster = Cluster(
-            ClusterChoice.parse("local:1"), SlurmSettings(), "run", Environments("isolated"), Path(scratch), print, 30.0
+            ClusterChoice.parse("local:1"), SlurmSettings(), "run", Environments("isolated"), Path(scratch), 30.0, print
         )
         pool = cluster.pool(lambda *_: None, lambda: None)
         pool.session()
