@@ -8,7 +8,9 @@ for a second. From both follows with how many workers, and Fits of which length,
 Printed beside it is what is extrapolated to 1,000 workers and 100,000 items; nobody has run those. With 30 workers, on two cores that
 eight other programs used as well: a session that waits takes 2.5 ms of each second of the submitting process and 0.5 ms of the
 scheduler's, and 1.4 MB. So the submitting process breaks first: one core of it is busy with some 400 sessions that only wait, 1,000 would
-need 2.5 cores of a process that has one, and 1.4 GB; the scheduler has half a core to spare then.
+need 2.5 cores of a process that has one, and 1.4 GB; the scheduler has half a core to spare then. With 12
+workers, Fits of two seconds and more going on: an item takes 85 ms of the submitting process, 100,000 of them 2.4 hours of a core, and
+21 ms of the scheduler. So 1,000 workers have something to do only with Fits of minutes.
 """
 
 from __future__ import annotations
