@@ -48,9 +48,7 @@ def dataset_with_category(fold: folds.Fold, feature: str) -> Dataset:
     codes, values = (np.concatenate(column) for column in zip(*_categories(table, feature), strict=True))
     is_known = fold.candidates[codes]
     frame = pd.DataFrame({"id": codes[is_known], "feature": feature, "value": values[is_known]})
-    return Dataset.construct(
-        _table(_rows(fold, repeated=True)), item_features_df=frame, cat_item_features=[feature]
-    )
+    return Dataset.construct(_table(_rows(fold, repeated=True)), item_features_df=frame, cat_item_features=[feature])
 
 
 def _categories(table: FeatureTable, feature: str) -> Iterator[tuple[parts.Ints, np.ndarray]]:

@@ -119,9 +119,7 @@ def defaults(name: str) -> dict[str, Any]:
         values |= {f"model.{key}": getattr(BM25Recommender(), key) for key in ("K1", "B")}
     is_fixed = name != "ImplicitItemKNNWrapperModel"
     return {
-        key: value
-        for key, value in values.items()
-        if key not in OF_THE_TASK and not (is_fixed and key == "model.cls")
+        key: value for key, value in values.items() if key not in OF_THE_TASK and not (is_fixed and key == "model.cls")
     }
 
 

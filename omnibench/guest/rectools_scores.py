@@ -47,7 +47,9 @@ class Model:
     items: parts.Ints
 
 
-def scores(model: Model, algorithm: str, fold: folds.Fold) -> Iterator[tuple[parts.Ints, folds.Scores | ranking.CompactScores]]:
+def scores(
+    model: Model, algorithm: str, fold: folds.Fold
+) -> Iterator[tuple[parts.Ints, folds.Scores | ranking.CompactScores]]:
     """Yield the scores of all items for batches of users.
 
     Args:

@@ -37,7 +37,9 @@ SMALLEST_NORM = 1e-8
 """What RecTools divides by at least, where it ranks by cosines."""
 
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-warnings.filterwarnings("ignore", category=PossibleUserWarning)  # of workers and of short epochs, which are ours to choose
+warnings.filterwarnings(
+    "ignore", category=PossibleUserWarning
+)  # of workers and of short epochs, which are ours to choose
 
 
 @dataclass
@@ -154,9 +156,7 @@ class _Course(Callback):  # type: ignore[misc]
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
-def scores(
-    model: SequenceModel, fold: folds.Fold, device: str
-) -> Iterator[tuple[parts.Ints, FactorScores]]:
+def scores(model: SequenceModel, fold: folds.Fold, device: str) -> Iterator[tuple[parts.Ints, FactorScores]]:
     """Yield the scores of what comes next for batches of users, by their sequences; who has none has no scores.
 
     Args:

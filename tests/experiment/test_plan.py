@@ -39,7 +39,9 @@ def keys_of(plan: ExperimentPlan) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "members", [LensKit, RecBole, RecPack, Implicit, Cornac, Surprise, RecTools], ids=lambda members: str(members.__name__)
+    "members",
+    [LensKit, RecBole, RecPack, Implicit, Cornac, Surprise, RecTools],
+    ids=lambda members: str(members.__name__),
 )
 def test_the_members_are_what_the_runner_runs(members: type[StrEnum]) -> None:
     """An enum and the catalogue that the framework itself wrote have the same algorithms, in full names."""
@@ -50,7 +52,15 @@ def test_the_members_are_what_the_runner_runs(members: type[StrEnum]) -> None:
 
 def test_there_is_an_enum_for_every_framework() -> None:
     """No framework can be forgotten."""
-    assert {runner.name for runner in runners()} == {"LensKit", "RecBole", "RecPack", "Implicit", "Cornac", "Surprise", "RecTools"}
+    assert {runner.name for runner in runners()} == {
+        "LensKit",
+        "RecBole",
+        "RecPack",
+        "Implicit",
+        "Cornac",
+        "Surprise",
+        "RecTools",
+    }
 
 
 @pytest.mark.parametrize("member", [*LensKit, *RecBole, *RecPack, *Implicit, *Cornac, *Surprise, *RecTools])

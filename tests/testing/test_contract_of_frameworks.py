@@ -12,7 +12,14 @@ from omnibench.testing import AlgorithmContract
 
 EPOCHS = 3
 
-SAMPLE = ("LensKit.ImplicitMFScorer", "RecBole.BPR", "RecPack.BPRMF", "Implicit.AlternatingLeastSquares", "Cornac.BPR", "RecTools.SASRecModel")
+SAMPLE = (
+    "LensKit.ImplicitMFScorer",
+    "RecBole.BPR",
+    "RecPack.BPRMF",
+    "Implicit.AlternatingLeastSquares",
+    "Cornac.BPR",
+    "RecTools.SASRecModel",
+)
 """What is tried with the slow tests; the others are tried with the catalogue."""
 
 PARAMETERS: dict[str, dict[str, Any]] = {
