@@ -111,8 +111,8 @@ def _check_values(path: Path, records: Sequence[Record], dataset: Record) -> Non
             continue  # nobody reads them: earlier formats did not say where they are
         else:
             users, values = values_in(content, record)
-            others = [column for name, column in columns.items() if name == record.get("label")] or columns.values()
-            if not _is_same(users, columns["user"]) or not any(_is_same(values, column) for column in others):
+            candidates = [column for name, column in columns.items() if name == record.get("label")] or columns.values()
+            if not _is_same(users, columns["user"]) or not any(_is_same(values, column) for column in candidates):
                 raise SharingError("its values per user are not where its record says")
             if (users < 0).any() or (users[1:] <= users[:-1]).any() or (users >= dataset.get("users", math.inf)).any():
                 raise SharingError("its values per user are of users that the dataset does not have")

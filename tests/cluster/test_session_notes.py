@@ -31,8 +31,8 @@ class Computing:
         files = RequestFiles(request, "token", is_shared=True)
         self.loop = asyncio.new_event_loop()
         self.mailbox = Mailbox("token", "run", self.loop, lambda: True)
-        guests: Any = None  # nothing is asked of them
-        self.session = Session("token", self.mailbox, guests, is_shared=True)
+        guests: Any = None  # nothing is asked of them, nor of GPUs
+        self.session = Session("token", self.mailbox, guests, guests, is_shared=True)
         fetch: Any = None  # files go by path
         staging = Staging(files.roots, "token", directory / "scratch", fetch, lambda: None, is_shared=True)
         staging.stage(with_model=False)
