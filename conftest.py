@@ -198,3 +198,21 @@ def imported(tmp_path: Path) -> Iterator[Callable[[str], ModuleType]]:
     yield import_text
     for name in names:
         del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The directory of a real SLURM of this machine with two nodes, whose configuration commands find."""
+    from support.slurm import running_slurm
+
+    with running_slurm(tmp_path_factory.mktemp("slurm")) as directory:
+        yield directory
+
+
+@pytest.fixture
+def slurm_settings(project: Project, slurm: Path) -> None:
+    """What jobs of SLURM are asked for in the project."""
+    (project.pytester.path / "pyproject.toml").write_text(
+        "[tool.omnibench.slurm]\njobs = 2\npartition = 'debug'\nwalltime = '00:20:00'\nmemory = '1GiB'\n"
+        f"interface = 'lo'\nshared-directory = {str(slurm / 'shared')!r}\nprologue = ['export BY_PROLOGUE=1']\n"
+    )

@@ -139,7 +139,7 @@ TERMS = {
     "RecBole.LDiffRec": _DENSE,
     "RecBole.DMF": _FACTORS,
     "RecBole.SimpleX": _FACTORS,
-    "RecBole.FISM": _FACTORS,
+    "RecBole.FISM": _DENSE,
     "RecBole.NAIS": _FACTORS,
     "RecBole.ConvNCF": _FACTORS,
     "RecBole.NNCF": _FACTORS,

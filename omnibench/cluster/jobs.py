@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from omnibench.cluster import job_end
 from omnibench.cluster.commands import run_command
 from omnibench.cluster.credentials import security_in, write_credentials
 from omnibench.cluster.own_directory import closing_workspace
@@ -57,7 +58,7 @@ def slurm_cluster(most: int, settings: SlurmSettings) -> Iterator[Any]:
             protocol="tls://",
             security=security_in(credentials),
             silence_logs=logging.ERROR,
-            scheduler_options={"host": host, "dashboard_address": "127.0.0.1:0"},
+            scheduler_options={"host": host, "dashboard": False, "dashboard_address": "127.0.0.1:0"},
         )
         with cluster:
             cluster.adapt(
@@ -99,6 +100,8 @@ def _job_options(settings: SlurmSettings, directory: Path) -> dict[str, Any]:
             "--nthreads",
             "1",
             "--no-dashboard",
+            "--preload",
+            job_end.__name__,
             "--dashboard-address",
             "127.0.0.1:0",
             *network_of_node,

@@ -44,6 +44,9 @@ _PATIENCE_SECONDS = 60.0
 _NO_ACCOUNT = (OSError, LinkedFileError)
 """What keeps reservations from being written; no result depends on them."""
 
+_FOR_ONE = 0.85
+"""The share of all memory that a Fit may hope for when it is alone: the system and our own processes have some."""
+
 _SMALL = 1 / 64
 """A Fit that needs less than this share of all memory, beside what its guest has already, is not accounted for."""
 
@@ -184,11 +187,11 @@ class FitResources:
         if self._cluster is not None:
             had = max(had, self._cluster.usual_memory(self.asked_of_cluster(experiment)) or 0)
         most = self._capacity_of_one
-        memory = 2 * had if most is None else min(2 * had, most)
+        memory = 2 * had if most is None else min(2 * had, int(most * _FOR_ONE))
         if memory <= had or self._is_beyond_cluster(experiment, memory):
             return ""
         self._raised[experiment.fit_key] = memory
-        amount = "twice as much" if memory == 2 * had else "all that there is"
+        amount = "twice as much" if memory == 2 * had else "as much as one can have here"
         return f"its Fit was killed for want of memory; it is tried once more with {size_text(memory)}, {amount}"
 
     def _is_beyond_cluster(self, experiment: Experiment, memory: int) -> bool:

@@ -115,7 +115,7 @@ class RoughFactors:
 
         return torch.as_tensor(user).bfloat16()
 
-    def multiply(self, user: Any, columns: slice, out: npt.NDArray[np.float32]) -> None:
+    def multiply(self, user: Any, columns: slice, out: Scores) -> None:
         """Write the scores of users for some items.
 
         Args:

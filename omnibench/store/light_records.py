@@ -18,6 +18,7 @@ from typing import Any
 from omnibench.store.checks import is_cost
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.frames import phase_rows
+from omnibench.store.packed_metrics import packed_metrics
 from omnibench.store.phase_costs import TYPES as PHASE_TYPES
 from omnibench.store.phase_costs import PhaseCosts
 from omnibench.store.phase_texts import CostsText, costs_in
@@ -97,15 +98,19 @@ def light_records(root: Path) -> LightRecords:
     return read(root / "store", light_records_in)
 
 
-def light_records_in(reader: Reader, *, with_costs: bool = True, with_nodes: bool = False) -> LightRecords:
+def light_records_in(
+    reader: Reader, *, with_costs: bool = True, with_nodes: bool = False, with_metrics: bool = False
+) -> LightRecords:
     """Return what ``light_records`` does, as a reader finds it.
 
     Args:
         reader: Reads the records.
         with_costs: Whether anybody asks for costs, for which the records of all phases are read.
         with_nodes: Whether the records of done items have their node ids, by which somebody may name them.
+        with_metrics: Whether most of those have their metrics, packed; the others have none.
     """
-    plan = PlannedLabels(reader.records(RecordType.PLAN.prefix, in_order=True))
+    plans = dict(reader.records(RecordType.PLAN.prefix, in_order=True))  # read once: they name every item
+    plan = PlannedLabels(plans.items())
     with_snapshots = {snapshot["fit_key"] for _, snapshot in reader.records(RecordType.SNAPSHOT.prefix)}
     records: dict[str, Record] = {}
     finished: dict[str, str] = {}
@@ -114,7 +119,9 @@ def light_records_in(reader: Reader, *, with_costs: bool = True, with_nodes: boo
     heavy = tuple(member for member in _HEAVY if not (with_nodes and member == "node"))
     for key, item, is_light in reader.light_items(with_nodes=with_nodes):
         if is_light:
-            del item["metrics"]
+            text = item.pop("metrics")
+            if with_metrics:
+                item["metrics"] = packed_metrics(text)
             light_keys.add(key)
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
@@ -127,7 +134,9 @@ def light_records_in(reader: Reader, *, with_costs: bool = True, with_nodes: boo
     kept = reader.phase_costs()
     records |= _phases(reader, finished, costs) if kept is None else reader.in_rows(_rows(kept, finished, costs))
     for record_type in RecordType:
-        if record_type not in (*_LEFT_OUT, *PHASE_TYPES, RecordType.ITEM):
+        if record_type is RecordType.PLAN:
+            records |= plans
+        elif record_type not in (*_LEFT_OUT, *PHASE_TYPES, RecordType.ITEM):
             records |= reader.records(record_type.prefix, in_order=True)
     if with_costs:
         costs.add_rows(phase_rows({key: record for key, record in records.items() if key not in light_keys}))
@@ -168,13 +177,17 @@ def _rows(kept: Iterable[PhaseCosts], finished: Mapping[str, str], costs: Costs)
     """
     rows: dict[RecordType, list[int]] = {record_type: [] for record_type in PHASE_TYPES}
     batches: set[int] = set()
+    previous: tuple[Any, Any] = None, None
     for number, record_type, fit_key, seconds, start_seconds, batch, search in kept:
-        item = finished.get(fit_key) if type(fit_key) is str and search is None else None
+        item = finished.get(fit_key) if search is None and type(fit_key) is str else None
         if item is None:
             rows[record_type].append(number)
             continue
         if batch is not None:
-            part = hash((fit_key, batch))
+            if batch is previous[1] and fit_key is previous[0]:  # most follow each other
+                continue
+            previous = fit_key, batch
+            part = hash(previous)
             if part in batches:
                 continue  # the metrics that one Eval computed share its costs
             batches.add(part)

@@ -14,9 +14,9 @@ from omnibench.store.beneath import OF_ALL, refuse_links
 from omnibench.store.evaluations import Evaluations, StoredEvaluations
 from omnibench.store.formats import refuse_newer
 from omnibench.store.light_records import light_records_in
-from omnibench.store.metrics_text import MetricsText
 from omnibench.store.overview import items_of
 from omnibench.store.ownership import no_store
+from omnibench.store.packed_metrics import packed_metrics
 from omnibench.store.plans import PlannedLabels, with_planned_labels
 from omnibench.store.reader import Reader
 from omnibench.store.reading import Answer, read, read_all
@@ -78,7 +78,7 @@ class NamedItems:
             plan = PlannedLabels(records.items())
             for key, item, is_light in reader.light_items():
                 if is_light:
-                    item["metrics"] = MetricsText(item["metrics"])
+                    item["metrics"] = packed_metrics(item["metrics"])
                 labelled = plan.labelled(item)
                 records[key] = labelled if is_light else shared.item_without(UNCOMPARED, labelled)
             records |= reader.records(RecordType.DATA.prefix, in_order=True)

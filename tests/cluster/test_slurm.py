@@ -15,7 +15,7 @@ from support.slurm import job_of, jobs, needs_slurm
 pytestmark = needs_slurm
 
 
-@pytest.mark.usefixtures("settings")
+@pytest.mark.usefixtures("slurm_settings")
 def test_jobs_compute_and_end(project: Project, slurm: Path) -> None:
     """Two jobs compute the items, end with the run, and leave no file behind."""
     project.run_process("--omnirec-cluster=slurm").assert_outcomes(passed=2)
@@ -23,7 +23,7 @@ def test_jobs_compute_and_end(project: Project, slurm: Path) -> None:
     assert list((slurm / "shared").iterdir()) == []
 
 
-@pytest.mark.usefixtures("settings")
+@pytest.mark.usefixtures("slurm_settings")
 def test_jobs_of_the_shapes_that_are_asked_for(project: Project) -> None:
     """Each item is computed in a job with the cores, the memory and the time that it asks for, and its Fit has these threads."""
     project.bench(
@@ -40,7 +40,7 @@ def test_jobs_of_the_shapes_that_are_asked_for(project: Project) -> None:
     wait_for(lambda: not jobs())
 
 
-@pytest.mark.usefixtures("settings")
+@pytest.mark.usefixtures("slurm_settings")
 def test_a_job_that_no_node_could_run(project: Project) -> None:
     """It is refused with what is asked for, SLURM's words and what nodes have, before anything runs."""
     project.bench("plan.add_algorithm(Popular)\nplan.add_algorithm(Slow, resources=Resources(cores=64))")
@@ -53,7 +53,7 @@ def test_a_job_that_no_node_could_run(project: Project) -> None:
     assert not jobs()
 
 
-@pytest.mark.usefixtures("settings")
+@pytest.mark.usefixtures("slurm_settings")
 def test_the_submitter_of_jobs_is_killed(project: Project) -> None:
     """The jobs of a run that was killed end by themselves."""
     project.bench("plan.add_algorithm(Slow, {'seconds': 1000.0})")
@@ -64,7 +64,7 @@ def test_the_submitter_of_jobs_is_killed(project: Project) -> None:
         wait_for(lambda: not jobs(), patience=60)
 
 
-@pytest.mark.usefixtures("settings")
+@pytest.mark.usefixtures("slurm_settings")
 def test_a_run_that_nobody_waits_for(project: Project) -> None:
     """A job of its own holds the run; status says so, the same command follows it, and shows the results when it has ended."""
     gate = project.pytester.path / "gate"
@@ -98,7 +98,7 @@ def test_a_run_that_nobody_waits_for(project: Project) -> None:
     wait_for(lambda: not jobs())
 
 
-@pytest.mark.usefixtures("settings")
+@pytest.mark.usefixtures("slurm_settings")
 def test_a_detached_run_that_no_job_could_compute(project: Project) -> None:
     """What asks for more than any node has is refused by the command itself: no job is submitted to say so in its log."""
     project.bench("plan.add_algorithm(Popular)\nplan.add_algorithm(Slow, resources=Resources(memory='100GiB'))")
@@ -108,7 +108,7 @@ def test_a_detached_run_that_no_job_could_compute(project: Project) -> None:
     assert not jobs()
 
 
-@pytest.mark.usefixtures("settings")
+@pytest.mark.usefixtures("slurm_settings")
 def test_jobs_that_nobody_needs_end(project: Project) -> None:
     """A job whose item is done, while no other waits, ends before the run does; the one that computes goes on."""
     gate = project.pytester.path / "gate"
@@ -124,7 +124,7 @@ def test_jobs_that_nobody_needs_end(project: Project) -> None:
     wait_for(lambda: not jobs(), patience=30)
 
 
-@pytest.mark.usefixtures("settings")
+@pytest.mark.usefixtures("slurm_settings")
 def test_status_follows_a_detached_run(project: Project) -> None:
     """``omnibench status --follow`` on the login node shows the run of the job until it has ended, and then what is done."""
     gate = project.pytester.path / "gate"

@@ -12,7 +12,7 @@ from support.clusters import is_running, kill, marks, measured, running_pytest, 
 from support.projects import Project
 from support.slurm import command, job_of, jobs, limits_memory, needs_slurm, node_of, processes_of_node
 
-pytestmark = [*needs_slurm, pytest.mark.usefixtures("settings")]
+pytestmark = [*needs_slurm, pytest.mark.usefixtures("slurm_settings")]
 
 SLURM = "--omnirec-cluster=slurm"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.cases import ranking_case
+from support.guest_scripts import GUEST, run
 
 from omnibench.guest import factors, screening
 from omnibench.guest.factors import FactorScores, ItemFactors
@@ -73,6 +76,7 @@ def test_no_score_is_wrong_by_more_than_is_said(seed: int, width: int, scale: fl
     user[:, width // 2 :] *= -1
     bias = random.standard_normal(30) * scale
     rough = RoughFactors.of(item, bias)
+    assert rough is not None
     error = rough.error_for(user)
     assert error is not None
     scores = np.empty((20, 30), dtype=np.float32)
@@ -86,7 +90,9 @@ def test_numbers_out_of_range_are_not_screened(fold: Fold, number: float) -> Non
     random = np.random.default_rng(1)
     user, item = random.standard_normal((len(fold.users), 4)), random.standard_normal((fold.n_items, 4))
     user[3] *= number
-    assert RoughFactors.of(item, None).error_for(user) is None
+    rough = RoughFactors.of(item, None)
+    assert rough is not None
+    assert rough.error_for(user) is None
     with np.errstate(invalid="ignore"):
         screened, plain = (lists(fold, user, item, 10, is_rough=is_rough) for is_rough in (True, False))
     assert screened.tobytes() == plain.tobytes()
@@ -110,3 +116,30 @@ def test_items_that_are_all_alike_are_multiplied_in_float64(fold: Fold, monkeypa
     screened, plain = (lists(fold, user, item, 2, is_rough=is_rough) for is_rough in (True, False))
     assert any(tiles.is_crowded for tiles in seen)
     assert screened.tobytes() == plain.tobytes()
+
+
+@pytest.mark.slow
+@pytest.mark.guests
+@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole"])
+def test_bfloat16_gives_the_lists_of_float32(
+    framework: str, fold: Fold, tmp_path: Path, environment_python: Callable[[str], Path]
+) -> None:
+    """With the torch of each framework: its products are as wrong as is said at most, and lists are as good."""
+    run(environment_python(framework), "screened_lists.py", GUEST, framework.lower(), fold.directory, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_native"), [("fpu avx512_bf16 sse", True), ("fpu amx_bf16", True), ("fpu avx512f avx512_vnni", False)]
+)
+def test_bfloat16_is_for_processors_that_multiply_it(
+    flags: str, is_native: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what Linux says of the processor; elsewhere float32 is multiplied as it is."""
+    (tmp_path / "cpuinfo").write_text(
+        f"processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: {flags}\nbugs\t\t: none\n"
+    )
+    for path, expected in ((tmp_path / "cpuinfo", is_native), (tmp_path / "missing", False)):
+        monkeypatch.setattr(screening, "_PROCESSOR", path)
+        screening.has_bfloat16.cache_clear()
+        assert screening.has_bfloat16() is expected
+    screening.has_bfloat16.cache_clear()

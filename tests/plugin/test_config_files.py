@@ -28,6 +28,7 @@ ENTRIES: dict[Option, list[tuple[str, str]]] = {
     options.MEMORY: [('"16GB"', "16GB"), ('"ignore"', "ignore")],
     options.FROM: [('"https://example.org/table"', "https://example.org/table")],
     options.CLUSTER: [('"local:2"', "local:2")],
+    options.RECONNECT: [("90", "90"), ('"1h"', "1h")],
     options.TMP_DIR: [('"scratch"', "scratch")],
     options.READONLY: [("true", "yes"), ("false", "no"), ("1", "1"), ('"on"', "on")],
     options.ALLOW_NETWORK_FS: [("true", "yes"), ("false", "no"), ("0", "0")],

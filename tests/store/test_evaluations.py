@@ -10,7 +10,7 @@ from support.stored import compute, prepare
 
 from omnibench.store import CheckpointStore
 from omnibench.store.evaluations import EvaluationsByLookup, StoredEvaluations, has_user_values
-from omnibench.store.metrics_text import MetricsText
+from omnibench.store.packed_metrics import PackedMetrics, packed_metrics
 from omnibench.store.phase_texts import has_users_in
 from omnibench.store.reader import Reader
 from omnibench.store.reading import read, read_all
@@ -71,16 +71,19 @@ def test_a_text_says_what_its_record_says_or_nothing(members: dict[str, object])
     assert has_users_in(json.dumps(record)) in (has_user_values(record), None)
 
 
-def test_metrics_as_text_are_a_mapping() -> None:
-    """Labels, metrics and their number are those of the JSON."""
+def test_packed_metrics_are_a_mapping() -> None:
+    """Labels, metrics and their number are those of the JSON, to the last digit; whole numbers stay such."""
+    key = "0123456789abcdef" * 4
     metrics = {
-        "NDCG@10": {"value": 0.25, "key": "e", "metric": "m"},
-        "a\u00e4": {"value": 1, "key": "f", "metric": "n"},
+        "NDCG@10": {"value": 0.1 + 0.2, "key": key, "metric": "m"},
+        "a\u00e4": {"value": -0.0, "key": key[::-1], "metric": "n"},
     }
-    for ascii_only in (True, False):
-        text = MetricsText(json.dumps(metrics, ensure_ascii=ascii_only))
-        assert dict(text) == dict(text.items()) == metrics
-        assert list(text.values()) == list(metrics.values())
-        assert len(text) == 2
-        assert text.get("HR@5") is None
-        assert text["NDCG@10"]["value"] == 0.25
+    for value, packed in ((5e-324, True), (1.7976931348623157e308, True), (1, False)):
+        metrics["HR@5"] = {"value": value, "key": key, "metric": "h"}
+        kept = packed_metrics(json.dumps(metrics))
+        assert isinstance(kept, PackedMetrics) is packed
+        assert repr(dict(kept)) == repr(dict(kept.items())) == repr(metrics)
+        assert list(kept.values()) == list(metrics.values())
+        assert len(kept) == 3
+        assert kept.get("RMSE") is None
+        assert kept["HR@5"] == metrics["HR@5"]

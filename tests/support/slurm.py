@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from support.clusters import parent_of
+from support.clusters import kill, parent_of, wait_for
 
-SCRIPTS = Path(__file__).parents[1] / "cluster"
+_SCRIPTS = Path(__file__).parents[1] / "cluster"
 
 needs_slurm = [
     pytest.mark.slow,
@@ -21,6 +23,43 @@ needs_slurm = [
     ),
 ]
 """The marks of tests that use it."""
+
+
+@contextmanager
+def running_slurm(directory: Path) -> Iterator[Path]:
+    """A SLURM with two nodes, whose files are in a directory; the test is skipped where it does not start."""
+    started = subprocess.run([_SCRIPTS / "start_slurm.sh", directory], capture_output=True, text=True, check=False)
+    try:
+        if started.returncode:
+            pytest.skip(f"SLURM does not start here: {started.stderr.strip()[-300:]}")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SLURM_CONF", str(directory / "slurm.conf"))
+            yield directory
+        wait_for(lambda: not workers_of(directory), patience=30)
+    finally:
+        subprocess.run([_SCRIPTS / "stop_slurm.sh", directory], check=False)
+        for worker in workers_of(directory):
+            kill(worker)
+
+
+def workers_of(directory: Path) -> list[int]:
+    """The workers in jobs of a SLURM, whether or not it still knows of the jobs."""
+    return [
+        pid
+        for pid, (words, variables) in _processes().items()
+        if any("dask_worker" in word for word in words) and f"SLURM_CONF={directory / 'slurm.conf'}" in variables
+    ]
+
+
+def _processes() -> dict[int, tuple[list[str], list[str]]]:
+    """The commands of all processes, and their environments."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            with suppress(OSError):  # it has ended
+                contents = [(folder / name).read_bytes().decode(errors="replace") for name in ("cmdline", "environ")]
+                found[int(folder.name)] = contents[0].split("\0"), contents[1].split("\0")
+    return found
 
 
 def jobs() -> list[str]:
@@ -56,27 +95,11 @@ def variables_of(pid: int) -> dict[str, str]:
 
 def processes_of_node(node: str) -> list[int]:
     """The daemon of a node, its steps, and all that runs in them."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            try:
-                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                variables = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            is_daemon = Path(words[0]).name.startswith("slurmd") and node in words
-            is_step = words[0].startswith("slurmstepd") and _is_step_of(folder, node)
-            if is_daemon or is_step or f"SLURMD_NODENAME={node}" in variables:
-                found.append(int(folder.name))
-    return found
-
-
-def _is_step_of(folder: Path, node: str) -> bool:
-    children = (folder / "task" / folder.name / "children").read_text().split()
-    return any(
-        f"SLURMD_NODENAME={node}" in Path(f"/proc/{child}/environ").read_bytes().decode(errors="replace")
-        for child in children
-    )
+    processes = _processes()
+    inside = {pid for pid, (_, variables) in processes.items() if f"SLURMD_NODENAME={node}" in variables}
+    daemons = {pid for pid, (words, _) in processes.items() if Path(words[0]).name == "slurmd" and node in words}
+    steps = {pid for pid in map(parent_of, inside) if processes.get(pid, ([""], []))[0][0].startswith("slurmstepd")}
+    return [*daemons, *steps, *inside]
 
 
 def limits_memory() -> bool:
