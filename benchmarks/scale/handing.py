@@ -13,13 +13,13 @@ Measured on two busy cores, CPU s and MB at the peak, the framework's own way an
              1,000,000 rows             5,000,000 rows             13 million rows of training
     =======  =========================  =========================  ==========================
     LensKit  0.22, 66    0.15, 50       2.17, 251    1.26, 192
-    RecBole  3.40, 221   0.16, 51       19.3, 1,123  0.86, 254     -            2.74, 702
+    RecBole  3.40, 221   0.16, 51       19.3, 1,123  0.86, 254     56.3, 3,476  2.74, 702
     RecPack  0.08, 34    0.02, 8
     =======  =========================  =========================  ==========================
 
-RecBole's own way at 20 million rows did not end in eight minutes of a machine with a load of 12: it makes a Python object for
-each interaction, about 90 CPU s by its growth, and reads text files that have to be written before. Leave it for a quiet
-machine, or take ``--parts 4``.
+With all 20 million rows at once it did not end in eight minutes of a machine with a load of 12: generating and preparing them,
+and the text files that RecBole reads, take longer than what is measured. The last column is a fold of MovieLens-20M's users and
+items that ``predicting.py`` wrote, handed over by ``handing_guest.py`` alone.
 """
 
 from __future__ import annotations
