@@ -10,7 +10,16 @@ __version__ = "0.1.0"
 # Every pytest session of an environment imports this package for its plugin, so nothing else is imported
 # until it is used.
 _HOMES = {
-    "experiment.algorithms": ("Cornac", "Implicit", "LensKit", "RecBole", "RecPack", "Surprise", "framework"),
+    "experiment.algorithms": (
+        "Cornac",
+        "Implicit",
+        "LensKit",
+        "RecBole",
+        "RecPack",
+        "RecTools",
+        "Surprise",
+        "framework",
+    ),
     "experiment.contract": ("RankingAlgorithm", "RatingAlgorithm", "ProgressReport"),
     "experiment.candidates": ("AllItems", "GivenCandidates", "SampledNegatives"),
     "engine.coordinator": ("Coordinator",),

@@ -43,6 +43,7 @@ from omnibench.experiment.algorithms import Implicit as Implicit
 from omnibench.experiment.algorithms import LensKit as LensKit
 from omnibench.experiment.algorithms import RecBole as RecBole
 from omnibench.experiment.algorithms import RecPack as RecPack
+from omnibench.experiment.algorithms import RecTools as RecTools
 from omnibench.experiment.algorithms import Surprise as Surprise
 from omnibench.experiment.algorithms import framework as framework
 from omnibench.experiment.candidates import AllItems as AllItems

@@ -231,7 +231,18 @@ def _of_environment(secrets: Sequence[str]) -> re.Pattern[str] | None:
 
 def _by_variable() -> dict[str, tuple[str, ...]]:
     """Return the secrets among the environment's values, by the variable's name."""
-    return _found_in(_candidates(tuple(os.environb.items())), os.environ.get(UNMASKED, ""))
+    global _latest  # noqa: PLW0603 - of the process, as its environment
+    variables = getattr(os.environb, "_data", None)  # what Python compares at once, where items are decoded one by one
+    latest = _latest
+    if variables is None or latest is None or latest[0] != variables:
+        found = _found_in(_candidates(tuple(os.environb.items())), os.environ.get(UNMASKED, ""))
+        latest = dict(variables or {}), found
+        _latest = latest
+    return latest[1]
+
+
+_latest: tuple[dict[bytes, bytes], dict[str, tuple[str, ...]]] | None = None
+"""The environment that was looked at last, and its secrets."""
 
 
 @lru_cache(maxsize=8)

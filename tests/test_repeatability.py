@@ -81,7 +81,7 @@ def test_some_of_the_catalogue_holds(measuring: ModuleType, tmp_path: Path) -> N
 
 @pytest.mark.catalogue
 @pytest.mark.guests
-@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise"])
+@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools"])
 def test_the_catalogue_holds(framework: str, measuring: ModuleType, tmp_path: Path) -> None:
     """Of every algorithm that is quick on MovieLens-100K: with two seeds, in two runs, with 1, 2 and 4 threads."""
     runner = get_runner(framework)

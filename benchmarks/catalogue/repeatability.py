@@ -50,6 +50,7 @@ FEW_EPOCHS = {
     "Implicit": {"iterations": 2},
     "Cornac": {"max_iter": 2, "n_epochs": 2, "num_epochs": 2},
     "Surprise": {"n_epochs": 2},
+    "RecTools": {"epochs": 2, "model.iterations": 2},
 }
 """What makes those quick that learn by epochs: what two of them do not show, one fit in many could."""
 
@@ -69,6 +70,8 @@ def experiments(runner: RunnerInfo, names: Sequence[str], folder: Path) -> list[
     chosen = []
     for name in names:
         info = algorithm_info(runner, name)
+        if info.get("item_feature"):
+            continue  # these data have no features
         parameters = {key: value for key, value in FEW_EPOCHS[runner.name].items() if key in info["parameters"]}
         if runner.name == "RecBole" and not info["gpu"]:
             parameters = {}  # in closed form
@@ -125,7 +128,7 @@ def main() -> None:
             folder = Path(scratch, name)
             folder.mkdir()
             prepare(dataset, folder)
-        for framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise"):
+        for framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools"):
             runner = get_runner(framework)
             names = [
                 name

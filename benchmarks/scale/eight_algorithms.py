@@ -1,6 +1,7 @@
 """What eight algorithms cost from Fit to published metrics, beside bare scripts: CPU seconds of each step at three sizes.
 
-    python benchmarks/scale/eight_algorithms.py [--rows 20000000] [--only Pop ItemKNN ...] [--sizes 1 4 16] [--write]
+    python benchmarks/scale/eight_algorithms.py [--rows 20000000] [--only Pop ItemKNN ...] [--sizes 1 4 16] [--without-bare]
+        [--write]
 
 Generates interactions of the shape of MovieLens (power-law items, log-normal users) at a sixteenth, a quarter and all of the rows,
 prepares each size once with omnibench, and runs each algorithm through omnibench's coordinator, with its framework in its guest,
@@ -151,7 +152,7 @@ def write_split(prepared: Path, directory: Path) -> Fold:
     return fold
 
 
-def measure(rows: int, names: list[str], scratch: Path) -> Iterator[dict[str, Any]]:
+def measure(rows: int, names: list[str], scratch: Path, *, has_bare: bool) -> Iterator[dict[str, Any]]:
     """Yield for one algorithm after the other what it costs at a size, with and without omnibench, and the least that is needed."""
     dataset = from_frame(interactions(rows), f"rows{rows}").pipe(UserHoldout(0, 0.2))
     store = scratch / "checkpoints"
@@ -168,7 +169,9 @@ def measure(rows: int, names: list[str], scratch: Path) -> Iterator[dict[str, An
         "bytes": bytes_under(store),
     }
     for name in names:
-        measured = {"omnibench": ours(name, dataset, store), "bare": bare(name, scratch / "split")}
+        measured = {"omnibench": ours(name, dataset, store)}
+        if has_bare:
+            measured["bare"] = bare(name, scratch / "split")
         measured["least"] = eight_limits.least(name, fold, measured["omnibench"]["bytes"], K)
         print(f"{size['rows']:>12,} rows  {eight_page.line(name, measured)}", flush=True)
         yield {**size, "algorithms": {name: measured}}
@@ -183,13 +186,17 @@ def main() -> None:
     )
     parser.add_argument("--only", nargs="+", choices=SCRIPTS, default=list(SCRIPTS), help="algorithms (default: all)")
     parser.add_argument(
+        "--without-bare", action="store_true", help="leave out the bare scripts, some of which take hours"
+    )
+    parser.add_argument(
         "--write", action="store_true", help="keep the numbers, and write the page of the documentation"
     )
     arguments = parser.parse_args()
     os.environ |= SINGLE
     for share in arguments.sizes:
         with tempfile.TemporaryDirectory() as scratch:
-            for measured in measure(arguments.rows * share // 16, arguments.only, Path(scratch)):
+            rows, has_bare = arguments.rows * share // 16, not arguments.without_bare
+            for measured in measure(rows, arguments.only, Path(scratch), has_bare=has_bare):
                 if arguments.write:  # each at once: the others may take hours
                     eight_page.add(measured)
                     eight_page.write()

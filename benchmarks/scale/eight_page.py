@@ -27,7 +27,7 @@ ALGORITHMS = {
 }
 
 Measured = Mapping[str, Any]
-"""What an algorithm cost at a size: ``omnibench``, ``bare`` and ``least``."""
+"""What an algorithm cost at a size: ``omnibench``, ``least``, and ``bare`` where that does not take hours."""
 Size = Mapping[str, Any]
 """A size with what preparation cost, and ``algorithms``."""
 
@@ -52,20 +52,26 @@ def write() -> None:
     PAGE.write_text(page(read()), encoding="utf-8")
 
 
-def total(measured: Measured, way: str) -> float:
-    """Return the CPU seconds of all steps together."""
-    return math.fsum(measured[way]["seconds"].values())
+def total(measured: Measured, way: str) -> float | None:
+    """Return the CPU seconds of all steps together; None of what was not run."""
+    return math.fsum(measured[way]["seconds"].values()) if way in measured else None
 
 
 def line(name: str, measured: Measured) -> str:
     """Return a line about an algorithm for the screen: each step with omnibench and bare, and the ratio of all."""
+    bare = measured.get("bare", {"seconds": {}})
     cells = "".join(
-        f"{step} {measured['omnibench']['seconds'].get(step, 0):.3g} ({measured['bare']['seconds'].get(step, 0):.3g})  "
+        f"{step} {measured['omnibench']['seconds'].get(step, 0):.3g} ({bare['seconds'].get(step, 0):.3g})  "
         for step in STEPS
     )
-    ratio = total(measured, "omnibench") / total(measured, "bare")
-    metrics = " ".join(f"{way}: {measured[way]['metrics']['NDCG@10']:.6f}" for way in ("omnibench", "bare"))
-    return f"{name:11}{cells}rest {measured['omnibench']['seconds']['rest']:.3g}  {ratio:.2f}x  NDCG@10 {metrics}"
+    ways = [way for way in ("omnibench", "bare") if way in measured]
+    metrics = " ".join(f"{way}: {measured[way]['metrics']['NDCG@10']:.6f}" for way in ways)
+    return f"{name:11}{cells}rest {measured['omnibench']['seconds']['rest']:.3g}  {_ratio(measured)}  NDCG@10 {metrics}"
+
+
+def _ratio(measured: Measured) -> str:
+    ours, bare = total(measured, "omnibench"), total(measured, "bare")
+    return "-" if ours is None or not bare else f"{ours / bare:.2f}x"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -95,7 +101,7 @@ def _size(size: Size) -> str:
         if measured is None:
             rows.append([label, *["not run"] * 3, *["-"] * 6])
             continue
-        own, bare = measured["omnibench"], measured["bare"]
+        own, bare = measured["omnibench"], measured.get("bare", {"seconds": {}})
         paired = [f"{_seconds(own['seconds'][step])} / {_seconds(bare['seconds'].get(step))}" for step in STEPS]
         rows.append(
             [
@@ -103,8 +109,8 @@ def _size(size: Size) -> str:
                 *paired,
                 _seconds(own["seconds"]["rest"]),
                 f"{_seconds(total(measured, 'omnibench'))} / {_seconds(total(measured, 'bare'))}",
-                f"{total(measured, 'omnibench') / total(measured, 'bare'):.2f}x",
-                f"{own['peak']:,.0f} / {bare['peak']:,.0f}",
+                _ratio(measured),
+                f"{own['peak']:,.0f} / {bare['peak']:,.0f}" if bare["seconds"] else f"{own['peak']:,.0f} / -",
             ]
         )
     title = f"### {size['rows']:,} rows, {size['users']:,} users, {size['items']:,} items"
@@ -141,7 +147,8 @@ def _limits(sizes: Sequence[Size]) -> str:
             continue
         measured, cells = largest["algorithms"][name], []
         for step in STEPS:
-            least = measured["bare"]["seconds"]["fit"] if step == "fit" else measured["least"][step]
+            of_fit = measured["bare"]["seconds"]["fit"] if "bare" in measured else None
+            least = of_fit if step == "fit" else measured["least"][step]
             ours = measured["omnibench"]["seconds"][step]
             cells.append(
                 f"{_seconds(least) if least >= 0.01 else f'{least:.4f}'} ({ours / least:.1f}x)" if least else "-"
@@ -178,7 +185,8 @@ framework's process (fit, predict) and of the run's own (the others). *Check* is
 syncing and recording model, predictions, readable copy and values per user; a bare script writes its lists, or RecBole its
 model. *Rest* is everything else that omnibench does for an item, records and tables among it. RecBole ranks and measures in one,
 which stands under *predict*. Omnibench's *evaluate* has the intervals of every metric, which no bare script has; those are most of it.
-Not in the numbers: imports, and the text files that RecBole's script reads.
+Not in the numbers: imports, and the text files that RecBole's script reads. A bare script that takes hours was not run: there
+is a dash in its place.
 """
 
 _GROWTH = """

@@ -36,7 +36,7 @@ from omnibench.data.data_size import DataSize
 from omnibench.engine.policy import Policy
 from omnibench.runners.info import algorithm_info
 from omnibench.runners.registry import get_runner
-from omnibench.runners.requirements import GUEST, grown_bytes, required
+from omnibench.runners.requirements import COMPARED, GUEST, grown_bytes, required
 
 SIZES = ((3_000, 1_000, 100_000), (3_000, 4_000, 100_000), (30_000, 1_000, 1_000_000), (12_000, 6_000, 500_000))
 """Users, items and interactions."""
@@ -51,6 +51,7 @@ SIMPLE = {
     "Implicit": ["ItemItemRecommender"],
     "Cornac": ["MostPop"],
     "Surprise": ["NormalPredictor", "BaselineOnly"],
+    "RecTools": ["PopularModel", "RandomModel"],
 }
 """Algorithms that need what their framework needs, and nothing else."""
 
@@ -92,8 +93,32 @@ TERMS = {
     "Surprise.SlopeOne": _MATRIX,
     **dict.fromkeys(
         (f"Surprise.{name}" for name in ("KNNBasic", "KNNWithMeans", "KNNWithZScore", "KNNBaseline")),
-        ("users*users",),
+        (f"{COMPARED}*{COMPARED}",),
     ),
+    "RecTools.EASEModel": _MATRIX,
+    "RecTools.PureSVDModel": ("users*factors+items*factors",),
+    "RecTools.ImplicitALSWrapperModel": ("users*model.factors+items*model.factors",),
+    "RecTools.ImplicitBPRWrapperModel": ("users*model.factors+items*model.factors",),
+    "RecTools.ImplicitItemKNNWrapperModel": ("items*model.K",),
+    "RecTools.LightFMWrapperModel": ("users*model.no_components+items*model.no_components",),
+    **dict.fromkeys(
+        (f"RecTools.{name}" for name in ("SASRecModel", "BERT4RecModel", "HSTUModel")),
+        ("items*batch_size*session_max_len",),  # what the softmax is of
+    ),
+    **dict.fromkeys(
+        (f"Cornac.{name}" for name in ("BPR", "WBPR", "MMMF", "WMF", "HPF", "IBPR", "MF", "SVD", "PMF", "NMF")),
+        ("users*k+items*k",),
+    ),
+    "Cornac.EASE": _MATRIX,
+    "Cornac.SKMeans": _FACTORS,
+    "Cornac.ItemKNN": _NEIGHBOURS,
+    "Cornac.UserKNN": ("users*users",),
+    "Cornac.VAECF": _DENSE,
+    "Cornac.BiVAECF": _FACTORS,
+    "Cornac.RecVAE": _DENSE,
+    "Cornac.GMF": _FACTORS,
+    "Cornac.MLP": _FACTORS,
+    "Cornac.NeuMF": _FACTORS,
     "RecBole.ItemKNN": ("items*k",),
     "RecBole.EASE": _MATRIX,
     "RecBole.SLIMElastic": _NEIGHBOURS,
@@ -114,7 +139,7 @@ TERMS = {
     "RecBole.LDiffRec": _DENSE,
     "RecBole.DMF": _FACTORS,
     "RecBole.SimpleX": _FACTORS,
-    "RecBole.FISM": _FACTORS,
+    "RecBole.FISM": _DENSE,
     "RecBole.NAIS": _FACTORS,
     "RecBole.ConvNCF": _FACTORS,
     "RecBole.NNCF": _FACTORS,
@@ -125,7 +150,15 @@ TERMS = {
 }
 """What an algorithm's matrices are as large as."""
 
-QUICK = {"epochs": 1, "max_epochs": 1, "iterations": 1, "n_epochs": 1}
+QUICK = {
+    "epochs": 1,
+    "max_epochs": 1,
+    "iterations": 1,
+    "n_epochs": 1,
+    "num_epochs": 1,
+    "max_iter": 1,
+    "model.iterations": 1,
+}
 """Hyperparameters that change how long a Fit takes and not what it needs."""
 
 
@@ -261,7 +294,9 @@ def main() -> None:
     """Print a line per Fit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--frameworks", nargs="+", default=["LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise"]
+        "--frameworks",
+        nargs="+",
+        default=["LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools"],
     )
     parser.add_argument("--algorithms", nargs="+", help="all of the frameworks by default")
     parser.add_argument("--sparse", action="store_true", help="data of few interactions, for slow algorithms")

@@ -6,31 +6,38 @@
 Makes stores of a sixteenth, a quarter and all of the items (see made_store.py), or takes some that were made before, and asks each
 in a process of its own. The exponent is that of the growth from the smallest to the largest: 1 grows as the store does, 0 not at all.
 
-CPU seconds and peak MB of November 2026, 2 shared cores: "before" of a quiet machine at 10,000 items and of one that became busy at
-100,000, "after" of a busy one (load 6 to 10, which makes CPU seconds 1.3 to 2 times as many); where nothing stands, it was not asked:
+CPU seconds and peak MB of November 2026, 2 shared cores, each store measured alone. "Before" is of the commit in which every question
+read all records (a quiet machine at 10,000 items, a busy one at 100,000); "between" of a busy machine (load 6 to 10), "now" of a busier
+one (load 9 to 18), which makes CPU seconds 1.5 to 2 times as many; the exponent is that of "now", from 1,000 to 100,000 items:
+
+                       1,000: now    10,000: before      now         100,000: between       now       exponent
+    show                0.21   26      0.40     34     0.22   30       0.39     66       0.29   66       0.07
+    why                 0.19   27      0.33     30     0.25   30       0.38     67       0.26   67       0.07
+    logs                0.18   25      0.27     30     0.21   30       0.38     67       0.24   66       0.06
+    why, failed         0.25   28      3.04    393     0.46   30      10.72     67       2.78   67       0.52
+    status              0.26   31                      0.97   51       9.47    272       6.91  251       0.71
+    results()           0.83  126      2.54    162     2.20  143      13.39    307      16.49  241       0.65
+    show of a pattern   0.29   31     11.99   1201     1.37   50      11.42    405      10.63  243       0.78
+    run files           0.61   50      3.85    412     1.34   68       8.98    452       7.57  257       0.55
+    compare two         0.88   65      4.07    142     3.06   87      32.19    810      25.10  311       0.73
+    export csv          0.90   48      5.17     84     5.26   79      47.07    325      54.70  300       0.89
+    export parquet      1.55  149      6.25    194     5.79  179      38.71    419      45.61  368       0.73
+    baseline            1.40   99      5.51    202     8.69  173      51.63   1268      82.11  857       0.88
+    gate                0.81   89      5.04    192     3.74  152      42.21   1152      33.47  751       0.81
+
+What the memory of baseline and gate is made of now was not measured; a baseline has a row group of Parquet per configuration.
+
+Not measured again, as of "between":
 
                          10,000: before        after      100,000: before        after
-    show                   0.40     34                      0.52     70      0.39     66
-    why                    0.33     30                      0.40     68      0.38     67
-    logs                   0.27     30                      0.83     67      0.38     67
     logs of an item        0.43     33                      0.50     70      0.34     27
-    show of a pattern     11.99   1201   1.48     68                        11.42    405
-    why, failed            3.04    393   1.65     30       40.14   3668     10.72     67
-    run files              3.85    412   1.85     89       32.18   3685      8.98    452
     gc --dry-run           3.72    431   5.91     71                        55.51    107
     verify                22.59    803  42.14    200
     delete --dry-run       7.37    604   7.94    130
-    status                 0.91     53                      9.47    272
-    results()              2.54    162                     13.39    307
     phases()               3.90    163                     23.66    360
     sql                    6.09    141                      > 60    361
-    export csv             5.17     84                     47.07    325
     export json            4.14     65                     42.28    321
-    export parquet         6.25    194                     38.71    419
     export html            3.20    113                     13.15    334
-    compare two            4.07    142                     32.19    810
-    baseline               5.51    202                     51.63   1268
-    gate                   5.04    192                     42.21   1152
     diff                  13.06    805
     merge                  6.51     74
 

@@ -357,13 +357,21 @@ def _yes(values: Iterable[bool]) -> str:
     return "yes" if all(answers) else "**no** " + ", ".join("yes" if value else "no" for value in answers)
 
 
-SETTINGS: dict[str, Any] = {"epochs": 4, "max_epochs": 4, "iterations": 4, "train_batch_size": 256, "stopping_step": 1}
+SETTINGS: dict[str, Any] = {
+    "epochs": 4,
+    "max_epochs": 4,
+    "iterations": 4,
+    "model.iterations": 4,
+    "train_batch_size": 256,
+    "stopping_step": 1,
+}
 """Hyperparameters of all algorithms that have them, for a few small epochs."""
 
 _AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
 
-SEQUENTIAL = ("GRU4Rec",)
-"""Those of RecBole's sequential models that are tried; ``digest`` has no end where a layer refers to itself, as attention does."""
+SEQUENTIAL = ("GRU4Rec", "SASRecModel", "BERT4RecModel", "HSTUModel")
+"""The sequential models that are tried: RecTools', and of RecBole's one; ``digest`` has no end where a layer refers to itself, as
+RecBole's attention does."""
 
 SETTINGS_OF: dict[str, dict[str, Any]] = {
     **{f"RecBole.{name}": {"train_batch_size": 16} for name in _AUTOENCODERS},  # of users
@@ -377,7 +385,11 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     "RecPack.NMF": {"num_components": 8, "seed": SEED},
     "RecPack.NMFItemToItem": {"num_components": 8, "seed": SEED},
     "RecPack.SLIM": {},
-    **{f"RecBole.{name}": {"hidden_size": 16, "MAX_ITEM_LIST_LENGTH": 8} for name in SEQUENTIAL},
+    "RecBole.GRU4Rec": {"hidden_size": 16, "MAX_ITEM_LIST_LENGTH": 8},
+    **{
+        f"RecTools.{name}": {"n_factors": 16, "session_max_len": 8, "batch_size": 16}
+        for name in ("SASRecModel", "BERT4RecModel", "HSTUModel")
+    },
 }
 """Those of single algorithms; also those are here that compute in steps which are no epochs."""
 

@@ -58,7 +58,7 @@ def slurm_cluster(most: int, settings: SlurmSettings) -> Iterator[Any]:
             protocol="tls://",
             security=security_in(credentials),
             silence_logs=logging.ERROR,
-            scheduler_options={"host": host, "dashboard_address": "127.0.0.1:0"},
+            scheduler_options={"host": host, "dashboard": False, "dashboard_address": "127.0.0.1:0"},
         )
         with cluster:
             cluster.adapt(

@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 from omnibench.errors import OmnibenchError
@@ -29,6 +30,9 @@ _MOST_BYTES = 32 * 2**20
 """What may wait to be taken away."""
 
 _ONE_ANSWER = 12 * 2**20
+
+_GATHERING_SECONDS = 0.05
+"""So long a message that does not hurry waits for others: each call costs the submitter milliseconds."""
 
 _LOOK_SECONDS = 0.5
 
@@ -67,6 +71,9 @@ class Mailbox:
         self._first_outgoing = self._bytes = 0
         self._incoming: deque[Message] = deque()
         self._n_received = 0
+        self._n_due = 0
+        """How many messages, of all that there ever were, are not to wait any longer."""
+        self._is_gathering = False
         self._is_filled = asyncio.Event()
 
     def __enter__(self) -> Self:
@@ -92,12 +99,13 @@ class Mailbox:
         if time.monotonic() - _heard.get(self._run, 0.0) > self._patience:
             raise AbandonedError(f"nothing was heard of its submitter for {self._patience:g} s")
 
-    def send(self, message: Message, size: int = 0) -> None:
+    def send(self, message: Message, size: int = 0, *, hurries: bool = True) -> None:
         """Put a message into the box, once there is room.
 
         Args:
             message: Plain data.
             size: About how many bytes it has, if these are many.
+            hurries: Whether it is taken away at once; else it waits a moment for others, as what nobody waits for may.
 
         Raises:
             AbandonedError: Nobody takes anything away any more.
@@ -108,7 +116,22 @@ class Mailbox:
                 self._changed.wait(_LOOK_SECONDS)
             self._outgoing.append((message, size))
             self._bytes += size
-        self._wake_loop()
+            is_due = hurries or self._bytes > _ONE_ANSWER
+            if is_due:
+                self._n_due = self._first_outgoing + len(self._outgoing)
+            gathers = not is_due and not self._is_gathering
+            self._is_gathering |= gathers
+        if is_due:
+            self._wake_loop()
+        elif gathers:
+            self._loop.call_soon_threadsafe(self._loop.call_later, _GATHERING_SECONDS, self._end_gathering)
+
+    def _end_gathering(self) -> None:
+        """Have what has waited for others be taken away."""
+        with self._changed:
+            self._is_gathering = False
+            self._n_due = self._first_outgoing + len(self._outgoing)
+        self._is_filled.set()
 
     def receive(self, timeout: float | None = None) -> Message | None:
         """Return the next message; None when none has come in time.
@@ -142,12 +165,10 @@ class Mailbox:
             self._n_received = max(self._n_received, first + len(messages))
             self._changed.notify_all()
             self._is_filled.clear()
-            is_empty = not self._outgoing
-        if is_empty and _open.get(self._token) is self:
-            try:
+            is_due = self._n_due > self._first_outgoing
+        if not is_due and _open.get(self._token) is self:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_filled.wait(), wait)
-            except TimeoutError:
-                return self._first_outgoing, []
         with self._changed:
             answer: list[Message] = []
             size = 0

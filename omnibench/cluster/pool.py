@@ -95,7 +95,7 @@ class RemotePool:
             GuestEnvironmentError, GuestError: It does not start.
             ClusterError: The cluster cannot be used.
         """
-        key = runner.name, device, threads
+        key = runner.guest_name, device, threads
         if key not in self._guests:
             self._guests[key] = RemoteGuest(self, self._terms(runner, device, threads))
         while True:
@@ -107,7 +107,7 @@ class RemotePool:
                 return self._guests[key]
 
     def _terms(self, runner: RunnerInfo, device: str, threads: int) -> GuestTerms:
-        own = runner if runner.adapter_file is not None else runner.name
+        own = runner if runner.is_of_project else runner.name
         is_dealt_there = device == "cuda" and not self.are_here and not self._cluster.has_jobs
         return GuestTerms(
             own,
@@ -121,12 +121,12 @@ class RemotePool:
 
     def is_alive(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> bool:
         """Whether a framework's guest is running, as far as is known."""
-        guest = self._guests.get((runner.name, device, threads))
+        guest = self._guests.get((runner.guest_name, device, threads))
         return self._session is not None and guest is not None and guest.alive
 
     def discard(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """End a framework's guest, so that the next request gets a fresh one."""
-        guest = self._guests.pop((runner.name, device, threads), None)
+        guest = self._guests.pop((runner.guest_name, device, threads), None)
         if guest is not None and self._session is not None:
             self._session.send({"kind": "discard", "guest": guest.terms})
 

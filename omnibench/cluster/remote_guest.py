@@ -183,6 +183,8 @@ class _Exchange:
             self.session.send({"kind": "piece", "data": data})
         elif subject == "question":
             self.session.send({"kind": "reply", "answer": self.replies.reply(message["question"])})
+        elif subject == "note":
+            self.replies.note(message["note"])
         else:
             return False
         return True

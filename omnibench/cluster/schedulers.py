@@ -120,6 +120,7 @@ def _own_scheduler() -> Iterator[Any]:
         host="127.0.0.1",
         protocol="tls://",
         dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},  # else there is one as soon as bokeh is installed
         security=temporary_security(),
         silence_logs=logging.ERROR,
     ) as cluster:

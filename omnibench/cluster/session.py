@@ -157,15 +157,15 @@ class Session:
             self._staging.stage(with_model=guest.fitted != request["fit_key"])
             answer = guest.ask(
                 self._staging.rewritten(request),
-                on_progress=lambda values: self._mailbox.send({"kind": "progress", "values": values}),
+                on_progress=lambda values: self._mailbox.send({"kind": "progress", "values": values}, hurries=False),
                 while_waiting=self._check,
                 timeout=message["timeout"],
                 limit=message["limit"],
-                on_silence=lambda *silence: self._mailbox.send({"kind": "silence", "silence": silence}),
+                on_silence=lambda *silence: self._mailbox.send({"kind": "silence", "silence": silence}, hurries=False),
                 on_epoch=self._question if message["hears_epochs"] else None,
                 on_snapshot=self._snapshot if message["hears_snapshots"] else None,
             )
-            self._staging.hand_back(self._mailbox.send)
+            self._staging.hand_back(self._send_file)
             self._mailbox.send({"kind": "answer", "answer": answer})
         finally:
             self._staging.clear()
@@ -181,6 +181,9 @@ class Session:
                     f"{platform.node()} does not see {file}, which has a class of yours; put it where all machines see "
                     "it, or install it as a package on them."
                 )
+
+    def _send_file(self, message: Message, size: int) -> None:
+        self._mailbox.send(message, size, hurries=False)  # the answer or the question comes behind it
 
     def _check(self) -> None:
         """Look after the messages while something else is done.
@@ -214,12 +217,15 @@ class Session:
     def _question(self, question: Message) -> Message:
         """Have the submitter answer a guest's question."""
         assert self._staging is not None, "a guest asks during its request"
-        self._staging.hand_back(self._mailbox.send)
+        self._staging.hand_back(self._send_file)
         self._mailbox.send({"kind": "question", "question": question})
         answer: Message = self._await("reply")["answer"]
         return answer
 
     def _snapshot(self, snapshot: Message) -> Message:
+        if "nothing" in snapshot:  # the guest goes on meanwhile, so that nothing it writes is whole
+            self._mailbox.send({"kind": "note", "note": {"snapshot": snapshot}}, hurries=False)
+            return {}
         answer = self._question({"snapshot": snapshot})
         if "folder" in snapshot and self._staging is not None:
             self._staging.drop(snapshot["folder"])

@@ -17,6 +17,9 @@ _DASK: Mapping[str, Any] = {
     "distributed.scheduler.worker-ttl": "60s",
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.scheduler.allowed-failures": 0,  # a session that was lost is submitted anew, and counted, by us
+    # Of the HTTP server of each, which encrypts nothing and asks nobody who he is; it cannot be left out.
+    "distributed.scheduler.http.routes": ["distributed.http.health"],
+    "distributed.worker.http.routes": ["distributed.http.health"],
     "distributed.worker.profile.enabled": False,
     "distributed.admin.low-level-log-length": 100,
 }

@@ -57,7 +57,7 @@ class WorkerGuests:
         mailbox = self.mailbox  # the task may end meanwhile
         if mailbox is not None:
             with suppress(AbandonedError):  # the task itself ends of it
-                mailbox.send(message, size)
+                mailbox.send(message, size, hurries=False)
 
 
 def take(terms: Terms, scratch: Path) -> WorkerGuests:

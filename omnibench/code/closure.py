@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import os
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,10 +32,14 @@ class Closure:
         module: The source of its module.
         file: That module's file; None for what has none.
         name: The definition; empty for all of the module.
+        pins: The versions of libraries, where it runs in another environment than this process; None in this one.
     """
 
-    def __init__(self, module: ParsedModule, file: Path | None, name: str) -> None:
+    def __init__(
+        self, module: ParsedModule, file: Path | None, name: str, pins: Mapping[str, str] | None = None
+    ) -> None:
         self.root = Reached(module, file)
+        self._pins = pins
         self.distributions: set[str] = set()
         self.unfollowed: list[str] = []
         self.files: list[Path] = [] if file is None else [file]
@@ -227,7 +232,9 @@ class Closure:
         """
         target = self._find(reached, statement)
         chain = (statement.attribute, *rest) if statement.attribute else rest
-        if target.origin is Origin.LIBRARY:
+        if self._pins is not None and target.origin in {Origin.LIBRARY, Origin.MISSING}:
+            self._use_pinned(reached, statement, self._pins)
+        elif target.origin is Origin.LIBRARY:
             self._use_library(reached, statement, target)
         elif target.origin is Origin.MISSING:
             if not statement.optional:
@@ -260,6 +267,14 @@ class Closure:
         if not owners:
             self._leave(f"{module}, which belongs to no installed distribution")
         self.distributions.update(f"distribution {name} {version}" for name, version in owners)
+
+    def _use_pinned(self, reached: Reached, statement: Import, pins: Mapping[str, str]) -> None:
+        """Count a library of another environment, by the version there of what is called like the module."""
+        attribute = f".{statement.attribute}" if statement.attribute else ""
+        reached.lines.add(f"{statement.name} is {statement.module}{attribute}")
+        name = statement.module.partition(".")[0].replace("_", "-").lower()
+        if name in pins:
+            self.distributions.add(f"distribution {name} {pins[name]}")
 
     def _follow_into(self, reached: Reached, target: Module, chain: Chain, statement: Import) -> None:
         """Follow attributes into a module of the project."""

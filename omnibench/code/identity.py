@@ -7,7 +7,7 @@ import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -41,12 +41,13 @@ class Identity:
     source: str = ""
 
 
-def identify(definition: Definition, source: str = "") -> Identity:
+def identify(definition: Definition, source: str = "", pins: Mapping[str, str] | None = None) -> Identity:
     """Return the identity of a class or function, without a warning; see ``omnibench.code.code_of``.
 
     Args:
         definition: The class or function.
         source: The source of its module, where that has no file and is known already.
+        pins: The versions of libraries, where it runs in another environment than this process; None in this one.
 
     Raises:
         PlanError: The source or a file cannot be read.
@@ -67,7 +68,7 @@ def identify(definition: Definition, source: str = "") -> Identity:
     top = name.partition(".")[0]
     if top not in module.definitions or "<locals>" in name:
         raise _unreadable(definition, "it is not defined at the top level of its file")
-    closure = Closure(module, file, top)
+    closure = Closure(module, file, top, pins)
     names, files = _depends_on(definition, file)
     extras = [
         *closure.extras,

@@ -12,32 +12,55 @@ from omnibench.commands import envs_adapters, spaces
 from omnibench.commands.parsing import complain, explain, say, say_text
 from omnibench.runners.environments import Environment, environment_of
 from omnibench.runners.gateway import Guest
-from omnibench.runners.info import NO_USE, refused_algorithms, use_of_validation
+from omnibench.runners.info import CURRENT, NO_USE, RunnerInfo, refused_algorithms, use_of_validation
+from omnibench.runners.own_locks import class_runners, names_class, project_classes
 from omnibench.runners.registry import get_runner, runners
 from omnibench.sizes import size_text
 
 
-def _selected(names: Sequence[str]) -> list[Environment]:
-    selected_runners = [get_runner(name) for name in names] if names else runners()
-    return [environment_of(runner) for runner in selected_runners if runner.has_environment]
+def _frameworks(names: Sequence[str]) -> list[RunnerInfo]:
+    return [get_runner(name) for name in names] if names else runners()
+
+
+def _runners(names: Sequence[str], *, locks: bool = False) -> list[RunnerInfo]:
+    """Return the runners of frameworks and classes; of all where none is named.
+
+    Args:
+        names: Frameworks, and classes as ``own_locks.names_class`` has them.
+        locks: Whether to make the lock of a class that has none; else that is refused.
+    """
+    frameworks = [name for name in names if not names_class(name)]
+    selected = _frameworks(frameworks) if frameworks or not names else []
+    for name in names or project_classes():
+        if names_class(name):
+            selected += class_runners(name, locks=locks)
+    return selected
+
+
+def _selected(names: Sequence[str], *, locks: bool = False) -> list[Environment]:
+    return [environment_of(runner) for runner in _runners(names, locks=locks) if runner.has_environment]
 
 
 def envs_list(names: Sequence[str]) -> int:
-    """Show each framework's environment: version, whether it is built, where, how large."""
-    for environment in _selected(names):
-        runner = environment.runner
+    """Show the environment of each framework and class: version, whether it is built, where, how large."""
+    for runner in _runners(names):
+        if not runner.has_environment:
+            say(f"{runner.title:8} {runner.version(CURRENT):10} {'':11} without an environment of its own")
+            say(f"{'':8} {runner.adapter_file}")
+            continue
+        environment = environment_of(runner)
         size = f" ({runner.size})" if runner.size else ""
         state = f"built, {size_text(environment.size())}" if environment.is_built else f"not built{size}"
         torch = f"torch {environment.backend:5}" if environment.needs_torch else ""
-        say(f"{runner.name:8} {runner.version('isolated'):10} {torch:11} {state}")
+        say(f"{runner.title:8} {runner.version('isolated'):10} {torch:11} {state}")
         say(f"{'':8} {environment.directory}")
     return 0
 
 
 def envs_build(names: Sequence[str]) -> int:
     """Build the environments that are missing."""
-    for environment in _selected(names):
-        say(f"{environment.runner.name}: {environment.ensure(say_text)}")
+    for environment in _selected(names, locks=True):
+        say(f"{environment.runner.title}: {environment.ensure(say_text)}")
     return 0
 
 
@@ -46,7 +69,7 @@ def envs_remove(names: Sequence[str]) -> int:
     for environment in _selected(names):
         was = environment.is_built
         environment.remove()
-        say(f"{environment.runner.name}: {'removed ' + str(environment.directory) if was else 'was not built'}")
+        say(f"{environment.runner.title}: {'removed ' + str(environment.directory) if was else 'was not built'}")
     return 0
 
 
@@ -55,37 +78,37 @@ def envs_verify(names: Sequence[str]) -> int:
     differs = False
     for environment in _selected(names):
         if not environment.is_built:
-            say(f"{environment.runner.name}: not built")
+            say(f"{environment.runner.title}: not built")
             continue
         differences = environment.verify()
         differs = differs or bool(differences)
-        say(f"{environment.runner.name}: {'; '.join(differences) or 'as locked'}")
+        say(f"{environment.runner.title}: {'; '.join(differences) or 'as locked'}")
         if differences:
-            name = environment.runner.name
+            name = environment.runner.title
             say(f"{'':8} `omnibench envs remove {name}` and `omnibench envs build {name}` make it anew")
     return int(differs)
 
 
 def envs_algorithms(names: Sequence[str]) -> int:
     """Show every algorithm with its hyperparameters and their defaults."""
-    for environment in _selected(names):
-        for name, facts in environment.runner.catalogue["algorithms"].items():
+    for runner in _frameworks(names):
+        for name, facts in runner.catalogue["algorithms"].items():
             abilities = " and ".join(
                 word for word, offered in (("ranks", "ranking"), ("rates", "ratings")) if facts[offered]
             )
             use = use_of_validation(facts)
             validation = f"; validation: {use}" if use != NO_USE else ""
-            say(f"{environment.runner.name}.{name} ({abilities}{validation})")
+            say(f"{runner.name}.{name} ({abilities}{validation})")
             for parameter, default in facts["parameters"].items():
                 say(f"    {parameter} = {default!r}")
-        for name, reason in refused_algorithms(environment.runner).items():
-            say(f"{environment.runner.name}.{name} (does not run: {reason})")
+        for name, reason in refused_algorithms(runner).items():
+            say(f"{runner.name}.{name} (does not run: {reason})")
     return 0
 
 
 def envs_catalogue(names: Sequence[str]) -> int:
     """Ask each framework itself for its algorithms; print the JSON that runners/catalogue keeps."""
-    for environment in _selected(names):
+    for environment in map(environment_of, _frameworks(names)):
         python = environment.ensure(complain)
         with (
             tempfile.TemporaryDirectory() as scratch,
@@ -124,7 +147,8 @@ def add_parsers(commands: Any) -> None:
             "frameworks",
             nargs="*",
             metavar="FRAMEWORK",
-            help="LensKit, RecBole, RecPack, Implicit, Cornac, Surprise, or one of the project (default: all)",
+            help="LensKit, RecBole, RecPack, Implicit, Cornac, Surprise, RecTools, one of the project, or a class that needs "
+            "packages, as file.py::Class (default: all)",
         )
         parser.set_defaults(run=lambda arguments, action=action: action(arguments.frameworks))
     envs_adapters.add_parsers(actions)

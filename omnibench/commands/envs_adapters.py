@@ -15,12 +15,16 @@ from omnibench.commands.parsing import say, say_text
 from omnibench.commands.skeletons import adapter_text, contract_text
 from omnibench.data.project_files import RUNNERS, project_files
 from omnibench.errors import PlanError
-from omnibench.runners.adapter_file import OLDEST_PYTHON, AdapterFile, checked_python, distribution_of
+from omnibench.runners.adapter_file import OLDEST_PYTHON, AdapterFile, checked_python
 from omnibench.runners.adapters import adapter_names, find_adapter, unmatched_patterns
 from omnibench.runners.environments import environment_of
+from omnibench.runners.lock_file import LockRequest, distribution_of
 from omnibench.runners.locking import make_lock
+from omnibench.runners.own_locks import class_requests, names_class, project_classes
+from omnibench.runners.program_file import ProgramFile
 from omnibench.runners.registry import get_runner, runner_names
 
+_OR_CLASS = ", or a class that needs packages, as file.py::Class"
 _PYTHON = ".".join(map(str, OLDEST_PYTHON))
 
 
@@ -62,14 +66,25 @@ def _next_steps(path: Path) -> Iterable[str]:
 
 
 def envs_lock(arguments: argparse.Namespace) -> int:
-    """Pin all that frameworks of the project need, with hashes, in a lock beside the adapter."""
-    for name in arguments.frameworks or adapter_names():
-        adapter = _adapter(name)
-        changes = make_lock(adapter)
-        say(f"{name}: {'as before' if not changes else adapter.lock}")
-        for change in changes:
-            say(f"  {change}")
+    """Pin all that frameworks or classes of the project need, with hashes, in a lock beside the adapter or the class."""
+    for name in arguments.frameworks or [*adapter_names(), *project_classes()]:
+        for title, request in _lock_requests(name):
+            changes = make_lock(request)
+            say(f"{title}: {'as before' if not changes else request.lock}")
+            for change in changes:
+                say(f"  {change}")
     return 0
+
+
+def _lock_requests(name: str) -> list[tuple[str, LockRequest]]:
+    """Return what is to be locked under a name, each with what it is called."""
+    if names_class(name):
+        return [(request.owner, request) for request in class_requests(name)]
+    adapter = _adapter(name)
+    if isinstance(adapter, ProgramFile):
+        say(f"{name}: a program, of which nothing is installed")
+        return []
+    return [(name, adapter.lock_request)]
 
 
 def envs_check(arguments: argparse.Namespace) -> int:
@@ -77,12 +92,14 @@ def envs_check(arguments: argparse.Namespace) -> int:
     status = 0
     for name in arguments.frameworks or adapter_names():
         adapter = _adapter(name)
-        say(f"{name}: {environment_of(adapter.runner()).ensure(say_text)}")
+        runner = adapter.runner()
+        if runner.has_environment:
+            say(f"{name}: {environment_of(runner).ensure(say_text)}")
         status = max(status, _run_tests(adapter))
     return status
 
 
-def _run_tests(adapter: AdapterFile) -> int:
+def _run_tests(adapter: AdapterFile | ProgramFile) -> int:
     own = adapter.path.with_name(f"test_{adapter.path.stem}.py")
     if own.is_file():
         return _pytest(own)
@@ -98,7 +115,7 @@ def _pytest(test: Path) -> int:
     return subprocess.run(command, check=False).returncode
 
 
-def _adapter(name: str) -> AdapterFile:
+def _adapter(name: str) -> AdapterFile | ProgramFile:
     """Return a framework that is a file.
 
     Raises:
@@ -138,7 +155,7 @@ def add_parsers(actions: Any) -> None:
             "frameworks",
             nargs="*",
             metavar="FRAMEWORK",
-            help="a framework that is a file of the project (default: all)",
+            help=f"a framework that is a file of the project{_OR_CLASS if action is envs_lock else ''} (default: all)",
         )
         parser.set_defaults(run=action)
 

@@ -10,24 +10,28 @@ from typing import Any
 
 from omnibench.commands.parsing import add_all, add_parser, say, say_text
 from omnibench.engine.policy import share
-from omnibench.gate.baseline import write
+from omnibench.gate.baseline import Baseline, write
 from omnibench.gate.report import lines
 from omnibench.gate.series import spread_notice, summary
-from omnibench.gate.stores import MISSING, compare_with_baseline, judged_store
+from omnibench.gate.stores import MISSING, JudgedStore, compare_with_baseline, with_judged
 from omnibench.provenance import git_of
 
 
 def baseline(arguments: argparse.Namespace) -> int:
     """Write what the store's finished items measured into a file, to compare later runs with."""
-    judged = judged_store(arguments.store, all_items=arguments.all)
-    written = write(arguments.file, judged.source, judged.entries, git_of(Path.cwd()))
+
+    def write_judged(judged: JudgedStore) -> tuple[Baseline, dict[str, str], bool]:
+        written = write(arguments.file, judged.source, judged.entries, git_of(Path.cwd()))
+        return written, judged.left_out, bool(judged.plan)
+
+    written, left_out, is_planned = with_judged(arguments.store, write_judged, all_items=arguments.all)
     size = written.path.stat().st_size
     say(f"{written.path}: {summary(written.entries)}, {size / 1024:.0f} KiB")
     notice = spread_notice(written.entries)
     if notice:
         say(f"  {notice}")
-    reason = "for the last plan has it not" if judged.plan else "for another version was finished later"
-    for name, finished in judged.left_out.items():
+    reason = "for the last plan has it not" if is_planned else "for another version was finished later"
+    for name, finished in left_out.items():
         say(f"  left out, {reason}: {name} ({finished})")
     return 0
 

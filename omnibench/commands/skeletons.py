@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from omnibench.runners.adapter_file import distribution_of
+from omnibench.runners.lock_file import distribution_of
 
 _ADAPTER = '''"""Drives {distribution}. It is imported in an environment that has what ``requirements`` says, and nothing of yours.
 

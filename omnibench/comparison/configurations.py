@@ -16,8 +16,9 @@ from omnibench.metrics.labels import unmeasured
 from omnibench.statistics.best import Standing, standing
 from omnibench.statistics.paired import DEFAULT_TEST, Comparison, compare
 from omnibench.statistics.ranks import Ranking, friedman
+from omnibench.store.evaluations import Evaluations
 from omnibench.store.queries import Store, open_store
-from omnibench.store.schema import Record, RecordLookup, RecordType
+from omnibench.store.schema import Record
 
 StoreOrPath = Store | str | os.PathLike[str]
 
@@ -33,18 +34,15 @@ def measured(store: StoreOrPath, *, all_items: bool = False) -> Measured:
         StoreError: There is no store, or it cannot be read.
     """
     opened = store if isinstance(store, Store) else open_store(store)
-    records = opened.compared(_with_evaluations)
-    if all_items:
-        return Measured(opened.root, records)
-    current = current_items(records)
-    return Measured(opened.root, records, names_of(current.items), current.notice())
 
+    def take(records: dict[str, Record], evaluations: Evaluations) -> Measured:
+        if all_items:
+            return Measured(opened.root, records, evaluations=evaluations)
+        current = current_items(records)
+        names, notice = names_of(current.items), current.notice()
+        return Measured(opened.root, records, names, notice, evaluations=evaluations)
 
-def _with_evaluations(records: dict[str, Record], lookup: RecordLookup) -> dict[str, Record]:
-    """Return records with those of the evaluations of all items that are done."""
-    items = [record for key, record in records.items() if RecordType.ITEM.has(key)]
-    keys = [RecordType.EVAL.key(metric["key"]) for item in items for metric in item["metrics"].values()]
-    return records | {key: evaluation for key in keys if (evaluation := lookup(key)) is not None}
+    return opened.compared(take)
 
 
 def _measurements(store: StoreOrPath | Measured, *, all_items: bool) -> Measured:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
+from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 from omnibench.comparison.user_values import FoldValues, paired_seed_means, user_values_of, values_of_seeds
@@ -15,6 +16,7 @@ from omnibench.results import Result
 from omnibench.runners.randomness import is_deterministic
 from omnibench.statistics.samples import Sample
 from omnibench.store.beneath import tree
+from omnibench.store.evaluations import Evaluations, EvaluationsByLookup
 from omnibench.store.item_names import asks_once, seed_of, seedless_key
 from omnibench.store.item_records import result_of
 from omnibench.store.schema import Record, RecordType, Status
@@ -69,14 +71,24 @@ class SeedSample(NamedTuple):
         return PairedSample(self.first[0], self.second[0], self.units, self.test_to_train)
 
 
+class MeasuredFold(NamedTuple):
+    """A metric of one fold of a configuration: its value, and the key of its evaluation."""
+
+    value: float
+    key: str
+
+
 class Measured:
     """The metrics of done items, by dataset, label, configuration and fold.
 
+    Evaluations are looked up when values of users are asked for: of a hundred thousand items, few are compared.
+
     Args:
         root: The store's directory.
-        records: Its records.
+        records: Its records; those of evaluations may be left out.
         items: The names of the items to look at; all by default.
-            left_out: The sentence about items that are left out, without what has them.
+        left_out: The sentence about items that are left out, without what has them.
+        evaluations: The evaluations; those among ``records`` by default.
 
     Attributes:
         left_out: As above.
@@ -84,12 +96,21 @@ class Measured:
     """
 
     def __init__(
-        self, root: Path, records: Mapping[str, Record], items: Collection[str] | None = None, left_out: str = ""
+        self,
+        root: Path,
+        records: Mapping[str, Record],
+        items: Collection[str] | None = None,
+        left_out: str = "",
+        *,
+        evaluations: Evaluations | None = None,
     ) -> None:
         self._root = root
         self.left_out = left_out
         self._records = records
-        self._evaluations: dict[str, dict[str, dict[str, dict[FoldNumber, Record]]]] = {}
+        self._evaluations = EvaluationsByLookup(records.get) if evaluations is None else evaluations
+        self._done: dict[str, dict[str, list[Record]]] = {}
+        self._labels: dict[str, dict[str, None]] = {}
+        self._unrecorded: set[str] = set()
         self._data_keys: dict[str, str | None] = {}
         self.items: dict[str, Record] = {}
         done = [
@@ -102,12 +123,15 @@ class Measured:
         for item in done:
             name = latest_name[item.get("data_key") or item["dataset"]]
             self.items[item["item"]] = item if name == item["dataset"] else {**item, "dataset": name}
-            labels = self._evaluations[item["dataset"]] = self._evaluations.setdefault(name, {})
+            configurations = self._done[item["dataset"]] = self._done.setdefault(name, {})
+            labels = self._labels[item["dataset"]] = self._labels.setdefault(name, {})
             self._data_keys[item["dataset"]] = self._data_keys[name] = item.get("data_key")
+            configurations.setdefault(item["algorithm"], []).append(item)
             for label, metric in item["metrics"].items():
-                evaluation = records.get(RecordType.EVAL.key(metric["key"]))
-                if evaluation is not None:
-                    labels.setdefault(label, {}).setdefault(item["algorithm"], {})[item["fold"]] = evaluation
+                if self._evaluations.has_users(metric["key"]) is None:
+                    self._unrecorded.add(metric["key"])
+                else:
+                    labels.setdefault(intern(label))
         names_by_group = _seed_groups(self._examples)
         self._members = {name: group for group in names_by_group for name in group}
         self._unmoved: dict[tuple[str, ...], bool] = {}
@@ -116,7 +140,7 @@ class Measured:
 
     def of_all_items(self) -> Measured:
         """Return the measurements of all items, also of those that are left out here."""
-        return Measured(self._root, self._records)
+        return Measured(self._root, self._records, evaluations=self._evaluations)
 
     @cached_property
     def names(self) -> DisplayNames:
@@ -180,7 +204,7 @@ class Measured:
 
     def labels(self, dataset: str) -> list[str]:
         """Return the labels of the metrics that were measured on a dataset, e.g. ``["NDCG@10", "HR@10"]``."""
-        return list(self._metrics_of(dataset))
+        return list(self._labels_of(dataset))
 
     def means(self, dataset: str, label: str) -> dict[str, float]:
         """Return a metric's mean over folds and seeds of each configuration, as tables show it.
@@ -191,21 +215,20 @@ class Measured:
             StatisticsError: It was not measured there.
         """
         values: dict[str, list[float]] = {}
-        for name, folds in sorted(self._configurations_of(dataset, label).items()):
-            values.setdefault(self.members(name)[0], []).extend(record["value"] for record in folds.values())
+        for name, folds in self._configurations_with(dataset, label):
+            values.setdefault(self.members(name)[0], []).extend(metric.value for metric in folds.values())
         return {name: statistics.fmean(of_name) for name, of_name in values.items()}
 
     def common_folds(self, dataset: str, label: str, first: str, second: str) -> tuple[FoldNumber, ...]:
         """Return the folds in which two configurations were both measured, with all of their seeds; ascending."""
-        configurations = self._evaluations.get(dataset, {}).get(label, {})
         members = [
-            [member for member in self.members(name) if member in configurations] or [name] for name in (first, second)
+            [member for member in self.members(name) if self._folds(dataset, label, member)] or [name]
+            for name in (first, second)
         ]
         return self._folds_of(dataset, label, [*members[0], *members[1]])
 
     def _folds_of(self, dataset: str, label: str, members: Sequence[str]) -> tuple[FoldNumber, ...]:
-        configurations = self._evaluations.get(dataset, {}).get(label, {})
-        folds = [configurations.get(member, {}).keys() for member in members]
+        folds = [self._folds(dataset, label, member).keys() for member in members]
         return tuple(sorted(set(folds[0]).intersection(*folds[1:]), key=lambda fold: fold or 0))
 
     def paired_sample(self, dataset: str, label: str, first: str, second: str) -> PairedSample:
@@ -231,7 +254,7 @@ class Measured:
             StatisticsError: They have no fold in common, or a file is missing or damaged.
         """
         measured = [self._measured_of(dataset, label, names) for names in (first, second)]
-        sides = [[self._evaluations_of(dataset, label, name) for name in names] for names in measured]
+        sides = [[self._measured_folds(dataset, label, name) for name in names] for names in measured]
         folds = self._folds_of(dataset, label, [*measured[0], *measured[1]])
         if not folds:
             raise StatisticsError(
@@ -241,8 +264,7 @@ class Measured:
         if first_values is not None and second_values is not None:
             return SeedSample(*paired_seed_means(dataset, first_values, second_values), "users", 0.0)
         first_folds, second_folds = (
-            np.array([[evaluations[fold]["value"] for fold in folds] for evaluations in side], dtype=np.float64)
-            for side in sides
+            np.array([[metrics[fold].value for fold in folds] for metrics in side], dtype=np.float64) for side in sides
         )
         overlap = self._test_to_train(dataset, folds) if len(folds) > 1 else 0.0
         return SeedSample(first_folds, second_folds, "folds", overlap)
@@ -259,36 +281,54 @@ class Measured:
 
     def _measured_of(self, dataset: str, label: str, names: Sequence[str]) -> tuple[str, ...]:
         """Return those of several names that were measured; all where none was."""
-        configurations = self._configurations_of(dataset, label)
-        return tuple(name for name in names if name in configurations) or tuple(names)
+        self._check_label(dataset, label)
+        return tuple(name for name in names if self._folds(dataset, label, name)) or tuple(names)
 
-    def _metrics_of(self, dataset: str) -> dict[str, dict[str, dict[FoldNumber, Record]]]:
-        if dataset not in self._evaluations:
-            raise StatisticsError(f"nothing was measured on {dataset!r}{nearest(dataset, self._evaluations) or '.'}")
-        return self._evaluations[dataset]
+    def _labels_of(self, dataset: str) -> Collection[str]:
+        if dataset not in self._labels:
+            raise StatisticsError(f"nothing was measured on {dataset!r}{nearest(dataset, self._labels) or '.'}")
+        return self._labels[dataset]
 
-    def _configurations_of(self, dataset: str, label: str) -> dict[str, dict[FoldNumber, Record]]:
-        metrics = self._metrics_of(dataset)
-        if label not in metrics:
-            raise StatisticsError(f"{label!r} was not measured on {dataset}; {alternatives(label, metrics)}")
-        return metrics[label]
+    def _check_label(self, dataset: str, label: str) -> None:
+        labels = self._labels_of(dataset)
+        if label not in labels:
+            raise StatisticsError(f"{label!r} was not measured on {dataset}; {alternatives(label, labels)}")
 
-    def _evaluations_of(self, dataset: str, label: str, name: str) -> dict[FoldNumber, Record]:
-        configurations = self._configurations_of(dataset, label)
-        if name not in configurations:
-            raise StatisticsError(
-                f"{label} of {name!r} was not measured on {dataset}{nearest(name, configurations) or '.'}"
-            )
-        return configurations[name]
+    def _configurations_with(self, dataset: str, label: str) -> Iterator[tuple[str, dict[FoldNumber, MeasuredFold]]]:
+        """Yield the configurations of which a metric was measured, with its folds, by their names."""
+        self._check_label(dataset, label)
+        for name in sorted(self._done[dataset]):
+            folds = self._folds(dataset, label, name)
+            if folds:
+                yield name, folds
+
+    def _folds(self, dataset: str, label: str, name: str) -> dict[FoldNumber, MeasuredFold]:
+        """Return a metric of a configuration by fold; nothing where it was not measured."""
+        folds: dict[FoldNumber, MeasuredFold] = {}
+        for item in self._done.get(dataset, {}).get(name, ()):
+            metric = item["metrics"].get(label)
+            if metric is not None and metric["key"] not in self._unrecorded:
+                folds[item["fold"]] = MeasuredFold(metric["value"], metric["key"])
+        return folds
+
+    def _measured_folds(self, dataset: str, label: str, name: str) -> dict[FoldNumber, MeasuredFold]:
+        self._check_label(dataset, label)
+        folds = self._folds(dataset, label, name)
+        if not folds:
+            names = [measured_name for measured_name, _ in self._configurations_with(dataset, label)]
+            raise StatisticsError(f"{label} of {name!r} was not measured on {dataset}{nearest(name, names) or '.'}")
+        return folds
 
     def _read_fold_values(
         self, dataset: str, label: str, names: tuple[str, ...], folds: tuple[FoldNumber, ...]
     ) -> list[FoldValues] | None:
         """Read a configuration's values per user of several folds, of every seed; None when a fold has none."""
-        evaluations = [self._evaluations_of(dataset, label, name) for name in names]
+        of_names = [self._measured_folds(dataset, label, name) for name in names]
+        keys = [of_seed[fold].key for fold in folds for of_seed in of_names]
+        evaluations = iter(self._evaluations.records(keys))
         values = []
-        for fold in folds:
-            read = [user_values_of(of_seed[fold], self._root) for of_seed in evaluations]
+        for _ in folds:
+            read = [user_values_of(_recorded(next(evaluations), dataset), self._root) for _ in of_names]
             of_seeds = [user_values for user_values in read if user_values is not None]
             if len(of_seeds) < len(read):
                 return None
@@ -301,6 +341,12 @@ class Measured:
         if record is None:
             raise StatisticsError(f"{dataset} is not recorded as prepared; run its benchmark again.")
         return test_to_train(tree(self._root, record["directory"]), [fold or 0 for fold in folds])
+
+
+def _recorded(evaluation: Record | None, dataset: str) -> Record:
+    if evaluation is None:  # it was when the items were looked at
+        raise StatisticsError(f"an evaluation on {dataset} was removed, or damaged, just now; ask again.")
+    return evaluation
 
 
 def test_to_train(dataset: Path, folds: Sequence[int]) -> float:

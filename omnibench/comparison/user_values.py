@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from omnibench.errors import StatisticsError, StoreError
 from omnibench.statistics.samples import Sample
+from omnibench.store.evaluations import has_user_values
 from omnibench.store.per_user import read_per_user
 from omnibench.store.schema import Record
 
@@ -43,11 +44,6 @@ class UserValues(NamedTuple):
 
     users: UserCodes
     values: Sample
-
-
-def has_user_values(evaluation: Record) -> bool:
-    """Whether an evaluation has values per user; store formats 1 and 2 did not record where they are in the file."""
-    return bool(evaluation.get("per_user")) and evaluation.get("place", True) is not None
 
 
 def user_values_of(evaluation: Record, root: Path) -> UserValues | None:

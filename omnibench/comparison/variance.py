@@ -15,7 +15,7 @@ from omnibench.tables.seeds import distinct, seed_groups, seeds_of
 if TYPE_CHECKING:
     from omnibench.statistics.components import VarianceComponents
 
-COMPONENTS = ("user", "fold", "seed", "residual")
+COMPONENTS: tuple[str, ...] = ("user", "fold", "seed", "residual")
 """The parts of the variance of a user's value; what is left is the residual."""
 
 

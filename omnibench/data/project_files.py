@@ -13,7 +13,7 @@ from omnibench.paths import absolute_paths
 from omnibench.project import SETTINGS, ProjectSettings, nearest_settings
 
 DATA, RUNNERS = "data", "runners"
-_SUFFIXES: Mapping[str, str] = {DATA: ".toml", RUNNERS: ".py"}
+_SUFFIXES: Mapping[str, tuple[str, ...]] = {DATA: (".toml",), RUNNERS: (".py", ".toml")}
 """What the files of each key end with."""
 _KEYS = (*_SUFFIXES, "resources", "slurm")
 
@@ -46,7 +46,7 @@ class FilePatterns:
         for pattern in self.patterns:
             matches = self._matches(pattern)
             for path in matches:
-                if path.suffix.lower() != _SUFFIXES[self.key]:
+                if path.suffix.lower() not in _SUFFIXES[self.key]:
                     raise DataError(f"{self._label(pattern)}: {_WRONG_SUFFIX[self.key](path.name)}")
             files += [path for path in matches if path not in files]
         return files
@@ -113,11 +113,14 @@ def _files(settings: ProjectSettings, key: str) -> FilePatterns:
 def _not_toml(name: str) -> str:
     if name.lower().endswith((".yaml", ".yml")):
         return f"definitions of data sets are TOML files, not YAML; write them as such, and {EXAMPLE}."
-    return f"definitions of data sets are TOML files; give a path or pattern that ends in {_SUFFIXES[DATA]}, such as {EXAMPLE}."
+    return f"definitions of data sets are TOML files; give a path or pattern that ends in {_SUFFIXES[DATA][0]}, such as {EXAMPLE}."
 
 
 def _not_python(_name: str) -> str:
-    return f"adapters of frameworks are Python files; give a path or pattern that ends in {_SUFFIXES[RUNNERS]}, such as {RUNNERS_EXAMPLE}."
+    return (
+        f"adapters of frameworks are Python files, and programs are described by TOML files; give a path or pattern that ends in "
+        f"{' or '.join(_SUFFIXES[RUNNERS])}, such as {RUNNERS_EXAMPLE}."
+    )
 
 
 _WRONG_SUFFIX = {DATA: _not_toml, RUNNERS: _not_python}

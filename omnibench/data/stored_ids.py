@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Hashable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,10 @@ else:
     from omnibench.lazy import np
 
 _TEXTS, _INTEGERS = "texts", "integers"
+
+_small: dict[str, tuple[tuple[int, ...], StoredIds]] = {}
+"""Ids of small files, by path, with the state of the file: each item asks for them several times."""
+_SMALL_BYTES, _MOST_SMALL = 1 << 19, 16
 
 _FEW = 8
 """What share of the texts is decoded one by one: less than one in so many."""
@@ -127,8 +132,9 @@ class StoredIntegers(StoredIds):
 
 def _next_array(file: Any) -> npt.NDArray[Any]:
     """Return an array of a file that may have several, mapped; leave the file at its end."""
-    np.lib.format.read_magic(file)
-    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    from omnibench.guest.headers import read_header  # which imports numpy
+
+    shape, dtype = read_header(file)
     start, size = file.tell(), shape[0] * dtype.itemsize
     array = np.memmap(file, dtype, "r", start, shape) if size else np.zeros(0, dtype)
     file.seek(start + size)
@@ -169,7 +175,19 @@ def read_ids(directory: Path, which: str) -> Sequence[Hashable]:
         which: ``users`` or ``items``.
     """
     for suffix, reader in ((_TEXTS, StoredTexts), (_INTEGERS, StoredIntegers)):
-        path = directory / f"{which}.{suffix}.npy"
-        if path.is_file():
-            return reader(path)
+        path = os.path.join(directory, f"{which}.{suffix}.npy")
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        state = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        known = _small.get(path)
+        if known is None or known[0] != state:
+            known = state, reader(Path(path))
+            if status.st_size > _SMALL_BYTES:
+                return known[1]
+            if len(_small) >= _MOST_SMALL:
+                _small.clear()
+            _small[path] = known
+        return known[1]
     return [ids.decode(own_id) for own_id in json.loads((directory / f"{which}.json").read_text(encoding="utf-8"))]

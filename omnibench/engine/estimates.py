@@ -18,6 +18,7 @@ _UNKNOWN_SECONDS = {
     "Implicit": 3.0,
     "Cornac": 5.0,
     "Surprise": 10.0,
+    "RecTools": 30.0,
     "Own": 5.0,
 }
 """Seconds of an item when nothing like it was ever run; only good for putting longer ones first."""

@@ -187,6 +187,23 @@ class Implicit(StrEnum, metaclass=_Names):
     BM25Recommender = "Implicit.BM25Recommender"
 
 
+class RecTools(StrEnum, metaclass=_Names):
+    """The algorithms of RecTools."""
+
+    SASRecModel = "RecTools.SASRecModel"
+    BERT4RecModel = "RecTools.BERT4RecModel"
+    HSTUModel = "RecTools.HSTUModel"
+    EASEModel = "RecTools.EASEModel"
+    PureSVDModel = "RecTools.PureSVDModel"
+    ImplicitALSWrapperModel = "RecTools.ImplicitALSWrapperModel"
+    ImplicitBPRWrapperModel = "RecTools.ImplicitBPRWrapperModel"
+    ImplicitItemKNNWrapperModel = "RecTools.ImplicitItemKNNWrapperModel"
+    LightFMWrapperModel = "RecTools.LightFMWrapperModel"
+    PopularModel = "RecTools.PopularModel"
+    PopularInCategoryModel = "RecTools.PopularInCategoryModel"
+    RandomModel = "RecTools.RandomModel"
+
+
 class Surprise(StrEnum, metaclass=_Names):
     """The algorithms of Surprise."""
 

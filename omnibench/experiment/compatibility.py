@@ -79,11 +79,28 @@ def check_configuration(dataset: RecSysDataSet, configuration: Configuration, me
     _check_feedback(dataset, configuration, metrics)
     _check_ratings(dataset, configuration)
     _check_history(dataset, configuration)
+    _check_item_feature(dataset, configuration)
     if configuration.reads_sequences and "timestamp" not in dataset.source.columns:
         raise PlanError(
             f"{configuration.name} learns what comes next, but {dataset.name} has no column 'timestamp'. Add it (seconds, or a "
             "number that rises within a user), or choose an algorithm without sequences, e.g. RecBole.BPR."
         )
+
+
+def _check_item_feature(dataset: RecSysDataSet, configuration: Configuration) -> None:
+    parameter = configuration.item_feature_parameter
+    if not parameter:
+        return
+    names = dataset.features["items"].names if "items" in dataset.features else ()
+    feature = configuration.plain_parameters.get(parameter)
+    if feature is None:
+        has = f"; those of {dataset.name} have {', '.join(names)}" if names else ""
+        raise PlanError(
+            f"{configuration.name} needs {parameter}, the name of a feature of the dataset's items, e.g. "
+            f'{{"{parameter}": "genres"}}{has}.'
+        )
+    if feature not in names:
+        raise PlanError(f"{dataset.name}: {unknown_feature(str(feature), names, configuration.name)}")
 
 
 def _check_history(dataset: RecSysDataSet, configuration: Configuration) -> None:

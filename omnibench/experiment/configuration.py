@@ -267,6 +267,11 @@ class Configuration:
         return self.own is None and bool(algorithm_info(self.runner, self.algorithm).get("sequential", False))
 
     @property
+    def item_feature_parameter(self) -> str:
+        """The hyperparameter that names the feature of items which it learns from; empty where it needs none."""
+        return "" if self.own else str(algorithm_info(self.runner, self.algorithm).get("item_feature", ""))
+
+    @property
     def offers_history(self) -> bool:
         """Whether it can recommend for users unknown in training, from a history of theirs."""
         if self.own:

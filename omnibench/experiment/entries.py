@@ -73,7 +73,7 @@ def entry_of(algorithm: str | type) -> PlanEntry:
     if isinstance(algorithm, type):
         own = OwnAlgorithm.of(algorithm)
         # Two classes of one name from two modules are two algorithms.
-        return PlanEntry(f"{own.module}.{own.name}", get_runner("Own"), algorithm.__name__, own)
+        return PlanEntry(f"{own.module}.{own.name}", own.environment or get_runner("Own"), algorithm.__name__, own)
     if not isinstance(algorithm, str):
         raise PlanError(
             f"{algorithm!r} is no algorithm; give a member such as LensKit.ItemKNNScorer, a name such as "

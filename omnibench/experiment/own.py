@@ -7,13 +7,16 @@ import inspect
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.errors import PlanError
 from omnibench.experiment.stray_lists import scalar_arguments, single_types
 from omnibench.keys import overlong_label
 from omnibench.runners.own_calls import OPTIONAL, REPORT, TRAIN, VALIDATION, takes, unknown_arguments
+
+if TYPE_CHECKING:
+    from omnibench.runners.own_environment import OwnRunner
 
 ANY_NUMBER = 0
 """Stands for any number of threads."""
@@ -46,6 +49,9 @@ class OwnAlgorithm:
         defaults: The defaults of its constructor that are plain values, by name.
         single_types: The arguments of its constructor that take numbers alone, or texts alone; see ``stray_lists``.
         reports: Whether its ``fit`` takes ``report``, by which it may tell of its epochs.
+        environment: Its runner, where it says (``requirements = [...]``) that it needs an environment of its own.
+        files: The files of the project that it is made of, with their sha256, where it runs in such an environment: digests of
+            code are another Python's.
     """
 
     module: str
@@ -68,6 +74,8 @@ class OwnAlgorithm:
     defaults: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
     single_types: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     reports: bool = field(default=False, compare=False)
+    environment: OwnRunner | None = None
+    files: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -76,7 +84,9 @@ class OwnAlgorithm:
         Raises:
             PlanError: It lacks a method, says something of itself that cannot be, or another process could not import it.
         """
-        from omnibench.code.identity import identify, source_file, warn_of_unfollowed  # not every plan has such classes
+        from omnibench.code.files import content_digest  # not every plan has such classes
+        from omnibench.code.identity import identify, source_file, warn_of_unfollowed
+        from omnibench.runners.own_environment import own_environment
 
         name = algorithm.__qualname__
         problem = overlong_label(name)
@@ -106,7 +116,8 @@ class OwnAlgorithm:
                 'stands below `if __name__ == "__main__":`; define the class above it.'
             )
         _check_random_states(algorithm)
-        identity = identify(algorithm)
+        environment = own_environment(algorithm)
+        identity = identify(algorithm, pins=None if environment is None else environment.pins)
         warn_of_unfollowed(algorithm, identity)
         return cls(
             module=_import_name(algorithm.__module__),
@@ -129,6 +140,8 @@ class OwnAlgorithm:
             defaults=_defaults(algorithm),
             single_types=single_types(_signature(algorithm) or []),
             reports=takes(algorithm, REPORT),
+            environment=environment,
+            files=() if environment is None else tuple((str(path), content_digest(path)) for path in identity.files),
         )
 
     def with_other_code(self) -> OwnAlgorithm:
@@ -144,9 +157,18 @@ class OwnAlgorithm:
             "name": self.name,
             "code": self.code,
             "other_code": self.other_code,
-            "path": list(sys.path),
             **({"source": self.source} if self.source else {}),
+            **self._surroundings,
         }
+
+    @property
+    def _surroundings(self) -> dict[str, object]:
+        """Where its guest looks for modules, and by which files it sees that its code is the code in the key."""
+        if self.environment is None:
+            return {"path": list(sys.path)}
+        from omnibench.runners.own_environment import project_folders  # few classes have one
+
+        return {"path": project_folders(sys.path), "files": dict(self.files)}
 
 
 def _stated(algorithm: type, name: str) -> bool | None:

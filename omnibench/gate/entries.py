@@ -6,17 +6,18 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from omnibench.comparison.measured import test_to_train
-from omnibench.comparison.user_values import UserValues, has_user_values, user_values_of
-from omnibench.errors import BaselineError
+from omnibench.comparison.user_values import UserValues, user_values_of
+from omnibench.errors import BaselineError, StatisticsError
 from omnibench.experiment.circumstances import USUAL_THREADS
 from omnibench.keys import canonical, digest
 from omnibench.metrics.directions import direction
 from omnibench.metrics.labels import for_groups
 from omnibench.naming import tuned_label, value_text
 from omnibench.store.beneath import tree
+from omnibench.store.evaluations import Evaluations, EvaluationsByLookup
 from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType, Status, configuration_in
 
 MetricDirections: TypeAlias = Mapping[str, Mapping[str, bool]]
@@ -173,16 +174,28 @@ class JudgedSource(EntrySource, Protocol):
         ...
 
 
+_Columns: TypeAlias = tuple[tuple[str, int], ...]
+"""Metrics' labels and folds' numbers."""
+
+
+class _EvaluationKeys(NamedTuple):
+    """The keys of an entry's evaluations, with what they are of."""
+
+    columns: _Columns
+    keys: tuple[str, ...]
+
+
 class Measurements:
     """The entries of a store.
 
     Args:
         root: The store's directory.
-        lookup: Its records; not used after this.
+        lookup: Its records; not used after this, but for evaluations where these are not given.
         items: The records of the items to take.
         metrics: The metrics to take of each item, and whether larger values are better; by default all of them.
         sources: By an item's fit key, the bench functions and scripts that declare it.
         deselected: The fit keys of items that nobody asked for; their results are not looked at.
+        evaluations: The evaluations, which are read again when values of users are asked for; those of ``lookup`` by default.
 
     Attributes:
         entries: The entries of which something is done.
@@ -202,9 +215,12 @@ class Measurements:
         *,
         sources: Mapping[str, Collection[str]] | None = None,
         deselected: Collection[str] = (),
+        evaluations: Evaluations | None = None,
     ) -> None:
         self._root = root
-        self._evaluations: list[dict[tuple[str, int], Record]] = []
+        self._evaluations = EvaluationsByLookup(lookup) if evaluations is None else evaluations
+        self._keys: list[_EvaluationKeys] = []
+        self._columns: dict[_Columns, _Columns] = {}
         self._data: dict[str, Record] = {}
         self._sources = sources or {}
         groups: dict[tuple[str, str], list[Record]] = {}
@@ -248,7 +264,7 @@ class Measurements:
             configuration,
             {},
             "",
-            len(self._evaluations),  # of no evaluation
+            len(self._keys),  # of no evaluation
             self._sources_of(items),
             bool(first_item.get("deterministic")),
             user_label=_label_of_tuned(first_item),
@@ -263,21 +279,26 @@ class Measurements:
         folds: dict[str, dict[int, float]] = {}
         identities: dict[str, str] = {}
         directions: dict[str, bool | None] = {}
-        evaluations: dict[tuple[str, int], Record] = {}
+        keys: dict[tuple[str, int], str] = {}
+        with_users: dict[tuple[str, int], bool] = {}
         for item in items:
             item_directions = None if metrics is None else for_groups(metrics[item["fit_key"]], item["metrics"])
             directions |= item_directions or {}
             for label, metric in item["metrics"].items():
-                evaluation = lookup(RecordType.EVAL.key(metric["key"]))
-                if evaluation is None or (item_directions is not None and label not in item_directions):
+                if item_directions is not None and label not in item_directions:
+                    continue
+                has_users = self._evaluations.has_users(metric["key"])
+                if has_users is None:
                     continue
                 identity, fold = _required(metric, "metric", item["item"]), item["fold"] or 0
                 # A fold that was measured by an earlier meaning of the metric does not go with the others.
                 if identities.setdefault(label, identity) == identity:
                     folds.setdefault(label, {})[fold] = metric["value"]
-                    evaluations[label, fold] = evaluation
+                    keys[label, fold], with_users[label, fold] = metric["key"], has_users
                     directions.setdefault(label, direction(label))
-        self._evaluations.append(evaluations)
+        columns = tuple(sorted(keys, key=lambda column: column[1]))  # the metrics of a fold share a file
+        columns = self._columns.setdefault(columns, columns)  # most entries have the same
+        self._keys.append(_EvaluationKeys(columns, tuple(keys[column] for column in columns)))
         configuration = _configuration(first_item)
         return Entry(
             Dataset(data["name"], first_item["dataset"], first_item["data_key"], tuple(data["test"])),
@@ -289,12 +310,12 @@ class Measurements:
                     identities.get(label, ""),
                     higher,
                     dict(sorted(folds.get(label, {}).items())),
-                    label in folds and all(has_user_values(evaluations[label, fold]) for fold in folds[label]),
+                    label in folds and all(with_users[label, fold] for fold in folds[label]),
                 )
                 for label, higher in directions.items()
             },
             max(item["finished"] for item in items),
-            len(self._evaluations) - 1,
+            len(self._keys) - 1,
             self._sources_of(items),
             bool(first_item.get("deterministic")),
             {item["fold"] or 0: item["chosen"]["parameters"] for item in items if item.get("chosen")},
@@ -312,12 +333,14 @@ class Measurements:
 
     def values(self, entry: Entry) -> ValuesByFold:
         """Read the values per user of an entry, each file once."""
-        records = self._evaluations[entry.index]
+        columns, keys = self._keys[entry.index]
         values_by_fold = {}
-        for label, fold in sorted(records, key=lambda column: column[1]):  # the metrics of a fold share a file
-            values = user_values_of(records[label, fold], self._root)
+        for column, record in zip(columns, self._evaluations.records(keys), strict=True):
+            if record is None:  # it was when the entries were made
+                raise StatisticsError(f"an evaluation of {entry} was removed, or damaged, just now; ask again.")
+            values = user_values_of(record, self._root)
             if values is not None:
-                values_by_fold[label, fold] = values
+                values_by_fold[column] = values
         return values_by_fold
 
     def test_to_train(self, entry: Entry, folds: Sequence[int]) -> float:

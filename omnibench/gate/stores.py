@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +15,11 @@ from omnibench.gate.scope import Scope
 from omnibench.gate.series import Series
 from omnibench.gate.verdicts import Gate
 from omnibench.provenance import git_of
+from omnibench.store.evaluations import Evaluations
 from omnibench.store.plans import INTERACTIVE, Planned, file_of, plan_of
 from omnibench.store.queries import Store, open_store
-from omnibench.store.schema import Record, RecordLookup, RecordType, Status
+from omnibench.store.reading import Answer
+from omnibench.store.schema import Record, RecordType, Status
 
 StoreOrPath = Store | str | os.PathLike[str]
 
@@ -60,8 +62,11 @@ def write_baseline(store: StoreOrPath, path: str | os.PathLike[str], *, all_item
         StoreError: There is no store, or it cannot be read.
         StatisticsError: Values per user are missing or damaged.
     """
-    judged = judged_store(store, all_items=all_items)
-    return write(path, judged.source, judged.entries, git_of(Path.cwd()))
+    return with_judged(
+        store,
+        lambda judged: write(path, judged.source, judged.entries, git_of(Path.cwd())),
+        all_items=all_items,
+    )
 
 
 def compare_with_baseline(
@@ -100,30 +105,35 @@ def compare_with_baseline(
     opened = store if isinstance(store, Store) else open_store(store)
     reference = baseline if isinstance(baseline, Baseline) else Baseline(baseline)
     judge = Judge(reference, tolerance, alpha, metrics)
-    judged = judged_store(opened, all_items=all_items)
-    if judged.plan:
-        entries = [*judged.entries, *judged.source.without_results]
-    else:
-        entries = _current_entries(judged.entries, reference)
 
-    def covered(series: Series) -> list[bool]:
-        return [_is_covered(source, judged.plan) for source in series.sources] if judged.plan else []
+    def judge_all(judged: JudgedStore) -> Gate:
+        if judged.plan:
+            entries = [*judged.entries, *judged.source.without_results]
+        else:
+            entries = _current_entries(judged.entries, reference)
 
-    scope = Scope(
-        covers=lambda series: any(covered(series)) or not covered(series),
-        covers_metrics=lambda series: all(covered(series)),
-        failed=judged.failed,
-        missing_ok=missing == "ok",
-        basis=_basis(judged.plan, all_items=all_items),
-    )
-    return judge.judge(judged.source, entries, scope)
+        def covered(series: Series) -> list[bool]:
+            return [_is_covered(source, judged.plan) for source in series.sources] if judged.plan else []
+
+        scope = Scope(
+            covers=lambda series: any(covered(series)) or not covered(series),
+            covers_metrics=lambda series: all(covered(series)),
+            failed=judged.failed,
+            missing_ok=missing == "ok",
+            basis=_basis(judged.plan, all_items=all_items),
+        )
+        return judge.judge(judged.source, entries, scope)
+
+    return with_judged(opened, judge_all, all_items=all_items)
 
 
-def judged_store(store: StoreOrPath, *, all_items: bool = False) -> JudgedStore:
-    """Return what of a store is judged: its last plan, or what was finished last of each configuration.
+def with_judged(store: StoreOrPath, use: Callable[[JudgedStore], Answer], *, all_items: bool = False) -> Answer:
+    """Return what somebody makes of what of a store is judged: its last plan, or what was finished last of each configuration.
 
     Args:
         store: A store, or its directory.
+        use: Called while the store is open, so that values of users are looked up as of one moment; again where reading failed
+            half way.
         all_items: Whether the plan does not count.
 
     Raises:
@@ -131,21 +141,25 @@ def judged_store(store: StoreOrPath, *, all_items: bool = False) -> JudgedStore:
         BaselineError: It was written by a version of omnibench that did not note what is needed.
     """
     opened = store if isinstance(store, Store) else open_store(store)
-    return opened.compared(lambda records, lookup: _judged(opened.root, records, lookup, all_items=all_items))
+
+    def take(records: dict[str, Record], evaluations: Evaluations) -> Answer:
+        return use(_judged(opened.root, records, evaluations, all_items=all_items))
+
+    return opened.compared(take)
 
 
-def _judged(root: Path, records: Mapping[str, Record], lookup: RecordLookup, *, all_items: bool) -> JudgedStore:
-    """Return what of a store is judged; see ``judged_store``.
+def _judged(root: Path, records: Mapping[str, Record], evaluations: Evaluations, *, all_items: bool) -> JudgedStore:
+    """Return what of a store is judged; see ``with_judged``.
 
     Args:
         root: The store's directory.
-        records: Its records but those of phases.
-        lookup: From the key of any record to the record.
+        records: Those of its items, plans and datasets.
+        evaluations: Its evaluations.
         all_items: Whether the plan does not count.
     """
     plan = [] if all_items else plan_of(records.items())
     if not plan:
-        source = _measurements(root, records, lookup)
+        source = _measurements(root, records, evaluations)
         entries, older = newest(source.entries)
         return JudgedStore(source, entries, {entry.name: entry.finished for entry in older}, plan, [])
     directions: dict[str, dict[str, bool]] = {}
@@ -156,7 +170,7 @@ def _judged(root: Path, records: Mapping[str, Record], lookup: RecordLookup, *, 
             sources.setdefault(fit_key, []).append(part.source)
     items = [record for key, record in records.items() if RecordType.ITEM.has(key)]
     planned = [item for item in items if item["fit_key"] in sources]
-    source = Measurements(root, lookup, planned, directions, sources=sources)
+    source = Measurements(root, records.get, planned, directions, sources=sources, evaluations=evaluations)
     left_out: dict[str, str] = {}
     for item in items:
         if item["fit_key"] not in sources and item["status"] == Status.DONE:
@@ -203,11 +217,12 @@ def measurements(store: StoreOrPath) -> Measurements:
         BaselineError: It was written by a version of omnibench that did not note what is needed.
     """
     opened = store if isinstance(store, Store) else open_store(store)
-    return opened.compared(lambda records, lookup: _measurements(opened.root, records, lookup))
+    return opened.compared(lambda records, evaluations: _measurements(opened.root, records, evaluations))
 
 
-def _measurements(root: Path, records: Mapping[str, Record], lookup: RecordLookup) -> Measurements:
-    return Measurements(root, lookup, (record for key, record in records.items() if RecordType.ITEM.has(key)))
+def _measurements(root: Path, records: Mapping[str, Record], evaluations: Evaluations) -> Measurements:
+    items = (record for key, record in records.items() if RecordType.ITEM.has(key))
+    return Measurements(root, records.get, items, evaluations=evaluations)
 
 
 def _current_entries(entries: list[Entry], baseline: Baseline) -> list[Entry]:

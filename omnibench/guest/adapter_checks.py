@@ -11,14 +11,32 @@ from typing import Any
 
 import numpy as np
 
+_PACKAGE = "omnibench"
+
 
 def imported(name: str) -> Any:
     """Import an adapter that is not beside this module, and check what it returns from now on.
 
     Args:
-        name: The full name of a module, or the path of a file.
+        name: The full name of a module, the path of a file, or that of the description of a program.
     """
+    if name.endswith(".toml"):
+        return CheckedAdapter(importlib.import_module(f"{__package__}.program").Program(Path(name)))
+    if name.partition(".")[0] == _PACKAGE and importlib.util.find_spec(_PACKAGE) is None:
+        _load_package()
     return CheckedAdapter(_of_file(Path(name)) if name.endswith(".py") else importlib.import_module(name))
+
+
+def _load_package() -> None:
+    """Import omnibench itself from where it lies, in an environment that does not have it, and nothing else from there."""
+    folder = Path(__file__).parents[1]
+    spec = importlib.util.spec_from_file_location(
+        _PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[_PACKAGE] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
 
 
 def _of_file(path: Path) -> Any:

@@ -116,12 +116,12 @@ class ScoringAdapter(Adapter, Protocol):
 
 
 class ListingAdapter(Adapter, Protocol):
-    """The adapter of what gives lists, in an order of their own."""
+    """The adapter of what gives lists, in an order of their own; with ``score`` beside it, of some algorithms only."""
 
     def lists(
         self, model: Any, task: Task, fold: folds.Fold
-    ) -> Iterator[tuple[parts.Ints, Sequence[ranked_lists.RankedList] | ranked_lists.RankedLists]]:
-        """Yield (users, a list for each) in batches, over ``fold.users`` in order."""
+    ) -> Iterator[tuple[parts.Ints, Sequence[ranked_lists.RankedList] | ranked_lists.RankedLists]] | None:
+        """Return (users, a list for each) in batches, over ``fold.users`` in order; None of an algorithm that scores."""
 
 
 def end_with_parent() -> None:
@@ -220,10 +220,10 @@ class Session:
         self.receive = receive
         self.is_ours = is_ours
         self._model: tuple[str, Any] | None = None
+        self._garbage = memory.Garbage()
         self._costs: Callable[[], dict[str, Any]] = dict
-        self._epochs: Epochs | None
-        self._writes: bool
-        self._begin()
+        self._epochs: Epochs | None = None
+        self._writes = False
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer a request; a failure is returned as data, with its traceback."""
@@ -266,7 +266,7 @@ class Session:
     def do_fit(self, request: dict[str, Any]) -> dict[str, Any]:
         """Fit and write the model into the directory ``output``."""
         self._model = None
-        gc.collect()
+        self._garbage.collect()
         task, fold = self._task(request), _fold(request)
         notes: list[dict[str, Any]] = []
 
@@ -333,8 +333,9 @@ class Session:
         if sets is not None:  # a user's class returns lists: only full ones are sure to hold the candidates
             task = replace(task, k=fold.n_items)
         adapter: Any = self.adapter
-        if hasattr(adapter, "lists"):
-            return ranking.cut_lists(fold, adapter.lists(model, task, fold), k, sets)
+        lists = adapter.lists(model, task, fold) if hasattr(adapter, "lists") else None
+        if lists is not None:
+            return ranking.cut_lists(fold, lists, k, sets)
         if hasattr(adapter, "score"):
             rows = ranking.recommend(fold, adapter.score(model, task, fold), k, sets)
             self._refuse_silence(task, fold, rows, sets)

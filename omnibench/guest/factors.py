@@ -17,9 +17,11 @@ from .candidates import CandidateSets
 from .folds import NO_ITEM, Fold, Scores
 from .parts import Ints
 from .score_forms import SparseScores
-from .tiles import BestOfTiles
+from .screening import RoughFactors, ScreenedTiles
+from .tiles import BestOfTiles, ordered
+from .top_items import reached_by_row
 
-_USERS = 512
+_USERS = 1024
 """Users whose factors are multiplied together: with fewer, BLAS copies the items' factors too often."""
 _TILE = 1536
 """Items whose factors are multiplied together: so many scores of so many users fit into the cache of a processor, and rows
@@ -40,6 +42,7 @@ class ItemFactors:
         bias: What is added to an item's scores, shape (n,); None for nothing.
         zero_is_none: Whether a score of exactly zero stands for no score.
         link: What the sums are turned into, in place, such as a probability; None for nothing.
+        rough: The same in half the precision, where that tells which few items have to be multiplied in full.
     """
 
     factor: Factors
@@ -47,6 +50,7 @@ class ItemFactors:
     bias: npt.NDArray[Any] | None = None
     zero_is_none: bool = False
     link: Callable[[Scores], None] | None = None
+    rough: RoughFactors | None = None
 
     @classmethod
     def of(
@@ -74,8 +78,9 @@ class ItemFactors:
         order = order[fold.candidates[code[order]]]
         tiles = [order[first : first + _TILE] for first in range(0, len(order), _TILE)]
         order = np.concatenate([order[:0], *(tile[np.argsort(code[tile], kind="stable")] for tile in tiles)])
-        bias = None if bias is None else bias[order]
-        return cls(factor[order], np.asarray(code[order], dtype=np.int32), bias, zero_is_none, link)
+        bias, factor = None if bias is None else bias[order], factor[order]
+        rough = None if zero_is_none or link is not None else RoughFactors.of(factor, bias)
+        return cls(factor, np.asarray(code[order], dtype=np.int32), bias, zero_is_none, link, rough)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,27 +133,52 @@ class FactorScores:
 
     def _best(self, fold: Fold, users: Ints, rows: slice, k: int, column: Ints) -> tuple[Ints, Scores]:
         """Return the k best items of some users, of all that they have not seen."""
-        row, item = fold.masked_pairs(users[rows])
-        seen = column[item]
-        row, seen = row[seen >= 0], seen[seen >= 0]  # the others have no factors
-        tile, within = np.divmod(seen, _TILE)
-        order = np.argsort(tile.astype(np.int16), kind="stable")
-        row, within = row[order], within[order]
-        n_items = len(self.items.code)
-        ends = np.cumsum(np.bincount(tile + 1, minlength=1 + -(-n_items // _TILE)))
-        best = BestOfTiles(rows.stop - rows.start, k, min(_TILE, n_items), self.dtype)
-        for number, first in enumerate(range(0, n_items, _TILE)):
-            codes = self.items.code[first : first + _TILE]
+        seen = _SeenByTile.of(fold, users[rows], column, len(self.items.code))
+        screened = self._best_screened(rows, k, column, seen)
+        if screened is not None:
+            return screened
+        best = BestOfTiles(rows.stop - rows.start, k, min(_TILE, len(self.items.code)), self.dtype)
+        for number, columns in enumerate(self._tiles()):
+            codes = self.items.code[columns]
             scores = best.table(len(codes))
-            self._multiply(rows, first, scores)
-            masked = slice(ends[number], ends[number + 1])
-            scores[row[masked], within[masked]] = -np.inf
+            self._multiply(rows, columns, scores)
+            seen.mask(number, scores)
             best.add(codes)
         return best.result()
 
-    def _multiply(self, rows: slice, first: int, out: Scores) -> None:
+    def _best_screened(self, rows: slice, k: int, column: Ints, seen: _SeenByTile) -> tuple[Ints, Scores] | None:
+        """Return the same by way of half the precision; None where that does not tell which items to multiply in full."""
+        rough = self.items.rough
+        error = None if rough is None else rough.error_for(np.asarray(self.user[rows]))
+        if rough is None or error is None:
+            return None
+        user = rough.rounded(self.user[rows])
+        best = ScreenedTiles(len(user), k, min(_TILE, len(self.items.code)), error)
+        for number, columns in enumerate(self._tiles()):
+            codes = self.items.code[columns]
+            scores = best.table(len(codes))
+            rough.multiply(user, columns, scores)
+            seen.mask(number, scores)
+            best.add(codes)
+            if best.is_crowded:
+                return None
+        row, item, _ = best.remaining()
+        some_items, some_scores = ordered(
+            *reached_by_row(len(user), row, item, self._scores_of_pairs(rows, row, column[item])), k
+        )
+        items, scores = np.full((len(user), k), NO_ITEM, dtype=np.int32), np.zeros((len(user), k), dtype=self.dtype)
+        width = some_items.shape[1]
+        items[:, :width], scores[:, :width] = some_items, np.where(some_items == NO_ITEM, 0, some_scores)
+        return items, scores
+
+    def _tiles(self) -> Iterator[slice]:
+        """Yield the items that are multiplied together."""
+        n_items = len(self.items.code)
+        for first in range(0, n_items, _TILE):
+            yield slice(first, min(first + _TILE, n_items))
+
+    def _multiply(self, rows: slice, columns: slice, out: Scores) -> None:
         """Write the scores of some users for a tile of items."""
-        columns = slice(first, first + out.shape[1])
         user, item = self.user[rows], self.items.factor[columns]
         if isinstance(user, np.ndarray):
             np.matmul(user, item.T, out=out)
@@ -174,19 +204,61 @@ class FactorScores:
         row, item = candidates.pairs_of(users[rows])
         has_factors = column[item] >= 0
         row, item = row[has_factors], item[has_factors]
-        columns = column[item]
+        scores = self._scores_of_pairs(rows, row, column[item])
+        starts = np.searchsorted(row, np.arange(len(is_blocked) + 1))
+        return SparseScores(starts, item, scores).top_k(0, is_blocked, k)
+
+    def _scores_of_pairs(self, rows: slice, row: npt.NDArray[np.int64], column: Ints) -> npt.NDArray[Any]:
+        """Return the scores of pairs of users, by their position among some, and of items, by their factors' position."""
         factors = [np.asarray(factor) for factor in (self.user[rows], self.items.factor)]
         scores = np.empty(len(row), dtype=self.dtype)
         for start in range(0, len(row), _PAIRS):
             pairs = slice(start, start + _PAIRS)
-            np.einsum("ij,ij->i", factors[0][row[pairs]], factors[1][columns[pairs]], out=scores[pairs])
+            np.einsum("ij,ij->i", factors[0][row[pairs]], factors[1][column[pairs]], out=scores[pairs])
         if self.items.bias is not None:
-            scores += self.items.bias[columns]
+            scores += self.items.bias[column]
         if self.bias is not None:
             scores += self.bias[rows][row]
         if self.items.link is not None:
             self.items.link(scores)
         if self.items.zero_is_none:
             scores[scores == 0] = -np.inf
-        starts = np.searchsorted(row, np.arange(len(is_blocked) + 1))
-        return SparseScores(starts, item, scores).top_k(0, is_blocked, k)
+        return scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SeenByTile:
+    """What some users must not get because they have seen it, tile by tile.
+
+    Attributes:
+        row: The user's position, ascending by tile; shape (m,).
+        within: The item's position in its tile, shape (m,).
+        ends: The first entry of each tile, and the end.
+    """
+
+    row: npt.NDArray[np.int64]
+    within: npt.NDArray[np.integer[Any]]
+    ends: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, fold: Fold, users: Ints, column: Ints, n_items: int) -> _SeenByTile:
+        """Look up what users have seen.
+
+        Args:
+            fold: The fold.
+            users: User codes, shape (b,).
+            column: The position of each item's factors, -1 for none; shape (fold.n_items,).
+            n_items: How many items have factors.
+        """
+        row, item = fold.masked_pairs(users)
+        seen = column[item]
+        row, seen = row[seen >= 0], seen[seen >= 0]  # the others have no factors
+        tile, within = np.divmod(seen, _TILE)
+        order = np.argsort(tile.astype(np.int16), kind="stable")
+        ends = np.cumsum(np.bincount(tile + 1, minlength=1 + -(-n_items // _TILE)))
+        return cls(row[order], within[order], ends)
+
+    def mask(self, tile: int, scores: Scores) -> None:
+        """Set the scores of what users have seen to -inf, in place; shape (b, items of the tile)."""
+        masked = slice(self.ends[tile], self.ends[tile + 1])
+        scores[self.row[masked], self.within[masked]] = -np.inf

@@ -15,7 +15,7 @@ from .base import Task
 NAMES = ("user_factors", "item_factors")
 
 
-def fit_by_iterations(model: Any, matrix: Any, task: Task, not_resumable: str) -> None:
+def fit_by_iterations(model: Any, matrix: Any, task: Task, not_resumable: str, measured: Any | None = None) -> None:
     """Train a factorization.
 
     Args:
@@ -23,15 +23,17 @@ def fit_by_iterations(model: Any, matrix: Any, task: Task, not_resumable: str) -
         matrix: What users have, a CSR matrix of shape (n_users, n_items).
         task: The Fit.
         not_resumable: Why there are no snapshots of it; empty where there are.
+        measured: What the host measures after an iteration, where that is not the model but what has it.
     """
-    _Iterations(model, matrix, task, not_resumable).train()
+    _Iterations(model, matrix, task, not_resumable, model if measured is None else measured).train()
 
 
 class _Iterations:
     """The iterations of a model that is being trained, some of which a snapshot may have."""
 
-    def __init__(self, model: Any, matrix: Any, task: Task, not_resumable: str) -> None:
+    def __init__(self, model: Any, matrix: Any, task: Task, not_resumable: str, measured: Any) -> None:
         self._model, self._matrix, self._task, self._not_resumable = model, matrix, task, not_resumable
+        self._measured = measured
         self._iterations: int = model.iterations
         self._done = 0
 
@@ -63,7 +65,7 @@ class _Iterations:
         if self._task.measure is None:
             self._task.report(**values)
         else:
-            self._task.measure(self._model, **values)
+            self._task.measure(self._measured, **values)
         if not self._not_resumable:
             self._mark()
 

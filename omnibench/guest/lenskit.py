@@ -108,6 +108,32 @@ def catalogue() -> dict[str, dict[str, Any]]:
     }
 
 
+_PACKAGES = {
+    "LightGCNScorer": "torch-geometric",
+    "HPFScorer": "hpfrec",
+    "BiasedSVDScorer": "scikit-learn",
+    "NMFScorer": "scikit-learn",
+    "ALS": "implicit",
+    "BPR": "implicit",
+}
+"""What LensKit's other scorers need beside LensKit, and its lock does not have."""
+
+
+def refused() -> dict[str, str]:
+    """Return why each of LensKit's other scorers does not run here."""
+    elsewhere = {
+        "LightGCNScorer": "RecBole.LightGCN",
+        "HPFScorer": "Cornac.HPF",
+        "ALS": "Implicit.AlternatingLeastSquares",
+        "BPR": "Implicit.BayesianPersonalizedRanking",
+    }
+    return {
+        name: f"it needs {package}, which the environment of LensKit does not have"
+        + (f"; {elsewhere[name]} does run" if name in elsewhere else "")
+        for name, package in _PACKAGES.items()
+    }
+
+
 def _parameters(config: Any) -> dict[str, Any]:
     """Return the defaults of a pydantic configuration class under every name it accepts."""
     defaults = config().model_dump(mode="json")

@@ -30,6 +30,18 @@ class Freeing:
         self._least = private()
 
 
+class Garbage:
+    """What is left of the models of earlier requests: it is looked for where there may be much of it."""
+
+    def __init__(self) -> None:
+        self._at_first = private()
+
+    def collect(self) -> None:
+        """Collect it, unless this process has become little larger than it was at first: looking takes a millisecond."""
+        if not self._at_first or private() - self._at_first >= LARGE:
+            gc.collect()
+
+
 def private() -> int:
     """Return the memory of this process in bytes, without the pages of files, such as a fold's; 0 where it cannot be read."""
     with contextlib.suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:

@@ -10,10 +10,19 @@ import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
+_programs: list[resource.struct_rusage] = []
+"""What the programs have used that were run for the request."""
+
+
+def add_program(usage: resource.struct_rusage) -> None:
+    """Count what a program has used that has ended, as a part of the request's cost."""
+    _programs.append(usage)
+
 
 def peak_rss() -> int:
-    """Return the largest resident set of this process so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Return the largest resident set of this process so far, or of a program that was run for the request, in bytes."""
+    usages = [resource.getrusage(resource.RUSAGE_SELF), *_programs]
+    peak = max(usage.ru_maxrss for usage in usages)
     return peak if sys.platform == "darwin" else peak * 1024
 
 
@@ -33,6 +42,7 @@ class Meter:
 
     def __init__(self, track: Sequence[str]) -> None:
         self.track = track
+        _programs.clear()
         self._wall, self._cpu = time.perf_counter(), time.process_time()
         if "rss" in track:
             forget_peak()
@@ -47,7 +57,9 @@ class Meter:
         """Return the costs so far; None for peaks that were not requested or cannot be measured."""
         facts: dict[str, Any] = {
             "seconds": time.perf_counter() - self._wall,
-            "cpu_seconds": time.process_time() - self._cpu,
+            "cpu_seconds": time.process_time()
+            - self._cpu
+            + sum(usage.ru_utime + usage.ru_stime for usage in _programs),
             "peak_rss": peak_rss() if "rss" in self.track else None,
             "gpu_peak": None,
             "python_peak": None,

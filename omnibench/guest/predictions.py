@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .headers import read_array
+
 _SMALL_BYTES = 1 << 19
 """Of a file of so many bytes, reading takes less than mapping."""
 
@@ -33,9 +35,9 @@ def read_predictions(path: str | Path) -> Predictions:
             first = np.load(path, allow_pickle=False, mmap_mode="r")
             file.seek(getattr(first, "offset", 0) + first.nbytes)
         else:
-            first = np.load(file, allow_pickle=False)
+            first = read_array(file)
         if "rating" in (first.dtype.names or ()):
             return Predictions(None, first)
         if file.tell() >= size:
             return Predictions(first, None)
-        return Predictions(first, np.lib.format.read_array(file, allow_pickle=False))
+        return Predictions(first, read_array(file))

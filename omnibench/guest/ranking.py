@@ -23,7 +23,7 @@ _FEWEST_ROWS = 8
 """Least rows of them: what is done once for all of them costs more than a larger copy."""
 _SCORES = 1 << 21
 """Scores between these two that are masked and ranked together."""
-_CELLS = 1 << 22
+_CELLS = 1 << 24
 """Users times items of which it is noted together what must not be recommended."""
 
 # By what they can do, not by their classes: an adapter in an environment with omnibench may have them from another copy of
@@ -61,7 +61,11 @@ def recommend(
         if scores.shape != ((len(users),) if is_compact else (len(users), fold.n_items)):
             expected = f"{len(users)} users x {fold.n_items} items"
             raise ValueError(f"scores have the shape {scores.shape}; yield scores of {expected}, NaN for items without")
-        lists = scores.lists(fold, users, k, candidates) if hasattr(batch, "lists") else cut.lists(users, scores)
+        if hasattr(batch, "top_k"):  # with few candidates it costs less to look at them alone
+            has_lists = candidates is None and hasattr(batch, "lists")
+            lists = scores.lists(fold, users, k) if has_lists else cut.lists(users, scores)
+        else:
+            lists = scores.lists(fold, users, k, candidates) if is_compact else cut.lists(users, scores)
         for some, items, best in lists:
             block = rows[n_done + some.start : n_done + some.stop]
             block["user"], block["item"], block["score"] = users[some], items, best
@@ -144,6 +148,7 @@ def cut_lists(
     rows["user"], rows["item"] = fold.users, NO_ITEM
     n_done = 0
     is_blocked = np.empty((max(_FEWEST_ROWS, _CELLS // max(1, fold.n_items)), fold.n_items), dtype=bool)
+    is_blocked[:] = ~fold.rankable
     for users, answer in batches:
         lists: Any = answer if hasattr(answer, "begin") else RankedLists.of(answer)
         if lists.shape != (len(users),):
@@ -151,11 +156,16 @@ def cut_lists(
         for start in range(0, len(users), len(is_blocked)):
             some = users[start : start + len(is_blocked)]
             blocked = is_blocked[: len(some)]
-            fold.block(some, blocked)
+            seen = fold.masked_pairs(some)
+            blocked[seen] = True
             if candidates is not None:
                 block_others(candidates, some, blocked)
             block = rows[n_done : n_done + len(some)]
             row, rank, entry = lists.first(start, blocked, k)
+            if candidates is None:  # most of a large table was not touched
+                blocked[seen] = ~fold.rankable[seen[1]]
+            else:
+                blocked[:] = ~fold.rankable
             block["item"][row, rank], block["score"][row, rank] = lists.item[entry], lists.score[entry]
             n_done += len(some)
     if n_done != len(rows):

@@ -49,6 +49,23 @@ ALGORITHMS = (
     "Prod2Vec",
 )
 
+READ_TIMES = (
+    "GRU4RecCrossEntropy",
+    "GRU4RecNegSampling",
+    "STAN",
+    "SequentialRules",
+    "TARSItemKNN",
+    "TARSItemKNNCoocDistance",
+    "TARSItemKNNDing",
+    "TARSItemKNNHermann",
+    "TARSItemKNNLee",
+    "TARSItemKNNLiu",
+    "TARSItemKNNLiu2012",
+    "TARSItemKNNVaz",
+    "TARSItemKNNXia",
+)
+"""Algorithms that learn from the times of interactions."""
+
 RANKED_IN_FLOAT64 = ("Random", "EASE", "SVDItemToItem", "NMFItemToItem", "KUNN")
 """Algorithms whose lists of MovieLens-100K had other items or another order while their scores were ranked as float32."""
 BEST_EPOCH = ("MultVAE", "RecVAE", "BPRMF")
@@ -80,6 +97,12 @@ def catalogue() -> dict[str, dict[str, Any]]:
         }
         for name in ALGORITHMS
     }
+
+
+def refused() -> dict[str, str]:
+    """Return why each of RecPack's algorithms that read times does not run here."""
+    reason = "it reads the times of interactions, and omnibench hands RecPack users and items alone"
+    return dict.fromkeys(READ_TIMES, reason)
 
 
 def _defaults(algorithm: type) -> dict[str, Any]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .folds import NO_ITEM, Scores
+from .folds import NO_ITEM, Fold, Scores
 from .parts import Ints
 from .top_items import ranking_type, reached_by_row, top_k
 
 SPARSE = 0.3
 """The share of all scores up to which ranking those that a model has costs less than ranking them among the others."""
+
+_TOGETHER = 4096
+"""Users whose lists of shared scores are made together."""
+
+_CELLS = 1 << 22
+"""Most users times items of which it is noted together whether a user may get one of the best."""
 
 _DENSE = 8
 """Of so many scores one has to be there for all of them to be looked through: their order need not be found then."""
@@ -145,6 +152,56 @@ class SharedScores:
     def dtype(self) -> np.dtype[Any]:
         """The type of the scores."""
         return self.score.dtype
+
+    def lists(self, fold: Fold, users: Ints, k: int) -> Iterator[tuple[slice, Ints, Scores]]:
+        """Yield the rows of the batch that come together, their k best unseen items and the items' scores, as ``top_k``.
+
+        What users have seen is noted for the best items alone, as many as a list needs, not for all items.
+
+        Args:
+            fold: The fold.
+            users: The codes of the batch's users, shape (b,).
+            k: The length of the lists.
+        """
+        order = np.flatnonzero(fold.rankable[self.order])
+        place = np.full(fold.n_items, len(order), dtype=np.int32)
+        place[self.order[order]] = np.arange(len(order), dtype=np.int32)
+        for start in range(0, len(users), _TOGETHER):
+            rows = slice(start, min(start + _TOGETHER, len(users)))
+            items = np.full((rows.stop - rows.start, k), NO_ITEM, dtype=np.int32)
+            best: Scores = np.zeros(items.shape, dtype=self.score.dtype)
+            pending, width = np.flatnonzero(self.is_scored[rows]), min(len(order), 2 * k)
+            while len(pending) and width:  # most have seen few of the best items, and few have seen many
+                short = [pending[:0]]
+                for some in np.array_split(pending, -(-len(pending) * width // _CELLS)):
+                    rank = self._ranks(fold, users[rows][some], place, width)
+                    row, column = np.nonzero((rank > 0) & (rank <= k))
+                    entry = some[row], rank[row, column] - 1
+                    items[entry], best[entry] = self.order[order[column]], self.score[order[column]]
+                    short.append(some[rank.max(axis=1) < k])
+                if width == len(order):
+                    break
+                pending, width = np.concatenate(short), min(len(order), 4 * width)
+            yield rows, items, best
+
+    @staticmethod
+    def _ranks(fold: Fold, users: Ints, place: Ints, width: int) -> Ints:
+        """Return the rank that each of the best items has in each user's list, from 1, or 0 for what the user has seen.
+
+        Args:
+            fold: The fold.
+            users: User codes, shape (b,).
+            place: The place of each item among the best, shape (n_items,).
+            width: How many of the best are looked at.
+        """
+        row, seen = fold.masked_pairs(users)
+        column = place[seen]
+        is_near = column < width
+        is_allowed = np.ones((len(users), width), dtype=bool)
+        is_allowed[row[is_near], column[is_near]] = False
+        rank: Ints = np.cumsum(is_allowed, axis=1, dtype=np.int32)
+        rank[~is_allowed] = 0
+        return rank
 
     def top_k(self, begin: int, is_blocked: npt.NDArray[np.bool_], k: int) -> tuple[Ints, Scores]:
         """Return the k best items of some users, as ``SparseScores.top_k``."""

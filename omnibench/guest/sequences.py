@@ -67,14 +67,21 @@ def sequences_of(part: Part, n_users: int, is_known: npt.NDArray[np.bool_] | Non
     Raises:
         ValueError: The part has no timestamps, so that nothing says what comes next.
     """
+    return timed_sequences_of(part, n_users, is_known)[0]
+
+
+def timed_sequences_of(
+    part: Part, n_users: int, is_known: npt.NDArray[np.bool_] | None = None
+) -> tuple[Sequences, Positions]:
+    """Return the sequences of a part's users as ``sequences_of``, and when each item was: int64 seconds, shape (m,)."""
     if part.timestamp is None:
         raise ValueError("sequences need timestamps, and the data has none: add a column 'timestamp'")
     first = part.first_rows(n_users)
     if is_known is None:
-        return Sequences(first, part.item)
+        return Sequences(first, part.item), part.timestamp
     is_kept = is_known[part.item]
     kept_before = np.concatenate([[0], np.cumsum(is_kept, dtype=np.int64)])
-    return Sequences(kept_before[first], part.item[is_kept])
+    return Sequences(kept_before[first], part.item[is_kept]), part.timestamp[is_kept]
 
 
 def input_sequences(fold: Fold) -> Sequences:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .headers import read_header
 from .parts import Ints, Part
 
 PARTS = ("train", "validation", "test")
@@ -78,8 +79,7 @@ class SharedRows:
         They are read and not mapped: what is gathered from them is to be in memory once.
         """
         with (self._directory / f"{name}.npy").open("rb") as file:
-            np.lib.format.read_magic(file)
-            (length,), _, dtype = np.lib.format.read_array_header_1_0(file)
+            (length,), dtype = read_header(file)
             buffer = np.empty(min(_BLOCK, length), dtype=dtype)
             for start in range(0, length, _BLOCK):
                 block = buffer[: length - start]

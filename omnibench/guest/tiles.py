@@ -15,7 +15,7 @@ _BLOCK = 32
 """Items whose maximum is taken: torch takes it by vector instructions, and few other items are looked at with a high one."""
 _HIGH = 4
 """Of so many blocks one may be high: with more, all items are looked at."""
-_SPARE = 8
+SPARE = 8
 """Items for each item of a list up to which a user's items are kept as they are; of more, the best are looked for."""
 
 _RAISES = 3
@@ -23,7 +23,7 @@ _RAISES = 3
 _MAXIMA = 4
 """Maxima for each item of a list from which on the higher of two stands for both: sorting more costs more than it saves."""
 
-_Entries = tuple[npt.NDArray[np.int64], Ints, npt.NDArray[Any]]
+Entries = tuple[npt.NDArray[np.int64], Ints, npt.NDArray[Any]]
 """Rows, ascending, item codes, and scores."""
 
 
@@ -49,7 +49,7 @@ class BestOfTiles:
         """The highest maxima of blocks up to the last change of bounds, and all of those since."""
         self._raise_after, self._n_tiles = 1, 0
         none = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0, dtype=dtype)
-        self._entries: list[_Entries] = [none]
+        self._entries: list[Entries] = [none]
         """What may be among the best."""
         self._n_entries = 0
 
@@ -84,23 +84,37 @@ class BestOfTiles:
             self._raise_bounds()
         row, column = self._reaching(scores, maxima)
         counts = np.bincount(row, minlength=self._n_users)
-        crowded = np.flatnonzero(counts > _SPARE * self._k)
+        crowded = np.flatnonzero(counts > SPARE * self._k)
         if len(crowded):  # ties, or scores that rise from tile to tile
-            is_kept = (counts <= _SPARE * self._k)[row]
+            is_kept = (counts <= SPARE * self._k)[row]
             row, column = row[is_kept], column[is_kept]
-            best, scores_of_best = top_k(scores[crowded], self._k)
-            of_crowded, rank = np.nonzero(best != NO_ITEM)
-            self._keep(crowded[of_crowded], codes[best[of_crowded, rank]], scores_of_best[of_crowded, rank])
+            self._add_crowded(crowded, scores[crowded], codes)
         is_item = column < len(codes)
         row, column = row[is_item], column[is_item]
         self._keep(row, codes[column], scores[row, column])
-        if self._n_entries > _SPARE * self._k * self._n_users:
-            items, best_scores = self._merged()
-            row, rank = np.nonzero(items != NO_ITEM)
-            self._entries, self._n_entries = [], 0
-            self._keep(row, items[row, rank], best_scores[row, rank])
-            if items.shape[1] == self._k:
-                np.maximum(self._bounds, best_scores[:, -1], out=self._bounds)
+        if self._n_entries > SPARE * self._k * self._n_users:
+            self._cut_entries()
+
+    def _add_crowded(self, rows: npt.NDArray[np.int64], scores: Scores, codes: Ints) -> None:
+        """Take the best of a tile for the users of whom too many items reach the bound.
+
+        Args:
+            rows: The users, shape (c,).
+            scores: Their scores, of whole blocks of items; shape (c, width).
+            codes: The item codes, of which the last block may have fewer.
+        """
+        best, scores_of_best = top_k(scores, self._k)
+        row, rank = np.nonzero(best != NO_ITEM)
+        self._keep(rows[row], codes[best[row, rank]], scores_of_best[row, rank])
+
+    def _cut_entries(self) -> None:
+        """Leave the best of what may be among the best."""
+        items, best_scores = self._merged()
+        row, rank = np.nonzero(items != NO_ITEM)
+        self._entries, self._n_entries = [], 0
+        self._keep(row, items[row, rank], best_scores[row, rank])
+        if items.shape[1] == self._k:
+            self._raise_to(best_scores[:, -1])
 
     def _raise_bounds(self) -> None:
         maxima = np.concatenate(self._maxima, axis=1)
@@ -110,9 +124,13 @@ class BestOfTiles:
         n_lower = maxima.shape[1] - self._k
         if n_lower >= 0:
             highest = np.partition(maxima, n_lower, axis=1)[:, n_lower:]
-            np.maximum(self._bounds, highest[:, 0], out=self._bounds)
+            self._raise_to(highest[:, 0])
             maxima = highest
         self._maxima = [maxima]
+
+    def _raise_to(self, scores: npt.NDArray[Any]) -> None:
+        """Raise the bounds to scores that k items of each user reach; shape (users,)."""
+        np.maximum(self._bounds, scores, out=self._bounds)
 
     def _reaching(
         self, scores: Scores, maxima: npt.NDArray[Any]
@@ -134,9 +152,13 @@ class BestOfTiles:
 
     def _merged(self) -> tuple[Ints, Scores]:
         """Return the k best of each user, or of fewer, with ``NO_ITEM`` and a score of -inf behind them."""
+        return ordered(*reached_by_row(self._n_users, *self._by_user()), self._k)
+
+    def _by_user(self) -> Entries:
+        """Return what may be among the best, ascending by user."""
         row, item, score = (np.concatenate(parts) for parts in zip(*self._entries, strict=True))
         order = np.argsort(row.astype(np.int16), kind="stable")
-        return ordered(*reached_by_row(self._n_users, row[order], item[order], score[order]), self._k)
+        return row[order], item[order], score[order]
 
     def result(self) -> tuple[Ints, Scores]:
         """Return the best items, ``NO_ITEM`` where there are no more, and their scores; both of shape (users, k)."""

@@ -249,7 +249,7 @@ def mark_hits(truth: Truth, list_user: Ints, list_item: Ints, training: Training
         items[row[has_truth]] = list_item[has_truth]
     matrix = np.zeros(items.shape, dtype=bool)
     width = min(truth.n_items, _WIDEST)
-    rows = max(1, _TABLE // width)
+    rows = max(1, min(_TABLE // width, len(users)))  # a table for few users is made in no time
     table = np.zeros(rows * width, dtype=np.uint8)
     every_offset = np.arange(0, rows * width, width)
     suspects = []

@@ -167,6 +167,7 @@ def measurements(session: BenchSession) -> Measurements:
     """
     from omnibench.engine.records import labels_of
     from omnibench.gate.entries import Measurements
+    from omnibench.store.evaluations import StoredEvaluations
     from omnibench.store.item_records import pending_item
 
     planned = {item.experiment.fit_key: item for items in session.planned.values() for item in items}
@@ -182,14 +183,19 @@ def measurements(session: BenchSession) -> Measurements:
         return record if record is not None and is_done else pending_item(labels_of(item.experiment).item_members)
 
     def take(reader: Reader) -> Measurements:
-        return Measurements(
-            session.directory,
-            reader.get,
-            (record_of(reader, fit_key, item) for fit_key, item in (planned | selected).items()),
-            directions_of(session.items),
-            sources=sources,
-            deselected=planned.keys() - selected.keys(),
-        )
+        evaluations = StoredEvaluations(session.directory, reader, untouched=session.looks_only)
+        try:
+            return Measurements(
+                session.directory,
+                reader.get,
+                (record_of(reader, fit_key, item) for fit_key, item in (planned | selected).items()),
+                directions_of(session.items),
+                sources=sources,
+                deselected=planned.keys() - selected.keys(),
+                evaluations=evaluations,
+            )
+        finally:
+            evaluations.close()
 
     return read(session.directory / "store", take, untouched=session.looks_only)
 

@@ -17,7 +17,7 @@ from omnibench.plugin.settings import check_options
 from omnibench.plugin.state import BENCH_FILES, automatic_key, existing_session, only_running
 from omnibench.plugin.stores import refuse_conftest_files, store_directory
 from omnibench.plugin.summary import Summary
-from omnibench.plugin.wire import ItemMessage, RunMessage
+from omnibench.plugin.wire import ItemMessage, RunMessage, pack, unpack
 
 _random_state_key = pytest.StashKey[int]()
 """The random state that the conftest files have set."""
@@ -252,6 +252,20 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
         message.attach(report)
         report.duration += getattr(item, "seconds_before", 0.0)
     return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_report_to_serializable(config: pytest.Config) -> Generator[None, Any, Any]:
+    """Send the reports of a run with benchmarks in one piece."""
+    data = yield
+    return pack(data) if isinstance(data, dict) and existing_session(config) is not None else data
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_report_from_serializable(data: dict[str, Any]) -> Generator[None, Any, Any]:
+    """Take apart what came in one piece, before pytest and others look at it."""
+    unpack(data)
+    return (yield)
 
 
 def pytest_report_teststatus(report: Any) -> tuple[str, str, Any] | None:

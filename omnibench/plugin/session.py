@@ -261,7 +261,7 @@ class BenchSession:
             return
         skipping = self.policy.failed != "retry"
         needed = {
-            item.experiment.configuration.runner.name: item.experiment.configuration.runner
+            item.experiment.configuration.runner.guest_name: item.experiment.configuration.runner
             for item in self.pending
             if not (skipping and item.state and item.state.error)
         }

@@ -19,12 +19,20 @@ from omnibench.plugin.wire import ItemMessage
 
 if TYPE_CHECKING:  # every pytest session imports this module, and few have benchmarks
     from omnibench.metrics.base import Metric
-    from omnibench.plugin.items import BenchItem
+    from omnibench.plugin.items import BenchItem, ExperimentItem
+    from omnibench.plugin.session import BenchSession
     from omnibench.results import Result
     from omnibench.tables.layout import NotWorse
 
 _TUNE = "Tune"
 """The phase ``store.schema.Phase.TUNE``."""
+
+
+def _as_declared(session: BenchSession) -> list[ExperimentItem]:
+    """Return the items of this run in the order of the bench files: ``--ff`` and pytest-randomly run them in others."""
+    declared = (item.nodeid for items in session.planned.values() for item in items)
+    positions = {nodeid: position for position, nodeid in enumerate(declared)}
+    return sorted(session.items, key=lambda item: positions.get(item.nodeid, len(positions)))
 
 
 class Summary:
@@ -157,7 +165,7 @@ class Summary:
 
     @cached_property
     def results(self) -> list[Result]:
-        """One result per dataset, algorithm and fold, with the metrics of every benchmark that measured it."""
+        """One result per dataset, algorithm and fold, with the metrics of every benchmark that measured it, as declared."""
         merged: dict[tuple[Any, ...], Result] = {}
 
         def merge(result: Result) -> None:
@@ -168,7 +176,7 @@ class Summary:
 
         session = existing_session(self.config)
         together = {id(item) for item in self._done}
-        for item in session.items if session else ():
+        for item in _as_declared(session) if session else ():
             if id(item) in together:
                 merge(item.recorded)
             elif (message := self._messages.get(item.nodeid)) and message.result.metrics:

@@ -6,6 +6,7 @@ Every pytest session imports this module: a named tuple is made in a tenth of th
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,9 @@ from omnibench.plugin.sent_paths import received_path, sendable_path
 _INPUT = "omnibench"
 """The entry in xdist's ``workerinput``."""
 
+_VERSION = 4
+"""Of ``marshal``: what every Python reads that omnibench runs in, since an interpreter of another version may be a worker."""
+
 _DIGITS = 16
 """Of the digest that stands for a node id."""
 
@@ -27,6 +31,28 @@ _RESULT = (
     *("seedless_key", "seeds", "as_seed", "refit", "tuned", "search"),
 )
 """The members of a result that travel as they are."""
+
+
+_latest: list[tuple[Any, ItemMessage]] = []
+"""What was read last, and the message: several plugins ask the same report."""
+
+_PACKED = "omnibench.packed"
+"""The member under which a report travels as one piece."""
+
+
+def pack(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a report, as pytest serializes it, in one piece: execnet takes its time, in Python, for each member."""
+    try:
+        return {_PACKED: marshal.dumps(data, _VERSION)}
+    except ValueError:  # a subclass of a text or number, which execnet may carry all the same
+        return data
+
+
+def unpack(data: dict[str, Any]) -> None:
+    """Put the members of a report back that travelled as one piece, beside those that xdist has added."""
+    packed = data.pop(_PACKED, None)
+    if packed is not None:
+        data.update(marshal.loads(packed))  # noqa: S302 - of our own worker, whose code this process has chosen
 
 
 class RunMessage(NamedTuple):
@@ -130,6 +156,12 @@ class ItemMessage(NamedTuple):
         fields = getattr(report, "omnibench", None)
         if fields is None:
             return None
+        if not _latest or _latest[0][0] is not fields:
+            _latest[:] = [(fields, cls._read(fields))]
+        return _latest[0][1]
+
+    @classmethod
+    def _read(cls, fields: Mapping[str, Any]) -> ItemMessage:
         from omnibench.guest.messages import received
         from omnibench.results import Result
 

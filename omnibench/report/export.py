@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from omnibench.metrics.labels import alternatives, chosen_labels, unmeasured
 from omnibench.report.comparisons import TESTS
 from omnibench.report.contents import Contents, Recorded, contents_of, missing_of
 from omnibench.report.files import check_files, replace
-from omnibench.report.frames import csv, nested, parquet
+from omnibench.report.frames import nested
 from omnibench.report.impersonal import hider, impersonal
 from omnibench.report.latex import latex
 from omnibench.report.markdown import markdown
 from omnibench.report.page.html import html
+from omnibench.report.row_files import csv, parquet
 from omnibench.report.sections import DEFAULT_LIMIT, Choices, report_of
 from omnibench.statistics.paired import DEFAULT_TEST, check_alpha
 from omnibench.store.item_records import result_of
@@ -121,7 +122,7 @@ def _gathered(
     paths: bool,
 ) -> tuple[Contents, Callable[[str], str], str]:
     """Return what is to be written, what takes directories, users and hosts out of texts, and the sentence about what is left out."""
-    light = light_records_in(reader, with_costs=False).records
+    light = light_records_in(reader, with_costs=False, with_metrics=True).records
     current = None if all_items else current_items(light)
     contents = _contents(store, reader, light, current, datasets, algorithms, metrics, better)
     runs = (record for key, record in light.items() if RecordType.RUN.has(key))
@@ -186,11 +187,10 @@ def _contents(
     done.sort(key=lambda item: (item["dataset"], item["algorithm"], -1 if item["fold"] is None else item["fold"]))
     results, measured, finished = [], dict[str, None](), ""
     for item in done:
-        record = lookups.get(RecordType.ITEM.key(item["fit_key"])) or {"metrics": {}}
+        record = item if "metrics" in item else _whole(item, lookups)
         finished = max(finished, record.get("finished") or "")
         measured |= dict.fromkeys(record["metrics"])
-        # The members that many items have alike are kept once, which those of light records are.
-        results.append(result_of(_with_metrics({**record, **{name: item[name] for name in _ALIKE}}, metrics)))
+        results.append(result_of(_with_metrics(record, metrics)))
     for label in metrics:
         if not chosen_labels(measured, [label]):
             raise ExportError(unmeasured(label, measured))
@@ -209,11 +209,19 @@ def _contents(
     )
 
 
+def _whole(item: Record, lookups: Lookups) -> Record:
+    """Return the whole record of an item that lacks its metrics."""
+    record = lookups.get(RecordType.ITEM.key(item["fit_key"])) or {"metrics": {}}
+    # The members that many items have alike are kept once, which those of light records are.
+    return {**record, **{name: item[name] for name in _ALIKE}}
+
+
 def _with_metrics(item: Record, metrics: Sequence[str]) -> Record:
     """Return an item's record with some of its metrics only, in this order; with all of them when none is named."""
-    measured: dict[str, Any] = item["metrics"]
-    labels = chosen_labels(measured, metrics) if metrics else measured
-    return {**item, "metrics": {label: measured[label] for label in labels}}
+    if not metrics:
+        return item
+    measured: Mapping[str, Any] = item["metrics"]
+    return {**item, "metrics": {label: measured[label] for label in chosen_labels(measured, metrics)}}
 
 
 def _chosen(

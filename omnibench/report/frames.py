@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv as plain_csv
-import io
 import json
 import math
 import statistics
@@ -28,13 +26,10 @@ if TYPE_CHECKING:
 FORMAT = "omnibench.results/1"
 """The format that the JSON file names; its number changes when readers have to change."""
 
-_ROWS_AT_HAND = 5000
+ROWS_AT_HAND = 5000
 """How many rows are made at a time."""
 
-_FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What spreadsheets take for the beginning of a formula, or leave out before one; the last four are the wide forms."""
-
-_TYPES = {
+COLUMN_TYPES = {
     "dataset": "string",
     "dataset_label": "string",
     "dataset_key": "string",
@@ -81,6 +76,7 @@ _TYPES = {
     "taken_time": "string",
     "taken_sha256": "string",
 }
+"""The columns of a row for every value, with their types in pandas."""
 
 
 def frame(contents: Contents) -> pd.DataFrame:
@@ -104,58 +100,66 @@ def frame(contents: Contents) -> pd.DataFrame:
     """
     import pandas as pd
 
-    return pd.DataFrame(list(_rows(contents)), columns=list(_TYPES)).astype(_TYPES)
+    return pd.DataFrame(list(rows_of(contents)), columns=list(COLUMN_TYPES)).astype(COLUMN_TYPES)
 
 
-def _blocks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+def blocks_of(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
     """Yield rows by thousands: of a hundred thousand items, all of them together would take a gigabyte."""
     remaining = iter(rows)
-    while block := list(islice(remaining, _ROWS_AT_HAND)):
+    while block := list(islice(remaining, ROWS_AT_HAND)):
         yield block
 
 
-def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
+def rows_of(contents: Contents) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of ``frame``, each with the values of ``COLUMN_TYPES``."""
     names = display_names(contents.results)
     with_seeds = _with_all_seeds(contents.results)
-    summary = lru_cache(maxsize=_ROWS_AT_HAND)(partial(_summary, contents))
+    summary = lru_cache(maxsize=ROWS_AT_HAND)(partial(_summary, contents))
     for result in contents.results:
         configuration = with_seeds[result.dataset, result.algorithm]
         seeds = len(seeds_of(configuration.rows))
         facts = contents.facts_of(result)
         counts = contents.split_counts(result)
+        head = (
+            result.dataset,
+            names.dataset(result.dataset),
+            facts.dataset_key,
+            algorithm_of(result),
+            result.algorithm,
+            names.configuration(result.algorithm),
+            facts.configuration_key,
+            facts.parameters,
+            result.seed,
+            result.refit or None,
+            facts.framework,
+            facts.version,
+            result.fold,
+        )
+        of_item = (
+            counts.get("cold_users"),
+            counts.get("cold_items"),
+            counts.get("before_training_end"),
+            facts.fit_seconds,
+            facts.predict_seconds,
+            facts.start_seconds,
+            facts.peak_memory,
+            result.fit_key,
+            seeds,
+        )
+        tuning = tuple(_tuning(result).values())
         for label, value in result.metrics.items():
             uncertainty = facts.uncertainties.get(label, Uncertainty())
             yield (
-                result.dataset,
-                names.dataset(result.dataset),
-                facts.dataset_key,
-                algorithm_of(result),
-                result.algorithm,
-                names.configuration(result.algorithm),
-                facts.configuration_key,
-                facts.parameters,
-                result.seed,
-                result.refit or None,
-                facts.framework,
-                facts.version,
-                result.fold,
+                *head,
                 label,
                 _finite(value),
                 _finite(uncertainty.stderr),
                 _finite(uncertainty.low),
                 _finite(uncertainty.high),
                 uncertainty.users,
-                counts.get("cold_users"),
-                counts.get("cold_items"),
-                counts.get("before_training_end"),
-                facts.fit_seconds,
-                facts.predict_seconds,
-                facts.start_seconds,
-                facts.peak_memory,
-                result.fit_key,
-                seeds,
+                *of_item,
                 *summary(configuration, label).values(),
-                *_tuning(result).values(),
+                *tuning,
                 *_origin(facts.origin_of(label)).values(),
             )
 
@@ -223,50 +227,6 @@ def _summary(contents: Contents, configuration: _WithSeeds, label: str) -> dict[
     variances = contents.variances.get((configuration.rows[0].dataset, configuration.name), {}).get(label, {})
     parts = {f"{component}_variance": _finite(variances.get(component)) for component in COMPONENTS}
     return {"mean": mean, "std": deviation, **parts}
-
-
-def csv(contents: Contents) -> Iterator[bytes]:
-    """Yield the rows as CSV; floats have as many digits as it takes to read back the same ones.
-
-    A text that a spreadsheet would compute begins with an apostrophe, which spreadsheets hide; numbers are numbers.
-    """
-    text = io.StringIO()
-    writer = plain_csv.writer(text, lineterminator="\n")
-    writer.writerow(_TYPES)
-    converters = [_CONVERTERS[column_type] for column_type in _TYPES.values()]
-    for block in _blocks(_rows(contents)):
-        writer.writerows(
-            ["" if value is None else convert(value) for value, convert in zip(row, converters, strict=True)]
-            for row in block
-        )
-        yield text.getvalue().encode(errors="backslashreplace")
-        text.seek(0)
-        text.truncate()
-    yield text.getvalue().encode(errors="backslashreplace")
-
-
-def _uncomputed(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA_BEGINNINGS) else text
-
-
-_CONVERTERS: dict[str, Callable[[Any], Any]] = {"string": _uncomputed, "Int64": int, "float64": float, "boolean": bool}
-
-
-def parquet(contents: Contents) -> Iterator[bytes]:
-    """Yield the rows as Parquet."""
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    empty = pd.DataFrame(columns=list(_TYPES)).astype(_TYPES)
-    schema = pa.Schema.from_pandas(empty, preserve_index=False)
-    buffer = io.BytesIO()
-    with pq.ParquetWriter(buffer, schema) as writer:
-        for block in _blocks(_rows(contents)):
-            columns = zip(*block, strict=True)
-            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=_ROWS_AT_HAND)
-    yield buffer.getvalue()
 
 
 def nested(contents: Contents) -> Iterator[bytes]:

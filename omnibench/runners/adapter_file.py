@@ -17,6 +17,7 @@ from omnibench.code.parsed import ParsedModule, parsed
 from omnibench.errors import PlanError, nearest
 from omnibench.runners.described import check_algorithms
 from omnibench.runners.info import DEFAULTS, RunnerInfo
+from omnibench.runners.lock_file import LockRequest, checked_requirements, distribution_of
 
 OLDEST_PYTHON = (3, 11)
 """The first Python that a guest's side of omnibench runs with."""
@@ -31,8 +32,6 @@ _ALWAYS = {
 """The functions that every adapter has, with their arguments."""
 
 _DECLARED = ("requirements", "python", "algorithms")
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-"""The name of a distribution, with which each requirement begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +63,14 @@ class AdapterFile:
         return self.path.with_suffix(".lock")
 
     @property
-    def heading(self) -> str:
-        """The first line of a lock of these requirements."""
-        return f"# {'; '.join(self.requirements)} on Python {self.python}"
+    def is_locked(self) -> bool:
+        """Whether it has a lock."""
+        return self.lock.is_file()
+
+    @property
+    def lock_request(self) -> LockRequest:
+        """What its lock is made of."""
+        return LockRequest(self.lock, self.requirements, self.python, str(self.path))
 
     def runner(self) -> RunnerInfo:
         """Return the framework, ready to run.
@@ -79,7 +83,7 @@ class AdapterFile:
             heading = self.lock.read_text(encoding="utf-8").partition("\n")[0]
         except FileNotFoundError:
             raise PlanError(f"{self.name} has no lock {str(self.lock)!r}; {advice} makes it.") from None
-        if heading != self.heading:
+        if heading != self.lock_request.heading:
             raise PlanError(
                 f"{self.lock} was made of other requirements ({heading.removeprefix('# ')}) than those of {self.path.name}; {advice} "
                 "makes it anew."
@@ -94,12 +98,6 @@ class AdapterFile:
             algorithms=self.algorithms,
             adapter_file=self.path,
         )
-
-
-def distribution_of(requirement: str) -> str:
-    """Return the name with which a requirement begins, as locks have it; an empty text where it begins with none."""
-    match = _NAME.match(requirement)
-    return re.sub(r"[-_.]+", "-", match.group()).lower() if match else ""
 
 
 def is_adapter(path: Path) -> bool:
@@ -130,7 +128,7 @@ def read_adapter(path: Path, name: str = "") -> AdapterFile:
     except (SyntaxError, ValueError) as error:
         raise PlanError(f"the adapter {path} is no Python ({error}).") from error
     _refuse_near_names(path, module)
-    requirements = _requirements(path, _literal(path, module, "requirements"))
+    requirements = checked_requirements(f"{path}: requirements", _literal(path, module, "requirements"))
     python = checked_python(f"{path}: python", _literal(path, module, "python"))
     algorithms = _literal(path, module, "algorithms")
     if not isinstance(algorithms, dict) or not algorithms:
@@ -177,22 +175,6 @@ def _literal(path: Path, module: ParsedModule, name: str) -> Any:
         f"{path}, line {statement.lineno}: {name} is computed; assign it plain values, once, because it is read without "
         "importing the file."
     )
-
-
-def _requirements(path: Path, value: Any) -> tuple[str, ...]:
-    texts = (value,) if isinstance(value, str) else value
-    if not isinstance(texts, list | tuple) or not texts or not all(isinstance(text, str) for text in texts):
-        raise PlanError(
-            f"{path}: requirements is {value!r}; give what pip is to install, the framework first, e.g. "
-            'requirements = ["lightfm==1.17"].'
-        )
-    requirements = tuple(" ".join(text.split()) for text in texts)
-    for requirement in requirements:
-        if not distribution_of(requirement):
-            raise PlanError(
-                f"{path}: the requirement {requirement!r} does not begin with the name of a package; give e.g. 'lightfm==1.17'."
-            )
-    return requirements
 
 
 def checked_python(label: str, value: Any) -> str:

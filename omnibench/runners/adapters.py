@@ -1,6 +1,6 @@
 """The frameworks that are files: those of the project, and those of plugins in the user's environment.
 
-``[tool.omnibench] runners`` of ``pyproject.toml`` names files of the project; an installed package names a module of its own by
+``[tool.omnibench] runners`` of ``pyproject.toml`` names files of the project, adapters in Python and descriptions of programs; an installed package names a module of its own by
 an entry point in the group ``omnibench.runners``.
 """
 
@@ -10,17 +10,21 @@ from collections.abc import Iterator
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omnibench.code.resolve import find_module
 from omnibench.data.project_files import RUNNERS, project_files
 from omnibench.errors import PlanError
 from omnibench.runners.adapter_file import AdapterFile, is_adapter, read_adapter
 
+if TYPE_CHECKING:
+    from omnibench.runners.program_file import ProgramFile
+
 GROUP = "omnibench.runners"
 """The group of entry points by which plugins bring frameworks."""
 
 
-def adapter_files() -> Iterator[AdapterFile]:
+def adapter_files() -> Iterator[AdapterFile | ProgramFile]:
     """Yield all frameworks that are files, the project's first; of two with one name the first counts.
 
     A file of the project that says nothing of a framework is none, for a pattern matches what lies beside adapters as well.
@@ -29,14 +33,14 @@ def adapter_files() -> Iterator[AdapterFile]:
         OmnibenchError: What one says is wrong, or two files of the project have one name.
     """
     project = _project_files()
-    for path in filter(is_adapter, project.values()):
-        yield read_adapter(path)
+    for path in filter(_is_framework, project.values()):
+        yield _read(path)
     for name, module in _entry_points().items():
         if name not in project:
             yield _of_plugin(name, module)
 
 
-def find_adapter(name: str) -> AdapterFile | None:
+def find_adapter(name: str) -> AdapterFile | ProgramFile | None:
     """Return the framework of a name that is a file; None where there is none. Files of other names are not read.
 
     Raises:
@@ -44,14 +48,14 @@ def find_adapter(name: str) -> AdapterFile | None:
     """
     path = _project_files().get(name)
     if path is not None:
-        return read_adapter(path)
+        return _read(path)
     module = _entry_points().get(name)
     return None if module is None else _of_plugin(name, module)
 
 
 def adapter_names() -> list[str]:
     """Return the names of all frameworks that are files."""
-    ours = (name for name, path in _project_files().items() if is_adapter(path))
+    ours = (name for name, path in _project_files().items() if _is_framework(path))
     return list(dict.fromkeys([*ours, *_entry_points()]))
 
 
@@ -59,6 +63,26 @@ def unmatched_patterns() -> str:
     """Return what to say where a name is unknown: that a pattern of the project matches no file; nothing where all do."""
     patterns = project_files(RUNNERS)
     return "" if patterns is None else patterns.remark
+
+
+def _is_framework(path: Path) -> bool:
+    if not _describes_program(path):
+        return is_adapter(path)
+    from omnibench.runners.program_file import is_program  # few projects have programs
+
+    return is_program(path)
+
+
+def _read(path: Path) -> AdapterFile | ProgramFile:
+    if not _describes_program(path):
+        return read_adapter(path)
+    from omnibench.runners.program_file import read_program  # as above
+
+    return read_program(path)
+
+
+def _describes_program(path: Path) -> bool:
+    return path.suffix.lower() == ".toml"
 
 
 def _project_files() -> dict[str, Path]:

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from omnibench.runners.info import CURRENT, ISOLATED, RunnerInfo
 from omnibench.runners.installed import differences
 from omnibench.runners.lock_file import pins_of
 from omnibench.runners.registry import runner_names
+from omnibench.runners.wheel_sizes import download_size
+from omnibench.sizes import size_text
 from omnibench.store.leases import lease
 
 Notify = Callable[[str], None]
@@ -99,7 +101,7 @@ class Environment:
         """
         if self.is_built:
             return self.python
-        waiting = f"{self.runner.name}: waiting for {{}}, which builds the same environment"
+        waiting = f"{self.runner.title}: waiting for {{}}, which builds the same environment"
         lock_file = self.directory.with_name(self.directory.name + ".lock")
         with lease(lock_file, lambda holder: notify(waiting.format(holder))):
             if not self.is_built:
@@ -112,10 +114,10 @@ class Environment:
             shutil.rmtree(stale, ignore_errors=True)  # we hold the lock: whoever built it is dead
         started = time.monotonic()
         count = len(_pins(self.runner))
-        size = f"about {self.runner.size}, " if self.runner.size else ""
+        size = self._size_text()
         torch = f"torch for {self.backend}, " if self.needs_torch else ""
         notify(
-            f"{self.runner.name}: building its isolated environment, once: {count} packages, {size}{torch}in {self.directory}"
+            f"{self.runner.title}: building its isolated environment, once: {count} packages, {size}{torch}in {self.directory}"
         )
         try:
             self._uv(["venv", "--python", self.runner.python, "--relocatable", str(partial)], notify, partial, count)
@@ -126,7 +128,15 @@ class Environment:
             os.replace(partial, self.directory)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        notify(f"{self.runner.name}: built in {time.monotonic() - started:.0f} s")
+        notify(f"{self.runner.title}: built in {time.monotonic() - started:.0f} s")
+
+    def _size_text(self) -> str:
+        """Return how large it is, where that is known, or else how much is downloaded for it, as a part of a sentence."""
+        if self.runner.size:
+            return f"about {self.runner.size}, "
+        assert self.runner.lock is not None
+        download = download_size(self.runner.lock, self.runner.python)
+        return "" if download is None else f"at most {size_text(download)} to download, "
 
     def _torch_options(self, python: Path) -> list[str]:
         """Return uv's options for the choice of torch.
@@ -150,8 +160,7 @@ class Environment:
 
     def _has_wheel(self, build: str) -> bool:
         """Return whether a local wheel folder has a build; asking uv would ask the index, too."""
-        folders = [Path(folder) for folder in uv_variables().get("UV_FIND_LINKS", "").split(",") if folder]
-        return any(any(folder.glob(f"{build.replace('==', '-')}-*.whl")) for folder in folders)
+        return any(True for _ in local_wheels(build.replace("==", "-")))
 
     def _can_install(self, build: str, python: Path) -> bool:
         import uv
@@ -177,14 +186,14 @@ class Environment:
             except subprocess.TimeoutExpired:
                 installed = len(list(partial.glob("lib/python*/site-packages/*.dist-info")))
                 step = f"{installed} of {count} packages installed" if installed else "resolving and downloading"
-                notify(f"{self.runner.name}: {step}")
+                notify(f"{self.runner.title}: {step}")
             except BaseException:
                 process.kill()
                 process.wait()
                 raise
         if process.returncode != 0:
             raise GuestEnvironmentError(
-                f"uv could not build the environment of {self.runner.name} (exit status {process.returncode}). Its "
+                f"uv could not build the environment of {self.runner.title} (exit status {process.returncode}). Its "
                 f"last words:\n{masked(_tail(output))}\nThe command was: uv {' '.join(masked_arguments(arguments))}\n{_advice()}"
             )
 
@@ -200,11 +209,18 @@ class Environment:
     @property
     def mending(self) -> str:
         """The commands that show what is wrong with it, and make it anew."""
-        name = self.runner.name
+        name = self.runner.title
         return (
             f"`omnibench envs verify {name}` says what is missing or has changed in {self.directory}; "
             f"`omnibench envs remove {name}` and `omnibench envs build {name}` make it anew"
         )
+
+
+def local_wheels(beginning: str) -> Iterator[Path]:
+    """Yield the wheels in the user's wheel folders whose names begin so."""
+    for folder in uv_variables().get("UV_FIND_LINKS", "").split(","):
+        if folder:
+            yield from Path(folder).glob(f"{beginning}-*.whl")
 
 
 def environment_of(runner: RunnerInfo) -> Environment:
@@ -262,29 +278,29 @@ class Environments:
 
     def is_built(self, runner: RunnerInfo) -> bool:
         """Return whether a framework can be started without building anything."""
-        return not runner.distribution or self.of(runner) == CURRENT or environment_of(runner).is_built
+        return self.of(runner) == CURRENT or environment_of(runner).is_built
 
     def python(self, runner: RunnerInfo, notify: Callable[[str], None]) -> Path:
         """Return the interpreter for a framework, building its environment when it is missing."""
-        if not runner.distribution or self.of(runner) == CURRENT:
+        if self.of(runner) == CURRENT:
             return Path(sys.executable)
-        if runner.name not in self._refused:
+        if runner.guest_name not in self._refused:
             try:
                 return environment_of(runner).ensure(notify)
             except GuestEnvironmentError as error:
-                self._refused[runner.name] = error  # trying again for every item would take all night
-        raise self._refused[runner.name]
+                self._refused[runner.guest_name] = error  # trying again for every item would take all night
+        raise self._refused[runner.guest_name]
 
     def refused(self, runner: RunnerInfo, error: Exception) -> GuestEnvironmentError:
         """Return the error of a framework whose environment has turned out to be broken; every later use raises it at once."""
-        self._refused[runner.name] = GuestEnvironmentError(
-            f"the environment of {runner.name} is broken ({error}). {environment_of(runner).mending}."
+        self._refused[runner.guest_name] = GuestEnvironmentError(
+            f"the environment of {runner.title} is broken ({error}). {environment_of(runner).mending}."
         )
-        return self._refused[runner.name]
+        return self._refused[runner.guest_name]
 
     def refusal(self, runner: RunnerInfo) -> GuestEnvironmentError | None:
         """Return why the environment of a framework cannot be used, as far as that was tried."""
-        return self._refused.get(runner.name)
+        return self._refused.get(runner.guest_name)
 
 
 def torch_backend() -> str:

@@ -107,10 +107,11 @@ class Guest:
         self._peak = 0
         self._oom_kills, self._counted_kills = proc.oom_kills(), time.monotonic()
         self._readers = [self._reader(scratch, stream) for stream in ("out", "err")]
-        # A class of the user's own is the user's code in the user's environment, and gets what it would get anywhere.
+        # A class of the user's own is the user's code; in the user's environment it gets what it would get anywhere.
+        is_isolated = python != Path(sys.executable)
         foreign = (
-            foreign_variables(os.environ, isolated=python != Path(sys.executable))
-            if runner.distribution
+            foreign_variables(os.environ, isolated=is_isolated)
+            if runner.distribution or is_isolated
             else misleading_variables(os.environ)
         )
         command = ["env", *(word for name in foreign for word in ("-u", name))]

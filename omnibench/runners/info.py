@@ -32,6 +32,7 @@ DEFAULTS = {
     "gpu": False,
     "history": False,
     "sequential": False,
+    "item_feature": "",
     "rating_parameters": {},
     "epochs": "",
     "deterministic": None,
@@ -58,7 +59,8 @@ class RunnerInfo:
         algorithms: What ``catalogue_file`` says, if there is none: by name ``{"parameters": {name: default}}``, and
             ``"ranking"`` (true if not given), ``"ratings"``, ``"gpu"``, ``"history"`` (false if not), ``"validation"`` (what
             it does with the validation part, e.g. ``"early stopping"``; if not given, nothing), ``"sequential"`` (whether it
-            learns what comes next, and so needs timestamps; false if not given), ``"refit"`` (whether it may
+            learns what comes next, and so needs timestamps; false if not given), ``"item_feature"`` (the hyperparameter
+            that names the feature of items which it needs; if not given, it needs none), ``"refit"`` (whether it may
             be fitted on training and validation together; if not given, those that do nothing with validation may),
             ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings),
             ``"epochs"`` (the hyperparameter that is the number of its epochs, where its Fit says how many it has kept),
@@ -122,6 +124,21 @@ class RunnerInfo:
             ) from error
 
     @property
+    def title(self) -> str:
+        """What messages and `omnibench envs` call it."""
+        return self.name
+
+    @property
+    def guest_name(self) -> str:
+        """The name of its processes: what has another one runs in other processes."""
+        return self.name
+
+    @property
+    def is_of_project(self) -> bool:
+        """Whether the project brings it, so that other machines do not know it by its name."""
+        return self.adapter_file is not None
+
+    @property
     def is_file(self) -> bool:
         """Whether its adapter is a file that says all of it; see ``runners.adapter_file``."""
         return self.adapter_file is not None and self.adapter == str(self.adapter_file)
@@ -143,6 +160,10 @@ class RunnerInfo:
 
     @cached_property
     def _adapter_digest(self) -> str | None:
+        return self._read_digest()
+
+    def _read_digest(self) -> str | None:
+        """Return the digest of the adapter's source as it is now; None of one that comes with omnibench."""
         return None if self.adapter_file is None else _digest(self.adapter_file)
 
     def check_adapter(self) -> None:
@@ -151,7 +172,7 @@ class RunnerInfo:
         Raises:
             GuestError: It has.
         """
-        if self.adapter_file is not None and _digest(self.adapter_file) != self._adapter_digest:
+        if self._read_digest() != self._adapter_digest:
             raise GuestError(
                 f"{self.adapter_file}, or what it uses, has changed since this run began; the result would be recorded for "
                 "the old code. Run again."

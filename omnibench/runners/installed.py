@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from omnibench.naming import first_few
+from omnibench.runners.lock_file import normalized
 
 _RECORD = "RECORD"
 _IMPORTABLE = (".py", ".pth", ".so")
@@ -61,11 +62,6 @@ def differences(directory: Path, pins: Mapping[str, str]) -> list[str]:
     if strange:
         sentences.append(f"{len(strange)} more files are there, of no package ({first_few(strange, _MOST_NAMES)})")
     return sentences
-
-
-def normalized(name: str) -> str:
-    """Return a package's name as locks have it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _of_lock(packages: Mapping[str, _Package], pins: Mapping[str, str]) -> Iterable[str]:

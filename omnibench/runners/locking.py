@@ -1,30 +1,37 @@
-"""Make the lock of a framework that is a file: exact versions of all that its environment has, with hashes."""
+"""Make the lock of a framework that is a file, or of a class: exact versions of all that its environment has, with hashes."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from omnibench.errors import GuestEnvironmentError
 from omnibench.masking import masked
 from omnibench.packages import uv_options, uv_variables, where_from
-from omnibench.runners.adapter_file import AdapterFile
-from omnibench.runners.environments import FROM_INDEX, torch_backend
-from omnibench.runners.lock_file import pins_of
-
-_GUEST_NEEDS = ("numpy>=1.26", "scipy>=1.11")
-"""What omnibench's own side of the process imports."""
+from omnibench.runners.environments import FROM_INDEX, local_wheels, torch_backend
+from omnibench.runners.lock_file import LockRequest, pins_of
 
 _OF_A_BACKEND = ("torch", "torchvision", "torchaudio", "triton")
 """Packages whose build depends on the machine (see ``environments.torch_backend``), so that no hash is theirs everywhere."""
 
 
-def make_lock(adapter: AdapterFile) -> list[str]:
-    """Resolve an adapter's requirements, and write its lock.
+_CONSTRAINTS = "UV_CONSTRAINT"
+
+_TORCH_ADVICE = (
+    " torch is locked as the CPU's build of it, from PyTorch's own index (download.pytorch.org/whl/cpu) or a wheel folder that has "
+    f"torch-VERSION+cpu; OMNIBENCH_TORCH_BACKEND={FROM_INDEX} takes the build that your indexes have."
+)
+
+
+def make_lock(request: LockRequest) -> list[str]:
+    """Resolve requirements, and write their lock.
 
     Args:
-        adapter: What the adapter says.
+        request: What it is to be made of.
 
     Returns:
         What has changed since the earlier lock, a package each, e.g. ``numpy 2.3.0 -> 2.4.6``.
@@ -32,40 +39,69 @@ def make_lock(adapter: AdapterFile) -> list[str]:
     Raises:
         GuestEnvironmentError: uv cannot resolve them; the message has its words.
     """
-    import uv
-
-    before = pins_of(adapter.lock) if adapter.lock.is_file() else {}
-    command = ["pip", "compile", "-", "--python-version", adapter.python, "--generate-hashes", "--no-header"]
-    command += ["--no-annotate", "--quiet", *uv_options(), *_torch_options()]
-    process = subprocess.run(
-        [uv.find_uv_bin(), *command],
-        input="\n".join([*adapter.requirements, *_GUEST_NEEDS, ""]),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=uv_variables(),
-    )
-    if process.returncode != 0:
+    before = pins_of(request.lock) if request.lock.is_file() else {}
+    for options, constraint in _torch_choices():
+        process = _compile(request, options, constraint)
+        if process.returncode == 0:
+            break
+    else:
         raise GuestEnvironmentError(
-            f"uv finds no versions that satisfy the requirements of {adapter.path} ({', '.join(adapter.requirements)}) on Python "
-            f"{adapter.python}. Its words:\n{masked(process.stderr.strip()[-3000:])}\nChange requirements or python in that file. "
-            f"uv was told: {where_from()}."
+            f"uv finds no versions that satisfy the requirements of {request.owner} ({', '.join(request.requirements)}) on Python "
+            f"{request.python}. Its words:\n{masked(process.stderr.strip()[-3000:])}\nChange requirements or python there. "
+            f"uv was told: {where_from()}.{_TORCH_ADVICE if 'pytorch' in process.stderr else ''}"
         )
-    _write(adapter, process.stdout)
-    after = pins_of(adapter.lock)
+    _write(request, process.stdout)
+    after = pins_of(request.lock)
     names = sorted(before.keys() | after.keys())
     return [_change(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]
 
 
-def _torch_options() -> list[str]:
-    """Return uv's options for torch: a lock is complete for the CPU; other builds bring libraries of their own."""
-    return [] if torch_backend() == FROM_INDEX else ["--torch-backend", "cpu"]
+def _compile(request: LockRequest, options: Sequence[str], constraint: str) -> subprocess.CompletedProcess[str]:
+    """Resolve a request, with a constraint beside those of the user's."""
+    import uv
+
+    command = ["pip", "compile", "-", "--python-version", request.python, "--generate-hashes", "--no-header"]
+    command += ["--no-annotate", "--quiet", *uv_options(), *options]
+    variables = uv_variables()
+    with tempfile.TemporaryDirectory() as folder:
+        if constraint:
+            file = Path(folder, "constraint.txt")
+            file.write_text(f"{constraint}\n", encoding="utf-8")
+            variables[_CONSTRAINTS] = f"{variables.get(_CONSTRAINTS, '')} {file}".strip()
+        return subprocess.run(
+            [uv.find_uv_bin(), *command],
+            input="\n".join([*request.requirements, *request.needs, ""]),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=variables,
+        )
 
 
-def _write(adapter: AdapterFile, compiled: str) -> None:
-    partial = adapter.lock.with_suffix(".lock.partial")
-    partial.write_text("\n".join([adapter.heading, *_without_builds(compiled.splitlines()), ""]), encoding="utf-8")
-    partial.replace(adapter.lock)
+def _torch_choices() -> Iterator[tuple[list[str], str]]:
+    """Yield uv's options and a constraint for torch, those first that need no index of PyTorch's.
+
+    A lock is complete for the CPU; other builds bring libraries of their own. Where a wheel folder of the user's has the
+    CPU's build, that is it; else PyTorch's own index is asked, whatever indexes there are.
+    """
+    if torch_backend() == FROM_INDEX:
+        yield [], ""
+        return
+    builds = {wheel.name.split("-")[1] for wheel in local_wheels("torch-*+cpu")}
+    for build in sorted(builds, key=_numbers, reverse=True):
+        yield [], f"torch=={build}"
+    yield ["--torch-backend", "cpu"], ""
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
+
+
+def _write(request: LockRequest, compiled: str) -> None:
+    partial = request.lock.with_name(f"{request.lock.name}.{os.getpid()}.partial")
+    request.lock.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_text("\n".join([request.heading, *_without_builds(compiled.splitlines()), ""]), encoding="utf-8")
+    partial.replace(request.lock)
 
 
 def _without_builds(lines: Iterable[str]) -> Iterable[str]:

@@ -8,7 +8,8 @@ import inspect
 import pickle
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+import types
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,28 @@ OPTIONAL = (VALIDATION, "items", "users", REPORT)
 """The names of what else ``fit`` may ask for."""
 
 
+@functools.lru_cache(maxsize=64)
+def _names(function: types.FunctionType, *, is_bound: bool) -> tuple[str, ...]:
+    return tuple(inspect.signature(types.MethodType(function, object()) if is_bound else function).parameters)
+
+
+def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of a function's or method's arguments, which are looked up once: each Fit asks several times.
+
+    Raises:
+        TypeError, ValueError: It is not written in Python.
+    """
+    if inspect.isfunction(function):
+        return _names(function, is_bound=False)
+    if inspect.ismethod(function) and inspect.isfunction(function.__func__):
+        return _names(function.__func__, is_bound=True)
+    return tuple(inspect.signature(function).parameters)
+
+
 def takes(algorithm: type, argument: str) -> bool:
     """Return whether a class's ``fit`` names an argument."""
     try:
-        return argument in inspect.signature(algorithm.fit).parameters  # type: ignore[attr-defined]
+        return argument in argument_names(algorithm.fit)  # type: ignore[attr-defined]
     except (TypeError, ValueError):  # not written in Python
         return False
 
@@ -108,6 +127,29 @@ def explaining_missing_columns(frames: Mapping[str, pd.DataFrame]) -> Iterator[N
         columns = "; ".join(f"{argument} has {', '.join(frame.columns)}" for argument, frame in frames.items())
         raise LookupError(
             f"fit() asked pandas for {name!r}, which is not there. If it is a column: {columns}. {_advice(name)}"
+        ) from error
+
+
+@contextlib.contextmanager
+def explaining_missing_packages(owner: str, *, is_isolated: bool) -> Iterator[None]:
+    """Say what to do where an isolated environment lacks what is imported.
+
+    Args:
+        owner: The class, or its file.
+        is_isolated: Whether the class has such an environment; elsewhere Python's own words say all.
+
+    Raises:
+        ModuleNotFoundError: In the place of Python's own.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if not is_isolated:
+            raise
+        raise ModuleNotFoundError(
+            f"{error} in the isolated environment of {owner}: name its package in requirements. The whole file of the class is "
+            "imported there; what others need is better in another file.",
+            name=error.name,
         ) from error
 
 

@@ -15,13 +15,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from omnibench.code.files import content_digest
 from omnibench.code.identity import Identity, identify
 from omnibench.code.parsed import Signature, signature_of
 from omnibench.code.resolve import Origin, origin_of
 from omnibench.paths import relative_to
+from omnibench.runners.own_calls import explaining_missing_packages
 
 _loaded: dict[str, Signature] = {}
 """The state of each file of the project when this process had imported it."""
+
+_FILES = "files"
+"""What the description of a class has where it runs in an environment of its own: the sums of its files."""
 
 _seen: set[str] = set()
 """The names of the modules that were looked at for that."""
@@ -37,6 +42,8 @@ def find(locator: str) -> type:
     """
     description = json.loads(locator)
     sys.path[:] = [*description["path"], *(folder for folder in sys.path if folder not in description["path"])]
+    if _FILES in description:
+        return _of_another_environment(description)
     algorithm = _imported(description)
     identity = _identity(algorithm, description)
     if _is_stale(identity.files):
@@ -46,11 +53,38 @@ def find(locator: str) -> type:
     _remember(identity.files)
     codes = {description.get("code"), description.get("other_code")} - {None, ""}
     if codes and not codes & {identity.code, identity.before}:
-        raise RuntimeError(
-            f"{_origin(description)} has changed since this run began, or a file that it uses has; the result would be "
-            "recorded for the old code. Run again."
-        )
+        raise _changed(_origin(description))
     return algorithm
+
+
+def has_own_environment(locator: str) -> bool:
+    """Return whether the host describes a class that runs in an environment of its own."""
+    return _FILES in json.loads(locator)
+
+
+def _of_another_environment(description: dict[str, Any]) -> type:
+    """Import a class whose key the host has made with other libraries, and perhaps another Python: its files are compared.
+
+    Raises:
+        RuntimeError: As ``find``.
+    """
+    digests = {Path(name): digest for name, digest in description[_FILES].items()}
+    if _is_stale(digests):
+        _forget_project()
+    for file, digest in digests.items():
+        if not file.is_file() or content_digest(file) != digest:
+            raise _changed(str(file))
+    with explaining_missing_packages(_origin(description), is_isolated=True):
+        algorithm = _imported(description)
+    _remember(digests)
+    return algorithm
+
+
+def _changed(origin: str) -> RuntimeError:
+    return RuntimeError(
+        f"{origin} has changed since this run began, or a file that it uses has; the result would be recorded for the old "
+        "code. Run again."
+    )
 
 
 def _imported(description: dict[str, Any]) -> type:

@@ -27,11 +27,13 @@ from omnibench.runners.own_calls import (
     REPORT,
     TRAIN,
     VALIDATION,
+    argument_names,
     explaining_missing_columns,
+    explaining_missing_packages,
     takes,
     unpicklable,
 )
-from omnibench.runners.own_class import find
+from omnibench.runners.own_class import find, has_own_environment
 from omnibench.runners.own_frames import GivenFrames, subject_frame
 from omnibench.runners.own_snapshots import FitSnapshots
 from omnibench.runners.quick_answers import ItemCodes, quick_lists
@@ -85,14 +87,17 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         return algorithm(**parameters)
 
     frames = {name: make() for name, make in frame_makers.items() if name == TRAIN or takes(algorithm, name)}
-    snapshots = FitSnapshots(task, algorithm, GivenFrames(frames, frame_makers))
+    # Without reports there are no snapshots, in which frames would stand by name.
+    noted = frames if takes(algorithm, REPORT) else {}
+    snapshots = FitSnapshots(task, algorithm, GivenFrames(noted, frame_makers))
     instance = snapshots.begin(construct)
-    names = list(inspect.signature(instance.fit).parameters)
+    names = argument_names(instance.fit)
     frames |= {name: make() for name, make in frame_makers.items() if name in names and name not in frames}
     optional = {name: snapshots.report if name == REPORT else frames[name] for name in names if name in OPTIONAL}
     train = [] if TRAIN in names[1:] or not names or names[0] in OPTIONAL else [frames[TRAIN]]
     by_name = {TRAIN: frames[TRAIN]} if TRAIN in names[1:] else {}
-    with explaining_missing_columns(frames):
+    is_isolated = has_own_environment(task.algorithm)
+    with explaining_missing_columns(frames), explaining_missing_packages(algorithm.__name__, is_isolated=is_isolated):
         snapshots.run(lambda: instance.fit(*train, **by_name, **optional), reports=REPORT in names)
     return Model(instance, user_ids, item_ids), parameters
 
@@ -132,7 +137,7 @@ def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.In
         return
     seed_everything(task.seed)
     masked = np.zeros(fold.n_users, dtype=np.int64) if fold.repeats else fold.seen_counts
-    takes_history = HISTORY in inspect.signature(model.instance.recommend).parameters
+    takes_history = HISTORY in argument_names(model.instance.recommend)
     codes = ItemCodes(model.item_ids)
     n_answered = 0
     for start in range(0, len(fold.users), BATCH):

@@ -34,6 +34,7 @@ GUEST_MEGABYTES = {
     "Implicit": 150,
     "Cornac": 400,
     "Surprise": 250,
+    "RecTools": 600,
     "Own": 200,
 }
 """Memory of a framework's process after fitting MovieLens-100K, as measured; used until records have better numbers."""
@@ -135,7 +136,7 @@ class GuestPool:
         self._starter: ThreadPoolExecutor | None = None
 
     def _key(self, runner: RunnerInfo, device: str, threads: int) -> _GuestKey:
-        return runner.name, device, threads or self._threads
+        return runner.guest_name, device, threads or self._threads
 
     def warm(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """Begin to start a framework's guest, so that it runs by the time that it is needed.
@@ -153,7 +154,7 @@ class GuestPool:
             from concurrent.futures import ThreadPoolExecutor
 
             self._starter = ThreadPoolExecutor(1, thread_name_prefix="omnibench-guests")
-        with limits_told(f"the start of {runner.name}"):
+        with limits_told(f"the start of {runner.title}"):
             self._starting[key] = self._starter.submit(self._start, runner, device, key[-1])
 
     def warm_if_room(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
@@ -211,7 +212,7 @@ class GuestPool:
         try:
             # A framework may litter its working directory; a user's class expects to be where the user is.
             work = directory if runner.distribution else self._work or Path.cwd()
-            with limits_told(f"the start of {runner.name}"), _explaining_interpreter(runner, python):
+            with limits_told(f"the start of {runner.title}"), _explaining_interpreter(runner, python):
                 return Guest(runner, python, directory, work, threads, variables, self._log), directory
         except BaseException as error:
             shutil.rmtree(directory, ignore_errors=True)
@@ -295,12 +296,12 @@ def _explaining_interpreter(runner: RunnerInfo, python: Path) -> Iterator[None]:
             raise
         is_ours = runner.has_environment and python != Path(sys.executable)
         advice = (
-            f"`omnibench envs remove {runner.name}` removes its environment, and the next run builds it anew"
+            f"`omnibench envs remove {runner.title}` removes its environment, and the next run builds it anew"
             if is_ours
             else f"check whether `{python} -c 0` works"
         )
         raise GuestEnvironmentError(
-            f"the interpreter of {runner.name}, {python}, does not run ({type(error).__name__}: {error}); {advice}."
+            f"the interpreter of {runner.title}, {python}, does not run ({type(error).__name__}: {error}); {advice}."
         ) from error
 
 

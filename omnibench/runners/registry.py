@@ -35,6 +35,7 @@ _RUNNERS = {
         _built_in("Implicit", "180 MB"),
         _built_in("Cornac", "2.5 GB"),
         _built_in("Surprise", "180 MB", "scikit-surprise"),
+        _built_in("RecTools", "1.1 GB"),
         RunnerInfo(name="Own", distribution="", adapter="omnibench.runners.own_guest", adapter_version=1),
     )
 }
@@ -94,7 +95,7 @@ def runners() -> list[RunnerInfo]:
         OmnibenchError: What a file of the project says of a framework is wrong.
     """
     known = [runner for runner in _RUNNERS.values() if runner.distribution]
-    files = (adapter for adapter in adapter_files() if adapter.name not in _RUNNERS and adapter.lock.is_file())
+    files = (adapter for adapter in adapter_files() if adapter.name not in _RUNNERS and adapter.is_locked)
     return [*known, *(adapter.runner() for adapter in files)]
 
 

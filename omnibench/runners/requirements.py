@@ -16,6 +16,9 @@ from omnibench.runners.info import RunnerInfo
 ITEM_PAIRS = "item_pairs"
 """The factor for the entries of a sparse matrix of items by items: few of those that a shop has meet in a basket."""
 
+COMPARED = "compared"
+"""The factor for what Surprise's neighbour models compare: users, or items where ``sim_options`` says so."""
+
 GUEST = "guest"
 """The term for what a framework's process has before it sees any data."""
 
@@ -138,10 +141,18 @@ def _factor(name: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
         return float(getattr(size, name))
     if name == ITEM_PAIRS:
         return _item_pairs(size)
+    if name == COMPARED:
+        return float(getattr(size, _compared(parameters)))
     value = parameters.get(name, 1.0)
     if isinstance(value, list | tuple):  # the sizes of layers
         value = max((entry for entry in value if isinstance(entry, int | float)), default=1.0)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 1.0
+
+
+def _compared(parameters: Mapping[str, Any]) -> str:
+    """Return the count of what Surprise compares: it compares users unless it is told not to."""
+    options = parameters.get("sim_options")
+    return "items" if isinstance(options, Mapping) and not options.get("user_based", True) else "users"
 
 
 def _item_pairs(size: DataSize) -> float:
@@ -154,6 +165,7 @@ def _reason(formula: Mapping[str, float], size: DataSize, parameters: Mapping[st
     """Return what of the data makes most of what a formula says, in words."""
     terms = [term for term in formula if term != GUEST]
     largest = max(terms, key=lambda term: formula[term] * _units(term, size, parameters), default="interactions")
-    factors = ["items" if name == ITEM_PAIRS else name for name in largest.split("*")]
+    counted = {ITEM_PAIRS: "items", COMPARED: _compared(parameters)}
+    factors = [counted.get(name, name) for name in largest.split("*")]
     counts = [name for name in COUNTS if name in factors] or ["interactions"]
     return " and ".join(f"{getattr(size, name):,} {name}" for name in counts)

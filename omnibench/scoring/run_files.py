@@ -168,7 +168,8 @@ def _prepared(store: Store, item: Record) -> Path:
 
 def _lists(store: Store, item: Record) -> npt.NDArray[np.void] | None:
     """Return the lists that an item's metrics are made of; None where it has none."""
-    record = store.record(RecordType.PREDICT.key(item.get("predict_key") or ""))
+    whole = store.record(RecordType.ITEM.key(item["fit_key"])) or item  # those of many lack what few are asked for
+    record = store.record(RecordType.PREDICT.key(whole.get("predict_key") or ""))
     path = None if record is None else resolve(record["predictions"], store.root)
     return None if path is None or not path.is_file() else read_predictions(path).lists
 

@@ -29,13 +29,18 @@ def check_shape(path: Path, member: str) -> None:
     if member == "model":
         return
     with path.open("rb") as file:
-        if member == "per_user" and file.read(len(_PARQUET)) == _PARQUET:
+        if member == "per_user" and is_table(file.read(len(_PARQUET))):
             file.seek(-len(_PARQUET), 2)
             if file.read() != _PARQUET:
                 raise SharingError("its values per user are a table that was cut off")
             return
         file.seek(0)
         _check_arrays(file, path.stat().st_size)
+
+
+def is_table(beginning: bytes) -> bool:
+    """Whether a file with a beginning says that it is a table."""
+    return beginning.startswith(_PARQUET)
 
 
 def _check_arrays(file: BinaryIO, size: int) -> None:

@@ -10,7 +10,7 @@ from omnibench.errors import SharingError
 from omnibench.keys import recorded_text, sha256
 from omnibench.sharing.bundles import OF_PHASES, Bundle
 from omnibench.sharing.comparing import Difference, additions, differences, with_metrics_of
-from omnibench.sharing.shapes import check_shape
+from omnibench.sharing.contents import check_contents
 from omnibench.sharing.sources import Source
 from omnibench.store import CheckpointStore
 from omnibench.store.changes import portions
@@ -259,7 +259,7 @@ class _Taking:
                     if name not in published:  # metrics that were computed together share their file
                         partial = scratch / name
                         self._source.copy(artifact, partial)
-                        check_shape(partial, member)
+                        check_contents(partial, member, self._naming(name, member, added), self._dataset)
                         published[name] = dict(store.publish(partial, home / name, until_commit=True))
                     record[member] = published[name]
                     if published[name]["sha256"] != artifact["sha256"]:
@@ -268,6 +268,17 @@ class _Taking:
                         record["batch"] = published[name]["path"]
                 records[key] = record
         return records
+
+    @staticmethod
+    def _naming(name: str, member: str, added: Mapping[str, Record]) -> list[Record]:
+        """Return the records that name a file."""
+        records = (record for _, of_record, record in _with_members(added) if of_record == member)
+        return [record for record in records if PurePosixPath(record[member]["path"]).name == name]
+
+    @property
+    def _dataset(self) -> Record:
+        key = RecordType.DATA.key(str(self.bundle.item["identity"][1]["data"]))
+        return self._own.get(key) or self.bundle.records.get(key, {})
 
     def _mark(self, added: Mapping[str, Record], item: Record | None) -> dict[str, Record]:
         """Return the record of what is taken over."""

@@ -13,7 +13,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from omnibench.errors import StoreError
-from omnibench.store.beneath import LinkedFileError, has_link, open_file, opened_directory, refuse_links, relative_path
+from omnibench.store.beneath import (
+    LinkedFileError,
+    has_link,
+    is_reached,
+    open_file,
+    opened_directory,
+    refuse_links,
+    relative_path,
+)
 from omnibench.store.permissions import make_directory
 from omnibench.store.schema import Artifact
 
@@ -136,11 +144,12 @@ def publish(partial: Path, final: Path, root: Path, *, names_durably: bool = Tru
     make_directories(final.parent, root)
     with opened_directory(root, relative_path(final.parent, root)) as parent:
         os.replace(partial, final.name, dst_dir_fd=parent)
+        status = os.stat(final.name, dir_fd=parent, follow_symlinks=False)
     if names_durably:
         sync_directory(final.parent)
-    if _written(final.stat()) != written:
+    if _written(status) != written:
         raise StoreError(f"{final} was written to while it was published; nothing but omnibench may write there.")
-    return describe(final, root, sha256)
+    return _described(final, root, sha256, status)
 
 
 def _written(status: os.stat_result) -> tuple[int, int, int]:
@@ -150,8 +159,11 @@ def _written(status: os.stat_result) -> tuple[int, int, int]:
 
 def describe(path: Path, root: Path, sha256: str) -> Artifact:
     """Describe a file that stands where its readers look."""
-    status = path.lstat()
-    described = {"path": path.relative_to(root).as_posix(), "size": status.st_size, "sha256": sha256}
+    return _described(path, root, sha256, path.lstat())
+
+
+def _described(path: Path, root: Path, sha256: str, status: os.stat_result) -> Artifact:
+    described = {"path": str(relative_path(path, root)), "size": status.st_size, "sha256": sha256}
     return {**described, "stat": _stat(status)}  # type: ignore[typeddict-item]  # mypy does not see the keys
 
 
@@ -171,7 +183,10 @@ def make_directories(directory: Path, root: Path) -> None:
     Raises:
         StoreError: It would lie outside of the root, or be reached through a link.
     """
-    refuse_links(root, relative_path(directory, root))
+    relative = relative_path(directory, root)
+    if is_reached(root, relative):
+        return
+    refuse_links(root, relative)
     missing = []
     while directory != root and not directory.exists():
         missing.append(directory)

@@ -83,16 +83,56 @@ def _refusal(path: Path) -> LinkedFileError:
     )
 
 
+_reached: dict[str, tuple[int, int]] = {}
+"""Directories that were reached through no link, by path, with device and inode: the same one need not be reached again."""
+_MOST_REACHED = 256
+
+
+def _note_reached(path: str, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        if len(_reached) >= _MOST_REACHED:
+            _reached.clear()
+        _reached[path] = status.st_dev, status.st_ino
+
+
+def _is_reached(path: str) -> bool:
+    """Whether the directory lies at a path that was reached through no link before."""
+    known = _reached.get(path)
+    if known is None:
+        return False
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == known
+
+
+def is_reached(root: Path, relative: str | os.PathLike[str]) -> bool:
+    """Whether the directory lies at a path beneath a store's that this process has reached before, through no link."""
+    return _is_reached("/".join((str(root), *_parts(relative))))
+
+
+def _left(root: Path, relative: str | os.PathLike[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the directory from which the way to a path has to be looked at, and the names that are left of it."""
+    parts = _parts(relative)
+    for known in (len(parts), len(parts) - 1):
+        if known > 0 and _is_reached(path := "/".join((str(root), *parts[:known]))):
+            return path, parts[known:]
+    return str(root), parts
+
+
 def has_link(root: Path, relative: str | os.PathLike[str]) -> bool:
     """Whether a path beneath a store's directory, or a directory on its way, is a link."""
-    path = str(root)
-    for part in _parts(relative):
+    path, left = _left(root, relative)
+    for part in left:
         path = f"{path}/{part}"
         try:
-            if stat.S_ISLNK(os.lstat(path).st_mode):
-                return True
+            status = os.lstat(path)
         except OSError:
             return False
+        if stat.S_ISLNK(status.st_mode):
+            return True
+        _note_reached(path, status)
     return False
 
 
@@ -108,8 +148,8 @@ def refuse_links(root: Path, *names: str | os.PathLike[str]) -> None:
     """
     present: dict[str, bool] = {}
     for name in names:
-        path = str(root)
-        for part in _parts(name):
+        path, left = _left(root, name) if len(names) == 1 else (str(root), _parts(name))
+        for part in left:
             path = f"{path}/{part}"
             if path not in present:  # the files of the database have one directory
                 present[path] = _is_present(path)
@@ -120,11 +160,12 @@ def refuse_links(root: Path, *names: str | os.PathLike[str]) -> None:
 def _is_present(path: str) -> bool:
     """Whether a file or directory is there; what is neither is refused."""
     try:
-        mode = os.lstat(path).st_mode
+        status = os.lstat(path)
     except OSError:
         return False
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         raise _refusal(Path(path))
+    _note_reached(path, status)
     return True
 
 
@@ -180,10 +221,37 @@ def opened_directory(root: Path, relative: str | os.PathLike[str]) -> Iterator[i
         LinkedFileError: It, or a directory on its way, is a link.
         OSError: It is not there.
     """
+    parts = _parts(relative)
+    descriptor = _open_reached("/".join((str(root), *parts)))
+    if descriptor is None:
+        descriptor = _open_stepwise(root, parts)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _open_reached(path: str) -> int | None:
+    """Open the directory that was reached at a path before; None where it was not, or another one lies there now."""
+    if path not in _reached:
+        return None
+    try:
+        descriptor = os.open(path, _DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    status = os.fstat(descriptor)
+    if _reached.get(path) == (status.st_dev, status.st_ino):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _open_stepwise(root: Path, parts: tuple[str, ...]) -> int:
+    """Open a directory beneath a store's, each on the way from the one before it; see ``opened_directory``."""
     descriptor = os.open(root, _DIRECTORY)
     path = str(root)
     try:
-        for part in _parts(relative):
+        for part in parts:
             path = f"{path}/{part}"
             try:
                 inner = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
@@ -193,9 +261,11 @@ def opened_directory(root: Path, relative: str | os.PathLike[str]) -> Iterator[i
                 raise
             os.close(descriptor)
             descriptor = inner
-        yield descriptor
-    finally:
+        _note_reached(path, os.fstat(descriptor))
+    except BaseException:
         os.close(descriptor)
+        raise
+    return descriptor
 
 
 def open_file(root: Path, relative: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int | None = None) -> int:

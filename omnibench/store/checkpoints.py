@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from omnibench.errors import StoreError
-from omnibench.keys import DISPLAY_DIGITS
 from omnibench.owners import user_name
 from omnibench.paths import dangling, expanded
 from omnibench.store import artifacts, leases, manifests, recovery, reserve, selftest, text_logs
-from omnibench.store.beneath import open_file, read_bytes, refuse_links, relative_path
+from omnibench.store.beneath import open_file, refuse_links
+from omnibench.store.claims import Claims
 from omnibench.store.copies import encoded
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
@@ -41,12 +40,6 @@ PRESENCE = "leases/store.lock"
 
 _LOCKABLE = re.compile(r"[\w-]{1,80}")
 """What the name of a lock file may be made of: a key, or ``data-`` and a key."""
-
-_LONGEST_KEY = 1000
-"""Bytes of a file that says whose a directory is; ours have 64."""
-
-_LONGEST_STEM = 150
-"""Bytes of a name that go into a directory name; file systems allow 255 in all."""
 
 
 class CheckpointStore:
@@ -96,6 +89,7 @@ class CheckpointStore:
                 opened.enter_context(leases.shared_use(self.root / PRESENCE, self._tell_waiting))
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
+                self._claims = Claims(self.root, self._workspace)
                 with self.temporary() as scratch:
                     selftest.check_once(self.root, scratch, self._notify, insisted=allow_network_fs)
                     reserve.keep(self.root)
@@ -163,15 +157,9 @@ class CheckpointStore:
             raise StoreError(f"{key!r} is no key, so there is no lock for it")
         return self.root / "leases" / f"{key}.lock"
 
-    @contextmanager
-    def temporary(self) -> Iterator[Path]:
+    def temporary(self) -> AbstractContextManager[Path]:
         """Make a directory on the store's file system and remove it afterwards; what is published is moved out of it."""
-        directory = self._workspace.directory / uuid.uuid4().hex[:12]
-        directory.mkdir(mode=0o700)
-        try:
-            yield directory
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
+        return self._workspace.temporary()
 
     def scratch(self, elsewhere: str | os.PathLike[str] | None = None) -> Path:
         """Make a working directory for guests; those of dead processes beside it are removed.
@@ -244,26 +232,8 @@ class CheckpointStore:
             )
 
     def claim(self, parent: Path, name: str, key: str) -> Path:
-        """Return the directory for a key, such as ``MovieLens100K-a3f8e2c1``, making it when needed.
-
-        Two keys that begin with the same eight digits get longer names, as in git.
-
-        Args:
-            parent: A directory of this store.
-            name: The name; characters that a file name cannot have are replaced.
-            key: Its full key.
-
-        Raises:
-            StoreError: The parent is outside of the store, or what marks its directories is damaged.
-        """
-        stem = re.sub(r"[^\w.+-]", "_", name).encode()[:_LONGEST_STEM].decode(errors="ignore")
-        artifacts.refuse_outside(parent / ".key", self.root)
-        for digits in (DISPLAY_DIGITS, 12, 16, 32, len(key)):
-            directory = parent / f"{stem}-{key[:digits]}"
-            artifacts.make_directories(directory, self.root)
-            if self._owner(directory, key) == key:
-                return directory
-        raise StoreError(f"{parent} holds another {name} with the key {key}; its .key files are damaged")
+        """Return the directory for a key, such as ``MovieLens100K-a3f8e2c1``, making it when needed; see ``Claims``."""
+        return self._claims.claim(parent, name, key)
 
     def make_directory(self, directory: Path) -> None:
         """Make a directory of this store, durably.
@@ -273,16 +243,6 @@ class CheckpointStore:
         """
         artifacts.refuse_outside(directory / ".key", self.root)
         artifacts.make_directories(directory, self.root)
-
-    def _owner(self, directory: Path, key: str) -> str:
-        """Return the key of the owner of a directory; one that nobody owns is given this key."""
-        owner = directory / ".key"
-        if not os.path.lexists(owner):
-            with self.temporary() as scratch:
-                (scratch / "key").write_text(key, encoding="utf-8")
-                with suppress(FileExistsError):
-                    owner.hardlink_to(scratch / "key")  # fails when the name exists: the first one wins
-        return read_bytes(self.root, relative_path(owner, self.root), _LONGEST_KEY).decode(errors="replace")
 
     def inputs(self) -> Inputs:
         """Return the means to watch files that an item is computed from."""

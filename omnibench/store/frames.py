@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
+from omnibench.store.columns import Column
 from omnibench.store.lookups import Lookups
 from omnibench.store.reader import Reader
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, SEARCHED, Phase, Record, RecordType, Status
@@ -21,13 +22,13 @@ RESULT_COLUMNS = ("item", "dataset", "algorithm", "fold", "metric", "value", "st
 PHASE_COLUMNS = ("item", "phase", "status", *COSTS, *GUEST_MEMBERS, "finished", "run", "worker")
 
 
-def result_columns(reader: Reader) -> dict[str, list[Any]]:
+def result_columns(reader: Reader) -> dict[str, Column]:
     """Return the columns of ``RESULT_COLUMNS``, of a row per metric of each done item; records are read one at a time.
 
     Args:
         reader: Reads the records.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in RESULT_COLUMNS}
+    columns = {name: Column() for name in RESULT_COLUMNS}
     lookups = Lookups(reader)
     for _, record, is_light in reader.light_items():
         if record["status"] != Status.DONE:

@@ -33,7 +33,7 @@ _IDENTITY = re.compile(rf', "fold": {_FOLD}, "identity": \["(fit/\d+)", \{{"conf
 _BEHIND_CONFIGURATION = ', "data": "'
 _REST = re.compile(
     rf', "data": {_DIGITS}, "fold": {_FOLD}\}}\], "data_key": {_DIGITS}'
-    rf'(?:, "user_label": {_TEXT})?(?:, "dataset_label": {_TEXT})?(?:, "module": {_TEXT})?(?:, "node": "[^"\\\x00-\x1f]*+")?'
+    rf'(?:, "user_label": {_TEXT})?(?:, "dataset_label": {_TEXT})?(?:, "module": {_TEXT})?(?:, "node": {_TEXT})?'
     rf', "phase": "{Phase.DONE}", "finished": {_TEXT}, "run": "[^"\\\x00-\x1f]*+", "worker": "[^"\\\x00-\x1f]*+"'
     rf', "directory": {_TEXT}, "status": "{Status.DONE}", "metrics": (\{{{_METRIC}(?:, {_METRIC})*+\}}), "error": null'
     rf', "exported": {_COUNT}, "generation": {_COUNT}, "predict_key": "[^"\\\x00-\x1f]*+", "failures": {_COUNT}, "deaths": {_COUNT}'
@@ -46,7 +46,7 @@ _AT_HAND = 4096
 """Texts of which is kept what they hold: the folds of a configuration have them alike."""
 
 
-def light_item_in(key: str, text: str) -> Record | None:
+def light_item_in(key: str, text: str, *, with_node: bool = False) -> Record | None:
     """Return the record of a done item without what says only how it was computed; None where it has to be parsed to tell.
 
     Parts that several items have alike are the same objects in their records. ``metrics`` is the JSON of its metrics.
@@ -54,6 +54,7 @@ def light_item_in(key: str, text: str) -> Record | None:
     Args:
         key: The record's key.
         text: Its JSON, without its checksum.
+        with_node: Whether the record says the item's node id.
     """
     labels = _LABELS.match(text)
     if labels is None or not key.endswith(labels[2]) or not RecordType.ITEM.has(key):
@@ -68,9 +69,7 @@ def light_item_in(key: str, text: str) -> Record | None:
     if parts is None or rest is None:
         return None
     item, fit_key, dataset, algorithm = labels.groups()
-    data, fold, _, user, name, module, finished, directory, metrics, exported, generation, failures, deaths = (
-        rest.groups()
-    )
+    data, fold, data_key, user, name, module, node, finished, directory, metrics, *counts = rest.groups()
     if not is_moment(finished) or not _is_directory(directory):
         return None
     parameters, configuration = parts
@@ -86,16 +85,20 @@ def light_item_in(key: str, text: str) -> Record | None:
             {"configuration": configuration, "data": _shared(data), "fold": _fold(fold)},
         ],
     }
+    light["data_key"] = _shared(data_key)
     for member, label in (("user_label", user), ("dataset_label", name), ("module", module)):
         if label is not None:
             light[member] = _shared(label)
+    if with_node and node is not None:
+        light["node"] = node
     light["phase"] = Phase.DONE.value
+    light["finished"] = _shared(finished)
     light["directory"] = item if directory == item else _shared(directory)
     light["status"] = Status.DONE.value
     light["metrics"] = metrics
     light["error"] = None
-    light["exported"], light["generation"] = int(exported), int(generation)
-    light["failures"], light["deaths"] = int(failures), int(deaths)
+    for member, count in zip(("exported", "generation", "failures", "deaths"), counts, strict=True):
+        light[member] = int(count)
     return light
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 from omnibench.store.checks import is_cost
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.frames import phase_rows
+from omnibench.store.packed_metrics import packed_metrics
 from omnibench.store.phase_costs import TYPES as PHASE_TYPES
 from omnibench.store.phase_costs import PhaseCosts
 from omnibench.store.phase_texts import CostsText, costs_in
@@ -30,7 +31,7 @@ from omnibench.store.shared_parts import SharedParts
 _LEFT_OUT = (RecordType.OLD, RecordType.SERIES, RecordType.SCORE, RecordType.MARKS, RecordType.DATA, RecordType.RECIPE)
 """Types of records of which nothing is said."""
 
-_HEAVY = ("metrics", "node", "predicted", "test", "token", "predict_key", "data_key", "finished", "run", "worker")
+_HEAVY = ("metrics", "node", "predicted", "test", "token", "predict_key", "run", "worker")
 """Members of a done item's record that nobody needs who wants to know how far a store is."""
 
 
@@ -98,33 +99,34 @@ def light_records(root: Path) -> LightRecords:
 
 
 def light_records_in(
-    reader: Reader, *, with_costs: bool = True, without: Collection[str] | None = None
+    reader: Reader, *, with_costs: bool = True, with_nodes: bool = False, with_metrics: bool = False
 ) -> LightRecords:
     """Return what ``light_records`` does, as a reader finds it.
 
     Args:
         reader: Reads the records.
         with_costs: Whether anybody asks for costs, for which the records of all phases are read.
-        without: The members that the records of done items lack; by default those that nobody needs who wants to know how far a
-            store is.
+        with_nodes: Whether the records of done items have their node ids, by which somebody may name them.
+        with_metrics: Whether most of those have their metrics, packed; the others have none.
     """
-    plan = PlannedLabels(reader.records(RecordType.PLAN.prefix, in_order=True))
+    plans = dict(reader.records(RecordType.PLAN.prefix, in_order=True))  # read once: they name every item
+    plan = PlannedLabels(plans.items())
     with_snapshots = {snapshot["fit_key"] for _, snapshot in reader.records(RecordType.SNAPSHOT.prefix)}
     records: dict[str, Record] = {}
     finished: dict[str, str] = {}
     light_keys: set[str] = set()  # of items that nothing but their phases has costs of
     shared = SharedParts()
-    items = reader.light_items() if without is None else _whole_items(reader)
-    for key, item, is_light in items:
+    heavy = tuple(member for member in _HEAVY if not (with_nodes and member == "node"))
+    for key, item, is_light in reader.light_items(with_nodes=with_nodes):
         if is_light:
-            del item["metrics"]
+            text = item.pop("metrics")
+            if with_metrics:
+                item["metrics"] = packed_metrics(text)
             light_keys.add(key)
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
         is_whole = not is_done or item.get(SEARCHED)  # of tuned ones, searches are told of, and they are few
-        records[key] = (
-            labelled if is_light or is_whole else shared.item_without(_HEAVY if without is None else without, labelled)
-        )
+        records[key] = labelled if is_light or is_whole else shared.item_without(heavy, labelled)
         # Attempts may be parts of its Fit, and without its Fit a snapshot would be that of a Fit that has not ended.
         if is_done and not item.get("attempts") and item["fit_key"] not in with_snapshots:
             finished[records[key]["fit_key"]] = records[key]["item"]
@@ -132,16 +134,13 @@ def light_records_in(
     kept = reader.phase_costs()
     records |= _phases(reader, finished, costs) if kept is None else reader.in_rows(_rows(kept, finished, costs))
     for record_type in RecordType:
-        if record_type not in (*_LEFT_OUT, *PHASE_TYPES, RecordType.ITEM):
+        if record_type is RecordType.PLAN:
+            records |= plans
+        elif record_type not in (*_LEFT_OUT, *PHASE_TYPES, RecordType.ITEM):
             records |= reader.records(record_type.prefix, in_order=True)
     if with_costs:
         costs.add_rows(phase_rows({key: record for key, record in records.items() if key not in light_keys}))
     return LightRecords(records, costs)
-
-
-def _whole_items(reader: Reader) -> Iterator[tuple[str, Record, bool]]:
-    """Yield the whole records of items as ``Reader.light_items`` does."""
-    return ((key, item, False) for key, item in reader.records(RecordType.ITEM.prefix, in_order=True))
 
 
 def _phases(reader: Reader, finished: Mapping[str, str], costs: Costs) -> Iterator[tuple[str, Record]]:
@@ -178,13 +177,17 @@ def _rows(kept: Iterable[PhaseCosts], finished: Mapping[str, str], costs: Costs)
     """
     rows: dict[RecordType, list[int]] = {record_type: [] for record_type in PHASE_TYPES}
     batches: set[int] = set()
+    previous: tuple[Any, Any] = None, None
     for number, record_type, fit_key, seconds, start_seconds, batch, search in kept:
-        item = finished.get(fit_key) if type(fit_key) is str and search is None else None
+        item = finished.get(fit_key) if search is None and type(fit_key) is str else None
         if item is None:
             rows[record_type].append(number)
             continue
         if batch is not None:
-            part = hash((fit_key, batch))
+            if batch is previous[1] and fit_key is previous[0]:  # most follow each other
+                continue
+            previous = fit_key, batch
+            part = hash(previous)
             if part in batches:
                 continue  # the metrics that one Eval computed share its costs
             batches.add(part)

@@ -29,6 +29,10 @@ class Lookups:
     def _plan(self) -> PlannedLabels:
         return PlannedLabels(self._reader.records(RecordType.PLAN.prefix, in_order=True))
 
+    @cached_property
+    def _taken(self) -> frozenset[str]:
+        return frozenset(self._reader.keys(RecordType.TAKEN.prefix))
+
     def get(self, key: str) -> Record | None:
         """Return a sound record, or None."""
         record = self._read(key)
@@ -40,6 +44,8 @@ class Lookups:
         These are searched in the texts of the records; see ``phase_texts``.
         """
         record_type = RecordType.of(key)
+        if record_type is RecordType.TAKEN and key not in self._taken:  # few have one, and it is asked for of all
+            return None
         text = self._reader.sound_text(key) if record_type in PHASE_OF else None
         if text is None:
             return self._read(key)

@@ -11,16 +11,18 @@ from typing import Any
 from omnibench.paths import expanded
 from omnibench.store import logbook
 from omnibench.store.beneath import OF_ALL, refuse_links
+from omnibench.store.evaluations import Evaluations, StoredEvaluations
 from omnibench.store.formats import refuse_newer
 from omnibench.store.light_records import light_records_in
 from omnibench.store.overview import items_of
 from omnibench.store.ownership import no_store
+from omnibench.store.packed_metrics import packed_metrics
 from omnibench.store.plans import PlannedLabels, with_planned_labels
 from omnibench.store.reader import Reader
 from omnibench.store.reading import Answer, read, read_all
-from omnibench.store.schema import Record, RecordLookup, RecordType
+from omnibench.store.schema import Record, RecordType
 from omnibench.store.selection import select_all, select_one
-from omnibench.store.shared_parts import UNCOMPARED, UNNAMED, SharedParts
+from omnibench.store.shared_parts import UNCOMPARED, SharedParts
 from omnibench.store.single_items import single_item
 
 
@@ -62,27 +64,29 @@ class NamedItems:
         """Return the sound record that has a key, or None; items are called as they were when they were first computed."""
         return read(self.root / "store", lambda reader: reader.get(key))
 
-    def compared(self, take: Callable[[dict[str, Record], RecordLookup], Answer]) -> Answer:
-        """Return an answer that is made of metrics: evaluations are looked up one at a time.
+    def compared(self, take: Callable[[dict[str, Record], Evaluations], Answer]) -> Answer:
+        """Return an answer that is made of metrics: evaluations are looked up when they are asked for.
 
         Args:
-            take: Called with the records of items, plans and datasets by key, in the order in which they were written, and with what
-                looks up a record of any type by its key, as long as the call lasts; again where that failed half way. What
-                nobody needs who compares metrics is left out of items and evaluations.
+            take: Called with the records of items, plans and datasets by key, in the order in which they were written, and with the
+                evaluations, which can be asked for afterwards, too; again where that failed half way. What nobody needs who
+                compares metrics is left out of items.
         """
 
         def answer(reader: Reader) -> Answer:
             records, shared = dict(reader.records(RecordType.PLAN.prefix, in_order=True)), SharedParts()
             plan = PlannedLabels(records.items())
-            for key, item in reader.records(RecordType.ITEM.prefix, in_order=True):
-                records[key] = shared.item_without(UNCOMPARED, plan.labelled(item))
+            for key, item, is_light in reader.light_items():
+                if is_light:
+                    item["metrics"] = packed_metrics(item["metrics"])
+                labelled = plan.labelled(item)
+                records[key] = labelled if is_light else shared.item_without(UNCOMPARED, labelled)
             records |= reader.records(RecordType.DATA.prefix, in_order=True)
-
-            def lookup(key: str) -> Record | None:
-                record = records.get(key) or reader.get(key)
-                return shared.evaluation(record) if record is not None and RecordType.EVAL.has(key) else record
-
-            return take(records, lookup)
+            evaluations = StoredEvaluations(self.root, reader)
+            try:
+                return take(records, evaluations)
+            finally:
+                evaluations.close()
 
         return read(self.root / "store", answer)
 
@@ -97,7 +101,7 @@ class NamedItems:
         """Return the records that tell which items there are and how far each is, by key; see ``brief_items``."""
 
         def take(reader: Reader) -> dict[str, Record]:
-            return light_records_in(reader, with_costs=False, without=UNNAMED).records
+            return light_records_in(reader, with_costs=False, with_nodes=True).records
 
         return read(self.root / "store", take)
 

@@ -62,6 +62,7 @@ def with_states(reader: Reader, root: Path) -> Iterator[tuple[str, Record]]:
         RecordType.ITEM.key(item["fit_key"]): {"status": item["status"], "phase": item["phase"]} for item in unfinished
     }
     plan = PlannedLabels(light.items())
+    del light, unfinished  # before all records are gone through
     for key, record in reader.records():
         yield key, {**plan.labelled(record), **states.get(key, {})} if RecordType.ITEM.has(key) else record
 

@@ -121,8 +121,7 @@ def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]
                     f"the values per user of {label} take the dataset, which is not prepared here (earlier versions of omnibench "
                     f"did not keep their users); a run that computes something of {record['dataset']} prepares it."
                 ) from error
-        users = _column(content, "<i4", record["users"], record["place"]["user"])
-        values = _column(content, "<f8", record["users"], record["place"]["value"])
+        users, values = values_in(content, record)
     except (KeyError, IndexError, ValueError, TypeError) as error:  # a record of ours says where they are
         raise StoreError(
             f"the values per user of {label} are not where its record says ({type(error).__name__}: {error}); `{repair}`, and the "
@@ -130,6 +129,20 @@ def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]
         ) from error
     counted = ~np.isnan(values)
     return (users, values) if counted.all() else (users[counted], values[counted])
+
+
+def values_in(content: bytes, record: Mapping[str, Any]) -> tuple[Users, Values]:
+    """Return the codes and values of all users of a table, NaN for those who do not count; both of shape (n,).
+
+    Args:
+        content: The table.
+        record: The record of an evaluation, which says where they are.
+
+    Raises:
+        ValueError, IndexError, TypeError, KeyError: They are not there.
+    """
+    users = _column(content, "<i4", record["users"], record["place"]["user"])
+    return users, _column(content, "<f8", record["users"], record["place"]["value"])
 
 
 def _column(content: bytes, dtype: str, rows: int, begins: Sequence[int]) -> Any:

@@ -113,9 +113,12 @@ def costs_of_phases(connection: sqlite3.Connection) -> Iterator[PhaseCosts]:
     # As bytes: one text that is no UTF-8 any more would be an error of the whole query.
     rows = connection.execute("SELECT number, type, CAST(members AS BLOB) FROM Costs ORDER BY number")
     while block := rows.fetchmany(_BLOCK):
-        numbers, types, texts = zip(*block, strict=True)
-        for number, position, members in zip(numbers, types, _parsed(texts), strict=True):
-            yield PhaseCosts(number, TYPES[position], *members)
+        texts = list(
+            dict.fromkeys(members for _, _, members in block)
+        )  # metrics that were computed together have the same
+        members_of = dict(zip(texts, _parsed(texts), strict=True))
+        for number, position, text in block:
+            yield PhaseCosts(number, TYPES[position], *members_of[text])
 
 
 def _parsed(texts: Sequence[bytes | None]) -> list[list[Any]]:

@@ -26,6 +26,8 @@ _UNCERTAINTY = re.compile(
     rf'{_STDERR}({_NUMBER}), "interval": (?:null|\[({_NUMBER}), ({_NUMBER})\]), "users": ({_NUMBER})'
     rf'(?:, "counted": ({_NUMBER}))?, "place": '
 )
+_PER_USER, _PLACE = ', "per_user": ', ', "place": '
+_NULL = "null"
 _ATTEMPTS = '"attempts": '
 _MADE_OF = re.compile(rf', "version": ({_TEXT}), "identity": (?=\["fit/)')
 _DECODER = json.JSONDecoder()
@@ -122,6 +124,26 @@ def uncertainty_in(text: str) -> UncertaintyText | None:
         )
     except ValueError:
         return None
+
+
+def has_users_in(text: str) -> bool | None:
+    """Whether an evaluation has values per user, from the text of its record; None where it has to be parsed to tell.
+
+    Args:
+        text: The JSON of the record.
+    """
+    if _only(_UNCERTAINTY, _STDERR, text) is None:
+        return None
+    files, places = (_behind_only(name, text) for name in (_PER_USER, _PLACE))
+    if not files or not places:
+        return None
+    return not text.startswith(_NULL, files) and not text.startswith(_NULL, places)
+
+
+def _behind_only(beginning: str, text: str) -> int:
+    """Return the position behind a beginning that stands in a text once; 0 elsewhere."""
+    start = text.find(beginning)
+    return 0 if start < 0 or text.find(beginning, start + 1) >= 0 else start + len(beginning)
 
 
 def _only(pattern: re.Pattern[str], beginning: str, text: str) -> re.Match[str] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.store.advice import repair_command
+from omnibench.store.columns import sorted_positions
 from omnibench.store.facts import FactSource, explanation, is_explained_alone, provenance_of
 from omnibench.store.frames import RESULT_COLUMNS, phase_frame, result_columns
 from omnibench.store.item_files import files_of_item, item_of_file
@@ -122,9 +123,9 @@ class Store(NamedItems):
         import pandas as pd
 
         columns = read(self.root / "store", result_columns)
+        order = sorted_positions(columns["item"].values, columns["metric"].values)
         # By column, so that no two forms of all of them are in memory at once.
-        frame = pd.DataFrame({name: pd.Series(of) if (of := columns.pop(name)) else of for name in RESULT_COLUMNS})
-        return frame.sort_values(["item", "metric"], ignore_index=True)
+        return pd.DataFrame({name: columns.pop(name).series().take(order).array for name in RESULT_COLUMNS})
 
     def phases(self) -> pd.DataFrame:
         """Return what each phase cost: those that are done, and those that failed or were interrupted.
@@ -347,12 +348,12 @@ class Store(NamedItems):
         Raises:
             StoreError: The query is broken, or the records cannot be read.
         """
-        import pandas as pd
-
         from omnibench.store import views
 
         values = tuple(parameters)
         names, rows = read(
             self.root / "store", lambda reader: views.select(with_states(reader, self.root), query, values)
         )
+        import pandas as pd  # behind what takes memory itself
+
         return pd.DataFrame(rows, columns=list(names))

@@ -10,6 +10,7 @@ from typing import Any
 from omnibench.store.checks import is_cost, is_name, is_natural
 from omnibench.store.cost_queries import COSTS_OF_PHASES, PEAKS_OF_FITS
 from omnibench.store.damage import check_content
+from omnibench.store.fit_identities import FitIdentity, identity_in, identity_of
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.forms import record_of
 from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_ITEM, is_indexed
@@ -46,6 +47,14 @@ class RecordsInOrder:
     def records(self, prefix: str = "") -> Iterator[tuple[str, Record]]:
         """Yield every sound record whose key begins with a prefix."""
         return self._reader.records(prefix, in_order=True)
+
+    def fits(self) -> Iterator[tuple[str, FitIdentity]]:
+        """Yield key and identity of the fit of every item; most records are not parsed for it."""
+        return self._reader.fits()
+
+    def get(self, key: str) -> Record | None:
+        """Return a sound record, or None."""
+        return self._reader.get(key)
 
 
 class Reader:
@@ -141,22 +150,39 @@ class Reader:
             if record is not None:
                 yield key, record
 
-    def light_items(self) -> Iterator[tuple[str, Record, bool]]:
+    def light_items(self, *, with_nodes: bool = False) -> Iterator[tuple[str, Record, bool]]:
         """Yield key and record of every item in the order in which they were written, and whether it is a light one.
 
         Light ones are as ``item_texts.light_item_in`` returns them; the others are whole.
+
+        Args:
+            with_nodes: Whether light ones say their node ids.
         """
         for key, mode, value in self.texts(RecordType.ITEM.prefix, in_order=True):
             light = None
             if self.version >= SEALED_SINCE:
                 try:
-                    light = light_item_in(key, checked(key, text_of(mode, value)))
+                    light = light_item_in(key, checked(key, text_of(mode, value)), with_node=with_nodes)
                 except DamagedRecordError:
                     self._on_damage(key)
                     continue
             record = self._sound(key, mode, value) if light is None else light
             if record is not None:
                 yield key, record, light is not None
+
+    def fits(self) -> Iterator[tuple[str, FitIdentity]]:
+        """Yield key and identity of the fit of every item, in the order in which they were written; those of trials are left out."""
+        prefix = RecordType.FIT.prefix
+        if self.version < SEALED_SINCE:
+            parsed = ((key, identity_of(record)) for key, record in self.records(prefix, in_order=True))
+            yield from ((key, identity) for key, identity in parsed if identity is not None)
+            return
+        for key, text in self.sound_texts(prefix, in_order=True):
+            identity = identity_in(text)
+            if identity is None and (record := self.get(key)) is not None:
+                identity = identity_of(record)
+            if identity is not None:
+                yield key, identity
 
     def records_of(self, *record_types: RecordType | None) -> Iterator[tuple[str, Record]]:
         """Yield every sound record of some types, in the order in which they were written."""

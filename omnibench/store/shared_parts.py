@@ -22,14 +22,8 @@ _TEXTS = (
 )
 """Members that many items have alike."""
 
-UNNAMED = ("metrics", "predicted", "test", "token", "run", "worker", "exported", "failures")
-"""Members of a done item's record that nobody needs who asks which items there are."""
-
 UNCOMPARED = ("node", "predicted", "test", "token", "predict_key", "run", "worker", "exported", "failures", "deaths")
 """Members of an item's record that nobody needs who compares its metrics with those of others."""
-
-_MEASURED = ("item", "dataset", "fold", "label", "value", "users", "row", "per_user", "place")
-"""Members of an evaluation's record that say what its value is, and where those of users are."""
 
 
 class SharedParts:
@@ -37,8 +31,6 @@ class SharedParts:
 
     def __init__(self) -> None:
         self._configurations: dict[tuple[str, str], Any] = {}
-        self._parts: dict[str, Any] = {}
-        self._file: Any = None
 
     def item_without(self, members: Collection[str], item: Record) -> Record:
         """Return the record of an item without some members.
@@ -68,20 +60,6 @@ class SharedParts:
                     light["parameters"] = configuration[1]["parameters"]
                 data = intern(data) if isinstance(data := fields["data"], str) else data
                 light["identity"] = [intern(form), {**fields, "data": data, "configuration": configuration}]
-        return light
-
-    def evaluation(self, record: Record) -> Record:
-        """Return the record of an evaluation with what says what its value is, and where those of users are."""
-        light = {name: record[name] for name in _MEASURED if name in record}
-        for name in ("item", "dataset", "label"):
-            if isinstance(text := light.get(name), str):
-                light[name] = intern(text)
-        if "place" in light:
-            light["place"] = self._parts.setdefault(repr(light["place"]), light["place"])
-        if light.get("per_user"):
-            if light["per_user"] != self._file:  # the metrics that one Eval computed share it, and follow each other
-                self._file = light["per_user"]
-            light["per_user"] = self._file
         return light
 
     def _text(self, name: str, value: Any) -> Any:

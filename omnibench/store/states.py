@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from omnibench.store.fit_identities import FitIdentity, identity_of
 from omnibench.store.leases import is_held
 from omnibench.store.schema import (
     SEARCHED,
@@ -27,6 +28,12 @@ class RecordSource(Protocol):
     def records(self, prefix: str = "", /) -> Iterable[tuple[str, Record]]:
         """Return every sound record whose key begins with a prefix."""
 
+    def fits(self) -> Iterable[tuple[str, FitIdentity]]:
+        """Return key and identity of the fit of every item; those of trials are left out."""
+
+    def get(self, key: str, /) -> Record | None:
+        """Return a sound record, or None."""
+
 
 class RecordsInMemory:
     """Records that have been read already, to be read again as a ``RecordSource``.
@@ -41,6 +48,15 @@ class RecordsInMemory:
     def records(self, prefix: str = "") -> Iterable[tuple[str, Record]]:
         """Return every record whose key begins with a prefix."""
         return ((key, record) for key, record in self._records.items() if key.startswith(prefix))
+
+    def fits(self) -> Iterable[tuple[str, FitIdentity]]:
+        """Return key and identity of the fit of every item; those of trials are left out."""
+        identities = ((key, identity_of(record)) for key, record in self.records(RecordType.FIT.prefix))
+        return ((key, identity) for key, identity in identities if identity is not None)
+
+    def get(self, key: str) -> Record | None:
+        """Return a record, or None."""
+        return self._records.get(key)
 
 
 class Sighting(NamedTuple):

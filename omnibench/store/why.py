@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 from omnibench.keys import canonical
-from omnibench.store.schema import SEARCHED, Record, RecordType
+from omnibench.store.fit_identities import FitIdentity
+from omnibench.store.identity_forms import is_tagged_configuration
+from omnibench.store.schema import Record, RecordType
 from omnibench.store.states import RecordSource
 
 _ABSENT = "(absent)"
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 _SHOWN_DIGITS = 12
+_AT_HAND = 4096
+"""Configurations of which is kept how far they are: their folds do not always follow each other."""
 
 
 def differences(old: Any, new: Any, path: str = "", *, absent: Any = _ABSENT) -> list[tuple[str, Any, Any]]:
@@ -68,22 +74,58 @@ def recipes_of(records: Mapping[str, Record]) -> dict[str, Any]:
     }
 
 
-def nearest(identity: dict[str, Any], candidates: Iterable[tuple[Record, dict[str, Any]]]) -> Any:
-    """Return the candidate whose identity differs in the fewest places, as (record, differences), or None.
+class _Distances:
+    """How far other models are from one, by what they are made of.
+
+    Args:
+        identity: Its expanded identity.
+        recipes: The recipes of datasets, by key.
+    """
+
+    def __init__(self, identity: Mapping[str, Any], recipes: Mapping[str, Any]) -> None:
+        self._identity = identity
+        self._recipes = recipes
+        self._configuration = lru_cache(maxsize=_AT_HAND)(self._of_configuration)
+        self._data = lru_cache(maxsize=_AT_HAND)(self._of_data)
+
+    def to(self, fit: FitIdentity) -> tuple[bool, bool, int]:
+        """Return whether a model is of another algorithm, of another runner, and in how many places it differs.
+
+        What is nearer in other respects but of another algorithm tells little.
+        """
+        other_algorithm, other_runner, places = self._configuration(fit.configuration)
+        places += self._data(fit.data) + len(differences(fit.fold, self._identity["fold"]))
+        return other_algorithm, other_runner, places
+
+    def _of_configuration(self, text: str) -> tuple[bool, bool, int]:
+        try:
+            tagged = json.loads(text)
+        except (ValueError, RecursionError):
+            tagged = None
+        if not is_tagged_configuration(tagged):  # by another hand: it is sealed, and not of its form
+            return True, True, sys.maxsize // 2
+        candidate = tagged[1]
+        own = {name: member for name, member in self._identity.items() if name not in ("dataset", "fold")}
+        other_algorithm, other_runner = (candidate[name] != own[name] for name in ("algorithm", "runner"))
+        return other_algorithm, other_runner, len(differences(candidate, own))
+
+    def _of_data(self, key: str) -> int:
+        recipe = self._recipes.get(key)
+        return len(differences(recipe[1] if recipe else key, self._identity["dataset"]))
+
+
+def nearest(
+    identity: Mapping[str, Any], recipes: Mapping[str, Any], fits: Iterable[tuple[str, FitIdentity]]
+) -> str | None:
+    """Return the key of the fit whose identity differs from another one in the fewest places, or None without any.
 
     Args:
         identity: An expanded identity.
-        candidates: Records with theirs.
+        recipes: The recipes of datasets, by key.
+        fits: The fits' keys, with what they are made of.
     """
-    best = None
-    for record, candidate in candidates:
-        changes = differences(candidate, identity)
-        # What is nearer in other respects but of another algorithm tells little.
-        other_algorithm, other_runner = (candidate[name] != identity[name] for name in ("algorithm", "runner"))
-        rank = (other_algorithm, other_runner, len(changes))
-        if best is None or rank < best[0]:
-            best = (rank, record, changes)
-    return None if best is None else best[1:]
+    distances = _Distances(identity, recipes)
+    return min(((distances.to(fit), number, key) for number, (key, fit) in enumerate(fits)), default=(None, 0, None))[2]
 
 
 def explain(identity: Any, fit_key: str, records: RecordSource, more: Mapping[str, Any] | None = None) -> str:
@@ -92,20 +134,18 @@ def explain(identity: Any, fit_key: str, records: RecordSource, more: Mapping[st
     Args:
         identity: The identity whose digest is its fit key.
         fit_key: The key.
-        records: All records; those of fits are read one at a time.
+        records: All records; of fits is looked at what they are made of.
         more: Recipes that the records need not know, by key.
     """
     described = (records.records(record_type.prefix) for record_type in (RecordType.DATA, RecordType.RECIPE))
     recipes = {**recipes_of(dict(chain.from_iterable(described))), **(more or {})}
-    fitted = (
-        (record, expanded(record["identity"], recipes))  # trials are no items
-        for _, record in records.records(RecordType.FIT.prefix)
-        if record["fit_key"] != fit_key and not record.get(SEARCHED)
-    )
-    match = nearest(expanded(identity, recipes), fitted)
-    if match is None:
+    own = expanded(identity, recipes)
+    own_key = RecordType.FIT.key(fit_key)
+    nearest_key = nearest(own, recipes, ((key, fit) for key, fit in records.fits() if key != own_key))
+    record = None if nearest_key is None else records.get(nearest_key)
+    if record is None:
         return "No other item has been fitted, so there is nothing to compare its key with."
-    record, changes = match
+    changes = differences(expanded(record["identity"], recipes), own)
     if not changes:
         return f"The nearest item, {record['item']}, differs in nothing that its key shows."
     width = max(len(path) for path, _, _ in changes)

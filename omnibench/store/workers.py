@@ -20,8 +20,8 @@ from omnibench.store.schema import Phase, Record, RecordType, timestamp
 
 HEARTBEAT_SECONDS = 5.0
 _FLUSH_SECONDS = 0.5
-_PAUSE_SECONDS = 0.02
-"""Seconds between two writes of the state, so that a series of short phases does not keep the records busy."""
+_PAUSE_SECONDS, _LONGEST_PAUSE = 0.02, 0.16
+"""Seconds between two writes of the state: more and more in a series of short phases, which would keep the records busy."""
 _OF_SEARCH = ("trial", "trials", "best", "metric")
 """What a search says of itself in the progress of a worker."""
 
@@ -64,7 +64,8 @@ class Worker:
             "lock": store.lifeline,
         }
         self._lock = threading.Lock()
-        self._ended = self._moved = self._elsewhere = False
+        self._moved = self._elsewhere = False
+        self._ended = threading.Event()
         self._exports = Exports(store, _EXPORT_SHARE)
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="omnibench-heartbeat")
@@ -142,8 +143,8 @@ class Worker:
             self._facts["completed"] += 1
 
     def _beat(self) -> None:
-        next_beat = 0.0
-        while not self._ended:
+        next_beat, pause = 0.0, _PAUSE_SECONDS
+        while not self._ended.is_set():
             changed = self._wake.is_set() or self._moved
             self._moved = False
             self._wake.clear()
@@ -153,7 +154,10 @@ class Worker:
             self.log.flush()
             self._export()
             if self._wake.wait(_FLUSH_SECONDS):
-                time.sleep(_PAUSE_SECONDS)
+                self._ended.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                pause = _PAUSE_SECONDS
         with self._lock:
             # Whoever ends it in the middle of an item has given up the thread that computes that, for it hangs or its disk
             # does: as of a worker that died, the record goes on to say where it was, so that the item reads as interrupted.
@@ -182,6 +186,6 @@ class Worker:
 
     def end(self) -> None:
         """Write the last state and stop."""
-        self._ended = True
+        self._ended.set()
         self._wake.set()
         self._thread.join(timeout=30)

@@ -8,7 +8,9 @@ import re
 import shutil
 import stat
 import tempfile
-from contextlib import nullcontext
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from omnibench.guest import forks
@@ -81,6 +83,7 @@ class Workspace:
     def __init__(self, parent: Path, prefix: str = "work.") -> None:
         make_directory(parent)
         self._pid = os.getpid()
+        self._spare: list[Path] = []  # threads share it: each takes another one
         # Whoever holds the directory sees no half-made ones; the system's own could be held by a stranger for ever.
         is_private = not parent.stat().st_mode & stat.S_IWOTH
         with locked_directory(parent, _PATIENCE_SECONDS) if is_private else nullcontext(False) as is_alone:
@@ -110,6 +113,32 @@ class Workspace:
             forks.close(descriptor)
             raise
         return descriptor
+
+    @contextmanager
+    def temporary(self) -> Iterator[Path]:
+        """Yield an empty directory in it; afterwards it is removed, or kept for the next one if it is empty again.
+
+        Making and removing one takes about half a millisecond, several times per item.
+        """
+        directory, is_spare = self._empty_directory(), False
+        try:
+            yield directory
+            with suppress(OSError), os.scandir(directory) as left:
+                is_spare = next(left, None) is None
+        finally:
+            if is_spare:
+                self._spare.append(directory)
+            else:
+                shutil.rmtree(directory, ignore_errors=True)
+
+    def _empty_directory(self) -> Path:
+        with suppress(IndexError):
+            spare = self._spare.pop()
+            if spare.is_dir():
+                return spare
+        directory = self.directory / uuid.uuid4().hex[:12]
+        directory.mkdir(mode=0o700)
+        return directory
 
     @property
     def lock(self) -> Path:

@@ -18,7 +18,7 @@ _MOST_NAMED = 3
 _MOST_VALUES = 10
 """Values of a hyperparameter that are listed; of more numbers it is the range."""
 
-_IMPORTED = ("LensKit", "RecBole", "RecPack", "Implicit", "Cornac", "Surprise")
+_IMPORTED = ("LensKit", "RecBole", "RecPack", "Implicit", "Cornac", "Surprise", "RecTools")
 """Frameworks whose algorithms are written without quotes."""
 
 _WIDE = 100

@@ -41,7 +41,7 @@ def test_every_message_arrives_once(loop: asyncio.AbstractEventLoop, steps: list
     with Mailbox("t", "r", loop, lambda: True) as box:
         for n_up, n_down, is_lost in [*steps, (0, 0, False)]:
             for _ in range(n_up):
-                box.send({"n": sent_up})
+                box.send({"n": sent_up}, hurries=sent_up % 3 > 0)
                 sent_up += 1
             messages = [{"n": sent_down + n} for n in range(n_down)]
             sent_down += n_down
@@ -65,6 +65,21 @@ def test_a_call_ends_when_there_is_something(loop: asyncio.AbstractEventLoop) ->
         waiting = asyncio.run_coroutine_threadsafe(exchange("t", 1, 0, [], 60.0), loop)
     assert waiting.result(30) in ((1, []), None)  # None: it came after the end
     assert call(loop, exchange("t", 1, 0, [], 0.0)) is None
+
+
+def test_what_does_not_hurry_comes_with_what_does(loop: asyncio.AbstractEventLoop) -> None:
+    """Files and lines wait for the answer behind them, so that one call takes all of it, and alone they wait a moment."""
+    with Mailbox("t", "r", loop, lambda: True) as box:
+        waiting = asyncio.run_coroutine_threadsafe(exchange("t", 0, 0, [], 60.0), loop)
+        for number in range(3):
+            box.send({"n": number}, hurries=number == 2)
+        assert waiting.result(30) == (0, [{"n": 0}, {"n": 1}, {"n": 2}])
+        waiting = asyncio.run_coroutine_threadsafe(exchange("t", 3, 0, [], 60.0), loop)
+        box.send({"n": 3}, hurries=False)
+        box.send({"n": 4}, hurries=False)
+        assert waiting.result(30) == (3, [{"n": 3}, {"n": 4}])
+        box.send({"n": 5}, 13 * 2**20, hurries=False)  # as much as a call takes
+        assert call(loop, exchange("t", 5, 0, [], 60.0)) == (5, [{"n": 5}])
 
 
 def test_a_task_without_submitter_ends(loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch) -> None:

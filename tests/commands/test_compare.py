@@ -15,7 +15,9 @@ from omnibench import compare_configurations, compare_with_best, holm, rank_conf
 from omnibench.commands import compare as command
 from omnibench.commands.main import main
 from omnibench.comparison.configurations import measured
+from omnibench.comparison.measured import Measured
 from omnibench.report.comparisons import jsonable
+from omnibench.store.queries import open_store
 
 Command = Callable[..., str]
 
@@ -146,15 +148,21 @@ def test_datasets_without_the_metric_are_left_out(
     compare: Command, measured_store: Path, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Datasets that lack the metric are left out, e.g. where ratings and rankings share a store."""
-    known = measured(measured_store)
-    (held,) = [place for place in known.datasets if place.startswith("held")]
-    del known._evaluations[held]["HR@3"]
-    monkeypatch.setattr(command, "measured", lambda _: known)
+    records = open_store(measured_store).records()
+    lacking = [
+        key
+        for key, record in records.items()
+        if key.startswith("eval/") and record["label"] == "HR@3" and record["dataset"].startswith("held")
+    ]
+    for key in lacking:
+        del records[key]
+    monkeypatch.setattr(command, "measured", lambda _: Measured(measured_store, records))
     for told in (compare("--metric", "HR@3"), compare(*pair, "--metric", "HR@3")):
         assert "crossed" in told
         assert "held" not in told
-    for place in known.datasets:
-        known._evaluations[place]["HR@10"].pop(pair[0])
+    for key, record in [*records.items()]:
+        if key.startswith("eval/") and record["label"] == "HR@10" and record["algorithm"] == pair[0]:
+            del records[key]
     assert "have no such metric in common" in compare(*pair, "--metric", "HR@10", ends=2)
 
 

@@ -19,7 +19,7 @@ def test_the_page_is_not_stale() -> None:
     assert written == generator.page(), "docs/resumed-fits.md is stale; run `python docs/resumed_fits.py`"
 
 
-@pytest.mark.parametrize("framework", ["LensKit", "RecBole", "RecPack", "Implicit", "Cornac"])
+@pytest.mark.parametrize("framework", ["LensKit", "RecBole", "RecPack", "Implicit", "Cornac", "RecTools"])
 def test_each_algorithm_that_trains_in_steps_has_its_rows(framework: str) -> None:
     """An algorithm with epochs that a framework gets must be checked, and nothing is listed that it does not have.
 

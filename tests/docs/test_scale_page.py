@@ -78,6 +78,15 @@ def test_ratios_are_of_all_steps_together(scale_page: ModuleType) -> None:
     )
 
 
+def test_what_was_not_run_without_omnibench_has_dashes(scale_page: ModuleType) -> None:
+    """A bare script that would take hours leaves a dash in its place, and no ratio."""
+    alone = {part: value for part, value in _measured(4.0, 1.0).items() if part != "bare"}
+    page = scale_page.page([_size(1_000, Pop=alone)])
+    assert "| Pop (LensKit.PopScorer) | 4.00 / - | 2.00 / - | 0.00 / - | 1.00 / - | 1.00 / - | 1.00 |" in page
+    assert "| 9.00 / - | - | 500 / - |" in page
+    assert "| Pop (LensKit.PopScorer) | 1,000 | - | 0.50 (4.0x) |" in page
+
+
 def test_measuring_an_algorithm_again_replaces_its_numbers_only(
     scale_page: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

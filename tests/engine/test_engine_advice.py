@@ -57,10 +57,10 @@ CASES = {
     ),
     "no framework to choose for": Case(
         lambda: Environments.parse("Mine=current"),
-        "there are LensKit, RecBole, RecPack, Implicit, Cornac, Surprise",
+        "there are LensKit, RecBole, RecPack, Implicit, Cornac, Surprise, RecTools",
         tuple(
             partial(Environments.parse, f"{name}=current")
-            for name in ("LensKit", "RecBole", "RecPack", "Implicit", "Cornac", "Surprise")
+            for name in ("LensKit", "RecBole", "RecPack", "Implicit", "Cornac", "Surprise", "RecTools")
         ),
     ),
     "no framework": Case(lambda: get_runner("RecBol"), "did you mean 'RecBole'", (lambda: get_runner("RecBole"),)),

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench import Cornac, ExperimentPlan, Grid, Implicit, LensKit, RecBole, RecPack, Surprise
+from omnibench import Cornac, ExperimentPlan, Grid, Implicit, LensKit, RecBole, RecPack, RecTools, Surprise
 from omnibench.errors import PlanError
 from omnibench.experiment.circumstances import Circumstances
 from omnibench.runners.info import algorithm_info
@@ -39,7 +39,9 @@ def keys_of(plan: ExperimentPlan) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "members", [LensKit, RecBole, RecPack, Implicit, Cornac, Surprise], ids=lambda members: str(members.__name__)
+    "members",
+    [LensKit, RecBole, RecPack, Implicit, Cornac, Surprise, RecTools],
+    ids=lambda members: str(members.__name__),
 )
 def test_the_members_are_what_the_runner_runs(members: type[StrEnum]) -> None:
     """An enum and the catalogue that the framework itself wrote have the same algorithms, in full names."""
@@ -50,10 +52,18 @@ def test_the_members_are_what_the_runner_runs(members: type[StrEnum]) -> None:
 
 def test_there_is_an_enum_for_every_framework() -> None:
     """No framework can be forgotten."""
-    assert {runner.name for runner in runners()} == {"LensKit", "RecBole", "RecPack", "Implicit", "Cornac", "Surprise"}
+    assert {runner.name for runner in runners()} == {
+        "LensKit",
+        "RecBole",
+        "RecPack",
+        "Implicit",
+        "Cornac",
+        "Surprise",
+        "RecTools",
+    }
 
 
-@pytest.mark.parametrize("member", [*LensKit, *RecBole, *RecPack, *Implicit, *Cornac, *Surprise])
+@pytest.mark.parametrize("member", [*LensKit, *RecBole, *RecPack, *Implicit, *Cornac, *Surprise, *RecTools])
 def test_every_algorithm_can_be_planned_and_does_something(member: StrEnum) -> None:
     """Member and name mean the same, and the algorithm ranks or rates."""
     plan, by_name = ExperimentPlan(), ExperimentPlan()

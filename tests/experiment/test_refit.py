@@ -211,7 +211,7 @@ def test_every_algorithm_of_the_catalogues_says_what_it_does() -> None:
         for described in runner.catalogue["algorithms"].values()
     }
     assert found == {
-        **{(name, "nothing"): True for name in ("Cornac", "Implicit", "LensKit", "Surprise")},
+        **{(name, "nothing"): True for name in ("Cornac", "Implicit", "LensKit", "RecTools", "Surprise")},
         ("RecBole", "nothing"): True,
         ("RecBole", "early stopping"): False,
         ("RecPack", "nothing"): True,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from omnibench import Cornac, ExperimentPlan, Grid, Implicit, LensKit, RecBole, RecPack, Surprise
+from omnibench import Cornac, ExperimentPlan, Grid, Implicit, LensKit, RecBole, RecPack, RecTools, Surprise
 from omnibench.errors import PlanError
 from omnibench.runners.registry import runners
 
@@ -113,7 +113,7 @@ def test_a_missing_member_says_what_the_missing_name_says(enum: Any, name: str) 
 
 def test_the_enums_have_what_the_catalogues_have() -> None:
     """Every algorithm is a member under its own name, and can be looked up in every way that enums have."""
-    for enum, runner in zip((LensKit, RecBole, RecPack, Implicit, Cornac, Surprise), runners(), strict=True):
+    for enum, runner in zip((LensKit, RecBole, RecPack, Implicit, Cornac, Surprise, RecTools), runners(), strict=True):
         assert set(enum.__members__) == set(runner.catalogue["algorithms"])
         for name, member in enum.__members__.items():
             assert getattr(enum, name) is enum[name] is enum(member.value) is member

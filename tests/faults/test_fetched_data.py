@@ -75,7 +75,9 @@ class _Sweep:
         return run(_loading(points), self._directory / "log")
 
     def _names(self) -> set[str]:
-        return {name for _, _, names in os.walk(self._cache) for name in names}
+        # A digest is remembered of a file that is some seconds old, as it is on a slow machine alone.
+        directories = [(Path(directory).name, names) for directory, _, names in os.walk(self._cache)]
+        return {name for directory, names in directories if directory != "digests" for name in names}
 
     def check(self, number: int, how: str, *, lasting: bool) -> None:
         """Plant a fault: either all is well, or a sentence says what is wrong; behind it nothing is lost or left."""

@@ -44,6 +44,10 @@ def test_randomly_shuffles_items_and_changes_none(with_plugin: Project) -> None:
     orders = [re.findall(r"Popular\S*-\w{8}/fold_\d(?= CACHED)", one.stdout.str()) for one in cached]
     assert sorted(orders[0]) == sorted(orders[1])
     assert orders[0] != orders[1]
+    rows = [
+        re.findall(r"Popular\(noise=(\d)\)", run.stdout.str().partition("Algorithm")[2]) for run in (computed, *cached)
+    ]
+    assert [list(dict.fromkeys(row)) for row in rows] == [["0", "1", "2"]] * 3, "rows stand as the plan has them"
 
 
 def test_timeout_fails_the_item_and_ends_its_guest(with_plugin: Project) -> None:

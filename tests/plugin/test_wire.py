@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.plugin import hooks
-from omnibench.plugin.wire import ItemMessage, RunMessage, digest
+from omnibench.plugin.wire import ItemMessage, RunMessage, digest, pack, unpack
 from omnibench.results import Result
 from omnibench.store.schema import Phase, Status
 
@@ -82,3 +82,30 @@ def test_only_the_report_of_the_call_carries_a_message(phase: str) -> None:
         with pytest.raises(StopIteration):
             wrapper.send(report)
         assert ItemMessage.carried(report) == expected
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(), PLAIN))
+def test_a_report_in_one_piece_has_all_members(members: dict[str, Any]) -> None:
+    """Tuples stay tuples, and what xdist adds on the way stays beside them."""
+    data = sent({**pack(members), "worker_id": "gw0"})
+    unpack(data)
+    assert repr(data) == repr({"worker_id": "gw0"} | members)
+
+
+def test_what_cannot_be_packed_travels_member_by_member() -> None:
+    """A subclass of a plain type, e.g. in a property of the user's, is left to execnet."""
+
+    class Name(str):
+        __slots__ = ()
+
+    data = {"user_properties": [("who", Name("I"))]}
+    assert pack(data) is data
+    unpack(data)
+    assert data == {"user_properties": [("who", "I")]}

@@ -18,7 +18,8 @@ from support.reporting import contents, whole
 from omnibench import export_results, open_store
 from omnibench.keys import canonical
 from omnibench.report.contents import Contents, MissingItem
-from omnibench.report.frames import csv, nested, parquet
+from omnibench.report.frames import nested
+from omnibench.report.row_files import csv, parquet
 
 STORES = sorted((Path(__file__).parent.parent / "assets" / "stores").glob("format-*"))
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

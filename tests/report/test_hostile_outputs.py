@@ -21,10 +21,11 @@ from support.reporting import contents, joined, report, whole
 
 from omnibench.markup import one_line
 from omnibench.report.contents import Contents, MissingItem
-from omnibench.report.frames import csv, nested, parquet
+from omnibench.report.frames import nested
 from omnibench.report.latex import latex
 from omnibench.report.markdown import markdown
 from omnibench.report.page.html import html
+from omnibench.report.row_files import csv, parquet
 from omnibench.report.sections import Report
 from omnibench.tables.names import display_names
 from omnibench.terminal import terminal_line

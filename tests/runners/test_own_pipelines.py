@@ -24,7 +24,7 @@ from omnibench.runners.info import NO_USE, use_of_validation
 from omnibench.runners.registry import get_runner
 
 SEED = 42
-FRAMEWORKS = ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise")
+FRAMEWORKS = ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools")
 
 SAMPLE = {
     "LensKit": ("PopScorer", "ItemKNNScorer", "ImplicitMFScorer", "FlexMFImplicitScorer", "BiasedMFScorer"),
@@ -52,6 +52,16 @@ SAMPLE = {
         "NMF",
         "SlopeOne",
         "CoClustering",
+    ),
+    "RecTools": (
+        "EASEModel",
+        "PureSVDModel",
+        "ImplicitALSWrapperModel",
+        "ImplicitBPRWrapperModel",
+        "ImplicitItemKNNWrapperModel",
+        "LightFMWrapperModel",
+        "PopularModel",
+        "RandomModel",
     ),
 }
 """What is compared on each change, on a small data set; ``-m catalogue`` compares all on real data."""
@@ -93,7 +103,8 @@ class Directory:
             name
             for name in offered
             if offered[name][task]
-            and not offered[name].get("sequential")  # RecBole splits for those itself: test_sequential.py
+            and not offered[name].get("sequential")  # compared by itself: test_sequential.py, test_rectools.py
+            and not offered[name].get("item_feature")  # likewise
             and (not self.is_small or name in SAMPLE[framework])
         ]
 

@@ -221,6 +221,9 @@ ALGORITHMS: dict[str, tuple[dict[str, Any], str]] = {
     "Implicit.LogisticMatrixFactorization": ({"iterations": 6}, "NDCG@10"),
     "Cornac.BPR": ({"max_iter": 6, "learning_rate": 0.05}, "NDCG@10"),
     "Cornac.VAECF": ({"n_epochs": 5}, "NDCG@10"),
+    "RecTools.SASRecModel": ({"epochs": 5, "n_factors": 16, "session_max_len": 8}, "NDCG@10"),
+    "RecTools.ImplicitALSWrapperModel": ({"model.iterations": 6}, "NDCG@10"),
+    "RecTools.LightFMWrapperModel": ({"epochs": 6}, "NDCG@10"),
     "Learns": ({}, "NDCG@10"),
 }
 """Algorithms, hyperparameters, and what a search judges them by; RecBole itself calculates NDCG@10."""
@@ -349,6 +352,9 @@ def test_frameworks_report_their_own_values_where_nobody_asks_for_another(
         ("Cornac.EASE", {}, None),
         ("Cornac.BPR", {"max_iter": 3}, 3),
         ("RecBole.EASE", {}, None),
+        ("RecTools.EASEModel", {}, None),
+        ("RecTools.BERT4RecModel", {"epochs": 2}, 2),
+        ("RecTools.LightFMWrapperModel", {"epochs": 3}, 3),
         ("RecPack.EASE", {}, None),
         ("RecPack.BPRMF", {"max_epochs": 4, "keep_last": True}, 4),
         ("RecBole.BPR", {"epochs": 4, "eval_step": 0}, 4),

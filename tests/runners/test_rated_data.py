@@ -44,6 +44,11 @@ INDIFFERENT: dict[str, dict[str, dict[str, object]]] = {
         "LogisticMatrixFactorization": {"iterations": 1},
     },
     "Cornac": {name: {} for name in ("MostPop", "BPR", "EASE", "HPF", "SKMeans", "ItemKNN", "UserKNN")},
+    "RecTools": {
+        **{name: {} for name in ("EASEModel", "PureSVDModel", "ImplicitItemKNNWrapperModel", "PopularModel")},
+        **{name: {"model.iterations": 1} for name in ("ImplicitALSWrapperModel", "ImplicitBPRWrapperModel")},
+        **{name: {} for name in ("LightFMWrapperModel", "RandomModel")},
+    },
     "RecBole": {"Pop": {}, "ItemKNN": {}, "EASE": {}, **{name: {"epochs": 1} for name in ("BPR", "MultiVAE")}},
 }
 """By framework, algorithms that do not ask for ratings."""
@@ -116,7 +121,7 @@ def test_what_learns_from_ratings_ranks_as_lenskits_own_pipeline_does(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole", "Implicit", "Cornac"])
+@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "RecTools"])
 def test_who_does_not_ask_for_ratings_gives_the_same_as_without(
     framework: str, folds: dict[str, Path], environment_python: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from omnibench.errors import PlanError
 from omnibench.runners.described import check_algorithms
 from omnibench.runners.info import RunnerInfo
 from omnibench.runners.registry import get_runner, runners
-from omnibench.runners.requirements import ITEM_PAIRS, USUAL_FORMULA, EarlierFit, formula_of, required
+from omnibench.runners.requirements import COMPARED, ITEM_PAIRS, USUAL_FORMULA, EarlierFit, formula_of, required
 
 EASE = {"guest": 400e6, "interactions": 40.0, "items*items": 80.0}
 SHOP = DataSize(581_466, 164_288, 8_900_000)
@@ -46,6 +46,19 @@ def test_hyperparameters_are_factors(parameters: dict[str, Any], factor: int) ->
     formula = {"guest": 0.0, "users*d": 4.0}
     assert required(formula, SMALL, parameters).size == 4 * 943 * factor
     assert required(formula, SMALL, parameters).reason == "943 users"
+
+
+@pytest.mark.parametrize("algorithm", ["KNNBasic", "KNNWithMeans", "KNNWithZScore", "KNNBaseline"])
+def test_neighbours_of_surprise_are_what_it_compares(algorithm: str) -> None:
+    """A matrix of users, or of items where they are compared: what the data has more of matters only where it is compared."""
+    formula = formula_of(get_runner("Surprise"), algorithm)
+    few_items = DataSize(100_000, 500, 1_000_000)
+    for options, size in (({}, 100_000), ({"user_based": True}, 100_000), ({"user_based": False}, 500)):
+        requirement = required(formula, few_items, {"sim_options": options})
+        assert requirement.size == pytest.approx(
+            formula["guest"] + 1e6 * formula["interactions"] + size**2 * formula["compared*compared"]
+        )
+        assert requirement.reason == ("100,000 users" if size > 500 else "1,000,000 interactions")
 
 
 @given(st.floats(0.5, 2.0), st.floats(0.0, 1e9))
@@ -89,7 +102,7 @@ def test_every_framework_says_what_its_algorithms_need() -> None:
             assert formula["guest"] > 5e7, algorithm
             factors = {name for term in formula if term != "guest" for name in term.split("*")}
             hyperparameters = runner.catalogue["algorithms"][algorithm]["parameters"]
-            assert factors <= {*COUNTS, ITEM_PAIRS, *hyperparameters}, algorithm
+            assert factors <= {*COUNTS, ITEM_PAIRS, COMPARED, *hyperparameters}, algorithm
             assert all(size >= 0 for size in formula.values()), algorithm
     for name, algorithm in (("LensKit", "EASEScorer"), ("RecPack", "EASE"), ("RecBole", "EASE")):
         formula = formula_of(get_runner(name), algorithm)

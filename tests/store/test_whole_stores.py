@@ -19,16 +19,20 @@ from omnibench.gate.entries import Measurements
 from omnibench.gate.stores import measurements
 from omnibench.report.contents import contents_of, missing_of
 from omnibench.report.export import export_results, write_files
+from omnibench.report.frames import frame
 from omnibench.report.sections import Choices
 from omnibench.store import CheckpointStore
-from omnibench.store.frames import PHASE_COLUMNS, phase_rows
+from omnibench.store.facts import explanation, is_explained_alone
+from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows
 from omnibench.store.item_records import result_of
 from omnibench.store.overview import items_of, remaining_of
 from omnibench.store.plans import Planned, unsteady_in
 from omnibench.store.queries import Store
 from omnibench.store.resumption import snapshot_frame
 from omnibench.store.schema import Record, RecordType, Status
+from omnibench.store.selection import select_all
 from omnibench.store.series import epoch_frame
+from omnibench.store.states import RecordsInMemory
 from omnibench.store.trial_frames import trial_frame
 from omnibench.store.views import select
 
@@ -78,7 +82,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         "metric": "HR@5",
     }
     changed[f"search/{'5' * 64}"] = {**search, "space": {}, "tuning": {}, "higher_is_better": True}
-    trial = {"search": "5" * 64, "status": "done", "fit_key": "7" * 64, "metric": "HR@5", "seconds": 1.5, "value": 0.5}
+    trial = {"search": "5" * 64, "status": "done", "fit_key": "7" * 64, "metric": "HR@5", "seconds": 1.5}
+    trial |= {"value": 0.5, "epochs": None}
     for number in (0, 1):
         changed[f"trial/{'5' * 64}/{number:06d}"] = {**trial, "number": number, "parameters": {"K": 3 + number}}
     plan = Planned(
@@ -132,6 +137,31 @@ def test_frames_are_those_of_all_records(store: Store) -> None:
     same(store.snapshots(), snapshot_frame(records))
 
 
+def test_results_are_those_of_all_records(store: Store) -> None:
+    """A row per metric, sorted, with the types that pandas gives to lists; as Parquet they come back."""
+    records = store.records()
+    rows: list[list[Any]] = []
+    for key, item in records.items():
+        if RecordType.ITEM.has(key) and item["status"] == Status.DONE:
+            for label, metric in item["metrics"].items():
+                evaluation = records.get(RecordType.EVAL.key(metric["key"])) or {}
+                spread = [evaluation.get("stderr"), *(evaluation.get("interval") or (None, None))]
+                rows.append([*(item[name] for name in RESULT_COLUMNS[:4]), label, metric["value"], *spread])
+    expected = {name: [row[number] for row in rows] for number, name in enumerate(RESULT_COLUMNS)}
+    same(store.results(), pd.DataFrame(expected).sort_values(["item", "metric"], kind="stable"))
+
+
+def test_names_and_reasons_are_those_of_all_records(store: Store) -> None:
+    """What a text stands for, and why an item is or would be computed."""
+    records = store.records()
+    items = items_of(store.root, records)
+    for text in ("*", "*/*", *items):
+        assert store.select(text) == select_all([text], items)
+    for name, item in items.items():
+        if item.get("identity") or is_explained_alone(item, records):
+            assert store.why(name) == explanation(item, records, RecordsInMemory(records))
+
+
 @pytest.mark.parametrize("view", ["items", "phases", "metrics", "files", "runs", "workers", "trials"])
 def test_views_are_those_of_all_records(store: Store, view: str) -> None:
     """A query is answered from records with the statuses as of now."""
@@ -175,6 +205,9 @@ def test_files_are_those_of_all_records(store: Store, tmp_path: Path, *, all_ite
     export_results(store, *files, top=50, test="t", all_items=all_items, paths=True, notify=lambda _: None)
     for file in files:
         assert file.read_bytes() == (tmp_path / "whole" / file.name).read_bytes()
+    table = tmp_path / "r.parquet"
+    export_results(store, table, all_items=all_items, paths=True, notify=lambda _: None)
+    same(pd.read_parquet(table), frame(contents))
 
 
 def test_measurements_are_those_of_all_records(store: Store) -> None:

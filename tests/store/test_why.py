@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.stored import compute, prepare
 
 from omnibench import NDCG, ExperimentPlan, LensKit, MakeImplicit, UserHoldout, from_frame
 from omnibench.engine.items import Item
 from omnibench.engine.outlook import Outlook, outlook
 from omnibench.experiment.experiment import Experiment, eval_key
 from omnibench.experiment.planning import experiments
+from omnibench.store import CheckpointStore
+from omnibench.store.fit_identities import FitIdentity, identity_in, identity_of
+from omnibench.store.reader import RecordsInOrder
+from omnibench.store.reading import read, read_all
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.why import differences, explain, nearest, recipes_of
 
@@ -90,16 +96,19 @@ def test_the_place_that_was_given_comes_first() -> None:
 
 def test_the_nearest_has_the_fewest_differences() -> None:
     """The nearest item has the fewest differences, those of the same algorithm first; without items there is none."""
-    wanted = {"algorithm": "A", "runner": "R", "parameters": {"k": 1, "l": 1}, "fold": 0}
+    wanted = {"algorithm": "A", "runner": "R", "parameters": {"k": 1, "l": 1}}
     near = {**wanted, "parameters": {"k": 2, "l": 1}}
-    far = {**wanted, "parameters": {"k": 2, "l": 2}, "fold": 1}
+    far = {**wanted, "parameters": {"k": 2, "l": 2}}
     other = {**wanted, "algorithm": "B"}
     elsewhere = {**wanted, "runner": "S"}
-    candidates = [({"item": name}, one) for name, one in zip("abcd", (other, far, elsewhere, near), strict=True)]
-    record, found = nearest(wanted, candidates)
-    assert (record["item"], found) == ("d", [("parameters.k", 2, 1)])
-    assert nearest(wanted, candidates[:3])[0]["item"] == "b"
-    assert nearest(wanted, []) is None
+    own = {"dataset": "d", "fold": 0, **wanted}
+    parts = zip("abcd", (other, far, elsewhere, near), ("d", "e", "d", "d"), (0, 1, 0, 0), strict=True)
+    fits = [(name, FitIdentity(json.dumps(["c/1", members]), data, fold)) for name, members, data, fold in parts]
+    assert nearest(own, {}, fits) == "d"
+    assert nearest(own, {}, [*fits, ("e", fits[3][1])]) == "d"  # of two the first
+    assert nearest(own, {}, fits[:3]) == "b"
+    assert nearest(own, {}, [fits[0], ("f", FitIdentity("[]", "d", 0)), ("g", FitIdentity("{", "d", 0))]) == "a"
+    assert nearest(own, {}, []) is None
 
 
 def test_an_item_is_explained_by_the_nearest_that_was_fitted() -> None:
@@ -186,3 +195,42 @@ def test_the_outlook_follows_what_is_recorded() -> None:
     assert look() == Outlook("Fit", "its model m.bin is missing")
     gone.remove("fit")
     assert look() == Outlook("Predict", "its predictions p.npy are missing")
+
+
+@given(
+    configuration=st.dictionaries(
+        st.sampled_from(["a", "seed", '", "data": "', "fold"]), st.text(max_size=5) | st.none()
+    ),
+    fold=st.none() | st.integers(0, 9),
+    more=st.sampled_from([{}, {"search": "5" * 64}, {"x": ', "identity": ["fit/'}, {"notes": ['"data": "']}]),
+)
+def test_what_a_model_is_made_of_is_cut_out_or_parsed(
+    configuration: dict[str, Any], fold: int | None, more: dict[str, Any]
+) -> None:
+    """The text of a record says what the record does, or has to be parsed."""
+    members = {"runner": "Own", "algorithm": "A", "parameters": configuration}
+    identity = ["fit/1", {"configuration": ["configuration/1", members], "data": "d" * 64, "fold": fold}]
+    fit = {"item": "D/a", "version": "1", "identity": identity, **more}
+    cut = identity_in(json.dumps(fit))
+    assert cut in (identity_of(fit), None)
+    assert cut or more or any('"data": "' in json.dumps(part).replace("\\", "") for part in configuration)
+
+
+def test_the_nearest_of_a_store_is_that_of_all_its_records(tmp_path: Path) -> None:
+    """Records that are read one at a time have the same fits in the same order, without trials and damaged ones."""
+    store = CheckpointStore(tmp_path / "store")
+    prepare(store, "d")
+    for name in "bca":
+        compute(store, name)
+        fit = store.records.get(f"fit/{name * 64}") or {}
+        members = {"runner": "Own", "algorithm": name, "parameters": {}}
+        identity = ["fit/1", {"configuration": ["configuration/1", members], "data": "d" * 64, "fold": None}]
+        store.records.commit({f"fit/{name * 64}": {**fit, "identity": identity}})
+    fit = store.records.get(f"fit/{'a' * 64}") or {}
+    store.records.commit({f"fit/{'e' * 64}": {**fit, "fit_key": "e" * 64, "search": "5" * 64}})
+    store.records._connection.execute(f"UPDATE Cache SET value = value || ' ' WHERE key = 'fit/{'c' * 64}'")
+    store.close()
+    in_memory = RecordsInMemory(read_all(tmp_path / "store" / "store"))
+    expected = [*in_memory.fits()]
+    assert [key[4] for key, _ in expected] == ["b", "a"]
+    assert read(tmp_path / "store" / "store", lambda reader: [*RecordsInOrder(reader).fits()]) == expected

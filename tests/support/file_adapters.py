@@ -49,5 +49,5 @@ def lock_by_hand(adapter: Path) -> None:
     """Write a lock beside an adapter, of versions that nobody has published."""
     described = read_adapter(adapter)
     described.lock.write_text(
-        f"{described.heading}\nno-such-lib==9.1.2 \\\n    --hash=sha256:00\nnumpy==2.4.6 \\\n    --hash=sha256:11\n"
+        f"{described.lock_request.heading}\nno-such-lib==9.1.2 \\\n    --hash=sha256:00\nnumpy==2.4.6 \\\n    --hash=sha256:11\n"
     )

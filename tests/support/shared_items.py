@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from omnibench.guest.folds import recommendation_dtype
 from omnibench.keys import digest, recorded_text, sha256
 from omnibench.store import CheckpointStore, recovery
 from omnibench.store.artifacts import is_intact
@@ -47,9 +48,23 @@ def key_of(name: str) -> str:
 
 
 def lists(content: int) -> bytes:
-    """A file of predictions."""
+    """A file of predictions: two items of each of three users."""
+    rows = np.zeros(3, dtype=recommendation_dtype(2))
+    rows["user"] = np.arange(3)
+    rows["item"] = [content % 7, content % 7 + 1]
+    rows["score"] = [content + 1.0, content + 0.5]
+    return _as_file(rows)
+
+
+def values(mean: float, key: str) -> bytes:
+    """A file of values per user as earlier versions have written it: three users of a mean, which the key makes its own."""
+    apart = int(key[:6], 16) / 2**40
+    return _as_file(np.array([[mean - apart, mean, mean + apart]]))
+
+
+def _as_file(array: np.ndarray[Any, Any]) -> bytes:
     file = io.BytesIO()
-    np.lib.format.write_array(file, np.full((3, 2), content, dtype=np.int32), allow_pickle=False)
+    np.lib.format.write_array(file, array, allow_pickle=False)
     return file.getvalue()
 
 
@@ -69,7 +84,7 @@ def record_item(
     if store.records.get(f"data/{DATA}") is None:
         with store.lease(f"data-{DATA}") as lease:
             place = store.claim(store.root / "datasets", "D", DATA).relative_to(store.root).as_posix()
-            store.commit(lease, {f"data/{DATA}": {**PREPARED, "directory": place, "files": []}})
+            store.commit(lease, {f"data/{DATA}": {**PREPARED, "users": 3, "items": 8, "directory": place, "files": []}})
     base = store.claim(store.claim(store.root, "D", DATA), name, sha256(recorded_text(configuration))) / "fold_0"
     store.make_directory(base)
     previous = store.records.get(f"item/{key}") or {"generation": 0, "metrics": {}}
@@ -96,7 +111,7 @@ def record_item(
     of_item = {}
     for label, value in metrics.items():
         eval_key = digest(["eval", key, of_predictions["sha256"], label])
-        per_user = file(f"per_user-{eval_key[:8]}.npy", lists(int(eval_key[:6], 16)))
+        per_user = file(f"per_user-{eval_key[:8]}.npy", values(value, eval_key))
         records[f"eval/{eval_key}"] = {**labels, "label": label, "value": value, "per_user": per_user, "row": 0}
         of_item[label] = {"value": value, "key": eval_key}
     records[f"item/{key}"] = {

@@ -12,7 +12,14 @@ from omnibench.testing import AlgorithmContract
 
 EPOCHS = 3
 
-SAMPLE = ("LensKit.ImplicitMFScorer", "RecBole.BPR", "RecPack.BPRMF", "Implicit.AlternatingLeastSquares", "Cornac.BPR")
+SAMPLE = (
+    "LensKit.ImplicitMFScorer",
+    "RecBole.BPR",
+    "RecPack.BPRMF",
+    "Implicit.AlternatingLeastSquares",
+    "Cornac.BPR",
+    "RecTools.SASRecModel",
+)
 """What is tried with the slow tests; the others are tried with the catalogue."""
 
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -32,6 +39,7 @@ UNFILLED = {
     "Implicit.CosineRecommender",
     "Implicit.TFIDFRecommender",
     "Implicit.BM25Recommender",
+    "RecTools.ImplicitItemKNNWrapperModel",
 }
 """What cannot score every item."""
 
@@ -44,7 +52,7 @@ def contract_of(framework: str, name: str) -> type:
     full_name, parameters = f"{framework}.{name}", algorithm_info(get_runner(framework), name)["parameters"]
     few = {
         epochs: EPOCHS
-        for epochs in ("epochs", "max_epochs", "iterations", "n_epochs", "num_epochs")
+        for epochs in ("epochs", "max_epochs", "iterations", "model.iterations", "n_epochs", "num_epochs")
         if epochs in parameters
     }
     marks = [pytest.mark.guests, pytest.mark.slow if full_name in SAMPLE else pytest.mark.catalogue]
@@ -61,6 +69,8 @@ def contract_of(framework: str, name: str) -> type:
     return type(f"Test{framework}{name}", (AlgorithmContract,), members)
 
 
-for _framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise"):
-    for _name in get_runner(_framework).catalogue["algorithms"]:
+for _framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools"):
+    for _name, _info in get_runner(_framework).catalogue["algorithms"].items():
+        if _info.get("item_feature"):  # the contract's data have no features
+            continue
         globals()[f"Test{_framework}{_name}"] = contract_of(_framework, _name)

@@ -113,6 +113,13 @@ def test_most_algorithms_have_a_space_and_baselines_without_hyperparameters_have
         "RecPack.NMFItemToItem",
         "RecPack.KUNN",
         "RecPack.Prod2Vec",
+        "RecTools.ImplicitALSWrapperModel",
+        "RecTools.ImplicitBPRWrapperModel",
+        "RecTools.ImplicitItemKNNWrapperModel",
+        "RecTools.LightFMWrapperModel",
+        "RecTools.PopularModel",
+        "RecTools.PopularInCategoryModel",
+        "RecTools.RandomModel",
     }
 
 

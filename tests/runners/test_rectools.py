@@ -1,0 +1,156 @@
+"""RecTools beyond what all frameworks are asked: sequences, categories, strangers, and hyperparameters of what it wraps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.agreeing_lists import disagreement
+from support.guest_scripts import GUEST, run
+
+from omnibench import (
+    ExperimentPlan,
+    LeaveLastOut,
+    RecSysDataSet,
+    RecTools,
+    StrongGeneralization,
+    UserHoldout,
+    from_frame,
+)
+from omnibench.data.prepare import prepare
+from omnibench.errors import PlanError
+from omnibench.experiment.compatibility import check_configuration
+from omnibench.guest.folds import Fold
+from omnibench.runners.info import refused_algorithms
+from omnibench.runners.registry import get_runner
+
+SEED = 42
+SHORT = {"epochs": 2, "n_factors": 16, "session_max_len": 6, "batch_size": 16}
+
+
+def walks(users: int = 60, items: int = 40, each: int = 14) -> RecSysDataSet:
+    """Return users who walk around a circle of items, each of which has a category; several steps are of one moment."""
+    rng = np.random.default_rng(5)
+    user = np.repeat(np.arange(users), each)
+    step = np.tile(np.arange(each), users)
+    item = (user * 7 + 2 * step + rng.integers(0, 2, len(user))) % items
+    time = 881_250_949 + rng.integers(0, 40, users)[user] * 5000 + step // 2 * 9
+    frame = pd.DataFrame({"user": user, "item": item, "timestamp": time}).drop_duplicates(["user", "item"])
+    return from_frame(frame, "walks")
+
+
+def compared(
+    dataset: RecSysDataSet, algorithms: Sequence[str], settings: dict[str, Any], python: Path, root: Path
+) -> dict[str, str]:
+    """Return in what the adapter's lists are not those of RecTools' own script, by algorithm."""
+    data, work = root / "data", root / "work"
+    data.mkdir()
+    work.mkdir()
+    prepare(dataset, data)
+    known = Fold(data, 0).features("items")
+    if known is not None:
+        (root / "kinds.json").write_text(json.dumps(known.column("kind").tolist()), encoding="utf-8")
+    jobs = [
+        {"algorithm": name, "settings": settings, "changes": [], "output": str(work / f"{name}-own.npy")}
+        for name in algorithms
+    ]
+    (work / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
+    words = [word for name in algorithms for word in (name, json.dumps(settings), work / f"{name}.npy")]
+    run(python, "rectools_own.py", data, 0, SEED, work / "jobs.json", cwd=work)
+    run(python, "adapter_run.py", GUEST, "rectools", data, 0, SEED, Fold(data, 0).n_items, *words, cwd=work)
+    for name in algorithms:
+        assert (np.load(work / f"{name}.npy")["item"][:, :3] >= 0).all(), "else nothing is compared"
+    return {name: disagreement(work / f"{name}.npy", work / f"{name}-own.npy") for name in algorithms}
+
+
+@pytest.mark.guests
+def test_transformers_rank_as_rectools_does_after_the_same_sequences(
+    environment_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """They learn from training, read validation as well, and HSTU recommends at the moment of the last item."""
+    algorithms = ("SASRecModel", "BERT4RecModel", "HSTUModel")
+    split = walks().pipe(LeaveLastOut(validation_size=1))
+    assert set(compared(split, algorithms, SHORT, environment_python("RecTools"), tmp_path).values()) == {""}
+
+
+@pytest.mark.slow
+@pytest.mark.guests
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": "gBCE", "n_negatives": 4, "similarity_module_kwargs": {"distance": "cosine"}},
+        {"loss": "sampled_softmax", "n_negatives": 3, "use_pos_emb": False},
+    ],
+    ids=["gBCE, cosine", "sampled softmax"],
+)
+def test_transformers_with_other_losses_and_distances_rank_as_rectools_does(
+    settings: dict[str, Any], environment_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """With negative items, which are drawn, and with cosines in the place of products."""
+    split = walks().pipe(LeaveLastOut(validation_size=1))
+    python = environment_python("RecTools")
+    assert compared(split, ["SASRecModel"], {**SHORT, **settings}, python, tmp_path) == {"SASRecModel": ""}
+
+
+@pytest.mark.slow
+@pytest.mark.guests
+@pytest.mark.parametrize(
+    ("algorithms", "settings"),
+    [(("SASRecModel", "HSTUModel"), SHORT), (("EASEModel", "ImplicitItemKNNWrapperModel"), {})],
+    ids=["sequences", "histories"],
+)
+def test_strangers_are_ranked_by_what_is_given_of_them(
+    algorithms: Sequence[str], settings: dict[str, Any], environment_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """As RecTools recommends where the dataset that it is given has users whom it has not learned from."""
+    split = walks().pipe(StrongGeneralization(0.1, 0.2, 0.3))
+    assert set(compared(split, algorithms, settings, environment_python("RecTools"), tmp_path).values()) == {""}
+
+
+@pytest.mark.slow
+@pytest.mark.guests
+@pytest.mark.parametrize(
+    "settings", [{}, {"mixing_strategy": "group", "ratio_strategy": "equal", "n_categories": 2}], ids=["default", "two"]
+)
+def test_the_popular_in_category_are_those_of_rectools(
+    settings: dict[str, Any], environment_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """By a feature of the items that the dataset has, however the categories are mixed."""
+    dataset = walks().pipe(UserHoldout(0.1, 0.2))
+    kinds = pd.DataFrame({"item": np.arange(40), "kind": [f"kind {item * 7 % 3}" for item in range(40)]})
+    name, given = "PopularInCategoryModel", {"category_feature": "kind", **settings}
+    python = environment_python("RecTools")
+    assert compared(dataset.with_features(items=kinds), [name], given, python, tmp_path) == {name: ""}
+
+
+def test_a_category_that_the_items_do_not_have_is_refused_before_anything_runs() -> None:
+    """By the names of the algorithm, the dataset and the feature, also where none is named."""
+    bare = walks().pipe(UserHoldout(0.1, 0.2))
+    dataset = bare.with_features(items=pd.DataFrame({"item": [0, 1], "kind": ["a", "b"]}))
+    plan = ExperimentPlan()
+    plan.add_algorithm(RecTools.PopularInCategoryModel, {"category_feature": "kind"})
+    plan.add_algorithm(RecTools.PopularInCategoryModel, {"category_feature": "kinds"})
+    plan.add_algorithm(RecTools.PopularInCategoryModel)
+    fitting, misspelled, unnamed = plan.configurations()
+    check_configuration(dataset, fitting)
+    with pytest.raises(PlanError, match=r"needs the feature 'kinds' .* but its items have kind; did you mean 'kind'"):
+        check_configuration(dataset, misspelled)
+    with pytest.raises(PlanError, match=r"needs the feature 'kind' .* but nothing is known about its items"):
+        check_configuration(bare, fitting)
+    with pytest.raises(PlanError, match=r"PopularInCategoryModel needs category_feature, .* those of walks have kind"):
+        check_configuration(dataset, unnamed)
+
+
+@pytest.mark.parametrize("name", ["DSSMModel", "CandidateRankingModel", "UniSRecModel"])
+def test_what_of_rectools_does_not_run_says_why(name: str) -> None:
+    """Whether it is asked for as a text or as a member."""
+    reason = refused_algorithms(get_runner("RecTools"))[name]
+    for ask in (lambda: ExperimentPlan().add_algorithm(f"RecTools.{name}"), lambda: getattr(RecTools, name)):
+        with pytest.raises(PlanError) as refusal:
+            ask()
+        assert str(refusal.value) == f"RecTools.{name} does not run: {reason}."
