@@ -235,8 +235,8 @@ def _by_variable() -> dict[str, tuple[str, ...]]:
     variables = getattr(os.environb, "_data", None)  # what Python compares at once, where items are decoded one by one
     latest = _latest
     if variables is None or latest is None or latest[0] != variables:
-        found = _found_in(_candidates(tuple(os.environb.items())), os.environ.get(UNMASKED, ""))
-        latest = dict(variables or {}), found
+        secrets = _found_in(_candidates(tuple(os.environb.items())), os.environ.get(UNMASKED, ""))
+        latest = dict(variables or {}), secrets
         _latest = latest
     return latest[1]
 

@@ -31,7 +31,7 @@ class WorkerGpus:
 
     def __init__(self, check: Callable[[], None]) -> None:
         self._check = check
-        self._held = ExitStack()
+        self._locks = ExitStack()
         self._cards: tuple[str, ...] = ()
 
     @property
@@ -43,7 +43,7 @@ class WorkerGpus:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._held.close()
+        self._locks.close()
 
     def cards(self, number: int) -> tuple[str, ...]:
         """Return GPUs as ``CUDA_VISIBLE_DEVICES`` names them, once no other session of this machine has them.
@@ -64,24 +64,24 @@ class WorkerGpus:
         if not number:
             return visible
         while len(self._cards) != number:
-            self._held.close()
-            self._cards = self._taken(visible, number)
+            self._locks.close()
+            self._cards = self._free_cards(visible, number)
             if not self._cards:
                 self._check()
                 time.sleep(_LOOK_SECONDS)
         return self._cards
 
-    def _taken(self, visible: tuple[str, ...], number: int) -> tuple[str, ...]:
+    def _free_cards(self, visible: tuple[str, ...], number: int) -> tuple[str, ...]:
         """Take the locks of so many GPUs, or of none while fewer are free."""
-        taken: list[str] = []
+        cards: list[str] = []
         with _lock_file("dealing") as dealing:  # two who want all would else take halves, for ever
             fcntl.flock(dealing, fcntl.LOCK_EX)
             for card in visible:
-                if len(taken) < number and self._take(card):
-                    taken.append(card)
-            if len(taken) == number:
-                return tuple(taken)
-            self._held.close()
+                if len(cards) < number and self._take(card):
+                    cards.append(card)
+            if len(cards) == number:
+                return tuple(cards)
+            self._locks.close()
         return ()
 
     def _take(self, card: str) -> bool:
@@ -91,7 +91,7 @@ class WorkerGpus:
         except BlockingIOError:
             file.close()
             return False
-        self._held.callback(file.close)
+        self._locks.callback(file.close)
         return True
 
 

@@ -181,13 +181,13 @@ def read_ids(directory: Path, which: str) -> Sequence[Hashable]:
         except OSError:
             continue
         state = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-        known = _small.get(path)
-        if known is None or known[0] != state:
-            known = state, reader(Path(path))
+        remembered = _small.get(path)
+        if remembered is None or remembered[0] != state:
+            remembered = state, reader(Path(path))
             if status.st_size > _SMALL_BYTES:
-                return known[1]
+                return remembered[1]
             if len(_small) >= _MOST_SMALL:
                 _small.clear()
-            _small[path] = known
-        return known[1]
+            _small[path] = remembered
+        return remembered[1]
     return [ids.decode(own_id) for own_id in json.loads((directory / f"{which}.json").read_text(encoding="utf-8"))]

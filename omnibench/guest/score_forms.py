@@ -164,8 +164,8 @@ class SharedScores:
             k: The length of the lists.
         """
         order = np.flatnonzero(fold.rankable[self.order])
-        place = np.full(fold.n_items, len(order), dtype=np.int32)
-        place[self.order[order]] = np.arange(len(order), dtype=np.int32)
+        rank_of_item = np.full(fold.n_items, len(order), dtype=np.int32)
+        rank_of_item[self.order[order]] = np.arange(len(order), dtype=np.int32)
         for start in range(0, len(users), _TOGETHER):
             rows = slice(start, min(start + _TOGETHER, len(users)))
             items = np.full((rows.stop - rows.start, k), NO_ITEM, dtype=np.int32)
@@ -173,29 +173,29 @@ class SharedScores:
             pending, width = np.flatnonzero(self.is_scored[rows]), min(len(order), 2 * k)
             while len(pending) and width:  # most have seen few of the best items, and few have seen many
                 short = [pending[:0]]
-                for some in np.array_split(pending, -(-len(pending) * width // _CELLS)):
-                    rank = self._ranks(fold, users[rows][some], place, width)
+                for part in np.array_split(pending, -(-len(pending) * width // _CELLS)):
+                    rank = self._ranks(fold, users[rows][part], rank_of_item, width)
                     row, column = np.nonzero((rank > 0) & (rank <= k))
-                    entry = some[row], rank[row, column] - 1
+                    entry = part[row], rank[row, column] - 1
                     items[entry], best[entry] = self.order[order[column]], self.score[order[column]]
-                    short.append(some[rank.max(axis=1) < k])
+                    short.append(part[rank.max(axis=1) < k])
                 if width == len(order):
                     break
                 pending, width = np.concatenate(short), min(len(order), 4 * width)
             yield rows, items, best
 
     @staticmethod
-    def _ranks(fold: Fold, users: Ints, place: Ints, width: int) -> Ints:
+    def _ranks(fold: Fold, users: Ints, rank_of_item: Ints, width: int) -> Ints:
         """Return the rank that each of the best items has in each user's list, from 1, or 0 for what the user has seen.
 
         Args:
             fold: The fold.
             users: User codes, shape (b,).
-            place: The place of each item among the best, shape (n_items,).
+            rank_of_item: The rank of each item among the best, shape (n_items,).
             width: How many of the best are looked at.
         """
         row, seen = fold.masked_pairs(users)
-        column = place[seen]
+        column = rank_of_item[seen]
         is_near = column < width
         is_allowed = np.ones((len(users), width), dtype=bool)
         is_allowed[row[is_near], column[is_near]] = False

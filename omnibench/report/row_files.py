@@ -58,8 +58,8 @@ def parquet(contents: Contents) -> Iterator[bytes]:
             columns = zip(*block, strict=True)
             arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=ROWS_AT_HAND)
-            yield parts.taken()
-    yield parts.taken()
+            yield parts.new_bytes()
+    yield parts.new_bytes()
 
 
 class _Parts(io.RawIOBase):
@@ -79,12 +79,12 @@ class _Parts(io.RawIOBase):
         return self._position
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Keep some bytes until they are taken."""
+        """Keep some bytes until they are asked for."""
         self._parts.append(bytes(data))
         self._position += len(self._parts[-1])
         return len(self._parts[-1])
 
-    def taken(self) -> bytes:
+    def new_bytes(self) -> bytes:
         """Return what was written since this was asked for last."""
         content = b"".join(self._parts)
         self._parts.clear()

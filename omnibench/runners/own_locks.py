@@ -84,8 +84,8 @@ def _declared(name: str) -> Iterator[tuple[str, Path, object, object]]:
     stated = {title: _stated(file, definition) for title, definition in classes.items()}
     having = {title: values for title, values in stated.items() if REQUIREMENTS in values}
     if algorithm and algorithm not in having:
-        known = nearest(algorithm, having) or (f"; there are {', '.join(having)}" if having else "")
-        raise PlanError(f"{file} has no class {algorithm!r} with {REQUIREMENTS} = [...]{known}.")
+        hint = nearest(algorithm, having) or (f"; there are {', '.join(having)}" if having else "")
+        raise PlanError(f"{file} has no class {algorithm!r} with {REQUIREMENTS} = [...]{hint}.")
     if not having:
         raise PlanError(f"{file} has no class with {REQUIREMENTS} = [...]; classes without need no environment.")
     for title in [algorithm] if algorithm else having:

@@ -97,14 +97,14 @@ def _note_reached(path: str, status: os.stat_result) -> None:
 
 def _is_reached(path: str) -> bool:
     """Whether the directory lies at a path that was reached through no link before."""
-    known = _reached.get(path)
-    if known is None:
+    identity = _reached.get(path)
+    if identity is None:
         return False
     try:
         status = os.lstat(path)
     except OSError:
         return False
-    return (status.st_dev, status.st_ino) == known
+    return (status.st_dev, status.st_ino) == identity
 
 
 def is_reached(root: Path, relative: str | os.PathLike[str]) -> bool:
@@ -115,9 +115,9 @@ def is_reached(root: Path, relative: str | os.PathLike[str]) -> bool:
 def _left(root: Path, relative: str | os.PathLike[str]) -> tuple[str, tuple[str, ...]]:
     """Return the directory from which the way to a path has to be looked at, and the names that are left of it."""
     parts = _parts(relative)
-    for known in (len(parts), len(parts) - 1):
-        if known > 0 and _is_reached(path := "/".join((str(root), *parts[:known]))):
-            return path, parts[known:]
+    for length in (len(parts), len(parts) - 1):
+        if length > 0 and _is_reached(path := "/".join((str(root), *parts[:length]))):
+            return path, parts[length:]
     return str(root), parts
 
 

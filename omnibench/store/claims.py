@@ -34,7 +34,7 @@ class Claims:
     def __init__(self, root: Path, workspace: Workspace) -> None:
         self._root = root
         self._workspace = workspace
-        self._known: dict[tuple[Path, str, str], Path] = {}
+        self._directories: dict[tuple[Path, str, str], Path] = {}
 
     def claim(self, parent: Path, name: str, key: str) -> Path:
         """Return the directory for a key, such as ``MovieLens100K-a3f8e2c1``, making it when needed.
@@ -49,17 +49,17 @@ class Claims:
         Raises:
             StoreError: The parent is outside of the store, or what marks its directories is damaged.
         """
-        known = self._known.get((parent, name, key))
-        if known is not None and is_reached(self._root, relative_path(known, self._root)):
-            return known
+        directory_before = self._directories.get((parent, name, key))
+        if directory_before is not None and is_reached(self._root, relative_path(directory_before, self._root)):
+            return directory_before
         stem = re.sub(r"[^\w.+-]", "_", name).encode()[:_LONGEST_STEM].decode(errors="ignore")
         for digits in (DISPLAY_DIGITS, 12, 16, 32, len(key)):
             directory = parent / f"{stem}-{key[:digits]}"
             make_directories(directory, self._root)
             if self._owner(directory, key) == key:
-                if len(self._known) >= _MOST_KNOWN:
-                    self._known.clear()
-                self._known[parent, name, key] = directory
+                if len(self._directories) >= _MOST_KNOWN:
+                    self._directories.clear()
+                self._directories[parent, name, key] = directory
                 return directory
         raise StoreError(f"{parent} holds another {name} with the key {key}; its .key files are damaged")
 

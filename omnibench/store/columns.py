@@ -20,34 +20,34 @@ class Column:
 
     def __init__(self) -> None:
         self._floats = array("d")
-        self._others: list[Any] | None = None
+        self._mixed: list[Any] | None = None
         self._has_number = False
 
     def __len__(self) -> int:
-        return len(self._floats if self._others is None else self._others)
+        return len(self._floats if self._mixed is None else self._mixed)
 
     def append(self, value: Any) -> None:
         """Append a value; None is a missing one, and NaN is none."""
-        if self._others is None:
+        if self._mixed is None:
             if value is None or type(value) is float:
                 self._floats.append(math.nan if value is None else value)
                 self._has_number = self._has_number or value is not None
                 return
-            self._others = self.values
-        self._others.append(value)
+            self._mixed = self.values
+        self._mixed.append(value)
 
     @property
     def values(self) -> list[Any]:
         """The values."""
-        if self._others is not None:
-            return self._others
+        if self._mixed is not None:
+            return self._mixed
         return [None if math.isnan(value) else value for value in self._floats]
 
     def series(self) -> pd.Series[Any]:
         """Return what pandas makes of the values."""
         import pandas as pd
 
-        return pd.Series(np.frombuffer(self._floats) if self._others is None and self._has_number else self.values)
+        return pd.Series(np.frombuffer(self._floats) if self._mixed is None and self._has_number else self.values)
 
 
 def sorted_positions(first: Sequence[str], second: Sequence[str]) -> npt.NDArray[np.intp]:

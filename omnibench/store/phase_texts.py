@@ -26,7 +26,7 @@ _UNCERTAINTY = re.compile(
     rf'{_STDERR}({_NUMBER}), "interval": (?:null|\[({_NUMBER}), ({_NUMBER})\]), "users": ({_NUMBER})'
     rf'(?:, "counted": ({_NUMBER}))?, "place": '
 )
-_PER_USER, _PLACE = ', "per_user": ', ', "place": '
+_PER_USER, _FILE_PLACE = ', "per_user": ', ', "place": '
 _NULL = "null"
 _ATTEMPTS = '"attempts": '
 _MADE_OF = re.compile(rf', "version": ({_TEXT}), "identity": (?=\["fit/)')
@@ -134,10 +134,10 @@ def has_users_in(text: str) -> bool | None:
     """
     if _only(_UNCERTAINTY, _STDERR, text) is None:
         return None
-    files, places = (_behind_only(name, text) for name in (_PER_USER, _PLACE))
-    if not files or not places:
+    files, starts = (_behind_only(name, text) for name in (_PER_USER, _FILE_PLACE))
+    if not files or not starts:
         return None
-    return not text.startswith(_NULL, files) and not text.startswith(_NULL, places)
+    return not text.startswith(_NULL, files) and not text.startswith(_NULL, starts)
 
 
 def _behind_only(beginning: str, text: str) -> int:

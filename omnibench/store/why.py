@@ -89,13 +89,13 @@ class _Distances:
         self._data = lru_cache(maxsize=_AT_HAND)(self._of_data)
 
     def to(self, fit: FitIdentity) -> tuple[bool, bool, int]:
-        """Return whether a model is of another algorithm, of another runner, and in how many places it differs.
+        """Return whether a model is of another algorithm, of another runner, and in how many values it differs.
 
         What is nearer in other respects but of another algorithm tells little.
         """
-        other_algorithm, other_runner, places = self._configuration(fit.configuration)
-        places += self._data(fit.data) + len(differences(fit.fold, self._identity["fold"]))
-        return other_algorithm, other_runner, places
+        other_algorithm, other_runner, n_differences = self._configuration(fit.configuration)
+        n_differences += self._data(fit.data) + len(differences(fit.fold, self._identity["fold"]))
+        return other_algorithm, other_runner, n_differences
 
     def _of_configuration(self, text: str) -> tuple[bool, bool, int]:
         try:

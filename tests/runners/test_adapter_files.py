@@ -61,7 +61,9 @@ def test_a_name_that_nobody_has_is_refused_with_those_that_there_are(adapter: Pa
     """Files of other names are not read for it; a pattern that matches nothing is pointed at."""
     (adapter.parent / "broken.py").write_text("(")
     assert get_runner("mylib").name == "mylib"
-    with pytest.raises(PlanError, match=r"no framework named 'mylb'; did you mean 'mylib'.*(RecTools|Surprise), (broken|mylib)"):
+    with pytest.raises(
+        PlanError, match=r"no framework named 'mylb'; did you mean 'mylib'.*(RecTools|Surprise), (broken|mylib)"
+    ):
         framework("mylb")
     Path("pyproject.toml").write_text('[tool.omnibench]\nrunners = "adapter/*.py"\n')
     assert "runners = 'adapter/*.py' matches no file" in refused(adapter)
