@@ -147,7 +147,8 @@ def cut_lists(
     rows = np.zeros(len(fold.users), dtype=recommendation_dtype(k, LIST_SCORE))
     rows["user"], rows["item"] = fold.users, NO_ITEM
     n_done = 0
-    is_blocked = np.empty((max(_FEWEST_ROWS, _CELLS // max(1, fold.n_items)), fold.n_items), dtype=bool)
+    most = max(_FEWEST_ROWS, _CELLS // max(1, fold.n_items))
+    is_blocked = np.empty((max(1, min(most, len(fold.users))), fold.n_items), dtype=bool)  # all of it is written here
     is_blocked[:] = ~fold.rankable
     for users, answer in batches:
         lists: Any = answer if hasattr(answer, "begin") else RankedLists.of(answer)
