@@ -10,7 +10,6 @@ from omnibench.errors import SharingError
 from omnibench.keys import recorded_text, sha256
 from omnibench.sharing.bundles import OF_PHASES, Bundle
 from omnibench.sharing.comparing import Difference, additions, differences, with_metrics_of
-from omnibench.sharing.contents import check_contents
 from omnibench.sharing.sources import Source
 from omnibench.store import CheckpointStore
 from omnibench.store.changes import portions
@@ -240,6 +239,8 @@ class _Taking:
         Raises:
             SharingError: A file is not what its record says.
         """
+        from omnibench.sharing.contents import check_contents  # by numpy, which the help of no command needs
+
         base, store = self._claimed(), self._store
         self._directory = base.relative_to(store.root).as_posix()
         generation = (own_item or {}).get("generation", 0)
