@@ -9,6 +9,6 @@ if ! command -v apt-get > /dev/null || [ "$(id -u)" != 0 ]; then
   echo "no SLURM is installed, which needs root and apt-get: its tests are skipped"
   exit 0
 fi
-if ! { apt-get update -q && apt-get install -q -y --no-install-recommends slurm-wlm munge iproute2; } > /dev/null 2>&1; then
+if ! { timeout 120 apt-get update -q && timeout 300 apt-get install -q -y --no-install-recommends slurm-wlm munge iproute2; } > /dev/null 2>&1; then
   echo "apt-get does not find slurm-wlm and munge: the tests of SLURM are skipped"
 fi
