@@ -18,7 +18,6 @@ SAMPLE = (
     "RecPack.BPRMF",
     "Implicit.AlternatingLeastSquares",
     "Cornac.BPR",
-    "RecTools.SASRecModel",
 )
 """What is tried with the slow tests; the others are tried with the catalogue."""
 
