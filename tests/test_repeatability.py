@@ -70,12 +70,12 @@ def check(runner: RunnerInfo, found: dict[str, list[dict[str, str]]]) -> None:
 @pytest.mark.slow
 @pytest.mark.guests
 def test_some_of_the_catalogue_holds(measuring: ModuleType, tmp_path: Path) -> None:
-    """One algorithm that depends on threads and one that does not, one on the seed; a sample of the test below."""
+    """An algorithm that depends on threads, another that does so on some machines, and a third that does not."""
     runner, names = get_runner("LensKit"), ["EASEScorer", "ImplicitMFScorer", "PopScorer"]
     found = predicted(measuring, runner, names, "250", ["reference", "seed", "2 threads"], tmp_path)
     assert found.keys() == set(names)
-    differs = {name: runs[0]["2 threads"] != runs[0]["reference"] for name, runs in found.items()}
-    assert differs == {"EASEScorer": True, "ImplicitMFScorer": True, "PopScorer": False}, "else this measures nothing"
+    differs = {name for name, runs in found.items() if runs[0]["2 threads"] != runs[0]["reference"]}
+    assert {"EASEScorer"} <= differs <= {"EASEScorer", "ImplicitMFScorer"}, "else this measures nothing"
     check(runner, found)
 
 

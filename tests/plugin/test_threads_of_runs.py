@@ -152,6 +152,7 @@ def test_one_and_two_workers_predict_the_same(project: Project) -> None:
 
 
 WITHOUT_THREADS = """
+from omnibench.plugin import session
 
 session.keyed_threads = lambda *_: 0
 """

@@ -8,7 +8,8 @@ import uuid
 from contextlib import ExitStack
 from typing import Self
 
-_NETWORK = "10.213.7"
+_NUMBERS = range(1, 255)
+"""Networks 10.213.N.0/24 of which each is of a test: two bridges with addresses of the same network are a shared one to routes."""
 
 
 def can_be_made() -> bool:
@@ -23,21 +24,21 @@ def can_be_made() -> bool:
 
 
 class Network:
-    """A network of this machine, whose address is ``host``, with others that join it. Use it as a context manager.
-
-    Attributes:
-        host: The address of this machine in it.
-    """
+    """A network of this machine, with others that join it. Use it as a context manager."""
 
     def __init__(self) -> None:
-        self.host = f"{_NETWORK}.1"
         self._stack = ExitStack()
-        self._digits = uuid.uuid4().hex[:4]
-        self._bridge = f"omni{self._digits}"
+        self._number, self._bridge = 0, ""
         self._n_joined = 0
 
+    @property
+    def host(self) -> str:
+        """The address of this machine in the network."""
+        return self._address(1)
+
     def __enter__(self) -> Self:
-        _ip("link", "add", self._bridge, "type", "bridge")
+        self._number = _claimed_number()
+        self._bridge = _bridge(self._number)
         self._stack.callback(_ip, "link", "del", self._bridge)
         _ip("addr", "add", f"{self.host}/24", "dev", self._bridge)
         _ip("link", "set", self._bridge, "up")
@@ -49,16 +50,19 @@ class Network:
     def join(self) -> Machine:
         """Have another machine join the network."""
         self._n_joined += 1
-        name, port = f"omni{self._digits}-{self._n_joined}", f"om{self._digits}p{self._n_joined}"
+        name, port = f"{self._bridge}-{self._n_joined}", f"{self._bridge}p{self._n_joined}"
         _ip("netns", "add", name)
         self._stack.callback(_ip, "netns", "del", name)
         _ip("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", name)
         _ip("link", "set", port, "master", self._bridge, "up")
-        address = f"{_NETWORK}.{self._n_joined + 1}"
+        address = self._address(self._n_joined + 1)
         _ip("-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
         for interface in ("eth0", "lo"):
             _ip("-n", name, "link", "set", interface, "up")
         return Machine(name, port, address)
+
+    def _address(self, host_number: int) -> str:
+        return f"10.213.{self._number}.{host_number}"
 
 
 class Machine:
@@ -85,6 +89,19 @@ class Machine:
     def heal(self) -> None:
         """End the cut."""
         _ip("link", "set", self._port, "up")
+
+
+def _bridge(number: int) -> str:
+    return f"omninet{number}"
+
+
+def _claimed_number() -> int:
+    """Make the bridge of a network that nobody else has: of a name there is only one."""
+    for number in _NUMBERS:
+        command = ["ip", "link", "add", _bridge(number), "type", "bridge"]
+        if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+            return number
+    raise AssertionError("no network is free; bridges of tests that were killed are named omninet1, omninet2, ...")
 
 
 def _ip(*arguments: str) -> None:
