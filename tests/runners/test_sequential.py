@@ -56,7 +56,10 @@ def walks(users: int = 60, items: int = 40, each: int = 14) -> pd.DataFrame:
 @pytest.mark.guests
 @pytest.mark.parametrize(
     "algorithms",
-    [["SASRec", "GRU4Rec"], *(pytest.param([name], marks=pytest.mark.catalogue, id=name) for name in OTHERS)],
+    [
+        pytest.param(["SASRec", "GRU4Rec"], marks=pytest.mark.slow),
+        *(pytest.param([name], marks=pytest.mark.catalogue, id=name) for name in OTHERS),
+    ],
 )
 def test_lists_are_those_of_recboles_own_script(
     algorithms: list[str], environment_python: Callable[[str], Path], tmp_path: Path
@@ -191,6 +194,7 @@ def test_users_unknown_in_training_get_lists_by_what_is_given_of_them(
         check_configuration(dataset, plan.configurations()[0])
 
 
+@pytest.mark.slow
 @pytest.mark.guests
 def test_the_list_follows_the_last_item_of_the_input(guests: Callable[[str], Guest], tmp_path: Path) -> None:
     """On a circle the next item is the one after the validation item, which a model can only know that reads it."""
