@@ -89,6 +89,22 @@ class RecPack(StrEnum, metaclass=_Names):
     RecVAE = "RecPack.RecVAE"
     BPRMF = "RecPack.BPRMF"
     Prod2Vec = "RecPack.Prod2Vec"
+    ItemPNN = "RecPack.ItemPNN"
+    WeightedMatrixFactorization = "RecPack.WeightedMatrixFactorization"
+    GRU4RecCrossEntropy = "RecPack.GRU4RecCrossEntropy"
+    GRU4RecNegSampling = "RecPack.GRU4RecNegSampling"
+    Prod2VecClustered = "RecPack.Prod2VecClustered"
+    SequentialRules = "RecPack.SequentialRules"
+    STAN = "RecPack.STAN"
+    TARSItemKNN = "RecPack.TARSItemKNN"
+    TARSItemKNNCoocDistance = "RecPack.TARSItemKNNCoocDistance"
+    TARSItemKNNDing = "RecPack.TARSItemKNNDing"
+    TARSItemKNNHermann = "RecPack.TARSItemKNNHermann"
+    TARSItemKNNLee = "RecPack.TARSItemKNNLee"
+    TARSItemKNNLiu = "RecPack.TARSItemKNNLiu"
+    TARSItemKNNLiu2012 = "RecPack.TARSItemKNNLiu2012"
+    TARSItemKNNVaz = "RecPack.TARSItemKNNVaz"
+    TARSItemKNNXia = "RecPack.TARSItemKNNXia"
 
 
 class RecBole(StrEnum, metaclass=_Names):

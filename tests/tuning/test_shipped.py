@@ -113,6 +113,7 @@ def test_most_algorithms_have_a_space_and_baselines_without_hyperparameters_have
         "RecPack.NMFItemToItem",
         "RecPack.KUNN",
         "RecPack.Prod2Vec",
+        "RecPack.ItemPNN",
         "RecTools.ImplicitALSWrapperModel",
         "RecTools.ImplicitBPRWrapperModel",
         "RecTools.ImplicitItemKNNWrapperModel",
