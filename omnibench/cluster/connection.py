@@ -16,6 +16,7 @@ from omnibench.cluster.choice import ADDRESS, FILE, ClusterChoice
 from omnibench.cluster.clients import Clients
 from omnibench.cluster.locations import WorkerLocation
 from omnibench.cluster.mailbox import hear_of
+from omnibench.cluster.places import Places
 from omnibench.cluster.session import serve, topic_of
 from omnibench.cluster.settings import SlurmSettings
 from omnibench.cluster.terms import Terms, probe_in
@@ -71,7 +72,11 @@ class Connection:
         """The tasks that have not ended; forgetting one takes it back."""
         self._addresses: frozenset[str] = frozenset()
         """The workers that there were when they were last looked at."""
+        self._looked = 0.0
+        """When that was."""
         self._is_lonely = False
+        # Jobs are asked for as there are sessions that wait for them, and of workers here there is one for each session.
+        self._places = Places() if choice.scheduler in (ADDRESS, FILE) else None
         self._ending = threading.Event()
 
     def _client(self, while_waiting: Callable[[], None] = lambda: None) -> Any:
@@ -150,7 +155,11 @@ class Connection:
                 self._note_loss(client)
                 continue
             if client.status == "running":
-                self._addresses = frozenset(workers)
+                self._addresses, self._looked = frozenset(workers), time.monotonic()
+                if self._places is not None:
+                    self._places.note_workers(
+                        {address: (worker["nthreads"], worker["resources"]) for address, worker in workers.items()}
+                    )
                 return workers
 
     def _note_loss(self, client: Any) -> None:
@@ -197,8 +206,8 @@ class Connection:
     ) -> tuple[str, Any, WorkerLocation]:
         """Have a session begin, as soon as a worker is free; return its token, its future, and where it is.
 
-        Dask may tie a task to a worker that is busy, and leave it there when another one joins; then it is submitted anew, as it
-        is when this process was cut off from the scheduler meanwhile.
+        Dask may tie a task to a worker that is busy with another run's, and leave it there when another one joins; then it is
+        submitted anew, as it is when this process was cut off from the scheduler meanwhile.
 
         Args:
             resources: What its worker has to have free, by Dask's names.
@@ -208,8 +217,10 @@ class Connection:
             ClusterError: It cannot begin.
         """
         while True:
-            token, future = self._submit(resources, while_waiting)
+            token, future = uuid.uuid4().hex[:12], None
             try:
+                self._await_place(token, resources, while_waiting)
+                future = self._submit(token, resources, while_waiting)
                 location = self._location_of(token, future, while_waiting)
             except BaseException:
                 self.cancel(token, future)
@@ -218,8 +229,17 @@ class Connection:
                 return token, future, location
             self.cancel(token, future)
 
-    def _submit(self, resources: Mapping[str, float], while_waiting: Callable[[], None]) -> tuple[str, Any]:
-        token = uuid.uuid4().hex[:12]
+    def _await_place(self, token: str, resources: Mapping[str, float], while_waiting: Callable[[], None]) -> None:
+        """Wait until a worker has room for a session, and those come later that more workers could take."""
+        if self._places is None:
+            return
+        is_due, began = self._places.claim(token, resources), time.monotonic()
+        while not is_due.wait(_LOOK_SECONDS if self._looked else 0.0):
+            while_waiting()
+            if time.monotonic() - self._looked > _HEARTBEAT_SECONDS:
+                self._say_lonely(self._workers(while_waiting), time.monotonic() - began)
+
+    def _submit(self, token: str, resources: Mapping[str, float], while_waiting: Callable[[], None]) -> Any:
         with self._changed:
             self._n_submitted += 1
             # Of one group of keys, tasks wait on the scheduler, and none is tied to a worker that is busy.
@@ -237,13 +257,15 @@ class Connection:
             else:
                 with self._changed:
                     self._futures[token] = future
-                return token, future
+                return future
 
     def _note_location(self, event: tuple[float, Sequence[Any]]) -> None:
         token, *described = event[1]
         with self._changed:
-            self._locations[token] = WorkerLocation(*described)
+            self._locations[token] = location = WorkerLocation(*described)
             self._changed.notify_all()
+        if self._places is not None:
+            self._places.note_location(token, location.address)
 
     def _location_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> WorkerLocation | None:
         """Wait until a session has begun; return where, or None when it has to be submitted anew."""
@@ -287,17 +309,23 @@ class Connection:
                 self._locations.pop(token, None)
 
         future.add_done_callback(end)
+        self._leave(token)
+
+    def _leave(self, token: str) -> None:
+        if self._places is not None:
+            self._places.leave(token)
 
     def cancel(self, token: str, future: Any) -> None:
         """Take a session back.
 
         Args:
             token: The session.
-            future: Its future.
+            future: Its future; None where it was not submitted yet.
         """
         with self._changed:
             self._futures.pop(token, None)
             self._locations.pop(token, None)
+        self._leave(token)
         with suppress(Exception):  # the cluster is gone, and the session with it
             future.cancel()
 
