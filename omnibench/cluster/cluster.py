@@ -66,11 +66,11 @@ class Cluster:
             return self._choice.number or available_cores()
         return self._choice.number or self._slurm.jobs if self.has_jobs else 0
 
-    def slots(self, kinds: Iterable[Resources]) -> dict[Resources, int]:
-        """Return how many items of each kind the workers that are there could compute at once, each beside nothing else.
+    def slots(self, demands: Iterable[Resources]) -> dict[Resources, int]:
+        """Return how many items that ask for the same the workers that are there could compute at once, each beside nothing else.
 
         Args:
-            kinds: What items ask for.
+            demands: What items ask for.
 
         Raises:
             ClusterError: The cluster cannot be used.
@@ -78,7 +78,7 @@ class Cluster:
         workers = self._connection(NOTHING_SAID).workers().values()
         return {
             resources: sum(threads for threads, declared in workers if not workers_shortage(resources, [declared]))
-            for resources in kinds
+            for resources in demands
         }
 
     def shortage(self, resources: Resources) -> str:

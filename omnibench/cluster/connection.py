@@ -16,10 +16,10 @@ from omnibench.cluster.choice import ADDRESS, FILE, ClusterChoice
 from omnibench.cluster.clients import Clients
 from omnibench.cluster.locations import WorkerLocation
 from omnibench.cluster.mailbox import hear_of
-from omnibench.cluster.places import Places
 from omnibench.cluster.session import serve, topic_of
 from omnibench.cluster.settings import SlurmSettings
 from omnibench.cluster.terms import Terms, probe_in
+from omnibench.cluster.worker_slots import WorkerSlots
 from omnibench.errors import ClusterError
 from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
@@ -76,7 +76,7 @@ class Connection:
         """When that was."""
         self._is_lonely = False
         # Jobs are asked for as there are sessions that wait for them, and of workers here there is one for each session.
-        self._places = Places() if choice.scheduler in (ADDRESS, FILE) else None
+        self._slots = WorkerSlots() if choice.scheduler in (ADDRESS, FILE) else None
         self._ending = threading.Event()
 
     def _client(self, while_waiting: Callable[[], None] = lambda: None) -> Any:
@@ -156,8 +156,8 @@ class Connection:
                 continue
             if client.status == "running":
                 self._addresses, self._looked = frozenset(workers), time.monotonic()
-                if self._places is not None:
-                    self._places.note_workers(
+                if self._slots is not None:
+                    self._slots.note_workers(
                         {address: (worker["nthreads"], worker["resources"]) for address, worker in workers.items()}
                     )
                 return workers
@@ -219,7 +219,7 @@ class Connection:
         while True:
             token, future = uuid.uuid4().hex[:12], None
             try:
-                self._await_place(token, resources, while_waiting)
+                self._await_slot(token, resources, while_waiting)
                 future = self._submit(token, resources, while_waiting)
                 location = self._location_of(token, future, while_waiting)
             except BaseException:
@@ -229,11 +229,11 @@ class Connection:
                 return token, future, location
             self.cancel(token, future)
 
-    def _await_place(self, token: str, resources: Mapping[str, float], while_waiting: Callable[[], None]) -> None:
+    def _await_slot(self, token: str, resources: Mapping[str, float], while_waiting: Callable[[], None]) -> None:
         """Wait until a worker has room for a session, and those come later that more workers could take."""
-        if self._places is None:
+        if self._slots is None:
             return
-        is_due, began = self._places.claim(token, resources), time.monotonic()
+        is_due, began = self._slots.claim(token, resources), time.monotonic()
         while not is_due.wait(_LOOK_SECONDS if self._looked else 0.0):
             while_waiting()
             if time.monotonic() - self._looked > _HEARTBEAT_SECONDS:
@@ -264,8 +264,8 @@ class Connection:
         with self._changed:
             self._locations[token] = location = WorkerLocation(*described)
             self._changed.notify_all()
-        if self._places is not None:
-            self._places.note_location(token, location.address)
+        if self._slots is not None:
+            self._slots.note_location(token, location.address)
 
     def _location_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> WorkerLocation | None:
         """Wait until a session has begun; return where, or None when it has to be submitted anew."""
@@ -312,8 +312,8 @@ class Connection:
         self._leave(token)
 
     def _leave(self, token: str) -> None:
-        if self._places is not None:
-            self._places.leave(token)
+        if self._slots is not None:
+            self._slots.leave(token)
 
     def cancel(self, token: str, future: Any) -> None:
         """Take a session back.

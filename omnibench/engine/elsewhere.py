@@ -20,37 +20,37 @@ from omnibench.runners.machine import available_cores
 _LOOK_SECONDS = 2.0
 
 
-class KindsWaiting:
-    """The items that wait for a worker of a cluster: of each kind no more are taken at once than its workers could compute.
+class WaitingByDemand:
+    """The items that wait for a worker of a cluster: of those that ask for the same no more are taken at once than its workers could compute.
 
     An item is taken before it has a place there, so that what only few workers can compute must not keep all threads waiting, nor
     come last.
 
     Args:
         queue: The positions of the items, in the order in which they are begun.
-        kinds: What each item, by its position, asks for.
-        slots: How many of each kind the workers of the cluster could compute at once; it may change.
+        demands: What each item, by its position, asks for.
+        slots: How many that ask for the same the workers of the cluster could compute at once; it may change.
     """
 
-    def __init__(self, queue: Sequence[int], kinds: Sequence[Resources], slots: Mapping[Resources, int]) -> None:
-        self._queue, self._kinds, self._slots = list(queue), kinds, slots
-        self._taken: dict[int, Resources] = {}
+    def __init__(self, queue: Sequence[int], demands: Sequence[Resources], slots: Mapping[Resources, int]) -> None:
+        self._queue, self._demands, self._slots = list(queue), demands, slots
+        self._computing: dict[int, Resources] = {}
         self._taking = threading.Lock()
 
     def next(self) -> int | None:
         """Return the position of the item that the thread that asks is to compute; None where there is none."""
         with self._taking:
-            self._taken.pop(threading.get_ident(), None)
+            self._computing.pop(threading.get_ident(), None)
             if not self._queue:
                 return None
-            taken = Counter(self._taken.values())
+            counts = Counter(self._computing.values())
             in_time = (
                 number
                 for number, position in enumerate(self._queue)
-                if taken[kind := self._kinds[position]] < self._slots.get(kind, 0)
+                if counts[self._demands[position]] < self._slots.get(self._demands[position], 0)
             )
             position = self._queue.pop(next(in_time, 0))  # of too many items the first comes too early
-            self._taken[threading.get_ident()] = self._kinds[position]
+            self._computing[threading.get_ident()] = self._demands[position]
             return position
 
 
@@ -65,22 +65,22 @@ def number_elsewhere(coordinator: ItemCoordinator, items: Sequence[Item]) -> int
         ClusterError: The cluster cannot be used.
     """
     most = most_workers(item.experiment for item in items)
-    return _number_of_threads(coordinator, most, _slots(coordinator, _kinds(coordinator, items)))
+    return _number_of_threads(coordinator, most, _slots(coordinator, _demands(coordinator, items)))
 
 
-def _kinds(coordinator: ItemCoordinator, items: Sequence[Item]) -> list[Resources]:
+def _demands(coordinator: ItemCoordinator, items: Sequence[Item]) -> list[Resources]:
     return [coordinator.workbench.resources.asked_of_cluster(item.experiment) for item in items]
 
 
-def _slots(coordinator: ItemCoordinator, kinds: Iterable[Resources]) -> dict[Resources, int]:
-    """Return how many items of each kind the cluster could compute at once; nothing where jobs are made for them."""
+def _slots(coordinator: ItemCoordinator, demands: Iterable[Resources]) -> dict[Resources, int]:
+    """Return how many items that ask for the same the cluster could compute at once; nothing where jobs are made for them."""
     cluster = coordinator.workbench.cluster
     assert cluster is not None, "the run is on a cluster"
-    return {} if cluster.number else cluster.slots(set(kinds))
+    return {} if cluster.number else cluster.slots(set(demands))
 
 
 def _number_of_threads(coordinator: ItemCoordinator, most: int, slots: Mapping[Resources, int]) -> int:
-    """Return how many items are computed, or wait for a worker: of each kind as many as the workers could take."""
+    """Return how many items are computed, or wait for a worker: of those that ask for the same as many as the workers could take."""
     cluster = coordinator.workbench.cluster
     assert cluster is not None, "the run is on a cluster"
     return max(1, min(cluster.number or sum(slots.values()), most))
@@ -107,8 +107,8 @@ def compute_elsewhere(
     cluster = coordinator.workbench.cluster
     assert cluster is not None, "the run is on a cluster"
     most, looked = most_workers(item.experiment for item in items), time.monotonic()
-    kinds = _kinds(coordinator, items)
-    slots = _slots(coordinator, kinds)
+    demands = _demands(coordinator, items)
+    slots = _slots(coordinator, demands)
 
     def makers(first: int, number: int) -> list[Callable[[], Workbench]]:
         names = (f"gw{position}" for position in range(first, number))
@@ -118,13 +118,13 @@ def compute_elsewhere(
         nonlocal looked
         if cluster.number or number >= most or time.monotonic() - looked < _LOOK_SECONDS:
             return []
-        slots.update(_slots(coordinator, kinds))
+        slots.update(_slots(coordinator, demands))
         looked = time.monotonic()
         return makers(number, _number_of_threads(coordinator, most, slots))
 
     queue = longest_first([urgency(item.experiment, estimates.expected(item.experiment)) for item in items])
     compute_side_by_side(
-        Waiting(queue).next if cluster.number else KindsWaiting(queue, kinds, slots).next,
+        Waiting(queue).next if cluster.number else WaitingByDemand(queue, demands, slots).next,
         makers(0, _number_of_threads(coordinator, most, slots)),
         compute,
         coordinator.stopping,

@@ -7,22 +7,22 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench.cluster.places import Places
+from omnibench.cluster.worker_slots import WorkerSlots
 
 LARGE, SMALL = (1, {"CPU": 8.0}), (1, {"CPU": 1.0})
 EIGHT, ONE, NOTHING = {"CPU": 8.0}, {"CPU": 1.0}, dict[str, float]()
 
 
-def places(**workers: tuple[int, dict[str, float]]) -> Places:
-    """Places on workers: how many sessions each takes at once, and what it declares."""
-    made = Places()
-    made.note_workers(workers)
-    return made
+def slots_of(**workers: tuple[int, dict[str, float]]) -> WorkerSlots:
+    """WorkerSlots on workers: how many sessions each takes at once, and what it declares."""
+    slots = WorkerSlots()
+    slots.note_workers(workers)
+    return slots
 
 
 def test_what_few_workers_can_take_comes_first() -> None:
     """It has come last, and gets the large worker as soon as that is free; what has asked for less waits on."""
-    waiting = places(large=LARGE)
+    waiting = slots_of(large=LARGE)
     waiting.claim("first", NOTHING)
     small, large = waiting.claim("small", NOTHING), waiting.claim("large", EIGHT)
     waiting.note_workers({"large": LARGE, "other": (0, {})})
@@ -38,16 +38,16 @@ def test_what_few_workers_can_take_comes_first() -> None:
 
 def test_where_a_session_is_counts() -> None:
     """A session is thought to be on the smallest worker until it is heard where Dask has put it."""
-    waiting = places(large=LARGE, small=SMALL)
+    waiting = slots_of(large=LARGE, small=SMALL)
     assert waiting.claim("session", NOTHING).is_set()
     waiting.note_location("session", "large")
     assert not waiting.claim("demanding", EIGHT).is_set()
     assert waiting.claim("modest", NOTHING).is_set(), "the small one is free"
 
 
-def test_a_place_is_given_back_once() -> None:
+def test_a_slot_is_given_back_once() -> None:
     """Who leaves twice, or was never submitted, gives no place away that another one has."""
-    waiting = places(large=LARGE)
+    waiting = slots_of(large=LARGE)
     waiting.claim("first", NOTHING)
     second, third = waiting.claim("second", NOTHING), waiting.claim("third", NOTHING)
     for _ in range(2):
@@ -61,7 +61,7 @@ def test_a_place_is_given_back_once() -> None:
 
 def test_nothing_is_submitted_without_a_worker() -> None:
     """Until there is one; a session whose worker is gone does not count for those that are there."""
-    waiting = Places()
+    waiting = WorkerSlots()
     first = waiting.claim("first", ONE)
     assert not first.is_set()
     waiting.note_workers({"small": SMALL})
@@ -86,7 +86,7 @@ def test_workers_are_filled_and_not_more(
     workers: dict[str, tuple[int, dict[str, float]]], steps: list[tuple[str, float]]
 ) -> None:
     """Where no session asks for what it lacks, all places are used; and never more is given away than there is."""
-    waiting, due = places(**workers), {}
+    waiting, due = slots_of(**workers), {}
     for number, (step, cores) in enumerate(steps):
         if step == "claim":
             due[number] = cores, waiting.claim(str(number), {"CPU": cores} if cores else {})

@@ -50,7 +50,7 @@ class _Worker:
             self.used[name] += sign * amount  # type: ignore[assignment]  # a Counter of floats
 
 
-class Places:
+class WorkerSlots:
     """The sessions of a run that wait for a worker, and those that have one; for any number of threads."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Places:
         self._by_size: list[str] = []
         """The addresses of the workers, those that the fewest kinds of sessions need first."""
         self._waiting: dict[Amounts, deque[tuple[str, threading.Event]]] = {}
-        self._taken: dict[str, tuple[Amounts, str]] = {}
+        self._assigned: dict[str, tuple[Amounts, str]] = {}
         """What each session asks for, and the worker that it has, or is thought to have."""
 
     def note_workers(self, workers: Mapping[str, tuple[int, Mapping[str, float]]]) -> None:
@@ -70,7 +70,7 @@ class Places:
         """
         with self._changing:
             self._workers = {address: _Worker(threads, declared) for address, (threads, declared) in workers.items()}
-            for amounts, address in self._taken.values():
+            for amounts, address in self._assigned.values():
                 self._count(address, amounts, 1)
             self._by_size = sorted(self._workers, key=lambda address: sum(self._workers[address].declared.values()))
             self._submit()
@@ -96,11 +96,11 @@ class Places:
             address: The worker's address.
         """
         with self._changing:
-            if token in self._taken and self._taken[token][1] != address:
-                amounts, thought = self._taken[token]
+            if token in self._assigned and self._assigned[token][1] != address:
+                amounts, thought = self._assigned[token]
                 self._count(thought, amounts, -1)
                 self._count(address, amounts, 1)
-                self._taken[token] = amounts, address
+                self._assigned[token] = amounts, address
                 self._submit()
 
     def leave(self, token: str) -> None:
@@ -110,8 +110,8 @@ class Places:
             token: The session.
         """
         with self._changing:
-            if token in self._taken:
-                amounts, address = self._taken.pop(token)
+            if token in self._assigned:
+                amounts, address = self._assigned.pop(token)
                 self._count(address, amounts, -1)
                 self._submit()
                 return
@@ -128,7 +128,7 @@ class Places:
             queue = self._waiting[amounts]
             while queue and (address := self._smallest_with_room(amounts)) is not None:
                 token, is_due = queue.popleft()
-                self._taken[token] = amounts, address
+                self._assigned[token] = amounts, address
                 self._count(address, amounts, 1)
                 is_due.set()
 
