@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from omnibench.cluster.choice import ADDRESS, FILE, ClusterChoice
 from omnibench.cluster.clients import Clients
 from omnibench.cluster.locations import WorkerLocation
 from omnibench.cluster.mailbox import hear_of
+from omnibench.cluster.rings import Rings
 from omnibench.cluster.session import serve, topic_of
 from omnibench.cluster.settings import SlurmSettings
 from omnibench.cluster.terms import Terms, probe_in
@@ -24,7 +25,8 @@ from omnibench.errors import ClusterError
 from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
 
-_HEARTBEAT_SECONDS = 5.0
+_HEARTBEAT_SECONDS = 15.0
+_WORKERS_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
 _LONELY_SECONDS = 30.0
 """After so long without any worker the run says that it waits for one."""
@@ -68,6 +70,7 @@ class Connection:
         self._n_submitted = 0
         self._changed = threading.Condition()
         self._locations: dict[str, WorkerLocation] = {}
+        self._rings = Rings()
         self._futures: dict[str, Any] = {}
         """The tasks that have not ended; forgetting one takes it back."""
         self._addresses: frozenset[str] = frozenset()
@@ -115,21 +118,39 @@ class Connection:
             self._clients, self._opened = clients, opened.pop_all()
 
     def _begin(self, client: Any) -> None:
-        client.subscribe_topic(topic_of(self._run), self._note_location)
+        client.subscribe_topic(topic_of(self._run), self._note_event)
 
     def _drop_sessions(self) -> None:
         """Forget all sessions: the scheduler has taken them back, or does so when it notices that this process is gone."""
         with self._changed:
             self._futures.clear()
+            tokens = list(self._locations)
             self._locations.clear()
             self._changed.notify_all()
+        for token in tokens:
+            self._rings.ring(token)
 
     def _beat(self, clients: Clients) -> None:
-        """Tell all workers again and again that this process lives."""
+        """Tell all workers again and again that this process lives, and have sessions called whose workers do not hear it."""
         while not self._ending.wait(_HEARTBEAT_SECONDS):
             if clients.is_connected:
                 with suppress(Exception):  # whoever waits for an answer finds out what is broken
-                    clients.current.run(hear_of, self._run, on_error="ignore")
+                    self._ring_unless_at(clients.current.run(hear_of, self._run, on_error="ignore"))
+
+    def _ring_unless_at(self, addresses: Container[str]) -> None:
+        with self._changed:
+            lost = [token for token, location in self._locations.items() if location.address not in addresses]
+        for token in lost:
+            self._rings.ring(token)
+
+    def await_ring(self, token: str, seconds: float) -> bool:
+        """Wait until a session has messages, or something has happened to it; return whether it has.
+
+        Args:
+            token: The session.
+            seconds: How long.
+        """
+        return self._rings.wait(token, seconds)
 
     def workers(self) -> dict[str, tuple[int, dict[str, float]]]:
         """Return how many items each worker computes at once, and the resources that it declares, by their addresses.
@@ -236,7 +257,7 @@ class Connection:
         is_due, began = self._slots.claim(token, resources), time.monotonic()
         while not is_due.wait(_LOOK_SECONDS if self._looked else 0.0):
             while_waiting()
-            if time.monotonic() - self._looked > _HEARTBEAT_SECONDS:
+            if time.monotonic() - self._looked > _WORKERS_SECONDS:
                 self._say_lonely(self._workers(while_waiting), time.monotonic() - began)
 
     def _submit(self, token: str, resources: Mapping[str, float], while_waiting: Callable[[], None]) -> Any:
@@ -257,10 +278,18 @@ class Connection:
             else:
                 with self._changed:
                     self._futures[token] = future
+                self._rings.expect(token)
+                future.add_done_callback(
+                    lambda _: self._rings.ring(token)
+                )  # also where its worker, or the scheduler, is lost
                 return future
 
-    def _note_location(self, event: tuple[float, Sequence[Any]]) -> None:
+    def _note_event(self, event: tuple[float, Sequence[Any]]) -> None:
+        """Note that a session has messages, or where it is; there it is begun anew if its worker was lost."""
         token, *described = event[1]
+        self._rings.ring(token)
+        if not described:
+            return
         with self._changed:
             self._locations[token] = location = WorkerLocation(*described)
             self._changed.notify_all()
@@ -281,7 +310,7 @@ class Connection:
             if self.is_cut_off(token):
                 self._client(while_waiting)
                 return None
-            if time.monotonic() - looked > _HEARTBEAT_SECONDS:
+            if time.monotonic() - looked > _WORKERS_SECONDS:
                 workers, looked = self._workers(while_waiting), time.monotonic()
                 if not workers.keys() <= addresses:
                     return None
@@ -305,11 +334,16 @@ class Connection:
 
         def end(_: Any) -> None:
             with self._changed:
-                self._futures.pop(token, None)
-                self._locations.pop(token, None)
+                self._forget(token)
 
         future.add_done_callback(end)
         self._leave(token)
+
+    def _forget(self, token: str) -> None:
+        """Forget a session; the lock is held."""
+        self._futures.pop(token, None)
+        self._locations.pop(token, None)
+        self._rings.forget(token)
 
     def _leave(self, token: str) -> None:
         if self._slots is not None:
@@ -323,8 +357,7 @@ class Connection:
             future: Its future; None where it was not submitted yet.
         """
         with self._changed:
-            self._futures.pop(token, None)
-            self._locations.pop(token, None)
+            self._forget(token)
         self._leave(token)
         with suppress(Exception):  # the cluster is gone, and the session with it
             future.cancel()
