@@ -24,7 +24,7 @@ from omnibench.runners.machine import is_gpu
 
 
 def topic_of(run: str) -> str:
-    """Return the topic under which the sessions of a run say where they are.
+    """Return the topic under which the sessions of a run say where they are, and that they have messages.
 
     Args:
         run: The run.
@@ -48,8 +48,11 @@ def serve(token: str, terms: Terms) -> None:
         task = worker.state.tasks.get(key)
         return worker.status == Status.running and task is not None and task.state != "cancelled"
 
+    def ring() -> None:
+        worker.log_event(topic_of(terms.run), [token])
+
     _silence_calls()
-    with Mailbox(token, terms.run, worker.loop.asyncio_loop, is_wanted, terms.patience) as mailbox:
+    with Mailbox(token, terms.run, worker.loop.asyncio_loop, is_wanted, terms.patience, ring) as mailbox:
         is_shared = terms.probe.is_seen()
         worker.log_event(topic_of(terms.run), [token, worker.address, platform.node(), is_shared])
         if terms.version != __version__:

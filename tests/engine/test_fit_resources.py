@@ -279,22 +279,28 @@ def test_a_store_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
 
 
 def side_by_side(*fits: tuple[Worker, dict[str, Any]]) -> list[str]:
-    """Have workers fit, the next one once the one before it computes or waits; return who began and ended, in order."""
+    """Have workers fit, the next one once the one before it computes or waits; return who began and ended, in order.
+
+    Who has begun computes until all others have begun, too, or wait.
+    """
     events: list[str] = []
     threads = []
+    have_come = threading.Event()
     for worker, arguments in fits:
         name = arguments["name"]
 
         def compute(name: str = name) -> None:
             events.append(f"{name} begins")
-            threading.Event().wait(0.1)
+            have_come.wait(30)
             events.append(f"{name} ends")
 
         thread = threading.Thread(target=worker.fit, kwargs={**arguments, "during": compute})
         thread.start()
         threads.append(thread)
         while f"{name} begins" not in events and not worker.shown:
+            assert thread.is_alive(), f"{name} has neither begun nor waited"
             threading.Event().wait(0.005)
+    have_come.set()
     for thread in threads:
         thread.join(20)
     return events
