@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.comparison.variance import COMPONENTS
 from omnibench.keys import recorded_text
-from omnibench.report.contents import Contents, Uncertainty
+from omnibench.report.contents import Contents
+from omnibench.report.item_facts import Uncertainty
 from omnibench.results import Result
 from omnibench.store.taken import Origin
 from omnibench.tables.conditional import algorithm_of
