@@ -18,6 +18,7 @@ from omnibench import (
     LeaveLastOut,
     LeaveNOut,
     RecSysDataSet,
+    SessionSplit,
     StrongGeneralization,
     TimeBasedHoldout,
     UserHoldout,
@@ -37,6 +38,7 @@ SPLITS: dict[str, Split] = {
     "without validation": LeaveLastOut(validation_size=0),
     "random": UserHoldout(0.2, 0.2),
     "by time": TimeBasedHoldout(0.2, 0.2),
+    "of sessions": SessionSplit(5, validation_size=5, n=2),
     "of users": StrongGeneralization(0.2, 0.2, 0.3, which="last"),
 }
 
