@@ -48,7 +48,9 @@ def drawn(seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     items = [rng.permutation(14)[: rng.integers(8, 14)] for _ in range(25)]
     user = np.repeat(np.arange(25), [len(own) for own in items])
-    frame = pd.DataFrame({"user": user, "item": np.concatenate(items), "timestamp": rng.integers(0, 6, len(user)) + user})
+    frame = pd.DataFrame(
+        {"user": user, "item": np.concatenate(items), "timestamp": rng.integers(0, 6, len(user)) + user}
+    )
     return frame.iloc[rng.permutation(len(frame))].reset_index(drop=True)
 
 
