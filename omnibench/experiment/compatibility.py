@@ -120,8 +120,8 @@ def _check_listed_features(dataset: RecSysDataSet, configuration: Configuration)
                 has = f"those of {dataset.name} have {', '.join(known)}" if known else f"{dataset.name} has none"
                 raise PlanError(
                     f"{configuration.name} asks for the feature {name!r} of {subject} ({parameter}), but {has}"
-                    f"{nearest(name, known) or '.'} Give them with dataset.with_features({subject}=df), with_features() alone where "
-                    "the catalogue has some."
+                    f"{nearest(name, known) or '.'} Add it with dataset.with_features({subject}=df); with_features() alone where the "
+                    "catalogue has some."
                 )
 
 

@@ -162,7 +162,7 @@ def test_features_change_what_is_learned_and_the_mask_is_that_of_all(
             {"item_features": ["year"]},
             r"RecBole.FM asks for the feature 'year' of items \(item_features\), but those of shelves have",
         ),
-        ({"item_features": ["genre"]}, r"genres, price, studio; did you mean 'genres'\? Give them with"),
+        ({"item_features": ["genre"]}, r"genres, price, studio; did you mean 'genres'\? Add it with"),
         ({"user_features": ["age"]}, r"RecBole.FM asks for the feature 'age' of users .*, but shelves has none\."),
         ({"item_features": "genres"}, r"RecBole.FM: item_features is 'genres'; give a list of names"),
     ],
