@@ -105,6 +105,7 @@ class Directory:
             if offered[name][task]
             and not offered[name].get("sequential")  # compared by itself: test_sequential.py, test_rectools.py
             and not offered[name].get("item_feature")  # likewise
+            and not offered[name].get("features")  # likewise: test_recbole_features.py
             and (not self.is_small or name in SAMPLE[framework])
         ]
 
