@@ -39,7 +39,7 @@ COSTS_TEXT = """
 **Build** is the time on two cores when uv's cache has the packages (`omnibench envs build` says before it begins how large an
 environment is), **start** the time until a guest has imported everything, **idle** its memory then, in which what processes share
 counts in part. uv shares files among environments: all of them take {together} together.
-`python benchmarks/frameworks/costs.py` measures it on your machine.
+`python benchmarks/frameworks/framework_costs.py` measures it on your machine.
 
 ## One plan with all of them
 

@@ -1,4 +1,4 @@
-"""What each framework costs before it computes anything: ``python benchmarks/frameworks/costs.py [--write]``.
+"""What each framework costs before it computes anything: ``python benchmarks/frameworks/framework_costs.py [--write]``.
 
 Of each environment its size (files that it shares with others counted in each, and once), the seconds of its build when uv's cache
 has all packages, and the memory of a guest that has imported everything and does nothing. Environments are built anew in a
