@@ -386,6 +386,7 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     "LensKit.FlexMFExplicitScorer": {"batch_size": 200},
     "LensKit.FlexMFImplicitScorer": {"batch_size": 200},
     "LensKit.FunkSVDScorer": {"embedding_size": 4},
+    "LensKit.LightGCNScorer": {"batch_size": 200},
     "RecPack.MultVAE": {"batch_size": 16},
     "RecPack.RecVAE": {"batch_size": 16},
     "RecPack.BPRMF": {"batch_size": 200},

@@ -70,6 +70,7 @@ class LensKit(StrEnum, metaclass=_Names):
     BiasedMFScorer = "LensKit.BiasedMFScorer"
     FunkSVDScorer = "LensKit.FunkSVDScorer"
     FlexMFExplicitScorer = "LensKit.FlexMFExplicitScorer"
+    LightGCNScorer = "LensKit.LightGCNScorer"
 
 
 class RecPack(StrEnum, metaclass=_Names):

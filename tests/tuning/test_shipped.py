@@ -105,6 +105,7 @@ def test_most_algorithms_have_a_space_and_baselines_without_hyperparameters_have
     assert without.isdisjoint(SPACES)
     assert names - without - SPACES.keys() == {
         "LensKit.PopScorer",
+        "LensKit.LightGCNScorer",
         "RecBole.Pop",
         "RecBole.Random",
         "RecPack.Popularity",
