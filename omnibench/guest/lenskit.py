@@ -169,7 +169,9 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         )
     _use_threads(task.threads)
     torch.set_num_threads(task.threads)
-    torch.manual_seed(task.seed)  # of LightGCN's parameters, and of FlexMF's biases, which are neither trained nor asked
+    torch.manual_seed(
+        task.seed
+    )  # of LightGCN's parameters, and of FlexMF's biases, which are neither trained nor asked
     parameters = dict(task.parameters)
     if scorer_class in RATING_AND_RANKING and not fold.explicit:
         parameters.setdefault("feedback", "implicit")

@@ -27,7 +27,14 @@ SEED = 42
 FRAMEWORKS = ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools")
 
 SAMPLE = {
-    "LensKit": ("PopScorer", "ItemKNNScorer", "ImplicitMFScorer", "FlexMFImplicitScorer", "BiasedMFScorer", "LightGCNScorer"),
+    "LensKit": (
+        "PopScorer",
+        "ItemKNNScorer",
+        "ImplicitMFScorer",
+        "FlexMFImplicitScorer",
+        "BiasedMFScorer",
+        "LightGCNScorer",
+    ),
     "RecPack": ("Popularity", "ItemKNN", "EASE", "SVD", "BPRMF", "ItemPNN", "WeightedMatrixFactorization"),
     "RecBole": ("Pop", "ItemKNN", "EASE", "Random", "BPR", "MacridVAE"),
     "Implicit": (
