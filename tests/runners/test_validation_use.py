@@ -28,6 +28,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "RecPack.BPRMF": {"max_epochs": 20, "learning_rate": 0.1},
     "RecPack.RecVAE": {"max_epochs": 6},
     "RecPack.MultVAE": {"max_epochs": 6},
+    "RecPack.ItemPNN": {"K": 10, "pdf": "uniform"},
+    "RecPack.WeightedMatrixFactorization": {"num_components": 10, "iterations": 3},
+    "RecPack.GRU4RecCrossEntropy": {"max_epochs": 12, "batch_size": 16},
+    "RecPack.GRU4RecNegSampling": {"max_epochs": 12, "batch_size": 16},
     "RecBole.DGCF": {"train_batch_size": 128},  # with one batch it samples as many items as there are users
 }
 """What makes algorithms fit small data, and quickly."""
@@ -61,7 +65,11 @@ def write(root: Path, validated: str, *, rated: bool) -> Path:
     if validated == "unlike":
         part[60, ITEMS - 1] = part[USERS - 1, 3] = part[USERS - 1, ITEMS - 1] = 1
     users, items = np.nonzero(part >= 0)
-    columns: dict[str, Any] = {"user": users.astype(np.int32), "item": items.astype(np.int32)}
+    columns: dict[str, Any] = {
+        "user": users.astype(np.int32),
+        "item": items.astype(np.int32),
+        "timestamp": users * ITEMS + items + 1,  # the same whatever lies in validation
+    }
     if rated:
         columns["rating"] = rng.integers(1, 6, size=(USERS, ITEMS))[users, items].astype(np.float32)
     (root / "fold_0").mkdir(parents=True)
