@@ -238,12 +238,14 @@ def simulate(workers: int, items: int, seconds: float, window: float, patience: 
         lists, project = made_lists(directories[0]), directories[1]
         begun, ended = Path(scratch, "begun"), Path(scratch, "ended")
         write_sleepers(project, f'plan.add_algorithm(Sleeper, {{"number": Grid(list(range({items})))}})')
+        started = time.monotonic()
         scheduler = stack.enter_context(running(["-c", SCHEDULER], **SILENT))
         address = first_line(scheduler)
         for first in range(0, workers, WORKERS_OF_A_PROCESS):
             number = min(WORKERS_OF_A_PROCESS, workers - first)
             arguments = [address, str(first), str(number), str(seconds), scratch, str(lists)]
             assert first_line(stack.enter_context(running(["-c", WORKERS, *arguments], **SILENT))) == "ready"
+        print(f"{workers:,} workers are there after {time.monotonic() - started:.0f} s", flush=True)
         output = stack.enter_context((project / "output.txt").open("w"))
         options = ["-m", "pytest", "-q", "-x", f"--omnirec-cluster={address}"]
         submitter = stack.enter_context(running(options, cwd=project, stdout=output, stderr=output))
