@@ -20,6 +20,7 @@ from omnibench.cluster.worker_gpus import WorkerGpus
 from omnibench.errors import ClusterError, DiskError, OmnibenchError, PrunedError
 from omnibench.guest.disk import ERRNOS, advice, explain
 from omnibench.runners.gateway import Guest
+from omnibench.runners.machine import is_gpu
 
 
 def topic_of(run: str) -> str:
@@ -67,7 +68,7 @@ def serve(token: str, terms: Terms) -> None:
                 guests.pool.end_idle()  # they are in the middle of something
             finally:
                 if gpus.are_held:  # the next session on them may be another worker's
-                    guests.pool.end_idle("cuda")
+                    guests.pool.end_idle(only_gpus=True)
                 worker_guests.give_back(terms, guests)
 
 
@@ -138,7 +139,7 @@ class Session:
         if version != terms.version:
             words = f"{platform.node()} has {runner.name} {version}, the submitting process {terms.version}"
             raise ClusterError(f"{words}; the numbers would be recorded for the latter. Install the same version.")
-        if terms.device == "cuda":
+        if is_gpu(terms.device):
             self._guests.pool.use_gpus(terms.cards or self._gpus.cards(terms.n_gpus))
         return self._guests.pool.get(runner, terms.device, terms.threads)
 

@@ -31,15 +31,13 @@ class Guests:
 
     def __init__(self) -> None:
         self.ended = 0
-        self.ended_devices: list[str] = []
         self.gpu: str | None = None
 
     def is_alive(self, *_: Any) -> bool:
         return False
 
-    def end_idle(self, device: str = "") -> bool:
+    def end_idle(self, *, only_gpus: bool = False) -> bool:
         self.ended += 1
-        self.ended_devices.append(device)
         return self.ended == 1
 
     def use_gpus(self, cards: list[str]) -> None:
@@ -343,7 +341,22 @@ def test_no_two_fits_on_one_gpu(tmp_path: Path) -> None:
     assert workers[2].shown[0].startswith("waiting for 1 GPU, which shop/On0 (process ")
     assert events.index("On2 begins") > min(events.index("On0 ends"), events.index("On1 ends"))
     assert (workers[3].shown, workers[3].guests.gpu) == ([], None)
-    assert workers[0].guests.ended_devices[-1] in ("", "cuda"), "the next Fit on its card may be another's"
+    assert workers[0].guests.ended, "the next Fit on its card may be another's"
+
+
+def test_fits_share_a_gpu_by_parts(tmp_path: Path) -> None:
+    """Two halves compute on one card at once, a whole one beside them on the other; a third half waits for none of its own."""
+    workers = [Worker(tmp_path) for _ in range(4)]
+    half = Resources(gpu_share=0.5)
+    events = side_by_side(
+        (workers[0], {"name": "Half", "device": "cuda", "resources": half}),
+        (workers[1], {"name": "Other", "device": "cuda", "resources": half}),
+        (workers[2], {"name": "Whole", "device": "cuda"}),
+        (workers[3], {"name": "Third", "device": "cuda", "resources": half}),
+    )
+    assert [worker.guests.gpu for worker in workers[:3]] == ["0", "0", "1"]
+    assert events[:3] == ["Half begins", "Other begins", "Whole begins"]
+    assert workers[3].shown[0].startswith("waiting for 0.5 of a GPU, which shop/Whole (process ")
 
 
 def test_memory_that_is_said_counts_before_what_is_estimated(tmp_path: Path) -> None:
