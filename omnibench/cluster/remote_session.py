@@ -15,6 +15,9 @@ _WAIT_SECONDS = 1.0
 """So long a call waits on the worker while there are no messages."""
 
 _RETRY_SECONDS = 0.5
+_KEPT_SECONDS = 2.0
+"""So long a session goes from item to item: to begin one costs as much as a small item."""
+
 _LOST_SECONDS = 60.0
 """So long a worker that the scheduler has not given up may not answer."""
 
@@ -49,6 +52,12 @@ class RemoteSession:
         self._incoming: deque[Message] = deque()
         self.location: WorkerLocation
         self.token, self._future, self.location = connection.begin(resources, while_waiting)
+        self._ends_at = time.monotonic() + _KEPT_SECONDS
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it has had its place for so long that others are to have it once its item has ended."""
+        return time.monotonic() > self._ends_at
 
     def send(self, message: Message) -> None:
         """Send a message, with the next call of ``receive``."""
