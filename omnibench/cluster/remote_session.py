@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from omnibench.cluster.locations import Sessions, WorkerLocation
-from omnibench.cluster.mailbox import Message, exchange
+from omnibench.cluster.mailbox import Message
 from omnibench.errors import CutOffError, LostGuestError
 
 _WAIT_SECONDS = 1.0
@@ -111,9 +111,7 @@ class RemoteSession:
             return answer[0], answer[1]
 
     def _call_once(self, wait: float) -> Any:
-        return self._connection.call(
-            self.location.address, exchange, self.token, self._n_taken, self._n_sent, self._outgoing, wait
-        )
+        return self._connection.exchange(self.location, self.token, self._n_taken, self._n_sent, self._outgoing, wait)
 
     def end(self) -> None:
         """Have the session end; its guests stay for the next one."""
