@@ -80,7 +80,7 @@ def test_what_a_run_in_jobs_listens_on(project: Project, slurm: Path, tmp_path: 
         assert listening == listeners(pids)
         hosts = {pid: sorted(each.host for each in listening if each.pid == pid) for pid in pids}
         assert len(pids) == 3
-        assert hosts == dict.fromkeys(pids, sorted([get_ip(), "127.0.0.1"]))
+        assert hosts == dict.fromkeys(pids, sorted([get_ip(), "127.0.0.1"]))  # type: ignore[no-untyped-call]
         http = {listener for listener in listening if listener.host == "127.0.0.1" and speaks_http(listener)}
         assert {listener.pid for listener in http} == pids
         for listener in listening - http:
