@@ -5,11 +5,14 @@ guests are made up: they sleep, and answer with a model and lists that are there
 process and the scheduler, which are what there is only one of: what they take for the begin of a session, for one that waits for a
 second, and for an item. The run is ended after that: nobody has computed 100,000 items.
 
-It needs a machine for itself. On two cores with a load of 14, where the defaults (1,000 workers, 100,000 items) did not come as far
-as the first Fit within six minutes, 250 workers and 5,000 items gave: a session that waits takes 1.2 ms of each second of the
-submitting process and 0.2 ms of the scheduler's (2.5 ms and 0.5 ms when each was asked every second), and 1.1 MB and two threads. So
-the submitting process breaks first, with some 800 sessions that only wait: what wakes each second then are the threads that keep a
-worker's record in the store, no longer calls of workers.
+It needs a machine for itself. On two cores with a load of 11 to 14, where the defaults (1,000 workers, 100,000 items) did not come as
+far as the first Fit within six minutes, 60 workers gave: a session that waits takes 0.75 ms of each second of the submitting process
+and 0.4 ms of the scheduler's, an item 55 ms and 13 ms. So the submitting process breaks first: 1,000 sessions that only wait would take
+three quarters of the only core that it has, and what is left computes 4.5 items a second: 1,000 workers are busy with Fits of four
+minutes or more, and 100,000 items take the process 1.5 hours of a core. It has about 1 MB and two threads for each.
+
+With 30 workers it was 2.5 ms when sessions were asked each second, and with 60 it was still 7 ms of each second after all had
+begun: each of their threads wrote progress.json by itself, and looked every lease up in the kernel's table of locks.
 """
 
 from __future__ import annotations
