@@ -54,7 +54,7 @@ def serve(token: str, terms: Terms) -> None:
     _silence_calls()
     with Mailbox(token, terms.run, worker.loop.asyncio_loop, is_wanted, terms.patience, ring) as mailbox:
         is_shared = terms.probe.is_seen()
-        worker.log_event(topic_of(terms.run), [token, worker.address, platform.node(), is_shared])
+        worker.log_event(topic_of(terms.run), [token, worker.address, platform.node(), is_shared, worker.name])
         if terms.version != __version__:
             reason = f"{platform.node()} has omnibench {__version__}, the submitting process {terms.version}"
             _send_failure(mailbox, ClusterError(f"{reason}; install the same one on both.", ends_run=True))
@@ -187,7 +187,7 @@ class Session:
                 )
 
     def _send_file(self, message: Message, size: int) -> None:
-        self._mailbox.send(message, size, hurries=False)  # the answer or the question comes behind it
+        self._mailbox.send(message, size, is_followed=True)  # by the answer or the question
 
     def _check(self) -> None:
         """Look after the messages while something else is done.
