@@ -17,8 +17,9 @@ from omnibench.store.schema import SEARCHED, Record, RecordType
 _FLOAT = r"(null|-?\d++(?:\.\d++(?:e[+-]?\d++)?|e[+-]?\d++))"
 _INTEGER = r"(null|\d{1,15})"  # which floats hold without loss
 _STDERR, _SECONDS = ', "stderr": ', ', "seconds": '
+_COUNT = r"(null|\d{1,9})"
 _UNCERTAINTY = re.compile(
-    rf'{_STDERR}{_FLOAT}, "interval": (?:null|\[{_FLOAT}, {_FLOAT}\]), "users": {_INTEGER}(?:, "counted": {_INTEGER})?, "place": '
+    rf'{_STDERR}{_FLOAT}, "interval": (?:null|\[{_FLOAT}, {_FLOAT}\]), "users": {_COUNT}(?:, "counted": {_COUNT})?, "place": '
 )
 _COSTS = re.compile(
     rf'{_SECONDS}{_FLOAT}, "cpu_seconds": [^,{{}}"]++, "peak_rss": {_INTEGER}, "gpu_peak": [^,{{}}"]++, "python_peak": [^,{{}}"]++'
@@ -26,7 +27,9 @@ _COSTS = re.compile(
 )
 _START = ', "start_seconds": '
 _OF_TRIAL = f'"{SEARCHED}": "'
-_FOUR, _THREE = Struct("<4d"), Struct("<3d")
+_SPREAD, _SPENT = Struct("<3di"), Struct("<3d")
+_NO_COUNT = -1
+"""Stands for a number of users that is not recorded."""
 
 
 class PhaseFacts:
@@ -66,15 +69,11 @@ class PhaseFacts:
         packed = self._packed.get(number)
         if packed is None:
             return None
-        if len(packed) == _FOUR.size:
-            stderr, low, high, users = _FOUR.unpack(packed)
+        if len(packed) == _SPREAD.size:
+            stderr, low, high, users = _SPREAD.unpack(packed)
             interval = None if math.isnan(low) else [low, high]
-            return {
-                "stderr": _or_none(stderr),
-                "interval": interval,
-                "users": None if math.isnan(users) else int(users),
-            }
-        seconds, start_seconds, peak = _THREE.unpack(packed)
+            return {"stderr": _or_none(stderr), "interval": interval, "users": None if users == _NO_COUNT else users}
+        seconds, start_seconds, peak = _SPENT.unpack(packed)
         facts: Record = {
             "seconds": _or_none(seconds),
             "start_seconds": _or_none(start_seconds),
@@ -93,7 +92,8 @@ def _packed_uncertainty(text: str) -> bytes | None:
     stderr, low, high, users, counted = match.groups()
     if (low == _NULL) != (high == _NULL):
         return None
-    return _FOUR.pack(_number(stderr), _number(low), _number(high), _number(users if counted is None else counted))
+    count = users if counted is None else counted
+    return _SPREAD.pack(_number(stderr), _number(low), _number(high), _NO_COUNT if count == _NULL else int(count))
 
 
 def _packed_costs(text: str) -> bytes | None:
@@ -105,7 +105,7 @@ def _packed_costs(text: str) -> bytes | None:
     seconds, peak, start_seconds = match.groups()
     if start_seconds is None and _START in text:  # elsewhere than we write it
         return None
-    return _THREE.pack(_number(seconds), _number(start_seconds), _number(peak))
+    return _SPENT.pack(_number(seconds), _number(start_seconds), _number(peak))
 
 
 _NULL = "null"
