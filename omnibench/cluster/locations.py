@@ -39,6 +39,9 @@ class Sessions(Protocol):
     def call(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function on a worker, beside its tasks."""
 
+    def await_ring(self, token: str, seconds: float) -> bool:
+        """Wait until a session says that it has messages, or something has happened to it; whether it has."""
+
     def has_worker(self, address: str, while_waiting: Callable[[], None]) -> bool:
         """Whether the scheduler still has a worker."""
 

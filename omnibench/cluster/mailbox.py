@@ -1,7 +1,8 @@
 """Messages between a task and the process that has submitted it, on the worker's side.
 
 A client of Dask reaches a worker only through the scheduler, and a task cannot call its client. So the client asks: a
-call of ``exchange`` brings messages, and waits for some to take away. Each side counts, so that a call may be repeated when
+call of ``exchange`` brings messages, and waits for some to take away; while no call waits, a task rings when it has any, by an event
+of Dask's that says no more than that. Each side counts, so that a call may be repeated when
 its answer was lost. Messages are plain data; files come in pieces, and a task waits while too much is on its way.
 
 A task whose submitter is gone must not go on. The scheduler takes a task back when its client is gone, which is seen in a
@@ -54,6 +55,7 @@ class Mailbox:
         loop: The worker's event loop, in which ``exchange`` runs.
         is_wanted: Whether the scheduler still wants the task's result.
         patience: Seconds that the submitter may be out of reach.
+        ring: Tells the submitter that there are messages; called in any thread.
     """
 
     def __init__(
@@ -63,8 +65,11 @@ class Mailbox:
         loop: asyncio.AbstractEventLoop,
         is_wanted: Callable[[], bool],
         patience: float = 0.0,
+        ring: Callable[[], None] = lambda: None,
     ) -> None:
         self._token, self._run, self._loop, self._is_wanted = token, run, loop, is_wanted
+        self._ring = ring
+        self._n_waiting_calls = 0
         self._patience = max(patience, _LEAST_PATIENCE)
         self._changed = threading.Condition()
         self._outgoing: deque[tuple[Message, int]] = deque()
@@ -121,7 +126,10 @@ class Mailbox:
                 self._n_due = self._first_outgoing + len(self._outgoing)
             gathers = not is_due and not self._is_gathering
             self._is_gathering |= gathers
-        if is_due:
+            rings = is_due and not self._n_waiting_calls
+        if rings:
+            self._ring()
+        elif is_due:
             self._wake_loop()
         elif gathers:
             self._loop.call_soon_threadsafe(self._loop.call_later, _GATHERING_SECONDS, self._end_gathering)
@@ -131,6 +139,9 @@ class Mailbox:
         with self._changed:
             self._is_gathering = False
             self._n_due = self._first_outgoing + len(self._outgoing)
+            rings = bool(self._outgoing) and not self._n_waiting_calls
+        if rings:
+            self._ring()
         self._is_filled.set()
 
     def receive(self, timeout: float | None = None) -> Message | None:
@@ -166,10 +177,12 @@ class Mailbox:
             self._changed.notify_all()
             self._is_filled.clear()
             is_due = self._n_due > self._first_outgoing
-        if not is_due and _open.get(self._token) is self:
+            self._n_waiting_calls += 1
+        if wait and not is_due and _open.get(self._token) is self:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_filled.wait(), wait)
         with self._changed:
+            self._n_waiting_calls -= 1
             answer: list[Message] = []
             size = 0
             for message, its_size in self._outgoing:

@@ -12,6 +12,7 @@ from omnibench.cluster.remote_session import RemoteSession
 from omnibench.cluster.terms import GuestTerms
 from omnibench.errors import ClusterError, CutOffError, LostGuestError
 from omnibench.experiment.resources import NOTHING_SAID, Resources
+from omnibench.runners.machine import is_gpu
 
 if TYPE_CHECKING:
     from omnibench.runners.environments import Environments
@@ -108,14 +109,14 @@ class RemotePool:
 
     def _terms(self, runner: RunnerInfo, device: str, threads: int) -> GuestTerms:
         own = runner if runner.is_of_project else runner.name
-        is_dealt_there = device == "cuda" and not self.are_here and not self._cluster.has_jobs
+        is_dealt_there = is_gpu(device) and not self.are_here and not self._cluster.has_jobs
         return GuestTerms(
             own,
             runner.adapter_identity,
             self._environments.version(runner),
             device,
             threads,
-            cards=self._cards if device == "cuda" else (),
+            cards=self._cards if is_gpu(device) else (),
             n_gpus=self._resources.gpus or 0 if is_dealt_there else 0,
         )
 
@@ -162,10 +163,10 @@ class RemotePool:
         """
         if tuple(gpus) != self._cards:
             self._cards = tuple(gpus)
-            for key in [key for key in self._guests if key[1] == "cuda"]:  # its machine ends those that see others
+            for key in [key for key in self._guests if is_gpu(key[1])]:  # its machine ends those that see others
                 del self._guests[key]
 
-    def end_idle(self, device: str = "") -> bool:
+    def end_idle(self, *, only_gpus: bool = False) -> bool:
         """End every guest; return whether there was any."""
         had = any(guest.alive for guest in self._guests.values())
         for guest in list(self._guests.values()):

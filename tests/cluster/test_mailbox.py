@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
+import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
@@ -102,3 +104,24 @@ def test_large_messages_go_one_by_one(loop: asyncio.AbstractEventLoop) -> None:
             box.send({"n": number}, size=8 * 2**20)
         answers = [call(loop, exchange("t", number, 0, [], 0.0)) for number in range(3)]
     assert answers == [(number, [{"n": number}]) for number in range(3)]
+
+
+def test_it_rings_while_no_call_waits(loop: asyncio.AbstractEventLoop) -> None:
+    """Once for what hurries, and once for what has waited for others; a call that waits hears of it by its answer."""
+    rung: queue.SimpleQueue[str] = queue.SimpleQueue()
+    with Mailbox("t", "r", loop, lambda: True, ring=lambda: rung.put("ring")) as box:
+        box.send({"n": 0})
+        rung.get(timeout=30)
+        assert call(loop, exchange("t", 0, 0, [], 60.0)) == (0, [{"n": 0}])
+        waiting = asyncio.run_coroutine_threadsafe(exchange("t", 1, 0, [], 60.0), loop)
+        while not box._n_waiting_calls:
+            time.sleep(0.001)
+        box.send({"n": 1})
+        assert waiting.result(30) == (1, [{"n": 1}])
+        call(loop, exchange("t", 2, 0, [], 0.0))
+        assert rung.empty()
+        for number in (2, 3):
+            box.send({"n": number}, hurries=False)
+        rung.get(timeout=30)
+        assert call(loop, exchange("t", 2, 0, [], 0.0)) == (2, [{"n": 2}, {"n": 3}])
+        assert rung.empty()

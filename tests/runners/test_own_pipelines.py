@@ -247,7 +247,10 @@ def comparisons(
 
 
 @pytest.mark.guests
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    "framework",
+    [pytest.param(name, marks=[] if name in ("Implicit", "Surprise") else pytest.mark.slow) for name in FRAMEWORKS],
+)
 def test_the_adapter_predicts_as_the_frameworks_own_pipeline(
     framework: str, comparisons: Callable[[str], list[Comparison]]
 ) -> None:

@@ -62,7 +62,10 @@ def walks(users: int = 60, items: int = 40, each: int = 14) -> pd.DataFrame:
 @pytest.mark.guests
 @pytest.mark.parametrize(
     "algorithms",
-    [["SASRec", "GRU4Rec"], *(pytest.param([name], marks=pytest.mark.catalogue, id=name) for name in OTHERS)],
+    [
+        pytest.param(["SASRec", "GRU4Rec"], marks=pytest.mark.slow),
+        *(pytest.param([name], marks=pytest.mark.catalogue, id=name) for name in OTHERS),
+    ],
 )
 def test_lists_are_those_of_recboles_own_script(
     algorithms: list[str], environment_python: Callable[[str], Path], tmp_path: Path
@@ -197,6 +200,7 @@ def test_users_unknown_in_training_get_lists_by_what_is_given_of_them(
         check_configuration(dataset, plan.configurations()[0])
 
 
+@pytest.mark.slow
 @pytest.mark.guests
 @pytest.mark.parametrize("repeats", [True, False])
 def test_sessions_get_lists_of_models_of_every_kind_with_the_same_masks(
