@@ -369,9 +369,17 @@ SETTINGS: dict[str, Any] = {
 
 _AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
 
-SEQUENTIAL = ("GRU4Rec", "SASRecModel", "BERT4RecModel", "HSTUModel")
-"""The sequential models that are tried: RecTools', and of RecBole's one; ``digest`` has no end where a layer refers to itself, as
-RecBole's attention does."""
+SEQUENTIAL = (
+    "GRU4Rec",
+    "SASRecModel",
+    "BERT4RecModel",
+    "HSTUModel",
+    "GRU4RecCrossEntropy",
+    "GRU4RecNegSampling",
+    "Prod2VecClustered",
+)
+"""The sequential models that are tried: RecTools' and RecPack's, and of RecBole's one; ``digest`` has no end where a layer refers
+to itself, as RecBole's attention does."""
 
 OF_FEATURES = (
     "LR",
@@ -396,10 +404,15 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     "LensKit.FlexMFExplicitScorer": {"batch_size": 200},
     "LensKit.FlexMFImplicitScorer": {"batch_size": 200},
     "LensKit.FunkSVDScorer": {"embedding_size": 4},
+    "LensKit.LightGCNScorer": {"batch_size": 200},
     "RecPack.MultVAE": {"batch_size": 16},
     "RecPack.RecVAE": {"batch_size": 16},
     "RecPack.BPRMF": {"batch_size": 200},
     "RecPack.Prod2Vec": {"batch_size": 500, "num_components": 16},
+    "RecPack.Prod2VecClustered": {"batch_size": 500, "num_components": 16},
+    "RecPack.GRU4RecCrossEntropy": {"batch_size": 16, "hidden_size": 12, "num_components": 10, "dropout": 0.1},
+    "RecPack.GRU4RecNegSampling": {"batch_size": 16, "hidden_size": 12, "num_components": 10, "bptt": 3},
+    "RecPack.WeightedMatrixFactorization": {"num_components": 8},
     "RecPack.NMF": {"num_components": 8, "seed": SEED},
     "RecPack.NMFItemToItem": {"num_components": 8, "seed": SEED},
     "RecPack.SLIM": {},

@@ -16,6 +16,8 @@ SAMPLE = (
     "LensKit.ImplicitMFScorer",
     "RecBole.BPR",
     "RecPack.BPRMF",
+    "RecPack.GRU4RecNegSampling",
+    "RecPack.TARSItemKNNLiu",
     "Implicit.AlternatingLeastSquares",
     "Cornac.BPR",
 )
@@ -27,6 +29,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "RecPack.SVDItemToItem": {"num_components": 10},
     "RecPack.NMF": {"num_components": 10},
     "RecPack.NMFItemToItem": {"num_components": 10},
+    "RecPack.ItemPNN": {"K": 20, "pdf": "softmax_empirical"},
+    "RecPack.WeightedMatrixFactorization": {"num_components": 10},
 }
 """What the defaults are too large for, on so small data."""
 
@@ -34,6 +38,10 @@ UNFILLED = {
     "RecPack.SLIM",
     "RecPack.NMF",
     "RecPack.NMFItemToItem",
+    "RecPack.ItemPNN",
+    "RecPack.Prod2VecClustered",
+    "RecPack.SequentialRules",
+    "RecPack.STAN",
     "Implicit.ItemItemRecommender",
     "Implicit.CosineRecommender",
     "Implicit.TFIDFRecommender",
