@@ -73,7 +73,7 @@ def experiments(runner: RunnerInfo, names: Sequence[str], folder: Path) -> list[
     chosen = []
     for name in names:
         info = algorithm_info(runner, name)
-        if info.get("item_feature"):
+        if info.get("item_feature") or info.get("needs_features"):
             continue  # these data have no features
         parameters = {key: value for key, value in FEW_EPOCHS[runner.name].items() if key in info["parameters"]}
         if runner.name == "RecBole" and not info["gpu"]:

@@ -381,6 +381,24 @@ SEQUENTIAL = (
 """The sequential models that are tried: RecTools' and RecPack's, and of RecBole's one; ``digest`` has no end where a layer refers
 to itself, as RecBole's attention does."""
 
+OF_FEATURES = (
+    "LR",
+    "FM",
+    "NFM",
+    "DeepFM",
+    "AFM",
+    "FFM",
+    "FwFM",
+    "FNN",
+    "PNN",
+    "DSSM",
+    "WideDeep",
+    "DCN",
+    "DCNV2",
+    "AutoInt",
+)
+"""The models with features that are tried: all of RecBole's but xDeepFM, FiGNN and EulerNet, which have the same trainer."""
+
 SETTINGS_OF: dict[str, dict[str, Any]] = {
     **{f"RecBole.{name}": {"train_batch_size": 16} for name in _AUTOENCODERS},  # of users
     "LensKit.FlexMFExplicitScorer": {"batch_size": 200},
@@ -412,7 +430,8 @@ def iterative(framework: str) -> dict[str, dict[str, Any]]:
     chosen = {}
     for name, info in get_runner(framework).catalogue["algorithms"].items():
         own = SETTINGS_OF.get(f"{framework}.{name}")
-        is_tried = "not_resumable" not in info and (not info.get("sequential", False) or name in SEQUENTIAL)
+        is_sampled = info.get("sequential") or info.get("features")
+        is_tried = "not_resumable" not in info and (not is_sampled or name in (*SEQUENTIAL, *OF_FEATURES))
         if own is not None or ("epochs" in info and is_tried):
             general = {setting: value for setting, value in SETTINGS.items() if setting in info["parameters"]}
             chosen[name] = {**general, **(own or {})}

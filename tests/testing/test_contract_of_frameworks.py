@@ -78,6 +78,6 @@ def contract_of(framework: str, name: str) -> type:
 
 for _framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools"):
     for _name, _info in get_runner(_framework).catalogue["algorithms"].items():
-        if _info.get("item_feature"):  # the contract's data have no features
+        if _info.get("item_feature") or _info.get("needs_features"):  # the contract's data have no features
             continue
         globals()[f"Test{_framework}{_name}"] = contract_of(_framework, _name)
