@@ -41,20 +41,20 @@ def fit_by_draws(algorithm: ItemPNN, matrix: csr_matrix, fold: folds.Fold) -> No
 
 def _check_neighbours(algorithm: ItemPNN, within: csr_matrix) -> None:
     n_items = within.shape[1]
-    wanted = algorithm.K + 1  # one is to spare, in the place of the item itself
-    if wanted > n_items:
+    n_drawn = algorithm.K + 1  # one is to spare, in the place of the item itself
+    if n_drawn > n_items:
         raise ValueError(
-            f"ItemPNN draws K + 1 = {wanted} different items for each, and there are {n_items}. Take K={n_items - 1} or less."
+            f"ItemPNN draws K + 1 = {n_drawn} different items for each, and there are {n_items}. Take K={n_items - 1} or less."
         )
     if algorithm.pdf != BY_SIMILARITY:
         return
     similar: Any = np.diff((within.T @ within).tocsr().indptr) - 1
     fewest = int(similar.min())
-    if fewest < wanted:
+    if fewest < n_drawn:
         has = "none" if fewest == 0 else str(fewest)
         smaller = f"K={fewest - 1} or less, " if fewest > 1 else ""
         raise ValueError(
-            f"ItemPNN draws K + 1 = {wanted} different items for each among those that share a user with it, and "
-            f"{int((similar < wanted).sum())} of {n_items} items have fewer; an item has {has}. Take {smaller}"
+            f"ItemPNN draws K + 1 = {n_drawn} different items for each among those that share a user with it, and "
+            f"{int((similar < n_drawn).sum())} of {n_items} items have fewer; an item has {has}. Take {smaller}"
             "pdf='softmax_empirical' or 'uniform', which draw among all items, or prune rare items with CorePruning."
         )

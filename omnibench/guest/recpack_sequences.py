@@ -170,9 +170,9 @@ def _padded(sequences: Sequences, users: parts.Ints, pad: int) -> tuple[torch.Te
 
 def _best(model: GRU4Rec, scored: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return scores without those that the hyperparameter ``predict_topK`` leaves out."""
-    kept = model._get_top_k_recommendations(csr_matrix(scored)).tocoo()
+    top = model._get_top_k_recommendations(csr_matrix(scored)).tocoo()
     best = np.full_like(scored, np.nan)
-    best[kept.row, kept.col] = kept.data
+    best[top.row, top.col] = top.data
     return best
 
 
@@ -193,10 +193,10 @@ def _following(model: GRU4Rec, items: torch.Tensor, lengths: torch.Tensor) -> np
     network = model.model_.eval()
     at_once = max(1, NUMBERS // (items.shape[1] * max(model.num_components, model.hidden_size)))
     scored = []
-    for some, counts in zip(items.split(at_once), lengths.split(at_once), strict=True):
-        embedded = network.emb(some.to(model.device))
+    for padded, counts in zip(items.split(at_once), lengths.split(at_once), strict=True):
+        embedded = network.emb(padded.to(model.device))
         packed = pack_padded_sequence(embedded, counts, batch_first=True, enforce_sorted=False)
-        _, hidden = network.rnn(packed, network.init_hidden(len(some)).to(model.device))
+        _, hidden = network.rnn(packed, network.init_hidden(len(padded)).to(model.device))
         scored.append(network.lin(hidden[-1])[:, :-1].numpy(force=True))
     return np.concatenate(scored)
 
