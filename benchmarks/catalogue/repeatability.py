@@ -54,7 +54,7 @@ FEW_EPOCHS = {
 }
 """What makes those quick that learn by epochs: what two of them do not show, one fit in many could."""
 
-NEEDED = {"RecPack.ItemPNN": {"K": 20, "pdf": "softmax_empirical"}}
+NEEDED: dict[str, dict[str, Any]] = {"RecPack.ItemPNN": {"K": 20, "pdf": "softmax_empirical"}}
 """What algorithms get that cannot learn from these data by their defaults."""
 
 
@@ -75,7 +75,7 @@ def experiments(runner: RunnerInfo, names: Sequence[str], folder: Path) -> list[
         info = algorithm_info(runner, name)
         if info.get("item_feature") or info.get("needs_features"):
             continue  # these data have no features
-        parameters = {key: value for key, value in FEW_EPOCHS[runner.name].items() if key in info["parameters"]}
+        parameters: dict[str, Any] = {key: value for key, value in FEW_EPOCHS[runner.name].items() if key in info["parameters"]}
         if runner.name == "RecBole" and not info["gpu"]:
             parameters = {}  # in closed form
         parameters.update(NEEDED.get(f"{runner.name}.{name}", {}))
