@@ -7,6 +7,7 @@ import logging
 import pickle
 import platform
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ class Session:
         """Pass a request to the guest, and its files before and after it."""
         guest, request, roots = self._guest(message["guest"]), message["request"], message["roots"]
         self._require_code(request)
-        scratch = Path(tempfile.mkdtemp(prefix="request-", dir=self._guests.scratch))
+        scratch = self._guests.scratch / f"request-{uuid.uuid4().hex[:12]}"
         self._staging = Staging(roots, self._token, scratch, self._fetch, self._check, is_shared=self._is_shared)
         try:
             self._staging.stage(with_model=guest.fitted != request["fit_key"])
