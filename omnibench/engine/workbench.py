@@ -179,7 +179,7 @@ class Workbench:
         """
         twin = copy.copy(self)
         twin.current, twin.trial = "", None
-        twin.worker = self.worker.beside(worker)
+        twin.worker = self.worker.for_thread(worker)
         twin.requests = Requests(self.store.root, twin.worker.id, self._notify, self._directory)
         twin.guests = self._guests_of(twin, worker, threads)
         twin.resources = self._resources_of(twin, share, self.resources.counts_all)

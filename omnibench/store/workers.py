@@ -72,7 +72,7 @@ class Worker:
         self._thread = threading.Thread(target=self._beat, daemon=True, name="omnibench-heartbeat")
         self._thread.start()
 
-    def beside(self, name: str) -> Worker:
+    def for_thread(self, name: str) -> Worker:
         """Return the worker of another thread; both together bring progress.json up to date as often as one would.
 
         Args:

@@ -59,7 +59,13 @@ def test_a_lease_is_held_and_freed(path: Path) -> None:
 def test_the_kernels_table_is_not_read_for_own_leases(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that holds a thousand leases would read a thousand lines for each; for those of others it has what lets them go on."""
     asked: list[Path] = []
-    monkeypatch.setattr(holders, "lockers", lambda locked: asked.append(locked) or [])
+    lockers = holders.lockers
+
+    def noted(locked: Path) -> list[holders.Holder]:
+        asked.append(locked)
+        return lockers(locked)
+
+    monkeypatch.setattr(holders, "lockers", noted)
     with lease(path):
         assert is_held(path)
         assert asked == []
