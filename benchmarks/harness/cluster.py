@@ -82,7 +82,7 @@ def start_of_cluster() -> None:
     for _ in range(REPETITIONS + 1):
         began = time.perf_counter()
         choice = ClusterChoice.parse(f"local:{WORKERS}")
-        with scheduler_of(choice, WORKERS, SlurmSettings(), print) as connect, connect() as client:
+        with scheduler_of(choice, WORKERS, SlurmSettings(), print) as scheduler, scheduler.open_client() as client:
             client.wait_for_workers(WORKERS)
             ours.append(time.perf_counter() - began)
         began = time.perf_counter()
@@ -126,10 +126,10 @@ def trivial_items() -> None:
             f"trivial  a place on a worker, taken and left {5 * (time.process_time() - began):.1f} CPU ms, the scheduler's included"
         )
         connection, _ = cluster.reach(NOTHING_SAID)
-        (address,) = connection.workers()
+        session = pool.session()
         began = time.process_time()
         for _ in range(200):
-            connection.call(address, int)
+            connection.exchange(session.location, session.token, 0, 0, [], 0.0)
         print(f"trivial  a call of a worker {5 * (time.process_time() - began):.1f} CPU ms")
         pool.close()
         cluster.close()

@@ -14,8 +14,9 @@ from omnibench import __version__
 from omnibench.cluster import schedulers, worker_guests
 from omnibench.cluster.choice import ADDRESS, FILE, ClusterChoice
 from omnibench.cluster.clients import Clients
+from omnibench.cluster.local_workers import LocalWorkers
 from omnibench.cluster.locations import WorkerLocation
-from omnibench.cluster.mailbox import hear_of
+from omnibench.cluster.mailbox import Message, exchange, exchange_here, hear_of
 from omnibench.cluster.rings import Rings
 from omnibench.cluster.session import serve, topic_of
 from omnibench.cluster.settings import SlurmSettings
@@ -66,6 +67,7 @@ class Connection:
         self._opening = threading.Lock()
         self._opened = ExitStack()
         self._clients: Clients | None = None
+        self._local_workers: LocalWorkers | None = None
         self._terms: Terms | None = None
         self._n_submitted = 0
         self._changed = threading.Condition()
@@ -101,10 +103,11 @@ class Connection:
 
     def _open(self) -> None:
         with ExitStack() as opened:
-            open_client = opened.enter_context(
+            scheduler = opened.enter_context(
                 schedulers.scheduler_of(self._choice, self._number, self._slurm, self._notify)
             )
-            clients = Clients(open_client, self._begin, self._drop_sessions, self._patience, self._notify)
+            self._local_workers = scheduler.local_workers
+            clients = Clients(scheduler.open_client, self._begin, self._drop_sessions, self._patience, self._notify)
             opened.callback(clients.close)
             probe = opened.enter_context(probe_in(self._scratch))
             cores = available_cores() // max(1, self._number) if self.is_this_machine else self._slurm.cores
@@ -144,12 +147,14 @@ class Connection:
             self._rings.ring(token)
 
     def await_ring(self, token: str, seconds: float) -> bool:
-        """Wait until a session has messages, or something has happened to it; return whether it has.
+        """Wait until a session has messages, or something has happened to it; return whether it has, or may have.
 
         Args:
             token: The session.
             seconds: How long.
         """
+        if self._local_workers is not None:  # a call costs little, and may wait as well
+            return True
         return self._rings.wait(token, seconds)
 
     def workers(self) -> dict[str, tuple[int, dict[str, float]]]:
@@ -212,15 +217,27 @@ class Connection:
         """
         return address in self._workers(while_waiting)
 
-    def call(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function on a worker, beside its tasks.
+    def exchange(
+        self, location: WorkerLocation, token: str, received: int, first: int, messages: Sequence[Message], wait: float
+    ) -> tuple[int, list[Message]] | None:
+        """Exchange messages with a session, past the scheduler where its worker is a process that this one has started.
 
         Args:
-            address: The worker's address.
-            function: The function.
-            arguments: Its arguments.
+            location: Where the session is.
+            token: The session.
+            received: How many of its messages were received.
+            first: The number of the first message that is sent.
+            messages: The messages.
+            wait: Seconds to wait for messages while there are none.
+
+        Returns:
+            The number of the first message that has come, and the messages; None where there is no such session.
         """
-        return self._client().run(function, *arguments, workers=[address])[address]
+        arguments = (token, received, first, messages, wait)
+        if self._local_workers is not None:
+            return self._local_workers.caller(location.name).call(exchange_here, *arguments)  # type: ignore[no-any-return]
+        answers = self._client().run(exchange, *arguments, workers=[location.address])
+        return answers[location.address]  # type: ignore[no-any-return]
 
     def begin(
         self, resources: Mapping[str, float], while_waiting: Callable[[], None]

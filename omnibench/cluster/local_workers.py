@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from omnibench.cluster.credentials import write_credentials
+from omnibench.cluster.local_calls import LocalCaller
 from omnibench.cluster.settings import dask_settings, dask_variable
 from omnibench.store.workspaces import Workspace
 
@@ -22,6 +24,8 @@ _START = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGTERM) if sys.platform == "linux" else None
 if os.getppid() != int(sys.argv.pop(1)): sys.exit()
+from omnibench.cluster.local_calls import answer_calls
+answer_calls(int(sys.argv.pop(1)))
 from distributed.cli.dask_worker import main
 main()
 """
@@ -42,6 +46,7 @@ class LocalWorkers:
     def __init__(self, address: str, security: Any, number: int) -> None:
         self._address, self._security, self._number = address, security, number
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._callers: dict[str, LocalCaller] = {}
         self._n_started = 0
         self._ending = threading.Event()
         # The system ends a process with the thread that has started it, so that one lives as long as they are to.
@@ -60,6 +65,14 @@ class LocalWorkers:
         self._thread.join()
         self._workspace.remove()
 
+    def caller(self, name: str) -> LocalCaller:
+        """Return what calls functions in a worker's process, beside its tasks.
+
+        Args:
+            name: The worker's name.
+        """
+        return self._callers[name]
+
     def _look_after(self) -> None:
         self._processes = [self._start() for _ in range(self._number)]
         while not self._ending.wait(_LOOK_SECONDS):
@@ -74,6 +87,8 @@ class LocalWorkers:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for caller in self._callers.values():
+            caller.close()
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._n_started += 1
@@ -93,11 +108,14 @@ class LocalWorkers:
             "--no-dashboard",
             *(word for pair in options.items() for word in pair),
         ]
-        with (self._workspace.directory / f"{name}.log").open("wb") as log:
+        end, its_end = socket.socketpair()
+        self._callers[name] = LocalCaller(end.detach())
+        with its_end, (self._workspace.directory / f"{name}.log").open("wb") as log:
             # A session of its own: a Ctrl-C of the terminal is for the run, which ends what its workers do.
             return subprocess.Popen(
-                [sys.executable, "-P", "-c", _START, str(os.getpid()), *arguments],
+                [sys.executable, "-P", "-c", _START, str(os.getpid()), str(its_end.fileno()), *arguments],
                 env=self._variables,
+                pass_fds=[its_end.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

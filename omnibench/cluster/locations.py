@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from omnibench.cluster.mailbox import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +18,13 @@ class WorkerLocation:
         address: Its address.
         host: Its machine.
         is_shared: Whether it sees this machine's files.
+        name: Its name.
     """
 
     address: str
     host: str
     is_shared: bool
+    name: str
 
     @property
     def is_this_machine(self) -> bool:
@@ -36,8 +40,10 @@ class Sessions(Protocol):
     ) -> tuple[str, Any, WorkerLocation]:
         """Have a session begin that needs resources of its worker; return its token, its future, and where it is."""
 
-    def call(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function on a worker, beside its tasks."""
+    def exchange(
+        self, location: WorkerLocation, token: str, received: int, first: int, messages: Sequence[Message], wait: float
+    ) -> tuple[int, list[Message]] | None:
+        """Exchange messages with a session; see ``mailbox.exchange``."""
 
     def await_ring(self, token: str, seconds: float) -> bool:
         """Wait until a session says that it has messages, or something has happened to it; whether it has."""

@@ -65,16 +65,18 @@ class RemotePool:
         self._cluster, self._environments = cluster, environments
         self._log, self._notify = log, notify
         self._session: RemoteSession | None = None
+        self._rests = False
         self._guests: dict[tuple[str, str, int], RemoteGuest] = {}
         self._losses: list[str] = []
         self._resources = NOTHING_SAID
 
     def session(self) -> RemoteSession:
-        """Return the session of the item, which is opened when something is first asked for.
+        """Return the session of the item: that of the item before, or one that is opened when something is first asked for.
 
         Raises:
             ClusterError: The cluster cannot be used.
         """
+        self._rests = False
         if self._session is None:
             connection, needed = self._cluster.reach(self._resources)
             self._session = RemoteSession(connection, needed, self._hear, self.while_waiting)
@@ -195,11 +197,20 @@ class RemotePool:
             self._resources = needed
 
     def rest(self) -> None:
-        """Give the place back to others when an item has ended."""
+        """Keep the place for the next item, unless others may have waited for it long enough, or for a GPU of its machine."""
         self._losses.clear()
-        self._leave()
+        if self._session is None or self._session.is_due or any(device == "cuda" for _, device, _ in self._guests):
+            self._leave()
+        else:
+            self._rests = True
+
+    def leave(self) -> None:
+        """Give the place back to others if no item has it now."""
+        if self._rests:
+            self._leave()
 
     def _leave(self) -> None:
+        self._rests = False
         self._guests.clear()
         if self._session is not None:
             self._session.end()
@@ -207,4 +218,5 @@ class RemotePool:
 
     def close(self) -> None:
         """End what is left of the session."""
+        self.leave()
         self.give_up()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from omnibench.cluster.locations import Sessions, WorkerLocation
-from omnibench.cluster.mailbox import Message, exchange
+from omnibench.cluster.mailbox import Message
 from omnibench.errors import CutOffError, LostGuestError
 
 _WAIT_SECONDS = 1.0
@@ -18,6 +18,9 @@ _CHECK_SECONDS = 60.0
 """After so long without a ring the session is called all the same: it may have got lost."""
 
 _RETRY_SECONDS = 0.5
+_KEPT_SECONDS = 2.0
+"""So long a session goes from item to item: to begin one costs as much as a small item."""
+
 _LOST_SECONDS = 60.0
 """So long a worker that the scheduler has not given up may not answer."""
 
@@ -54,6 +57,12 @@ class RemoteSession:
         self._called = 0.0
         self.location: WorkerLocation
         self.token, self._future, self.location = connection.begin(resources, while_waiting)
+        self._ends_at = time.monotonic() + _KEPT_SECONDS
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it has had its place for so long that others are to have it once its item has ended."""
+        return time.monotonic() > self._ends_at
 
     def send(self, message: Message) -> None:
         """Send a message, with the next call of ``receive``."""
@@ -115,9 +124,7 @@ class RemoteSession:
             return answer[0], answer[1]
 
     def _call_once(self, wait: float) -> Any:
-        return self._connection.call(
-            self.location.address, exchange, self.token, self._n_taken, self._n_sent, self._outgoing, wait
-        )
+        return self._connection.exchange(self.location, self.token, self._n_taken, self._n_sent, self._outgoing, wait)
 
     def end(self) -> None:
         """Have the session end; its guests stay for the next one."""

@@ -11,6 +11,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from omnibench.cluster.choice import LOCAL, SLURM, ClusterChoice
@@ -42,11 +43,24 @@ def require_dask(choice: ClusterChoice) -> None:
         slurm_classes()  # while this is the main thread, which later is another's business
 
 
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """A scheduler that can be used.
+
+    Attributes:
+        open_client: Opens a client of it.
+        local_workers: Its workers, where they are processes that this one has started.
+    """
+
+    open_client: Callable[[], Any]
+    local_workers: LocalWorkers | None = None
+
+
 @contextmanager
 def scheduler_of(
     choice: ClusterChoice, number: int, slurm: SlurmSettings, notify: Callable[[str], None]
-) -> Iterator[Callable[[], Any]]:
-    """Yield what opens a client of a scheduler; what was started for it ends with it, clients have to be closed before.
+) -> Iterator[Scheduler]:
+    """Yield a scheduler; what was started for it ends with it, clients have to be closed before.
 
     Args:
         choice: Where the scheduler is.
@@ -63,16 +77,19 @@ def scheduler_of(
     Client = _client_class()  # noqa: N806 - a class
     with dask.config.set(dask_settings()), _quiet_logs():
         if choice.scheduler == LOCAL:
-            with _own_scheduler() as cluster, LocalWorkers(cluster.scheduler_address, cluster.security, number):
-                yield lambda: Client(cluster, set_as_default=False)
+            with (
+                _own_scheduler() as cluster,
+                LocalWorkers(cluster.scheduler_address, cluster.security, number) as workers,
+            ):
+                yield Scheduler(lambda: Client(cluster, set_as_default=False), workers)
         elif choice.scheduler == SLURM:
             with slurm_cluster(number, slurm) as cluster:
                 most = f"up to {number} jobs" if number > 1 else "a job"
                 cores = f"{slurm.cores} core{'s' if slurm.cores > 1 else ''}"
                 notify(f"SLURM is asked for {most} of {cores}, {slurm.memory} and {slurm.walltime}")
-                yield lambda: Client(cluster, set_as_default=False)
+                yield Scheduler(lambda: Client(cluster, set_as_default=False))
         else:
-            yield lambda: _client_at(choice.address())  # a scheduler that was started anew may be elsewhere
+            yield Scheduler(lambda: _client_at(choice.address()))  # a scheduler that was started anew may be elsewhere
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import logging
 import pickle
 import platform
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def serve(token: str, terms: Terms) -> None:
     _silence_calls()
     with Mailbox(token, terms.run, worker.loop.asyncio_loop, is_wanted, terms.patience, ring) as mailbox:
         is_shared = terms.probe.is_seen()
-        worker.log_event(topic_of(terms.run), [token, worker.address, platform.node(), is_shared])
+        worker.log_event(topic_of(terms.run), [token, worker.address, platform.node(), is_shared, worker.name])
         if terms.version != __version__:
             reason = f"{platform.node()} has omnibench {__version__}, the submitting process {terms.version}"
             _send_failure(mailbox, ClusterError(f"{reason}; install the same one on both.", ends_run=True))
@@ -155,7 +156,7 @@ class Session:
         """Pass a request to the guest, and its files before and after it."""
         guest, request, roots = self._guest(message["guest"]), message["request"], message["roots"]
         self._require_code(request)
-        scratch = Path(tempfile.mkdtemp(prefix="request-", dir=self._guests.scratch))
+        scratch = self._guests.scratch / f"request-{uuid.uuid4().hex[:12]}"
         self._staging = Staging(roots, self._token, scratch, self._fetch, self._check, is_shared=self._is_shared)
         try:
             self._staging.stage(with_model=guest.fitted != request["fit_key"])
@@ -187,7 +188,7 @@ class Session:
                 )
 
     def _send_file(self, message: Message, size: int) -> None:
-        self._mailbox.send(message, size, hurries=False)  # the answer or the question comes behind it
+        self._mailbox.send(message, size, is_followed=True)  # by the answer or the question
 
     def _check(self) -> None:
         """Look after the messages while something else is done.

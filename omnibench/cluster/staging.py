@@ -31,7 +31,7 @@ class Staging:
     Args:
         roots: What the request names.
         token: The session.
-        scratch: A directory for what is of this request alone; it exists.
+        scratch: A directory for what is of this request alone, which is made when something is.
         is_shared: Whether this machine sees the submitter's files.
         fetch: Asks the submitter for a piece of a file.
         check: Called while another process of this machine fetches a file; raising gives up.
@@ -50,7 +50,9 @@ class Staging:
         self._roots, self._token, self._scratch = roots, token, scratch
         self._fetch, self._check, self._is_shared = fetch, check, is_shared
         self._use = ExitStack()
+        self._has_scratch = False
         self._paths: dict[str, str] = {}
+        self._longest_first: list[str] = []
         self._states: dict[Path, tuple[int, int]] = {}
 
     def stage(self, *, with_model: bool) -> None:
@@ -69,10 +71,17 @@ class Staging:
             elif not self._is_shared:
                 self._paths[root.path] = str(self._stage_input(root))
             if root.name == "model" and is_compressed(Path(root.path)):
-                self._paths[root.path] = str(decompress(Path(self._paths.get(root.path, root.path)), self._scratch))
+                model = Path(self._paths.get(root.path, root.path))
+                self._paths[root.path] = str(decompress(model, self._own_scratch()))
+        self._longest_first = sorted(self._paths, key=len, reverse=True)
+
+    def _own_scratch(self) -> Path:
+        self._scratch.mkdir(mode=0o700, exist_ok=True)
+        self._has_scratch = True
+        return self._scratch
 
     def _stage_output(self, root: Root) -> Path:
-        directory = own_directory(root.path, self._token) if self._is_shared else self._scratch / root.name
+        directory = own_directory(root.path, self._token) if self._is_shared else self._own_scratch() / root.name
         directory.mkdir(mode=0o700, exist_ok=True)
         for file in root.files:
             target = directory / file.path
@@ -89,7 +98,7 @@ class Staging:
         """Return where the files of an input lie: links to the cache, in a directory that is the same for the same files."""
         if len(root.files) == 1 and not root.files[0].path:
             cached = self._cached(root, root.files[0])
-            target = self._scratch / Path(root.path).name
+            target = self._own_scratch() / Path(root.path).name
             target.symlink_to(cached)
             return target
         described = "\n".join(f"{file.path} {file.sha256}" for file in root.files)
@@ -138,7 +147,7 @@ class Staging:
         if isinstance(data, list | tuple):
             return type(data)(map(self.rewritten, data))
         if isinstance(data, str):
-            for root in sorted(self._paths, key=len, reverse=True):
+            for root in self._longest_first:
                 if data == root or data.startswith(f"{root}/"):
                     return self._paths[root] + data[len(root) :]
         return data
@@ -198,7 +207,8 @@ class Staging:
     def clear(self) -> None:
         """Remove what is of this request alone; what is shared, the submitter has yet to take."""
         self._use.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        if self._has_scratch:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 def _files_in(directory: Path) -> list[Path]:

@@ -205,6 +205,7 @@ class FitResources:
 
         To be called again and again by a worker that waits for others: they may wait for its memory. It looks once a second.
         """
+        self._guests.leave()
         if not self._has_reserved or time.monotonic() < self._rests_until:
             return
         is_awaited, is_contested, self._rests_until = False, False, time.monotonic() + _REST_SECONDS

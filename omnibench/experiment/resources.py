@@ -103,13 +103,13 @@ class Resources:
 
     def over(self, farther: Resources) -> Resources:
         """Return these, and where they say nothing what is said farther away."""
-        said = {
+        amounts = {
             entry.name: getattr(farther, entry.name) if getattr(self, entry.name) is None else getattr(self, entry.name)
             for entry in fields(self)
         }
         if self.gpu_amount is not None:
-            said |= {"gpus": self.gpus, "gpu_share": self.gpu_share}
-        return Resources(**said)
+            amounts |= {"gpus": self.gpus, "gpu_share": self.gpu_share}
+        return Resources(**amounts)
 
     def __str__(self) -> str:
         words = [] if self.cores is None else [cores_text(self.cores)]
@@ -119,8 +119,8 @@ class Resources:
         return ", ".join(words)
 
     def __repr__(self) -> str:
-        said = ((entry.name, getattr(self, entry.name)) for entry in fields(self))
-        return f"Resources({', '.join(f'{name}={value!r}' for name, value in said if value is not None)})"
+        amounts = ((entry.name, getattr(self, entry.name)) for entry in fields(self))
+        return f"Resources({', '.join(f'{name}={value!r}' for name, value in amounts if value is not None)})"
 
 
 NOTHING_SAID = Resources()

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from . import VALIDATION, candidates, disk, folds, forks, kept, memory, parts, ranked_lists, ranking
 from .adapter_checks import described, imported
 from .epochs import Epochs
-from .messages import received, sendable
+from .messages import packed, unpacked
 from .meter import Meter
 from .rated import lists_by_rating
 from .snapshots import RefusedSnapshotError, Snapshots, UnusableSnapshotError
@@ -367,7 +367,7 @@ def serve(channel: Any, adapter_module: str) -> None:
             path of one that is a file of its own.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the host decides
-    setup = received(channel.receive())
+    setup = unpacked(channel.receive())
     belong_to(setup["parent"])
     forks.withhold_gateway(channel.gateway)
     send_prints_to(setup["out"], setup["err"])
@@ -377,24 +377,25 @@ def serve(channel: Any, adapter_module: str) -> None:
     try:
         adapter = importlib.import_module(f"{__package__}.{adapter_module}") if is_ours else imported(adapter_module)
     except BaseException as error:
-        channel.send({"ok": False, "missing": isinstance(error, ImportError | OSError), **describe_error(error)})
+        missing = isinstance(error, ImportError | OSError)
+        channel.send(packed({"ok": False, "missing": missing, **describe_error(error)}))
         return
     gc.freeze()  # what the framework is made of stays: looking through it before every fit takes longer than some fits
-    channel.send({"ok": True, "pid": os.getpid()})
+    channel.send(packed({"ok": True, "pid": os.getpid()}))
     session = Session(
         adapter,
-        lambda message: channel.send(sendable(message)),
-        lambda: dict(received(channel.receive())),
+        lambda message: channel.send(packed(message)),
+        lambda: dict(unpacked(channel.receive())),
         is_ours=is_ours,
     )
     own_pid, freeing = os.getpid(), memory.Freeing()
     for request in channel:
-        answer = session.answer(received(request))
+        answer = session.answer(unpacked(request))
         if os.getpid() != own_pid:  # a child that an algorithm has forked, and that went the way of its parent
             os._exit(0 if answer["ok"] else 1)
         try:
-            channel.send(sendable(answer))
-        except Exception as error:  # execnet cannot carry what the adapter returned
-            channel.send({"ok": False, **describe_error(error)})
+            channel.send(packed(answer))
+        except Exception as error:  # what the adapter returned is no plain data
+            channel.send(packed({"ok": False, **describe_error(error)}))
         del answer
         freeing.give_back()  # when nobody waits for it

@@ -24,7 +24,7 @@ import execnet
 from omnibench import limits, proc
 from omnibench.errors import GuestError, PrunedError, SnapshotError
 from omnibench.guest import forks, supervisor
-from omnibench.guest.messages import received, sendable
+from omnibench.guest.messages import packed, unpacked
 from omnibench.masking import masked_bytes
 from omnibench.runners.info import RunnerInfo
 from omnibench.runners.log_lines import whole_lines
@@ -128,7 +128,7 @@ class Guest:
         pipes = {stream: str(scratch / f"{stream}.pipe") for stream in ("out", "err")}
         try:
             setup = {"parent": os.getpid(), "work": str(work), "path": runner.adapter_path, **pipes}
-            self._channel.send(sendable(setup))
+            self._channel.send(packed(setup))
             self._begin()
         except BaseException:
             self.close()
@@ -226,7 +226,7 @@ class Guest:
         if time.monotonic() - self._counted_kills > _RECENT_SECONDS:  # not once more for each of many small items
             self._oom_kills, self._counted_kills = proc.oom_kills(), time.monotonic()
         try:
-            self._channel.send(sendable(dict(request)))
+            self._channel.send(packed(dict(request)))
         except OSError as error:
             raise GuestError(self._describe_end(), self._last_words(), died=True) from error
         words = limit or f"{timeout:g} s (--omnirec-timeout)" if timeout is not None else ""
@@ -265,7 +265,7 @@ class Guest:
                 raise GuestError(reason, self._last_words(), died=True, costs=self._seen_costs)
             while_waiting()
             try:
-                message = received(self._channel.receive(timeout=_POLL_SECONDS))
+                message = unpacked(self._channel.receive(timeout=_POLL_SECONDS))
             except self._channel.TimeoutError:
                 if ended:  # whoever has a copy of its pipe may keep that open for ever
                     raise self._death() from None
@@ -292,7 +292,7 @@ class Guest:
         """Hear what a guest says while it works, and answer where it asks."""
         if message.get("asks"):
             with contextlib.suppress(OSError):  # it has died, as is seen in a moment
-                self._channel.send(sendable(replies.reply(message)))
+                self._channel.send(packed(replies.reply(message)))
         elif "snapshot" in message:
             replies.note(message)
         elif on_progress is not None:

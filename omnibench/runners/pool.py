@@ -93,6 +93,9 @@ class Guests(Protocol):
     def rest(self) -> None:
         """Hear that an item has ended."""
 
+    def leave(self) -> None:
+        """Hear that the next item will not come at once, and others may wait for the place that it would have."""
+
     def close(self) -> None:
         """End every guest, for good."""
 
@@ -269,6 +272,9 @@ class GuestPool:
 
     def rest(self) -> None:
         """Hear that an item has ended; its guests stay for the next one."""
+
+    def leave(self) -> None:
+        """Hear that the next item will not come at once; this machine's places are dealt out by the engine."""
 
     def close(self) -> None:
         """End every guest."""

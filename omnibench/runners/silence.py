@@ -40,11 +40,13 @@ class Silence:
         self.is_stopped = False
         self._last_sign = time.monotonic()
         self._next_look = self._last_sign + SILENT_SECONDS
-        self._worked = _look_at(self._pid)[1]
+        self._worked: float | None = None
 
     def seconds(self) -> float:
         """Return the seconds since the last sign of life; 0 while there are fewer than ``SILENT_SECONDS``."""
         current = time.monotonic()
+        if self._worked is None:  # not at each message: most answers are there before anybody asks
+            self._worked = _look_at(self._pid)[1]
         if current >= self._next_look:
             self._next_look = current + _LOOK_SECONDS
             looks = [_look_at(pid) for pid in (self._pid, *descendants(self._pid))]

@@ -6,7 +6,8 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.cluster import mailbox
-from omnibench.cluster.mailbox import AbandonedError, Mailbox, exchange
+from omnibench.cluster.mailbox import AbandonedError, Mailbox, exchange, exchange_here
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +35,23 @@ def call(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -
     return asyncio.run_coroutine_threadsafe(coroutine, loop).result(10)
 
 
+Begin = Callable[..., "Future[Any]"]
+
+
+@pytest.fixture(scope="module", params=["loop", "thread"])
+def begin(request: pytest.FixtureRequest, loop: asyncio.AbstractEventLoop) -> Iterator[Begin]:
+    """Begins a call, in the worker's event loop or in a thread of its process."""
+    if request.param == "loop":
+        yield lambda *arguments: asyncio.run_coroutine_threadsafe(exchange(*arguments), loop)
+        return
+    with ThreadPoolExecutor() as threads:
+        yield lambda *arguments: threads.submit(exchange_here, *arguments)
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.booleans()), max_size=12))
-def test_every_message_arrives_once(loop: asyncio.AbstractEventLoop, steps: list[tuple[int, int, bool]]) -> None:
+def test_every_message_arrives_once(
+    loop: asyncio.AbstractEventLoop, begin: Begin, steps: list[tuple[int, int, bool]]
+) -> None:
     """Whichever answers are lost, both sides get every message once and in order: a call is repeated with the same numbers."""
     sent_up = sent_down = taken = acknowledged = 0
     up: list[int] = []
@@ -48,7 +64,7 @@ def test_every_message_arrives_once(loop: asyncio.AbstractEventLoop, steps: list
             messages = [{"n": sent_down + n} for n in range(n_down)]
             sent_down += n_down
             for _ in range(2 if is_lost else 1):
-                first, answer = call(loop, exchange("t", taken, acknowledged, messages, 0.0))
+                first, answer = begin("t", taken, acknowledged, messages, 0.0).result(10)
             acknowledged += n_down
             up += [message["n"] for message in answer[taken - first :]]
             taken = first + len(answer)
@@ -58,30 +74,34 @@ def test_every_message_arrives_once(loop: asyncio.AbstractEventLoop, steps: list
     assert down == list(range(sent_down))
 
 
-def test_a_call_ends_when_there_is_something(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_call_ends_when_there_is_something(loop: asyncio.AbstractEventLoop, begin: Begin) -> None:
     """A call that waits is answered by the first message, and by the end of the task."""
     with Mailbox("t", "r", loop, lambda: True) as box:
-        waiting = asyncio.run_coroutine_threadsafe(exchange("t", 0, 0, [], 60.0), loop)
+        waiting = begin("t", 0, 0, [], 60.0)
         box.send({"kind": "x"})
         assert waiting.result(30) == (0, [{"kind": "x"}])
-        waiting = asyncio.run_coroutine_threadsafe(exchange("t", 1, 0, [], 60.0), loop)
+        waiting = begin("t", 1, 0, [], 60.0)
     assert waiting.result(30) in ((1, []), None)  # None: it came after the end
-    assert call(loop, exchange("t", 1, 0, [], 0.0)) is None
+    assert begin("t", 1, 0, [], 0.0).result(10) is None
 
 
-def test_what_does_not_hurry_comes_with_what_does(loop: asyncio.AbstractEventLoop) -> None:
+def test_what_does_not_hurry_comes_with_what_does(loop: asyncio.AbstractEventLoop, begin: Begin) -> None:
     """Files and lines wait for the answer behind them, so that one call takes all of it, and alone they wait a moment."""
     with Mailbox("t", "r", loop, lambda: True) as box:
-        waiting = asyncio.run_coroutine_threadsafe(exchange("t", 0, 0, [], 60.0), loop)
+        waiting = begin("t", 0, 0, [], 60.0)
         for number in range(3):
             box.send({"n": number}, hurries=number == 2)
         assert waiting.result(30) == (0, [{"n": 0}, {"n": 1}, {"n": 2}])
-        waiting = asyncio.run_coroutine_threadsafe(exchange("t", 3, 0, [], 60.0), loop)
+        waiting = begin("t", 3, 0, [], 60.0)
         box.send({"n": 3}, hurries=False)
         box.send({"n": 4}, hurries=False)
         assert waiting.result(30) == (3, [{"n": 3}, {"n": 4}])
         box.send({"n": 5}, 13 * 2**20, hurries=False)  # as much as a call takes
-        assert call(loop, exchange("t", 5, 0, [], 60.0)) == (5, [{"n": 5}])
+        assert begin("t", 5, 0, [], 60.0).result(10) == (5, [{"n": 5}])
+        box.send({"n": 6}, is_followed=True)
+        assert not (waiting := begin("t", 6, 0, [], 60.0)).done()
+        box.send({"n": 7})
+        assert waiting.result(30) == (6, [{"n": 6}, {"n": 7}])
 
 
 def test_a_task_without_submitter_ends(loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +134,7 @@ def test_it_rings_while_no_call_waits(loop: asyncio.AbstractEventLoop) -> None:
         rung.get(timeout=30)
         assert call(loop, exchange("t", 0, 0, [], 60.0)) == (0, [{"n": 0}])
         waiting = asyncio.run_coroutine_threadsafe(exchange("t", 1, 0, [], 60.0), loop)
-        while not box._n_waiting_calls:
+        while not box._n_calls_in_loop:
             time.sleep(0.001)
         box.send({"n": 1})
         assert waiting.result(30) == (1, [{"n": 1}])
@@ -124,4 +144,6 @@ def test_it_rings_while_no_call_waits(loop: asyncio.AbstractEventLoop) -> None:
             box.send({"n": number}, hurries=False)
         rung.get(timeout=30)
         assert call(loop, exchange("t", 2, 0, [], 0.0)) == (2, [{"n": 2}, {"n": 3}])
-        assert rung.empty()
+        exchange_here("t", 4, 0, [], 0.0)
+        box.send({"n": 4})
+        assert rung.empty(), "a call that comes by itself is not rung for"

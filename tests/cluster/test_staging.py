@@ -48,7 +48,6 @@ class Transfer:
 
     def stage(self, *, is_shared: bool) -> Staging:
         """The worker's side of the request."""
-        self.scratch.mkdir()
         staging = Staging(self.files.roots, "abc", self.scratch, self._fetch, lambda: None, is_shared=is_shared)
         staging.stage(with_model=True)
         return staging

@@ -187,6 +187,9 @@ class InProcessGuests:
     def rest(self) -> None:
         """Stay as it is."""
 
+    def leave(self) -> None:
+        """Stay as it is."""
+
     def close(self) -> None:
         """Keep it: it is this process."""
 

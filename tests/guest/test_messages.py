@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import pickle
 from pathlib import Path
 from typing import Any
 
 import execnet
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.projects import Project
 
-from omnibench.guest.messages import received, sendable
+from omnibench.guest.messages import packed, received, sendable, unpacked
 
 WHOLE = st.integers() | st.sampled_from([-(2**31) - 1, -(2**31), 2**31, 2**53 + 1, -(2**63), 2**64, -(10**30)])
 SCALARS = st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False) | st.text() | st.binary()
@@ -34,6 +36,23 @@ def typed(data: Any) -> Any:
 def test_plain_data_arrives_as_it_was_sent(data: Any) -> None:
     """With its types, through what execnet lets pass; alone it fails for whole numbers below -2**31."""
     assert typed(received(execnet.loads(execnet.dumps(sendable(data))))) == typed(data)
+
+
+@given(PLAIN)
+def test_guests_get_what_their_host_sends(data: Any) -> None:
+    """With its types, as one byte string."""
+    assert typed(unpacked(packed(data))) == typed(data)
+
+
+@pytest.mark.parametrize(
+    "value", [np.float64(1.5), np.arange(3), Path("model.pkl"), print, KeyError], ids=lambda value: type(value).__name__
+)
+def test_what_is_no_plain_data_is_not_sent(value: object) -> None:
+    """It is refused where it is sent, and what names something to import, where it arrives."""
+    with pytest.raises(TypeError, match=f"a {type(value).__name__} is no plain data"):
+        packed({"values": [value]})
+    with pytest.raises(pickle.UnpicklingError, match="names"):
+        unpacked(pickle.dumps([value]))
 
 
 def test_execnet_alone_does_not_carry_them() -> None:

@@ -1,0 +1,68 @@
+"""The place of an item on a worker goes to the next item of its thread, for a moment, and is nobody's while nobody needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from omnibench.cluster import remote_session
+from omnibench.cluster.choice import ClusterChoice
+from omnibench.cluster.cluster import Cluster
+from omnibench.cluster.pool import RemotePool
+from omnibench.cluster.settings import SlurmSettings
+from omnibench.runners.environments import Environments
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster of a single worker, with a place for a single item."""
+    scratch = tmp_path_factory.mktemp("scratch")
+    lines: list[str] = []
+    cluster = Cluster(
+        ClusterChoice.parse("local:1"), SlurmSettings(), "run", Environments(), scratch, 30.0, lines.append
+    )
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def pools(cluster: Cluster) -> Iterator[tuple[RemotePool, RemotePool]]:
+    """The guests of two threads of a run."""
+    first, second = (cluster.pool(lambda *_: None, lambda: None) for _ in range(2))
+    yield first, second
+    first.close()
+    second.close()
+
+
+def test_the_next_item_has_the_same_place(pools: tuple[RemotePool, RemotePool]) -> None:
+    """Items that follow each other at once are computed in one session, unless one asks for something else."""
+    pool, _ = pools
+    first = pool.session()
+    pool.rest()
+    assert pool.session() is first
+    pool.rest()
+    pool.ask_for({"cores": 1})
+    assert pool.session() is not first
+
+
+def test_others_get_a_place_that_was_kept_for_long(
+    pools: tuple[RemotePool, RemotePool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that has had it for so long gives it back when its item has ended, and then another one gets it."""
+    monkeypatch.setattr(remote_session, "_KEPT_SECONDS", 0.0)
+    first, second = pools
+    first.session()
+    first.rest()
+    assert second.session().location.is_shared
+
+
+def test_who_waits_keeps_no_place(pools: tuple[RemotePool, RemotePool]) -> None:
+    """A thread without an item to compute gives back what it has kept; in the middle of an item it does not."""
+    first, second = pools
+    session = first.session()
+    first.leave()
+    assert first.session() is session
+    first.rest()
+    first.leave()
+    assert second.session().location.is_shared
