@@ -34,6 +34,7 @@ baseline's content is not copied. Of 100,000 items, load 9 to 11, the commit of 
     results()                      11.36  253    load 10; 9.1 beside 10.6 at load 4
     export parquet                 20 to 24  390    98 MB are pandas and pyarrow
     baseline                       52.19  882
+    gate                           21.51  770
 
 What is left of CSV: 2.4 s to match items, 5 s to read and search the records of phases (a full scan with checksums is 1.9 s), 1 s to
 make facts of them, the rest rows and cells. Of a baseline every configuration's row group of Parquet costs 2 ms and 12 KB (measured:
