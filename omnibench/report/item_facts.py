@@ -172,7 +172,7 @@ def _facts(fit_key: str, item: RecordedItem, lookup: RecordLookup, making: _Maki
         data_key = data_key or fields.get("data", "")
     peaks = [peak for phase in (fit, predict) if (peak := phase.get("peak_rss")) is not None]
     waits = [waited for phase in (fit, predict) if (waited := phase.get("start_seconds")) is not None]
-    taken = lookup(RecordType.TAKEN.key(fit_key))
+    marked = lookup(RecordType.TAKEN.key(fit_key))
     return ItemFacts(
         data_key,
         making.configuration_key,
@@ -189,7 +189,7 @@ def _facts(fit_key: str, item: RecordedItem, lookup: RecordLookup, making: _Maki
         },
         sum(waits) if waits else None,
         tuple(fit.get("attempts") or ()),
-        () if taken is None else tuple(origins_of(taken, {"metrics": item.metrics})),
+        () if marked is None else tuple(origins_of(marked, {"metrics": item.metrics})),
     )
 
 

@@ -131,11 +131,11 @@ def light_records_in(
         if is_done and not item.get("attempts") and item["fit_key"] not in with_snapshots:
             finished[records[key]["fit_key"]] = records[key]["item"]
     costs = Costs()
-    kept = reader.phase_costs()
+    phase_costs = reader.phase_costs()
     records |= (
         _phases(reader, finished, costs)
-        if kept is None
-        else reader.in_rows(_rows(kept, finished, costs if with_costs else None))
+        if phase_costs is None
+        else reader.in_rows(_rows(phase_costs, finished, costs if with_costs else None))
     )
     for record_type in RecordType:
         if record_type is RecordType.PLAN:
@@ -171,17 +171,17 @@ def _phases(reader: Reader, finished: Mapping[str, str], costs: Costs) -> Iterat
                 batches.add(batch)  # the metrics that one Eval computed share its costs
 
 
-def _rows(kept: Iterable[PhaseCosts], finished: Mapping[str, str], costs: Costs | None) -> list[int]:
+def _rows(phase_costs: Iterable[PhaseCosts], finished: Mapping[str, str], costs: Costs | None) -> list[int]:
     """Return the rows of the phases that are not those of finished items, of which the costs are added; see ``_phases``.
 
     Args:
-        kept: The costs of all phases.
+        phase_costs: The costs of all phases.
         finished: The names of the finished items, by key.
         costs: What theirs are added to; None where nobody asks for them.
     """
     rows: dict[RecordType, list[int]] = {record_type: [] for record_type in PHASE_TYPES}
     batches: set[int] = set()
-    for numbers, record_type, fit_key, seconds, start_seconds, batch, search in kept:
+    for numbers, record_type, fit_key, seconds, start_seconds, batch, search in phase_costs:
         item = finished.get(fit_key) if search is None and type(fit_key) is str else None
         if item is None:
             rows[record_type] += numbers

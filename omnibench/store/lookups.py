@@ -39,7 +39,7 @@ class Lookups:
         return PlannedLabels(self._reader.records(RecordType.PLAN.prefix, in_order=True))
 
     @cached_property
-    def _taken(self) -> frozenset[str]:
+    def _taken_keys(self) -> frozenset[str]:
         return frozenset(self._reader.keys(RecordType.TAKEN.prefix))
 
     def get(self, key: str) -> Record | None:
@@ -54,9 +54,9 @@ class Lookups:
         the fit's, which is whole where the item's lacks it.
         """
         record_type = RecordType.of(key)
-        if record_type in self._types_to_read and self._phases and (kept := self._phases.facts(key)) is not None:
-            return kept
-        if record_type is RecordType.TAKEN and key not in self._taken:  # few have one, and it is asked for of all
+        if record_type in self._types_to_read and self._phases and (numbers := self._phases.facts(key)) is not None:
+            return numbers
+        if record_type is RecordType.TAKEN and key not in self._taken_keys:  # few have one, and it is asked for of all
             return None
         text = self._reader.sound_text(key) if record_type in PHASE_OF else None
         if text is None:

@@ -76,16 +76,17 @@ class PhaseFacts:
         numbers = self._tables[record_type].get(key) if record_type in self._tables else None
         if numbers is None:
             return None
-        first, second, third, whole = numbers
         if record_type is RecordType.EVAL:
-            interval = None if math.isnan(second) else [second, third]
-            return {"stderr": _or_none(first), "interval": interval, "users": None if whole == _NONE else whole}
+            stderr, low, high, users = numbers
+            interval = None if math.isnan(low) else [low, high]
+            return {"stderr": _or_none(stderr), "interval": interval, "users": None if users == _NONE else users}
+        seconds, start_seconds, peak, version = numbers
         costs: Record = {
-            "seconds": _or_none(first),
-            "start_seconds": _or_none(second),
-            "peak_rss": None if math.isnan(third) else int(third),
+            "seconds": _or_none(seconds),
+            "start_seconds": _or_none(start_seconds),
+            "peak_rss": None if math.isnan(peak) else int(peak),
         }
-        return costs if whole == _NONE else {**costs, "version": self._versions[whole]}
+        return costs if version == _NONE else {**costs, "version": self._versions[version]}
 
 
 class _Table:
