@@ -86,9 +86,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave the ground truth to those who name it: it takes minutes."""
-    named = any("ground_truth" in argument for argument in config.args)
-    return True if collection_path.name == "ground_truth" and not named else None
+    """Leave the ground truth and the seven frameworks to those who name them: they take minutes, and every environment."""
+    folder = collection_path.name
+    by_name = collection_path.parent.name == "benchmarks" and folder in ("ground_truth", "frameworks")
+    return True if by_name and not any(folder in argument for argument in config.args) else None
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -33,6 +33,8 @@ _HOMES = {
     "data.loaders": ("load_dataset", "register_dataset"),
     "data.repeats": ("Deduplicate", "KeepRepeats"),
     "data.rolling": ("RollingWindows",),
+    "data.session_split": ("SessionSplit",),
+    "data.sessions": ("Sessions",),
     "data.split": ("RandomCrossValidation", "RandomHoldout", "UserCrossValidation", "UserHoldout"),
     "data.strong": ("StrongGeneralization",),
     "data.temporal": ("LeaveLastOut", "LeaveNOut", "TimeBasedHoldout", "UserTimeBasedHoldout"),

@@ -24,6 +24,8 @@ from omnibench.data.preprocess import TimeFilter as TimeFilter
 from omnibench.data.repeats import Deduplicate as Deduplicate
 from omnibench.data.repeats import KeepRepeats as KeepRepeats
 from omnibench.data.rolling import RollingWindows as RollingWindows
+from omnibench.data.session_split import SessionSplit as SessionSplit
+from omnibench.data.sessions import Sessions as Sessions
 from omnibench.data.split import RandomCrossValidation as RandomCrossValidation
 from omnibench.data.split import RandomHoldout as RandomHoldout
 from omnibench.data.split import UserCrossValidation as UserCrossValidation

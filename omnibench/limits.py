@@ -43,6 +43,8 @@ _PHRASES: tuple[tuple[str, Resource], ...] = (
     ("bad_alloc", "memory"),
     ("memoryerror", "memory"),
     ("out of memory", "memory"),
+    ("cublas_status_alloc_failed", "memory"),
+    ("oom when allocating", "memory"),
 )
 
 

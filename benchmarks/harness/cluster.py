@@ -5,28 +5,26 @@ Parts, of which all are measured by default, each beside its yardstick in the sa
 - ``seconds``: 40 items whose Fit sleeps a second, ``local:N`` beside ``-n N``;
 - ``start``: a local cluster until all workers answer, beside Dask's own ``LocalCluster``;
 - ``trivial``: an item whose Fit does nothing, ``local:N`` beside ``-n N``, and a place on a worker without any item;
-- ``queued``: the memory of the submitting process with 2,000 items in the queue, beside 20;
-- ``mixed``: 40 items that ask for cores, memory and GPUs on four workers of unlike size, beside a bound that no schedule beats.
+- ``queued``: the memory of the submitting process with 2,000 items in the queue, beside 20.
 
 Measured on two cores that eight other programs used as well (CPU seconds and ratios; the seconds themselves say little):
 
 - 40 items of a second: 0.85 x the time of ``-n 2``, 0.86 x from the first Fit to the last, 1.16 x the CPU seconds;
 - the start of ``local:2``: 1.2 s, where Dask's own ``LocalCluster`` took 1.8 s, without TLS; 2.5 s beside 4.1 s with more going on;
-- one more trivial item: 34 CPU ms with ``-n 2``, 86 ms on ``local:2``. The 3 ms that were wanted are neither's: store, logs and
-  metrics take the 34 ms; a place on a worker 6.5 ms and each call of a worker 1.7 ms, of which an item makes three or four;
-- 2,000 items in the queue: 246 MB, 225 MB with 20;
-- mixed resources: 2.6 x the bound, 5.5 x with more going on: the target, 1.1 x, is missed, with the start of four guests and what is between Fits of a second, which such a machine makes
-  long. How much of it is the order in which items are computed was not found out.
+- one more trivial item, with five to ten other programs: 21.3 CPU ms with ``-n 2``, 28.0 ms on ``local:2``; 20.5 beside 30.0 with more
+  going on. Before sessions went from item to item, and past Dask's scheduler, it was 15.9 beside 46.2 and 25 beside 61. The 3 ms
+  that were wanted are missed by four to seven: two threads of the submitting process, which wait for each other, do what with
+  ``-n`` two processes do, and a session's thread on the worker takes 2.5 ms;
+- 2,000 items in the queue: 246 MB, 225 MB with 20.
 
-A data set that crosses to a node is ``cluster_crossing.py``, a thousand workers are ``cluster_simulation.py``.
+A data set that crosses to a node is ``cluster_crossing.py``, workers of unlike size are ``cluster_makespan.py``, a thousand of them
+``cluster_simulation.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -42,31 +40,9 @@ from omnibench.cluster.settings import SlurmSettings
 from omnibench.experiment.resources import NOTHING_SAID
 from omnibench.runners.environments import Environments
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tests"))
-
 WORKERS = 2
 REPETITIONS = 2
 FEW, MANY = 20, 120
-
-SIZES = [
-    {"CPU": 4, "MEMORY": 16e9, "GPU": 1},
-    {"CPU": 4, "MEMORY": 16e9},
-    {"CPU": 2, "MEMORY": 8e9},
-    {"CPU": 1, "MEMORY": 4e9},
-]
-"""What the four workers declare."""
-
-MIXTURE = {
-    "Resources(gpus=1)": [1.5, 2.5, 1.0, 2.0],
-    "Resources(cores=4)": [3.0, 1.0, 2.0, 1.5, 2.5],
-    "Resources(memory='12GB')": [2.0, 1.0],
-    "Resources(cores=2)": [1.0, 2.0, 1.5, 0.5, 2.0],
-    "Resources(memory='4GB')": [1.0, 1.5, 0.5, 2.0],
-    "None": [1.0, 0.5, 1.5, 2.0, 1.0, 0.5, 1.0, 2.5, 1.5, 1.0, 0.5, 1.0, 2.0, 0.5, 1.0, 0.5, 1.0, 1.5, 0.5, 1.0],
-}
-"""Seconds of Fits, by what they ask for."""
-ABLE = {"Resources(gpus=1)": 1, "Resources(cores=4)": 2, "Resources(memory='12GB')": 2, "Resources(cores=2)": 3}
-"""How many of the workers, the largest first, have what is asked for; all four of them otherwise."""
 
 
 def scratch_project(write: Callable[[Path], None]) -> tuple[tempfile.TemporaryDirectory[str], Path]:
@@ -174,41 +150,11 @@ def queued_items() -> None:
     )
 
 
-def ideal_of_mixture() -> float:
-    """Return seconds that no schedule beats: what only the largest workers can take, over those, for each number of them."""
-    amounts = [(ABLE.get(text, len(SIZES)), sum(lengths)) for text, lengths in MIXTURE.items()]
-    return max(sum(work for able, work in amounts if able <= number) / number for number in range(1, len(SIZES) + 1))
-
-
-def mixed_resources() -> None:
-    """Measure the makespan of items that not every worker can take."""
-    from support.clusters import DaskProcesses
-
-    number, lines = 0, []
-    for text, lengths in MIXTURE.items():
-        for seconds in lengths:
-            parameters = f'{{"seconds": {seconds}, "number": {number}}}'
-            lines.append(f"plan.add_algorithm(Sleeper, {parameters}, resources={text})")
-            number += 1
-    owner, directory = scratch_project(lambda path: write_sleepers(path, "\n".join(lines)))
-    ideal = ideal_of_mixture()
-    with owner, DaskProcesses(directory / "dask", resources=SIZES) as cluster:
-        makespans = []
-        for _ in range(REPETITIONS):
-            run = cost_of_run(directory, f"--omnirec-cluster={cluster.address}")
-            assert run.fits == number
-            makespans.append(run.makespan)
-    print(
-        f"mixed    {number} items on {len(SIZES)} workers {statistics.median(makespans):.1f} s, ideal {ideal:.1f} s: {statistics.median(makespans) / ideal:.2f} x"
-    )
-
-
 PARTS = {
     "seconds": seconds_of_fits,
     "start": start_of_cluster,
     "trivial": trivial_items,
     "queued": queued_items,
-    "mixed": mixed_resources,
 }
 
 

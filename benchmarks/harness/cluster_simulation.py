@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from typing import Any
 from sleeping import write_sleepers
 
 WORKERS_OF_ALL, ITEMS_OF_ALL = 1000, 100_000
+WORKERS_OF_A_PROCESS = 250
 
 SCHEDULER = """
 import asyncio, sys, dask
@@ -46,14 +47,14 @@ with dask.config.set(dask_settings()):
 """
 
 WORKERS = """
-import asyncio, shutil, sys, time
+import asyncio, random, shutil, sys, time
 from pathlib import Path
 import dask
 from distributed import Worker
 from omnibench.cluster import session, worker_guests
 from omnibench.cluster.settings import dask_settings
 
-address, number, seconds, directory, lists = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4], sys.argv[5]
+address, first, number, seconds, directory, lists = sys.argv[1], *map(int, sys.argv[2:4]), float(sys.argv[4]), *sys.argv[5:]
 
 def note(name):
     with open(Path(directory, name), "a") as file:
@@ -66,7 +67,7 @@ class SleepingGuest:
         costs = {"ok": True, "seconds": seconds, "cpu_seconds": 0.0, "peak_rss": 1, "gpu_peak": None, "python_peak": None}
         if request["op"] == "fit":
             note("begun")
-            end = time.monotonic() + seconds
+            end = time.monotonic() + seconds * random.uniform(0.75, 1.25)
             while (left := end - time.monotonic()) > 0:
                 time.sleep(min(1.0, left))
                 while_waiting()
@@ -90,9 +91,9 @@ session.Session._guest = lambda self, terms: SleepingGuest()
 
 async def serve():
     options = dict(nthreads=1, host="127.0.0.1", memory_limit=0, local_directory=directory, dashboard=False, dashboard_address="127.0.0.1:0")
-    workers = [Worker(address, name=f"worker-{position}", **options) for position in range(number)]
-    for first in range(0, number, 20):
-        await asyncio.gather(*workers[first : first + 20])
+    workers = [Worker(address, name=f"worker-{position}", **options) for position in range(first, first + number)]
+    for position in range(0, number, 20):
+        await asyncio.gather(*workers[position : position + 20])
     print("ready", flush=True)
     await asyncio.gather(*(worker.finished() for worker in workers))
 
@@ -141,22 +142,61 @@ def count(path: Path) -> int:
 
 
 @dataclass(frozen=True)
-class Run:
+class Load:
     """What a run has used in a while.
 
     Attributes:
-        items: Items a second.
-        submitter: Cores of the process of pytest.
-        scheduler: Cores of the scheduler.
-        memory: Resident megabytes of the process of pytest.
+        seconds: How long that was.
+        items: Items that have ended.
+        submitter: CPU seconds of the process of pytest.
+        scheduler: CPU seconds of the scheduler.
+        memory: Resident megabytes of the process of pytest at its end.
         threads: Its threads.
     """
 
-    items: float
+    seconds: float
+    items: int
     submitter: float
     scheduler: float
     memory: float
     threads: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.seconds:6.1f} s, {self.items} items ended, submitter {self.submitter / self.seconds:.3f} cores, {self.memory:.0f} MB, "
+            f"{self.threads} threads; scheduler {self.scheduler / self.seconds:.3f} cores"
+        )
+
+
+class Watch:
+    """Looks at a run, in phases.
+
+    Args:
+        submitter: The process of pytest.
+        scheduler: The scheduler.
+        ended: The file in which guests note that they have ended.
+    """
+
+    def __init__(self, submitter: subprocess.Popen[str], scheduler: subprocess.Popen[str], ended: Path) -> None:
+        self._processes, self._ended = (submitter, scheduler), ended
+        self._before = self._look()
+
+    def _look(self) -> tuple[float, int, Use, Use]:
+        submitter, scheduler = (Use.of(process.pid) for process in self._processes)
+        return time.monotonic(), count(self._ended), submitter, scheduler
+
+    def load(self) -> Load:
+        """Return what was used since the last look."""
+        before, self._before = self._before, self._look()
+        after = self._before
+        return Load(
+            after[0] - before[0],
+            after[1] - before[1],
+            after[2].cpu - before[2].cpu,
+            after[3].cpu - before[3].cpu,
+            after[2].memory,
+            after[2].threads,
+        )
 
 
 SILENT: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
@@ -178,70 +218,78 @@ def first_line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def simulate(workers: int, seconds: float, window: float) -> Run:
-    """Run items on workers, and look for a while at what that takes.
+def simulate(workers: int, items: int, seconds: float, window: float, patience: float) -> Iterator[tuple[str, Load]]:
+    """Run items on workers, and look for a while at what each phase takes.
 
     Args:
         workers: How many workers there are.
-        seconds: How long a Fit sleeps.
-        window: Seconds for which the run is looked at, from when all workers have something to do.
+        items: How many items the plan has.
+        seconds: How long a Fit sleeps, give or take a quarter.
+        window: Seconds for which each phase is looked at.
+        patience: Seconds that the workers may take to have all got something to do.
+
+    Yields:
+        The name of a phase, and what it has taken.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        made, project = Path(scratch, "made"), Path(scratch, "project")
-        made.mkdir()
-        project.mkdir()
-        lists = made_lists(made)
-        items = int(workers * (4 + 2 * window / seconds))
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
+        directories = [Path(scratch, name) for name in ("made", "project")]
+        for directory in directories:
+            directory.mkdir()
+        lists, project = made_lists(directories[0]), directories[1]
+        begun, ended = Path(scratch, "begun"), Path(scratch, "ended")
         write_sleepers(project, f'plan.add_algorithm(Sleeper, {{"number": Grid(list(range({items})))}})')
-        with ExitStack() as stack:
-            scheduler = stack.enter_context(running(["-c", SCHEDULER], **SILENT))
-            address = first_line(scheduler)
-            arguments = [address, str(workers), str(seconds), scratch, str(lists)]
-            of_workers = stack.enter_context(running(["-c", WORKERS, *arguments], **SILENT))
-            assert first_line(of_workers) == "ready"
-            output = stack.enter_context((project / "output.txt").open("w"))
-            options = ["-m", "pytest", "-q", "-x", f"--omnirec-cluster={address}"]
-            submitter = stack.enter_context(running(options, cwd=project, stdout=output, stderr=output))
-            moment, least = ("begun", workers) if seconds > window else ("ended", workers // 2)
-            while count(Path(scratch, moment)) < least:
+        scheduler = stack.enter_context(running(["-c", SCHEDULER], **SILENT))
+        address = first_line(scheduler)
+        for first in range(0, workers, WORKERS_OF_A_PROCESS):
+            number = min(WORKERS_OF_A_PROCESS, workers - first)
+            arguments = [address, str(first), str(number), str(seconds), scratch, str(lists)]
+            assert first_line(stack.enter_context(running(["-c", WORKERS, *arguments], **SILENT))) == "ready"
+        output = stack.enter_context((project / "output.txt").open("w"))
+        options = ["-m", "pytest", "-q", "-x", f"--omnirec-cluster={address}"]
+        submitter = stack.enter_context(running(options, cwd=project, stdout=output, stderr=output))
+        watch = Watch(submitter, scheduler, ended)
+
+        def wait_until(condition: Callable[[], bool], patience: float) -> None:
+            deadline = time.monotonic() + patience
+            while not condition() and time.monotonic() < deadline:
                 assert submitter.poll() is None, (project / "output.txt").read_text()[-2000:]
                 time.sleep(0.2)
-            began, ended = time.monotonic(), count(Path(scratch, "ended"))
-            before = [Use.of(process.pid) for process in (submitter, scheduler)]
-            time.sleep(window)
-            wall, ended = time.monotonic() - began, count(Path(scratch, "ended")) - ended
-            after = [Use.of(process.pid) for process in (submitter, scheduler)]
-            assert submitter.poll() is None, "it ended within the window"
-    cores = [(last.cpu - first.cpu) / wall for first, last in zip(before, after, strict=True)]
-    return Run(ended / wall, cores[0], cores[1], after[0].memory, after[0].threads)
+
+        wait_until(lambda: count(begun) > 0, patience)
+        yield f"until the first of {items:,} items has begun", watch.load()
+        wait_until(lambda: count(begun) >= workers, patience)
+        yield f"until {count(begun):,} of {workers:,} workers have something to do", watch.load()
+        wait_until(lambda: False, window)
+        yield "while all wait" if not count(ended) else "while most wait", watch.load()
+        wait_until(lambda: count(ended) >= workers // 10, seconds)
+        watch.load()
+        wait_until(lambda: False, window)
+        yield f"with Fits of {seconds:g} s", watch.load()
 
 
 def main() -> None:
     """Measure, print, and extrapolate."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workers", type=int, default=60)
+    parser.add_argument("--workers", type=int, default=WORKERS_OF_ALL)
+    parser.add_argument("--items", type=int, default=ITEMS_OF_ALL)
+    parser.add_argument("--seconds", type=float, default=200.0, help="of a Fit")
     parser.add_argument("--window", type=float, default=20.0)
+    parser.add_argument("--patience", type=float, default=150.0)
     arguments = parser.parse_args()
     workers = arguments.workers
-    few, waiting, busy = (
-        simulate(number, seconds, arguments.window)
-        for number, seconds in ((2, 600.0), (workers, 600.0), (workers, 2.0))
-    )
-    for name, run in {"2 that wait": few, f"{workers} that wait": waiting, f"{workers} with Fits of 2 s": busy}.items():
-        print(
-            f"workers: {name:24} {run.items:5.1f} items/s, submitter {run.submitter:.3f} cores, {run.memory:.0f} MB, "
-            f"{run.threads} threads; scheduler {run.scheduler:.3f} cores"
-        )
-    megabytes = (waiting.memory - few.memory) / (workers - 2)
-    print(
-        f"a session takes {megabytes:.2f} MB of the submitter: {WORKERS_OF_ALL} take {megabytes * WORKERS_OF_ALL:,.0f} MB"
-    )
+    loads = []
+    for name, load in simulate(workers, arguments.items, arguments.seconds, arguments.window, arguments.patience):
+        print(f"{name:55} {load}", flush=True)
+        loads.append(load)
+    _, beginning, waiting, busy = loads
+    print(f"a session takes {(waiting.memory - loads[0].memory) / workers:.2f} MB of the submitter")
     for name in ("submitter", "scheduler"):
-        idle = (getattr(waiting, name) - getattr(few, name)) / (workers - 2)
-        each = (getattr(busy, name) - getattr(waiting, name)) / busy.items
+        idle = getattr(waiting, name) / waiting.seconds / workers
+        each = (getattr(busy, name) - busy.seconds * workers * idle) / max(1, busy.items)
         print(
-            f"{name}: a session that waits {1000 * idle:.2f} ms of each second, {WORKERS_OF_ALL:,} of them {WORKERS_OF_ALL * idle:.2f} cores; "
-            f"an item {1000 * each:.1f} ms, {ITEMS_OF_ALL:,} of them {ITEMS_OF_ALL * each / 3600:.1f} hours of a core"
+            f"{name}: the begin of a session {1000 * getattr(beginning, name) / workers:.1f} ms; one that waits {1000 * idle:.2f} ms of each "
+            f"second, {WORKERS_OF_ALL:,} of them {WORKERS_OF_ALL * idle:.2f} cores; an item {1000 * each:.1f} ms, {ITEMS_OF_ALL:,} of them "
+            f"{ITEMS_OF_ALL * each / 3600:.1f} hours of a core"
         )
 
 

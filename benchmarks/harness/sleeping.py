@@ -16,7 +16,7 @@ from pathlib import Path
 _BECOME_SUBREAPER = 36  # <linux/prctl.h>
 
 OWN = """
-import time
+import os, time
 
 class Sleeper:
     def __init__(self, seconds=1.0, number=0):
@@ -27,7 +27,7 @@ class Sleeper:
         begin = time.time()
         time.sleep(self.seconds)
         with open({spans!r}, "a") as file:
-            file.write(f"{{begin}} {{time.time()}}\\n")
+            file.write(f"{{begin}} {{time.time()}} {{os.getpid()}}\\n")
 
     def recommend(self, users, k):
         return dict.fromkeys(users, self.items)
@@ -61,6 +61,21 @@ def write_sleepers(directory: Path, plan: str, split: str = "UserHoldout(test_si
 
 
 @dataclass(frozen=True)
+class Span:
+    """When a Fit began and ended.
+
+    Attributes:
+        begin: Seconds of the system's clock.
+        end: Likewise.
+        guest: The process that it was computed in.
+    """
+
+    begin: float
+    end: float
+    guest: int
+
+
+@dataclass(frozen=True)
 class Cost:
     """What a command has taken.
 
@@ -68,23 +83,36 @@ class Cost:
         wall: Seconds.
         cpu: Seconds of all its processes, also of those that have outlived it.
         peak: The resident megabytes of its largest process.
-        makespan: Seconds from the first Fit's begin to the last one's end; 0 without Fits.
-        fits: How many Fits there were.
+        spans: When its Fits began and ended, in the order of their begins.
     """
 
     wall: float
     cpu: float
     peak: float
-    makespan: float = 0.0
-    fits: int = 0
+    spans: Sequence[Span] = ()
+
+    @property
+    def fits(self) -> int:
+        """How many Fits there were."""
+        return len(self.spans)
+
+    @property
+    def makespan(self) -> float:
+        """Seconds from the first Fit's begin to the last one's end; 0 without Fits."""
+        return max(span.end for span in self.spans) - self.spans[0].begin if self.spans else 0.0
+
+    def of_guests(self) -> list[list[Span]]:
+        """Return the Fits of each process, in the order of their begins."""
+        return [[span for span in self.spans if span.guest == guest] for guest in {span.guest for span in self.spans}]
 
 
-def cost_of_run(directory: Path, *options: str) -> Cost:
-    """Run ``pytest`` in a project that has no results yet, and return what it took.
+def cost_of_run(directory: Path, *options: str, store: str = "") -> Cost:
+    """Run ``pytest`` in a project, and return what it took.
 
     Args:
-        directory: The project; its results go into a new directory below it.
+        directory: The project.
         options: What pytest is told.
+        store: The directory below it for results; a new one by default.
 
     Raises:
         SystemExit: The run fails.
@@ -93,7 +121,7 @@ def cost_of_run(directory: Path, *options: str) -> Cost:
     spans, others = directory / "spans", _children()
     spans.unlink(missing_ok=True)
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    process = _begun(directory, options)
+    process = _begun(directory, options, store)
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
     if status:
@@ -103,14 +131,12 @@ def cost_of_run(directory: Path, *options: str) -> Cost:
             os.waitpid(orphan, 0)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    times = _spans(spans)
-    makespan = max(end for _, end in times) - min(begin for begin, _ in times) if times else 0.0
-    return Cost(wall, cpu, usage.ru_maxrss / 1024, makespan, len(times))
+    return Cost(wall, cpu, usage.ru_maxrss / 1024, _spans(spans))
 
 
-def _begun(directory: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
-    store = f"--omnirec-checkpoint-dir=checkpoints-{time.time_ns()}"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", store, *options]
+def _begun(directory: Path, options: Sequence[str], store: str = "") -> subprocess.Popen[bytes]:
+    results = f"--omnirec-checkpoint-dir={store or f'checkpoints-{time.time_ns()}'}"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", results, *options]
     with (directory / "output.txt").open("wb") as output:
         return subprocess.Popen(command, cwd=directory, stdout=output, stderr=subprocess.STDOUT)
 
@@ -146,6 +172,7 @@ def _children() -> set[int]:
     return {int(pid) for text in texts for pid in text.split()}
 
 
-def _spans(path: Path) -> Sequence[tuple[float, float]]:
+def _spans(path: Path) -> Sequence[Span]:
     lines = path.read_text().splitlines() if path.exists() else []
-    return [(float(begin), float(end)) for begin, end in map(str.split, lines)]
+    spans = (Span(float(begin), float(end), int(guest)) for begin, end, guest in map(str.split, lines))
+    return sorted(spans, key=lambda span: span.begin)

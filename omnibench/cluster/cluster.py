@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from omnibench.cluster.choice import SLURM, ClusterChoice
@@ -66,13 +66,20 @@ class Cluster:
             return self._choice.number or available_cores()
         return self._choice.number or self._slurm.jobs if self.has_jobs else 0
 
-    def slots(self) -> int:
-        """Return how many items the workers that are there compute at once.
+    def slots(self, demands: Iterable[Resources]) -> dict[Resources, int]:
+        """Return how many items that ask for the same the workers that are there could compute at once, each beside nothing else.
+
+        Args:
+            demands: What items ask for.
 
         Raises:
             ClusterError: The cluster cannot be used.
         """
-        return sum(threads for threads, _ in self._connection(NOTHING_SAID).workers().values())
+        workers = self._connection(NOTHING_SAID).workers().values()
+        return {
+            resources: sum(threads for threads, declared in workers if not workers_shortage(resources, [declared]))
+            for resources in demands
+        }
 
     def shortage(self, resources: Resources) -> str:
         """Return what an item asks for and nothing of the cluster has, or SLURM takes no job of; nothing where all is well.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,21 @@ from typing import Any
 from omnibench import __version__
 from omnibench.cluster import schedulers, worker_guests
 from omnibench.cluster.choice import ADDRESS, FILE, ClusterChoice
-from omnibench.cluster.clients import Clients
+from omnibench.cluster.clients import Clients, failure_of
 from omnibench.cluster.local_workers import LocalWorkers
 from omnibench.cluster.locations import WorkerLocation
 from omnibench.cluster.mailbox import Message, exchange, exchange_here, hear_of
+from omnibench.cluster.rings import Rings
 from omnibench.cluster.session import serve, topic_of
 from omnibench.cluster.settings import SlurmSettings
 from omnibench.cluster.terms import Terms, probe_in
+from omnibench.cluster.worker_slots import WorkerSlots
 from omnibench.errors import ClusterError
 from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
 
-_HEARTBEAT_SECONDS = 5.0
+_HEARTBEAT_SECONDS = 15.0
+_WORKERS_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
 _LONELY_SECONDS = 30.0
 """After so long without any worker the run says that it waits for one."""
@@ -66,14 +69,19 @@ class Connection:
         self._clients: Clients | None = None
         self._local_workers: LocalWorkers | None = None
         self._terms: Terms | None = None
-        self._n_submitted = 0
+        self._n_submitted = self._n_waiting = 0
         self._changed = threading.Condition()
         self._locations: dict[str, WorkerLocation] = {}
+        self._rings = Rings()
         self._futures: dict[str, Any] = {}
         """The tasks that have not ended; forgetting one takes it back."""
         self._addresses: frozenset[str] = frozenset()
         """The workers that there were when they were last looked at."""
+        self._looked = 0.0
+        """When that was."""
         self._is_lonely = False
+        # Jobs are asked for as there are sessions that wait for them, and of workers here there is one for each session.
+        self._slots = WorkerSlots() if choice.scheduler in (ADDRESS, FILE) else None
         self._ending = threading.Event()
 
     def _client(self, while_waiting: Callable[[], None] = lambda: None) -> Any:
@@ -113,21 +121,39 @@ class Connection:
             self._clients, self._opened = clients, opened.pop_all()
 
     def _begin(self, client: Any) -> None:
-        client.subscribe_topic(topic_of(self._run), self._note_location)
+        client.subscribe_topic(topic_of(self._run), self._note_event)
 
     def _drop_sessions(self) -> None:
         """Forget all sessions: the scheduler has taken them back, or does so when it notices that this process is gone."""
         with self._changed:
             self._futures.clear()
+            tokens = list(self._locations)
             self._locations.clear()
             self._changed.notify_all()
+        for token in tokens:
+            self._rings.ring(token)
 
     def _beat(self, clients: Clients) -> None:
-        """Tell all workers again and again that this process lives."""
+        """Tell all workers again and again that this process lives, and have sessions called whose workers do not hear it."""
         while not self._ending.wait(_HEARTBEAT_SECONDS):
             if clients.is_connected:
                 with suppress(Exception):  # whoever waits for an answer finds out what is broken
-                    clients.current.run(hear_of, self._run, on_error="ignore")
+                    self._ring_unless_at(clients.current.run(hear_of, self._run, on_error="ignore"))
+
+    def _ring_unless_at(self, addresses: Container[str]) -> None:
+        with self._changed:
+            lost = [token for token, location in self._locations.items() if location.address not in addresses]
+        for token in lost:
+            self._rings.ring(token)
+
+    def await_ring(self, token: str, seconds: float) -> bool:
+        """Wait until a session has messages, or something has happened to it; return whether it has.
+
+        Args:
+            token: The session.
+            seconds: How long.
+        """
+        return self._rings.wait(token, seconds)
 
     def workers(self) -> dict[str, tuple[int, dict[str, float]]]:
         """Return how many items each worker computes at once, and the resources that it declares, by their addresses.
@@ -153,7 +179,11 @@ class Connection:
                 self._note_loss(client)
                 continue
             if client.status == "running":
-                self._addresses = frozenset(workers)
+                self._addresses, self._looked = frozenset(workers), time.monotonic()
+                if self._slots is not None:
+                    self._slots.note_workers(
+                        {address: (worker["nthreads"], worker["resources"]) for address, worker in workers.items()}
+                    )
                 return workers
 
     def _note_loss(self, client: Any) -> None:
@@ -190,16 +220,7 @@ class Connection:
     ) -> tuple[int, list[Message]] | None:
         """Exchange messages with a session, past the scheduler where its worker is a process that this one has started.
 
-        Args:
-            location: Where the session is.
-            token: The session.
-            received: How many of its messages were received.
-            first: The number of the first message that is sent.
-            messages: The messages.
-            wait: Seconds to wait for messages while there are none.
-
-        Returns:
-            The number of the first message that has come, and the messages; None where there is no such session.
+        See ``mailbox.exchange``, also for the arguments and what is returned.
         """
         arguments = (token, received, first, messages, wait)
         if self._local_workers is not None:
@@ -212,8 +233,8 @@ class Connection:
     ) -> tuple[str, Any, WorkerLocation]:
         """Have a session begin, as soon as a worker is free; return its token, its future, and where it is.
 
-        Dask may tie a task to a worker that is busy, and leave it there when another one joins; then it is submitted anew, as it
-        is when this process was cut off from the scheduler meanwhile.
+        Dask may tie a task to a worker that is busy with another run's, and leave it there when another one joins; then it is
+        submitted anew, as it is when this process was cut off from the scheduler meanwhile.
 
         Args:
             resources: What its worker has to have free, by Dask's names.
@@ -222,9 +243,27 @@ class Connection:
         Raises:
             ClusterError: It cannot begin.
         """
+        with self._changed:
+            self._n_waiting += 1
+        try:
+            return self._begun(resources, while_waiting)
+        finally:
+            with self._changed:
+                self._n_waiting -= 1
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a session waits for a worker."""
+        return self._n_waiting > 0
+
+    def _begun(
+        self, resources: Mapping[str, float], while_waiting: Callable[[], None]
+    ) -> tuple[str, Any, WorkerLocation]:
         while True:
-            token, future = self._submit(resources, while_waiting)
+            token, future = uuid.uuid4().hex[:12], None
             try:
+                self._await_slot(token, resources, while_waiting)
+                future = self._submit(token, resources, while_waiting)
                 location = self._location_of(token, future, while_waiting)
             except BaseException:
                 self.cancel(token, future)
@@ -233,8 +272,17 @@ class Connection:
                 return token, future, location
             self.cancel(token, future)
 
-    def _submit(self, resources: Mapping[str, float], while_waiting: Callable[[], None]) -> tuple[str, Any]:
-        token = uuid.uuid4().hex[:12]
+    def _await_slot(self, token: str, resources: Mapping[str, float], while_waiting: Callable[[], None]) -> None:
+        """Wait until a worker has room for a session, and those come later that more workers could take."""
+        if self._slots is None:
+            return
+        is_due, began = self._slots.claim(token, resources), time.monotonic()
+        while not is_due.wait(_LOOK_SECONDS if self._looked else 0.0):
+            while_waiting()
+            if time.monotonic() - self._looked > _WORKERS_SECONDS:
+                self._say_lonely(self._workers(while_waiting), time.monotonic() - began)
+
+    def _submit(self, token: str, resources: Mapping[str, float], while_waiting: Callable[[], None]) -> Any:
         with self._changed:
             self._n_submitted += 1
             # Of one group of keys, tasks wait on the scheduler, and none is tied to a worker that is busy.
@@ -252,13 +300,23 @@ class Connection:
             else:
                 with self._changed:
                     self._futures[token] = future
-                return token, future
+                self._rings.expect(token)
+                future.add_done_callback(
+                    lambda _: self._rings.ring(token)
+                )  # also where its worker, or the scheduler, is lost
+                return future
 
-    def _note_location(self, event: tuple[float, Sequence[Any]]) -> None:
+    def _note_event(self, event: tuple[float, Sequence[Any]]) -> None:
+        """Note that a session has messages, or where it is; there it is begun anew if its worker was lost."""
         token, *described = event[1]
+        self._rings.ring(token)
+        if not described:
+            return
         with self._changed:
-            self._locations[token] = WorkerLocation(*described)
+            self._locations[token] = location = WorkerLocation(*described)
             self._changed.notify_all()
+        if self._slots is not None:
+            self._slots.note_location(token, location.address)
 
     def _location_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> WorkerLocation | None:
         """Wait until a session has begun; return where, or None when it has to be submitted anew."""
@@ -270,11 +328,13 @@ class Connection:
                     return self._locations[token]
             while_waiting()
             if future.status == "error":
-                raise ClusterError(f"no worker of the cluster can compute anything: {_reason(future)}", ends_run=True)
+                raise ClusterError(
+                    f"no worker of the cluster can compute anything: {failure_of(future)}", ends_run=True
+                )
             if self.is_cut_off(token):
                 self._client(while_waiting)
                 return None
-            if time.monotonic() - looked > _HEARTBEAT_SECONDS:
+            if time.monotonic() - looked > _WORKERS_SECONDS:
                 workers, looked = self._workers(while_waiting), time.monotonic()
                 if not workers.keys() <= addresses:
                     return None
@@ -298,21 +358,31 @@ class Connection:
 
         def end(_: Any) -> None:
             with self._changed:
-                self._futures.pop(token, None)
-                self._locations.pop(token, None)
+                self._forget(token)
 
         future.add_done_callback(end)
+        self._leave(token)
+
+    def _forget(self, token: str) -> None:
+        """Forget a session; the lock is held."""
+        self._futures.pop(token, None)
+        self._locations.pop(token, None)
+        self._rings.forget(token)
+
+    def _leave(self, token: str) -> None:
+        if self._slots is not None:
+            self._slots.leave(token)
 
     def cancel(self, token: str, future: Any) -> None:
         """Take a session back.
 
         Args:
             token: The session.
-            future: Its future.
+            future: Its future; None where it was not submitted yet.
         """
         with self._changed:
-            self._futures.pop(token, None)
-            self._locations.pop(token, None)
+            self._forget(token)
+        self._leave(token)
         with suppress(Exception):  # the cluster is gone, and the session with it
             future.cancel()
 
@@ -328,10 +398,3 @@ class Connection:
         """End all sessions, and what was started for them."""
         with self._opening:
             self._opened.close()
-
-
-def _reason(future: Any) -> str:
-    try:
-        return f"{type(future.exception()).__name__}: {future.exception()}"
-    except Exception as error:  # whatever it is
-        return f"{type(error).__name__}: {error}"

@@ -35,6 +35,10 @@ class WorkerLocation:
 class Sessions(Protocol):
     """Submits sessions, and reaches their workers; see ``connection.Connection``."""
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a session waits for a worker."""
+
     def begin(
         self, resources: Mapping[str, float], while_waiting: Callable[[], None]
     ) -> tuple[str, Any, WorkerLocation]:
@@ -44,6 +48,9 @@ class Sessions(Protocol):
         self, location: WorkerLocation, token: str, received: int, first: int, messages: Sequence[Message], wait: float
     ) -> tuple[int, list[Message]] | None:
         """Exchange messages with a session; see ``mailbox.exchange``."""
+
+    def await_ring(self, token: str, seconds: float) -> bool:
+        """Wait until a session says that it has messages, or something has happened to it; whether it has."""
 
     def has_worker(self, address: str, while_waiting: Callable[[], None]) -> bool:
         """Whether the scheduler still has a worker."""

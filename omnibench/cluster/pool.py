@@ -12,6 +12,7 @@ from omnibench.cluster.remote_session import RemoteSession
 from omnibench.cluster.terms import GuestTerms
 from omnibench.errors import ClusterError, CutOffError, LostGuestError
 from omnibench.experiment.resources import NOTHING_SAID, Resources
+from omnibench.runners.machine import is_gpu
 
 if TYPE_CHECKING:
     from omnibench.runners.environments import Environments
@@ -110,14 +111,14 @@ class RemotePool:
 
     def _terms(self, runner: RunnerInfo, device: str, threads: int) -> GuestTerms:
         own = runner if runner.is_of_project else runner.name
-        is_dealt_there = device == "cuda" and not self.are_here and not self._cluster.has_jobs
+        is_dealt_there = is_gpu(device) and not self.are_here and not self._cluster.has_jobs
         return GuestTerms(
             own,
             runner.adapter_identity,
             self._environments.version(runner),
             device,
             threads,
-            cards=self._cards if device == "cuda" else (),
+            cards=self._cards if is_gpu(device) else (),
             n_gpus=self._resources.gpus or 0 if is_dealt_there else 0,
         )
 
@@ -164,10 +165,10 @@ class RemotePool:
         """
         if tuple(gpus) != self._cards:
             self._cards = tuple(gpus)
-            for key in [key for key in self._guests if key[1] == "cuda"]:  # its machine ends those that see others
+            for key in [key for key in self._guests if is_gpu(key[1])]:  # its machine ends those that see others
                 del self._guests[key]
 
-    def end_idle(self, device: str = "") -> bool:
+    def end_idle(self, *, only_gpus: bool = False) -> bool:
         """End every guest; return whether there was any."""
         had = any(guest.alive for guest in self._guests.values())
         for guest in list(self._guests.values()):
@@ -196,9 +197,9 @@ class RemotePool:
             self._resources = needed
 
     def rest(self) -> None:
-        """Keep the place for the next item, unless others may have waited for it long enough, or for a GPU of its machine."""
+        """Keep the place for the next item, unless others wait for one, may have waited long enough, or for a GPU of its machine."""
         self._losses.clear()
-        if self._session is None or self._session.is_due or any(device == "cuda" for _, device, _ in self._guests):
+        if self._session is None or self._session.is_due or any(is_gpu(device) for _, device, _ in self._guests):
             self._leave()
         else:
             self._rests = True

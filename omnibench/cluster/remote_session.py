@@ -12,7 +12,10 @@ from omnibench.cluster.mailbox import Message
 from omnibench.errors import CutOffError, LostGuestError
 
 _WAIT_SECONDS = 1.0
-"""So long a call waits on the worker while there are no messages."""
+"""So long a call waits on the worker while there are no messages; then the session rings when it has any."""
+
+_CHECK_SECONDS = 60.0
+"""After so long without a ring the session is called all the same: it may have got lost."""
 
 _RETRY_SECONDS = 0.5
 _KEPT_SECONDS = 2.0
@@ -50,14 +53,16 @@ class RemoteSession:
         self._outgoing: list[Message] = []
         self._n_sent = self._n_taken = 0
         self._incoming: deque[Message] = deque()
+        self._is_silent = False
+        self._called = 0.0
         self.location: WorkerLocation
         self.token, self._future, self.location = connection.begin(resources, while_waiting)
         self._ends_at = time.monotonic() + _KEPT_SECONDS
 
     @property
     def is_due(self) -> bool:
-        """Whether it has had its place for so long that others are to have it once its item has ended."""
-        return time.monotonic() > self._ends_at
+        """Whether others are to have its place once its item has ended: it was had for long, or somebody of this run waits."""
+        return time.monotonic() > self._ends_at or self._connection.has_waiting
 
     def send(self, message: Message) -> None:
         """Send a message, with the next call of ``receive``."""
@@ -77,13 +82,21 @@ class RemoteSession:
         while True:
             while not self._incoming:
                 while_waiting()
-                self._exchange(while_waiting)
+                if self._is_to_be_called():
+                    self._exchange(while_waiting)
             message = self._incoming.popleft()
             if not self._hear(message):
                 return message
 
+    def _is_to_be_called(self) -> bool:
+        """Whether there is anything to bring or to take away; waits a while for a session that had nothing the last time."""
+        if self._outgoing or not self._is_silent or time.monotonic() - self._called > _CHECK_SECONDS:
+            return True
+        return self._connection.await_ring(self.token, _WAIT_SECONDS)
+
     def _exchange(self, while_waiting: Callable[[], None]) -> None:
         first, messages = self._call(while_waiting)
+        self._is_silent, self._called = not messages, time.monotonic()
         self._n_sent += len(self._outgoing)
         self._outgoing.clear()
         self._incoming.extend(messages[max(0, self._n_taken - first) :])

@@ -21,10 +21,11 @@ from omnibench.cluster.worker_gpus import WorkerGpus
 from omnibench.errors import ClusterError, DiskError, OmnibenchError, PrunedError
 from omnibench.guest.disk import ERRNOS, advice, explain
 from omnibench.runners.gateway import Guest
+from omnibench.runners.machine import is_gpu
 
 
 def topic_of(run: str) -> str:
-    """Return the topic under which the sessions of a run say where they are.
+    """Return the topic under which the sessions of a run say where they are, and that they have messages.
 
     Args:
         run: The run.
@@ -48,8 +49,11 @@ def serve(token: str, terms: Terms) -> None:
         task = worker.state.tasks.get(key)
         return worker.status == Status.running and task is not None and task.state != "cancelled"
 
+    def ring() -> None:
+        worker.log_event(topic_of(terms.run), [token])
+
     _silence_calls()
-    with Mailbox(token, terms.run, worker.loop.asyncio_loop, is_wanted, terms.patience) as mailbox:
+    with Mailbox(token, terms.run, worker.loop.asyncio_loop, is_wanted, terms.patience, ring) as mailbox:
         is_shared = terms.probe.is_seen()
         worker.log_event(topic_of(terms.run), [token, worker.address, platform.node(), is_shared, worker.name])
         if terms.version != __version__:
@@ -65,7 +69,7 @@ def serve(token: str, terms: Terms) -> None:
                 guests.pool.end_idle()  # they are in the middle of something
             finally:
                 if gpus.are_held:  # the next session on them may be another worker's
-                    guests.pool.end_idle("cuda")
+                    guests.pool.end_idle(only_gpus=True)
                 worker_guests.give_back(terms, guests)
 
 
@@ -136,7 +140,7 @@ class Session:
         if version != terms.version:
             words = f"{platform.node()} has {runner.name} {version}, the submitting process {terms.version}"
             raise ClusterError(f"{words}; the numbers would be recorded for the latter. Install the same version.")
-        if terms.device == "cuda":
+        if is_gpu(terms.device):
             self._guests.pool.use_gpus(terms.cards or self._gpus.cards(terms.n_gpus))
         return self._guests.pool.get(runner, terms.device, terms.threads)
 

@@ -11,9 +11,10 @@ from omnibench.data.apply import Apply, FrameFunction
 from omnibench.data.content import CanonicalRows
 from omnibench.data.features.sources import FeatureSource, features_from
 from omnibench.data.interactions import Interactions, warn_of_repeats
-from omnibench.data.parts import Parts, Split, fold_in_rows
+from omnibench.data.parts import Parts, Split
 from omnibench.data.preprocess import MakeImplicit
 from omnibench.data.repeats import Deduplicate, KeepRepeats
+from omnibench.data.sessions import Sessions
 from omnibench.data.step import Preprocessing, Step, seeded_generators
 from omnibench.errors import DataError, OmnibenchError
 from omnibench.keys import digest, display, overlong_label
@@ -322,13 +323,13 @@ class RecSysDataSet:
             if isinstance(step, Preprocessing):
                 with seeded_generators(self.seed, position):
                     rows = step.apply(rows, self.seed, position)
-            if isinstance(step, Apply):
-                rows = self._without_repeats(rows.canonical(), self.steps[position:])
+            if isinstance(step, Apply | Sessions):
+                rows = self._without_repeats(rows.canonical(), self.steps[position + 1 :])
         return rows.canonical()
 
     def _without_repeats(self, rows: Interactions, steps: tuple[Step, ...]) -> Interactions:
         """Drop repeated pairs and warn of them, unless a later step handles them."""
-        if self.keeps_repeats or any(isinstance(step, Deduplicate) for step in steps):
+        if self.keeps_repeats or any(isinstance(step, Deduplicate | Sessions) for step in steps):
             return rows
         rows, repeats = rows.without_repeats()
         warn_of_repeats(self.name, repeats, within_parts=rows.parts is not None)
@@ -357,7 +358,7 @@ class RecSysDataSet:
             return RawData(rows.frame())
         folds = {}
         for number, parts in enumerate(self.parts(rows)):
-            history = rows.frame(fold_in_rows(len(rows), parts)) if self.split.folds_in else None
+            history = rows.frame(self.split.given(rows, parts)) if self.split.folds_in else None
             train, validation, test = (rows.frame(part) for part in parts)
             folds[number] = SplitData(train, validation, test, history)
         return folds[0] if self.split.folds is None else FoldedData(folds)

@@ -23,7 +23,7 @@ class Parts(NamedTuple):
     """Ascending row numbers of the parts of one fold, none of them twice.
 
     They are all rows, but for those that a fold does not have: of another period, or those that a split that folds in gives
-    to test users, see ``Split.folds_in``.
+    to test users, see ``Split.given``.
     """
 
     train: Rows
@@ -70,7 +70,7 @@ class Split(Step):
 
     @property
     def folds_in(self) -> bool:
-        """Whether test users are not in training; the rows that are in no part are then their given history."""
+        """Whether test users are not in training; ``given`` then says what is known of them."""
         return False
 
     @property
@@ -90,6 +90,18 @@ class Split(Step):
         argument = self.validation_argument
         return getattr(self, argument) != 0 if argument else None
 
+    def given(self, interactions: Interactions, parts: Parts) -> Rows:
+        """Return the rows that users are recommended for from, where they are not in training: those that are in no part.
+
+        Args:
+            interactions: The rows that were split.
+            parts: The parts of a fold.
+        """
+        is_in_no_part = np.ones(len(interactions), dtype=bool)
+        for rows in parts:
+            is_in_no_part[rows] = False
+        return np.flatnonzero(is_in_no_part)
+
     def split(self, interactions: Interactions, seed: int, position: int) -> Sequence[Parts]:
         """Return the parts of each fold.
 
@@ -106,11 +118,3 @@ def parts_of(is_test: Mask, is_validation: Mask | None = None) -> Parts:
     if is_validation is None:
         return Parts(np.flatnonzero(~is_test), np.empty(0, dtype=np.int64), np.flatnonzero(is_test))
     return Parts(np.flatnonzero(~is_test & ~is_validation), np.flatnonzero(is_validation), np.flatnonzero(is_test))
-
-
-def fold_in_rows(n: int, parts: Parts) -> Rows:
-    """Return which of n rows are in no part: the given history of users who are folded in."""
-    unassigned = np.ones(n, dtype=bool)
-    for rows in parts:
-        unassigned[rows] = False
-    return np.flatnonzero(unassigned)

@@ -23,7 +23,7 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.features.arrays import write_features
 from omnibench.data.interactions import Interactions
 from omnibench.data.leakage import leak_counts, repeats_pairs
-from omnibench.data.parts import Parts, fold_in_rows
+from omnibench.data.parts import Parts
 from omnibench.data.stored_ids import write_ids
 from omnibench.guest.folds import save_array
 from omnibench.guest.parts import save_columns
@@ -54,7 +54,8 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     test_digests: list[str] = []
     cold: list[dict[str, int]] = []
     leakage: list[dict[str, int]] = []
-    folds_in = dataset.split is not None and dataset.split.folds_in
+    split_that_folds_in = dataset.split if dataset.split is not None and dataset.split.folds_in else None
+    folds_in = split_that_folds_in is not None
     columns: dict[str, npt.NDArray[Any]] = {"user": rows.user, "item": rows.item}
     if dataset.has_ratings and rows.rating is not None:
         columns["rating"] = rows.rating
@@ -76,7 +77,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     for number, parts in enumerate(folds):
         fold = directory / f"fold_{number}"
         fold.mkdir(mode=0o700)
-        fold_in = {"given": fold_in_rows(len(rows), parts)} if folds_in else {}
+        fold_in = {} if split_that_folds_in is None else {"given": split_that_folds_in.given(rows, parts)}
         _write_parts(fold, columns, {**parts._asdict(), **fold_in}, shared=shared)
         test_digests.append(_test_digest(rows, columns, parts))
         if not folds_in:  # where test users are unknown by design

@@ -11,6 +11,8 @@ STEPS = {
     "preprocess": ("CorePruning", "MakeImplicit", "RatingFilter", "Subsample", "TimeFilter"),
     "repeats": ("Deduplicate", "KeepRepeats"),
     "rolling": ("RollingWindows",),
+    "session_split": ("SessionSplit",),
+    "sessions": ("Sessions",),
     "split": ("RandomCrossValidation", "RandomHoldout", "UserCrossValidation", "UserHoldout"),
     "strong": ("StrongGeneralization",),
     "temporal": ("LeaveLastOut", "LeaveNOut", "TimeBasedHoldout", "UserTimeBasedHoldout"),

@@ -238,6 +238,7 @@ class Attempt:
                 self._options,
                 outputs=self.item.outputs,
             )
+            self.workbench.guests.rest()  # a place on a cluster is another item's while this one is recorded and evaluated
             if list_length >= self.checkpoints.previous.get("exported", 0):  # the export keeps the longest lists
                 self._export(dataset, partial, scratch)
             return self.checkpoints.save_predictions(meter.answered(answer), partial)

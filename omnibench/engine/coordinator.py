@@ -19,6 +19,7 @@ from omnibench.engine.item_coordinator import ItemCoordinator, print_to_stderr
 from omnibench.engine.items import Item
 from omnibench.engine.live import Tally, estimates_in
 from omnibench.engine.parallel import (
+    Waiting,
     checked_workers,
     compute_side_by_side,
     longest_first,
@@ -272,13 +273,11 @@ class Coordinator(ItemCoordinator):
                 seconds = [weight(each, needed, capacity, count_of_workers) for each, needed in pairs]
             needs_of_number = None if needs is None else dict(zip(queue, needs, strict=True)).__getitem__
             compute_side_by_side(
-                [queue[position] for position in longest_first(seconds)],
+                Waiting([queue[position] for position in longest_first(seconds)], needs_of_number, capacity).next,
                 [partial(self.workbench.beside, f"gw{number}", threads, share) for number in range(count_of_workers)],
                 compute,
                 self._stopping,
                 partial(self.help_searches, [item.experiment for item in items]),
-                needs=needs_of_number,
-                capacity=capacity,
             )
 
     @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.resources import Resources
+from omnibench.runners.machine import CPU, CUDA
 
 _AUTO = "auto"
 
@@ -14,7 +15,7 @@ class Devices:
     """Chooses device classes before anything is connected: a run of which all is done asks no cluster.
 
     Args:
-        choice: ``auto``, ``cpu`` or ``cuda``.
+        choice: ``auto``, or a device class.
         cluster: Where guests run, as ``Coordinator`` takes it; on this machine by default.
     """
 
@@ -39,10 +40,10 @@ class Devices:
         Args:
             configuration: The configuration.
             resources: What its Fits ask for.
-            choice: ``cpu`` or ``cuda`` where somebody has chosen for it alone.
+            choice: A device class where somebody has chosen for it alone.
 
         Returns:
-            ``cpu`` or ``cuda``.
+            ``cpu``, ``cuda`` or ``cuda-deterministic``.
 
         Raises:
             OmnibenchError: A GPU of this machine is wanted, and there is none.
@@ -51,7 +52,7 @@ class Devices:
         if not self._is_elsewhere:
             return configuration.device(wanted)
         if not configuration.uses_gpu:
-            return "cpu"
+            return CPU
         if wanted == _AUTO:
-            return "cuda" if resources.gpus or self._jobs_have_gpus else "cpu"
+            return CUDA if resources.gpu_amount or self._jobs_have_gpus else CPU
         return wanted

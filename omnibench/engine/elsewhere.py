@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from omnibench.engine.equal_seeds import urgency
 from omnibench.engine.estimates import Estimates
 from omnibench.engine.item_coordinator import ItemCoordinator
 from omnibench.engine.items import Item
-from omnibench.engine.parallel import compute_side_by_side, longest_first, most_workers
+from omnibench.engine.parallel import Waiting, compute_side_by_side, longest_first, most_workers
 from omnibench.engine.workbench import Workbench
+from omnibench.experiment.resources import Resources
 from omnibench.runners.machine import available_cores
 
 _LOOK_SECONDS = 2.0
+
+
+class WaitingByDemand:
+    """The items that wait for a worker of a cluster: of those that ask for the same no more are taken at once than its workers could compute.
+
+    An item is taken before it has a place there, so that what only few workers can compute must not keep all threads waiting, nor
+    come last.
+
+    Args:
+        queue: The positions of the items, in the order in which they are begun.
+        demands: What each item, by its position, asks for.
+        slots: How many that ask for the same the workers of the cluster could compute at once; it may change.
+    """
+
+    def __init__(self, queue: Sequence[int], demands: Sequence[Resources], slots: Mapping[Resources, int]) -> None:
+        self._queue, self._demands, self._slots = list(queue), demands, slots
+        self._computing: dict[int, Resources] = {}
+        self._taking = threading.Lock()
+
+    def next(self) -> int | None:
+        """Return the position of the item that the thread that asks is to compute; None where there is none."""
+        with self._taking:
+            self._computing.pop(threading.get_ident(), None)
+            if not self._queue:
+                return None
+            counts = Counter(self._computing.values())
+            in_time = (
+                number
+                for number, position in enumerate(self._queue)
+                if counts[self._demands[position]] < self._slots.get(self._demands[position], 0)
+            )
+            position = self._queue.pop(next(in_time, 0))  # of too many items the first comes too early
+            self._computing[threading.get_ident()] = self._demands[position]
+            return position
 
 
 def number_elsewhere(coordinator: ItemCoordinator, items: Sequence[Item]) -> int:
@@ -27,20 +64,26 @@ def number_elsewhere(coordinator: ItemCoordinator, items: Sequence[Item]) -> int
     Raises:
         ClusterError: The cluster cannot be used.
     """
+    most = most_workers(item.experiment for item in items)
+    return _number_of_threads(coordinator, most, _slots(coordinator, _demands(coordinator, items)))
+
+
+def _demands(coordinator: ItemCoordinator, items: Sequence[Item]) -> list[Resources]:
+    return [coordinator.workbench.resources.asked_of_cluster(item.experiment) for item in items]
+
+
+def _slots(coordinator: ItemCoordinator, demands: Iterable[Resources]) -> dict[Resources, int]:
+    """Return how many items that ask for the same the cluster could compute at once; nothing where jobs are made for them."""
     cluster = coordinator.workbench.cluster
     assert cluster is not None, "the run is on a cluster"
-    return max(1, min(_most_sessions(coordinator, items), most_workers(item.experiment for item in items)))
+    return {} if cluster.number else cluster.slots(set(demands))
 
 
-def _most_sessions(coordinator: ItemCoordinator, items: Sequence[Item]) -> int:
-    """Return how many items are kept on the cluster: of each kind as many as all its workers could take.
-
-    An item waits there for a worker that has what it asks for, and must not keep a smaller one from another worker.
-    """
+def _number_of_threads(coordinator: ItemCoordinator, most: int, slots: Mapping[Resources, int]) -> int:
+    """Return how many items are computed, or wait for a worker: of those that ask for the same as many as the workers could take."""
     cluster = coordinator.workbench.cluster
     assert cluster is not None, "the run is on a cluster"
-    needs = {coordinator.workbench.resources.asked_of_cluster(item.experiment) for item in items}
-    return cluster.number or cluster.slots() * len(needs)
+    return max(1, min(cluster.number or sum(slots.values()), most))
 
 
 def compute_elsewhere(
@@ -64,6 +107,8 @@ def compute_elsewhere(
     cluster = coordinator.workbench.cluster
     assert cluster is not None, "the run is on a cluster"
     most, looked = most_workers(item.experiment for item in items), time.monotonic()
+    demands = _demands(coordinator, items)
+    slots = _slots(coordinator, demands)
 
     def makers(first: int, number: int) -> list[Callable[[], Workbench]]:
         names = (f"gw{position}" for position in range(first, number))
@@ -73,12 +118,14 @@ def compute_elsewhere(
         nonlocal looked
         if cluster.number or number >= most or time.monotonic() - looked < _LOOK_SECONDS:
             return []
+        slots.update(_slots(coordinator, demands))
         looked = time.monotonic()
-        return makers(number, min(most, _most_sessions(coordinator, items)))
+        return makers(number, _number_of_threads(coordinator, most, slots))
 
+    queue = longest_first([urgency(item.experiment, estimates.expected(item.experiment)) for item in items])
     compute_side_by_side(
-        longest_first([urgency(item.experiment, estimates.expected(item.experiment)) for item in items]),
-        makers(0, number_elsewhere(coordinator, items)),
+        Waiting(queue).next if cluster.number else WaitingByDemand(queue, demands, slots).next,
+        makers(0, _number_of_threads(coordinator, most, slots)),
         compute,
         coordinator.stopping,
         partial(coordinator.help_searches, [item.experiment for item in items]),

@@ -23,6 +23,18 @@ _UNKNOWN_SECONDS = {
 }
 """Seconds of an item when nothing like it was ever run; only good for putting longer ones first."""
 
+_START_SECONDS = {
+    "LensKit": 6.5,
+    "RecPack": 3.4,
+    "RecBole": 4.7,
+    "Implicit": 0.6,
+    "Cornac": 2.0,
+    "Surprise": 0.5,
+    "RecTools": 9.4,
+    "Own": 0.2,
+}
+"""Seconds until a framework's process has imported everything, as ``benchmarks/frameworks`` measured."""
+
 _TRIALS_IN_SECONDS = 20
 """Trials of a search that is limited by seconds alone, for the order of items."""
 
@@ -68,6 +80,10 @@ class Estimates:
             if similarity in self.seconds:
                 return fmean(self.seconds[similarity])
         return _UNKNOWN_SECONDS.get(framework, max(_UNKNOWN_SECONDS.values()))
+
+    def start(self, item: Experiment) -> float:
+        """Return how many seconds the process that computes an item is expected to take to start."""
+        return _START_SECONDS.get(item.configuration.runner.name, max(_START_SECONDS.values()))
 
     def usual(self, item: Experiment) -> float | None:
         """Return the mean seconds of items of the same kind, or None when none has ended.

@@ -14,7 +14,7 @@ from omnibench.experiment.resources import Resources, cores_text, gpus_text
 from omnibench.limits import address_limit
 from omnibench.memory import memory_capacity
 from omnibench.naming import first_few
-from omnibench.runners.machine import available_cores, gpus
+from omnibench.runners.machine import CPU, available_cores, gpus, is_gpu
 from omnibench.runners.requirements import Requirement
 from omnibench.sizes import size_text
 from omnibench.store.admission import GPUS, MEMORY, Capacity, Needs, never_fits
@@ -109,15 +109,16 @@ def asked_of_cluster(experiment: Experiment, policy: Policy, cluster: Cluster, m
     """
     resources = experiment.resources
     gpus = None
-    if experiment.device == "cuda":
+    if is_gpu(experiment.device):
         gpus = 1 if resources.gpus is None and not cluster.jobs_have_gpus else resources.gpus
+        gpus = 1 if resources.gpu_share else gpus
     bytes_in_all = None if policy.memory == IGNORE else memory or resources.memory
     return Resources(cores=resources.cores, memory=bytes_in_all, gpus=gpus, hours=resources.hours)
 
 
 def may_be_refused(experiment: Experiment) -> bool:
     """Whether an experiment asks for anything that there may be too little of."""
-    return experiment.resources.is_said or experiment.device == "cuda"
+    return experiment.resources.is_said or is_gpu(experiment.device)
 
 
 def asks(experiment: Experiment) -> bool:
@@ -207,10 +208,10 @@ def refusal(experiment: Experiment, requirement: Requirement, capacity: str) -> 
     )
 
 
-def _gpus_of(experiment: Experiment, policy: Policy) -> int:
-    """Return how many GPUs of its own an experiment needs: none where it does not compute on one by the user's own choice."""
-    is_cpu_by_choice = policy.device == "cpu" or (experiment.device == "cpu" and gpus())
+def _gpus_of(experiment: Experiment, policy: Policy) -> float:
+    """Return how many GPUs of its own an experiment needs, or which part of one: none where it does not compute on one by the user's own choice."""
+    is_cpu_by_choice = policy.device == CPU or (experiment.device == CPU and gpus())
     if not experiment.configuration.uses_gpu or is_cpu_by_choice:
         return 0
-    number = experiment.resources.gpus
-    return int(experiment.device == "cuda") if number is None else number
+    number = experiment.resources.gpu_amount
+    return int(is_gpu(experiment.device)) if number is None else number

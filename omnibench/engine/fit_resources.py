@@ -32,9 +32,9 @@ from omnibench.runners.machine import gpus
 from omnibench.runners.pool import Guests
 from omnibench.runners.requirements import Requirement
 from omnibench.sizes import size_text
-from omnibench.store.admission import CORES, MEMORY, Capacity, Needs, Obstacle, obstacle
+from omnibench.store.admission import CORES, MEMORY, Capacity, Needs, Obstacle, dealt_gpus, obstacle
 from omnibench.store.beneath import LinkedFileError
-from omnibench.store.reservations import IDLES, WAITS, Board, Reservation, Reservations
+from omnibench.store.reservations import IDLES, WAITS, Reservation, Reservations
 
 _LOOK_SECONDS = 0.25
 _REST_SECONDS = 1.0
@@ -217,7 +217,7 @@ class FitResources:
         if is_awaited:
             self._guests.end_idle()
         elif is_contested:  # the next Fit on these GPUs may be another worker's
-            self._guests.end_idle("cuda")
+            self._guests.end_idle(only_gpus=True)
 
     def leave(self) -> None:
         """Give back everything."""
@@ -294,8 +294,13 @@ class FitResources:
             room = None if swaps else self._room(board.of_others, has)
             hindrance = obstacle(needs, self._capacity, computing, ahead, room)
             if hindrance is None:
-                self._begin(board, needs)
-                return None
+                dealt = dealt_gpus(needs.gpus, gpus(), computing, ahead, self._guests.gpu)
+                if not isinstance(dealt, Obstacle):
+                    board.begin(self._item, needs, dealt)
+                    if dealt:  # which its guests are shown
+                        self._guests.use_gpus(dealt)
+                    return None
+                hindrance = dealt
             board.wait(self._item, needs)
         return _Wait(hindrance, _waiting_words(needs, hindrance, computing, ahead), room)
 
@@ -310,16 +315,6 @@ class FitResources:
             f"begins with {size_text(requirement.size)} of memory, though {free}: other programs have to go to the swap, "
             f"where {size_text(swap)} are free, so this may be slow",
         )
-
-    def _begin(self, board: Board, needs: Needs) -> None:
-        """Reserve what a Fit needs, and show its guests the GPUs that it gets."""
-        used_cards = {card for entry in board.computing for card in entry.cards}
-        free = [card for card in gpus() if card not in used_cards]
-        usual = self._guests.gpu
-        cards = sorted(free, key=lambda card: card != usual)[: needs.gpus]  # the guests that run have their usual one
-        board.begin(self._item, needs, cards)
-        if cards:
-            self._guests.use_gpus(cards)
 
     def _room(self, reservations: list[Reservation], has: int) -> int | None:
         """Return the bytes that a Fit may have in all now, with those that its guest has; None where nobody knows."""

@@ -191,37 +191,32 @@ def number_of_workers(
 
 
 def compute_side_by_side(
-    queue: Sequence[AnyItem],
+    take: Callable[[], AnyItem | None],
     workbenches: Sequence[Callable[[], Workbench]],
     compute: Callable[[AnyItem, Workbench], None],
     stopping: Stopping,
     idle: Callable[[Workbench], None] = lambda _: None,
     joined: Callable[[int], Sequence[Callable[[], Workbench]]] = lambda _: (),
-    needs: Callable[[AnyItem], Needs] | None = None,
-    capacity: Capacity | None = None,
 ) -> None:
     """Compute items, each by the worker that is free first.
 
     Args:
-        queue: The items, in the order in which they are begun.
+        take: Returns the item that the thread that asks is to compute, whose last one has ended; None where there is none.
         workbenches: Make the workbench of each worker, in that worker's thread.
         compute: Computes an item at a workbench; called in several threads.
         stopping: The requests to stop, which reach the thread that calls this.
         idle: Called by each worker when no item is left.
         joined: Called again and again with how many workers there are; returns what makes the workbenches of further ones.
-        needs: What the Fit of an item needs of the machine; None where nobody asks for anything.
-        capacity: What the machine has.
 
     Raises:
         StoppedError: The run was asked to stop.
         BaseException: What a worker raised first; the others have stopped as if they had been asked to.
     """
-    waiting = Waiting(queue, needs, capacity)
     errors: list[BaseException] = []
     threads: list[threading.Thread] = []
 
     def next_item() -> AnyItem | None:
-        return None if stopping.reason else waiting.next()
+        return None if stopping.reason else take()
 
     def work(make: Callable[[], Workbench]) -> None:
         try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # every pytest session imports this module
 
 RESUME = ("auto", "fresh", "require", "never")
 FAILED = ("retry", "skip", "replay")
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda", "cuda-deterministic")
 TRACK = ("rss", "gpu", "python")
 FREE, IGNORE = "free", "ignore"
 """Of memory: what is free here, and no look at it at all."""
@@ -43,7 +43,8 @@ class Policy:
             what Python allocates; this makes frameworks several times slower).
         grace: Seconds that a phase in progress gets to finish when the run is asked to stop.
         timeout: Seconds after which a phase that still runs fails, or None.
-        device: ``cpu``, ``cuda`` for the algorithms that can use a GPU, or ``auto``: ``cuda`` where there is one.
+        device: ``cpu``, ``cuda`` for the algorithms that can use a GPU, ``auto`` for ``cuda`` where there is one, or
+            ``cuda-deterministic`` for a GPU on which the same numbers come in every run, more slowly.
         threads: How many threads compute what depends on their number: ``fixed`` for the same on every machine (1, or what
             a class says), ``all`` for as many as there are cores, or a number, then for everything. All but the usual
             number is part of the key.

@@ -145,6 +145,23 @@ class RecBole(StrEnum, metaclass=_Names):
     SINE = "RecBole.SINE"
     CORE = "RecBole.CORE"
     FEARec = "RecBole.FEARec"
+    LR = "RecBole.LR"
+    FM = "RecBole.FM"
+    NFM = "RecBole.NFM"
+    DeepFM = "RecBole.DeepFM"
+    xDeepFM = "RecBole.xDeepFM"  # noqa: N815 - RecBole's own name
+    AFM = "RecBole.AFM"
+    FFM = "RecBole.FFM"
+    FwFM = "RecBole.FwFM"
+    FNN = "RecBole.FNN"
+    PNN = "RecBole.PNN"
+    DSSM = "RecBole.DSSM"
+    WideDeep = "RecBole.WideDeep"
+    DCN = "RecBole.DCN"
+    DCNV2 = "RecBole.DCNV2"
+    AutoInt = "RecBole.AutoInt"
+    FiGNN = "RecBole.FiGNN"
+    EulerNet = "RecBole.EulerNet"
 
 
 class Cornac(StrEnum, metaclass=_Names):

@@ -23,7 +23,7 @@ class Circumstances(NamedTuple):
     Attributes:
         version: The framework's version.
         seed: The seed of everything random.
-        device: The device class, ``cpu`` or ``cuda``.
+        device: The device class, ``cpu``, ``cuda`` or ``cuda-deterministic``.
         salt: A text that goes into every key, so that nothing computed without it is used.
         threads: The number of threads that a fit computes with, where its result depends on it; else 0.
         refit: The parts that the final model is fitted on, e.g. ``train+validation``; empty for the training part.

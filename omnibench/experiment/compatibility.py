@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.errors import DataError, EvaluationError, PlanError
+from omnibench.errors import DataError, EvaluationError, PlanError, nearest
 from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.outputs import outputs_of
@@ -80,6 +80,7 @@ def check_configuration(dataset: RecSysDataSet, configuration: Configuration, me
     _check_ratings(dataset, configuration)
     _check_history(dataset, configuration)
     _check_item_feature(dataset, configuration)
+    _check_listed_features(dataset, configuration)
     if configuration.reads_sequences and "timestamp" not in dataset.source.columns:
         raise PlanError(
             f"{configuration.name} learns what comes next, but {dataset.name} has no column 'timestamp'. Add it (seconds, or a "
@@ -101,6 +102,27 @@ def _check_item_feature(dataset: RecSysDataSet, configuration: Configuration) ->
         )
     if feature not in names:
         raise PlanError(f"{dataset.name}: {unknown_feature(str(feature), names, configuration.name)}")
+
+
+def _check_listed_features(dataset: RecSysDataSet, configuration: Configuration) -> None:
+    for parameter, subject in configuration.feature_parameters.items():
+        wanted = configuration.plain_parameters.get(parameter)
+        if wanted is None:
+            continue
+        if not isinstance(wanted, list) or not all(isinstance(name, str) for name in wanted):
+            raise PlanError(
+                f"{configuration.name}: {parameter} is {wanted!r}; give a list of names of features of {subject}, e.g. "
+                f'["genres"], or None for all that the dataset has.'
+            )
+        known = dataset.features[subject].names if subject in dataset.features else ()
+        for name in wanted:
+            if name not in known:
+                has = f"those of {dataset.name} have {', '.join(known)}" if known else f"{dataset.name} has none"
+                raise PlanError(
+                    f"{configuration.name} asks for the feature {name!r} of {subject} ({parameter}), but {has}"
+                    f"{nearest(name, known) or '.'} Add it with dataset.with_features({subject}=df); with_features() alone where the "
+                    "catalogue has some."
+                )
 
 
 def _check_history(dataset: RecSysDataSet, configuration: Configuration) -> None:

@@ -272,6 +272,11 @@ class Configuration:
         return "" if self.own else str(algorithm_info(self.runner, self.algorithm).get("item_feature", ""))
 
     @property
+    def feature_parameters(self) -> dict[str, str]:
+        """The hyperparameters that list features which it learns from, with whose they are, ``items`` or ``users``."""
+        return {} if self.own else dict(algorithm_info(self.runner, self.algorithm).get("features", {}))
+
+    @property
     def offers_history(self) -> bool:
         """Whether it can recommend for users unknown in training, from a history of theirs."""
         if self.own:

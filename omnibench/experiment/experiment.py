@@ -82,7 +82,7 @@ class Experiment:
 
     @property
     def device(self) -> str:
-        """The device class, ``cpu`` or ``cuda``."""
+        """The device class; see ``runners.machine``."""
         return self.circumstances.device
 
     @property

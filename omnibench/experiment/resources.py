@@ -32,7 +32,9 @@ class Resources:
             threads compute with as many threads.
         memory: How much memory in all: a text such as ``"16GiB"`` or ``"16 GB"``, or bytes; by default what it is estimated to
             need.
-        gpus: How many GPUs of its own; by default 1 where it computes on a GPU. With 0 it shares one with other fits.
+        gpus: How many GPUs of its own; by default 1 where it computes on a GPU. With 0 it shares one with whatever else computes.
+        gpu_share: Instead of ``gpus``, the part of one GPU, above 0 and at most 1: fits compute on the same one as long as their
+            parts are no more than it. On a cluster it gets a whole one.
         hours: After how long it is ended: a number, or a text such as ``"8h"`` or ``"90m"``; by default never.
 
     Raises:
@@ -46,6 +48,7 @@ class Resources:
     cores: int | None
     memory: int | None
     gpus: int | None
+    gpu_share: float | None
     hours: float | None
 
     @refuse_unknown(
@@ -62,11 +65,17 @@ class Resources:
         cores: int | None = None,
         memory: int | str | None = None,
         gpus: int | None = None,
+        gpu_share: float | None = None,
         hours: float | str | None = None,
     ) -> None:
         self._set("cores", None if cores is None else _whole("cores", cores, least=1))
         self._set("memory", None if memory is None else _bytes(memory))
         self._set("gpus", None if gpus is None else _whole("gpus", gpus, least=0))
+        self._set("gpu_share", None if gpu_share is None else _share(gpu_share))
+        if self.gpus is not None and self.gpu_share is not None:
+            raise PlanError(
+                f"gpus is {gpus!r} and gpu_share is {gpu_share!r}; give one of the two: a share is of one GPU."
+            )
         self._set("hours", None if hours is None else _hours(hours))
 
     def _set(self, name: str, value: float | None) -> None:
@@ -76,6 +85,11 @@ class Resources:
     def seconds(self) -> float | None:
         """The seconds after which a fit is ended; None for never."""
         return None if self.hours is None else self.hours * _HOUR
+
+    @property
+    def gpu_amount(self) -> float | None:
+        """How many GPUs, or which part of one; None where nothing is said."""
+        return self.gpus if self.gpu_share is None else self.gpu_share
 
     @property
     def is_said(self) -> bool:
@@ -93,12 +107,14 @@ class Resources:
             entry.name: getattr(farther, entry.name) if getattr(self, entry.name) is None else getattr(self, entry.name)
             for entry in fields(self)
         }
+        if self.gpu_amount is not None:
+            said |= {"gpus": self.gpus, "gpu_share": self.gpu_share}
         return Resources(**said)
 
     def __str__(self) -> str:
         words = [] if self.cores is None else [cores_text(self.cores)]
         words += [] if self.memory is None else [f"{size_text(self.memory)} of memory"]
-        words += [] if self.gpus is None else [gpus_text(self.gpus)]
+        words += [] if self.gpu_amount is None else [gpus_text(self.gpu_amount)]
         words += [] if self.hours is None else [hours_text(self.hours)]
         return ", ".join(words)
 
@@ -128,9 +144,11 @@ def cores_text(number: float) -> str:
     return f"{round(number, 2):g} core{'' if number == 1 else 's'}"
 
 
-def gpus_text(number: int) -> str:
-    """Return a number of GPUs in words, e.g. ``1 GPU``."""
-    return f"{number} GPU{'' if number == 1 else 's'}"
+def gpus_text(number: float) -> str:
+    """Return a number of GPUs in words, e.g. ``1 GPU``, or a part of one."""
+    if 0 < number < 1:
+        return f"{number:g} of a GPU"
+    return f"{number:g} GPU{'' if number == 1 else 's'}"
 
 
 def hours_text(hours: float) -> str:
@@ -144,6 +162,14 @@ def _whole(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise PlanError(f"{name} is {value!r}; give a whole number from {least} on.")
     return int(value)
+
+
+def _share(value: Any) -> float:
+    from numbers import Real
+
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) <= 1:
+        raise PlanError(f"gpu_share is {value!r}; give the part of a GPU, above 0 and at most 1, such as 0.5.")
+    return float(value)
 
 
 def _bytes(value: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.abc
+import os
 import random
 import sys
 from collections.abc import Callable, Sequence
@@ -13,15 +14,22 @@ from typing import Any
 
 import numpy as np
 
+DETERMINISTIC_MARK = "OMNIBENCH_DETERMINISTIC"
+"""The environment variable of a guest that is to compute only by operations whose results are the same in every run."""
+
 
 def _seed_torch(torch: Any, seed: int) -> None:
     torch.manual_seed(seed)  # of the CPU and of every GPU
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+    if DETERMINISTIC_MARK in os.environ:
+        torch.use_deterministic_algorithms(True)  # an operation that has no such algorithm fails, and says so
 
 
 def _seed_tensorflow(tensorflow: Any, seed: int) -> None:
     tensorflow.random.set_seed(seed)
+    if DETERMINISTIC_MARK in os.environ:
+        tensorflow.config.experimental.enable_op_determinism()
 
 
 def _seed_keras(keras: Any, seed: int) -> None:

@@ -31,10 +31,12 @@ from . import folds, parts, ranking, score_forms, top_items
 from .base import Task
 from .kept import kept
 from .negatives import samplable
-from .recbole_data import NumberedFold, numbered
+from .recbole_data import NumberedFold, PairDataset, numbered
+from .recbole_features import ContextDataset, Tensors, numerical, selected
 from .recbole_loaders import loaders
 from .recbole_models import (
     CLOSED_FORM,
+    CONTEXT,
     OF_USERS,
     REFUSED,
     SEQUENTIAL,
@@ -51,6 +53,11 @@ BATCH = 256
 
 PAIRS = 8192
 """User-item pairs scored together, for the models that cannot score all items of a user at once."""
+
+RANKED: dict[str, Any] = {
+    "eval_args": {"split": {"RS": [0.8, 0.1, 0.1]}, "order": "RO", "group_by": "user", "mode": "full"}
+}
+"""RecBole's general settings of evaluation, for models of features, which it judges by labels if nothing else is said."""
 
 TRAINING_DATA = {"FEARec": ("dataset", "same_item_index")}
 """A network's attributes that hold the training data, which is no part of a model."""
@@ -83,15 +90,24 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         raise ValueError("RecBole's models rank and predict no ratings. Add MakeImplicit to the dataset.")
     torch.set_num_threads(task.threads)
     data = _sequences(fold) if task.algorithm in SEQUENTIAL else _data(task, fold)
+    features = selected(fold, task.parameters) if task.algorithm in CONTEXT else {}
+    settings = {**features, **RANKED, "numerical_features": numerical(fold, features)} if features else {}
     with tempfile.TemporaryDirectory(prefix="recbole-", dir=".") as folder, contextlib.chdir(folder):
-        config = _config(task)
-        train, valid = sequence_loaders(config, data) if isinstance(data, SequenceFold) else loaders(config, data)
+        config = _config(task, settings)
+        if isinstance(data, SequenceFold):
+            train, valid = sequence_loaders(config, data)
+        else:
+            is_of_features = task.algorithm in CONTEXT
+            dataset = ContextDataset(config, data, fold, features) if is_of_features else PairDataset(config, data)
+            train, valid = loaders(config, dataset, data)
         init_seed(config["seed"], config["reproducibility"])
         network = get_model(config["model"])(config, train.dataset).to(config["device"])
         if task.algorithm == "DGCF":  # where a batch has most of the data it would draw more of them than there are
             network.cor_batch_size = min(network.cor_batch_size, network.n_users, network.n_items)
         model = Model(network, data.users, data.items, train.dataset.uid_field, train.dataset.iid_field)
         nothing = f"{task.algorithm} is fitted in a single pass" if task.algorithm in CLOSED_FORM else ""
+        if isinstance(train.dataset, ContextDataset):
+            model.features = _on_device(train.dataset.columns(), config["device"])
         epochs = train_model(model, config, train, valid, task, nothing)
         for name in TRAINING_DATA.get(task.algorithm, ()):
             delattr(network, name)
@@ -169,9 +185,19 @@ def _once(part: parts.Part, fold: folds.Fold) -> parts.Part:
     return parts.rows_of(part, parts.latest_rows(part, fold.n_items)) if fold.keeps_repeats else part
 
 
-def _config(task: Task) -> Any:
-    """Make RecBole's configuration, shielded from the command line and with the environment restored."""
-    settings = {**required(task.algorithm, task.parameters), **task.parameters}
+def _on_device(features: tuple[Tensors, Tensors], device: Any) -> tuple[Tensors, Tensors]:
+    of_users, of_items = ({field: values.to(device) for field, values in columns.items()} for columns in features)
+    return of_users, of_items
+
+
+def _config(task: Task, of_features: dict[str, Any]) -> Any:
+    """Make RecBole's configuration, shielded from the command line and with the environment restored.
+
+    Args:
+        task: The Fit.
+        of_features: Settings of a model that learns from features.
+    """
+    settings = {**required(task.algorithm, task.parameters), **task.parameters, **of_features}
     metric, _, cutoff = str(settings["valid_metric"]).partition("@")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     arguments, sys.argv = sys.argv, ["recbole"]  # it takes the command line for settings
@@ -266,12 +292,18 @@ def _full_sort(model: Model, numbers: torch.Tensor) -> torch.Tensor:
     try:
         scores = model.network.full_sort_predict(Interaction({model.user_field: users}))
     except NotImplementedError:
-        items = torch.arange(width, device=users.device)
-        pairs = torch.cartesian_prod(users, items).split(PAIRS)
-        fields = (model.user_field, model.item_field)
-        blocks = (model.network.predict(Interaction(dict(zip(fields, pair.T, strict=True)))) for pair in pairs)
+        pairs = torch.arange(len(users) * width, device=users.device).split(PAIRS)
+        blocks = (model.network.predict(_pairs(model, users[pair // width], pair % width)) for pair in pairs)
         scores = torch.cat([block.reshape(-1) for block in blocks])
     return torch.as_tensor(scores).reshape(len(users), width)
+
+
+def _pairs(model: Model, users: torch.Tensor, items: torch.Tensor) -> Any:
+    """Return pairs of numbers with the features of both, as RecBole's interactions."""
+    columns = {model.user_field: users, model.item_field: items}
+    for numbers, features in zip((users, items), model.features, strict=True):
+        columns |= {field: values[numbers] for field, values in features.items()}
+    return Interaction(columns)
 
 
 def rate(model: Model, task: Task, fold: folds.Fold) -> parts.Floats:

@@ -15,16 +15,16 @@ from recbole.sampler import Sampler
 from .recbole_data import Counts, NumberedFold, PairDataset, Rows
 
 
-def loaders(config: Any, fold: NumberedFold) -> tuple[Any, Any]:
+def loaders(config: Any, dataset: PairDataset, fold: NumberedFold) -> tuple[Any, Any]:
     """Return the loader of training and that of validation, as RecBole's ``data_preparation`` makes them; None for no rows.
 
     It makes one of the test part, too, which nobody asks here.
 
     Args:
         config: RecBole's configuration.
+        dataset: The dataset of training.
         fold: The fold.
     """
-    dataset = PairDataset(config, fold)
     drawn = config["train_neg_sample_args"]
     sampler = None
     if drawn["distribution"] != "none":
@@ -91,7 +91,7 @@ class ValidationLoader(FullSortEvalDataLoader):  # type: ignore[misc]
         self.uid_field, self.iid_field, self.is_sequential = dataset.uid_field, dataset.iid_field, False
         self._fold = fold
         self.uid_list = torch.from_numpy(np.flatnonzero(np.diff(fold.held_out.first)))
-        self.user_df = Interaction({self.uid_field: self.uid_list})
+        self.user_df = dataset.join(Interaction({self.uid_field: self.uid_list}))
         self.sample_size = len(self.uid_list)
         AbstractDataLoader.__init__(self, config, dataset, None, shuffle=False)
 

@@ -69,7 +69,38 @@ SEQUENTIAL = (
 OF_USERS = ("Caser", "FPMC", "TransRec", "HGN", "HRM", "NPE", "FOSSIL", "SHAN")
 """Sequential models that learn something of each user beside the sequences."""
 
-_OF_ITEM_FEATURES = "it learns from features of items, which omnibench does not hand to RecBole"
+CONTEXT = (
+    "LR",
+    "FM",
+    "NFM",
+    "DeepFM",
+    "xDeepFM",
+    "AFM",
+    "FFM",
+    "FwFM",
+    "FNN",
+    "PNN",
+    "DSSM",
+    "WideDeep",
+    "DCN",
+    "DCNV2",
+    "AutoInt",
+    "FiGNN",
+    "EulerNet",
+)
+"""They learn from pairs of a user and an item with features of both, and score a pair at a time."""
+
+OF_FEATURES: dict[str, Any] = {
+    "user_features": None,
+    "item_features": None,
+    "normalize_all": True,
+    "discretization": None,
+}
+"""The hyperparameters of models with features beside RecBole's own files, and their defaults."""
+
+_OF_ITEM_FEATURES = (
+    "it reads the features of the items in a sequence, which omnibench does not hand to RecBole's sequential models"
+)
 _OF_PAIRS = "it scores one pair of a sequence and an item at a time, for which the adapter has no way"
 _OF_THE_NEXT = (
     "RecBole computes its scores together with its loss, for which it asks for the very item that is to be predicted"
@@ -87,6 +118,7 @@ REFUSED = {
     "DIEN": f"{_OF_PAIRS}, and draws a sequence of negative items before it trains",
     "SASRecCPR": _OF_THE_NEXT,
     "GRU4RecCPR": _OF_THE_NEXT,
+    "KD_DAGFM": "it is trained in two stages, a teacher and a student, each a run of its own",
     "NCL": "it needs the package faiss, which the locked environment does not have",
     "RaCT": "it trains in three stages, each a run of its own that reads the checkpoint of the one before",
 }
@@ -130,10 +162,11 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "gpu": name not in CLOSED_FORM,
             "history": name in SEQUENTIAL and name not in OF_USERS,  # others keep the users that they were trained with
             **({"sequential": True} if name in SEQUENTIAL else {}),
+            **({"features": {"user_features": "users", "item_features": "items"}} if name in CONTEXT else {}),
             **({} if name in CLOSED_FORM else {"epochs": "epochs"}),
             **({"revision": REVISIONS[name]} if name in REVISIONS else {}),
         }
-        for name in (*CLOSED_FORM, *SAMPLED, *AUTOENCODERS, *SEQUENTIAL)
+        for name in (*CLOSED_FORM, *SAMPLED, *AUTOENCODERS, *SEQUENTIAL, *CONTEXT)
     }
 
 
@@ -156,6 +189,8 @@ def required(name: str, parameters: Mapping[str, Any] = MappingProxyType({})) ->
     settings: dict[str, Any] = {"valid_metric": VALID_METRIC}
     if name in CLOSED_FORM:
         settings["epochs"] = 1
+    if name in CONTEXT:  # for which RecBole expects labels in the data, if nothing else is said
+        settings |= {**OF_FEATURES, "train_neg_sample_args": _stated(name)["train_neg_sample_args"]}
     compares_all_items = {**_stated(name), **parameters}.get("loss_type") in ("CE", "NLL") and name in SEQUENTIAL
     if name in AT_ONCE + AUTOENCODERS or compares_all_items:
         settings["train_neg_sample_args"] = None

@@ -62,6 +62,7 @@ class Model:
         items: int32 item codes by RecBole's item number less one.
         user_field: RecBole's name for the user column.
         item_field: RecBole's name for the item column.
+        features: What the network reads of users and of items, by field and RecBole's number; nothing where it reads none.
     """
 
     network: Any
@@ -69,6 +70,7 @@ class Model:
     items: parts.Ints
     user_field: str
     item_field: str
+    features: tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]] = ({}, {})
 
 
 def train_model(model: Model, config: Any, train: Any, valid: Any, task: Task, nothing: str = "") -> int:

@@ -103,10 +103,14 @@ def _fit_by_epochs(model: Model, dataset: Dataset, task: Task, epochs: int) -> N
 
 def _fit_light_fm(model: Model, dataset: Dataset, task: Task, epochs: int) -> None:
     recommender, done = model.recommender, 0
+    recommender.model, recommender.is_fitted = (
+        recommender._model,
+        True,
+    )  # what fit_partial goes on with, and a snapshot has
     with task.snapshots.restoring() as directory:
         if directory is not None:
             state = states.load(directory)
-            done, recommender.model, recommender.is_fitted = state["done"], state["model"], True
+            done, recommender.model = state["done"], state["model"]
 
     def save(directory: Path) -> None:
         states.save(directory, {"done": done, "model": recommender.model})

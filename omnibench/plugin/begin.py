@@ -102,7 +102,7 @@ def _refuse_oversized(session: BenchSession, cluster: Callable[[], Cluster | Non
         RecordType.FIT.key(item.experiment.fit_key): item.experiment
         for item in session.pending
         if item.experiment.resources.is_said
-        or item.experiment.device == "cuda"  # as ``fit_needs.may_be_refused`` has it
+        or item.experiment.device != "cpu"  # as ``fit_needs.may_be_refused`` has it
     }
     if asking:
         from omnibench.engine.fit_needs import refuse_oversized  # most runs ask for nothing

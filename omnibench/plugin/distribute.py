@@ -275,6 +275,7 @@ class Distribution:
             return None
         from omnibench.engine.equal_seeds import urgency
         from omnibench.engine.fit_needs import machine_capacity
+        from omnibench.plugin.guest_starts import NO_START, start_of
         from omnibench.plugin.live import needs_of_pending
         from omnibench.plugin.schedule import LongestFirst
 
@@ -284,7 +285,14 @@ class Distribution:
         arguments: dict[str, Any] = (
             {} if needs is None else {"needs": needs, "capacity": machine_capacity(benchmarks.policy)}
         )
-        return LongestFirst(config, log, lambda nodeid: expected.get(nodeid, 0.0), **arguments)
+        starts = {nodeid: start_of(experiment, estimates.start(experiment)) for nodeid, experiment in pending}
+        return LongestFirst(
+            config,
+            log,
+            lambda nodeid: expected.get(nodeid, 0.0),
+            start=lambda nodeid: starts.get(nodeid, NO_START),
+            **arguments,
+        )
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:

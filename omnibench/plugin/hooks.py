@@ -12,6 +12,7 @@ import pytest
 
 from omnibench.paths import relative_to
 from omnibench.plugin import audience
+from omnibench.plugin.mistaken_paths import refuse_mistaken_paths
 from omnibench.plugin.options import BASELINE, CLUSTER, DETACH, EXPORT, GATE, PLAN, add_options, with_whole_reset
 from omnibench.plugin.settings import check_options
 from omnibench.plugin.state import BENCH_FILES, automatic_key, existing_session, only_running
@@ -37,8 +38,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
-    """Keep ``--omnirec-reset`` from taking the path that follows it for its value; load no conftest file of a store."""
+    """Keep ``--omnirec-reset`` from taking the path that follows it for its value, and pytest from taking a value for a path.
+
+    No conftest file of a store is loaded.
+    """
     args[:] = with_whole_reset(args)
+    refuse_mistaken_paths(early_config, args)
     refuse_conftest_files(early_config)
 
 

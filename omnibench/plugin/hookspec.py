@@ -99,7 +99,7 @@ def pytest_omnibench_device(config: pytest.Config, configuration: Configuration)
         configuration: The algorithm and its hyperparameters; ``configuration.uses_gpu`` says whether it can use a GPU.
 
     Returns:
-        ``cpu``, ``cuda``, or None to leave it to ``--omnirec-device``.
+        ``cpu``, ``cuda``, ``cuda-deterministic``, or None to leave it to ``--omnirec-device``.
 
     Example:
         Small models are faster on the CPU::

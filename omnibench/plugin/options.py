@@ -77,7 +77,8 @@ ENVIRONMENTS = Option(
 )
 DEVICE = Option(
     "--omnirec-device",
-    "Where algorithms that can use a GPU run: auto (default: on a GPU where there is one), cpu, or cuda.",
+    "Where algorithms that can use a GPU run: auto (default: on a GPU where there is one), cpu, cuda, or cuda-deterministic: "
+    "on a GPU by operations whose results are the same in every run, which are slower and not there for everything.",
     "auto",
     DEVICES,
     in_item_command=True,

@@ -17,6 +17,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScheduling
 
 from omnibench.engine.parallel import longest_first, weight
+from omnibench.plugin.guest_starts import NO_START, GuestStart, GuestStarts
 from omnibench.store.admission import Capacity, Needs, fits
 
 NOTHING, UNLIMITED = Needs(), Capacity(None, float("inf"), 0)
@@ -50,6 +51,8 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         clock: Tells the time in seconds.
         needs: From an item's node id to what its Fit needs of the machine; None where nobody asks for anything.
         capacity: What the machine has.
+        start: From an item's node id to the process that computes it: a worker gets what its own ones compute, unless there is
+            so much of it that another start pays. By default starts cost nothing.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         clock: Callable[[], float] = time.monotonic,
         needs: Callable[[str], Needs] | None = None,
         capacity: Capacity = UNLIMITED,
+        start: Callable[[str], GuestStart] = lambda _: NO_START,
     ) -> None:
         super().__init__(config, log)
         self.collection: list[str] | None
@@ -67,6 +71,8 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         self._clock = clock
         self._needs_of = needs
         self._capacity = capacity
+        self._start_of = start
+        self._starts = GuestStarts((), ())
         self._needs: list[Needs] = []
         self._seconds: list[float] = []
         self._weights: list[float] = []
@@ -87,6 +93,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         self._seconds = [self._expected(nodeid) for nodeid in collection]
         self._needs = [NOTHING if self._needs_of is None else self._needs_of(nodeid) for nodeid in collection]
         self._weights = list(map(self._weight, range(len(collection))))
+        self._starts = GuestStarts(list(map(self._start_of, collection)), self._seconds)
         self.pending[:] = longest_first(self._weights)
         for node in self.nodes:
             self._give(node)
@@ -112,10 +119,13 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
     def remove_node(self, node: Any) -> str | None:
         """Put the items that a lost worker has left back among the pending ones; return the one that it died of."""
         unfinished: list[int] = self.node2pending.pop(node)
+        self._starts.forget(node)
         if not unfinished:
             return None
         assert self.collection is not None, "it was given out"
         self.pending[:] = sorted([*self.pending, *unfinished[1:]], key=lambda index: -self._weights[index])
+        for index in unfinished[1:]:
+            self._starts.put_back(index)
         for worker in self.nodes:
             self.check_schedule(worker)
         return self.collection[unfinished[0]]
@@ -128,6 +138,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         if not queue:
             self._since[node] = self._clock()
         queue.append(index)
+        self._starts.give(node, index)
         node.send_runtest_some([index])
 
     def _next_for(self, node: Any) -> int:
@@ -136,12 +147,16 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         heapq.heapify(free)
         if self._needs_of is not None:
             return self._first_that_fits(node, free)
+        longest_elsewhere = None
         for position, index in enumerate(self.pending):
             seconds, number, first = free[0]
-            if first is node:
-                return position
-            heapq.heapreplace(free, (seconds + self._seconds[index], number, first))
-        return len(self.pending) - 1
+            if self._starts.pays(first, index):
+                if first is node:
+                    return position
+                heapq.heapreplace(free, (seconds + self._seconds[index], number, first))
+            elif first is node and longest_elsewhere is None:
+                longest_elsewhere = position
+        return len(self.pending) - 1 if longest_elsewhere is None else longest_elsewhere
 
     def _first_that_fits(self, node: Any, free: list[tuple[float, int, Any]]) -> int:
         """Return as above where Fits wait for each other's resources: the first pending item that fits when a worker is free.

@@ -33,9 +33,9 @@ def received_path(value: Any) -> Any:
 def make_sendable(config: pytest.Config) -> None:
     """Put arguments into a form that xdist can send to its workers, and refuse those that it cannot.
 
-    The rootdir is among them: where no file names it, pytest takes what all paths on the command line have in common, and
-    workers see there a checkpoint directory, of which it does not know yet that it is an option's, that was not there before.
-    Their items would have other names than those of the overseeing process.
+    The rootdir and the configuration file are among them: pytest looks for both where all paths on the command line have
+    something in common, and workers see there a checkpoint directory, of which it does not know yet that it is an option's,
+    that was not there before. They would have other plugins, and their items other names, than the overseeing process.
 
     Raises:
         pytest.UsageError: A path that is not ours is not UTF-8.
@@ -44,7 +44,8 @@ def make_sendable(config: pytest.Config) -> None:
 
     invocation = config.invocation_params
     arguments = [str(argument) for argument in invocation.args]
-    texts = [*arguments, str(config.rootpath), str(invocation.dir), *sys.path]
+    setup = [f"--rootdir={config.rootpath}", *([f"--config-file={config.inipath}"] if config.inipath else [])]
+    texts = [*arguments, *setup, str(invocation.dir), *sys.path]
     flags = ["", *arguments]
     sent = [_sent(argument, flag) for argument, flag in zip(arguments, flags, strict=False)]
     for text in [*sent, *texts[len(arguments) :]]:
@@ -53,7 +54,7 @@ def make_sendable(config: pytest.Config) -> None:
                 f"{text!r} is not UTF-8, and pytest-xdist cannot tell its workers of it. Run without -n, or rename it."
             )
     config.invocation_params = pytest.Config.InvocationParams(
-        args=(f"--rootdir={config.rootpath}", *sent), plugins=invocation.plugins, dir=invocation.dir
+        args=(*setup, *sent), plugins=invocation.plugins, dir=invocation.dir
     )
 
 

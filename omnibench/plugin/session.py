@@ -129,7 +129,7 @@ class BenchSession:
         plugin_choice = hook(config=self.config, configuration=configuration) if hook.get_hookimpls() else None
         if plugin_choice not in (None, *DEVICES[1:]):
             raise OmnibenchError(
-                f"pytest_omnibench_device returned {plugin_choice!r} for {configuration}; return cpu or cuda."
+                f"pytest_omnibench_device returned {plugin_choice!r} for {configuration}; return {', '.join(DEVICES[1:])}."
             )
         return self._devices.of(configuration, resources, plugin_choice)
 

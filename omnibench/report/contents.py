@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 from omnibench.comparison.variance import Variances, seed_variances
 from omnibench.data.leakage import NOTHING_COUNTED, SplitCounts, read_split_counts
 from omnibench.data.words import recipe_words
-from omnibench.keys import recorded_text, sha256
 from omnibench.markup import one_line
 from omnibench.masking import masked
+from omnibench.report.item_facts import ItemFacts, facts_of_item
 from omnibench.report.tuning import tuned_items_of
 from omnibench.results import Result
 from omnibench.store.beneath import tree
@@ -22,69 +20,9 @@ from omnibench.store.item_names import title_of
 from omnibench.store.item_records import failure_text
 from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType
 from omnibench.store.series import Epoch, series_of
-from omnibench.store.taken import Origin, origins_of
 from omnibench.store.trials import trials_by_number
 from omnibench.store.tuned_items import TunedItem, tuned_item
 from omnibench.tables.seeds import with_seeds_together
-
-_FACTS_AT_HAND = 1000
-"""How many items the facts are kept of that are looked up: a row per metric, and a configuration with all of its folds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Uncertainty:
-    """The uncertainty of a metric's mean over users.
-
-    Attributes:
-        stderr: Its standard error, where it is a mean over users.
-        low: The lower end of its 95 % interval, likewise.
-        high: The upper end.
-        users: How many users count.
-    """
-
-    stderr: float | None = None
-    low: float | None = None
-    high: float | None = None
-    users: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ItemFacts:
-    """The facts about an item that are recorded beside its metrics; what is not recorded is None, or empty.
-
-    Attributes:
-        dataset_key: Identifies its dataset.
-        configuration_key: Identifies its configuration, whatever the data.
-        parameters: The hyperparameters that were given, as JSON with sorted names and no blanks.
-        framework: The framework, e.g. ``RecPack``.
-        version: The framework's version.
-        fit_seconds: Wall seconds of Fit, without the start of the framework's process.
-        predict_seconds: Wall seconds of Predict, for all users with test items; likewise.
-        peak_memory: Largest resident set of the framework's process in Fit and Predict, in bytes.
-        finished: When it was done, as an ISO timestamp.
-        uncertainties: By label, of the metrics that are recorded.
-        start_seconds: Wall seconds that Fit and Predict waited for that process to start; 0 when it ran already.
-        attempts: What each attempt at Fit has cost, where it went on from a snapshot; its seconds and memory are those of all.
-        origins: Where metrics come from that were not computed in this store.
-    """
-
-    dataset_key: str = ""
-    configuration_key: str = ""
-    parameters: str = "{}"
-    framework: str = ""
-    version: str = ""
-    fit_seconds: float | None = None
-    predict_seconds: float | None = None
-    peak_memory: int | None = None
-    finished: str = ""
-    uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
-    start_seconds: float | None = None
-    attempts: tuple[Mapping[str, Any], ...] = ()
-    origins: tuple[Origin, ...] = ()
-
-    def origin_of(self, label: str) -> Origin | None:
-        """Return where a metric comes from, or None where it was computed in this store."""
-        return next((origin for origin in self.origins if label in origin.labels), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +33,15 @@ class Recorded:
         labels: The labels of the metrics, chosen or not; None where nobody has looked.
         finished: When the last of the items was done, as an ISO timestamp; likewise.
         series: The fit keys of what has reported losses; None where nobody has looked.
-        facts: From the key of a record to what facts are made of; see ``store.lookups``.
+        facts: The facts about each item, by its fit key, looked up when they are asked for.
+        data_keys: What identifies each dataset, by its name.
     """
 
     labels: Collection[str] | None = None
     finished: str | None = None
     series: Collection[str] | None = None
-    facts: RecordLookup = lambda _: None
+    facts: Mapping[str, ItemFacts] = field(default_factory=dict)
+    data_keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,30 +140,6 @@ class Contents:
         return list(dict.fromkeys(label for result in self.results for label in result.metrics))
 
 
-class FactsByKey(Mapping[str, ItemFacts]):
-    """The facts about items by fit key, looked up when they are asked for: there may be a hundred thousand.
-
-    Args:
-        fit_keys: The keys of the items.
-        lookup: From a record's key to the record, or None; usable for as long as this is.
-    """
-
-    def __init__(self, fit_keys: Iterable[str], lookup: RecordLookup) -> None:
-        self._fit_keys = dict.fromkeys(fit_keys)
-        self._facts = lru_cache(maxsize=_FACTS_AT_HAND)(partial(_facts, lookup))
-
-    def __getitem__(self, fit_key: str) -> ItemFacts:
-        if fit_key not in self._fit_keys:
-            raise KeyError(fit_key)
-        return self._facts(fit_key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fit_keys)
-
-    def __len__(self) -> int:
-        return len(self._fit_keys)
-
-
 def contents_of(
     lookup: RecordLookup,
     results: Iterable[Result],
@@ -246,14 +162,9 @@ def contents_of(
         recorded: What is recorded of all items, where the facts about each are to be looked up when they are asked for.
     """
     all_results = with_choices(with_seeds_together(results), lookup)
-    facts: Mapping[str, ItemFacts]
     if recorded is None:
-        facts = {result.fit_key: _facts(lookup, result.fit_key) for result in all_results if result.fit_key}
-        recorded = Recorded()
-    else:
-        facts = FactsByKey((result.fit_key for result in all_results), recorded.facts)
-    examples = {result.dataset: result.fit_key for result in all_results if result.fit_key}
-    datasets = {name: lookup(RecordType.DATA.key(facts[fit_key].dataset_key)) for name, fit_key in examples.items()}
+        recorded = _recorded_of(all_results, lookup)
+    datasets = {name: lookup(RecordType.DATA.key(key)) for name, key in recorded.data_keys.items()}
     summaries = {name: _dataset_summary(record, root) for name, record in datasets.items() if record is not None}
     trouble: list[str] = []
     variances = {} if root is None else seed_variances(lookup, root, all_results, trouble.append)
@@ -263,7 +174,7 @@ def contents_of(
         lower_is_better,
         undirected,
         list(missing),
-        facts,
+        recorded.facts,
         summaries,
         variances,
         tuple(trouble),
@@ -272,6 +183,13 @@ def contents_of(
         recorded.labels,
         recorded.finished,
     )
+
+
+def _recorded_of(results: Iterable[Result], lookup: RecordLookup) -> Recorded:
+    """Return what is recorded of the items of results."""
+    keyed = [result for result in results if result.fit_key]
+    facts = {result.fit_key: facts_of_item(result.fit_key, lookup) for result in keyed}
+    return Recorded(facts=facts, data_keys={result.dataset: facts[result.fit_key].dataset_key for result in keyed})
 
 
 def missing_of(item: Record, lookup: RecordLookup = lambda _: None) -> MissingItem:
@@ -294,45 +212,6 @@ def _search_text(item: Record, lookup: RecordLookup) -> str:
         return ""
     tuned = tuned_item(item, lookup(RecordType.SEARCH.key(str(search_key))) or {}, trials)
     return f"its search was cut short: {tuned.counts_text}"
-
-
-def _facts(lookup: RecordLookup, fit_key: str) -> ItemFacts:
-    item = lookup(RecordType.ITEM.key(fit_key))
-    if item is None:
-        return ItemFacts()
-    fit = lookup(RecordType.FIT.key(fit_key)) or {}
-    predict_key = item.get("predict_key")  # store format 1 has none
-    predict = (lookup(RecordType.PREDICT.key(predict_key)) if predict_key else None) or {}
-    identity = item.get("identity") or fit.get("identity")  # store format 1 has it in some records only
-    identity_fields = identity[1] if identity else {}
-    configuration = identity_fields.get("configuration", ["", {}])
-    parameters = configuration[1].get("parameters", item["parameters"])
-    peaks = [peak for phase in (fit, predict) if (peak := phase.get("peak_rss")) is not None]
-    waits = [waited for phase in (fit, predict) if (waited := phase.get("start_seconds")) is not None]
-    return ItemFacts(
-        item.get("data_key") or identity_fields.get("data", ""),
-        sha256(recorded_text(configuration)) if identity_fields else "",
-        recorded_text(parameters),
-        configuration[1].get("runner", ""),
-        fit.get("version") or configuration[1].get("version", ""),
-        fit.get("seconds"),
-        predict.get("seconds"),
-        max(peaks) if peaks else None,
-        item.get("finished") or "",
-        {
-            label: _uncertainty(lookup(RecordType.EVAL.key(metric["key"])) or {})
-            for label, metric in item["metrics"].items()
-        },
-        sum(waits) if waits else None,
-        tuple(fit.get("attempts") or ()),
-        tuple(origins_of(lookup(RecordType.TAKEN.key(fit_key)), item)),
-    )
-
-
-def _uncertainty(evaluation: Record) -> Uncertainty:
-    low, high = evaluation.get("interval") or (None, None)  # store formats 1 and 2 have no interval
-    users = evaluation.get("counted", evaluation.get("users"))  # earlier formats do not say who counts
-    return Uncertainty(evaluation.get("stderr"), low, high, users)
 
 
 def _dataset_summary(data: Record, root: Path | None) -> DatasetSummary:

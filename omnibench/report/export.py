@@ -17,6 +17,7 @@ from omnibench.report.contents import Contents, Recorded, contents_of, missing_o
 from omnibench.report.files import check_files, replace
 from omnibench.report.frames import nested
 from omnibench.report.impersonal import hider, impersonal
+from omnibench.report.item_facts import FactsByKey, RecordedItem
 from omnibench.report.latex import latex
 from omnibench.report.markdown import markdown
 from omnibench.report.page.html import html
@@ -33,6 +34,9 @@ from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select, select_datasets
 
 _ALIKE = ("dataset", "algorithm", "parameters")
+
+_LOOK_UPS_PER_PASS = 3
+"""How many items' facts cost as much to look up by their keys as that of a single item in a pass over all records."""
 
 _DATA_WRITERS = {".csv": csv, ".parquet": parquet, ".json": nested}
 _DOCUMENT_WRITERS = {".md": markdown, ".tex": latex, ".html": html}
@@ -175,22 +179,30 @@ def _contents(
     metrics: Sequence[str],
     better: str | None,
 ) -> Contents:
-    everything = store.items_in(light)
-    items = everything
+    items = everything = store.items_in(light)
+    total = len(everything)
     if current is not None:
         names = names_of(current.items)
         items = {name: item for name, item in everything.items() if name in names}
     for texts, names_in in ((datasets, _items_of_dataset), (algorithms, select)):
         items, everything = _chosen(texts, names_in, items, everything)
-    lookups = Lookups(reader, frozenset(light))
+    lookups = Lookups(reader)
     done = [item for item in items.values() if item["status"] == Status.DONE]
     done.sort(key=lambda item: (item["dataset"], item["algorithm"], -1 if item["fold"] is None else item["fold"]))
     results, measured, finished = [], dict[str, None](), ""
+    recorded_items: dict[str, RecordedItem] = {}
     for item in done:
         record = item if "metrics" in item else _whole(item, lookups)
         finished = max(finished, record.get("finished") or "")
         measured |= dict.fromkeys(record["metrics"])
+        recorded_items[record["fit_key"]] = RecordedItem.of(record)
         results.append(result_of(_with_metrics(record, metrics)))
+    facts = FactsByKey(recorded_items, lookups.facts, lookups.get)
+    data_keys = {
+        item["dataset"]: recorded_items[item["fit_key"]].data_key or facts[item["fit_key"]].dataset_key for item in done
+    }
+    if len(done) * _LOOK_UPS_PER_PASS > total:
+        lookups.read_phases(RecordType.FIT, RecordType.PREDICT, RecordType.EVAL)
     for label in metrics:
         if not chosen_labels(measured, [label]):
             raise ExportError(unmeasured(label, measured))
@@ -205,7 +217,7 @@ def _contents(
         {label for label, higher in directions.items() if higher is False},
         {label for label, higher in directions.items() if higher is None},
         root=store.root,
-        recorded=Recorded(measured, finished, series, lookups.facts),
+        recorded=Recorded(measured, finished, series, facts, data_keys),
     )
 
 

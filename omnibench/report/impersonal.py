@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from omnibench.report.contents import Contents, ItemFacts
+from omnibench.report.contents import Contents
+from omnibench.report.item_facts import ItemFacts
 from omnibench.store.schema import Record
 from omnibench.store.taken import Origin
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv as plain_csv
 import io
 from collections.abc import Callable, Iterator
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from omnibench.report.contents import Contents
-from omnibench.report.frames import COLUMN_TYPES, ROWS_AT_HAND, blocks_of, rows_of
+from omnibench.report.rows import COLUMN_TYPES, ROWS_AT_HAND, WIDTHS, Cells, blocks_of, cells_of, rows_of
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -22,19 +23,43 @@ def csv(contents: Contents) -> Iterator[bytes]:
 
     A text that a spreadsheet would compute begins with an apostrophe, which spreadsheets hide; numbers are numbers.
     """
-    text = io.StringIO()
-    writer = plain_csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMN_TYPES)
-    converters = [_CONVERTERS[column_type] for column_type in COLUMN_TYPES.values()]
-    for block in blocks_of(rows_of(contents)):
-        writer.writerows(
-            ["" if value is None else convert(value) for value, convert in zip(row, converters, strict=True)]
+    yield f"{','.join(COLUMN_TYPES)}\n".encode()
+    written = _WrittenCells()
+    for block in blocks_of(cells_of(contents)):
+        lines = (
+            ",".join([cells.text or written.text_of(cells, number) for number, cells in enumerate(row)])
             for row in block
         )
-        yield text.getvalue().encode(errors="backslashreplace")
-        text.seek(0)
-        text.truncate()
-    yield text.getvalue().encode(errors="backslashreplace")
+        yield "".join(f"{line}\n" for line in lines).encode(errors="backslashreplace")
+
+
+class _WrittenCells:
+    """Writes cells as CSV does, those that several rows share once."""
+
+    def __init__(self) -> None:
+        self._text = io.StringIO()
+        self._writer = plain_csv.writer(self._text, lineterminator="\n")
+        converters = [_CONVERTERS[column_type] for column_type in COLUMN_TYPES.values()]
+        ends = [0, *accumulate(WIDTHS)]
+        self._converters = [converters[start:end] for start, end in pairwise(ends)]
+
+    def text_of(self, cells: Cells, number: int) -> str:
+        """Return the text of the cells in a part of a row, which stays with them.
+
+        Args:
+            cells: The cells.
+            number: Which part it is.
+        """
+        self._text.seek(0)
+        self._text.truncate()
+        self._writer.writerow(
+            [
+                "" if value is None else convert(value)
+                for value, convert in zip(cells.values, self._converters[number], strict=True)
+            ]
+        )
+        cells.text = self._text.getvalue()[:-1]
+        return cells.text
 
 
 def _uncomputed(text: str) -> str:

@@ -33,6 +33,7 @@ DEFAULTS = {
     "history": False,
     "sequential": False,
     "item_feature": "",
+    "features": {},
     "rating_parameters": {},
     "epochs": "",
     "deterministic": None,
@@ -60,7 +61,9 @@ class RunnerInfo:
             ``"ranking"`` (true if not given), ``"ratings"``, ``"gpu"``, ``"history"`` (false if not), ``"validation"`` (what
             it does with the validation part, e.g. ``"early stopping"``; if not given, nothing), ``"sequential"`` (whether it
             learns what comes next, and so needs timestamps; false if not given), ``"item_feature"`` (the hyperparameter
-            that names the feature of items which it needs; if not given, it needs none), ``"refit"`` (whether it may
+            that names the feature of items which it needs; if not given, it needs none), ``"features"``
+            (``{name: subject}`` of the hyperparameters that list features to learn from, those of ``"users"`` or ``"items"``, and
+            None for all that the dataset has), ``"refit"`` (whether it may
             be fitted on training and validation together; if not given, those that do nothing with validation may),
             ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings),
             ``"epochs"`` (the hyperparameter that is the number of its epochs, where its Fit says how many it has kept),

@@ -11,6 +11,9 @@ from itertools import takewhile
 
 from omnibench.errors import OmnibenchError
 
+CPU, CUDA, DETERMINISTIC = "cpu", "cuda", "cuda-deterministic"
+"""The device classes, which keys name: a GPU's fastest operations, or those whose results are the same in every run."""
+
 
 def available_cores() -> int:
     """Return how many cores this process may compute on."""
@@ -33,17 +36,24 @@ def gpus() -> tuple[str, ...]:
 
 
 def device_class(choice: str) -> str:
-    """Return ``cuda`` or ``cpu`` for ``auto``, ``cpu`` or ``cuda``.
+    """Return the device class for ``auto`` or for a device class.
 
     Raises:
-        OmnibenchError: The choice is ``cuda``, and there is no GPU.
+        OmnibenchError: The choice is a GPU, and there is none.
     """
-    if choice == "cuda" and not gpus():
+    if is_gpu(choice) and not gpus():
         raise OmnibenchError(
-            "the device is to be cuda, but there is no NVIDIA GPU that nvidia-smi or CUDA_VISIBLE_DEVICES knows of; "
+            f"the device is to be {choice}, but there is no NVIDIA GPU that nvidia-smi or CUDA_VISIBLE_DEVICES knows of; "
             "--omnirec-device=auto takes one where there is one."
         )
-    return "cuda" if choice != "cpu" and gpus() else "cpu"
+    if choice == CPU or not gpus():
+        return CPU
+    return choice if is_gpu(choice) else CUDA
+
+
+def is_gpu(device: str) -> bool:
+    """Whether a device class is that of GPUs."""
+    return device in (CUDA, DETERMINISTIC)
 
 
 def dealt_gpu(worker: str) -> str | None:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.errors import GuestEnvironmentError, GuestError
+from omnibench.guest.generators import DETERMINISTIC_MARK
 from omnibench.limits import limits_told
 from omnibench.memory import available_memory, memory_capacity
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import Guest
 from omnibench.runners.info import ISOLATED, RunnerInfo
+from omnibench.runners.machine import CPU, DETERMINISTIC, is_gpu
 from omnibench.runners.machine import gpus as all_gpus
 from omnibench.runners.replies import AnsweringGuest
 from omnibench.runners.thread_variables import thread_variables
@@ -79,8 +81,8 @@ class Guests(Protocol):
     def discard(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """End a framework's guest."""
 
-    def end_idle(self, device: str = "") -> bool:
-        """End every guest, or those of a device; return whether there was any."""
+    def end_idle(self, *, only_gpus: bool = False) -> bool:
+        """End every guest, or those that compute on GPUs; return whether there was any."""
 
     def use_gpus(self, gpus: Sequence[str]) -> None:
         """Have guests that compute on GPUs compute on these."""
@@ -208,9 +210,14 @@ class GuestPool:
         directory = self._scratch / f"{runner.name}-{uuid.uuid4().hex[:8]}"
         directory.mkdir(mode=0o700, parents=True)
         variables = thread_variables(threads)
-        if device == "cuda" and self.gpu is not None:
+        if is_gpu(device) and self.gpu is not None:
             variables["CUDA_VISIBLE_DEVICES"] = self.gpu
-        if device == "cpu" and runner.distribution:
+        if device == DETERMINISTIC:
+            variables |= {
+                DETERMINISTIC_MARK: "1",
+                "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+            }  # without which cuBLAS may not be
+        if device == CPU and runner.distribution:
             variables["CUDA_VISIBLE_DEVICES"] = ""
         try:
             # A framework may litter its working directory; a user's class expects to be where the user is.
@@ -234,13 +241,13 @@ class GuestPool:
         if entry is not None:
             self._end(entry)
 
-    def end_idle(self, device: str = "") -> bool:
+    def end_idle(self, *, only_gpus: bool = False) -> bool:
         """End every guest that runs, while none of them computes; return whether there was any.
 
         Args:
-            device: ``cuda`` for those that compute on GPUs alone.
+            only_gpus: Whether those go on that compute on the CPU.
         """
-        keys = [key for key in self._guests if device in ("", key[1])]
+        keys = [key for key in self._guests if is_gpu(key[1]) or not only_gpus]
         for key in keys:
             self._end(self._guests.pop(key))
         return bool(keys)
@@ -255,10 +262,10 @@ class GuestPool:
         self.gpu = ",".join(gpus)
         if self.gpu == seen:
             return
-        for key in [key for key in self._starting if key[1] == "cuda"]:
+        for key in [key for key in self._starting if is_gpu(key[1])]:
             with suppress(Exception):  # whoever needs it hears of it
                 self._finish_starting(key)
-        self.end_idle("cuda")
+        self.end_idle(only_gpus=True)
 
     def ask_for(self, resources: Mapping[str, Any]) -> None:
         """Do nothing: what this machine has, the engine deals out."""

@@ -9,6 +9,7 @@ from omnibench import limits
 from omnibench.guest.supervisor import descendants
 from omnibench.memory import memory_capacity
 from omnibench.proc import number_in, oom_kills, text_of
+from omnibench.runners.gpu_errors import gpu_error
 from omnibench.sizes import size_text
 
 USUAL = 512
@@ -35,6 +36,8 @@ def judged(error: str, trace: str, pid: int, files_before: int) -> tuple[str, bo
         pid: The guest, which lives.
         files_before: How many files it had open when the request began.
     """
+    if with_words := gpu_error(error):
+        return with_words, False
     resource = limits.resource_of(error, trace)
     if resource == "files":
         limit = limits.file_limit(pid)

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.features.sources import FeatureSource
-from omnibench.data.parts import fold_in_rows
 from omnibench.errors import EvaluationError
 from omnibench.metrics.joint_ids import IdColumn
 from omnibench.scoring.tables import NamedTable, interactions_table
@@ -86,7 +85,7 @@ def _of_dataset(dataset: RecSysDataSet, fold: int | None) -> JudgingParts:
     if dataset.split is not None and dataset.split.folds_in:
         import pandas as pd
 
-        frames[1] = pd.concat([frames[1], rows.frame(fold_in_rows(len(rows), parts))], ignore_index=True)
+        frames[1] = pd.concat([frames[1], rows.frame(dataset.split.given(rows, parts))], ignore_index=True)
     train, seen, test = (
         NamedTable(interactions_table(frame, source).table, dataset.name, [])
         for frame, source in zip(frames, ("train", "validation", "test"), strict=True)

@@ -93,7 +93,8 @@ class DirectoryLocation:
         try:
             if partial.is_symlink():  # a clone may come from anybody: what it leads to is not ours to empty
                 raise SharingError(f"{partial} is a link, which is not followed; remove it, then publish again.")
-            partial.mkdir(parents=True, exist_ok=True)
+            _make_directory(self.root, with_parents=True)
+            partial.mkdir(exist_ok=True)
             descriptor = os.open(partial / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise self._unwritable(error) from error
@@ -145,7 +146,17 @@ class DirectoryLocation:
             directory = self.root / parent
             if directory.is_symlink():
                 raise SharingError(f"{directory} is a link, which is not followed; nothing is written there.")
-            directory.mkdir(exist_ok=True)
+            _make_directory(directory)
 
     def _unwritable(self, error: OSError) -> SharingError:
         return SharingError(f"{self.name} cannot be written ({error.strerror or error}); give another directory.")
+
+
+def _make_directory(directory: Path, *, with_parents: bool = False) -> None:
+    """Make a directory unless it is there, and sync its name: what is published in it has to be found after a power cut."""
+    if directory.is_dir():
+        return
+    if with_parents:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(exist_ok=True)
+    sync_directory(directory.parent)

@@ -7,7 +7,7 @@ the large from starving. So each waits at most for those that had begun when it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 MEMORY, CORES, GPUS = "memory", "cores", "gpus"
@@ -23,13 +23,13 @@ class Needs(NamedTuple):
         memory: Bytes in all.
         cores: Cores; of one that says nothing the share of its worker.
         asks_cores: Whether it says how many. Those that say nothing compute side by side as if nobody counted.
-        gpus: GPUs of its own.
+        gpus: GPUs of its own, or the part of one that it shares.
     """
 
     memory: int = 0
     cores: float = 0.0
     asks_cores: bool = False
-    gpus: int = 0
+    gpus: float = 0
 
 
 class Capacity(NamedTuple):
@@ -56,6 +56,14 @@ class Admitted(Protocol):
     @property
     def turn(self) -> int:
         """When it began to compute, or to wait, among the events of the machine."""
+
+
+class OnGpus(Admitted, Protocol):
+    """A Fit that computes on GPUs, or waits for some."""
+
+    @property
+    def cards(self) -> Sequence[str]:
+        """Those that it has."""
 
 
 class Obstacle(NamedTuple):
@@ -132,9 +140,70 @@ def _missing(needs: Needs, capacity: Capacity, others: Iterable[Needs]) -> str:
     counts = needs.asks_cores or any(fit.asks_cores for fit in beside)
     if counts and needs.cores + sum(fit.cores for fit in beside) > capacity.cores + _SLACK:
         return CORES
-    if needs.gpus and needs.gpus + sum(fit.gpus for fit in beside) > capacity.gpus:
+    if needs.gpus and _count_of_gpus([needs.gpus, *(fit.gpus for fit in beside)]) > capacity.gpus:
         return GPUS
     return ""
+
+
+def _count_of_gpus(amounts: Iterable[float]) -> int:
+    """Return how many GPUs some Fits need together: parts of one are packed, the largest first (first fit decreasing)."""
+    count, rooms = 0, [0.0]
+    for amount in sorted(amounts, reverse=True):
+        if amount >= 1:
+            count += round(amount)
+        elif amount > 0:
+            position = next((number for number, room in enumerate(rooms) if amount <= room + _SLACK), None)
+            if position is None:
+                rooms.append(1 - amount)
+                count += 1
+            else:
+                rooms[position] -= amount
+    return count
+
+
+def dealt_gpus(
+    amount: float, gpus: Iterable[str], computing: Sequence[OnGpus], ahead: Sequence[OnGpus], usual: str | None
+) -> list[str] | Obstacle:
+    """Return the GPUs that a Fit gets, of which ``obstacle`` knows the number alone, or what keeps it from having any.
+
+    Args:
+        amount: How many GPUs, or which part of one; 0 for none.
+        gpus: The machine's.
+        computing: The Fits that compute.
+        ahead: The Fits that wait and came before it.
+        usual: The GPU that its guests run on, which it gets rather than others.
+    """
+    names = list(gpus)
+    cards = _cards_for(amount, _loads(names, computing), usual)
+    if cards is None:
+        return Obstacle(GPUS, next(position for position, fit in enumerate(computing) if fit.cards))
+    for position, waiting in enumerate(ahead if cards else ()):
+        loads = _loads(names, [fit for fit in computing if fit.turn > waiting.turn])
+        loads |= {card: loads[card] + min(amount, 1) for card in cards}
+        if _cards_for(waiting.needs.gpus, loads, None) is None:
+            return Obstacle(GPUS, position, has_come_before=True)
+    return cards
+
+
+def _loads(gpus: Iterable[str], having: Iterable[OnGpus]) -> dict[str, float]:
+    """Return by GPU how much of it Fits have."""
+    loads = dict.fromkeys(gpus, 0.0)
+    for fit in having:
+        for card in fit.cards:
+            loads[card] = loads.get(card, 0.0) + min(fit.needs.gpus, 1)
+    return loads
+
+
+def _cards_for(amount: float, loads: Mapping[str, float], usual: str | None) -> list[str] | None:
+    """Return the GPUs for a Fit; None where those that are free are not enough.
+
+    For a part it is the fullest GPU that has room, so that others stay whole for those who need whole ones.
+    """
+    if 0 < amount < 1:
+        fitting = [card for card, load in loads.items() if load + amount <= 1 + _SLACK]
+        return sorted(fitting, key=lambda card: (-loads[card], card != usual))[:1] or None
+    free = sorted((card for card, load in loads.items() if not load), key=lambda card: card != usual)
+    return free[: round(amount)] if len(free) >= amount else None
 
 
 def _holder(having: Sequence[Needs], resource: str) -> int:

@@ -30,6 +30,7 @@ def result_columns(reader: Reader) -> dict[str, Column]:
     """
     columns = {name: Column() for name in RESULT_COLUMNS}
     lookups = Lookups(reader)
+    lookups.read_phases(RecordType.EVAL)
     for _, record, is_light in reader.light_items():
         if record["status"] != Status.DONE:
             continue

@@ -20,8 +20,8 @@ from omnibench.store.schema import Phase, Record, RecordType, Status
 _TEXT = r'"([^"\\\x00-\x1f]*+)"'
 _ANY_TEXT = r'"[^"\\\x00-\x1f]*+(?:\\["\\/bfnrt][^"\\\x00-\x1f]*+)*+"'
 _DIGITS = r'"([0-9a-f]{64})"'
-_COUNT = r"(0|[1-9]\d{0,17})"
-_FOLD = r"(null|0|[1-9]\d{0,17})"
+_INTEGER = r"(?:0|[1-9]\d{0,17})"
+_FOLD = rf"(null|{_INTEGER})"
 _NUMBER = r"-?(?:0|[1-9]\d{0,17})(?:\.\d++)?(?:[eE][+-]?\d++)?"
 _METRIC = rf'{_ANY_TEXT}: \{{"value": {_NUMBER}, "key": "[0-9a-f]{{64}}", "metric": {_ANY_TEXT}\}}'
 
@@ -36,7 +36,7 @@ _REST = re.compile(
     rf'(?:, "user_label": {_TEXT})?(?:, "dataset_label": {_TEXT})?(?:, "module": {_TEXT})?(?:, "node": {_TEXT})?'
     rf', "phase": "{Phase.DONE}", "finished": {_TEXT}, "run": "[^"\\\x00-\x1f]*+", "worker": "[^"\\\x00-\x1f]*+"'
     rf', "directory": {_TEXT}, "status": "{Status.DONE}", "metrics": (\{{{_METRIC}(?:, {_METRIC})*+\}}), "error": null'
-    rf', "exported": {_COUNT}, "generation": {_COUNT}, "predict_key": "[^"\\\x00-\x1f]*+", "failures": {_COUNT}, "deaths": {_COUNT}'
+    rf', "exported": {_INTEGER}, "generation": ({_INTEGER}), "predict_key": {_TEXT}, "failures": {_INTEGER}, "deaths": {_INTEGER}'
     rf', "predicted": {_ANY_TEXT}, "test": "[^"\\\x00-\x1f]*+"(?:, "token": "[^"\\\x00-\x1f]*+")?\}}'
 )
 _MOST_BRACKETS = 20
@@ -47,7 +47,7 @@ _AT_HAND = 4096
 
 
 def light_item_in(key: str, text: str, *, with_node: bool = False) -> Record | None:
-    """Return the record of a done item without what says only how it was computed; None where it has to be parsed to tell.
+    """Return the record of a done item without what only runs need; None where it has to be parsed to tell.
 
     Parts that several items have alike are the same objects in their records. ``metrics`` is the JSON of its metrics.
 
@@ -69,7 +69,9 @@ def light_item_in(key: str, text: str, *, with_node: bool = False) -> Record | N
     if parts is None or rest is None:
         return None
     item, fit_key, dataset, algorithm = labels.groups()
-    data, fold, data_key, user, name, module, node, finished, directory, metrics, *counts = rest.groups()
+    data, fold, data_key, user, name, module, node, finished, directory, metrics, generation, predict_key = (
+        rest.groups()
+    )
     if not is_moment(finished) or not _is_directory(directory):
         return None
     parameters, configuration = parts
@@ -97,8 +99,8 @@ def light_item_in(key: str, text: str, *, with_node: bool = False) -> Record | N
     light["status"] = Status.DONE.value
     light["metrics"] = metrics
     light["error"] = None
-    for member, count in zip(("exported", "generation", "failures", "deaths"), counts, strict=True):
-        light[member] = int(count)
+    light["generation"] = int(generation)
+    light["predict_key"] = predict_key
     return light
 
 

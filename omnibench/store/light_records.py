@@ -107,7 +107,7 @@ def light_records_in(
         reader: Reads the records.
         with_costs: Whether anybody asks for costs, for which the records of all phases are read.
         with_nodes: Whether the records of done items have their node ids, by which somebody may name them.
-        with_metrics: Whether most of those have their metrics, packed; the others have none.
+        with_metrics: Whether most of those have their metrics, packed, and the key of their predictions; the others have neither.
     """
     plans = dict(reader.records(RecordType.PLAN.prefix, in_order=True))  # read once: they name every item
     plan = PlannedLabels(plans.items())
@@ -119,9 +119,9 @@ def light_records_in(
     heavy = tuple(member for member in _HEAVY if not (with_nodes and member == "node"))
     for key, item, is_light in reader.light_items(with_nodes=with_nodes):
         if is_light:
-            text = item.pop("metrics")
+            metrics, predict_key = item.pop("metrics"), item.pop("predict_key")
             if with_metrics:
-                item["metrics"] = packed_metrics(text)
+                item |= {"metrics": packed_metrics(metrics), "predict_key": predict_key}
             light_keys.add(key)
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Container
 from functools import cached_property
 
+from omnibench.store.phase_facts import PhaseFacts
 from omnibench.store.phase_texts import costs_in, origin_in, uncertainty_in
 from omnibench.store.plans import PlannedLabels
 from omnibench.store.reader import Reader
 from omnibench.store.schema import PHASE_OF, SEARCHED, Record, RecordType
-from omnibench.store.stops import settled
 
 
 class Lookups:
@@ -18,12 +16,23 @@ class Lookups:
 
     Args:
         reader: Reads the records.
-        sound: The keys of records of whose form the reader has been sure already, so that it need not be looked at again.
     """
 
-    def __init__(self, reader: Reader, sound: Container[str] = ()) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._sound = sound
+        self._types_to_read: tuple[RecordType, ...] = ()
+
+    def read_phases(self, *record_types: RecordType) -> None:
+        """Have what ``facts`` returns of all phases read in one pass, when it is asked for first: for whoever asks for many.
+
+        Args:
+            record_types: The types of their records.
+        """
+        self._types_to_read = record_types
+
+    @cached_property
+    def _phases(self) -> PhaseFacts | None:
+        return PhaseFacts(self._reader, *self._types_to_read) if self._types_to_read else None
 
     @cached_property
     def _plan(self) -> PlannedLabels:
@@ -35,36 +44,38 @@ class Lookups:
 
     def get(self, key: str) -> Record | None:
         """Return a sound record, or None."""
-        record = self._read(key)
+        record = self._reader.get(key)
         return self._plan.labelled(record) if record is not None and RecordType.ITEM.has(key) else record
 
     def facts(self, key: str) -> Record | None:
-        """Return what facts about items take of a sound record, or None: of most phases their costs, or their uncertainty, and of fits what they are made of.
+        """Return what facts about items take of a sound record, or None: of most phases their costs, or their uncertainty, and of fits the version.
 
-        These are searched in the texts of the records; see ``phase_texts``.
+        These are searched in the texts of the records; see ``phase_texts``. What an item is made of is in its own record, or in
+        the fit's, which is whole where the item's lacks it.
         """
         record_type = RecordType.of(key)
+        if record_type in self._types_to_read and self._phases and (kept := self._phases.facts(key)) is not None:
+            return kept
         if record_type is RecordType.TAKEN and key not in self._taken:  # few have one, and it is asked for of all
             return None
         text = self._reader.sound_text(key) if record_type in PHASE_OF else None
         if text is None:
-            return self._read(key)
+            return self._reader.get(key)
         if record_type is RecordType.EVAL:
             spread = uncertainty_in(text)
             if spread is None:
-                return self._read(key)
+                return self._reader.get(key)
             interval = None if spread.low is None or spread.high is None else [spread.low, spread.high]
             return {"stderr": spread.stderr, "interval": interval, "users": spread.users}
         costs = None if f'"{SEARCHED}": "' in text else costs_in(text)
         if costs is None:
-            return self._read(key)
+            return self._reader.get(key)
         facts = {name: getattr(costs, name) for name in ("seconds", "peak_rss", "start_seconds")}
         if record_type is RecordType.PREDICT:
             return facts
         origin = origin_in(text)
-        return self._read(key) if origin is None else {**facts, "version": origin.version, "identity": origin.identity}
-
-    def _read(self, key: str) -> Record | None:
-        """Return a sound record as it is, or None."""
-        text = self._reader.sound_text(key) if key in self._sound else None
-        return self._reader.get(key) if text is None else settled(key, json.loads(text))
+        return (
+            self._reader.get(key)
+            if origin is None
+            else {**facts, "version": origin.version, "identity": origin.identity}
+        )

@@ -79,6 +79,7 @@ class NamedItems:
             for key, item, is_light in reader.light_items():
                 if is_light:
                     item["metrics"] = packed_metrics(item["metrics"])
+                    del item["predict_key"]
                 labelled = plan.labelled(item)
                 records[key] = labelled if is_light else shared.item_without(UNCOMPARED, labelled)
             records |= reader.records(RecordType.DATA.prefix, in_order=True)

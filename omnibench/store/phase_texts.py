@@ -108,6 +108,18 @@ def origin_in(text: str) -> OriginText | None:
     return OriginText(matches[0][1][1:-1], identity) if is_identity(identity) else None
 
 
+def version_in(text: str) -> str | None:
+    """Return the version of a framework from the text of a fit's record; None where it has to be parsed to tell.
+
+    So it is where several attempts have made it.
+
+    Args:
+        text: The JSON of the record.
+    """
+    versions = _MADE_OF.findall(text)
+    return versions[0][1:-1] if len(versions) == 1 and _ATTEMPTS not in text else None
+
+
 def uncertainty_in(text: str) -> UncertaintyText | None:
     """Return the uncertainty in the text of an evaluation's record; None where it has to be parsed to tell.
 

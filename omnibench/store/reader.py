@@ -18,7 +18,7 @@ from omnibench.store.item_texts import light_item_in
 from omnibench.store.phase_costs import PhaseCosts, are_kept, costs_of_phases
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Record, RecordType
-from omnibench.store.sealing import DamagedRecordError, checked, text_of, unseal, unsealed
+from omnibench.store.sealing import DamagedRecordError, body_of, text_of, unseal, unsealed
 from omnibench.store.stops import settled
 
 _MOST_KEYS = 500
@@ -115,7 +115,26 @@ class Reader:
         """Yield key and JSON, unread, of every sound record whose key begins with a prefix; of old stores none."""
         for key, mode, value in self.texts(prefix, in_order=in_order) if self.version >= SEALED_SINCE else ():
             try:
-                yield key, checked(key, text_of(mode, value))
+                yield key, body_of(key, mode, value)
+            except DamagedRecordError:
+                self._on_damage(key)
+
+    def sound_texts_of(self, *record_types: RecordType) -> Iterator[tuple[str, str]]:
+        """Yield what ``sound_texts`` does, of several types in one pass over all records, in the order in which they were written.
+
+        That is for types that most records are of: as many look-ups by key take three times as long.
+        """
+        ranges = " OR ".join(["(key >= ? AND key < ?)"] * len(record_types))
+        # Without an index, which would have the rows sorted by their keys.
+        query = (
+            f"SELECT CAST(key AS BLOB), mode, CAST(value AS BLOB) FROM Cache NOT INDEXED WHERE raw = 1 AND ({ranges})"  # noqa: S608 - of constants
+        )
+        bounds = [bound for record_type in record_types for bound in record_type.bounds]
+        rows = self._connection.execute(query, bounds) if self.version >= SEALED_SINCE else ()
+        for key_bytes, mode, value in rows:
+            key = key_bytes.decode(errors="replace")
+            try:
+                yield key, body_of(key, mode, value)
             except DamagedRecordError:
                 self._on_damage(key)
 
@@ -124,7 +143,7 @@ class Reader:
         query = "SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
         row = self._connection.execute(query, (key,)).fetchone() if self.version >= SEALED_SINCE else None
         try:
-            return None if row is None else checked(key, text_of(*row))
+            return None if row is None else body_of(key, *row)
         except DamagedRecordError:
             self._on_damage(key)
             return None
@@ -162,7 +181,7 @@ class Reader:
             light = None
             if self.version >= SEALED_SINCE:
                 try:
-                    light = light_item_in(key, checked(key, text_of(mode, value)), with_node=with_nodes)
+                    light = light_item_in(key, body_of(key, mode, value), with_node=with_nodes)
                 except DamagedRecordError:
                     self._on_damage(key)
                     continue

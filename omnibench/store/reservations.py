@@ -44,7 +44,7 @@ class Reservation:
         process: The process of the worker; see ``processes.this_process``.
         cores: Cores that it computes with, or waits for.
         asks_cores: Whether the item says how many.
-        gpus: How many GPUs of its own it has, or waits for.
+        gpus: How many GPUs of its own it has, or waits for, or which part of one.
         cards: Those that it has, as ``CUDA_VISIBLE_DEVICES`` names them.
         turn: When it began to compute, or to wait: larger than those of all that had begun before.
     """
@@ -57,7 +57,7 @@ class Reservation:
     process: dict[str, Any]
     cores: float = 0.0
     asks_cores: bool = False
-    gpus: int = 0
+    gpus: float = 0
     cards: tuple[str, ...] = ()
     turn: int = 0
 
@@ -236,9 +236,10 @@ def _living(content: bytes) -> dict[str, Reservation]:
 
 
 def _is_sound(entry: Reservation) -> bool:
-    members: tuple[Any, ...] = (entry.size, entry.guest, entry.gpus, entry.turn, entry.cores, entry.cards)
-    *counts, cores, cards = members
-    return all(type(count) is int for count in counts) and type(cores) in (int, float) and type(cards) in (list, tuple)
+    members: tuple[Any, ...] = (entry.size, entry.guest, entry.turn, entry.cores, entry.gpus, entry.cards)
+    *counts, cores, n_gpus, cards = members
+    are_numbers = all(type(number) in (int, float) for number in (cores, n_gpus))
+    return all(type(count) is int for count in counts) and are_numbers and type(cards) in (list, tuple)
 
 
 def _is_stopped(process: Any) -> bool:

@@ -14,6 +14,7 @@ _RAW = 1
 """diskcache's mode of a value that stands in the table as it is."""
 
 _BEGIN = f'"{CHECK}": "'
+_BEGIN_BYTES = _BEGIN.encode()
 _TAIL = len(_BEGIN) + _DIGITS + len('"}')
 
 
@@ -29,8 +30,23 @@ def text_of(mode: Any, value: Any) -> str:
     """
     if mode != _RAW or not isinstance(value, bytes):
         raise DamagedRecordError("it is a pickle or a file, which omnibench never writes and does not read")
+    return _decoded(value)
+
+
+def body_of(key: str, mode: Any, value: Any) -> str:
+    """Return the JSON, unread, that a sealed value of the table holds: ``checked`` of ``text_of``, and never decoded to be hashed.
+
+    Raises:
+        DamagedRecordError: It is no text, does not belong to the key, or has changed.
+    """
+    if mode != _RAW or not isinstance(value, bytes):
+        raise DamagedRecordError("it is a pickle or a file, which omnibench never writes and does not read")
+    return _decoded(_checked_bytes(key.encode("utf-8", "surrogatepass"), value))
+
+
+def _decoded(text: bytes) -> str:
     try:
-        return value.decode()
+        return text.decode()
     except UnicodeDecodeError as error:
         raise DamagedRecordError(f"it is no text ({error.reason})") from error
 
@@ -39,7 +55,8 @@ def seal(key: str, record: Record) -> str:
     """Return the text of a record: its JSON, with a last member that is a checksum of the rest and of the key."""
     body = json.dumps({name: value for name, value in record.items() if name != CHECK})
     separator = ", " if len(body) > len("{}") else ""
-    return f'{body[:-1]}{separator}"{CHECK}": "{_checksum(key, body)}"}}'
+    checksum = _checksum(key.encode("utf-8", "surrogatepass"), body.encode("utf-8", "surrogatepass")).decode()
+    return f'{body[:-1]}{separator}"{CHECK}": "{checksum}"}}'
 
 
 def checked(key: str, text: Any) -> str:
@@ -48,11 +65,19 @@ def checked(key: str, text: Any) -> str:
     Raises:
         DamagedRecordError: Key and text do not belong together, or the text has changed.
     """
-    if not isinstance(text, str) or not is_sealed(text):
+    if not isinstance(text, str):
         raise DamagedRecordError("it has no checksum")
+    body = _checked_bytes(key.encode("utf-8", "surrogatepass"), text.encode("utf-8", "surrogatepass"))
+    return body.decode("utf-8", "surrogatepass")
+
+
+def _checked_bytes(key: bytes, text: bytes) -> bytes:
+    """Return the JSON of a sealed text, encoded; see ``checked``."""
     end = len(text) - _TAIL
-    body = text[: end - 2 if text.endswith(", ", 0, end) else end] + "}"
-    if not text.endswith(_checksum(key, body) + '"}'):
+    if end < 0 or not text.startswith(_BEGIN_BYTES, end):
+        raise DamagedRecordError("it has no checksum")
+    body = text[: end - 2 if text.endswith(b", ", 0, end) else end] + b"}"
+    if not text.endswith(_checksum(key, body) + b'"}'):
         raise DamagedRecordError("it differs from its checksum")
     return body
 
@@ -91,7 +116,5 @@ def is_sealed(text: str) -> bool:
     return text.endswith('"}') and text.startswith(_BEGIN, -_TAIL)
 
 
-def _checksum(key: str, body: str) -> str:
-    digest = hashlib.sha256(f"{key}\n".encode("utf-8", "surrogatepass"))
-    digest.update(body.encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()[:_DIGITS]
+def _checksum(key: bytes, body: bytes) -> bytes:
+    return hashlib.sha256(b"%b\n%b" % (key, body)).hexdigest()[:_DIGITS].encode()

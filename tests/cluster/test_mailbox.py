@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -122,3 +124,24 @@ def test_large_messages_go_one_by_one(loop: asyncio.AbstractEventLoop) -> None:
             box.send({"n": number}, size=8 * 2**20)
         answers = [call(loop, exchange("t", number, 0, [], 0.0)) for number in range(3)]
     assert answers == [(number, [{"n": number}]) for number in range(3)]
+
+
+def test_it_rings_while_no_call_waits(loop: asyncio.AbstractEventLoop, begin: Begin) -> None:
+    """Once for what hurries, and once for what has waited for others; a call that waits hears of it by its answer."""
+    rung: queue.SimpleQueue[str] = queue.SimpleQueue()
+    with Mailbox("t", "r", loop, lambda: True, ring=lambda: rung.put("ring")) as box:
+        box.send({"n": 0})
+        rung.get(timeout=30)
+        assert begin("t", 0, 0, [], 60.0).result(30) == (0, [{"n": 0}])
+        waiting = begin("t", 1, 0, [], 60.0)
+        while not box._n_waiting_calls:
+            time.sleep(0.001)
+        box.send({"n": 1})
+        assert waiting.result(30) == (1, [{"n": 1}])
+        begin("t", 2, 0, [], 0.0).result(30)
+        assert rung.empty()
+        for number in (2, 3):
+            box.send({"n": number}, hurries=False)
+        rung.get(timeout=30)
+        assert begin("t", 2, 0, [], 0.0).result(30) == (2, [{"n": 2}, {"n": 3}])
+        assert rung.empty()

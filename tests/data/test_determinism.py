@@ -19,6 +19,7 @@ from omnibench import (
     AtMost,
     CorePruning,
     Deduplicate,
+    KeepRepeats,
     LeaveLastOut,
     LeaveNOut,
     MakeImplicit,
@@ -26,6 +27,8 @@ from omnibench import (
     RandomHoldout,
     RatingFilter,
     RollingWindows,
+    Sessions,
+    SessionSplit,
     StrongGeneralization,
     Subsample,
     TimeBasedHoldout,
@@ -80,17 +83,24 @@ RECIPES: dict[str, tuple[Any, ...]] = {
     "LeaveLastOut": (Deduplicate(), LeaveLastOut()),
     "LeaveNOut": (Deduplicate(), LeaveNOut(2, 3, "random")),
     "RollingWindows": (Deduplicate(), RollingWindows(3, "3min", 0.1, gap="30s")),
+    "Sessions": (Sessions("25s"),),
+    "SessionSplit": (KeepRepeats(), Sessions("25s"), SessionSplit("3min", "2min", n=2)),
     "StrongGeneralization": (Deduplicate(), StrongGeneralization(0.1, 0.2, 0.3)),
 }
 
 
 def content(dataset: RecSysDataSet) -> str:
-    """Digest what a recipe leaves, by the user's own ids as numbers, and the parts of every fold."""
+    """Digest what a recipe leaves, by the user's own ids, and the parts of every fold."""
     rows = dataset.interactions()
     digest = hashlib.sha256()
     frame = rows.frame()
     for name in frame.columns:
-        digest.update(frame[name].astype("float64").to_numpy().astype("<f8").tobytes())
+        is_text = not pd.api.types.is_numeric_dtype(frame[name])
+        digest.update(
+            "\n".join(frame[name]).encode()
+            if is_text
+            else frame[name].astype("float64").to_numpy().astype("<f8").tobytes()
+        )
     for parts in dataset.parts(rows) if isinstance(dataset.steps[-1], Split) else ():
         for part in parts:
             digest.update(part.astype("<i8").tobytes() + b"|")
@@ -182,6 +192,8 @@ FROZEN: dict[str, str] = {
     "LeaveLastOut": "0bb331b7e05143f6",
     "LeaveNOut": "b93836125890a389",
     "RollingWindows": "eaec2c907512e069",
+    "Sessions": "064bff4ead1bac75",
+    "SessionSplit": "2a5c1a0387cd68f0",
     "StrongGeneralization": "d02d4b94dda1f4b0",
 }
 """With rows in canonical order."""
@@ -210,6 +222,8 @@ RECORDED: dict[str, str] = {
     "LeaveLastOut": "4240e99f2e33492c",
     "LeaveNOut": "2d0b71a43be2684e",
     "RollingWindows": "ed13be8f9054087a",
+    "Sessions": "e5bb7e1e1311111c",
+    "SessionSplit": "d13e49844fd5111f",
     "StrongGeneralization": "ee657133e5f170f2",
 }
 """With rows as they come, as the first stores have them."""

@@ -31,15 +31,13 @@ class Guests:
 
     def __init__(self) -> None:
         self.ended = 0
-        self.ended_devices: list[str] = []
         self.gpu: str | None = None
 
     def is_alive(self, *_: Any) -> bool:
         return False
 
-    def end_idle(self, device: str = "") -> bool:
+    def end_idle(self, *, only_gpus: bool = False) -> bool:
         self.ended += 1
-        self.ended_devices.append(device)
         return self.ended == 1
 
     def use_gpus(self, cards: list[str]) -> None:
@@ -281,22 +279,28 @@ def test_a_store_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
 
 
 def side_by_side(*fits: tuple[Worker, dict[str, Any]]) -> list[str]:
-    """Have workers fit, the next one once the one before it computes or waits; return who began and ended, in order."""
+    """Have workers fit, the next one once the one before it computes or waits; return who began and ended, in order.
+
+    Who has begun computes until all others have begun, too, or wait.
+    """
     events: list[str] = []
     threads = []
+    have_come = threading.Event()
     for worker, arguments in fits:
         name = arguments["name"]
 
         def compute(name: str = name) -> None:
             events.append(f"{name} begins")
-            threading.Event().wait(0.1)
+            have_come.wait(30)
             events.append(f"{name} ends")
 
         thread = threading.Thread(target=worker.fit, kwargs={**arguments, "during": compute})
         thread.start()
         threads.append(thread)
         while f"{name} begins" not in events and not worker.shown:
+            assert thread.is_alive(), f"{name} has neither begun nor waited"
             threading.Event().wait(0.005)
+    have_come.set()
     for thread in threads:
         thread.join(20)
     return events
@@ -337,7 +341,22 @@ def test_no_two_fits_on_one_gpu(tmp_path: Path) -> None:
     assert workers[2].shown[0].startswith("waiting for 1 GPU, which shop/On0 (process ")
     assert events.index("On2 begins") > min(events.index("On0 ends"), events.index("On1 ends"))
     assert (workers[3].shown, workers[3].guests.gpu) == ([], None)
-    assert workers[0].guests.ended_devices[-1] in ("", "cuda"), "the next Fit on its card may be another's"
+    assert workers[0].guests.ended, "the next Fit on its card may be another's"
+
+
+def test_fits_share_a_gpu_by_parts(tmp_path: Path) -> None:
+    """Two halves compute on one card at once, a whole one beside them on the other; a third half waits for none of its own."""
+    workers = [Worker(tmp_path) for _ in range(4)]
+    half = Resources(gpu_share=0.5)
+    events = side_by_side(
+        (workers[0], {"name": "Half", "device": "cuda", "resources": half}),
+        (workers[1], {"name": "Other", "device": "cuda", "resources": half}),
+        (workers[2], {"name": "Whole", "device": "cuda"}),
+        (workers[3], {"name": "Third", "device": "cuda", "resources": half}),
+    )
+    assert [worker.guests.gpu for worker in workers[:3]] == ["0", "0", "1"]
+    assert events[:3] == ["Half begins", "Other begins", "Whole begins"]
+    assert workers[3].shown[0].startswith("waiting for 0.5 of a GPU, which shop/Whole (process ")
 
 
 def test_memory_that_is_said_counts_before_what_is_estimated(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from omnibench.engine import parallel
 from omnibench.engine.estimates import Estimates
-from omnibench.engine.parallel import checked_workers, compute_side_by_side, number_of_workers
+from omnibench.engine.parallel import Waiting, checked_workers, compute_side_by_side, number_of_workers
 from omnibench.engine.stopping import StoppedError, Stopping
 from omnibench.errors import OmnibenchError, StoreError
 
@@ -36,7 +36,9 @@ def run(
         return benches[-1]
 
     try:
-        compute_side_by_side(list(range(number)), [make] * workers, compute, stopping or Stopping(10.0, lambda _: None))
+        compute_side_by_side(
+            Waiting(range(number)).next, [make] * workers, compute, stopping or Stopping(10.0, lambda _: None)
+        )
     finally:
         assert len(benches) == workers
         assert all(bench.left for bench in benches)

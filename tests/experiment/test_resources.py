@@ -54,6 +54,7 @@ def plan_with(of_plan: Any = None, of_algorithm: Any = None) -> ExperimentPlan:
         ({"hours": "90m"}, {"hours": 1.5}),
         ({"hours": "2d"}, {"hours": 48.0}),
         ({"gpus": 0}, {"gpus": 0}),
+        ({"gpu_share": 0.5}, {"gpu_share": 0.5}),
     ],
 )
 def test_amounts_as_people_write_them(said: dict[str, Any], meant: dict[str, Any]) -> None:
@@ -71,6 +72,10 @@ def test_amounts_as_people_write_them(said: dict[str, Any], meant: dict[str, Any
         ({"cores": 1.5}, r"cores is 1\.5; give a whole number"),
         ({"cores": True}, "cores is True; give a whole number"),
         ({"gpus": -1}, "gpus is -1; give a whole number from 0 on"),
+        ({"gpu_share": 0}, "gpu_share is 0; give the part of a GPU, above 0 and at most 1, such as 0.5."),
+        ({"gpu_share": 1.5}, "gpu_share is 1.5; give the part of a GPU"),
+        ({"gpu_share": True}, "gpu_share is True; give the part of a GPU"),
+        ({"gpus": 1, "gpu_share": 0.5}, "gpus is 1 and gpu_share is 0.5; give one of the two: a share is of one GPU."),
         ({"memory": "lots"}, "memory is 'lots'; give a size such as '16GiB'"),
         ({"memory": "-16GB"}, "memory is '-16GB'; give a size"),
         ({"memory": 0}, "memory is 0; give a size"),
@@ -111,6 +116,15 @@ def test_each_amount_is_what_is_said_nearest_to_it() -> None:
     assert counting == {Resources(cores=3, memory="2GB", gpus=1, hours=1)}
     assert {experiment.resources for experiment in made(plan_with())} == {NOTHING_SAID}
     assert {experiment.resources for experiment in made(plan_with(), of_frameworks)} == {of_frameworks["RecPack"]}
+
+
+def test_a_part_of_a_gpu_stands_for_a_number() -> None:
+    """Who says the one nearer says nothing of the other; what is said of neither comes from farther away."""
+    part, number = Resources(gpu_share=0.5), Resources(gpus=2, cores=1)
+    assert part.over(number) == Resources(gpu_share=0.5, cores=1)
+    assert number.over(part) == number
+    assert Resources(cores=3).over(part) == Resources(cores=3, gpu_share=0.5)
+    assert str(part) == "0.5 of a GPU"
 
 
 def test_no_key_and_no_name_depends_on_it() -> None:

@@ -174,7 +174,7 @@ class InProcessGuests:
     def warm_if_room(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """It is there."""
 
-    def end_idle(self, device: str = "") -> bool:
+    def end_idle(self, *, only_gpus: bool = False) -> bool:
         """End none: it is this process."""
         return False
 

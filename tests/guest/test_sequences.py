@@ -18,6 +18,7 @@ from omnibench import (
     LeaveLastOut,
     LeaveNOut,
     RecSysDataSet,
+    SessionSplit,
     StrongGeneralization,
     TimeBasedHoldout,
     UserHoldout,
@@ -37,6 +38,7 @@ SPLITS: dict[str, Split] = {
     "without validation": LeaveLastOut(validation_size=0),
     "random": UserHoldout(0.2, 0.2),
     "by time": TimeBasedHoldout(0.2, 0.2),
+    "of sessions": SessionSplit(5, validation_size=5, n=2),
     "of users": StrongGeneralization(0.2, 0.2, 0.3, which="last"),
 }
 
@@ -46,7 +48,9 @@ def drawn(seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     items = [rng.permutation(14)[: rng.integers(8, 14)] for _ in range(25)]
     user = np.repeat(np.arange(25), [len(own) for own in items])
-    frame = pd.DataFrame({"user": user, "item": np.concatenate(items), "timestamp": rng.integers(0, 6, len(user))})
+    frame = pd.DataFrame(
+        {"user": user, "item": np.concatenate(items), "timestamp": rng.integers(0, 6, len(user)) + user}
+    )
     return frame.iloc[rng.permutation(len(frame))].reset_index(drop=True)
 
 

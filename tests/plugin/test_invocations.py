@@ -81,3 +81,28 @@ def test_workers_have_the_rootdir_of_the_run(tmp_path: Path, project: Project) -
     )
     assert result.ret == 0
     result.stdout.fnmatch_lines(["* 2 passed *"])
+
+
+@pytest.mark.slow
+def test_workers_read_the_configuration_file_of_the_run(tmp_path: Path, project: Project) -> None:
+    """Also where the checkpoint directory is elsewhere and a word of its own: the salt in their keys is that of the file."""
+    project.bench()
+    with project.pytester.path.joinpath("tox.ini").open("a") as file:
+        file.write("omnirec_salt = salty\n")
+    store = tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    result = project.run_process("-n", "2", "--omnirec-checkpoint-dir", str(store), "bench_tiny.py")
+    result.assert_outcomes(passed=2)
+
+
+def test_a_value_for_which_pytest_ignores_the_configuration_is_refused(tmp_path: Path, project: Project) -> None:
+    """Without a path of tests pytest looks for its files above the store, once that is there; the way out is said, and works."""
+    project.bench()
+    store = tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    store.mkdir()
+    refused = project.run_process("--omnirec-plan", "--omnirec-checkpoint-dir", str(store))
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    said = f"{store}, the value of --omnirec-checkpoint-dir, for a path of tests, so that it ignores *tox.ini. Write "
+    refused.stderr.fnmatch_lines([f"ERROR: pytest takes {said}--omnirec-checkpoint-dir={store}."])
+    project.run_process("--omnirec-plan", f"--omnirec-checkpoint-dir={store}").stdout.fnmatch_lines(
+        ["*would run 2 items*"]
+    )

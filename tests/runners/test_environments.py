@@ -245,7 +245,13 @@ def test_locks_pin_exactly_and_say_nothing_of_this_machine(runner: RunnerInfo) -
 
 
 @pytest.mark.guests
-@pytest.mark.parametrize("runner", runners(), ids=lambda runner: runner.name)
+@pytest.mark.parametrize(
+    "runner",
+    [
+        pytest.param(runner, id=runner.name, marks=[] if runner.name == "RecPack" else pytest.mark.slow)
+        for runner in runners()
+    ],
+)
 def test_built_environments_are_as_locked(runner: RunnerInfo) -> None:
     """The environment of each framework holds what its lock says."""
     environment = environment_of(runner)

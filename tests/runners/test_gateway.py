@@ -297,7 +297,17 @@ def test_a_users_class_keeps_its_variables(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.guests
-@pytest.mark.parametrize("framework", ["LensKit", "RecBole", "RecPack", "Implicit", "Cornac", "Surprise", "RecTools"])
+@pytest.mark.parametrize(
+    "framework",
+    [
+        "Implicit",
+        "Surprise",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("LensKit", "RecBole", "RecPack", "Cornac", "RecTools")
+        ),
+    ],
+)
 def test_frameworks_do_not_see_what_is_meant_for_the_users_python(
     framework: str, tmp_path: Path, environment_python: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

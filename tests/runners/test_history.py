@@ -49,7 +49,8 @@ def closed_form(fold: Fold, penalty: float) -> Any:
 
 @pytest.mark.guests
 @pytest.mark.parametrize(
-    ("framework", "algorithm", "parameter"), [("LensKit", "EASEScorer", "regularization"), ("RecPack", "EASE", "l2")]
+    ("framework", "algorithm", "parameter"),
+    [pytest.param("LensKit", "EASEScorer", "regularization", marks=pytest.mark.slow), ("RecPack", "EASE", "l2")],
 )
 def test_frameworks_rank_strangers_by_their_given_history(
     framework: str,

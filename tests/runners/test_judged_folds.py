@@ -176,7 +176,13 @@ def ndcg(lists: dict[int, list[int]], relevant: dict[int, set[int]], k: int) -> 
     return sum(values) / len(values)
 
 
-@pytest.mark.parametrize(("name", "parameters", "split"), CASES, ids=[f"{case[0]} {case[2]}" for case in CASES])
+@pytest.mark.parametrize(
+    ("name", "parameters", "split"),
+    [
+        pytest.param(*case, id=f"{case[0]} {case[2]}", marks=pytest.mark.slow if case[0].startswith("RecBole") else [])
+        for case in CASES
+    ],
+)
 def test_lists_for_validation_are_those_for_data_whose_test_part_it_is(
     name: str,
     parameters: dict[str, Any],

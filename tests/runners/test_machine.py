@@ -225,9 +225,12 @@ def test_device_class(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [device_class(one) for one in ("auto", "cpu")] == ["cpu", "cpu"]
     with pytest.raises(OmnibenchError, match=r"no NVIDIA GPU.*--omnirec-device=auto"):
         device_class("cuda")
+    with pytest.raises(OmnibenchError, match=r"to be cuda-deterministic, but there is no NVIDIA GPU"):
+        device_class("cuda-deterministic")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     gpus.cache_clear()
     assert [device_class(one) for one in ("auto", "cuda", "cpu")] == ["cuda", "cuda", "cpu"]
+    assert device_class("cuda-deterministic") == "cuda-deterministic"
 
 
 @given(

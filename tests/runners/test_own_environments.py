@@ -145,6 +145,7 @@ def environment_lock(algorithm: type) -> Path:
     return Path(f"{algorithm.__module__}.Needy.lock")
 
 
+@pytest.mark.slow
 def test_the_command_line_knows_it(imported: Callable[..., type], capsys: pytest.CaptureFixture[str]) -> None:
     """By its file and name, without importing it; where no name is given, by the locks of the project."""
     needy = imported()

@@ -105,6 +105,7 @@ class Directory:
             if offered[name][task]
             and not offered[name].get("sequential")  # compared by itself: test_sequential.py, test_rectools.py
             and not offered[name].get("item_feature")  # likewise
+            and not offered[name].get("features")  # likewise: test_recbole_features.py
             and (not self.is_small or name in SAMPLE[framework])
         ]
 
@@ -246,7 +247,10 @@ def comparisons(
 
 
 @pytest.mark.guests
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    "framework",
+    [pytest.param(name, marks=[] if name in ("Implicit", "Surprise") else pytest.mark.slow) for name in FRAMEWORKS],
+)
 def test_the_adapter_predicts_as_the_frameworks_own_pipeline(
     framework: str, comparisons: Callable[[str], list[Comparison]]
 ) -> None:

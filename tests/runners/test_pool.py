@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.errors import GuestEnvironmentError, GuestError
+from omnibench.guest.generators import DETERMINISTIC_MARK
 from omnibench.runners import pool
 from omnibench.runners.environments import Environments
 from omnibench.runners.pool import GUEST_MEGABYTES, MOST_GUESTS, GuestPool
@@ -187,6 +188,19 @@ def test_devices(guests: GuestPool, started: list[FakeGuest]) -> None:
     guests.discard(RECBOLE, "cuda")
     assert guests.is_alive(RECBOLE, "cpu")
     assert not guests.is_alive(RECBOLE, "cuda")
+
+
+def test_a_guest_that_is_to_be_deterministic(guests: GuestPool, started: list[FakeGuest]) -> None:
+    """It is told so, and cuBLAS gets the workspace without which it is not; it sees its worker's GPU, and is a guest of its own."""
+    guests.get(RECBOLE, "cuda-deterministic")
+    guests.get(RECBOLE, "cuda")
+    (strict, other) = (guest.variables for guest in started)
+    assert strict["CUDA_VISIBLE_DEVICES"] == other["CUDA_VISIBLE_DEVICES"] == "1"
+    assert strict["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert DETERMINISTIC_MARK in strict
+    assert DETERMINISTIC_MARK not in other
+    guests.end_idle(only_gpus=True)
+    assert not guests.is_alive(RECBOLE, "cuda-deterministic")
 
 
 def test_without_a_worker_of_its_own_all_gpus_are_seen(started: list[FakeGuest], tmp_path: Path) -> None:

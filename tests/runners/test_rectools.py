@@ -68,6 +68,7 @@ def compared(
     return {name: disagreement(work / f"{name}.npy", work / f"{name}-own.npy") for name in algorithms}
 
 
+@pytest.mark.slow
 @pytest.mark.guests
 def test_transformers_rank_as_rectools_does_after_the_same_sequences(
     environment_python: Callable[[str], Path], tmp_path: Path

@@ -16,10 +16,13 @@ from support.guest_scripts import GUEST, run
 from omnibench import (
     NDCG,
     AllItems,
+    Deduplicate,
     ExperimentPlan,
     KeepRepeats,
     LeaveLastOut,
     RecBole,
+    RecPack,
+    SessionSplit,
     StrongGeneralization,
     UserHoldout,
     from_frame,
@@ -56,7 +59,10 @@ def walks(users: int = 60, items: int = 40, each: int = 14) -> pd.DataFrame:
 @pytest.mark.guests
 @pytest.mark.parametrize(
     "algorithms",
-    [["SASRec", "GRU4Rec"], *(pytest.param([name], marks=pytest.mark.catalogue, id=name) for name in OTHERS)],
+    [
+        pytest.param(["SASRec", "GRU4Rec"], marks=pytest.mark.slow),
+        *(pytest.param([name], marks=pytest.mark.catalogue, id=name) for name in OTHERS),
+    ],
 )
 def test_lists_are_those_of_recboles_own_script(
     algorithms: list[str], environment_python: Callable[[str], Path], tmp_path: Path
@@ -117,7 +123,7 @@ def test_data_without_times_is_refused_before_anything_runs() -> None:
 
 
 def lists_of(
-    guest: Guest, dataset: Any, algorithm: RecBole, parameters: dict[str, Any], root: Path, **options: Any
+    guest: Guest, dataset: Any, algorithm: RecBole | RecPack, parameters: dict[str, Any], root: Path, **options: Any
 ) -> tuple[Fold, dict[int, list[int]]]:
     """Return the fold and the list of each user, by the engine's own phases."""
     plan = ExperimentPlan("next items")
@@ -189,6 +195,32 @@ def test_users_unknown_in_training_get_lists_by_what_is_given_of_them(
     plan.add_algorithm(RecBole.Caser)
     with pytest.raises(PlanError, match=r"RecBole.Caser cannot recommend for users unknown in training"):
         check_configuration(dataset, plan.configurations()[0])
+
+
+@pytest.mark.slow
+@pytest.mark.guests
+@pytest.mark.parametrize("repeats", [True, False])
+def test_sessions_get_lists_of_models_of_every_kind_with_the_same_masks(
+    repeats: bool, guests: Callable[[str], Guest], tmp_path: Path
+) -> None:
+    """For sessions unknown in training, by what is given of them: of the same items, with or without those that it has."""
+    steps = [KeepRepeats()] if repeats else [Deduplicate()]
+    split = SessionSplit(15, validation_size=10)
+    dataset = from_frame(walks(items=12, each=16), "clicks").pipe(*steps, split)
+    candidates = AllItems(repeats=repeats)
+    ranked = []
+    algorithms: dict[RecBole | RecPack, dict[str, Any]] = {RecBole.GRU4Rec: SHORT, RecPack.EASE: {}}
+    for algorithm, parameters in algorithms.items():
+        guest = guests(type(algorithm).__name__)
+        fold, lists = lists_of(guest, dataset, algorithm, parameters, tmp_path, candidates=candidates)
+        assert lists.keys() == set(fold.test.user.tolist())
+        assert not lists.keys() & set(fold.train.user.tolist())
+        for user, items in lists.items():
+            masked: set[int] = set() if repeats else set(fold.seen(user).tolist())
+            assert set(items) == set(np.flatnonzero(fold.candidates).tolist()) - masked
+            assert bool(masked) != repeats
+        ranked.append(lists)
+    assert ranked[0] != ranked[1]
 
 
 @pytest.mark.guests

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench.store.admission import CORES, GPUS, MEMORY, Capacity, Needs, Obstacle, never_fits, obstacle
+from omnibench.store.admission import CORES, GPUS, MEMORY, Capacity, Needs, Obstacle, dealt_gpus, never_fits, obstacle
 
 MACHINE = Capacity(24, 8.0, 2)
 
@@ -21,6 +22,7 @@ class Fit:
     turn: int = 0
     elders: set[int] = field(default_factory=set)
     """Those that computed, or waited, when it began to wait: nobody else may keep it waiting."""
+    cards: list[str] = field(default_factory=list)
 
 
 NEEDS = st.builds(
@@ -28,7 +30,7 @@ NEEDS = st.builds(
     memory=st.integers(0, 24),
     cores=st.sampled_from([1.0, 2.0, 4.0, 8.0]),
     asks_cores=st.just(True),
-    gpus=st.integers(0, 2),
+    gpus=st.sampled_from([0, 1, 2, 0.25, 0.5, 0.75]),
 )
 ARRIVALS = st.lists(st.tuples(NEEDS, st.integers(1, 9), st.integers(0, 3)), min_size=1, max_size=25)
 
@@ -59,17 +61,21 @@ def test_all_get_what_they_need_and_none_starves(arrivals: list[tuple[Needs, int
         for key in looking:
             fit = waiting[key]
             ahead = sorted((each for each in waiting.values() if each.turn < fit.turn), key=lambda each: each.turn)
-            hindrance = obstacle(fit.needs, MACHINE, list(computing.values()), ahead, room_beside(computing))
-            if hindrance is None:
+            having = list(computing.values())
+            hindrance = obstacle(fit.needs, MACHINE, having, ahead, room_beside(computing))
+            dealt = hindrance or dealt_gpus(fit.needs.gpus, ["0", "1"], having, ahead, None)
+            if not isinstance(dealt, Obstacle):
                 turn += 1
-                computing[key] = Fit(fit.needs, fit.seconds, turn)
+                computing[key] = Fit(fit.needs, fit.seconds, turn, cards=dealt)
                 del waiting[key]
             else:
                 assert fit.elders - ended, "who has outlived all of its elders begins"
-        having = [fit.needs for fit in computing.values()]
-        assert sum(needs.memory for needs in having) <= 24
-        assert sum(needs.cores for needs in having) <= 8
-        assert sum(needs.gpus for needs in having) <= 2
+        amounts = [fit.needs for fit in computing.values()]
+        assert sum(needs.memory for needs in amounts) <= 24
+        assert sum(needs.cores for needs in amounts) <= 8
+        for card in ("0", "1"):
+            assert sum(min(fit.needs.gpus, 1) for fit in computing.values() if card in fit.cards) <= 1
+        assert all(len(fit.cards) == ceil(fit.needs.gpus) for fit in computing.values())
         assert computing or not waiting, "nobody computes, and yet somebody waits"
         clock += 1
         for key, fit in list(computing.items()):
@@ -124,3 +130,14 @@ def test_what_never_fits() -> None:
     assert never_fits(Needs(24, 8.0, True, 3), MACHINE) == GPUS
     assert never_fits(Needs(24, 8.0, True, 2), MACHINE) == ""
     assert never_fits(Needs(25), MACHINE._replace(memory=None)) == ""
+
+
+def test_parts_share_the_fullest_gpu() -> None:
+    """Two halves are on one GPU, so that the other stays whole; three quarters wait for who has a half of each."""
+    half = Fit(Needs(gpus=0.5), 1, cards=["1"])
+    assert dealt_gpus(0.5, ["0", "1"], [half], (), None) == ["1"]
+    assert dealt_gpus(1, ["0", "1"], [half], (), None) == ["0"]
+    both = [half, Fit(Needs(gpus=0.5), 1, cards=["0"])]
+    assert dealt_gpus(0.75, ["0", "1"], both, (), None) == Obstacle(GPUS, 0)
+    assert dealt_gpus(0, ["0", "1"], both, (), None) == []
+    assert never_fits(Needs(gpus=0.5), MACHINE._replace(gpus=0)) == GPUS

@@ -9,7 +9,8 @@ import pytest
 
 from omnibench import against_best
 from omnibench.report import sections
-from omnibench.report.contents import Contents, DatasetSummary, ItemFacts, MissingItem, Uncertainty
+from omnibench.report.contents import Contents, DatasetSummary, MissingItem
+from omnibench.report.item_facts import ItemFacts, Uncertainty
 from omnibench.report.sections import Choices, Report, report_of
 from omnibench.results import Result
 from omnibench.statistics.best import Standing

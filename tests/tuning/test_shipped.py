@@ -100,7 +100,7 @@ def test_most_algorithms_have_a_space_and_baselines_without_hyperparameters_have
     without = {
         f"{framework}.{name}"
         for (framework, name), algorithm in described.items()
-        if framework in ("Cornac", "Implicit", "Surprise") or algorithm.get("sequential", False)
+        if framework in ("Cornac", "Implicit", "Surprise") or algorithm.get("sequential") or algorithm.get("features")
     }
     assert without.isdisjoint(SPACES)
     assert names - without - SPACES.keys() == {

@@ -46,6 +46,7 @@ from omnibench import (
     IntraListDiversity,
     ItemCoverage,
     ItemGroups,
+    KeepRepeats,
     LeaveLastOut,
     LeaveNOut,
     LensKit,
@@ -78,6 +79,8 @@ from omnibench import (
     ScoreComparison,
     Scores,
     Serendipity,
+    Sessions,
+    SessionSplit,
     ShannonEntropy,
     Snapshots,
     SplitData,
@@ -148,6 +151,7 @@ cleaned.pipe(UserTimeBasedHoldout(0.1, 0.2))
 cleaned.pipe(RollingWindows(4, "7d", timedelta(days=1), train_window=0.3, gap=60))
 cleaned.pipe(LeaveNOut(5, which="random"))
 given = cleaned.pipe(MakeImplicit(3), StrongGeneralization(validation_users=100, test_users=0.1, which="last")).data
+cleaned.pipe(MakeImplicit(3), KeepRepeats(), Sessions("30min"), SessionSplit(timedelta(days=1), "1d", n=2))
 if isinstance(given, SplitData):
     assert_type(given.given, pd.DataFrame | None)
 

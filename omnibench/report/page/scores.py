@@ -10,7 +10,8 @@ from xml.etree.ElementTree import Element
 
 from omnibench.markup import breakable, element, words
 from omnibench.metrics.labels import has_label
-from omnibench.report.contents import Contents, ItemFacts
+from omnibench.report.contents import Contents
+from omnibench.report.item_facts import ItemFacts
 from omnibench.report.sections import Section
 from omnibench.results import Result
 from omnibench.tables.fitting import fitting

@@ -1,0 +1,118 @@
+"""Write docs/frameworks.md from the catalogues and from what was measured: ``python docs/frameworks.py``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omnibench.runners.info import RunnerInfo, refused_algorithms
+
+PAGE = Path(__file__).parent / "frameworks.md"
+COSTS = Path(__file__).parent.parent / "benchmarks" / "frameworks" / "costs.json"
+
+HEAD = """\
+# What each framework has, and costs
+
+<!-- Written by docs/frameworks.py from the catalogues and benchmarks/frameworks/costs.json. Do not edit: run it again. -->
+
+Each framework that comes with omnibench has an [isolated environment](algorithms.md#environments) with a lock of its own, so
+that nobody has to find versions that agree, and all of them stand in one plan, under the same splits, masks and metrics.
+
+## Algorithms
+
+"""
+
+ALGORITHMS = """
+**Run here** is what `omnibench envs algorithms` lists. **Refused** are those that a framework exports and that do not run in its
+environment: each stands there with the reason, and asking for it says that reason before anything runs
+([What is known of each algorithm](catalogue.md)). **Sequential** ones learn [what comes next](conventions.md). The general ones are
+compared with a script of the framework's own (`tests/runners/test_own_pipelines.py`), the sequential ones of RecBole and RecTools in
+`test_sequential.py` and `test_rectools.py`: but for what [Algorithms](algorithms.md) says, its lists on the same fold are theirs.
+
+## Costs
+
+"""
+
+COSTS_TEXT = """
+**Build** is the time on two cores when uv's cache has the packages (`omnibench envs build` says before it begins how large an
+environment is), **start** the time until a guest has imported everything, **idle** its memory then, in which what processes share
+counts in part. uv shares files among environments: all of them take {together} together.
+`python benchmarks/frameworks/framework_costs.py` measures it on your machine.
+
+## One plan with all of them
+
+`benchmarks/frameworks/bench_seven_frameworks.py` has an algorithm of each and a class, MovieLens-100K, and five folds:
+
+<!-- skip: next "a minute, and every environment" -->
+```console
+$ pytest -q benchmarks/frameworks -n 2 --omnirec-table=mean
+........................................                                 [100%]
+
+MovieLens100K: Evaluation Results
+
+ Algorithm                                  NDCG@10             HR@10
+ ────────────────────────────────────────────────────────────────────
+ LensKit.ImplicitMFScorer            0.2300 ±0.0078    0.8303 ±0.0120
+ RecBole.BPR                         0.3089 ±0.0082    0.8375 ±0.0057
+ RecPack.EASE                       *0.3849 ±0.0065   *0.9039 ±0.0065
+ Implicit.AlternatingLeastSquares    0.2999 ±0.0050    0.8770 ±0.0047
+ Cornac.BPR                          0.1894 ±0.0038    0.6988 ±0.0278
+ RecTools.LightFMWrapperModel        0.1866 ±0.0038    0.7340 ±0.0141
+ Surprise.SVD                        0.0745 ±0.0021    0.3987 ±0.0067
+ DampedMean                          0.1634 ±0.0040    0.5845 ±0.0153
+* best of its column (of the means); std is over folds, n - 1
+...
+40 passed in 77.53s (0:01:17)
+```
+
+Nobody tuned these: they show that everything runs, not which is best ([Tuning](tuning.md)). `MakeImplicit(3, keep="rating")` is
+what lets Surprise, which learns from ratings alone, stand beside the others.
+
+## Next
+
+[Algorithms](algorithms.md), [algorithms of your own](own-algorithms.md), or [a framework of your own](own-frameworks.md).
+"""
+
+
+def page() -> str:
+    """Return the text of docs/frameworks.md."""
+    from omnibench.runners.registry import runners
+
+    frameworks = [runner for runner in runners() if runner.distribution]
+    measured = json.loads(COSTS.read_text(encoding="utf-8"))
+    algorithms = ["| framework | version | run here | of these sequential | refused |", "|---|---|---:|---:|---:|"]
+    algorithms += [algorithms_row(runner) for runner in frameworks]
+    costs = ["| framework | environment | build | start | idle |", "|---|---:|---:|---:|---:|"]
+    costs += [costs_row(runner.name, measured["frameworks"][runner.name]) for runner in frameworks]
+    together = f"{measured['bytes_together'] / 1e9:.1f} GB"
+    return "".join(
+        [
+            HEAD,
+            "\n".join(algorithms),
+            "\n",
+            ALGORITHMS,
+            "\n".join(costs),
+            "\n",
+            COSTS_TEXT.replace("{together}", together),
+        ]
+    )
+
+
+def algorithms_row(runner: RunnerInfo) -> str:
+    """Return how many algorithms a framework has."""
+    offered: Mapping[str, Mapping[str, Any]] = runner.catalogue["algorithms"]
+    n_sequential = sum(bool(facts.get("sequential")) for facts in offered.values())
+    version = runner.catalogue["version"]
+    return f"| {runner.title} | {version} | {len(offered)} | {n_sequential or ''} | {len(refused_algorithms(runner)) or ''} |"
+
+
+def costs_row(name: str, measured: Mapping[str, float]) -> str:
+    """Return what a framework costs."""
+    size, build, start, idle = (measured[key] for key in ("bytes", "build_seconds", "start_seconds", "idle_bytes"))
+    return f"| {name} | {size / 1e9:.1f} GB | {build:.0f} s | {start:.0f} s | {idle / 1e6:.0f} MB |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,209 @@
+"""The facts about an item that stand beside its numbers in files: what it was made of, with which uncertainty, at which cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from omnibench.keys import recorded_text, sha256
+from omnibench.store.schema import Record, RecordLookup, RecordType
+from omnibench.store.taken import Origin, origins_of
+
+_FACTS_AT_HAND = 1000
+"""How many items the facts are kept of that are looked up: a row per metric, and a configuration with all of its folds."""
+
+
+class Uncertainty(NamedTuple):
+    """The uncertainty of a metric's mean over users.
+
+    Attributes:
+        stderr: Its standard error, where it is a mean over users.
+        low: The lower end of its 95 % interval, likewise.
+        high: The upper end.
+        users: How many users count.
+    """
+
+    stderr: float | None = None
+    low: float | None = None
+    high: float | None = None
+    users: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """The facts about an item that are recorded beside its metrics; what is not recorded is None, or empty.
+
+    Attributes:
+        dataset_key: Identifies its dataset.
+        configuration_key: Identifies its configuration, whatever the data.
+        parameters: The hyperparameters that were given, as JSON with sorted names and no blanks.
+        framework: The framework, e.g. ``RecPack``.
+        version: The framework's version.
+        fit_seconds: Wall seconds of Fit, without the start of the framework's process.
+        predict_seconds: Wall seconds of Predict, for all users with test items; likewise.
+        peak_memory: Largest resident set of the framework's process in Fit and Predict, in bytes.
+        finished: When it was done, as an ISO timestamp.
+        uncertainties: By label, of the metrics that are recorded.
+        start_seconds: Wall seconds that Fit and Predict waited for that process to start; 0 when it ran already.
+        attempts: What each attempt at Fit has cost, where it went on from a snapshot; its seconds and memory are those of all.
+        origins: Where metrics come from that were not computed in this store.
+    """
+
+    dataset_key: str = ""
+    configuration_key: str = ""
+    parameters: str = "{}"
+    framework: str = ""
+    version: str = ""
+    fit_seconds: float | None = None
+    predict_seconds: float | None = None
+    peak_memory: int | None = None
+    finished: str = ""
+    uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
+    start_seconds: float | None = None
+    attempts: tuple[Mapping[str, Any], ...] = ()
+    origins: tuple[Origin, ...] = ()
+
+    def origin_of(self, label: str) -> Origin | None:
+        """Return where a metric comes from, or None where it was computed in this store."""
+        return next((origin for origin in self.origins if label in origin.labels), None)
+
+
+class RecordedItem(NamedTuple):
+    """What facts about an item take of its own record.
+
+    Attributes:
+        configuration: The tagged fields that the key of its configuration is made of; None where they are not recorded.
+        data_key: Identifies its dataset.
+        parameters: The explicit hyperparameters.
+        predict_key: Identifies its predictions; empty where that is not recorded.
+        finished: When it was done, as an ISO timestamp, or empty.
+        metrics: Its metrics by label, each with the ``key`` of its evaluation.
+    """
+
+    configuration: list[Any] | None
+    data_key: str
+    parameters: Mapping[str, Any]
+    predict_key: str
+    finished: str
+    metrics: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, item: Record) -> RecordedItem:
+        """Return that part of an item's record, which may be a light one with metrics."""
+        fields = identity[1] if (identity := item.get("identity")) else {}
+        return cls(
+            fields.get("configuration"),
+            item.get("data_key") or fields.get("data", ""),
+            item["parameters"],
+            item.get("predict_key") or "",  # store format 1 has none
+            item.get("finished") or "",
+            item["metrics"],
+        )
+
+
+class _Making(NamedTuple):
+    """What says how an item was made: the digest of its configuration, its hyperparameters as text, framework and version."""
+
+    configuration_key: str
+    parameters: str
+    framework: str
+    version: str
+
+
+class FactsByKey(Mapping[str, ItemFacts]):
+    """The facts about items by fit key, made when they are asked for: there may be a hundred thousand.
+
+    Args:
+        items: What their own records say, by fit key.
+        lookup: From a record's key to what facts take of it, or None; see ``store.lookups``.
+        whole_lookup: From a record's key to the record, or None: for items whose own record does not say what they were made of.
+    """
+
+    def __init__(self, items: Mapping[str, RecordedItem], lookup: RecordLookup, whole_lookup: RecordLookup) -> None:
+        self._items = items
+        self._facts = lru_cache(maxsize=_FACTS_AT_HAND)(self._facts_of)
+        self._lookup, self._whole_lookup = lookup, whole_lookup
+        self._latest: tuple[RecordedItem, _Making] | None = None
+
+    def _facts_of(self, fit_key: str) -> ItemFacts:
+        item = self._items[fit_key]
+        if item.configuration is None:
+            return _facts(fit_key, item, self._whole_lookup)
+        # The folds of a configuration, which follow each other, have the same object.
+        latest = self._latest
+        if (
+            latest is None
+            or latest[0].configuration is not item.configuration
+            or latest[0].parameters is not item.parameters
+        ):
+            self._latest = latest = item, _making(item.configuration, item.parameters)
+        return _facts(fit_key, item, self._lookup, latest[1])
+
+    def __getitem__(self, fit_key: str) -> ItemFacts:
+        return self._facts(fit_key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+def facts_of_item(fit_key: str, lookup: RecordLookup) -> ItemFacts:
+    """Return the facts about an item, of which there may be no record.
+
+    Args:
+        fit_key: Its key.
+        lookup: From a record's key to the record, or None.
+    """
+    item = lookup(RecordType.ITEM.key(fit_key))
+    return ItemFacts() if item is None else _facts(fit_key, RecordedItem.of(item), lookup)
+
+
+def _facts(fit_key: str, item: RecordedItem, lookup: RecordLookup, making: _Making | None = None) -> ItemFacts:
+    fit = lookup(RecordType.FIT.key(fit_key)) or {}
+    predict = (lookup(RecordType.PREDICT.key(item.predict_key)) if item.predict_key else None) or {}
+    data_key = item.data_key
+    if making is None:
+        fields = {} if item.configuration is not None or not fit.get("identity") else fit["identity"][1]
+        making = _making(item.configuration or fields.get("configuration"), item.parameters)
+        data_key = data_key or fields.get("data", "")
+    peaks = [peak for phase in (fit, predict) if (peak := phase.get("peak_rss")) is not None]
+    waits = [waited for phase in (fit, predict) if (waited := phase.get("start_seconds")) is not None]
+    taken = lookup(RecordType.TAKEN.key(fit_key))
+    return ItemFacts(
+        data_key,
+        making.configuration_key,
+        making.parameters,
+        making.framework,
+        fit.get("version") or making.version,
+        fit.get("seconds"),
+        predict.get("seconds"),
+        max(peaks) if peaks else None,
+        item.finished,
+        {
+            label: _uncertainty(lookup(RecordType.EVAL.key(metric["key"])) or {})
+            for label, metric in item.metrics.items()
+        },
+        sum(waits) if waits else None,
+        tuple(fit.get("attempts") or ()),
+        () if taken is None else tuple(origins_of(taken, {"metrics": item.metrics})),
+    )
+
+
+def _making(configuration: list[Any] | None, parameters: Mapping[str, Any]) -> _Making:
+    fields = configuration[1] if configuration else {}
+    return _Making(
+        sha256(recorded_text(configuration)) if configuration else "",
+        recorded_text(fields.get("parameters", parameters)),
+        fields.get("runner", ""),
+        fields.get("version", ""),
+    )
+
+
+def _uncertainty(evaluation: Record) -> Uncertainty:
+    low, high = evaluation.get("interval") or (None, None)  # store formats 1 and 2 have no interval
+    users = evaluation.get("counted", evaluation.get("users"))  # earlier formats do not say who counts
+    return Uncertainty(evaluation.get("stderr"), low, high, users)

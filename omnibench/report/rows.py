@@ -1,0 +1,239 @@
+"""The rows of files: one for every value, made of cells that several rows share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
+
+from omnibench.comparison.variance import COMPONENTS
+from omnibench.keys import recorded_text
+from omnibench.report.contents import Contents
+from omnibench.report.item_facts import Uncertainty
+from omnibench.results import Result
+from omnibench.statistics.deviation import sample_deviation
+from omnibench.store.taken import Origin
+from omnibench.tables.conditional import algorithm_of
+from omnibench.tables.names import display_names
+from omnibench.tables.seeds import distinct, seed_groups, seeds_of
+
+ROWS_AT_HAND = 5000
+"""How many rows are made at a time."""
+
+COLUMN_TYPES = {
+    "dataset": "string",
+    "dataset_label": "string",
+    "dataset_key": "string",
+    "algorithm": "string",
+    "configuration": "string",
+    "label": "string",
+    "configuration_key": "string",
+    "parameters": "string",
+    "seed": "Int64",
+    "refit": "string",
+    "framework": "string",
+    "framework_version": "string",
+    "fold": "Int64",
+    "metric": "string",
+    "value": "float64",
+    "stderr": "float64",
+    "low": "float64",
+    "high": "float64",
+    "users": "Int64",
+    "cold_users": "Int64",
+    "cold_items": "Int64",
+    "before_training_end": "Int64",
+    "fit_seconds": "float64",
+    "predict_seconds": "float64",
+    "start_seconds": "float64",
+    "peak_memory": "Int64",
+    "fit_key": "string",
+    "seeds": "Int64",
+    "mean": "float64",
+    "std": "float64",
+    **{f"{component}_variance": "float64" for component in COMPONENTS},
+    "chosen": "string",
+    "tuning_metric": "string",
+    "tuning_value": "float64",
+    "tuning_trials": "Int64",
+    "tuning_pruned": "Int64",
+    "tuning_failed": "Int64",
+    "tuning_seconds": "float64",
+    "tuning_budget": "string",
+    "tuning_override": "boolean",
+    "tuning_per_fold": "boolean",
+    "taken_from": "string",
+    "taken_by": "string",
+    "taken_time": "string",
+    "taken_sha256": "string",
+}
+"""The columns of a row for every value, with their types in pandas."""
+
+
+WIDTHS = (13, 6, 9, 2 + len(COMPONENTS), 10, 4)
+"""How many columns each part of a row has; see ``cells_of``."""
+
+
+@dataclass(slots=True, eq=False)
+class Cells:
+    """Neighbouring cells of a row, which other rows may have, too.
+
+    Attributes:
+        values: Their values.
+        text: Their text, once somebody has written them; empty before.
+    """
+
+    values: tuple[Any, ...]
+    text: str = ""
+
+
+_NOT_TUNED, _NOT_TAKEN = (Cells((None,) * width) for width in WIDTHS[-2:])
+
+
+def blocks_of(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield rows by thousands: of a hundred thousand items, all of them together would take a gigabyte."""
+    remaining = iter(rows)
+    while block := list(islice(remaining, ROWS_AT_HAND)):
+        yield block
+
+
+def rows_of(contents: Contents) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of ``frames.frame``, each with the values of ``COLUMN_TYPES``."""
+    return (tuple(chain.from_iterable(cells.values for cells in row)) for row in cells_of(contents))
+
+
+def cells_of(contents: Contents) -> Iterator[tuple[Cells, ...]]:
+    """Yield the same rows in pieces: what is said of the item, the value, again the item, its configuration, its search, its origin."""
+    names = display_names(contents.results)
+    with_seeds = with_all_seeds(contents.results)
+    summarised: WithSeeds | None = None
+    summaries: dict[str, Cells] = {}
+    for result in contents.results:
+        configuration = with_seeds[result.dataset, result.algorithm]
+        if configuration is not summarised:  # most follow each other
+            summarised, summaries = configuration, {}
+        facts = contents.facts_of(result)
+        counts = contents.split_counts(result)
+        head = Cells(
+            (
+                result.dataset,
+                names.dataset(result.dataset),
+                facts.dataset_key,
+                algorithm_of(result),
+                result.algorithm,
+                names.configuration(result.algorithm),
+                facts.configuration_key,
+                facts.parameters,
+                result.seed,
+                result.refit or None,
+                facts.framework,
+                facts.version,
+                result.fold,
+            )
+        )
+        of_item = Cells(
+            (
+                counts.get("cold_users"),
+                counts.get("cold_items"),
+                counts.get("before_training_end"),
+                facts.fit_seconds,
+                facts.predict_seconds,
+                facts.start_seconds,
+                facts.peak_memory,
+                result.fit_key,
+                len(configuration.seeds),
+            )
+        )
+        tuning = _NOT_TUNED if result.chosen is None else Cells(tuple(tuning_facts(result).values()))
+        for label, value in result.metrics.items():
+            stderr, low, high, users = facts.uncertainties.get(label, _UNCERTAIN)
+            if label not in summaries:
+                summaries[label] = Cells(tuple(summary_of(contents, configuration, label).values()))
+            origin = facts.origin_of(label) if facts.origins else None
+            yield (
+                head,
+                Cells((label, finite(value), finite(stderr), finite(low), finite(high), users)),
+                of_item,
+                summaries[label],
+                tuning,
+                _NOT_TAKEN if origin is None else Cells(tuple(origin_facts(origin).values())),
+            )
+
+
+_UNCERTAIN = Uncertainty()
+
+
+def tuning_facts(result: Result) -> dict[str, Any]:
+    """Return what was chosen for a tuned result, and with which effort; None of others."""
+    chosen = result.chosen
+    if chosen is None:
+        names = ("metric", "value", "trials", "pruned", "failed", "seconds", "budget", "override", "per_fold")
+        return dict.fromkeys(("chosen", *names))
+    return {
+        "chosen": recorded_text(chosen["parameters"]),
+        "metric": chosen.get("metric"),
+        "value": finite(chosen.get("value")),
+        **{name: chosen.get(name) for name in ("trials", "pruned", "failed")},
+        "seconds": chosen.get("seconds"),
+        "budget": recorded_text(chosen.get("budget") or {}),
+        "override": chosen.get("override"),
+        "per_fold": chosen.get("per_fold"),
+    }
+
+
+def origin_facts(origin: Origin | None) -> dict[str, str | None]:
+    """Return where a metric was taken over from; None of others."""
+    if origin is None:
+        return dict.fromkeys(("from", "by", "time", "sha256"))
+    return {"from": origin.source, "by": origin.by or None, "time": origin.time, "sha256": origin.sha256}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WithSeeds:
+    """A configuration on a dataset, with all of its seeds.
+
+    Attributes:
+        name: The display name of the configuration with the lowest seed.
+        rows: The results of all seeds.
+        counted: Those that count; see ``tables.seeds``.
+        seeds: Its seeds.
+    """
+
+    name: str
+    rows: list[Result]
+    counted: list[Result]
+    seeds: list[int]
+
+
+def with_all_seeds(results: Sequence[Result]) -> dict[tuple[str, str], WithSeeds]:
+    """Return each configuration with all of its seeds, by dataset and the display name with any of its seeds."""
+    groups = seed_groups(results)
+    rows: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        rows.setdefault((result.dataset, groups.get(result.algorithm, result.algorithm)), []).append(result)
+    configurations = {
+        key: WithSeeds(key[1], of_key, distinct(of_key), seeds_of(of_key)) for key, of_key in rows.items()
+    }
+    return {
+        (result.dataset, result.algorithm): configurations[
+            result.dataset, groups.get(result.algorithm, result.algorithm)
+        ]
+        for result in results
+    }
+
+
+def summary_of(contents: Contents, configuration: WithSeeds, label: str) -> dict[str, float | None]:
+    """Return the mean and the deviation of a metric over folds and seeds, and what contributes to its variance."""
+    values = [row.metrics[label] for row in configuration.counted if label in row.metrics]
+    mean = finite(math.fsum(values) / len(values)) if values and all(map(math.isfinite, values)) else None
+    deviation = finite(sample_deviation(values)) if mean is not None and len(values) > 1 else None
+    variances = contents.variances.get((configuration.rows[0].dataset, configuration.name), {}).get(label, {})
+    parts = {f"{component}_variance": finite(variances.get(component)) for component in COMPONENTS}
+    return {"mean": mean, "std": deviation, **parts}
+
+
+def finite(value: float | None) -> float | None:
+    """Return a value, or None where it is no number that every reader of a file knows."""
+    return value if value is not None and math.isfinite(value) else None

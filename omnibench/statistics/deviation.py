@@ -1,0 +1,35 @@
+"""The standard deviation of a few floats, exact to the last bit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+_BITS = 64
+"""Binary digits of a root that are computed: more than the 53 of a float, so that the last one but these rounds rightly."""
+
+
+def sample_deviation(values: Sequence[float]) -> float:
+    """Return the standard deviation of a sample (n - 1), rounded once: the same float as ``statistics.stdev``, sooner.
+
+    All values are whole multiples of one power of two, so that sums of them and of their squares are sums of whole numbers.
+
+    Args:
+        values: At least two, finite.
+    """
+    ratios = [value.as_integer_ratio() for value in values]
+    unit = max(denominator for _, denominator in ratios)
+    numbers = [numerator * (unit // denominator) for numerator, denominator in ratios]
+    count = len(numbers)
+    squares = count * sum(number * number for number in numbers) - sum(numbers) ** 2
+    return _root(squares, count * (count - 1) * unit * unit)
+
+
+def _root(numerator: int, denominator: int) -> float:
+    """Return the square root of a fraction, rounded once: of a root that goes on, the last digit is odd."""
+    if not numerator:
+        return 0.0
+    shift = max(0, _BITS - (numerator.bit_length() - denominator.bit_length()) // 2)
+    quotient, rest = divmod(numerator << 2 * shift, denominator)
+    root = math.isqrt(quotient)
+    return (root | (rest > 0 or root * root != quotient)) / (1 << shift)

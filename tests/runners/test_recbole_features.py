@@ -1,0 +1,182 @@
+"""RecBole's context-aware models: against RecBole's own script, by the features that a dataset has, and refused without them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.agreeing_lists import disagreement
+from support.guest_scripts import GUEST, run
+
+from omnibench import NDCG, ExperimentPlan, RecBole, RecSysDataSet, UserHoldout, from_frame
+from omnibench.data.prepare import prepare
+from omnibench.data.stored_ids import read_ids
+from omnibench.engine import phases
+from omnibench.errors import PlanError
+from omnibench.experiment.compatibility import check_configuration
+from omnibench.experiment.planning import experiments
+from omnibench.guest.folds import Fold
+from omnibench.guest.predictions import read_predictions
+from omnibench.runners.gateway import Guest
+from omnibench.runners.info import refused_algorithms
+from omnibench.runners.registry import get_runner
+
+SEED, USERS, ITEMS = 42, 60, 40
+SHORT: dict[str, Any] = {"epochs": 3, "stopping_step": 1, "train_batch_size": 128}
+CONTEXT_AWARE = [name for name, info in get_runner("RecBole").catalogue["algorithms"].items() if info.get("features")]
+OTHERS = [name for name in CONTEXT_AWARE if name not in ("FM", "DeepFM")]
+
+
+def users() -> pd.DataFrame:
+    """Return a text, a truth value and a number of each user, some of them missing."""
+    number = np.arange(USERS)
+    frame = pd.DataFrame({"user": number, "gender": np.where(number % 2, "f", "m"), "member": number % 3 == 0})
+    frame["age"] = 20.0 + number % 30
+    return frame.set_index("user")[number % 11 != 5].reindex(number).rename_axis("user").reset_index()
+
+
+def items() -> pd.DataFrame:
+    """Return lists of texts, a text and a number of each item, some of them missing, and a list that is empty."""
+    number = np.arange(ITEMS)
+    genres = [["crime", "dark night", "romance", "war"][: item % 5] if item % 7 else None for item in number]
+    studio = [("north", "south", None)[item % 3] for item in number]
+    price = np.where(number % 5 == 0, np.nan, number * 7 % 11)
+    return pd.DataFrame({"item": number, "genres": genres, "studio": studio, "price": price})
+
+
+def likes() -> pd.DataFrame:
+    """Return users of whom each has a dozen items, most of one studio."""
+    rng = np.random.default_rng(3)
+    liked = [rng.permutation(ITEMS)[:16] for _ in range(USERS)]
+    rows = [
+        (user, item) for user, own in enumerate(liked) for item in own if item % 3 == user % 3 or rng.random() < 0.5
+    ]
+    return pd.DataFrame(rows, columns=["user", "item"])
+
+
+def catalogue_of(**features: pd.DataFrame) -> RecSysDataSet:
+    return from_frame(likes(), "shelves", **features).pipe(UserHoldout(0.2, 0.2))
+
+
+def as_recbole_reads_it(frame: pd.DataFrame, subject: str, own_ids: Sequence[Hashable], path: Path) -> None:
+    """Write features in RecBole's form, by code, with its columns in alphabetical order."""
+    types = {
+        "gender": "token",
+        "member": "token",
+        "age": "float",
+        "genres": "token_seq",
+        "studio": "token",
+        "price": "float",
+    }
+    rows = frame.set_index(subject).loc[list(own_ids)]
+    columns: dict[str, Any] = {f"{subject}_id:token": range(len(rows))}
+    for name in sorted(rows.columns):
+        texts = rows[name].map(lambda value: "|".join(value) if isinstance(value, list) else value)
+        columns[f"{subject}.{name}:{types[name]}"] = texts.to_numpy()
+    pd.DataFrame(columns).to_csv(path, sep="\t", index=False)
+
+
+@pytest.mark.guests
+@pytest.mark.parametrize(
+    "algorithms",
+    [["FM", "DeepFM"], *(pytest.param([name], marks=pytest.mark.catalogue, id=name) for name in OTHERS)],
+)
+def test_lists_are_those_of_recboles_own_script(
+    algorithms: list[str], environment_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The same lists and scores on the same fold, for which RecBole reads interactions and features from its files."""
+    data, work = tmp_path / "data", tmp_path / "work"
+    data.mkdir()
+    work.mkdir()
+    prepare(catalogue_of(users=users(), items=items()), data)
+    for subject, frame in (("user", users()), ("item", items())):
+        as_recbole_reads_it(frame, subject, read_ids(data, f"{subject}s"), work / f"{subject}s.tsv")
+    jobs, words = [], []
+    for name in algorithms:
+        drawn = get_runner("RecBole").catalogue["algorithms"][name]["parameters"]["train_neg_sample_args"]
+        settings = {**SHORT, "train_neg_sample_args": drawn}
+        jobs.append({"algorithm": name, "settings": settings, "changes": [], "output": str(work / f"{name}-own.npy")})
+        words += [name, json.dumps(SHORT), work / f"{name}-adapter.npy"]
+    (work / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
+    python = environment_python("RecBole")
+    run(python, "recbole_features_own.py", data, 0, SEED, work / "jobs.json", cwd=work)
+    run(python, "adapter_run.py", GUEST, "recbole", data, 0, SEED, Fold(data, 0).n_items, *words, cwd=work)
+    flaws = {
+        name: flaw
+        for name in algorithms
+        if (flaw := disagreement(work / f"{name}-adapter.npy", work / f"{name}-own.npy"))
+    }
+    assert not flaws
+
+
+def lists_of(guest: Guest, dataset: RecSysDataSet, parameters: dict[str, Any], root: Path) -> Any:
+    """Return the lists of RecBole.FM by the engine's own phases."""
+    plan = ExperimentPlan()
+    plan.add_algorithm(RecBole.FM, {**SHORT, **parameters})
+    (single,) = experiments(dataset, plan, [NDCG(10)], versions=lambda _: "", seeds=[7])
+    data, model = root / "data", root / "model"
+    for folder in (data, model):
+        folder.mkdir(parents=True)
+    prepare(dataset, data)
+    fitted = phases.fit(guest, single, data, model)
+    phases.predict(guest, single, data, model / fitted["file"], ITEMS, root / "lists.npy")
+    rows = read_predictions(root / "lists.npy").lists
+    assert rows is not None
+    return Fold(data, 0), rows
+
+
+@pytest.mark.guests
+def test_features_change_what_is_learned_and_the_mask_is_that_of_all(
+    guests: Callable[[str], Guest], tmp_path: Path
+) -> None:
+    """With all, with some and without features the same items are ranked, in another order; those of one name are as all."""
+    dataset = catalogue_of(users=users(), items=items())
+    ranked = {}
+    for name, parameters in {
+        "all": {},
+        "named": {"user_features": ["age", "gender", "member"], "item_features": ["genres", "price", "studio"]},
+        "some": {"user_features": [], "item_features": ["studio"]},
+        "none": {"user_features": [], "item_features": []},
+    }.items():
+        fold, rows = lists_of(guests("RecBole"), dataset, parameters, tmp_path / name)
+        ranked[name] = rows["item"].tolist()
+        for user, row in zip(rows["user"].tolist(), rows["item"], strict=True):
+            allowed = set(np.flatnonzero(fold.candidates).tolist()) - set(fold.seen(user).tolist())
+            assert set(row[row >= 0].tolist()) == allowed
+    assert ranked["all"] == ranked["named"]
+    assert ranked["all"] != ranked["some"] != ranked["none"] != ranked["all"]
+    bare, rows = lists_of(guests("RecBole"), catalogue_of(), {}, tmp_path / "bare")
+    assert rows["item"].tolist() == ranked["none"]
+    assert bare.features("items") is None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [
+        (
+            {"item_features": ["year"]},
+            r"RecBole.FM asks for the feature 'year' of items \(item_features\), but those of shelves have",
+        ),
+        ({"item_features": ["genre"]}, r"genres, price, studio; did you mean 'genres'\? Add it with"),
+        ({"user_features": ["age"]}, r"RecBole.FM asks for the feature 'age' of users .*, but shelves has none\."),
+        ({"item_features": "genres"}, r"RecBole.FM: item_features is 'genres'; give a list of names"),
+    ],
+)
+def test_a_feature_that_the_data_lacks_is_refused_before_anything_runs(parameters: dict[str, Any], says: str) -> None:
+    """By the names of the model, the feature and the data, with what there is."""
+    plan = ExperimentPlan()
+    plan.add_algorithm(RecBole.FM, parameters)
+    with pytest.raises(PlanError, match=says):
+        check_configuration(catalogue_of(items=items()), plan.configurations()[0])
+
+
+def test_every_context_aware_model_of_recbole_runs_or_has_a_reason() -> None:
+    """All 18 of its folder."""
+    refused = {"KD_DAGFM"}
+    assert refused <= refused_algorithms(get_runner("RecBole")).keys()
+    assert len({*CONTEXT_AWARE, *refused}) == 18

@@ -1,0 +1,21 @@
+"""Deviations are those of Python's own ``statistics``."""
+
+from __future__ import annotations
+
+import statistics
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from omnibench.statistics.deviation import sample_deviation
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e150, max_value=1e150)
+
+
+@given(st.lists(FLOATS, min_size=2, max_size=6) | st.lists(st.floats(0, 1), min_size=2, max_size=6))
+@example([5e-324, 0.0])
+@example([1.0, 1.0 + 2**-52])
+@example([0.1, 1e150, -1e-150])
+def test_deviations_are_exact(values: list[float]) -> None:
+    """Whatever the values and however far apart: the same float to the last bit."""
+    assert repr(sample_deviation(values)) == repr(statistics.stdev(values))
