@@ -28,8 +28,9 @@ ALGORITHMS = """
 **Run here** is what `omnibench envs algorithms` lists. **Refused** are those that a framework exports and that do not run in its
 environment: each stands there with the reason, and asking for it says that reason before anything runs
 ([What is known of each algorithm](catalogue.md)). **Sequential** ones learn [what comes next](conventions.md). The general ones are
-compared with a script of the framework's own (`tests/runners/test_own_pipelines.py`), the sequential ones of RecBole and RecTools in
-`test_sequential.py` and `test_rectools.py`: but for what [Algorithms](algorithms.md) says, its lists on the same fold are theirs.
+compared with a script of the framework's own (`tests/runners/test_own_pipelines.py`), the sequential ones of RecBole, RecPack and
+RecTools in `test_sequential.py`, `test_recpack_sequences.py` and `test_rectools.py`, RecBole's with features in
+`test_recbole_features.py`: but for what [Algorithms](algorithms.md) says, its lists on the same fold are theirs.
 
 ## Costs
 

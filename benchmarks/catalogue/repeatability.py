@@ -54,6 +54,9 @@ FEW_EPOCHS = {
 }
 """What makes those quick that learn by epochs: what two of them do not show, one fit in many could."""
 
+NEEDED = {"RecPack.ItemPNN": {"K": 20, "pdf": "softmax_empirical"}}
+"""What algorithms get that cannot learn from these data by their defaults."""
+
 
 def datasets(users: str) -> dict[str, RecSysDataSet]:
     """MovieLens-100K, all of it or some users, as rankers and as rating models see it."""
@@ -70,11 +73,12 @@ def experiments(runner: RunnerInfo, names: Sequence[str], folder: Path) -> list[
     chosen = []
     for name in names:
         info = algorithm_info(runner, name)
-        if info.get("item_feature"):
+        if info.get("item_feature") or info.get("needs_features"):
             continue  # these data have no features
         parameters = {key: value for key, value in FEW_EPOCHS[runner.name].items() if key in info["parameters"]}
         if runner.name == "RecBole" and not info["gpu"]:
             parameters = {}  # in closed form
+        parameters.update(NEEDED.get(f"{runner.name}.{name}", {}))
         chosen += [(name, parameters, str(folder / data)) for data in ("ranking", "ratings") if info[data]]
     return chosen
 

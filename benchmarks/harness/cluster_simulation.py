@@ -1,16 +1,18 @@
 """A thousand workers and a hundred thousand items, as far as one machine can tell: ``python benchmarks/harness/cluster_simulation.py``.
 
-A real run of pytest on a real scheduler of Dask, in processes of their own, and real workers of Dask, all in one more process. Only
-the guests are made up: they sleep, and answer with a model and lists that are there already. So what is measured is the
-submitting process and the scheduler, which are what there is only one of: what they take for an item, and for a session that waits
-for a second. From both follows with how many workers, and Fits of which length, one core of each is busy all the time.
+A real run of pytest on a real scheduler of Dask, in processes of their own, and real workers of Dask, 250 to a process. Only the
+guests are made up: they sleep, and answer with a model and lists that are there already. So what is measured is the submitting
+process and the scheduler, which are what there is only one of: what they take for the begin of a session, for one that waits for a
+second, and for an item. The run is ended after that: nobody has computed 100,000 items.
 
-Printed beside it is what is extrapolated to 1,000 workers and 100,000 items; nobody has run those. With 30 workers, on two cores that
-eight other programs used as well: a session that waits takes 2.5 ms of each second of the submitting process and 0.5 ms of the
-scheduler's, and 1.4 MB. So the submitting process breaks first: one core of it is busy with some 400 sessions that only wait, 1,000 would
-need 2.5 cores of a process that has one, and 1.4 GB; the scheduler has half a core to spare then. With 12
-workers, Fits of two seconds and more going on: an item takes 85 ms of the submitting process, 100,000 of them 2.4 hours of a core, and
-21 ms of the scheduler. So 1,000 workers have something to do only with Fits of minutes.
+It needs a machine for itself. On two cores with a load of 11 to 14, where the defaults (1,000 workers, 100,000 items) did not come as
+far as the first Fit within six minutes, 60 workers gave: a session that waits takes 0.75 ms of each second of the submitting process
+and 0.4 ms of the scheduler's, an item 55 ms and 13 ms. So the submitting process breaks first: 1,000 sessions that only wait would take
+three quarters of the only core that it has, and what is left computes 4.5 items a second: 1,000 workers are busy with Fits of four
+minutes or more, and 100,000 items take the process 1.5 hours of a core. It has about 1 MB and two threads for each.
+
+With 30 workers it was 2.5 ms when sessions were asked each second, and with 60 it was still 7 ms of each second after all had
+begun: each of their threads wrote progress.json by itself, and looked every lease up in the kernel's table of locks.
 """
 
 from __future__ import annotations
@@ -238,12 +240,14 @@ def simulate(workers: int, items: int, seconds: float, window: float, patience: 
         lists, project = made_lists(directories[0]), directories[1]
         begun, ended = Path(scratch, "begun"), Path(scratch, "ended")
         write_sleepers(project, f'plan.add_algorithm(Sleeper, {{"number": Grid(list(range({items})))}})')
+        started = time.monotonic()
         scheduler = stack.enter_context(running(["-c", SCHEDULER], **SILENT))
         address = first_line(scheduler)
         for first in range(0, workers, WORKERS_OF_A_PROCESS):
             number = min(WORKERS_OF_A_PROCESS, workers - first)
             arguments = [address, str(first), str(number), str(seconds), scratch, str(lists)]
             assert first_line(stack.enter_context(running(["-c", WORKERS, *arguments], **SILENT))) == "ready"
+        print(f"{workers:,} workers are there after {time.monotonic() - started:.0f} s", flush=True)
         output = stack.enter_context((project / "output.txt").open("w"))
         options = ["-m", "pytest", "-q", "-x", f"--omnirec-cluster={address}"]
         submitter = stack.enter_context(running(options, cwd=project, stdout=output, stderr=output))

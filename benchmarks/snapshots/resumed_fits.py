@@ -369,19 +369,50 @@ SETTINGS: dict[str, Any] = {
 
 _AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
 
-SEQUENTIAL = ("GRU4Rec", "SASRecModel", "BERT4RecModel", "HSTUModel")
-"""The sequential models that are tried: RecTools', and of RecBole's one; ``digest`` has no end where a layer refers to itself, as
-RecBole's attention does."""
+SEQUENTIAL = (
+    "GRU4Rec",
+    "SASRecModel",
+    "BERT4RecModel",
+    "HSTUModel",
+    "GRU4RecCrossEntropy",
+    "GRU4RecNegSampling",
+    "Prod2VecClustered",
+)
+"""The sequential models that are tried: RecTools' and RecPack's, and of RecBole's one; ``digest`` has no end where a layer refers
+to itself, as RecBole's attention does."""
+
+OF_FEATURES = (
+    "LR",
+    "FM",
+    "NFM",
+    "DeepFM",
+    "AFM",
+    "FFM",
+    "FwFM",
+    "FNN",
+    "PNN",
+    "DSSM",
+    "WideDeep",
+    "DCN",
+    "DCNV2",
+    "AutoInt",
+)
+"""The models with features that are tried: all of RecBole's but xDeepFM, FiGNN and EulerNet, which have the same trainer."""
 
 SETTINGS_OF: dict[str, dict[str, Any]] = {
     **{f"RecBole.{name}": {"train_batch_size": 16} for name in _AUTOENCODERS},  # of users
     "LensKit.FlexMFExplicitScorer": {"batch_size": 200},
     "LensKit.FlexMFImplicitScorer": {"batch_size": 200},
     "LensKit.FunkSVDScorer": {"embedding_size": 4},
+    "LensKit.LightGCNScorer": {"batch_size": 200},
     "RecPack.MultVAE": {"batch_size": 16},
     "RecPack.RecVAE": {"batch_size": 16},
     "RecPack.BPRMF": {"batch_size": 200},
     "RecPack.Prod2Vec": {"batch_size": 500, "num_components": 16},
+    "RecPack.Prod2VecClustered": {"batch_size": 500, "num_components": 16},
+    "RecPack.GRU4RecCrossEntropy": {"batch_size": 16, "hidden_size": 12, "num_components": 10, "dropout": 0.1},
+    "RecPack.GRU4RecNegSampling": {"batch_size": 16, "hidden_size": 12, "num_components": 10, "bptt": 3},
+    "RecPack.WeightedMatrixFactorization": {"num_components": 8},
     "RecPack.NMF": {"num_components": 8, "seed": SEED},
     "RecPack.NMFItemToItem": {"num_components": 8, "seed": SEED},
     "RecPack.SLIM": {},
@@ -399,7 +430,8 @@ def iterative(framework: str) -> dict[str, dict[str, Any]]:
     chosen = {}
     for name, info in get_runner(framework).catalogue["algorithms"].items():
         own = SETTINGS_OF.get(f"{framework}.{name}")
-        is_tried = "not_resumable" not in info and (not info.get("sequential", False) or name in SEQUENTIAL)
+        is_sampled = info.get("sequential") or info.get("features")
+        is_tried = "not_resumable" not in info and (not is_sampled or name in (*SEQUENTIAL, *OF_FEATURES))
         if own is not None or ("epochs" in info and is_tried):
             general = {setting: value for setting, value in SETTINGS.items() if setting in info["parameters"]}
             chosen[name] = {**general, **(own or {})}

@@ -147,12 +147,14 @@ class Connection:
             self._rings.ring(token)
 
     def await_ring(self, token: str, seconds: float) -> bool:
-        """Wait until a session has messages, or something has happened to it; return whether it has.
+        """Wait until a session has messages, or something has happened to it; return whether it has, or may have.
 
         Args:
             token: The session.
             seconds: How long.
         """
+        if self._local_workers is not None:  # a call costs little, and may wait as well
+            return True
         return self._rings.wait(token, seconds)
 
     def workers(self) -> dict[str, tuple[int, dict[str, float]]]:
@@ -218,10 +220,7 @@ class Connection:
     def exchange(
         self, location: WorkerLocation, token: str, received: int, first: int, messages: Sequence[Message], wait: float
     ) -> tuple[int, list[Message]] | None:
-        """Exchange messages with a session, past the scheduler where its worker is a process that this one has started.
-
-        See ``mailbox.exchange``, also for the arguments and what is returned.
-        """
+        """Exchange messages as ``mailbox.exchange`` does, past the scheduler where the worker is a process of this one."""
         arguments = (token, received, first, messages, wait)
         if self._local_workers is not None:
             return self._local_workers.caller(location.name).call(exchange_here, *arguments)  # type: ignore[no-any-return]

@@ -1,10 +1,9 @@
 """Messages between a task and the process that has submitted it, on the worker's side.
 
 A client of Dask reaches a worker only through the scheduler, and a task cannot call its client. So the client asks: a
-call of ``exchange`` brings messages, and waits for some to take away; while no call waits, a task rings when it has any, by an
-event of Dask's that says no more than that. Each side counts, so that a call may be repeated when its answer was lost. Messages
-are plain data; files come in pieces, and a task waits while too much is on its way. Dask runs ``exchange`` in its event loop; the
-worker of a process that has started it is called in a thread, by ``exchange_here``.
+call of ``exchange`` brings messages, and waits for some to take away; while no call waits, a task rings when it has any, by an event
+of Dask's that says no more than that. Each side counts, so that a call may be repeated when its answer was lost. Messages are plain data; files come in pieces, and a task waits while too much is on its way. Dask runs
+``exchange`` in its event loop; the worker of a process that has started it is called in a thread, by ``exchange_here``.
 
 A task whose submitter is gone must not go on. The scheduler takes a task back when its client is gone, which is seen in a
 second; where the scheduler is gone as well, nobody calls any more.
@@ -57,7 +56,7 @@ class Mailbox:
         loop: The worker's event loop, in which ``exchange`` runs.
         is_wanted: Whether the scheduler still wants the task's result.
         patience: Seconds that the submitter may be out of reach.
-        ring: Tells the submitter that there are messages; called in any thread.
+        ring: Tells a submitter that calls through the event loop that there are messages; called in any thread.
     """
 
     def __init__(
@@ -69,9 +68,9 @@ class Mailbox:
         patience: float = 0.0,
         ring: Callable[[], None] = lambda: None,
     ) -> None:
-        self._token, self._run, self._loop, self._is_wanted = token, run, loop, is_wanted
         self._ring = ring
-        self._n_waiting_calls = 0
+        self._rings = True
+        self._token, self._run, self._loop, self._is_wanted = token, run, loop, is_wanted
         self._patience = max(patience, _LEAST_PATIENCE)
         self._changed = threading.Condition()
         self._outgoing: deque[tuple[Message, int]] = deque()
@@ -130,30 +129,31 @@ class Mailbox:
                 self._changed.wait(_LOOK_SECONDS)
             self._outgoing.append((message, size))
             self._bytes += size
-            is_due = (hurries and not is_followed) or self._bytes > _ONE_ANSWER
-            gathers = not is_due and not is_followed and self._gathers_until == math.inf
-            if is_due:
-                self._note_due()
-            elif gathers:
+            if (hurries and not is_followed) or self._bytes > _ONE_ANSWER:
+                self._announce()
+            elif not is_followed and self._gathers_until == math.inf:
                 self._gathers_until = time.monotonic() + _GATHERING_SECONDS
-            if is_due or gathers:
                 self._wake_calls()
-            has_call = self._n_waiting_calls > 0
-        if is_due and not has_call:
+                if self._is_to_ring:
+                    self._loop.call_soon_threadsafe(self._loop.call_later, _GATHERING_SECONDS, self._end_gathering)
+
+    @property
+    def _is_to_ring(self) -> bool:
+        """Whether no call waits, nor comes by itself; the lock is held."""
+        return self._rings and not self._n_calls_in_loop
+
+    def _announce(self) -> None:
+        """Have all that is in the box be taken away: by the calls that wait, or by one that is rung for; the lock is held."""
+        self._note_due()
+        self._wake_calls()
+        if self._is_to_ring:
             self._ring()
-        elif gathers and not has_call:
-            self._loop.call_soon_threadsafe(self._loop.call_later, _GATHERING_SECONDS, self._end_gathering)
 
     def _end_gathering(self) -> None:
-        """Ring for what has waited for others, unless a call has taken it away or waits for it."""
+        """Have what has waited for others be taken away."""
         with self._changed:
-            gathers = self._gathers_until < math.inf and bool(self._outgoing)
-            if gathers:
-                self._note_due()
-                self._wake_calls()
-            has_call = self._n_waiting_calls > 0
-        if gathers and not has_call:
-            self._ring()
+            if self._outgoing and self._is_to_ring:
+                self._announce()
 
     def _note_due(self) -> None:
         """Have all that is in the box be taken away; the lock is held."""
@@ -199,22 +199,19 @@ class Mailbox:
             self._take_in(received, first, messages)
             self._n_calls_in_loop += 1
         try:
-            await self._await_messages(deadline)
-        finally:
-            with self._changed:  # in one piece: what comes behind it rings
-                self._n_calls_in_loop -= 1
-                answer = self._hand_out()
-        return answer
-
-    async def _await_messages(self, deadline: float) -> None:
-        while True:
+            while True:
+                with self._changed:
+                    self._is_filled.clear()
+                    left = self._seconds_until(deadline)
+                    if not left:
+                        self._n_calls_in_loop -= 1  # at this moment: what is sent afterwards has to ring
+                        return self._hand_out()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._is_filled.wait(), left)
+        except BaseException:
             with self._changed:
-                self._is_filled.clear()
-                left = self._seconds_until(deadline)
-            if not left:
-                return
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._is_filled.wait(), left)
+                self._n_calls_in_loop -= 1
+            raise
 
     def exchange_here(
         self, received: int, first: int, messages: Sequence[Message], wait: float
@@ -222,6 +219,7 @@ class Mailbox:
         """Take messages in, and hand others out, in a thread that may wait; see ``exchange``."""
         deadline = time.monotonic() + wait
         with self._changed:
+            self._rings = False
             self._take_in(received, first, messages)
             while left := self._seconds_until(deadline):
                 self._changed.wait(left)
@@ -237,13 +235,10 @@ class Mailbox:
             self._gathers_until = math.inf
         self._incoming.extend(messages[max(0, self._n_received - first) :])
         self._n_received = max(self._n_received, first + len(messages))
-        self._n_waiting_calls += 1
         self._changed.notify_all()
 
     def _hand_out(self) -> tuple[int, list[Message]]:
         """Return the number of the first message, and as many as one answer has; the lock is held."""
-        self._n_waiting_calls -= 1
-        self._gathers_until = math.inf
         answer: list[Message] = []
         size = 0
         for message, its_size in self._outgoing:

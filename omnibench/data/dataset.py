@@ -358,7 +358,7 @@ class RecSysDataSet:
             return RawData(rows.frame())
         folds = {}
         for number, parts in enumerate(self.parts(rows)):
-            history = rows.frame(self.split.given(rows, parts)) if self.split.folds_in else None
+            history = rows.frame(self.split.history_rows(rows, parts)) if self.split.folds_in else None
             train, validation, test = (rows.frame(part) for part in parts)
             folds[number] = SplitData(train, validation, test, history)
         return folds[0] if self.split.folds is None else FoldedData(folds)

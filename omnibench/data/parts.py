@@ -23,7 +23,7 @@ class Parts(NamedTuple):
     """Ascending row numbers of the parts of one fold, none of them twice.
 
     They are all rows, but for those that a fold does not have: of another period, or those that a split that folds in gives
-    to test users, see ``Split.given``.
+    to test users, see ``Split.history_rows``.
     """
 
     train: Rows
@@ -70,7 +70,7 @@ class Split(Step):
 
     @property
     def folds_in(self) -> bool:
-        """Whether test users are not in training; ``given`` then says what is known of them."""
+        """Whether test users are not in training; ``history_rows`` then says what is known of them."""
         return False
 
     @property
@@ -90,7 +90,7 @@ class Split(Step):
         argument = self.validation_argument
         return getattr(self, argument) != 0 if argument else None
 
-    def given(self, interactions: Interactions, parts: Parts) -> Rows:
+    def history_rows(self, interactions: Interactions, parts: Parts) -> Rows:
         """Return the rows that users are recommended for from, where they are not in training: those that are in no part.
 
         Args:

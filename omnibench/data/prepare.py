@@ -77,7 +77,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     for number, parts in enumerate(folds):
         fold = directory / f"fold_{number}"
         fold.mkdir(mode=0o700)
-        fold_in = {} if split_that_folds_in is None else {"given": split_that_folds_in.given(rows, parts)}
+        fold_in = {} if split_that_folds_in is None else {"given": split_that_folds_in.history_rows(rows, parts)}
         _write_parts(fold, columns, {**parts._asdict(), **fold_in}, shared=shared)
         test_digests.append(_test_digest(rows, columns, parts))
         if not folds_in:  # where test users are unknown by design

@@ -109,15 +109,15 @@ class SessionSplit(Split):
         parts = Parts(train, *(held_out[of[interactions.user[held_out]]] for of in (is_validation, is_test)))
         for name, size in (("test", self.test_size), ("validation", self.validation_size)):
             if size != 0 and len(getattr(parts, name)) == 0:
-                known = "" if self.unknown_items else " with items known in training"
+                qualification = "" if self.unknown_items else " with items known in training"
                 raise self._impossible(
                     timestamp,
-                    f"no session of at least {self.n + 1} events{known} for {name}",
+                    f"no session of at least {self.n + 1} events{qualification} for {name}",
                     f"Give a longer {name}_size, or a share of the sessions, such as 0.1, which follows the data",
                 )
         return [parts]
 
-    def given(self, interactions: Interactions, parts: Parts) -> Rows:
+    def history_rows(self, interactions: Interactions, parts: Parts) -> Rows:
         """Return the rows before those that are held out of their session, without items that are left out."""
         n_sessions = len(interactions.user_ids)
         held_out = np.concatenate([parts.validation, parts.test])

@@ -102,7 +102,6 @@ class Workbench:
         self.trial: int | None = None
         self.echo: Callable[[str, bytes], None] | None = None
         self._notify = notify
-        self._run_id = run_id
         self._environments = environments
         directory = throwaway_workspace() if policy.resume == "never" else None
         self.store = CheckpointStore(
@@ -180,7 +179,7 @@ class Workbench:
         """
         twin = copy.copy(self)
         twin.current, twin.trial = "", None
-        twin.worker = Worker(self.store, self._run_id, worker)
+        twin.worker = self.worker.beside(worker)
         twin.requests = Requests(self.store.root, twin.worker.id, self._notify, self._directory)
         twin.guests = self._guests_of(twin, worker, threads)
         twin.resources = self._resources_of(twin, share, self.resources.counts_all)

@@ -70,6 +70,7 @@ class LensKit(StrEnum, metaclass=_Names):
     BiasedMFScorer = "LensKit.BiasedMFScorer"
     FunkSVDScorer = "LensKit.FunkSVDScorer"
     FlexMFExplicitScorer = "LensKit.FlexMFExplicitScorer"
+    LightGCNScorer = "LensKit.LightGCNScorer"
 
 
 class RecPack(StrEnum, metaclass=_Names):
@@ -89,6 +90,22 @@ class RecPack(StrEnum, metaclass=_Names):
     RecVAE = "RecPack.RecVAE"
     BPRMF = "RecPack.BPRMF"
     Prod2Vec = "RecPack.Prod2Vec"
+    ItemPNN = "RecPack.ItemPNN"
+    WeightedMatrixFactorization = "RecPack.WeightedMatrixFactorization"
+    GRU4RecCrossEntropy = "RecPack.GRU4RecCrossEntropy"
+    GRU4RecNegSampling = "RecPack.GRU4RecNegSampling"
+    Prod2VecClustered = "RecPack.Prod2VecClustered"
+    SequentialRules = "RecPack.SequentialRules"
+    STAN = "RecPack.STAN"
+    TARSItemKNN = "RecPack.TARSItemKNN"
+    TARSItemKNNCoocDistance = "RecPack.TARSItemKNNCoocDistance"
+    TARSItemKNNDing = "RecPack.TARSItemKNNDing"
+    TARSItemKNNHermann = "RecPack.TARSItemKNNHermann"
+    TARSItemKNNLee = "RecPack.TARSItemKNNLee"
+    TARSItemKNNLiu = "RecPack.TARSItemKNNLiu"
+    TARSItemKNNLiu2012 = "RecPack.TARSItemKNNLiu2012"
+    TARSItemKNNVaz = "RecPack.TARSItemKNNVaz"
+    TARSItemKNNXia = "RecPack.TARSItemKNNXia"
 
 
 class RecBole(StrEnum, metaclass=_Names):
@@ -145,6 +162,9 @@ class RecBole(StrEnum, metaclass=_Names):
     SINE = "RecBole.SINE"
     CORE = "RecBole.CORE"
     FEARec = "RecBole.FEARec"
+    GRU4RecF = "RecBole.GRU4RecF"
+    SASRecF = "RecBole.SASRecF"
+    FDSA = "RecBole.FDSA"
     LR = "RecBole.LR"
     FM = "RecBole.FM"
     NFM = "RecBole.NFM"

@@ -106,21 +106,26 @@ def _check_item_feature(dataset: RecSysDataSet, configuration: Configuration) ->
 
 def _check_listed_features(dataset: RecSysDataSet, configuration: Configuration) -> None:
     for parameter, subject in configuration.feature_parameters.items():
-        wanted = configuration.plain_parameters.get(parameter)
-        if wanted is None:
-            continue
-        if not isinstance(wanted, list) or not all(isinstance(name, str) for name in wanted):
+        listed = configuration.plain_parameters.get(parameter)
+        names = dataset.features[subject].names if subject in dataset.features else ()
+        if configuration.needs_features and not (names if listed is None else listed):
             raise PlanError(
-                f"{configuration.name}: {parameter} is {wanted!r}; give a list of names of features of {subject}, e.g. "
+                f"{configuration.name} learns from features of {subject}, but {dataset.name} has none, or {parameter} is empty. Add "
+                f"some with dataset.with_features({subject}=df); with_features() alone where the catalogue has some."
+            )
+        if listed is None:
+            continue
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+            raise PlanError(
+                f"{configuration.name}: {parameter} is {listed!r}; give a list of names of features of {subject}, e.g. "
                 f'["genres"], or None for all that the dataset has.'
             )
-        known = dataset.features[subject].names if subject in dataset.features else ()
-        for name in wanted:
-            if name not in known:
-                has = f"those of {dataset.name} have {', '.join(known)}" if known else f"{dataset.name} has none"
+        for name in listed:
+            if name not in names:
+                has = f"those of {dataset.name} have {', '.join(names)}" if names else f"{dataset.name} has none"
                 raise PlanError(
                     f"{configuration.name} asks for the feature {name!r} of {subject} ({parameter}), but {has}"
-                    f"{nearest(name, known) or '.'} Add it with dataset.with_features({subject}=df); with_features() alone where the "
+                    f"{nearest(name, names) or '.'} Add it with dataset.with_features({subject}=df); with_features() alone where the "
                     "catalogue has some."
                 )
 

@@ -277,6 +277,11 @@ class Configuration:
         return {} if self.own else dict(algorithm_info(self.runner, self.algorithm).get("features", {}))
 
     @property
+    def needs_features(self) -> bool:
+        """Whether it cannot do without a feature."""
+        return self.own is None and bool(algorithm_info(self.runner, self.algorithm).get("needs_features", False))
+
+    @property
     def offers_history(self) -> bool:
         """Whether it can recommend for users unknown in training, from a history of theirs."""
         if self.own:

@@ -14,7 +14,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -199,9 +199,8 @@ def write(
         raise BaselineError("nothing is done, so there is nothing to compare with later; run the benchmarks first.")
     final = Path(os.path.realpath(expanded(path)))
     refuse_other_files(final)
-    content = _with_digest(_parquet(source, entries, git))
     try:
-        replace_file(final, content)
+        replace_file(final, _with_digest(_parquet(source, entries, git)))
     except OSError as error:
         raise BaselineError(f"the baseline {str(final)!r} cannot be written ({error}); nothing was changed.") from error
     return Baseline(final)
@@ -312,9 +311,12 @@ def _row_group(entry: Entry, values: ValuesByFold, labels: Sequence[str], schema
     )
 
 
-def _with_digest(content: bytes) -> bytes:
-    start = content.rindex(_DIGEST_PLACEHOLDER)
-    return content[:start] + hashlib.sha256(content).hexdigest().encode() + content[start + len(_DIGEST_PLACEHOLDER) :]
+def _with_digest(content: bytes) -> Iterator[bytes | memoryview]:
+    """Yield the parts of a baseline's content with its digest, which are no copies: there may be a hundred megabytes."""
+    start, whole = content.rindex(_DIGEST_PLACEHOLDER), memoryview(content)
+    yield whole[:start]
+    yield hashlib.sha256(content).hexdigest().encode()
+    yield whole[start + len(_DIGEST_PLACEHOLDER) :]
 
 
 def _read(path: Path) -> bytes:
@@ -350,8 +352,11 @@ def _verified(path: Path, content: bytes) -> bytes:
             f"{str(path)!r} {trouble}; restore it, name another file, or remove it and {_REWRITE_HINT}."
         )
     begin, end = match.span(1)
-    digest = hashlib.sha256(content[:begin] + _DIGEST_PLACEHOLDER + content[end:]).hexdigest().encode()
-    if digest != match[1]:
+    digest = hashlib.sha256()
+    whole = memoryview(content)  # of which slices are no copies
+    for part in (whole[:begin], _DIGEST_PLACEHOLDER, whole[end:]):
+        digest.update(part)
+    if digest.hexdigest().encode() != match[1]:
         raise BaselineError(
             f"the baseline {str(path)!r} is damaged (its sha256 differs); restore it, or {_REWRITE_HINT}."
         )

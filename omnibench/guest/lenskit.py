@@ -52,6 +52,17 @@ ASKING_FOR_RATINGS: dict[Any, dict[str, Any]] = {
 }
 """The hyperparameters by which a scorer that ranks learns from ratings; the others do not look at them."""
 SCORERS: dict[str, Any] = {scorer.__name__: scorer for scorer in (*RANKING, *RATING_AND_RANKING, *RATING)}
+LIGHT_GCN = "LightGCNScorer"
+"""The scorer that is imported when it is asked for: torch-geometric takes a second."""
+
+
+def scorer_of(name: str) -> Any:
+    """Return a scorer's class by its name."""
+    if name == LIGHT_GCN:
+        from lenskit.graphs.lightgcn import LightGCNScorer
+
+        return LightGCNScorer
+    return SCORERS[name]
 
 
 @dataclass
@@ -96,20 +107,19 @@ def catalogue() -> dict[str, dict[str, Any]]:
         name: {
             "parameters": _parameters(inspect.get_annotations(scorer, eval_str=True)["config"]),
             "ratings": scorer in RATING + RATING_AND_RANKING,
-            "ranking": scorer in RANKING + RATING_AND_RANKING,
+            "ranking": scorer not in RATING,
             "validation": "nothing",
             "refit": True,
-            "gpu": scorer in ON_GPU,
+            "gpu": scorer in ON_GPU or name == LIGHT_GCN,
             "history": scorer in FOLDS_IN,
             **({"epochs": "epochs"} if issubclass(scorer, UsesTrainer) else {}),
             **({"rating_parameters": ASKING_FOR_RATINGS[scorer]} if scorer in ASKING_FOR_RATINGS else {}),
         }
-        for name, scorer in SCORERS.items()
+        for name, scorer in {**SCORERS, LIGHT_GCN: scorer_of(LIGHT_GCN)}.items()
     }
 
 
 _PACKAGES = {
-    "LightGCNScorer": "torch-geometric",
     "HPFScorer": "hpfrec",
     "BiasedSVDScorer": "scikit-learn",
     "NMFScorer": "scikit-learn",
@@ -122,13 +132,13 @@ _PACKAGES = {
 def refused() -> dict[str, str]:
     """Return why each of LensKit's other scorers does not run here."""
     elsewhere = {
-        "LightGCNScorer": "RecBole.LightGCN",
         "HPFScorer": "Cornac.HPF",
         "ALS": "Implicit.AlternatingLeastSquares",
         "BPR": "Implicit.BayesianPersonalizedRanking",
     }
     return {
         name: f"it needs {package}, which the environment of LensKit does not have"
+        + (", since it has to be compiled where it is installed" if package == "hpfrec" else "")
         + (f"; {elsewhere[name]} does run" if name in elsewhere else "")
         for name, package in _PACKAGES.items()
     }
@@ -151,7 +161,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     Implicit data makes ``feedback="implicit"`` the default of the neighbourhood scorers: their own default,
     explicit, needs ratings.
     """
-    scorer_class = SCORERS[task.algorithm]
+    scorer_class = scorer_of(task.algorithm)
     if scorer_class in RATING and fold.train.rating is None:
         raise ValueError(
             f"{task.algorithm} predicts ratings, but the dataset is implicit and has none. Leave out MakeImplicit, keep "
@@ -159,7 +169,9 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         )
     _use_threads(task.threads)
     torch.set_num_threads(task.threads)
-    torch.manual_seed(task.seed)  # of FlexMF's biases, which LensKit makes, but neither trains nor asks
+    torch.manual_seed(
+        task.seed
+    )  # of LightGCN's parameters, and of FlexMF's biases, which are neither trained nor asked
     parameters = dict(task.parameters)
     if scorer_class in RATING_AND_RANKING and not fold.explicit:
         parameters.setdefault("feedback", "implicit")
@@ -192,7 +204,9 @@ def _scorer_seed(seed: int) -> np.random.SeedSequence:
 
 
 def _to_cpu(scorer: Any) -> None:
-    """Move a FlexMF model to the CPU, so that the live and the reloaded one score alike."""
+    """Move a network to the CPU, so that the live and the reloaded one score alike."""
+    if type(scorer).__name__ == LIGHT_GCN:
+        scorer.to("cpu")
     if isinstance(scorer, FlexMFExplicitScorer | FlexMFImplicitScorer):
         model = scorer.to("cpu").model
         for name in ("u_layers", "i_layers"):  # plain attributes, which Module.to() leaves behind

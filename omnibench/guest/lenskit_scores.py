@@ -50,6 +50,8 @@ def block_scores(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches 
         return _weights(scorer, histories, fold)
     if isinstance(scorer, ItemKNNScorer):
         return _neighbours(scorer, histories, fold)
+    if type(scorer).__name__ == "LightGCNScorer":  # whose class is not imported for others
+        return _convolved(scorer, fold)
     return None
 
 
@@ -128,6 +130,18 @@ def _flexible(scorer: Any, fold: folds.Fold) -> _Batches:
         number = np.asarray(numbers[start : start + BATCH])
         bias = None if user_bias is None else user_bias[number]
         yield fold.users[start : start + BATCH], FactorScores(user_factor[number], items, number >= 0, bias)
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def _convolved(scorer: Any, fold: folds.Fold) -> _Batches:
+    """Convolve the embeddings of LightGCN's graph once, where LensKit does for each user; items are its first nodes."""
+    nodes = scorer.model.get_embedding(scorer._edges).numpy(force=True)
+    user_factor, item_factor = nodes[scorer._user_base :], nodes[: scorer._user_base]
+    items = ItemFactors.of(item_factor, np.asarray(scorer.items.ids()), fold)
+    numbers = np.asarray(scorer.users.numbers(fold.users, missing="negative"))
+    for start in range(0, len(fold.users), BATCH):
+        number = numbers[start : start + BATCH]
+        yield fold.users[start : start + BATCH], FactorScores(user_factor[number], items, number >= 0)
 
 
 def _history_matrix(scorer: Any, histories: Dataset, users: parts.Ints) -> sparse.csr_array:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import lenskit.funksvd
 import torch
 from lenskit.als import BiasedMFScorer, ImplicitMFScorer
+from lenskit.flexmf import FlexMFExplicitScorer, FlexMFImplicitScorer
 from lenskit.training import TrainingOptions
 
 from . import random_states, states
@@ -153,6 +154,45 @@ class Network:
         save_progress(directory, self, self._trainer.component)
 
 
+class Graph:
+    """The progress of LightGCN: network, optimizer, generator, and the gradients, which LensKit adds up over all batches.
+
+    Args:
+        trainer: The trainer.
+    """
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+
+    def state(self) -> dict[str, Any]:
+        """Return all that training changes."""
+        trainer = self._trainer
+        return {
+            "network": trainer.model.state_dict(),
+            "gradients": {name: parameter.grad for name, parameter in trainer.model.named_parameters()},
+            "optimizer": trainer.optimizer.state_dict(),
+            "generator": trainer.rng.bit_generator.state,
+            "epochs": trainer.epochs_trained,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Put a state into network, optimizer and generator."""
+        trainer = self._trainer
+        trainer.model.load_state_dict(state["network"])
+        for name, parameter in trainer.model.named_parameters():
+            gradient = state["gradients"][name]
+            parameter.grad = None if gradient is None else gradient.to(parameter.device)
+        trainer.optimizer.load_state_dict(state["optimizer"])
+        trainer.rng.bit_generator.state = state["generator"]
+        trainer.epochs_trained = state["epochs"]
+
+
+def _progress_of(trainer: Any, scorer: Any, task: Task) -> Progress:
+    if isinstance(scorer, ImplicitMFScorer | BiasedMFScorer):
+        return Factors(trainer)
+    return Network(trainer, task) if isinstance(scorer, FlexMFImplicitScorer | FlexMFExplicitScorer) else Graph(trainer)
+
+
 def save_progress(directory: Path, progress: Progress, scorer: Any) -> None:
     """Write what a snapshot holds into a directory, the global random generators with it.
 
@@ -191,8 +231,7 @@ def train_by_epochs(model: Any, options: TrainingOptions, task: Task) -> None:
     scorer = model.scorer
     trainer = scorer.create_trainer(model.train, options)
     epochs = scorer.expected_training_epochs
-    is_als = isinstance(scorer, ImplicitMFScorer | BiasedMFScorer)
-    progress: Progress = Factors(trainer) if is_als else Network(trainer, task)
+    progress = _progress_of(trainer, scorer, task)
 
     def save(directory: Path) -> None:
         save_progress(directory, progress, scorer)

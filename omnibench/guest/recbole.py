@@ -32,7 +32,17 @@ from .base import Task
 from .kept import kept
 from .negatives import samplable
 from .recbole_data import NumberedFold, PairDataset, numbered
-from .recbole_features import ContextDataset, Tensors, numerical, selected
+from .recbole_features import (
+    OF_PAIRS,
+    OF_SEQUENCES,
+    ContextDataset,
+    Feature,
+    SequenceContextDataset,
+    Tensors,
+    features_of,
+    selected,
+    settings_of,
+)
 from .recbole_loaders import loaders
 from .recbole_models import (
     CLOSED_FORM,
@@ -40,12 +50,13 @@ from .recbole_models import (
     OF_USERS,
     REFUSED,
     SEQUENTIAL,
+    WITH_ITEM_FEATURES,
     catalogue,
     defaults,
     required,
 )
 from .recbole_scores import compact_scores
-from .recbole_sequences import SequenceFold, sequence_fold, sequence_loaders, sequential_scores
+from .recbole_sequences import SequenceDataset, SequenceFold, sequence_fold, sequence_loaders, sequential_scores
 from .recbole_training import Model, train_model
 
 BATCH = 256
@@ -90,16 +101,14 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         raise ValueError("RecBole's models rank and predict no ratings. Add MakeImplicit to the dataset.")
     torch.set_num_threads(task.threads)
     data = _sequences(fold) if task.algorithm in SEQUENTIAL else _data(task, fold)
-    features = selected(fold, task.parameters) if task.algorithm in CONTEXT else {}
-    settings = {**features, **RANKED, "numerical_features": numerical(fold, features)} if features else {}
+    subjects = OF_PAIRS if task.algorithm in CONTEXT else OF_SEQUENCES if task.algorithm in WITH_ITEM_FEATURES else {}
+    names = selected(fold, subjects, task.parameters)
+    features = features_of(fold, subjects, names, data.users, data.items)
     with tempfile.TemporaryDirectory(prefix="recbole-", dir=".") as folder, contextlib.chdir(folder):
-        config = _config(task, settings)
-        if isinstance(data, SequenceFold):
-            train, valid = sequence_loaders(config, data)
-        else:
-            is_of_features = task.algorithm in CONTEXT
-            dataset = ContextDataset(config, data, fold, features) if is_of_features else PairDataset(config, data)
-            train, valid = loaders(config, dataset, data)
+        config = _config(task, {**names, **settings_of(features)} if subjects else {})
+        if task.algorithm in WITH_ITEM_FEATURES:
+            config["selected_features"] = [feature.field for feature in features["items"]]
+        train, valid = _loaders(config, data, features if subjects else None)
         init_seed(config["seed"], config["reproducibility"])
         network = get_model(config["model"])(config, train.dataset).to(config["device"])
         if task.algorithm == "DGCF":  # where a batch has most of the data it would draw more of them than there are
@@ -108,12 +117,33 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         nothing = f"{task.algorithm} is fitted in a single pass" if task.algorithm in CLOSED_FORM else ""
         if isinstance(train.dataset, ContextDataset):
             model.features = _on_device(train.dataset.columns(), config["device"])
+        if task.algorithm in WITH_ITEM_FEATURES:
+            network.feature_embed_layer.dataset = None  # it has read what it needs, and is part of the model
         epochs = train_model(model, config, train, valid, task, nothing)
         for name in TRAINING_DATA.get(task.algorithm, ()):
             delattr(network, name)
     if task.algorithm not in CLOSED_FORM:
         task.keep(epochs)
-    return model, {name: _plain(config[name]) for name in defaults(task.algorithm)}
+    return model, {name: _plain(config[name]) for name in defaults(task.algorithm)} | names
+
+
+def _loaders(
+    config: Any, data: SequenceFold | NumberedFold, features: dict[str, list[Feature]] | None
+) -> tuple[Any, Any]:
+    """Return the loader of training and that of validation, None for no rows.
+
+    Args:
+        config: RecBole's configuration.
+        data: The parts by RecBole's numbers.
+        features: The features of a model that reads some.
+    """
+    if isinstance(data, SequenceFold):
+        sequences = (
+            SequenceDataset(config, data) if features is None else SequenceContextDataset(config, data, features)
+        )
+        return sequence_loaders(config, sequences, data)
+    pairs = PairDataset(config, data) if features is None else ContextDataset(config, data, features)
+    return loaders(config, pairs, data)
 
 
 def _sequences(fold: folds.Fold) -> SequenceFold:
@@ -197,7 +227,8 @@ def _config(task: Task, of_features: dict[str, Any]) -> Any:
         task: The Fit.
         of_features: Settings of a model that learns from features.
     """
-    settings = {**required(task.algorithm, task.parameters), **task.parameters, **of_features}
+    judged = RANKED if task.algorithm in CONTEXT else {}
+    settings = {**judged, **required(task.algorithm, task.parameters), **task.parameters, **of_features}
     metric, _, cutoff = str(settings["valid_metric"]).partition("@")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     arguments, sys.argv = sys.argv, ["recbole"]  # it takes the command line for settings
@@ -248,6 +279,8 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
     torch.set_num_threads(task.threads)
     model = Model(**torch.load(path, map_location=task.device, weights_only=False))
     model.network.device = torch.device(task.device)
+    if task.algorithm in WITH_ITEM_FEATURES:
+        model.network.feature_embed_layer.device = model.network.device
     return model
 
 

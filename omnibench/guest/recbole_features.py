@@ -17,12 +17,16 @@ import torch
 from recbole.utils import FeatureSource, FeatureType
 
 from . import folds, parts
-from .feature_types import NUMBER, SUBJECTS, TEXTS
+from .feature_types import NUMBER, TEXTS
 from .features import FeatureTable
-from .recbole_data import NumberedFold, PairDataset
+from .recbole_data import FoldDataset, PairDataset
+from .recbole_sequences import SequenceDataset
 
-PARAMETERS = {"user_features": "users", "item_features": "items"}
-"""The hyperparameters that name the features a model learns from, and whose they are; None for all that the dataset has."""
+OF_PAIRS = {"user_features": "users", "item_features": "items"}
+"""The hyperparameters of context-aware models that name features, and whose they are; None for all that the dataset has."""
+
+OF_SEQUENCES = {"selected_features": "items"}
+"""The same of sequential models."""
 
 Tensors = dict[str, torch.Tensor]
 """Columns by RecBole's number of the user or item, by field; shape (users + 1,) or (items + 1,), and more of some types."""
@@ -47,60 +51,65 @@ class Feature:
     length: int = 1
 
 
-def selected(fold: folds.Fold, parameters: dict[str, Any]) -> dict[str, list[str]]:
+def selected(fold: folds.Fold, subjects: dict[str, str], parameters: dict[str, Any]) -> dict[str, list[str]]:
     """Return the names of the features that a model learns from, by hyperparameter.
 
     Args:
         fold: The fold.
+        subjects: The hyperparameters that name features, and whose they are.
         parameters: The hyperparameters of the model.
 
     Raises:
         ValueError: The dataset has no such feature.
     """
     names = {}
-    for parameter, subject in PARAMETERS.items():
+    for parameter, subject in subjects.items():
         table = fold.features(subject)
-        known = table.names if table is not None else []
-        wanted = parameters.get(parameter)
-        names[parameter] = known if wanted is None else list(wanted)
-        unknown = [name for name in names[parameter] if name not in known]
-        if unknown:
+        offered = table.names if table is not None else []
+        listed = parameters.get(parameter)
+        names[parameter] = offered if listed is None else list(listed)
+        missing = [name for name in names[parameter] if name not in offered]
+        if missing:
             raise ValueError(
-                f"the {subject} have no feature {unknown[0]!r}; they have {', '.join(known) or 'none'}. Add it to the dataset, or name "
+                f"the {subject} have no feature {missing[0]!r}; they have {', '.join(offered) or 'none'}. Add it to the dataset, or name "
                 f"others with {parameter}=."
             )
     return names
 
 
-def numerical(fold: folds.Fold, names: dict[str, list[str]]) -> list[str]:
-    """Return the fields of the features that are numbers, which RecBole has to be told.
+def features_of(
+    fold: folds.Fold, subjects: dict[str, str], names: dict[str, list[str]], users: parts.Ints, items: parts.Ints
+) -> dict[str, list[Feature]]:
+    """Return the features that a model learns from, of ``users`` and of ``items``.
 
     Args:
         fold: The fold.
-        names: The names of features by hyperparameter.
+        subjects: The hyperparameters that name features, and whose they are.
+        names: The names of the features by hyperparameter.
+        users: User codes by RecBole's number less one.
+        items: Item codes likewise.
     """
-    tables = {parameter: fold.features(subject) for parameter, subject in PARAMETERS.items()}
-    return [
-        _field(PARAMETERS[parameter], name)
-        for parameter, chosen in names.items()
-        for name in chosen
-        if (table := tables[parameter]) is not None and table.types[name] == NUMBER
-    ]
+    features: dict[str, list[Feature]] = {"users": [], "items": []}
+    for parameter, subject in subjects.items():
+        table = fold.features(subject)
+        if table is not None:
+            codes = users if subject == "users" else items
+            features[subject] = [_feature(table, name, codes) for name in names[parameter]]
+    return features
+
+
+def settings_of(features: dict[str, list[Feature]]) -> dict[str, Any]:
+    """Return what RecBole has to be told of features: which fields are numbers.
+
+    Args:
+        features: The features of users and items.
+    """
+    fields = [feature.field for of_subject in features.values() for feature in of_subject if feature.tokens is None]
+    return {"numerical_features": fields}
 
 
 def _field(subject: str, name: str) -> str:
     return f"{subject.removesuffix('s')}.{name}"
-
-
-def _features(table: FeatureTable, names: Sequence[str], codes: parts.Ints) -> list[Feature]:
-    """Return the features of users or items.
-
-    Args:
-        table: What is known.
-        names: The names of the features.
-        codes: Codes by RecBole's number less one.
-    """
-    return [_feature(table, name, codes) for name in names]
 
 
 def _feature(table: FeatureTable, name: str, codes: parts.Ints) -> Feature:
@@ -133,23 +142,18 @@ def _in_order(positions: parts.Ints, texts: Sequence[str]) -> tuple[npt.NDArray[
     return number, np.array(["[PAD]", *(texts[position] for position in different.tolist())], dtype=object)
 
 
-class ContextDataset(PairDataset):
+class _FeatureDataset(FoldDataset):
     """RecBole's dataset of the training part with features of users and items.
 
     Args:
         config: RecBole's configuration.
-        numbered: The parts by RecBole's numbers.
-        fold: The fold, which has the features.
-        names: The names of the features that are asked for, by hyperparameter.
+        fold: The parts by RecBole's numbers.
+        features: The features.
     """
 
-    def __init__(self, config: Any, numbered: NumberedFold, fold: folds.Fold, names: dict[str, list[str]]) -> None:
-        codes = {"users": numbered.users, "items": numbered.items}
-        self._features: dict[str, list[Feature]] = {}
-        for parameter, subject in PARAMETERS.items():
-            table = fold.features(subject)
-            self._features[subject] = [] if table is None else _features(table, names[parameter], codes[subject])
-        super().__init__(config, numbered)
+    def __init__(self, config: Any, fold: Any, features: dict[str, list[Feature]]) -> None:
+        self._features = features
+        super().__init__(config, fold)
 
     def _from_scratch(self) -> None:
         super()._from_scratch()
@@ -188,4 +192,9 @@ class ContextDataset(PairDataset):
         return of_users, of_items
 
 
-assert set(PARAMETERS.values()) == set(SUBJECTS), "each subject has a hyperparameter"
+class ContextDataset(_FeatureDataset, PairDataset):
+    """That of models without sequences."""
+
+
+class SequenceContextDataset(_FeatureDataset, SequenceDataset):
+    """That of models with sequences."""

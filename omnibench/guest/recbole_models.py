@@ -63,6 +63,9 @@ SEQUENTIAL = (
     "SINE",
     "CORE",
     "FEARec",
+    "GRU4RecF",
+    "SASRecF",
+    "FDSA",
 )
 """They learn what comes next, and recommend from a sequence."""
 
@@ -90,6 +93,9 @@ CONTEXT = (
 )
 """They learn from pairs of a user and an item with features of both, and score a pair at a time."""
 
+WITH_ITEM_FEATURES = ("GRU4RecF", "SASRecF", "FDSA")
+"""Sequential models that read the features of the items in a sequence."""
+
 OF_FEATURES: dict[str, Any] = {
     "user_features": None,
     "item_features": None,
@@ -98,9 +104,6 @@ OF_FEATURES: dict[str, Any] = {
 }
 """The hyperparameters of models with features beside RecBole's own files, and their defaults."""
 
-_OF_ITEM_FEATURES = (
-    "it reads the features of the items in a sequence, which omnibench does not hand to RecBole's sequential models"
-)
 _OF_PAIRS = "it scores one pair of a sequence and an item at a time, for which the adapter has no way"
 _OF_THE_NEXT = (
     "RecBole computes its scores together with its loss, for which it asks for the very item that is to be predicted"
@@ -108,10 +111,7 @@ _OF_THE_NEXT = (
 _OF_KNOWLEDGE = "it needs vectors of entities and relations that were learned from a knowledge graph"
 
 REFUSED = {
-    "GRU4RecF": _OF_ITEM_FEATURES,
-    "SASRecF": _OF_ITEM_FEATURES,
-    "FDSA": _OF_ITEM_FEATURES,
-    "S3Rec": f"{_OF_ITEM_FEATURES}, and trains twice, where the first training is a run of its own",
+    "S3Rec": "it trains twice, where the first training is a run of its own",
     "GRU4RecKG": _OF_KNOWLEDGE,
     "KSR": _OF_KNOWLEDGE,
     "DIN": _OF_PAIRS,
@@ -163,6 +163,11 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "history": name in SEQUENTIAL and name not in OF_USERS,  # others keep the users that they were trained with
             **({"sequential": True} if name in SEQUENTIAL else {}),
             **({"features": {"user_features": "users", "item_features": "items"}} if name in CONTEXT else {}),
+            **(
+                {"features": {"selected_features": "items"}, "needs_features": True}
+                if name in WITH_ITEM_FEATURES
+                else {}
+            ),
             **({} if name in CLOSED_FORM else {"epochs": "epochs"}),
             **({"revision": REVISIONS[name]} if name in REVISIONS else {}),
         }
@@ -191,6 +196,8 @@ def required(name: str, parameters: Mapping[str, Any] = MappingProxyType({})) ->
         settings["epochs"] = 1
     if name in CONTEXT:  # for which RecBole expects labels in the data, if nothing else is said
         settings |= {**OF_FEATURES, "train_neg_sample_args": _stated(name)["train_neg_sample_args"]}
+    if name in WITH_ITEM_FEATURES:
+        settings |= {"selected_features": None, "normalize_all": True, "discretization": None}
     compares_all_items = {**_stated(name), **parameters}.get("loss_type") in ("CE", "NLL") and name in SEQUENTIAL
     if name in AT_ONCE + AUTOENCODERS or compares_all_items:
         settings["train_neg_sample_args"] = None

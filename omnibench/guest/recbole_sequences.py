@@ -230,14 +230,14 @@ class NextItemSampler(RepeatableSampler):  # type: ignore[misc]
         return torch.from_numpy(items)
 
 
-def sequence_loaders(config: Any, fold: SequenceFold) -> tuple[Any, Any]:
+def sequence_loaders(config: Any, dataset: SequenceDataset, fold: SequenceFold) -> tuple[Any, Any]:
     """Return the loader of training and that of validation, as RecBole's ``data_preparation`` makes them; None for no rows.
 
     Args:
         config: RecBole's configuration.
+        dataset: The dataset of training.
         fold: The fold.
     """
-    dataset = SequenceDataset(config, fold)
     drawn = config["train_neg_sample_args"]
     sampler = None
     if drawn["distribution"] != "none":

@@ -17,16 +17,19 @@ import numpy as np
 import pandas as pd
 import recpack.algorithms
 import torch
+from recpack.algorithms import ItemPNN, WeightedMatrixFactorization
 from recpack.algorithms.base import FactorizationAlgorithm, ItemSimilarityMatrixAlgorithm, TorchMLAlgorithm
 from recpack.matrix import InteractionMatrix
 from scipy.sparse import csr_matrix, issparse
 
-from . import folds, parts, ranking, score_forms, top_items
+from . import folds, parts, ranking, recpack_alternations, recpack_sequences, score_forms, top_items
 from .base import Task
 from .factors import FactorScores, ItemFactors
-from .matrices import binary_matrix
+from .matrices import binary_histories, binary_matrix
 from .products import scores_of_neighbours
 from .recpack_iterations import fit_by_steps
+from .recpack_neighbours import fit_by_draws
+from .recpack_sequences import SEQUENTIAL
 from .recpack_training import Epochs
 
 BATCH = 1000
@@ -47,30 +50,19 @@ ALGORITHMS = (
     "RecVAE",
     "BPRMF",
     "Prod2Vec",
+    "ItemPNN",
+    "WeightedMatrixFactorization",
+    *SEQUENTIAL,
 )
-
-READ_TIMES = (
-    "GRU4RecCrossEntropy",
-    "GRU4RecNegSampling",
-    "STAN",
-    "SequentialRules",
-    "TARSItemKNN",
-    "TARSItemKNNCoocDistance",
-    "TARSItemKNNDing",
-    "TARSItemKNNHermann",
-    "TARSItemKNNLee",
-    "TARSItemKNNLiu",
-    "TARSItemKNNLiu2012",
-    "TARSItemKNNVaz",
-    "TARSItemKNNXia",
-)
-"""Algorithms that learn from the times of interactions."""
 
 RANKED_IN_FLOAT64 = ("Random", "EASE", "SVDItemToItem", "NMFItemToItem", "KUNN")
 """Algorithms whose lists of MovieLens-100K had other items or another order while their scores were ranked as float32."""
-BEST_EPOCH = ("MultVAE", "RecVAE", "BPRMF")
+BEST_EPOCH = ("MultVAE", "RecVAE", "BPRMF", "GRU4RecCrossEntropy", "GRU4RecNegSampling")
 """Algorithms that keep the epoch which is best on validation. Prod2Vec keeps its network, too, but RecPack 0.3.6 predicts
 from the similarities of the last epoch; so validation changes nothing unless ``stop_early`` is set."""
+
+ON_TORCH = (TorchMLAlgorithm, WeightedMatrixFactorization)
+"""The classes of algorithms that may compute on a GPU."""
 
 FACTORS_OF_USERS = ("SVD", "NMF", "BPRMF")
 """Algorithms with factors only for the users in training; the others predict from any history."""
@@ -90,19 +82,21 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "ranking": True,
             "validation": "best epoch" if name in BEST_EPOCH else "nothing",
             "refit": name not in BEST_EPOCH,
-            "gpu": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
+            "gpu": issubclass(getattr(recpack.algorithms, name), ON_TORCH),
             "history": name not in FACTORS_OF_USERS,
-            **({"epochs": "max_epochs"} if issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm) else {}),
+            **({"sequential": True} if name in SEQUENTIAL else {}),
+            **({"epochs": _epochs_parameter(name)} if _epochs_parameter(name) else {}),
             **({"revision": 1} if name in RANKED_IN_FLOAT64 else {}),
         }
         for name in ALGORITHMS
     }
 
 
-def refused() -> dict[str, str]:
-    """Return why each of RecPack's algorithms that read times does not run here."""
-    reason = "it reads the times of interactions, and omnibench hands RecPack users and items alone"
-    return dict.fromkeys(READ_TIMES, reason)
+def _epochs_parameter(name: str) -> str:
+    """Return the hyperparameter that is the number of an algorithm's epochs; empty where it has none."""
+    if name == "WeightedMatrixFactorization":
+        return "iterations"
+    return "max_epochs" if issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm) else ""
 
 
 def _defaults(algorithm: type) -> dict[str, Any]:
@@ -126,7 +120,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Any, dict[str, Any]]:
         parameters.setdefault("seed", task.seed % 2**32)
     if not issubclass(algorithm_class, TorchMLAlgorithm):
         algorithm = algorithm_class(**parameters)
-        fit_by_steps(algorithm, binary_matrix(fold, fold.train), task)
+        _fit_without_validation(algorithm, task, fold)
     else:
         if len(fold.validation) == 0:
             if fold.refit and parameters.get("stop_early"):  # by now it is settled how many epochs there are
@@ -143,6 +137,23 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Any, dict[str, Any]]:
     return algorithm, {**_defaults(algorithm_class), **parameters}
 
 
+def _fit_without_validation(algorithm: Any, task: Task, fold: folds.Fold) -> None:
+    """Fit an algorithm that is not trained with torch's optimizers."""
+    if task.algorithm in SEQUENTIAL:
+        fit_by_steps(algorithm, recpack_sequences.interactions(task.algorithm, fold, fold.train), task)
+        return
+    matrix = binary_matrix(fold, fold.train)
+    if isinstance(algorithm, ItemPNN):
+        task.snapshots.nothing(f"{task.algorithm} is computed in one call, without points in between")
+        fit_by_draws(algorithm, matrix, fold)
+    elif isinstance(algorithm, WeightedMatrixFactorization):
+        algorithm.device = torch.device(task.device)  # RecPack would take any GPU that it sees
+        with recpack_alternations.Alternations(algorithm, task).hooked():
+            algorithm.fit(matrix)
+    else:
+        fit_by_steps(algorithm, matrix, task)
+
+
 def _seed(seed: int) -> None:
     """Seed the generators that RecPack draws from: numpy's global one (SLIM, the samplers) and torch's."""
     np.random.seed(seed % 2**32)
@@ -157,17 +168,23 @@ def _with_order(fold: folds.Fold) -> InteractionMatrix:
     return InteractionMatrix(frame, "item", "user", "timestamp", shape=(fold.n_users, fold.n_items))
 
 
+def _learned_and_judged(algorithm: Any, task: Task, fold: folds.Fold) -> tuple[Any, tuple[Any, Any]]:
+    """Return what a torch algorithm learns from, and the two parts that it is judged by: input, and what is to be found."""
+    users = np.intersect1d(fold.validation.user, fold.history.user).astype(np.int32)
+    if task.algorithm in SEQUENTIAL:
+        learned = recpack_sequences.interactions(task.algorithm, fold, fold.train)
+        read = recpack_sequences.interactions(task.algorithm, fold, fold.history, users, fold.candidates)
+        return learned, (read, recpack_sequences.interactions(task.algorithm, fold, fold.validation, users))
+    judged = binary_matrix(fold, fold.history, users), binary_matrix(fold, fold.validation, users)
+    ordered = isinstance(algorithm, recpack.algorithms.Prod2Vec)
+    return _with_order(fold) if ordered else binary_matrix(fold, fold.train), judged
+
+
 def _fit_by_epochs(algorithm: Any, task: Task, fold: folds.Fold) -> None:
     """Fit a torch algorithm, and report each epoch."""
     epochs = Epochs(algorithm, task, has_validation=len(fold.validation) > 0)
-    validation_users = np.intersect1d(fold.validation.user, fold.history.user).astype(np.int32)
-    validation = (
-        binary_matrix(fold, fold.history, validation_users),
-        binary_matrix(fold, fold.validation, validation_users),
-    )
-    ordered = isinstance(algorithm, recpack.algorithms.Prod2Vec)
     try:
-        algorithm.fit(_with_order(fold) if ordered else binary_matrix(fold, fold.train), validation)
+        algorithm.fit(*_learned_and_judged(algorithm, task, fold))
     finally:
         epochs.release()
     task.keep(epochs.trained)
@@ -184,7 +201,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Any:
     """Read an algorithm object onto the task's device."""
     torch.set_num_threads(task.threads)
     model = torch.load(path, map_location=task.device, weights_only=False)
-    if isinstance(model, TorchMLAlgorithm):
+    if isinstance(model, ON_TORCH):
         model.device = torch.device(task.device)
     return model
 
@@ -199,6 +216,16 @@ def score(
     if isinstance(model, recpack.algorithms.Popularity):  # its prediction is this row for all users
         popularity = np.where((model.sorted_scores_ != 0) & fold.candidates, model.sorted_scores_, np.nan)
         yield fold.users, score_forms.SharedScores.of(popularity, np.ones(len(fold.users), dtype=bool))
+        return
+    if task.algorithm in SEQUENTIAL:
+        yield from recpack_sequences.scores(model, task.algorithm, fold)
+        return
+    if isinstance(model, WeightedMatrixFactorization):
+        items = ItemFactors.of(model.item_factors_.cpu(), np.arange(fold.n_items), fold, zero_is_none=True)
+        for start in range(0, len(fold.users), BATCH):
+            users = fold.users[start : start + BATCH]
+            user_factor = recpack_alternations.factors_of(model, binary_histories(fold, users))
+            yield users, FactorScores(user_factor, items, np.ones(len(users), dtype=bool))
         return
     factors = _factors(model)
     if factors is not None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from recpack.algorithms import MultVAE, RecVAE
+from recpack.algorithms import GRU4Rec, MultVAE, RecVAE
 
 from . import random_states
 
@@ -19,7 +19,8 @@ class Batches:
     """The batches of the current epoch.
 
     MultVAE and RecVAE draw an order of the users, and cut it by the function ``get_batches`` of their modules, RecVAE
-    several times per epoch; the others sample by ``algorithm.sampler``.
+    several times per epoch; the others sample by ``algorithm.sampler``, which GRU4Rec calls ``fit_sampler``. GRU4Rec computes a
+    loss for each chunk of its sequences, and adds up those of a batch.
 
     Args:
         algorithm: The algorithm.
@@ -35,7 +36,8 @@ class Batches:
         self._source: Any = None
         self._name = ""
         self._at_beginning: Any = None
-        self._losses: list[Any] = []
+        self._losses: list[list[Any]] = []
+        self._of_batch: list[Any] = []
         self._before: list[float] = []
         self._skipped, self._to_skip = 0, 0
         self._resumed: tuple[dict[str, Any], Callable[[], None]] | None = None
@@ -44,7 +46,10 @@ class Batches:
         """Count the batches of an algorithm that has its network."""
         is_autoencoder = isinstance(self._algorithm, MultVAE | RecVAE)
         module = sys.modules[type(self._algorithm).__module__]
-        self._source, self._name = (module, "get_batches") if is_autoencoder else (self._algorithm.sampler, "sample")
+        sampler = "fit_sampler" if isinstance(self._algorithm, GRU4Rec) else "sampler"
+        self._source, self._name = (
+            (module, "get_batches") if is_autoencoder else (getattr(self._algorithm, sampler), "sample")
+        )
         original = getattr(self._source, self._name)
         setattr(self._source, self._name, lambda *arguments, **options: self._counted(original(*arguments, **options)))
         self._original = original
@@ -52,7 +57,7 @@ class Batches:
 
         def noted(*arguments: Any) -> Any:
             loss = compute(*arguments)
-            self._losses.append(loss.detach())
+            self._of_batch.append(loss.detach())
             return loss
 
         self._algorithm._compute_loss = noted
@@ -70,7 +75,7 @@ class Batches:
 
     def state(self) -> dict[str, Any]:
         """Return where the epoch is; its order follows from the random states at its beginning."""
-        losses = [*self._before, *(loss.item() for loss in self._losses)]
+        losses = [*self._before, *(sum(loss.item() for loss in of_batch) for of_batch in self._losses)]
         return {"done": self.done, "losses": losses, "random": self._at_beginning}
 
     def resume(self, state: dict[str, Any], overlay: Callable[[], None]) -> None:
@@ -106,7 +111,9 @@ class Batches:
                 if self._skipped == self._to_skip:
                     self._go_on(*self._resumed)
                 continue
+            self._of_batch = []
             yield batch
+            self._losses.append(self._of_batch)
             self.done += 1
             self._mark()
 

@@ -6,6 +6,7 @@ epochs that a snapshot has, and puts its state where that of the first epoch wou
 
 from __future__ import annotations
 
+import functools
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,13 +14,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from recpack.algorithms import Prod2Vec
+from recpack.algorithms import GRU4Rec, Prod2Vec
 from recpack.algorithms.stopping_criterion import EarlyStoppingException
 
 from . import random_states, states
 from .base import Task
 from .epochs import epoch_line
 from .recpack_batches import Batches
+from .recpack_sequences import predict_following
 
 BEST_MODEL = "best_model.pt"
 """The file of a snapshot with the best network so far, as RecPack has stored it."""
@@ -52,6 +54,8 @@ class Epochs:
         algorithm._init_model, algorithm._train_epoch = self.begin, self.train
         algorithm._evaluate, algorithm._save_best = self.evaluate, self.save
         self._criterion.loss_function = self.calculate
+        if isinstance(algorithm, GRU4Rec):
+            algorithm._predict = functools.partial(predict_following, algorithm)
         self._batches = Batches(algorithm, self._mark_within)
         self._at_first: dict[str, Any] = {}
         self._resumed: dict[str, Any] = {}
@@ -63,7 +67,7 @@ class Epochs:
         best = vars(self._algorithm).get("best_model")
         if best is not None:
             best.close()  # a file
-        for name in (*self.HOOKS, *self.IN_TRAINING):
+        for name in (*self.HOOKS, "_predict", *self.IN_TRAINING):
             vars(self._algorithm).pop(name, None)
 
     def begin(self, train: Any) -> None:

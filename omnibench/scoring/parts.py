@@ -85,7 +85,7 @@ def _of_dataset(dataset: RecSysDataSet, fold: int | None) -> JudgingParts:
     if dataset.split is not None and dataset.split.folds_in:
         import pandas as pd
 
-        frames[1] = pd.concat([frames[1], rows.frame(dataset.split.given(rows, parts))], ignore_index=True)
+        frames[1] = pd.concat([frames[1], rows.frame(dataset.split.history_rows(rows, parts))], ignore_index=True)
     train, seen, test = (
         NamedTable(interactions_table(frame, source).table, dataset.name, [])
         for frame, source in zip(frames, ("train", "validation", "test"), strict=True)

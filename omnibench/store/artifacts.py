@@ -92,7 +92,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def replace_file(file: Path, content: bytes | Iterable[bytes]) -> None:
+def replace_file(file: Path, content: bytes | Iterable[bytes | memoryview]) -> None:
     """Write a file durably and atomically: its readers see the old content or the new one, never a part.
 
     Args:

@@ -14,6 +14,7 @@ from omnibench.naming import tuned_label
 from omnibench.results import Result
 from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.item_names import asks_once, search_hash, seedless_key
+from omnibench.store.packed_metrics import PackedMetrics
 from omnibench.store.schema import COSTS, GROUPS, GUEST_MEMBERS, SEARCHED, Phase, Record, Status, configuration_in
 from omnibench.store.stops import STOPPED, failure_left, with_attempt, with_failure
 
@@ -272,7 +273,7 @@ def result_of(item: Record) -> Result:
         item["algorithm"],
         intern(called),  # the folds of a configuration have it alike, and there may be thousands
         item["fold"],
-        {intern(label): metric["value"] for label, metric in item.get("metrics", {}).items()},
+        _values_in(item.get("metrics", {})),
         item["fit_key"],
         item.get("dataset_label", ""),
         "",  # other configurations of the store may call for another label than its plan did
@@ -289,6 +290,13 @@ def result_of(item: Record) -> Result:
         search=search_hash(item),
         chosen=choice_of(item),
     )
+
+
+def _values_in(metrics: Mapping[str, Mapping[str, Any]]) -> Mapping[str, float]:
+    """Return the values of metrics by label: of packed ones without unpacking them, as a store may have a hundred thousand."""
+    if isinstance(metrics, PackedMetrics):
+        return metrics.numbers
+    return {intern(label): metric["value"] for label, metric in metrics.items()}
 
 
 def choice_of(item: Record) -> dict[str, Any] | None:

@@ -26,7 +26,7 @@ from omnibench.paths import dangling
 from omnibench.store import holders
 from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, refuse_links
 from omnibench.store.permissions import make_directory
-from omnibench.store.processes import described, is_dead, this_process
+from omnibench.store.processes import described, is_dead, is_this_process, this_process
 from omnibench.store.refusals import cannot_be_written
 from omnibench.store.strangers import refuse_strangers
 
@@ -333,6 +333,9 @@ def _is_left_behind(path: Path) -> bool:
 
 
 def _holder(path: Path) -> str:
-    description = described(_holder_in(path))
+    holder = _holder_in(path)
+    description = described(holder)
+    if is_this_process(holder):  # nothing has stopped it; the kernel's table is long where it holds a thousand leases
+        return description
     advice = next((locker.advice for locker in holders.lockers(path) if locker.advice), "")
     return f"{description} ({advice})" if advice else description

@@ -132,7 +132,11 @@ def light_records_in(
             finished[records[key]["fit_key"]] = records[key]["item"]
     costs = Costs()
     kept = reader.phase_costs()
-    records |= _phases(reader, finished, costs) if kept is None else reader.in_rows(_rows(kept, finished, costs))
+    records |= (
+        _phases(reader, finished, costs)
+        if kept is None
+        else reader.in_rows(_rows(kept, finished, costs if with_costs else None))
+    )
     for record_type in RecordType:
         if record_type is RecordType.PLAN:
             records |= plans
@@ -167,32 +171,31 @@ def _phases(reader: Reader, finished: Mapping[str, str], costs: Costs) -> Iterat
                 batches.add(batch)  # the metrics that one Eval computed share its costs
 
 
-def _rows(kept: Iterable[PhaseCosts], finished: Mapping[str, str], costs: Costs) -> list[int]:
+def _rows(kept: Iterable[PhaseCosts], finished: Mapping[str, str], costs: Costs | None) -> list[int]:
     """Return the rows of the phases that are not those of finished items, of which the costs are added; see ``_phases``.
 
     Args:
         kept: The costs of all phases.
         finished: The names of the finished items, by key.
-        costs: What theirs are added to.
+        costs: What theirs are added to; None where nobody asks for them.
     """
     rows: dict[RecordType, list[int]] = {record_type: [] for record_type in PHASE_TYPES}
     batches: set[int] = set()
-    previous: tuple[Any, Any] = None, None
-    for number, record_type, fit_key, seconds, start_seconds, batch, search in kept:
+    for numbers, record_type, fit_key, seconds, start_seconds, batch, search in kept:
         item = finished.get(fit_key) if search is None and type(fit_key) is str else None
         if item is None:
-            rows[record_type].append(number)
+            rows[record_type] += numbers
             continue
-        if batch is not None:
-            if batch is previous[1] and fit_key is previous[0]:  # most follow each other
-                continue
-            previous = fit_key, batch
-            part = hash(previous)
+        if costs is None:
+            continue
+        if batch is not None:  # the metrics that one Eval computed share its costs
+            part = hash((fit_key, batch))
             if part in batches:
-                continue  # the metrics that one Eval computed share its costs
+                continue
             batches.add(part)
         if is_cost(seconds) and is_cost(start_seconds):
-            costs.add(seconds, start_seconds, item)
+            for _ in numbers[:1] if batch is not None else numbers:
+                costs.add(seconds, start_seconds, item)
     return [number for of_type in rows.values() for number in of_type]
 
 

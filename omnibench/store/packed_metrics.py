@@ -29,6 +29,11 @@ class PackedMetrics(Mapping[str, dict[str, Any]]):
         self._names = names
         self._packed = packed
 
+    @property
+    def numbers(self) -> PackedValues:
+        """The values by label, without keys and identities."""
+        return PackedValues(self._names, self._packed)
+
     def _metrics(self) -> dict[str, dict[str, Any]]:
         return {
             label: {"value": value, "key": key.hex(), "metric": metric}
@@ -55,6 +60,42 @@ class PackedMetrics(Mapping[str, dict[str, Any]]):
     def values(self) -> ValuesView[dict[str, Any]]:
         """Return the metrics."""
         return self._metrics().values()
+
+
+class PackedValues(Mapping[str, float]):
+    """The values of an item's metrics by label; see ``PackedMetrics``.
+
+    Args:
+        names: Labels, each with the text that identifies its metric.
+        packed: For each, its value and the key of its evaluation.
+    """
+
+    __slots__ = ("_names", "_packed")
+
+    def __init__(self, names: _Names, packed: bytes) -> None:
+        self._names = names
+        self._packed = packed
+
+    def __getitem__(self, label: str) -> float:
+        for number, (own_label, _) in enumerate(self._names):
+            if own_label == label:
+                value: float = _METRIC.unpack_from(self._packed, number * _METRIC.size)[0]
+                return value
+        raise KeyError(label)
+
+    def __iter__(self) -> Iterator[str]:
+        return (label for label, _ in self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        return repr(dict(self.items()))
+
+    def items(self) -> ItemsView[str, float]:
+        """Return labels and values."""
+        pairs = zip(self._names, _METRIC.iter_unpack(self._packed), strict=True)
+        return {label: value for (label, _), (value, _) in pairs}.items()
 
 
 def packed_metrics(text: str) -> Mapping[str, dict[str, Any]]:

@@ -99,18 +99,17 @@ def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]
     label, artifact = record.get("label"), record.get("per_user")
     if not artifact or ("place" in record and record["place"] is None):
         raise StoreError(f"{label} has no values per user; ask for a metric that is a mean over users.")
-    repair = repair_command(root, [record["item"]] if record.get("item") else [])
     try:
         status = os.lstat(root / artifact["path"])
         stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
         content = _content(root, artifact["path"], artifact["sha256"], stamp)
     except OSError as error:
         raise StoreError(
-            f"the values per user of {label} cannot be read ({error}); `{repair}`, and the next run evaluates again."
+            f"the values per user of {label} cannot be read ({error}); `{_repair(root, record)}`, and the next run evaluates again."
         ) from error
     if content is None:
         raise StoreError(
-            f"{root / artifact['path']} differs from its record; `{repair}` moves it aside, and the next run evaluates again."
+            f"{root / artifact['path']} differs from its record; `{_repair(root, record)}` moves it aside, and the next run evaluates again."
         )
     try:
         if "place" not in record:
@@ -124,11 +123,17 @@ def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]
         users, values = values_in(content, record)
     except (KeyError, IndexError, ValueError, TypeError) as error:  # a record of ours says where they are
         raise StoreError(
-            f"the values per user of {label} are not where its record says ({type(error).__name__}: {error}); `{repair}`, and the "
+            f"the values per user of {label} are not where its record says ({type(error).__name__}: {error}); "
+            f"`{_repair(root, record)}`, and the "
             "next run evaluates again."
         ) from error
     counted = ~np.isnan(values)
     return (users, values) if counted.all() else (users[counted], values[counted])
+
+
+def _repair(root: Path, record: Mapping[str, Any]) -> str:
+    """Return the command that repairs the item of an evaluation."""
+    return repair_command(root, [record["item"]] if record.get("item") else [])
 
 
 def values_in(content: bytes, record: Mapping[str, Any]) -> tuple[Users, Values]:

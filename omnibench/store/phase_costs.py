@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from omnibench.store.schema import SEARCHED, RecordType
@@ -62,8 +64,8 @@ class PhaseCosts(NamedTuple):
     """The costs of a phase, as its record says them; whether they are of their form is for the caller to look at.
 
     Attributes:
-        number: The number of its record's row.
-        record_type: The type of its record.
+        numbers: The numbers of the rows of its record, and of those behind it that say the same: metrics that were computed together.
+        record_type: The type of these records.
         fit_key: The key of its item.
         seconds: Wall seconds.
         start_seconds: Seconds of waiting for its process.
@@ -71,7 +73,7 @@ class PhaseCosts(NamedTuple):
         search: The search whose trial it is part of, or None.
     """
 
-    number: int
+    numbers: list[int]
     record_type: RecordType
     fit_key: Any = None
     seconds: Any = None
@@ -117,8 +119,8 @@ def costs_of_phases(connection: sqlite3.Connection) -> Iterator[PhaseCosts]:
             dict.fromkeys(members for _, _, members in block)
         )  # metrics that were computed together have the same
         members_of = dict(zip(texts, _parsed(texts), strict=True))
-        for number, position, text in block:
-            yield PhaseCosts(number, TYPES[position], *members_of[text])
+        for (position, text), alike in groupby(block, itemgetter(1, 2)):
+            yield PhaseCosts([number for number, _, _ in alike], TYPES[position], *members_of[text])
 
 
 def _parsed(texts: Sequence[bytes | None]) -> list[list[Any]]:

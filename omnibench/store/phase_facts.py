@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
+from bisect import bisect_left
 from struct import Struct
 
 from omnibench.store.phase_texts import version_in
@@ -17,8 +19,9 @@ from omnibench.store.schema import SEARCHED, Record, RecordType
 _FLOAT = r"(null|-?\d++(?:\.\d++(?:e[+-]?\d++)?|e[+-]?\d++))"
 _INTEGER = r"(null|\d{1,15})"  # which floats hold without loss
 _STDERR, _SECONDS = ', "stderr": ', ', "seconds": '
+_COUNT = r"(null|\d{1,9})"
 _UNCERTAINTY = re.compile(
-    rf'{_STDERR}{_FLOAT}, "interval": (?:null|\[{_FLOAT}, {_FLOAT}\]), "users": {_INTEGER}(?:, "counted": {_INTEGER})?, "place": '
+    rf'{_STDERR}{_FLOAT}, "interval": (?:null|\[{_FLOAT}, {_FLOAT}\]), "users": {_COUNT}(?:, "counted": {_COUNT})?, "place": '
 )
 _COSTS = re.compile(
     rf'{_SECONDS}{_FLOAT}, "cpu_seconds": [^,{{}}"]++, "peak_rss": {_INTEGER}, "gpu_peak": [^,{{}}"]++, "python_peak": [^,{{}}"]++'
@@ -26,7 +29,13 @@ _COSTS = re.compile(
 )
 _START = ', "start_seconds": '
 _OF_TRIAL = f'"{SEARCHED}": "'
-_FOUR, _THREE = Struct("<4d"), Struct("<3d")
+_NUMBERS = Struct("<3di")
+"""Three floats, NaN where they are not recorded, and a whole number."""
+
+_NONE = -1
+"""Stands for a number of users that is not recorded, and for the version of what is no fit."""
+
+Numbers = tuple[float, float, float, int]
 
 
 class PhaseFacts:
@@ -40,21 +49,22 @@ class PhaseFacts:
     """
 
     def __init__(self, reader: Reader, *record_types: RecordType) -> None:
-        # By the hash of the key, in a third of the memory; of two keys that have it alike both are left out.
-        self._packed: dict[int, bytes | None] = {}
-        self._versions: dict[int, str] = {}
-        versions: dict[str, str] = {}
+        self._tables = {record_type: _Table() for record_type in record_types}
+        versions: dict[str, int] = {}
         for key, text in reader.sound_texts_of(*record_types):
-            packed = _packed_uncertainty(text) if RecordType.EVAL.has(key) else _packed_costs(text)
-            if packed is None:
+            record_type = RecordType.of(key)
+            numbers = _uncertainty_in(text) if record_type is RecordType.EVAL else _costs_in(text)
+            if numbers is None:
                 continue
-            number = hash(key)
-            if RecordType.FIT.has(key):
+            if record_type is RecordType.FIT:
                 version = version_in(text)
                 if version is None:
                     continue
-                self._versions[number] = versions.setdefault(version, version)
-            self._packed[number] = None if number in self._packed else packed
+                numbers = (*numbers[:3], versions.setdefault(version, len(versions)))
+            self._tables[RecordType(record_type or "")].add(key, numbers)
+        for table in self._tables.values():
+            table.sort()
+        self._versions = list(versions)
 
     def facts(self, key: str) -> Record | None:
         """Return the numbers of a phase by name, of fits their ``version``, too; None where it is left out.
@@ -62,30 +72,54 @@ class PhaseFacts:
         Those of an evaluation are ``stderr``, ``interval`` and ``users``, those of others ``seconds``, ``start_seconds`` and
         ``peak_rss``.
         """
-        number = hash(key)
-        packed = self._packed.get(number)
-        if packed is None:
+        record_type = RecordType.of(key)
+        numbers = self._tables[record_type].get(key) if record_type in self._tables else None
+        if numbers is None:
             return None
-        if len(packed) == _FOUR.size:
-            stderr, low, high, users = _FOUR.unpack(packed)
-            interval = None if math.isnan(low) else [low, high]
-            return {
-                "stderr": _or_none(stderr),
-                "interval": interval,
-                "users": None if math.isnan(users) else int(users),
-            }
-        seconds, start_seconds, peak = _THREE.unpack(packed)
-        facts: Record = {
-            "seconds": _or_none(seconds),
-            "start_seconds": _or_none(start_seconds),
-            "peak_rss": None if math.isnan(peak) else int(peak),
+        first, second, third, whole = numbers
+        if record_type is RecordType.EVAL:
+            interval = None if math.isnan(second) else [second, third]
+            return {"stderr": _or_none(first), "interval": interval, "users": None if whole == _NONE else whole}
+        costs: Record = {
+            "seconds": _or_none(first),
+            "start_seconds": _or_none(second),
+            "peak_rss": None if math.isnan(third) else int(third),
         }
-        version = self._versions.get(number)
-        return facts if version is None else {**facts, "version": version}
+        return costs if whole == _NONE else {**costs, "version": self._versions[whole]}
 
 
-def _packed_uncertainty(text: str) -> bytes | None:
-    """Return the uncertainty in the text of an evaluation, packed; None where its record has to be parsed to tell."""
+class _Table:
+    """Rows of numbers by key, in a quarter of the memory of a dictionary; complete once they are sorted.
+
+    Keys are kept as their hashes: of two that have the same, neither is found.
+    """
+
+    def __init__(self) -> None:
+        self._hashes = array("q")
+        self._rows = bytearray()
+        self._positions = array("I")
+
+    def add(self, key: str, numbers: Numbers) -> None:
+        """Add a row."""
+        self._hashes.append(hash(key))
+        self._rows += _NUMBERS.pack(*numbers)
+
+    def sort(self) -> None:
+        """Sort the rows by the hashes of their keys, for ``get``."""
+        self._positions = array("I", sorted(range(len(self._hashes)), key=self._hashes.__getitem__))
+        self._hashes = array("q", map(self._hashes.__getitem__, self._positions))
+
+    def get(self, key: str) -> Numbers | None:
+        """Return the row of a key, or None."""
+        number = hash(key)
+        begin = bisect_left(self._hashes, number)
+        if self._hashes[begin : begin + 2].count(number) != 1:
+            return None
+        return _NUMBERS.unpack_from(self._rows, self._positions[begin] * _NUMBERS.size)
+
+
+def _uncertainty_in(text: str) -> Numbers | None:
+    """Return the uncertainty in the text of an evaluation; None where its record has to be parsed to tell."""
     start = text.rfind(_STDERR)
     match = _UNCERTAINTY.match(text, start) if start >= 0 else None
     if match is None or text.find(_STDERR, 0, start) >= 0:
@@ -93,11 +127,12 @@ def _packed_uncertainty(text: str) -> bytes | None:
     stderr, low, high, users, counted = match.groups()
     if (low == _NULL) != (high == _NULL):
         return None
-    return _FOUR.pack(_number(stderr), _number(low), _number(high), _number(users if counted is None else counted))
+    count = users if counted is None else counted
+    return _number(stderr), _number(low), _number(high), _NONE if count == _NULL else int(count)
 
 
-def _packed_costs(text: str) -> bytes | None:
-    """Return the costs in the text of a fit or a prediction, packed; None of trials, and where it has to be parsed to tell."""
+def _costs_in(text: str) -> Numbers | None:
+    """Return the costs in the text of a fit or a prediction, without its version; None of trials, and where it has to be parsed to tell."""
     start = text.find(_SECONDS)
     match = _COSTS.match(text, start) if start >= 0 else None
     if match is None or text.find(_SECONDS, match.end()) >= 0 or _OF_TRIAL in text:
@@ -105,7 +140,7 @@ def _packed_costs(text: str) -> bytes | None:
     seconds, peak, start_seconds = match.groups()
     if start_seconds is None and _START in text:  # elsewhere than we write it
         return None
-    return _THREE.pack(_number(seconds), _number(start_seconds), _number(peak))
+    return _number(seconds), _number(start_seconds), _number(peak), _NONE
 
 
 _NULL = "null"

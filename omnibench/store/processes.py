@@ -52,6 +52,15 @@ def _look(pid: int) -> tuple[str, str]:
     return (fields[_STATE], fields[_START]) if fields else ("", "")
 
 
+def is_this_process(holder: Any) -> bool:
+    """Whether something is held by this process.
+
+    Args:
+        holder: What ``this_process`` returned there, maybe with more beside it; anything else is nobody.
+    """
+    return isinstance(holder, Mapping) and this_process().items() <= holder.items()
+
+
 def is_dead(holder: Any) -> bool:
     """Whether a process has ended for certain; one of which that cannot be known here may live.
 

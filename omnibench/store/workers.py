@@ -40,9 +40,10 @@ class Worker:
         store: The store it works on.
         run: The run's id.
         name: The name of the process, e.g. ``gw0``.
+        exports: What brings progress.json up to date, where workers of this process share it; its own by default.
     """
 
-    def __init__(self, store: CheckpointStore, run: str, name: str = "main") -> None:
+    def __init__(self, store: CheckpointStore, run: str, name: str = "main", exports: Exports | None = None) -> None:
         self.store = store
         self.id = f"{run}.{name}.{uuid.uuid4().hex[:6]}"
         self.log = LogBook(store.root / NAME, run, self.id)
@@ -66,10 +67,18 @@ class Worker:
         self._lock = threading.Lock()
         self._moved = self._elsewhere = False
         self._ended = threading.Event()
-        self._exports = Exports(store, _EXPORT_SHARE)
+        self._exports = exports or Exports(store, _EXPORT_SHARE)
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="omnibench-heartbeat")
         self._thread.start()
+
+    def beside(self, name: str) -> Worker:
+        """Return the worker of another thread; both together bring progress.json up to date as often as one would.
+
+        Args:
+            name: Its name.
+        """
+        return Worker(self.store, self._facts["run"], name, self._exports)
 
     def note_phase(self, item: str | None, phase: str | None = None) -> None:
         """Note the item and the phase that this worker computes now; None when it is idle."""

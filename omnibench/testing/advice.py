@@ -52,6 +52,10 @@ BARE = (
     "let `fit` do without the columns rating and timestamp (`if 'rating' in train`), or say `uses_ratings = True` in the "
     "class if it needs ratings. What needs timestamps overrides this check."
 )
+REFUSAL = (
+    "leave out `sequential` in the catalogue of its framework, if it does without timestamps. Else this is omnibench's fault: "
+    "a plan has to refuse such data before anything runs."
+)
 RATED = "let `fit` take a frame that has the columns rating and timestamp, too: name the columns that it uses."
 HISTORY = (
     "let `recommend(users, k, history)` look for what it knows of a user in `history`, the frame of what these users have, "

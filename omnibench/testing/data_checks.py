@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.errors import OmnibenchError
+from omnibench.errors import OmnibenchError, PlanError
 from omnibench.guest.feature_types import SUBJECTS
 from omnibench.runners.own_calls import takes
 from omnibench.testing import advice, data
-from omnibench.testing.findings import fail_with, predicted, skip_unless_fits
+from omnibench.testing.findings import fail, fail_with, predicted, skip_unless_fits
 from omnibench.testing.prediction_checks import PredictionChecks
 from omnibench.testing.subject import Subject
 
@@ -20,12 +20,25 @@ class DataChecks(PredictionChecks):
     __test__ = False
 
     def test_data_without_ratings_and_times(self, subject: Subject) -> None:
-        """Data that have nothing but users and items are enough for what recommends."""
+        """Data that have nothing but users and items are enough for what recommends; what reads times is refused them by name."""
         if not subject.ranks:
             pytest.skip(f"{subject.name} learns from ratings: it predicts nothing else")
         if subject.form != data.RANKED:
             pytest.skip(f"{subject.name} says that it needs ratings, so it gets no data without them")
+        if subject.configuration.reads_sequences:
+            self._check_refusal(subject)
+            return
         self._check(subject, data.without_times(), "data without ratings and timestamps", advice.BARE)
+
+    def _check_refusal(self, subject: Subject) -> None:
+        """Fail where a plan takes data without timestamps, or says not why it does not."""
+        try:
+            subject.experiment(data.without_times())
+        except PlanError as error:
+            if subject.name in str(error) and "no column 'timestamp'" in str(error):
+                return
+            fail_with(error, f"{subject.name} is refused data without timestamps for another reason", advice.REFUSAL)
+        fail(f"{subject.name} learns what comes next, and a plan takes data without timestamps for it", advice.REFUSAL)
 
     def test_data_with_ratings(self, subject: Subject) -> None:
         """Data that have ratings and timestamps as well are no trouble."""

@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from distributed.utils import get_ip
 from support.clusters import kill, marks, running_pytest, wait_for
+from support.listening import listeners, listeners_by_ss
 from support.projects import Project
-from support.slurm import job_of, jobs, needs_slurm
+from support.slurm import job_of, jobs, needs_slurm, workers_of
+from support.strangers import assert_answers_no_stranger, speaks_http
 
 pytestmark = needs_slurm
 
@@ -62,6 +65,31 @@ def test_the_submitter_of_jobs_is_killed(project: Project) -> None:
         assert len(jobs()) == 2
         kill(run.pid)
         wait_for(lambda: not jobs(), patience=60)
+
+
+@pytest.mark.usefixtures("slurm_settings")
+def test_what_a_run_in_jobs_listens_on(project: Project, slurm: Path, tmp_path: Path) -> None:
+    """Scheduler and workers have two ports each: on the machine's network with the run's key alone, and on the loopback."""
+    settings, gate = project.pytester.path / "pyproject.toml", project.pytester.path / "gate"
+    settings.write_text(settings.read_text().replace("interface = 'lo'\n", ""))
+    project.bench(f"plan.add_algorithm(Gated, {{'gate': {str(gate)!r}}})")
+    with running_pytest(project.pytester.path, "--omnirec-cluster=slurm") as run:
+        wait_for(lambda: len(marks(project.fits, "begin-")) == 2)
+        pids = {run.pid, *workers_of(slurm)}
+        listening = listeners_by_ss(pids)
+        assert listening == listeners(pids)
+        hosts = {pid: sorted(each.host for each in listening if each.pid == pid) for pid in pids}
+        assert len(pids) == 3
+        assert hosts == dict.fromkeys(pids, sorted([get_ip(), "127.0.0.1"]))  # type: ignore[no-untyped-call]
+        http = {listener for listener in listening if listener.host == "127.0.0.1" and speaks_http(listener)}
+        assert {listener.pid for listener in http} == pids
+        for listener in listening - http:
+            assert_answers_no_stranger(listener, tmp_path / "unpickled")
+        gate.touch()
+        output, _ = run.communicate(timeout=300)
+    assert "2 passed" in output
+    assert not (tmp_path / "unpickled").exists()
+    wait_for(lambda: not jobs())
 
 
 @pytest.mark.usefixtures("slurm_settings")

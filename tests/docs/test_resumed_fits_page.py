@@ -23,8 +23,8 @@ def test_the_page_is_not_stale() -> None:
 def test_each_algorithm_that_trains_in_steps_has_its_rows(framework: str) -> None:
     """An algorithm with epochs that a framework gets must be checked, and nothing is listed that it does not have.
 
-    Beside those with epochs there are those that compute in other steps, which the script knows; of the sequential ones,
-    which share a trainer, it tries one.
+    Beside those with epochs there are those that compute in other steps, which the script knows; of the sequential ones
+    and those with features, which share a trainer, it tries some.
     """
     results = module_of(ROOT / "docs" / "resumed_fits.py").results()
     script = module_of(ROOT / "benchmarks" / "snapshots" / "resumed_fits.py")
@@ -35,7 +35,7 @@ def test_each_algorithm_that_trains_in_steps_has_its_rows(framework: str) -> Non
         for name, info in offered
         if "epochs" in info
         and "not_resumable" not in info
-        and (not info.get("sequential", False) or name in script.SEQUENTIAL)
+        and (not (info.get("sequential") or info.get("features")) or name in (*script.SEQUENTIAL, *script.OF_FEATURES))
     }
     measured = {name.partition(".")[2] for name in results if name.startswith(f"{framework}.")}
     assert with_epochs <= measured, "python benchmarks/snapshots/resumed_fits.py FRAMEWORK NAME ... --write"

@@ -68,7 +68,7 @@ def craft(
             writer.write_table(table, row_group_size=max(1, table.num_rows))
         text = json.dumps(metadata).encode() if replaced is None else replaced
         writer.add_key_value_metadata({_METADATA_KEY: text, _DIGEST_KEY: _DIGEST_PLACEHOLDER})
-    path.write_bytes(_with_digest(sink.getvalue()))
+    path.write_bytes(b"".join(_with_digest(sink.getvalue())))
 
 
 def at(*path: Any, value: Any = ...) -> Callable[[Metadata], None]:

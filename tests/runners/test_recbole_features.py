@@ -13,7 +13,7 @@ import pytest
 from support.agreeing_lists import disagreement
 from support.guest_scripts import GUEST, run
 
-from omnibench import NDCG, ExperimentPlan, RecBole, RecSysDataSet, UserHoldout, from_frame
+from omnibench import NDCG, ExperimentPlan, LeaveLastOut, RecBole, RecSysDataSet, UserHoldout, from_frame
 from omnibench.data.prepare import prepare
 from omnibench.data.stored_ids import read_ids
 from omnibench.engine import phases
@@ -28,8 +28,12 @@ from omnibench.runners.registry import get_runner
 
 SEED, USERS, ITEMS = 42, 60, 40
 SHORT: dict[str, Any] = {"epochs": 3, "stopping_step": 1, "train_batch_size": 128}
-CONTEXT_AWARE = [name for name, info in get_runner("RecBole").catalogue["algorithms"].items() if info.get("features")]
-OTHERS = [name for name in CONTEXT_AWARE if name not in ("FM", "DeepFM")]
+WITH_FEATURES = {
+    name: info for name, info in get_runner("RecBole").catalogue["algorithms"].items() if info.get("features")
+}
+CONTEXT_AWARE = [name for name, info in WITH_FEATURES.items() if not info.get("sequential")]
+SEQUENTIAL = [name for name, info in WITH_FEATURES.items() if info.get("sequential")]
+OTHERS = [name for name in WITH_FEATURES if name not in ("FM", "DeepFM", "GRU4RecF")]
 
 
 def users() -> pd.DataFrame:
@@ -37,7 +41,9 @@ def users() -> pd.DataFrame:
     number = np.arange(USERS)
     frame = pd.DataFrame({"user": number, "gender": np.where(number % 2, "f", "m"), "member": number % 3 == 0})
     frame["age"] = 20.0 + number % 30
-    return frame.set_index("user")[number % 11 != 5].reindex(number).rename_axis("user").reset_index()
+    listed = frame.set_index("user")[number % 11 != 5].reindex(number)
+    rows: pd.DataFrame = listed.rename_axis("user").reset_index()
+    return rows
 
 
 def items() -> pd.DataFrame:
@@ -56,10 +62,11 @@ def likes() -> pd.DataFrame:
     rows = [
         (user, item) for user, own in enumerate(liked) for item in own if item % 3 == user % 3 or rng.random() < 0.5
     ]
-    return pd.DataFrame(rows, columns=["user", "item"])
+    frame = pd.DataFrame(rows, columns=["user", "item"])
+    return frame.assign(timestamp=1_000_000 + 1000 * rng.permutation(len(frame)))
 
 
-def catalogue_of(**features: pd.DataFrame) -> RecSysDataSet:
+def catalogue_of(**features: Any) -> RecSysDataSet:
     return from_frame(likes(), "shelves", **features).pipe(UserHoldout(0.2, 0.2))
 
 
@@ -84,22 +91,28 @@ def as_recbole_reads_it(frame: pd.DataFrame, subject: str, own_ids: Sequence[Has
 @pytest.mark.guests
 @pytest.mark.parametrize(
     "algorithms",
-    [["FM", "DeepFM"], *(pytest.param([name], marks=pytest.mark.catalogue, id=name) for name in OTHERS)],
+    [["FM", "DeepFM"], ["GRU4RecF"], *(pytest.param([name], marks=pytest.mark.catalogue, id=name) for name in OTHERS)],
+    ids="-".join,
 )
 def test_lists_are_those_of_recboles_own_script(
     algorithms: list[str], environment_python: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """The same lists and scores on the same fold, for which RecBole reads interactions and features from its files."""
+    is_sequential = algorithms[0] in SEQUENTIAL
     data, work = tmp_path / "data", tmp_path / "work"
     data.mkdir()
     work.mkdir()
-    prepare(catalogue_of(users=users(), items=items()), data)
-    for subject, frame in (("user", users()), ("item", items())):
-        as_recbole_reads_it(frame, subject, read_ids(data, f"{subject}s"), work / f"{subject}s.tsv")
+    known: dict[str, Any] = {"items": items()} if is_sequential else {"items": items(), "users": users()}
+    split = LeaveLastOut(validation_size=1) if is_sequential else UserHoldout(0.2, 0.2)
+    prepare(from_frame(likes(), "shelves", **known).pipe(split), data)
+    for subject, frame in known.items():
+        as_recbole_reads_it(frame, subject.removesuffix("s"), read_ids(data, subject), work / f"{subject}.tsv")
     jobs, words = [], []
     for name in algorithms:
-        drawn = get_runner("RecBole").catalogue["algorithms"][name]["parameters"]["train_neg_sample_args"]
-        settings = {**SHORT, "train_neg_sample_args": drawn}
+        drawn = WITH_FEATURES[name]["parameters"]["train_neg_sample_args"]
+        settings = {**SHORT, "train_neg_sample_args": drawn, "valid_metric": "NDCG@10"}
+        if is_sequential:
+            settings["selected_features"] = ["item.genres", "item.price", "item.studio"]
         jobs.append({"algorithm": name, "settings": settings, "changes": [], "output": str(work / f"{name}-own.npy")})
         words += [name, json.dumps(SHORT), work / f"{name}-adapter.npy"]
     (work / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
@@ -137,12 +150,13 @@ def test_features_change_what_is_learned_and_the_mask_is_that_of_all(
     """With all, with some and without features the same items are ranked, in another order; those of one name are as all."""
     dataset = catalogue_of(users=users(), items=items())
     ranked = {}
-    for name, parameters in {
+    selections: dict[str, dict[str, Any]] = {
         "all": {},
         "named": {"user_features": ["age", "gender", "member"], "item_features": ["genres", "price", "studio"]},
         "some": {"user_features": [], "item_features": ["studio"]},
         "none": {"user_features": [], "item_features": []},
-    }.items():
+    }
+    for name, parameters in selections.items():
         fold, rows = lists_of(guests("RecBole"), dataset, parameters, tmp_path / name)
         ranked[name] = rows["item"].tolist()
         for user, row in zip(rows["user"].tolist(), rows["item"], strict=True):
@@ -173,6 +187,17 @@ def test_a_feature_that_the_data_lacks_is_refused_before_anything_runs(parameter
     plan.add_algorithm(RecBole.FM, parameters)
     with pytest.raises(PlanError, match=says):
         check_configuration(catalogue_of(items=items()), plan.configurations()[0])
+
+
+@pytest.mark.parametrize(("parameters", "known"), [({}, {}), ({"selected_features": []}, {"items": items()})])
+def test_a_model_that_needs_features_is_refused_without_any(parameters: dict[str, Any], known: dict[str, Any]) -> None:
+    """Of sequential models, which are made of them: where the data has none, and where none is selected."""
+    plan = ExperimentPlan()
+    plan.add_algorithm(RecBole.GRU4RecF, parameters)
+    with pytest.raises(
+        PlanError, match=r"RecBole.GRU4RecF learns from features of items, but shelves has none, or selected"
+    ):
+        check_configuration(catalogue_of(**known), plan.configurations()[0])
 
 
 def test_every_context_aware_model_of_recbole_runs_or_has_a_reason() -> None:

@@ -87,3 +87,8 @@ def test_packed_metrics_are_a_mapping() -> None:
         assert len(kept) == 3
         assert kept.get("RMSE") is None
         assert kept["HR@5"] == metrics["HR@5"]
+        if isinstance(kept, PackedMetrics):
+            numbers = {label: metric["value"] for label, metric in metrics.items()}
+            assert repr(kept.numbers) == repr(dict(kept.numbers)) == repr(numbers)
+            assert kept.numbers.get("RMSE") is None
+            assert len(kept.numbers) == 3

@@ -56,6 +56,18 @@ def test_a_lease_is_held_and_freed(path: Path) -> None:
     assert path.is_file()
 
 
+def test_the_kernels_table_is_not_read_for_own_leases(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that holds a thousand leases would read a thousand lines for each; for those of others it has what lets them go on."""
+    asked: list[Path] = []
+    monkeypatch.setattr(holders, "lockers", lambda locked: asked.append(locked) or [])
+    with lease(path):
+        assert is_held(path)
+        assert asked == []
+        path.write_text("nobody")
+        assert is_held(path)
+        assert asked == [path]
+
+
 def test_an_error_frees_the_lease(path: Path) -> None:
     """A failed phase does not block its item."""
     with pytest.raises(ZeroDivisionError), lease(path):

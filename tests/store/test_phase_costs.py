@@ -34,12 +34,13 @@ def recorded(store: CheckpointStore) -> dict[int, PhaseCosts]:
         record_type, record = RecordType.of(key), store.records.get(key)
         if record_type in TYPES and record is not None:
             members = [record.get(name) for name in ("fit_key", "seconds", "start_seconds", "batch", "search")]
-            costs[number] = PhaseCosts(number, record_type, *members)
+            costs[number] = PhaseCosts([number], record_type, *members)
     return costs
 
 
 def kept(store: CheckpointStore) -> dict[int, PhaseCosts]:
-    return {costs.number: costs for costs in costs_of_phases(store.records._connection)}
+    every = costs_of_phases(store.records._connection)
+    return {number: costs._replace(numbers=[number]) for costs in every for number in costs.numbers}
 
 
 def test_costs_are_those_of_records(store: CheckpointStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sqlite3
@@ -54,6 +55,19 @@ def working(store: CheckpointStore, name: str = "main") -> Iterator[Worker]:
         yield worker
     finally:
         worker.end()
+
+
+def test_workers_of_a_process_share_what_progress_json_may_cost(store: CheckpointStore) -> None:
+    """A thousand threads bring it up to date no more often than a single one would; each says for itself what it computes."""
+    with working(store) as worker:
+        twin = worker.beside("gw1")
+        try:
+            assert twin._exports.due
+            worker._exports._next = math.inf
+            assert not twin._exports.due
+            assert (twin._facts["run"], ".gw1." in twin.id) == ("run-1", True)
+        finally:
+            twin.end()
 
 
 def test_a_worker_says_which_trial_it_computes(store: CheckpointStore) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import struct
+import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
@@ -32,6 +34,19 @@ def listeners(pids: Iterable[int]) -> set[Listener]:
     """What processes listen on with TCP, of both families."""
     by_inode = dict(_listening_inodes())
     return {Listener(pid, *by_inode[inode]) for pid in pids for inode in _inodes_of(pid) if inode in by_inode}
+
+
+def listeners_by_ss(pids: Iterable[int]) -> set[Listener]:
+    """The same as ``ss`` shows it to the user."""
+    shown = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout.splitlines()
+    wanted = set(pids)
+    return {
+        Listener(int(pid), host.strip("[]"), int(port))
+        for line in shown
+        for host, _, port in [line.split()[3].rpartition(":")]
+        for pid in re.findall(r"pid=(\d+)", line)
+        if int(pid) in wanted
+    }
 
 
 def _listening_inodes() -> Iterator[tuple[str, tuple[str, int]]]:
@@ -66,9 +81,9 @@ def descendants(pid: int) -> set[int]:
     return pids
 
 
-def answer_to(port: int, content: bytes) -> bytes:
-    """What a port of this machine answers to some bytes within a few seconds; nothing where it hangs up."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection, suppress(OSError):
+def answer_to(listener: Listener, content: bytes) -> bytes:
+    """What a port answers to some bytes within a few seconds; nothing where it hangs up."""
+    with socket.create_connection((listener.host, listener.port), timeout=5) as connection, suppress(OSError):
         connection.sendall(content)
         return connection.recv(4096)
     return b""

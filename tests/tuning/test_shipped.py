@@ -105,6 +105,7 @@ def test_most_algorithms_have_a_space_and_baselines_without_hyperparameters_have
     assert without.isdisjoint(SPACES)
     assert names - without - SPACES.keys() == {
         "LensKit.PopScorer",
+        "LensKit.LightGCNScorer",
         "RecBole.Pop",
         "RecBole.Random",
         "RecPack.Popularity",
@@ -113,6 +114,7 @@ def test_most_algorithms_have_a_space_and_baselines_without_hyperparameters_have
         "RecPack.NMFItemToItem",
         "RecPack.KUNN",
         "RecPack.Prod2Vec",
+        "RecPack.ItemPNN",
         "RecTools.ImplicitALSWrapperModel",
         "RecTools.ImplicitBPRWrapperModel",
         "RecTools.ImplicitItemKNNWrapperModel",

@@ -11,15 +11,17 @@ import sys
 os.environ["LK_TORCH_COMPILE"] = "0"
 
 import numpy as np
+import torch
 from fold_files import FoldFiles
 from jobs import Job, run_jobs
 from lenskit import als, basic, flexmf, funksvd, knn
 from lenskit.batch import predict, recommend
 from lenskit.data import ItemListCollection, from_interactions_df
+from lenskit.graphs import lightgcn
 from lenskit.pipeline import topn_pipeline
 from lenskit.training import TrainingOptions
 
-MODULES = (als, basic, flexmf, funksvd, knn)
+MODULES = (als, basic, flexmf, funksvd, knn, lightgcn)
 
 
 def scorer_class(name: str) -> type:
@@ -31,6 +33,7 @@ def scorer_class(name: str) -> type:
 def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
     """Return the top-20 lists with scores, shape (users, 20); of data with ratings, the ratings of the test part."""
     assert not job.changes, job.changes
+    torch.manual_seed(seed)  # from which LightGCN's parameters are drawn
     scorer = scorer_class(job.algorithm)(**job.settings)
     train = from_interactions_df(files.train.rename(columns={"user": "user_id", "item": "item_id"}))
     options = TrainingOptions(rng=seed, device="cpu")

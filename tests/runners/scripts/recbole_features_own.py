@@ -1,6 +1,6 @@
-"""RecBole's context-aware models as RecBole itself runs them, with features that it reads from .user and .item files.
+"""RecBole's models with features as RecBole itself runs them, which reads these from .user and .item files.
 
-python recbole_features_own.py DATASET FOLD SEED JOBS      (the working directory has users.tsv and items.tsv)
+python recbole_features_own.py DATASET FOLD SEED JOBS      (the working directory has items.tsv, and users.tsv)
 
 These have RecBole's own form, with a row for each user and item of the data set; what the model cannot know is left out.
 """
@@ -17,9 +17,18 @@ import torch
 from fold_files import FoldFiles
 from jobs import Job, run_jobs
 from recbole_own import main as ranked
+from recbole_sequences_own import main as ranked_by_sequences
 
 SEPARATOR = "|"
 """Between the members of a list: names have blanks."""
+
+RANKED = {
+    "eval_args": {"mode": "full", "group_by": "user"},
+    "metrics": ["NDCG"],
+    "topk": [10],
+    "valid_metric": "NDCG@10",
+}
+"""For context-aware models, which RecBole judges by labels if nothing else is said."""
 
 CHANGES = ["test part unknown to the model", "operations not counted", "seeded before ranking"]
 
@@ -37,18 +46,18 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
     """Return the top-20 lists with scores, shape (users, 20)."""
     Path("own").mkdir(exist_ok=True)
     known = pd.concat([files.train, files.validation])
-    columns = {name: written(name, known[name]) for name in ("user", "item")}
+    columns = {name: written(name, known[name]) for name in ("user", "item") if Path(f"{name}s.tsv").exists()}
     features = {
         "load_col": {"inter": ["user_id", "item_id"], **{name: list(types) for name, types in columns.items()}},
         "numerical_features": [name for types in columns.values() for name, kind in types.items() if kind == "float"],
         "normalize_all": True,
         "seq_separator": SEPARATOR,
-        "eval_args": {"mode": "full", "group_by": "user"},
-        "metrics": ["NDCG"],
-        "topk": [10],
-        "valid_metric": "NDCG@10",
     }
-    return ranked(files, seed, replace(job, settings={**features, **job.settings}, changes=CHANGES))
+    if "selected_features" in job.settings:
+        features["load_col"]["inter"].append("timestamp")
+        return ranked_by_sequences(files, seed, replace(job, settings={**features, **job.settings}))
+    settings = {**features, **RANKED, **job.settings}
+    return ranked(files, seed, replace(job, settings=settings, changes=CHANGES))
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ from recbole.utils import get_model, get_trainer, init_seed
 def configuration(model: str, settings: dict[str, object]) -> Config:
     """Return RecBole's configuration of a model, with its defaults but for where the data lies."""
     columns = {"inter": ["user_id", "item_id", "timestamp"]}
-    here = {"data_path": ".", "load_col": columns, "gpu_id": "", "show_progress": False}
-    return Config(model=model, dataset="own", config_dict={**settings, **here})
+    here = {"data_path": ".", "gpu_id": "", "show_progress": False}
+    return Config(model=model, dataset="own", config_dict={"load_col": columns, **settings, **here})
 
 
 def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
