@@ -123,3 +123,15 @@ class Clients:
 def _close(client: Any) -> None:
     with suppress(Exception):  # who has no scheduler any more has nothing to say to it
         client.close(timeout=_CLOSING_SECONDS)
+
+
+def failure_of(future: Any) -> str:
+    """Return why a task has failed.
+
+    Args:
+        future: Dask's future of it.
+    """
+    try:
+        return f"{type(future.exception()).__name__}: {future.exception()}"
+    except Exception as error:  # whatever it is
+        return f"{type(error).__name__}: {error}"

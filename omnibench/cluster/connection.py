@@ -13,7 +13,7 @@ from typing import Any
 from omnibench import __version__
 from omnibench.cluster import schedulers, worker_guests
 from omnibench.cluster.choice import ADDRESS, FILE, ClusterChoice
-from omnibench.cluster.clients import Clients
+from omnibench.cluster.clients import Clients, failure_of
 from omnibench.cluster.local_workers import LocalWorkers
 from omnibench.cluster.locations import WorkerLocation
 from omnibench.cluster.mailbox import Message, exchange, exchange_here, hear_of
@@ -69,7 +69,7 @@ class Connection:
         self._clients: Clients | None = None
         self._local_workers: LocalWorkers | None = None
         self._terms: Terms | None = None
-        self._n_submitted = 0
+        self._n_submitted = self._n_waiting = 0
         self._changed = threading.Condition()
         self._locations: dict[str, WorkerLocation] = {}
         self._rings = Rings()
@@ -220,19 +220,7 @@ class Connection:
     def exchange(
         self, location: WorkerLocation, token: str, received: int, first: int, messages: Sequence[Message], wait: float
     ) -> tuple[int, list[Message]] | None:
-        """Exchange messages with a session, past the scheduler where its worker is a process that this one has started.
-
-        Args:
-            location: Where the session is.
-            token: The session.
-            received: How many of its messages were received.
-            first: The number of the first message that is sent.
-            messages: The messages.
-            wait: Seconds to wait for messages while there are none.
-
-        Returns:
-            The number of the first message that has come, and the messages; None where there is no such session.
-        """
+        """Exchange messages as ``mailbox.exchange`` does, past the scheduler where the worker is a process of this one."""
         arguments = (token, received, first, messages, wait)
         if self._local_workers is not None:
             return self._local_workers.caller(location.name).call(exchange_here, *arguments)  # type: ignore[no-any-return]
@@ -254,6 +242,22 @@ class Connection:
         Raises:
             ClusterError: It cannot begin.
         """
+        with self._changed:
+            self._n_waiting += 1
+        try:
+            return self._begun(resources, while_waiting)
+        finally:
+            with self._changed:
+                self._n_waiting -= 1
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a session waits for a worker."""
+        return self._n_waiting > 0
+
+    def _begun(
+        self, resources: Mapping[str, float], while_waiting: Callable[[], None]
+    ) -> tuple[str, Any, WorkerLocation]:
         while True:
             token, future = uuid.uuid4().hex[:12], None
             try:
@@ -323,7 +327,9 @@ class Connection:
                     return self._locations[token]
             while_waiting()
             if future.status == "error":
-                raise ClusterError(f"no worker of the cluster can compute anything: {_reason(future)}", ends_run=True)
+                raise ClusterError(
+                    f"no worker of the cluster can compute anything: {failure_of(future)}", ends_run=True
+                )
             if self.is_cut_off(token):
                 self._client(while_waiting)
                 return None
@@ -391,10 +397,3 @@ class Connection:
         """End all sessions, and what was started for them."""
         with self._opening:
             self._opened.close()
-
-
-def _reason(future: Any) -> str:
-    try:
-        return f"{type(future.exception()).__name__}: {future.exception()}"
-    except Exception as error:  # whatever it is
-        return f"{type(error).__name__}: {error}"

@@ -35,6 +35,10 @@ class WorkerLocation:
 class Sessions(Protocol):
     """Submits sessions, and reaches their workers; see ``connection.Connection``."""
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a session waits for a worker."""
+
     def begin(
         self, resources: Mapping[str, float], while_waiting: Callable[[], None]
     ) -> tuple[str, Any, WorkerLocation]:

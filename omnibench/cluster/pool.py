@@ -197,9 +197,9 @@ class RemotePool:
             self._resources = needed
 
     def rest(self) -> None:
-        """Keep the place for the next item, unless others may have waited for it long enough, or for a GPU of its machine."""
+        """Keep the place for the next item, unless others wait for one, may have waited long enough, or for a GPU of its machine."""
         self._losses.clear()
-        if self._session is None or self._session.is_due or any(device == "cuda" for _, device, _ in self._guests):
+        if self._session is None or self._session.is_due or any(is_gpu(device) for _, device, _ in self._guests):
             self._leave()
         else:
             self._rests = True

@@ -61,8 +61,8 @@ class RemoteSession:
 
     @property
     def is_due(self) -> bool:
-        """Whether it has had its place for so long that others are to have it once its item has ended."""
-        return time.monotonic() > self._ends_at
+        """Whether others are to have its place once its item has ended: it was had for long, or somebody of this run waits."""
+        return time.monotonic() > self._ends_at or self._connection.has_waiting
 
     def send(self, message: Message) -> None:
         """Send a message, with the next call of ``receive``."""

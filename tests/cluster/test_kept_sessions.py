@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -55,6 +57,21 @@ def test_others_get_a_place_that_was_kept_for_long(
     first.session()
     first.rest()
     assert second.session().location.is_shared
+
+
+def test_a_thread_that_waits_gets_it_at_once(
+    pools: tuple[RemotePool, RemotePool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place is not kept while another thread of the run waits for one."""
+    monkeypatch.setattr(remote_session, "_KEPT_SECONDS", 3600.0)
+    first, second = pools
+    session = first.session()
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(second.session)
+        while not session.is_due:
+            time.sleep(0.01)
+        first.rest()
+        assert waiting.result(30).location.is_shared
 
 
 def test_who_waits_keeps_no_place(pools: tuple[RemotePool, RemotePool]) -> None:
