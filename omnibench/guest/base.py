@@ -12,8 +12,6 @@ import importlib
 import os
 import signal
 import sys
-import tempfile
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,8 +20,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import VALIDATION, candidates, disk, folds, forks, kept, memory, parts, ranked_lists, ranking
+from . import VALIDATION, candidates, folds, forks, kept, memory, parts, ranked_lists, ranking
 from .adapter_checks import described, imported
+from .described_errors import describe_error
 from .epochs import Epochs
 from .messages import packed, unpacked
 from .meter import Meter
@@ -149,37 +148,6 @@ def send_prints_to(out: str, err: str) -> None:
         os.close(descriptor)
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115 - stays open
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
-
-
-def describe_error(error: BaseException, directories: Sequence[Path] = (), *, writing: bool = False) -> dict[str, Any]:
-    """Describe any exception as plain data that can be sent.
-
-    Args:
-        error: The exception.
-        directories: Where it may have been writing, beside the working directory and that of temporary files.
-        writing: Whether it was raised by writing a file.
-    """
-    try:
-        message = f"{type(error).__name__}: {error}"
-        trace = "".join(traceback.format_exception(error))
-    except Exception:  # its __str__ is broken
-        message = type(error).__name__
-        trace = "".join(traceback.format_tb(error.__traceback__))
-    return {
-        "error": message.encode("utf-8", "backslashreplace").decode(),
-        "traceback": trace.encode("utf-8", "backslashreplace").decode(),
-        **_describe_disk(error, directories, writing=writing),
-    }
-
-
-def _describe_disk(error: BaseException, directories: Sequence[Path], *, writing: bool) -> dict[str, Any]:
-    """Return the number of the disk's error behind an exception, and what is wrong with which disk, at this moment."""
-    try:
-        written = [*directories, Path(tempfile.gettempdir()), Path.cwd()]
-    except OSError:  # no directory for temporary files can be written
-        written = [*directories]
-    number = disk.disk_errno(error, written, writing=writing)
-    return {"errno": number, "disk": "" if number is None else disk.explain(number, written)}
 
 
 def _policy(request: Mapping[str, Any]) -> dict[str, Any]:
