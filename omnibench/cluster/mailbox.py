@@ -2,8 +2,9 @@
 
 A client of Dask reaches a worker only through the scheduler, and a task cannot call its client. So the client asks: a
 call of ``exchange`` brings messages, and waits for some to take away; while no call waits, a task rings when it has any, by an event
-of Dask's that says no more than that. Each side counts, so that a call may be repeated when its answer was lost. Messages are plain data; files come in pieces, and a task waits while too much is on its way. Dask runs
-``exchange`` in its event loop; the worker of a process that has started it is called in a thread, by ``exchange_here``.
+of Dask's that says no more than that. Each side counts, so that a call may be repeated when its answer was lost. Messages are
+plain data; files come in pieces, and a task waits while too much is on its way. Dask runs ``exchange`` in its event loop; the
+worker of a process that has started it is called in a thread, by ``exchange_here``.
 
 A task whose submitter is gone must not go on. The scheduler takes a task back when its client is gone, which is seen in a
 second; where the scheduler is gone as well, nobody calls any more.

@@ -101,6 +101,7 @@ def test_what_does_not_hurry_comes_with_what_does(
         assert waiting.result(30) == (3, [{"n": 3}, {"n": 4}])
         box.send({"n": 5}, 13 * 2**20, hurries=False)  # as much as a call takes
         assert begin("t", 5, 0, [], 60.0).result(10) == (5, [{"n": 5}])
+        assert begin("t", 6, 0, [], 0.0).result(10) == (6, [])  # it has arrived, and is not in the box any more
         box.send({"n": 6}, is_followed=True)
         assert not (waiting := begin("t", 6, 0, [], 60.0)).done()
         box.send({"n": 7})
