@@ -55,7 +55,7 @@ def seal(key: str, record: Record) -> str:
     """Return the text of a record: its JSON, with a last member that is a checksum of the rest and of the key."""
     body = json.dumps({name: value for name, value in record.items() if name != CHECK})
     separator = ", " if len(body) > len("{}") else ""
-    checksum = _checksum(key.encode("utf-8", "surrogatepass"), body.encode("utf-8", "surrogatepass")).decode()
+    checksum = _checksum(f"{key}".encode("utf-8", "surrogatepass"), body.encode("utf-8", "surrogatepass")).decode()
     return f'{body[:-1]}{separator}"{CHECK}": "{checksum}"}}'
 
 

@@ -43,6 +43,9 @@ class Guests:
     def use_gpus(self, cards: list[str]) -> None:
         self.gpu = ",".join(cards)
 
+    def leave(self) -> None:
+        """They are in the way of nobody."""
+
 
 class Worker:
     """A worker whose Fits need what they are told to need."""

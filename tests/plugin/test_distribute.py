@@ -18,6 +18,7 @@ from omnibench.engine.parallel import megabytes_per_worker
 from omnibench.engine.policy import Policy
 from omnibench.plugin import state
 from omnibench.plugin.distribute import Distribution
+from omnibench.plugin.guest_starts import NO_START
 from omnibench.plugin.schedule import LongestFirst
 from omnibench.runners.pool import GUEST_MEGABYTES, MOST_GUESTS
 
@@ -55,10 +56,11 @@ class Run:
     def item(number: int) -> Any:
         """One of LensKit's algorithms."""
         configuration = SimpleNamespace(
-            name=f"LensKit.A{number}", runner=SimpleNamespace(name="LensKit"), uses_gpu=False
+            name=f"LensKit.A{number}", runner=SimpleNamespace(name="LensKit", guest_name="LensKit"), uses_gpu=False
         )
         experiment = SimpleNamespace(
             configuration=configuration,
+            guest=(configuration.runner, "cpu", 1),
             dataset_name="D-1",
             algorithm_name=f"LensKit.A{number}-f",
             seeds=(),
@@ -112,6 +114,8 @@ def test_longest_first_unless_the_user_chose() -> None:
     assert isinstance(scheduler, LongestFirst)
     assert [scheduler._expected(f"item-{number}") for number in range(3)] == [1.0, 9.0, 5.0]
     assert scheduler._expected("test_plain.py::test_one") == 0.0
+    assert [scheduler._start_of(nodeid).guest for nodeid in ("item-0", "item-1")] == ["LensKit cpu 1"] * 2
+    assert scheduler._start_of("test_plain.py::test_one") == NO_START
     without = Run([1.0])
     without.distribution._estimates = None
     assert without.distribution.pytest_xdist_make_scheduler(without.config, log) is None

@@ -126,7 +126,7 @@ def test_wrong_answers_are_refused_before_any_work(project: Project) -> None:
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines_random(
         [
-            "*pytest_omnibench_device returned 'gpu' for Popular*return cpu or cuda.",
+            "*pytest_omnibench_device returned 'gpu' for Popular*return cpu, cuda, cuda-deterministic.",
             "*pytest_omnibench_metrics returned [[]'NDCG@10'[]]; return a list of metrics*",
         ]
     )
