@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import StoreError
+from omnibench.store.parquet_footers import codecs
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -16,6 +17,9 @@ _BYTES = {"INT32": 4, "DOUBLE": 8}
 """The types of columns, with the bytes of a number."""
 
 _ENCODINGS = {"PLAIN", "RLE"}
+
+_UNCOMPRESSED = 0
+"""The codec of what is not compressed."""
 
 
 def read_table(content: bytes) -> dict[str, npt.NDArray[Any]]:
@@ -31,8 +35,9 @@ def read_table(content: bytes) -> dict[str, npt.NDArray[Any]]:
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_metadata(pa.BufferReader(content))
-        if not _is_plain(metadata, len(content)):
+        # Of codecs before anything else: pyarrow ends the process where it is asked for one that it does not know.
+        is_plain = codecs(content) <= {_UNCOMPRESSED}
+        if not is_plain or not _is_plain(pq.read_metadata(pa.BufferReader(content)), len(content)):
             raise StoreError("its values per user are a table of another form than omnibench writes")
         table = pq.read_table(pa.BufferReader(content), use_threads=False)
         return {name: table.column(name).to_numpy() for name in table.column_names}
@@ -55,6 +60,5 @@ def _is_plain(metadata: Any, size: int) -> bool:
         for number in range(len(columns))
     ]
     return metadata.num_rows * sum(_BYTES[column.physical_type] for column in columns) <= size and all(
-        chunk.compression == "UNCOMPRESSED" and not chunk.has_dictionary_page and set(chunk.encodings) <= _ENCODINGS
-        for chunk in chunks
+        not chunk.has_dictionary_page and set(chunk.encodings) <= _ENCODINGS for chunk in chunks
     )

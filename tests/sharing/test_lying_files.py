@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,16 @@ def test_a_changed_byte_is_refused_or_changes_nothing(
     offset = record["place"]["value"][0]
     values = np.frombuffer(bytes(content), "<f8", 3, offset)
     assert np.nanmean(values) == pytest.approx(0.125, abs=2e-9)
+
+
+def test_a_codec_that_there_is_not(tmp_path: Path) -> None:
+    """Wherever 1, as which Thrift writes -1, stands in the place of a byte: pyarrow ends the process where it reads such a codec."""
+    record = table(tmp_path / "file")
+    content = (tmp_path / "file").read_bytes()
+    for position in range(len(content)):
+        (tmp_path / "file").write_bytes(content[:position] + b"\x01" + content[position + 1 :])
+        with suppress(SharingError):
+            check_contents(tmp_path / "file", "per_user", [record], DATASET)
 
 
 def test_the_matrix_of_earlier_versions(tmp_path: Path) -> None:
