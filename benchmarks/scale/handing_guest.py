@@ -94,7 +94,7 @@ def recbole_omnibench(fold: Any) -> Callable[[], Any]:
     """What the adapter does before it fits a model that draws negative samples and is judged on validation."""
     adapter = importlib.import_module("guest.recbole")
     task = importlib.import_module("guest.base").Task("BPR", {}, 1)
-    return lambda: adapter.loaders(adapter._config(task), adapter._data(task, fold))  # noqa: SLF001 - parts of its fit
+    return lambda: adapter._loaders(adapter._config(task), adapter._data(task, fold), None)  # noqa: SLF001 - parts of its fit
 
 
 def recbole_own(fold: Any) -> Callable[[], Any]:

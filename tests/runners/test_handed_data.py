@@ -37,6 +37,7 @@ def test_no_algorithm_changes_what_is_kept(
     frame = pd.DataFrame({"user": range(60), "item": 0}).merge(pd.DataFrame({"number": range(12)}), how="cross")
     frame["item"] = (frame["user"] * 7 + frame["number"] * 3) % 50
     frame["rating"] = (frame["user"] + frame["number"]) % 5 + 1
+    frame["timestamp"] = 1_000_000_000 + frame["number"]
     steps = () if rated else (omnibench.MakeImplicit(1),)
     prepare(
         omnibench.from_frame(frame.drop(columns="number"), "made").pipe(*steps, omnibench.UserHoldout(0.1, 0.2)), data

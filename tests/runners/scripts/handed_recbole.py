@@ -59,7 +59,7 @@ def compare(config: Any, train: Any, validation: Any) -> None:
     data = create_dataset(config)
     train_own, validation_own, _ = data_preparation(config, data)
     fold = recbole_data.numbered(train, validation)
-    train_ours, validation_ours = recbole_loaders.loaders(config, fold)
+    train_ours, validation_ours = recbole_loaders.loaders(config, recbole_data.PairDataset(config, fold), fold)
     for field, codes in ((data.uid_field, fold.users), (data.iid_field, fold.items)):
         assert data.field2id_token[field].tolist() == train_ours.dataset.field2id_token[field].tolist()
         assert [str(code) for code in codes] == data.field2id_token[field][1:].tolist()
