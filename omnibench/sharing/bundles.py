@@ -99,17 +99,27 @@ def bundle_of(fit_key: str, own: Mapping[str, Record], context: Mapping[str, Rec
     item = own.get(RecordType.ITEM.key(fit_key))
     if item is None or item["status"] != Status.DONE:
         return None
-    records = {
-        key: record
-        for key, record in own.items()
-        if RecordType.of(key) in _OF_ITEM and not (RecordType.FIT.has(key) and record.get(SEARCHED))
-    }
+    records = _of_item(own)
     records |= {key: _without_files(record) if RecordType.DATA.has(key) else record for key, record in context.items()}
     return Bundle(fit_key, {key: _portable(record) for key, record in records.items()})
 
 
-def referred(own: Mapping[str, Record]) -> set[str]:
-    """Return the keys of the records that those of an item refer to; the key of a search ends with a slash."""
+def _of_item(own: Mapping[str, Record]) -> dict[str, Record]:
+    """Return the records of an item that are part of its bundle: those that a reset has put aside, and of trials, are not."""
+    return {
+        key: record
+        for key, record in own.items()
+        if RecordType.of(key) in _OF_ITEM and not (RecordType.FIT.has(key) and record.get(SEARCHED))
+    }
+
+
+def referred(records: Mapping[str, Record]) -> set[str]:
+    """Return the keys of the records that those of an item refer to; the key of a search ends with a slash.
+
+    Args:
+        records: The records that have the item's key, by theirs.
+    """
+    own = _of_item(records)
     keys = {RecordType.RUN.key(str(record["run"])) for record in own.values() if record.get("run")}
     for record in own.values():
         identity = record.get("identity")

@@ -75,7 +75,9 @@ def test_what_a_run_in_jobs_listens_on(project: Project, slurm: Path, tmp_path: 
     project.bench(f"plan.add_algorithm(Gated, {{'gate': {str(gate)!r}}})")
     with running_pytest(project.pytester.path, "--omnirec-cluster=slurm") as run:
         wait_for(lambda: len(marks(project.fits, "begin-")) == 2)
-        pids = {run.pid, *workers_of(slurm)}
+        # Those of a test before this one may still be ending.
+        workers = wait_for(lambda: pids if len(pids := set(workers_of(slurm))) == 2 else None)
+        pids = {run.pid, *workers}
         listening = listeners_by_ss(pids)
         assert listening == listeners(pids)
         hosts = {pid: sorted(each.host for each in listening if each.pid == pid) for pid in pids}

@@ -130,6 +130,16 @@ def test_what_was_taken_over_and_is_reset_is_not_marked_any_more(own: Checkpoint
     assert f"taken/{key}" not in own.snapshot()
 
 
+def test_what_was_reset_and_computed_anew_is_taken_over(own: CheckpointStore, other: CheckpointStore) -> None:
+    """By another run than before: what the reset has put aside, with its run, is no part of it."""
+    record_item(other, "A", metrics={"NDCG@10": 1.0})
+    reset(other, [key_of("A")])
+    record_item(other, "A", metrics={"NDCG@10": 2.0}, run={**RUN, "id": "20260102T000000Z-00000000"})
+    outcome = merged(own, other)
+    assert (outcome.gained, outcome.refused) == (["D/A/fold_0"], {})
+    assert substance(own)[f"item/{key_of('A')}"] == ("done", {"NDCG@10": 2.0})
+
+
 def test_an_item_that_somebody_computes_is_left_alone(own: CheckpointStore, other: CheckpointStore) -> None:
     """Who holds its lease publishes it; the next merge finds it done."""
     record_item(other, "A", metrics={"NDCG@10": 0.25})
