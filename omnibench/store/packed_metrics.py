@@ -6,7 +6,7 @@ import json
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from functools import lru_cache
 from struct import Struct
-from typing import Any
+from typing import Any, TypeVar
 
 _METRIC = Struct("<d32s")
 """A metric's value, and the key of its evaluation."""
@@ -14,9 +14,12 @@ _METRIC = Struct("<d32s")
 _Names = tuple[tuple[str, str], ...]
 """Labels, and the texts that identify their metrics."""
 
+Value = TypeVar("Value")
+"""What a mapping has by label."""
 
-class PackedMetrics(Mapping[str, dict[str, Any]]):
-    """The metrics of an item by label; whoever wants several of them should ask for ``items`` once.
+
+class _Packed(Mapping[str, Value]):
+    """What an item has by label, packed.
 
     Args:
         names: Labels, each with the text that identifies its metric.
@@ -28,6 +31,26 @@ class PackedMetrics(Mapping[str, dict[str, Any]]):
     def __init__(self, names: _Names, packed: bytes) -> None:
         self._names = names
         self._packed = packed
+
+    def __iter__(self) -> Iterator[str]:
+        return (label for label, _ in self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def _of(self, label: str) -> tuple[str, float, bytes]:
+        """Return the text that identifies a metric, its value and the key of its evaluation."""
+        for number, (own_label, metric) in enumerate(self._names):
+            if own_label == label:
+                value, key = _METRIC.unpack_from(self._packed, number * _METRIC.size)
+                return metric, value, key
+        raise KeyError(label)
+
+
+class PackedMetrics(_Packed[dict[str, Any]]):
+    """The metrics of an item by label; whoever wants several of them should ask for ``items`` once."""
+
+    __slots__ = ()
 
     @property
     def numbers(self) -> PackedValues:
@@ -41,17 +64,8 @@ class PackedMetrics(Mapping[str, dict[str, Any]]):
         }
 
     def __getitem__(self, label: str) -> dict[str, Any]:
-        for number, (own_label, metric) in enumerate(self._names):
-            if own_label == label:
-                value, key = _METRIC.unpack_from(self._packed, number * _METRIC.size)
-                return {"value": value, "key": key.hex(), "metric": metric}
-        raise KeyError(label)
-
-    def __iter__(self) -> Iterator[str]:
-        return (label for label, _ in self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
+        metric, value, key = self._of(label)
+        return {"value": value, "key": key.hex(), "metric": metric}
 
     def items(self) -> ItemsView[str, dict[str, Any]]:
         """Return labels and metrics."""
@@ -62,32 +76,13 @@ class PackedMetrics(Mapping[str, dict[str, Any]]):
         return self._metrics().values()
 
 
-class PackedValues(Mapping[str, float]):
-    """The values of an item's metrics by label; see ``PackedMetrics``.
+class PackedValues(_Packed[float]):
+    """The values of an item's metrics by label; see ``PackedMetrics``."""
 
-    Args:
-        names: Labels, each with the text that identifies its metric.
-        packed: For each, its value and the key of its evaluation.
-    """
-
-    __slots__ = ("_names", "_packed")
-
-    def __init__(self, names: _Names, packed: bytes) -> None:
-        self._names = names
-        self._packed = packed
+    __slots__ = ()
 
     def __getitem__(self, label: str) -> float:
-        for number, (own_label, _) in enumerate(self._names):
-            if own_label == label:
-                value: float = _METRIC.unpack_from(self._packed, number * _METRIC.size)[0]
-                return value
-        raise KeyError(label)
-
-    def __iter__(self) -> Iterator[str]:
-        return (label for label, _ in self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
+        return self._of(label)[1]
 
     def __repr__(self) -> str:
         return repr(dict(self.items()))
