@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.agreeing_lists import disagreement
-from support.guest_scripts import GUEST, run
+from support.recbole_lists import differences
 
 from omnibench import NDCG, ExperimentPlan, LeaveLastOut, RecBole, RecSysDataSet, UserHoldout, from_frame
 from omnibench.data.prepare import prepare
@@ -26,7 +24,7 @@ from omnibench.runners.gateway import Guest
 from omnibench.runners.info import refused_algorithms
 from omnibench.runners.registry import get_runner
 
-SEED, USERS, ITEMS = 42, 60, 40
+USERS, ITEMS = 60, 40
 SHORT: dict[str, Any] = {"epochs": 3, "stopping_step": 1, "train_batch_size": 128}
 WITH_FEATURES = {
     name: info for name, info in get_runner("RecBole").catalogue["algorithms"].items() if info.get("features")
@@ -107,24 +105,13 @@ def test_lists_are_those_of_recboles_own_script(
     prepare(from_frame(likes(), "shelves", **known).pipe(split), data)
     for subject, frame in known.items():
         as_recbole_reads_it(frame, subject.removesuffix("s"), read_ids(data, subject), work / f"{subject}.tsv")
-    jobs, words = [], []
+    own: dict[str, dict[str, Any]] = {}
     for name in algorithms:
         drawn = WITH_FEATURES[name]["parameters"]["train_neg_sample_args"]
-        settings = {**SHORT, "train_neg_sample_args": drawn, "valid_metric": "NDCG@10"}
+        own[name] = {"train_neg_sample_args": drawn, "valid_metric": "NDCG@10"}
         if is_sequential:
-            settings["selected_features"] = ["item.genres", "item.price", "item.studio"]
-        jobs.append({"algorithm": name, "settings": settings, "changes": [], "output": str(work / f"{name}-own.npy")})
-        words += [name, json.dumps(SHORT), work / f"{name}-adapter.npy"]
-    (work / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
-    python = environment_python("RecBole")
-    run(python, "recbole_features_own.py", data, 0, SEED, work / "jobs.json", cwd=work)
-    run(python, "adapter_run.py", GUEST, "recbole", data, 0, SEED, Fold(data, 0).n_items, *words, cwd=work)
-    flaws = {
-        name: flaw
-        for name in algorithms
-        if (flaw := disagreement(work / f"{name}-adapter.npy", work / f"{name}-own.npy"))
-    }
-    assert not flaws
+            own[name]["selected_features"] = ["item.genres", "item.price", "item.studio"]
+    assert not differences(environment_python("RecBole"), "recbole_features_own.py", data, work, SHORT, own)
 
 
 def lists_of(guest: Guest, dataset: RecSysDataSet, parameters: dict[str, Any], root: Path) -> Any:

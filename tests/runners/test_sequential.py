@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.agreeing_lists import disagreement
-from support.guest_scripts import GUEST, run
+from support.recbole_lists import differences
 
 from omnibench import (
     NDCG,
@@ -38,7 +36,7 @@ from omnibench.runners.gateway import Guest
 from omnibench.runners.info import refused_algorithms
 from omnibench.runners.registry import get_runner
 
-SEED, LENGTH = 42, 30
+LENGTH = 30
 SHORT: dict[str, Any] = {"epochs": 4, "stopping_step": 1, "train_batch_size": 128, "MAX_ITEM_LIST_LENGTH": 6}
 SEQUENTIAL = [
     name for name, info in get_runner("RecBole").catalogue["algorithms"].items() if info.get("sequential", False)
@@ -75,23 +73,15 @@ def test_lists_are_those_of_recboles_own_script(
     data.mkdir()
     work.mkdir()
     prepare(from_frame(walks().drop_duplicates(["user", "item"]), "walks").pipe(LeaveLastOut(validation_size=1)), data)
-    jobs, words = [], []
-    for name in algorithms:
-        settings = SHORT
-        drawn = get_runner("RecBole").catalogue["algorithms"][name]["parameters"]["train_neg_sample_args"]
-        own = {**settings, "valid_metric": "NDCG@10", "train_neg_sample_args": drawn}
-        jobs.append({"algorithm": name, "settings": own, "changes": [], "output": str(work / f"{name}-own.npy")})
-        words += [name, json.dumps(settings), work / f"{name}-adapter.npy"]
-    (work / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
-    python = environment_python("RecBole")
-    run(python, "recbole_sequences_own.py", data, 0, SEED, work / "jobs.json", cwd=work)
-    run(python, "adapter_run.py", GUEST, "recbole", data, 0, SEED, Fold(data, 0).n_items, *words, cwd=work)
-    flaws = {
-        name: flaw
+    catalogue = get_runner("RecBole").catalogue["algorithms"]
+    own = {
+        name: {
+            "valid_metric": "NDCG@10",
+            "train_neg_sample_args": catalogue[name]["parameters"]["train_neg_sample_args"],
+        }
         for name in algorithms
-        if (flaw := disagreement(work / f"{name}-adapter.npy", work / f"{name}-own.npy"))
     }
-    assert not flaws
+    assert not differences(environment_python("RecBole"), "recbole_sequences_own.py", data, work, SHORT, own)
 
 
 @pytest.mark.parametrize("name", ["S3Rec", "KSR", "DIEN", "NCL"])
