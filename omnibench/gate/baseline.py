@@ -26,6 +26,7 @@ from omnibench.gate import baseline_form
 from omnibench.gate.arrow import number_array, number_column, repeated_text
 from omnibench.gate.entries import Dataset, Entry, EntrySource, Score, ValuesByFold
 from omnibench.gate.series import summary
+from omnibench.guest.distinct import distinct
 from omnibench.paths import expanded, overlong_name
 from omnibench.store.artifacts import replace_file
 from omnibench.store.schema import timestamp
@@ -290,7 +291,7 @@ def _row_group(entry: Entry, values: ValuesByFold, labels: Sequence[str], schema
 
     folds = sorted({fold for _, fold in values})
     users = [
-        np.unique(np.concatenate([column.users for (_, number), column in values.items() if number == fold]))
+        distinct(np.concatenate([column.users for (_, number), column in values.items() if number == fold]))
         for fold in folds
     ]
     counts = [len(codes) for codes in users]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnibench.errors import StoreError
+from omnibench.guest.distinct import distinct
 from omnibench.metrics.base import Values
 from omnibench.store.advice import repair_command
 from omnibench.store.beneath import read_bytes, tree
@@ -178,5 +179,5 @@ def _read_matrix(content: bytes, root: Path, record: Mapping[str, Any]) -> tuple
     from omnibench.guest.folds import Fold
 
     values = np.load(io.BytesIO(content), allow_pickle=False)[record["row"]]
-    users = np.unique(Fold(tree(root, f"datasets/{record['dataset']}"), record["fold"] or 0).test.user).astype(np.int32)
+    users = distinct(Fold(tree(root, f"datasets/{record['dataset']}"), record["fold"] or 0).test.user).astype(np.int32)
     return users, values
