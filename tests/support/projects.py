@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,17 @@ class Project:
     ) -> None:
         """Write the bench file."""
         self.pytester.makepyfile(bench_tiny=BENCH.format(plan=plan, metrics=metrics, body=body))
+
+    def bench_gated(self) -> Callable[[], None]:
+        """Write a bench file of four items whose Fits, begun before or after, end when what is returned is called."""
+        gates = [self.pytester.path / name for name in ("first-gate", "second-gate")]
+        self.bench(plan=f'plan.add_algorithm(Gated, {{"gate": Grid({list(map(str, gates))})}})')
+
+        def let_go() -> None:
+            for gate in gates:
+                gate.touch()
+
+        return let_go
 
     def first_run(self) -> pytest.RunResult:
         """Run pytest, or copy what the run of a project with the very same files has left."""
