@@ -1,4 +1,4 @@
-"""The checkpoint records: JSON texts in diskcache. The only module that imports diskcache.
+"""The checkpoint records: JSON texts in diskcache.
 
 What diskcache would do by default and must not do here: evict records, keep values in files without
 checksums, and pickle. Settings live in the database itself, so they are checked after every opening.
@@ -41,6 +41,7 @@ from omnibench.store.schema import Record, RecordType, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal, text_of
 from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
+from omnibench.store.text_disk import LiteralPath, TextDisk
 from omnibench.store.views import create_views
 from omnibench.store.waiting import LockedStoreError, LockWait, is_locked
 from omnibench.terminal import terminal_line
@@ -65,45 +66,6 @@ _READ_OFTEN = (RecordType.DATA, RecordType.ITEM)
 """Types of records that every attempt asks for several times; that of a dataset names all of its files."""
 _MOST_LATEST = 16
 """Records of these types that are kept as they were read last: the same bytes are not checked and parsed again."""
-
-
-class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache is untyped
-    """Keys and values are texts; anything else would be pickled (CVE-2025-69872), so it is refused."""
-
-    def put(self, key: Any) -> Any:
-        if type(key) is not str:
-            raise StoreError(f"the record key {key!r} is no text")
-        return super().put(key)
-
-    def get(self, key: Any, raw: bool) -> Any:
-        if not raw:
-            raise StoreError("the store holds a pickled key, which omnibench never writes; it is not opened")
-        return super().get(key, raw)
-
-    def store(self, value: Any, read: bool, key: Any = diskcache.UNKNOWN) -> Any:
-        if type(value) is not str:
-            raise StoreError(f"the value of record {key!r} is no text")
-        return super().store(value, read, key=key)
-
-    def fetch(self, mode: int, filename: Any, value: Any, read: bool) -> Any:
-        if mode != diskcache.core.MODE_RAW or filename is not None:
-            raise DamagedRecordError("it is a pickle or a file, which omnibench never writes and does not read")
-        return super().fetch(mode, filename, value, read)
-
-    def remove(self, file_path: Any) -> None:
-        """Remove no file: records have none, and a damaged row may name any."""
-
-
-class _Literal(str):
-    """A path in which diskcache expands nothing: it looks for a ``$``, and then takes ``$NAME`` for a variable."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return self
-
-    def __contains__(self, text: object) -> bool:
-        return text != "$" and isinstance(text, str) and super().__contains__(text)
 
 
 class Records:
@@ -147,6 +109,8 @@ class Records:
         self._file = self._database_file()
         self._latest: dict[str, tuple[Any, Record]] = {}
         self._relaxed = threading.local()
+        self._writing = threading.Lock()
+        """Whose thread writes: SQLite would have the others look again and again, and it is theirs at once when that has ended."""
         for name in _DURABILITY_SETTINGS:
             if getattr(self._cache, name) != _SETTINGS[name]:
                 raise StoreError(
@@ -166,7 +130,7 @@ class Records:
                     raise  # else it is what only a writer can mend, e.g. a transaction that a kill has left half done
             if self._database.with_name("cache.db-shm").exists():
                 self._probe("rw", "BEGIN IMMEDIATE")
-        self._cache = diskcache.Cache(_Literal(self.directory), timeout=_LOOK_SECONDS, disk=TextDisk, **_SETTINGS)
+        self._cache = diskcache.Cache(LiteralPath(self.directory), timeout=_LOOK_SECONDS, disk=TextDisk, **_SETTINGS)
         check_content(self._connection)
         self._note_format(version)
         create_views(self._connection)
@@ -288,8 +252,9 @@ class Records:
         """Open a write transaction; diskcache's own would try again for ever, whatever the error is, or hide it."""
         connection = self._connection
         require_room(self.directory)
-        self._waiting.until_free(self._database, lambda: connection.execute("BEGIN IMMEDIATE"), patience)
+        self._waiting.until_free(self._database, lambda: self._begin(connection), patience)
         with ExitStack() as whole:
+            whole.callback(self._writing.release)
             try:  # a forked child would roll its copy back, in the memory that SQLite's processes share
                 whole.enter_context(forks.whole_transaction())
                 self._cache._txn_id = threading.get_ident()  # noqa: SLF001 - so that its `set` joins this transaction
@@ -301,6 +266,21 @@ class Records:
                 with suppress(sqlite3.Error):  # a full disk may have rolled it back already
                     connection.execute("ROLLBACK")
                 raise
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """Begin a transaction, which no other thread of this process has then.
+
+        Raises:
+            diskcache.Timeout: Another one has for a second.
+            sqlite3.Error: Another process has, or something else is wrong.
+        """
+        if not self._writing.acquire(timeout=_LOOK_SECONDS):
+            raise diskcache.Timeout
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._writing.release()
+            raise
 
     def add(self, records: Mapping[str, Record]) -> None:
         """Write those records that are not there yet, in one transaction; see ``commit``."""
