@@ -59,7 +59,7 @@ class RegressionGate:
         if not any(isinstance(item, ExperimentItem) for item in session.items) or PLAN.is_on(self.config):
             return
         from omnibench.gate.baseline import Baseline
-    from omnibench.gate.baseline_file import refuse_other_files
+        from omnibench.gate.baseline_file import refuse_other_files
         from omnibench.gate.judgement import Judge
 
         metrics = [label.strip() for label in GATE_METRICS.value(self.config).split(",") if label.strip()]
