@@ -52,7 +52,7 @@ def append_texts(directory: Path, root: Path, texts: Mapping[str, str], forget: 
     lines += [f"{key}\t{text}" for key, text in texts.items()]
     if not lines or not directory.is_dir():
         return
-    path = relative_path(directory, root) / NAME
+    path = os.path.join(relative_path(directory, root), NAME)
     descriptor = open_file(root, path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         # The first newline ends a line that a crash has torn.
@@ -89,7 +89,7 @@ def compact(directory: Path, root: Path, *, dry_run: bool = False) -> int:
         return 0
     if not dry_run:
         partial = path.with_name(f"{NAME}.new")
-        descriptor = open_file(root, relative.with_name(partial.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        descriptor = open_file(root, relative_path(partial, root), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
             _write_all(descriptor, content)
             os.fsync(descriptor)
