@@ -121,7 +121,7 @@ class Directory:
                 "sequential"
             )  # compared by itself: test_sequential.py, test_recpack_sequences.py, test_rectools.py
             and not offered[name].get("item_feature")  # likewise
-            and not offered[name].get("features")  # likewise: test_recbole_features.py
+            and offered[name]["parameters"].get("item_features", []) == []  # likewise: test_recbole_features.py
             and (not self.is_small or name in SAMPLE[framework])
         ]
 
