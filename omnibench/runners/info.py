@@ -237,6 +237,15 @@ def use_of_validation(described: Mapping[str, Any]) -> str:
     return str(use)
 
 
+def learns_from_features(described: Mapping[str, Any]) -> bool:
+    """Return whether an algorithm learns from features of users or items where no hyperparameter names any.
+
+    Args:
+        described: Its entry in a catalogue.
+    """
+    return any(described["parameters"].get(parameter) is None for parameter in described.get("features", {}))
+
+
 def may_refit(described: Mapping[str, Any]) -> bool:
     """Return whether an algorithm may be fitted on training and validation together: by default if it needs no validation.
 

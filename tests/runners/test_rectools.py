@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from support.agreeing_lists import disagreement
 from support.guest_scripts import GUEST, run
+from support.own_features import write_features
 
 from omnibench import (
     ExperimentPlan,
@@ -25,8 +26,6 @@ from omnibench import (
 from omnibench.data.prepare import prepare
 from omnibench.errors import PlanError
 from omnibench.experiment.compatibility import check_configuration
-from omnibench.guest.feature_types import BOOLEAN
-from omnibench.guest.features import FeatureTable
 from omnibench.guest.folds import Fold
 from omnibench.runners.info import refused_algorithms
 from omnibench.runners.registry import get_runner
@@ -44,15 +43,6 @@ def walks(users: int = 60, items: int = 40, each: int = 14) -> RecSysDataSet:
     time = 881_250_949 + rng.integers(0, 40, users)[user] * 5000 + step // 2 * 9
     frame = pd.DataFrame({"user": user, "item": item, "timestamp": time}).drop_duplicates(["user", "item"])
     return from_frame(frame, "walks")
-
-
-def _plain(table: FeatureTable, name: str) -> list[Any]:
-    """Return a feature by code, with truth values as texts and None for what is missing."""
-    column = pd.Series(table.column(name), dtype=object)
-    values = column.where(column.notna(), None).tolist()
-    if table.types[name] != BOOLEAN:
-        return values
-    return [None if value is None else str(bool(value)) for value in values]
 
 
 def described_walks() -> RecSysDataSet:
@@ -76,13 +66,7 @@ def compared(
     data.mkdir()
     work.mkdir()
     prepare(dataset, data)
-    known = {subject: Fold(data, 0).features(subject) for subject in ("items", "users")}
-    values = {
-        subject: {name: _plain(table, name) for name in table.names}
-        for subject, table in known.items()
-        if table is not None
-    }
-    (root / "features.json").write_text(json.dumps(values), encoding="utf-8")
+    write_features(data)
     jobs = [
         {"algorithm": name, "settings": settings, "changes": [], "output": str(work / f"{name}-own.npy")}
         for name in algorithms

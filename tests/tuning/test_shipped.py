@@ -28,7 +28,7 @@ from omnibench import (
     space_of,
 )
 from omnibench.errors import PlanError
-from omnibench.runners.info import algorithm_info
+from omnibench.runners.info import algorithm_info, learns_from_features
 from omnibench.runners.registry import get_runner, runners
 from omnibench.tuning import shipped
 from omnibench.tuning.shipped import ShippedSpace, shipped_space, shipped_spaces
@@ -100,7 +100,9 @@ def test_most_algorithms_have_a_space_and_baselines_without_hyperparameters_have
     without = {
         f"{framework}.{name}"
         for (framework, name), algorithm in described.items()
-        if framework in ("Cornac", "Implicit", "Surprise") or algorithm.get("sequential") or algorithm.get("features")
+        if framework in ("Cornac", "Implicit", "Surprise")
+        or algorithm.get("sequential")
+        or learns_from_features(algorithm)
     }
     assert without.isdisjoint(SPACES)
     assert names - without - SPACES.keys() == {
