@@ -58,6 +58,7 @@ FEW_EPOCHS = {
 
 NEEDED: dict[str, dict[str, Any]] = {
     "RecPack.ItemPNN": {"K": 20, "pdf": "softmax_empirical"},
+    "RecBole.NCL": {"num_clusters": 20, "warm_up_step": 1},
     "RecTools.PopularInCategoryModel": {"category_feature": "genres"},
 }
 """What algorithms get that cannot learn from these data by their defaults."""
