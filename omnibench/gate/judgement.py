@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 from omnibench.errors import BaselineError, OmnibenchError, nearest
 from omnibench.gate.baseline import Baseline
-from omnibench.gate.entries import Dataset, Entry, EntrySource, JudgedSource, Score, ValuesByFold
+from omnibench.gate.entries import Dataset, Entry, EntrySource, JudgedSource, ValuesByFold
 from omnibench.gate.matching import match
 from omnibench.gate.samples import Side, paired_rows
 from omnibench.gate.scope import ACCEPTED_HINT, Scope, missing_sentences, summarised
+from omnibench.gate.scores import Score
 from omnibench.gate.searches import has_other_search, search_sentence
 from omnibench.gate.series import Series, condition, series_of
 from omnibench.gate.testing import tests_of

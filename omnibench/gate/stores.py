@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from omnibench.errors import BaselineError
 from omnibench.gate.baseline import Baseline, write
-from omnibench.gate.entries import Entry, Measurements, newest
+from omnibench.gate.entries import Entry, newest
 from omnibench.gate.judgement import Judge
+from omnibench.gate.measurements import Measurements
 from omnibench.gate.scope import Scope
 from omnibench.gate.series import Series
 from omnibench.gate.verdicts import Gate

@@ -16,7 +16,8 @@ from omnibench.commands.main import main
 from omnibench.comparison.configurations import measured
 from omnibench.comparison.measured import Measured
 from omnibench.errors import BaselineError
-from omnibench.gate.entries import Measurements, newest
+from omnibench.gate.entries import newest
+from omnibench.gate.measurements import Measurements
 from omnibench.gate.stores import measurements
 from omnibench.statistics.paired import DEFAULT_TEST
 from omnibench.store.evaluations import EvaluationsByLookup
