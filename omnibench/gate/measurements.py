@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from omnibench.comparison.measured import test_to_train
-from omnibench.comparison.user_values import user_values_of
+from omnibench.comparison.user_values import user_values_of_all
 from omnibench.errors import BaselineError, StatisticsError
 from omnibench.gate.entries import Dataset, Entry, ValuesByFold
 from omnibench.gate.scores import Score
@@ -254,14 +254,11 @@ class Measurements:
     def values(self, entry: Entry) -> ValuesByFold:
         """Read the values per user of an entry, each file once."""
         keys = self._keys[entry.index]
-        values_by_fold = {}
-        for column, record in zip(keys.columns, self._evaluations.records(keys.keys), strict=True):
-            if record is None:  # it was when the entries were made
-                raise StatisticsError(f"an evaluation of {entry} was removed, or damaged, just now; ask again.")
-            values = user_values_of(record, self._root)
-            if values is not None:
-                values_by_fold[column] = values
-        return values_by_fold
+        records = self._evaluations.user_files(keys.keys)
+        if None in records:  # they were there when the entries were made
+            raise StatisticsError(f"an evaluation of {entry} was removed, or damaged, just now; ask again.")
+        values = user_values_of_all([record for record in records if record is not None], self._root)
+        return {column: of_users for column, of_users in zip(keys.columns, values, strict=True) if of_users is not None}
 
     def test_to_train(self, entry: Entry, folds: Sequence[int]) -> float:
         """Return test rows divided by training rows; see ``JudgedSource``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -67,6 +67,20 @@ class PackedScores(Mapping[str, Score]):
                 return Score(form.identity, form.higher_is_better, folds, form.per_user)
             start += len(form.folds)
         raise KeyError(label)
+
+    def items(self) -> ItemsView[str, Score]:
+        """Return labels and scores."""
+        start = 0
+        scores = {}
+        for label, identity, higher_is_better, per_user, folds in self._forms:
+            values = self._values[start : start + len(folds)]
+            scores[label] = Score(identity, higher_is_better, dict(zip(folds, values, strict=True)), per_user)
+            start += len(folds)
+        return scores.items()
+
+    def values(self) -> ValuesView[Score]:
+        """Return the scores."""
+        return dict(self.items()).values()
 
     def __repr__(self) -> str:
         return repr(dict(self.items()))

@@ -100,7 +100,7 @@ def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]
     if not artifact or ("place" in record and record["place"] is None):
         raise StoreError(f"{label} has no values per user; ask for a metric that is a mean over users.")
     try:
-        status = os.lstat(root / artifact["path"])
+        status = os.lstat(os.path.join(root, artifact["path"]))
         stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
         content = _content(root, artifact["path"], artifact["sha256"], stamp)
     except OSError as error:
