@@ -1,4 +1,4 @@
-"""The files that have a row for every value: CSV and Parquet, written piece by piece."""
+"""The CSV file that has a row for every value, written piece by piece."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import csv as plain_csv
 import io
 from collections.abc import Callable, Iterator
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omnibench.report.contents import Contents
-from omnibench.report.rows import COLUMN_TYPES, ROWS_AT_HAND, WIDTHS, Cells, blocks_of, cells_of, rows_of
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from omnibench.report.rows import COLUMN_TYPES, WIDTHS, Cells, blocks_of, cells_of
 
 _FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What spreadsheets take for the beginning of a formula, or leave out before one; the last four are the wide forms."""
@@ -67,50 +64,3 @@ def _uncomputed(text: str) -> str:
 
 
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {"string": _uncomputed, "Int64": int, "float64": float, "boolean": bool}
-
-
-def parquet(contents: Contents) -> Iterator[bytes]:
-    """Yield the rows as Parquet."""
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    empty = pd.DataFrame(columns=list(COLUMN_TYPES)).astype(COLUMN_TYPES)
-    schema = pa.Schema.from_pandas(empty, preserve_index=False)
-    parts = _Parts()
-    with pq.ParquetWriter(parts, schema) as writer:
-        for block in blocks_of(rows_of(contents)):
-            columns = zip(*block, strict=True)
-            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=ROWS_AT_HAND)
-            yield parts.new_bytes()
-    yield parts.new_bytes()
-
-
-class _Parts(io.RawIOBase):
-    """A file of which what was written is taken away piece by piece."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._parts: list[bytes] = []
-        self._position = 0
-
-    def writable(self) -> bool:
-        """Whether it can be written to."""
-        return True
-
-    def tell(self) -> int:
-        """Return how much was written."""
-        return self._position
-
-    def write(self, data: ReadableBuffer, /) -> int:
-        """Keep some bytes until they are asked for."""
-        self._parts.append(bytes(data))
-        self._position += len(self._parts[-1])
-        return len(self._parts[-1])
-
-    def new_bytes(self) -> bytes:
-        """Return what was written since this was asked for last."""
-        content = b"".join(self._parts)
-        self._parts.clear()
-        return content
