@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv as plain_csv
 import io
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -31,14 +32,20 @@ def csv(contents: Contents) -> Iterator[bytes]:
 
 
 class _WrittenCells:
-    """Writes cells as CSV does, those that several rows share once."""
+    """Writes cells as CSV does, those that several rows share once, and each of the texts that come often once."""
 
     def __init__(self) -> None:
         self._text = io.StringIO()
         self._writer = plain_csv.writer(self._text, lineterminator="\n")
-        converters = [_CONVERTERS[column_type] for column_type in COLUMN_TYPES.values()]
-        ends = [0, *accumulate(WIDTHS)]
-        self._converters = [converters[start:end] for start, end in pairwise(ends)]
+        written_text = lru_cache(maxsize=_TEXTS_AT_HAND)(self._written_text)
+        writers: dict[str, Callable[[Any], str]] = {
+            "string": written_text,
+            "Int64": lambda value: str(int(value)),
+            "float64": lambda value: repr(float(value)),
+            "boolean": lambda value: str(bool(value)),
+        }
+        of_columns = [writers[column_type] for column_type in COLUMN_TYPES.values()]
+        self._writers = [of_columns[start:end] for start, end in pairwise([0, *accumulate(WIDTHS)])]
 
     def text_of(self, cells: Cells, number: int) -> str:
         """Return the text of the cells in a part of a row, which stays with them.
@@ -47,20 +54,24 @@ class _WrittenCells:
             cells: The cells.
             number: Which part it is.
         """
-        self._text.seek(0)
-        self._text.truncate()
-        self._writer.writerow(
+        cells.text = ",".join(
             [
-                "" if value is None else convert(value)
-                for value, convert in zip(cells.values, self._converters[number], strict=True)
+                "" if value is None else write(value)
+                for value, write in zip(cells.values, self._writers[number], strict=True)
             ]
         )
-        cells.text = self._text.getvalue()[:-1]
         return cells.text
+
+    def _written_text(self, text: str) -> str:
+        self._text.seek(0)
+        self._text.truncate()
+        self._writer.writerow([_uncomputed(text), None])  # alone, an empty one would be quoted
+        return self._text.getvalue()[:-2]
 
 
 def _uncomputed(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_BEGINNINGS) else text
 
 
-_CONVERTERS: dict[str, Callable[[Any], Any]] = {"string": _uncomputed, "Int64": int, "float64": float, "boolean": bool}
+_TEXTS_AT_HAND = 1024
+"""Texts of which is kept how they are written: most columns have few."""
