@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omnibench.errors import BaselineError
 from omnibench.gate.arrow import number_array, number_column, text_column
 from omnibench.gate.entries import Entry, ValuesByFold
+from omnibench.guest.distinct import distinct
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,7 +91,7 @@ class RowWriter:
             users = measured[0].users
             is_common = all(column.users is users for column in measured)  # as they are where nobody is undefined
             if not is_common:
-                users = np.unique(np.concatenate([column.users for column in measured]))
+                users = distinct(np.concatenate([column.users for column in measured]))
             for label, column in zip(self._labels, columns, strict=True):
                 if column is not None and is_common:
                     self._columns[label].append(column.values)
