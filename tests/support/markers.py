@@ -58,7 +58,7 @@ def name_group(item: pytest.Item) -> None:
     groups = sorted({str(marker.args[0]) for marker in item.iter_markers("xdist_group")})
     node_id = f"{item.nodeid}@{'_'.join(groups)}"
     if groups and not item.nodeid.endswith(f"@{'_'.join(groups)}"):
-        item._id = type(item._id).parse(node_id)  # type: ignore[attr-defined]
+        item._id = type(item._id).parse(node_id)
 
 
 class StartedProcesses:

@@ -180,7 +180,7 @@ def dataset(rankings: bool, size: int) -> RecSysDataSet:
     frame = frame.drop_duplicates(["user", "item"])
     frame["timestamp"] = 1_000_000 + 3600 * rng.permutation(len(frame))
     codes = np.arange(size)
-    known = {
+    known: dict[str, Any] = {
         "items": pd.DataFrame(
             {"item": codes, "kind": [f"kind {code % 5}" for code in codes], "price": codes % 7 + 1.0}
         ),
