@@ -345,16 +345,16 @@ def _unchanged(
         folds: The folds that these have.
         names: What people call both; see ``_names_of``.
     """
-    now, then = (side.mean(label, folds) for side in sides)
+    current_mean, baseline_mean = (side.mean(label, folds) for side in sides)
     return Verdict(
         dataset=current.dataset.display_name,
         algorithm=current.display_name,
         metric=label,
         verdict=SAME,
         then=baseline.display_name,
-        baseline=then,
-        now=now,
-        change=0.0 if then else None,
+        baseline=baseline_mean,
+        now=current_mean,
+        change=0.0 if baseline_mean else None,
         interval=None,
         p=1.0,
         pairs=0,
