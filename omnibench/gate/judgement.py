@@ -162,8 +162,9 @@ class Judge:
     def _compare(self, source: JudgedSource, current: Series, baseline: Series) -> Iterator[_TestedVerdict]:
         """Compare the metrics that both sides have, reading values only where something may differ."""
         readers = _reader(source), _reader(self.baseline)
+        names, current_labels = _names_of(current, baseline), current.labels
         for label in self._labels_of(baseline):
-            if label not in current.labels:
+            if label not in current_labels:
                 continue
             entries, baseline_entries = (
                 [entry for entry in series.entries if (score := entry.scores.get(label)) and score.folds]
@@ -197,7 +198,7 @@ class Judge:
                 Side(side, series.is_deterministic)
                 for side, series in ((entries, current), (baseline_entries, baseline))
             ]
-            draft = _unchanged(current, baseline, label, sides, folds)
+            draft = _unchanged(current, baseline, label, sides, folds, names)
             if _is_unchanged(sides, label, folds):
                 yield _TestedVerdict(replace(draft, baseline=draft.now))
                 continue
@@ -325,7 +326,15 @@ def _is_unchanged(sides: Sequence[Side], label: str, folds: Sequence[int]) -> bo
     return True
 
 
-def _unchanged(current: Series, baseline: Series, label: str, sides: Sequence[Side], folds: Sequence[int]) -> Verdict:
+def _names_of(current: Series, baseline: Series) -> tuple[str, str]:
+    """Return what people call both series, the same text where it is equal: a gate may have a hundred thousand verdicts."""
+    name, then_name = current.label, baseline.label
+    return name, name if then_name == name else then_name
+
+
+def _unchanged(
+    current: Series, baseline: Series, label: str, sides: Sequence[Side], folds: Sequence[int], names: tuple[str, str]
+) -> Verdict:
     """Return the verdict on a metric that has not changed.
 
     Args:
@@ -334,24 +343,25 @@ def _unchanged(current: Series, baseline: Series, label: str, sides: Sequence[Si
         label: The metric's label.
         sides: The entries of both that are compared.
         folds: The folds that these have.
+        names: What people call both; see ``_names_of``.
     """
-    now, then = (side.mean(label, folds) for side in sides)
+    current_mean, baseline_mean = (side.mean(label, folds) for side in sides)
     return Verdict(
         dataset=current.dataset.display_name,
         algorithm=current.display_name,
         metric=label,
         verdict=SAME,
         then=baseline.display_name,
-        baseline=then,
-        now=now,
-        change=0.0 if then else None,
+        baseline=baseline_mean,
+        now=current_mean,
+        change=0.0 if baseline_mean else None,
         interval=None,
         p=1.0,
         pairs=0,
         units="users",
         folds=len(folds),
-        label=current.label,
-        then_label=baseline.label,
+        label=names[0],
+        then_label=names[1],
     )
 
 

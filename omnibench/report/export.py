@@ -21,7 +21,8 @@ from omnibench.report.item_facts import FactsByKey, RecordedItem
 from omnibench.report.latex import latex
 from omnibench.report.markdown import markdown
 from omnibench.report.page.html import html
-from omnibench.report.row_files import csv, parquet
+from omnibench.report.parquet_file import parquet
+from omnibench.report.row_files import csv
 from omnibench.report.sections import DEFAULT_LIMIT, Choices, report_of
 from omnibench.statistics.paired import DEFAULT_TEST, check_alpha
 from omnibench.store.item_records import result_of

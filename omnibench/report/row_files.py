@@ -1,18 +1,16 @@
-"""The files that have a row for every value: CSV and Parquet, written piece by piece."""
+"""The CSV file that has a row for every value, written piece by piece."""
 
 from __future__ import annotations
 
 import csv as plain_csv
 import io
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omnibench.report.contents import Contents
-from omnibench.report.rows import COLUMN_TYPES, ROWS_AT_HAND, WIDTHS, Cells, blocks_of, cells_of, rows_of
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from omnibench.report.rows import COLUMN_TYPES, WIDTHS, Cells, blocks_of, cells_of
 
 _FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What spreadsheets take for the beginning of a formula, or leave out before one; the last four are the wide forms."""
@@ -34,14 +32,20 @@ def csv(contents: Contents) -> Iterator[bytes]:
 
 
 class _WrittenCells:
-    """Writes cells as CSV does, those that several rows share once."""
+    """Writes cells as CSV does, those that several rows share once, and each of the texts that come often once."""
 
     def __init__(self) -> None:
         self._text = io.StringIO()
         self._writer = plain_csv.writer(self._text, lineterminator="\n")
-        converters = [_CONVERTERS[column_type] for column_type in COLUMN_TYPES.values()]
-        ends = [0, *accumulate(WIDTHS)]
-        self._converters = [converters[start:end] for start, end in pairwise(ends)]
+        written_text = lru_cache(maxsize=_TEXTS_AT_HAND)(self._written_text)
+        writers: dict[str, Callable[[Any], str]] = {
+            "string": written_text,
+            "Int64": lambda value: str(int(value)),
+            "float64": lambda value: repr(float(value)),
+            "boolean": lambda value: str(bool(value)),
+        }
+        of_columns = [writers[column_type] for column_type in COLUMN_TYPES.values()]
+        self._writers = [of_columns[start:end] for start, end in pairwise([0, *accumulate(WIDTHS)])]
 
     def text_of(self, cells: Cells, number: int) -> str:
         """Return the text of the cells in a part of a row, which stays with them.
@@ -50,67 +54,24 @@ class _WrittenCells:
             cells: The cells.
             number: Which part it is.
         """
-        self._text.seek(0)
-        self._text.truncate()
-        self._writer.writerow(
+        cells.text = ",".join(
             [
-                "" if value is None else convert(value)
-                for value, convert in zip(cells.values, self._converters[number], strict=True)
+                "" if value is None else write(value)
+                for value, write in zip(cells.values, self._writers[number], strict=True)
             ]
         )
-        cells.text = self._text.getvalue()[:-1]
         return cells.text
+
+    def _written_text(self, text: str) -> str:
+        self._text.seek(0)
+        self._text.truncate()
+        self._writer.writerow([_uncomputed(text), None])  # alone, an empty one would be quoted
+        return self._text.getvalue()[:-2]
 
 
 def _uncomputed(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_BEGINNINGS) else text
 
 
-_CONVERTERS: dict[str, Callable[[Any], Any]] = {"string": _uncomputed, "Int64": int, "float64": float, "boolean": bool}
-
-
-def parquet(contents: Contents) -> Iterator[bytes]:
-    """Yield the rows as Parquet."""
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    empty = pd.DataFrame(columns=list(COLUMN_TYPES)).astype(COLUMN_TYPES)
-    schema = pa.Schema.from_pandas(empty, preserve_index=False)
-    parts = _Parts()
-    with pq.ParquetWriter(parts, schema) as writer:
-        for block in blocks_of(rows_of(contents)):
-            columns = zip(*block, strict=True)
-            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=ROWS_AT_HAND)
-            yield parts.new_bytes()
-    yield parts.new_bytes()
-
-
-class _Parts(io.RawIOBase):
-    """A file of which what was written is taken away piece by piece."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._parts: list[bytes] = []
-        self._position = 0
-
-    def writable(self) -> bool:
-        """Whether it can be written to."""
-        return True
-
-    def tell(self) -> int:
-        """Return how much was written."""
-        return self._position
-
-    def write(self, data: ReadableBuffer, /) -> int:
-        """Keep some bytes until they are asked for."""
-        self._parts.append(bytes(data))
-        self._position += len(self._parts[-1])
-        return len(self._parts[-1])
-
-    def new_bytes(self) -> bytes:
-        """Return what was written since this was asked for last."""
-        content = b"".join(self._parts)
-        self._parts.clear()
-        return content
+_TEXTS_AT_HAND = 1024
+"""Texts of which is kept how they are written: most columns have few."""

@@ -123,23 +123,23 @@ class _HaveUsers:
 
     def __init__(self, reader: Reader) -> None:
         # Keys are kept as their hashes; of two that have the same, and of records that have to be parsed, nothing is said.
-        known: dict[bool, array[int]] = {False: array("q"), True: array("q")}
+        hashes_by_answer: dict[bool, array[int]] = {False: array("q"), True: array("q")}
         unknown: set[int] = set()
         for key, text in reader.sound_texts_of(RecordType.EVAL):
             has_users = has_users_in(text)
             if has_users is None:
                 unknown.add(hash(key))
             else:
-                known[has_users].append(hash(key))
+                hashes_by_answer[has_users].append(hash(key))
         self._unknown = unknown
-        self._known = {has_users: array("q", sorted(hashes)) for has_users, hashes in known.items()}
+        self._hashes = {has_users: array("q", sorted(hashes)) for has_users, hashes in hashes_by_answer.items()}
 
     def of(self, record_key: str) -> bool | None:
         """Whether an evaluation has values per user; None where its record has to be looked up to tell."""
         number = hash(record_key)
         if number in self._unknown:
             return None
-        counts = {has_users: _count(hashes, number) for has_users, hashes in self._known.items()}
+        counts = {has_users: _count(hashes, number) for has_users, hashes in self._hashes.items()}
         return counts[True] == 1 if sum(counts.values()) == 1 else None
 
 

@@ -53,6 +53,8 @@ class PhaseFacts:
         versions: dict[str, int] = {}
         for key, text in reader.sound_texts_of(*record_types):
             record_type = RecordType.of(key)
+            if record_type is None:
+                continue
             numbers = _uncertainty_in(text) if record_type is RecordType.EVAL else _costs_in(text)
             if numbers is None:
                 continue
@@ -61,7 +63,7 @@ class PhaseFacts:
                 if version is None:
                     continue
                 numbers = (*numbers[:3], versions.setdefault(version, len(versions)))
-            self._tables[RecordType(record_type or "")].add(key, numbers)
+            self._tables[record_type].add(key, numbers)
         for table in self._tables.values():
             table.sort()
         self._versions = list(versions)
@@ -73,7 +75,8 @@ class PhaseFacts:
         ``peak_rss``.
         """
         record_type = RecordType.of(key)
-        numbers = self._tables[record_type].get(key) if record_type in self._tables else None
+        table = None if record_type is None else self._tables.get(record_type)
+        numbers = None if table is None else table.get(key)
         if numbers is None:
             return None
         if record_type is RecordType.EVAL:

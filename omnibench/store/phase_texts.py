@@ -178,15 +178,20 @@ def user_file_in(text: str) -> Record | None:
         return None
     label, path, sha256, users, columns = match.groups()
     artifact = {"path": path, "sha256": sha256}
-    place = _places(columns)
-    return {"item": item[1], "label": label, "per_user": artifact, "users": int(users), "place": place}
+    return {
+        "item": item[1],
+        "label": label,
+        "per_user": artifact,
+        "users": int(users),
+        "place": _column_starts(columns),
+    }
 
 
 @lru_cache(maxsize=1024)
-def _places(text: str) -> dict[str, list[int]]:
+def _column_starts(text: str) -> dict[str, list[int]]:
     """Return where columns begin in a file, from JSON; files of equally many users have it alike."""
-    places: dict[str, list[int]] = json.loads(text)
-    return places
+    starts: dict[str, list[int]] = json.loads(text)
+    return starts
 
 
 def _behind_only(beginning: str, text: str) -> int:

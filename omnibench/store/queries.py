@@ -250,13 +250,14 @@ class Store(NamedItems):
         """
         from omnibench.store.divergence import diverge
 
-        sides = []
-        for side in (self, store):
-            records = side.records()
-            source, items = FactSource(records), side.items_in(records)
-            sides.append((str(side.root), [source.facts_of(item) for item in items.values()]))
-        (a, items_a), (b, items_b) = sides
-        return diverge(a, items_a, b, items_b)
+        items_a, items_b = (side._all_facts() for side in (self, store))  # noqa: SLF001 - of the same class
+        return diverge(str(self.root), items_a, str(store.root), items_b)
+
+    def _all_facts(self) -> list[dict[str, Any]]:
+        """Return the facts about every item; its records are let go before another store is read."""
+        records = self.records()
+        source = FactSource(records)
+        return [source.facts_of(item) for item in self.items_in(records).values()]
 
     def why(self, item: str) -> str:
         """Say what is known of an item: what it was made of, or what differs from the nearest one that was fitted."""

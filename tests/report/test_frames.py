@@ -19,7 +19,8 @@ from omnibench import export_results, open_store
 from omnibench.keys import canonical
 from omnibench.report.contents import Contents, MissingItem
 from omnibench.report.frames import nested
-from omnibench.report.row_files import csv, parquet
+from omnibench.report.parquet_file import parquet
+from omnibench.report.row_files import csv
 
 STORES = sorted((Path(__file__).parent.parent / "assets" / "stores").glob("format-*"))
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

@@ -25,7 +25,8 @@ from omnibench.report.frames import nested
 from omnibench.report.latex import latex
 from omnibench.report.markdown import markdown
 from omnibench.report.page.html import html
-from omnibench.report.row_files import csv, parquet
+from omnibench.report.parquet_file import parquet
+from omnibench.report.row_files import csv
 from omnibench.report.sections import Report
 from omnibench.tables.names import display_names
 from omnibench.terminal import terminal_line

@@ -1,0 +1,151 @@
+"""The Parquet file that has a row for every value, written piece by piece, without pandas: importing it takes 50 MB."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any
+
+from omnibench.report.contents import Contents
+from omnibench.report.rows import COLUMN_TYPES, ROWS_AT_HAND, WIDTHS, Cells, blocks_of, cells_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from _typeshed import ReadableBuffer
+else:
+    from omnibench.lazy import np
+
+_DTYPES = {"Int64": "<i8", "float64": "<f8"}
+"""The columns of numbers, by their types in pandas, as numpy has them."""
+
+_PANDAS_TYPES = {"string": "object", "Int64": "int64", "float64": "float64", "boolean": "bool"}
+"""What pandas calls the types of columns in the metadata that it reads."""
+
+
+def parquet(contents: Contents) -> Iterator[bytes]:
+    """Yield the rows as Parquet; pandas reads columns of the types that ``frames.frame`` has."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _schema()
+    parts = _Parts()
+    with pq.ParquetWriter(parts, schema) as writer:
+        for block in blocks_of(cells_of(contents)):
+            arrays: list[pa.Array] = []
+            for cells, (start, end) in zip(zip(*block, strict=True), pairwise([0, *accumulate(WIDTHS)]), strict=True):
+                arrays += _columns(cells, list(COLUMN_TYPES.values())[start:end])
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=ROWS_AT_HAND)
+            yield parts.new_bytes()
+    yield parts.new_bytes()
+
+
+def _schema() -> pa.Schema:
+    """Return the schema of the file, with what pandas wants to know of it."""
+    import pyarrow as pa
+
+    columns = [
+        {
+            "name": name,
+            "field_name": name,
+            "pandas_type": _PANDAS_TYPES[column_type],
+            "numpy_type": column_type,
+            "metadata": None,
+        }
+        for name, column_type in COLUMN_TYPES.items()
+    ]
+    described = {
+        "index_columns": [],
+        "column_indexes": [],
+        "columns": columns,
+        "attributes": {},
+        "creator": {"library": "pyarrow", "version": pa.__version__},
+        "pandas_version": version("pandas"),
+    }
+    fields = [pa.field(name, _arrow_type(column_type)) for name, column_type in COLUMN_TYPES.items()]
+    return pa.schema(fields, metadata={"pandas": json.dumps(described)})
+
+
+def _arrow_type(column_type: str) -> pa.DataType:
+    import pyarrow as pa
+
+    types = {"string": pa.large_string(), "Int64": pa.int64(), "float64": pa.float64(), "boolean": pa.bool_()}
+    return types[column_type]
+
+
+def _columns(cells: Sequence[Cells], column_types: Sequence[str]) -> list[pa.Array]:
+    """Return the columns of a part of the rows; cells that several rows share are converted once.
+
+    Args:
+        cells: This part of each row.
+        column_types: The types of its columns in pandas.
+    """
+    distinct = {id(part): part for part in cells}
+    columns = zip(*(part.values for part in distinct.values()), strict=True)
+    arrays = [_array(values, column_type) for values, column_type in zip(columns, column_types, strict=True)]
+    if len(distinct) == len(cells):
+        return arrays
+    numbers = {own_id: number for number, own_id in enumerate(distinct)}
+    positions = _array([numbers[id(part)] for part in cells], "Int64")
+    return [array.take(positions) for array in arrays]
+
+
+def _array(values: Sequence[Any], column_type: str) -> pa.Array:
+    """Return values as Arrow has them, null where they are None; Arrow's own conversion would import pandas.
+
+    Args:
+        values: The values.
+        column_type: Their type in pandas.
+    """
+    import pyarrow as pa
+
+    present = [value is not None for value in values]
+    validity = None if all(present) else _bits(present)
+    if column_type == "string":
+        contents = [b"" if value is None else value.encode() for value in values]
+        ends = np.cumsum([0, *map(len, contents)], dtype="<i8")
+        buffers = [validity, pa.py_buffer(ends), pa.py_buffer(b"".join(contents))]
+    elif column_type == "boolean":
+        buffers = [validity, _bits([bool(value) for value in values])]
+    else:
+        numbers = np.array([0 if value is None else value for value in values], _DTYPES[column_type])
+        buffers = [validity, pa.py_buffer(numbers)]
+    return pa.Array.from_buffers(_arrow_type(column_type), len(values), buffers)
+
+
+def _bits(flags: Sequence[bool]) -> pa.Buffer:
+    import pyarrow as pa
+
+    return pa.py_buffer(np.packbits(np.array(flags, bool), bitorder="little"))
+
+
+class _Parts(io.RawIOBase):
+    """A file of which what was written is taken away piece by piece."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[bytes] = []
+        self._position = 0
+
+    def writable(self) -> bool:
+        """Whether it can be written to."""
+        return True
+
+    def tell(self) -> int:
+        """Return how much was written."""
+        return self._position
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Keep some bytes until they are asked for."""
+        self._parts.append(bytes(data))
+        self._position += len(self._parts[-1])
+        return len(self._parts[-1])
+
+    def new_bytes(self) -> bytes:
+        """Return what was written since this was asked for last."""
+        content = b"".join(self._parts)
+        self._parts.clear()
+        return content
