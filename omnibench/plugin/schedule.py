@@ -72,7 +72,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         self._needs_of = needs
         self._capacity = capacity
         self._start_of = start
-        self._starts = GuestStarts((), ())
+        self._starts = GuestStarts((), [])
         self._needs: list[Needs] = []
         self._seconds: list[float] = []
         self._weights: list[float] = []

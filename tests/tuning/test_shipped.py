@@ -106,7 +106,14 @@ UNPUBLISHED = {
         *("TARSItemKNN", "TARSItemKNNCoocDistance", "TARSItemKNNDing", "TARSItemKNNHermann", "TARSItemKNNLee"),
         *("TARSItemKNNLiu", "TARSItemKNNLiu2012", "TARSItemKNNVaz", "TARSItemKNNXia"),
     },
-    "RecTools": {"HSTUModel", "LightFMWrapperModel", "PopularModel", "PopularInCategoryModel", "RandomModel"},
+    "RecTools": {
+        "DSSMModel",
+        "HSTUModel",
+        "LightFMWrapperModel",
+        "PopularModel",
+        "PopularInCategoryModel",
+        "RandomModel",
+    },
     "Implicit": {"LogisticMatrixFactorization", "ItemItemRecommender"},
     "Cornac": {
         *("MostPop", "WBPR", "MMMF", "WMF", "HPF", "IBPR", "SKMeans", "BiVAECF", "RecVAE", "GMF", "MLP", "NeuMF"),
@@ -180,7 +187,7 @@ def dataset(rankings: bool, size: int) -> RecSysDataSet:
     frame = frame.drop_duplicates(["user", "item"])
     frame["timestamp"] = 1_000_000 + 3600 * rng.permutation(len(frame))
     codes = np.arange(size)
-    known = {
+    known: dict[str, Any] = {
         "items": pd.DataFrame(
             {"item": codes, "kind": [f"kind {code % 5}" for code in codes], "price": codes % 7 + 1.0}
         ),
