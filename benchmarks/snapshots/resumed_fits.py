@@ -397,8 +397,11 @@ OF_FEATURES = (
     "DCN",
     "DCNV2",
     "AutoInt",
+    "xDeepFM",
+    "FiGNN",
+    "EulerNet",
 )
-"""The models with features that are tried: all of RecBole's but xDeepFM, FiGNN and EulerNet, which have the same trainer."""
+"""The models with features that are tried: all of RecBole's."""
 
 SETTINGS_OF: dict[str, dict[str, Any]] = {
     **{f"RecBole.{name}": {"train_batch_size": 16} for name in _AUTOENCODERS},  # of users
@@ -414,6 +417,7 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     "RecPack.GRU4RecCrossEntropy": {"batch_size": 16, "hidden_size": 12, "num_components": 10, "dropout": 0.1},
     "RecPack.GRU4RecNegSampling": {"batch_size": 16, "hidden_size": 12, "num_components": 10, "bptt": 3},
     "RecPack.WeightedMatrixFactorization": {"num_components": 8},
+    "RecBole.NCL": {"num_clusters": 8, "m_step": 2, "warm_up_step": 1},
     "RecPack.NMF": {"num_components": 8, "seed": SEED},
     "RecPack.NMFItemToItem": {"num_components": 8, "seed": SEED},
     "RecPack.SLIM": {},
