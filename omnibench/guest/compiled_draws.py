@@ -44,11 +44,11 @@ def _keep_lowest(items: Ints, keys: Keys64, number: int) -> int:
             high = middle
         else:
             low = middle + np.uint64(1)
-    kept = 0
+    n_lowest = 0
     for position in range(len(keys)):
-        items[kept] = items[position]
-        kept += keys[position] <= low
-    return kept
+        items[n_lowest] = items[position]
+        n_lowest += keys[position] <= low
+    return n_lowest
 
 
 @numba.njit(nogil=True)

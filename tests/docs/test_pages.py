@@ -162,7 +162,7 @@ def run_commands(example: Example) -> str | None:
 
 def _run(command: str) -> str:
     ran = subprocess.run(
-        command, shell=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
+        command, shell=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300
     )
     lines = [line.rstrip() for line in ran.stdout.replace(str(Path.cwd()), READER).splitlines()]
     return "\n".join(line for line in lines if "test session starts" not in line).strip("\n")

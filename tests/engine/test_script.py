@@ -15,7 +15,7 @@ import pexpect
 import pyte
 import pytest
 from support.projects import Project
-from support.runs import nobody_left, output_of, started, wait_until
+from support.runs import PATIENCE, nobody_left, output_of, started, wait_until
 from support.scripted_items import DATA, METRICS, interactions, plan_of
 
 from omnibench import (
@@ -61,22 +61,24 @@ def test_two_workers_compute_what_one_computes(tmp_path: Path) -> None:
 def test_workers_compute_at_the_same_time(tmp_path: Path) -> None:
     """Two Fits that each wait until both have begun come to their end."""
     scripts = [tmp_path / name for name in ("first", "second")]
+    both_wait = threading.Event()
     for script in scripts:
         script.write_text("fit wait")
 
     def let_go() -> None:
-        deadline = time.monotonic() + 60
-        while not all(script.with_suffix(".waiting").exists() for script in scripts) and time.monotonic() < deadline:
+        deadline = time.monotonic() + PATIENCE
+        while not both_wait.is_set() and time.monotonic() < deadline:
             time.sleep(0.02)
+            if all(script.with_suffix(".waiting").exists() for script in scripts):
+                both_wait.set()
         for script in scripts:
             script.unlink()
 
     thread = threading.Thread(target=let_go)
     thread.start()
-    evaluator = run_omnirec(
-        DATA, plan_of(*scripts), Evaluator(*METRICS), tmp_path / "store", workers="auto", quiet=True
-    )
+    evaluator = run_omnirec(DATA, plan_of(*scripts), Evaluator(*METRICS), tmp_path / "store", workers=2, quiet=True)
     thread.join()
+    assert both_wait.is_set()
     assert len(evaluator.results) == 2
 
 

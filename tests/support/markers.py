@@ -55,10 +55,9 @@ def name_group(item: pytest.Item) -> None:
     xdist 3.8 writes it where pytest 9.2 looks no more, and then ignores groups without a word
     (https://github.com/pytest-dev/pytest-xdist/issues/1386).
     """
-    groups = sorted({str(marker.args[0]) for marker in item.iter_markers("xdist_group")})
-    node_id = f"{item.nodeid}@{'_'.join(groups)}"
-    if groups and not item.nodeid.endswith(f"@{'_'.join(groups)}"):
-        item._id = type(item._id).parse(node_id)  # type: ignore[attr-defined]
+    groups = "_".join(sorted({str(marker.args[0]) for marker in item.iter_markers("xdist_group")}))
+    if groups and not item.nodeid.endswith(f"@{groups}"):
+        item._id = type(item._id).parse(f"{item.nodeid}@{groups}")
 
 
 class StartedProcesses:
