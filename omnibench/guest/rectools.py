@@ -16,15 +16,17 @@ import torch
 from rectools.dataset import Dataset
 from threadpoolctl import threadpool_limits
 
-from . import folds, parts, ranking, rectools_models, rectools_scores, rectools_transformers, states
+from . import folds, parts, ranking, rectools_dssm, rectools_models, rectools_scores, rectools_transformers, states
 from .base import Task
 from .implicit_training import fit_by_iterations
 from .ranked_lists import RankedList
 from .rectools_data import dataset_of
-from .rectools_models import CATEGORY, LISTS, NOT_RESUMABLE, POPULARITY, RUNNABLE, SEQUENCES
+from .rectools_models import CATEGORY, DISTANCES, LISTS, NOT_RESUMABLE, POPULARITY, RUNNABLE, SEQUENCES
 from .rectools_scores import WITHOUT_FEATURES, KnownFeatures, Model
 from .rectools_transformers import SequenceModel
 from .selected_features import CATEGORIES, selected
+
+_Model = Model | SequenceModel | rectools_dssm.Vectors
 
 
 def version() -> str:
@@ -41,11 +43,12 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "ranking": True,
             "validation": "nothing",
             "refit": True,
-            "gpu": runnable.ranks_by == SEQUENCES,
+            "gpu": runnable.ranks_by in (SEQUENCES, DISTANCES),
             "history": runnable.history,
             **({"sequential": True} if runnable.ranks_by == SEQUENCES else {}),
             **({"item_feature": CATEGORY} if name == "PopularInCategoryModel" else {}),
             **({"features": dict(runnable.features)} if runnable.features else {}),
+            **({"needs_features": True} if name == rectools_dssm.NAME else {}),
             **({"epochs": runnable.epochs} if runnable.epochs else {}),
             **({"not_resumable": NOT_RESUMABLE[name]} if name in NOT_RESUMABLE else {}),
         }
@@ -58,7 +61,7 @@ def refused() -> dict[str, str]:
     return rectools_models.REFUSED
 
 
-def fit(task: Task, fold: folds.Fold) -> tuple[Model | SequenceModel, dict[str, Any]]:
+def fit(task: Task, fold: folds.Fold) -> tuple[_Model, dict[str, Any]]:
     """Fit a model on the training part, as its own ``fit`` does."""
     if fold.explicit:
         raise ValueError("RecTools' models rank and predict no ratings. Add MakeImplicit to the dataset.")
@@ -67,10 +70,13 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model | SequenceModel, dict[str, 
     effective = {**rectools_models.defaults(task.algorithm), **task.parameters}
     torch.set_num_threads(task.threads)
     rectools_transformers.seed_everything_of(seed)
-    recommender = rectools_models.create(task.algorithm, task.parameters, seed, task.threads)
     names = rectools_models.selected_features(task.algorithm, effective, fold)
     effective |= names
     dataset = _dataset(task, fold, {runnable.features[parameter]: names[parameter] for parameter in names})
+    if runnable.ranks_by == DISTANCES:
+        own = {name: value for name, value in task.parameters.items() if name not in names}
+        return rectools_dssm.train(dataset, own, task), effective
+    recommender = rectools_models.create(task.algorithm, task.parameters, seed, task.threads)
     if runnable.ranks_by == SEQUENCES:
         network = rectools_transformers.train(recommender, dataset, task)
         task.keep(recommender.epochs)
@@ -142,7 +148,7 @@ def _fit_in_parts(model: Model, dataset: Dataset, task: Task, epochs: int) -> No
     task.keep(epochs)
 
 
-def save(model: Model | SequenceModel, directory: Path) -> Path:
+def save(model: _Model, directory: Path) -> Path:
     """Store the model object, a transformer without what it was trained on, as ``model.pt`` or ``model.pkl``."""
     if isinstance(model, SequenceModel):
         path = directory / "model.pt"
@@ -154,13 +160,13 @@ def save(model: Model | SequenceModel, directory: Path) -> Path:
     return path
 
 
-def load(path: Path, task: Task, fold: folds.Fold) -> Model | SequenceModel:
+def load(path: Path, task: Task, fold: folds.Fold) -> _Model:
     """Read a model that ``save`` wrote."""
     torch.set_num_threads(task.threads)
     if RUNNABLE[task.algorithm].ranks_by == SEQUENCES:
         return SequenceModel(**torch.load(path, map_location="cpu", weights_only=False))
     with path.open("rb") as file:
-        model: Model = pickle.load(file)
+        model: _Model = pickle.load(file)
     return model
 
 
@@ -177,6 +183,8 @@ def score(
     """Yield what RecTools ranks by, for batches of users."""
     if isinstance(model, SequenceModel):
         yield from rectools_transformers.scores(model, fold, task.device)
+    elif isinstance(model, rectools_dssm.Vectors):
+        yield from rectools_dssm.scores(model, fold)
     else:
         yield from rectools_scores.scores(model, task.algorithm, fold)
 

@@ -15,11 +15,11 @@ from rectools.models.base import ModelBase
 from rectools.models.nn.item_net import CatFeaturesItemNet
 from rectools.utils.misc import get_class_or_function_full_path
 
-from . import folds
+from . import folds, rectools_dssm
 from .selected_features import ALL_TYPES, CATEGORIES, selected
 
-FACTORS, NEIGHBOURS, SIMILARITIES, POPULARITY, LISTS, SEQUENCES = range(6)
-"""What a model ranks by: factors of users and items, similarities of few items or of all, counts, lists, or sequences."""
+FACTORS, NEIGHBOURS, SIMILARITIES, POPULARITY, LISTS, SEQUENCES, DISTANCES = range(7)
+"""What a model ranks by: factors of users and items, similarities of few items or of all, counts, lists, sequences, or distances."""
 
 BLOCKS = "item_net_block_types"
 """The hyperparameter of transformers that names the networks which make the items' embeddings."""
@@ -55,6 +55,7 @@ OF_BOTH = {"item_features": "items", "user_features": "users"}
 
 NOT_RESUMABLE = {
     "ImplicitBPRWrapperModel": "what it draws from is inside of implicit's compiled code, and cannot be stored",
+    rectools_dssm.NAME: rectools_dssm.NOT_RESUMABLE,
 }
 """Models that train in epochs and cannot go on from a snapshot, with the reason."""
 
@@ -114,6 +115,14 @@ RUNNABLE = {
         features=OF_BOTH,
         reads_numbers=True,
     ),
+    rectools_dssm.NAME: Runnable(
+        DISTANCES,
+        models.DSSMModel,
+        rectools_dssm.EPOCHS,
+        history=False,
+        features=rectools_dssm.FEATURES,
+        reads_numbers=True,
+    ),
     "PopularModel": Runnable(POPULARITY, models.PopularModel),
     "PopularInCategoryModel": Runnable(LISTS, lambda: models.PopularInCategoryModel(category_feature="")),
     "RandomModel": Runnable(LISTS, models.RandomModel),
@@ -121,7 +130,6 @@ RUNNABLE = {
 """The models that run, by their names in RecTools."""
 
 REFUSED = {
-    "DSSMModel": "it learns from features of both users and items, which omnibench does not hand to RecTools' networks",
     "CandidateRankingModel": "it ranks anew what other models recommend, and these are objects, not hyperparameters",
     "UniSRecModel": "it reads vectors of the items' texts that a language model has made, which no data set has",
 }
@@ -136,6 +144,8 @@ def defaults(name: str) -> dict[str, Any]:
     Args:
         name: The model's name.
     """
+    if name == rectools_dssm.NAME:
+        return rectools_dssm.defaults()
     values = RUNNABLE[name].example().get_params(simple_types=True)
     if name == "PopularInCategoryModel":
         values[CATEGORY] = None

@@ -148,6 +148,15 @@ def test_the_popular_in_category_are_those_of_rectools(
         ("LightFMWrapperModel", {"item_features": ["genres", "kind", "price"], "user_features": ["gender", "member"]}),
         ("ImplicitALSWrapperModel", {"item_features": ["genres", "price"], "user_features": ["gender"]}),
         ("ImplicitALSWrapperModel", {"item_features": ["kind"], "fit_features_together": True}),
+        (
+            "DSSMModel",
+            {
+                "item_features": ["genres", "kind", "price"],
+                "user_features": ["gender", "member"],
+                "max_epochs": 2,
+                "n_factors": 16,
+            },
+        ),
         pytest.param("SASRecModel", {"item_features": ["genres", "kind"], **SHORT}, marks=pytest.mark.slow),
         pytest.param("BERT4RecModel", {"item_features": ["kind"], **SHORT}, marks=pytest.mark.slow),
         pytest.param(
@@ -166,7 +175,8 @@ def test_lists_with_features_are_those_of_rectools(
 ) -> None:
     """Of texts, lists, truth values and numbers, also where some are missing, fitted for more than one epoch."""
     epochs = {"LightFMWrapperModel": {"epochs": 3}, "ImplicitALSWrapperModel": {"model.iterations": 3}}
-    split = LeaveLastOut(validation_size=1) if algorithm not in epochs else UserHoldout(0.1, 0.2)
+    reads_sequences = get_runner("RecTools").catalogue["algorithms"][algorithm].get("sequential")
+    split = LeaveLastOut(validation_size=1) if reads_sequences else UserHoldout(0.1, 0.2)
     dataset = described_walks().pipe(split)
     given = {**epochs.get(algorithm, {}), **settings}
     assert compared(dataset, [algorithm], given, environment_python("RecTools"), tmp_path) == {algorithm: ""}
@@ -201,6 +211,7 @@ def test_a_category_that_the_items_do_not_have_is_refused_before_anything_runs()
             (),
             r"asks for the feature 'kind' of items .*, but walks has none",
         ),
+        ("DSSMModel", {}, ("items",), r"learns from features of users, but walks has none"),
         ("BERT4RecModel", {"item_features": None}, (), r"learns from features of items, but walks has none"),
     ],
 )
@@ -231,7 +242,7 @@ def test_without_a_named_feature_models_learn_from_interactions_alone() -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["DSSMModel", "CandidateRankingModel", "UniSRecModel"])
+@pytest.mark.parametrize("name", ["CandidateRankingModel", "UniSRecModel"])
 def test_what_of_rectools_does_not_run_says_why(name: str) -> None:
     """Whether it is asked for as a text or as a member."""
     reason = refused_algorithms(get_runner("RecTools"))[name]

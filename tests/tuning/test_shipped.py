@@ -106,7 +106,14 @@ UNPUBLISHED = {
         *("TARSItemKNN", "TARSItemKNNCoocDistance", "TARSItemKNNDing", "TARSItemKNNHermann", "TARSItemKNNLee"),
         *("TARSItemKNNLiu", "TARSItemKNNLiu2012", "TARSItemKNNVaz", "TARSItemKNNXia"),
     },
-    "RecTools": {"HSTUModel", "LightFMWrapperModel", "PopularModel", "PopularInCategoryModel", "RandomModel"},
+    "RecTools": {
+        "DSSMModel",
+        "HSTUModel",
+        "LightFMWrapperModel",
+        "PopularModel",
+        "PopularInCategoryModel",
+        "RandomModel",
+    },
     "Implicit": {"LogisticMatrixFactorization", "ItemItemRecommender"},
     "Cornac": {
         *("MostPop", "WBPR", "MMMF", "WMF", "HPF", "IBPR", "SKMeans", "BiVAECF", "RecVAE", "GMF", "MLP", "NeuMF"),
@@ -192,6 +199,9 @@ def dataset(rankings: bool, size: int) -> RecSysDataSet:
     return from_frame(frame, "explicit", **known).pipe(UserHoldout(0.1, 0.2))
 
 
+ON_SMALL_DATA = {"RecBole.NCL": {"num_clusters": 20}}
+"""What cannot have as many as were published where there are few users and items."""
+
 EPOCHS = ("epochs", "max_epochs", "n_epochs", "max_iter", "num_epochs", "iterations", "model.iterations")
 
 
@@ -205,7 +215,7 @@ def ends(space: ShippedSpace) -> Iterator[dict[str, Any]]:
         shares = [
             0.5 if each.name.endswith(("learning_rate", "lr", "lr_all")) else share for each in space.space.dimensions
         ]
-        yield {**space.space.constants, **space.space.at(shares), **epochs}
+        yield {**space.space.constants, **space.space.at(shares), **epochs, **ON_SMALL_DATA.get(space.algorithm, {})}
 
 
 def kind_of(described: dict[str, Any]) -> str:

@@ -47,6 +47,8 @@ def made(name: str, settings: dict[str, object], seed: int) -> ModelBase:
         return getattr(models, name)(WRAPPED[name](random_state=seed, **threads, **wrapped), **own)
     if name in ("PureSVDModel", "RandomModel"):
         own["random_state"] = seed
+    if name == "DSSMModel":
+        own |= {"loggers": False, "trainer_accelerator": "cpu"}
     if "item_net_block_types" in own:
         own["item_net_block_types"] = [NETWORKS[str(name).rsplit(".", 1)[-1]] for name in own["item_net_block_types"]]
     return getattr(models, name)(**own)
@@ -54,6 +56,8 @@ def made(name: str, settings: dict[str, object], seed: int) -> ModelBase:
 
 def defaults(name: str) -> dict[str, object]:
     """Return an algorithm's hyperparameters with their defaults."""
+    if name == "DSSMModel":  # which has no configuration of its own
+        return {}
     given = {"category_feature": "kind"} if name == "PopularInCategoryModel" else {}
     values = made(name, given, 0).get_params(simple_types=True)
     if name == "ImplicitItemKNNWrapperModel":
@@ -122,6 +126,8 @@ def main(files: FoldArrays, dataset: str, seed: int, job: Job) -> np.ndarray:
     )
     if by_list:  # whose order is its own
         table[Columns.Score] = -table.groupby(Columns.User, sort=False).cumcount().astype(float)
+    if job.algorithm == "DSSMModel":  # whose scores are distances
+        table[Columns.Score] = -table[Columns.Score]
     by_user = dict(iter(table.groupby(Columns.User)))
     nobody = table.iloc[:0]
     return np.array(
