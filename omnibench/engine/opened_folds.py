@@ -34,9 +34,9 @@ def opened_fold(
         return Fold(dataset, number, refit, repeats=repeats, unknown=unknown, judged=judged)
     identity = (str(dataset), number, refit, repeats, unknown, judged)
     state = tuple((status.st_ino, status.st_mtime_ns, status.st_ctime_ns) for status in statuses)
-    kept = _opened.get(identity)
-    if kept is not None and kept[0] == state:
-        return kept[1]
+    before = _opened.get(identity)
+    if before is not None and before[0] == state:
+        return before[1]
     fold = Fold(dataset, number, refit, repeats=repeats, unknown=unknown, judged=judged)
     if statuses[1].st_size <= _MOST_ROWS:  # a byte per row
         if len(_opened) >= _MOST_FOLDS:

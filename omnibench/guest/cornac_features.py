@@ -88,6 +88,6 @@ def _texts(table: FeatureTable, names: Sequence[str], codes: parts.Ints) -> list
     """Return a text for each item; of one of which nothing is known an empty text."""
     words: list[list[str]] = [[] for _ in codes]
     for name in names:
-        for known, value in zip(words, table.column(name)[codes].tolist(), strict=True):
-            known.extend([value] if isinstance(value, str) else value or [])
-    return [" ".join(known) for known in words]
+        for item_words, value in zip(words, table.column(name)[codes].tolist(), strict=True):
+            item_words.extend([value] if isinstance(value, str) else value or [])
+    return [" ".join(item_words) for item_words in words]

@@ -83,7 +83,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[_Model, dict[str, Any]]:
         return network, effective
     model = Model(recommender, *(np.asarray(ids.external_ids) for ids in (dataset.user_id_map, dataset.item_id_map)))
     if any(names.values()):
-        model.known = KnownFeatures.of(dataset)
+        model.features = KnownFeatures.of(dataset)
     if runnable.epochs:
         _fit_by_epochs(model, dataset, task, int(effective[runnable.epochs]))
     else:
@@ -108,7 +108,7 @@ def _fit_by_epochs(model: Model, dataset: Dataset, task: Task, epochs: int) -> N
     recommender = model.recommender
     if task.algorithm == "LightFMWrapperModel":
         _fit_in_parts(model, dataset, task, epochs)
-    elif model.known is not WITHOUT_FEATURES:
+    elif model.features is not WITHOUT_FEATURES:
         with threadpool_limits(1, "blas"):
             _fit_in_parts(model, dataset, task, epochs)
         recommender.model.iterations = epochs

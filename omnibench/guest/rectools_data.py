@@ -65,8 +65,8 @@ def _are_users(fold: folds.Fold) -> np.ndarray:
 def _flat(table: FeatureTable, name: str, is_trained: np.ndarray) -> pd.DataFrame:
     """Return a row for each value of a feature that users or items of the training part have, by code."""
     codes, values = _values(table, name)
-    shown = is_trained[codes]
-    return pd.DataFrame({"id": codes[shown], "feature": name, "value": values[shown].astype(object)})
+    of_trained = is_trained[codes]
+    return pd.DataFrame({"id": codes[of_trained], "feature": name, "value": values[of_trained].astype(object)})
 
 
 def _values(table: FeatureTable, name: str) -> tuple[parts.Ints, np.ndarray]:

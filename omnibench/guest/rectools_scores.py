@@ -62,13 +62,13 @@ class Model:
         recommender: RecTools' model.
         users: int32 user codes by RecTools' number.
         items: int32 item codes by RecTools' number.
-        known: The features of users and items that its factors are made of.
+        features: The features of users and items that its factors are made of.
     """
 
     recommender: Any
     users: parts.Ints
     items: parts.Ints
-    known: KnownFeatures = WITHOUT_FEATURES
+    features: KnownFeatures = WITHOUT_FEATURES
 
 
 @dataclass
@@ -108,7 +108,7 @@ def scores(
 
 
 def _by_factors(model: Model, fold: folds.Fold) -> Iterator[tuple[parts.Ints, FactorScores]]:
-    user_factors, item_factors = model.recommender._get_u2i_vectors(model.known)
+    user_factors, item_factors = model.recommender._get_u2i_vectors(model.features)
     number = np.full(fold.n_users, -1, dtype=np.int64)
     number[model.users] = np.arange(len(model.users))
     user_factors = user_factors.astype(item_factors.dtype, copy=False)

@@ -46,7 +46,7 @@ def selected(
                     f"name others with {parameter}=."
                 )
             if types[name] not in readable:
-                fitting = [other for other in types if types[other] in readable]
+                fitting = [column for column in types if types[column] in readable]
                 raise ValueError(
                     f"the feature {name!r} of {subject} is of type {types[name]}, and the model reads {', '.join(readable)}: of "
                     f"these the dataset has {', '.join(fitting) or 'none'}. Name others with {parameter}=, or turn numbers into texts."

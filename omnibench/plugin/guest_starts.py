@@ -98,11 +98,11 @@ class GuestStarts:
                 return False
             mean = total / count
         self._left[guest] = 0.0
-        for other in pending:
-            if self._starts[other].guest == guest:
-                if self._starts[other].is_guess:
-                    self._seconds[other] = mean
-                self._left[guest] += self._seconds[other]
+        for index in pending:
+            if self._starts[index].guest == guest:
+                if self._starts[index].is_guess:
+                    self._seconds[index] = mean
+                self._left[guest] += self._seconds[index]
         return True
 
     def forget(self, worker: Any) -> None:

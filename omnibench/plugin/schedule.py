@@ -103,11 +103,11 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
 
     def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
         """Note that a worker goes on to its next item, and how long this one has taken."""
-        now = self._clock()
-        if self._starts.learn(node, item_index, now - self._since[node], self.pending):
+        moment = self._clock()
+        if self._starts.learn(node, item_index, moment - self._since[node], self.pending):
             self._weights = list(map(self._weight, range(len(self._weights))))
             self.pending.sort(key=lambda index: -self._weights[index])
-        self._since[node] = now
+        self._since[node] = moment
         super().mark_test_complete(node, item_index, duration)
 
     def check_schedule(self, node: Any, duration: float = 0) -> None:

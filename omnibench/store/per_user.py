@@ -90,7 +90,7 @@ def _schema(names: tuple[str, ...]) -> pa.Schema:
     import pyarrow as pa
 
     types = [pa.int32(), *[pa.float64()] * (len(names) - 1)]
-    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in zip(names, types, strict=True)])
+    return pa.schema([pa.field(name, data_type, nullable=False) for name, data_type in zip(names, types, strict=True)])
 
 
 def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]:

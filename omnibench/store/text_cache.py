@@ -115,9 +115,9 @@ def insert(connection: sqlite3.Connection, texts: Mapping[str, str], *, keep: bo
     Raises:
         StoreError: A key is no text.
     """
-    now = time.time()
+    moment = time.time()
     statement = f"INSERT {'OR IGNORE ' if keep else ''}{_VALUES}"
     for key, text in texts.items():
         if type(key) is not str:
             raise StoreError(f"the record key {key!r} is no text")
-        connection.execute(statement, (key, now, now, text))
+        connection.execute(statement, (key, moment, moment, text))
