@@ -30,6 +30,7 @@ from omnibench.data.prepare import prepare
 from omnibench.engine.evaluation import evaluate
 from omnibench.guest.folds import Fold
 from omnibench.runners.environments import environment_of
+from omnibench.runners.info import learns_from_features
 from omnibench.runners.registry import get_runner
 
 HERE = Path(__file__).parent
@@ -434,7 +435,7 @@ def iterative(framework: str) -> dict[str, dict[str, Any]]:
     chosen = {}
     for name, info in get_runner(framework).catalogue["algorithms"].items():
         own = SETTINGS_OF.get(f"{framework}.{name}")
-        is_sampled = info.get("sequential") or info.get("features")
+        is_sampled = info.get("sequential") or learns_from_features(info)
         is_tried = "not_resumable" not in info and (not is_sampled or name in (*SEQUENTIAL, *OF_FEATURES))
         if own is not None or ("epochs" in info and is_tried):
             general = {setting: value for setting, value in SETTINGS.items() if setting in info["parameters"]}

@@ -81,7 +81,7 @@ class Connection:
         """When that was."""
         self._is_lonely = False
         # Jobs are asked for as there are sessions that wait for them, and of workers here there is one for each session.
-        self._slots = WorkerSlots() if choice.scheduler in (ADDRESS, FILE) else None
+        self._slots = None if self.has_own_workers else WorkerSlots()
         self._ending = threading.Event()
 
     def _client(self, while_waiting: Callable[[], None] = lambda: None) -> Any:
@@ -249,6 +249,11 @@ class Connection:
         finally:
             with self._changed:
                 self._n_waiting -= 1
+
+    @property
+    def has_own_workers(self) -> bool:
+        """Whether this run has started them, so that no other one has sessions on them."""
+        return self._choice.scheduler not in (ADDRESS, FILE)
 
     @property
     def has_waiting(self) -> bool:

@@ -36,6 +36,10 @@ class Sessions(Protocol):
     """Submits sessions, and reaches their workers; see ``connection.Connection``."""
 
     @property
+    def has_own_workers(self) -> bool:
+        """Whether no other run has sessions on its workers."""
+
+    @property
     def has_waiting(self) -> bool:
         """Whether a session waits for a worker."""
 

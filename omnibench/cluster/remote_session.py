@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ _CHECK_SECONDS = 60.0
 
 _RETRY_SECONDS = 0.5
 _KEPT_SECONDS = 2.0
-"""So long a session goes from item to item: to begin one costs as much as a small item."""
+"""So long a session goes from item to item on a worker that other runs may wait for: to begin one costs as much as a small item."""
 
 _LOST_SECONDS = 60.0
 """So long a worker that the scheduler has not given up may not answer."""
@@ -57,11 +58,11 @@ class RemoteSession:
         self._called = 0.0
         self.location: WorkerLocation
         self.token, self._future, self.location = connection.begin(resources, while_waiting)
-        self._ends_at = time.monotonic() + _KEPT_SECONDS
+        self._ends_at = time.monotonic() + (math.inf if connection.has_own_workers else _KEPT_SECONDS)
 
     @property
     def is_due(self) -> bool:
-        """Whether others are to have its place once its item has ended: it was had for long, or somebody of this run waits."""
+        """Whether others are to have its place once its item has ended: somebody of this run waits, or another run may for long."""
         return time.monotonic() > self._ends_at or self._connection.has_waiting
 
     def send(self, message: Message) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,6 +36,8 @@ class PreparedDatasets:
         self._directories: dict[str, Path | PhaseError] = {}
         self._files: dict[str, list[Artifact]] = {}
         self._suspect: set[str] = set()
+        self._locating: dict[str, threading.Lock] = {}
+        """By dataset: of the threads of this process only one waits for its lease, and the others for that one."""
 
     def is_located(self, dataset: RecSysDataSet) -> bool:
         """Whether this process knows already where a dataset is."""
@@ -47,16 +50,23 @@ class PreparedDatasets:
             PhaseError: The recipe is impossible; remembered, so that every item of the dataset says it at once.
             StoreError: The store cannot be used, or a disk (a DiskError).
         """
-        if dataset.key not in self._directories:
-            try:
-                self._directories[dataset.key] = self._prepare(dataset)
-            except PhaseError as error:
-                self._directories[dataset.key] = error
-            except OSError as error:
-                raise out_of_use(self.store.root, error) from error
-        directory = self._directories[dataset.key]
+        directory = self._directories.get(dataset.key)
+        if directory is None:
+            with self._locating.setdefault(dataset.key, threading.Lock()):
+                directory = self._directories.get(dataset.key) or self._located(dataset)
         if isinstance(directory, PhaseError):
             raise PhaseError(directory.phase, directory.message, directory.details)
+        return directory
+
+    def _located(self, dataset: RecSysDataSet) -> Path | PhaseError:
+        """Return where a dataset is, or why it is nowhere, and remember it."""
+        try:
+            self._directories[dataset.key] = directory = self._prepare(dataset)
+        except PhaseError as error:
+            self._directories[dataset.key] = error
+            return error
+        except OSError as error:
+            raise out_of_use(self.store.root, error) from error
         return directory
 
     def _prepare(self, dataset: RecSysDataSet) -> Path:

@@ -200,12 +200,16 @@ class FitResources:
             return False
         return bool(self._cluster.shortage(asked_of_cluster(experiment, self._policy, self._cluster, memory)))
 
+    def wait_for_others(self) -> None:
+        """Keep nothing that those could need for whom this worker waits; to be called again and again while it does."""
+        self._guests.leave()
+        self.rest()
+
     def rest(self) -> None:
         """Note that nothing is computed; give back what idle guests have if another worker waits for it.
 
-        To be called again and again by a worker that waits for others: they may wait for its memory. It looks once a second.
+        It looks once a second, as often as it is called.
         """
-        self._guests.leave()
         if not self._has_reserved or time.monotonic() < self._rests_until:
             return
         is_awaited, is_contested, self._rests_until = False, False, time.monotonic() + _REST_SECONDS

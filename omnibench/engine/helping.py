@@ -63,7 +63,7 @@ def _help(workbench: Workbench, tuned: Sequence[Experiment]) -> None:
                 del left[fit_key]
             deadline = time.monotonic() + _PATIENCE_SECONDS  # from now on: a trial may take long
         if not is_busy:
-            workbench.resources.rest()
+            workbench.resources.wait_for_others()
             time.sleep(_LOOK_SECONDS)
 
 

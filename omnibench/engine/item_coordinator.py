@@ -271,7 +271,7 @@ class ItemCoordinator:
 
         def while_waiting() -> None:
             self._stopping.check()
-            workbench.resources.rest()  # who computes it may wait for what our guests have
+            workbench.resources.wait_for_others()  # who computes it may wait for what our guests have
 
         return self.store.lease(experiment.fit_key, waits, while_waiting)
 

@@ -122,7 +122,7 @@ class TunedSearch:
         while (outcome := self.outcome()) is None:
             if not self.advance():
                 self._workbench.stopping.check()
-                self._workbench.resources.rest()
+                self._workbench.resources.wait_for_others()
                 time.sleep(_LOOK_SECONDS)
                 self.records.refresh()
         return outcome

@@ -40,7 +40,6 @@ from .recbole_features import (
     SequenceContextDataset,
     Tensors,
     features_of,
-    selected,
     settings_of,
 )
 from .recbole_loaders import loaders
@@ -58,6 +57,7 @@ from .recbole_models import (
 from .recbole_scores import compact_scores
 from .recbole_sequences import SequenceDataset, SequenceFold, sequence_fold, sequence_loaders, sequential_scores
 from .recbole_training import Model, train_model
+from .selected_features import selected
 
 BATCH = 256
 """Users whose scores are held in memory together."""

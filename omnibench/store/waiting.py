@@ -107,10 +107,9 @@ class LockWait:
                 seconds = time.monotonic() - began
                 limit = self._patience if patience is None else patience
                 if seconds >= limit:
-                    if patience is None:
-                        self._patience = min(
-                            limit, _HURRY_SECONDS
-                        )  # whoever else waits in this process has waited as long
+                    if patience is not None:  # nobody is told, and to find out who it is takes a while
+                        raise LockedStoreError(f"the checkpoint records in {database.parent} are locked") from error
+                    self._patience = min(limit, _HURRY_SECONDS)  # whoever else waits in this process has waited as long
                     raise LockedStoreError(
                         f"the checkpoint records in {database.parent} are locked: {described_writers(database)} has kept "
                         f"them so for {seconds:.0f} s. Nothing that was recorded is lost; run again when it has ended."

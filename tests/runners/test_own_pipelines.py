@@ -20,7 +20,7 @@ from support.guest_scripts import GUEST, SCRIPTS, run
 import omnibench
 from omnibench.data.prepare import prepare
 from omnibench.guest.folds import RATING_DTYPE, Fold
-from omnibench.runners.info import NO_USE, use_of_validation
+from omnibench.runners.info import NO_USE, learns_from_features, use_of_validation
 from omnibench.runners.registry import get_runner
 
 SEED = 42
@@ -123,7 +123,7 @@ class Directory:
                 "sequential"
             )  # compared by itself: test_sequential.py, test_recpack_sequences.py, test_rectools.py
             and not offered[name].get("item_feature")  # likewise
-            and not offered[name].get("features")  # likewise: test_recbole_features.py
+            and not learns_from_features(offered[name])  # likewise: test_recbole_features.py, test_cornac.py
             and (not self.is_small or name in SAMPLE[framework])
         ]
 

@@ -10,7 +10,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from omnibench.store.records import Records
 from omnibench.store.revision import count_revisions
 from omnibench.store.sealing import CHECK, seal, unseal
 from omnibench.store.views import create_views
+from omnibench.store.waiting import LockedStoreError
 
 pytestmark = pytest.mark.usefixtures("made_up_records")
 
@@ -342,3 +345,26 @@ def test_who_is_overtaken_while_it_prepares_a_database_finds_it_prepared(
         before = connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
         prepare(connection)
         assert connection.execute("SELECT name, sql FROM sqlite_master").fetchall() == before
+
+
+def test_threads_write_in_turn(records: Records) -> None:
+    """A commit waits for that of another thread, a note gives up; whoever fails inside leaves the turn to the next one."""
+    is_inside, may_end = threading.Event(), threading.Event()
+
+    def check() -> None:
+        is_inside.set()
+        may_end.wait(30)
+        raise StoreError("its lease was lost")
+
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(records.commit, {"item/first": {}}, check=check)
+        assert is_inside.wait(30)
+        with pytest.raises(LockedStoreError):
+            threads.submit(records.note, {"worker/busy": {}}).result(30)
+        second = threads.submit(records.commit, {"item/second": {}})
+        assert not second.done()
+        may_end.set()
+        second.result(30)
+        with pytest.raises(StoreError, match="lost"):
+            first.result(30)
+    assert list(records.all()) == ["item/second"]
