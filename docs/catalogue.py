@@ -31,8 +31,9 @@ of them:
 
 The two first were found by `benchmarks/catalogue/repeatability.py`, which fits every algorithm on MovieLens-100K, all of it
 and 250 of its users, in the locked versions, on the CPU, with two epochs where it learns by epochs. All of the data is
-needed because libraries leave small matrices to a single thread. What could not be shown within the time that each fit was
-given counts as if it did depend:
+needed because libraries leave small matrices to a single thread; of networks that would take minutes for an epoch, which compute
+batch by batch, full batches of 300 users. What could not be shown within the time that each fit was given counts as if it did
+depend:
 
 {unknown}
 

@@ -32,6 +32,13 @@ compared with a script of the framework's own (`tests/runners/test_own_pipelines
 RecTools in `test_sequential.py`, `test_recpack_sequences.py` and `test_rectools.py`, RecBole's with features in
 `test_recbole_features.py`: but for what [Algorithms](algorithms.md) says, its lists on the same fold are theirs.
 
+The tables of results that RecBole's makers publish in
+[RecBole-GNN](https://github.com/RUCAIBox/RecBole-GNN/tree/main/results) are of other data than MovieLens-100K: Diginetica for
+sequential models, MovieLens-1M for general ones. RecBole's quick start has one log of GRU4Rec on all of MovieLens-100K,
+leave-one-out: it stopped after 44 epochs on a GPU, of which the 33rd was best.
+`tests/runners/test_published_sequences.py` takes the settings of both pages, and finds the lists of RecBole's own script on 60
+users of MovieLens-100K; the log's numbers were not reproduced, as hours of a CPU would be needed.
+
 ## Costs
 
 """

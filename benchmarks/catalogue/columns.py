@@ -2,7 +2,8 @@
 
 ``python benchmarks/catalogue/columns.py --raw sample.json --whole all.json --spread spread.json`` takes an algorithm for
 deterministic where two seeds made the same predictions, to the last bit, wherever both were tried, and for independent of
-threads where 1, 2 and 4 made them, of some users and of all of MovieLens-100K. Where anything is not known the careful answer stands: it depends.
+threads where 1, 2 and 4 made them, of some users and of all of MovieLens-100K, or of full batches of it. Where anything is
+not known the careful answer stands: it depends. What no file has keeps its columns.
 """
 
 from __future__ import annotations
@@ -58,17 +59,28 @@ def is_known(found: list[dict[str, Any]], whole: dict[str, Any], name: str) -> b
     return differs or (bool(on_whole) and all("sha256" in run.get(label, {}) for run in on_whole for label in THREADS))
 
 
-def measured(runner: RunnerInfo, found: list[dict[str, Any]], whole: dict[str, Any], spread: dict[str, Any]) -> Any:
-    """What stands in a framework's file."""
+def measured(
+    runner: RunnerInfo,
+    present: dict[str, Any],
+    found: list[dict[str, Any]],
+    whole: dict[str, Any],
+    spread: dict[str, Any],
+) -> Any:
+    """What stands in a framework's file: of an algorithm that was not measured anew, what has stood there."""
     algorithms, unknown = {}, []
     for name in runner.catalogue["algorithms"]:
         full_name = f"{runner.name}.{name}"
-        stated = columns(found, whole, full_name)
-        if not stated["deterministic"] and full_name in spread:
-            stated["seed_spread"] = spread[full_name]
+        before = present["algorithms"].get(name)
+        is_new = before is None or any(full_name in part for part in found)
+        stated = (
+            columns(found, whole, full_name) if is_new else {key: before[key] for key in ("deterministic", "threads")}
+        )
+        seed_spread = spread.get(full_name, (before or {}).get("seed_spread"))
+        if not stated["deterministic"] and seed_spread:
+            stated["seed_spread"] = seed_spread
         memory = runner.catalogue["algorithms"][name].get("memory")  # which benchmarks/scale/memory.py measures
         algorithms[name] = {**stated, "memory": memory} if memory else stated
-        if not is_known(found, whole, full_name):
+        if not is_known(found, whole, full_name) if is_new else name in present["unknown"]:
             unknown.append(name)
     memory = runner.catalogue.get("memory")
     of_all = {"memory": memory} if memory else {}
@@ -79,7 +91,9 @@ def main() -> None:
     """Read, write, and print what was not repeatable."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--raw", type=Path, nargs="+", required=True)
-    parser.add_argument("--whole", type=Path, nargs="+", required=True, help="the files of --users all")
+    parser.add_argument(
+        "--whole", type=Path, nargs="+", required=True, help="the files of --users all, or of full batches"
+    )
     parser.add_argument("--spread", type=Path)
     given = parser.parse_args()
     whole = joined(given.whole)
@@ -90,7 +104,8 @@ def main() -> None:
         assert runner.measured_file is not None
         if runner.name not in measured_names:
             continue
-        text = json.dumps(measured(runner, found, whole, spread), indent=2)
+        present = json.loads(runner.measured_file.read_text(encoding="utf-8"))
+        text = json.dumps(measured(runner, present, found, whole, spread), indent=2)
         runner.measured_file.write_text(text + "\n", encoding="utf-8")
     for part in found:
         for name, sets in part.items():

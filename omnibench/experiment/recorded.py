@@ -3,7 +3,8 @@
 Earlier, the order of rows and the types of numbers were always part of a dataset's key, and the digest of a user's
 class covered less, or other, text. Where a store has results under such a key, and none under the present one, the
 dataset or the class keeps it. Keys did not name the number of threads either: where a store says that results which
-depend on it were computed with the number that is fixed now, they keep theirs.
+depend on it were computed with the number that is fixed now, they keep theirs. So do those whose key names one thread, of
+an algorithm that has since been measured to compute the same with any number.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ class RecordedKeys:
     def experiments(self, planned: Sequence[Experiment]) -> list[Experiment]:
         """Return experiments under the keys that the store has results of.
 
-        These are, of users' classes, another digest of their code, and of what depends on the number of threads keys that
-        do not name it.
+        These are, of users' classes, another digest of their code; of what depends on the number of threads keys that do not
+        name it, and of what does not, as was measured later, keys that do.
         """
         by_class: dict[int, list[Experiment]] = {}
         for experiment in planned:
@@ -74,34 +75,36 @@ class RecordedKeys:
             if self._is_under_other_code(of_class):
                 pairs = zip(of_class, _under_other_code(of_class), strict=True)
                 recorded |= {experiment.fit_key: earlier for experiment, earlier in pairs}
-        recorded |= self._without_threads(planned)
+        recorded |= self._under_other_threads(planned)
         return [recorded.get(experiment.fit_key, experiment) for experiment in planned]
 
-    def _without_threads(self, planned: Sequence[Experiment]) -> dict[str, Experiment]:
-        """Return by their fit keys the experiments that the store has under keys which do not name their threads.
+    def _under_other_threads(self, planned: Sequence[Experiment]) -> dict[str, Experiment]:
+        """Return by their fit keys the experiments that the store has under keys which name no threads, or needlessly one.
 
         The folds of a configuration go together, as they do in tables.
         """
         groups: dict[tuple[str, str], list[Experiment]] = {}
         for experiment in planned:
-            if experiment.circumstances.threads == USUAL_THREADS and experiment.configuration.own is None:
+            if experiment.configuration.own is None and _earlier_threads(experiment) is not None:
                 groups.setdefault((experiment.dataset.key, experiment.configuration_key), []).append(experiment)
         # Of what is done, which may be thousands, the first fold's key is looked for, and no record is read.
         first_keys = [RecordType.FIT.key(folds[0].fit_key) for folds in groups.values()]
         present = self.present(first_keys) if groups else ()
         absent = [folds for key, folds in zip(first_keys, groups.values(), strict=True) if key not in present]
-        without = {
-            experiment.fit_key: replace(experiment, circumstances=experiment.circumstances._replace(threads=0))
+        earlier = {
+            experiment.fit_key: replace(
+                experiment, circumstances=experiment.circumstances._replace(threads=_earlier_threads(experiment) or 0)
+            )
             for folds in absent
             for experiment in folds
         }
-        threads = self.threads_of([*without, *(earlier.fit_key for earlier in without.values())]) if without else {}
+        threads = self.threads_of([*earlier, *(experiment.fit_key for experiment in earlier.values())]) if earlier else {}
         recorded: dict[str, Experiment] = {}
         for folds in absent:
             keys = [experiment.fit_key for experiment in folds]
-            counts = {threads.get(without[key].fit_key) for key in keys} - {None}
+            counts = {threads.get(earlier[key].fit_key) for key in keys} - {None}
             if counts == {USUAL_THREADS} and not any(key in threads for key in keys):
-                recorded |= {key: without[key] for key in keys}
+                recorded |= {key: earlier[key] for key in keys}
         return recorded
 
     def _is_under_other_code(self, of_class: Sequence[Experiment]) -> bool:
@@ -120,6 +123,14 @@ class RecordedKeys:
 
 
 NOTHING_RECORDED = RecordedKeys()
+
+
+def _earlier_threads(experiment: Experiment) -> int | None:
+    """Return the number of threads that a key had before it was the present one; None where there was none."""
+    if experiment.circumstances.threads == USUAL_THREADS:
+        return 0
+    is_independent = experiment.circumstances.threads == 0 and experiment.configuration.depends_on_threads is False
+    return USUAL_THREADS if is_independent else None
 
 
 def _under_other_code(planned: Sequence[Experiment]) -> list[Experiment]:

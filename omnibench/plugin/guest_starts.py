@@ -98,11 +98,11 @@ class GuestStarts:
                 return False
             mean = total / count
         self._left[guest] = 0.0
-        for index in pending:
-            if self._starts[index].guest == guest:
-                if self._starts[index].is_guess:
-                    self._seconds[index] = mean
-                self._left[guest] += self._seconds[index]
+        for waiting in pending:
+            if self._starts[waiting].guest == guest:
+                if self._starts[waiting].is_guess:
+                    self._seconds[waiting] = mean
+                self._left[guest] += self._seconds[waiting]
         return True
 
     def forget(self, worker: Any) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from omnibench import ExperimentPlan, LensKit, MakeImplicit, RecBole, UserCrossValidation, from_frame
+from omnibench import ExperimentPlan, LensKit, MakeImplicit, RecBole, RecPack, UserCrossValidation, from_frame
 from omnibench.errors import PlanError
 from omnibench.experiment import threads as threads_module
 from omnibench.experiment.circumstances import ALL, FIXED
@@ -159,6 +159,22 @@ def test_what_was_computed_with_the_fixed_number_keeps_its_key() -> None:
         taken = planned_of(LensKit.EASEScorer, recorded)
         assert [one.fit_key for one in taken] == [one.fit_key for one in expected], recorded
         assert {one.threads for one in taken} == {1}, "also under its earlier key"
+
+
+def test_what_is_known_to_be_independent_keeps_the_key_that_named_a_thread() -> None:
+    """Results of an algorithm of which it was not known yet are found; where there are new ones, those count."""
+    present = planned_of(RecPack.ItemKNN)
+    earlier = [replace(one, circumstances=one.circumstances._replace(threads=1)) for one in present]
+    (first, _), (first_before, second_before) = ([one.fit_key for one in part] for part in (present, earlier))
+    cases = [
+        ({}, present),
+        ({first_before: 1, second_before: 1}, earlier),
+        ({first: 2, first_before: 1, second_before: 1}, present),
+    ]
+    for recorded, expected in cases:
+        assert [one.fit_key for one in planned_of(RecPack.ItemKNN, recorded)] == [one.fit_key for one in expected], (
+            recorded
+        )
 
 
 def test_another_number_than_the_fixed_one_has_no_earlier_key() -> None:
