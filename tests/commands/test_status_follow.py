@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faults import plant
@@ -24,7 +26,7 @@ def test_a_look_fits_into_a_terminal(
     records = Records(tmp_path / "store")
     everything = records.all()
     items = {key: record for key, record in everything.items() if RecordType.ITEM.has(key)}
-    pending = {"status": "pending", "phase": None, "finished": None, "metrics": {}}
+    pending: dict[str, Any] = {"status": "pending", "phase": None, "finished": None, "metrics": {}}
     phases = [key for key in everything if key.startswith(("fit/", "predict/", "eval/"))]
     records.commit({key: {**item, **pending} for key, item in items.items()}, delete=phases)
     records.close()
@@ -41,7 +43,7 @@ def test_a_look_fits_into_a_terminal(
         worker.note_phase(None)
         worker.end()
 
-    monkeypatch.setattr(status.time, "sleep", end_meanwhile)
+    monkeypatch.setattr(time, "sleep", end_meanwhile)
     monkeypatch.setattr(status, "_is_computing", lambda _: not looks)
     capsys.readouterr()
     assert main(["status", "--follow", "--store", str(tmp_path)]) == 0
