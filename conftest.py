@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
-from support.markers import starts_guests
+from support.markers import made_once, starts_guests
 
 if TYPE_CHECKING:
     from support.markers import StartedProcesses
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 
-COMPANIONS = ("randomly", "timeout", "rerunfailures", "pytest_cov", "typeguard")
-"""Plugins that people use beside omnibench; only tests/plugin/test_companions.py lets them into its inner runs."""
+COMPANIONS = ("randomly", "timeout", "rerunfailures", "pytest_cov", "typeguard", "anyio")
+"""Plugins that others have brought; only tests/plugin/test_companions.py lets any into its inner runs: half of their start."""
 
 started_processes: pytest.StashKey[StartedProcesses] = pytest.StashKey()
 
@@ -47,15 +47,19 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("omnibench")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """Mark the tests that start an inner run of pytest or a guest, before markers select any."""
     tests = [item for item in items if item.path.is_relative_to(config.rootpath / "tests")]
     if tests:
-        from support.markers import mark
+        from support.markers import mark, name_group
 
         for item in tests:
             mark(item)
+    yield
+    if tests and config.getoption("loadgroup", default=False):
+        for item in items:
+            name_group(item)
 
 
 @pytest.fixture(scope="module")
@@ -110,29 +114,51 @@ def _own_random_state() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def first_runs(tmp_path_factory: pytest.TempPathFactory) -> FirstRuns:
-    """What the first runs of projects have left, by their files; made before pytester notes what is imported."""
-    from support.projects import FirstRuns
+def _everything_imported() -> None:
+    """Import what inner runs import: pytester forgets what a test has imported, and numpy cannot be imported twice."""
+    from support.inner import import_everything
 
-    return FirstRuns(tmp_path_factory.mktemp("first_runs"))
+    import_everything()
 
 
 @pytest.fixture
-def project(first_runs: FirstRuns, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+def pytester(_everything_imported: None, pytester: pytest.Pytester) -> pytest.Pytester:
+    """Pytest's own, in a process that has imported everything before, whichever test of it is the first."""
+    return pytester
+
+
+@pytest.fixture(scope="session")
+def first_runs(tmp_path_factory: pytest.TempPathFactory) -> FirstRuns:
+    """What the first runs of projects have left, by their files."""
+    from support.projects import FirstRuns
+    from support.sharing import shared_directory
+
+    return FirstRuns(shared_directory(tmp_path_factory, "first_runs"))
+
+
+@pytest.fixture
+def _no_companions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep others' plugins out of inner runs: their imports take as long as the rest of a start."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in COMPANIONS))
+
+
+@pytest.fixture
+def project(
+    first_runs: FirstRuns, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, _no_companions: None
+) -> Project:
     """A project with a bench file of two items that pass."""
     from support.projects import Project
 
     made = Project(pytester, first_runs)
     monkeypatch.setenv("COUNT_FITS_IN", str(made.fits))
-    ours = ("OMNIREC_", "PYTEST_ADDOPTS", "PYTEST_XDIST_")
-    for name in [name for name in os.environ if name.startswith(ours)]:
+    for name in [name for name in os.environ if name.startswith(("OMNIREC_", "PYTEST_XDIST_"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in COMPANIONS))
     made.bench()
     return made
 
 
 @pytest.fixture(scope="session")
+@made_once
 @starts_guests
 def measured_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of three configurations on two datasets, one of them in random cross-validation; not to be changed."""

@@ -51,3 +51,13 @@ def test_fixtures_decide(pytestconfig: pytest.Config, request: pytest.FixtureReq
         markers = {marker.name for marker in item.iter_markers()}
         assert "pytester" not in item.fixturenames or "inner" in markers
         assert not {"environment_python", "measured_store"} & set(item.fixturenames) or "guests" in markers
+
+
+def test_groups_reach_the_scheduler(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> None:
+    """Every test of a group says so in its node id, whichever of the two has written it there, xdist or we."""
+    if not pytestconfig.getoption("loadgroup", default=False):
+        pytest.skip("needs -n 2 --dist loadgroup")
+    for item in request.session.items:
+        for marker in item.iter_markers("xdist_group"):
+            assert item.nodeid.count(f"@{marker.args[0]}") == 1
+            assert item.nodeid.endswith(f"@{marker.args[0]}")

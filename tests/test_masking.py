@@ -7,7 +7,7 @@ import pytest
 from omnibench.errors import GuestError, PhaseError, PlanError
 from omnibench.experiment.algorithms import LensKit
 from omnibench.experiment.plan import ExperimentPlan
-from omnibench.masking import UNMASKED, masked, masked_arguments, masked_bytes, masked_data, safe_cut
+from omnibench.masking import MASK, UNMASKED, masked, masked_arguments, masked_bytes, masked_data, safe_cut
 
 SECRET = "hunter2-hunter2"
 
@@ -95,6 +95,17 @@ def test_values_of_the_environment_that_are_no_secrets(monkeypatch: pytest.Monke
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "another long value")
     text = f"true {tmp_path} some long value another long value"
     assert masked(text) == text
+
+
+def test_secrets_that_come_with_the_next_item_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What pytest notes in the environment for each item hides no secret that was set, or noted, beside it."""
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "bench.py::first (call)")
+    assert masked("correct-horse second-horse") == "correct-horse second-horse"
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "bench.py::second (call)")
+    monkeypatch.setenv("DEPLOY_KEY", "correct-horse")
+    assert masked("correct-horse second-horse") == f"{MASK} second-horse"
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "https://me:second-horse@host")
+    assert masked("correct-horse second-horse") == f"{MASK} {MASK}"
 
 
 def test_each_line_of_a_long_secret_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 ``python benchmarks/catalogue/repeatability.py --users 250 --raw sample.json`` fits every algorithm of the catalogues
 (a) with two seeds on 1 thread, (b) with 1, 2 and 4 threads, (c) twice on 2 threads, and compares the sha256 of what was
 predicted: lists and scores, to the last bit. Small matrices are computed by a single thread whatever the number, so only
-``--users all`` can show that results do not depend on it. What an algorithm cannot do within ``--limit`` seconds stays
+``--users all`` can show that results do not depend on it. The matrices of networks that learn by batches, and score users by
+batches, are those of all data as soon as a batch is full: ``--users 300 --share 0.13`` fills one of each, for networks that would
+need minutes for an epoch of all data. What an algorithm cannot do within ``--limit`` seconds stays
 unknown. ``columns.py`` makes the catalogue's columns of the files that this writes.
 """
 
@@ -54,17 +56,34 @@ FEW_EPOCHS = {
 }
 """What makes those quick that learn by epochs: what two of them do not show, one fit in many could."""
 
-NEEDED: dict[str, dict[str, Any]] = {"RecPack.ItemPNN": {"K": 20, "pdf": "softmax_empirical"}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "RecPack.ItemPNN": {"K": 20, "pdf": "softmax_empirical"},
+    "RecBole.NCL": {"num_clusters": 20, "warm_up_step": 1},
+    "RecTools.PopularInCategoryModel": {"category_feature": "genres"},
+}
 """What algorithms get that cannot learn from these data by their defaults."""
 
+FEATURES = {
+    "user_features": ["age", "gender", "occupation"],
+    "item_features": ["genres"],
+    "selected_features": ["genres"],
+}
+"""What is learned from by which hyperparameter: by default a model takes the titles, too, of which each film has its own."""
 
-def datasets(users: str) -> dict[str, RecSysDataSet]:
-    """MovieLens-100K, all of it or some users, as rankers and as rating models see it."""
-    raw = load_dataset("MovieLens100K")
+
+def datasets(users: str, share: float = 0.8) -> dict[str, RecSysDataSet]:
+    """MovieLens-100K with its features, all of it or some users, as rankers and as rating models see it.
+
+    Args:
+        users: How many users, or ``all``.
+        share: The share of each user's interactions that is learned from.
+    """
+    raw = load_dataset("MovieLens100K").with_features()
     some = [] if users == "all" else [Subsample(int(users), of="users")]
+    split = UserHoldout(0.0, round(1 - share, 10))
     return {
-        "ranking": raw.pipe(MakeImplicit(3), CorePruning(5), *some, UserHoldout(0.0, 0.2)),
-        "ratings": raw.pipe(*some, UserHoldout(0.0, 0.2)),
+        "ranking": raw.pipe(MakeImplicit(3), CorePruning(5), *some, split),
+        "ratings": raw.pipe(*some, split),
     }
 
 
@@ -73,11 +92,8 @@ def experiments(runner: RunnerInfo, names: Sequence[str], folder: Path) -> list[
     chosen = []
     for name in names:
         info = algorithm_info(runner, name)
-        if info.get("item_feature") or info.get("needs_features"):
-            continue  # these data have no features
-        parameters: dict[str, Any] = {
-            key: value for key, value in FEW_EPOCHS[runner.name].items() if key in info["parameters"]
-        }
+        few = {**FEW_EPOCHS[runner.name], **FEATURES}
+        parameters: dict[str, Any] = {key: value for key, value in few.items() if key in info["parameters"]}
         if runner.name == "RecBole" and not info["gpu"]:
             parameters = {}  # in closed form
         parameters.update(NEEDED.get(f"{runner.name}.{name}", {}))
@@ -122,6 +138,7 @@ def main() -> None:
     """Measure, and write what was found after each fit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", default="all", help="how many users, or all")
+    parser.add_argument("--share", type=float, default=0.8, help="the share of each user's interactions to learn from")
     parser.add_argument("--limit", type=int, default=120, help="seconds of a fit and its predictions")
     parser.add_argument("--raw", type=Path, required=True, help="the file that is written; what it has already is kept")
     parser.add_argument("--only", nargs="*", default=[], help="e.g. LensKit or RecBole.BPR (default: everything)")
@@ -130,7 +147,7 @@ def main() -> None:
     given = parser.parse_args()
     found: dict[str, Any] = json.loads(given.raw.read_text()) if given.raw.exists() else {}
     with tempfile.TemporaryDirectory() as scratch:
-        for name, dataset in datasets(given.users).items():
+        for name, dataset in datasets(given.users, given.share).items():
             folder = Path(scratch, name)
             folder.mkdir()
             prepare(dataset, folder)

@@ -27,8 +27,8 @@ Measured on two busy cores (EPYC, AVX-512 with BF16, load 10 to 13); CPU s of a 
 
 One call each, with what the first call allocates; the medians of five, side by side with BLAS, were 1.0 (SVD) and 1.5 (BPR; 1.8 to 2.1
 without bfloat16). LensKit's ImplicitMF has the factors of training here: those of histories are what LensKit computes for each
-user. What users may get of 100 sampled candidates is drawn once per fold: all 134,006 users of MovieLens-20M's size in 12 s with
-numba, 25 s without.
+user. What users may get of 100 sampled candidates is drawn once per fold: all 134,006 users of MovieLens-20M's size in 8 s with
+numba, 13 s without.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from omnibench.data.prepare import prepare
 from omnibench.engine.evaluation import evaluate
 from omnibench.guest.folds import Fold
 from omnibench.runners.environments import environment_of
+from omnibench.runners.info import learns_from_features
 from omnibench.runners.registry import get_runner
 
 HERE = Path(__file__).parent
@@ -396,8 +397,11 @@ OF_FEATURES = (
     "DCN",
     "DCNV2",
     "AutoInt",
+    "xDeepFM",
+    "FiGNN",
+    "EulerNet",
 )
-"""The models with features that are tried: all of RecBole's but xDeepFM, FiGNN and EulerNet, which have the same trainer."""
+"""The models with features that are tried: all of RecBole's."""
 
 SETTINGS_OF: dict[str, dict[str, Any]] = {
     **{f"RecBole.{name}": {"train_batch_size": 16} for name in _AUTOENCODERS},  # of users
@@ -413,6 +417,7 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     "RecPack.GRU4RecCrossEntropy": {"batch_size": 16, "hidden_size": 12, "num_components": 10, "dropout": 0.1},
     "RecPack.GRU4RecNegSampling": {"batch_size": 16, "hidden_size": 12, "num_components": 10, "bptt": 3},
     "RecPack.WeightedMatrixFactorization": {"num_components": 8},
+    "RecBole.NCL": {"num_clusters": 8, "m_step": 2, "warm_up_step": 1},
     "RecPack.NMF": {"num_components": 8, "seed": SEED},
     "RecPack.NMFItemToItem": {"num_components": 8, "seed": SEED},
     "RecPack.SLIM": {},
@@ -430,7 +435,7 @@ def iterative(framework: str) -> dict[str, dict[str, Any]]:
     chosen = {}
     for name, info in get_runner(framework).catalogue["algorithms"].items():
         own = SETTINGS_OF.get(f"{framework}.{name}")
-        is_sampled = info.get("sequential") or info.get("features")
+        is_sampled = info.get("sequential") or learns_from_features(info)
         is_tried = "not_resumable" not in info and (not is_sampled or name in (*SEQUENTIAL, *OF_FEATURES))
         if own is not None or ("epochs" in info and is_tried):
             general = {setting: value for setting, value in SETTINGS.items() if setting in info["parameters"]}

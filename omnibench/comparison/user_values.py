@@ -67,6 +67,19 @@ def user_values_of(evaluation: Record, root: Path) -> UserValues | None:
         raise StatisticsError(f"{evaluation['item']}: {error}") from error
 
 
+def user_values_of_all(evaluations: Sequence[Record], root: Path) -> list[UserValues | None]:
+    """Return what ``user_values_of`` does, of several evaluations; those behind each other that have the same users share them."""
+    all_values: list[UserValues | None] = []
+    latest: UserValues | None = None
+    for evaluation in evaluations:
+        values = user_values_of(evaluation, root)
+        if values is not None and latest is not None and np.array_equal(values.users, latest.users):
+            values = UserValues(latest.users, values.values)
+        latest = values or latest
+        all_values.append(values)
+    return all_values
+
+
 def values_of_seeds(of_seeds: Sequence[UserValues]) -> FoldValues:
     """Return a fold's values of those users of whom every seed has one.
 

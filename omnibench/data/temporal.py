@@ -22,6 +22,7 @@ from omnibench.data.shares import (
 )
 from omnibench.data.step import is_int, is_number, random_keys
 from omnibench.errors import DataError
+from omnibench.guest.distinct import distinct
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +96,7 @@ class TimeBasedHoldout(Split):
         return [parts]
 
     def _impossible(self, timestamp: npt.NDArray[np.int64], empty: str) -> DataError:
-        moments = len(np.unique(timestamp))
+        moments = len(distinct(timestamp))
         return DataError(
             f"{self} leaves no interaction for {empty}: the {len(timestamp)} timestamps go {describe_range(timestamp)} "
             f"and are {moments} different moments, which are not divided. Choose other sizes or dates."

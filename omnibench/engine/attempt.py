@@ -249,6 +249,7 @@ class Attempt:
         if equal is None:
             return None
         with self.workbench.store.temporary() as scratch, self.progress.timed(Phase.PREDICT) as meter:
+            meter.start()  # no guest does
             partial = scratch / "predictions.npy"
             if not equal.copy(self.workbench.store.root, partial):
                 return None

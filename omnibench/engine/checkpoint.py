@@ -20,6 +20,7 @@ from omnibench.errors import PhaseError, StoreError
 from omnibench.keys import DISPLAY_DIGITS, digest
 from omnibench.metrics.evaluation import Evaluation
 from omnibench.store import CheckpointStore, snapshots
+from omnibench.store.beneath import relative_path
 from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
 from omnibench.store.compression import compress_where_it_pays
 from omnibench.store.item_records import (
@@ -366,7 +367,7 @@ class ItemCheckpoints:
     @property
     def directory(self) -> str | None:
         """The item's directory, relative to the store's; None until it is claimed."""
-        return self._base.relative_to(self.store.root).as_posix() if self._base else None
+        return relative_path(self._base, self.store.root) if self._base else None
 
     @property
     def origin(self) -> Origin:

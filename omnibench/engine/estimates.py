@@ -81,6 +81,12 @@ class Estimates:
                 return fmean(self.seconds[similarity])
         return _UNKNOWN_SECONDS.get(framework, max(_UNKNOWN_SECONDS.values()))
 
+    def knows(self, item: Experiment) -> bool:
+        """Whether anything like an item was ever run, so that its expected seconds are no guess."""
+        name, framework = item.configuration.name, item.configuration.runner.name
+        similarities = _similarities(item.dataset_name, item.algorithm_name, name, framework)
+        return any(similarity in self.seconds for similarity in similarities)
+
     def start(self, item: Experiment) -> float:
         """Return how many seconds the process that computes an item is expected to take to start."""
         return _START_SECONDS.get(item.configuration.runner.name, max(_START_SECONDS.values()))

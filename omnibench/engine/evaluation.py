@@ -12,6 +12,7 @@ from omnibench.engine.epochs import EpochMetric
 from omnibench.engine.frames import frame_for, frame_of_test
 from omnibench.engine.grouped import group_facts, training_of
 from omnibench.engine.items import Item
+from omnibench.engine.opened_folds import opened_fold
 from omnibench.experiment.outputs import Outputs
 from omnibench.guest import VALIDATION
 from omnibench.guest.family import own_code
@@ -91,7 +92,7 @@ def evaluate(
     Raises:
         EvaluationError: A metric lacks something, e.g. features of a recommended item.
     """
-    fold, content = Fold(dataset, fold_number, refit, judged=judged), read_predictions(predictions)
+    fold, content = opened_fold(dataset, fold_number, refit, judged=judged), read_predictions(predictions)
     training = training_of(dataset, fold)
     judged_by_group, groups = judged_columns(columns, lambda: group_facts(fold, training), fold.test.item)
     columns = [(column.metric, column.label) for column in judged_by_group]

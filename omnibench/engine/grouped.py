@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.data.stored_ids import read_ids
 from omnibench.engine.items import Item
+from omnibench.guest.distinct import distinct
 from omnibench.guest.folds import Fold
 from omnibench.metrics.base import Metric
 from omnibench.metrics.groups import GroupFacts
@@ -30,7 +31,7 @@ def training_of(dataset: Path, fold: Fold) -> Training:
 
 def group_facts(fold: Fold, training: Training) -> GroupFacts:
     """Return what groups of a fold's users and items are made of."""
-    return GroupFacts(training, np.unique(fold.test.user).astype(np.int32))
+    return GroupFacts(training, distinct(fold.test.user).astype(np.int32))
 
 
 def with_evaluated_groups(item: Item, groups: Mapping[str, list[str]]) -> Item:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from omnibench.data.stored_ids import read_ids
 from omnibench.engine.epochs import EpochMetric, Judge, answering
 from omnibench.engine.list_checks import list_flaw
+from omnibench.engine.opened_folds import opened_fold
 from omnibench.errors import GuestError
 from omnibench.experiment.candidates import UNSEEN
 from omnibench.experiment.experiment import Experiment
@@ -242,7 +243,7 @@ def predict(
         GuestError: The framework failed, its process died, or what it wrote breaks the contract.
     """
     candidates = _described(experiment, dataset, output.parent)
-    fold = Fold(
+    fold = opened_fold(
         dataset,
         experiment.fold,
         experiment.refit,

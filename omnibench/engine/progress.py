@@ -19,6 +19,9 @@ from omnibench.sizes import size_text
 from omnibench.store.schema import COSTS, START, Phase, RecordType, Status
 from omnibench.store.superseded import OWN, phase_words
 
+_OF_GUESTS = (Phase.FIT, Phase.PREDICT)
+"""The phases of which guests measure the costs."""
+
 
 class PhaseMeter:
     """Measures what a phase costs: the guest does where it computes, this process where it computes itself.
@@ -148,7 +151,8 @@ class Progress:
         if self.seconds:  # the phase before this is recorded now
             self._workbench.export_progress()
         meter = self._meter
-        meter.start()
+        if phase not in _OF_GUESTS:
+            meter.start()
         try:
             with (
                 phase_errors(phase.value, self._workbench.store.root, self._workbench.elsewhere),

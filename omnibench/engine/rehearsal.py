@@ -10,6 +10,7 @@ from omnibench.engine.frames import frame_for, frame_of_test
 from omnibench.engine.grouped import group_facts, training_of
 from omnibench.errors import EvaluationError
 from omnibench.experiment.outputs import outputs_of
+from omnibench.guest.distinct import distinct
 from omnibench.guest.family import own_code
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.guest.predictions import Predictions
@@ -76,7 +77,7 @@ def rehearse(dataset: Path, fold_number: int, list_length: int, columns: Columns
     if not calculators:
         return
     outputs = outputs_of("explicit" if fold.explicit else "implicit", (metric for metric, _ in columns))
-    users = (fold.users if outputs.lists else np.unique(fold.test.user))[:_USERS]
+    users = (fold.users if outputs.lists else distinct(fold.test.user))[:_USERS]
     if len(users) == 0:
         return
     is_theirs = np.isin(fold.test.user, users)

@@ -133,6 +133,7 @@ class RecBole(StrEnum, metaclass=_Names):
     GCMC = "RecBole.GCMC"
     DGCF = "RecBole.DGCF"
     LINE = "RecBole.LINE"
+    NCL = "RecBole.NCL"
     MultiVAE = "RecBole.MultiVAE"
     MultiDAE = "RecBole.MultiDAE"
     MacridVAE = "RecBole.MacridVAE"

@@ -108,7 +108,9 @@ def _check_listed_features(dataset: RecSysDataSet, configuration: Configuration)
     for parameter, subject in configuration.feature_parameters.items():
         listed = configuration.plain_parameters.get(parameter)
         names = dataset.features[subject].names if subject in dataset.features else ()
-        if configuration.needs_features and not (names if listed is None else listed):
+        asks_for_all = listed is None and configuration.default_parameters.get(parameter) is not None
+        asks_for_all &= parameter in configuration.plain_parameters
+        if (configuration.needs_features or asks_for_all) and not (names if listed is None else listed):
             raise PlanError(
                 f"{configuration.name} learns from features of {subject}, but {dataset.name} has none, or {parameter} is empty. Add "
                 f"some with dataset.with_features({subject}=df); with_features() alone where the catalogue has some."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,19 +16,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def repeated_text(text: str, times: int) -> pa.Array:
-    """Return an Arrow array that repeats a text, which it stores once.
+def text_column(texts: Sequence[str], counts: Sequence[int]) -> pa.Array:
+    """Return an Arrow array that repeats each of several texts, and stores each once.
 
     Args:
-        text: The text.
-        times: The length of the array.
+        texts: The texts.
+        counts: How often each is repeated.
     """
     import pyarrow as pa
 
-    content = text.encode()
-    ends = pa.py_buffer(np.array([0, len(content)], "<i4"))
-    dictionary = pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(content)])
-    return pa.DictionaryArray.from_arrays(number_array(np.zeros(times, "<i4"), pa.int32()), dictionary)
+    codes = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+    contents = [text.encode() for text in codes]
+    ends = pa.py_buffer(np.cumsum([0, *map(len, contents)]).astype("<i4"))
+    dictionary = pa.Array.from_buffers(pa.string(), len(contents), [None, ends, pa.py_buffer(b"".join(contents))])
+    repeated = np.repeat(np.array([codes[text] for text in texts], "<i4"), counts)
+    return pa.DictionaryArray.from_arrays(number_array(repeated, pa.int32()), dictionary)
 
 
 def number_array(values: npt.NDArray[Any], arrow_type: pa.DataType) -> pa.Array:

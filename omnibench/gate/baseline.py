@@ -1,50 +1,52 @@
 """The baseline: one Parquet file of measurements, to be committed or kept, and to compare later ones with.
 
 A row is a user in a fold of a dataset under a configuration: ``dataset``, ``algorithm``, ``fold``, ``user`` (a code; no
-id of the user's), and a column for each metric. A row group is one configuration on one dataset. The file's metadata
-has the rest as JSON under ``omnibench``, and under ``omnibench.sha256`` the digest of the whole file, computed with
-zeros in its place. The digest is checked first, so that pyarrow never reads a damaged file.
+id of the user's), and a column for each metric. The file's metadata has what holds for all as JSON under ``omnibench``, the
+entries under ``omnibench.entries`` (see ``baseline_lines``), each with where its rows are, and under ``omnibench.sha256`` the
+digest of the whole file, computed with zeros in its place. The digest is checked first, so that pyarrow never reads a damaged
+file. In format 1 the entries stand in the JSON under ``omnibench``, and each has a row group of its own.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
-import itertools
 import json
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench import __version__
 from omnibench.comparison.user_values import UserValues
 from omnibench.errors import BaselineError
-from omnibench.gate import baseline_form
-from omnibench.gate.arrow import number_array, number_column, repeated_text
-from omnibench.gate.entries import Dataset, Entry, EntrySource, Score, ValuesByFold
+from omnibench.gate import baseline_form, baseline_lines
+from omnibench.gate.baseline_file import (
+    DIGEST_KEY,
+    DIGEST_PLACEHOLDER,
+    REWRITE_HINT,
+    read,
+    refuse_other_files,
+    verified,
+    with_digest,
+)
+from omnibench.gate.baseline_rows import NAMES, Rows, RowWriter, UserRows, schema_of
+from omnibench.gate.entries import Dataset, Entry, EntrySource, ValuesByFold
+from omnibench.gate.scores import Score
 from omnibench.gate.series import summary
-from omnibench.paths import expanded, overlong_name
+from omnibench.paths import expanded
 from omnibench.store.artifacts import replace_file
 from omnibench.store.schema import timestamp
 
 if TYPE_CHECKING:
-    import numpy as np
-else:
-    from omnibench.lazy import np
-
-if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT = 1
+FORMAT = 2
 
-_MAGIC = b"PAR1"
-_METADATA_KEY, _DIGEST_KEY = b"omnibench", b"omnibench.sha256"
-_DIGEST_PLACEHOLDER = b"0" * 64
-_LFS_POINTER = b"version https://git-lfs"
-_REWRITE_HINT = "write it anew: `omnibench baseline FILE`, or a run of pytest with --omnirec-baseline=FILE"
+_METADATA_KEY, _ENTRIES_KEY = b"omnibench", b"omnibench.entries"
+
+_ROW_GROUPS_AT_HAND = 8
+"""Row groups that are kept: entries of which values are asked for follow each other for the most part."""
 
 
 class _NewerBaselineError(BaselineError):
@@ -70,32 +72,14 @@ class Baseline:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(os.path.abspath(expanded(path)))
-        self._content = _verified(self.path, _read(self.path))
-        metadata = self._parsed_metadata()
-        self.written: str = metadata["written"]
-        self.omnibench: str = metadata["omnibench"]
-        self.git: dict[str, Any] | None = metadata["git"]
-        datasets = [
-            Dataset(fields["name"], fields["shown"], fields["key"], tuple(fields["test"]))
-            for fields in metadata["datasets"]
-        ]
-        self._row_groups: list[int | None] = [fields["row_group"] for fields in metadata["entries"]]
-        self.entries: list[Entry] = [
-            Entry(
-                datasets[fields["dataset"]],
-                fields["algorithm"],
-                fields["shown"],
-                fields["configuration"],
-                {label: _score(score) for label, score in fields["scores"].items()},
-                fields["finished"],
-                index,
-                tuple(fields.get("sources", ())),  # which the first baselines lack
-                fields.get("deterministic", False),  # likewise
-                {int(fold): values for fold, values in fields.get("chosen", {}).items()},  # what is not tuned lacks it
-                fields.get("user_label", ""),
-            )
-            for index, fields in enumerate(metadata["entries"])
-        ]
+        self._content = verified(self.path, read(self.path))
+        self._row_group = lru_cache(maxsize=_ROW_GROUPS_AT_HAND)(self._row_group_numbered)
+        try:
+            self._take_metadata()
+        except _NewerBaselineError:
+            raise
+        except BaselineError as error:
+            raise self._other_form(str(error)) from error
         if len({entry.key for entry in self.entries}) < len(self.entries):
             raise self._other_form("two of its entries are of one dataset and configuration")
 
@@ -121,63 +105,68 @@ class Baseline:
     def _other_form(self, trouble: str) -> BaselineError:
         """Return the error about a file that is whole, and not what omnibench writes."""
         return BaselineError(
-            f"{str(self.path)!r} is no baseline that omnibench has written: {trouble}. Name another file, or {_REWRITE_HINT}."
+            f"{str(self.path)!r} is no baseline that omnibench has written: {trouble}. Name another file, or {REWRITE_HINT}."
         )
 
-    def _parsed_metadata(self) -> dict[str, Any]:
-        try:
-            return self._checked_metadata()
-        except _NewerBaselineError:
-            raise
-        except BaselineError as error:
-            raise self._other_form(str(error)) from error
+    def _take_metadata(self) -> None:
+        """Read the metadata.
 
-    def _checked_metadata(self) -> dict[str, Any]:
-        metadata = baseline_form.parsed((self._file.metadata.metadata or {}).get(_METADATA_KEY, b"null"))
+        Raises:
+            BaselineError: It is of another form; the message begins with what is wrong.
+        """
+        texts = self._file.metadata.metadata or {}
+        metadata = baseline_form.parsed(texts.get(_METADATA_KEY, b"null"))
         if metadata["format"] > FORMAT:
             raise _NewerBaselineError(
                 f"the baseline {str(self.path)!r} has the format {metadata['format']} of omnibench "
                 f"{metadata.get('omnibench', '(unknown)')}; omnibench {__version__} reads formats up to {FORMAT}. Upgrade "
-                f"omnibench, or {_REWRITE_HINT}."
+                f"omnibench, or {REWRITE_HINT}."
             )
-        baseline_form.check(metadata, self._file.metadata.num_row_groups)
-        baseline_form.check_columns(self._file.schema_arrow, metadata["entries"])
-        return metadata
+        has_lines = metadata["format"] > 1
+        baseline_form.check(metadata, has_entries=not has_lines)
+        self.written: str = metadata["written"]
+        self.omnibench: str = metadata["omnibench"]
+        self.git: dict[str, Any] | None = metadata["git"]
+        datasets = [
+            Dataset(fields["name"], fields["shown"], fields["key"], tuple(fields["test"]))
+            for fields in metadata["datasets"]
+        ]
+        lines = baseline_lines.unpacked(texts.get(_ENTRIES_KEY, b""))
+        entries = map(baseline_form.parsed_entry, lines) if has_lines else metadata["entries"]
+        counts = [self._file.metadata.row_group(number).num_rows for number in range(self._file.num_row_groups)]
+        form = baseline_form.EntryForm(len(datasets), counts, shares_row_groups=has_lines)
+        self._rows: list[Rows | None] = []
+        self.entries: list[Entry] = []
+        for index, fields in enumerate(entries):
+            form.check(index, fields)
+            self._rows.append(form.rows_of(fields))
+            self.entries.append(_entry(index, fields, datasets))
+        baseline_form.check_columns(self._file.schema_arrow, form.labels)
 
     def values(self, entry: Entry) -> ValuesByFold:
         """Return the values per user of an entry, by label and fold."""
-        row_group = self._row_groups[entry.index]
-        if row_group is None:
+        rows = self._rows[entry.index]
+        if rows is None:
             return {}
-        table = self._row_group(row_group)
-        if not table.num_rows:
-            raise self._other_form(f"its row group {row_group} has no rows")
-        folds, users = number_column(table, "fold", "<i2"), number_column(table, "user", "<i4")
-        if table.column("fold").null_count or table.column("user").null_count:
-            raise self._other_form(f"its row group {row_group} lacks folds or users")
-        if not ((positions := folds.astype(np.int64) << 32 | users)[:-1] < positions[1:]).all() or users.min() < 0:
-            raise self._other_form(f"its row group {row_group} has a user twice, or users in no order")
         values_by_fold = {}
-        for label, score in entry.scores.items():
-            if not score.per_user:
-                continue
-            column = number_column(table, label, "<f8")
-            defined = ~np.isnan(column)
-            for fold in score.folds:
-                in_fold = defined & (folds == fold)
-                if not in_fold.any():
-                    raise self._other_form(f"its row group {row_group} has no values of {label} in fold {fold}")
-                values_by_fold[label, fold] = UserValues(users[in_fold], column[in_fold])
+        try:
+            user_rows = UserRows(self._row_group(rows.row_group), rows)
+            for label, score in entry.scores.items():
+                for fold, users, values in user_rows.values(label, [*score.folds]) if score.per_user else ():
+                    values_by_fold[label, fold] = UserValues(users, values)
+        except BaselineError as error:
+            raise self._other_form(f"its row group {rows.row_group} {error}") from error
         return values_by_fold
 
-    def _row_group(self, number: int) -> pa.Table:
+    def _row_group_numbered(self, number: int) -> pa.Table:
         """Return a row group, each column in one piece."""
         import pyarrow as pa
 
+        columns = [name for name in self._file.schema_arrow.names if name not in NAMES]
         try:
-            return self._file.read_row_group(number).combine_chunks()
+            return self._file.read_row_group(number, columns=columns).combine_chunks()
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise self._other_form(f"its row group {number} cannot be read ({error})") from error
+            raise BaselineError(f"cannot be read ({error})") from error
 
 
 def write(
@@ -200,10 +189,27 @@ def write(
     final = Path(os.path.realpath(expanded(path)))
     refuse_other_files(final)
     try:
-        replace_file(final, _with_digest(_parquet(source, entries, git)))
+        replace_file(final, with_digest(_parquet(source, entries, git)))
     except OSError as error:
         raise BaselineError(f"the baseline {str(final)!r} cannot be written ({error}); nothing was changed.") from error
     return Baseline(final)
+
+
+def _entry(index: int, fields: Mapping[str, Any], datasets: Sequence[Dataset]) -> Entry:
+    """Return the entry with an index, of which the form was checked."""
+    return Entry(
+        datasets[fields["dataset"]],
+        fields["algorithm"],
+        fields["shown"],
+        fields["configuration"],
+        {label: _score(score) for label, score in fields["scores"].items()},
+        fields["finished"],
+        index,
+        tuple(fields.get("sources", ())),  # which the first baselines lack
+        fields.get("deterministic", False),  # likewise
+        {int(fold): values for fold, values in fields.get("chosen", {}).items()},  # what is not tuned lacks it
+        fields.get("user_label", ""),
+    )
 
 
 def _score(fields: Mapping[str, Any]) -> Score:
@@ -211,172 +217,83 @@ def _score(fields: Mapping[str, Any]) -> Score:
     return Score(fields["metric"], fields["higher_is_better"], folds, fields["per_user"])
 
 
+def _fields(entry: Entry, dataset: int, rows: Rows | None) -> dict[str, Any]:
+    """Return an entry as plain data; see ``_entry``.
+
+    Args:
+        entry: The entry.
+        dataset: The position of its dataset.
+        rows: Where its rows are; None where it has no values per user.
+    """
+    return {
+        "dataset": dataset,
+        "algorithm": entry.algorithm,
+        "shown": entry.display_name,
+        "configuration": entry.configuration,
+        "finished": entry.finished,
+        "sources": list(entry.sources),
+        "deterministic": entry.deterministic,
+        **({"chosen": entry.chosen} if entry.chosen else {}),
+        **({"user_label": entry.user_label} if entry.user_label else {}),
+        "rows": rows,
+        "scores": {
+            label: {
+                "metric": score.identity,
+                "higher_is_better": score.higher_is_better,
+                "per_user": score.per_user,
+                "folds": score.folds,
+            }
+            for label, score in entry.scores.items()
+        },
+    }
+
+
 def _parquet(source: EntrySource, entries: Sequence[Entry], git: Mapping[str, Any] | None) -> bytes:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    datasets = list(dict.fromkeys(entry.dataset for entry in entries))
-    labels = list(dict.fromkeys(label for entry in entries for label, score in entry.scores.items() if score.per_user))
-    group_numbers = itertools.count()
-    row_groups = [
-        next(group_numbers) if any(score.per_user for score in entry.scores.values()) else None for entry in entries
-    ]
-    metadata = {
+    datasets = {dataset: number for number, dataset in enumerate(dict.fromkeys(entry.dataset for entry in entries))}
+    labels = _labels_with_users(entries)
+    head = {
         "format": FORMAT,
         "omnibench": __version__,
         "written": timestamp(),
         "git": git,
         "datasets": [
-            {
-                "name": dataset.name,
-                "shown": dataset.display_name,
-                "key": dataset.key,
-                "test": list(dataset.tests),
-            }
+            {"name": dataset.name, "shown": dataset.display_name, "key": dataset.key, "test": list(dataset.tests)}
             for dataset in datasets
         ],
-        "entries": [
-            {
-                "dataset": datasets.index(entry.dataset),
-                "algorithm": entry.algorithm,
-                "shown": entry.display_name,
-                "configuration": entry.configuration,
-                "finished": entry.finished,
-                "sources": list(entry.sources),
-                "deterministic": entry.deterministic,
-                **({"chosen": entry.chosen} if entry.chosen else {}),
-                **({"user_label": entry.user_label} if entry.user_label else {}),
-                "row_group": row_group,
-                "scores": {
-                    label: {
-                        "metric": score.identity,
-                        "higher_is_better": score.higher_is_better,
-                        "per_user": score.per_user,
-                        "folds": score.folds,
-                    }
-                    for label, score in entry.scores.items()
-                },
-            }
-            for entry, row_group in zip(entries, row_groups, strict=True)
-        ],
     }
-    text_type = pa.dictionary(pa.int32(), pa.string())
-    keys = [pa.field(name, text_type, nullable=False) for name in ("dataset", "algorithm")]
-    keys += [pa.field("fold", pa.int16(), nullable=False), pa.field("user", pa.int32(), nullable=False)]
-    schema = pa.schema([*keys, *(pa.field(label, pa.float64()) for label in labels)])
-    sink = io.BytesIO()
+    schema, sink = schema_of(labels), io.BytesIO()
     with pq.ParquetWriter(
         sink,
         schema,
         compression="zstd",
-        use_dictionary=["dataset", "algorithm", *labels],
+        use_dictionary=[*NAMES, *labels],
         column_encoding=dict.fromkeys(("fold", "user"), "DELTA_BINARY_PACKED"),
         write_statistics=False,
     ) as writer:
-        for entry, row_group in zip(entries, row_groups, strict=True):
-            if row_group is not None:
-                table = _row_group(entry, source.values(entry), labels, schema)
-                writer.write_table(table, row_group_size=max(1, table.num_rows))
+        rows = RowWriter(writer, labels, schema)
+
+        def lines() -> Iterator[dict[str, Any]]:
+            for entry in entries:
+                has_users = any(score.per_user for score in entry.scores.values())
+                yield _fields(
+                    entry, datasets[entry.dataset], rows.add(entry, source.values(entry)) if has_users else None
+                )
+
+        packed = baseline_lines.packed(lines())
+        rows.flush()
         # The digest comes last, so that no text in the other metadata is taken for it.
         writer.add_key_value_metadata(
-            {_METADATA_KEY: json.dumps(metadata, ensure_ascii=False).encode(), _DIGEST_KEY: _DIGEST_PLACEHOLDER}
+            {
+                _METADATA_KEY: json.dumps(head, ensure_ascii=False).encode(),
+                _ENTRIES_KEY: packed,
+                DIGEST_KEY: DIGEST_PLACEHOLDER,
+            }
         )
     return sink.getvalue()
 
 
-def _row_group(entry: Entry, values: ValuesByFold, labels: Sequence[str], schema: pa.Schema) -> pa.Table:
-    """Return the row group of an entry: its users fold by fold, null where a metric is undefined or absent."""
-    import pyarrow as pa
-
-    folds = sorted({fold for _, fold in values})
-    users = [
-        np.unique(np.concatenate([column.users for (_, number), column in values.items() if number == fold]))
-        for fold in folds
-    ]
-    counts = [len(codes) for codes in users]
-    metrics = []
-    for label in labels:
-        column = np.full(sum(counts), np.nan)
-        start = 0
-        for fold, codes in zip(folds, users, strict=True):
-            measured = values.get((label, fold))
-            if measured is not None:
-                column[start + np.searchsorted(codes, measured.users)] = measured.values
-            start += len(codes)
-        metrics.append(number_array(column, schema.field(label).type))
-    names = [repeated_text(name, sum(counts)) for name in (entry.dataset.display_name, entry.display_name)]
-    fold_numbers = number_array(np.repeat(np.array(folds, "<i2"), counts), pa.int16())
-    return pa.Table.from_arrays(
-        [*names, fold_numbers, number_array(np.concatenate(users).astype("<i4"), pa.int32()), *metrics], schema=schema
-    )
-
-
-def _with_digest(content: bytes) -> Iterator[bytes | memoryview]:
-    """Yield the parts of a baseline's content with its digest, which are no copies: there may be a hundred megabytes."""
-    start, whole = content.rindex(_DIGEST_PLACEHOLDER), memoryview(content)
-    yield whole[:start]
-    yield hashlib.sha256(content).hexdigest().encode()
-    yield whole[start + len(_DIGEST_PLACEHOLDER) :]
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise BaselineError(f"there is no baseline {str(path)!r}; {_REWRITE_HINT.replace('anew', 'first')}.") from None
-    except OSError as error:
-        raise BaselineError(f"the baseline {str(path)!r} cannot be read ({error}); name another file.") from error
-
-
-def _digest_match(content: bytes) -> re.Match[bytes] | None:
-    """Find the digest, which stands behind its key, Parquet's mark of a text, and its length."""
-    position = content.rfind(_DIGEST_KEY)
-    if position < 0:
-        return None
-    return re.compile(rb".{2}([0-9a-f]{64})", re.DOTALL).match(content, position + len(_DIGEST_KEY))
-
-
-def _verified(path: Path, content: bytes) -> bytes:
-    """Return the content of a baseline, once its digest has been checked.
-
-    Raises:
-        BaselineError: It is something else, or damaged.
-    """
-    if content.startswith(_LFS_POINTER):
-        raise BaselineError(f"{str(path)!r} is Git LFS's pointer to a baseline; `git lfs pull` fetches the file.")
-    match = _digest_match(content)
-    if match is None:
-        cut_off = content.startswith(_MAGIC) and not content.endswith(_MAGIC)
-        trouble = "is cut off" if cut_off else "is no baseline of omnibench's"
-        raise BaselineError(
-            f"{str(path)!r} {trouble}; restore it, name another file, or remove it and {_REWRITE_HINT}."
-        )
-    begin, end = match.span(1)
-    digest = hashlib.sha256()
-    whole = memoryview(content)  # of which slices are no copies
-    for part in (whole[:begin], _DIGEST_PLACEHOLDER, whole[end:]):
-        digest.update(part)
-    if digest.hexdigest().encode() != match[1]:
-        raise BaselineError(
-            f"the baseline {str(path)!r} is damaged (its sha256 differs); restore it, or {_REWRITE_HINT}."
-        )
-    return content
-
-
-def refuse_other_files(path: Path) -> None:
-    """Refuse to replace a file that is not a baseline.
-
-    Raises:
-        BaselineError: The file is something else, or its directory does not exist.
-    """
-    if overlong := overlong_name(path):
-        raise BaselineError(f"{overlong}; give a shorter one.")
-    if not path.parent.is_dir():
-        raise BaselineError(f"{str(path.parent)!r} is no directory, so {path.name!r} cannot be written there; make it.")
-    if not path.exists():
-        return
-    content = _read(path)
-    if content and _digest_match(content) is None and not content.startswith(_LFS_POINTER):
-        raise BaselineError(
-            f"{str(path)!r} is no baseline of omnibench's, so it is not replaced; remove it, or name another file."
-        )
+def _labels_with_users(entries: Iterable[Entry]) -> list[str]:
+    """Return the labels of the metrics of which some entry has values per user."""
+    return list(dict.fromkeys(label for entry in entries for label, score in entry.scores.items() if score.per_user))

@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 from omnibench.errors import BaselineError, OmnibenchError, nearest
 from omnibench.gate.baseline import Baseline
-from omnibench.gate.entries import Dataset, Entry, EntrySource, JudgedSource, Score, ValuesByFold
+from omnibench.gate.entries import Dataset, Entry, EntrySource, JudgedSource, ValuesByFold
 from omnibench.gate.matching import match
 from omnibench.gate.samples import Side, paired_rows
 from omnibench.gate.scope import ACCEPTED_HINT, Scope, missing_sentences, summarised
+from omnibench.gate.scores import Score
 from omnibench.gate.searches import has_other_search, search_sentence
 from omnibench.gate.series import Series, condition, series_of
 from omnibench.gate.testing import tests_of
@@ -165,7 +166,7 @@ class Judge:
             if label not in current.labels:
                 continue
             entries, baseline_entries = (
-                [entry for entry in series.entries if label in entry.scores and entry.scores[label].folds]
+                [entry for entry in series.entries if (score := entry.scores.get(label)) and score.folds]
                 for series in (current, baseline)
             )
             if baseline_entries and not entries:
@@ -314,10 +315,14 @@ def _common_folds(label: str, *sides: Sequence[Entry]) -> list[int]:
 def _is_unchanged(sides: Sequence[Side], label: str, folds: Sequence[int]) -> bool:
     """Whether every current entry is one of the baseline's, with the same values."""
     by_key = {entry.key: entry.scores[label].folds for entry in sides[1].entries}
-    return all(
-        entry.key in by_key and all(entry.scores[label].folds[fold] == by_key[entry.key][fold] for fold in folds)
-        for entry in sides[0].entries
-    )
+    for entry in sides[0].entries:
+        earlier = by_key.get(entry.key)
+        if earlier is None:
+            return False
+        current = entry.scores[label].folds
+        if any(current[fold] != earlier[fold] for fold in folds):
+            return False
+    return True
 
 
 def _unchanged(current: Series, baseline: Series, label: str, sides: Sequence[Side], folds: Sequence[int]) -> Verdict:

@@ -36,7 +36,8 @@ class Side:
 
     def mean(self, label: str, folds: Sequence[int]) -> float:
         """Return the mean of a metric over seeds and folds, of the values that tables show."""
-        return float(np.mean([[entry.scores[label].folds[fold] for fold in folds] for entry in self.entries]))
+        by_fold = [entry.scores[label].folds for entry in self.entries]
+        return float(np.mean([[of_entry[fold] for fold in folds] for of_entry in by_fold]))
 
 
 @dataclass(frozen=True, slots=True)

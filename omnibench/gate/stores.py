@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from omnibench.errors import BaselineError
 from omnibench.gate.baseline import Baseline, write
-from omnibench.gate.entries import Entry, Measurements, newest
+from omnibench.gate.entries import Entry, newest
 from omnibench.gate.judgement import Judge
+from omnibench.gate.measurements import Measurements
 from omnibench.gate.scope import Scope
 from omnibench.gate.series import Series
 from omnibench.gate.verdicts import Gate
@@ -19,7 +20,7 @@ from omnibench.store.evaluations import Evaluations
 from omnibench.store.plans import INTERACTIVE, Planned, file_of, plan_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.reading import Answer
-from omnibench.store.schema import Record, RecordType, Status
+from omnibench.store.schema import Record, Status
 
 StoreOrPath = Store | str | os.PathLike[str]
 
@@ -142,47 +143,96 @@ def with_judged(store: StoreOrPath, use: Callable[[JudgedStore], Answer], *, all
     """
     opened = store if isinstance(store, Store) else open_store(store)
 
-    def take(records: dict[str, Record], evaluations: Evaluations) -> Answer:
-        return use(_judged(opened.root, records, evaluations, all_items=all_items))
+    def take(records: dict[str, Record], items: Iterator[tuple[str, Record]], evaluations: Evaluations) -> Answer:
+        return use(_judged(opened.root, records, (item for _, item in items), evaluations, all_items=all_items))
 
-    return opened.compared(take)
+    return opened.compared_in_turn(take)
 
 
-def _judged(root: Path, records: Mapping[str, Record], evaluations: Evaluations, *, all_items: bool) -> JudgedStore:
+def _judged(
+    root: Path, records: Mapping[str, Record], items: Iterable[Record], evaluations: Evaluations, *, all_items: bool
+) -> JudgedStore:
     """Return what of a store is judged; see ``with_judged``.
 
     Args:
         root: The store's directory.
-        records: Those of its items, plans and datasets.
+        records: Those of its plans and datasets.
+        items: Those of its items.
         evaluations: Its evaluations.
         all_items: Whether the plan does not count.
     """
     plan = [] if all_items else plan_of(records.items())
     if not plan:
-        source = _measurements(root, records, evaluations)
+        source = Measurements(root, records.get, items, evaluations=evaluations)
         entries, older = newest(source.entries)
         return JudgedStore(source, entries, {entry.name: entry.finished for entry in older}, plan, [])
-    directions: dict[str, dict[str, bool]] = {}
-    sources: dict[str, list[str]] = {}
-    for part in plan:
-        for fit_key in part.items:
-            directions.setdefault(fit_key, {}).update(part.columns)
-            sources.setdefault(fit_key, []).append(part.source)
-    items = [record for key, record in records.items() if RecordType.ITEM.has(key)]
-    planned = [item for item in items if item["fit_key"] in sources]
-    source = Measurements(root, records.get, planned, directions, sources=sources, evaluations=evaluations)
-    left_out: dict[str, str] = {}
-    for item in items:
-        if item["fit_key"] not in sources and item["status"] == Status.DONE:
-            name = f"{item['dataset']}/{item['algorithm']}"
-            left_out[name] = max(left_out.get(name, ""), item["finished"])
-    failed = [item["item"] for item in planned if item["status"] == Status.FAILED]
+    declared = _Declared(plan)
+    planned = _PlannedItems(items, declared.sources)
+    source = Measurements(
+        root, records.get, planned, declared.directions, sources=declared.sources, evaluations=evaluations
+    )
     # A file declares one version of a class; a notebook goes on declaring what its cells were before.
     _, older = newest([entry for entry in source.entries if entry.sources == (INTERACTIVE,)])
     older_ids = {id(entry) for entry in older}
     entries = [entry for entry in source.entries if id(entry) not in older_ids]
-    left_out |= {entry.name: entry.finished for entry in older}
-    return JudgedStore(source, entries, left_out, plan, failed)
+    left_out = planned.left_out | {entry.name: entry.finished for entry in older}
+    return JudgedStore(source, entries, left_out, plan, planned.failed)
+
+
+class _Declared:
+    """What a plan declares, by the fit keys of its items: those of one bench function share it.
+
+    Args:
+        plan: The plan.
+
+    Attributes:
+        sources: The bench functions and scripts that declare each item.
+        directions: The metrics to take of each item, and whether larger values are better.
+    """
+
+    def __init__(self, plan: Sequence[Planned]) -> None:
+        parts: dict[str, tuple[int, ...]] = {}
+        alike: dict[tuple[int, ...], tuple[int, ...]] = {}
+        for number, part in enumerate(plan):
+            for fit_key in part.items:
+                numbers = (*parts.get(fit_key, ()), number)
+                parts[fit_key] = alike.setdefault(numbers, numbers)
+        sources = {numbers: [plan[number].source for number in numbers] for numbers in alike}
+        directions = {
+            numbers: {label: higher for number in numbers for label, higher in plan[number].columns.items()}
+            for numbers in alike
+        }
+        self.sources = {fit_key: sources[numbers] for fit_key, numbers in parts.items()}
+        self.directions = {fit_key: directions[numbers] for fit_key, numbers in parts.items()}
+
+
+class _PlannedItems:
+    """The items that a plan names, of all that are gone through once.
+
+    Args:
+        items: The records of all items.
+        fit_keys: The keys of those that the plan names.
+
+    Attributes:
+        failed: Those of them that failed, by name, once all were gone through.
+        left_out: The names of configurations of which other items are done, and when the last of these was.
+    """
+
+    def __init__(self, items: Iterable[Record], fit_keys: Collection[str]) -> None:
+        self._items = items
+        self._fit_keys = fit_keys
+        self.failed: list[str] = []
+        self.left_out: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[Record]:
+        for item in self._items:
+            if item["fit_key"] in self._fit_keys:
+                if item["status"] == Status.FAILED:
+                    self.failed.append(item["item"])
+                yield item
+            elif item["status"] == Status.DONE:
+                name = f"{item['dataset']}/{item['algorithm']}"
+                self.left_out[name] = max(self.left_out.get(name, ""), item["finished"])
 
 
 def _basis(plan: list[Planned], *, all_items: bool) -> str:
@@ -217,12 +267,11 @@ def measurements(store: StoreOrPath) -> Measurements:
         BaselineError: It was written by a version of omnibench that did not note what is needed.
     """
     opened = store if isinstance(store, Store) else open_store(store)
-    return opened.compared(lambda records, evaluations: _measurements(opened.root, records, evaluations))
 
+    def take(records: dict[str, Record], items: Iterator[tuple[str, Record]], evaluations: Evaluations) -> Measurements:
+        return Measurements(opened.root, records.get, (item for _, item in items), evaluations=evaluations)
 
-def _measurements(root: Path, records: Mapping[str, Record], evaluations: Evaluations) -> Measurements:
-    items = (record for key, record in records.items() if RecordType.ITEM.has(key))
-    return Measurements(root, records.get, items, evaluations=evaluations)
+    return opened.compared_in_turn(take)
 
 
 def _current_entries(entries: list[Entry], baseline: Baseline) -> list[Entry]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import kept_draws
+from .distinct import distinct
 from .draws import Draws, Excluded
 from .folds import Fold
 from .parts import Ints, entries_of
@@ -136,7 +137,7 @@ def _draw(fold: Fold, negatives: int, seed: int, threads: int) -> kept_draws.Dra
     def draw(users: Ints, sizes: npt.NDArray[np.int64], drawn: Ints) -> kept_draws.Draw:
         position, item = relevant(users)
         positions = np.concatenate([np.repeat(np.arange(len(users)), sizes), position])
-        pairs = np.unique(positions * fold.n_items + np.concatenate([drawn, item]))
+        pairs = distinct(positions * fold.n_items + np.concatenate([drawn, item]))
         position, item = np.divmod(pairs, fold.n_items)
         size = np.bincount(position, minlength=len(users))
         return kept_draws.Draw(size.astype(np.int32), item.astype(np.int32))

@@ -32,6 +32,26 @@ def _write_states(steps: Keys64, stream: np.uint64, highest: np.uint64, states: 
 
 
 @numba.njit(nogil=True)
+def _keep_lowest(items: Ints, keys: Keys64, number: int) -> int:
+    """Move the items with the lowest keys, no two of which are equal, to the front; return how many that are."""
+    low, high = np.uint64(0), _ALL  # the highest of them is found by halves: numpy's sorting takes seconds to compile
+    while low < high:
+        middle = low + ((high - low) >> np.uint64(1))
+        n_keys = 0
+        for key in keys:
+            n_keys += key <= middle
+        if n_keys >= number:
+            high = middle
+        else:
+            low = middle + np.uint64(1)
+    n_lowest = 0
+    for position in range(len(keys)):
+        items[n_lowest] = items[position]
+        n_lowest += keys[position] <= low
+    return n_lowest
+
+
+@numba.njit(nogil=True)
 def lowest(
     steps: Keys64,
     pool: Ints,
@@ -73,11 +93,8 @@ def lowest(
                 break
             expected *= 2
         if count > number:
-            order = np.argsort(keys[:count])[:number]
-            drawn[end : end + number] = items[:count][order]
-            count = number
-        else:
-            drawn[end : end + count] = items[:count]
+            count = _keep_lowest(items[:count], keys[:count], number)
+        drawn[end : end + count] = items[:count]
         sizes[user] = count
         end += count
         is_excluded[excluded] = ~is_drawable[excluded]

@@ -1,4 +1,4 @@
-"""Cornac: its models that run on a CPU from interactions alone; those that predict ratings learn from them."""
+"""Cornac: its models that run on a CPU, from interactions and some from features of items; those that predict ratings learn from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from cornac import models
 from . import cornac_models, folds, parts, ranking
 from .base import Task
 from .cornac_data import Numbers, dataset_of, numbered
-from .cornac_models import RUNNABLE, TENSORFLOW, TORCH
+from .cornac_features import add_features
+from .cornac_models import ITEM_FEATURES, RUNNABLE, TENSORFLOW, TORCH
 from .cornac_scores import batches
 from .cornac_training import Epochs, reporting, short_lists
 from .negatives import samplable
@@ -60,6 +61,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "refit": True,
             "gpu": False,
             "history": False,
+            **({"features": {ITEM_FEATURES: "items"}, "needs_features": True} if runnable.reads else {}),
             **({"epochs": runnable.epochs, "not_resumable": cornac_models.NOT_RESUMABLE} if runnable.epochs else {}),
         }
         for name, runnable in RUNNABLE.items()
@@ -96,6 +98,8 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     seed = task.seed % LARGEST_SEED
     data = dataset_of(train, users, items, seed, rated=is_rated)
     effective = {**cornac_models.parameters_of(task.algorithm), **task.parameters}
+    if runnable.reads:
+        effective[ITEM_FEATURES] = add_features(data, runnable, effective, fold, items)
     model = Model(cornac_models.create(task.algorithm, dict(task.parameters), seed), users, items)
     is_current = runnable.is_current and effective.get("backend") != "pytorch"
     epochs = Epochs(task, int(effective.get(runnable.epochs, 0)), model if is_current else None)

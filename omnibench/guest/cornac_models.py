@@ -9,11 +9,18 @@ from typing import Any
 from cornac import models
 
 TORCH, TENSORFLOW = "torch", "tensorflow"
+ROWS, TEXTS = "rows", "texts"
+
+ITEM_FEATURES = "item_features"
+"""The hyperparameter that names the features of items which a model learns from; None for all that it can read."""
+
+VOCABULARY: dict[str, Any] = {"max_vocab": None, "max_doc_freq": 1.0, "min_doc_freq": 1}
+"""Which words of the texts count: hyperparameters of models that read texts, as Cornac's ``TextModality`` has them."""
 
 
 @dataclass(frozen=True)
 class Runnable:
-    """A model that runs on a CPU, from interactions alone.
+    """A model that runs on a CPU.
 
     Attributes:
         rates: Whether it learns from ratings and predicts them, where the data has them.
@@ -23,6 +30,7 @@ class Runnable:
         library: What computes, beside Cornac: ``torch``, ``tensorflow``, or nothing.
         draws: Whether it draws negative items until one is none of the user's, which never ends for who has all.
         is_current: Whether the model can be asked while it trains; else it is filled in at the end.
+        reads: What it learns from beside the interactions: ``rows`` of numbers of the items, their ``texts``, or nothing.
     """
 
     rates: bool = False
@@ -32,11 +40,25 @@ class Runnable:
     library: str = ""
     draws: bool = False
     is_current: bool = True
+    reads: str = ""
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether it reads texts of the items."""
+        return self.reads == TEXTS
 
 
 _BPR = Runnable(epochs="max_iter", progress_bar=("bpr.recom_bpr", "trange"))
 _MF = Runnable(rates=True, ranks=False, epochs="max_iter", progress_bar=("mf.backend_cpu", "trange"))
 _NCF = Runnable(epochs="num_epochs", progress_bar=("ncf.recom_ncf_base", "trange"), library=TENSORFLOW, draws=True)
+
+
+def _visual(module: str) -> Runnable:
+    """Return a model that was made for what a network sees in the items' images, and reads any numbers."""
+    return Runnable(
+        epochs="n_epochs", progress_bar=(module, "tqdm"), library=TORCH, draws=True, is_current=False, reads=ROWS
+    )
+
 
 RUNNABLE: dict[str, Runnable] = {
     "MostPop": Runnable(),
@@ -66,13 +88,24 @@ RUNNABLE: dict[str, Runnable] = {
         rates=True, ranks=False, epochs="max_iter", progress_bar=("baseline_only.recom_bo", "trange")
     ),
     "GlobalAvg": Runnable(rates=True, ranks=False),
+    "CTR": Runnable(epochs="max_iter", progress_bar=("ctr.recom_ctr", "trange"), reads=TEXTS),
+    "HFT": Runnable(
+        rates=True,
+        ranks=False,
+        epochs="max_iter",
+        progress_bar=("hft.recom_hft", "trange"),
+        is_current=False,
+        reads=TEXTS,
+    ),
+    "VBPR": _visual("vbpr.recom_vbpr"),
+    "AMR": _visual("amr.recom_amr"),
 }
 
 _BASKETS = "it recommends for a user's next basket, from baskets, which are no part of the data"
 _FEATURES = "it needs the items' {}, which Cornac wants in a modality of its own that omnibench does not hand over"
-_TEXTS = _FEATURES.format("texts")
+_TEXTS = "it needs the items' texts, and computes in a session of TensorFlow 1 that nobody has tried here"
 _REVIEWS = "it needs what reviews say of aspects, a modality of Cornac that omnibench does not hand over"
-_IMAGES = _FEATURES.format("images")
+_IMAGES = "it was made for what a network sees in the items' images; VBPR and AMR stand for such models here"
 _EMBEDDINGS = "it needs embeddings of the items' contents that were computed before"
 _GRAPH = "it needs a network of {}, which is no part of the data"
 _DGL = "it needs dgl, whose last release cannot be imported beside the torch 2.13 of the environment"
@@ -87,10 +120,10 @@ NOT_RESUMABLE = (
 REFUSED: dict[str, str] = {
     **dict.fromkeys(("AnnoyANN", "FaissANN", "HNSWLibANN", "ScaNNANN"), _INDEX),
     **dict.fromkeys(("Beacon", "DNNTSP", "GPTop", "TIFUKNN", "UPCF"), _BASKETS),
-    **dict.fromkeys(("CDL", "CDR", "ConvMF", "CTR", "CVAE", "HFT"), _TEXTS),
+    **dict.fromkeys(("CDL", "CDR", "ConvMF", "CVAE"), _TEXTS),
     **dict.fromkeys(("HRDR", "NARRE"), _FEATURES.format("reviews")),
     **dict.fromkeys(("Companion", "ComparERObj", "ComparERSub", "EFM", "HypAR", "LRPPM", "MTER", "TriRank"), _REVIEWS),
-    **dict.fromkeys(("AMR", "CausalRec", "VBPR", "VMF"), _IMAGES),
+    **dict.fromkeys(("CausalRec", "VMF"), _IMAGES),
     "DMRL": _FEATURES.format("texts and images"),
     **dict.fromkeys(("DiffGRM", "LETTER", "RPG", "TIGER"), _EMBEDDINGS),
     **dict.fromkeys(("C2PF", "MCF", "PCRL"), _GRAPH.format("items")),
@@ -119,11 +152,13 @@ _PREPARED = {"init_params", "init_par", "B", "U", "cap_priors", "early_stopping"
 def parameters_of(algorithm: str) -> dict[str, Any]:
     """Return the hyperparameters of a model's constructor with their defaults; tuples as the lists that JSON has of them."""
     signature = inspect.signature(getattr(models, algorithm).__init__)
-    return {
+    runnable = RUNNABLE[algorithm]
+    own = {
         parameter.name: list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
         for parameter in signature.parameters.values()
         if parameter.name not in _LEFT_OUT | _PREPARED
     }
+    return {**own, **(VOCABULARY if runnable.reads_texts else {}), **({ITEM_FEATURES: None} if runnable.reads else {})}
 
 
 def create(algorithm: str, parameters: dict[str, Any], seed: int) -> Any:
@@ -137,4 +172,5 @@ def create(algorithm: str, parameters: dict[str, Any], seed: int) -> Any:
     model_class = getattr(models, algorithm)
     offered = inspect.signature(model_class.__init__).parameters
     settings = {"seed": seed, "verbose": False, "use_gpu": False}
-    return model_class(**parameters, **{name: value for name, value in settings.items() if name in offered})
+    own = {name: value for name, value in parameters.items() if name not in {ITEM_FEATURES, *VOCABULARY}}
+    return model_class(**own, **{name: value for name, value in settings.items() if name in offered})

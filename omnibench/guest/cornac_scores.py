@@ -79,7 +79,7 @@ def _factors(recommender: Any) -> _Factors | None:
     if isinstance(recommender, models.GlobalAvg):
         n_users, n_items = recommender.num_users, recommender.num_items
         return _Factors(np.zeros((n_users, 0)), np.zeros((n_items, 0)), np.full(n_users, recommender.global_mean))
-    if isinstance(recommender, models.PMF | models.WMF | models.IBPR):
+    if isinstance(recommender, models.PMF | models.WMF | models.IBPR | models.CTR):
         return _Factors(recommender.U, recommender.V)
     if isinstance(recommender, models.HPF):
         return _Factors(recommender.Theta, recommender.Beta)
@@ -90,6 +90,20 @@ def _factors(recommender: Any) -> _Factors | None:
     if isinstance(recommender, models.BiVAECF):
         user, item = (factor.detach().numpy() for factor in (recommender.bivae.mu_theta, recommender.bivae.mu_beta))
         return _Factors(user, item, is_probability=True)
+    return _factors_of_features(recommender)
+
+
+def _factors_of_features(recommender: Any) -> _Factors | None:
+    """Return those of a model that has learned from features as well; None where there are none."""
+    if isinstance(recommender, models.HFT):
+        user_bias = recommender.beta_u + recommender.alpha
+        return _Factors(recommender.gamma_u, recommender.gamma_i, user_bias, recommender.beta_i)
+    if isinstance(recommender, models.VBPR):
+        user = np.hstack([recommender.gamma_user, recommender.theta_user])
+        item = np.hstack([recommender.gamma_item, recommender.theta_item])
+        return _Factors(user, item, None, recommender.beta_item + recommender.visual_bias)
+    if isinstance(recommender, models.AMR):
+        return _Factors(recommender.gamma_user, recommender.gamma_item + recommender.theta_item)
     return None
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .distinct import distinct
 from .folds import Fold
 from .parts import Ints, Part, rows_of
 
@@ -63,7 +64,7 @@ def _with_all(owner: Ints, member: Ints, size: int) -> npt.NDArray[np.int64]:
     if len(owner) == 0:
         return np.zeros(0, dtype=np.int64)
     with_enough_rows = np.flatnonzero(np.bincount(owner) >= size)  # nearly always nobody, so that no row is sorted
-    full = [code for code in with_enough_rows if len(np.unique(member[owner == code])) >= size]
+    full = [code for code in with_enough_rows if len(distinct(member[owner == code])) >= size]
     return np.array(full, dtype=np.int64)
 
 

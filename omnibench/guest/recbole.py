@@ -40,7 +40,6 @@ from .recbole_features import (
     SequenceContextDataset,
     Tensors,
     features_of,
-    selected,
     settings_of,
 )
 from .recbole_loaders import loaders
@@ -58,6 +57,7 @@ from .recbole_models import (
 from .recbole_scores import compact_scores
 from .recbole_sequences import SequenceDataset, SequenceFold, sequence_fold, sequence_loaders, sequential_scores
 from .recbole_training import Model, train_model
+from .selected_features import selected
 
 BATCH = 256
 """Users whose scores are held in memory together."""
@@ -113,6 +113,8 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         network = get_model(config["model"])(config, train.dataset).to(config["device"])
         if task.algorithm == "DGCF":  # where a batch has most of the data it would draw more of them than there are
             network.cor_batch_size = min(network.cor_batch_size, network.n_users, network.n_items)
+        if task.algorithm == "NCL":
+            _check_clusters(network)
         model = Model(network, data.users, data.items, train.dataset.uid_field, train.dataset.iid_field)
         nothing = f"{task.algorithm} is fitted in a single pass" if task.algorithm in CLOSED_FORM else ""
         if isinstance(train.dataset, ContextDataset):
@@ -125,6 +127,20 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     if task.algorithm not in CLOSED_FORM:
         task.keep(epochs)
     return model, {name: _plain(config[name]) for name in defaults(task.algorithm)} | names
+
+
+def _check_clusters(network: Any) -> None:
+    """Refuse more clusters than NCL has embeddings to put into them, of users or of items; number 0, which pads, is one.
+
+    Raises:
+        ValueError: There are more.
+    """
+    most = min(network.n_users, network.n_items)
+    if network.k > most:
+        raise ValueError(
+            f"NCL makes num_clusters={network.k} clusters of the users and as many of the items, and has "
+            f"{network.n_users} users and {network.n_items} items for them. Set num_clusters to {most} or less."
+        )
 
 
 def _loaders(

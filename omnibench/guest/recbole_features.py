@@ -51,32 +51,6 @@ class Feature:
     length: int = 1
 
 
-def selected(fold: folds.Fold, subjects: dict[str, str], parameters: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the names of the features that a model learns from, by hyperparameter.
-
-    Args:
-        fold: The fold.
-        subjects: The hyperparameters that name features, and whose they are.
-        parameters: The hyperparameters of the model.
-
-    Raises:
-        ValueError: The dataset has no such feature.
-    """
-    names = {}
-    for parameter, subject in subjects.items():
-        table = fold.features(subject)
-        offered = table.names if table is not None else []
-        listed = parameters.get(parameter)
-        names[parameter] = offered if listed is None else list(listed)
-        missing = [name for name in names[parameter] if name not in offered]
-        if missing:
-            raise ValueError(
-                f"the {subject} have no feature {missing[0]!r}; they have {', '.join(offered) or 'none'}. Add it to the dataset, or name "
-                f"others with {parameter}=."
-            )
-    return names
-
-
 def features_of(
     fold: folds.Fold, subjects: dict[str, str], names: dict[str, list[str]], users: parts.Ints, items: parts.Ints
 ) -> dict[str, list[Feature]]:

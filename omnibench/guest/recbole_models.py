@@ -39,6 +39,7 @@ SAMPLED = (
     "GCMC",
     "DGCF",
     "LINE",
+    "NCL",
 )
 
 SEQUENTIAL = (
@@ -119,7 +120,6 @@ REFUSED = {
     "SASRecCPR": _OF_THE_NEXT,
     "GRU4RecCPR": _OF_THE_NEXT,
     "KD_DAGFM": "it is trained in two stages, a teacher and a student, each a run of its own",
-    "NCL": "it needs the package faiss, which the locked environment does not have",
     "RaCT": "it trains in three stages, each a run of its own that reads the checkpoint of the one before",
 }
 """Why a model does not run."""

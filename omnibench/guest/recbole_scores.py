@@ -35,6 +35,13 @@ def _of_graph(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch.Te
     return network.restore_user_e[users], network.restore_item_e
 
 
+def _of_graph_and_layers(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """NCL: as other graphs, where the embeddings of each layer are returned, too."""
+    if network.restore_user_e is None or network.restore_item_e is None:
+        network.restore_user_e, network.restore_item_e, _ = network.forward()
+    return network.restore_user_e[users], network.restore_item_e
+
+
 def _of_matrices(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return network.user_embeddings[users], network.item_embeddings.T
 
@@ -86,6 +93,7 @@ FACTORS: dict[str, Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tenso
     "SGL": _of_graph,
     "SpectralCF": _of_graph,
     "DGCF": _of_graph,
+    "NCL": _of_graph_and_layers,
     "NCEPLRec": _of_matrices,
     "SimpleX": _of_cosines,
     "ENMF": _of_weighted_embeddings,

@@ -6,7 +6,7 @@ All interactions weigh the same, also those with a rating.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from . import folds, parts, ranking, rectools_models, rectools_scores, rectools_
 from .base import Task
 from .implicit_training import fit_by_iterations
 from .ranked_lists import RankedList
-from .rectools_data import dataset_of, dataset_with_category
+from .rectools_data import dataset_of
 from .rectools_models import CATEGORY, LISTS, NOT_RESUMABLE, POPULARITY, RUNNABLE, SEQUENCES
-from .rectools_scores import Model
+from .rectools_scores import WITHOUT_FEATURES, KnownFeatures, Model
 from .rectools_transformers import SequenceModel
+from .selected_features import CATEGORIES, selected
 
 
 def version() -> str:
@@ -44,6 +45,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "history": runnable.history,
             **({"sequential": True} if runnable.ranks_by == SEQUENCES else {}),
             **({"item_feature": CATEGORY} if name == "PopularInCategoryModel" else {}),
+            **({"features": dict(runnable.features)} if runnable.features else {}),
             **({"epochs": runnable.epochs} if runnable.epochs else {}),
             **({"not_resumable": NOT_RESUMABLE[name]} if name in NOT_RESUMABLE else {}),
         }
@@ -66,12 +68,16 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model | SequenceModel, dict[str, 
     torch.set_num_threads(task.threads)
     rectools_transformers.seed_everything_of(seed)
     recommender = rectools_models.create(task.algorithm, task.parameters, seed, task.threads)
+    names = rectools_models.selected_features(task.algorithm, effective, fold)
+    effective |= names
+    dataset = _dataset(task, fold, {runnable.features[parameter]: names[parameter] for parameter in names})
     if runnable.ranks_by == SEQUENCES:
-        network = rectools_transformers.train(recommender, dataset_of(fold, repeated=True), task)
+        network = rectools_transformers.train(recommender, dataset, task)
         task.keep(recommender.epochs)
         return network, effective
-    dataset = _dataset(task, fold)
     model = Model(recommender, *(np.asarray(ids.external_ids) for ids in (dataset.user_id_map, dataset.item_id_map)))
+    if any(names.values()):
+        model.known = KnownFeatures.of(dataset)
     if runnable.epochs:
         _fit_by_epochs(model, dataset, task, int(effective[runnable.epochs]))
     else:
@@ -82,17 +88,24 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model | SequenceModel, dict[str, 
     return model, effective
 
 
-def _dataset(task: Task, fold: folds.Fold) -> Dataset:
+def _dataset(task: Task, fold: folds.Fold, features: Mapping[str, Sequence[str]]) -> Dataset:
     if task.algorithm == "PopularInCategoryModel":
-        return dataset_with_category(fold, str(task.parameters.get(CATEGORY)))
-    return dataset_of(fold, repeated=RUNNABLE[task.algorithm].ranks_by == POPULARITY)
+        listed = [str(task.parameters.get(CATEGORY))]
+        category = selected(fold, {CATEGORY: "items"}, {CATEGORY: listed}, readable=CATEGORIES)
+        return dataset_of(fold, repeated=True, features={"items": category[CATEGORY]})
+    repeated = RUNNABLE[task.algorithm].ranks_by in (POPULARITY, SEQUENCES)
+    return dataset_of(fold, repeated=repeated, features=features)
 
 
 def _fit_by_epochs(model: Model, dataset: Dataset, task: Task, epochs: int) -> None:
     """Train a model of implicit or LightFM inside of RecTools' model, and report each epoch."""
     recommender = model.recommender
     if task.algorithm == "LightFMWrapperModel":
-        _fit_light_fm(model, dataset, task, epochs)
+        _fit_in_parts(model, dataset, task, epochs)
+    elif model.known is not WITHOUT_FEATURES:
+        with threadpool_limits(1, "blas"):
+            _fit_in_parts(model, dataset, task, epochs)
+        recommender.model.iterations = epochs
     else:
         recommender.model = recommender._model
         matrix = dataset.get_user_item_matrix(include_weights=True).astype(np.float32)
@@ -101,7 +114,8 @@ def _fit_by_epochs(model: Model, dataset: Dataset, task: Task, epochs: int) -> N
     recommender.is_fitted = True
 
 
-def _fit_light_fm(model: Model, dataset: Dataset, task: Task, epochs: int) -> None:
+def _fit_in_parts(model: Model, dataset: Dataset, task: Task, epochs: int) -> None:
+    """Train epoch by epoch, as RecTools' ``fit_partial`` does, which sees to features."""
     recommender, done = model.recommender, 0
     recommender.model, recommender.is_fitted = (
         recommender._model,

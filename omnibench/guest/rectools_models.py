@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from implicit.als import AlternatingLeastSquares
@@ -12,9 +12,17 @@ from implicit.nearest_neighbours import BM25Recommender, TFIDFRecommender
 from lightfm import LightFM
 from rectools import models
 from rectools.models.base import ModelBase
+from rectools.models.nn.item_net import CatFeaturesItemNet
+from rectools.utils.misc import get_class_or_function_full_path
+
+from . import folds
+from .selected_features import ALL_TYPES, CATEGORIES, selected
 
 FACTORS, NEIGHBOURS, SIMILARITIES, POPULARITY, LISTS, SEQUENCES = range(6)
 """What a model ranks by: factors of users and items, similarities of few items or of all, counts, lists, or sequences."""
+
+BLOCKS = "item_net_block_types"
+"""The hyperparameter of transformers that names the networks which make the items' embeddings."""
 
 CATEGORY = "category_feature"
 """The hyperparameter of the popularity in categories that names a feature of items."""
@@ -37,10 +45,13 @@ OF_THE_TASK = (
     "model.random_state",
     "model.num_threads",
     "model.use_gpu",
-    "fit_features_together",
 )
 """What RecTools' configurations have and no hyperparameter is: it follows from seed, threads and device, or is about
-features, functions and progress bars."""
+functions and progress bars."""
+
+OF_ITEMS = {"item_features": "items"}
+OF_BOTH = {"item_features": "items", "user_features": "users"}
+"""The hyperparameters that name the features which a model learns from beside the interactions, and whose they are."""
 
 NOT_RESUMABLE = {
     "ImplicitBPRWrapperModel": "what it draws from is inside of implicit's compiled code, and cannot be stored",
@@ -56,6 +67,8 @@ class Runnable:
         ranks_by: What it ranks by.
         epochs: The hyperparameter that is the number of its epochs; empty where there are none.
         history: Whether it recommends from a history, also to users who are not in training.
+        features: The hyperparameters that name the features which it can learn from; by default there are none.
+        reads_numbers: Whether features may be numbers, which count as they are, and not only categories.
         example: Makes it with RecTools' defaults, of which its hyperparameters are read.
     """
 
@@ -63,6 +76,8 @@ class Runnable:
     example: Callable[[], ModelBase[Any]]
     epochs: str = ""
     history: bool = True
+    features: Mapping[str, str] = field(default_factory=dict)
+    reads_numbers: bool = False
 
 
 def _nearest_neighbours() -> ModelBase[Any]:
@@ -71,9 +86,9 @@ def _nearest_neighbours() -> ModelBase[Any]:
 
 
 RUNNABLE = {
-    "SASRecModel": Runnable(SEQUENCES, models.SASRecModel, "epochs"),
-    "BERT4RecModel": Runnable(SEQUENCES, models.BERT4RecModel, "epochs"),
-    "HSTUModel": Runnable(SEQUENCES, models.HSTUModel, "epochs"),
+    "SASRecModel": Runnable(SEQUENCES, models.SASRecModel, "epochs", features=OF_ITEMS),
+    "BERT4RecModel": Runnable(SEQUENCES, models.BERT4RecModel, "epochs", features=OF_ITEMS),
+    "HSTUModel": Runnable(SEQUENCES, models.HSTUModel, "epochs", features=OF_ITEMS),
     "EASEModel": Runnable(SIMILARITIES, models.EASEModel),
     "PureSVDModel": Runnable(FACTORS, models.PureSVDModel, history=False),
     "ImplicitALSWrapperModel": Runnable(
@@ -81,6 +96,8 @@ RUNNABLE = {
         lambda: models.ImplicitALSWrapperModel(AlternatingLeastSquares(use_gpu=False)),
         "model.iterations",
         history=False,
+        features=OF_BOTH,
+        reads_numbers=True,
     ),
     "ImplicitBPRWrapperModel": Runnable(
         FACTORS,
@@ -89,7 +106,14 @@ RUNNABLE = {
         history=False,
     ),
     "ImplicitItemKNNWrapperModel": Runnable(NEIGHBOURS, _nearest_neighbours),
-    "LightFMWrapperModel": Runnable(FACTORS, lambda: models.LightFMWrapperModel(LightFM()), "epochs", history=False),
+    "LightFMWrapperModel": Runnable(
+        FACTORS,
+        lambda: models.LightFMWrapperModel(LightFM()),
+        "epochs",
+        history=False,
+        features=OF_BOTH,
+        reads_numbers=True,
+    ),
     "PopularModel": Runnable(POPULARITY, models.PopularModel),
     "PopularInCategoryModel": Runnable(LISTS, lambda: models.PopularInCategoryModel(category_feature="")),
     "RandomModel": Runnable(LISTS, models.RandomModel),
@@ -118,9 +142,35 @@ def defaults(name: str) -> dict[str, Any]:
     if name == "ImplicitItemKNNWrapperModel":
         values |= {f"model.{key}": getattr(BM25Recommender(), key) for key in ("K1", "B")}
     is_fixed = name != "ImplicitItemKNNWrapperModel"
-    return {
+    own = {
         key: value for key, value in values.items() if key not in OF_THE_TASK and not (is_fixed and key == "model.cls")
     }
+    return {**own, **{parameter: [] for parameter in RUNNABLE[name].features}}
+
+
+def selected_features(name: str, parameters: Mapping[str, Any], fold: folds.Fold) -> dict[str, list[str]]:
+    """Return the names of the features that a model learns from, by hyperparameter.
+
+    None stands for all categories that the dataset has. Numbers have to be named, since RecTools takes them as they are,
+    whatever their size.
+
+    Args:
+        name: The model's name.
+        parameters: Its hyperparameters, with their defaults.
+        fold: The fold.
+
+    Raises:
+        ValueError: The dataset has no such feature, the model cannot read its type, or none of its networks reads any.
+    """
+    runnable = RUNNABLE[name]
+    readable = ALL_TYPES if runnable.reads_numbers else CATEGORIES
+    names = selected(fold, runnable.features, parameters, readable=readable, usual=CATEGORIES)
+    blocks = [str(block) for block in parameters.get(BLOCKS) or ()]
+    if any(names.values()) and blocks and not any(block.endswith(CatFeaturesItemNet.__name__) for block in blocks):
+        raise ValueError(
+            f"{', '.join(blocks)}: no network of {BLOCKS} reads features. Add {get_class_or_function_full_path(CatFeaturesItemNet)!r}."
+        )
+    return names
 
 
 def create(name: str, parameters: Mapping[str, Any], seed: int, threads: int) -> ModelBase[Any]:
@@ -136,7 +186,7 @@ def create(name: str, parameters: Mapping[str, Any], seed: int, threads: int) ->
         ValueError: A hyperparameter belongs to another class of neighbours, or RecTools refuses its value.
         TypeError: RecTools refuses its type.
     """
-    values = {**parameters}
+    values = {key: value for key, value in parameters.items() if key not in RUNNABLE[name].features}
     if name == "ImplicitItemKNNWrapperModel":
         values = {"model.cls": defaults(name)["model.cls"], "model.num_threads": threads, **values}
         stray = [key for key in ("model.K1", "model.B") if key in values]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from rectools.dataset import Dataset
 from scipy import sparse
 
 from . import folds, parts, ranking, top_items
@@ -28,8 +28,30 @@ LISTED = 64
 DENSE_SCORES = 1 << 24
 """Scores that are held in memory together where they are calculated for all items."""
 
-WITHOUT_FEATURES = SimpleNamespace(user_features=None, item_features=None, n_hot_users=0, n_hot_items=0)
-"""What a model is told of a dataset when it is asked for its factors."""
+
+@dataclass(frozen=True)
+class KnownFeatures:
+    """What a model asks of a dataset when it makes its factors, named as RecTools' dataset has it.
+
+    Attributes:
+        user_features: Those of users, by RecTools' number.
+        item_features: Those of items.
+        n_hot_users: The number of users in training.
+        n_hot_items: That of items.
+    """
+
+    user_features: Any = None
+    item_features: Any = None
+    n_hot_users: int = 0
+    n_hot_items: int = 0
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> KnownFeatures:
+        """Take them from a dataset, without its interactions."""
+        return cls(dataset.user_features, dataset.item_features, dataset.n_hot_users, dataset.n_hot_items)
+
+
+WITHOUT_FEATURES = KnownFeatures()
 
 
 @dataclass
@@ -40,11 +62,13 @@ class Model:
         recommender: RecTools' model.
         users: int32 user codes by RecTools' number.
         items: int32 item codes by RecTools' number.
+        known: The features of users and items that its factors are made of.
     """
 
     recommender: Any
     users: parts.Ints
     items: parts.Ints
+    known: KnownFeatures = WITHOUT_FEATURES
 
 
 @dataclass
@@ -84,7 +108,7 @@ def scores(
 
 
 def _by_factors(model: Model, fold: folds.Fold) -> Iterator[tuple[parts.Ints, FactorScores]]:
-    user_factors, item_factors = model.recommender._get_u2i_vectors(WITHOUT_FEATURES)
+    user_factors, item_factors = model.recommender._get_u2i_vectors(model.known)
     number = np.full(fold.n_users, -1, dtype=np.int64)
     number[model.users] = np.arange(len(model.users))
     user_factors = user_factors.astype(item_factors.dtype, copy=False)

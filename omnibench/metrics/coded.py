@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from omnibench.data.numbers import LARGEST_RATING, numbers
 from omnibench.errors import EvaluationError
+from omnibench.guest.distinct import distinct
 from omnibench.metrics.coded_checks import (
     Table,
     check_columns,
@@ -171,11 +172,11 @@ def coded(
         rows = _ranked_rows(predictions, user, item, is_listed)
         of_lists = ordered(rows, predictions.order, reading.length, predictions.source, user_ids, item_ids)
     predicted = _predicted(predictions, test, once, user, item, user_ids, item_ids) if ratings else None
-    listed_users = np.unique(user[is_listed])
+    listed_users = distinct(user[is_listed])
     remarks = Remarks(
         repeated=len(truth.item) - len(once.item),
         without_list=len(once.users) - len(listed_users),
-        without_test=len(np.unique(user[~is_tested])),
+        without_test=len(distinct(user[~is_tested])),
         seen=int(np.count_nonzero(is_seen & is_tested)),
         unknown=int(np.count_nonzero(is_unknown & is_tested)),
         rows=int(np.count_nonzero(is_tested)),
@@ -209,7 +210,7 @@ def _ranked_rows(table: Table, user: npt.NDArray[np.int32], item: npt.NDArray[np
 
 
 def _once(user: npt.NDArray[np.int32], item: npt.NDArray[np.int32], n_items: int) -> Pairs:
-    pairs = np.unique(user.astype(np.int64) * n_items + item)
+    pairs = distinct(user.astype(np.int64) * n_items + item)
     return (pairs // n_items).astype(np.int32), (pairs % n_items).astype(np.int32)
 
 

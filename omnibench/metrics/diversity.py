@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from omnibench.data import ids
 from omnibench.errors import EvaluationError, OmnibenchError
+from omnibench.guest.distinct import distinct
 from omnibench.keys import canonical
 from omnibench.metrics.base import Values, checked_name
 from omnibench.metrics.by import By
@@ -124,7 +125,7 @@ class IntraListDiversity(RankingMetric):
             aligned = self._aligned = (training, vectors, vectors.is_missing(training.n_items))
         _, vectors, is_missing = aligned
         if is_missing.any():
-            recommended = np.unique(hits.items[hits.items >= 0])
+            recommended = distinct(hits.items[hits.items >= 0])
             missing = recommended[is_missing[recommended]]
             if len(missing):
                 advice = (

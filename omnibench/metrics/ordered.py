@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from omnibench.errors import EvaluationError
+from omnibench.guest.distinct import distinct
 from omnibench.metrics.judged import Lists, alphabetical_ranks
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def ordered(
         raise _contradiction(source, user_ids, contradicting)
     tied = 0
     if not by_rank and score is not None:
-        tied = len(np.unique(user[1:][is_next & (score[1:] == score[:-1])]))
+        tied = len(distinct(user[1:][is_next & (score[1:] == score[:-1])]))
     filled, longest = _filled(user, item, score, length)
     return Ordered(filled, tied, len(contradicting), longest)
 
@@ -136,7 +137,7 @@ def _contradicting(
     if score is None or rank is None:
         return user[:0]
     rises = score[1:] > score[:-1] if by_rank else rank[1:] <= rank[:-1]
-    return np.unique(user[1:][is_next & rises])
+    return distinct(user[1:][is_next & rises])
 
 
 def _contradiction(source: str, user_ids: Sequence[Hashable], users: Codes) -> EvaluationError:

@@ -285,7 +285,7 @@ class Distribution:
         arguments: dict[str, Any] = (
             {} if needs is None else {"needs": needs, "capacity": machine_capacity(benchmarks.policy)}
         )
-        starts = {nodeid: start_of(experiment, estimates.start(experiment)) for nodeid, experiment in pending}
+        starts = {nodeid: start_of(experiment, estimates) for nodeid, experiment in pending}
         return LongestFirst(
             config,
             log,

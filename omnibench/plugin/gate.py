@@ -21,8 +21,8 @@ from omnibench.store.schema import Record, RecordType, Status
 from omnibench.terminal import terminal_line
 
 if TYPE_CHECKING:  # half a second of imports, which a run without benchmarks saves
-    from omnibench.gate.entries import Measurements
     from omnibench.gate.judgement import Judge
+    from omnibench.gate.measurements import Measurements
     from omnibench.gate.scope import Scope
     from omnibench.gate.series import Series
     from omnibench.gate.verdicts import Gate
@@ -58,7 +58,8 @@ class RegressionGate:
         """
         if not any(isinstance(item, ExperimentItem) for item in session.items) or PLAN.is_on(self.config):
             return
-        from omnibench.gate.baseline import Baseline, refuse_other_files
+        from omnibench.gate.baseline import Baseline
+        from omnibench.gate.baseline_file import refuse_other_files
         from omnibench.gate.judgement import Judge
 
         metrics = [label.strip() for label in GATE_METRICS.value(self.config).split(",") if label.strip()]
@@ -166,7 +167,7 @@ def measurements(session: BenchSession) -> Measurements:
         OmnibenchError: The store cannot be read.
     """
     from omnibench.engine.records import labels_of
-    from omnibench.gate.entries import Measurements
+    from omnibench.gate.measurements import Measurements
     from omnibench.store.evaluations import StoredEvaluations
     from omnibench.store.item_records import pending_item
 

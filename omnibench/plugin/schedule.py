@@ -72,7 +72,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         self._needs_of = needs
         self._capacity = capacity
         self._start_of = start
-        self._starts = GuestStarts((), ())
+        self._starts = GuestStarts((), [])
         self._needs: list[Needs] = []
         self._seconds: list[float] = []
         self._weights: list[float] = []
@@ -102,8 +102,12 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
             self.check_schedule(node)
 
     def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
-        """Note that a worker goes on to its next item."""
-        self._since[node] = self._clock()
+        """Note that a worker goes on to its next item, and how long this one has taken."""
+        now = self._clock()
+        if self._starts.learn(node, item_index, now - self._since[node], self.pending):
+            self._weights = list(map(self._weight, range(len(self._weights))))
+            self.pending.sort(key=lambda index: -self._weights[index])
+        self._since[node] = now
         super().mark_test_complete(node, item_index, duration)
 
     def check_schedule(self, node: Any, duration: float = 0) -> None:

@@ -64,7 +64,7 @@ class RunnerInfo:
             learns what comes next, and so needs timestamps; false if not given), ``"item_feature"`` (the hyperparameter
             that names the feature of items which it needs; if not given, it needs none), ``"features"``
             (``{name: subject}`` of the hyperparameters that list features to learn from, those of ``"users"`` or ``"items"``, and
-            None for all that the dataset has), ``"needs_features"`` (whether it cannot do without any; false if not given), ``"refit"`` (whether it may
+            None for all that the dataset has; by their default, None or an empty list), ``"needs_features"`` (whether it cannot do without any; false if not given), ``"refit"`` (whether it may
             be fitted on training and validation together; if not given, those that do nothing with validation may),
             ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings),
             ``"epochs"`` (the hyperparameter that is the number of its epochs, where its Fit says how many it has kept),
@@ -235,6 +235,15 @@ def use_of_validation(described: Mapping[str, Any]) -> str:
     if isinstance(use, bool):
         return _UNNAMED_USE if use else NO_USE
     return str(use)
+
+
+def learns_from_features(described: Mapping[str, Any]) -> bool:
+    """Return whether an algorithm learns from features of users or items where no hyperparameter names any.
+
+    Args:
+        described: Its entry in a catalogue.
+    """
+    return any(described["parameters"].get(parameter) is None for parameter in described.get("features", {}))
 
 
 def may_refit(described: Mapping[str, Any]) -> bool:

@@ -56,6 +56,8 @@ def seed_spread(algorithm: str) -> SeedSpread | None:
 def _described(algorithm: str) -> Mapping[str, Any]:
     """Return what the catalogue of a framework says of an algorithm; nothing of a user's own class."""
     framework, _, name = algorithm.partition(".")
+    if not name:
+        return {}
     for runner in runners():
         if runner.name == framework:
             described: Mapping[str, Any] = runner.catalogue["algorithms"].get(name, {})

@@ -136,20 +136,22 @@ def publish(partial: Path, final: Path, root: Path, *, names_durably: bool = Tru
     Raises:
         StoreError: It would lie outside of the store.
     """
-    refuse_outside(final, root)
-    with partial.open("rb") as file:
+    relative = relative_path(final, root)
+    directory, name = os.path.split(relative)
+    refuse_links(root, directory)
+    with open(partial, "rb") as file:
         os.fsync(file.fileno())
         written = _written(os.fstat(file.fileno()))
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     make_directories(final.parent, root)
-    with opened_directory(root, relative_path(final.parent, root)) as parent:
-        os.replace(partial, final.name, dst_dir_fd=parent)
-        status = os.stat(final.name, dir_fd=parent, follow_symlinks=False)
+    with opened_directory(root, directory) as parent:
+        os.replace(partial, name, dst_dir_fd=parent)
+        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
     if names_durably:
         sync_directory(final.parent)
     if _written(status) != written:
         raise StoreError(f"{final} was written to while it was published; nothing but omnibench may write there.")
-    return _described(final, root, sha256, status)
+    return _described(relative, sha256, status)
 
 
 def _written(status: os.stat_result) -> tuple[int, int, int]:
@@ -159,11 +161,11 @@ def _written(status: os.stat_result) -> tuple[int, int, int]:
 
 def describe(path: Path, root: Path, sha256: str) -> Artifact:
     """Describe a file that stands where its readers look."""
-    return _described(path, root, sha256, path.lstat())
+    return _described(relative_path(path, root), sha256, path.lstat())
 
 
-def _described(path: Path, root: Path, sha256: str, status: os.stat_result) -> Artifact:
-    described = {"path": str(relative_path(path, root)), "size": status.st_size, "sha256": sha256}
+def _described(path: str, sha256: str, status: os.stat_result) -> Artifact:
+    described = {"path": path, "size": status.st_size, "sha256": sha256}
     return {**described, "stat": _stat(status)}  # type: ignore[typeddict-item]  # mypy does not see the keys
 
 
@@ -174,7 +176,7 @@ def _stat(status: os.stat_result) -> list[int]:
 
 def refuse_outside(path: Path, root: Path) -> None:
     """Raise StoreError when a path leads out of the store, or its directory is reached through a link."""
-    refuse_links(root, relative_path(path, root).parent)
+    refuse_links(root, os.path.dirname(relative_path(path, root)))
 
 
 def make_directories(directory: Path, root: Path) -> None:

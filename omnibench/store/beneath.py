@@ -14,7 +14,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.store.permissions import file_mode
@@ -53,17 +53,17 @@ def _parts(relative: str | os.PathLike[str]) -> tuple[str, ...]:
     return parts
 
 
-def relative_path(path: Path, root: Path) -> PurePosixPath:
-    """Return a path relative to a store's directory.
+def relative_path(path: Path, root: Path) -> str:
+    """Return a path relative to a store's directory, as text; empty for the directory itself.
 
     Raises:
         LinkedFileError: It does not lie beneath it.
     """
     text, base = str(path), os.path.join(root, "")
     if text.startswith(base) and "/../" not in f"/{text}/":
-        return PurePosixPath(text[len(base) :])
+        return text[len(base) :]
     if path.is_relative_to(root) and ".." not in path.parts:  # the root itself, or one that is relative
-        return PurePosixPath(path.relative_to(root).as_posix())
+        return "" if path == root else path.relative_to(root).as_posix()
     raise LinkedFileError(
         f"{str(path)!r} is outside of the checkpoint directory {str(root)!r}; nothing is written there"
     )
@@ -283,7 +283,7 @@ def open_file(root: Path, relative: str | os.PathLike[str], flags: int = os.O_RD
     """
     *parents, name = _parts(relative)
     if mode is None:
-        mode = file_mode(root.joinpath(*parents)) if flags & os.O_CREAT else 0
+        mode = file_mode("/".join((str(root), *parents))) if flags & os.O_CREAT else 0
     with opened_directory(root, "/".join(parents)) as parent:
         try:
             descriptor = os.open(name, (flags & ~os.O_TRUNC) | _SAFE, mode, dir_fd=parent)

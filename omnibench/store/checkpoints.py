@@ -28,6 +28,7 @@ from omnibench.store.reading import Answer, read
 from omnibench.store.records import Records
 from omnibench.store.refusals import cannot_be_written
 from omnibench.store.schema import Artifact, Record, RecordType
+from omnibench.store.sealing import seal
 from omnibench.store.sharing import make_root
 from omnibench.store.strangers import refuse_strangers
 from omnibench.store.waiting import LockWait, TellLate, on_stderr
@@ -119,7 +120,10 @@ class CheckpointStore:
 
         What belongs to no item stands in the root's; of the others those that name a directory in that of this.
         """
-        self._append_manifests(records, {})  # before the transaction that they repeat: a kill may come in between
+        texts = {key: seal(key, record) for key, record in records.items()}
+        self._append_manifests(
+            records, {}, texts
+        )  # before the transaction that they repeat: a kill may come in between
         of_no_item = {
             key: record for key, record in records.items() if RecordType.of(key) in (RecordType.RUN, RecordType.RECIPE)
         }
@@ -203,31 +207,34 @@ class CheckpointStore:
         all_leases = [leases_held] if isinstance(leases_held, Lease) else list(leases_held)
         token = {"token": leases_held.token} if isinstance(leases_held, Lease) else {}
         stamped = {key: {**record, **token} for key, record in records.items()}
+        texts = {key: seal(key, record) for key, record in stamped.items()}
         removed_records = dict(forget or {})
         self._unsynced.sync()
 
         def check() -> None:
             for lease in all_leases:
                 lease.check()
-            self._append_manifests(stamped, removed_records)
+            self._append_manifests(stamped, removed_records, texts)
 
         try:
-            self.records.commit(stamped, removed_records, check)
+            self.records.commit_texts(texts, removed_records, check)
         except (ReplacedStoreError, DamagedStoreError) as error:
             if isinstance(error, ReplacedStoreError) and not (self.root / "store" / "cache.db").exists():
                 raise
             # It broke while it was open, or another process found it broken and has rebuilt it meanwhile.
             self.records.close()
             self.records = self._open_records()
-            self.records.commit(stamped, removed_records, check)
+            self.records.commit_texts(texts, removed_records, check)
 
-    def _append_manifests(self, records: Mapping[str, Record], removed_records: Mapping[str, Record]) -> None:
+    def _append_manifests(
+        self, records: Mapping[str, Record], removed_records: Mapping[str, Record], texts: Mapping[str, str]
+    ) -> None:
         all_records = (*records.values(), *removed_records.values())
         for directory in sorted({record["directory"] for record in all_records if record.get("directory")}):
-            manifests.append(
+            manifests.append_texts(
                 self.root / directory,
                 self.root,
-                {key: record for key, record in records.items() if record.get("directory") == directory},
+                {key: texts[key] for key, record in records.items() if record.get("directory") == directory},
                 [key for key, record in removed_records.items() if record.get("directory") == directory],
             )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from omnibench.store.phase_texts import has_users_in
+from omnibench.store.phase_texts import has_users_in, user_file_in
 from omnibench.store.reader import Reader
 from omnibench.store.reading import read
 from omnibench.store.schema import Record, RecordLookup, RecordType
@@ -24,6 +26,10 @@ class Evaluations(Protocol):
 
     def records(self, keys: Sequence[str]) -> list[Record | None]:
         """Return the records of evaluations, None for those that have no sound one."""
+        ...
+
+    def user_files(self, keys: Sequence[str]) -> list[Record | None]:
+        """Return of evaluations what ``per_user.read_per_user`` takes of their records, None for those that have no sound one."""
         ...
 
 
@@ -51,6 +57,10 @@ class EvaluationsByLookup:
         """See ``Evaluations``."""
         return [self._lookup(RecordType.EVAL.key(key)) for key in keys]
 
+    def user_files(self, keys: Sequence[str]) -> list[Record | None]:
+        """See ``Evaluations``."""
+        return self.records(keys)
+
 
 class StoredEvaluations:
     """The evaluations of a store: read as of one moment as long as the store is open, and anew afterwards.
@@ -66,8 +76,7 @@ class StoredEvaluations:
         self._reader: Reader | None = reader
         self._untouched = untouched
         self._look_ups = 0
-        # By the hash of the key, as whoever has asked for many asks for most of a million; None where a record has to be parsed.
-        self._have_users: dict[int, bool | None] | None = None
+        self._have_users: _HaveUsers | None = None
 
     def close(self) -> None:
         """Do without the reader from now on."""
@@ -81,8 +90,8 @@ class StoredEvaluations:
         record_key = RecordType.EVAL.key(key)
         self._look_ups += 1
         if self._look_ups == _MOST_LOOK_UPS:
-            self._have_users = _read_in_one_pass(self._reader)
-        if self._have_users and (is_known := self._have_users.get(hash(record_key))) is not None:
+            self._have_users = _HaveUsers(self._reader)
+        if self._have_users and (is_known := self._have_users.of(record_key)) is not None:
             return is_known
         text = self._reader.sound_text(record_key)
         has_users = None if text is None else has_users_in(text)
@@ -93,19 +102,53 @@ class StoredEvaluations:
 
     def records(self, keys: Sequence[str]) -> list[Record | None]:
         """See ``Evaluations``."""
+        return self._read(lambda reader: [reader.get(RecordType.EVAL.key(key)) for key in keys])
+
+    def user_files(self, keys: Sequence[str]) -> list[Record | None]:
+        """See ``Evaluations``; most records are not parsed for it."""
+        return self._read(lambda reader: [_user_file(reader, RecordType.EVAL.key(key)) for key in keys])
+
+    def _read(self, take: Callable[[Reader], list[Record | None]]) -> list[Record | None]:
         if self._reader is not None:
-            return _records(self._reader, keys)
-        return read(self._root / "store", lambda reader: _records(reader, keys), untouched=self._untouched)
+            return take(self._reader)
+        return read(self._root / "store", take, untouched=self._untouched)
 
 
-def _read_in_one_pass(reader: Reader) -> dict[int, bool | None]:
-    """Return whether evaluations have values per user, by the hash of the key; of two keys that have it alike nothing is said."""
-    have_users: dict[int, bool | None] = {}
-    for key, text in reader.sound_texts_of(RecordType.EVAL):
-        number = hash(key)
-        have_users[number] = None if number in have_users else has_users_in(text)
-    return have_users
+class _HaveUsers:
+    """Whether evaluations have values per user, of all of a store: a million in eight megabytes.
+
+    Args:
+        reader: Reads the records.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        # Keys are kept as their hashes; of two that have the same, and of records that have to be parsed, nothing is said.
+        known: dict[bool, array[int]] = {False: array("q"), True: array("q")}
+        unknown: set[int] = set()
+        for key, text in reader.sound_texts_of(RecordType.EVAL):
+            has_users = has_users_in(text)
+            if has_users is None:
+                unknown.add(hash(key))
+            else:
+                known[has_users].append(hash(key))
+        self._unknown = unknown
+        self._known = {has_users: array("q", sorted(hashes)) for has_users, hashes in known.items()}
+
+    def of(self, record_key: str) -> bool | None:
+        """Whether an evaluation has values per user; None where its record has to be looked up to tell."""
+        number = hash(record_key)
+        if number in self._unknown:
+            return None
+        counts = {has_users: _count(hashes, number) for has_users, hashes in self._known.items()}
+        return counts[True] == 1 if sum(counts.values()) == 1 else None
 
 
-def _records(reader: Reader, keys: Sequence[str]) -> list[Record | None]:
-    return [reader.get(RecordType.EVAL.key(key)) for key in keys]
+def _count(hashes: array[int], number: int) -> int:
+    """Return how often a number is among sorted ones: not at all, once, or twice for more."""
+    begin = bisect_left(hashes, number)
+    return hashes[begin : begin + 2].count(number)
+
+
+def _user_file(reader: Reader, key: str) -> Record | None:
+    text = reader.sound_text(key)
+    return (None if text is None else user_file_in(text)) or reader.get(key)

@@ -35,12 +35,24 @@ def append(directory: Path, root: Path, records: Mapping[str, Record], forget: I
         OSError: The lines cannot be written.
         StoreError: The directory leads out of the store.
     """
-    gone = sorted(set(forget) - set(records))
+    append_texts(directory, root, {key: seal(key, record) for key, record in records.items()}, forget)
+
+
+def append_texts(directory: Path, root: Path, texts: Mapping[str, str], forget: Iterable[str] = ()) -> None:
+    """Add lines of records that are sealed already; see ``append``.
+
+    Args:
+        directory: Where the files of these records lie; nothing is written when it is not there.
+        root: The store's directory.
+        texts: By key; see ``sealing.seal``.
+        forget: Keys that no longer hold.
+    """
+    gone = sorted(set(forget) - set(texts))
     lines = [f"{_FORGET}\t{seal(_FORGET, {'keys': gone})}"] if gone else []
-    lines += [f"{key}\t{seal(key, record)}" for key, record in records.items()]
+    lines += [f"{key}\t{text}" for key, text in texts.items()]
     if not lines or not directory.is_dir():
         return
-    path = relative_path(directory, root) / NAME
+    path = os.path.join(relative_path(directory, root), NAME)
     descriptor = open_file(root, path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         # The first newline ends a line that a crash has torn.
@@ -77,7 +89,7 @@ def compact(directory: Path, root: Path, *, dry_run: bool = False) -> int:
         return 0
     if not dry_run:
         partial = path.with_name(f"{NAME}.new")
-        descriptor = open_file(root, relative.with_name(partial.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        descriptor = open_file(root, relative_path(partial, root), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
             _write_all(descriptor, content)
             os.fsync(descriptor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -68,24 +68,33 @@ class NamedItems:
         """Return an answer that is made of metrics: evaluations are looked up when they are asked for.
 
         Args:
-            take: Called with the records of items, plans and datasets by key, in the order in which they were written, and with the
-                evaluations, which can be asked for afterwards, too; again where that failed half way. What nobody needs who
-                compares metrics is left out of items.
+            take: Called with the records of items, plans and datasets by key, and with the evaluations; see ``compared_in_turn``.
+        """
+
+        def of_all(records: dict[str, Record], items: Iterator[tuple[str, Record]], evaluations: Evaluations) -> Answer:
+            return take({**records, **dict(items)}, evaluations)
+
+        return self.compared_in_turn(of_all)
+
+    def compared_in_turn(
+        self, take: Callable[[dict[str, Record], Iterator[tuple[str, Record]], Evaluations], Answer]
+    ) -> Answer:
+        """Return an answer that is made of metrics, and of one item after the other: there may be a hundred thousand.
+
+        Args:
+            take: Called with the records of plans and datasets by key; with key and record of every item in the order in which they
+                were written, to be gone through once; and with the evaluations, which can be asked for afterwards, too. It is called
+                again where that failed half way. What nobody needs who compares metrics is left out of items.
         """
 
         def answer(reader: Reader) -> Answer:
-            records, shared = dict(reader.records(RecordType.PLAN.prefix, in_order=True)), SharedParts()
-            plan = PlannedLabels(records.items())
-            for key, item, is_light in reader.light_items():
-                if is_light:
-                    item["metrics"] = packed_metrics(item["metrics"])
-                    del item["predict_key"]
-                labelled = plan.labelled(item)
-                records[key] = labelled if is_light else shared.item_without(UNCOMPARED, labelled)
-            records |= reader.records(RecordType.DATA.prefix, in_order=True)
+            plans = dict(reader.records(RecordType.PLAN.prefix, in_order=True))
+            datasets = reader.records(RecordType.DATA.prefix, in_order=True)
             evaluations = StoredEvaluations(self.root, reader)
             try:
-                return take(records, evaluations)
+                return take(
+                    {**plans, **dict(datasets)}, _items_to_compare(reader, PlannedLabels(plans.items())), evaluations
+                )
             finally:
                 evaluations.close()
 
@@ -205,3 +214,14 @@ class NamedItems:
         singles = (single_item(self.root, item, labelled=False) for item in items)
         names = [single.name for single in takewhile(bool, singles) if single]
         return list(dict.fromkeys(names)) if len(names) == len(items) else select_all(items, self.brief_items())
+
+
+def _items_to_compare(reader: Reader, plan: PlannedLabels) -> Iterator[tuple[str, Record]]:
+    """Yield key and record of every item, called as in a plan, without what nobody needs who compares metrics."""
+    shared = SharedParts()
+    for key, item, is_light in reader.light_items():
+        if is_light:
+            item["metrics"] = packed_metrics(item["metrics"])
+            del item["predict_key"]
+        labelled = plan.labelled(item)
+        yield key, labelled if is_light else shared.item_without(UNCOMPARED, labelled)

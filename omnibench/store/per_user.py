@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnibench.errors import StoreError
+from omnibench.guest.distinct import distinct
 from omnibench.metrics.base import Values
 from omnibench.store.advice import repair_command
 from omnibench.store.beneath import read_bytes, tree
@@ -22,6 +23,7 @@ from omnibench.store.beneath import read_bytes, tree
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import pyarrow as pa
 else:
     from omnibench.lazy import np, npt
 
@@ -49,14 +51,15 @@ def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> d
     import pyarrow.parquet as pq
 
     arrays = {"user": users.astype("<i4"), **{label: values.astype("<f8") for label, values in columns.items()}}
-    fields = [pa.field(name, pa.from_numpy_dtype(array.dtype), nullable=False) for name, array in arrays.items()]
+    schema = _schema(tuple(arrays))
     # pa.array() would import pandas to look for its types.
     buffers = [
         pa.Array.from_buffers(field.type, len(users), [None, pa.py_buffer(array)])
-        for field, array in zip(fields, arrays.values(), strict=True)
+        for field, array in zip(schema, arrays.values(), strict=True)
     ]
-    table = pa.Table.from_arrays(buffers, schema=pa.schema(fields))
+    table = pa.Table.from_arrays(buffers, schema=schema)
     sink = pa.BufferOutputStream()
+    footers: list[pq.FileMetaData] = []
     pq.write_table(
         table,
         sink,
@@ -67,10 +70,10 @@ def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> d
         use_dictionary=False,
         write_statistics=False,
         data_page_version="1.0",
+        metadata_collector=footers,
     )
-    content = sink.getvalue()
-    path.write_bytes(content)
-    groups = pq.read_metadata(pa.BufferReader(content))
+    path.write_bytes(sink.getvalue())
+    (groups,) = footers
     begins: dict[str, list[int]] = {name: [] for name in arrays}
     for number in range(groups.num_row_groups if len(users) else 0):
         group = groups.row_group(number)
@@ -79,6 +82,15 @@ def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> d
             end = chunk.data_page_offset + chunk.total_compressed_size
             begins[name].append(end - group.num_rows * array.itemsize)
     return begins
+
+
+@lru_cache(maxsize=8)
+def _schema(names: tuple[str, ...]) -> pa.Schema:
+    """Return the schema of a table with a column of users, which is the first, and columns of numbers."""
+    import pyarrow as pa
+
+    types = [pa.int32(), *[pa.float64()] * (len(names) - 1)]
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in zip(names, types, strict=True)])
 
 
 def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]:
@@ -100,7 +112,7 @@ def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]
     if not artifact or ("place" in record and record["place"] is None):
         raise StoreError(f"{label} has no values per user; ask for a metric that is a mean over users.")
     try:
-        status = os.lstat(root / artifact["path"])
+        status = os.lstat(os.path.join(root, artifact["path"]))
         stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
         content = _content(root, artifact["path"], artifact["sha256"], stamp)
     except OSError as error:
@@ -178,5 +190,5 @@ def _read_matrix(content: bytes, root: Path, record: Mapping[str, Any]) -> tuple
     from omnibench.guest.folds import Fold
 
     values = np.load(io.BytesIO(content), allow_pickle=False)[record["row"]]
-    users = np.unique(Fold(tree(root, f"datasets/{record['dataset']}"), record["fold"] or 0).test.user).astype(np.int32)
+    users = distinct(Fold(tree(root, f"datasets/{record['dataset']}"), record["fold"] or 0).test.user).astype(np.int32)
     return users, values

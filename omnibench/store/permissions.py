@@ -42,11 +42,11 @@ def sharing(text: str | None = None) -> str:
     return word
 
 
-def is_shared(directory: Path) -> bool:
+def is_shared(directory: str | Path) -> bool:
     """Whether a directory is the root of a store that a group shares, or lies in one."""
-    for candidate in (directory / RECORDS, directory):
+    for candidate in (f"{directory}/{RECORDS}", directory):  # a dozen of them per item
         with suppress(OSError):
-            mode = candidate.stat().st_mode
+            mode = os.stat(candidate).st_mode
             return bool(mode & stat.S_ISGID) and bool(mode & stat.S_IRGRP)
     return False
 
@@ -68,7 +68,7 @@ def make_directory(directory: Path, *, shared: bool | None = None, sticky: bool 
         directory.chmod(stat.S_IMODE(directory.stat().st_mode) | bits)
 
 
-def file_mode(directory: Path) -> int:
+def file_mode(directory: str | Path) -> int:
     """Return the mode of a new file in a directory of a store; the umask is taken from it when it is made."""
     return 0o660 if is_shared(directory) else 0o600
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+from omnibench.store.file_forms import ITEM_FILE
 from omnibench.store.identity_forms import is_identity
+from omnibench.store.schema import Record
 
 _NUMBER = r"(?:null|-?\d[\d.eE+-]*+)"
 _TEXT = r'"[^"\\]*+"'
@@ -27,6 +30,14 @@ _UNCERTAINTY = re.compile(
     rf'(?:, "counted": ({_NUMBER}))?, "place": '
 )
 _PER_USER, _FILE_PLACE = ', "per_user": ', ', "place": '
+_LABEL = ', "label": '
+_COLUMN = r"\[(?:\d{1,15}(?:, \d{1,15})*+)?\]"
+_USER_FILE = re.compile(
+    rf'{_LABEL}"([^"\\\x00-\x1f]++)", "per_user": \{{"path": "([^"\\]++)", "size": \d{{1,18}}, "sha256": "([0-9a-f]{{64}})"'
+    rf'(?:, "stat": \[[\d, ]*+\])?\}}, "value": {_NUMBER}, "stderr": {_NUMBER}, "interval": (?:null|\[{_NUMBER}, {_NUMBER}\])'
+    rf', "users": (\d{{1,9}})(?:, "counted": {_NUMBER})?, "place": (\{{"user": {_COLUMN}, "value": {_COLUMN}\}}), "seconds": '
+)
+_ITEM = re.compile(r'\{"item": "([^"\\\x00-\x1f]++)", ')
 _NULL = "null"
 _ATTEMPTS = '"attempts": '
 _MADE_OF = re.compile(rf', "version": ({_TEXT}), "identity": (?=\["fit/)')
@@ -150,6 +161,32 @@ def has_users_in(text: str) -> bool | None:
     if not files or not starts:
         return None
     return not text.startswith(_NULL, files) and not text.startswith(_NULL, starts)
+
+
+def user_file_in(text: str) -> Record | None:
+    """Return what says where the values per user of an evaluation are, from the text of its record.
+
+    Args:
+        text: The JSON of the record.
+
+    Returns:
+        Its ``item``, ``label``, ``per_user`` (``path`` and ``sha256``), ``users`` and ``place``; None where the record has to be
+        parsed to tell.
+    """
+    item, match = _ITEM.match(text), _only(_USER_FILE, _LABEL, text)
+    if item is None or match is None or not ITEM_FILE.fullmatch(match[2]):
+        return None
+    label, path, sha256, users, columns = match.groups()
+    artifact = {"path": path, "sha256": sha256}
+    place = _places(columns)
+    return {"item": item[1], "label": label, "per_user": artifact, "users": int(users), "place": place}
+
+
+@lru_cache(maxsize=1024)
+def _places(text: str) -> dict[str, list[int]]:
+    """Return where columns begin in a file, from JSON; files of equally many users have it alike."""
+    places: dict[str, list[int]] = json.loads(text)
+    return places
 
 
 def _behind_only(beginning: str, text: str) -> int:

@@ -1,8 +1,4 @@
-"""The checkpoint records: JSON texts in diskcache.
-
-What diskcache would do by default and must not do here: evict records, keep values in files without
-checksums, and pickle. Settings live in the database itself, so they are checked after every opening.
-"""
+"""The checkpoint records: JSON texts in a database that diskcache has made; see ``text_cache``."""
 
 from __future__ import annotations
 
@@ -14,8 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
-
-import diskcache
 
 from omnibench.errors import StoreError
 from omnibench.guest import forks
@@ -41,26 +35,10 @@ from omnibench.store.schema import Record, RecordType, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal, text_of
 from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
-from omnibench.store.text_disk import LiteralPath, TextDisk
+from omnibench.store.text_cache import LOOK_SECONDS, Timeout, insert, opened_cache, require_durability
 from omnibench.store.views import create_views
 from omnibench.store.waiting import LockedStoreError, LockWait, is_locked
 from omnibench.terminal import terminal_line
-
-_SETTINGS = {
-    "eviction_policy": "none",
-    "cull_limit": 0,
-    "size_limit": 2**62,
-    "statistics": 0,
-    "disk_min_file_size": 2**31 - 1,
-    "sqlite_synchronous": 2,  # FULL: a record that was committed survives power loss
-    "sqlite_mmap_size": 0,
-}
-_DURABILITY_SETTINGS = ("eviction_policy", "cull_limit", "size_limit", "disk_min_file_size", "sqlite_synchronous")
-"""What a committed record's life depends on."""
-
-_LOOK_SECONDS = 1
-"""How long SQLite waits for a lock by itself: in there it hears no Ctrl-C, so the rest of the waiting is ours."""
-
 
 _READ_OFTEN = (RecordType.DATA, RecordType.ITEM)
 """Types of records that every attempt asks for several times; that of a dataset names all of its files."""
@@ -109,14 +87,9 @@ class Records:
         self._file = self._database_file()
         self._latest: dict[str, tuple[Any, Record]] = {}
         self._relaxed = threading.local()
+        require_durability(self._cache, directory)
         self._writing = threading.Lock()
         """Whose thread writes: SQLite would have the others look again and again, and it is theirs at once when that has ended."""
-        for name in _DURABILITY_SETTINGS:
-            if getattr(self._cache, name) != _SETTINGS[name]:
-                raise StoreError(
-                    f"the checkpoint records in {directory} were opened elsewhere with {name}="
-                    f"{getattr(self._cache, name)!r}, which may drop results. Close that program and try again."
-                )
 
     def _open(self, version: int) -> None:
         """Open the database, unless another process writes: diskcache would wait for it for a minute, in silence."""
@@ -130,7 +103,7 @@ class Records:
                     raise  # else it is what only a writer can mend, e.g. a transaction that a kill has left half done
             if self._database.with_name("cache.db-shm").exists():
                 self._probe("rw", "BEGIN IMMEDIATE")
-        self._cache = diskcache.Cache(LiteralPath(self.directory), timeout=_LOOK_SECONDS, disk=TextDisk, **_SETTINGS)
+        self._cache = opened_cache(self.directory)
         check_content(self._connection)
         self._note_format(version)
         create_views(self._connection)
@@ -141,7 +114,7 @@ class Records:
     def _probe(self, mode: str, statement: str) -> None:
         """Try a statement over a connection of its own, which takes back whatever it begins."""
         uri = f"{self._database.absolute().as_uri()}?mode={mode}"
-        with closing(sqlite3.connect(uri, uri=True, timeout=_LOOK_SECONDS, isolation_level=None)) as connection:
+        with closing(sqlite3.connect(uri, uri=True, timeout=LOOK_SECONDS, isolation_level=None)) as connection:
             connection.execute(statement).fetchall()
 
     @property
@@ -234,7 +207,24 @@ class Records:
             DamagedStoreError: The database is damaged.
             StoreError: The database was removed or replaced while it was in use, or cannot be written.
         """
-        texts = {key: seal(key, record) for key, record in records.items()}
+        self.commit_texts({key: seal(key, record) for key, record in records.items()}, delete, check, patience=patience)
+
+    def commit_texts(
+        self,
+        texts: Mapping[str, str],
+        delete: Iterable[str] = (),
+        check: Callable[[], None] = lambda: None,
+        *,
+        patience: float | None = None,
+    ) -> None:
+        """Write records that are sealed already; see ``commit``.
+
+        Args:
+            texts: By key; see ``sealing.seal``.
+            delete: Keys to forget.
+            check: Called inside the transaction; raising abandons it.
+            patience: Seconds to wait for other processes' writes, if not as long as all others wait.
+        """
         try:
             with self._transaction(patience) as connection:
                 check()
@@ -242,9 +232,8 @@ class Records:
                 for key in (*delete, *texts):
                     # Not diskcache's: a damaged row may have any `raw`, and name any file to be removed with it.
                     connection.execute("DELETE FROM Cache WHERE key = ?", (key,))
-                for key, text in texts.items():
-                    self._cache.set(key, text)
-        except (sqlite3.Error, diskcache.Timeout) as error:
+                insert(connection, texts)
+        except sqlite3.Error as error:
             raise self._trouble("written", error) from error
 
     @contextmanager
@@ -257,12 +246,9 @@ class Records:
             whole.callback(self._writing.release)
             try:  # a forked child would roll its copy back, in the memory that SQLite's processes share
                 whole.enter_context(forks.whole_transaction())
-                self._cache._txn_id = threading.get_ident()  # noqa: SLF001 - so that its `set` joins this transaction
                 yield connection
-                self._cache._txn_id = None  # noqa: SLF001 - as above
                 connection.execute("COMMIT")
             except BaseException:
-                self._cache._txn_id = None  # noqa: SLF001 - as above
                 with suppress(sqlite3.Error):  # a full disk may have rolled it back already
                     connection.execute("ROLLBACK")
                 raise
@@ -271,11 +257,11 @@ class Records:
         """Begin a transaction, which no other thread of this process has then.
 
         Raises:
-            diskcache.Timeout: Another one has for a second.
+            Timeout: Another one has for a second.
             sqlite3.Error: Another process has, or something else is wrong.
         """
-        if not self._writing.acquire(timeout=_LOOK_SECONDS):
-            raise diskcache.Timeout
+        if not self._writing.acquire(timeout=LOOK_SECONDS):
+            raise Timeout
         try:
             connection.execute("BEGIN IMMEDIATE")
         except BaseException:
@@ -285,11 +271,10 @@ class Records:
     def add(self, records: Mapping[str, Record]) -> None:
         """Write those records that are not there yet, in one transaction; see ``commit``."""
         try:
-            with self._transaction():
+            with self._transaction() as connection:
                 self._check_file()
-                for key, record in records.items():
-                    self._cache.add(key, seal(key, record))
-        except (sqlite3.Error, diskcache.Timeout) as error:
+                insert(connection, {key: seal(key, record) for key, record in records.items()}, keep=True)
+        except sqlite3.Error as error:
             raise self._trouble("written", error) from error
 
     def note(self, records: Mapping[str, Record]) -> None:
@@ -324,7 +309,7 @@ class Records:
                 raise self._trouble("brought up to date", error) from error
         finally:
             with suppress(sqlite3.Error):  # on a disk that fails for good, what failed first is the thing to say
-                connection.execute(f"PRAGMA busy_timeout = {1000 * _LOOK_SECONDS}")
+                connection.execute(f"PRAGMA busy_timeout = {1000 * LOOK_SECONDS}")
 
     def _set_aside(self, key: str, error: DamagedRecordError) -> None:
         """Take a damaged record out, keeping its text for whoever wants to look at it."""

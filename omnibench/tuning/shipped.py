@@ -15,7 +15,7 @@ from omnibench.tuning.space import Space
 
 _FOLDER = Path(__file__).parent / "spaces"
 
-_FRAMEWORKS = ("LensKit", "RecBole", "RecPack", "RecTools")
+_FRAMEWORKS = ("LensKit", "RecBole", "RecPack", "RecTools", "Implicit", "Cornac", "Surprise")
 """The frameworks whose algorithms have spaces, each in a file of its name."""
 
 _RANGES: Mapping[str, type[Int | Float | Log]] = {"int": Int, "float": Float, "log": Log}

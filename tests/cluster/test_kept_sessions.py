@@ -44,8 +44,11 @@ def pools(cluster: Cluster) -> Iterator[tuple[RemotePool, RemotePool]]:
     second.close()
 
 
-def test_the_next_item_has_the_same_place(pools: tuple[RemotePool, RemotePool]) -> None:
+def test_the_next_item_has_the_same_place(
+    pools: tuple[RemotePool, RemotePool], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Items that follow each other at once are computed in one session, unless one asks for something else."""
+    monkeypatch.setattr(remote_session, "_KEPT_SECONDS", 3600.0)  # on a slow machine nothing is at once
     pool, _ = pools
     first = pool.session()
     pool.rest()
@@ -79,8 +82,9 @@ def test_a_thread_that_waits_gets_it_at_once(pools: tuple[RemotePool, RemotePool
         assert waiting.result(30).location.is_shared
 
 
-def test_who_waits_keeps_no_place(pools: tuple[RemotePool, RemotePool]) -> None:
+def test_who_waits_keeps_no_place(pools: tuple[RemotePool, RemotePool], monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread without an item to compute gives back what it has kept; in the middle of an item it does not."""
+    monkeypatch.setattr(remote_session, "_KEPT_SECONDS", 3600.0)  # nothing else gives it back
     first, second = pools
     session = first.session()
     first.leave()

@@ -16,11 +16,13 @@ from omnibench.commands.main import main
 from omnibench.comparison.configurations import measured
 from omnibench.comparison.measured import Measured
 from omnibench.errors import BaselineError
-from omnibench.gate.entries import Measurements, newest
+from omnibench.gate.entries import newest
+from omnibench.gate.measurements import Measurements
 from omnibench.gate.stores import measurements
 from omnibench.statistics.paired import DEFAULT_TEST
 from omnibench.store.evaluations import EvaluationsByLookup
 from omnibench.store.queries import Store
+from omnibench.store.schema import RecordType
 
 Command = Callable[..., str]
 
@@ -45,7 +47,15 @@ def changed(store: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[dict
     records = without_plan(open_store(store).records())
     for record in records.values():
         change(record)
-    monkeypatch.setattr(Store, "compared", lambda _, use: use(records, EvaluationsByLookup(records.get)))
+    read_as(records, monkeypatch)
+
+
+def read_as(records: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have other records read than a store's."""
+    items = {key: record for key, record in records.items() if RecordType.ITEM.has(key)}
+    others = {key: record for key, record in records.items() if key not in items}
+    evaluations = EvaluationsByLookup(records.get)
+    monkeypatch.setattr(Store, "compared_in_turn", lambda _, use: use(others, iter(items.items()), evaluations))
 
 
 def without_plan(records: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +133,10 @@ def test_without_values_per_user_folds_are_compared(
     means = known.means(place, "HR@10")
     best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
     expected = compare_configurations(known, worst, best, "HR@10", dataset=place, alternative="less")
-    monkeypatch.setattr(Store, "compared", lambda _, use: use(records, EvaluationsByLookup(records.get)))
+    items = {key: record for key, record in records.items() if RecordType.ITEM.has(key)}
+    others = {key: record for key, record in records.items() if key not in items}
+    evaluations = EvaluationsByLookup(records.get)
+    monkeypatch.setattr(Store, "compared_in_turn", lambda _, use: use(others, iter(items.items()), evaluations))
     command("baseline", file)
     for record in records.values():
         later(9)(record)
@@ -141,7 +154,10 @@ def test_of_data_that_is_not_recorded_nothing_is_written(
 ) -> None:
     """What its test parts are is not known."""
     records = {key: one for key, one in open_store(measured_store).records().items() if not key.startswith("data/")}
-    monkeypatch.setattr(Store, "compared", lambda _, use: use(records, EvaluationsByLookup(records.get)))
+    items = {key: record for key, record in records.items() if RecordType.ITEM.has(key)}
+    others = {key: record for key, record in records.items() if key not in items}
+    evaluations = EvaluationsByLookup(records.get)
+    monkeypatch.setattr(Store, "compared_in_turn", lambda _, use: use(others, iter(items.items()), evaluations))
     said = command("baseline", tmp_path / "b.parquet", ends=2)
     assert "is not recorded as prepared; run its benchmark again." in said
 
@@ -172,8 +188,7 @@ def test_data_that_was_measured_later_takes_the_place_of_the_old(
         if key.startswith("item/") and record["item"].startswith("held-"):
             again = {"data_key": "new", "dataset": "held-new", "finished": "2100-01-01T00:00:00Z"}
             fresh[f"{key}/new"] = {**record, **again}
-    extended = without_plan({**records, **fresh})
-    monkeypatch.setattr(Store, "compared", lambda _, use: use(extended, EvaluationsByLookup(extended.get)))
+    read_as(without_plan({**records, **fresh}), monkeypatch)
     said = command("gate", file, ends=1)
     assert "held-new has changed its data or its split (it was held-" in said
     assert "9 comparisons: 9 same" in said

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.markers import made_once
 
 from omnibench.compat.omnirec.data_loaders import registry
 from omnibench.compat.omnirec.data_loaders.base import DatasetInfo, Loader
@@ -23,6 +24,7 @@ ARCHIVE = "omnirec-1.1.0"
 
 
 @pytest.fixture(scope="session")
+@made_once
 def distribution(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of OmniRec 1.1.0's source distribution; skips where it cannot be had.
 

@@ -88,7 +88,6 @@ def test_plans_remember_what_was_given() -> None:
     ("algorithm", "message"),
     [
         (moved.Elliot.ItemKNN, "does not have Elliot"),
-        (moved.RecBole.NCL, "RecBole.NCL does not run: it "),
         ("LensKit.ItemKNN", "did you mean 'ItemKNNScorer'"),
     ],
 )

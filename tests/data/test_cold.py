@@ -111,7 +111,7 @@ def cold_project(project: Project) -> Project:
 def test_a_run_and_its_exports_say_it(cold_project: Project) -> None:
     """Below the tables, also when all is cached, with workers, read-only; in documents, and as numbers in JSON."""
     line = "tiny: * of * test users are unknown in training and count 0, and * of * test items *cannot be recommended"
-    for arguments in ((), ("-n", "2"), ("--omnirec-readonly",)):
+    for arguments in ((), ("-n", "1"), ("--omnirec-readonly",)):
         exports = [f"--omnirec-export=results.{suffix}" for suffix in ("md", "json", "csv")]
         result = cold_project.run(*exports, *arguments)
         assert result.ret == pytest.ExitCode.OK

@@ -28,6 +28,7 @@ from typing import Any
 from unittest import SkipTest
 
 import pytest
+from support.markers import made_once
 from sybil import Document, Example, Region
 from sybil.parsers.markdown import SkipParser
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
@@ -39,6 +40,11 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FIRST = ROOT / "docs" / "quickstart.md"
 READER = "/home/ann/shop"
 """Where the project of the pages lies, as they print it."""
+
+LEFT_OUT = (
+    *("cacheprovider", "randomly", "hypothesispytest", "timeout", "rerunfailures", "pytest_cov", "typeguard", "anyio"),
+)
+"""Plugins that a reader need not have: they print something, or their imports take as long as the rest of a start."""
 
 _INFO = re.compile(r'(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n')
 _FENCES = re.compile(r"^[ ]*```\w", re.MULTILINE)
@@ -208,6 +214,7 @@ def run(page: Document) -> tuple[int, list[str]]:
 
 
 @pytest.fixture(scope="session")
+@made_once
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project of the quickstart, after its first run; not to be changed."""
     directory = tmp_path_factory.mktemp("finished") / "shop"
@@ -239,8 +246,7 @@ def enter(directory: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setenv("PYTHONIOENCODING", "utf-8")
     patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     patch.setenv("COLUMNS", "80")
-    plugins = ("randomly", "cacheprovider", "hypothesispytest", "timeout", "rerunfailures", "pytest_cov", "typeguard")
-    patch.setenv("PYTEST_ADDOPTS", " ".join(["--no-header", *(f"-p no:{name}" for name in plugins)]))
+    patch.setenv("PYTEST_ADDOPTS", " ".join(["--no-header", *(f"-p no:{name}" for name in LEFT_OUT)]))
     patch.syspath_prepend(str(directory / "benchmarks"))
 
 

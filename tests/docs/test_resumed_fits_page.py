@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.file_modules import module_of
 
+from omnibench.runners.info import learns_from_features
 from omnibench.runners.registry import runners
 
 ROOT = Path(__file__).parent.parent.parent
@@ -35,7 +36,10 @@ def test_each_algorithm_that_trains_in_steps_has_its_rows(framework: str) -> Non
         for name, info in offered
         if "epochs" in info
         and "not_resumable" not in info
-        and (not (info.get("sequential") or info.get("features")) or name in (*script.SEQUENTIAL, *script.OF_FEATURES))
+        and (
+            not (info.get("sequential") or learns_from_features(info))
+            or name in (*script.SEQUENTIAL, *script.OF_FEATURES)
+        )
     }
     measured = {name.partition(".")[2] for name in results if name.startswith(f"{framework}.")}
     assert with_epochs <= measured, "python benchmarks/snapshots/resumed_fits.py FRAMEWORK NAME ... --write"

@@ -148,7 +148,7 @@ def test_what_cannot_be_is_refused_before_there_is_a_store(tmp_path: Path) -> No
 SCRIPT = """
 from bench_tiny import *
 print("imported", __name__)
-evaluator = run_omnirec(data, plan, Evaluator(NDCG(10)), workers={workers}, policy=Policy(grace=30.0))
+evaluator = run_omnirec(data, plan, Evaluator(NDCG(10)), workers={workers}, policy=Policy(grace=3600.0))
 print("ended with", len(evaluator.results))
 """
 
@@ -158,7 +158,7 @@ def test_a_script_without_a_guard_runs_once(project: Project) -> None:
     project.bench(plan='plan.add_algorithm(Slow, {"seconds": 0.5, "tag": Grid([1, 2])})')
     (project.pytester.path / "script.py").write_text(SCRIPT.format(workers=2))
     with started(project, program=["-u", "script.py"]) as run:
-        wait_until(lambda: run.poll() is not None, 60)
+        wait_until(lambda: run.poll() is not None)
     output = output_of(project)
     assert output.count("imported") == 1
     assert "ended with 4" in output
@@ -178,7 +178,7 @@ def test_a_script_may_have_any_name(project: Project) -> None:
     )
     project.bench()
     with started(project, program=["-u", "mybench"]) as run:
-        wait_until(lambda: run.poll() is not None, 60)
+        wait_until(lambda: run.poll() is not None)
     assert "ended with 2" in output_of(project)
 
 
@@ -187,13 +187,15 @@ def test_a_script_may_have_any_name(project: Project) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_script_ends_in_one_sentence(project: Project, workers: int, number: signal.Signals) -> None:
     """What is done and how to go on; no traceback, the shell's exit status, nobody left; the next run goes on."""
-    project.bench(plan='plan.add_algorithm(Slow, {"seconds": 1.0, "tag": Grid([1, 2])})')
+    let_go = project.bench_gated()
     (project.pytester.path / "script.py").write_text(SCRIPT.format(workers=workers))
     with started(project, program=["-u", "script.py"]) as run:
         wait_until(lambda: project.count_fits("begin-") >= workers)
         run.send_signal(number)
-        wait_until(lambda: run.poll() is not None, 60)
-        wait_until(lambda: nobody_left(project), 10)
+        wait_until(lambda: f"{number.name}: stopping; " in output_of(project))
+        let_go()
+        wait_until(lambda: run.poll() is not None)
+        wait_until(lambda: nobody_left(project))
     assert run.returncode == 128 + number
     *_, last = output_of(project).splitlines()
     assert re.fullmatch(
@@ -203,7 +205,7 @@ def test_a_script_ends_in_one_sentence(project: Project, workers: int, number: s
     fits = project.count_fits("begin-")
     assert sum(key.startswith("fit/") for key in open_store(project.pytester.path / "checkpoints").records()) == fits
     with started(project, program=["-u", "script.py"]) as run:
-        wait_until(lambda: run.poll() is not None, 60)
+        wait_until(lambda: run.poll() is not None)
     assert "ended with 4" in output_of(project)
     assert project.count_fits("begin-") == 4
 
@@ -219,8 +221,8 @@ def test_a_second_signal_ends_a_script_at_once(project: Project, workers: int) -
         run.send_signal(signal.SIGINT)
         wait_until(lambda: "SIGINT: stopping; " in output_of(project))
         run.send_signal(signal.SIGINT)
-        wait_until(lambda: run.poll() is not None, 25)
-        wait_until(lambda: nobody_left(project), 10)
+        wait_until(lambda: run.poll() is not None)
+        wait_until(lambda: nobody_left(project))
     assert run.returncode == 130
     assert "Traceback" not in output_of(project)
     items = open_store(project.pytester.path / "checkpoints").items().values()
@@ -238,7 +240,7 @@ def test_at_pythons_prompt_the_tables_stand_once(
     statements = ["from bench_tiny import *", "run_omnirec(data, plan, Evaluator(NDCG(10)))", "_", "exit()"]
     shown = []
     path = project.pytester.path
-    with pexpect.spawn(sys.executable, prompt, cwd=path, dimensions=(60, 120), timeout=60, encoding="utf-8") as child:
+    with pexpect.spawn(sys.executable, prompt, cwd=path, dimensions=(60, 120), timeout=300, encoding="utf-8") as child:
         child.expect_exact(">>> ")
         for statement in statements[:-1]:
             child.sendline(statement)
@@ -259,7 +261,7 @@ class Terminal:
         monkeypatch.setenv("COUNT_FITS_IN", str(project.fits))
         path = project.pytester.path
         (path / "script.py").write_text(script)
-        self.child = pexpect.spawn(sys.executable, ["script.py"], cwd=path, dimensions=(30, 100), timeout=60)
+        self.child = pexpect.spawn(sys.executable, ["script.py"], cwd=path, dimensions=(30, 100), timeout=300)
         self._screen = pyte.HistoryScreen(100, 30, history=10_000)
         self._stream = pyte.ByteStream(self._screen)
         self.seen: list[str] = []
@@ -268,7 +270,7 @@ class Terminal:
         """Go on to the end; return what is on the screen then, noting every state in between."""
         while True:
             try:
-                self._stream.feed(self.child.read_nonblocking(65536, timeout=60))
+                self._stream.feed(self.child.read_nonblocking(65536, timeout=300))
             except pexpect.EOF:
                 break
             self.seen += [line.rstrip() for line in self._screen.display]

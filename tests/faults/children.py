@@ -22,7 +22,7 @@ KILLED = -signal.SIGKILL
 CRASHED = 137
 """The exit status of a child that a planted crash has ended."""
 _write = os.write  # below whatever faults are injected into Python's functions
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which a run that takes a tenth of a second hangs."""
 
 

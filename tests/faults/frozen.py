@@ -12,7 +12,7 @@ from pathlib import Path
 ROOTS = {"version 1": Path("/sys/fs/cgroup/freezer"), "version 2": Path("/sys/fs/cgroup/unified")}
 """Where groups can be made; with version 2 alone it is mounted at ``/sys/fs/cgroup``."""
 
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 
 
 def root_of(version: str) -> Path | None:

@@ -47,6 +47,8 @@ class Points:
         how: ``crash`` (the process ends there), ``ENOSPC`` or ``EIO`` (the operation fails), or ``moved`` (somebody
             moves the checkpoint directory away just then).
         lasting: Whether all later operations that need the disk fail too, as on a disk that stays full.
+        kinds: The words of the operations that are points; all of them if there are none. SQL is said again while another
+            thread writes, so that the n-th of all operations is another one on a busy machine.
     """
 
     root: Path
@@ -54,6 +56,7 @@ class Points:
     at: int = 0
     how: str = CRASH
     lasting: bool = False
+    kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.seen = 0
@@ -61,7 +64,7 @@ class Points:
 
     def reached(self, name: str, argument: object) -> bool:
         """Count an operation; return whether it has to fail, or end the process before it."""
-        if threading.get_ident() != self._thread:
+        if threading.get_ident() != self._thread or (self.kinds and name not in self.kinds):
             return False
         self.seen += 1
         _real_write(self._trail, f"{self.seen} {name} {argument}\n".encode(errors="replace"))

@@ -87,10 +87,12 @@ class Sweep:
         start: What the runs start from.
         directory: An empty directory of its own.
         mutation: What the disturbed run (and what it is compared with) does to omnibench first.
+        kinds: The words of the operations that are points; all of them if there are none.
 
     Attributes:
         start: What the runs start from.
         mutation: What they do to omnibench first.
+        kinds: The words of the operations that are points; all of them if there are none.
         directory: Where all of it lies.
         before: The files that they start from.
         already: Those artifacts among them that are damaged.
@@ -100,10 +102,13 @@ class Sweep:
         finished: The files that it leaves.
     """
 
-    def __init__(self, start: Start, directory: Path, mutation: Mutation = unchanged) -> None:
+    def __init__(
+        self, start: Start, directory: Path, mutation: Mutation = unchanged, kinds: tuple[str, ...] = ()
+    ) -> None:
         directory.mkdir()
         self.start = start
         self.mutation = mutation
+        self.kinds = kinds
         self.directory = directory
         self._pristine = directory / "pristine"
         if start.make is not None:
@@ -113,7 +118,7 @@ class Sweep:
         self.before = invariants.files_of(self._pristine)
         records = invariants.records_of(self._pristine)
         self.already = invariants.damaged_artifacts(self._pristine, records)
-        ended = self._disturb(Points(self.root, self.directory / "trail"))
+        ended = self._disturb(Points(self.root, self.directory / "trail", kinds=self.kinds))
         assert ended.outcome is not None, ended.error
         assert not ended.outcome["failed"]
         self.reference: dict[str, Any] = ended.outcome
@@ -152,7 +157,7 @@ class Sweep:
         Returns:
             What is wrong, or None when the run came to its end before that operation.
         """
-        ended = self._disturb(Points(self.root, self.directory / "trail", number, how, lasting))
+        ended = self._disturb(Points(self.root, self.directory / "trail", number, how, lasting, self.kinds))
         if len(operations(self.directory / "trail")) < number:
             return None
         if moved(self.root).exists():  # somebody puts it back

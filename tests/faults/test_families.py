@@ -60,7 +60,7 @@ def _round(project: Project, seed: int) -> list[str]:
         if ending != signal.SIGKILL:
             time.sleep(chance.uniform(0.0, 1.0))
             run.send_signal(ending)
-        wait_until(lambda: run.poll() is not None, 60)
+        wait_until(lambda: run.poll() is not None)
         try:
             wait_until(lambda: not any(map(_lives, _guests_and_theirs(project))), _PATIENCE)
             wait_until(lambda: nobody_left(project), _PATIENCE)

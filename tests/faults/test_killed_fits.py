@@ -124,7 +124,7 @@ class KilledFits:
             time.sleep(kill.delay)
             self._strike(kill, run.pid)
             run.wait(_PATIENCE)
-        wait_until(lambda: nobody_left(self._project), 30)
+        wait_until(lambda: nobody_left(self._project))
         violations = [f"S1 damaged: {folder}" for folder in fits.damaged_snapshots(root)]
         expected, fitted = fits.resumes_at(root), fits.begins_of(root)
         for _ in range(_MOST_RUNS):

@@ -109,7 +109,7 @@ class KilledSearches:
             time.sleep(kill.delay)
             self._strike(kill, run.pid)
             run.wait(_PATIENCE)
-        wait_until(lambda: nobody_left(self._project), 30)
+        wait_until(lambda: nobody_left(self._project))
         before = _finished(root)
         violations = [f"I1 damaged: {path}" for path in invariants.damaged_artifacts(root, invariants.records_of(root))]
         failed = [key for key, trial in before.items() if trial["status"] == TrialStatus.FAILED]

@@ -27,9 +27,9 @@ mutations = pytest.mark.parametrize(
 @mutations
 def test_a_wrong_protocol_is_found(directory: Path, mutation: Mutation, start: Start, invariant: str) -> None:
     """In the second half of a run there is a point after which the store is not what it should be."""
-    sweep = Sweep(start, directory / "sweep", mutation)
-    moves = [number for number, name in enumerate(sweep.operations, start=1) if name.startswith(_MOVING)]
-    tried = (sweep.point(number, CRASH) for number in moves[len(moves) // 2 :])
+    sweep = Sweep(start, directory / "sweep", mutation, _MOVING)
+    n_moves = len(sweep.operations)
+    tried = (sweep.point(number, CRASH) for number in range(n_moves // 2, n_moves + 1))
     first = next((violations for violations in tried if violations), [])
     assert any(violation.startswith(invariant) for violation in first), first
 

@@ -29,10 +29,12 @@ def test_an_item_pays_three_transactions_and_eight_syncs(directory: Path, monkey
 
     append = CheckpointStore._append_manifests
 
-    def noted_manifest(store: CheckpointStore, written: dict[str, Record], gone: dict[str, Record]) -> None:
+    def noted_manifest(
+        store: CheckpointStore, written: dict[str, Record], gone: dict[str, Record], texts: dict[str, str]
+    ) -> None:
         if any(kind.has(key) for key in written for kind in (RecordType.FIT, RecordType.PREDICT, RecordType.EVAL)):
             acts.append("commit")
-        append(store, written, gone)
+        append(store, written, gone, texts)
 
     monkeypatch.setattr(os, "fsync", noted_sync)
     monkeypatch.setattr(artifacts, "sync_directory", noted_directory)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from omnibench.gate.arrow import number_array, number_column, repeated_text
+from omnibench.gate.arrow import number_array, number_column, text_column
 
 
 @pytest.mark.parametrize("start", [0, 3, 8, 13])
@@ -27,6 +27,8 @@ def test_numbers_that_are_all_defined_have_no_nulls() -> None:
 
 
 @pytest.mark.parametrize("times", [0, 1, 5])
-def test_a_text_is_repeated(times: int) -> None:
-    """A text is repeated, also one whose letters take several bytes."""
-    assert repeated_text("Bücher", times).to_pylist() == ["Bücher"] * times
+def test_texts_are_repeated(times: int) -> None:
+    """Each as often as is said, one whose letters take several bytes, and one that comes again."""
+    array = text_column(["Bücher", "", "Bücher", "b"], [times, 1, 2, times])
+    assert array.to_pylist() == ["Bücher"] * times + [""] + ["Bücher"] * 2 + ["b"] * times
+    assert len(array.dictionary) == 3

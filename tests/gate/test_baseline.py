@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from support.gated import SHOP, Measurements
 
 from omnibench.comparison.user_values import UserValues
 from omnibench.errors import BaselineError
-from omnibench.gate import baseline
+from omnibench.gate import baseline, baseline_rows
 from omnibench.gate.baseline import Baseline, write
 from omnibench.gate.entries import Dataset
 
@@ -125,10 +126,10 @@ def test_any_other_parquet_file_is_refused_and_left_alone(measurements: Measurem
 
 def test_a_newer_format_is_refused(measurements: Measurements, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A newer format is refused; the error names the version that wrote it, and the ways out."""
-    monkeypatch.setattr(baseline, "FORMAT", 2)
+    monkeypatch.setattr(baseline, "FORMAT", 3)
     path = measurements.baseline(tmp_path).path
     monkeypatch.undo()
-    with pytest.raises(BaselineError, match=r"has the format 2 of omnibench .* reads formats up to 1\. Upgrade"):
+    with pytest.raises(BaselineError, match=r"has the format 3 of omnibench .* reads formats up to 2\. Upgrade"):
         Baseline(path)
 
 
@@ -181,3 +182,28 @@ def test_the_dataset_of_several_entries_is_one(measurements: Measurements, tmp_p
     baseline = measurements.baseline(tmp_path)
     assert baseline.entries[0].dataset is baseline.entries[2].dataset
     assert baseline.entries[0].dataset == SHOP
+
+
+def test_entries_share_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small ones one, and one that is full takes no other; each entry has its own rows of them."""
+    monkeypatch.setattr(baseline_rows, "FEWEST_ROWS", 20)
+    rng = np.random.default_rng(5)
+    store = Measurements()
+    for number, size in enumerate((7, 8, 9, 30, 1, 2)):
+        store.add("Mine", {"NDCG@10": [rng.random(size)]}, parameters={"k": number})
+    written = store.baseline(tmp_path)
+    footer = pq.read_metadata(written.path)
+    assert [footer.row_group(number).num_rows for number in range(footer.num_row_groups)] == [24, 30, 3]
+    for entry in reversed(store.entries):
+        (column,) = store.values(entry).values()
+        np.testing.assert_array_equal(written.values(entry)["NDCG@10", 0].values, column.values)
+
+
+def test_users_that_metrics_leave_out_are_missing_of_these_alone(tmp_path: Path) -> None:
+    """Also where the metrics of a fold have different users."""
+    store = Measurements()
+    entry = store.add("Mine", {"NDCG@10": [np.arange(3.0)], "HR@5": [np.arange(2.0)]})
+    store._values[0]["HR@5", 0] = UserValues(np.array([0, 7], np.int32), np.array([1.0, 0.0]))
+    values = store.baseline(tmp_path).values(entry)
+    assert values["NDCG@10", 0].users.tolist() == store._values[0]["NDCG@10", 0].users.tolist()
+    assert values["HR@5", 0].users.tolist() == [0, 7]

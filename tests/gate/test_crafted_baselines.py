@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -19,7 +21,9 @@ from support.projects import Project
 
 from omnibench.commands.main import main
 from omnibench.errors import OmnibenchError
-from omnibench.gate.baseline import _DIGEST_KEY, _DIGEST_PLACEHOLDER, _METADATA_KEY, Baseline, _with_digest
+from omnibench.gate.baseline import _ENTRIES_KEY, _METADATA_KEY, Baseline
+from omnibench.gate.baseline_file import DIGEST_KEY, DIGEST_PLACEHOLDER, with_digest
+from omnibench.gate.baseline_lines import packed, unpacked
 from omnibench.gate.judgement import Judge
 
 Metadata = Any
@@ -46,9 +50,17 @@ def written() -> tuple[bytes, list[pa.Table]]:
 
 
 def content_of(path: Path) -> tuple[bytes, list[pa.Table]]:
-    """Return the metadata and the row groups of a baseline."""
+    """Return the metadata and the row groups of a baseline, as in format 1: every entry has a row group of its own."""
     file = pq.ParquetFile(path)
-    return file.metadata.metadata[_METADATA_KEY], [file.read_row_group(n) for n in range(file.num_row_groups)]
+    metadata = json.loads(file.metadata.metadata[_METADATA_KEY])
+    metadata |= {"format": 1, "entries": [json.loads(line) for line in unpacked(file.metadata.metadata[_ENTRIES_KEY])]}
+    tables: list[pa.Table] = []
+    for entry in metadata["entries"]:
+        rows = entry.pop("rows")
+        entry["row_group"] = rows and len(tables)
+        if rows:
+            tables.append(file.read_row_group(rows[0]).slice(rows[1], rows[2] - rows[1]))
+    return json.dumps(metadata).encode(), tables
 
 
 def craft(
@@ -57,18 +69,36 @@ def craft(
     rewrite: Callable[[pa.Table], pa.Table],
     source: tuple[bytes, list[pa.Table]] | None = None,
 ) -> None:
-    """Write a baseline with other metadata and other rows; its digest is right."""
+    """Write a baseline of format 1 with other metadata and other rows; its digest is right."""
     whole, row_groups = source or written()
     metadata = json.loads(whole)
     replaced = change(metadata)
-    tables = [rewrite(table) for table in row_groups]
+    text = json.dumps(metadata).encode() if replaced is None else replaced
+    write(path, {_METADATA_KEY: text}, [rewrite(table) for table in row_groups])
+
+
+def craft_lines(path: Path, change: Callable[[Metadata], Any], rewrite: Callable[[pa.Table], pa.Table]) -> None:
+    """Write a baseline of format 2, in which entries are lines and share a row group; see ``craft``."""
+    whole, row_groups = written()
+    metadata, start = json.loads(whole), 0
+    metadata["format"] = 2
+    for entry in metadata["entries"]:
+        stop = start + row_groups[entry.pop("row_group")].num_rows
+        entry["rows"], start = [0, start, stop], stop
+    lines = change(metadata)
+    text = packed(metadata.pop("entries")) if lines is None else lines
+    table = rewrite(pa.concat_tables(row_groups, promote_options="none").unify_dictionaries())
+    write(path, {_METADATA_KEY: json.dumps(metadata).encode(), _ENTRIES_KEY: text}, [table])
+
+
+def write(path: Path, metadata: dict[bytes, bytes], tables: list[pa.Table]) -> None:
+    """Write a Parquet file with a digest that is right."""
     sink = io.BytesIO()
     with pq.ParquetWriter(sink, tables[0].schema) as writer:
         for table in tables:
             writer.write_table(table, row_group_size=max(1, table.num_rows))
-        text = json.dumps(metadata).encode() if replaced is None else replaced
-        writer.add_key_value_metadata({_METADATA_KEY: text, _DIGEST_KEY: _DIGEST_PLACEHOLDER})
-    path.write_bytes(b"".join(_with_digest(sink.getvalue())))
+        writer.add_key_value_metadata({**metadata, DIGEST_KEY: DIGEST_PLACEHOLDER})
+    path.write_bytes(b"".join(with_digest(sink.getvalue())))
 
 
 def at(*path: Any, value: Any = ...) -> Callable[[Metadata], None]:
@@ -177,6 +207,33 @@ METADATA: dict[str, Callable[[Metadata], Any]] = {
 """Metadata that omnibench does not write."""
 
 
+LINES: dict[str, Callable[[Metadata], Any]] = {
+    "rows that are a number": at("entries", 0, "rows", value=3),
+    "rows without an end": at("entries", 0, "rows", value=[0, 0]),
+    "no rows": at("entries", 0, "rows", value=None),
+    "rows behind the last": at("entries", 1, "rows", value=[0, 16, 99]),
+    "rows before the first": at("entries", 0, "rows", value=[0, -1, 5]),
+    "rows that end before they begin": at("entries", 0, "rows", value=[0, 5, 5]),
+    "rows in a row group behind the last": at("entries", 1, "rows", value=[1, 16, 32]),
+    "another's rows": at("entries", 1, "rows", value=[0, 8, 32]),
+    "the rows of two": at("entries", 0, "rows", value=[0, 0, 32]),
+    "an entry of format 1": at("entries", 0, "rows"),
+    "an entry that is a list": at("entries", 0, value=[]),
+    "the same configuration twice": at("entries", 1, "configuration", "parameters", "k", value=0),
+    "a dataset behind the last": at("entries", 0, "dataset", value=9),
+    "a value that is no number": at("entries", 0, "scores", "NDCG@10", "folds", "0", value=float("nan")),
+    "entries that are no base64": text(b"?"),
+    "entries that are not packed": text(b64encode(b"{}\n")),
+    "entries that are cut off": lambda metadata: b64encode(b64decode(packed(metadata["entries"]))[:-9]),
+    "an entry without an end": text(b64encode(zlib.compress(b"{}"))),
+    "an entry that is no JSON": text(b64encode(zlib.compress(b"{\n"))),
+    "brackets without an end": text(b64encode(zlib.compress(b"[" * 200_000 + b"\n"))),
+    "an entry of a hundred megabytes": text(b64encode(zlib.compress(bytes(1 << 27), 9))),
+    "a member twice": text(b64encode(zlib.compress(b'{"rows": 1, "rows": 1}\n'))),
+}
+"""Metadata of format 2 that omnibench does not write."""
+
+
 def with_column(name: str, values: Callable[[np.ndarray[Any, Any]], Any]) -> Callable[[pa.Table], pa.Table]:
     """Replace a column by what is made of it."""
 
@@ -218,10 +275,23 @@ def test_metadata_of_another_form_is_refused_in_one_line(change: Callable[[Metad
     assert len(str(error.value)) < 600
 
 
+@pytest.mark.parametrize("change", LINES.values(), ids=LINES)
+def test_lines_of_another_form_are_refused_in_one_line(change: Callable[[Metadata], Any], tmp_path: Path) -> None:
+    """Entries of format 2 are looked at as those of format 1 are."""
+    craft_lines(tmp_path / "crafted.parquet", change, lambda table: table)
+    with pytest.raises(OmnibenchError, match=r"crafted\.parquet' is no baseline that") as error:
+        Baseline(tmp_path / "crafted.parquet")
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize("crafted", [craft, craft_lines])
 @pytest.mark.parametrize("rewrite", ROWS.values(), ids=ROWS)
-def test_rows_of_another_form_fail_the_gate(rewrite: Callable[[pa.Table], pa.Table], tmp_path: Path) -> None:
+def test_rows_of_another_form_fail_the_gate(
+    rewrite: Callable[[pa.Table], pa.Table], crafted: Callable[..., None], tmp_path: Path
+) -> None:
     """Found when the file is opened, or when they are read; then the gate says so, and fails."""
-    craft(tmp_path / "crafted.parquet", lambda _: None, rewrite)
+    crafted(tmp_path / "crafted.parquet", lambda _: None, rewrite)
     current = measurements(0.001)
     try:
         gate = Judge(Baseline(tmp_path / "crafted.parquet")).judge(current, current.entries)
@@ -234,9 +304,10 @@ def test_rows_of_another_form_fail_the_gate(rewrite: Callable[[pa.Table], pa.Tab
     assert all("\n" not in problem for problem in problems)
 
 
-def test_what_is_not_changed_is_a_baseline(tmp_path: Path) -> None:
+@pytest.mark.parametrize("crafted", [craft, craft_lines])
+def test_what_is_not_changed_is_a_baseline(crafted: Callable[..., None], tmp_path: Path) -> None:
     """The tests above would pass for nothing if the way in which they write files were refused."""
-    craft(tmp_path / "crafted.parquet", lambda _: None, lambda table: table)
+    crafted(tmp_path / "crafted.parquet", lambda _: None, lambda table: table)
     current = measurements(0.001)
     gate = Judge(Baseline(tmp_path / "crafted.parquet")).judge(current, current.entries)
     assert not gate.problems

@@ -18,6 +18,7 @@ from omnibench import Choice, Float, Int, Log, Tuning
 from omnibench.experiment.candidates import UNSEEN
 from omnibench.experiment.search import TuningRequest
 from omnibench.experiment.tuned import search_of
+from omnibench.gate.baseline_lines import unpacked
 from omnibench.gate.entries import newest
 from omnibench.gate.matching import Match, match
 from omnibench.gate.report import lines
@@ -196,8 +197,8 @@ def test_a_baseline_keeps_search_choice_and_label(tmp_path: Path) -> None:
     assert search_words(entry.configuration)["l2"] == "log 1 to 10000"
     (untuned,) = measured(search=None, user_label="mine").baseline(tmp_path).entries
     assert (untuned.chosen, untuned.is_tuned) == ({}, False)
-    metadata = json.loads(pq.ParquetFile(tmp_path / "baseline.parquet").metadata.metadata[b"omnibench"])
-    assert "chosen" not in metadata["entries"][0]
+    (line,) = unpacked(pq.ParquetFile(tmp_path / "baseline.parquet").metadata.metadata[b"omnibench.entries"])
+    assert "chosen" not in json.loads(line)
 
 
 @pytest.mark.parametrize(

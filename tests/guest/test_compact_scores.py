@@ -134,6 +134,7 @@ COMPACT: dict[str, list[tuple[str, dict[str, Any], str]]] = {
         ("ItemKNN", {"k": 5, "knn_method": "user"}, "equal"),
         ("SLIMElastic", {"alpha": 0.5, "l1_ratio": 0.3}, "equal"),
         ("NCEPLRec", {}, "close"),
+        ("NCL", {"epochs": 1, "num_clusters": 10, "warm_up_step": 0}, "close"),
         ("SimpleX", {"epochs": 1, "aggregator": "self_attention"}, "close"),
         *(
             (name, {"epochs": 1}, "close")

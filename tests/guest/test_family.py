@@ -123,7 +123,7 @@ def test_what_sections_start_ends_with_the_process(how: str) -> None:
     with families(how) as (process, pids):
         if how in ("within", "after"):
             process.kill()
-        wait_until(lambda: not any(map(lives, pids["inside"])), 15)
+        wait_until(lambda: not any(map(lives, pids["inside"])))
         assert (process.poll() is None) == (how == "asked")
         assert all(map(lives, pids["outside"]))
         counts = {"at once": (2, 3), "within": (4, 5)}
@@ -152,7 +152,7 @@ def test_what_a_trial_at_declaration_keeps_ends_with_the_process() -> None:
     with families("kept", KEPT) as (process, pids):
         assert all(map(lives, pids["inside"]))
         process.kill()
-        wait_until(lambda: not any(map(lives, pids["inside"])), 15)
+        wait_until(lambda: not any(map(lives, pids["inside"])))
         assert all(map(lives, pids["outside"]))
 
 

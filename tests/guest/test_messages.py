@@ -87,7 +87,7 @@ def test_hyperparameters_reach_a_class_with_every_digit(project: Project, tmp_pa
     names = ("whole", "real", "flag", "nothing")
     lines = [f"plan.add_algorithm(Echo, {dict(zip(names, values, strict=True))!r})" for values in VALUES]
     project.bench(plan="from echo import Echo\ninf = float('inf')\n" + "\n".join(lines))
-    for arguments in ((), ("-n", "2", "--omnirec-resume=fresh")):
+    for arguments in ((), ("-n", "1", "--omnirec-resume=fresh")):
         (tmp_path / "values").unlink(missing_ok=True)
         result = project.run_process(*arguments)
         result.assert_outcomes(passed=6)

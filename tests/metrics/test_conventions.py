@@ -16,6 +16,7 @@ import pytest
 import pytrec_eval
 import uv
 from support.cases import LENGTH, Case, ranking_case, rating_case, tags_of_items
+from support.markers import made_once
 
 from omnibench import (
     AUC,
@@ -50,6 +51,7 @@ OMNIREC = "omnirec==1.1.0"
 
 
 @pytest.fixture(scope="module")
+@made_once
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
     """Lists of full length for everybody; short and missing lists, ties, unknown users and items; predicted ratings."""
     full, ragged, ratings, graded = (tmp_path_factory.mktemp(name) for name in ("full", "ragged", "ratings", "graded"))

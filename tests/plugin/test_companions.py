@@ -52,11 +52,19 @@ def test_randomly_shuffles_items_and_changes_none(with_plugin: Project) -> None:
 
 def test_timeout_fails_the_item_and_ends_its_guest(with_plugin: Project) -> None:
     """An item that takes too long fails with pytest-timeout's words, its guest is ended, and the next one is computed."""
-    with_plugin.bench(plan='plan.add_algorithm(Slow, {"seconds": 60}); plan.add_algorithm(Popular)')
-    arguments = [*only("timeout"), "-o", "timeout=5", "-k", "fold_0"]
-    alone = with_plugin.run_process(*arguments)
+    with_plugin.bench(plan='plan.add_algorithm(Slow, {"seconds": 600}); plan.add_algorithm(Popular)')
+    with_plugin.pytester.makeconftest(
+        """
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                item.add_marker(pytest.mark.timeout(4 if "Slow" in item.nodeid else 300))
+        """
+    )
+    alone = with_plugin.run_process(*only("timeout"), "-k", "fold_0")
     alone.assert_outcomes(failed=1, passed=1, deselected=2)
-    alone.stdout.fnmatch_lines(["*Timeout*5.0s*"])
+    alone.stdout.fnmatch_lines(["*Timeout*4.0s*"])
     assert not [line for line in alone.stdout.lines if "/pluggy/" in line], "the traceback is of what the user knows"
     store = open_store(with_plugin.pytester.path / "checkpoints")
     (interrupted,) = store.interrupted

@@ -28,7 +28,7 @@ def test_a_run_writes_what_its_table_shows(project: Project) -> None:
     """A run on workers writes what its table shows and what failed; a read-only run writes the same bytes."""
     project.bench(plan=PLAN)
     place = project.pytester.path
-    run = project.run("-n", "2", "--omnirec-export=results.md", "--omnirec-export", "results.csv")
+    run = project.run("-n", "1", "--omnirec-export=results.md", "--omnirec-export", "results.csv")
     run.assert_outcomes(passed=4, failed=2)
     run.stdout.fnmatch_lines([f"Exported: {place}/results.md, {place}/results.csv"])
     text, frame = (place / "results.md").read_text(), pd.read_csv(place / "results.csv")
@@ -39,7 +39,7 @@ def test_a_run_writes_what_its_table_shows(project: Project) -> None:
     found = frame.set_index(["configuration", "fold", "metric"])["value"]
     assert found.to_dict() == expected.to_dict()
     before = state(place / "checkpoints")
-    cached = project.run("-n", "2", "--omnirec-table=none", "--omnirec-readonly", "--omnirec-export=again.md")
+    cached = project.run("-n", "1", "--omnirec-table=none", "--omnirec-readonly", "--omnirec-export=again.md")
     assert cached.parse_summary_nouns(cached.stdout.lines) == {"cached": 4, "failed": 2}
     assert (place / "again.md").read_text() == text
     assert state(place / "checkpoints") == before
@@ -86,7 +86,7 @@ def test_who_only_looks_writes_nothing(project: Project, looking: str, writes: b
 
 def test_an_impossible_file_is_refused_first(project: Project) -> None:
     """An impossible file is refused once, before anything is collected or computed, also with workers."""
-    run = project.run("-n", "2", "--omnirec-export=nowhere/results.md")
+    run = project.run("-n", "1", "--omnirec-export=nowhere/results.md")
     assert run.ret == pytest.ExitCode.USAGE_ERROR
     (error,) = [line for line in run.stderr.lines if line.startswith("ERROR")]
     assert re.match("ERROR: --omnirec-export: there is no directory '.*nowhere'; make it", error)

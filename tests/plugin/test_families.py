@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from faults.families import FAMILIES
 from support.projects import Project
-from support.runs import guests_of, nobody_left, output_of, processes_with, started, wait_until
+from support.runs import PATIENCE, guests_of, nobody_left, output_of, processes_with, started, wait_until
 
 from omnibench import open_store
 from omnibench.guest import family
@@ -58,7 +58,7 @@ def test_kill_9_of_a_run_ends_what_its_guests_have_started(family_project: Proje
         wait_until(lambda: family_project.count_fits("begin-") >= 1)
         assert len(processes_with(str(family_project.fits))) > 6
         run.kill()
-        wait_until(lambda: nobody_left(family_project), 15)
+        wait_until(lambda: nobody_left(family_project))
 
 
 def stop_at_once(project: Project, run: subprocess.Popen[bytes]) -> None:
@@ -66,8 +66,8 @@ def stop_at_once(project: Project, run: subprocess.Popen[bytes]) -> None:
     run.send_signal(signal.SIGINT)
     wait_until(lambda: "SIGINT: stopping" in output_of(project))
     run.send_signal(signal.SIGINT)
-    wait_until(lambda: run.poll() is not None, 30)
-    wait_until(lambda: nobody_left(project), 15)
+    wait_until(lambda: run.poll() is not None)
+    wait_until(lambda: nobody_left(project))
 
 
 @pytest.mark.slow
@@ -123,7 +123,7 @@ def test_a_worker_that_dies_beside_its_pool_does_not_hang_the_run(family_project
         wait_until(lambda: family_project.count_fits("metric-") >= 1)
         (family_project.fits / "fork").unlink()
         os.kill(first_worker(run.pid), signal.SIGKILL)
-        assert run.wait(timeout=60) == 1
+        assert run.wait(timeout=PATIENCE) == 1
     kill_all(family_project)
     assert "crashed" in output_of(family_project)
 
@@ -147,7 +147,7 @@ def test_what_an_own_metric_has_started_ends_with_its_process(family_project: Pr
             os.kill(first_worker(run.pid), signal.SIGKILL)
             wait_until(lambda: family_project.count_fits("fit-") >= 2)
         run.kill()
-        wait_until(lambda: nobody_left(family_project), 60)
+        wait_until(lambda: nobody_left(family_project))
     with started(family_project, "-n", workers, "--omnirec-max-attempts=5", output="again.txt") as again:
         assert again.wait(timeout=180) == 0
 
@@ -161,7 +161,7 @@ def test_what_a_data_step_has_started_ends_with_its_process(family_project: Proj
     with started(family_project, "-k", "fold_0") as run:
         wait_until(lambda: family_project.count_fits("step-") >= 1)
         run.kill()
-        wait_until(lambda: nobody_left(family_project), 60)
+        wait_until(lambda: nobody_left(family_project))
 
 
 @pytest.mark.slow
@@ -202,8 +202,8 @@ def test_the_death_of_a_guest_with_children_is_seen_at_once(family_project: Proj
     plan = "from families import *\nplan.add_algorithm(Family, {'then': 'die'})\nplan.add_algorithm(Popular)"
     family_project.bench(plan=plan)
     with started(family_project, "-k", "fold_0", "--omnirec-max-attempts=1") as run:
-        assert run.wait(timeout=60) == 1
-        wait_until(lambda: nobody_left(family_project), 15)
+        assert run.wait(timeout=PATIENCE) == 1
+        wait_until(lambda: nobody_left(family_project))
     assert "was killed by SIGKILL" in output_of(family_project)
     assert "1 failed, 1 passed" in output_of(family_project)
 
@@ -213,8 +213,8 @@ def test_a_stopped_guest_is_ended_by_the_time_limit_with_its_family(family_proje
     """SIGSTOP does not suspend --omnirec-timeout, and nobody is left stopped."""
     family_project.bench(plan="from families import *\nplan.add_algorithm(Family, {'then': 'stop'})")
     with started(family_project, "-k", "fold_0", "--omnirec-timeout=2s") as run:
-        assert run.wait(timeout=60) == 1
-        wait_until(lambda: nobody_left(family_project), 15)
+        assert run.wait(timeout=PATIENCE) == 1
+        wait_until(lambda: nobody_left(family_project))
     assert "took more than 2 s (--omnirec-timeout)" in output_of(family_project)
 
 
@@ -232,8 +232,8 @@ def test_a_stopped_guest_is_said_to_be_silent(family_project: Project) -> None:
             workers = [record for key, record in open_store(root).records().items() if key.startswith("worker/")]
             return workers[0].get("silence") or {} if workers else {}
 
-        wait_until(lambda: bool(silence().get("stopped")), 40)
+        wait_until(lambda: bool(silence().get("stopped")))
         assert silence()["seconds"] in range(10, 60, 5)
         os.kill(guest, signal.SIGCONT)
         run.kill()
-    wait_until(lambda: nobody_left(family_project), 15)
+    wait_until(lambda: nobody_left(family_project))

@@ -77,7 +77,7 @@ def test_a_change_for_the_worse_fails_the_run(based: Project) -> None:
         assert "Evaluation Results" not in result.stdout.str()
     result.stdout.fnmatch_lines(["omnibench: *no baseline was written, because this run has not passed"])
     assert (based.pytester.path / "baseline.parquet").read_bytes() == before
-    result = based.run(*ARGUMENTS, "--omnirec-resume=never", "-n", "2", "-q")  # judged before it is thrown away
+    result = based.run(*ARGUMENTS, "--omnirec-resume=never", "-n", "1", "-q")  # judged before it is thrown away
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert result.stdout.lines[result.stdout.lines.index("worse:") - 1].strip("= ") == "regression gate"
     assert "gate failed" in result.stdout.lines[-2]
@@ -129,7 +129,7 @@ def rename(project: Project) -> None:
 def test_a_renamed_class_fails(based: Project) -> None:
     """A renamed class fails also with -q and when all is cached, unless accepted; so says `omnibench gate`."""
     rename(based)
-    for arguments in ((), ("-q",), ("-q", "-n", "2")):
+    for arguments in ((), ("-q",), ("-q", "-n", "1")):
         result = based.run(*ARGUMENTS, *arguments)
         assert result.ret == pytest.ExitCode.TESTS_FAILED
         assert re.search(MISSING, told(result))
@@ -297,7 +297,7 @@ def test_what_cannot_be_a_baseline_ends_the_run_before_anything_runs(project: Pr
     project.pytester.makeini(
         "[pytest]\naddopts = -p no:cacheprovider\npythonpath = .\nomnirec_gate = baseline.parquet\n"
     )
-    result = project.run("-n", "2")
+    result = project.run("-n", "1")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: '{path}' is no baseline of omnibench's; restore it*"])
     assert project.count_fits() == 0

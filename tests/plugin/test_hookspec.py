@@ -62,7 +62,7 @@ def test_hooks(project: Project) -> None:
     path = project.pytester.path / "bench_tiny.py"
     path.write_text(path.read_text() + MORE)
     project.pytester.makeconftest(CONFTEST)
-    result = project.run("-n", "2", "-vv", "--durations=0")
+    result = project.run("-n", "1", "-vv", "--durations=0")
     for phase in ("Fit", "Predict", "Eval"):
         result.stdout.re_match_lines([rf"    {phase} +\d+\.\d{{3}} s", "=+ slowest durations =+"])
         result.stdout.re_match_lines(["=+ slowest durations =+", rf"\d+\.\d+s {phase} +bench_tiny\.py::.*Popular-.*"])

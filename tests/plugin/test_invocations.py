@@ -1,10 +1,11 @@
-"""pytest's own options go on working wherever omnibench is installed: real processes, with the plugin and without."""
+"""pytest's own options go on working wherever omnibench is installed, with the plugin and without."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from support.inner import run_inside
 from support.projects import Project
 
 from omnibench.plugin.options import OPTIONS
@@ -30,6 +31,7 @@ WITH_TESTS = ["-n 2", "-W error --strict-config --strict-markers", "-p no:captur
     [(options, content) for options in ANYWHERE for content in ("nothing", "tests")]
     + [(options, "tests") for options in WITH_TESTS],
 )
+@pytest.mark.usefixtures("_no_companions")
 def test_somebody_elses_pytest(pytester: pytest.Pytester, options: str, content: str) -> None:
     """In an empty directory and in a project without benchmarks, pytest ends as it does without the plugin."""
     if content == "tests":
@@ -45,7 +47,7 @@ def test_somebody_elses_pytest(pytester: pytest.Pytester, options: str, content:
 
 def test_help_says_all(pytester: pytest.Pytester) -> None:
     """Every option with its help, and every ini entry with its own."""
-    text = " ".join(pytester.runpytest_subprocess("--help").stdout.str().split())
+    text = " ".join(run_inside(pytester.path, "--help").stdout.str().split())
     for option in OPTIONS:
         assert option.flag in text
         assert text.count(" ".join(option.help.split())) >= (1 if option.command_line_only else 2), option.flag
@@ -59,7 +61,7 @@ def test_benchmarks_without_a_plugin_of_pytest(project: Project, options: str) -
     """Benchmarks compute, and are cached, without the plugins of pytest that they do not need."""
     project.bench(body='assert result["HR@10"] > 0')
     for _ in range(2):
-        result = project.run_process("-k", "fold_0", *options.split())
+        result = project.run("-k", "fold_0", *options.split())
         assert result.ret == 0, result.stdout.str() + result.stderr.str()
     assert project.count_fits() == 1
 
@@ -67,7 +69,7 @@ def test_benchmarks_without_a_plugin_of_pytest(project: Project, options: str) -
 def test_benchmarks_without_pythons_files(project: Project) -> None:
     """Where nobody collects Python files there are no benchmarks, and nothing breaks."""
     project.bench()
-    assert project.run_process("-p", "no:python").ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert project.run("-p", "no:python").ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 @pytest.mark.slow

@@ -247,7 +247,7 @@ def test_classes(bench: Project) -> None:
     assert not [line for line in lines if line.startswith("BenchSkipped body")]
     result.stdout.fnmatch_lines(["*bench_classes.py:*: in bench_inherited*", "*SKIPPED*the whole class*"])
     assert not [line for line in result.stdout.lines if line.startswith("    def bench_inherited")], "--tb=short counts"
-    cached = bench.run("bench_classes.py", "-q", "-n", "2")
+    cached = bench.run("bench_classes.py", "-q", "-n", "1")
     counts = cached.parse_summary_nouns([cached.stdout.lines[-1]])
     assert counts == {"cached": 8, "passed": 1, "failed": 2, "skipped": 2}
     assert bench.count_fits() == 2
@@ -334,7 +334,7 @@ def test_pdb(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(project.pytester.path))
     monkeypatch.setenv("NO_COLOR", "1")
     child = pexpect.spawn(
-        sys.executable, ["-m", "pytest", "--pdb", "--trace", "-k", "fold_0"], cwd=project.pytester.path, timeout=60
+        sys.executable, ["-m", "pytest", "--pdb", "--trace", "-k", "fold_0"], cwd=project.pytester.path, timeout=300
     )
     child.expect(r"PDB runcall")
     child.expect(r"\(Pdb\) ")

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from support.projects import Project
-from support.runs import nobody_left, output_of, started, wait_until
+from support.runs import PATIENCE, nobody_left, output_of, started, wait_until
 
 from omnibench import open_store
 
@@ -61,9 +61,9 @@ def stopped(project: Project, *arguments: str, once: str = "hangs", printed: str
     with started(project, "--omnirec-grace=0.5s", *arguments) as run:
         wait_until(lambda: (project.pytester.path / once).exists() and printed in output_of(project))
         run.send_signal(signal.SIGTERM)
-        wait_until(lambda: run.poll() is not None, 30)
+        wait_until(lambda: run.poll() is not None)
         assert run.returncode == 2
-        wait_until(lambda: nobody_left(project), 10)
+        wait_until(lambda: nobody_left(project))
     return output_of(project)
 
 
@@ -137,7 +137,7 @@ def test_a_signal_while_workers_end_leaves_the_table(hanging: Project) -> None:
         run.send_signal(signal.SIGTERM)
         wait_until(lambda: "SIGTERM: stopping" in output_of(hanging))
         (hanging.pytester.path / "gate").touch()
-        assert run.wait(timeout=30) == 2
+        assert run.wait(timeout=PATIENCE) == 2
     assert re.search(r"Popular .*0\.\d", output_of(hanging)), output_of(hanging)
     assert statuses(hanging) == ["done", "done"]
 
@@ -187,10 +187,10 @@ def test_one_signal_at_any_moment_ends_a_run(hanging: Project, seed: int) -> Non
         )  # before, this process alone is there, and its exit is pytest's
         time.sleep(moment.uniform(0, 8))
         run.send_signal(moment.choice([signal.SIGINT, signal.SIGTERM]))
-        wait_until(lambda: run.poll() is not None, 60)
+        wait_until(lambda: run.poll() is not None)
         assert run.returncode in (2, -signal.SIGTERM)  # the latter before there are workers
         assert (run.returncode == 2) or "workers [" not in output_of(hanging)
-        wait_until(lambda: nobody_left(hanging), 20)
+        wait_until(lambda: nobody_left(hanging))
     assert "INTERNALERROR" not in output_of(hanging)
     assert "crashed while running" not in output_of(hanging)
     (hanging.pytester.path / "gate").touch()

@@ -338,7 +338,7 @@ class Watched:
         monkeypatch.setenv("TERM", "xterm-256color")
         monkeypatch.setenv("PYTHONPATH", str(project.pytester.path))
         self._child = pexpect.spawn(
-            sys.executable, ["-m", "pytest", *arguments], cwd=project.pytester.path, dimensions=(30, 100), timeout=60
+            sys.executable, ["-m", "pytest", *arguments], cwd=project.pytester.path, dimensions=(30, 100), timeout=300
         )
         self.screen = pyte.HistoryScreen(100, 30, history=10_000)
         self._stream = pyte.ByteStream(self.screen)
@@ -348,7 +348,7 @@ class Watched:
         """Go on to the end; return what is on the screen then, noting every state in between."""
         while True:
             try:
-                self._stream.feed(self._child.read_nonblocking(65536, timeout=60))
+                self._stream.feed(self._child.read_nonblocking(65536, timeout=300))
             except pexpect.EOF:
                 break
             self.seen += [line.rstrip() for line in self.screen.display]

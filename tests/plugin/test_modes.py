@@ -29,7 +29,7 @@ def checkpoints(project: Project) -> Path:
     return project.pytester.path / "checkpoints"
 
 
-@pytest.mark.parametrize("workers", ["2"])
+@pytest.mark.parametrize("workers", ["1"])
 def test_fresh_computes_anew_and_keeps_the_old_results(project: Project, workers: str) -> None:
     """A new generation has files of its own; the old one's records and files stay, also after a gc."""
     project.first_run().assert_outcomes(passed=2)
@@ -50,12 +50,12 @@ def test_require_refuses_to_begin_from_nothing(project: Project) -> None:
     assert refused.ret == 4
     refused.stderr.fnmatch_lines(["*there is nothing to resume*--omnirec-checkpoint-dir*"])
     assert not checkpoints(project).exists()
-    assert project.run("--omnirec-resume=require", "-n", "2").ret == 4
+    assert project.run("--omnirec-resume=require", "-n", "1").ret == 4
     project.run("-k", "fold_0").assert_outcomes(passed=1, deselected=1)
     assert counts(project.run("--omnirec-resume=require")) == {"passed": 1, "cached": 1}
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", "1"])
 def test_never_neither_reads_nor_writes_a_store(
     project: Project, workers: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -70,7 +70,7 @@ def test_never_neither_reads_nor_writes_a_store(
     assert [path for path in tmp_path.rglob("*") if "work" in path.name or "checkpoints" in path.name] == []
 
 
-@pytest.mark.parametrize("workers", ["2"])
+@pytest.mark.parametrize("workers", ["1"])
 def test_replay_fails_again_without_running(project: Project, workers: str) -> None:
     """The recorded failure is told as it was, and as an earlier run's; nothing is fitted, nothing turns green."""
     flag = project.pytester.path / "repaired"
@@ -103,7 +103,7 @@ def test_reset_computes_anew_from_where_it_says(project: Project, what: str) -> 
     fits, outcome = RESETS[what]
     begun = project.count_fits()
     old = {path: path.read_bytes() for path in checkpoints(project).rglob("*.npy")}
-    result = project.run(f"--omnirec-reset={what}", "-n", "2" if what == "Predict" else "0")
+    result = project.run(f"--omnirec-reset={what}", "-n", "1" if what == "Predict" else "0")
     assert counts(result) == outcome
     assert project.count_fits() - begun == fits
     assert table(result) == table(first)
@@ -160,7 +160,7 @@ def test_a_reset_that_cannot_be_done_ends_the_run(project: Project, option: str)
         lock = checkpoints(project) / "leases" / f"{record['fit_key']}.lock"
         lock.unlink()
         lock.mkdir()
-    for workers in ("0", "2"):
+    for workers in ("0", "1"):
         result = project.run(option, "-n", workers)
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         result.stderr.fnmatch_lines(
@@ -171,7 +171,7 @@ def test_a_reset_that_cannot_be_done_ends_the_run(project: Project, option: str)
 
 def test_plan_tells_what_would_run_and_from_where(project: Project) -> None:
     """Nothing runs and nothing is written, with and without workers; -v names the part of the key that is new."""
-    nothing = project.run("--omnirec-plan", "-n", "2")
+    nothing = project.run("--omnirec-plan", "-n", "1")
     assert nothing.ret == 0
     nothing.stdout.fnmatch_lines(["*would run 2 items (2 from Fit); nothing was run*"])
     assert not checkpoints(project).exists()
@@ -210,13 +210,13 @@ def test_salt_disowns_what_was_computed_without_it(project: Project) -> None:
     salted = project.run("--omnirec-salt=suspicious")
     assert counts(salted) == {"passed": 2}
     assert project.count_fits() == 4
-    assert counts(project.run("--omnirec-salt=suspicious", "-n", "2")) == {"cached": 2}
+    assert counts(project.run("--omnirec-salt=suspicious", "-n", "1")) == {"cached": 2}
     again = project.run()
     assert counts(again) == {"cached": 2}
     assert table(again) == table(first)
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", "1"])
 def test_readonly_serves_what_is_there_and_writes_nothing(project: Project, workers: str) -> None:
     """What is not recorded is skipped as not available, what failed fails again."""
     project.bench(plan="plan.add_algorithm(Popular); plan.add_algorithm(Broken)")
@@ -234,7 +234,7 @@ def test_readonly_mount_serves_hits(project: Project) -> None:
     mount = (
         f"mount --bind {checkpoints(project)} {checkpoints(project)} && mount -o remount,ro,bind {checkpoints(project)}"
     )
-    run = f"{mount} && exec {sys.executable} -m pytest -n 2"
+    run = f"{mount} && exec {sys.executable} -m pytest -n 1"
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", run], cwd=project.pytester.path, capture_output=True, text=True, check=False
     )

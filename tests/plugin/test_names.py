@@ -55,7 +55,7 @@ def test_items_are_selected_by_hyperparameters(project: Project, expression: str
 def test_selection_by_hyperparameters_reaches_workers(project: Project) -> None:
     """With ``-n`` the workers select what the controller does, and compute nothing else."""
     project.bench(plan=PLAN)
-    project.run("-n", "2", "-k", "noise=20").assert_outcomes(passed=2, deselected=4)
+    project.run("-n", "1", "-k", "noise=20").assert_outcomes(passed=2, deselected=4)
     assert open_store(project.pytester.path / "checkpoints").summary()["completed"] == 2
 
 

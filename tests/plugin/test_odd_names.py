@@ -46,7 +46,7 @@ def go_through(project: Project, name: str) -> None:
     written = [f"./{name}.{ending}" for ending in ("html", "md", "json", "parquet")]
     exports = [f"--omnirec-export={file}" for file in written]
     places = [f"--omnirec-checkpoint-dir=./{name}", f"--omnirec-baseline=./{name}.b"]
-    computed = ran("-n2", *places, *exports)
+    computed = ran("-n1", *places, *exports)
     assert computed.returncode == 0, computed.stdout + computed.stderr
     assert results_in(root / name) == 6
     assert all((root / file).stat().st_size for file in written)
@@ -102,7 +102,7 @@ def test_what_cannot_be_told_to_workers(project: Project, monkeypatch: pytest.Mo
     for file in ("bench_tiny.py", "own_algorithms.py", "tox.ini"):
         (root / file).write_text((project.pytester.path / file).read_text())
     monkeypatch.chdir(root)
-    refused = ran("-n2")
+    refused = ran("-n1")
     assert refused.returncode == pytest.ExitCode.USAGE_ERROR
     assert (
         "is not UTF-8, and pytest-xdist cannot tell its workers of it. Run without -n, or rename it." in refused.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.projects import Project
-from support.runs import guests_of, nobody_left, output_of, started, wait_until
+from support.runs import PATIENCE, guests_of, nobody_left, output_of, started, wait_until
 
 from omnibench import open_store
 from omnibench.store import CheckpointStore
@@ -95,7 +95,7 @@ def test_p8_kill_9_in_a_fit_leaves_no_orphan_and_p9_loses_nothing(project: Proje
         # What a worker is at is told beside its work, a moment later.
         wait_until(lambda: any("Slow" in (one["item"] or "") for one in open_store(checkpoints(project)).workers()))
         run.kill()
-        wait_until(lambda: nobody_left(project), 5)
+        wait_until(lambda: nobody_left(project))
     store = open_store(checkpoints(project))
     assert len(store.completed) == 2
     assert len(store.interrupted) == 1
@@ -113,7 +113,7 @@ def test_p10_a_killed_runner_is_noticed_at_once(project: Project) -> None:
         wait_until(lambda: project.count_fits("begin-") == 1)
         (guest,) = guests_of(project)
         os.kill(guest, signal.SIGKILL)
-        wait_until(lambda: run.poll() is not None, 20)
+        wait_until(lambda: run.poll() is not None)
     assert run.returncode == 1
     assert "was killed by SIGKILL" in output_of(project)
     assert "1 failed, 1 passed" in output_of(project)
@@ -161,7 +161,7 @@ def test_p14_two_runs_with_different_algorithms_share_a_store(project: Project) 
     project.bench(plan='plan.add_algorithm(Popular); plan.add_algorithm(Slow, {"seconds": 1.0})')
     with started(project, "-k", "Slow") as other:
         project.run("-k", "Popular").assert_outcomes(passed=2, deselected=2)
-        assert other.wait(timeout=60) == 0
+        assert other.wait(timeout=PATIENCE) == 0
     assert counts(project.run()) == {"cached": 4}
     rows = json.loads((checkpoints(project) / "results.json").read_text())["results"]
     assert {row["algorithm"].partition("-")[0] for row in rows} == {"Popular", "Slow"}
@@ -217,11 +217,14 @@ def test_p16_no_state_skips_a_fold(project: Project) -> None:
 
 def test_p18_a_run_that_stopped_after_fit_goes_on_in_another_process(project: Project) -> None:
     """P18: the peer's Predict wanted the temporary folder of the process that had fitted."""
-    project.bench(plan='plan.add_algorithm(Slow, {"seconds": 1.5})')
+    gate = project.pytester.path / "gate"
+    project.bench(plan=f'plan.add_algorithm(Gated, {{"gate": {str(gate)!r}}})')
     with started(project, "-k", "fold_0") as run:
         wait_until(lambda: project.count_fits("begin-") == 1)
         run.send_signal(signal.SIGINT)
-        assert run.wait(timeout=30) == 2
+        wait_until(lambda: "SIGINT: stopping" in output_of(project))
+        gate.touch()
+        assert run.wait(timeout=PATIENCE) == 2
     assert [key for key in open_store(checkpoints(project)).records() if key.startswith("fit/")]
     project.run("-k", "fold_0").assert_outcomes(passed=1, deselected=1)
     assert project.count_fits("begin-") == 1

@@ -179,11 +179,11 @@ def test_script_without_a_main_guard_is_told_what_to_do(project: Project) -> Non
     store = str(project.pytester.path / "store")
     script = project.pytester.path / "script.py"
     script.write_text(GUARDED.format(guard="if True:", store=store))
-    run = project.pytester.run(sys.executable, "script.py", timeout=60)
+    run = project.pytester.run(sys.executable, "script.py", timeout=300)
     assert run.ret == 1
     assert 'Put the run below `if __name__ == "__main__":`' in run.stderr.str()
     script.write_text(GUARDED.format(guard='if __name__ == "__main__":', store=store))
-    assert project.pytester.run(sys.executable, "script.py", timeout=60).ret == 0
+    assert project.pytester.run(sys.executable, "script.py", timeout=300).ret == 0
     guarded = GUARDED.format(guard='if __name__ == "__main__":', store=store)
     script.write_text(
         guarded.replace("class Mine:", 'if __name__ == "__main__":\n  class Mine:').replace("    def ", "      def ")

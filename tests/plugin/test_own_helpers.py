@@ -44,7 +44,7 @@ def helped(project: Project) -> Project:
 
 def test_the_gate_sees_a_broken_helper(helped: Project) -> None:
     """A checkpoint directory that CI has restored does not serve the results of the helper as it was."""
-    arguments = ("-n", "2", "--omnirec-table=none", "--omnirec-gate=baseline.parquet")
+    arguments = ("-n", "1", "--omnirec-table=none", "--omnirec-gate=baseline.parquet")
     helped.run("--omnirec-baseline=baseline.parquet").assert_outcomes(passed=2)
     result = helped.run(*arguments)
     assert result.ret == 0

@@ -54,7 +54,7 @@ def test_ids_name_dataset_configuration_and_fold(project: Project) -> None:
 
 def test_collect_only_touches_no_store(project: Project) -> None:
     """Collecting neither creates a checkpoint directory nor fits anything."""
-    project.run("--collect-only", "-n", "2")
+    project.run("--collect-only", "-n", "1")
     assert not (project.pytester.path / "checkpoints").exists()
     assert project.count_fits() == 0
 
@@ -94,13 +94,13 @@ def test_body_judges_cached_results_too(project: Project) -> None:
     """An assertion in the bench function fails its item, also when the result comes from the store."""
     project.bench(body='assert result["NDCG@10"] > 2, "worse than possible"')
     project.run().assert_outcomes(failed=2)
-    again = project.run("-n", "2")
+    again = project.run("-n", "1")
     again.assert_outcomes(failed=2)
     assert project.count_fits() == 2
     again.stdout.fnmatch_lines(["*worse than possible*"])
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", "1"])
 def test_failure_names_phase_and_is_retried(project: Project, workers: str) -> None:
     """A failed item shows its phase and the traceback, is recorded, skipped on request, and tried again by default."""
     flag = project.pytester.path / "repaired"
@@ -139,7 +139,7 @@ def test_broken_contract_is_named(project: Project) -> None:
 def test_reset_computes_selected_items_anew(project: Project) -> None:
     """--omnirec-reset forgets exactly what is selected, also with workers, and only once."""
     project.first_run().assert_outcomes(passed=2)
-    project.run("--omnirec-reset", "-k", "fold_1", "-n", "2").assert_outcomes(passed=1, deselected=1)
+    project.run("--omnirec-reset", "-k", "fold_1", "-n", "1").assert_outcomes(passed=1, deselected=1)
     assert project.count_fits() == 3
     assert "2 cached" in project.run().stdout.str()
 
@@ -149,7 +149,7 @@ def test_reset_of_a_broken_collection_forgets_nothing(project: Project) -> None:
     project.first_run().assert_outcomes(passed=2)
     project.pytester.makepyfile(bench_broken="1 / 0")
     assert project.run("--omnirec-reset").ret == 2
-    assert project.run("--omnirec-reset", "-n", "2").ret == 2
+    assert project.run("--omnirec-reset", "-n", "1").ret == 2
     (project.pytester.path / "bench_broken.py").unlink()
     assert "2 cached" in project.run().stdout.str()
 
@@ -162,14 +162,14 @@ def test_last_failed_and_exitfirst(project: Project) -> None:
     first.assert_outcomes(failed=1)
     first.stdout.fnmatch_lines(["*stopping after 1 failures*"])
     project.run()
-    again = project.run("--lf", "-n", "2")
+    again = project.run("--lf", "-n", "1")
     again.assert_outcomes(failed=2, deselected=2)
     assert "Popular" not in "".join(lines(again, "FAILED"))
 
 
 def test_junit_carries_metrics_once(project: Project) -> None:
     """The JUnit file has each item once, with its metrics as properties."""
-    project.run("--junitxml=report.xml", "-n", "2").assert_outcomes(passed=2)
+    project.run("--junitxml=report.xml", "-n", "1").assert_outcomes(passed=2)
     cases = list(ET.parse(project.pytester.path / "report.xml").iter("testcase"))
     assert len(cases) == 2
     properties = {one.get("name"): one.get("value") for one in cases[0].iter("property")}
@@ -250,7 +250,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", "1"])
 def test_bad_input_fails_its_item_before_any_fit(project: Project, workers: str) -> None:
     """What cannot work is an error of that benchmark with the way out; the others of the run are computed."""
     files = {f"bench_{case.replace(' ', '_')}": given for case, given in REFUSED.items()}
@@ -280,7 +280,7 @@ def test_ordinary_tests_run_beside_benchmarks(project: Project) -> None:
 def test_benchmark_in_a_test_file(project: Project) -> None:
     """A function under @benchmark is collected from test files too, with workers as well."""
     (project.pytester.path / "bench_tiny.py").rename(project.pytester.path / "test_tiny.py")
-    project.run("-n", "2").assert_outcomes(passed=2)
+    project.run("-n", "1").assert_outcomes(passed=2)
     assert project.run().ret == 0
     assert project.count_fits() == 2
 
@@ -356,13 +356,13 @@ def test_reset_in_a_test_file_with_workers(project: Project) -> None:
     """--omnirec-reset counts for @benchmark in test files in a distributed run too, which says what is done."""
     (project.pytester.path / "bench_tiny.py").rename(project.pytester.path / "test_tiny.py")
     project.first_run().assert_outcomes(passed=2)
-    again = project.run("-n", "2", "--omnirec-reset")
+    again = project.run("-n", "1", "--omnirec-reset")
     again.assert_outcomes(passed=2)
     again.stdout.fnmatch_lines(["*2 items: 0 done, 0 failed, 2 pending after the reset*"])
     assert project.count_fits() == 4
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", "1"])
 def test_cached_items_carry_metrics_in_junit_too(project: Project, workers: str) -> None:
     """The JUnit file of a fully cached run has the metrics as properties, once."""
     project.first_run().assert_outcomes(passed=2)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from support.inner import import_everything
 from support.projects import Project
 
 from omnibench.plugin.options import OPTIONS
 from omnibench.plugin.settings import check_options
-
-import_everything()  # numpy cannot be imported a second time after pytester has forgotten it
 
 WRONG_VALUES = [
     ("--omnirec-max-attempts=0.5", r"give a whole number from 1 on", ["--omnirec-max-attempts=1"]),

@@ -115,7 +115,7 @@ def test_an_unused_validation_part_is_told_once(benches: Project) -> None:
     """By the controller, with the ways out; not with ``-q``, and not where somebody uses it in the same run."""
     write(benches, "one", "Popular")
     write(benches, "two", "Popular")
-    for arguments in ((), ("-n", "2")):
+    for arguments in ((), ("-n", "1")):
         lines = benches.run_process(*arguments).stdout.str().splitlines()
         (line,) = [line for line in lines if "no algorithm uses" in line]
         assert line.endswith(

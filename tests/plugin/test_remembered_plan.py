@@ -37,7 +37,7 @@ def content_of(project: Project) -> dict[str, bytes]:
 def test_it_is_what_was_collected_before_deselection(project: Project) -> None:
     """A part of it that runs is remembered with the rest; columns are those that are compared, with their directions."""
     project.bench(plan=TWO, metrics="NDCG(5), FitTime()")
-    project.run("-k", "fold_0", "-n", "2")
+    project.run("-k", "fold_0", "-n", "1")
     (part,) = plan_in(project).values()
     assert (part.source, part.root) == ("bench_tiny.py::bench_tiny", str(project.pytester.path))
     assert part.columns == {"NDCG@5": True}
@@ -51,7 +51,7 @@ def test_nothing_is_written_where_nothing_changed(project: Project) -> None:
     project.first_run()
     project.run("--omnirec-table=none")  # in the directory of this test
     before = content_of(project)
-    for arguments in ((), ("-k", "fold_1"), ("bench_tiny.py::bench_tiny",), ("-n", "2")):
+    for arguments in ((), ("-k", "fold_1"), ("bench_tiny.py::bench_tiny",), ("-n", "1")):
         project.run("--omnirec-table=none", *arguments)
         assert content_of(project) == before, arguments
     project.bench(plan='plan.add_algorithm(Popular, {"noise": 0})')

@@ -9,30 +9,28 @@ import sys
 
 import pytest
 from support.projects import Project
-from support.runs import processes_with, started, wait_until
-
-PLAN = 'plan.add_algorithm(Popular); plan.add_algorithm(Slow, {"seconds": 3.0})'
+from support.runs import output_of, processes_with, started, wait_until
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_kill_9_in_fit_loses_only_that_fit(project: Project, workers: str) -> None:
     """After kill -9 during a Fit no guest survives, and the next run computes only what was not recorded."""
-    project.bench(plan=PLAN)
+    let_go = project.bench_gated()
+    (project.pytester.path / "first-gate").touch()
     marker = str(project.fits)
     with started(project, "-n", workers) as run:
-        wait_until(lambda: project.count_fits("begin-") >= 1)
-        finished = project.count_fits("fit-")
+        wait_until(lambda: project.count_fits("begin-") > project.count_fits("fit-") > 1)
         run.kill()
         run.wait()
-        wait_until(lambda: processes_with(marker) in ([], [os.getpid()]), 5)
-    interrupted = project.count_fits("begin-")
+        wait_until(lambda: processes_with(marker) in ([], [os.getpid()]))
+    assert project.count_fits() == 2, "the other two wait"
+    let_go()
     again = project.run()
     counted = again.parse_summary_nouns(again.stdout.lines)
     assert sum(counted.values()) == 4
     assert set(counted) <= {"passed", "cached"}
-    assert project.count_fits("begin-") <= 2 + interrupted
-    assert finished <= project.count_fits("fit-") <= 4 + 2
+    assert project.count_fits() <= 4 + 2
     table = [line for line in again.stdout.lines if "mean" in line]
     cached = project.run()
     assert cached.parse_summary_nouns(cached.stdout.lines) == {"cached": 4}
@@ -42,33 +40,42 @@ def test_kill_9_in_fit_loses_only_that_fit(project: Project, workers: str) -> No
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_ctrl_c_ends_guests_and_the_next_run_goes_on(project: Project, workers: str) -> None:
     """Ctrl-C stops the run soon, without orphans; items finished before are cached afterwards."""
-    project.bench(plan=PLAN)
+    let_go = project.bench_gated()
+    (project.pytester.path / "first-gate").touch()
     marker = str(project.fits)
     with started(project, "-n", workers) as run:
-        wait_until(lambda: project.count_fits("begin-") >= 1)
+        wait_until(lambda: project.count_fits("begin-") > project.count_fits("fit-") > 1)
         os.killpg(run.pid, signal.SIGINT)
-        wait_until(lambda: run.poll() is not None, 20)
+        wait_until(lambda: "SIGINT: stopping" in output_of(project))
+        let_go()
+        wait_until(lambda: run.poll() is not None)
         assert run.returncode == 2
         if sys.platform == "linux":
-            wait_until(lambda: processes_with(marker) in ([], [os.getpid()]), 20)
+            wait_until(lambda: processes_with(marker) in ([], [os.getpid()]))
     again = project.run()
     counted = again.parse_summary_nouns(again.stdout.lines)
     assert sum(counted.values()) == 4
     assert set(counted) <= {"passed", "cached"}
+    assert counted["cached"] >= 1
 
 
 def test_two_runs_share_the_work(project: Project) -> None:
     """Two runs on one store at once compute each item once; both end with all results."""
-    project.bench(plan='plan.add_algorithm(Slow, {"seconds": 2.0, "tag": Grid([1, 2])})')
+    let_go = project.bench_gated()
     with started(project) as first:
-        second = project.run()
-        wait_until(lambda: first.poll() is not None)
-        assert first.returncode == 0
-    assert second.ret == 0
+        wait_until(lambda: project.count_fits("begin-") == 1)
+        (project.pytester.path / "second-gate").touch()
+        with started(project, output="second.txt") as second:
+            waits = r"fold_\d: waiting for process \d+ on .*, which computes it"
+            wait_until(lambda: re.search(waits, output_of(project, "second.txt")) is not None)
+            let_go()
+            wait_until(lambda: second.poll() is not None)
+            wait_until(lambda: first.poll() is not None)
+    assert (first.returncode, second.returncode) == (0, 0)
     assert project.count_fits("begin-") == 4
-    both = second.stdout.str() + (project.pytester.path / "run.txt").read_text()
-    assert re.search(r"fold_\d: waiting for process \d+ on .*, which computes it", both)
-    assert sum(second.parse_summary_nouns(second.stdout.lines).values()) == 4
+    for output in ("run.txt", "second.txt"):
+        last = output_of(project, output).splitlines()[-1]
+        assert sum(map(int, re.findall(r"(\d+) (?:passed|cached)", last))) == 4
 
 
 def test_damaged_predictions_are_set_aside_and_computed_again(project: Project) -> None:

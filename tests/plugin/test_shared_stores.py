@@ -25,7 +25,7 @@ def test_another_users_store(
     """One error before anything is computed; read-only it serves what is there, and commands that only look work."""
     assert project.first_run().ret == 0
     be_another_user(monkeypatch)
-    for arguments in ((), ("--omnirec-reset",), ("-n2",)):
+    for arguments in ((), ("--omnirec-reset",), ("-n1",)):
         refused = project.run(*arguments)
         assert refused.ret == pytest.ExitCode.USAGE_ERROR
         refused.stderr.fnmatch_lines(["*belongs to *, and you are *: nothing is written there.*--omnirec-shared*"])

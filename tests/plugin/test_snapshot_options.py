@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.inner import import_everything
 from support.projects import Project
 
 from omnibench import Snapshots
 from omnibench.plugin.settings import policy
 from omnibench.snapshots.control import OFF, snapshots_of
-
-import_everything()  # numpy cannot be imported a second time after pytester has forgotten it
 
 
 @pytest.mark.parametrize(

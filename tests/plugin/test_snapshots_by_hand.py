@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 from support.projects import Project
-from support.runs import nobody_left, output_of, started, wait_until
+from support.runs import PATIENCE, nobody_left, output_of, started, wait_until
 
 from omnibench import open_store
 from omnibench.store.schema import Record, RecordType
@@ -195,7 +195,7 @@ def test_a_second_signal_ends_a_snapshot_in_the_middle(counting: Project, worker
         run.send_signal(signal.SIGINT)
         wait_until(lambda: counting.count_fits("save-") >= max(1, int(workers)))
         run.send_signal(signal.SIGINT)
-        assert run.wait(timeout=60) == 2
+        assert run.wait(timeout=PATIENCE) == 2
         wait_until(lambda: nobody_left(counting))
     assert snapshots(counting) == []
     (counting.pytester.path / "go-on").unlink()
@@ -211,7 +211,7 @@ def test_a_fit_without_points_gets_the_grace_period(counting: Project) -> None:
         file = counting.pytester.path / "CHKPT"
         file.touch()
         run.send_signal(signal.SIGINT)
-        assert run.wait(timeout=60) == 2
+        assert run.wait(timeout=PATIENCE) == 2
         assert not file.exists()
     assert "stopped before a snapshot could be taken, so the next run begins its Fit anew" in output_of(counting)
     (counting.pytester.path / "go-on").unlink()

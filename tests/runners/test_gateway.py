@@ -256,7 +256,7 @@ def test_a_guest_whose_supervisor_was_killed_ends(host: Host) -> None:
     with pytest.raises(GuestError, match="was killed by SIGKILL"):
         host.fit("Talks")
     host.guest.close()
-    wait_until(lambda: not lives(host.guest.pid), 10)  # the kernel ends it, and somebody has to reap it
+    wait_until(lambda: not lives(host.guest.pid))  # the kernel ends it, and somebody has to reap it
 
 
 def test_a_child_that_goes_the_way_of_its_parent_disturbs_nothing(host: Host) -> None:

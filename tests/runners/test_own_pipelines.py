@@ -20,7 +20,7 @@ from support.guest_scripts import GUEST, SCRIPTS, run
 import omnibench
 from omnibench.data.prepare import prepare
 from omnibench.guest.folds import RATING_DTYPE, Fold
-from omnibench.runners.info import NO_USE, use_of_validation
+from omnibench.runners.info import NO_USE, learns_from_features, use_of_validation
 from omnibench.runners.registry import get_runner
 
 SEED = 42
@@ -36,7 +36,7 @@ SAMPLE = {
         "LightGCNScorer",
     ),
     "RecPack": ("Popularity", "ItemKNN", "EASE", "SVD", "BPRMF", "ItemPNN", "WeightedMatrixFactorization"),
-    "RecBole": ("Pop", "ItemKNN", "EASE", "Random", "BPR", "MacridVAE"),
+    "RecBole": ("Pop", "ItemKNN", "EASE", "Random", "BPR", "NCL", "MacridVAE"),
     "Implicit": (
         "AlternatingLeastSquares",
         "BayesianPersonalizedRanking",
@@ -85,11 +85,13 @@ ON_SMALL_DATA = {"RecBole.Pop": {"train_batch_size": 64}, "RecBole.ItemKNN": {"k
 100 neighbours are all that have anything in common."""
 
 EVERYWHERE: dict[str, dict[str, Any]] = {
+    "RecBole.NCL": {"epochs": 3, "num_clusters": 20, "warm_up_step": 1},
     "RecPack.ItemPNN": {"K": 20, "pdf": "softmax_empirical"},
     "RecPack.WeightedMatrixFactorization": {"num_components": 8, "alpha": 2, "regularization": 5.0, "iterations": 3},
 }
-"""What both ways get on all data. By its default the first draws more neighbours of an item than a rare one has, and RecPack's
-own way does not give the second the same last digits each time."""
+"""What both ways get on all data. NCL makes more clusters by its default than there are users here, and learns from them after
+20 epochs only; ItemPNN draws more neighbours of an item than a rare one has; and RecPack's own way does not give
+WeightedMatrixFactorization the same last digits each time."""
 
 PROBES = {"RecPack.*": "RecPack.ItemKNN", "RecBole.*": "RecBole.BPR"}
 """The algorithm that shows whether an exception for all of a framework is needed."""
@@ -121,7 +123,7 @@ class Directory:
                 "sequential"
             )  # compared by itself: test_sequential.py, test_recpack_sequences.py, test_rectools.py
             and not offered[name].get("item_feature")  # likewise
-            and not offered[name].get("features")  # likewise: test_recbole_features.py
+            and not learns_from_features(offered[name])  # likewise: test_recbole_features.py, test_cornac.py
             and (not self.is_small or name in SAMPLE[framework])
         ]
 

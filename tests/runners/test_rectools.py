@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from support.agreeing_lists import disagreement
 from support.guest_scripts import GUEST, run
+from support.own_features import write_features
 
 from omnibench import (
     ExperimentPlan,
@@ -44,6 +45,19 @@ def walks(users: int = 60, items: int = 40, each: int = 14) -> RecSysDataSet:
     return from_frame(frame, "walks")
 
 
+def described_walks() -> RecSysDataSet:
+    """Return the walks with texts, lists, truth values and numbers about items and users, some of which are missing."""
+    number = np.arange(40)
+    lists = [["crime", "dark night", "war"][: item % 4] if item % 9 else None for item in number]
+    kinds = [("north", "south", None)[item % 3] for item in number]
+    items = pd.DataFrame(
+        {"item": number, "genres": lists, "kind": kinds, "price": np.where(number % 5, number % 7, np.nan)}
+    )
+    user = np.arange(60)
+    users = pd.DataFrame({"user": user, "gender": np.where(user % 2, "f", "m"), "member": user % 3 == 0})
+    return walks().with_features(items=items, users=users)
+
+
 def compared(
     dataset: RecSysDataSet, algorithms: Sequence[str], settings: dict[str, Any], python: Path, root: Path
 ) -> dict[str, str]:
@@ -52,9 +66,7 @@ def compared(
     data.mkdir()
     work.mkdir()
     prepare(dataset, data)
-    known = Fold(data, 0).features("items")
-    if known is not None:
-        (root / "kinds.json").write_text(json.dumps(known.column("kind").tolist()), encoding="utf-8")
+    write_features(data)
     jobs = [
         {"algorithm": name, "settings": settings, "changes": [], "output": str(work / f"{name}-own.npy")}
         for name in algorithms
@@ -129,6 +141,37 @@ def test_the_popular_in_category_are_those_of_rectools(
     assert compared(dataset.with_features(items=kinds), [name], given, python, tmp_path) == {name: ""}
 
 
+@pytest.mark.guests
+@pytest.mark.parametrize(
+    ("algorithm", "settings"),
+    [
+        ("LightFMWrapperModel", {"item_features": ["genres", "kind", "price"], "user_features": ["gender", "member"]}),
+        ("ImplicitALSWrapperModel", {"item_features": ["genres", "price"], "user_features": ["gender"]}),
+        ("ImplicitALSWrapperModel", {"item_features": ["kind"], "fit_features_together": True}),
+        pytest.param("SASRecModel", {"item_features": ["genres", "kind"], **SHORT}, marks=pytest.mark.slow),
+        pytest.param("BERT4RecModel", {"item_features": ["kind"], **SHORT}, marks=pytest.mark.slow),
+        pytest.param(
+            "HSTUModel",
+            {
+                "item_features": ["genres"],
+                "item_net_block_types": ["rectools.models.nn.item_net.CatFeaturesItemNet"],
+                **SHORT,
+            },
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_lists_with_features_are_those_of_rectools(
+    algorithm: str, settings: dict[str, Any], environment_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Of texts, lists, truth values and numbers, also where some are missing, fitted for more than one epoch."""
+    epochs = {"LightFMWrapperModel": {"epochs": 3}, "ImplicitALSWrapperModel": {"model.iterations": 3}}
+    split = LeaveLastOut(validation_size=1) if algorithm not in epochs else UserHoldout(0.1, 0.2)
+    dataset = described_walks().pipe(split)
+    given = {**epochs.get(algorithm, {}), **settings}
+    assert compared(dataset, [algorithm], given, environment_python("RecTools"), tmp_path) == {algorithm: ""}
+
+
 def test_a_category_that_the_items_do_not_have_is_refused_before_anything_runs() -> None:
     """By the names of the algorithm, the dataset and the feature, also where none is named."""
     bare = walks().pipe(UserHoldout(0.1, 0.2))
@@ -145,6 +188,47 @@ def test_a_category_that_the_items_do_not_have_is_refused_before_anything_runs()
         check_configuration(bare, fitting)
     with pytest.raises(PlanError, match=r"PopularInCategoryModel needs category_feature, .* those of walks have kind"):
         check_configuration(dataset, unnamed)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "parameters", "known", "says"),
+    [
+        ("LightFMWrapperModel", {"user_features": ["age"]}, ("users",), r"asks for the feature 'age' of users"),
+        ("ImplicitALSWrapperModel", {"item_features": ["genre"]}, ("items",), r"have genres.*did you mean 'genres'"),
+        (
+            "SASRecModel",
+            {"item_features": ["kind"]},
+            (),
+            r"asks for the feature 'kind' of items .*, but walks has none",
+        ),
+        ("BERT4RecModel", {"item_features": None}, (), r"learns from features of items, but walks has none"),
+    ],
+)
+def test_a_feature_that_the_data_lacks_is_refused_before_anything_runs(
+    algorithm: str, parameters: dict[str, Any], known: Sequence[str], says: str
+) -> None:
+    """By the names of the model, the feature and the data, also where all are asked for and there is none."""
+    frames = {
+        "items": pd.DataFrame({"item": [0, 1], "genres": [["war"], ["crime"]]}),
+        "users": pd.DataFrame({"user": [0, 1], "gender": ["f", "m"]}),
+    }
+    chosen: dict[str, Any] = {subject: frames[subject] for subject in known}
+    bare = walks().pipe(UserHoldout(0.1, 0.2))
+    dataset = bare.with_features(**chosen) if chosen else bare
+    plan = ExperimentPlan()
+    plan.add_algorithm(f"RecTools.{algorithm}", parameters)
+    with pytest.raises(PlanError, match=f"RecTools.{algorithm} {says}" if "have" not in says else says):
+        check_configuration(dataset, plan.configurations()[0])
+
+
+def test_without_a_named_feature_models_learn_from_interactions_alone() -> None:
+    """As they did before they could read features, whose results stay; all of a dataset's are asked for by None."""
+    algorithms = get_runner("RecTools").catalogue["algorithms"]
+    for name in ("SASRecModel", "BERT4RecModel", "HSTUModel", "LightFMWrapperModel", "ImplicitALSWrapperModel"):
+        assert [algorithms[name]["parameters"][parameter] for parameter in algorithms[name]["features"]] in (
+            [[]],
+            [[], []],
+        )
 
 
 @pytest.mark.parametrize("name", ["DSSMModel", "CandidateRankingModel", "UniSRecModel"])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from support.guest_scripts import GUEST, run
 
+from omnibench.runners.info import learns_from_features
 from omnibench.runners.registry import get_runner
 
 DIRECTORY = Path(__file__).parents[2] / "benchmarks" / "snapshots"
@@ -158,6 +159,6 @@ def test_all_of_recbole(resumed_fits: ModuleType, directories: dict[str, Path], 
     assert set(algorithms) == {
         name
         for name, info in offered.items()
-        if "epochs" in info and (name in sampled or not (info.get("sequential") or info.get("features")))
+        if "epochs" in info and (name in sampled or not (info.get("sequential") or learns_from_features(info)))
     }
     assert not _inexact(resumed_fits, algorithms, directories, tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -116,6 +117,20 @@ def test_popularity_ends_where_no_negative_can_be_drawn(
     assert np.load(tmp_path / "Pop.npy")["item"][:, :2].tolist() == [[1, NO_ITEM], [0, NO_ITEM]]
 
 
+@pytest.mark.slow
+@pytest.mark.guests
+def test_more_clusters_than_there_is_to_group_are_refused(
+    fold: Fold, tmp_path: Path, environment_python: Callable[[str], Path]
+) -> None:
+    """RecBole.NCL says how many it can make, before it trains; one less is made."""
+    most = ITEMS + 1  # that are known in training, and what pads; there are more users
+    for count in (most, most + 1):
+        words = (GUEST, "recbole", fold.directory, 0, 42, 5, "NCL", json.dumps({"epochs": 1, "num_clusters": count}))
+        refused = pytest.raises(AssertionError, match=rf"num_clusters={count} .* Set num_clusters to {most} or less")
+        with refused if count > most else contextlib.nullcontext():
+            run(environment_python("RecBole"), "adapter_run.py", *words, tmp_path / "NCL.npy", cwd=tmp_path)
+
+
 def test_nobody_is_left_out_of_ordinary_data(tmp_path: Path) -> None:
     """The very parts of the fold come back."""
     write_fold(tmp_path, 2, 3, {"train": [(0, 0), (1, 1)], "validation": [(0, 1)], "test": [(0, 2)]})
@@ -126,7 +141,10 @@ def test_nobody_is_left_out_of_ordinary_data(tmp_path: Path) -> None:
 
 
 FEW = {"LensKit": ["FlexMFImplicitScorer"], "RecPack": ["BPRMF"], "RecBole": ["Pop", "EASE", "BPR", "LINE", "MultiVAE"]}
-NEEDED = {"RecPack.ItemPNN": {"K": 5, "pdf": "uniform"}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "RecPack.ItemPNN": {"K": 5, "pdf": "uniform"},
+    "RecBole.NCL": {"num_clusters": 3},
+}
 """What learns from so few items by other hyperparameters than its defaults."""
 
 UNFILLED = ("Prod2Vec", "NMF", "SLIM", "ItemPNN", "SequentialRules", "STAN", "TARSItemKNN")

@@ -84,7 +84,7 @@ def test_lists_are_those_of_recboles_own_script(
     assert not differences(environment_python("RecBole"), "recbole_sequences_own.py", data, work, SHORT, own)
 
 
-@pytest.mark.parametrize("name", ["S3Rec", "KSR", "DIEN", "NCL"])
+@pytest.mark.parametrize("name", ["S3Rec", "KSR", "DIEN", "RaCT"])
 def test_what_does_not_run_says_why(name: str) -> None:
     """Whether it is asked for as a text or as a member."""
     reason = refused_algorithms(get_runner("RecBole"))[name]

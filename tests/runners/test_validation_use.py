@@ -32,6 +32,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "RecPack.WeightedMatrixFactorization": {"num_components": 10, "iterations": 3},
     "RecPack.GRU4RecCrossEntropy": {"max_epochs": 12, "batch_size": 16},
     "RecPack.GRU4RecNegSampling": {"max_epochs": 12, "batch_size": 16},
+    "RecBole.NCL": {"num_clusters": 5, "warm_up_step": 1},
     "RecBole.DGCF": {"train_batch_size": 128},  # with one batch it samples as many items as there are users
 }
 """What makes algorithms fit small data, and quickly."""

@@ -311,7 +311,7 @@ def test_names_of_one_phase_become_durable_at_once(
     directory = store.root / "D"
     store.make_directory(directory)
     acts: list[str] = []
-    sync, commit = artifacts.sync_directory, store.records.commit
+    sync, commit = artifacts.sync_directory, store.records.commit_texts
 
     def noted_sync(path: Path) -> None:
         acts.append(f"sync {path.name}")
@@ -322,7 +322,7 @@ def test_names_of_one_phase_become_durable_at_once(
         commit(*given)
 
     monkeypatch.setattr(artifacts, "sync_directory", noted_sync)
-    monkeypatch.setattr(store.records, "commit", noted_commit)
+    monkeypatch.setattr(store.records, "commit_texts", noted_commit)
     with store.temporary() as scratch, store.lease("a") as lease:
         for name in ("copy", "predictions"):
             (scratch / name).write_text(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.stored import compute, prepare
@@ -11,7 +12,7 @@ from support.stored import compute, prepare
 from omnibench.store import CheckpointStore
 from omnibench.store.evaluations import EvaluationsByLookup, StoredEvaluations, has_user_values
 from omnibench.store.packed_metrics import PackedMetrics, packed_metrics
-from omnibench.store.phase_texts import has_users_in
+from omnibench.store.phase_texts import has_users_in, user_file_in
 from omnibench.store.reader import Reader
 from omnibench.store.reading import read, read_all
 
@@ -69,6 +70,38 @@ def test_a_text_says_what_its_record_says_or_nothing(members: dict[str, object])
     """Where a member is missing, or stands elsewhere too, the record has to be parsed."""
     record = {"item": "D/a", **members}
     assert has_users_in(json.dumps(record)) in (has_user_values(record), None)
+
+
+HEAD = {"item": "D/a", "label": "HR@5", "per_user": FILE, "value": 0.5}
+COLUMNS = {"place": {"user": [25], "value": [688, 9]}, "seconds": 0.5}
+ELSEWHERE = {**FILE, "path": "../outside.parquet"}
+
+
+@pytest.mark.parametrize(
+    ("record", "is_read"),
+    [
+        ({**HEAD, **FACTS, **COLUMNS}, True),
+        ({**HEAD, **FACTS, "counted": None, **COLUMNS}, True),
+        (
+            {**HEAD, "per_user": {**FILE, "stat": [1, 2, 3]}, "stderr": None, "interval": None, "users": 0, **COLUMNS},
+            True,
+        ),
+        ({**HEAD, **FACTS, "place": None, "seconds": 0.5}, False),
+        ({**HEAD, "per_user": ELSEWHERE, **FACTS, **COLUMNS}, False),
+        ({**HEAD, "label": "\u00e4@5", **FACTS, **COLUMNS}, False),
+        ({"item": "D/a", "parameters": {"a": 1, "label": "x"}, **HEAD, **FACTS, **COLUMNS}, False),
+        ({"label": "HR@5", **HEAD, **FACTS, **COLUMNS}, False),
+        ({**HEAD, **FACTS, "users": -1, **COLUMNS}, False),
+        ({**HEAD, **FACTS, **COLUMNS, "place": {"user": [-25], "value": [688]}}, False),
+    ],
+)
+def test_where_values_are_is_what_the_record_says_or_nothing(record: dict[str, Any], is_read: bool) -> None:
+    """What is not as it is written, or names a file elsewhere, is left to whoever looks the whole record over."""
+    files = user_file_in(json.dumps(record))
+    assert (files is not None) == is_read
+    if files is not None:
+        artifact = {name: record["per_user"][name] for name in ("path", "sha256")}
+        assert files == {name: record[name] for name in ("item", "label", "users", "place")} | {"per_user": artifact}
 
 
 def test_packed_metrics_are_a_mapping() -> None:

@@ -47,7 +47,7 @@ def test_every_format_has_its_frozen_store() -> None:
 
 def test_frozen_store_is_served(project: Project, frozen: Path) -> None:
     """Everything is there for the present omnibench, with the numbers of then."""
-    result = project.run("-n", "2")
+    result = project.run("-n", "1")
     assert result.parse_summary_nouns(result.stdout.lines) == {"cached": 4}
     values = open_store(frozen).results().set_index(["item", "metric"])["value"]
     for (item, metric), value in EXPECTED.items():
@@ -82,7 +82,7 @@ def test_frozen_store_goes_on(project: Project, frozen: Path) -> None:
     served = table(project.run())
     bench = project.pytester.path / "bench_frozen.py"
     bench.write_text(bench.read_text().replace("NDCG([5, 10])", "NDCG([5, 10, 30])"))
-    result = project.run("-n", "2")
+    result = project.run("-n", "1")
     assert result.parse_summary_nouns(result.stdout.lines) == {"passed": 4}
     assert fits(frozen) == before
     assert [line.split()[:2] for line in table(result)] == [line.split()[:2] for line in served]

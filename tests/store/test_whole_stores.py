@@ -15,7 +15,7 @@ from omnibench import open_store
 from omnibench.comparison.configurations import measured
 from omnibench.comparison.current import current_items, names_of
 from omnibench.comparison.measured import Measured
-from omnibench.gate.entries import Measurements
+from omnibench.gate.measurements import Measurements
 from omnibench.gate.stores import measurements
 from omnibench.report.contents import contents_of, missing_of
 from omnibench.report.export import export_results, write_files

@@ -10,9 +10,10 @@ import numpy as np
 
 from omnibench.comparison.user_values import UserValues
 from omnibench.gate.baseline import Baseline, write
-from omnibench.gate.entries import Dataset, Entry, Score, ValuesByFold
+from omnibench.gate.entries import Dataset, Entry, ValuesByFold
 from omnibench.gate.judgement import Judge
 from omnibench.gate.scope import Scope
+from omnibench.gate.scores import Score
 from omnibench.gate.verdicts import Gate
 
 SHOP = Dataset("shop", "shop-aaaaaaaa", "a" * 64, ("t" * 64,))

@@ -13,13 +13,16 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 INNER_FIXTURES = {"pytester"}
 """Who requests one of these, directly or through others, starts an inner run of pytest."""
 
-SHARED_FIXTURES = {"measured_store"}
-"""What takes long to make and serves the tests of several modules: one worker of xdist makes it for all of them."""
-
 
 def starts_guests(function: Function) -> Function:
     """Declare that a fixture starts a guest: every test that requests it, directly or through others, is marked."""
     function.starts_guests = True  # type: ignore[attr-defined]
+    return function
+
+
+def made_once(function: Function) -> Function:
+    """Declare that what a fixture makes takes long: one worker of xdist runs all tests that request it."""
+    function.made_once = True  # type: ignore[attr-defined]
     return function
 
 
@@ -36,11 +39,26 @@ def mark(item: pytest.Item) -> None:
     fixtures = set(getattr(item, "fixturenames", ()))
     if fixtures & INNER_FIXTURES:
         item.add_marker(pytest.mark.inner)
-    if any(getattr(function, "starts_guests", False) for function in _functions(item)):
+    functions = list(_functions(item))
+    if any(getattr(function, "starts_guests", False) for function in functions):
         item.add_marker(pytest.mark.guests)
-    if item.get_closest_marker("guests") is not None:
-        shared = sorted(fixtures & SHARED_FIXTURES)
+    shared = sorted(
+        f"{function.__module__}.{function.__name__}" for function in functions if getattr(function, "made_once", False)
+    )
+    if shared or item.get_closest_marker("guests") is not None:
         item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.path.stem))
+
+
+def name_group(item: pytest.Item) -> None:
+    """Add the group of a test to its node id, by which a worker of xdist says it to the scheduler of ``--dist=loadgroup``.
+
+    xdist 3.8 writes it where pytest 9.2 looks no more, and then ignores groups without a word
+    (https://github.com/pytest-dev/pytest-xdist/issues/1386).
+    """
+    groups = sorted({str(marker.args[0]) for marker in item.iter_markers("xdist_group")})
+    node_id = f"{item.nodeid}@{'_'.join(groups)}"
+    if groups and not item.nodeid.endswith(f"@{'_'.join(groups)}"):
+        item._id = type(item._id).parse(node_id)
 
 
 class StartedProcesses:

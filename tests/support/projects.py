@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from support.inner import import_everything, run_inside
+from support.inner import run_inside
+from support.sharing import locked, made_whole
 
 OWN_ALGORITHMS = '''
 """Small algorithms that do what their parameters say."""
@@ -128,28 +132,29 @@ class FirstRuns:
     """What the first runs of projects have left, kept so that projects with the same files need not compute it again.
 
     Args:
-        directory: An empty directory.
+        directory: Where the workers of xdist keep it for each other.
     """
 
     def __init__(self, directory: Path) -> None:
-        import_everything()
         self._directory = directory
-        self._results: dict[tuple[str, ...], tuple[Path, pytest.RunResult]] = {}
 
     def leave_in(self, project: Project) -> pytest.RunResult:
         """Give a project the checkpoints and the marks of its first run; return how that ended and what it printed."""
-        files = tuple(path.read_text() for path in sorted(project.pytester.path.glob("*.*")) if path.is_file())
-        if files not in self._results:
+        files = [path for path in sorted(project.pytester.path.glob("*.*")) if path.is_file()]
+        texts = repr([(path.name, path.read_text()) for path in files])
+        kept = self._directory / hashlib.sha256(texts.encode()).hexdigest()
+        with locked(kept):
+            if kept.is_dir():
+                for name in ("checkpoints", "fits"):
+                    shutil.copytree(kept / name, project.pytester.path / name, symlinks=True, dirs_exist_ok=True)
+                result: pytest.RunResult = pickle.loads((kept / "result").read_bytes())
+                return result
             result = project.run()
-            copy = self._directory / str(len(self._results))
-            for name in ("checkpoints", "fits"):
-                shutil.copytree(project.pytester.path / name, copy / name, symlinks=True)
-            self._results[files] = copy, result
+            with made_whole(kept) as directory:
+                for name in ("checkpoints", "fits"):
+                    shutil.copytree(project.pytester.path / name, directory / name, symlinks=True)
+                (directory / "result").write_bytes(pickle.dumps(result))
             return result
-        copy, result = self._results[files]
-        for name in ("checkpoints", "fits"):
-            shutil.copytree(copy / name, project.pytester.path / name, symlinks=True, dirs_exist_ok=True)
-        return result
 
 
 class Project:
@@ -172,6 +177,17 @@ class Project:
     ) -> None:
         """Write the bench file."""
         self.pytester.makepyfile(bench_tiny=BENCH.format(plan=plan, metrics=metrics, body=body))
+
+    def bench_gated(self) -> Callable[[], None]:
+        """Write a bench file of four items whose Fits, begun before or after, end when what is returned is called."""
+        gates = [self.pytester.path / name for name in ("first-gate", "second-gate")]
+        self.bench(plan=f'plan.add_algorithm(Gated, {{"gate": Grid({list(map(str, gates))})}})')
+
+        def let_go() -> None:
+            for gate in gates:
+                gate.touch()
+
+        return let_go
 
     def first_run(self) -> pytest.RunResult:
         """Run pytest, or copy what the run of a project with the very same files has left."""

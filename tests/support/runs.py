@@ -18,8 +18,11 @@ from support.projects import Project
 GUARD = "omnibench-guard"
 """What the supervisor of a guest is called."""
 
+PATIENCE = 180.0
+"""Seconds until a test takes what does not come for lost: a slow machine is no failure."""
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait for a condition; fail when it does not come true."""
     deadline = time.monotonic() + seconds
     while not condition():

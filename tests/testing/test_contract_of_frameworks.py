@@ -31,6 +31,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "RecPack.NMFItemToItem": {"num_components": 10},
     "RecPack.ItemPNN": {"K": 20, "pdf": "softmax_empirical"},
     "RecPack.WeightedMatrixFactorization": {"num_components": 10},
+    "RecBole.NCL": {"num_clusters": 5, "warm_up_step": 1},
 }
 """What the defaults are too large for, on so small data."""
 

@@ -16,6 +16,7 @@ from omnibench.data.interactions import COLUMNS, Interactions
 from omnibench.data.parts import Parts, Split
 from omnibench.data.preprocess import MakeImplicit
 from omnibench.errors import DataError
+from omnibench.guest.distinct import distinct
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +116,7 @@ class GivenSplit(Split):
         every_part = []
         for fold in self.pairs:
             parts = [np.flatnonzero(rows.isin(pd.MultiIndex.from_frame(fold[name]))) for name in PARTS]
-            shared = sum(map(len, parts)) - len(np.unique(np.concatenate(parts)))
+            shared = sum(map(len, parts)) - len(distinct(np.concatenate(parts)))
             if shared:
                 raise DataError(
                     f"{shared} pairs of user and item lie in two parts of one split; a pair must lie in one."

@@ -21,6 +21,7 @@ from pytorch_lightning import seed_everything
 from rectools import Columns, models
 from rectools.dataset import Dataset, Interactions
 from rectools.models.base import ModelBase
+from rectools.models.nn.item_net import CatFeaturesItemNet, IdEmbeddingsItemNet
 
 SEQUENTIAL = ("SASRecModel", "BERT4RecModel", "HSTUModel")
 NEIGHBOURS = {model.__name__: model for model in (TFIDFRecommender, BM25Recommender, CosineRecommender)}
@@ -29,7 +30,8 @@ WRAPPED = {
     "ImplicitBPRWrapperModel": BayesianPersonalizedRanking,
     "LightFMWrapperModel": LightFM,
 }
-OF_A_PROCESS = ("cls", "verbose", "random_state", "model.random_state", "fit_features_together")
+NETWORKS = {network.__name__: network for network in (IdEmbeddingsItemNet, CatFeaturesItemNet)}
+OF_A_PROCESS = ("cls", "verbose", "random_state", "model.random_state")
 """What is in RecTools' parameters and is none of the hyperparameters that are compared."""
 
 
@@ -45,6 +47,8 @@ def made(name: str, settings: dict[str, object], seed: int) -> ModelBase:
         return getattr(models, name)(WRAPPED[name](random_state=seed, **threads, **wrapped), **own)
     if name in ("PureSVDModel", "RandomModel"):
         own["random_state"] = seed
+    if "item_net_block_types" in own:
+        own["item_net_block_types"] = [NETWORKS[str(name).rsplit(".", 1)[-1]] for name in own["item_net_block_types"]]
     return getattr(models, name)(**own)
 
 
@@ -70,23 +74,34 @@ def interactions(*parts: dict[str, np.ndarray]) -> pd.DataFrame:
     )
 
 
-def kinds(dataset: str) -> pd.DataFrame:
-    """Return the category of each item, which lies beside the dataset."""
-    known = json.loads((Path(dataset).parent / "kinds.json").read_text(encoding="utf-8"))
-    return pd.DataFrame({"id": range(len(known)), "feature": "kind", "value": known})
+def described(dataset: str, subject: str, names: list[str], present: pd.Series) -> dict[str, object]:
+    """Return the features of users or items, which lie beside the dataset as lists by code, as RecTools is given them."""
+    if not names:
+        return {}
+    known = json.loads((Path(dataset).parent / "features.json").read_text(encoding="utf-8"))[f"{subject}s"]
+    wide = pd.DataFrame({name: known[name] for name in names}, dtype=object)
+    wide = wide[wide.index.isin(present)].rename_axis("id").reset_index()
+    flat = wide.melt("id", var_name="feature").explode("value").dropna(subset="value")
+    is_number = {name: all(isinstance(value, float) for value in wide[name].dropna()) for name in names}
+    categories = [name for name in names if not is_number[name]]
+    return {f"{subject}_features_df": flat, f"cat_{subject}_features": categories}
 
 
 def main(files: FoldArrays, dataset: str, seed: int, job: Job) -> np.ndarray:
     """Return the top-20 lists with scores, shape (users, 20)."""
     assert not job.changes, job.changes
+    settings = dict(job.settings)
+    named = {subject: settings.pop(f"{subject}_features", []) for subject in ("user", "item")}
+    if "category_feature" in settings:
+        named["item"] = [settings["category_feature"]]
     train = interactions(files.train)
     history = interactions(files.train if files.given is None else files.given, files.validation)
     seed_everything(seed, verbose=False)
-    model = made(job.algorithm, dict(job.settings), seed)
-    features = {}
-    if job.algorithm == "PopularInCategoryModel":
-        known = kinds(dataset)
-        features = {"item_features_df": known[known["id"].isin(train[Columns.Item])], "cat_item_features": ["kind"]}
+    model = made(job.algorithm, settings, seed)
+    columns = {"user": Columns.User, "item": Columns.Item}
+    features: dict[str, object] = {}
+    for subject, names in named.items():
+        features |= described(dataset, subject, names, train[columns[subject]])
     data = Dataset.construct(train, **features)
     model.fit(data)
     by_list = job.algorithm in ("PopularInCategoryModel", "RandomModel")

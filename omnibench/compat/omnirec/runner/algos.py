@@ -11,7 +11,7 @@ __all__ = ["Algorithms", "Elliot", "LensKit", "RecBole", "RecPack"]
 
 
 class RecBole(StrEnum):
-    """The algorithms of RecBole that OmniRec names; omnibench does not have NCL."""
+    """The algorithms of RecBole that OmniRec names."""
 
     ADMMSLIM = "RecBole.ADMMSLIM"
     BPR = "RecBole.BPR"

@@ -1,0 +1,45 @@
+"""Folds of small datasets, kept from item to item: to open one and gather its columns takes as long as to evaluate few users."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from omnibench.guest.folds import Fold
+from omnibench.guest.shared_rows import MEMBERSHIP
+
+_MOST_ROWS = 1 << 17
+"""Rows of the largest dataset whose folds are kept: what is gathered of one takes a few megabytes."""
+
+_MOST_FOLDS = 16
+
+_Identity = tuple[str, int, str, bool, bool, str]
+_State = tuple[tuple[int, int, int], ...]
+
+_opened: dict[_Identity, tuple[_State, Fold]] = {}
+"""The folds, with the state of their files when they were opened."""
+
+
+def opened_fold(
+    dataset: Path, number: int, refit: str = "", *, repeats: bool = False, unknown: bool = False, judged: str = ""
+) -> Fold:
+    """Return a fold of a prepared dataset, as ``Fold`` does with these arguments; one that is kept is nobody's to change.
+
+    A dataset that was published anew at the same path is another one.
+    """
+    manifest, membership = dataset / "manifest.json", dataset / f"fold_{number}" / MEMBERSHIP
+    try:
+        statuses = [os.stat(manifest), os.stat(membership)]
+    except OSError:  # the only fold, or one of an older form, has its own rows
+        return Fold(dataset, number, refit, repeats=repeats, unknown=unknown, judged=judged)
+    identity = (str(dataset), number, refit, repeats, unknown, judged)
+    state = tuple((status.st_ino, status.st_mtime_ns, status.st_ctime_ns) for status in statuses)
+    kept = _opened.get(identity)
+    if kept is not None and kept[0] == state:
+        return kept[1]
+    fold = Fold(dataset, number, refit, repeats=repeats, unknown=unknown, judged=judged)
+    if statuses[1].st_size <= _MOST_ROWS:  # a byte per row
+        if len(_opened) >= _MOST_FOLDS:
+            _opened.clear()
+        _opened[identity] = state, fold
+    return fold
