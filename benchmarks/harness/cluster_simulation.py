@@ -10,8 +10,8 @@ run began, where a session that waits takes 0.37 to 0.46 ms of each second of th
 begin 11 to 14 ms and 3 ms. With 100 workers, of which 89 items ended meanwhile, an item took 44 ms and 10 ms. So the submitting process breaks first:
 1,000 sessions that only wait would take 0.4 to 0.5 of the only core that it has, and what is left computes about 12 items a second:
 1,000 workers are busy with Fits of 85 s or more, and 100,000 items take the process 1.2 hours of a core. It has 1 MB and two threads for
-each worker. A thousand workers were started, in 261 s of which
-Dask's own processes were busy all the time, and nothing of a run on them was measured, nor of 100,000 items: these are extrapolated.
+each worker. A thousand workers of Dask took 261 s to start there, and the run on them was ended before its first Fit: what is said of a
+thousand workers and of 100,000 items is extrapolated.
 
 What broke first before, and is mended: with 200 workers no Fit began within two minutes, since each thread asked for the lease of the
 data set again and again; and three quarters of what waiting sessions take went into threads that asked SQLite for its lock and looked for who had it.
