@@ -9,13 +9,12 @@ Parts, of which all are measured by default, each beside its yardstick in the sa
 
 Measured on two cores that eight other programs used as well (CPU seconds and ratios; the seconds themselves say little):
 
-- 40 items of a second: 0.85 x the time of ``-n 2``, 0.86 x from the first Fit to the last, 1.16 x the CPU seconds;
-- the start of ``local:2``: 1.2 s, where Dask's own ``LocalCluster`` took 1.8 s, without TLS; 2.5 s beside 4.1 s with more going on;
-- one more trivial item, with five to ten other programs: 21.3 CPU ms with ``-n 2``, 28.0 ms on ``local:2``; 20.5 beside 30.0 with more
-  going on. Before sessions went from item to item, and past Dask's scheduler, it was 15.9 beside 46.2 and 25 beside 61. The 3 ms
-  that were wanted are missed by four to seven: two threads of the submitting process, which wait for each other, do what with
-  ``-n`` two processes do, and a session's thread on the worker takes 2.5 ms;
-- 2,000 items in the queue: 246 MB, 225 MB with 20.
+- 40 items of a second: 0.87 x the time of ``-n 2``, 0.99 x from the first Fit to the last, 0.85 x the CPU seconds;
+- the start of ``local:2``: 1.2 s, where Dask's own ``LocalCluster`` took 1.8 s, without TLS; 2.8 s beside 5.6 s with a load of 10;
+- one more trivial item: 31.1 CPU ms on ``local:2``, 31.5 with ``-n 2`` (300 items each, twice, in turn, by the clocks of the
+  threads; between two runs alike it differs by 3 ms). It was 41.5 beside 30.2 while each item began a session of its own, and
+  46.2 beside 15.9 while messages went through Dask's scheduler;
+- 2,000 items in the queue: 235 MB, 214 MB with 20.
 
 A data set that crosses to a node is ``cluster_crossing.py``, workers of unlike size are ``cluster_makespan.py``, a thousand of them
 ``cluster_simulation.py``.

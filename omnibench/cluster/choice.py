@@ -36,7 +36,7 @@ class ClusterChoice:
         """Read the text of the option.
 
         Raises:
-            ClusterError: It is none of the spellings.
+            ClusterError: It is none of the spellings, or an address that is not encrypted and not of this machine.
         """
         scheduled = re.fullmatch(r"(local|slurm)(?::(\d{1,5}))?", text)
         if scheduled:
@@ -45,7 +45,9 @@ class ClusterChoice:
                 raise ClusterError(f"the cluster is {text!r}; the number is one of workers, from 1 to {_MOST}.")
             return cls(scheduled[1], number)
         if re.fullmatch(r"(tcp|tls)://(\[[^\]/]+\]|[^:/]+):\d{1,5}", text):
-            return cls(ADDRESS, target=text)
+            choice = cls(ADDRESS, target=text)
+            choice.address()  # now, before anything is reset or computed
+            return choice
         if text.startswith("file:") and text != "file:":
             return cls(FILE, target=str(expanded(text.removeprefix("file:"))))
         raise ClusterError(f"the cluster is {text!r}; give {_SPELLINGS}.")

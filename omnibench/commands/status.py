@@ -25,7 +25,7 @@ from omnibench.store.plans import STEADY_DATA, unsteady_in
 from omnibench.store.queries import open_store
 from omnibench.store.reading import read
 from omnibench.store.resumption import newest_members, resumable
-from omnibench.store.schema import MAX_ATTEMPTS, SEARCHED, Phase, Record, Status
+from omnibench.store.schema import MAX_ATTEMPTS, SEARCHED, Phase, Record, RecordType, Status
 from omnibench.store.search_words import seconds_text
 from omnibench.store.sizes import Sizes, sizes_text
 from omnibench.store.states import RecordsInMemory
@@ -35,6 +35,9 @@ from omnibench.store.tuned_items import tuned_items
 from omnibench.tables.names import recorded_names
 
 _FOLLOW_SECONDS = 5.0
+
+_OF_WORKERS = (Status.DONE, Status.PENDING, Status.RUNNING)
+"""What is not listed item by item while a run is followed: it is counted, and the workers say what runs."""
 
 _MOST_ALGORITHMS = 5
 """Algorithms that a line names."""
@@ -93,8 +96,9 @@ def _show(arguments: argparse.Namespace) -> int:
     say(f"  {sizes_text(sizes)}")
     names = recorded_names(items.values())
     searches = _searches(records, items)
+    unlisted = () if arguments.all else _OF_WORKERS if arguments.follow else (Status.DONE,)
     for item in items.values():
-        if item["status"] != Status.DONE or arguments.all:
+        if item["status"] not in unlisted:
             size = _size(item, sizes) if arguments.all else ""
             say(
                 f"  {item['status']:11}  {item['fit_key'][:8]}  {names.recorded_item(item)}"
@@ -108,24 +112,47 @@ def _show(arguments: argparse.Namespace) -> int:
         say(f"  {line}")
     for worker in workers_of(store.root, records, active=not arguments.all):
         current = names.recorded_item(items[worker["item"]]) if worker["item"] in items else worker["item"]
-        activity = (
-            f"{current} ({worker['phase'] or 'between phases'})"
-            if worker["item"]
-            else "idle"
-            if worker["alive"]
-            else "ended"
-        )
-        if worker["item"] and not worker["alive"]:
-            activity = f"killed while it computed {activity}"
-        beat = f"heartbeat {_ago(worker['heartbeat'])}" if worker["heartbeat"] else "no heartbeat"
-        host, since = worker["host"] or "an unknown host", worker["started"] or "an unknown time"
-        say(f"  worker {worker['id']}: process {worker['pid'] or 'unknown'} on {host}, since {since}, {beat}")
-        say(f"    {worker['completed'] or 0} items completed; {activity}")
+        short_name = _short_name(records[RecordType.WORKER.key(worker["id"])]) if arguments.follow else ""
+        for line in _worker_lines(worker, current, short_name):
+            say(f"  {line}")
     for label, source in unsteady.items():
         say(
             f"  the data {label} of {source} differs from process to process, so its last run was refused. {STEADY_DATA}"
         )
     return int(bool(unsteady))
+
+
+def _worker_lines(worker: dict[str, Any], current: str, short_name: str) -> Iterator[str]:
+    """Yield what a worker does, in a single line if it lives and has a short name.
+
+    Args:
+        worker: What is shown of its record, and whether it is alive.
+        current: The name of its item.
+        short_name: See ``_short_name``; nothing for all that is known.
+    """
+    activity = (
+        f"{current} ({worker['phase'] or 'between phases'})"
+        if worker["item"]
+        else "idle"
+        if worker["alive"]
+        else "ended"
+    )
+    if worker["item"] and not worker["alive"]:
+        activity = f"killed while it computed {activity}"
+    completed = f"{counted(worker['completed'] or 0, 'item')} completed; {activity}"
+    if short_name and worker["alive"]:
+        yield f"{short_name}: {completed}"
+        return
+    beat = f"heartbeat {_ago(worker['heartbeat'])}" if worker["heartbeat"] else "no heartbeat"
+    host, since = worker["host"] or "an unknown host", worker["started"] or "an unknown time"
+    yield f"worker {worker['id']}: process {worker['pid'] or 'unknown'} on {host}, since {since}, {beat}"
+    yield f"  {completed}"
+
+
+def _short_name(worker: Record) -> str:
+    """Return which worker of its run one is, e.g. ``gw3``, and the machine of its guest where that is known to be another one."""
+    name = str(worker["id"]).removeprefix(f"{worker['run']}.").rpartition(".")[0] or str(worker["id"])
+    return f"{name} on {worker['at']}" if worker.get("at") else name
 
 
 def _size(item: dict[str, Any], sizes: Sizes) -> str:

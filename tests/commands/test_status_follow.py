@@ -1,0 +1,55 @@
+"""``omnibench status --follow``: what a run looks like to somebody who watches it from another terminal."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults import plant
+from support.runs import wait_until
+
+from omnibench.commands import status
+from omnibench.commands.main import main
+from omnibench.store import CheckpointStore
+from omnibench.store.records import Records
+from omnibench.store.schema import RecordType
+from omnibench.store.workers import Worker
+
+
+def test_a_look_fits_into_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Items that wait are counted, not listed, and each worker has a short line, until nobody computes any more."""
+    plant.finished_store(tmp_path)
+    records = Records(tmp_path / "store")
+    everything = records.all()
+    items = {key: record for key, record in everything.items() if RecordType.ITEM.has(key)}
+    pending: dict[str, Any] = {"status": "pending", "phase": None, "finished": None, "metrics": {}}
+    phases = [key for key in everything if key.startswith(("fit/", "predict/", "eval/"))]
+    records.commit({key: {**item, **pending} for key, item in items.items()}, delete=phases)
+    records.close()
+    store = CheckpointStore(tmp_path)
+    worker = Worker(store, "20261127T173613Z-f37b63cf", "gw3")
+    worker.note_host("node-7")
+    worker.count_completed()
+    worker.note_phase("elsewhere", "Fit")
+    wait_until(lambda: bool((store.records.get(RecordType.WORKER.key(worker.id)) or {}).get("item")))
+    looks: list[str] = []
+
+    def end_meanwhile(_: float) -> None:
+        looks.append(capsys.readouterr().out)
+        worker.note_phase(None)
+        worker.end()
+
+    monkeypatch.setattr(time, "sleep", end_meanwhile)
+    monkeypatch.setattr(status, "_is_computing", lambda _: not looks)
+    capsys.readouterr()
+    assert main(["status", "--follow", "--store", str(tmp_path)]) == 0
+    store.close()
+    (look,) = looks
+    assert f"{len(items)} pending" in look
+    assert not any(item["fit_key"][:8] in look for item in items.values())
+    assert "  gw3 on node-7: 1 item completed; elsewhere (Fit)\n" in look
+    assert "gw3" not in capsys.readouterr().out
