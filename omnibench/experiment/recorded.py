@@ -98,7 +98,9 @@ class RecordedKeys:
             for folds in absent
             for experiment in folds
         }
-        threads = self.threads_of([*earlier, *(experiment.fit_key for experiment in earlier.values())]) if earlier else {}
+        threads = (
+            self.threads_of([*earlier, *(experiment.fit_key for experiment in earlier.values())]) if earlier else {}
+        )
         recorded: dict[str, Experiment] = {}
         for folds in absent:
             keys = [experiment.fit_key for experiment in folds]
