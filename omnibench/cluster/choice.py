@@ -57,6 +57,11 @@ class ClusterChoice:
         """Whether what computes is this machine for sure."""
         return self.scheduler == LOCAL
 
+    @property
+    def has_own_workers(self) -> bool:
+        """Whether a run starts its workers itself."""
+        return self.scheduler not in (ADDRESS, FILE)
+
     def address(self) -> str:
         """Return the address of a scheduler that runs already.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from omnibench import __version__
 from omnibench.cluster import schedulers, worker_guests
-from omnibench.cluster.choice import ADDRESS, FILE, ClusterChoice
+from omnibench.cluster.choice import ClusterChoice
 from omnibench.cluster.clients import Clients, failure_of
 from omnibench.cluster.local_workers import LocalWorkers
 from omnibench.cluster.locations import WorkerLocation
@@ -75,10 +75,9 @@ class Connection:
         self._rings = Rings()
         self._futures: dict[str, Any] = {}
         """The tasks that have not ended; forgetting one takes it back."""
-        self._addresses: frozenset[str] = frozenset()
-        """The workers that there were when they were last looked at."""
         self._looked = 0.0
-        """When that was."""
+        self._addresses: frozenset[str] = frozenset()
+        """The workers that there were then, when they were last looked at."""
         self._is_lonely = False
         # Jobs are asked for as there are sessions that wait for them, and of workers here there is one for each session.
         self._slots = None if self.has_own_workers else WorkerSlots()
@@ -103,18 +102,15 @@ class Connection:
 
     def _open(self) -> None:
         with ExitStack() as opened:
-            scheduler = opened.enter_context(
-                schedulers.scheduler_of(self._choice, self._number, self._slurm, self._notify)
-            )
+            wanted = schedulers.scheduler_of(self._choice, self._number, self._slurm, self._notify)
+            scheduler = opened.enter_context(wanted)
             self._local_workers = scheduler.local_workers
             clients = Clients(scheduler.open_client, self._begin, self._drop_sessions, self._patience, self._notify)
             opened.callback(clients.close)
             probe = opened.enter_context(probe_in(self._scratch))
             cores = available_cores() // max(1, self._number) if self.is_this_machine else self._slurm.cores
-            directory, threads = str(Path.cwd()), max(1, cores)
-            self._terms = Terms(
-                self._run, __version__, self._environments.choice, directory, probe, threads, self._patience
-            )
+            environments, directory, threads = self._environments.choice, str(Path.cwd()), max(1, cores)
+            self._terms = Terms(self._run, __version__, environments, directory, probe, threads, self._patience)
             beating = threading.Thread(target=self._beat, args=(clients,), daemon=True, name="omnibench-cluster")
             beating.start()
             opened.callback(self._end_sessions, clients)
@@ -252,8 +248,8 @@ class Connection:
 
     @property
     def has_own_workers(self) -> bool:
-        """Whether this run has started them, so that no other one has sessions on them."""
-        return self._choice.scheduler not in (ADDRESS, FILE)
+        """Whether this run has started its workers, so that no other one has sessions on them."""
+        return self._choice.has_own_workers
 
     @property
     def has_waiting(self) -> bool:
@@ -349,7 +345,7 @@ class Connection:
         with self._changed:
             is_new = not workers and waited > _LONELY_SECONDS and not self._is_lonely
             self._is_lonely = self._is_lonely or is_new
-        if is_new and self._choice.scheduler in (ADDRESS, FILE):
+        if is_new and not self.has_own_workers:
             self._notify("the scheduler of the cluster has no worker; this run waits for one to join")
 
     def forget(self, token: str, future: Any) -> None:
