@@ -249,8 +249,7 @@ class Records:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                with suppress(sqlite3.Error):  # a full disk may have rolled it back already
-                    connection.execute("ROLLBACK")
+                _roll_back(connection)
                 raise
 
     def _begin(self, connection: sqlite3.Connection) -> None:
@@ -265,6 +264,7 @@ class Records:
         try:
             connection.execute("BEGIN IMMEDIATE")
         except BaseException:
+            _roll_back(connection)  # a signal that came while SQLite waited is raised when it has begun
             self._writing.release()
             raise
 
@@ -361,3 +361,9 @@ class Records:
         """Close this thread's connection to the database; a forked child has none."""
         if os.getpid() == self._pid:
             self._cache.close()
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """Take back the transaction of a connection, if it has one."""
+    with suppress(sqlite3.Error):  # a full disk may have rolled it back already
+        connection.execute("ROLLBACK")

@@ -368,3 +368,40 @@ def test_threads_write_in_turn(records: Records) -> None:
         with pytest.raises(StoreError, match="lost"):
             first.result(30)
     assert list(records.all()) == ["item/second"]
+
+
+def test_a_signal_that_comes_while_the_lock_is_waited_for_leaves_no_transaction(
+    records: Records, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has interrupted is recorded afterwards, by this process and by others."""
+
+    class Interrupted(BaseException):
+        pass
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    begin = Records._begin
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with closing(
+            sqlite3.connect(directory / "cache.db", isolation_level=None, check_same_thread=False)
+        ) as connection:
+
+            def end() -> None:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+                connection.execute("COMMIT")
+
+            connection.execute("BEGIN IMMEDIATE")
+            ending = threading.Timer(0.1, end)
+            monkeypatch.setattr(Records, "_begin", lambda *arguments: (ending.start(), begin(*arguments)))
+            with pytest.raises(Interrupted):
+                records.commit({"item/first": {}})
+            ending.join()
+            monkeypatch.undo()
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    records.commit({"item/second": {}})
+    assert list(records.all()) == ["item/second"]
