@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,7 +112,7 @@ def _show(arguments: argparse.Namespace) -> int:
         say(f"  {line}")
     for worker in workers_of(store.root, records, active=not arguments.all):
         current = names.recorded_item(items[worker["item"]]) if worker["item"] in items else worker["item"]
-        short_name = _short_name(records[RecordType.WORKER.key(worker["id"])]) if arguments.follow else ""
+        short_name = _short_name(worker, records) if arguments.follow else ""
         for line in _worker_lines(worker, current, short_name):
             say(f"  {line}")
     for label, source in unsteady.items():
@@ -149,10 +149,11 @@ def _worker_lines(worker: dict[str, Any], current: str, short_name: str) -> Iter
     yield f"  {completed}"
 
 
-def _short_name(worker: Record) -> str:
+def _short_name(worker: dict[str, Any], records: Mapping[str, Record]) -> str:
     """Return which worker of its run one is, e.g. ``gw3``, and the machine of its guest where that is known to be another one."""
     name = str(worker["id"]).removeprefix(f"{worker['run']}.").rpartition(".")[0] or str(worker["id"])
-    return f"{name} on {worker['at']}" if worker.get("at") else name
+    machine = records.get(RecordType.WORKER.key(worker["id"]), {}).get("at")
+    return f"{name} on {machine}" if machine else name
 
 
 def _size(item: dict[str, Any], sizes: Sizes) -> str:

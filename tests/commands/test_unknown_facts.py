@@ -51,7 +51,7 @@ def outputs(made: Path, directory: Path, changes: dict[str, dict[str, Any]], cap
     records.close()
     item = firsts["item"].partition("/")[2][:12]
     capsys.readouterr()
-    for command in ("status --all", f"show {item}", f"why {item}", f"delete {item} --dry-run"):
+    for command in ("status --all", "status --all --follow", f"show {item}", f"why {item}", f"delete {item} --dry-run"):
         main([*command.split(), "--store", str(directory)])
     captured = capsys.readouterr()
     return str(captured.out + captured.err)
@@ -76,6 +76,20 @@ def test_runs_and_workers_of_which_nothing_is_recorded(
     assert "by an unknown user on an unknown host" in text
     assert "no heartbeat" in text
     assert not re.search(r"\bNone\b|\bnan\b", text), text
+
+
+def test_a_worker_whose_run_is_not_recorded_is_followed(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is called as its record says, also where that is kept under another name."""
+    shutil.copytree(made, tmp_path / "s")
+    records = Records(tmp_path / "s" / "store")
+    key, worker = next((key, record) for key, record in records.all().items() if key.startswith("worker/"))
+    del worker["run"]
+    records.commit({"worker/elsewhere": worker}, delete=[key])
+    records.close()
+    assert main(["status", "--all", "--follow", "--store", str(tmp_path / "s")]) == 0
+    assert f"worker {worker['id']}: " in capsys.readouterr().out
 
 
 def test_an_exception_without_words() -> None:
