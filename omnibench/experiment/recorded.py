@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from omnibench.data.dataset import RecSysDataSet
@@ -81,7 +81,8 @@ class RecordedKeys:
     def _under_other_threads(self, planned: Sequence[Experiment]) -> dict[str, Experiment]:
         """Return by their fit keys the experiments that the store has under keys which name no threads, or needlessly one.
 
-        The folds of a configuration go together, as they do in tables.
+        The folds of a configuration go together, as they do in tables. So do its seeds and datasets: those of which nothing is
+        recorded go with those that are under the earlier key, where none is under the present one.
         """
         groups: dict[tuple[str, str], list[Experiment]] = {}
         for experiment in planned:
@@ -102,11 +103,22 @@ class RecordedKeys:
             self.threads_of([*earlier, *(experiment.fit_key for experiment in earlier.values())]) if earlier else {}
         )
         recorded: dict[str, Experiment] = {}
-        for folds in absent:
+        series: dict[str, _Series] = {}
+        for key, folds in zip(first_keys, groups.values(), strict=True):
+            of_series = series.setdefault(folds[0].seedless_key, _Series())
             keys = [experiment.fit_key for experiment in folds]
+            if key in present or any(key in threads for key in keys):
+                of_series.has_present = True
+                continue
             counts = {threads.get(earlier[key].fit_key) for key in keys} - {None}
-            if counts == {USUAL_THREADS} and not any(key in threads for key in keys):
+            if counts == {USUAL_THREADS}:
+                of_series.has_earlier = True
                 recorded |= {key: earlier[key] for key in keys}
+            elif not counts:
+                of_series.unrecorded += keys
+        for of_series in series.values():
+            if of_series.has_earlier and not of_series.has_present:
+                recorded |= {key: earlier[key] for key in of_series.unrecorded}
         return recorded
 
     def _is_under_other_code(self, of_class: Sequence[Experiment]) -> bool:
@@ -125,6 +137,21 @@ class RecordedKeys:
 
 
 NOTHING_RECORDED = RecordedKeys()
+
+
+@dataclass(slots=True)
+class _Series:
+    """What a store has of a configuration with all seeds, on all datasets.
+
+    Attributes:
+        has_present: Whether it has something under a present key.
+        has_earlier: Whether it has something under an earlier key.
+        unrecorded: The present fit keys of the seeds and datasets of which it has nothing.
+    """
+
+    has_present: bool = False
+    has_earlier: bool = False
+    unrecorded: list[str] = field(default_factory=list)
 
 
 def _earlier_threads(experiment: Experiment) -> int | None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from omnibench import ExperimentPlan, LensKit, MakeImplicit, RecBole, RecPack, UserCrossValidation, from_frame
+from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import PlanError
 from omnibench.experiment import threads as threads_module
 from omnibench.experiment.circumstances import ALL, FIXED
@@ -111,15 +112,18 @@ def test_threads_that_are_no_number_are_refused(stated: object) -> None:
         configuration(wrong)
 
 
-DATA = from_frame(
-    pd.DataFrame({"user": [1, 1, 1, 2, 2, 2, 3, 3], "item": [1, 2, 3, 1, 2, 3, 1, 2], "rating": 5}), "eight"
-).pipe(MakeImplicit(3), UserCrossValidation(2))
+PAIRS = pd.DataFrame({"user": [1, 1, 1, 2, 2, 2, 3, 3], "item": [1, 2, 3, 1, 2, 3, 1, 2], "rating": 5})
+DATA = from_frame(PAIRS, "eight").pipe(MakeImplicit(3), UserCrossValidation(2))
 
 
 def planned_of(
-    algorithm: object, recorded: dict[str, int] | None = None, choice: int | str = FIXED
+    algorithm: object,
+    recorded: dict[str, int] | None = None,
+    choice: int | str = FIXED,
+    seeds: Sequence[int] = (42,),
+    datasets: Sequence[RecSysDataSet] = (DATA,),
 ) -> list[Experiment]:
-    """The two folds of an algorithm, by a store that has fits of these keys, computed by that many threads."""
+    """The two folds of an algorithm, with each seed on each dataset, by a store that has fits of these keys, computed by that many threads."""
     plan = ExperimentPlan("threads")
     plan.add_algorithm(algorithm)  # type: ignore[arg-type]
 
@@ -130,11 +134,11 @@ def planned_of(
         return {key: count for key, count in (recorded or {}).items() if key in keys}
 
     return experiments(
-        DATA,
+        datasets,
         plan,
         [NDCG(10)],
         versions=lambda _: "1",
-        seeds=[42],
+        seeds=seeds,
         threads=partial(keyed_threads, choice=choice),
         recorded=RecordedKeys(present=present, threads_of=threads_of),
     )
@@ -175,6 +179,45 @@ def test_what_is_known_to_be_independent_keeps_the_key_that_named_a_thread() -> 
         assert [one.fit_key for one in planned_of(RecPack.ItemKNN, recorded)] == [one.fit_key for one in expected], (
             recorded
         )
+
+
+@pytest.mark.parametrize(("algorithm", "before"), [(LensKit.ImplicitMFScorer, 0), (RecPack.BPRMF, 1)])
+def test_further_seeds_go_with_those_that_are_under_an_earlier_key(algorithm: object, before: int) -> None:
+    """Tables show seeds together whose keys differ by the seed alone; what is under the present key stays there."""
+    present = planned_of(algorithm, seeds=(42, 43))
+    earlier = [replace(one, circumstances=one.circumstances._replace(threads=before)) for one in present]
+    first, further = (
+        [now if now.seed == seed else then for now, then in zip(present, earlier, strict=True)] for seed in (42, 43)
+    )
+    keys = {(one.seed, one.circumstances.threads): one.fit_key for one in (*present, *earlier)}
+    cases = [
+        ({}, present),
+        ({keys[42, before]: 1}, earlier),
+        ({keys[43, before]: 1}, earlier),
+        ({keys[42, before]: 2}, present),
+        ({keys[42, 1 - before]: 1, keys[43, before]: 1}, first),
+        ({keys[42, before]: 1, keys[43, 1 - before]: 1}, further),
+    ]
+    for recorded, expected in cases:
+        taken = planned_of(algorithm, recorded, seeds=(42, 43))
+        assert [one.fit_key for one in taken] == [one.fit_key for one in expected], recorded
+
+
+def test_a_further_dataset_goes_with_those_that_are_under_an_earlier_key() -> None:
+    """Tables have one row of a configuration on all datasets, which is called by its key."""
+    datasets = (DATA, from_frame(PAIRS, "eight more").pipe(MakeImplicit(2), UserCrossValidation(2)))
+    present = planned_of(RecPack.BPRMF, datasets=datasets)
+    earlier = [replace(one, circumstances=one.circumstances._replace(threads=1)) for one in present]
+    recorded = {one.fit_key: 1 for one in earlier if one.dataset.key == DATA.key}
+    taken = planned_of(RecPack.BPRMF, recorded, datasets=datasets)
+    assert [one.fit_key for one in taken] == [one.fit_key for one in earlier]
+    assert len({one.algorithm_name for one in taken}) == 1
+    (other,) = {one.fit_key for one in present if one.dataset.key != DATA.key and one.fold == 0}
+    taken = planned_of(RecPack.BPRMF, {**recorded, other: 1}, datasets=datasets)
+    assert {one.fit_key for one in taken} == {
+        *recorded,
+        *(one.fit_key for one in present if one.dataset.key != DATA.key),
+    }
 
 
 def test_another_number_than_the_fixed_one_has_no_earlier_key() -> None:
