@@ -392,9 +392,14 @@ def test_a_signal_that_comes_while_the_lock_is_waited_for_leaves_no_transaction(
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
                 connection.execute("COMMIT")
 
-            connection.execute("BEGIN IMMEDIATE")
             ending = threading.Timer(0.1, end)
-            monkeypatch.setattr(Records, "_begin", lambda *arguments: (ending.start(), begin(*arguments)))
+
+            def begin_and_wait(opened: Records, own: sqlite3.Connection) -> None:
+                ending.start()
+                begin(opened, own)
+
+            connection.execute("BEGIN IMMEDIATE")
+            monkeypatch.setattr(Records, "_begin", begin_and_wait)
             with pytest.raises(Interrupted):
                 records.commit({"item/first": {}})
             ending.join()
