@@ -136,17 +136,16 @@ class UserRows:
 
     Args:
         table: A row group, each column in one piece.
-        rows: Which of it are the entry's; None for all.
+        rows: Which of it are the entry's.
 
     Raises:
         BaselineError: They are of another form; the message begins with what is wrong.
     """
 
-    def __init__(self, table: pa.Table, rows: Rows | None) -> None:
-        if rows is not None:
-            if rows.stop > table.num_rows:
-                raise BaselineError(f"has {table.num_rows} rows, and an entry those up to {rows.stop}")
-            table = table.slice(rows.start, rows.stop - rows.start)
+    def __init__(self, table: pa.Table, rows: Rows) -> None:
+        if rows.stop > table.num_rows:
+            raise BaselineError(f"has {table.num_rows} rows, and an entry those up to {rows.stop}")
+        table = table.slice(rows.start, rows.stop - rows.start)
         if not table.num_rows:
             raise BaselineError("has no rows")
         self._table = table
