@@ -90,6 +90,8 @@ class Records:
         require_durability(self._cache, directory)
         self._writing = threading.Lock()
         """Whose thread writes: SQLite would have the others look again and again, and it is theirs at once when that has ended."""
+        self._n_turns = 0
+        """How often a thread has begun to write."""
 
     def _open(self, version: int) -> None:
         """Open the database, unless another process writes: diskcache would wait for it for a minute, in silence."""
@@ -253,14 +255,18 @@ class Records:
                 raise
 
     def _begin(self, connection: sqlite3.Connection) -> None:
-        """Begin a transaction, which no other thread of this process has then.
+        """Begin a transaction, which no other thread of this process has then; where hundreds write, each has its turn.
 
         Raises:
             Timeout: Another one has for a second.
             sqlite3.Error: Another process has, or something else is wrong.
         """
-        if not self._writing.acquire(timeout=LOOK_SECONDS):
-            raise Timeout
+        n_before = self._n_turns
+        while not self._writing.acquire(timeout=LOOK_SECONDS):
+            if self._n_turns == n_before:
+                raise Timeout
+            n_before = self._n_turns
+        self._n_turns += 1
         try:
             connection.execute("BEGIN IMMEDIATE")
         except BaseException:

@@ -90,7 +90,7 @@ class LockWait:
 
         Args:
             database: The database.
-            attempt: Tries it once, and waits for a second at most.
+            attempt: Tries it once, and waits for a second at most, or for its turn while other threads take theirs.
             patience: Seconds after which to give up without a word to anybody.
 
         Raises:

@@ -11,9 +11,11 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
+from omnibench.store import records as records_module
+from omnibench.store import waiting
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.indexes import create_indexes
 from omnibench.store.reading import read, read_all
@@ -30,7 +34,7 @@ from omnibench.store.records import Records
 from omnibench.store.revision import count_revisions
 from omnibench.store.sealing import CHECK, seal, unseal
 from omnibench.store.views import create_views
-from omnibench.store.waiting import LockedStoreError
+from omnibench.store.waiting import LockedStoreError, LockWait
 
 pytestmark = pytest.mark.usefixtures("made_up_records")
 
@@ -368,6 +372,27 @@ def test_threads_write_in_turn(records: Records) -> None:
         with pytest.raises(StoreError, match="lost"):
             first.result(30)
     assert list(records.all()) == ["item/second"]
+
+
+def test_many_threads_that_write_in_turn_keep_nothing_locked(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for the short turns of many others is told of no lock, unless a turn takes as long as one look."""
+    look = 0.2
+    monkeypatch.setattr(records_module, "LOOK_SECONDS", look)
+    monkeypatch.setattr(waiting, "TOLD_AFTER_SECONDS", 0.0)
+    said: list[str] = []
+    moments: list[float] = []
+
+    def check() -> None:
+        moments.append(time.monotonic())
+        time.sleep(look / 5)
+
+    with closing(Records(directory, waiting=LockWait(said.append))) as records, ThreadPoolExecutor(16) as threads:
+        commits = [threads.submit(records.commit, {f"item/{number}": {}}, check=check) for number in range(16)]
+        for commit in commits:
+            commit.result(60)
+        assert len(records.all()) == 16
+    longest = max(after - before for before, after in pairwise(moments))
+    assert not said or longest >= look
 
 
 def test_a_signal_that_comes_while_the_lock_is_waited_for_leaves_no_transaction(
