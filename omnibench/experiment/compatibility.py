@@ -122,7 +122,12 @@ def _check_listed_features(dataset: RecSysDataSet, configuration: Configuration)
                 f"{configuration.name}: {parameter} is {listed!r}; give a list of names of features of {subject}, e.g. "
                 f'["genres"], or None for all that the dataset has.'
             )
-        for name in listed:
+        for position, name in enumerate(listed):
+            if name in listed[:position]:
+                raise PlanError(
+                    f"{configuration.name} asks for the feature {name!r} of {subject} twice ({parameter}), and it would count twice. "
+                    "Name each once."
+                )
             if name not in names:
                 has = f"those of {dataset.name} have {', '.join(names)}" if names else f"{dataset.name} has none"
                 raise PlanError(

@@ -54,10 +54,10 @@ def add_features(
     settings = {name: parameters[name] for name in VOCABULARY}
     texts = TextModality(corpus=_texts(table, names, codes), ids=codes.tolist(), **settings).build(id_map=data.iid_map)
     most = parameters.get("vocab_size")
-    if most is not None and texts.vocab.size > most:
+    n_words = texts.count_matrix.shape[1]  # in its vocabulary Cornac has marks of beginnings and ends, too
+    if most is not None and n_words > most:
         raise ValueError(
-            f"the texts have {texts.vocab.size} words, and vocab_size is {most}. Raise it, or leave out rare words with min_doc_freq="
-            "."
+            f"the texts have {n_words} words, and vocab_size is {most}. Raise it, or leave out rare words with min_doc_freq=."
         )
     data.add_modalities(item_text=texts)
     return names

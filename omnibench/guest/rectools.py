@@ -5,6 +5,7 @@ All interactions weigh the same, also those with a rating.
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
@@ -22,9 +23,12 @@ from .implicit_training import fit_by_iterations
 from .ranked_lists import RankedList
 from .rectools_data import dataset_of
 from .rectools_models import CATEGORY, DISTANCES, LISTS, NOT_RESUMABLE, POPULARITY, RUNNABLE, SEQUENCES
-from .rectools_scores import WITHOUT_FEATURES, KnownFeatures, Model
+from .rectools_scores import KnownFeatures, Model
 from .rectools_transformers import SequenceModel
 from .selected_features import CATEGORIES, selected
+
+# In a job of several tasks Lightning refuses the trainers that RecTools' models make of themselves.
+os.environ.pop("SLURM_NTASKS", None)
 
 _Model = Model | SequenceModel | rectools_dssm.Vectors
 
@@ -108,7 +112,7 @@ def _fit_by_epochs(model: Model, dataset: Dataset, task: Task, epochs: int) -> N
     recommender = model.recommender
     if task.algorithm == "LightFMWrapperModel":
         _fit_in_parts(model, dataset, task, epochs)
-    elif model.features is not WITHOUT_FEATURES:
+    elif model.has_features:
         with threadpool_limits(1, "blas"):
             _fit_in_parts(model, dataset, task, epochs)
         recommender.model.iterations = epochs

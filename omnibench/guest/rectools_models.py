@@ -170,11 +170,18 @@ def selected_features(name: str, parameters: Mapping[str, Any], fold: folds.Fold
         fold: The fold.
 
     Raises:
-        ValueError: The dataset has no such feature, the model cannot read its type, or none of its networks reads any.
+        ValueError: The dataset has no such feature, or no categories where all are asked for; the model cannot read its type, or
+            none of its networks reads any.
     """
     runnable = RUNNABLE[name]
     readable = ALL_TYPES if runnable.reads_numbers else CATEGORIES
     names = selected(fold, runnable.features, parameters, readable=readable, usual=CATEGORIES)
+    for parameter in runnable.features:
+        if parameters.get(parameter) is None and not names[parameter]:
+            subject = runnable.features[parameter]
+            raise ValueError(
+                f"no feature of {subject} is of type {' or '.join(CATEGORIES)}. Name others with {parameter}=, or add some."
+            )
     blocks = [str(block) for block in parameters.get(BLOCKS) or ()]
     if any(names.values()) and blocks and not any(block.endswith(CatFeaturesItemNet.__name__) for block in blocks):
         raise ValueError(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from rectools.dataset import Dataset
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from . import folds, parts, ranking, top_items
 from .factors import FactorScores, ItemFactors
@@ -70,6 +72,11 @@ class Model:
     items: parts.Ints
     features: KnownFeatures = WITHOUT_FEATURES
 
+    @property
+    def has_features(self) -> bool:
+        """Whether it has learned from features: then it has so many factors that their sums depend on the threads of BLAS."""
+        return self.features.n_hot_items > 0
+
 
 @dataclass
 class _Seen:
@@ -98,7 +105,8 @@ def scores(
     """
     match RUNNABLE[algorithm].ranks_by:
         case ranks_by if ranks_by == FACTORS:
-            yield from _by_factors(model, fold)
+            with threadpool_limits(1, "blas") if model.has_features else nullcontext():
+                yield from _by_factors(model, fold)
         case ranks_by if ranks_by == NEIGHBOURS:
             yield from scores_of_neighbours(_by_codes(model, fold), fold, BATCH)
         case ranks_by if ranks_by == SIMILARITIES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -171,6 +172,21 @@ def test_predictions_with_features_are_those_of_cornac(
     words = algorithm, json.dumps(settings), work / "ours.npy"
     run(python, "adapter_run.py", GUEST, "cornac", data, 0, SEED, Fold(data, 0).n_items, *words, cwd=work)
     assert not disagreement(work / "ours.npy", work / "own.npy")
+
+
+@pytest.mark.slow
+@pytest.mark.guests
+def test_as_many_words_as_there_are_may_be_counted_and_no_fewer(
+    environment_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """HFT's are those of the texts, without Cornac's marks of beginnings and ends: of, kind, and, number, and what numbers leave."""
+    prepare(described_tastes().pipe(UserHoldout(0.0, 0.25)), tmp_path)
+    for words in (5, 4):
+        settings = {"item_features": ["plot"], "max_iter": 1, "grad_iter": 1, "vocab_size": words}
+        command = GUEST, "cornac", tmp_path, 0, SEED, 5, "HFT", json.dumps(settings), tmp_path / "ratings.npy"
+        refused = pytest.raises(AssertionError, match="the texts have 5 words, and vocab_size is 4")
+        with refused if words < 5 else contextlib.nullcontext():
+            run(environment_python("Cornac"), "adapter_run.py", *command, cwd=tmp_path)
 
 
 @pytest.mark.parametrize(

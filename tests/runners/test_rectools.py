@@ -27,8 +27,10 @@ from omnibench.data.prepare import prepare
 from omnibench.errors import PlanError
 from omnibench.experiment.compatibility import check_configuration
 from omnibench.guest.folds import Fold
+from omnibench.runners.gateway import Guest
 from omnibench.runners.info import refused_algorithms
 from omnibench.runners.registry import get_runner
+from omnibench.runners.thread_variables import thread_variables
 
 SEED = 42
 SHORT = {"epochs": 2, "n_factors": 16, "session_max_len": 6, "batch_size": 16}
@@ -211,6 +213,12 @@ def test_a_category_that_the_items_do_not_have_is_refused_before_anything_runs()
             (),
             r"asks for the feature 'kind' of items .*, but walks has none",
         ),
+        (
+            "LightFMWrapperModel",
+            {"item_features": ["genres", "genres"]},
+            ("items",),
+            r"asks for the feature 'genres' of items twice",
+        ),
         ("DSSMModel", {}, ("items",), r"learns from features of users, but walks has none"),
         ("BERT4RecModel", {"item_features": None}, (), r"learns from features of items, but walks has none"),
     ],
@@ -218,7 +226,7 @@ def test_a_category_that_the_items_do_not_have_is_refused_before_anything_runs()
 def test_a_feature_that_the_data_lacks_is_refused_before_anything_runs(
     algorithm: str, parameters: dict[str, Any], known: Sequence[str], says: str
 ) -> None:
-    """By the names of the model, the feature and the data, also where all are asked for and there is none."""
+    """By the names of the model, the feature and the data, also where all are asked for and there is none, or one is named twice."""
     frames = {
         "items": pd.DataFrame({"item": [0, 1], "genres": [["war"], ["crime"]]}),
         "users": pd.DataFrame({"user": [0, 1], "gender": ["f", "m"]}),
@@ -230,6 +238,71 @@ def test_a_feature_that_the_data_lacks_is_refused_before_anything_runs(
     plan.add_algorithm(f"RecTools.{algorithm}", parameters)
     with pytest.raises(PlanError, match=f"RecTools.{algorithm} {says}" if "have" not in says else says):
         check_configuration(dataset, plan.configurations()[0])
+
+
+@pytest.mark.slow
+@pytest.mark.guests
+@pytest.mark.parametrize("algorithm", ["LightFMWrapperModel", "DSSMModel"])
+def test_all_features_of_data_that_have_only_numbers_are_refused(
+    algorithm: str, environment_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Which have to be named: else a model would learn from none in silence, or RecTools would say that there are none."""
+    prices = pd.DataFrame({"item": np.arange(40), "price": np.arange(40) % 7})
+    prepare(walks().pipe(UserHoldout(0.1, 0.2)).with_features(items=prices), tmp_path)
+    words = GUEST, "rectools", tmp_path, 0, SEED, 5, algorithm, json.dumps({"item_features": None})
+    with pytest.raises(AssertionError, match="no feature of items is of type boolean or text or texts"):
+        run(environment_python("RecTools"), "adapter_run.py", *words, tmp_path / "lists.npy", cwd=tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.guests
+def test_networks_are_trained_in_a_job_of_several_tasks(
+    environment_python: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lightning refuses trainers in jobs of ``sbatch --ntasks=2``, and RecTools' models make one whatever they are given."""
+    for name, value in {"NTASKS": "2", "JOB_NAME": "bench", "JOB_ID": "7", "PROCID": "0", "LOCALID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    prepare(described_walks().pipe(LeaveLastOut(validation_size=1)), tmp_path)
+    jobs = [("DSSMModel", json.dumps({"max_epochs": 1})), ("SASRecModel", json.dumps({**SHORT, "epochs": 1}))]
+    words = [word for algorithm, settings in jobs for word in (algorithm, settings, tmp_path / f"{algorithm}.npy")]
+    run(environment_python("RecTools"), "adapter_run.py", GUEST, "rectools", tmp_path, 0, SEED, 5, *words, cwd=tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.guests
+def test_factors_of_features_give_the_same_scores_with_any_number_of_threads(
+    environment_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """To the last bit, as the catalogue says of iALS: there are so many of them that BLAS would add them up in parts."""
+    rng = np.random.default_rng(8)
+    pairs = pd.DataFrame({"user": rng.integers(0, 600, 20_000), "item": rng.integers(0, 500, 20_000)}).drop_duplicates()
+    kinds = pd.DataFrame(
+        {"item": np.arange(500), "kinds": [[f"{kind}" for kind in rng.integers(0, 350, 3)] for _ in range(500)]}
+    )
+    prepare(from_frame(pairs, "many kinds").with_features(items=kinds).pipe(UserHoldout(0.0, 0.2)), tmp_path)
+    predicted = set()
+    for threads in (1, 2):
+        output = tmp_path / str(threads)
+        output.mkdir()
+        request = {
+            "op": "fit",
+            "algorithm": "ImplicitALSWrapperModel",
+            "fit_key": "fit",
+            "output": str(output),
+            "parameters": {"item_features": ["kinds"], "model.iterations": 1},
+            "seed": SEED,
+            "device": "cpu",
+            "threads": threads,
+            "dataset": str(tmp_path),
+            "fold": 0,
+        }
+        lists, python = output / "lists.npy", environment_python("RecTools")
+        runner = get_runner("RecTools")
+        with Guest(runner, python, output, output, threads, thread_variables(threads), lambda *_: None) as guest:
+            model = output / guest.ask(request)["file"]
+            guest.ask({**request, "op": "predict", "k": 5, "model": str(model), "output": str(lists)})
+        predicted.add(lists.read_bytes())
+    assert len(predicted) == 1
 
 
 def test_without_a_named_feature_models_learn_from_interactions_alone() -> None:

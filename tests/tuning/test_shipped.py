@@ -123,6 +123,8 @@ UNPUBLISHED = {
         *(
             "NormalPredictor",
             "BaselineOnly",
+            "KNNBasic",
+            "KNNBaseline",
             "KNNWithMeans",
             "KNNWithZScore",
             "SVDpp",
