@@ -10,10 +10,10 @@ Parts, of which all are measured by default, each beside its yardstick in the sa
 Measured on two cores that eight other programs used as well (CPU seconds and ratios; the seconds themselves say little):
 
 - 40 items of a second: 0.87 x the time of ``-n 2``, 0.99 x from the first Fit to the last, 0.85 x the CPU seconds;
-- the start of ``local:2``: 1.2 s, where Dask's own ``LocalCluster`` took 1.8 s, without TLS; 2.8 s beside 5.6 s with a load of 10;
-- one more trivial item: 31.1 CPU ms on ``local:2``, 31.5 with ``-n 2`` (300 items each, twice, in turn, by the clocks of the
-  threads; between two runs alike it differs by 3 ms). It was 41.5 beside 30.2 while each item began a session of its own, and
-  46.2 beside 15.9 while messages went through Dask's scheduler;
+- the start of ``local:2``: 0.5 s on a quiet machine, where Dask's own ``LocalCluster`` took 0.6 s, without TLS; 2.8 s beside 5.6 s with a
+  load of 10;
+- one more trivial item: 23.5 CPU ms on ``local:2``, 19.1 with ``-n 2`` (medians of five, on a quiet machine; single runs differ by 5 ms).
+  It was 41.5 beside 30.2 while each item began a session of its own, and 46.2 beside 15.9 while messages went through Dask's scheduler;
 - 2,000 items in the queue: 235 MB, 214 MB with 20.
 
 A data set that crosses to a node is ``cluster_crossing.py``, workers of unlike size are ``cluster_makespan.py``, a thousand of them
@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -42,6 +43,8 @@ from omnibench.runners.environments import Environments
 WORKERS = 2
 REPETITIONS = 2
 FEW, MANY = 20, 120
+TURNS = 5
+"""How often runs of each kind are made, of which the median counts."""
 
 
 def scratch_project(write: Callable[[Path], None]) -> tuple[tempfile.TemporaryDirectory[str], Path]:
@@ -100,18 +103,17 @@ def start_of_cluster() -> None:
 
 def trivial_items() -> None:
     """Measure what one more item takes, and one more place on a worker."""
-    costs: dict[tuple[str, int], Cost] = {}
-    options = (f"-n {WORKERS}", f"--omnirec-cluster=local:{WORKERS}")
-    for items in (FEW, MANY):
-        owner, directory = scratch_project(lambda path, items=items: write_project(path, items))  # type: ignore[misc]
-        with owner:
-            for option in options:
-                costs[option, items] = cost_of_run(directory, "trivial", *option.split())
+    options = [f"-n {WORKERS}", f"--omnirec-cluster=local:{WORKERS}"]
+    costs: dict[tuple[str, int], list[float]] = {(option, items): [] for option in options for items in (FEW, MANY)}
+    for turn in range(TURNS):
+        for items in (FEW, MANY):
+            owner, directory = scratch_project(lambda path, items=items: write_project(path, items))  # type: ignore[misc]
+            with owner:
+                for option in options if turn % 2 else reversed(options):
+                    costs[option, items].append(cost_of_run(directory, "trivial", *option.split()).cpu)
     for option in options:
-        few, many = costs[option, FEW], costs[option, MANY]
-        print(
-            f"trivial  {option:26} {1000 * (many.cpu - few.cpu) / (MANY - FEW):5.1f} CPU ms for each of {MANY - FEW} items"
-        )
+        few, many = (statistics.median(costs[option, items]) for items in (FEW, MANY))
+        print(f"trivial  {option:26} {1000 * (many - few) / (MANY - FEW):5.1f} CPU ms for each of {MANY - FEW} items")
     with tempfile.TemporaryDirectory() as scratch:
         cluster = Cluster(
             ClusterChoice.parse("local:1"), SlurmSettings(), "run", Environments("isolated"), Path(scratch), 30.0, print
