@@ -88,15 +88,12 @@ class GuestStarts:
         running.add(worker)
         if not is_guess or (has_started and count):
             return False
-        if has_started:
-            mean = max(0.0, seconds - _LEAST_WORK * start)
-            self._observed[guest] = count, total
-        else:
+        if not has_started:
             count, total = count + 1, total + seconds
-            self._observed[guest] = count, total
-            if count & (count - 1):  # after 1, 2, 4 and 8 items: looking through thousands takes its time
-                return False
-            mean = total / count
+        self._observed[guest] = count, total
+        if count & (count - 1):  # after 1, 2, 4 and 8 items: looking through thousands takes its time
+            return False
+        mean = total / count if count else max(0.0, seconds - _LEAST_WORK * start)
         self._left[guest] = 0.0
         for waiting in pending:
             if self._starts[waiting].guest == guest:
