@@ -123,7 +123,8 @@ class Fold:
             histories: What is given of them, which is one event of the shortest of a session.
         """
         counts = np.diff(histories.first_rows(self.n_users), append=len(histories))
-        return users[counts[users + 1] != counts[users] + 1]
+        whole: Ints = users[counts[users + 1] != counts[users] + 1]
+        return whole
 
     @cached_property
     def validation(self) -> Part:

@@ -60,7 +60,7 @@ def whole_sessions(parts: SplitData, part: pd.DataFrame) -> dict[str, list[str]]
     """Return the items of the sessions of a part, as a split that holds out their last event leaves them."""
     rows = pd.concat([parts.given, part])
     rows = rows[rows["user"].isin(part["user"])]
-    return {session: items.tolist() for session, items in rows.groupby("user")["item"]}
+    return {str(session): items.tolist() for session, items in rows.groupby("user")["item"]}
 
 
 @given(sessions, st.sampled_from(["6h", 0.3, 2]), st.sampled_from([0, "6h", 0.2]), st.booleans())
@@ -128,7 +128,7 @@ def test_hit_rates_and_reciprocal_ranks_are_those_of_a_loop_over_positions() -> 
                 reciprocal += 1 / rank
                 hits = {k: count + (rank <= k) for k, count in hits.items()}
         before.append(str(row.item))
-    assert events == len(each.test) > 200
+    assert events == len(each.test) > 100
 
     assert each.given is not None
     rows = [
