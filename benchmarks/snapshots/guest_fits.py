@@ -171,7 +171,7 @@ def run_job(base: Any, adapter: Any, job: dict[str, Any], path: Path) -> None:
     fitted = session.answer({**job["request"], "op": "fit", **asked})
     answer["seconds"] = time.perf_counter() - began
     if not fitted["ok"]:
-        answer["error"] = fitted["traceback"]
+        answer["error"] = fitted.get("traceback") or fitted["unusable"]
         write()
         return
     answer |= {name: fitted.get(name) for name in ("series", "history", "epochs", "notes", "peak_rss")}
