@@ -185,8 +185,15 @@ def test_a_script_may_have_any_name(project: Project) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("workers", "number"),
+    [
+        (1, signal.SIGINT),
+        (2, signal.SIGTERM),
+        pytest.param(1, signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(2, signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_a_script_ends_in_one_sentence(project: Project, workers: int, number: signal.Signals) -> None:
     """What is done and how to go on; no traceback, the shell's exit status, nobody left; the next run goes on."""
     let_go = project.bench_gated()
@@ -213,7 +220,7 @@ def test_a_script_ends_in_one_sentence(project: Project, workers: int, number: s
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_second_signal_ends_a_script_at_once(project: Project, workers: int) -> None:
     """The Fits in progress are given up; their items are recorded as interrupted."""
     project.bench(plan='plan.add_algorithm(Slow, {"seconds": 600.0, "tag": Grid([1, 2])})')

@@ -22,7 +22,7 @@ def summary(result: pytest.RunResult) -> dict[str, int]:
     return result.parse_summary_nouns(result.stdout.lines)
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.slow), "2"])
 def test_computes_once_then_everything_is_cached(project: Project, workers: str) -> None:
     """The first run computes every item and prints the table; the second computes nothing and prints the same."""
     first = project.run_process("-n", workers)
@@ -100,7 +100,7 @@ def test_body_judges_cached_results_too(project: Project) -> None:
     again.stdout.fnmatch_lines(["*worse than possible*"])
 
 
-@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("1", marks=pytest.mark.slow)])
 def test_failure_names_phase_and_is_retried(project: Project, workers: str) -> None:
     """A failed item shows its phase and the traceback, is recorded, skipped on request, and tried again by default."""
     flag = project.pytester.path / "repaired"
@@ -250,7 +250,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("1", marks=pytest.mark.slow)])
 def test_bad_input_fails_its_item_before_any_fit(project: Project, workers: str) -> None:
     """What cannot work is an error of that benchmark with the way out; the others of the run are computed."""
     files = {f"bench_{case.replace(' ', '_')}": given for case, given in REFUSED.items()}
