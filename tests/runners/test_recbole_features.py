@@ -89,7 +89,11 @@ def as_recbole_reads_it(frame: pd.DataFrame, subject: str, own_ids: Sequence[Has
 @pytest.mark.guests
 @pytest.mark.parametrize(
     "algorithms",
-    [["FM", "DeepFM"], ["GRU4RecF"], *(pytest.param([name], marks=pytest.mark.catalogue, id=name) for name in OTHERS)],
+    [
+        ["FM", "DeepFM"],
+        pytest.param(["GRU4RecF"], marks=pytest.mark.slow),
+        *(pytest.param([name], marks=pytest.mark.catalogue, id=name) for name in OTHERS),
+    ],
     ids="-".join,
 )
 def test_lists_are_those_of_recboles_own_script(
