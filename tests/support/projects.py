@@ -156,7 +156,8 @@ def imports_of(text: str) -> str:
         text: What the file is made of.
     """
     unnamed = SELDOM_NAMED.difference(re.findall(r"\w+", text))
-    return f"from omnibench import {', '.join(name for name in omnibench.__all__ if name not in unnamed)}"
+    public = [name for name in dir(omnibench) if not name.startswith("_")]
+    return f"from omnibench import {', '.join(name for name in public if name not in unnamed)}"
 
 
 class FirstRuns:
