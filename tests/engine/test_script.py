@@ -150,6 +150,7 @@ def test_what_cannot_be_is_refused_before_there_is_a_store(tmp_path: Path) -> No
 
 SCRIPT = """
 from bench_tiny import *
+from omnibench import Policy, run_omnirec
 print("imported", __name__)
 evaluator = run_omnirec(data, plan, Evaluator(NDCG(10)), workers={workers}, policy=Policy(grace=3600.0))
 print("ended with", len(evaluator.results))
@@ -173,6 +174,7 @@ def test_a_script_may_have_any_name(project: Project) -> None:
     (project.pytester.path / "mybench").write_text(
         "from own_algorithms import Popular\n"
         "from bench_tiny import *\n"
+        "from omnibench import run_omnirec\n"
         "class Mine(Popular): pass\n"
         'if __name__ == "__main__":\n'
         '    plan = ExperimentPlan("named")\n'
@@ -247,7 +249,8 @@ def test_at_pythons_prompt_the_tables_stand_once(
     project.bench()
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setenv("PYTHON_BASIC_REPL", "1")  # from 3.13 on, the other prompt redraws what it has read
-    statements = ["from bench_tiny import *", "run_omnirec(data, plan, Evaluator(NDCG(10)))", "_", "exit()"]
+    imports = "from bench_tiny import *; from omnibench import run_omnirec"
+    statements = [imports, "run_omnirec(data, plan, Evaluator(NDCG(10)))", "_", "exit()"]
     shown = []
     path = project.pytester.path
     with pexpect.spawn(sys.executable, prompt, cwd=path, dimensions=(60, 120), timeout=300, encoding="utf-8") as child:
@@ -310,6 +313,7 @@ def test_what_is_printed_stays_above_the_block(project: Project, monkeypatch: py
     project.bench(plan='plan.add_algorithm(Slow, {"seconds": 1.2})')
     script = """
     from bench_tiny import *
+    from omnibench import run_omnirec
     class Noisy:
         version = "1"
         def calculate(self, predictions, test):
@@ -339,7 +343,7 @@ def test_results_go_to_a_file_and_the_block_to_the_terminal(project: Project, mo
 
 
 CELLS = [
-    "from bench_tiny import *",
+    "from bench_tiny import *; from omnibench import run_omnirec",
     "evaluator = run_omnirec(data, plan, Evaluator(NDCG(10)), workers=2)",
     "evaluator",
     "run_omnirec(data, plan, Evaluator(NDCG(10)))",
