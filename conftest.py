@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ started_processes: pytest.StashKey[StartedProcesses] = pytest.StashKey()
 def pytest_configure(config: pytest.Config) -> None:
     """Let hypothesis take its time: a busy machine is no counterexample. Benchmarks run without it.
 
+    The everyday suite tries few examples of each property, and other ones every time; ``tox run -e slow`` tries many.
+
     A shell starts what runs in its background with Ctrl-C ignored, and that is inherited; the tests send it themselves.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -43,8 +46,26 @@ def pytest_configure(config: pytest.Config) -> None:
         from hypothesis import HealthCheck, settings
 
         slow = [HealthCheck.too_slow]
-        settings.register_profile("omnibench", deadline=None, print_blob=True, suppress_health_check=slow)
-        settings.load_profile("omnibench")
+        patient = settings(deadline=None, print_blob=True, suppress_health_check=slow)
+        settings.register_profile("everyday", patient, max_examples=30)
+        settings.register_profile("thorough", patient, max_examples=300)
+        settings.load_profile("everyday")  # what --hypothesis-profile names is loaded after this
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep Python's garbage collector from what stays anyway: ten thousand tests, and everything that they import.
+
+    It would look through all of that every time, and an inner run of pytest collects twice when it ends.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -119,6 +140,7 @@ def _everything_imported() -> None:
     from support.inner import import_everything
 
     import_everything()
+    gc.freeze()
 
 
 @pytest.fixture

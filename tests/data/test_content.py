@@ -63,7 +63,7 @@ def table(dataset: RecSysDataSet) -> list[list[Any]]:
     return [*loaded.frame().to_numpy().tolist(), loaded.user.tolist(), loaded.item.tolist()]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows, st.sampled_from(sorted(WRITERS)), st.randoms(use_true_random=False))
 def test_every_form_of_the_same_rows_has_one_key(
     tmp_path: Path, content: list[tuple[Any, ...]], suffix: str, random: Any

@@ -89,7 +89,7 @@ def test_loops_are_compiled_where_numba_is() -> None:
 
 
 @needs_numba
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     plain=st.lists(
         st.tuples(st.integers(-5, 10**7), st.integers(1, 40), st.sampled_from(["0.5", "3", "-4.25"])), max_size=20
@@ -132,7 +132,7 @@ def test_separators_agree(separator: str, tmp_path: Path) -> None:
 
 
 @needs_numba
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ratings=st.lists(st.decimals(-(10**7), 10**7, places=7).map("{:f}".format), min_size=1))
 def test_ratings_are_the_nearest_floats(
     ratings: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory

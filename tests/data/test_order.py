@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.data.order import canonical_order, counts, deal, first_rows, lookup, ranks, repeats, sort_within
@@ -28,7 +28,6 @@ def ranks_by_lexsort(user: Any, keys: Any, first: Any) -> list[int]:
     return [int(one) for one in rank]
 
 
-@settings(max_examples=50)
 @given(sizes, seeds, spans)
 def test_rows_are_sorted_by_user_and_time_as_lexsort_does(per_user: list[int], seed: int, span: int) -> None:
     """Rows of any order and times of any unit, before 1970 too, are sorted stably; sorted rows are left alone."""
@@ -51,7 +50,6 @@ def test_more_users_than_sixteen_bits_are_sorted() -> None:
     assert (order == np.argsort(user, kind="stable")).all()
 
 
-@settings(max_examples=50)
 @given(sizes, seeds, spans)
 def test_values_are_sorted_within_users_as_lexsort_does(per_user: list[int], seed: int, span: int) -> None:
     """Values of any range, equal ones as they lie; users stay where they are."""
@@ -62,7 +60,6 @@ def test_values_are_sorted_within_users_as_lexsort_does(per_user: list[int], see
     assert sort_within(first, values).tolist() == np.lexsort((values, user)).tolist()
 
 
-@settings(max_examples=50)
 @given(sizes, seeds)
 def test_random_keys_rank_as_lexsort_ranks_them(per_user: list[int], seed: int) -> None:
     """The draws of the steps that existed before this module are what they were."""
@@ -71,7 +68,6 @@ def test_random_keys_rank_as_lexsort_ranks_them(per_user: list[int], seed: int) 
     assert ranks(first, keys).tolist() == ranks_by_lexsort(user, keys, first)
 
 
-@settings(max_examples=50)
 @given(sizes, seeds, st.sampled_from([2, 5, 300]))
 def test_rows_are_dealt_in_turn_in_the_order_of_their_keys(per_user: list[int], seed: int, n_hands: int) -> None:
     """The hand of a row is the user's first hand plus the rank of the row's key, all around."""
@@ -82,7 +78,6 @@ def test_rows_are_dealt_in_turn_in_the_order_of_their_keys(per_user: list[int], 
     assert deal(first, keys, start, n_hands).tolist() == expected.tolist()
 
 
-@settings(max_examples=50)
 @given(sizes, seeds, st.sampled_from([1, 4, 10**6]))
 def test_repeated_pairs_are_found(per_user: list[int], seed: int, n_items: int) -> None:
     """Exactly those rows are repeats whose pair a row before them has."""

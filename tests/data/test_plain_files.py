@@ -52,7 +52,7 @@ def read_plainly(path: Path) -> plain.PlainColumns | None:
     return plain.read_plain_text(layout_of(path, "csv", ",", None, None, "utf-8", None), POSITIONS)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     plain_rows=st.lists(
         st.tuples(st.integers(0, 10**7), st.integers(1, 40), st.sampled_from(["0.5", "3", "4.25"])), min_size=1
@@ -93,7 +93,7 @@ TEXT = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(TEXT, TEXT, st.sampled_from(["0.5", "3"])), min_size=1),
     numbers=st.sampled_from([0, 40]),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from omnibench import FoldedData, MakeImplicit, RollingWindows, from_frame
@@ -97,7 +97,6 @@ def test_lengths_that_mean_the_same_are_one_key() -> None:
 lengths = st.sampled_from([1, 3, 9, "2s", 0.05, 0.2])
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.integers(0, 60), min_size=4, max_size=60),
     st.integers(1, 4),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.data.interactions import Interactions
@@ -192,7 +192,6 @@ def test_users_with_too_few_interactions_are_named() -> None:
     assert "Pipe CorePruning(user_core=5) before it, or choose" in str(caught.value)
 
 
-@settings(max_examples=200)
 @given(
     st.one_of(
         st.builds(UserHoldout, st.floats(0, 0.5), st.floats(0.01, 0.48)),

@@ -34,7 +34,6 @@ def lists_of(columns: list[Any]) -> list[list[Any]]:
     return [column.tolist() for column in columns]
 
 
-@settings(max_examples=60, deadline=None)
 @given(sizes, seeds, spans, st.booleans(), st.booleans())
 def test_stretches_are_sorted_as_lexsort_sorts(
     per_user: list[int], seed: int, span: int, is_grouped: bool, in_place: bool
@@ -69,7 +68,6 @@ def test_threads_sort_stretches_as_one_does(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(superseded(user, item)) == int(pd.DataFrame({"user": user, "item": item}).duplicated(keep="last").sum())
 
 
-@settings(max_examples=60, deadline=None)
 @given(sizes, seeds, st.sampled_from([1, 5, 10**5]), st.sampled_from([1, 20_000]), st.sampled_from([1, 10**3, 10**8]))
 def test_rows_that_come_again_are_those_that_pandas_drops(
     per_user: list[int], seed: int, n_items: int, item_step: int, user_step: int

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench import from_file
@@ -33,7 +33,6 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_codes, "_BLOCK", 8)
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.lists(st.lists(TEXTS, max_size=30), max_size=4), st.sampled_from([pa.string(), pa.large_string()]))
 def test_texts_get_the_codes_that_pandas_gives(blocks: list[list[str]], kind: Any) -> None:
     """Block by block, with longer texts in later ones, in the order in which they come."""
@@ -78,7 +77,6 @@ def test_a_file_whose_texts_have_one_hash_is_read_all_the_same(tmp_path: Path, m
     assert (list(rows.user_ids), rows.user.tolist()) == (["b", "a"], [0, 1, 0])
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.lists(st.one_of(TEXTS, st.text(max_size=20), st.text("ab\0", max_size=18))))
 def test_the_order_of_texts_is_that_of_their_characters(texts: list[str]) -> None:
     """Prefixes before what they begin, equal ones as they lie, also with zeros and halves of characters in them."""

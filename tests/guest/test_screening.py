@@ -68,7 +68,6 @@ def test_lists_are_those_of_float64(
 
 
 @given(seed=st.integers(0, 2**32 - 1), width=st.integers(1, 300), scale=st.sampled_from([1e-30, 1.0, 1e15]))
-@settings(max_examples=50, deadline=None)
 def test_no_score_is_wrong_by_more_than_is_said(seed: int, width: int, scale: float) -> None:
     """The bound holds for sums whose terms cancel, and with biases."""
     random = np.random.default_rng(seed)

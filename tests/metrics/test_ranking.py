@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pytrec_eval
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench import HR, MAP, MRR, NDCG, Precision, Recall, RecallCapped
@@ -78,7 +78,6 @@ def agree(found: Iterable[float], expected: Iterable[float]) -> None:
     assert list(found) == pytest.approx(list(expected), abs=1e-9)
 
 
-@settings(max_examples=60)
 @pytest.mark.parametrize(
     ("metric", "measure"),
     [(NDCG, "ndcg_cut"), (Recall, "recall"), (Precision, "P"), (HR, "success"), (MRR, "recip_rank")],
@@ -89,7 +88,6 @@ def test_a_metric_is_what_trec_eval_says(metric: type[AccuracyMetric], measure: 
     agree(metric(k).per_user(hits_of(*case), k), trec(case, measure, k))
 
 
-@settings(max_examples=60)
 @given(cases, st.sampled_from(KS))
 def test_map_is_what_trec_eval_says_where_both_divide_by_the_same(case: Case, k: int) -> None:
     """For users with at most k test items, min(k, relevant) is all relevant; for the others plain Python says."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pytrec_eval
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 from support.cases import Case, ranking_case
@@ -99,7 +99,6 @@ def naive_ndcg(rated: dict[int, int], items: list[int], k: int, gains: str) -> f
 
 
 @given(ratings=rated_items, recommended=lists, k=st.sampled_from(KS), gains=st.sampled_from(["rating", "exponential"]))
-@settings(max_examples=200)
 def test_graded_ndcg_is_what_its_formula_says(ratings: Ratings, recommended: Lists, k: int, gains: Gains) -> None:
     """Whatever the ratings and the lists: of everybody with a test item, also who has no list."""
     pairs = sorted((user, item, rating) for user, rated in ratings.items() for item, rating in rated.items())

@@ -39,8 +39,17 @@ def benchmarks(project: Project) -> Path:
     return project.pytester.mkdir("benchmarks")
 
 
-@pytest.mark.parametrize("start", [".", "benchmarks", "elsewhere"])
-@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.parametrize(
+    ("start", "workers"),
+    [
+        (".", "0"),
+        ("benchmarks", "0"),
+        ("elsewhere", "1"),
+        pytest.param("elsewhere", "0", marks=pytest.mark.slow),
+        pytest.param(".", "1", marks=pytest.mark.slow),
+        pytest.param("benchmarks", "1", marks=pytest.mark.slow),
+    ],
+)
 def test_beside_the_bench_file(
     project: Project, benchmarks: Path, monkeypatch: pytest.MonkeyPatch, start: str, workers: str
 ) -> None:

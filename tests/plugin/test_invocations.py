@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ ANYWHERE = [
     "-p no:terminal",
     "-p no:python",
 ]
+IN_PROCESSES = ["", "-n 2"]
+"""What is run as a user runs it, who has imported nothing yet; whoever passes that passes the others in this process, too."""
 WITH_TESTS = ["-n 2", "-W error --strict-config --strict-markers", "-p no:capture", "gone.py"]
 
 
@@ -36,8 +39,9 @@ def test_somebody_elses_pytest(pytester: pytest.Pytester, options: str, content:
     """In an empty directory and in a project without benchmarks, pytest ends as it does without the plugin."""
     if content == "tests":
         pytester.makepyfile(test_plain="def test_it(tmp_path):\n    assert True\n")
-    alone = pytester.runpytest_subprocess("-p", "no:omnibench", *options.split())
-    result = pytester.runpytest_subprocess(*options.split())
+    run = pytester.runpytest_subprocess if options in IN_PROCESSES else partial(run_inside, pytester.path)
+    alone = run("-p", "no:omnibench", *options.split())
+    result = run(*options.split())
     output = result.stdout.str() + result.stderr.str()
     assert result.ret == alone.ret, output
     assert "INTERNALERROR" not in output

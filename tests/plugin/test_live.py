@@ -356,7 +356,7 @@ class Watched:
         return [line.rstrip() for line in self.screen.display]
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.slow), "2"])
 def test_a_run_on_a_terminal(project: Project, monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
     """The block shows counts, times, and what each worker does; when the run is over, nothing of it is left."""
     project.bench(plan='plan.add_algorithm(Slow, {"seconds": 1.2, "tag": Grid([0, 1])})')

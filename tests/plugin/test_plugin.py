@@ -22,7 +22,7 @@ def summary(result: pytest.RunResult) -> dict[str, int]:
     return result.parse_summary_nouns(result.stdout.lines)
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.slow), "2"])
 def test_computes_once_then_everything_is_cached(project: Project, workers: str) -> None:
     """The first run computes every item and prints the table; the second computes nothing and prints the same."""
     first = project.run_process("-n", workers)
@@ -100,7 +100,7 @@ def test_body_judges_cached_results_too(project: Project) -> None:
     again.stdout.fnmatch_lines(["*worse than possible*"])
 
 
-@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("1", marks=pytest.mark.slow)])
 def test_failure_names_phase_and_is_retried(project: Project, workers: str) -> None:
     """A failed item shows its phase and the traceback, is recorded, skipped on request, and tried again by default."""
     flag = project.pytester.path / "repaired"
@@ -219,6 +219,7 @@ def test_a_store_below_a_file_is_refused_at_the_start(project: Project) -> None:
 
 
 REFUSED_BENCH = """
+from omnibench import *
 from bench_tiny import *
 evaluator = Evaluator(NDCG(10))
 plan = ExperimentPlan(); plan.add_algorithm(Popular)
@@ -250,7 +251,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("1", marks=pytest.mark.slow)])
 def test_bad_input_fails_its_item_before_any_fit(project: Project, workers: str) -> None:
     """What cannot work is an error of that benchmark with the way out; the others of the run are computed."""
     files = {f"bench_{case.replace(' ', '_')}": given for case, given in REFUSED.items()}
@@ -324,7 +325,8 @@ def test_script_and_plugin_share_the_store(project: Project) -> None:
     """What run_omnirec computed the plugin finds, and the other way round."""
     project.pytester.makepyfile(
         script="""
-        from bench_tiny import Evaluator, HR, NDCG, data, plan, run_omnirec
+        from bench_tiny import Evaluator, HR, NDCG, data, plan
+        from omnibench import run_omnirec
         evaluator = run_omnirec(data, plan, Evaluator(NDCG([5, 10]), HR(10)))
         print(evaluator.to_frame().groupby("metric")["value"].mean().to_dict())
         print(len(evaluator.get_tables()))
@@ -427,6 +429,7 @@ def test_impossible_dataset_in_a_script_is_refused_before_any_fit(project: Proje
     project.pytester.makepyfile(
         script="""
         from bench_tiny import *
+        from omnibench import run_omnirec
         short = from_frame(frame, "short").pipe(MakeImplicit(2), UserCrossValidation(40))
         run_omnirec([data, short], plan, Evaluator(NDCG(10)))
         """

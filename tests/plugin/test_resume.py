@@ -13,7 +13,7 @@ from support.runs import output_of, processes_with, started, wait_until
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.slow), "2"])
 def test_kill_9_in_fit_loses_only_that_fit(project: Project, workers: str) -> None:
     """After kill -9 during a Fit no guest survives, and the next run computes only what was not recorded."""
     let_go = project.bench_gated()
@@ -37,7 +37,7 @@ def test_kill_9_in_fit_loses_only_that_fit(project: Project, workers: str) -> No
     assert [line for line in cached.stdout.lines if "mean" in line] == table
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_ctrl_c_ends_guests_and_the_next_run_goes_on(project: Project, workers: str) -> None:
     """Ctrl-C stops the run soon, without orphans; items finished before are cached afterwards."""
     let_go = project.bench_gated()

@@ -86,7 +86,7 @@ def rows(result: pytest.RunResult, first: str, last: str) -> list[list[str]]:
     return [line.split() for line in lines[start : end + 1]]
 
 
-@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("1", marks=pytest.mark.slow)])
 def test_every_seed_is_an_item(project: Project, seeded: Callable[..., pytest.RunResult], workers: str) -> None:
     """What is deterministic is fitted once; each seed has a row, mean and deviation are over folds and seeds."""
     result = seeded("Settled, Drawn", "3", "-n", workers)

@@ -47,7 +47,7 @@ def test_first_signal_lets_the_phase_finish(project: Project, workers: str, numb
     assert project.count_fits("begin-") == 4
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_phase_that_takes_longer_than_the_grace_is_given_up(project: Project, workers: str) -> None:
     """Its guest is ended, the item is recorded as interrupted, and nothing of the phase is recorded."""
     project.bench(plan=PLAN)
@@ -60,7 +60,7 @@ def test_phase_that_takes_longer_than_the_grace_is_given_up(project: Project, wo
     assert recorded_fits(project) == 0
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.slow), "2"])
 def test_second_signal_stops_at_once(project: Project, workers: str) -> None:
     """However long the grace period is; no worker and no guest is left, and every begun item counts as interrupted."""
     project.bench(plan=PLAN)
@@ -100,7 +100,7 @@ def test_stopping_while_waiting_for_another_run(project: Project) -> None:
         assert statuses(project)[-1] == "running"
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_an_item_whose_fit_was_finished_is_interrupted_behind_it(project: Project, workers: str) -> None:
     """What was asked to stop during Fit, and has finished it, is nowhere said to be interrupted in Fit."""
     let_go = project.bench_gated()
@@ -135,7 +135,7 @@ def test_workers_say_which_signal_it_was(project: Project) -> None:
     assert "SIGTERM" not in output
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_ctrl_c_during_the_table_ends_in_one_line(project: Project, workers: str) -> None:
     """The first Ctrl-C ends the run, one more its summary: exit status 2, one line, no traceback; nothing is lost."""
     gate = project.pytester.path / "gate"  # or the run may end between the test's look and its signal
@@ -200,6 +200,7 @@ def test_a_script_stops_in_the_same_way(project: Project) -> None:
     project.pytester.makepyfile(
         script="""
         from bench_tiny import *
+        from omnibench import run_omnirec
         if __name__ == "__main__":
             try:
                 run_omnirec(data, plan, Evaluator(NDCG(10)))

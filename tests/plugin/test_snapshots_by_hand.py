@@ -132,7 +132,9 @@ def command(project: Project, *arguments: str) -> subprocess.CompletedProcess[st
     )
 
 
-@pytest.mark.parametrize("options", [("-v", "-n", "2"), ("-q", "-n", "2"), ("-q",)])
+@pytest.mark.parametrize(
+    "options", [("-v", "-n", "2"), pytest.param(("-q", "-n", "2"), marks=pytest.mark.slow), ("-q",)], ids=" ".join
+)
 def test_chkpt_and_the_command_ask_every_fit_of_a_run(counting: Project, options: Sequence[str]) -> None:
     """Each takes one snapshot for each request; what was made is said, and both end as if nothing had happened."""
     declare(counting)
@@ -157,9 +159,9 @@ def test_chkpt_and_the_command_ask_every_fit_of_a_run(counting: Project, options
     ("program", "number", "ends"),
     [
         (("-m", "pytest", "-q"), signal.SIGINT, 2),
-        (("-m", "pytest", "-q", "-n", "2"), signal.SIGINT, 2),
+        pytest.param(("-m", "pytest", "-q", "-n", "2"), signal.SIGINT, 2, marks=pytest.mark.slow),
         (("-m", "pytest", "-q", "-n", "2"), signal.SIGTERM, 2),
-        (("script.py",), signal.SIGINT, 130),
+        pytest.param(("script.py",), signal.SIGINT, 130, marks=pytest.mark.slow),
         (("script.py",), signal.SIGTERM, 143),
     ],
 )
@@ -186,7 +188,7 @@ def test_the_first_signal_takes_a_snapshot_from_which_the_next_run_goes_on(
     assert snapshots(counting) == []
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_a_second_signal_ends_a_snapshot_in_the_middle(counting: Project, workers: str) -> None:
     """However long that takes; the next run knows nothing of it, and computes all."""
     declare(counting, save_seconds=600.0)

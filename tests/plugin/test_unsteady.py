@@ -29,7 +29,7 @@ def lines_of(result: pytest.RunResult) -> str:
     return "\n".join([*result.outlines, *result.errlines])
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_workers_that_draw_other_data_are_refused_by_name(project: Project, workers: str) -> None:
     """One worker would compute what nobody shows, and two would be told of different tests; now the dataset is named."""
     draw_anew(project)

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
@@ -243,7 +243,6 @@ def _random_items(draw: st.DrawFn) -> Record:
 
 
 @given(st.lists(_random_items(), min_size=1, max_size=8))
-@settings(max_examples=100, deadline=None)
 def test_every_item_is_selected_by_its_name_its_key_and_its_node_id(records: list[Record]) -> None:
     """Whatever it is called, and whatever else is in the store; by its label it is among what is selected."""
     items = _store(*records)

@@ -95,7 +95,8 @@ def _restored(directory: Path) -> Iterator[None]:
             yield
     finally:
         set_random_state(random_state)
-        for name in [name for name, module in sys.modules.items() if _belongs_to(module, directory)]:
+        beneath = f"{directory}{os.sep}"
+        for name in [name for name, module in sys.modules.items() if _file_of(module).startswith(beneath)]:
             del sys.modules[name]
         sys.modules.update({name: module for name, module in modules.items() if name not in sys.modules})
         sys.path[:], sys.meta_path[:], sys.argv[:] = path, hooks, arguments
@@ -107,6 +108,6 @@ def _restored(directory: Path) -> Iterator[None]:
         os.environ.update(environment)
 
 
-def _belongs_to(module: object, directory: Path) -> bool:
+def _file_of(module: object) -> str:
     file = getattr(module, "__file__", None)
-    return isinstance(file, str) and Path(file).is_relative_to(directory)
+    return file if isinstance(file, str) else ""

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import optuna
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.spaces import DISTRIBUTIONS, FINITE_SPACES, SPACES, declarations
 
@@ -75,7 +75,6 @@ def test_every_sample_is_a_point_of_its_space(space: Space, randomness: random.R
     assert canonical(space.values_of({**sample, "foreign": 1})) == canonical(sample)
 
 
-@settings(max_examples=50)
 @given(FINITE_SPACES, st.data())
 def test_points_are_numbered_without_gaps(space: Space, data: st.DataObject) -> None:
     """Every number below the size is a point of its own."""

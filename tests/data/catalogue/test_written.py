@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.data.catalogue.definition import Counts
@@ -19,7 +19,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(TEXTS, VALUES, max_size=3))
 def test_values_are_read_as_they_were(values: dict[str, Any]) -> None:
     """Texts with quotation marks, line ends and control characters; numbers, lists, tables, keys of any text."""
