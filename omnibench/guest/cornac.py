@@ -20,7 +20,7 @@ from cornac import models
 from . import cornac_models, folds, parts, ranking
 from .base import Task
 from .cornac_data import Numbers, dataset_of, numbered
-from .cornac_features import add_features
+from .cornac_features import WORDS, add_features
 from .cornac_models import ITEM_FEATURES, RUNNABLE, TENSORFLOW, TORCH
 from .cornac_scores import batches
 from .cornac_training import Epochs, reporting, short_lists
@@ -62,6 +62,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "gpu": False,
             "history": False,
             **({"features": {ITEM_FEATURES: "items"}, "needs_features": True} if runnable.reads else {}),
+            **({"feature_types": [*WORDS]} if runnable.reads_texts else {}),
             **({"epochs": runnable.epochs, "not_resumable": cornac_models.NOT_RESUMABLE} if runnable.epochs else {}),
         }
         for name, runnable in RUNNABLE.items()
