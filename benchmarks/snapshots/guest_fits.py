@@ -56,7 +56,7 @@ class Digest(pickle.Pickler):
     def write(self, data: Any) -> int:
         """Take what pickle writes."""
         self.hash.update(data)
-        return len(data)
+        return memoryview(data).nbytes  # a large array comes as a buffer that has no len
 
     def persistent_id(self, obj: Any) -> Any:
         """Return the bytes of a dense tensor, and a set in an order that does not depend on Python's hashes."""

@@ -14,6 +14,7 @@ from typing import Any
 import pexpect
 import pyte
 import pytest
+from support.own_environments import WALKS
 from support.projects import Project
 from support.runs import PATIENCE, nobody_left, output_of, started, wait_until
 from support.scripted_items import DATA, METRICS, interactions, plan_of
@@ -149,6 +150,7 @@ def test_what_cannot_be_is_refused_before_there_is_a_store(tmp_path: Path) -> No
 
 SCRIPT = """
 from bench_tiny import *
+from omnibench import Policy, run_omnirec
 print("imported", __name__)
 evaluator = run_omnirec(data, plan, Evaluator(NDCG(10)), workers={workers}, policy=Policy(grace=3600.0))
 print("ended with", len(evaluator.results))
@@ -172,6 +174,7 @@ def test_a_script_may_have_any_name(project: Project) -> None:
     (project.pytester.path / "mybench").write_text(
         "from own_algorithms import Popular\n"
         "from bench_tiny import *\n"
+        "from omnibench import run_omnirec\n"
         "class Mine(Popular): pass\n"
         'if __name__ == "__main__":\n'
         '    plan = ExperimentPlan("named")\n'
@@ -246,7 +249,8 @@ def test_at_pythons_prompt_the_tables_stand_once(
     project.bench()
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setenv("PYTHON_BASIC_REPL", "1")  # from 3.13 on, the other prompt redraws what it has read
-    statements = ["from bench_tiny import *", "run_omnirec(data, plan, Evaluator(NDCG(10)))", "_", "exit()"]
+    imports = "from bench_tiny import *; from omnibench import run_omnirec"
+    statements = [imports, "run_omnirec(data, plan, Evaluator(NDCG(10)))", "_", "exit()"]
     shown = []
     path = project.pytester.path
     with pexpect.spawn(sys.executable, prompt, cwd=path, dimensions=(60, 120), timeout=300, encoding="utf-8") as child:
@@ -309,6 +313,7 @@ def test_what_is_printed_stays_above_the_block(project: Project, monkeypatch: py
     project.bench(plan='plan.add_algorithm(Slow, {"seconds": 1.2})')
     script = """
     from bench_tiny import *
+    from omnibench import run_omnirec
     class Noisy:
         version = "1"
         def calculate(self, predictions, test):
@@ -338,7 +343,7 @@ def test_results_go_to_a_file_and_the_block_to_the_terminal(project: Project, mo
 
 
 CELLS = [
-    "from bench_tiny import *",
+    "from bench_tiny import *; from omnibench import run_omnirec",
     "evaluator = run_omnirec(data, plan, Evaluator(NDCG(10)), workers=2)",
     "evaluator",
     "run_omnirec(data, plan, Evaluator(NDCG(10)))",
@@ -423,3 +428,25 @@ def test_a_notebooks_cell_stops_in_one_sentence(project: Project, monkeypatch: p
     )
     assert printed[0]["text"] == "4\n"
     assert project.count_fits("begin-") == 4
+
+
+WALKING = """
+walking = ExperimentPlan("walking")
+walking.add_algorithm(PageRank)
+evaluator = run_omnirec(data, walking, Evaluator(NDCG(10)))
+print(evaluator.to_frame()["value"].between(0.05, 1).tolist())
+"""
+
+
+@pytest.mark.guests
+@pytest.mark.filterwarnings("ignore")  # of jupyter's own
+def test_a_notebooks_class_has_packages_of_its_own(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class of a cell with ``requirements`` is locked once, and computes with what the kernel does not have."""
+    project.bench()
+    cells = ["from bench_tiny import *\nfrom omnibench import *", WALKS, WALKING, WALKING]
+    _, defined, first, again = Notebook(project, monkeypatch, cells).run()
+    assert defined == []
+    printed = ["".join(output.get("text", "") for output in outputs) for outputs in (first, again)]
+    assert [text.splitlines()[-1] for text in printed] == ["[True, True]"] * 2
+    assert "2 done" in printed[1]
+    assert (project.pytester.path / "checkpoints" / "out.log").read_text().count("igraph 1.") == 2

@@ -9,7 +9,8 @@ import pytest
 from support.projects import Project
 
 GUARDED = """
-from bench_tiny import Evaluator, ExperimentPlan, NDCG, data, run_omnirec
+from bench_tiny import Evaluator, ExperimentPlan, NDCG, data
+from omnibench import run_omnirec
 
 class Mine:
     def fit(self, train):

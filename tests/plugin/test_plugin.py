@@ -219,6 +219,7 @@ def test_a_store_below_a_file_is_refused_at_the_start(project: Project) -> None:
 
 
 REFUSED_BENCH = """
+from omnibench import *
 from bench_tiny import *
 evaluator = Evaluator(NDCG(10))
 plan = ExperimentPlan(); plan.add_algorithm(Popular)
@@ -324,7 +325,8 @@ def test_script_and_plugin_share_the_store(project: Project) -> None:
     """What run_omnirec computed the plugin finds, and the other way round."""
     project.pytester.makepyfile(
         script="""
-        from bench_tiny import Evaluator, HR, NDCG, data, plan, run_omnirec
+        from bench_tiny import Evaluator, HR, NDCG, data, plan
+        from omnibench import run_omnirec
         evaluator = run_omnirec(data, plan, Evaluator(NDCG([5, 10]), HR(10)))
         print(evaluator.to_frame().groupby("metric")["value"].mean().to_dict())
         print(len(evaluator.get_tables()))
@@ -427,6 +429,7 @@ def test_impossible_dataset_in_a_script_is_refused_before_any_fit(project: Proje
     project.pytester.makepyfile(
         script="""
         from bench_tiny import *
+        from omnibench import run_omnirec
         short = from_frame(frame, "short").pipe(MakeImplicit(2), UserCrossValidation(40))
         run_omnirec([data, short], plan, Evaluator(NDCG(10)))
         """

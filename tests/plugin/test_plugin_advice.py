@@ -75,6 +75,7 @@ def test_choices_of_options(pytester: pytest.Pytester, monkeypatch: pytest.Monke
 HEAD = """
 import unittest
 from bench_tiny import *
+from omnibench import *
 
 """
 DECLARATIONS = {

@@ -200,6 +200,7 @@ def test_a_script_stops_in_the_same_way(project: Project) -> None:
     project.pytester.makepyfile(
         script="""
         from bench_tiny import *
+        from omnibench import run_omnirec
         if __name__ == "__main__":
             try:
                 run_omnirec(data, plan, Evaluator(NDCG(10)))

@@ -148,8 +148,8 @@ def described_tastes() -> RecSysDataSet:
 @pytest.mark.parametrize(
     ("algorithm", "settings"),
     [
-        ("VBPR", {"item_features": ["labels", "price"], "n_epochs": 3}),
-        ("AMR", {"item_features": ["price", "plot"], "n_epochs": 2}),
+        pytest.param("VBPR", {"item_features": ["labels", "price"], "n_epochs": 3}, marks=pytest.mark.slow),
+        pytest.param("AMR", {"item_features": ["price", "plot"], "n_epochs": 2}, marks=pytest.mark.slow),
         ("CTR", {"item_features": ["plot", "labels"], "max_iter": 3, "k": 10}),
         ("HFT", {"item_features": ["plot"], "max_iter": 2, "grad_iter": 5}),
     ],

@@ -25,6 +25,7 @@ from omnibench.runners.registry import get_runner
 
 SEED = 42
 FRAMEWORKS = ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools")
+SLOW_TO_IMPORT = ("LensKit", "RecBole", "RecTools")
 
 SAMPLE = {
     "LensKit": (
@@ -346,7 +347,10 @@ def test_a_difference_is_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.guests
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    "framework",
+    [pytest.param(name, marks=pytest.mark.slow if name in SLOW_TO_IMPORT else []) for name in FRAMEWORKS],
+)
 def test_the_committed_catalogue_is_what_the_framework_says(
     framework: str, tmp_path: Path, environment_python: Callable[[str], Path]
 ) -> None:

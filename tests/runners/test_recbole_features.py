@@ -39,7 +39,11 @@ def catalogue_of(**features: Any) -> RecSysDataSet:
 @pytest.mark.guests
 @pytest.mark.parametrize(
     "algorithms",
-    [["FM", "DeepFM"], ["GRU4RecF"], *(pytest.param([name], marks=pytest.mark.catalogue, id=name) for name in OTHERS)],
+    [
+        ["FM", "DeepFM"],
+        pytest.param(["GRU4RecF"], marks=pytest.mark.slow),
+        *(pytest.param([name], marks=pytest.mark.catalogue, id=name) for name in OTHERS),
+    ],
     ids="-".join,
 )
 def test_lists_are_those_of_recboles_own_script(

@@ -78,7 +78,13 @@ def lists_of(dataset: RecSysDataSet, names: Iterable[str], python: Path, root: P
 
 
 @pytest.mark.guests
-@pytest.mark.parametrize("split", [LeaveLastOut(validation_size=1), StrongGeneralization(0.1, 0.2, 0.3, which="last")])
+@pytest.mark.parametrize(
+    "split",
+    [
+        LeaveLastOut(validation_size=1),
+        pytest.param(StrongGeneralization(0.1, 0.2, 0.3, which="last"), marks=pytest.mark.slow),
+    ],
+)
 def test_lists_are_those_of_recpacks_own_script(
     split: Any, environment_python: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -115,6 +121,7 @@ def test_data_without_times_is_refused_before_anything_runs(name: str) -> None:
         check_configuration(dataset, plan.configurations()[0])
 
 
+@pytest.mark.slow
 @pytest.mark.guests
 def test_interactions_of_one_moment_are_in_the_order_of_the_rows(
     environment_python: Callable[[str], Path], tmp_path: Path
@@ -137,6 +144,7 @@ def test_interactions_of_one_moment_are_in_the_order_of_the_rows(
         assert (lists == np.load(of_few / f"{name}.npy")).all(), name
 
 
+@pytest.mark.slow
 @pytest.mark.guests
 def test_times_may_begin_at_zero(environment_python: Callable[[str], Path], tmp_path: Path) -> None:
     """RecPack takes a time of 0 for no interaction: data whose times begin there give the lists of the same data later."""
@@ -160,7 +168,7 @@ TOO_MANY = {
 
 
 @pytest.mark.guests
-@pytest.mark.parametrize("neighbours", TOO_MANY)
+@pytest.mark.parametrize("neighbours", [80, pytest.param(40, marks=pytest.mark.slow)])
 def test_itempnn_says_which_neighbours_it_lacks(
     neighbours: int, environment_python: Callable[[str], Path], tmp_path: Path
 ) -> None:

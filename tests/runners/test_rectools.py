@@ -148,9 +148,17 @@ def test_the_popular_in_category_are_those_of_rectools(
     ("algorithm", "settings"),
     [
         ("LightFMWrapperModel", {"item_features": ["genres", "kind", "price"], "user_features": ["gender", "member"]}),
-        ("ImplicitALSWrapperModel", {"item_features": ["genres", "price"], "user_features": ["gender"]}),
-        ("ImplicitALSWrapperModel", {"item_features": ["kind"], "fit_features_together": True}),
-        (
+        pytest.param(
+            "ImplicitALSWrapperModel",
+            {"item_features": ["genres", "price"], "user_features": ["gender"]},
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "ImplicitALSWrapperModel",
+            {"item_features": ["kind"], "fit_features_together": True},
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
             "DSSMModel",
             {
                 "item_features": ["genres", "kind", "price"],
@@ -158,6 +166,7 @@ def test_the_popular_in_category_are_those_of_rectools(
                 "max_epochs": 2,
                 "n_factors": 16,
             },
+            marks=pytest.mark.slow,
         ),
         pytest.param("SASRecModel", {"item_features": ["genres", "kind"], **SHORT}, marks=pytest.mark.slow),
         pytest.param("BERT4RecModel", {"item_features": ["kind"], **SHORT}, marks=pytest.mark.slow),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support.projects import Project
+from support.projects import PLAIN, Project
 
 GUARD = "omnibench-guard"
 """What the supervisor of a guest is called."""
@@ -70,7 +70,7 @@ def nobody_left(project: Project) -> bool:
 
 @contextlib.contextmanager
 def started(
-    project: Project, *arguments: str, program: Sequence[str] = ("-m", "pytest", "-v"), output: str = "run.txt"
+    project: Project, *arguments: str, program: Sequence[str] = ("-m", "pytest", "-v", PLAIN), output: str = "run.txt"
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A run of pytest in its own process group, killed at the end if it is still there. It writes to a file."""
     with (project.pytester.path / output).open("wb") as printed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from omnibench import Store, open_store
-from support.projects import Project
+from support.projects import Project, imports_of
 
 TUNED_ALGORITHMS = '''
 """Algorithms with something to choose: what they recommend depends on their hyperparameters."""
@@ -57,7 +57,7 @@ class Needy(Weighted):
 _DATA = """
 import numpy as np
 import pandas as pd
-from omnibench import *
+{imports}
 from own_algorithms import *
 from tuned_algorithms import *
 
@@ -86,7 +86,8 @@ def tuned_bench(
 ) -> None:
     """Write the bench file, or write it anew."""
     (project.pytester.path / "bench_tiny.py").unlink(missing_ok=True)
-    text = _DATA.format(plan=plan, tuning=tuning, split=split, metrics=metrics, options=options)
+    imports = imports_of(f"{plan} {metrics} {options}")
+    text = _DATA.format(imports=imports, plan=plan, tuning=tuning, split=split, metrics=metrics, options=options)
     project.pytester.makepyfile(tuned_algorithms=TUNED_ALGORITHMS, bench_tuned=text)
 
 
