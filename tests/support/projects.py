@@ -248,8 +248,8 @@ class Project:
         return self._first_runs.leave_in(self)
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        """Run pytest in this process, as a fresh one would."""
-        return run_inside(self.pytester.path, *arguments)
+        """Run pytest in this process, as a fresh one would; its workers, if any, in processes of their own."""
+        return run_inside(self.pytester.path, *([PLAIN] if "-n" in arguments else []), *arguments)
 
     def run_process(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in a process of its own."""
