@@ -59,6 +59,8 @@ FEW_EPOCHS = {
 NEEDED: dict[str, dict[str, Any]] = {
     "RecPack.ItemPNN": {"K": 20, "pdf": "softmax_empirical"},
     "RecBole.NCL": {"num_clusters": 20, "warm_up_step": 1},
+    "RecBole.RaCT": {"pretrain_epochs": 2, "critic_pretrain": {"pretrain_epochs": 2, "learning_rate": 0.0001}},
+    "RecBole.S3Rec": {"pretrain_epochs": 1, "item_attribute": "genres", "MAX_ITEM_LIST_LENGTH": 10},
     "RecTools.PopularInCategoryModel": {"category_feature": "genres"},
 }
 """What algorithms get that cannot learn from these data by their defaults."""

@@ -56,7 +56,7 @@ class Digest(pickle.Pickler):
     def write(self, data: Any) -> int:
         """Take what pickle writes."""
         self.hash.update(data)
-        return len(data)
+        return memoryview(data).nbytes  # a large array comes as a buffer that has no len
 
     def persistent_id(self, obj: Any) -> Any:
         """Return the bytes of a dense tensor, and a set in an order that does not depend on Python's hashes."""
@@ -171,7 +171,7 @@ def run_job(base: Any, adapter: Any, job: dict[str, Any], path: Path) -> None:
     fitted = session.answer({**job["request"], "op": "fit", **asked})
     answer["seconds"] = time.perf_counter() - began
     if not fitted["ok"]:
-        answer["error"] = fitted["traceback"]
+        answer["error"] = fitted.get("traceback") or fitted["unusable"]
         write()
         return
     answer |= {name: fitted.get(name) for name in ("series", "history", "epochs", "notes", "peak_rss")}

@@ -12,6 +12,7 @@ the model, the files of predictions of all items, the metrics, and the series of
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 import omnibench
@@ -102,11 +104,12 @@ class Comparison:
         return not self.error and all(self.equal.values())
 
 
-def tastes(*, ratings: bool = False) -> omnibench.RecSysDataSet:
+def tastes(*, ratings: bool = False, features: bool = False) -> omnibench.RecSysDataSet:
     """Return what users with tastes like most, of items that few others like.
 
     Args:
         ratings: Whether they say how much, from 1 to 5.
+        features: Whether items have kinds and texts, and users cities.
     """
     rng = np.random.default_rng(7)
     taste, nature = rng.normal(size=(USERS, 4)), rng.normal(size=(ITEMS, 4))
@@ -116,21 +119,35 @@ def tastes(*, ratings: bool = False) -> omnibench.RecSysDataSet:
     frame = pd.DataFrame({"user": user, "item": item.ravel(), "timestamp": np.arange(len(user))})
     if ratings:
         frame["rating"] = 5.0 - np.tile(np.arange(EACH) // (EACH // 5), USERS)
-    return omnibench.from_frame(frame, "tastes")
+    if not features:
+        return omnibench.from_frame(frame, "tastes")
+    return omnibench.from_frame(frame, "tastes", items=_items(nature), users=_users(taste))
 
 
-def published(directory: Path, *, ratings: bool = False) -> dict[str, Path]:
+def _items(nature: npt.NDArray[np.float64]) -> pd.DataFrame:
+    """Return the kind of each item, which is its strongest trait, and a text with a word for each trait that it has."""
+    text = [" ".join(f"{'more' if value > 0 else 'less'}{trait}" for trait, value in enumerate(row)) for row in nature]
+    return pd.DataFrame({"item": np.arange(ITEMS), "kind": [f"kind{kind}" for kind in nature.argmax(1)], "text": text})
+
+
+def _users(taste: npt.NDArray[np.float64]) -> pd.DataFrame:
+    """Return the city of each user, where people of the same taste live."""
+    return pd.DataFrame({"user": np.arange(USERS), "city": [f"city{kind}" for kind in taste.argmax(1)]})
+
+
+def published(directory: Path, *, ratings: bool = False, features: bool = False) -> dict[str, Path]:
     """Publish the data set with and without validation, and return the directories.
 
     Args:
         directory: An empty directory.
         ratings: Whether it has ratings.
+        features: Whether it has features of items and users.
     """
     directories = {}
     for name, share in ((WITHOUT_VALIDATION, 0), (WITH_VALIDATION, 0.1)):
         directories[name] = directory / name.replace(" ", "_")
         directories[name].mkdir()
-        prepare(tastes(ratings=ratings).pipe(omnibench.UserHoldout(share, 0.2)), directories[name])
+        prepare(tastes(ratings=ratings, features=features).pipe(omnibench.UserHoldout(share, 0.2)), directories[name])
     return directories
 
 
@@ -361,6 +378,8 @@ def _yes(values: Iterable[bool]) -> str:
 SETTINGS: dict[str, Any] = {
     "epochs": 4,
     "max_epochs": 4,
+    "n_epochs": 4,
+    "max_iter": 4,
     "iterations": 4,
     "model.iterations": 4,
     "train_batch_size": 256,
@@ -400,8 +419,13 @@ OF_FEATURES = (
     "xDeepFM",
     "FiGNN",
     "EulerNet",
+    "CTR",
+    "HFT",
+    "VBPR",
+    "AMR",
+    "DSSMModel",
 )
-"""The models with features that are tried: all of RecBole's."""
+"""The models with features that are tried: all of RecBole's and Cornac's, and RecTools' DSSM."""
 
 SETTINGS_OF: dict[str, dict[str, Any]] = {
     **{f"RecBole.{name}": {"train_batch_size": 16} for name in _AUTOENCODERS},  # of users
@@ -417,10 +441,24 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     "RecPack.GRU4RecCrossEntropy": {"batch_size": 16, "hidden_size": 12, "num_components": 10, "dropout": 0.1},
     "RecPack.GRU4RecNegSampling": {"batch_size": 16, "hidden_size": 12, "num_components": 10, "bptt": 3},
     "RecPack.WeightedMatrixFactorization": {"num_components": 8},
+    "RecBole.RaCT": {
+        "train_batch_size": 16,
+        "pretrain_epochs": 2,
+        "metrics_k": 20,
+        "mlp_hidden_size": [20],
+        "latent_dimension": 8,
+        "critic_pretrain": {"pretrain_epochs": 2, "learning_rate": 0.0001},
+        "finetune": {"learning_rate": 0.0001},
+    },
+    "RecBole.KD_DAGFM": {"epochs": 2, "embedding_size": 4},
     "RecBole.NCL": {"num_clusters": 8, "m_step": 2, "warm_up_step": 1},
     "RecPack.NMF": {"num_components": 8, "seed": SEED},
     "RecPack.NMFItemToItem": {"num_components": 8, "seed": SEED},
     "RecPack.SLIM": {},
+    "Cornac.VAECF": {"batch_size": 16},
+    "Cornac.BiVAECF": {"batch_size": 16},
+    **{f"Cornac.{name}": {"vocab_size": 40, "k": 8} for name in ("HFT",)},
+    "RecTools.DSSMModel": {"n_factors": 16, "batch_size": 16},
     "RecBole.GRU4Rec": {"hidden_size": 16, "MAX_ITEM_LIST_LENGTH": 8},
     **{
         f"RecTools.{name}": {"n_factors": 16, "session_max_len": 8, "batch_size": 16}
@@ -444,7 +482,7 @@ def iterative(framework: str) -> dict[str, dict[str, Any]]:
 
 
 def compare_all(framework: str, algorithms: Mapping[str, Mapping[str, Any]], work: Path) -> Iterator[Comparison]:
-    """Yield the comparisons of algorithms on data that they take: what ranks by likes, what only rates by ratings.
+    """Yield the comparisons of algorithms on data that they take: what ranks by likes, what only rates by ratings, with features.
 
     Args:
         framework: The framework.
@@ -452,12 +490,17 @@ def compare_all(framework: str, algorithms: Mapping[str, Mapping[str, Any]], wor
         work: A directory for all files.
     """
     offered = get_runner(framework).catalogue["algorithms"]
-    for ratings in (False, True):
-        chosen = {name: options for name, options in algorithms.items() if offered[name]["ranking"] is not ratings}
+    for ratings, features in itertools.product((False, True), repeat=2):
+        chosen = {
+            name: options
+            for name, options in algorithms.items()
+            if offered[name]["ranking"] is not ratings and bool(offered[name].get("needs_features")) is features
+        }
         if chosen:
-            directory = work / ("ratings" if ratings else "likes")
+            directory = work / f"{'ratings' if ratings else 'likes'}{'-of-features' if features else ''}"
             directory.mkdir(parents=True)
-            yield from compare(framework, chosen, published(directory, ratings=ratings), directory)
+            data = published(directory, ratings=ratings, features=features)
+            yield from compare(framework, chosen, data, directory)
 
 
 def main() -> None:

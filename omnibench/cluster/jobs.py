@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -26,6 +27,10 @@ _OWN_ADDRESS = "from distributed.utils import get_ip; print(get_ip())"
 _LOOK = "2s"
 _IDLE_LOOKS = 15
 """So many looks in a row a job has to be too many before it is ended: the next item may want it."""
+
+_REPORTING_SECONDS = 60.0
+"""How long nodes may take to report to a controller that was started a moment ago."""
+_SECONDS_BETWEEN_LOOKS = 0.5
 
 _EVERY_TASK_ITS_JOB = "1us"
 """How soon Dask is to be done with all tasks, by which it judges how many workers they need."""
@@ -121,13 +126,25 @@ def slurm_refusal(settings: SlurmSettings) -> str:
         The reason; nothing where SLURM takes the job.
     """
     job = slurm_classes().SLURMJob(scheduler="tls://127.0.0.1:1", name="omnibench", **_job_options(settings, Path("/")))
-    answer = run_command("sbatch", "--test-only", "/dev/stdin", script=job.job_script())
-    if answer.returncode == 0:
-        return ""
+    deadline = time.monotonic() + _REPORTING_SECONDS
+    while True:
+        answer = run_command("sbatch", "--test-only", "/dev/stdin", script=job.job_script())
+        if answer.returncode == 0:
+            return ""
+        if time.monotonic() > deadline or not _is_waiting_for_nodes(settings.partition):
+            break
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
     words = answer.stderr.strip().rpartition("allocation failure: ")[2].rstrip(".") or "no word of the reason"
     directives = "".join(f", {line}" for line in settings.directives)
     request = f"{settings.cores} cores, {settings.memory}, {settings.walltime}{directives}"
     return f"SLURM takes no job of {request}: {words}{_nodes(settings.partition)}"
+
+
+def _is_waiting_for_nodes(partition: str) -> bool:
+    """Whether SLURM was started a moment ago and some nodes have not reported to it, for which it refuses every job."""
+    chosen = ["--partition", partition] if partition else []
+    answer = run_command("sinfo", "--noheader", "--format=%T", *chosen)
+    return any(state.startswith("unknown") for state in answer.stdout.split())
 
 
 def _nodes(partition: str) -> str:

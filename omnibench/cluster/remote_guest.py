@@ -89,6 +89,7 @@ class RemoteGuest:
             ClusterError: Too many machines were, or the cluster is.
         """
         while True:
+            exchange: _Exchange | None = None
             try:
                 exchange = _Exchange(self.start(), request, on_progress, on_silence, Replies(on_epoch, on_snapshot))
                 self.fitted = ""
@@ -97,6 +98,8 @@ class RemoteGuest:
                 answer = self._answer(exchange.session, partial(exchange.wait, while_waiting), exchange.hear)["answer"]
                 exchange.replies.check()
             except LostGuestError as error:
+                if exchange is not None:
+                    exchange.drop()
                 self._pool.lost(error)
                 if on_snapshot is not None:
                     raise
@@ -156,6 +159,10 @@ class _Exchange:
             terms: What else the session has to know.
         """
         self.session.send({"kind": "ask", "request": dict(self._request), "roots": self._files.roots, **terms})
+
+    def drop(self) -> None:
+        """Remove what its session has written, which was lost."""
+        self._files.drop()
 
     def wait(self, while_waiting: Callable[[], None]) -> None:
         """Do what is to be done about once a second.

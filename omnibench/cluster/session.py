@@ -6,6 +6,7 @@ import json
 import logging
 import pickle
 import platform
+import shutil
 import tempfile
 import uuid
 from pathlib import Path
@@ -68,6 +69,7 @@ def serve(token: str, terms: Terms) -> None:
             except AbandonedError:
                 guests.pool.end_idle()  # they are in the middle of something
             finally:
+                session.close()
                 if gpus.are_held:  # the next session on them may be another worker's
                     guests.pool.end_idle(only_gpus=True)
                 worker_guests.give_back(terms, guests)
@@ -92,6 +94,10 @@ class Session:
         self._pending: list[Message] = []
         """What has come while something else was waited for."""
         self._staging: Staging | None = None
+        self._own_directories: set[str] = set()
+        """Those that it shares with the submitter."""
+        self._seen_code: set[str] = set()
+        """The classes of the user's own whose files this machine sees."""
 
     def serve(self) -> None:
         """Do what is asked, until the end is.
@@ -159,6 +165,7 @@ class Session:
         scratch = self._guests.scratch / f"request-{uuid.uuid4().hex[:12]}"
         self._staging = Staging(roots, self._token, scratch, self._fetch, self._check, is_shared=self._is_shared)
         try:
+            self._own_directories.update(self._staging.own_directories)
             self._staging.stage(with_model=guest.fitted != request["fit_key"])
             answer = guest.ask(
                 self._staging.rewritten(request),
@@ -176,16 +183,22 @@ class Session:
             self._staging.clear()
             self._staging = None
 
-    @staticmethod
-    def _require_code(request: Message) -> None:
+    def close(self) -> None:
+        """Remove the directories of its own; what the submitter has taken is out of them."""
+        for directory in self._own_directories:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def _require_code(self, request: Message) -> None:
         """Refuse to fit a class of the user's own whose file this machine does not see."""
-        if request["algorithm"].startswith("{"):
-            file = json.loads(request["algorithm"]).get("file")
+        algorithm = request["algorithm"]
+        if algorithm.startswith("{") and algorithm not in self._seen_code:
+            file = json.loads(algorithm).get("file")
             if file and not Path(file).is_file():
                 raise ClusterError(
                     f"{platform.node()} does not see {file}, which has a class of yours; put it where all machines see "
                     "it, or install it as a package on them."
                 )
+            self._seen_code.add(algorithm)
 
     def _send_file(self, message: Message, size: int) -> None:
         self._mailbox.send(message, size, is_followed=True)  # by the answer or the question

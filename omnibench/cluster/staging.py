@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from omnibench.cluster.files import PIECE_BYTES, File, Root, own_directory
+from omnibench.cluster.files import PIECE_BYTES, File, Root, files_below, own_directory
 from omnibench.cluster.worker_cache import in_use, note_use, worker_cache
 from omnibench.errors import ClusterError
 from omnibench.store.compression import decompress, is_compressed
@@ -53,7 +53,7 @@ class Staging:
         self._has_scratch = False
         self._paths: dict[str, str] = {}
         self._longest_first: list[str] = []
-        self._states: dict[Path, tuple[int, int]] = {}
+        self._states: dict[str, tuple[int, int]] = {}
 
     def stage(self, *, with_model: bool) -> None:
         """Make the files of a request be here; until ``clear`` none of them is pruned.
@@ -67,7 +67,7 @@ class Staging:
             if root.name == "model" and not with_model:
                 continue
             if root.is_output:
-                self._paths[root.path] = str(self._stage_output(root))
+                self._paths[root.path] = self._stage_output(root)
             elif not self._is_shared:
                 self._paths[root.path] = str(self._stage_input(root))
             if root.name == "model" and is_compressed(Path(root.path)):
@@ -80,18 +80,16 @@ class Staging:
         self._has_scratch = True
         return self._scratch
 
-    def _stage_output(self, root: Root) -> Path:
-        directory = own_directory(root.path, self._token) if self._is_shared else self._own_scratch() / root.name
-        directory.mkdir(mode=0o700, exist_ok=True)
+    def _stage_output(self, root: Root) -> str:
+        directory = own_directory(root, self._token) if self._is_shared else str(self._own_scratch() / root.name)
+        if root.name == "output" or root.files:  # a guest makes the other one when it has a snapshot
+            _make_empty(directory)
         for file in root.files:
-            target = directory / file.path
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self._is_shared:
-                shutil.copyfile(Path(root.path, file.path), target)
-            else:
-                shutil.copyfile(self._cached(root, file), target)
-        for path in _files_in(directory):
-            self._states[path] = _state(path)
+            target = f"{directory}/{file.path}"
+            os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+            shutil.copyfile(f"{root.path}/{file.path}" if self._is_shared else self._cached(root, file), target)
+        for relative in files_below(directory):
+            self._states[f"{directory}/{relative}"] = _state(f"{directory}/{relative}")
         return directory
 
     def _stage_input(self, root: Root) -> Path:
@@ -161,11 +159,13 @@ class Staging:
         for root in self._roots:
             if not root.is_output:
                 continue
-            directory = Path(self._paths[root.path])
-            for path in _files_in(directory):
-                if self._states.get(path) != _state(path) and path.name != "ask":
-                    self._states[path] = _state(path)
-                    self._send_file(send, root, path, path.relative_to(directory).as_posix())
+            directory = self._paths[root.path]
+            for relative in files_below(directory):
+                path = f"{directory}/{relative}"
+                state = _state(path)
+                if self._states.get(path) != state and relative.rpartition("/")[2] != "ask":
+                    self._states[path] = state
+                    self._send_file(send, root, Path(path), relative)
 
     def _send_file(self, send: Send, root: Root, path: Path, relative: str) -> None:
         message = {"kind": "file", "root": root.name, "path": relative}
@@ -192,7 +192,9 @@ class Staging:
         """
         for root in self._roots:
             if root.name == "snapshots":
-                Path(self._paths[root.path], "ask").write_text(text, encoding="utf-8")
+                directory = Path(self._paths[root.path])
+                directory.mkdir(mode=0o700, exist_ok=True)
+                (directory / "ask").write_text(text, encoding="utf-8")
 
     def drop(self, folder: str) -> None:
         """Remove a snapshot that the submitter has.
@@ -204,6 +206,11 @@ class Staging:
             if root.name == "snapshots":
                 shutil.rmtree(Path(self._paths[root.path], folder), ignore_errors=True)
 
+    @property
+    def own_directories(self) -> list[str]:
+        """The directories of the session's own that it shares with the submitter, for what that takes and for later requests."""
+        return [own_directory(root, self._token) for root in self._roots if root.is_output] if self._is_shared else []
+
     def clear(self) -> None:
         """Remove what is of this request alone; what is shared, the submitter has yet to take."""
         self._use.close()
@@ -211,14 +218,22 @@ class Staging:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
 
-def _files_in(directory: Path) -> list[Path]:
-    return [
-        Path(folder, name) for folder, _, names in os.walk(directory) for name in names if Path(folder, name).is_file()
-    ]
+def _make_empty(directory: str) -> None:
+    """Make a directory, or empty it of what a request has left that nobody has taken."""
+    try:
+        left = list(os.scandir(directory))
+    except FileNotFoundError:
+        os.mkdir(directory, mode=0o700)
+        return
+    for entry in left:
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            os.unlink(entry.path)
 
 
-def _state(path: Path) -> tuple[int, int]:
-    status = path.stat()
+def _state(path: str | Path) -> tuple[int, int]:
+    status = os.stat(path)
     return status.st_size, status.st_mtime_ns
 
 

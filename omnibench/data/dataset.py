@@ -309,8 +309,13 @@ class RecSysDataSet:
     def interactions(self) -> Interactions:
         """Read the source and apply every step before the split; canonical rows, without repeats unless they are kept.
 
-        Repeats go first, so that a step such as CorePruning counts what will be there, unless a Deduplicate decides.
+        Repeats go first, so that a step such as CorePruning counts what will be there, unless a Deduplicate decides. Where the split
+        tests a session at several positions, each is a session of its own.
         """
+        rows = self._preprocessed()
+        return rows if self.split is None else self.split.tested_rows(rows)
+
+    def _preprocessed(self) -> Interactions:
         source = self._rows
         rows = source.canonical() if isinstance(source, CanonicalRows) else source.load()
         if len(rows) == 0:

@@ -74,6 +74,11 @@ class Split(Step):
         return False
 
     @property
+    def has_prefixes(self) -> bool:
+        """Whether users of validation and test are the beginnings of sessions, each one event longer than the one before it."""
+        return False
+
+    @property
     def validation_argument(self) -> str:
         """The name of the argument that says how much is validated; empty of a split that has none."""
         return next((name for name in ("validation_size", "validation_users") if hasattr(self, name)), "")
@@ -89,6 +94,14 @@ class Split(Step):
         """Whether it makes a validation part; None where only its rows tell."""
         argument = self.validation_argument
         return getattr(self, argument) != 0 if argument else None
+
+    def tested_rows(self, interactions: Interactions) -> Interactions:
+        """Return the rows that are split: those of the data, but where a split tests a user more than once.
+
+        Args:
+            interactions: Canonical rows.
+        """
+        return interactions
 
     def history_rows(self, interactions: Interactions, parts: Parts) -> Rows:
         """Return the rows that users are recommended for from, where they are not in training: those that are in no part.

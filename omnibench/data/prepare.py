@@ -98,6 +98,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         "test": test_digests,
         "given": folds_in,
         **({"features": features} if features else {}),
+        **({"prefixes": True} if dataset.split is not None and dataset.split.has_prefixes else {}),
         **({"repeats": True} if dataset.keeps_repeats or overlaps else {}),
         **({"cold": {"ranked": dataset.feedback == "implicit", "folds": cold}} if cold else {}),
         "leakage": {"folds": leakage},

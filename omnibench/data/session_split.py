@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from omnibench.data.durations import Duration, duration, length_in_unit_of
 from omnibench.data.interactions import Interactions
+from omnibench.data.membership import NO_PART, TEST, TRAIN, VALIDATION
 from omnibench.data.moments import Date, describe_range, in_unit_of, moment
 from omnibench.data.order import Rows, first_rows, occurring
 from omnibench.data.parts import Mask, Parts, Split
+from omnibench.data.positions import with_each_position
 from omnibench.data.shares import check_sizes, from_the_end, refuse_short_data, share
 from omnibench.data.step import is_int, is_number
 from omnibench.errors import DataError
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 else:
     from omnibench.lazy import np, npt
+
+
+EACH = "each"
+_POSITIONS = ("last", EACH)
 
 
 @dataclass(frozen=True)
@@ -37,11 +43,15 @@ class SessionSplit(Split):
     shorter than that are left out; so are, before they are counted, their events with items that no training session has,
     unless ``unknown_items`` keeps these. No part that was asked for is empty.
 
+    With ``positions="each"`` every event of a session after its first is looked for in turn, by a list after all events before
+    it: in the place of a session of validation or test there are sessions for its positions, ``s7@1`` to ``s7@4`` of a session
+    ``s7`` with five events, and exactly the last event of each is held out.
+
     Source: Hidasi, Karatzoglou, Baltrunas and Tikk, "Session-based Recommendations with Recurrent Neural Networks", ICLR
     2016: with ``SessionSplit("1d", validation_size="1d")``, and its sources of the same year, the sessions that end within a
     day of the last event of all are tested, and those within a day of the last event of the others validated. They
-    look for each event after the first in turn; here every session has one list, after its last given event, as in Ludewig
-    and Jannach, "Evaluation of session-based recommendation algorithms", UMUAI 28, 2018, where that is the last of them.
+    look for each event after the first in turn, as ``positions="each"`` does, and so do Ludewig and Jannach, "Evaluation of
+    session-based recommendation algorithms", UMUAI 28, 2018; by default every session has one list, after its last given event.
 
     Args:
         test_size: Which sessions are tested: a duration such as ``"1d"``, ``"12h"`` or a timedelta for those that end at most
@@ -50,6 +60,8 @@ class SessionSplit(Split):
             that end at one moment stay together, so a share or number is taken at least.
         validation_size: The same, of the sessions that are not tested; 0 for none.
         n: How many events at the end of a session are looked for.
+        positions: Where in a session a list is asked for: at the ``last`` position that is given, or after ``each`` event but the
+            last one, which looks for a single event at a time.
         unknown_items: Whether events with items unknown in training stay in validation and test, where nobody finds them; they
             are left out by default, as published.
 
@@ -61,6 +73,9 @@ class SessionSplit(Split):
     validation_size: int | float | Duration | Date = 0.0
     n: int = 1
     unknown_items: bool = False
+    positions: str = "last"
+
+    later: ClassVar[tuple[str, ...]] = ("positions",)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -69,6 +84,10 @@ class SessionSplit(Split):
     @property
     def folds_in(self) -> bool:
         return True
+
+    @property
+    def has_prefixes(self) -> bool:
+        return self.positions == EACH
 
     @property
     def needs_order(self) -> bool:
@@ -87,8 +106,34 @@ class SessionSplit(Split):
             )
         if not isinstance(self.unknown_items, bool):
             raise DataError(f"SessionSplit: unknown_items is {self.unknown_items!r}; give True or False.")
+        if self.positions not in _POSITIONS:
+            raise DataError(
+                f"SessionSplit: positions is {self.positions!r}; give {' or '.join(map(repr, _POSITIONS))}."
+            )
+        if self.positions == EACH and self.n != 1:
+            raise DataError(
+                f"SessionSplit: n is {self.n}, but with positions='each' a single event is looked for at a time. Leave out n."
+            )
+
+    def tested_rows(self, interactions: Interactions) -> Interactions:
+        """Return the rows with a session for each position that is asked for."""
+        if self.positions != EACH:
+            return interactions
+        n_sessions = len(interactions.user_ids)
+        (parts,) = self._of_sessions(interactions)
+        part_of_session = np.full(n_sessions, NO_PART, dtype=np.int8)
+        for part, rows in enumerate(parts):
+            part_of_session[interactions.user[rows]] = part
+        return with_each_position(interactions, self._counts(interactions, parts.train), part_of_session)
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
+        of_row = interactions.parts
+        if self.positions == EACH and of_row is not None:
+            return [Parts(*(np.flatnonzero(of_row[:, 0] == part) for part in (TRAIN, VALIDATION, TEST)))]
+        return self._of_sessions(interactions)
+
+    def _of_sessions(self, interactions: Interactions) -> list[Parts]:
+        """Return the parts of sessions, of which the last events are held out."""
         timestamp = interactions.timestamp
         assert timestamp is not None, "a recipe has looked for the columns that a step needs"
         n_sessions = len(interactions.user_ids)
@@ -119,6 +164,8 @@ class SessionSplit(Split):
 
     def history_rows(self, interactions: Interactions, parts: Parts) -> Rows:
         """Return the rows before those that are held out of their session, without items that are left out."""
+        if self.positions == EACH:
+            return super().history_rows(interactions, parts)
         n_sessions = len(interactions.user_ids)
         held_out = np.concatenate([parts.validation, parts.test])
         is_given = occurring(interactions.user[held_out], n_sessions)[interactions.user]

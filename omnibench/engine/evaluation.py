@@ -12,11 +12,11 @@ from omnibench.engine.epochs import EpochMetric
 from omnibench.engine.frames import frame_for, frame_of_test
 from omnibench.engine.grouped import group_facts, training_of
 from omnibench.engine.items import Item
-from omnibench.engine.opened_folds import opened_fold
 from omnibench.experiment.outputs import Outputs
 from omnibench.guest import VALIDATION
 from omnibench.guest.family import own_code
 from omnibench.guest.folds import Fold
+from omnibench.guest.opened_folds import opened_fold
 from omnibench.guest.predictions import Predictions, read_predictions
 from omnibench.metrics.base import Columns, Metric
 from omnibench.metrics.evaluation import Evaluation, both, of_lists, of_ratings, with_uncertainty

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from omnibench.data.stored_ids import read_ids
 from omnibench.engine.epochs import EpochMetric, Judge, answering
 from omnibench.engine.list_checks import list_flaw
-from omnibench.engine.opened_folds import opened_fold
 from omnibench.errors import GuestError
 from omnibench.experiment.candidates import UNSEEN
 from omnibench.experiment.experiment import Experiment
@@ -21,6 +20,7 @@ from omnibench.experiment.outputs import Outputs, outputs_of
 from omnibench.experiment.resources import hours_text
 from omnibench.guest.candidates import candidate_sets
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold
+from omnibench.guest.opened_folds import opened_fold
 from omnibench.guest.predictions import read_predictions
 from omnibench.masking import masked
 from omnibench.naming import first_few

@@ -142,6 +142,7 @@ class RecBole(StrEnum, metaclass=_Names):
     ENMF = "RecBole.ENMF"
     DiffRec = "RecBole.DiffRec"
     LDiffRec = "RecBole.LDiffRec"
+    RaCT = "RecBole.RaCT"
     SASRec = "RecBole.SASRec"
     GRU4Rec = "RecBole.GRU4Rec"
     BERT4Rec = "RecBole.BERT4Rec"
@@ -166,6 +167,7 @@ class RecBole(StrEnum, metaclass=_Names):
     GRU4RecF = "RecBole.GRU4RecF"
     SASRecF = "RecBole.SASRecF"
     FDSA = "RecBole.FDSA"
+    S3Rec = "RecBole.S3Rec"
     LR = "RecBole.LR"
     FM = "RecBole.FM"
     NFM = "RecBole.NFM"
@@ -183,6 +185,7 @@ class RecBole(StrEnum, metaclass=_Names):
     AutoInt = "RecBole.AutoInt"
     FiGNN = "RecBole.FiGNN"
     EulerNet = "RecBole.EulerNet"
+    KD_DAGFM = "RecBole.KD_DAGFM"
 
 
 class Cornac(StrEnum, metaclass=_Names):

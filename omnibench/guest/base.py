@@ -26,6 +26,7 @@ from .described_errors import describe_error
 from .epochs import Epochs
 from .messages import packed, unpacked
 from .meter import Meter
+from .opened_folds import opened_fold
 from .rated import lists_by_rating
 from .snapshots import RefusedSnapshotError, Snapshots, UnusableSnapshotError
 
@@ -155,12 +156,18 @@ def _policy(request: Mapping[str, Any]) -> dict[str, Any]:
     return dict(request.get("candidates", {"policy": "unseen"}))
 
 
-def _fold(request: Mapping[str, Any]) -> folds.Fold:
-    """Return the fold of a request; an adapter gets the parts that the model is to be fitted on, whatever they are."""
+def _fold(request: Mapping[str, Any], *, keeps: bool) -> folds.Fold:
+    """Return the fold of a request; an adapter gets the parts that the model is to be fitted on, whatever they are.
+
+    Args:
+        request: The request.
+        keeps: Whether small folds are kept for the next request, since nobody writes into them.
+    """
     policy = _policy(request)
     allowed = {name: bool(policy.get(name)) for name in ("repeats", "unknown")}
     refit, judged = request.get("refit", ""), request.get("judged", "")
-    fold = folds.Fold(request["dataset"], request["fold"], refit, judged=judged, **allowed)
+    opened = opened_fold if keeps else folds.Fold
+    fold = opened(Path(request["dataset"]), request["fold"], refit, judged=judged, **allowed)
     kept.release_others(fold)
     return fold
 
@@ -227,6 +234,9 @@ class Session:
         names = ("algorithm", "parameters", "seed", "device", "threads")
         return Task(**{name: request[name] for name in names}, k=request.get("k", 0), report=report)
 
+    def _fold(self, request: Mapping[str, Any]) -> folds.Fold:
+        return _fold(request, keeps=getattr(self.adapter, "ONLY_READS_FOLDS", False))
+
     def do_catalogue(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return the framework's version and algorithms; where its adapter says so, those that do not run, with the reasons."""
         return described(self.adapter)
@@ -235,14 +245,14 @@ class Session:
         """Fit and write the model into the directory ``output``."""
         self._model = None
         self._garbage.collect()
-        task, fold = self._task(request), _fold(request)
+        task, fold = self._task(request), self._fold(request)
         notes: list[dict[str, Any]] = []
 
         def predict(model: Any, path: Path) -> None:
             self._write(model, replace(task, k=validate["k"]), judged, validate, path)
 
         validate = request.get("validate", {})
-        judged = _fold({**request, **validate, "judged": VALIDATION}) if validate else fold
+        judged = self._fold({**request, **validate, "judged": VALIDATION}) if validate else fold
         epochs = self._epochs = Epochs(request, self.send, self.receive, predict)
         snapshots = Snapshots(request.get("snapshots"), epochs, self.send, self.receive, self._costs)
 
@@ -272,7 +282,7 @@ class Session:
 
     def do_predict(self, request: dict[str, Any]) -> dict[str, Any]:
         """Write the recommendations, the ratings of the test pairs, or both, to the file ``output``."""
-        task, fold = self._task(request), _fold(request)
+        task, fold = self._task(request), self._fold(request)
         if self._model is None or self._model[0] != request["fit_key"]:
             self._model = None
             self._model = (request["fit_key"], self.adapter.load(Path(request["model"]), task, fold))

@@ -19,11 +19,12 @@ from cornac import models
 
 from . import cornac_models, folds, parts, ranking
 from .base import Task
+from .cornac_course import Course
 from .cornac_data import Numbers, dataset_of, numbered
 from .cornac_features import add_features
 from .cornac_models import ITEM_FEATURES, RUNNABLE, TENSORFLOW, TORCH
 from .cornac_scores import batches
-from .cornac_training import Epochs, reporting, short_lists
+from .cornac_training import reporting, short_lists
 from .negatives import samplable
 
 LARGEST_SEED = 2**31
@@ -62,7 +63,8 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "gpu": False,
             "history": False,
             **({"features": {ITEM_FEATURES: "items"}, "needs_features": True} if runnable.reads else {}),
-            **({"epochs": runnable.epochs, "not_resumable": cornac_models.NOT_RESUMABLE} if runnable.epochs else {}),
+            **({"epochs": runnable.epochs} if runnable.epochs else {}),
+            **({"not_resumable": runnable.not_resumable} if runnable.not_resumable else {}),
         }
         for name, runnable in RUNNABLE.items()
     }
@@ -87,11 +89,6 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         )
     if fold.explicit and not runnable.rates:
         raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")
-    task.snapshots.nothing(
-        cornac_models.NOT_RESUMABLE
-        if runnable.epochs
-        else f"{task.algorithm} is computed in one call, without points in between"
-    )
     _prepare(task)
     train = _drawable(task, fold) if runnable.draws else fold.train
     users, items = numbered(train, fold.n_users, fold.n_items)
@@ -102,11 +99,11 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         effective[ITEM_FEATURES] = add_features(data, runnable, effective, fold, items)
     model = Model(cornac_models.create(task.algorithm, dict(task.parameters), seed), users, items)
     is_current = runnable.is_current and effective.get("backend") != "pytorch"
-    epochs = Epochs(task, int(effective.get(runnable.epochs, 0)), model if is_current else None)
-    with reporting(runnable, epochs, effective), short_lists():
-        model.recommender.fit(data)
-    if runnable.epochs:
-        task.keep(epochs.done)
+    total = int(effective.get(runnable.epochs, 0))
+    not_resumable = cornac_models.not_resumable(task.algorithm, effective)
+    course = Course(task, runnable, model, data, total, not_resumable, is_current=is_current)
+    with reporting(runnable, course, effective), short_lists():
+        course.fit()
     for name in ("train_set", "val_set"):
         setattr(model.recommender, name, None)
     return model, effective

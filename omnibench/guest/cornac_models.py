@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,10 @@ class Runnable:
         draws: Whether it draws negative items until one is none of the user's, which never ends for who has all.
         is_current: Whether the model can be asked while it trains; else it is filled in at the end.
         reads: What it learns from beside the interactions: ``rows`` of numbers of the items, their ``texts``, or nothing.
+        learns_in: The module, and the class in it, of the objects that have what it learns while it trains; empty where the
+            model itself has that, in arrays.
+        network: The attribute that is a network with tensors which are no parameters, and change.
+        not_resumable: Why it cannot go on from a snapshot; empty where it can.
     """
 
     rates: bool = False
@@ -41,40 +46,98 @@ class Runnable:
     draws: bool = False
     is_current: bool = True
     reads: str = ""
+    learns_in: tuple[str, str] = ("", "")
+    network: str = ""
+    not_resumable: str = ""
 
     @property
     def reads_texts(self) -> bool:
         """Whether it reads texts of the items."""
         return self.reads == TEXTS
 
+    @property
+    def has_bar_of_each_epoch(self) -> bool:
+        """Whether a progress bar is that of the batches of an epoch, and none runs over the epochs."""
+        return self.progress_bar[1] == "tqdm"
 
-_BPR = Runnable(epochs="max_iter", progress_bar=("bpr.recom_bpr", "trange"))
+
+_OPTIMIZER = ("torch.optim", "Adam")
+
+_COMPILED = "what it draws from is inside of Cornac's compiled code, and cannot be stored"
+_OF_TENSORFLOW = "its loop, with TensorFlow's optimizer, is inside of Cornac, where no state of it can be stored"
+_UNORDERED = "its optimizers have their parameters in no order, so that what they keep of each cannot be given back"
+
+STOPS_EARLY = (
+    "with early_stop=True it compares losses that are variables of Cornac's compiled code, and cannot be stored"
+)
+"""Why a model that compares the losses of two epochs does not go on from a snapshot."""
+
+OTHER_BACKEND = (
+    "with backend={!r} its loop, with the optimizer, is inside of Cornac, where no state of it can be stored"
+)
+"""The same of a model that is computed by another library than Cornac's own loops."""
+
+_BPR = Runnable(epochs="max_iter", progress_bar=("bpr.recom_bpr", "trange"), not_resumable=_COMPILED)
 _MF = Runnable(rates=True, ranks=False, epochs="max_iter", progress_bar=("mf.backend_cpu", "trange"))
-_NCF = Runnable(epochs="num_epochs", progress_bar=("ncf.recom_ncf_base", "trange"), library=TENSORFLOW, draws=True)
+_NCF = Runnable(
+    epochs="num_epochs",
+    progress_bar=("ncf.recom_ncf_base", "trange"),
+    library=TENSORFLOW,
+    draws=True,
+    not_resumable=_OF_TENSORFLOW,
+)
 
 
 def _visual(module: str) -> Runnable:
     """Return a model that was made for what a network sees in the items' images, and reads any numbers."""
     return Runnable(
-        epochs="n_epochs", progress_bar=(module, "tqdm"), library=TORCH, draws=True, is_current=False, reads=ROWS
+        epochs="n_epochs",
+        progress_bar=(module, "tqdm"),
+        library=TORCH,
+        draws=True,
+        is_current=False,
+        reads=ROWS,
+        learns_in=_OPTIMIZER,
     )
 
 
 RUNNABLE: dict[str, Runnable] = {
     "MostPop": Runnable(),
     "BPR": _BPR,
-    "WBPR": Runnable(epochs="max_iter", progress_bar=("bpr.recom_wbpr", "trange")),
+    "WBPR": Runnable(epochs="max_iter", progress_bar=("bpr.recom_wbpr", "trange"), not_resumable=_COMPILED),
     "MMMF": _BPR,
-    "WMF": Runnable(epochs="max_iter", progress_bar=("wmf.recom_wmf", "trange"), library=TENSORFLOW, is_current=False),
+    "WMF": Runnable(
+        epochs="max_iter",
+        progress_bar=("wmf.recom_wmf", "trange"),
+        library=TENSORFLOW,
+        is_current=False,
+        not_resumable=_OF_TENSORFLOW,
+    ),
     "HPF": Runnable(),
     "IBPR": Runnable(
-        epochs="max_iter", progress_bar=("ibpr.ibpr", "tqdm"), library=TORCH, draws=True, is_current=False
+        epochs="max_iter",
+        progress_bar=("ibpr.ibpr", "tqdm"),
+        library=TORCH,
+        draws=True,
+        is_current=False,
+        learns_in=_OPTIMIZER,
     ),
     "EASE": Runnable(),
     "SKMeans": Runnable(),
-    "VAECF": Runnable(epochs="n_epochs", progress_bar=("vaecf.vaecf", "trange"), library=TORCH),
-    "BiVAECF": Runnable(epochs="n_epochs", progress_bar=("bivaecf.bivae", "trange"), library=TORCH),
-    "RecVAE": Runnable(epochs="n_epochs", progress_bar=("recvae.recom_recvae", "trange"), library=TORCH),
+    "VAECF": Runnable(epochs="n_epochs", progress_bar=("vaecf.vaecf", "trange"), library=TORCH, learns_in=_OPTIMIZER),
+    "BiVAECF": Runnable(
+        epochs="n_epochs",
+        progress_bar=("bivaecf.bivae", "trange"),
+        library=TORCH,
+        learns_in=_OPTIMIZER,
+        network="bivae",
+    ),
+    "RecVAE": Runnable(
+        epochs="n_epochs",
+        progress_bar=("recvae.recom_recvae", "trange"),
+        library=TORCH,
+        not_resumable=_UNORDERED,
+    ),
     "GMF": _NCF,
     "MLP": _NCF,
     "NeuMF": _NCF,
@@ -88,7 +151,12 @@ RUNNABLE: dict[str, Runnable] = {
         rates=True, ranks=False, epochs="max_iter", progress_bar=("baseline_only.recom_bo", "trange")
     ),
     "GlobalAvg": Runnable(rates=True, ranks=False),
-    "CTR": Runnable(epochs="max_iter", progress_bar=("ctr.recom_ctr", "trange"), reads=TEXTS),
+    "CTR": Runnable(
+        epochs="max_iter",
+        progress_bar=("ctr.recom_ctr", "trange"),
+        reads=TEXTS,
+        learns_in=("cornac.models.ctr.ctr", "Model"),
+    ),
     "HFT": Runnable(
         rates=True,
         ranks=False,
@@ -96,6 +164,7 @@ RUNNABLE: dict[str, Runnable] = {
         progress_bar=("hft.recom_hft", "trange"),
         is_current=False,
         reads=TEXTS,
+        learns_in=("cornac.models.hft.hft", "Model"),
     ),
     "VBPR": _visual("vbpr.recom_vbpr"),
     "AMR": _visual("amr.recom_amr"),
@@ -111,11 +180,6 @@ _GRAPH = "it needs a network of {}, which is no part of the data"
 _DGL = "it needs dgl, whose last release cannot be imported beside the torch 2.13 of the environment"
 _SESSIONS = "it learns from sessions in Cornac's own format, which omnibench does not hand over; RecBole has {}"
 _INDEX = "it is an index over another model for searching it approximately, not a model"
-
-NOT_RESUMABLE = (
-    "its loop, with the optimizer and what it draws from, is inside of Cornac, where no state of it can be stored"
-)
-"""Why no model goes on from a snapshot."""
 
 REFUSED: dict[str, str] = {
     **dict.fromkeys(("AnnoyANN", "FaissANN", "HNSWLibANN", "ScaNNANN"), _INDEX),
@@ -159,6 +223,25 @@ def parameters_of(algorithm: str) -> dict[str, Any]:
         if parameter.name not in _LEFT_OUT | _PREPARED
     }
     return {**own, **(VOCABULARY if runnable.reads_texts else {}), **({ITEM_FEATURES: None} if runnable.reads else {})}
+
+
+def not_resumable(algorithm: str, parameters: Mapping[str, Any]) -> str:
+    """Return why a Fit cannot go on from a snapshot; empty where it can.
+
+    Args:
+        algorithm: The name of the model.
+        parameters: Its hyperparameters, with their defaults.
+    """
+    runnable = RUNNABLE[algorithm]
+    if not runnable.epochs:
+        return f"{algorithm} is computed in one call, without points in between"
+    backend = parameters.get("backend", "cpu")
+    reason = runnable.not_resumable
+    if not reason and backend != "cpu":
+        reason = OTHER_BACKEND.format(backend)
+    if not reason and parameters.get("early_stop"):
+        reason = STOPS_EARLY
+    return f"{algorithm}: {reason}" if reason else ""
 
 
 def create(algorithm: str, parameters: dict[str, Any], seed: int) -> Any:

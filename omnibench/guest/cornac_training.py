@@ -4,57 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from cornac import eval_methods
 
-from .base import Task
+from .cornac_course import Course
 from .cornac_models import Runnable
-
-Report = Callable[..., None]
-
-
-class Epochs:
-    """Counts the epochs of a Fit and reports each.
-
-    Args:
-        task: The Fit.
-        total: The number of epochs that it is to have.
-        model: The model, where it can be asked while it trains, so that the host may measure it; else None.
-
-    Attributes:
-        done: The epochs that are complete.
-    """
-
-    def __init__(self, task: Task, total: int, model: Any | None) -> None:
-        self.done = 0
-        self._task, self._total, self._model = task, total, model
-
-    def end_epoch(self, numbers: Mapping[str, float]) -> None:
-        """Report an epoch with what Cornac says of it, such as its loss."""
-        self.done += 1
-        values = {"epoch": self.done, "epochs": self._total, **numbers}
-        if self._task.measure is not None and self._model is not None:
-            self._task.measure(self._model, **values)
-        else:
-            self._task.report(**values)
 
 
 class EpochBar:
     """What Cornac's loops take for a bar of tqdm, of the part of its interface that they use.
 
     Args:
-        epochs: Where epochs are reported.
+        course: Where epochs are reported.
         numbers: The epochs, where the bar is what a loop over epochs runs over; else the bar is that of a single epoch.
     """
 
-    def __init__(self, epochs: Epochs, numbers: range | None = None) -> None:
-        self._epochs, self._numbers = epochs, numbers
+    def __init__(self, course: Course, numbers: range | None = None) -> None:
+        self._course, self._numbers = course, numbers
         self._postfix: dict[str, float] = {}
 
     def __iter__(self) -> Iterator[int]:
-        for number in self._numbers or ():
+        self._course.begin()
+        for number in (self._numbers or range(0))[self._course.done :]:
             yield number
             self._end()
 
@@ -78,7 +51,7 @@ class EpochBar:
 
     def _end(self) -> None:
         numbers, self._postfix = self._postfix, {}
-        self._epochs.end_epoch(numbers)
+        self._course.end_epoch(numbers)
 
 
 def _number(value: Any) -> float:
@@ -87,12 +60,12 @@ def _number(value: Any) -> float:
 
 
 @contextlib.contextmanager
-def reporting(runnable: Runnable, epochs: Epochs, parameters: Mapping[str, Any]) -> Iterator[None]:
+def reporting(runnable: Runnable, course: Course, parameters: Mapping[str, Any]) -> Iterator[None]:
     """Have the loops of a model report their epochs inside.
 
     Args:
         runnable: What is known of the model.
-        epochs: Where they are reported.
+        course: Where they are reported.
         parameters: Its hyperparameters.
     """
     name, attribute = runnable.progress_bar
@@ -105,7 +78,9 @@ def reporting(runnable: Runnable, epochs: Epochs, parameters: Mapping[str, Any])
     original = getattr(module, attribute)
 
     def make(*bounds: int, **_: Any) -> EpochBar:
-        return EpochBar(epochs, range(*bounds) if bounds else None)
+        if not bounds:
+            course.begin()
+        return EpochBar(course, range(*bounds) if bounds else None)
 
     setattr(module, attribute, make)
     try:

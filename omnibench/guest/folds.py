@@ -72,6 +72,7 @@ class Fold:
         self._columns: list[str] = manifest["columns"]
         self.folds_in: bool = manifest.get("given", False)
         self.keeps_repeats: bool = manifest.get("repeats", False)
+        self._has_prefixes: bool = manifest.get("prefixes", False)
 
     @property
     def _files(self) -> Path:
@@ -109,8 +110,21 @@ class Fold:
         parts = [self._part("train"), self._part("validation")]
         if self.folds_in:
             histories = self._part("given")
-            parts.append(rows_of(histories, np.isin(histories.user, parts[1].user)))
+            users = self._whole(parts[1].user, histories) if self._has_prefixes else parts[1].user
+            parts[1] = rows_of(parts[1], np.isin(parts[1].user, users))
+            parts.append(rows_of(histories, np.isin(histories.user, users)))
         return joined(parts)
+
+    def _whole(self, users: Ints, histories: Part) -> Ints:
+        """Return those users that are whole sessions: the next one is not the same session with an event more.
+
+        Args:
+            users: The codes of beginnings of sessions, by session and length.
+            histories: What is given of them, which is one event of the shortest of a session.
+        """
+        counts = np.diff(histories.first_rows(self.n_users), append=len(histories))
+        whole: Ints = users[counts[users + 1] != counts[users] + 1]
+        return whole
 
     @cached_property
     def validation(self) -> Part:

@@ -19,17 +19,20 @@ from . import folds, parts, ranked_lists
 from .base import Task
 from .program_commands import (
     BY_SCORE,
+    CHECKPOINT,
     FIT,
     PARTS,
     PREDICT,
+    RATE,
     RUN,
     ProgramError,
     filled,
     located,
     placeholders_of,
-    run_program,
 )
-from .program_tables import read_lists, write_columns, write_part
+from .program_progress import ProgramCourse
+from .program_run import RunningProgram
+from .program_tables import read_lists, read_ratings, write_columns, write_part
 
 
 @dataclass
@@ -75,13 +78,23 @@ class Program:
         return FIT in own or (RUN not in own and FIT in self._described)
 
     def fit(self, task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
-        """Run the command ``fit``; where there is only ``run``, that is Predict's."""
+        """Run the command ``fit``; where there is none, that is Predict's."""
         parameters = {**self._of(task.algorithm, "parameters", {}), **task.parameters}
         if not self._fits_apart(task.algorithm):
+            task.snapshots.nothing(f"{task.algorithm} learns when it recommends")
             return Model(None, parameters), parameters
         folder = tempfile.TemporaryDirectory(prefix="model-", dir=Path.cwd())
         path = Path(folder.name, "model").absolute()
-        self._run(FIT, task, fold, parameters, {"model": path})
+        values = {"model": path}
+        if CHECKPOINT in placeholders_of(self._of(task.algorithm, FIT)):
+            with tempfile.TemporaryDirectory(prefix="checkpoint-", dir=Path.cwd()) as directory:
+                values[CHECKPOINT] = Path(directory).absolute()
+                course = ProgramCourse(task, values[CHECKPOINT])
+                course.restore()
+                self._run(FIT, task, fold, parameters, values, course)
+        else:
+            task.snapshots.nothing(f"the command `fit` of {task.algorithm} has no {{{CHECKPOINT}}}")
+            self._run(FIT, task, fold, parameters, values)
         if not path.is_file():
             raise ProgramError(
                 f"the program has written no model; `fit` is to write a file to {{model}}, which was {path}"
@@ -126,8 +139,27 @@ class Program:
             may_be_short = self._of(task.algorithm, "short_lists", default=False)
             yield users, read_lists(output, order, users, lengths, fold.n_items, may_be_short=may_be_short)
 
+    def rate(self, model: Model, task: Task, fold: folds.Fold) -> parts.Floats:
+        """Run the command ``rate`` once for all pairs of users and items in the test part, and read its ratings."""
+        user, item = fold.test.user, fold.test.item
+        pairs, row = np.unique(np.stack([user, item]), axis=1, return_inverse=True)
+        with tempfile.TemporaryDirectory(prefix="ratings-", dir=Path.cwd()) as folder:
+            pairs_file, output = (Path(folder, name).absolute() for name in ("pairs.tsv", "ratings.tsv"))
+            write_columns(pairs_file, [*pairs])
+            values = {"pairs": pairs_file, "output": output}
+            if model.path is not None:
+                values["model"] = model.path
+            self._run(RATE, task, fold, model.parameters, values)
+            return read_ratings(output, *pairs)[row.ravel()]
+
     def _run(
-        self, purpose: str, task: Task, fold: folds.Fold, parameters: Mapping[str, Any], values: Mapping[str, Any]
+        self,
+        purpose: str,
+        task: Task,
+        fold: folds.Fold,
+        parameters: Mapping[str, Any],
+        values: Mapping[str, Any],
+        course: ProgramCourse | None = None,
     ) -> None:
         """Run a command in a directory of its own, with the files of the parts that it asks for."""
         words = self._of(task.algorithm, purpose)
@@ -147,4 +179,5 @@ class Program:
                 if name in PARTS and name not in substitutes:
                     substitutes[name] = work / f"{name}.tsv"
                     write_part(substitutes[name], getattr(fold, name))
-            run_program(filled(located(words, self._folder), substitutes), work)
+            program = RunningProgram(filled(located(words, self._folder), substitutes), work)
+            (course or ProgramCourse(task, None)).follow(program)

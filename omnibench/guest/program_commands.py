@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import signal
 import string
-import subprocess
-import sys
-import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from .meter import add_program
-
-VERSION, FIT, PREDICT, RUN = "version", "fit", "predict", "run"
-"""What a command is for: to say the version, to fit, to recommend, or to do both at once."""
+VERSION, FIT, PREDICT, RUN, RATE = "version", "fit", "predict", "run", "rate"
+"""What a command is for: to say the version, to fit, to recommend, to do both at once, or to rate."""
 
 PARTS = ("train", "validation", "history")
 """The placeholders of files with interactions."""
 
+CHECKPOINT = "checkpoint"
+"""The placeholder of a directory whose files are still there when a Fit that was killed begins again."""
+
 _ANYWHERE = ("algorithm", "seed", "threads", "device", "n_users", "n_items")
 
 PLACEHOLDERS: Mapping[str, tuple[str, ...]] = {
-    FIT: ("train", "validation", "model", *_ANYWHERE),
+    FIT: ("train", "validation", "model", CHECKPOINT, *_ANYWHERE),
     PREDICT: ("model", "train", "history", "users", "k", "output", *_ANYWHERE),
     RUN: (*PARTS, "users", "k", "output", *_ANYWHERE),
+    RATE: ("model", *PARTS, "pairs", "output", *_ANYWHERE),
 }
 """What may stand in the braces of a command, beside hyperparameters."""
 
@@ -36,15 +33,12 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     FIT: ("train", "model"),
     PREDICT: ("model", "output"),
     RUN: ("train", "output"),
+    RATE: ("pairs", "output"),
 }
 """Of these, what every command has."""
 
 BY_SCORE, BY_RANK, AS_WRITTEN = "score", "rank", "order"
 """What decides the order of a list: its third column, the highest or the lowest first; or the order of the lines."""
-
-_LAST_LINES = 20
-_SHOWN_LINES = 5
-_ENDING_SECONDS = 2.0
 
 
 class ProgramError(RuntimeError):
@@ -122,51 +116,7 @@ def files_in(words: Sequence[str], folder: Path) -> list[tuple[str, Path | None]
     ]
 
 
-def run_program(command: Sequence[str], work: Path) -> None:
-    """Run a command to its end. What it prints is printed here.
-
-    It stays in the process group of this process, with which it is ended.
-
-    Args:
-        command: The program and its arguments.
-        work: Its working directory.
-
-    Raises:
-        ProgramError: It cannot be started, or ends with another status than 0; the message has its last words.
-    """
-    line = shlex.join(command)
-    try:
-        process = subprocess.Popen(
-            command, cwd=work, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
-        )
-    except OSError as error:
-        raise ProgramError(f"{command[0]} cannot be started ({error.strerror}); the command was: {line}") from error
-    last: deque[str] = deque(maxlen=_LAST_LINES)
-    assert process.stderr is not None
-    reader = threading.Thread(target=_pass_on, args=(process.stderr, last), daemon=True)
-    reader.start()
-    try:
-        _, wait_status, usage = os.wait4(process.pid, 0)
-    except BaseException:
-        process.kill()
-        raise
-    process.returncode = status = os.waitstatus_to_exitcode(wait_status)
-    add_program(usage)
-    reader.join(_ENDING_SECONDS)  # what it has left in the background may hold the pipe for longer
-    if status:
-        words = "".join(list(last)[-_SHOWN_LINES:]).strip()
-        remark = f"; it said: {words}" if words else ", and said nothing on stderr"
-        raise ProgramError(f"{Path(command[0]).name} {_ending(status)}{remark}\nThe command was: {line}")
-
-
-def _pass_on(stream: IO[str], last: deque[str]) -> None:
-    for printed in stream:
-        last.append(printed)
-        sys.stderr.write(printed)
-    sys.stderr.flush()
-
-
-def _ending(status: int) -> str:
+def ending(status: int) -> str:
     """Return how a program has ended, in words."""
     if status > 0:
         return f"ended with exit status {status}"

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import csv
 
-from .parts import Ints, Part
+from .parts import Floats, Ints, Part
 from .program_commands import AS_WRITTEN, BY_RANK, BY_SCORE, ProgramError
 from .ranked_lists import RankedLists
 
@@ -75,6 +75,50 @@ def read_lists(path: Path, order: str, users: Ints, lengths: Ints, n_items: int,
     return RankedLists(np.cumsum(length) - length, length, item[lines].astype(np.int32), scores[lines])
 
 
+def read_ratings(path: Path, users: Ints, items: Ints) -> Floats:
+    """Read the ratings that a program has written: user, item, rating.
+
+    Args:
+        path: The file.
+        users: The users of the pairs that were asked for, ascending, shape (p,).
+        items: Their items, ascending for each user, shape (p,).
+
+    Returns:
+        The rating of each pair, shape (p,).
+
+    Raises:
+        ProgramError: It is not there, a line is wrong, or a pair has no rating; the message has the number of the line.
+    """
+    try:
+        user, item, rating = _columns(path, has_value=True)
+    except FileNotFoundError:
+        raise ProgramError(
+            f"the program has written no ratings; it is to write them to {{output}}, which was {path}"
+        ) from None
+    pairs = np.stack([users, items], axis=1).astype(np.int64).reshape(-1, 2)
+    written = np.stack([user, item], axis=1).reshape(-1, 2)
+    both, position = np.unique(np.concatenate([pairs, written]), axis=0, return_inverse=True)
+    place = np.full(len(both), -1)
+    position = position.ravel()
+    place[position[: len(pairs)]] = np.arange(len(pairs))
+    row = place[position[len(pairs) :]]
+    _refuse(
+        path, row < 0, "user {user} and item {item} were not asked for; rate the {{pairs}} alone", user=user, item=item
+    )
+    _refuse(path, ~np.isfinite(rating), "the rating is {value}; give a number", value=rating)
+    _refuse_twice(path, user, item, "user {user} has item {value} twice, here and in line {line}")
+    ratings = np.full(len(pairs), np.nan)
+    ratings[row] = rating
+    missing = np.flatnonzero(np.isnan(ratings))
+    if len(missing):
+        first = missing[0]
+        raise ProgramError(
+            f"user {users[first]} and item {items[first]} have no rating ({len(missing)} of {len(pairs)} pairs have none); rate every "
+            "line of {pairs}"
+        )
+    return ratings.astype(np.float32)
+
+
 def _columns(
     path: Path, *, has_value: bool
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
@@ -115,7 +159,7 @@ def _columns_by_line(path: Path, count: int) -> list[npt.NDArray[Any]]:
 
 def _wrong(path: Path, number: int, problem: str, line: str = "") -> ProgramError:
     excerpt = f" ({line.rstrip()[:_SHOWN_CHARACTERS]!r})" if line else ""
-    return ProgramError(f"the lists that the program has written, line {number}{excerpt}: {problem}")
+    return ProgramError(f"the {path.stem} that the program has written, line {number}{excerpt}: {problem}")
 
 
 def _refuse(path: Path, is_wrong: npt.NDArray[np.bool_], problem: str, **columns: npt.NDArray[Any]) -> None:

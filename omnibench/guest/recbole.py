@@ -32,16 +32,7 @@ from .base import Task
 from .kept import kept
 from .negatives import samplable
 from .recbole_data import NumberedFold, PairDataset, numbered
-from .recbole_features import (
-    OF_PAIRS,
-    OF_SEQUENCES,
-    ContextDataset,
-    Feature,
-    SequenceContextDataset,
-    Tensors,
-    features_of,
-    settings_of,
-)
+from .recbole_features import ContextDataset, Feature, SequenceContextDataset, Tensors, chosen_features
 from .recbole_loaders import loaders
 from .recbole_models import (
     CLOSED_FORM,
@@ -56,8 +47,8 @@ from .recbole_models import (
 )
 from .recbole_scores import compact_scores
 from .recbole_sequences import SequenceDataset, SequenceFold, sequence_fold, sequence_loaders, sequential_scores
+from .recbole_stages import OF_A_STAGE, STAGES, Course, Stage
 from .recbole_training import Model, train_model
-from .selected_features import selected
 
 BATCH = 256
 """Users whose scores are held in memory together."""
@@ -70,7 +61,7 @@ RANKED: dict[str, Any] = {
 }
 """RecBole's general settings of evaluation, for models of features, which it judges by labels if nothing else is said."""
 
-TRAINING_DATA = {"FEARec": ("dataset", "same_item_index")}
+TRAINING_DATA = {"FEARec": ("dataset", "same_item_index"), "S3Rec": ("item_feat",)}
 """A network's attributes that hold the training data, which is no part of a model."""
 
 __all__ = ["catalogue", "fit", "load", "rate", "refused", "save", "score", "version"]
@@ -101,32 +92,51 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         raise ValueError("RecBole's models rank and predict no ratings. Add MakeImplicit to the dataset.")
     torch.set_num_threads(task.threads)
     data = _sequences(fold) if task.algorithm in SEQUENTIAL else _data(task, fold)
-    subjects = OF_PAIRS if task.algorithm in CONTEXT else OF_SEQUENCES if task.algorithm in WITH_ITEM_FEATURES else {}
-    names = selected(fold, subjects, task.parameters)
-    features = features_of(fold, subjects, names, data.users, data.items)
+    chosen = chosen_features(task, fold, data.users, data.items)
+    hyperparameters = {**defaults(task.algorithm), **task.parameters}
+    nothing = f"{task.algorithm} is fitted in a single pass" if task.algorithm in CLOSED_FORM else ""
     with tempfile.TemporaryDirectory(prefix="recbole-", dir=".") as folder, contextlib.chdir(folder):
-        config = _config(task, {**names, **settings_of(features)} if subjects else {})
-        if task.algorithm in WITH_ITEM_FEATURES:
-            config["selected_features"] = [feature.field for feature in features["items"]]
-        train, valid = _loaders(config, data, features if subjects else None)
-        init_seed(config["seed"], config["reproducibility"])
-        network = get_model(config["model"])(config, train.dataset).to(config["device"])
-        if task.algorithm == "DGCF":  # where a batch has most of the data it would draw more of them than there are
-            network.cor_batch_size = min(network.cor_batch_size, network.n_users, network.n_items)
-        if task.algorithm == "NCL":
-            _check_clusters(network)
-        model = Model(network, data.users, data.items, train.dataset.uid_field, train.dataset.iid_field)
-        nothing = f"{task.algorithm} is fitted in a single pass" if task.algorithm in CLOSED_FORM else ""
-        if isinstance(train.dataset, ContextDataset):
-            model.features = _on_device(train.dataset.columns(), config["device"])
-        if task.algorithm in WITH_ITEM_FEATURES:
-            network.feature_embed_layer.dataset = None  # it has read what it needs, and is part of the model
-        epochs = train_model(model, config, train, valid, task, nothing)
+        course = Course(task.algorithm, hyperparameters, task.snapshots)
+        for stage in course:
+            config = _config(task, {**chosen.settings, **stage.settings})
+            if task.algorithm in WITH_ITEM_FEATURES:
+                config["selected_features"] = [feature.field for feature in chosen.features["items"]]
+            train, valid = _loaders(config, data, chosen.features)
+            network = _network(config, train.dataset, course, stage)
+            model = Model(network, data.users, data.items, train.dataset.uid_field, train.dataset.iid_field)
+            if isinstance(train.dataset, ContextDataset):
+                model.features = _on_device(train.dataset.columns(), config["device"])
+            kept_epochs, epochs = train_model(model, config, train, valid, task, stage, nothing)
+            course.hand_on(network, epochs)
         for name in TRAINING_DATA.get(task.algorithm, ()):
             delattr(network, name)
     if task.algorithm not in CLOSED_FORM:
-        task.keep(epochs)
-    return model, {name: _plain(config[name]) for name in defaults(task.algorithm)} | names
+        task.keep(kept_epochs)
+    of_stages = {*OF_A_STAGE, *STAGES[task.algorithm].defaults} if task.algorithm in STAGES else ()
+    effective = {name: value if name in of_stages else config[name] for name, value in hyperparameters.items()}
+    return model, {name: _plain(value) for name, value in effective.items()} | chosen.names
+
+
+def _network(config: Any, dataset: Any, course: Course, stage: Stage) -> Any:
+    """Return RecBole's network before a run, with its generators seeded."""
+
+    def new(settings: Any) -> Any:
+        return get_model(settings["model"])(settings, dataset)
+
+    course.prepare(stage, config, new)
+    init_seed(config["seed"], config["reproducibility"])
+    logging.raiseExceptions = False  # RaCT logs a text without a place for its argument
+    network = new(config).to(config["device"])
+    logging.raiseExceptions = True
+    if config["model"] == "DGCF":  # where a batch has most of the data it would draw more of them than there are
+        network.cor_batch_size = min(network.cor_batch_size, network.n_users, network.n_items)
+    if config["model"] == "NCL":
+        _check_clusters(network)
+    if config["model"] == "RaCT":
+        _check_critic(network)
+    if config["model"] in WITH_ITEM_FEATURES:
+        network.feature_embed_layer.dataset = None  # it has read what it needs, and is part of the model
+    return network
 
 
 def _check_clusters(network: Any) -> None:
@@ -140,6 +150,19 @@ def _check_clusters(network: Any) -> None:
         raise ValueError(
             f"NCL makes num_clusters={network.k} clusters of the users and as many of the items, and has "
             f"{network.n_users} users and {network.n_items} items for them. Set num_clusters to {most} or less."
+        )
+
+
+def _check_critic(network: Any) -> None:
+    """Refuse a critic of longer lists than there are items; number 0, which pads, is one.
+
+    Raises:
+        ValueError: They are longer.
+    """
+    if network.metrics_k > network.n_items:
+        raise ValueError(
+            f"RaCT's critic learns the NDCG of the first metrics_k={network.metrics_k} items, and has {network.n_items}. Set "
+            f"metrics_k to {network.n_items} or less."
         )
 
 

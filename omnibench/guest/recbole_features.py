@@ -17,16 +17,22 @@ import torch
 from recbole.utils import FeatureSource, FeatureType
 
 from . import folds, parts
+from .base import Task
 from .feature_types import NUMBER, TEXTS
 from .features import FeatureTable
 from .recbole_data import FoldDataset, PairDataset
+from .recbole_models import ATTRIBUTE, CONTEXT, WITH_ITEM_FEATURES
 from .recbole_sequences import SequenceDataset
+from .selected_features import CATEGORIES, selected
 
 OF_PAIRS = {"user_features": "users", "item_features": "items"}
 """The hyperparameters of context-aware models that name features, and whose they are; None for all that the dataset has."""
 
 OF_SEQUENCES = {"selected_features": "items"}
 """The same of sequential models."""
+
+OF_ATTRIBUTES = {ATTRIBUTE: "items"}
+"""The hyperparameter that names the one feature which S3Rec predicts."""
 
 Tensors = dict[str, torch.Tensor]
 """Columns by RecBole's number of the user or item, by field; shape (users + 1,) or (items + 1,), and more of some types."""
@@ -51,18 +57,50 @@ class Feature:
     length: int = 1
 
 
-def features_of(
-    fold: folds.Fold, subjects: dict[str, str], names: dict[str, list[str]], users: parts.Ints, items: parts.Ints
-) -> dict[str, list[Feature]]:
-    """Return the features that a model learns from, of ``users`` and of ``items``.
+@dataclass(frozen=True)
+class ChosenFeatures:
+    """What a model learns from beside the interactions.
+
+    Attributes:
+        names: The names of the features by the hyperparameter that names them.
+        features: The features of ``users`` and of ``items``; None of a model that reads none.
+        settings: What RecBole has to be told of them.
+    """
+
+    names: dict[str, Any]
+    features: dict[str, list[Feature]] | None
+    settings: dict[str, Any]
+
+
+def chosen_features(task: Task, fold: folds.Fold, users: parts.Ints, items: parts.Ints) -> ChosenFeatures:
+    """Return the features that the hyperparameters name.
 
     Args:
+        task: The Fit.
         fold: The fold.
-        subjects: The hyperparameters that name features, and whose they are.
-        names: The names of the features by hyperparameter.
         users: User codes by RecBole's number less one.
         items: Item codes likewise.
+
+    Raises:
+        ValueError: The dataset has none of a name, or the model cannot read its type.
     """
+    if task.algorithm == "S3Rec":
+        name = task.parameters.get(ATTRIBUTE)
+        selected(fold, OF_ATTRIBUTES, {ATTRIBUTE: [name]}, readable=CATEGORIES)
+        features = _features_of(fold, OF_ATTRIBUTES, {ATTRIBUTE: [name]}, users, items)
+        return ChosenFeatures({ATTRIBUTE: name}, features, {ATTRIBUTE: features["items"][0].field})
+    subjects = OF_PAIRS if task.algorithm in CONTEXT else OF_SEQUENCES if task.algorithm in WITH_ITEM_FEATURES else {}
+    if not subjects:
+        return ChosenFeatures({}, None, {})
+    names = selected(fold, subjects, task.parameters)
+    features = _features_of(fold, subjects, names, users, items)
+    numbers = [feature.field for of_subject in features.values() for feature in of_subject if feature.tokens is None]
+    return ChosenFeatures(names, features, {**names, "numerical_features": numbers})
+
+
+def _features_of(
+    fold: folds.Fold, subjects: dict[str, str], names: dict[str, list[str]], users: parts.Ints, items: parts.Ints
+) -> dict[str, list[Feature]]:
     features: dict[str, list[Feature]] = {"users": [], "items": []}
     for parameter, subject in subjects.items():
         table = fold.features(subject)
@@ -70,16 +108,6 @@ def features_of(
             codes = users if subject == "users" else items
             features[subject] = [_feature(table, name, codes) for name in names[parameter]]
     return features
-
-
-def settings_of(features: dict[str, list[Feature]]) -> dict[str, Any]:
-    """Return what RecBole has to be told of features: which fields are numbers.
-
-    Args:
-        features: The features of users and items.
-    """
-    fields = [feature.field for of_subject in features.values() for feature in of_subject if feature.tokens is None]
-    return {"numerical_features": fields}
 
 
 def _field(subject: str, name: str) -> str:

@@ -11,6 +11,8 @@ import recbole
 import yaml
 from recbole.config import Config
 
+from .recbole_stages import STAGES
+
 LENGTH = "MAX_ITEM_LIST_LENGTH"
 """The hyperparameter that is the largest length of a sequence."""
 
@@ -20,7 +22,10 @@ AT_ONCE = ("ItemKNN", "EASE", "SLIMElastic", "ADMMSLIM", "NCEPLRec", "Random")
 CLOSED_FORM = ("Pop", *AT_ONCE)
 """Fitted in one pass: no epochs, no use for validation."""
 
-AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
+WITH_SEVERAL_EPOCHS = ("KD_DAGFM",)
+"""Each of its runs stops early and has a best epoch, so that no one number says for how long it has trained."""
+
+AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec", "RaCT")
 """Trained on whole users: RecBole refuses to draw negative samples for them."""
 
 SAMPLED = (
@@ -67,6 +72,7 @@ SEQUENTIAL = (
     "GRU4RecF",
     "SASRecF",
     "FDSA",
+    "S3Rec",
 )
 """They learn what comes next, and recommend from a sequence."""
 
@@ -91,11 +97,15 @@ CONTEXT = (
     "AutoInt",
     "FiGNN",
     "EulerNet",
+    "KD_DAGFM",
 )
 """They learn from pairs of a user and an item with features of both, and score a pair at a time."""
 
 WITH_ITEM_FEATURES = ("GRU4RecF", "SASRecF", "FDSA")
 """Sequential models that read the features of the items in a sequence."""
+
+ATTRIBUTE = "item_attribute"
+"""The hyperparameter that names the feature of items which S3Rec learns to predict."""
 
 OF_FEATURES: dict[str, Any] = {
     "user_features": None,
@@ -112,15 +122,12 @@ _OF_THE_NEXT = (
 _OF_KNOWLEDGE = "it needs vectors of entities and relations that were learned from a knowledge graph"
 
 REFUSED = {
-    "S3Rec": "it trains twice, where the first training is a run of its own",
     "GRU4RecKG": _OF_KNOWLEDGE,
     "KSR": _OF_KNOWLEDGE,
     "DIN": _OF_PAIRS,
     "DIEN": f"{_OF_PAIRS}, and draws a sequence of negative items before it trains",
     "SASRecCPR": _OF_THE_NEXT,
     "GRU4RecCPR": _OF_THE_NEXT,
-    "KD_DAGFM": "it is trained in two stages, a teacher and a student, each a run of its own",
-    "RaCT": "it trains in three stages, each a run of its own that reads the checkpoint of the one before",
 }
 """Why a model does not run."""
 
@@ -168,7 +175,8 @@ def catalogue() -> dict[str, dict[str, Any]]:
                 if name in WITH_ITEM_FEATURES
                 else {}
             ),
-            **({} if name in CLOSED_FORM else {"epochs": "epochs"}),
+            **({"item_feature": ATTRIBUTE} if name == "S3Rec" else {}),
+            **({} if name in CLOSED_FORM + WITH_SEVERAL_EPOCHS else {"epochs": "epochs"}),
             **({"revision": REVISIONS[name]} if name in REVISIONS else {}),
         }
         for name in (*CLOSED_FORM, *SAMPLED, *AUTOENCODERS, *SEQUENTIAL, *CONTEXT)
@@ -181,7 +189,11 @@ def defaults(name: str) -> dict[str, Any]:
     Args:
         name: The model's name.
     """
-    return {**_stated(name), **required(name)}
+    settings = {**_stated(name), **required(name)}
+    stages = STAGES.get(name)
+    if stages is None:
+        return settings
+    return {key: value for key, value in settings.items() if key not in stages.of_its_own} | stages.defaults
 
 
 def required(name: str, parameters: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
@@ -196,6 +208,8 @@ def required(name: str, parameters: Mapping[str, Any] = MappingProxyType({})) ->
         settings["epochs"] = 1
     if name in CONTEXT:  # for which RecBole expects labels in the data, if nothing else is said
         settings |= {**OF_FEATURES, "train_neg_sample_args": _stated(name)["train_neg_sample_args"]}
+    if name == "S3Rec":
+        settings[ATTRIBUTE] = None
     if name in WITH_ITEM_FEATURES:
         settings |= {"selected_features": None, "normalize_all": True, "discretization": None}
     compares_all_items = {**_stated(name), **parameters}.get("loss_type") in ("CE", "NLL") and name in SEQUENTIAL

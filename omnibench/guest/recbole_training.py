@@ -21,6 +21,7 @@ from recbole.utils import get_trainer
 from . import parts
 from .base import Task
 from .recbole_course import Course
+from .recbole_stages import Stage
 from .training_state import TrainingState
 
 ALIKE = ("ndcg", "recall", "precision", "mrr")
@@ -73,7 +74,9 @@ class Model:
     features: tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]] = ({}, {})
 
 
-def train_model(model: Model, config: Any, train: Any, valid: Any, task: Task, nothing: str = "") -> int:
+def train_model(
+    model: Model, config: Any, train: Any, valid: Any, task: Task, stage: Stage, nothing: str = ""
+) -> tuple[int, int]:
     """Train in place with the model's trainer, report each epoch, and load the state of the best one.
 
     Args:
@@ -82,10 +85,12 @@ def train_model(model: Model, config: Any, train: Any, valid: Any, task: Task, n
         train: RecBole's loader of the training part.
         valid: That of the validation part, or None.
         task: The Fit.
+        stage: Which of its runs this is. Epochs are those of the last one; the others report iterations, each with its own
+            name of the loss.
         nothing: Why there is nothing to take a snapshot of; empty where there is.
 
     Returns:
-        For how many epochs the model has been trained that is kept.
+        For how many epochs the model has been trained that is kept, and how many epochs there were.
     """
     network = model.network
     _name_activations(network)
@@ -97,17 +102,20 @@ def train_model(model: Model, config: Any, train: Any, valid: Any, task: Task, n
     if nothing:
         task.snapshots.nothing(nothing)
     elif not task.snapshots.are_off:
-        running = _RunningFit(trainer, train, config, task, best)
+        running = _RunningFit(trainer, train, config, task, best, stage)
         train_epoch = running.train_epoch
 
     def reported(*arguments: Any, **options: Any) -> Any:
         nonlocal epoch_loss
         losses = train_epoch(*arguments, **options)
         epoch_loss = float(sum(losses) if isinstance(losses, tuple) else losses)
-        task.report(epoch=arguments[1] + 1, epochs=trainer.epochs, loss=epoch_loss)
+        number, epochs = arguments[1] + 1, _epochs(trainer, stage)
+        task.report(**stage.progress(number, epochs, epoch_loss))
         return losses
 
     def judged(number: int, value: float) -> None:
+        if not stage.is_last:
+            return
         stops = trainer.cur_step > trainer.stopping_step
         values = {"epoch": number + 1, "epochs": number + 1 if stops else trainer.epochs, "loss": epoch_loss}
         if task.measure is None or _is_same(metric, task.metric):
@@ -126,10 +134,15 @@ def train_model(model: Model, config: Any, train: Any, valid: Any, task: Task, n
             running.run(fit)
     finally:
         trainer.tensorboard.close()
-    epochs = trainer.epochs
-    if trainer.best_valid_result is not None:
-        epochs = best.load(config["device"])
-    return int(epochs)
+    epochs = _epochs(trainer, stage)
+    if trainer.best_valid_result is None:
+        return epochs, epochs
+    return best.load(config["device"]), len(trainer.train_loss_dict)
+
+
+def _epochs(trainer: Any, stage: Stage) -> int:
+    """Return for how many epochs a trainer is going to train, as far as that is known."""
+    return int(trainer.pretrain_epochs if stage.pretrains else trainer.epochs)
 
 
 class _RunningFit:
@@ -141,10 +154,11 @@ class _RunningFit:
         config: RecBole's configuration.
         task: The Fit.
         best: The best epoch so far.
+        stage: Which of its runs this is.
     """
 
-    def __init__(self, trainer: Any, train: Any, config: Any, task: Task, best: _BestEpoch) -> None:
-        self._trainer, self._snapshots, self._best = trainer, task.snapshots, best
+    def __init__(self, trainer: Any, train: Any, config: Any, task: Task, best: _BestEpoch, stage: Stage) -> None:
+        self._trainer, self._snapshots, self._best, self._stage = trainer, task.snapshots, best, stage
         self._train_epoch = trainer._train_epoch
         self._course = Course(trainer, train, self._point_within)
         self._state = TrainingState(
@@ -167,7 +181,7 @@ class _RunningFit:
             fit: Runs the trainer.
         """
         with contextlib.ExitStack() as restoring:  # until everything is back: what fails before is the snapshot's fault
-            directory = restoring.enter_context(self._snapshots.restoring())
+            directory = restoring.enter_context(self._snapshots.restoring()) if self._stage.resumes else None
             if directory is None:
                 restoring.close()
             else:
@@ -175,7 +189,7 @@ class _RunningFit:
             if not self._is_finished:
                 fit()
         self._is_finished = True
-        self._snapshots.point(self._save, iteration=self._epoch, iterations=self._epoch)
+        self._point(end=self._epoch)
 
     def train_epoch(self, loader: Any, epoch: int, *arguments: Any, **options: Any) -> Any:
         """Run an epoch of the trainer's; there is a point before it, and one after each of its batches.
@@ -190,13 +204,24 @@ class _RunningFit:
         if self._arrive is not None:
             self._arrive()
         elif not self._course.is_replaying:
-            self._snapshots.point(self._save, iteration=epoch, iterations=self._trainer.epochs)
+            self._point()
         losses = self._course.run(self._train_epoch, loader, epoch, *arguments, **options)
         self._epoch = epoch + 1
         return losses
 
+    def _point(self, *, end: int | None = None, within: bool = False) -> None:
+        """Mark a point; the epochs of all runs are counted together.
+
+        Args:
+            end: The number of the run's epochs, where it has ended.
+            within: Whether it is between two batches.
+        """
+        stage, epochs = self._stage, _epochs(self._trainer, self._stage) if end is None else end
+        total = stage.before + epochs + stage.after
+        self._snapshots.point(self._save, iteration=stage.before + self._epoch, iterations=total, within=within)
+
     def _point_within(self) -> None:
-        self._snapshots.point(self._save, iteration=self._epoch, iterations=self._trainer.epochs, within=True)
+        self._point(within=True)
 
     def _save(self, directory: Path) -> None:
         position = self._course.position
@@ -209,6 +234,7 @@ class _RunningFit:
             "is_best": is_best,
         }
         self._state.save(directory, more, is_remade=position is not None)
+        self._stage.mark(directory)
         if self._best.path is not None and not is_best:
             shutil.copyfile(self._best.path, directory / BEST)  # no link: what damages one snapshot leaves the others
 

@@ -134,7 +134,8 @@ def _fit_in_parts(model: Model, dataset: Dataset, task: Task, epochs: int) -> No
     with task.snapshots.restoring() as directory:
         if directory is not None:
             state = states.load(directory)
-            done, recommender.model = state["done"], state["model"]
+            done = state["done"]
+            recommender._model = recommender.model = state["model"]  # one object, as where nobody has killed the Fit
 
     def save(directory: Path) -> None:
         states.save(directory, {"done": done, "model": recommender.model})

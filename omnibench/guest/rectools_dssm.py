@@ -8,24 +8,18 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.plugins.environments import LightningEnvironment
 from rectools.dataset import Dataset
 from rectools.models import DSSMModel
 
 from . import folds, parts
 from .base import Task
 from .factors import FactorScores, ItemFactors
+from .rectools_course import Course
 
 NAME = DSSMModel.__name__
 EPOCHS = "max_epochs"
 FEATURES = {"item_features": "items", "user_features": "users"}
 """The hyperparameters that name features, and whose they are; None for all categories that the dataset has."""
-
-NOT_RESUMABLE = (
-    "its batches are drawn by numpy's and by torch's generators inside of RecTools' loader, of which no state is kept"
-)
-"""Why it does not go on from a snapshot."""
 
 BATCH = 4096
 """Users whose vectors are held in memory together."""
@@ -63,26 +57,24 @@ class Vectors:
         return cls(users, items, user, item)
 
 
-class _Report(Callback):  # type: ignore[misc]
-    """Reports each epoch, and lets the host measure the model as it is."""
+class _Trainer:
+    """Stands for the trainer that RecTools copies for each Fit, and gives what it is to train to the course of this one.
 
-    def __init__(self, task: Task, recommender: Any, dataset: Dataset, epochs: int) -> None:
-        self._task, self._recommender, self._dataset, self._epochs = task, recommender, dataset, epochs
+    Args:
+        course: The course.
+        trainer: Its trainer.
+    """
+
+    def __init__(self, course: Course, trainer: Any) -> None:
+        self._course, self._trainer = course, trainer
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Return itself: RecTools copies its trainer for each Fit."""
+        """Return itself."""
         return self
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Report the epoch with the loss of its last batch."""
-        loss = float(trainer.callback_metrics["loss"])
-        values = {"epoch": trainer.current_epoch + 1, "epochs": self._epochs, "loss": loss}
-        if self._task.measure is None:
-            self._task.report(**values)
-            return
-        self._recommender.is_fitted = True
-        self._task.measure(Vectors.of(self._recommender, self._dataset), **values)
-        pl_module.train()
+    def fit(self, model: Any, train_dataloaders: Any, val_dataloaders: None) -> None:
+        """Train as Lightning's trainer does."""
+        self._course.run(self._trainer, model, train_dataloaders)
 
 
 def train(dataset: Dataset, parameters: dict[str, Any], task: Task) -> Vectors:
@@ -93,21 +85,15 @@ def train(dataset: Dataset, parameters: dict[str, Any], task: Task) -> Vectors:
         parameters: The hyperparameters, without those that name features.
         task: The Fit.
     """
-    task.snapshots.nothing(f"{NAME}: {NOT_RESUMABLE}")
     recommender = DSSMModel(**parameters, loggers=False, trainer_accelerator="cpu")
-    recommender._trainer = Trainer(
-        max_epochs=recommender.max_epochs,
-        num_sanity_val_steps=0,
-        deterministic=parameters.get("deterministic", False),
-        accelerator="cpu" if task.device == "cpu" else "gpu",
-        devices=1,
-        callbacks=[_Report(task, recommender, dataset, recommender.max_epochs)],
-        plugins=[LightningEnvironment()],  # in a job of SLURM it would take the job's tasks for its own
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+
+    def current() -> Vectors:
+        recommender.is_fitted = True
+        return Vectors.of(recommender, dataset)
+
+    course = Course(task, recommender.max_epochs, "loss", current)
+    deterministic = parameters.get("deterministic", False)
+    recommender._trainer = _Trainer(course, course.trainer(task.device, deterministic=deterministic))
     recommender.fit(dataset)
     task.keep(recommender.max_epochs)
     recommender.model.to("cpu")

@@ -55,7 +55,6 @@ OF_BOTH = {"item_features": "items", "user_features": "users"}
 
 NOT_RESUMABLE = {
     "ImplicitBPRWrapperModel": "what it draws from is inside of implicit's compiled code, and cannot be stored",
-    rectools_dssm.NAME: rectools_dssm.NOT_RESUMABLE,
 }
 """Models that train in epochs and cannot go on from a snapshot, with the reason."""
 

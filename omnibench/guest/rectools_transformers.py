@@ -1,30 +1,21 @@
-"""RecTools' transformers: trained by its own Lightning module, and asked for what comes after the users' sequences.
-
-A snapshot is taken where an epoch begins, before the order of its batches is drawn. Lightning's own checkpoints are not for
-there: what goes on from one takes the epoch that has not begun for done.
-"""
+"""RecTools' transformers: trained by its own Lightning module, and asked for what comes after the users' sequences."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from pytorch_lightning import Callback, Trainer, seed_everything
-from pytorch_lightning.plugins.environments import LightningEnvironment
-from pytorch_lightning.utilities.warnings import PossibleUserWarning
+from pytorch_lightning import seed_everything
 from rectools.dataset import Dataset
 from rectools.models.rank import Distance
 
-from . import folds, parts, random_states, states
+from . import folds, parts
 from .base import Task
 from .factors import FactorScores, ItemFactors
+from .rectools_course import Course
 from .sequences import Sequences, timed_sequences_of
 
 BATCH = 256
@@ -32,11 +23,6 @@ BATCH = 256
 
 SMALLEST_NORM = 1e-8
 """What RecTools divides by at least, where it ranks by cosines."""
-
-logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-warnings.filterwarnings(
-    "ignore", category=PossibleUserWarning
-)  # of workers and of short epochs, which are ours to choose
 
 
 @dataclass
@@ -74,98 +60,11 @@ def train(recommender: Any, dataset: Dataset, task: Task) -> SequenceModel:
     loader = preparator.get_dataloader_train()
     preparator.train_dataset = None
     model = SequenceModel(recommender.torch_model, preparator, items)
-    course = _Course(task, model, recommender.epochs)
-    trainer = Trainer(
-        max_epochs=recommender.epochs,
-        min_epochs=recommender.epochs,
-        deterministic=recommender.deterministic,
-        accelerator="cpu" if task.device == "cpu" else "gpu",
-        devices=1,
-        callbacks=[course],
-        plugins=[LightningEnvironment()],  # in a job of SLURM it would take the job's tasks for its own
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    course = Course(task, recommender.epochs, module.train_loss_name, lambda: model)
+    trainer = course.trainer(task.device, min_epochs=recommender.epochs, deterministic=recommender.deterministic)
     course.run(trainer, module, loader)
     model.network.to("cpu")
     return model
-
-
-class _Course(Callback):  # type: ignore[misc]
-    """The epochs of a Fit: each is reported, and before each there is a point where a snapshot may be taken.
-
-    Args:
-        task: The Fit.
-        model: What is trained.
-        epochs: The number of epochs.
-    """
-
-    def __init__(self, task: Task, model: SequenceModel, epochs: int) -> None:
-        self._task, self._model, self._epochs = task, model, epochs
-        self._state: dict[str, Any] | None = None
-        self._is_restored: Callable[[], None] = lambda: None
-
-    def run(self, trainer: Trainer, module: Any, loader: Any) -> None:
-        """Train, from the beginning or from a snapshot."""
-        done = 0
-        with contextlib.ExitStack() as restoring:  # until everything is back: what fails before is the snapshot's fault
-            directory = restoring.enter_context(self._task.snapshots.restoring())
-            if directory is None:
-                restoring.close()
-            else:
-                self._state, self._is_restored = states.load(directory), restoring.close
-                done = self._state["done"]
-                module.load_state_dict(self._state["module"])
-                module.is_fitted = True  # else it would begin with new parameters
-                progress = trainer.fit_loop.epoch_progress
-                for counts in (progress.current, progress.total):
-                    counts.ready = counts.started = counts.processed = counts.completed = done
-            if done < self._epochs:
-                trainer.fit(module, loader)
-        if done < self._epochs:  # else it has been there before
-            self._point(trainer, self._epochs)
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Put back the optimizer and the random generators where the Fit goes on; else mark a point."""
-        if self._state is None:
-            self._point(trainer, trainer.current_epoch)
-            return
-        for owners, saved in zip(_stateful(trainer), self._state["stateful"], strict=True):
-            for owner, state in zip(owners, saved, strict=True):
-                owner.load_state_dict(state)
-        random_states.restore(self._state["random"])
-        self._state = None
-        self._is_restored()
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Report the epoch, and let the host measure the model as it is."""
-        loss = float(trainer.callback_metrics[pl_module.train_loss_name])
-        values = {"epoch": trainer.current_epoch + 1, "epochs": self._epochs, "loss": loss}
-        if self._task.measure is None:
-            self._task.report(**values)
-            return
-        self._task.measure(self._model, **values)
-        self._model.network.to(pl_module.device)
-        self._model.network.train()
-
-    def _point(self, trainer: Trainer, done: int) -> None:
-        def save(directory: Path) -> None:
-            state = {
-                "done": done,
-                "module": trainer.lightning_module.state_dict(),
-                "stateful": [[owner.state_dict() for owner in owners] for owners in _stateful(trainer)],
-                "random": random_states.capture(),
-            }
-            states.save(directory, state)
-
-        self._task.snapshots.point(save, iteration=done, iterations=self._epochs)
-
-
-def _stateful(trainer: Trainer) -> tuple[list[Any], list[Any]]:
-    """Return a trainer's optimizers and its schedulers of learning rates."""
-    return trainer.optimizers, [config.scheduler for config in trainer.lr_scheduler_configs]
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]

@@ -238,6 +238,7 @@ class Snapshots:
         began = time.perf_counter()
         directory = Path(self._request["directory"], uuid.uuid4().hex[:12])
         try:
+            directory.parent.mkdir(mode=0o700, exist_ok=True)  # on a cluster it is made for the first one
             directory.mkdir(mode=0o700)
             with undisturbed():
                 missing = list(save(directory) or ())

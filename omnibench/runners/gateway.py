@@ -12,10 +12,10 @@ import os
 import shlex
 import signal
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -27,7 +27,7 @@ from omnibench.guest import forks, supervisor
 from omnibench.guest.messages import packed, unpacked
 from omnibench.masking import masked_bytes
 from omnibench.runners.info import RunnerInfo
-from omnibench.runners.log_lines import whole_lines
+from omnibench.runners.log_lines import LogPipe
 from omnibench.runners.replies import OnEpoch, OnSnapshot, Replies
 from omnibench.runners.shortage import judged, killed, killed_for_memory, open_files
 from omnibench.runners.silence import Silence
@@ -106,7 +106,9 @@ class Guest:
         self._errors: deque[str] = deque(maxlen=_TAIL_LINES)
         self._peak = 0
         self._oom_kills, self._counted_kills = proc.oom_kills(), time.monotonic()
-        self._readers = [self._reader(scratch, stream) for stream in ("out", "err")]
+        self._pipes = [
+            LogPipe(scratch / f"{stream}.pipe", self._ended, partial(self._keep, stream)) for stream in ("out", "err")
+        ]
         # A class of the user's own is the user's code; in the user's environment it gets what it would get anywhere.
         is_isolated = python != Path(sys.executable)
         foreign = (
@@ -282,6 +284,7 @@ class Guest:
                 raise GuestError(message, details, died=True, costs=self._seen_costs, unusable=True) from error
             silence.end()
             if "progress" not in message:
+                self._catch_up()  # what it has printed meanwhile is of this request
                 replies.check()
                 return dict(message)
             self._hear(message, replies, on_progress)
@@ -290,6 +293,8 @@ class Guest:
         self, message: dict[str, Any], replies: Replies, on_progress: Callable[[dict[str, Any]], None] | None
     ) -> None:
         """Hear what a guest says while it works, and answer where it asks."""
+        if "snapshot" in message:
+            self._catch_up()  # who goes on from it later has the lines that were printed before
         if message.get("asks"):
             with contextlib.suppress(OSError):  # it has died, as is seen in a moment
                 self._channel.send(packed(replies.reply(message)))
@@ -327,28 +332,22 @@ class Guest:
         return f"the {self.runner.name} process {self.pid} {ending}{peak}"
 
     def _last_words(self) -> str:
-        for reader in self._readers:
+        for pipe in self._pipes:
             if self._process.poll() is not None:
-                reader.join(timeout=2)
+                pipe.join(timeout=2)
         return "\nThe last lines of its stderr:\n" + "\n".join(self._errors) if self._errors else ""
 
-    def _reader(self, scratch: Path, stream: str) -> threading.Thread:
-        pipe = scratch / f"{stream}.pipe"
-        os.mkfifo(pipe, 0o600)
-        # Reading without a writer would block the opening, and end at once; holding a writer ourselves would never end.
-        descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-        thread = threading.Thread(target=self._read, args=(descriptor, stream), daemon=True, name=f"{stream}-log")
-        thread.start()
-        return thread
+    def _keep(self, stream: str, printed: bytes) -> None:
+        """Keep lines that the guest has printed."""
+        lines = masked_bytes(printed)  # before anybody keeps them
+        if stream == "err":
+            self._errors.extend(lines.decode(errors="replace").splitlines())
+        with contextlib.suppress(OSError):  # a full disk must not stop the guest
+            self._log(stream, lines)
 
-    def _read(self, descriptor: int, stream: str) -> None:
-        with os.fdopen(descriptor, "rb", buffering=0) as pipe:
-            forks.withhold_file(pipe)
-            for lines in map(masked_bytes, whole_lines(pipe, self._ended)):  # before anybody keeps them
-                if stream == "err":
-                    self._errors.extend(lines.decode(errors="replace").splitlines())
-                with contextlib.suppress(OSError):  # a full disk must not stop the guest
-                    self._log(stream, lines)
+    def _catch_up(self) -> None:
+        for pipe in self._pipes:
+            pipe.catch_up()
 
     def _ended(self) -> bool:
         process = getattr(self, "_process", None)
@@ -362,8 +361,8 @@ class Guest:
             self._channel.close()
         self.kill()
         self._group.terminate(timeout=1)
-        for reader in self._readers:
-            reader.join(timeout=2)
+        for pipe in self._pipes:
+            pipe.join(timeout=2)
 
     def kill(self) -> None:
         """End the guest's process, and whatever it has started."""

@@ -31,6 +31,9 @@ _FILES = "files"
 _seen: set[str] = set()
 """The names of the modules that were looked at for that."""
 
+_last_seen: tuple[int, str] = 0, ""
+"""How many modules there were then, and the one that was imported last."""
+
 
 def find(locator: str) -> type:
     """Import the class that the host describes in JSON, and check that its code is the code in the key.
@@ -169,8 +172,11 @@ def _states(files: Iterable[Path]) -> Iterable[tuple[Path, Signature]]:
 
 def _remember(files: Iterable[Path]) -> None:
     """Note the state of the project's files that are imported now, whatever class needed them."""
-    added = sys.modules.keys() - _seen  # of hundreds, at each Fit
+    global _last_seen  # noqa: PLW0603 - as the module's other notes
+    latest = len(sys.modules), next(reversed(sys.modules))
+    added = sys.modules.keys() - _seen if latest != _last_seen else set()  # of hundreds, at each Fit
     _seen.update(added)
+    _last_seen = latest
     imported = (getattr(sys.modules.get(name), "__file__", None) for name in added)
     ours = {file for file in imported if file and origin_of(Path(file)) is Origin.PROJECT} | set(map(str, files))
     for file, signature in _states(map(Path, ours - _loaded.keys())):
@@ -184,6 +190,8 @@ def _forget_project() -> None:
         is_ours = file is not None and origin_of(Path(file)) is Origin.PROJECT and name != "__main__"
         if is_ours or name.startswith("omnibench_cells_"):
             del sys.modules[name]
+    global _last_seen  # noqa: PLW0603 - as the module's other notes
     _loaded.clear()
     _seen.clear()
+    _last_seen = 0, ""
     importlib.invalidate_caches()

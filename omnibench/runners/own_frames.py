@@ -4,17 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 
 from omnibench.data.features.columns import series_of
-from omnibench.data.interactions import decode
+from omnibench.data.interactions import decode, frame_of
 from omnibench.guest.feature_types import singular
 from omnibench.guest.folds import Fold
+from omnibench.guest.opened_folds import MOST_ROWS
+from omnibench.guest.parts import Part
 
 _COPIES_ON_WRITE = not pd.__version__.startswith("2.")
 """Whether what is written into a frame does not reach the copies that share its memory."""
+
+
+_frames: WeakKeyDictionary[Fold, dict[str, pd.DataFrame]] = WeakKeyDictionary()
+"""Frames of the parts of small folds that are kept; see ``opened_folds``."""
+
+
+def part_frame(fold: Fold, name: str, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> pd.DataFrame:
+    """Return a part of a fold with the user's own ids, as ``frame_of`` does, in a frame of the caller's own.
+
+    Args:
+        fold: The fold.
+        name: ``train`` or ``validation``.
+        user_ids: The users' ids, by code.
+        item_ids: The items' ids.
+    """
+    part: Part = getattr(fold, name)
+    if not _COPIES_ON_WRITE or len(part) > MOST_ROWS:
+        return frame_of(part, user_ids, item_ids)
+    frames = _frames.setdefault(fold, {})
+    if name not in frames:
+        frames[name] = frame_of(part, user_ids, item_ids)
+    return frames[name].copy(deep=False)
 
 
 def subject_frame(fold: Fold, subject: str, own_ids: Sequence[Hashable]) -> pd.DataFrame:

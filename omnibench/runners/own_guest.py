@@ -34,9 +34,12 @@ from omnibench.runners.own_calls import (
     unpicklable,
 )
 from omnibench.runners.own_class import find, has_own_environment
-from omnibench.runners.own_frames import GivenFrames, subject_frame
+from omnibench.runners.own_frames import GivenFrames, part_frame, subject_frame
 from omnibench.runners.own_snapshots import FitSnapshots
 from omnibench.runners.quick_answers import ItemCodes, quick_lists
+
+ONLY_READS_FOLDS = True
+"""Whether small folds may be kept from request to request: a user's class gets frames, never the columns of a fold."""
 
 BATCH = 256
 """Users that ``recommend`` is asked for at once."""
@@ -76,8 +79,8 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     parameters |= filled_in
     user_ids, item_ids = read_ids(fold.directory, "users"), read_ids(fold.directory, "items")
     frame_makers: dict[str, Callable[[], Any]] = {
-        TRAIN: lambda: frame_of(fold.train, user_ids, item_ids),
-        VALIDATION: lambda: frame_of(fold.validation, user_ids, item_ids),
+        TRAIN: lambda: part_frame(fold, TRAIN, user_ids, item_ids),
+        VALIDATION: lambda: part_frame(fold, VALIDATION, user_ids, item_ids),
         "items": lambda: subject_frame(fold, "items", item_ids),
         "users": lambda: subject_frame(fold, "users", user_ids),
     }

@@ -21,6 +21,7 @@ from omnibench.guest.program_commands import (
     NEEDED,
     PLACEHOLDERS,
     PREDICT,
+    RATE,
     RUN,
     VERSION,
     files_in,
@@ -31,12 +32,15 @@ from omnibench.runners.described import check_algorithms
 from omnibench.runners.program_runner import ProgramRunner
 
 _VERSION = 1
-_COMMANDS = (FIT, PREDICT, RUN)
+_COMMANDS = (FIT, PREDICT, RUN, RATE)
 _OF_ALL = (VERSION, "files", "algorithms")
 _EITHER = (*_COMMANDS, "output", "short_lists")
 """What a description says for all algorithms, or for one."""
 
-_OF_ALGORITHM = ("parameters", "deterministic", "threads", "memory", "gpu", "validation", "history")
+_OF_ALGORITHM = ("parameters", "deterministic", "threads", "memory", "gpu", "validation", "history", "epochs")
+_TOGETHER = ([FIT, PREDICT], [FIT, PREDICT, RATE], [FIT, RATE], [RUN], [RUN, RATE], [RATE])
+"""Which commands make an algorithm."""
+
 _EXAMPLE = 'fit = ["./als", "{train}", "{model}"] and predict = ["./als", "{model}", "{users}", "{output}"]'
 
 
@@ -114,6 +118,8 @@ def read_program(path: Path) -> ProgramFile:
         together = Table({**_shared(top, own), **own.values}, own.label)
         commands += _checked_commands(together, path.parent)
         algorithms[name] = {key: own.values[key] for key in _OF_ALGORITHM if key in own.values}
+        if RATE in together.values:
+            algorithms[name] |= {"ratings": True, "ranking": bool({PREDICT, RUN} & together.values.keys())}
     check_algorithms(path.stem, algorithms)
     version, version_command = _version(top)
     if version_command:
@@ -144,9 +150,11 @@ def _checked_commands(algorithm: Table, folder: Path) -> list[tuple[str, ...]]:
         algorithm.choice("output", (BY_SCORE, BY_RANK, AS_WRITTEN))
     algorithm.get("short_lists", bool, default=False)
     purposes = [purpose for purpose in _COMMANDS if purpose in algorithm.values]
-    if purposes not in ([FIT, PREDICT], [RUN]):
+    if purposes not in _TOGETHER:
         has = f"it has {' and '.join(purposes)}" if purposes else "it has no command"
-        raise algorithm.error(f"{has}; give {_EXAMPLE}, or one command {RUN} that does both.")
+        raise algorithm.error(
+            f"{has}; give {_EXAMPLE}, or one command {RUN} that does both. {RATE} rates, beside these or instead of lists."
+        )
     parameters = algorithm.table("parameters").values
     _check_parameters(algorithm, parameters)
     used: set[str] = set()
@@ -186,6 +194,8 @@ def _checked_placeholders(
     for name in names:
         if name not in valid:
             raise algorithm.error(f"{purpose} has {{{name}}}{nearest(name, valid)}; there are {', '.join(valid)}.")
+    if purpose == RATE and "model" in names and FIT not in algorithm.values:
+        raise algorithm.error(f"{RATE} has {{model}}, but no {FIT} writes one; add a command {FIT}, or read {{train}}.")
     missing = [name for name in NEEDED[purpose] if name not in names]
     if missing:
         raise algorithm.error(f"{purpose} has no {{{missing[0]}}}, without which it has nothing to do; add it.")

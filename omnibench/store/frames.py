@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from sys import intern
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omnibench.store.columns import Column
 from omnibench.store.lookups import Lookups
@@ -15,11 +14,8 @@ from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, SEARCHED, Pha
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.trials import finished_trials, searches_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 RESULT_COLUMNS = ("item", "dataset", "algorithm", "fold", "metric", "value", "stderr", "low", "high")
-PHASE_COLUMNS = ("item", "phase", "status", *COSTS, *GUEST_MEMBERS, "finished", "run", "worker")
+PHASE_COLUMNS: tuple[str, ...] = ("item", "phase", "status", *COSTS, *GUEST_MEMBERS, "finished", "run", "worker")
 
 
 def result_columns(reader: Reader) -> dict[str, Column]:
@@ -54,14 +50,14 @@ def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
     """
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     for key, record in records.items():
-        row = _row_of(key, record)
+        row = finished_row(key, record)
         if row is not None:
-            rows[_part_of(key, record)] = row
-    tune, stopped = _unfinished(records)
+            rows[part_of(key, record)] = row
+    tune, stopped = unfinished_rows(records)
     return [*tune, *rows.values(), *stopped]
 
 
-def _row_of(key: str, record: Record) -> dict[str, Any] | None:
+def finished_row(key: str, record: Record) -> dict[str, Any] | None:
     """Return the row of a finished phase; None of other records, and of trials."""
     phase = PHASE_OF.get(RecordType.of(key))
     if phase is None or (phase is Phase.FIT and record.get(SEARCHED)):
@@ -70,12 +66,12 @@ def _row_of(key: str, record: Record) -> dict[str, Any] | None:
     return {**members, "phase": phase.value, "status": Status.DONE.value}
 
 
-def _part_of(key: str, record: Record) -> tuple[str, str, str]:
+def part_of(key: str, record: Record) -> tuple[str, str, str]:
     """Return what the records of phases have in common that share a row."""
     return record["fit_key"], key.partition("/")[0], record.get("batch") or key
 
 
-def _unfinished(records: Mapping[str, Record]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def unfinished_rows(records: Mapping[str, Record]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the rows of searches, and those of phases that failed or were interrupted.
 
     Args:
@@ -106,68 +102,6 @@ def phases_of(item: str, records: Mapping[str, Record]) -> list[dict[str, Any]]:
     """
     rows = (row for row in phase_rows(records) if row["item"] == item)
     return sorted(rows, key=lambda row: (row.get("finished") is None, str(row.get("finished"))))
-
-
-def phase_frame(reader: Reader) -> pd.DataFrame:
-    """Return ``phase_rows`` as a frame, by item and time; records are read one at a time.
-
-    Args:
-        reader: Reads the records.
-    """
-    import pandas as pd
-
-    return pd.DataFrame(phase_columns(reader)).sort_values(["item", "finished"])
-
-
-class _Columns:
-    """The columns of a table of phases; texts that many rows have alike are kept once."""
-
-    def __init__(self) -> None:
-        self.lists: dict[str, list[Any]] = {name: [] for name in PHASE_COLUMNS}
-        self._texts: dict[str, str] = {}
-        self._numbers: dict[int, int] = {}
-
-    def add(self, row: Mapping[str, Any], part: tuple[str, str, str] | None = None) -> None:
-        """Add a row, or replace that of the same part of an item: of metrics that share a row, the last one counts."""
-        count = len(self.lists["item"])
-        number = count if part is None else self._numbers.setdefault(hash(part), count)
-        for name, column in self.lists.items():
-            value = row.get(name, math.nan)  # as pandas fills what a row has not
-            column[number : number + 1] = [self._texts.setdefault(value, value) if isinstance(value, str) else value]
-
-
-def phase_columns(reader: Reader) -> dict[str, list[Any]]:
-    """Return the columns of ``phase_rows``.
-
-    Args:
-        reader: Reads the records.
-    """
-    tune, stopped = _unfinished(_begun(reader))
-    columns = _Columns()
-    for row in tune:
-        columns.add(row)
-    for key, record in reader.records_of(*PHASE_OF):
-        finished = _row_of(key, record)
-        if finished is not None:
-            columns.add(finished, _part_of(key, record))
-    for row in stopped:
-        columns.add(row)
-    return columns.lists
-
-
-def _begun(reader: Reader) -> dict[str, Record]:
-    """Return the records that tell of searches, and of attempts that came to nothing."""
-    records: dict[str, Record] = {}
-    for key, item in reader.records(RecordType.ITEM.prefix, in_order=True):
-        if item.get("attempts"):
-            fit_key = RecordType.FIT.key(item["fit_key"])
-            fit = reader.get(fit_key)
-            records |= {} if fit is None else {fit_key: fit}
-        if item.get("attempts") or item.get("chosen"):
-            records[key] = item
-    for record_type in (RecordType.SEARCH, RecordType.TRIAL):
-        records |= reader.records(record_type.prefix, in_order=True)
-    return records
 
 
 def _is_continued(attempt: Record, fit: Record) -> bool:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from omnibench.errors import StoreError
 from omnibench.guest.distinct import distinct
@@ -29,6 +29,9 @@ else:
 
 ROWS = 16_384
 """Rows of a row group: fewer than what Parquet writers put on one page, so that a column's are in one piece."""
+
+_MOST_BLANK_ROWS = 4096
+"""Rows of the largest tables that are kept blank, which have a megabyte at most with thirty columns."""
 
 Users: TypeAlias = "npt.NDArray[np.int32]"
 
@@ -47,14 +50,49 @@ def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> d
     Raises:
         OSError: The file cannot be written.
     """
+    arrays = {"user": users.astype("<i4"), **{label: values.astype("<f8") for label, values in columns.items()}}
+    table = (
+        _filled(_blank_table(tuple(arrays), len(users)), arrays) if len(users) <= _MOST_BLANK_ROWS else _table(arrays)
+    )
+    path.write_bytes(table.content)
+    return {name: [*begins] for name, begins in table.begins.items()}
+
+
+class _Table(NamedTuple):
+    """A Parquet file, and where the values of each column begin in it: for each row group, in bytes."""
+
+    content: bytes
+    begins: Mapping[str, Sequence[int]]
+
+
+@lru_cache(maxsize=16)
+def _blank_table(names: tuple[str, ...], rows: int) -> _Table:
+    """Return a table of zeros; without statistics and sums, another with these columns and rows differs in its values alone.
+
+    Writing one takes pyarrow a millisecond, which is as long as all else that is done to evaluate few users.
+    """
+    return _table({name: np.zeros(rows, "<f8" if number else "<i4") for number, name in enumerate(names)})
+
+
+def _filled(blank: _Table, arrays: Mapping[str, npt.NDArray[Any]]) -> _Table:
+    """Return a table with the values of columns, which are few enough for one row group."""
+    content = bytearray(blank.content)
+    for name, array in arrays.items():
+        for begin in blank.begins[name]:
+            content[begin : begin + array.nbytes] = array.tobytes()
+    return blank._replace(content=bytes(content))
+
+
+def _table(arrays: Mapping[str, npt.NDArray[Any]]) -> _Table:
+    """Return columns as Parquet; the first is that of the users."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    arrays = {"user": users.astype("<i4"), **{label: values.astype("<f8") for label, values in columns.items()}}
+    rows = len(next(iter(arrays.values())))
     schema = _schema(tuple(arrays))
     # pa.array() would import pandas to look for its types.
     buffers = [
-        pa.Array.from_buffers(field.type, len(users), [None, pa.py_buffer(array)])
+        pa.Array.from_buffers(field.type, rows, [None, pa.py_buffer(array)])
         for field, array in zip(schema, arrays.values(), strict=True)
     ]
     table = pa.Table.from_arrays(buffers, schema=schema)
@@ -69,19 +107,19 @@ def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> d
         compression="none",
         use_dictionary=False,
         write_statistics=False,
+        write_page_checksum=False,
         data_page_version="1.0",
         metadata_collector=footers,
     )
-    path.write_bytes(sink.getvalue())
     (groups,) = footers
     begins: dict[str, list[int]] = {name: [] for name in arrays}
-    for number in range(groups.num_row_groups if len(users) else 0):
+    for number in range(groups.num_row_groups if rows else 0):
         group = groups.row_group(number)
         for column, (name, array) in enumerate(arrays.items()):
             chunk = group.column(column)
             end = chunk.data_page_offset + chunk.total_compressed_size
             begins[name].append(end - group.num_rows * array.itemsize)
-    return begins
+    return _Table(sink.getvalue().to_pybytes(), begins)
 
 
 @lru_cache(maxsize=8)

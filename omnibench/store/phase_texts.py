@@ -11,9 +11,10 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from omnibench.store.checks import is_cost, is_moment
 from omnibench.store.file_forms import ITEM_FILE
 from omnibench.store.identity_forms import is_identity
-from omnibench.store.schema import Record
+from omnibench.store.schema import SEARCHED, Record
 
 _NUMBER = r"(?:null|-?\d[\d.eE+-]*+)"
 _TEXT = r'"[^"\\]*+"'
@@ -29,6 +30,17 @@ _UNCERTAINTY = re.compile(
     rf'{_STDERR}({_NUMBER}), "interval": (?:null|\[({_NUMBER}), ({_NUMBER})\]), "users": ({_NUMBER})'
     rf'(?:, "counted": ({_NUMBER}))?, "place": '
 )
+_PHASE, _THREADS = ', "phase": ', ', "threads": '
+_NAME = r'"([^"\\\x00-\x1f]*+)"'
+_COST = r"(null|(?:0|[1-9]\d{0,14})(?:\.\d++)?(?:e[+-]?\d{1,3})?)"
+_LABELS = re.compile(rf'\{{"item": {_NAME}, "fit_key": "([0-9a-f]{{64}})", ')
+_ORIGIN = re.compile(
+    rf'{_PHASE}"(?:Fit|Predict|Eval)", "finished": {_NAME}, "run": {_NAME}, "worker": {_NAME}, "directory": '
+)
+_ALL_COSTS = re.compile(
+    rf'{_SECONDS}{_COST}, "cpu_seconds": {_COST}, "peak_rss": {_COST}, "gpu_peak": {_COST}, "python_peak": {_COST}'
+    rf"(?:{_START}{_COST}{_THREADS}(null|\d{{1,9}}))?(?:{_BATCH}{_NAME})?[,}}]"
+)
 _PER_USER, _FILE_PLACE = ', "per_user": ', ', "place": '
 _LABEL = ', "label": '
 _COLUMN = r"\[(?:\d{1,15}(?:, \d{1,15})*+)?\]"
@@ -38,6 +50,7 @@ _USER_FILE = re.compile(
     rf', "users": (\d{{1,9}})(?:, "counted": {_NUMBER})?, "place": (\{{"user": {_COLUMN}, "value": {_COLUMN}\}}), "seconds": '
 )
 _ITEM = re.compile(r'\{"item": "([^"\\\x00-\x1f]++)", ')
+_OF_TRIAL = f'"{SEARCHED}": "'
 _NULL = "null"
 _ATTEMPTS = '"attempts": '
 _MADE_OF = re.compile(rf', "version": ({_TEXT}), "identity": (?=\["fit/)')
@@ -74,6 +87,28 @@ class CostsText(NamedTuple):
     batch: str
 
 
+class PhaseText(NamedTuple):
+    """What the row of a finished phase says.
+
+    Attributes:
+        item: The name of its item.
+        fit_key: The key of its item.
+        finished: When it ended, as an ISO timestamp.
+        run: The run that computed it.
+        worker: The worker that did.
+        batch: What the metrics that were computed together have alike; empty of other phases.
+        costs: The numbers of ``schema.COSTS`` and ``schema.GUEST_MEMBERS``, in that order; None where nobody has measured.
+    """
+
+    item: str
+    fit_key: str
+    finished: str
+    run: str
+    worker: str
+    batch: str
+    costs: tuple[float | None, ...]
+
+
 class UncertaintyText(NamedTuple):
     """The uncertainty of a metric: its standard error, its interval, and of how many users it is the mean."""
 
@@ -99,6 +134,27 @@ def costs_in(text: str) -> CostsText | None:
         return CostsText(begin[1], _number(seconds), _number(peak), _number(start), batch or "")
     except ValueError:
         return None
+
+
+def phase_in(text: str) -> PhaseText | None:
+    """Return what the row of a finished phase says, from the text of its record; None where it has to be parsed to tell.
+
+    So it is of trials, which have no rows of their own.
+
+    Args:
+        text: The JSON of the record.
+    """
+    labels, origin, costs = _LABELS.match(text), _only(_ORIGIN, _PHASE, text), _only(_ALL_COSTS, _SECONDS, text)
+    if labels is None or origin is None or costs is None or _OF_TRIAL in text:
+        return None
+    *numbers, batch = costs.groups()
+    if (numbers[-1] is None and (_START in text or _THREADS in text)) or (batch is None and _BATCH in text):
+        return None  # elsewhere than we write it
+    finished = origin[1]
+    measured = tuple(map(_number, numbers))
+    if not is_moment(finished) or not all(map(is_cost, measured)):
+        return None
+    return PhaseText(labels[1], labels[2], finished, origin[2], origin[3], batch or "", measured)
 
 
 def origin_in(text: str) -> OriginText | None:

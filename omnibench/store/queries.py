@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from omnibench.store.advice import repair_command
 from omnibench.store.columns import sorted_positions
 from omnibench.store.facts import FactSource, explanation, is_explained_alone, provenance_of
-from omnibench.store.frames import RESULT_COLUMNS, phase_frame, result_columns
+from omnibench.store.frames import RESULT_COLUMNS, result_columns
 from omnibench.store.item_files import files_of_item, item_of_file
 from omnibench.store.item_records import failure_text
 from omnibench.store.light_records import light_records
 from omnibench.store.named_items import NamedItems
 from omnibench.store.overview import items_of, remaining_of, summary_of, with_states, workers_of
+from omnibench.store.phase_frames import phase_frame
 from omnibench.store.plans import unsteady_in
 from omnibench.store.reader import RecordsInOrder
 from omnibench.store.reading import read

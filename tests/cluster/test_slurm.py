@@ -11,6 +11,7 @@ import pytest
 from distributed.utils import get_ip
 from support.clusters import kill, marks, running_pytest, wait_for
 from support.listening import listeners, listeners_by_ss
+from support.own_environments import WALKS
 from support.projects import Project
 from support.slurm import job_of, jobs, needs_slurm, workers_of
 from support.strangers import assert_answers_no_stranger, speaks_http
@@ -169,6 +170,19 @@ def test_status_follows_a_detached_run(project: Project) -> None:
         output, _ = status.communicate(timeout=300)
     assert "holds a run (RUNNING: pytest" in first + output
     assert "2 done" in output
+    wait_for(lambda: not jobs())
+
+
+@pytest.mark.guests
+@pytest.mark.usefixtures("slurm_settings")
+def test_a_class_that_needs_packages(project: Project) -> None:
+    """Its lock is made where the run is begun; jobs compute in its environment, with packages that nobody else has."""
+    project.pytester.makepyfile(walks=WALKS)
+    project.bench("from walks import PageRank\nplan.add_algorithm(PageRank)", metrics="NDCG(10)")
+    project.run_process("--omnirec-cluster=slurm").assert_outcomes(passed=2)
+    assert (project.pytester.path / "walks.PageRank.lock").exists()
+    out = (project.pytester.path / "checkpoints" / "out.log").read_text()
+    assert out.count("igraph 1.") == 2
     wait_for(lambda: not jobs())
 
 

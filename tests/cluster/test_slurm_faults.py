@@ -82,7 +82,10 @@ def test_a_part_of_the_cluster_is_lost(project: Project, gate: Path, slurm: Path
 
 
 def test_slurms_controller_is_killed(project: Project, gate: Path, slurm: Path) -> None:
-    """What jobs compute already, they go on with; the run ends with its results, and jobs end though nobody can cancel them."""
+    """What jobs compute already, they go on with; the run ends with its results, and jobs end though nobody can cancel them.
+
+    A run that begins when it has just been started again waits until nodes have reported to it.
+    """
     with running_pytest(project.pytester.path, SLURM) as run:
         guests = wait_for(lambda: begun if len(begun := marks(project.fits, "begin-")) == 2 else None)
         workers = [worker_of(guest) for guest in guests]
@@ -92,6 +95,7 @@ def test_slurms_controller_is_killed(project: Project, gate: Path, slurm: Path) 
     assert "2 passed" in output
     wait_for(lambda: not any(map(is_running, workers)), patience=60)
     subprocess.run(["slurmctld"], check=True)
+    project.run_process(SLURM, "--omnirec-checkpoint-dir=again").assert_outcomes(passed=2)
     wait_for(cancel_all, patience=120)  # it may not have heard of their end
 
 

@@ -88,7 +88,7 @@ def test_outputs_come_back(tmp_path: Path, *, is_shared: bool) -> None:
     transfer = Transfer(tmp_path, is_shared=is_shared)
     Path(transfer.there["output"], "model.bin").write_bytes(LARGE)
     snapshot = Path(transfer.there["snapshots"]["directory"], "one")
-    snapshot.mkdir()
+    snapshot.mkdir(parents=True)
     (snapshot / "state").write_bytes(b"")
     transfer.hand_back()
     assert (transfer.output / "model.bin").read_bytes() == LARGE

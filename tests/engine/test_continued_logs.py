@@ -157,13 +157,22 @@ def test_a_snapshot_that_cannot_be_used_leaves_one_history(
 
 
 KILLED_AT_ONCE = """
-import os, signal, sys, threading, time
+import os, select, signal, sys, threading, time
 from pathlib import Path
+from types import SimpleNamespace
 from support import walks
 from omnibench import Coordinator, register_runner
 from omnibench.engine.attempt import Attempt
+from omnibench.runners import log_lines
 from omnibench.snapshots.control import Snapshots
 
+
+def select_late(*arguments):
+    time.sleep(0.3)
+    return select.select(*arguments)
+
+
+log_lines.select = SimpleNamespace(select=select_late)  # as on a busy machine: the threads that read pipes lag behind
 register_runner(walks.RUNNER)
 script = Path("script").absolute()
 item = walks.item_of(script, snapshots=Snapshots(every_iterations=2))

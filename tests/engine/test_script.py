@@ -14,6 +14,7 @@ from typing import Any
 import pexpect
 import pyte
 import pytest
+from support.own_environments import WALKS
 from support.projects import Project
 from support.runs import PATIENCE, nobody_left, output_of, started, wait_until
 from support.scripted_items import DATA, METRICS, interactions, plan_of
@@ -427,3 +428,25 @@ def test_a_notebooks_cell_stops_in_one_sentence(project: Project, monkeypatch: p
     )
     assert printed[0]["text"] == "4\n"
     assert project.count_fits("begin-") == 4
+
+
+WALKING = """
+walking = ExperimentPlan("walking")
+walking.add_algorithm(PageRank)
+evaluator = run_omnirec(data, walking, Evaluator(NDCG(10)))
+print(evaluator.to_frame()["value"].between(0.05, 1).tolist())
+"""
+
+
+@pytest.mark.guests
+@pytest.mark.filterwarnings("ignore")  # of jupyter's own
+def test_a_notebooks_class_has_packages_of_its_own(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class of a cell with ``requirements`` is locked once, and computes with what the kernel does not have."""
+    project.bench()
+    cells = ["from bench_tiny import *\nfrom omnibench import *", WALKS, WALKING, WALKING]
+    _, defined, first, again = Notebook(project, monkeypatch, cells).run()
+    assert defined == []
+    printed = ["".join(output.get("text", "") for output in outputs) for outputs in (first, again)]
+    assert [text.splitlines()[-1] for text in printed] == ["[True, True]"] * 2
+    assert "2 done" in printed[1]
+    assert (project.pytester.path / "checkpoints" / "out.log").read_text().count("igraph 1.") == 2

@@ -144,7 +144,7 @@ def _act(action: Callable[[], dict[str, Any]], writer: int, log: Path, *, stoppe
     except BaseException as error:
         answer = {"error": described(error)}
         status = 1
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a mask would hold for this thread alone
     message = json.dumps(answer).encode() + b"\n"
     while message:
         message = message[_write(writer, message) :]

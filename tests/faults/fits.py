@@ -162,7 +162,8 @@ class ForkedGuest(InProcessGuest):
     def _live(self, request: dict[str, Any], host: socket.socket) -> None:
         """Be the child."""
         try:
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
             reading, writing = host.makefile("r"), host.makefile("w")
 
             def send(message: dict[str, Any]) -> None:

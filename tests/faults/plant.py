@@ -10,9 +10,11 @@ import errno
 import json
 import os
 import signal
+import threading
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -82,6 +84,29 @@ def executed(path: Path, moment: str = "begin") -> list[tuple[str, str]]:
     return [(operation, key) for when, operation, key, _ in lines if when == moment]
 
 
+@contextmanager
+def postponed_signals() -> Iterator[None]:
+    """Let signals to stop wait until the end.
+
+    A mask would not do: it holds for one thread, another one takes the signal, and Python handles it in the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no handler runs here
+        return
+    arrived: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: arrived.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for arrival in arrived:
+            signal.raise_signal(arrival)
+
+
 class InProcessGuest:
     """Stands in for ``gateway.Guest``: the real session and adapter, in this process.
 
@@ -113,16 +138,13 @@ class InProcessGuest:
         replies = Replies(on_epoch, on_snapshot)
         self._session.send = partial(self._hear, replies)
         self._session.receive = lambda: replies.reply(self._messages[-1])
-        waiting = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
-        try:
+        with postponed_signals():
             self._work.note("begin", request["op"], request["fit_key"])
             if request["op"] == "fit" and self._pause:
                 time.sleep(self._pause)
             answer = self._session.answer(dict(request))
             self._work.note("end", request["op"], request["fit_key"])
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
-            self._messages.clear()
+        self._messages.clear()
         replies.check()
         return checked(answer)
 

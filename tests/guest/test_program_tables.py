@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from omnibench.guest.parts import Part
 from omnibench.guest.program_commands import ProgramError
-from omnibench.guest.program_tables import read_lists, write_part
+from omnibench.guest.program_tables import read_lists, read_ratings, write_part
 from omnibench.guest.ranked_lists import RankedLists
 
 USERS = np.array([2, 5, 9], dtype=np.int32)
@@ -95,3 +95,40 @@ def test_what_is_written_is_read_back_by_others(
     assert frame[1].tolist() == item.tolist()
     assert frame[2].astype(np.float32).tolist() == part.rating.tolist()  # type: ignore[union-attr]
     assert not has_times or frame[3].tolist() == times.tolist()  # type: ignore[union-attr]
+
+
+PAIR_USERS, PAIR_ITEMS = np.array([2, 2, 5], dtype=np.int32), np.array([1, 4, 0], dtype=np.int32)
+
+
+def test_ratings_belong_to_the_pairs_whatever_their_order(tmp_path: Path) -> None:
+    """Each pair has the rating of its line; blanks may stand for tabs."""
+    path = tmp_path / "ratings.tsv"
+    for text in ("5\t0\t-1\n2\t4\t3.5\n2\t1\t4\n", "2 1 4\n5 0 -1e0\n2 4  3.5\n"):
+        path.write_text(text)
+        assert read_ratings(path, PAIR_USERS, PAIR_ITEMS).tolist() == [4.0, 3.5, -1.0]
+    path.write_text("")
+    assert len(read_ratings(path, PAIR_USERS[:0], PAIR_ITEMS[:0])) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "5\t0\t1\n2\t1\t4\n2\t2\t4\n",
+            "the ratings that the program has written, line 3: user 2 and item 2 were not asked for",
+        ),
+        ("5\t0\t1\n2\t1\t4\n", r"user 2 and item 4 have no rating \(1 of 3 pairs have none\)"),
+        ("5\t0\t1\n2\t1\tinf\n2\t4\t1\n", "line 2: the rating is inf"),
+        ("5\t0\t1\n2\t1\t4\n2\t1\t4\n", "line 3: user 2 has item 1 twice, here and in line 2"),
+        ("5\t0\t1\n2\t1\n", "line 2 .*: there are 2 columns where there have to be 3"),
+    ],
+)
+def test_ratings_that_cannot_be_are_refused(tmp_path: Path, text: str, says: str) -> None:
+    """With the number of the line, or the first pair that has none."""
+    path = tmp_path / "ratings.tsv"
+    path.write_text(text)
+    with pytest.raises(ProgramError, match=says):
+        read_ratings(path, PAIR_USERS, PAIR_ITEMS)
+    path.unlink()
+    with pytest.raises(ProgramError, match="has written no ratings"):
+        read_ratings(path, PAIR_USERS, PAIR_ITEMS)

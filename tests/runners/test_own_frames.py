@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from omnibench.runners.own_frames import GivenFrames
+from omnibench import UserHoldout, from_frame
+from omnibench.data.prepare import prepare
+from omnibench.data.stored_ids import read_ids
+from omnibench.guest.folds import Fold
+from omnibench.runners import own_frames
+from omnibench.runners.own_frames import GivenFrames, part_frame
 
 
 def frame() -> pd.DataFrame:
@@ -21,6 +27,42 @@ def frame() -> pd.DataFrame:
 def given(train: pd.DataFrame) -> GivenFrames:
     """Return the frames of a Fit that gives one."""
     return GivenFrames({"train": train}, {"train": frame})
+
+
+@pytest.fixture(name="fold")
+def prepared_fold(tmp_path: Path) -> Fold:
+    """Return a fold of a few rows with ratings."""
+    rows = [(f"u{user}", (3 * user + number) % 11, number % 5 + 1.0) for user in range(8) for number in range(6)]
+    data = from_frame(pd.DataFrame(rows, columns=["user", "item", "rating"]))
+    prepare(data.pipe(UserHoldout(0.2)), tmp_path)
+    return Fold(tmp_path, 0)
+
+
+def train_of(fold: Fold) -> pd.DataFrame:
+    """Return the training part as ``fit`` gets it."""
+    return part_frame(fold, "train", read_ids(fold.directory, "users"), read_ids(fold.directory, "items"))
+
+
+def spoil(train: pd.DataFrame) -> None:
+    """Write into whatever a frame lets one write into."""
+    train.loc[:, "rating"] = 0.0
+    train["user"] = "nobody"
+    train.index.name = "row"
+    train.columns.name = "column"
+    train.attrs["spoilt"] = True
+
+
+@pytest.mark.parametrize("most_rows", [0, 1 << 17])
+def test_each_fit_gets_a_frame_of_its_own(fold: Fold, most_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one class writes into its frame, the next does not see, be frames kept or made anew."""
+    monkeypatch.setattr(own_frames, "MOST_ROWS", most_rows)
+    first = train_of(fold)
+    intact = first.copy(deep=True)
+    assert intact["rating"].nunique() == 5
+    spoil(first)
+    second = train_of(fold)
+    pd.testing.assert_frame_equal(second, intact)
+    assert (second.index.name, second.columns.name, second.attrs) == (None, None, {})
 
 
 def test_a_frame_and_its_columns_go_by_name() -> None:

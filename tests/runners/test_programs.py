@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from support.programs import COUNTING, runs, write_counting, write_faulty
+from support.programs import COUNTING, runs, write_biases, write_counting, write_faulty
 from support.projects import Project
+from support.runs import started, wait_until
 
 from omnibench import ExperimentPlan, framework
 from omnibench.errors import GuestEnvironmentError, OmnibenchError, PlanError
@@ -66,6 +67,13 @@ def test_a_description_is_a_framework(description: Path) -> None:
         ('"{note}"', '"{note:>3}"', "'{note:>3}' has more than a name in its braces"),
         ('"{note}"', '"{note"', "fit: expected '}'"),
         ("predict = ", "# ", "it has fit; give fit = "),
+        ("predict = ", 'rate = ["sh", "{model}"]\npredict = ', "rate has no {pairs}, without which"),
+        (
+            "[algorithms.Ranked]\n",
+            '[algorithms.Ranked]\nrate = ["sh", "{model}", "{pairs}", "{output}"]\n',
+            "no fit writes one",
+        ),
+        ('"{note}"]', '"{note}", "{checkpoints}"]', "fit has {checkpoints}; did you mean 'checkpoint'"),
         ('note = "none"', "note = [1]", "the hyperparameter note is [1]; give a number, a text"),
         ('note = "none"', 'note = "none", seed = 3', "a hyperparameter cannot be named 'seed'"),
         ('output = "rank"', 'output = "ranks"', "output is 'ranks'; did you mean 'rank'"),
@@ -166,6 +174,49 @@ def test_a_program_recommends_as_a_class_does(project: Project) -> None:
     assert "/counting.Popular-" in lines[0]
 
 
+RATED = """
+from pathlib import Path
+import numpy as np, pandas as pd
+from omnibench import RMSE, Evaluator, ExperimentPlan, UserHoldout, benchmark, from_frame
+
+draw = np.random.default_rng(5)
+pairs = [(user, int(item)) for user in range(30) for item in draw.choice(20, 8, replace=False)]
+ratings = pd.DataFrame(pairs, columns=["user", "item"])
+ratings["rating"] = (3 + ratings.user % 3 - ratings.item % 2 + draw.normal(0, 0.1, len(ratings))).round(2)
+plan = ExperimentPlan("biases")
+plan.add_algorithm("biases.Biases", {"gate": GATE})
+
+@benchmark(from_frame(ratings, "rated").pipe(UserHoldout(0.0, 0.25)), plan, Evaluator(RMSE()))
+def bench_biases(result):
+    assert result["RMSE"] < 0.9
+"""
+
+
+@pytest.mark.guests
+def test_a_program_that_was_killed_goes_on_from_its_checkpoint(project: Project) -> None:
+    """To the very ratings of one that nobody has killed, and no epoch of which it has told is trained twice."""
+    home = project.pytester.path
+    (home / "pyproject.toml").write_text(SETTINGS)
+    write_biases(home / "adapters")
+    (home / "bench_tiny.py").write_text(RATED.replace("GATE", repr(str(home / "gate"))))
+    log = home / "checkpoints" / "out.log"
+    with started(project, "--omnirec-snapshots=1it") as run:
+        wait_until(lambda: log.exists() and "after epoch 3 of 6" in log.read_text())
+        run.kill()
+        run.wait()
+    (home / "gate").touch()
+    project.run("--omnirec-snapshots=1it").stdout.fnmatch_lines(["*1 passed*"])
+    lines = log.read_text().splitlines()
+    assert [line.split()[-1] for line in lines if "begins after epoch" in line] == ["0", "3"]
+    assert [line.split("epoch=")[1][0] for line in lines if "omnibench progress" in line] == list("123456")
+    project.run("--omnirec-checkpoint-dir=whole").stdout.fnmatch_lines(["*1 passed*"])
+    resumed, whole = (
+        next((home / folder).glob("*/biases.Biases-*/predictions.json")).read_text()
+        for folder in ("checkpoints", "whole")
+    )
+    assert resumed == whole
+
+
 @pytest.mark.guests
 def test_what_a_program_does_wrong_fails_its_item(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its exit status or signal with its last words, lists that cannot be; one that hangs ends with all that it started."""
@@ -173,7 +224,7 @@ def test_what_a_program_does_wrong_fails_its_item(project: Project, monkeypatch:
     monkeypatch.setenv("PIDS", str(pids))
     (project.pytester.path / "pyproject.toml").write_text(SETTINGS)
     write_faulty(project.pytester.path / "adapters")
-    kinds = ["status", "signal", "silent", "short", "text", "hanging"]
+    kinds = ["status", "signal", "silent", "short", "text", "progress", "checkpoint", "hanging"]
     project.bench(f'plan.add_algorithm("faulty.Faulty", {{"kind": Grid({kinds})}})', metrics="NDCG(5)")
     out = project.run("-k", "fold_0", "--omnirec-timeout=5").stdout
     for line in (
@@ -182,10 +233,12 @@ def test_what_a_program_does_wrong_fails_its_item(project: Project, monkeypatch:
         "*the program has written no lists*",
         "*the list of user 0 has 1 items where * were asked for*",
         "*line 1 ('0\\tmilk\\t1.0'): it is not of the form user, item, number*",
+        "*'omnibench progress epoch=three', of which 'epoch=three' is not a whole number*",
+        "*'omnibench checkpoint epoch=3', but its command `fit` has no {checkpoint}*",
         "*5 s (--omnirec-timeout)*",
     ):
         out.fnmatch_lines([line])
-    out.fnmatch_lines(["*6 failed*"])
+    out.fnmatch_lines(["*8 failed*"])
     deadline = time.monotonic() + 20
     started = [int(pid) for pid in pids.read_text().split()]
     while any(map(runs, started)) and time.monotonic() < deadline:

@@ -150,6 +150,21 @@ def test_sequential_models(environment_python: Callable[[str], Path], tmp_path: 
     assert [resumed[name] for name in ("digest", "epochs")] == [whole[name] for name in ("digest", "epochs")]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("framework", "algorithms"),
+    [("Cornac", ("BiVAECF", "CTR", "HFT", "NMF", "VBPR")), ("RecTools", ("DSSMModel", "LightFMWrapperModel"))],
+)
+def test_loops_inside_of_frameworks(
+    resumed_fits: ModuleType, tmp_path: Path, framework: str, algorithms: tuple[str, ...]
+) -> None:
+    """Models whose loops, optimizers and generators are variables of their frameworks go on exactly, too."""
+    offered = resumed_fits.iterative(framework)
+    comparisons = list(resumed_fits.compare_all(framework, {name: offered[name] for name in algorithms}, tmp_path))
+    assert len(comparisons) == 3 * len(algorithms) * 2
+    assert [str(comparison) for comparison in comparisons if not comparison.is_exact] == []
+
+
 @pytest.mark.catalogue
 def test_all_of_recbole(resumed_fits: ModuleType, directories: dict[str, Path], tmp_path: Path) -> None:
     """Every algorithm that trains by epochs goes on exactly, wherever it is killed."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -60,6 +61,19 @@ def test_what_was_written_is_read(users: int, labels: int, seed: int, tmp_path_f
         np.testing.assert_array_equal(found, values[counted])
     schema = pq.read_schema(root / "per_user-00000000.parquet")
     assert [str(field.type) for field in schema] == ["int32", *["double"] * labels]
+
+
+def test_a_second_table_of_the_same_form_is_what_pyarrow_writes(tmp_path: Path) -> None:
+    """Small tables with the same columns and rows are filled into the same bytes; each is what pyarrow would have written."""
+    for seed in (1, 2):
+        (tmp_path / f"{seed}").mkdir()
+        codes, columns, _ = written(tmp_path / f"{seed}", 500, seed=seed)
+        arrays = {"user": pa.array(codes, pa.int32()), **{name: pa.array(values) for name, values in columns.items()}}
+        fields = [pa.field(name, array.type, nullable=False) for name, array in arrays.items()]
+        table = pa.Table.from_arrays([*arrays.values()], schema=pa.schema(fields))
+        expected = tmp_path / "expected.parquet"
+        pq.write_table(table, expected, compression="none", use_dictionary=False, write_statistics=False)
+        assert (tmp_path / f"{seed}" / "per_user-00000000.parquet").read_bytes() == expected.read_bytes()
 
 
 def test_reading_needs_no_parquet_library(tmp_path: Path) -> None:

@@ -45,6 +45,57 @@ run = ["sh", "faulty.sh", "{kind}", "{train}", "{users}", "{output}"]
 parameters = { kind = "none" }
 """
 
+BIASES_AWK = r"""
+# What users and items add to the mean rating, by gradient descent; -v command=fit, or rate.
+function restored(path,   line, word) {
+    while ((getline line < path) > 0) { split(line, word, "\t"); bias[word[1], word[2]] = word[3] }
+    return bias["epoch", 0] + 0
+}
+function keep(path,   key, word) {
+    for (key in bias) { split(key, word, SUBSEP); printf "%s\t%s\t%.17g\n", word[1], word[2], bias[key] > path }
+    close(path)
+}
+command == "fit" { user[n] = $1; item[n] = $2; rating[n++] = $3; sum += $3; next }
+command == "rate" && FNR == NR { bias[$1, $2] = $3; next }
+{ printf "%d\t%d\t%.17g\n", $1, $2, bias["mean", 0] + bias["user", $1] + bias["item", $2] > output }
+END {
+    if (command != "fit") exit
+    epoch = restored(checkpoint "/state")
+    print "begins after epoch " epoch
+    bias["mean", 0] = sum / n
+    for (epoch++; epoch <= epochs; epoch++) {
+        if (epoch == 4 && gate) while ((getline line < gate) < 0) system("sleep 0.05")
+        loss = 0
+        for (row = 0; row < n; row++) {
+            error = rating[row] - bias["mean", 0] - bias["user", user[row]] - bias["item", item[row]]
+            bias["user", user[row]] += 0.05 * error
+            bias["item", item[row]] += 0.05 * error
+            loss += error ^ 2
+        }
+        bias["epoch", 0] = epoch
+        printf "omnibench progress epoch=%d epochs=%d loss=%.6f\n", epoch, epochs, loss / n
+        keep(checkpoint "/next")
+        system("mv '" checkpoint "/next' '" checkpoint "/state'")
+        printf "omnibench checkpoint epoch=%d epochs=%d\n", epoch, epochs
+        fflush()
+    }
+    keep(model)
+}
+"""
+
+BIASES = """
+version = "1.0"
+fit = ["awk", "-v", "command=fit", "-v", "epochs={epochs}", "-v", "gate={gate}", "-v", "checkpoint={checkpoint}",
+       "-v", "model={model}", "-f", "biases.awk", "{train}"]
+rate = ["awk", "-v", "command=rate", "-v", "output={output}", "-f", "biases.awk", "{model}", "{pairs}"]
+
+[algorithms.Biases]
+parameters = { epochs = 6, gate = "" }
+epochs = "epochs"
+deterministic = true
+threads = false
+"""
+
 _FAULTY_SH = r"""
 case $1 in
     status) echo "the licence has expired" >&2; exit 3 ;;
@@ -52,6 +103,8 @@ case $1 in
     silent) ;;
     short) awk '{ print $1 "\t0\t1.0" }' "$3" > "$4" ;;
     text) printf '0\tmilk\t1.0\n' > "$4" ;;
+    progress) echo "omnibench progress epoch=three" ;;
+    checkpoint) echo "omnibench checkpoint epoch=3" >&2 ;;
     hanging) sleep 1000 & echo "$! $$" > "$PIDS"; wait ;;
 esac
 """
@@ -64,6 +117,15 @@ def write_counting(folder: Path) -> Path:
         (folder / name).write_text(text)
     path = folder / "counting.toml"
     path.write_text(COUNTING)
+    return path
+
+
+def write_biases(folder: Path) -> Path:
+    """Write a program that trains in epochs and rates; return its description."""
+    folder.mkdir(exist_ok=True)
+    (folder / "biases.awk").write_text(BIASES_AWK)
+    path = folder / "biases.toml"
+    path.write_text(BIASES)
     return path
 
 

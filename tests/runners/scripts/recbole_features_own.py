@@ -53,7 +53,7 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
         "normalize_all": True,
         "seq_separator": SEPARATOR,
     }
-    if "selected_features" in job.settings:
+    if job.settings.keys() & {"selected_features", "item_attribute"}:
         features["load_col"]["inter"].append("timestamp")
         return ranked_by_sequences(files, seed, replace(job, settings={**features, **job.settings}))
     settings = {**features, **RANKED, **job.settings}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from omnibench.guest.folds import Fold
-from omnibench.guest.shared_rows import MEMBERSHIP
+from .folds import Fold
+from .shared_rows import MEMBERSHIP
 
-_MOST_ROWS = 1 << 17
+MOST_ROWS = 1 << 17
 """Rows of the largest dataset whose folds are kept: what is gathered of one takes a few megabytes."""
 
 _MOST_FOLDS = 16
@@ -38,7 +38,7 @@ def opened_fold(
     if before is not None and before[0] == state:
         return before[1]
     fold = Fold(dataset, number, refit, repeats=repeats, unknown=unknown, judged=judged)
-    if statuses[1].st_size <= _MOST_ROWS:  # a byte per row
+    if statuses[1].st_size <= MOST_ROWS:  # a byte per row
         if len(_opened) >= _MOST_FOLDS:
             _opened.clear()
         _opened[identity] = state, fold

@@ -10,9 +10,9 @@ from support.written_folds import write_fold
 
 from omnibench import UserCrossValidation, from_frame
 from omnibench.data.prepare import prepare
-from omnibench.engine import opened_folds
-from omnibench.engine.opened_folds import opened_fold
+from omnibench.guest import opened_folds
 from omnibench.guest.folds import Fold
+from omnibench.guest.opened_folds import opened_fold
 
 PAIRS = pd.DataFrame([(user, (3 * user + number) % 11) for user in range(8) for number in range(6)]).set_axis(
     ["user", "item"], axis=1
@@ -45,7 +45,7 @@ def test_a_fold_is_kept_until_its_dataset_is_published_anew(tmp_path: Path) -> N
 def test_folds_of_large_datasets_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is gathered of twenty million rows goes when the item that needed it does."""
     dataset = publish(tmp_path, 3)
-    monkeypatch.setattr(opened_folds, "_MOST_ROWS", len(PAIRS) - 1)
+    monkeypatch.setattr(opened_folds, "MOST_ROWS", len(PAIRS) - 1)
     assert opened_fold(dataset, 0) is not opened_fold(dataset, 0)
 
 

@@ -1,0 +1,178 @@
+"""The table of what phases have cost, packed while it is made: a hundred thousand items have half a million records of phases.
+
+Most rows are cut out of the texts of records (see ``phase_texts``); records of any other form are parsed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from struct import Struct
+from typing import TYPE_CHECKING, Any
+
+from omnibench.store.formats import SEALED_SINCE
+from omnibench.store.frames import PHASE_COLUMNS, finished_row, part_of, unfinished_rows
+from omnibench.store.phase_texts import phase_in
+from omnibench.store.reader import Reader
+from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, Record, RecordType, Status
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+else:
+    from omnibench.lazy import np, npt
+
+_NUMBERS = (*COSTS, *GUEST_MEMBERS)
+_TEXTS = tuple(name for name in PHASE_COLUMNS if name not in _NUMBERS)
+_ROW = Struct(f"<{len(_NUMBERS)}d{len(_TEXTS)}II")
+"""The numbers of a row, the positions of its texts among all of their column, and that of the types of its numbers."""
+
+_MOST_EXACT = 2**53
+"""Up to here a float has every whole number."""
+
+_BEGUN = ('"attempts": [', '"chosen": {')
+"""What stands in the records of items that have had attempts, or a search."""
+
+
+def phase_frame(reader: Reader) -> pd.DataFrame:
+    """Return ``frames.phase_rows`` as a frame, by item and time; records are read one at a time.
+
+    Args:
+        reader: Reads the records.
+    """
+    import pandas as pd
+
+    tune, stopped = unfinished_rows(_begun(reader))
+    table = _Table()
+    for row in tune:
+        table.add(row)
+    table.add_finished(reader)
+    for row in stopped:
+        table.add(row)
+    return pd.DataFrame(table.columns()).sort_values(["item", "finished"])
+
+
+class _Table:
+    """Rows of phases; of metrics that were computed together, which share a row, the last one counts."""
+
+    def __init__(self) -> None:
+        self._rows = bytearray()
+        self._positions: dict[int, int] = {}
+        """Where the row of metrics that were computed together is, by a hash of what they have alike."""
+        self._texts: dict[str, dict[Any, int]] = {name: {} for name in _TEXTS}
+        self._types: dict[tuple[type, ...], int] = {}
+        self._large: dict[int, dict[int, int]] = {}
+        """Whole numbers that floats do not hold, by row and column."""
+
+    def add(self, row: Mapping[str, Any], shared: tuple[str, ...] | None = None) -> None:
+        """Add a row; what it does not have is NaN, as in pandas.
+
+        Args:
+            row: The row.
+            shared: What the metrics that were computed together have alike, whose row it replaces.
+        """
+        numbers, texts = ([row.get(name, math.nan) for name in names] for names in (_NUMBERS, _TEXTS))
+        position = self._put(numbers, texts, shared)
+        large = {n: number for n, number in enumerate(numbers) if type(number) is int and abs(number) > _MOST_EXACT}
+        if large:
+            self._large[position] = large
+
+    def add_finished(self, reader: Reader) -> None:
+        """Add the rows of all finished phases."""
+        done = Status.DONE.value
+        for key, text in _finished_texts(reader):
+            phase = None if text is None else phase_in(text)
+            if phase is not None:
+                record_type = key.partition("/")[0]
+                texts = (phase.item, _PHASES[record_type], done, phase.finished, phase.run, phase.worker)
+                self._put(phase.costs, texts, (phase.fit_key, record_type, phase.batch) if phase.batch else None)
+                continue
+            record = reader.get(key)
+            row = None if record is None else finished_row(key, record)
+            if record is not None and row is not None:
+                self.add(row, part_of(key, record) if record.get("batch") else None)
+
+    def _put(self, numbers: Sequence[float | None], texts: Sequence[Any], shared: tuple[str, ...] | None) -> int:
+        """Add a row, or replace the one of the same metrics, and return its position."""
+        last = len(self._rows) // _ROW.size
+        position = last if shared is None else self._positions.setdefault(hash(shared), last)
+        if self._large:
+            self._large.pop(position, None)
+        types = self._types.setdefault(tuple(map(type, numbers)), len(self._types))
+        codes = [known.setdefault(text, len(known)) for known, text in zip(self._texts.values(), texts, strict=True)]
+        measured = [math.nan if number is None else number for number in numbers]
+        self._rows[position * _ROW.size : (position + 1) * _ROW.size] = _ROW.pack(*measured, *codes, types)
+        return position
+
+    def columns(self) -> dict[str, Any]:
+        """Return the columns as pandas would have them made of lists."""
+        import pandas as pd
+
+        names = (*_NUMBERS, *_TEXTS, "types")
+        dtype = np.dtype([(name, "<f8" if name in _NUMBERS else "<u4") for name in names])
+        rows = np.frombuffer(self._rows, dtype)
+        met = [list(self._types)[code] for code in np.unique(rows["types"])]
+        columns: dict[str, Any] = {}
+        for name in PHASE_COLUMNS:
+            if name in _NUMBERS:
+                number = _NUMBERS.index(name)
+                columns[name] = self._numbers(rows[name], number, {types[number] for types in met})
+            else:
+                columns[name] = pd.Series(list(self._texts[name])).take(rows[name]).array
+        return columns
+
+    def _numbers(self, numbers: npt.NDArray[np.float64], column: int, types: Collection[type]) -> Any:
+        """Return a column of numbers as pandas would make it of the numbers that were recorded.
+
+        Args:
+            numbers: The numbers as floats, NaN where there is none; shape (n,).
+            column: Which column of numbers it is.
+            types: The types of what was recorded.
+        """
+        if types == {type(None)}:
+            return [None] * len(numbers)
+        if types != {int}:
+            return numbers.copy()
+        whole = numbers.astype(np.int64)
+        for position, large in self._large.items():
+            whole[position] = large.get(column, whole[position])
+        return whole
+
+
+_PHASES = {record_type.value: phase.value for record_type, phase in PHASE_OF.items() if record_type is not None}
+
+
+def _finished_texts(reader: Reader) -> Iterator[tuple[str, str | None]]:
+    """Yield the keys of the records of phases in the order in which they were written, with their JSON; without it those of old stores."""
+    types = [record_type for record_type in PHASE_OF if record_type is not None]
+    if reader.version >= SEALED_SINCE:
+        yield from reader.sound_texts_of(*types)
+    else:
+        yield from ((key, None) for key, _ in reader.records_of(*types))
+
+
+def _begun(reader: Reader) -> dict[str, Record]:
+    """Return the records that tell of searches, and of attempts that came to nothing."""
+    records: dict[str, Record] = {}
+    for key, item in _begun_items(reader):
+        if item.get("attempts"):
+            fit_key = RecordType.FIT.key(item["fit_key"])
+            fit = reader.get(fit_key)
+            records |= {} if fit is None else {fit_key: fit}
+        if item.get("attempts") or item.get("chosen"):
+            records[key] = item
+    for record_type in (RecordType.SEARCH, RecordType.TRIAL):
+        records |= reader.records(record_type.prefix, in_order=True)
+    return records
+
+
+def _begun_items(reader: Reader) -> Iterator[tuple[str, Record]]:
+    """Yield key and record of every item that may have had attempts, or a search: most texts say that there was none."""
+    prefix = RecordType.ITEM.prefix
+    if reader.version < SEALED_SINCE:
+        yield from reader.records(prefix, in_order=True)
+        return
+    for key, text in reader.sound_texts(prefix, in_order=True):
+        if any(words in text for words in _BEGUN) and (record := reader.get(key)) is not None:
+            yield key, record
