@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.errors import DataError, EvaluationError, PlanError, nearest
+from omnibench.errors import DataError, EvaluationError, PlanError
 from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.configuration import Configuration
+from omnibench.experiment.feature_compatibility import check_features
 from omnibench.experiment.outputs import outputs_of
 from omnibench.metrics.base import Metric
 from omnibench.metrics.groups import ITEMS, refusal_of_items
@@ -79,62 +80,12 @@ def check_configuration(dataset: RecSysDataSet, configuration: Configuration, me
     _check_feedback(dataset, configuration, metrics)
     _check_ratings(dataset, configuration)
     _check_history(dataset, configuration)
-    _check_item_feature(dataset, configuration)
-    _check_listed_features(dataset, configuration)
+    check_features(dataset, configuration)
     if configuration.reads_sequences and "timestamp" not in dataset.source.columns:
         raise PlanError(
             f"{configuration.name} learns what comes next, but {dataset.name} has no column 'timestamp'. Add it (seconds, or a "
             "number that rises within a user), or choose an algorithm without sequences, e.g. RecBole.BPR."
         )
-
-
-def _check_item_feature(dataset: RecSysDataSet, configuration: Configuration) -> None:
-    parameter = configuration.item_feature_parameter
-    if not parameter:
-        return
-    names = dataset.features["items"].names if "items" in dataset.features else ()
-    feature = configuration.plain_parameters.get(parameter)
-    if feature is None:
-        has = f"; those of {dataset.name} have {', '.join(names)}" if names else ""
-        raise PlanError(
-            f"{configuration.name} needs {parameter}, the name of a feature of the dataset's items, e.g. "
-            f'{{"{parameter}": "genres"}}{has}.'
-        )
-    if feature not in names:
-        raise PlanError(f"{dataset.name}: {unknown_feature(str(feature), names, configuration.name)}")
-
-
-def _check_listed_features(dataset: RecSysDataSet, configuration: Configuration) -> None:
-    for parameter, subject in configuration.feature_parameters.items():
-        listed = configuration.plain_parameters.get(parameter)
-        names = dataset.features[subject].names if subject in dataset.features else ()
-        asks_for_all = listed is None and configuration.default_parameters.get(parameter) is not None
-        asks_for_all &= parameter in configuration.plain_parameters
-        if (configuration.needs_features or asks_for_all) and not (names if listed is None else listed):
-            raise PlanError(
-                f"{configuration.name} learns from features of {subject}, but {dataset.name} has none, or {parameter} is empty. Add "
-                f"some with dataset.with_features({subject}=df); with_features() alone where the catalogue has some."
-            )
-        if listed is None:
-            continue
-        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
-            raise PlanError(
-                f"{configuration.name}: {parameter} is {listed!r}; give a list of names of features of {subject}, e.g. "
-                f'["genres"], or None for all that the dataset has.'
-            )
-        for position, name in enumerate(listed):
-            if name in listed[:position]:
-                raise PlanError(
-                    f"{configuration.name} asks for the feature {name!r} of {subject} twice ({parameter}), and it would count twice. "
-                    "Name each once."
-                )
-            if name not in names:
-                has = f"those of {dataset.name} have {', '.join(names)}" if names else f"{dataset.name} has none"
-                raise PlanError(
-                    f"{configuration.name} asks for the feature {name!r} of {subject} ({parameter}), but {has}"
-                    f"{nearest(name, names) or '.'} Add it with dataset.with_features({subject}=df); with_features() alone where the "
-                    "catalogue has some."
-                )
 
 
 def _check_history(dataset: RecSysDataSet, configuration: Configuration) -> None:

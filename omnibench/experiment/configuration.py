@@ -277,6 +277,11 @@ class Configuration:
         return {} if self.own else dict(algorithm_info(self.runner, self.algorithm).get("features", {}))
 
     @property
+    def readable_features(self) -> tuple[str, ...]:
+        """The types of features that it can read; empty where it reads all."""
+        return () if self.own else tuple(algorithm_info(self.runner, self.algorithm).get("feature_types", ()))
+
+    @property
     def needs_features(self) -> bool:
         """Whether it cannot do without a feature."""
         return self.own is None and bool(algorithm_info(self.runner, self.algorithm).get("needs_features", False))

@@ -21,7 +21,7 @@ from . import cornac_models, folds, parts, ranking
 from .base import Task
 from .cornac_course import Course
 from .cornac_data import Numbers, dataset_of, numbered
-from .cornac_features import add_features
+from .cornac_features import WORDS, add_features
 from .cornac_models import ITEM_FEATURES, RUNNABLE, TENSORFLOW, TORCH
 from .cornac_scores import batches
 from .cornac_training import reporting, short_lists
@@ -63,6 +63,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "gpu": False,
             "history": False,
             **({"features": {ITEM_FEATURES: "items"}, "needs_features": True} if runnable.reads else {}),
+            **({"feature_types": [*WORDS]} if runnable.reads_texts else {}),
             **({"epochs": runnable.epochs} if runnable.epochs else {}),
             **({"not_resumable": runnable.not_resumable} if runnable.not_resumable else {}),
         }

@@ -20,7 +20,8 @@ from .feature_types import NUMBER, TEXT, TEXTS
 from .features import FeatureTable
 from .selected_features import ALL_TYPES, CATEGORIES, selected
 
-_WORDS = (TEXT, TEXTS)
+WORDS = (TEXT, TEXTS)
+"""The types of features that are texts."""
 
 
 def add_features(
@@ -38,7 +39,7 @@ def add_features(
     Raises:
         ValueError: The dataset lacks a feature, the model cannot read its type, or its texts have more words than the model counts.
     """
-    readable, usual = (_WORDS, _WORDS) if runnable.reads_texts else (ALL_TYPES, CATEGORIES)
+    readable, usual = (WORDS, WORDS) if runnable.reads_texts else (ALL_TYPES, CATEGORIES)
     subjects = {ITEM_FEATURES: "items"}
     names = selected(fold, subjects, parameters, readable=readable, usual=usual)[ITEM_FEATURES]
     table = fold.features("items")

@@ -12,6 +12,7 @@ import yaml
 from recbole.config import Config
 
 from .recbole_stages import STAGES
+from .selected_features import CATEGORIES
 
 LENGTH = "MAX_ITEM_LIST_LENGTH"
 """The hyperparameter that is the largest length of a sequence."""
@@ -175,7 +176,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
                 if name in WITH_ITEM_FEATURES
                 else {}
             ),
-            **({"item_feature": ATTRIBUTE} if name == "S3Rec" else {}),
+            **({"item_feature": ATTRIBUTE, "feature_types": [*CATEGORIES]} if name == "S3Rec" else {}),
             **({} if name in CLOSED_FORM + WITH_SEVERAL_EPOCHS else {"epochs": "epochs"}),
             **({"revision": REVISIONS[name]} if name in REVISIONS else {}),
         }

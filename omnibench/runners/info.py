@@ -35,6 +35,7 @@ DEFAULTS = {
     "item_feature": "",
     "features": {},
     "needs_features": False,
+    "feature_types": (),
     "rating_parameters": {},
     "epochs": "",
     "deterministic": None,
@@ -64,7 +65,8 @@ class RunnerInfo:
             learns what comes next, and so needs timestamps; false if not given), ``"item_feature"`` (the hyperparameter
             that names the feature of items which it needs; if not given, it needs none), ``"features"``
             (``{name: subject}`` of the hyperparameters that list features to learn from, those of ``"users"`` or ``"items"``, and
-            None for all that the dataset has; by their default, None or an empty list), ``"needs_features"`` (whether it cannot do without any; false if not given), ``"refit"`` (whether it may
+            None for all that the dataset has; by their default, None or an empty list), ``"needs_features"`` (whether it cannot do without any; false if not given), ``"feature_types"`` (the types that it can read, e.g.
+            ``["text", "texts"]``; if not given, all), ``"refit"`` (whether it may
             be fitted on training and validation together; if not given, those that do nothing with validation may),
             ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings),
             ``"epochs"`` (the hyperparameter that is the number of its epochs, where its Fit says how many it has kept),

@@ -144,3 +144,12 @@ def test_the_attribute_has_to_be_named() -> None:
     plan.add_algorithm(RecBole.S3Rec)
     with pytest.raises(PlanError, match=r"RecBole.S3Rec needs item_attribute, .*have genres, price, studio"):
         check_configuration(dataset, plan.configurations()[0])
+
+
+def test_an_attribute_of_numbers_is_refused_with_the_plan() -> None:
+    """S3Rec predicts categories; which features of the data are some, the refusal says."""
+    dataset = from_frame(likes(), "shelves", items=items()).pipe(LeaveLastOut())
+    plan = ExperimentPlan()
+    plan.add_algorithm(RecBole.S3Rec, {"item_attribute": "price"})
+    with pytest.raises(PlanError, match=r"S3Rec cannot read the feature 'price' of items .* has genres, studio"):
+        check_configuration(dataset, plan.configurations()[0])
