@@ -102,8 +102,8 @@ class Connection:
 
     def _open(self) -> None:
         with ExitStack() as opened:
-            wanted = schedulers.scheduler_of(self._choice, self._number, self._slurm, self._notify)
-            scheduler = opened.enter_context(wanted)
+            started = schedulers.scheduler_of(self._choice, self._number, self._slurm, self._notify)
+            scheduler = opened.enter_context(started)
             self._local_workers = scheduler.local_workers
             clients = Clients(scheduler.open_client, self._begin, self._drop_sessions, self._patience, self._notify)
             opened.callback(clients.close)
