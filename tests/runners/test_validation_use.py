@@ -149,5 +149,7 @@ def test_so_it_is_with_every_algorithm(
 ) -> None:
     """All of the catalogue, rankers by their lists and the others by their ratings."""
     offered = get_runner(framework).catalogue["algorithms"]
-    algorithms = tuple(name for name in offered if not offered[name].get("needs_features"))
+    algorithms = tuple(
+        name for name in offered if not (offered[name].get("needs_features") or offered[name].get("item_feature"))
+    )
     check(framework, algorithms, tmp_path, environment_python(framework))
