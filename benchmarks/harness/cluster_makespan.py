@@ -11,7 +11,9 @@ with these is what the order of items is judged by.
 
 Measured on two cores with a load of 8: with durations recorded 1.09 x the bound, 1.04 x that with 0.12 s between two Fits; without,
 1.21 x and 1.12 x, and 1.37 x and 1.07 x when the load was twice that and 0.76 s lay between two Fits. It was 1.49 x and 1.34 x while items were tied to workers in the order in which threads took them, and kept their
-place until they were evaluated.
+place until they were evaluated. Since one item of each kind waits behind those that are computed, and a place is given on when Dask's
+scheduler knows that it is free, without durations: 1.12 x the bound and 1.07 x with 0.43 s between two Fits, of Fits three times as long
+with a load of 11.
 """
 
 from __future__ import annotations

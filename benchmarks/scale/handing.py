@@ -1,6 +1,6 @@
 """What it costs to hand the data of a fold to each framework, beside the framework's own best way: CPU seconds, memory, growth.
 
-    python benchmarks/scale/handing.py [LensKit RecBole RecPack] [--rows 4000000] [--parts 16 4 1]
+    python benchmarks/scale/handing.py [LensKit RecBole RecPack] [--rows 4000000] [--parts 16 4 1] [--ways own omnibench]
 
 Generates data of a sixteenth, a quarter and all of the rows (--rows 20000000 for the size of MovieLens-20M), with power-law items
 and log-normal users, and hands it over in a process for each framework, way and size. The exponent is that of the growth of CPU
@@ -10,16 +10,18 @@ afterwards, when the data is not in use.
 Measured on two busy cores, CPU s and MB at the peak, the framework's own way and omnibench's:
 
     =======  =========================  =========================  ==========================
-             1,000,000 rows             5,000,000 rows             13 million rows of training
+             1,000,000 rows             13 million rows of         20,000,000 rows
+                                        training
     =======  =========================  =========================  ==========================
-    LensKit  0.22, 66    0.15, 50       2.17, 251    1.26, 192
-    RecBole  3.40, 221   0.16, 51       19.3, 1,123  0.86, 254     56.3, 3,476  2.74, 702
-    RecPack  0.08, 34    0.02, 8
+    LensKit  0.24, 66     0.13, 51                                 6.56         4.25
+    RecBole  3.00, 222    0.14, 27      56.3, 3,476                             2.86, 363
+    RecPack  0.08, 34     0.01, 2                                  1.62         0.40
     =======  =========================  =========================  ==========================
 
-With all 20 million rows at once it did not end in eight minutes of a machine with a load of 12: generating and preparing them,
-and the text files that RecBole reads, take longer than what is measured. The last column is a fold of MovieLens-20M's users and
-items that ``predicting.py`` wrote, handed over by ``handing_guest.py`` alone.
+Of 20 million rows, 8 CPU seconds go to generating them, 4 to preparing them, and more than all else together to RecBole's own
+way, which grows from the second column's figures, and to the text files that it reads, of which the writing is not even
+counted: minutes, on a machine that has other things to do. ``--ways omnibench`` leaves the frameworks' own ways out. The second
+column is a fold of MovieLens-20M's users and items that ``predicting.py`` wrote, handed over by ``handing_guest.py`` alone.
 """
 
 from __future__ import annotations
@@ -58,10 +60,19 @@ def interactions(rows: int) -> pd.DataFrame:
     return frame.drop_duplicates(["user", "item"])
 
 
+def say(line: str) -> None:
+    """Show how far it is, with the CPU seconds of this process and its children: the largest take minutes."""
+    used = sum(os.times()[:4])
+    print(f"{line} ({used:.0f} CPU s in all)", file=sys.stderr, flush=True)
+
+
 def publish(rows: int, directory: Path) -> None:
     """Prepare generated data."""
     directory.mkdir()
-    prepare(omnibench.from_frame(interactions(rows), "generated").pipe(omnibench.UserHoldout(0.1, 0.2)), directory)
+    frame = interactions(rows)
+    say(f"{rows:,} rows are generated")
+    prepare(omnibench.from_frame(frame, "generated").pipe(omnibench.UserHoldout(0.1, 0.2)), directory)
+    say(f"{rows:,} rows are prepared")
 
 
 def costs(framework: str, way: str, dataset: Path) -> dict[str, float]:
@@ -85,11 +96,12 @@ def main() -> None:
     parser.add_argument(
         "--parts", type=int, nargs="+", default=[16, 4, 1], help="by what the rows are divided, e.g. 1 for all alone"
     )
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="whose ways (default: both)")
     parser.add_argument("frameworks", nargs="*", default=[], help="LensKit, RecBole, RecPack (default: all)")
     arguments = parser.parse_args()
     frameworks = [name for name in FRAMEWORKS if name in (arguments.frameworks or FRAMEWORKS)]
     sizes = [arguments.rows // divisor for divisor in arguments.parts]
-    measured: dict[tuple[str, str], list[dict[str, float]]] = {pair: [] for pair in product(frameworks, WAYS)}
+    measured: dict[tuple[str, str], list[dict[str, float]]] = {pair: [] for pair in product(frameworks, arguments.ways)}
     with tempfile.TemporaryDirectory() as scratch:
         for size in sizes:
             dataset = Path(scratch) / str(size)
@@ -97,8 +109,7 @@ def main() -> None:
             for (framework, way), answers in measured.items():
                 answers.append(costs(framework, way, dataset))
                 seconds, peak = answers[-1]["seconds"], answers[-1]["peak"]
-                progress = f"{size:,} rows, {framework}, {way}: {seconds:.2f} s, {peak:.0f} MB"
-                print(progress, file=sys.stderr, flush=True)  # the largest take minutes
+                say(f"{size:,} rows, {framework}, {way}: {seconds:.2f} s, {peak:.0f} MB")
     print(f"{'':20}" + "".join(f"{size:>18,} rows   " for size in sizes) + "exponent   again   left")
     for (framework, way), answers in measured.items():
         cells = "".join(f"{answer['seconds']:12.2f} s {answer['peak']:6.0f} MB   " for answer in answers)
@@ -106,7 +117,7 @@ def main() -> None:
         exponent = growth / math.log(sizes[-1] / sizes[0]) if len(sizes) > 1 else math.nan
         again = f"{answers[-1]['again']:6.2f} s" if way == "omnibench" else f"{'':8}"
         print(f"{framework:10}{way:10}{cells}{exponent:8.2f}{again}{answers[-1]['left']:5.0f} MB")
-    for framework in frameworks:
+    for framework in frameworks if set(arguments.ways) == set(WAYS) else []:
         own, ours = (measured[framework, way][-1] for way in WAYS)
         seconds, peak = ours["seconds"] / own["seconds"], ours["peak"] / own["peak"]
         print(f"{framework:10}{seconds:.2f}x of its own seconds, {peak:.2f}x of its own peak")

@@ -301,9 +301,8 @@ class Connection:
                 with self._changed:
                     self._futures[token] = future
                 self._rings.expect(token)
-                future.add_done_callback(
-                    lambda _: self._rings.ring(token)
-                )  # also where its worker, or the scheduler, is lost
+                # Also where its worker, or the scheduler, is lost.
+                future.add_done_callback(lambda _: self._rings.ring(token))
                 return future
 
     def _note_event(self, event: tuple[float, Sequence[Any]]) -> None:
@@ -349,7 +348,7 @@ class Connection:
             self._notify("the scheduler of the cluster has no worker; this run waits for one to join")
 
     def forget(self, token: str, future: Any) -> None:
-        """Forget a session that is about to end by itself.
+        """Forget a session that is about to end; its place is another's once the scheduler knows: Dask might put that elsewhere.
 
         Args:
             token: The session.
@@ -359,9 +358,9 @@ class Connection:
         def end(_: Any) -> None:
             with self._changed:
                 self._forget(token)
+            self._leave(token)
 
         future.add_done_callback(end)
-        self._leave(token)
 
     def _forget(self, token: str) -> None:
         """Forget a session; the lock is held."""

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import threading
 
+_WAITS_OF_A_SECOND, _MOST_STRETCH = 200, 5.0
+"""So many sessions wait anew each second at most: what each looks after in between, of a thousand of them, would fill a core."""
+
 
 class Rings:
     """The rings of a run's sessions; for any number of threads."""
@@ -37,15 +40,19 @@ class Rings:
 
         Args:
             token: The session.
-            seconds: How long.
+            seconds: How long; longer where there are many sessions.
         """
         ringing = self._ringing.get(token)
         if ringing is None:
             return True
-        has_rung = ringing.wait(seconds)
+        has_rung = ringing.wait(seconds * self._stretch)
         if has_rung:
             ringing.clear()
         return has_rung
+
+    @property
+    def _stretch(self) -> float:
+        return min(_MOST_STRETCH, max(1.0, len(self._ringing) / _WAITS_OF_A_SECOND))
 
     def forget(self, token: str) -> None:
         """Hear a session no longer.

@@ -24,6 +24,10 @@ from omnibench.guest.disk import ERRNOS, advice, explain
 from omnibench.runners.gateway import Guest
 from omnibench.runners.machine import is_gpu
 
+NO_SILENCE = (0, False)
+SILENCE_STEP = 5
+"""Seconds in which a guest's silence is counted, as in the records of workers."""
+
 
 def topic_of(run: str) -> str:
     """Return the topic under which the sessions of a run say where they are, and that they have messages.
@@ -93,6 +97,7 @@ class Session:
         self._gpus = gpus
         self._pending: list[Message] = []
         """What has come while something else was waited for."""
+        self._said_silence = NO_SILENCE
         self._staging: Staging | None = None
         self._own_directories: set[str] = set()
         """Those that it shares with the submitter."""
@@ -161,6 +166,7 @@ class Session:
     def _ask(self, message: Message) -> None:
         """Pass a request to the guest, and its files before and after it."""
         guest, request, roots = self._guest(message["guest"]), message["request"], message["roots"]
+        self._said_silence = NO_SILENCE
         self._require_code(request)
         scratch = self._guests.scratch / f"request-{uuid.uuid4().hex[:12]}"
         self._staging = Staging(roots, self._token, scratch, self._fetch, self._check, is_shared=self._is_shared)
@@ -173,7 +179,7 @@ class Session:
                 while_waiting=self._check,
                 timeout=message["timeout"],
                 limit=message["limit"],
-                on_silence=lambda *silence: self._mailbox.send({"kind": "silence", "silence": silence}, hurries=False),
+                on_silence=self._note_silence,
                 on_epoch=self._question if message["hears_epochs"] else None,
                 on_snapshot=self._snapshot if message["hears_snapshots"] else None,
             )
@@ -199,6 +205,13 @@ class Session:
                     "it, or install it as a package on them."
                 )
             self._seen_code.add(algorithm)
+
+    def _note_silence(self, seconds: float, is_stopped: bool) -> None:
+        """Tell the submitter, once a second at most, what it does not know: a call for each guest each second would keep it busy."""
+        silence = int(seconds) // SILENCE_STEP * SILENCE_STEP, is_stopped
+        if silence != self._said_silence:
+            self._said_silence = silence
+            self._mailbox.send({"kind": "silence", "silence": (seconds, is_stopped)}, hurries=False)
 
     def _send_file(self, message: Message, size: int) -> None:
         self._mailbox.send(message, size, is_followed=True)  # by the answer or the question

@@ -49,6 +49,8 @@ def status(arguments: argparse.Namespace) -> int:
     exit_status = _show(arguments)
     while arguments.follow and (holder or _is_computing(arguments)):
         time.sleep(_FOLLOW_SECONDS)
+        if not arguments.json:
+            say()  # else nobody sees at a glance where what is newest begins
         holder = _holder(arguments)
         exit_status = _show(arguments)
     return exit_status

@@ -21,10 +21,11 @@ _LOOK_SECONDS = 2.0
 
 
 class WaitingByDemand:
-    """The items that wait for a worker of a cluster: of those that ask for the same no more are taken at once than its workers could compute.
+    """The items that wait for a worker of a cluster: of those that ask for the same few more are taken at once than its workers could compute.
 
     An item is taken before it has a place there, so that what only few workers can compute must not keep all threads waiting, nor
-    come last.
+    come last. Where items ask for different things, one of each kind waits behind those that have their places: else a worker that few
+    items need would go to another kind while the thread that it had computed for evaluates what came of it.
 
     Args:
         queue: The positions of the items, in the order in which they are begun.
@@ -47,11 +48,17 @@ class WaitingByDemand:
             in_time = (
                 number
                 for number, position in enumerate(self._queue)
-                if counts[self._demands[position]] < self._slots.get(self._demands[position], 0)
+                if counts[self._demands[position]] < _most_taken(self._demands[position], self._slots)
             )
             position = self._queue.pop(next(in_time, 0))  # of too many items the first comes too early
             self._computing[threading.get_ident()] = self._demands[position]
             return position
+
+
+def _most_taken(demand: Resources, slots: Mapping[Resources, int]) -> int:
+    """Return how many items that ask for the same are taken at once; none of what no worker could compute."""
+    number = slots.get(demand, 0)
+    return number + 1 if number and len(slots) > 1 else number
 
 
 def number_elsewhere(coordinator: ItemCoordinator, items: Sequence[Item]) -> int:
@@ -64,8 +71,9 @@ def number_elsewhere(coordinator: ItemCoordinator, items: Sequence[Item]) -> int
     Raises:
         ClusterError: The cluster cannot be used.
     """
-    most = most_workers(item.experiment for item in items)
-    return _number_of_threads(coordinator, most, _slots(coordinator, _demands(coordinator, items)))
+    cluster, most = coordinator.workbench.cluster, most_workers(item.experiment for item in items)
+    assert cluster is not None, "the run is on a cluster"
+    return max(1, min(cluster.number or sum(_slots(coordinator, _demands(coordinator, items)).values()), most))
 
 
 def _demands(coordinator: ItemCoordinator, items: Sequence[Item]) -> list[Resources]:
@@ -80,10 +88,10 @@ def _slots(coordinator: ItemCoordinator, demands: Iterable[Resources]) -> dict[R
 
 
 def _number_of_threads(coordinator: ItemCoordinator, most: int, slots: Mapping[Resources, int]) -> int:
-    """Return how many items are computed, or wait for a worker: of those that ask for the same as many as the workers could take."""
+    """Return how many items are computed, or wait for a worker."""
     cluster = coordinator.workbench.cluster
     assert cluster is not None, "the run is on a cluster"
-    return max(1, min(cluster.number or sum(slots.values()), most))
+    return max(1, min(cluster.number or sum(_most_taken(demand, slots) for demand in slots), most))
 
 
 def compute_elsewhere(

@@ -9,10 +9,10 @@ import torch
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.dataloader.general_dataloader import FullSortEvalDataLoader
 from recbole.data.interaction import Interaction
-from recbole.data.utils import get_dataloader
 from recbole.sampler import Sampler
 
 from .recbole_data import Counts, NumberedFold, PairDataset, Rows
+from .recbole_rows import training_loader
 
 
 def loaders(config: Any, dataset: PairDataset, fold: NumberedFold) -> tuple[Any, Any]:
@@ -29,7 +29,7 @@ def loaders(config: Any, dataset: PairDataset, fold: NumberedFold) -> tuple[Any,
     sampler = None
     if drawn["distribution"] != "none":
         sampler = FoldSampler(dataset, fold, drawn["distribution"], drawn["alpha"])
-    train = get_dataloader(config, "train")(config, dataset, sampler, shuffle=config["shuffle"])
+    train = training_loader(config, dataset, sampler)
     return train, ValidationLoader(config, dataset, fold) if fold.has_validation else None
 
 

@@ -16,13 +16,13 @@ import torch
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.dataloader.general_dataloader import FullSortEvalDataLoader
 from recbole.data.interaction import Interaction
-from recbole.data.utils import get_dataloader
 from recbole.sampler import RepeatableSampler
 from recbole.utils import FeatureSource, FeatureType
 
 from . import folds, parts, top_items
 from .recbole_data import Counts, FoldDataset, in_order_of_appearance, tokens_of
 from .recbole_models import LENGTH
+from .recbole_rows import training_loader
 from .recbole_training import Model
 from .sequences import Positions, Sequences, input_sequences, sequences_of
 
@@ -242,7 +242,7 @@ def sequence_loaders(config: Any, dataset: SequenceDataset, fold: SequenceFold) 
     sampler = None
     if drawn["distribution"] != "none":
         sampler = NextItemSampler(dataset, fold, drawn["distribution"], drawn["alpha"])
-    train = get_dataloader(config, "train")(config, dataset, sampler, shuffle=config["shuffle"])
+    train = training_loader(config, dataset, sampler)
     return train, SequenceValidationLoader(config, dataset, fold) if fold.has_validation else None
 
 

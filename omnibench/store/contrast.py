@@ -151,9 +151,11 @@ def _dataset_parts(dataset: Mapping[str, Any], *, step_by_step: bool) -> dict[st
     recipe = dataset["recipe"]
     if recipe is None:  # it was not recorded
         return {"key": dataset["key"]}
-    steps: Any = step_words(recipe["steps"])
+    steps: Any
     if step_by_step:
         steps = [{"name": name, "version": version, **parameters} for name, version, parameters in recipe["steps"]]
+    else:
+        steps = step_words(recipe["steps"])
     return {**recipe, "steps": steps}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omnibench.store.contrast import Contrast, Difference, contrast, difference_line
-from omnibench.store.pairs import Facts, pair_items
+from omnibench.store.pairs import SETTINGS, FactSequence, Subject, digests_of, pair_subjects, rank_of
 
 _MOST_VALUES = 3
 """Pairs of values of the same part that get a line each."""
@@ -82,20 +82,39 @@ class Divergence:
         yield from _listed("Metrics differ, the furthest apart first", labelled, most)
 
 
-def diverge(a: str, items_a: Sequence[Facts], b: str, items_b: Sequence[Facts]) -> Divergence:
-    """Return how two stores differ.
+def diverge(a: str, items_a: FactSequence, b: str, items_b: FactSequence) -> Divergence:
+    """Return how two stores differ; items go by their keys, and what is left as ``pairs.pair_subjects`` has it.
 
     Args:
         a: The directory of the first store.
-        items_a: The facts about each of its items; see ``facts.FactSource``.
+        items_a: The facts about each of its items.
         b: The directory of the second store.
         items_b: Likewise.
     """
-    matched = pair_items(items_a, items_b)
-    only_a, only_b = (
-        tuple(f"{item['title']} ({item['item']})" for item in items) for items in (matched.only_a, matched.only_b)
+    keys_a, keys_b = ({fit_key: number for number, fit_key in enumerate(side.fit_keys)} for side in (items_a, items_b))
+    left_a, left_b = (
+        [number for fit_key, number in own.items() if fit_key not in keys_there]
+        for own, keys_there in ((keys_a, keys_b), (keys_b, keys_a))
     )
-    return Divergence(a, b, tuple(contrast(*pair) for pair in matched.pairs), only_a, only_b)
+    ranked: list[tuple[tuple[bool, str], Contrast]] = []
+    matched_digests: tuple[set[bytes], ...] = tuple(set() for _ in SETTINGS)
+    for fit_key, number in keys_a.items():
+        if fit_key in keys_b:
+            pair = items_a[number], items_b[keys_b[fit_key]]
+            ranked.append((rank_of(pair[0]), contrast(*pair)))
+            if left_a and left_b:
+                for digests, *of_pair in zip(matched_digests, *map(digests_of, pair), strict=True):
+                    digests.update(of_pair)
+    contrasts = [of_pair for _, of_pair in sorted(ranked, key=lambda entry: entry[0])]
+    subjects_a, subjects_b = (
+        [Subject.of(number, side[number]) for number in left] for side, left in ((items_a, left_a), (items_b, left_b))
+    )
+    matched = pair_subjects(subjects_a, subjects_b, matched_digests)
+    contrasts += [
+        contrast(items_a[subject_a.number], items_b[subject_b.number]) for subject_a, subject_b in matched.pairs
+    ]
+    only_a, only_b = (tuple(subject.name for subject in side) for side in (matched.only_a, matched.only_b))
+    return Divergence(a, b, tuple(contrasts), only_a, only_b)
 
 
 def _items(count: int) -> str:

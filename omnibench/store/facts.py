@@ -48,11 +48,15 @@ class FactSource:
     """Gathers the facts about the items of a store.
 
     Args:
-        records: All records of the store.
+        records: All records of the store, or those that tell of the items that are asked for.
+        datasets: What is known already of datasets, by key, name and fold; it becomes more.
     """
 
-    def __init__(self, records: Mapping[str, Record]) -> None:
+    def __init__(
+        self, records: Mapping[str, Record], datasets: dict[tuple[str, str, int | None], dict[str, Any]] | None = None
+    ) -> None:
         self._records = records
+        self._datasets = {} if datasets is None else datasets
         self._recipes = recipes_of(records)
         self._phase_records: dict[str, dict[str, Record]] = {}
         for key, record in records.items():
@@ -134,6 +138,12 @@ class FactSource:
 
     def _dataset(self, item: Record, identity: Any) -> dict[str, Any]:
         key = item.get("data_key") or (identity[1]["data"] if identity else "")
+        subject = (key, item["dataset"], item["fold"])
+        if subject not in self._datasets:
+            self._datasets[subject] = self._facts_of_dataset(item, key)
+        return self._datasets[subject]
+
+    def _facts_of_dataset(self, item: Record, key: str) -> dict[str, Any]:
         data = self._records.get(RecordType.DATA.key(key), {})
         recipe = self._recipes.get(key)
         name = data.get("name") or item["dataset"].rpartition("-")[0]

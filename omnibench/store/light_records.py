@@ -131,12 +131,9 @@ def light_records_in(
         if is_done and not item.get("attempts") and item["fit_key"] not in with_snapshots:
             finished[records[key]["fit_key"]] = records[key]["item"]
     costs = Costs()
-    phase_costs = reader.phase_costs()
-    records |= (
-        _phases(reader, finished, costs)
-        if phase_costs is None
-        else reader.in_rows(_rows(phase_costs, finished, costs if with_costs else None))
-    )
+    phase_costs = reader.phase_costs() if with_costs else None
+    rows = reader.rows_of_other_phases(finished) if phase_costs is None else _rows(phase_costs, finished, costs)
+    records |= _phases(reader, finished, costs) if rows is None else reader.in_rows(rows)
     for record_type in RecordType:
         if record_type is RecordType.PLAN:
             records |= plans
@@ -171,13 +168,13 @@ def _phases(reader: Reader, finished: Mapping[str, str], costs: Costs) -> Iterat
                 batches.add(batch)  # the metrics that one Eval computed share its costs
 
 
-def _rows(phase_costs: Iterable[PhaseCosts], finished: Mapping[str, str], costs: Costs | None) -> list[int]:
+def _rows(phase_costs: Iterable[PhaseCosts], finished: Mapping[str, str], costs: Costs) -> list[int]:
     """Return the rows of the phases that are not those of finished items, of which the costs are added; see ``_phases``.
 
     Args:
         phase_costs: The costs of all phases.
         finished: The names of the finished items, by key.
-        costs: What theirs are added to; None where nobody asks for them.
+        costs: What theirs are added to.
     """
     rows: dict[RecordType, list[int]] = {record_type: [] for record_type in PHASE_TYPES}
     batches: set[int] = set()
@@ -185,8 +182,6 @@ def _rows(phase_costs: Iterable[PhaseCosts], finished: Mapping[str, str], costs:
         item = finished.get(fit_key) if search is None and type(fit_key) is str else None
         if item is None:
             rows[record_type] += numbers
-            continue
-        if costs is None:
             continue
         if batch is not None:  # the metrics that one Eval computed share its costs
             part = hash((fit_key, batch))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -121,6 +121,34 @@ def costs_of_phases(connection: sqlite3.Connection) -> Iterator[PhaseCosts]:
         members_of = dict(zip(texts, _parsed(texts), strict=True))
         for (position, text), alike in groupby(block, itemgetter(1, 2)):
             yield PhaseCosts([number for number, _, _ in alike], TYPES[position], *members_of[text])
+
+
+def rows_of_others(connection: sqlite3.Connection, fit_keys: Container[str]) -> list[int]:
+    """Return the numbers of the rows of phases that are not of some items, by type and in the order in which they were written.
+
+    Trials are none of an item's phases. No members are parsed: where an item's key is, and that there is no search, their texts say.
+
+    Args:
+        connection: Of a database that keeps the table.
+        fit_keys: The keys of the items.
+    """
+    rows = connection.execute(_BEGINNINGS_AND_ENDS)
+    numbers: list[list[int]] = [[] for _ in TYPES]
+    for number, position, beginning, end in rows:
+        is_plain = end == _NO_SEARCH and beginning.startswith(b'["') and beginning.endswith(b'"')
+        if not is_plain or beginning[len('["') : _KEY_END].decode(errors="replace") not in fit_keys:
+            numbers[position].append(number)
+    return [number for of_type in numbers for number in of_type]
+
+
+_KEY_END = len('["') + 64
+"""Where the key of an item ends in members."""
+_NO_SEARCH = b",null]"
+"""How members end that name no search."""
+_BEGINNINGS_AND_ENDS = (
+    f"SELECT number, type, substr(members, 1, {_KEY_END + 1}), substr(members, -{len(_NO_SEARCH)}) "  # noqa: S608 - of constants
+    "FROM (SELECT number, type, CAST(members AS BLOB) AS members FROM Costs) ORDER BY number"
+)
 
 
 def _parsed(texts: Sequence[bytes | None]) -> list[list[Any]]:

@@ -41,8 +41,6 @@ def phase_frame(reader: Reader) -> pd.DataFrame:
     Args:
         reader: Reads the records.
     """
-    import pandas as pd
-
     tune, stopped = unfinished_rows(_begun(reader))
     table = _Table()
     for row in tune:
@@ -50,7 +48,7 @@ def phase_frame(reader: Reader) -> pd.DataFrame:
     table.add_finished(reader)
     for row in stopped:
         table.add(row)
-    return pd.DataFrame(table.columns()).sort_values(["item", "finished"])
+    return table.frame()
 
 
 class _Table:
@@ -100,43 +98,60 @@ class _Table:
         if self._large:
             self._large.pop(position, None)
         types = self._types.setdefault(tuple(map(type, numbers)), len(self._types))
-        codes = [known.setdefault(text, len(known)) for known, text in zip(self._texts.values(), texts, strict=True)]
+        codes = [codes.setdefault(text, len(codes)) for codes, text in zip(self._texts.values(), texts, strict=True)]
         measured = [math.nan if number is None else number for number in numbers]
         self._rows[position * _ROW.size : (position + 1) * _ROW.size] = _ROW.pack(*measured, *codes, types)
         return position
 
-    def columns(self) -> dict[str, Any]:
-        """Return the columns as pandas would have them made of lists."""
+    def frame(self) -> pd.DataFrame:
+        """Return the rows by item and time, in columns of the types that pandas would make of lists."""
         import pandas as pd
 
-        names = (*_NUMBERS, *_TEXTS, "types")
-        dtype = np.dtype([(name, "<f8" if name in _NUMBERS else "<u4") for name in names])
-        rows = np.frombuffer(self._rows, dtype)
+        self._positions.clear()
+        fields = [(name, "<f8" if name in _NUMBERS else "<u4") for name in (*_NUMBERS, *_TEXTS, "types")]
+        rows = np.frombuffer(self._rows, np.dtype(fields))
+        order = self._order(rows)
         met = [list(self._types)[code] for code in np.unique(rows["types"])]
         columns: dict[str, Any] = {}
         for name in PHASE_COLUMNS:
-            if name in _NUMBERS:
-                number = _NUMBERS.index(name)
-                columns[name] = self._numbers(rows[name], number, {types[number] for types in met})
+            in_order = rows[name][order]
+            if name in _TEXTS:
+                columns[name] = pd.Series(list(self._texts[name])).take(in_order).array
             else:
-                columns[name] = pd.Series(list(self._texts[name])).take(rows[name]).array
-        return columns
+                number = _NUMBERS.index(name)
+                columns[name] = self._numbers(in_order, order, number, {types[number] for types in met})
+        return pd.DataFrame(columns, index=order if len(order) else None, copy=False)
 
-    def _numbers(self, numbers: npt.NDArray[np.float64], column: int, types: Collection[type]) -> Any:
-        """Return a column of numbers as pandas would make it of the numbers that were recorded.
+    def _order(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+        """Return the positions of the rows by item and time, those without a time behind the others; shape (n,)."""
+        ranks = []
+        for name in ("finished", "item"):
+            texts = list(self._texts[name])
+            codes = sorted(range(len(texts)), key=lambda code: (type(texts[code]) is not str, str(texts[code])))
+            rank = np.empty(len(texts), np.int64)
+            rank[codes] = np.minimum(np.arange(len(texts)), sum(type(text) is str for text in texts))
+            ranks.append(rank[rows[name]])
+        return np.lexsort(ranks)
+
+    def _numbers(
+        self, numbers: npt.NDArray[np.float64], order: npt.NDArray[np.intp], column: int, types: Collection[type]
+    ) -> Any:
+        """Return a column of numbers as pandas would make it of what was recorded.
 
         Args:
             numbers: The numbers as floats, NaN where there is none; shape (n,).
+            order: The position of each among those that were recorded; shape (n,).
             column: Which column of numbers it is.
             types: The types of what was recorded.
         """
         if types == {type(None)}:
             return [None] * len(numbers)
         if types != {int}:
-            return numbers.copy()
+            return numbers
         whole = numbers.astype(np.int64)
         for position, large in self._large.items():
-            whole[position] = large.get(column, whole[position])
+            if column in large:
+                whole[order == position] = large[column]
         return whole
 
 

@@ -19,7 +19,7 @@ from omnibench.store.named_items import NamedItems
 from omnibench.store.overview import items_of, remaining_of, summary_of, with_states, workers_of
 from omnibench.store.phase_frames import phase_frame
 from omnibench.store.plans import unsteady_in
-from omnibench.store.reader import RecordsInOrder
+from omnibench.store.reader import Reader, RecordsInOrder
 from omnibench.store.reading import read
 from omnibench.store.refusals import told_as_store_errors
 from omnibench.store.resumption import snapshot_frame
@@ -250,15 +250,18 @@ class Store(NamedItems):
             store: The other one.
         """
         from omnibench.store.divergence import diverge
+        from omnibench.store.facts_in_turn import FactsInTurn
 
-        items_a, items_b = (side._all_facts() for side in (self, store))  # noqa: SLF001 - of the same class
-        return diverge(str(self.root), items_a, str(store.root), items_b)
+        def with_facts(reader: Reader) -> Divergence:
+            items = FactsInTurn(self.root, reader)
+            return read(
+                store.root / "store",
+                lambda reader_there: diverge(
+                    str(self.root), items, str(store.root), FactsInTurn(store.root, reader_there)
+                ),
+            )
 
-    def _all_facts(self) -> list[dict[str, Any]]:
-        """Return the facts about every item; its records are let go before another store is read."""
-        records = self.records()
-        source = FactSource(records)
-        return [source.facts_of(item) for item in self.items_in(records).values()]
+        return read(self.root / "store", with_facts)
 
     def why(self, item: str) -> str:
         """Say what is known of an item: what it was made of, or what differs from the nearest one that was fitted."""

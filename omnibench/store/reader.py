@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from omnibench.store.checks import is_cost, is_name, is_natural
@@ -15,7 +15,7 @@ from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.forms import record_of
 from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_ITEM, is_indexed
 from omnibench.store.item_texts import light_item_in
-from omnibench.store.phase_costs import PhaseCosts, are_kept, costs_of_phases
+from omnibench.store.phase_costs import PhaseCosts, are_kept, costs_of_phases, rows_of_others
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, body_of, text_of, unseal, unsealed
@@ -245,6 +245,12 @@ class Reader:
         if self.version < SEALED_SINCE or not are_kept(self._connection):
             return None
         return costs_of_phases(self._connection)
+
+    def rows_of_other_phases(self, fit_keys: Container[str]) -> list[int] | None:
+        """Return the numbers of the rows of phases that are not of some items, for ``in_rows``; None where nobody has kept costs."""
+        if self.version < SEALED_SINCE or not are_kept(self._connection):
+            return None
+        return rows_of_others(self._connection, fit_keys)
 
     def in_rows(self, numbers: Iterable[int]) -> Iterator[tuple[str, Record]]:
         """Yield the sound records in the rows that have some numbers."""

@@ -71,7 +71,7 @@ class RecordType(StrEnum):
 
     def key(self, identity: str) -> str:
         """Return the key of the record with an identity."""
-        return f"{self.value}/{identity}"
+        return f"{self.prefix}{identity}"
 
     def has(self, key: str) -> bool:
         """Whether a key is of this type."""

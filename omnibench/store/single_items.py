@@ -106,7 +106,7 @@ def items_named(root: Path, names: Iterable[str]) -> dict[str, Record]:
 
 def _others(reader: Reader, fit_key: str, own: dict[str, Record]) -> dict[str, Record]:
     """Return the records of others that facts about an item are made of."""
-    keys = dict.fromkeys(key for record in own.values() for key in _named(record))
+    keys = dict.fromkeys(key for record in own.values() for key in keys_named_in(record))
     keys[RecordType.FIT.key(fit_key)] = None  # of a damaged record, the index need not know the item
     records = {key: record for key in keys if key not in own and (record := reader.get(key)) is not None}
     for _ in reader.records(RecordType.SNAPSHOT.key(snapshot_identity(fit_key, ""))):
@@ -114,8 +114,8 @@ def _others(reader: Reader, fit_key: str, own: dict[str, Record]) -> dict[str, R
     return records | dict(reader.records(RecordType.WORKER.prefix))
 
 
-def _named(record: Record) -> Iterator[str]:
-    """Yield the keys of the records that a record names."""
+def keys_named_in(record: Record) -> Iterator[str]:
+    """Yield the keys of the records that a record of an item names."""
     if record.get("data_key"):
         yield RecordType.DATA.key(record["data_key"])
         yield RecordType.RECIPE.key(record["data_key"])
@@ -125,6 +125,8 @@ def _named(record: Record) -> Iterator[str]:
         yield RecordType.RECIPE.key(str(identity[1].get("data")))
     if record.get("run"):
         yield RecordType.RUN.key(str(record["run"]))
+    if record.get("worker"):
+        yield RecordType.WORKER.key(str(record["worker"]))
     if record.get("predict_key"):
         yield RecordType.PREDICT.key(record["predict_key"])
     for metric in (record.get("metrics") or {}).values() if isinstance(record.get("metrics"), dict) else ():

@@ -19,6 +19,8 @@ from omnibench.store.states import RecordSource
 _ABSENT = "(absent)"
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 _SHOWN_DIGITS = 12
+_PLAINLY_EQUAL = (str, int, bool, type(None))
+"""Types of which two values are the same to keys if they are equal."""
 _AT_HAND = 4096
 """Configurations of which is kept how far they are: their folds do not always follow each other."""
 
@@ -43,6 +45,8 @@ def differences(old: Any, new: Any, path: str = "", *, absent: Any = _ABSENT) ->
         for position, (old_element, new_element) in enumerate(zip(old, new, strict=True)):
             changes += differences(old_element, new_element, f"{path}[{position}]", absent=absent)
         return changes
+    if type(old) is type(new) and type(old) in _PLAINLY_EQUAL:
+        return [] if old == new else [(path, old, new)]
     # As keys see it: 1 is not 1.0, and True is not 1.
     return [] if canonical(old) == canonical(new) else [(path, old, new)]
 

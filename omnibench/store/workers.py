@@ -1,4 +1,4 @@
-"""Workers: the processes that compute right now, for people and dashboards; leases decide who may compute an item."""
+"""Workers: who computes right now, for people and dashboards; leases decide who may compute an item."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ import time
 import uuid
 from typing import Any
 
-from omnibench.errors import StoreError
 from omnibench.masking import masked_data
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.exports import Exports
+from omnibench.store.heartbeats import Heartbeats
 from omnibench.store.logbook import NAME, NOTICE, LogBook
 from omnibench.store.resumption import newest_members
-from omnibench.store.schema import Phase, Record, RecordType, timestamp
+from omnibench.store.schema import Phase, Record, timestamp
 
 HEARTBEAT_SECONDS = 5.0
-_FLUSH_SECONDS = 0.5
-_PAUSE_SECONDS, _LONGEST_PAUSE = 0.02, 0.16
-"""Seconds between two writes of the state: more and more in a series of short phases, which would keep the records busy."""
 _OF_SEARCH = ("trial", "trials", "best", "metric")
 """What a search says of itself in the progress of a worker."""
 
@@ -41,9 +38,20 @@ class Worker:
         run: The run's id.
         name: The name of the process, e.g. ``gw0``.
         exports: What brings progress.json up to date, where workers of this process share it; its own by default.
+        heartbeats: What writes its record, likewise.
+
+    Attributes:
+        is_ending: Whether it writes its last state.
     """
 
-    def __init__(self, store: CheckpointStore, run: str, name: str = "main", exports: Exports | None = None) -> None:
+    def __init__(
+        self,
+        store: CheckpointStore,
+        run: str,
+        name: str = "main",
+        exports: Exports | None = None,
+        heartbeats: Heartbeats | None = None,
+    ) -> None:
         self.store = store
         self.id = f"{run}.{name}.{uuid.uuid4().hex[:6]}"
         self.log = LogBook(store.root / NAME, run, self.id)
@@ -65,20 +73,19 @@ class Worker:
             "lock": store.lifeline,
         }
         self._lock = threading.Lock()
-        self._moved = self._elsewhere = False
-        self._ended = threading.Event()
+        self._moved = self._is_new_phase = self._elsewhere = self.is_ending = False
+        self._next_beat = 0.0
         self._exports = exports or Exports(store, _EXPORT_SHARE)
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True, name="omnibench-heartbeat")
-        self._thread.start()
+        self._heartbeats = heartbeats or Heartbeats(store)
+        self._heartbeats.begin(self)
 
     def for_thread(self, name: str) -> Worker:
-        """Return the worker of another thread; both together bring progress.json up to date as often as one would.
+        """Return the worker of another thread: a single one writes for both, and progress.json as often as for one.
 
         Args:
             name: Its name.
         """
-        return Worker(self.store, self._facts["run"], name, self._exports)
+        return Worker(self.store, self._facts["run"], name, self._exports, self._heartbeats)
 
     def note_phase(self, item: str | None, phase: str | None = None) -> None:
         """Note the item and the phase that this worker computes now; None when it is idle."""
@@ -86,8 +93,8 @@ class Worker:
             goes_on = item == self._facts["item"] and phase is not None and phase.endswith(Phase.TUNE.value)
             kept = self._of_search() or None if goes_on else None  # a guest starts for a trial
             self._facts |= {"item": item, "phase": phase, "progress": kept, "silence": None, "snapshot": None}
-            self._elsewhere = item is not None
-        self._wake.set()
+            self._elsewhere, self._moved, self._is_new_phase = item is not None, True, True
+        self._heartbeats.wake()
 
     def progress(self, values: dict[str, Any]) -> None:
         """Note how far the phase is, e.g. ``{"epoch": 3, "epochs": 20}``; written twice a second at most.
@@ -144,57 +151,50 @@ class Worker:
     def note(self, line: str) -> None:
         """Log a line for whoever watches the run."""
         self.log.add(logging.WARNING, NOTICE, line)
-        self._wake.set()
+        self._heartbeats.wake()
 
     def count_completed(self) -> None:
         """Count an item that this worker has brought to its end."""
         with self._lock:
             self._facts["completed"] += 1
 
-    def _beat(self) -> None:
-        next_beat, pause = 0.0, _PAUSE_SECONDS
-        while not self._ended.is_set():
-            changed = self._wake.is_set() or self._moved
-            self._moved = False
-            self._wake.clear()
-            if changed or time.monotonic() >= next_beat:
-                self._write()
-                next_beat = time.monotonic() + HEARTBEAT_SECONDS
-            self.log.flush()
-            self._export()
-            if self._wake.wait(_FLUSH_SECONDS):
-                self._ended.wait(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            else:
-                pause = _PAUSE_SECONDS
+    def due_record(self) -> Record | None:
+        """Return the record of its state; None where it has not changed, and was written less than a heartbeat ago."""
         with self._lock:
+            is_due = self._moved or self.is_ending or time.monotonic() >= self._next_beat
+            if not is_due:
+                return None
+            self._moved = self._is_new_phase = False
+            self._next_beat = time.monotonic() + HEARTBEAT_SECONDS
             # Whoever ends it in the middle of an item has given up the thread that computes that, for it hangs or its disk
             # does: as of a worker that died, the record goes on to say where it was, so that the item reads as interrupted.
-            if self._facts["item"] is None:
+            if self.is_ending and self._facts["item"] is None and self._facts["ended"] is None:
                 self._facts["ended"] = timestamp()
-        self._write()
-        self.log.finish()
-        self.store.records.close()  # this thread's own connection
-
-    def _write(self) -> None:
-        with self._lock:
             self._facts["heartbeat"] = timestamp()
-            facts = dict(self._facts)
-        try:
-            self.store.records.note({RecordType.WORKER.key(self.id): facts})
-        except (StoreError, OSError):  # somebody else writes: tried again in a moment
-            self._moved = True
+            return dict(self._facts)
+
+    def note_unwritten(self) -> None:
+        """Have the record written in a moment, because it could not be."""
+        self._moved = True
+
+    def bring_out(self) -> None:
+        """Write what was logged, and progress.json where that is due."""
+        self.log.flush()
+        self._export()
+
+    def finish(self) -> None:
+        """Write what was logged for the last time."""
+        self.log.finish()
 
     def _export(self) -> None:
         """Bring progress.json up to date after this worker has come to another item or phase, if that is due."""
         with self._lock:
-            due = self._elsewhere and not self._wake.is_set() and self._exports.due
+            due = self._elsewhere and not self._is_new_phase and self._exports.due
             self._elsewhere = self._elsewhere and not due
         if due:
             self._exports.refresh_progress()
 
     def end(self) -> None:
-        """Write the last state and stop."""
-        self._ended.set()
-        self._wake.set()
-        self._thread.join(timeout=30)
+        """Write the last state and stop; once is enough."""
+        self.is_ending = True
+        self._heartbeats.end(self)

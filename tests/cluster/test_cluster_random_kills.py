@@ -51,7 +51,7 @@ def disturb(project: Project, options: tuple[str, ...], chance: random.Random) -
                     kill(pid)
                     n_killed += 1
         run.kill()  # the last of them
-        run.communicate(timeout=60)
+        run.communicate(timeout=300)
     return n_killed + 1
 
 

@@ -79,7 +79,7 @@ def test_a_thread_that_waits_gets_it_at_once(pools: tuple[RemotePool, RemotePool
         while not session.is_due:
             time.sleep(0.01)
         first.rest()
-        assert waiting.result(30).location.is_shared
+        assert waiting.result(180).location.is_shared
 
 
 def test_who_waits_keeps_no_place(pools: tuple[RemotePool, RemotePool], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 def call(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> Any:
     """The answer to a call that the scheduler passes on."""
-    return asyncio.run_coroutine_threadsafe(coroutine, loop).result(10)
+    return asyncio.run_coroutine_threadsafe(coroutine, loop).result(180)
 
 
 Begin = Callable[..., "Future[Any]"]
@@ -64,7 +64,7 @@ def test_every_message_arrives_once(
             messages = [{"n": sent_down + n} for n in range(n_down)]
             sent_down += n_down
             for _ in range(2 if is_lost else 1):
-                first, answer = begin("t", taken, acknowledged, messages, 0.0).result(10)
+                first, answer = begin("t", taken, acknowledged, messages, 0.0).result(180)
             acknowledged += n_down
             up += [message["n"] for message in answer[taken - first :]]
             taken = first + len(answer)
@@ -77,35 +77,35 @@ def test_every_message_arrives_once(
 def test_a_call_ends_when_there_is_something(loop: asyncio.AbstractEventLoop, begin: Begin) -> None:
     """A call that waits is answered by the first message, and by the end of the task."""
     with Mailbox("t", "r", loop, lambda: True) as box:
-        waiting = begin("t", 0, 0, [], 60.0)
+        waiting = begin("t", 0, 0, [], 600.0)
         box.send({"kind": "x"})
-        assert waiting.result(30) == (0, [{"kind": "x"}])
-        waiting = begin("t", 1, 0, [], 60.0)
-    assert waiting.result(30) in ((1, []), None)  # None: it came after the end
-    assert begin("t", 1, 0, [], 0.0).result(10) is None
+        assert waiting.result(180) == (0, [{"kind": "x"}])
+        waiting = begin("t", 1, 0, [], 600.0)
+    assert waiting.result(180) in ((1, []), None)  # None: it came after the end
+    assert begin("t", 1, 0, [], 0.0).result(180) is None
 
 
 def test_what_does_not_hurry_comes_with_what_does(
     loop: asyncio.AbstractEventLoop, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Files and lines wait for the answer behind them, so that one call takes all of it, and alone they wait a moment."""
-    monkeypatch.setattr(mailbox, "_GATHERING_SECONDS", 0.5)  # a busy machine may stop this thread between two of them
+    monkeypatch.setattr(mailbox, "_GATHERING_SECONDS", 2.0)  # a busy machine may stop this thread between two of them
     with Mailbox("t", "r", loop, lambda: True) as box:
-        waiting = begin("t", 0, 0, [], 60.0)
+        waiting = begin("t", 0, 0, [], 600.0)
         for number in range(3):
             box.send({"n": number}, hurries=number == 2)
-        assert waiting.result(30) == (0, [{"n": 0}, {"n": 1}, {"n": 2}])
-        waiting = begin("t", 3, 0, [], 60.0)
+        assert waiting.result(180) == (0, [{"n": 0}, {"n": 1}, {"n": 2}])
+        waiting = begin("t", 3, 0, [], 600.0)
         box.send({"n": 3}, hurries=False)
         box.send({"n": 4}, hurries=False)
-        assert waiting.result(30) == (3, [{"n": 3}, {"n": 4}])
+        assert waiting.result(180) == (3, [{"n": 3}, {"n": 4}])
         box.send({"n": 5}, 13 * 2**20, hurries=False)  # as much as a call takes
-        assert begin("t", 5, 0, [], 60.0).result(10) == (5, [{"n": 5}])
-        assert begin("t", 6, 0, [], 0.0).result(10) == (6, [])  # it has arrived, and is not in the box any more
+        assert begin("t", 5, 0, [], 600.0).result(180) == (5, [{"n": 5}])
+        assert begin("t", 6, 0, [], 0.0).result(180) == (6, [])  # it has arrived, and is not in the box any more
         box.send({"n": 6}, is_followed=True)
-        assert not (waiting := begin("t", 6, 0, [], 60.0)).done()
+        assert not (waiting := begin("t", 6, 0, [], 600.0)).done()
         box.send({"n": 7})
-        assert waiting.result(30) == (6, [{"n": 6}, {"n": 7}])
+        assert waiting.result(180) == (6, [{"n": 6}, {"n": 7}])
 
 
 def test_a_task_without_submitter_ends(loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,18 +135,18 @@ def test_it_rings_while_no_call_waits(loop: asyncio.AbstractEventLoop) -> None:
     rung: queue.SimpleQueue[str] = queue.SimpleQueue()
     with Mailbox("t", "r", loop, lambda: True, ring=lambda: rung.put("ring")) as box:
         box.send({"n": 0})
-        rung.get(timeout=30)
-        assert call(loop, exchange("t", 0, 0, [], 60.0)) == (0, [{"n": 0}])
-        waiting = asyncio.run_coroutine_threadsafe(exchange("t", 1, 0, [], 60.0), loop)
+        rung.get(timeout=180)
+        assert call(loop, exchange("t", 0, 0, [], 600.0)) == (0, [{"n": 0}])
+        waiting = asyncio.run_coroutine_threadsafe(exchange("t", 1, 0, [], 600.0), loop)
         while not box._n_calls_in_loop:
             time.sleep(0.001)
         box.send({"n": 1})
-        assert waiting.result(30) == (1, [{"n": 1}])
+        assert waiting.result(180) == (1, [{"n": 1}])
         call(loop, exchange("t", 2, 0, [], 0.0))
         assert rung.empty()
         for number in (2, 3):
             box.send({"n": number}, hurries=False)
-        rung.get(timeout=30)
+        rung.get(timeout=180)
         assert call(loop, exchange("t", 2, 0, [], 0.0)) == (2, [{"n": 2}, {"n": 3}])
         exchange_here("t", 4, 0, [], 0.0)
         box.send({"n": 4})

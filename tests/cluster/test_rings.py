@@ -27,3 +27,13 @@ def test_nobody_waits_for_a_session_that_was_forgotten() -> None:
     rings.forget("session")
     rings.ring("session")
     assert rings.wait("session", 30.0)
+
+
+def test_many_sessions_wait_longer() -> None:
+    """A thousand that each look after themselves every second would fill the submitter's core; a few hear of everything at once."""
+    rings = Rings()
+    stretches = []
+    for number in range(2000):
+        rings.expect(str(number))
+        stretches.append(rings._stretch)
+    assert (stretches[0], stretches[199], stretches[399], stretches[1999]) == (1.0, 1.0, 2.0, 5.0)

@@ -65,3 +65,15 @@ def test_a_question_comes_after_what_was_written(computing: Computing) -> None:
     computing.session._pending.append({"kind": "reply", "answer": {"name": "first"}})
     assert computing.session._snapshot({"folder": "abc"}) == {"name": "first"}
     assert [message["kind"] for message in computing.messages()] == ["file", "question"]
+
+
+def test_a_guest_that_works_on_says_so_once(computing: Computing) -> None:
+    """Of a thousand guests a message each second would fill the submitter's core; when one falls silent, and works again, it hears."""
+    for seconds in (0.0, 0.0, 11.0, 12.0, 15.0):
+        computing.session._note_silence(seconds, False)
+    computing.session._note_silence(16.0, True)
+    computing.session._note_silence(0.0, False)
+    computing.session._note_silence(0.0, False)
+    computing.mailbox.send({"kind": "answer"})
+    silences = [message["silence"] for message in computing.messages() if message["kind"] == "silence"]
+    assert silences == [(11.0, False), (15.0, False), (16.0, True), (0.0, False)]

@@ -52,4 +52,6 @@ def test_a_look_fits_into_a_terminal(
     assert f"{len(items)} pending" in look
     assert not any(item["fit_key"][:8] in look for item in items.values())
     assert "  gw3 on node-7: 1 item completed; elsewhere (Fit)\n" in look
-    assert "gw3" not in capsys.readouterr().out
+    last = capsys.readouterr().out
+    assert last.startswith("\n"), "where the newest begins is seen at a glance"
+    assert "gw3" not in last

@@ -62,6 +62,8 @@ _VARYING = (
     (r"\bgw\d", "<worker>"),
     (r"\b\d+ MiB", "<size>"),
     (r"\b[\d,.]+ (bytes|kB|MB|KiB)", "<size>"),
+    (r"^ +\w+\.peak_rss +.*\n", ""),  # of two Fits, whose peaks may be equal
+    (r"^( +(?:metrics|Fit|Predict|Eval)\.\S+) +", r"\1 "),  # as wide as the longest of their names, which that may be
     (r"^logs\.db-(shm|wal)\n", ""),  # SQLite leaves them where two processes close the log at once
     (r" +$", ""),
 )
@@ -246,7 +248,7 @@ def enter(directory: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setenv("PYTHONIOENCODING", "utf-8")
     patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     patch.setenv("COLUMNS", "80")
-    patch.setenv("PYTEST_ADDOPTS", " ".join(["--no-header", *(f"-p no:{name}" for name in LEFT_OUT)]))
+    patch.setenv("PYTEST_ADDOPTS", " ".join(["--no-header", "--assert=plain", *(f"-p no:{name}" for name in LEFT_OUT)]))
     patch.syspath_prepend(str(directory / "benchmarks"))
 
 

@@ -35,7 +35,7 @@ def test_one_thread_waits_for_the_lease_of_a_dataset(tmp_path: Path, monkeypatch
     datasets, ready = PreparedDatasets(store), threading.Barrier(THREADS)
 
     def get(_: int) -> Path:
-        ready.wait(30)
+        ready.wait(180)
         return datasets.get(DATA)
 
     with ThreadPoolExecutor(THREADS) as threads:

@@ -178,7 +178,7 @@ def test_no_two_that_only_fit_one_by_one(tmp_path: Path) -> None:
 
     threads = [threading.Thread(target=first.fit, args=(16, compute, "First"))]
     threads[0].start()
-    assert began.wait(10)
+    assert began.wait(180)
     assert states(tmp_path) == [COMPUTES]
     second.fit(16, compute, "Second")
     threads[0].join()
@@ -294,7 +294,7 @@ def side_by_side(*fits: tuple[Worker, dict[str, Any]]) -> list[str]:
 
         def compute(name: str = name) -> None:
             events.append(f"{name} begins")
-            have_come.wait(30)
+            have_come.wait(180)
             events.append(f"{name} ends")
 
         thread = threading.Thread(target=worker.fit, kwargs={**arguments, "during": compute})
@@ -305,7 +305,7 @@ def side_by_side(*fits: tuple[Worker, dict[str, Any]]) -> list[str]:
             threading.Event().wait(0.005)
     have_come.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(180)
     return events
 
 

@@ -48,7 +48,7 @@ def run(
 def test_every_item_is_computed_once_and_in_order() -> None:
     """Workers take the next item when they are free; none of them is idle while items wait."""
     begun: list[int] = []
-    together = threading.Barrier(3, timeout=30)
+    together = threading.Barrier(3, timeout=180)
 
     def compute(number: int, _: Any) -> None:
         begun.append(number)

@@ -211,7 +211,7 @@ with Stopping(60, print):
         assert one.stdout is not None
         assert one.stdout.readline() == "waits\n"
         one.send_signal(TERM)
-        _, errors = one.communicate(timeout=30)
+        _, errors = one.communicate(timeout=180)
     assert errors.endswith("StoppedError: stopped by SIGTERM\n")
     assert one.returncode == 1 or -one.returncode == INT
 
@@ -275,7 +275,7 @@ def test_sigterm_ends_what_was_forked_meanwhile(told: list[str], insistent: bool
             child.start()
             child.terminate()
         for child in children:
-            child.join(10)
+            child.join(180)
         statuses = [child.exitcode for child in children]
         for child in children:
             child.kill()

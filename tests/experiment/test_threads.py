@@ -9,7 +9,7 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from omnibench import ExperimentPlan, LensKit, MakeImplicit, RecBole, RecPack, UserCrossValidation, from_frame
+from omnibench import Cornac, ExperimentPlan, LensKit, MakeImplicit, RecBole, RecPack, UserCrossValidation, from_frame
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import PlanError
 from omnibench.experiment import threads as threads_module
@@ -165,9 +165,10 @@ def test_what_was_computed_with_the_fixed_number_keeps_its_key() -> None:
         assert {one.threads for one in taken} == {1}, "also under its earlier key"
 
 
-def test_what_is_known_to_be_independent_keeps_the_key_that_named_a_thread() -> None:
+@pytest.mark.parametrize("algorithm", [RecPack.ItemKNN, RecBole.FISM, RecBole.NAIS, Cornac.IBPR])
+def test_what_is_known_to_be_independent_keeps_the_key_that_named_a_thread(algorithm: object) -> None:
     """Results of an algorithm of which it was not known yet are found; where there are new ones, those count."""
-    present = planned_of(RecPack.ItemKNN)
+    present = planned_of(algorithm)
     earlier = [replace(one, circumstances=one.circumstances._replace(threads=1)) for one in present]
     (first, _), (first_before, second_before) = ([one.fit_key for one in part] for part in (present, earlier))
     cases = [
@@ -176,9 +177,7 @@ def test_what_is_known_to_be_independent_keeps_the_key_that_named_a_thread() -> 
         ({first: 2, first_before: 1, second_before: 1}, present),
     ]
     for recorded, expected in cases:
-        assert [one.fit_key for one in planned_of(RecPack.ItemKNN, recorded)] == [one.fit_key for one in expected], (
-            recorded
-        )
+        assert [one.fit_key for one in planned_of(algorithm, recorded)] == [one.fit_key for one in expected], recorded
 
 
 @pytest.mark.parametrize(("algorithm", "before"), [(LensKit.ImplicitMFScorer, 0), (RecPack.BPRMF, 1)])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.projects import Project
-from support.runs import GUARD, name_of, nobody_left, output_of, processes_with, started, wait_until
+from support.runs import GUARD, PATIENCE, name_of, nobody_left, output_of, processes_with, started, wait_until
 
 from faults.families import FAMILIES
 from faults.sweeps import Tally
@@ -25,7 +25,6 @@ _ROUNDS = 20
 _PLAN = (
     "from families import *\nplan.add_algorithm(Family, {'then': 'go on', 'seconds': 1.0})\nplan.add_algorithm(Popular)"
 )
-_PATIENCE = 20.0
 
 
 def _lives(pid: int) -> bool:
@@ -62,8 +61,8 @@ def _round(project: Project, seed: int) -> list[str]:
             run.send_signal(ending)
         wait_until(lambda: run.poll() is not None)
         try:
-            wait_until(lambda: not any(map(_lives, _guests_and_theirs(project))), _PATIENCE)
-            wait_until(lambda: nobody_left(project), _PATIENCE)
+            wait_until(lambda: not any(map(_lives, _guests_and_theirs(project))))
+            wait_until(lambda: nobody_left(project))
             violations = []
         except pytest.fail.Exception:
             left = [pid for pid in processes_with(str(project.fits)) if pid != os.getpid()]
@@ -72,7 +71,7 @@ def _round(project: Project, seed: int) -> list[str]:
                 os.kill(pid, signal.SIGKILL)
     with started(project, "-n", workers, directory, output=f"{seed}-again.txt") as again:
         try:
-            status = again.wait(timeout=90)
+            status = again.wait(timeout=PATIENCE)
         except Exception:
             return [*violations, "I12 the next run hangs"]
     if status != 0:

@@ -39,7 +39,7 @@ def test_an_end_does_not_wait_for_a_reader(directory: Path) -> None:
         store.records.commit({"note/x": {}})
         ending = threading.Thread(target=store.close)
         ending.start()
-        ending.join(20)
+        ending.join(180)
         assert not ending.is_alive()
         with closing(sqlite3.connect(directory / "store" / "store" / "cache.db", timeout=0)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -91,10 +91,10 @@ def test_a_long_wait_is_told_and_its_end(directory: Path) -> None:
             ]
             for thread in threads:
                 thread.start()
-            assert told.wait(30)
+            assert told.wait(180)
             assert store.snapshot()  # which nobody has to wait for
         for thread in threads:
-            thread.join(30)
+            thread.join(180)
         assert {"note/1", "note/2"} <= set(store.snapshot())
         store.close()
     assert messages[0].startswith(f"waiting for process {holder.pid} (python")

@@ -17,7 +17,8 @@ from support.projects import Project
 from support.runs import guests_of, nobody_left, output_of, started, wait_until
 from support.tuned_benches import store_of, trials_in, tuned_bench
 
-SLOW = 'plan.tune(Slow, {"tag": Int(1, 90)}, fixed={"seconds": 0.4})'
+SHARED = 'plan.tune(Together, {"tag": Int(1, 90)}, fixed={"processes": 2})'
+"""Two workers compute trials: the first of each waits for that of the other."""
 TRIALS = '"NDCG@10", trials=12, sampler="random"'
 _PATIENCE = 120
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -44,24 +45,31 @@ def _owner_and_helper(project: Project) -> dict[str, int]:
     return {"owner": workers[owner], "helper": workers[helper]}
 
 
+def _gated(project: Project, *, processes: int, free: int) -> tuple[str, Path]:
+    """A plan whose Fits behind the first few wait for a file, and the file."""
+    gate = project.pytester.path / "gate"
+    fixed = {"processes": processes, "free": free, "gate": str(gate)}
+    return f'plan.tune(Together, {{"tag": Int(1, 90)}}, fixed={fixed})', gate
+
+
 @contextmanager
-def _in_second_trial(project: Project) -> Iterator[subprocess.Popen[bytes]]:
-    """A run that is in the midst of the second of three long trials."""
-    plan = 'plan.tune(Slow, {"tag": Int(1, 90)}, fixed={"seconds": 3.0})'
+def _in_second_trial(project: Project) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A run that is in the midst of the second of three trials, and the file that it waits for."""
+    plan, gate = _gated(project, processes=1, free=1)
     tuned_bench(project, plan=plan, tuning='"NDCG@10", trials=3, sampler="random"')
     with started(project) as run:
         wait_until(lambda: sum(_fits(project).values()) == 2)
-        yield run
+        yield run, gate
 
 
-def _is_shared(project: Project) -> bool:
-    """Whether two workers have finished trials."""
-    return len({trial["worker"] for trial in _finished(project)}) == 2
+def _are_both_at_a_trial(project: Project) -> bool:
+    """Whether two workers have finished the four trials that wait for no file, and each is in the midst of another."""
+    return len(_finished(project)) == 4 and sum(_fits(project).values()) == 6
 
 
 def test_all_workers_are_busy_with_one_search(project: Project) -> None:
     """Three workers, one item: each computes trials, none twice."""
-    tuned_bench(project, plan=SLOW, tuning=TRIALS)
+    tuned_bench(project, plan=SHARED.replace("2", "3"), tuning=TRIALS)
     project.run_process("-n", "3").assert_outcomes(passed=1)
     trials = trials_in(project)
     assert len({trial["worker"] for trial in trials}) == 3
@@ -71,7 +79,7 @@ def test_all_workers_are_busy_with_one_search(project: Project) -> None:
 @pytest.mark.slow
 def test_rounds_of_a_sampler_that_learns_are_shared(project: Project) -> None:
     """Of TPE's rounds of four, both workers compute."""
-    tuned_bench(project, plan=SLOW, tuning='"NDCG@10", trials=9')
+    tuned_bench(project, plan=SHARED, tuning='"NDCG@10", trials=9')
     project.run_process("-n", "2").assert_outcomes(passed=1)
     assert len({trial["worker"] for trial in trials_in(project)}) == 2
     assert project.count_fits() == 9
@@ -80,7 +88,7 @@ def test_rounds_of_a_sampler_that_learns_are_shared(project: Project) -> None:
 @pytest.mark.slow
 def test_trials_of_helpers_survive_the_loss_of_the_records(project: Project) -> None:
     """They stand in the manifest of the item as those of its own worker do, and records are rebuilt from it."""
-    tuned_bench(project, plan=SLOW, tuning=TRIALS)
+    tuned_bench(project, plan=SHARED, tuning=TRIALS)
     project.run_process("-n", "2").assert_outcomes(passed=1)
     before = trials_in(project)
     assert len({trial["worker"] for trial in before}) == 2
@@ -94,10 +102,12 @@ def test_trials_of_helpers_survive_the_loss_of_the_records(project: Project) -> 
 @pytest.mark.slow
 def test_a_worker_that_dies_while_it_helps_loses_nothing(project: Project) -> None:
     """Others compute what it was at, and its end is nobody's failure."""
-    tuned_bench(project, plan=SLOW, tuning=TRIALS)
+    plan, gate = _gated(project, processes=2, free=4)
+    tuned_bench(project, plan=plan, tuning=TRIALS)
     with started(project, "-n", "2") as run:
-        wait_until(lambda: _is_shared(project))
+        wait_until(lambda: _are_both_at_a_trial(project))
         os.kill(_owner_and_helper(project)["helper"], signal.SIGKILL)
+        gate.touch()
         assert run.wait(_PATIENCE) == 0
     assert {trial["status"] for trial in trials_in(project)} == {"done"}
     assert sum(_fits(project).values()) <= 12 + 1  # what it was at
@@ -106,13 +116,17 @@ def test_a_worker_that_dies_while_it_helps_loses_nothing(project: Project) -> No
 
 @linux
 @pytest.mark.slow
-def test_the_search_of_a_worker_that_died_is_shared_again(project: Project) -> None:
+def test_the_search_of_a_worker_that_died_is_shared_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next run goes on behind the trials that were recorded, with all of its workers: the failure was an earlier run's."""
-    tuned_bench(project, plan=SLOW, tuning='"NDCG@10", trials=16, sampler="random"')
+    plan, gate = _gated(project, processes=2, free=4)
+    tuned_bench(project, plan=plan, tuning='"NDCG@10", trials=16, sampler="random"')
     with started(project, "-n", "2") as run:
-        wait_until(lambda: _is_shared(project))
+        wait_until(lambda: _are_both_at_a_trial(project))
         os.kill(_owner_and_helper(project)["owner"], signal.SIGKILL)
+        gate.touch()
         assert run.wait(_PATIENCE) == 1
+    later_fits = project.pytester.mkdir("later")  # the two of the next run wait for each other once more
+    monkeypatch.setenv("COUNT_FITS_IN", str(later_fits))
     before = {trial["number"]: trial for trial in _finished(project)}
     assert len(before) < 12
     project.run_process("-n", "2").assert_outcomes(passed=1)
@@ -120,7 +134,7 @@ def test_the_search_of_a_worker_that_died_is_shared_again(project: Project) -> N
     assert {number: after[number] for number in before} == before
     assert {trial["status"] for trial in after.values()} == {"done"}
     assert len({trial["worker"] for number, trial in after.items() if number not in before}) == 2
-    assert sum(_fits(project).values()) <= 16 + 2  # what the two were at
+    assert sum(_fits(project).values()) + len(list(later_fits.glob("begin-*"))) <= 16 + 2  # what the two were at
     assert nobody_left(project)
 
 
@@ -128,23 +142,23 @@ def test_the_search_of_a_worker_that_died_is_shared_again(project: Project) -> N
 @pytest.mark.slow
 def test_a_guest_that_dies_is_one_failed_trial(project: Project) -> None:
     """With two workers as with one: the trial says what its process died of, the others are computed."""
-    tuned_bench(project, plan=SLOW, tuning=TRIALS)
+    plan, gate = _gated(project, processes=2, free=4)
+    tuned_bench(project, plan=plan, tuning=TRIALS)
     with started(project, "-n", "2") as run:
-        wait_until(lambda: _is_shared(project))
-        before = set(project.fits.glob("begin-*"))
-        wait_until(lambda: set(project.fits.glob("begin-*")) > before)
+        wait_until(lambda: _are_both_at_a_trial(project))
         begun = max(project.fits.glob("begin-*"), key=lambda mark: int(mark.name.split("-")[2]))
         os.kill(int(begun.name.split("-")[3]), signal.SIGKILL)  # between two trials its death would be nobody's failure
+        gate.touch()
         assert run.wait(_PATIENCE) == 0
     (failed,) = (trial for trial in trials_in(project) if trial["status"] == "failed")
     assert "SIGKILL" in failed["error"]["message"]
-    assert sum(_fits(project).values()) in (11, 12)  # it may not have begun to fit
+    assert sum(_fits(project).values()) == 12
 
 
 @pytest.mark.slow
 def test_a_failure_at_which_the_run_stops_lets_the_search_in_progress_end(project: Project) -> None:
     """With -x the items in progress come to their ends, as those without a search do, and no other is begun."""
-    tuned_bench(project, plan=f"{SLOW}\nplan.add_algorithm(Broken)", tuning=TRIALS)
+    tuned_bench(project, plan=f"{SHARED.replace('2', '1')}\nplan.add_algorithm(Broken)", tuning=TRIALS)
     result = project.run_process("-n", "2", "-x")
     result.assert_outcomes(passed=1, failed=1)
     assert project.count_fits() == 12
@@ -154,7 +168,7 @@ def test_a_failure_at_which_the_run_stops_lets_the_search_in_progress_end(projec
 @pytest.mark.slow
 def test_a_failure_of_another_item_leaves_the_search_alone(project: Project) -> None:
     """Its worker helps then."""
-    tuned_bench(project, plan=f"{SLOW}\nplan.add_algorithm(Broken)", tuning=TRIALS)
+    tuned_bench(project, plan=f"{SHARED}\nplan.add_algorithm(Broken)", tuning=TRIALS)
     project.run_process("-n", "2").assert_outcomes(passed=1, failed=1)
     assert len({trial["worker"] for trial in trials_in(project)}) == 2
     assert project.count_fits() == 12
@@ -164,10 +178,13 @@ def test_a_failure_of_another_item_leaves_the_search_alone(project: Project) -> 
 @pytest.mark.slow
 def test_an_interrupted_search_is_resumed(project: Project) -> None:
     """Ctrl-C lets the trials in progress end, and the next run goes on behind them."""
-    tuned_bench(project, plan=SLOW, tuning='"NDCG@10", trials=30, sampler="random"')
+    plan, gate = _gated(project, processes=2, free=4)
+    tuned_bench(project, plan=plan, tuning='"NDCG@10", trials=30, sampler="random"')
     with started(project, "-n", "2") as run:
-        wait_until(lambda: _is_shared(project))
+        wait_until(lambda: _are_both_at_a_trial(project))
         os.killpg(run.pid, signal.SIGINT)
+        wait_until(lambda: "SIGINT: stopping" in output_of(project))
+        gate.touch()
         assert run.wait(_PATIENCE) == 2
     before = {trial["number"]: trial for trial in _finished(project)}
     assert len(before) < 30
@@ -181,13 +198,14 @@ def test_an_interrupted_search_is_resumed(project: Project) -> None:
 @pytest.mark.slow
 def test_a_second_interrupt_ends_the_trials_in_progress(project: Project) -> None:
     """They are no failed trials, and the next run computes them anew."""
-    with _in_second_trial(project) as run:
+    with _in_second_trial(project) as (run, gate):
         run.send_signal(signal.SIGINT)
         wait_until(lambda: "Once more (Ctrl-C)" in output_of(project))
         run.send_signal(signal.SIGINT)
         assert run.wait(_PATIENCE) == 2
     assert [trial["status"] for trial in trials_in(project)] == ["done", "proposed", "proposed"]
     wait_until(lambda: nobody_left(project))
+    gate.touch()
     project.run().assert_outcomes(passed=1)
     assert sum(_fits(project).values()) == 3 + 1
 
@@ -196,7 +214,7 @@ def test_a_second_interrupt_ends_the_trials_in_progress(project: Project) -> Non
 @pytest.mark.slow
 def test_a_run_that_is_ended_with_its_guests_has_no_failed_trial(project: Project) -> None:
     """A batch system asks all processes of a job to stop: the trial in progress stays open, whoever hears of it first."""
-    with _in_second_trial(project) as run:
+    with _in_second_trial(project) as (run, _):
         for pid in (*guests_of(project), run.pid):
             os.kill(pid, signal.SIGTERM)
         assert run.wait(_PATIENCE) != 0
@@ -207,7 +225,8 @@ def test_a_run_that_is_ended_with_its_guests_has_no_failed_trial(project: Projec
 @pytest.mark.slow
 def test_a_time_limit_of_the_item_is_none_of_a_trial(project: Project) -> None:
     """pytest-timeout ends the item in the midst of its search; the trial that it was at stays open for the next run."""
-    tuned_bench(project, plan=SLOW, tuning='"NDCG@10", trials=90, sampler="random"')
+    plan, _ = _gated(project, processes=1, free=2)
+    tuned_bench(project, plan=plan, tuning='"NDCG@10", trials=90, sampler="random"')
     result = project.run_process("-p", "pytest_timeout", "-o", "timeout=10")  # behind all imports
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*Timeout*10.0s*"])
@@ -227,7 +246,7 @@ if __name__ == "__main__":
 @pytest.mark.slow
 def test_workers_of_a_script_help(project: Project) -> None:
     """As those of pytest do."""
-    tuned_bench(project, plan=SLOW, tuning=TRIALS)
+    tuned_bench(project, plan=SHARED, tuning=TRIALS)
     project.pytester.makepyfile(script=SCRIPT)
     result = project.pytester.run(sys.executable, "script.py", timeout=_PATIENCE)
     assert result.ret == 0

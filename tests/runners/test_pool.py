@@ -110,7 +110,7 @@ def test_warming_starts_in_the_background_and_once(
     let = threading.Event()
 
     def waiting() -> None:
-        assert let.wait(30)
+        assert let.wait(180)
 
     monkeypatch.setattr(FakeGuest, "failing", staticmethod(waiting))
     guests.warm(RECBOLE)

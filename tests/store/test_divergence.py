@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from omnibench.store.divergence import diverge
-from omnibench.store.pairs import pair_items
+from omnibench.store import divergence
+from omnibench.store.divergence import Divergence
 
 CIRCUMSTANCES: dict[str, Any] = {"host": "lab", "command": None, "git": None, "versions": {}}
 
@@ -30,8 +30,23 @@ def item(key: str, *, k: int = 5, value: float = 0.25, **changes: Any) -> dict[s
     }
 
 
-def keys(pairs: Any) -> list[tuple[str, str]]:
-    return [(a["fit_key"], b["fit_key"]) for a, b in pairs]
+class Items(list[dict[str, Any]]):
+    """The facts about the items of a store, as ``FactsInTurn`` makes them."""
+
+    @property
+    def fit_keys(self) -> list[str]:
+        """The key of each item."""
+        return [facts["fit_key"] for facts in self]
+
+
+def diverge(a: str, items_a: list[dict[str, Any]], b: str, items_b: list[dict[str, Any]]) -> Divergence:
+    return divergence.diverge(a, Items(items_a), b, Items(items_b))
+
+
+def keys(items_a: list[dict[str, Any]], items_b: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Which items of two stores are contrasted, by their keys."""
+    contrasts = diverge("a", items_a, "b", items_b).contrasts
+    return [(pair.a.split("-")[1][0], pair.b.split("-")[1][0]) for pair in contrasts]
 
 
 @pytest.mark.parametrize(
@@ -40,38 +55,37 @@ def keys(pairs: Any) -> list[tuple[str, str]]:
 )
 def test_what_one_wants_to_hear_of_does_not_part_items(change: dict[str, Any]) -> None:
     """Versions, code, seed and device may differ between items that are about the same."""
-    matched = pair_items([item("1")], [item("2", **change)])
-    assert (keys(matched.pairs), matched.only_a, matched.only_b) == ([("1", "2")], (), ())
+    assert keys([item("1")], [item("2", **change)]) == [("1", "2")]
 
 
 @pytest.mark.parametrize("change", [{"k": 9}, {"words": "tiny: MakeImplicit(4)"}, {"fold": 1}])
 def test_what_an_item_is_about_parts_items(change: dict[str, Any]) -> None:
     """Hyperparameters, recipe and fold tell items apart."""
-    matched = pair_items([item("1")], [item("2", **change)])
-    assert (matched.pairs, len(matched.only_a), len(matched.only_b)) == ((), 1, 1)
+    found = diverge("a", [item("1")], "b", [item("2", **change)])
+    assert (found.contrasts, len(found.only_a), len(found.only_b)) == ((), 1, 1)
 
 
 def test_the_same_key_comes_first() -> None:
     """An earlier version of what is in both stores has no match of its own."""
     old, new, later = item("1", code="a"), item("2", code="b"), item("3", code="c")
-    matched = pair_items([old, new], [new, later])
-    assert keys(matched.pairs) == [("2", "2")]
-    assert [one["fit_key"] for one in matched.only_a] == ["1"]
-    assert [one["fit_key"] for one in matched.only_b] == ["3"]
+    assert keys([old, new], [new, later]) == [("2", "2")]
+    found = diverge("a", [old, new], "b", [new, later])
+    assert found.only_a == ("tiny/Knn(k=5)/fold_0 (tiny/Knn-1/fold_0)",)
+    assert found.only_b == ("tiny/Knn(k=5)/fold_0 (tiny/Knn-3/fold_0)",)
 
 
 def test_the_same_seed_comes_before_another() -> None:
     """Two seeds of a configuration are matched each with its own."""
     a = [item("1", seed=1), item("2", seed=2)]
     b = [item("3", seed=2, version="2.0"), item("4", seed=1, version="2.0")]
-    assert sorted(keys(pair_items(a, b).pairs)) == [("1", "4"), ("2", "3")]
+    assert sorted(keys(a, b)) == [("1", "4"), ("2", "3")]
 
 
 def test_of_several_versions_the_latest_that_is_done_counts() -> None:
     """A later attempt that failed does not hide an earlier result."""
     a = [item("1", code="a"), item("2", code="b", finished="2026-02-01T00:00:00Z")]
     a.append(item("3", code="c", finished="2026-03-01T00:00:00Z", status="failed"))
-    assert keys(pair_items(a, [item("4", code="d")]).pairs) == [("2", "4")]
+    assert keys(a, [item("4", code="d")]) == [("2", "4")]
 
 
 def test_stores_that_agree_say_so() -> None:

@@ -84,3 +84,20 @@ def test_a_damaged_record_is_no_error(store: CheckpointStore, value: str) -> Non
     connection.execute("DROP TABLE Costs")
     keep_costs(connection)
     assert len(kept(store)) == 6
+
+
+def test_phases_of_some_items_are_passed_over_without_being_parsed(store: CheckpointStore) -> None:
+    """Those of others are left, trials of whatever item, and what is damaged; by type, then as they were written."""
+    connection: sqlite3.Connection = store.records._connection
+    trial = store.records.get(f"fit/{'a' * 64}") or {}
+    store.records.commit({f"fit/{'a' * 64}": {**trial, "search": "5" * 64}})
+    connection.execute("UPDATE Cache SET value = '{' WHERE key = 'predict/pa'")
+    numbers = dict(connection.execute("SELECT key, rowid FROM Cache").fetchall())
+    others = [f"fit/{'a' * 64}", f"fit/{'b' * 64}", "predict/pa", "predict/pb", "eval/ea", "eval/eb"]
+    for fit_keys in ((), ("a" * 64,), ("a" * 64, "b" * 64)):
+        own = [key for key in others if key[-1] in {fit_key[0] for fit_key in fit_keys}]
+        left = {numbers[key] for key in others if key not in own or key in (f"fit/{'a' * 64}", "predict/pa")}
+        rows = read(store.root / "store", lambda reader: reader.rows_of_other_phases(frozenset(fit_keys)))  # noqa: B023 - called at once
+        assert set(rows or ()) == left
+        types = [list(RecordType).index(kept(store)[number].record_type) for number in rows or ()]
+        assert types == sorted(types)

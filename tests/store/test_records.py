@@ -357,20 +357,20 @@ def test_threads_write_in_turn(records: Records) -> None:
 
     def check() -> None:
         is_inside.set()
-        may_end.wait(30)
+        may_end.wait(180)
         raise StoreError("its lease was lost")
 
     with ThreadPoolExecutor() as threads:
         first = threads.submit(records.commit, {"item/first": {}}, check=check)
-        assert is_inside.wait(30)
+        assert is_inside.wait(180)
         with pytest.raises(LockedStoreError):
-            threads.submit(records.note, {"worker/busy": {}}).result(30)
+            threads.submit(records.note, {"worker/busy": {}}).result(180)
         second = threads.submit(records.commit, {"item/second": {}})
         assert not second.done()
         may_end.set()
-        second.result(30)
+        second.result(180)
         with pytest.raises(StoreError, match="lost"):
-            first.result(30)
+            first.result(180)
     assert list(records.all()) == ["item/second"]
 
 

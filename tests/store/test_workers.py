@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from omnibench.errors import StoreError
-from omnibench.store import CheckpointStore, workers
+from omnibench.store import CheckpointStore, heartbeats, workers
 from omnibench.store.queries import Store
 from omnibench.store.states import sightings
 from omnibench.store.workers import Worker
@@ -66,6 +66,7 @@ def test_workers_of_a_process_share_what_progress_json_may_cost(store: Checkpoin
             worker._exports._next = math.inf
             assert (was_due, twin._exports.due) == (True, False)
             assert (twin._facts["run"], ".gw1." in twin.id) == ("run-1", True)
+            assert [thread.name for thread in threading.enumerate()].count("omnibench-heartbeat") == 1
         finally:
             twin.end()
 
@@ -74,8 +75,8 @@ def test_a_worker_says_which_trial_it_computes(store: CheckpointStore) -> None:
     """While the framework reports its epochs, and while it starts; the next phase has nothing of it."""
 
     def progress(worker: Worker) -> Any:
-        worker._write()
-        record = store.records.get(f"worker/{worker.id}")
+        worker.note_unwritten()
+        record = worker.due_record()
         return record and record["progress"]
 
     with working(store) as worker:
@@ -94,6 +95,21 @@ def test_a_worker_says_which_trial_it_computes(store: CheckpointStore) -> None:
         worker.progress({"epoch": 1, "metric": 0.1})
         worker.progress({"epoch": 2})
         assert progress(worker) == {"epoch": 2}
+
+
+def test_a_worker_that_ends_leaves_those_beside_it(store: CheckpointStore) -> None:
+    """Its last record says that it has ended, while the records of the others go on to be written."""
+    with working(store) as worker:
+        twin = worker.for_thread("gw1")
+        twin.note_phase("D/B", "Fit")
+        twin.note_phase(None)
+        twin.end()
+        assert seen(store, twin.id)["ended"]
+        worker.note_phase("D/A", "Fit")
+        until(lambda: seen(store, worker.id).get("item") == "D/A")
+        assert seen(store, worker.id)["ended"] is None
+        worker.note_phase(None)
+    assert seen(store, worker.id)["ended"]
 
 
 @contextmanager
@@ -149,7 +165,7 @@ def test_a_worker_is_seen_from_its_beginning_to_its_end(store: CheckpointStore) 
 def test_the_heart_beats(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The heartbeat is written also while nothing changes."""
     monkeypatch.setattr(workers, "HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr(workers, "_FLUSH_SECONDS", 0.05)
+    monkeypatch.setattr(heartbeats, "FLUSH_SECONDS", 0.05)
     with working(store) as worker:
         first = until(lambda: seen(store, worker.id))["heartbeat"]
         until(lambda: seen(store, worker.id)["heartbeat"] > first)
@@ -234,7 +250,7 @@ def test_a_lock_outside_of_the_store_proves_no_life(store: CheckpointStore) -> N
 def test_a_heart_goes_on_after_it_could_not_be_written(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that is out of reach for a moment costs a beat, not the worker."""
     monkeypatch.setattr(workers, "HEARTBEAT_SECONDS", 0.05)
-    monkeypatch.setattr(workers, "_FLUSH_SECONDS", 0.05)
+    monkeypatch.setattr(heartbeats, "FLUSH_SECONDS", 0.05)
     place, note = store.root / "store", store.records.note
     beats: list[int] = []
 

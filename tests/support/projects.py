@@ -67,6 +67,27 @@ class Gated(Popular):
         super().fit(train)
 
 
+class Together(Popular):
+    """Begins to fit, and goes on once so many processes have begun a Fit; behind some Fits, once a file is there as well."""
+
+    def __init__(self, processes=1, free=0, gate="/", tag=0):
+        self.processes = processes
+        self.free = free
+        self.gate = gate
+        self.tag = tag
+
+    def fit(self, train):
+        marks = Path(os.environ["COUNT_FITS_IN"])
+        Path(marks, f"begin-{self.tag}-{time.time_ns()}-{os.getpid()}").touch()
+        is_free = len(list(marks.glob("begin-*"))) <= self.free
+        while (
+            len({mark.name.rpartition("-")[2] for mark in marks.glob("begin-*")}) < self.processes
+            or not (is_free or os.path.exists(self.gate))
+        ):
+            time.sleep(0.01)
+        super().fit(train)
+
+
 class Broken(Popular):
     """Raises in fit while a file says so."""
 
@@ -227,8 +248,8 @@ class Project:
         return self._first_runs.leave_in(self)
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        """Run pytest in this process, as a fresh one would."""
-        return run_inside(self.pytester.path, *arguments)
+        """Run pytest in this process, as a fresh one would; its workers, if any, in processes of their own."""
+        return run_inside(self.pytester.path, *([PLAIN] if "-n" in arguments else []), *arguments)
 
     def run_process(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in a process of its own."""
