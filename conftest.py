@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
         slow = [HealthCheck.too_slow]
         patient = settings(deadline=None, print_blob=True, suppress_health_check=slow)
         settings.register_profile("everyday", patient, max_examples=30)
-        settings.register_profile("thorough", patient, max_examples=300)
+        settings.register_profile("thorough", patient, max_examples=100)
         settings.load_profile("everyday")  # what --hypothesis-profile names is loaded after this
 
 

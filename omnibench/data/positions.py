@@ -50,7 +50,7 @@ def beginnings(row: Rows, session: npt.NDArray[np.int32], n_sessions: int) -> Be
 
 
 def with_each_position(interactions: Interactions, is_counted: Mask, part_of_session: Membership) -> Interactions:
-    """Return training sessions as they are, and of the others a session for each event after the first, which it ends with.
+    """Return training sessions as they are, and of the expanded a session for each event after the first, which it ends with.
 
     The session ``s7`` becomes ``s7@1``, which has its first event and the next one, ``s7@2``, and so on. All but the last event
     of each are given, and this one is in the part of the session.
@@ -66,8 +66,8 @@ def with_each_position(interactions: Interactions, is_counted: Mask, part_of_ses
     n_sessions = len(interactions.user_ids)
     part = part_of_session[interactions.user]
     train = np.flatnonzero(part == TRAIN)
-    others = np.flatnonzero((part != TRAIN) & (part != NO_PART) & is_counted)
-    begun = beginnings(others, interactions.user[others], n_sessions)
+    expanded = np.flatnonzero((part != TRAIN) & (part != NO_PART) & is_counted)
+    begun = beginnings(expanded, interactions.user[expanded], n_sessions)
     sessions = np.flatnonzero(part_of_session == TRAIN)
     of_train = np.searchsorted(sessions, interactions.user[train])
     session = np.concatenate([of_train, np.repeat(len(sessions) + np.arange(len(begun.length)), begun.length)])

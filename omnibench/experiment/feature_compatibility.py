@@ -77,20 +77,22 @@ def _check_types(dataset: RecSysDataSet, configuration: Configuration) -> None:
     if configuration.item_feature_parameter:
         parameters[configuration.item_feature_parameter] = "items"
     for parameter, subject in parameters.items():
-        asked = configuration.plain_parameters.get(parameter, configuration.default_parameters.get(parameter))
-        if subject not in dataset.features or asked == []:
+        chosen_names = configuration.plain_parameters.get(parameter, configuration.default_parameters.get(parameter))
+        if subject not in dataset.features or chosen_names == []:
             continue
+        if isinstance(chosen_names, str):
+            chosen_names = [chosen_names]
         facts = facts_of(dataset.features[subject])
         readable = configuration.readable_features
         names = [name for name in facts if facts[name].type in readable]
-        for name in () if asked is None else (asked,) if isinstance(asked, str) else asked:
+        for name in chosen_names or ():
             if name not in names:
                 raise PlanError(
                     f"{configuration.name} cannot read the feature {name!r} of {subject} ({parameter}), which is of type "
                     f"{facts[name].type}: it reads {', '.join(readable)}, of which {dataset.name} has {', '.join(names) or 'none'}. "
                     "Name others, or turn numbers into texts."
                 )
-        learned = names if asked is None else [asked] if isinstance(asked, str) else asked
+        learned = names if chosen_names is None else chosen_names
         if configuration.needs_features:
             _check_values(dataset, configuration, parameter, {name: facts[name] for name in learned})
 

@@ -102,9 +102,9 @@ def _numbers(line: str, words: list[str]) -> dict[str, float]:
         except ValueError:
             is_readable = False
         if not is_readable:
-            wanted = "a whole number" if is_count else "a name with a number, such as loss=0.41"
+            expected = "a whole number" if is_count else "a name with a number, such as loss=0.41"
             raise ProgramError(
-                f"the program has printed {line.strip()!r}, of which {word!r} is not {wanted}; e.g. "
+                f"the program has printed {line.strip()!r}, of which {word!r} is not {expected}; e.g. "
                 f"{_EXAMPLE.format(PROGRESS, ' loss=0.41')!r}"
             )
         values[name] = int(number) if is_count else number

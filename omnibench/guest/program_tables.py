@@ -98,10 +98,10 @@ def read_ratings(path: Path, users: Ints, items: Ints) -> Floats:
     pairs = np.stack([users, items], axis=1).astype(np.int64).reshape(-1, 2)
     written = np.stack([user, item], axis=1).reshape(-1, 2)
     both, position = np.unique(np.concatenate([pairs, written]), axis=0, return_inverse=True)
-    place = np.full(len(both), -1)
+    row_of = np.full(len(both), -1)
     position = position.ravel()
-    place[position[: len(pairs)]] = np.arange(len(pairs))
-    row = place[position[len(pairs) :]]
+    row_of[position[: len(pairs)]] = np.arange(len(pairs))
+    row = row_of[position[len(pairs) :]]
     _refuse(
         path, row < 0, "user {user} and item {item} were not asked for; rate the {{pairs}} alone", user=user, item=item
     )

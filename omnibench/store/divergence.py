@@ -93,24 +93,26 @@ def diverge(a: str, items_a: FactSequence, b: str, items_b: FactSequence) -> Div
     """
     keys_a, keys_b = ({fit_key: number for number, fit_key in enumerate(side.fit_keys)} for side in (items_a, items_b))
     left_a, left_b = (
-        [number for fit_key, number in own.items() if fit_key not in others]
-        for own, others in ((keys_a, keys_b), (keys_b, keys_a))
+        [number for fit_key, number in own.items() if fit_key not in keys_there]
+        for own, keys_there in ((keys_a, keys_b), (keys_b, keys_a))
     )
     ranked: list[tuple[tuple[bool, str], Contrast]] = []
-    known: tuple[set[bytes], ...] = tuple(set() for _ in SETTINGS)
+    matched_digests: tuple[set[bytes], ...] = tuple(set() for _ in SETTINGS)
     for fit_key, number in keys_a.items():
         if fit_key in keys_b:
             pair = items_a[number], items_b[keys_b[fit_key]]
             ranked.append((rank_of(pair[0]), contrast(*pair)))
             if left_a and left_b:
-                for digests, *of_pair in zip(known, *map(digests_of, pair), strict=True):
+                for digests, *of_pair in zip(matched_digests, *map(digests_of, pair), strict=True):
                     digests.update(of_pair)
     contrasts = [of_pair for _, of_pair in sorted(ranked, key=lambda entry: entry[0])]
     subjects_a, subjects_b = (
         [Subject.of(number, side[number]) for number in left] for side, left in ((items_a, left_a), (items_b, left_b))
     )
-    matched = pair_subjects(subjects_a, subjects_b, known)
-    contrasts += [contrast(items_a[one.number], items_b[other.number]) for one, other in matched.pairs]
+    matched = pair_subjects(subjects_a, subjects_b, matched_digests)
+    contrasts += [
+        contrast(items_a[subject_a.number], items_b[subject_b.number]) for subject_a, subject_b in matched.pairs
+    ]
     only_a, only_b = (tuple(subject.name for subject in side) for side in (matched.only_a, matched.only_b))
     return Divergence(a, b, tuple(contrasts), only_a, only_b)
 

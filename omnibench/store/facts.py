@@ -138,10 +138,10 @@ class FactSource:
 
     def _dataset(self, item: Record, identity: Any) -> dict[str, Any]:
         key = item.get("data_key") or (identity[1]["data"] if identity else "")
-        known = (key, item["dataset"], item["fold"])
-        if known not in self._datasets:
-            self._datasets[known] = self._facts_of_dataset(item, key)
-        return self._datasets[known]
+        subject = (key, item["dataset"], item["fold"])
+        if subject not in self._datasets:
+            self._datasets[subject] = self._facts_of_dataset(item, key)
+        return self._datasets[subject]
 
     def _facts_of_dataset(self, item: Record, key: str) -> dict[str, Any]:
         data = self._records.get(RecordType.DATA.key(key), {})

@@ -64,7 +64,7 @@ class Pairs:
 
 
 def pair_subjects(
-    a: Sequence[Subject], b: Sequence[Subject], known: Sequence[Collection[bytes]] | None = None
+    a: Sequence[Subject], b: Sequence[Subject], matched: Sequence[Collection[bytes]] | None = None
 ) -> Pairs:
     """Pair the items of two stores that do not have their keys in common.
 
@@ -75,11 +75,11 @@ def pair_subjects(
     Args:
         a: The items of the first store.
         b: Likewise, of the second.
-        known: For each digest, those of the items that have their match by key: other versions of these are no match for others.
+        matched: For each digest, those of the items that have their match by key: other versions of these are no match for others.
     """
     pairs: list[tuple[Subject, Subject]] = []
     for level in range(len(SETTINGS)):
-        paired = {subject.digests[level] for subject, _ in pairs}.union(known[level] if known else ())
+        paired = {subject.digests[level] for subject, _ in pairs}.union(matched[level] if matched else ())
         best_a, best_b = (
             {subject.digests[level]: subject for subject in sorted(subjects, key=lambda subject: subject.rank)}
             for subjects in (a, b)

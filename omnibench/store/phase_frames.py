@@ -98,7 +98,9 @@ class _Table:
         if self._large:
             self._large.pop(position, None)
         types = self._types.setdefault(tuple(map(type, numbers)), len(self._types))
-        codes = [known.setdefault(text, len(known)) for known, text in zip(self._texts.values(), texts, strict=True)]
+        codes = [
+            code_of.setdefault(text, len(code_of)) for code_of, text in zip(self._texts.values(), texts, strict=True)
+        ]
         measured = [math.nan if number is None else number for number in numbers]
         self._rows[position * _ROW.size : (position + 1) * _ROW.size] = _ROW.pack(*measured, *codes, types)
         return position

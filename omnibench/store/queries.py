@@ -256,7 +256,9 @@ class Store(NamedItems):
             items = FactsInTurn(self.root, reader)
             return read(
                 store.root / "store",
-                lambda other: diverge(str(self.root), items, str(store.root), FactsInTurn(store.root, other)),
+                lambda reader_there: diverge(
+                    str(self.root), items, str(store.root), FactsInTurn(store.root, reader_there)
+                ),
             )
 
         return read(self.root / "store", with_facts)

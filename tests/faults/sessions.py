@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.inner import import_everything, run_inside
-from support.projects import BENCH, OWN_ALGORITHMS
+from support.projects import BENCH, OWN_ALGORITHMS, imports_of
 
 from faults.children import Child, Ended
 from faults.hostile import Judge, Stranger
@@ -57,7 +57,8 @@ class HostileSessions:
         return f"stranger {seed}, {metrics} ({'; '.join(stranger.said)})", wrong
 
     def _session(self, metrics: str, root: Path) -> Ended:
-        bench = BENCH.format(plan="plan.add_algorithm(Popular)", metrics=metrics, body="...")
+        plan = "plan.add_algorithm(Popular)"
+        bench = BENCH.format(imports=imports_of(f"{plan} {metrics}"), plan=plan, metrics=metrics, body="...")
         (self._benches / "bench_tiny.py").write_text(bench)
         return Child(
             partial(_watched_session, self._benches, root, self._directory / "log"), self._directory / "log"

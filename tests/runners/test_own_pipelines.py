@@ -125,6 +125,7 @@ class Directory:
             )  # compared by itself: test_sequential.py, test_recpack_sequences.py, test_rectools.py
             and not offered[name].get("item_feature")  # likewise
             and not learns_from_features(offered[name])  # likewise: test_recbole_features.py, test_cornac.py
+            and f"{framework}.{name}" != "RecBole.RaCT"  # likewise: test_recbole_stages.py
             and (not self.is_small or name in SAMPLE[framework])
         ]
 

@@ -171,7 +171,7 @@ def test_all_of_recbole(resumed_fits: ModuleType, directories: dict[str, Path], 
     algorithms = resumed_fits.iterative("RecBole")
     offered = get_runner("RecBole").catalogue["algorithms"]
     sampled = {*resumed_fits.SEQUENTIAL, *resumed_fits.OF_FEATURES}
-    assert set(algorithms) == {
+    assert set(algorithms) == {"KD_DAGFM"} | {  # which has no hyperparameter that says for how long it has trained
         name
         for name, info in offered.items()
         if "epochs" in info and (name in sampled or not (info.get("sequential") or learns_from_features(info)))

@@ -143,6 +143,11 @@ def test_nobody_is_left_out_of_ordinary_data(tmp_path: Path) -> None:
 FEW = {"LensKit": ["FlexMFImplicitScorer"], "RecPack": ["BPRMF"], "RecBole": ["Pop", "EASE", "BPR", "LINE", "MultiVAE"]}
 NEEDED: dict[str, dict[str, Any]] = {
     "RecPack.ItemPNN": {"K": 5, "pdf": "uniform"},
+    "RecBole.RaCT": {
+        "pretrain_epochs": 2,
+        "metrics_k": 3,
+        "critic_pretrain": {"pretrain_epochs": 2, "learning_rate": 0.0001},
+    },
     "RecBole.NCL": {"num_clusters": 3},
 }
 """What learns from so few items by other hyperparameters than its defaults."""

@@ -32,6 +32,11 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "RecPack.WeightedMatrixFactorization": {"num_components": 10, "iterations": 3},
     "RecPack.GRU4RecCrossEntropy": {"max_epochs": 12, "batch_size": 16},
     "RecPack.GRU4RecNegSampling": {"max_epochs": 12, "batch_size": 16},
+    "RecBole.RaCT": {
+        "pretrain_epochs": 2,
+        "metrics_k": 5,
+        "critic_pretrain": {"pretrain_epochs": 2, "learning_rate": 0.0001},
+    },
     "RecBole.NCL": {"num_clusters": 5, "warm_up_step": 1},
     "RecBole.DGCF": {"train_batch_size": 128},  # with one batch it samples as many items as there are users
 }
@@ -144,5 +149,7 @@ def test_so_it_is_with_every_algorithm(
 ) -> None:
     """All of the catalogue, rankers by their lists and the others by their ratings."""
     offered = get_runner(framework).catalogue["algorithms"]
-    algorithms = tuple(name for name in offered if not offered[name].get("needs_features"))
+    algorithms = tuple(
+        name for name in offered if not (offered[name].get("needs_features") or offered[name].get("item_feature"))
+    )
     check(framework, algorithms, tmp_path, environment_python(framework))

@@ -31,6 +31,11 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "RecPack.NMFItemToItem": {"num_components": 10},
     "RecPack.ItemPNN": {"K": 20, "pdf": "softmax_empirical"},
     "RecPack.WeightedMatrixFactorization": {"num_components": 10},
+    "RecBole.RaCT": {
+        "pretrain_epochs": 2,
+        "metrics_k": 5,
+        "critic_pretrain": {"pretrain_epochs": 2, "learning_rate": 0.0001},
+    },
     "RecBole.NCL": {"num_clusters": 5, "warm_up_step": 1},
 }
 """What the defaults are too large for, on so small data."""

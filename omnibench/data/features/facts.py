@@ -43,7 +43,7 @@ def facts_of(source: FeatureSource) -> Mapping[str, FeatureFacts]:
     memory = cache_directory() / "features" / f"{digest(['facts', _VERSION, source.digest])[:32]}.json"
     try:
         remembered = json.loads(memory.read_text(encoding="utf-8"))
-        return {name: FeatureFacts(str(kind), int(values)) for name, (kind, values) in remembered.items()}
+        return {name: FeatureFacts(str(type_name), int(values)) for name, (type_name, values) in remembered.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         pass  # nothing remembered, or nothing readable
     facts = {name: FeatureFacts(column.type, _values(column)) for name, column in source.read().columns.items()}
