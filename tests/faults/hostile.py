@@ -401,7 +401,8 @@ class HostileStores:
         """Let commands use the store as it is, with the kernel as the judge: what is opened outside, by its real path."""
         trace = self._directory / "trace"
         options = ["-e", "trace=open,openat,creat"]
-        ended = traced(partial(_commands, self.lines(commands)), self._directory / "log", trace, options)
+        action = partial(_uncompiled, partial(_commands, self.lines(commands)))
+        ended = traced(action, self._directory / "log", trace, options)
         within = [str(self.root), str(self.out), str(self._directory / "work"), str(self._directory / "log")]
         touched = []
         for call in calls(trace):
@@ -453,6 +454,12 @@ def _watched(action: Callable[[], Json], root: Path, writable: Sequence[Path], g
     judge = Judge(root, writable, guarded)
     outcome = action()
     return {"wrong": [*outcome["wrong"], *dict.fromkeys(judge.touched)]}
+
+
+def _uncompiled(action: Callable[[], Json]) -> Json:
+    """Do something without writing beside their sources what is compiled of modules."""
+    sys.dont_write_bytecode = True
+    return action()
 
 
 def _commands(lines: Sequence[Sequence[str]]) -> Json:
