@@ -13,9 +13,9 @@ Measured on two busy cores, CPU s and MB at the peak, the framework's own way an
              1,000,000 rows             13 million rows of         20,000,000 rows
                                         training
     =======  =========================  =========================  ==========================
-    LensKit  0.24, 66     0.13, 51                                 6.56         4.25
+    LensKit  0.20, 66     0.11, 51                                 6.56         4.25
     RecBole  3.00, 222    0.14, 27      56.3, 3,476                             2.86, 363
-    RecPack  0.08, 34     0.01, 2                                  1.62         0.40
+    RecPack  0.06, 34     0.02, 8                                  1.62         0.40
     =======  =========================  =========================  ==========================
 
 Of 20 million rows, 8 CPU seconds go to generating them, 4 to preparing them, and more than all else together to RecBole's own
