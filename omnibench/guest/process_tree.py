@@ -15,11 +15,12 @@ from collections.abc import Iterable
 from .family_guard import numbers_of
 from .supervisor import descendants, end_all
 
-_STANDSTILL_SECONDS = 1.0
-"""So long processes are waited for that have been stopped: one that waits for a disk, or for a child that is still to become a
-program, stops only afterwards, and does nothing until then."""
+_STANDSTILL_SECONDS = 5.0
+"""So long processes are waited for that have been stopped: on a busy machine it takes a while until each has run once more."""
+_UNINTERRUPTED_SECONDS = 0.25
+"""So long one that cannot be interrupted: it waits for a disk, or for a child that stands still before it has become a program."""
 _LOOK_SECONDS = 0.001
-_STOPPED = (b"T", b"t")
+_STOPPED, _UNINTERRUPTED = (b"T", b"t"), b"D"
 
 
 def stop_tree(root: int) -> list[int]:
@@ -28,14 +29,15 @@ def stop_tree(root: int) -> list[int]:
     Args:
         root: The process.
     """
-    deadline = time.monotonic() + _STANDSTILL_SECONDS
+    begun = time.monotonic()
     pids: list[int] = []
     while True:
-        are_still = bool(pids) and all(map(_is_still, pids))
-        further = [
-            pid for pid in (root, *descendants(root)) if pid not in pids
-        ]  # looked for once the others stand still
-        if (are_still and not further) or time.monotonic() > deadline:
+        seconds = time.monotonic() - begun
+        still = _STOPPED if seconds < _UNINTERRUPTED_SECONDS else (*_STOPPED, _UNINTERRUPTED)
+        are_still = bool(pids) and all(_is_still(pid, still) for pid in pids)
+        # Looked for once the others stand still: none of them starts any more.
+        further = [pid for pid in (root, *descendants(root)) if pid not in pids]
+        if (are_still and not further) or seconds > _STANDSTILL_SECONDS:
             return pids
         signal_all(further, signal.SIGSTOP)
         pids += further
@@ -63,11 +65,11 @@ def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def _is_still(pid: int) -> bool:
-    """Whether all threads of a process have stopped, or have ended."""
+def _is_still(pid: int, still: tuple[bytes, ...]) -> bool:
+    """Whether all threads of a process are in one of some states, or have ended."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")
     except OSError:
         return True
     states = [fields[0] for _, fields in map(numbers_of, map(int, threads)) if fields]
-    return all(state in _STOPPED for state in states)
+    return all(state in still for state in states)

@@ -138,7 +138,8 @@ class RunningProgram:
                         if not key.data.is_open:
                             selector.unregister(key.data)
                             key.data.close()
-                        self._changed.notify_all()
+                        if self._marked:
+                            self._changed.notify_all()
 
     def _wait(self) -> None:
         _, wait_status, usage = os.wait4(self._process.pid, 0)
