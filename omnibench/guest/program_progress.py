@@ -46,9 +46,8 @@ class ProgramCourse:
             if directory is not None:
                 assert snapshots.manifest is not None, "it was read with the directory"
                 shutil.copytree(directory / CHECKPOINT, self._checkpoint, dirs_exist_ok=True)
-                self._epoch = int(
-                    snapshots.manifest["iteration"]
-                )  # of which a program says nothing that is done already
+                # A program that has nothing left to do says nothing of it.
+                self._epoch = int(snapshots.manifest["iteration"])
 
     def follow(self, program: RunningProgram) -> None:
         """Listen to a program until it ends.

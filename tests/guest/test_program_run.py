@@ -22,7 +22,7 @@ from omnibench.guest.program_run import RunningProgram
 from omnibench.guest.snapshots import MANIFEST, Snapshots, versions
 
 COUNTING = """
-(i=0; while :; do i=$((i + 1)); echo $i > next; mv next count; done) & echo $! > pid
+(i=0; while [ $i -lt 9999 ]; do i=$((i + 1)); echo $i > next; mv next count; done) & echo $! > pid
 echo omnibench progress epoch=1
 until [ -e go ]; do sleep 0.02; done
 echo omnibench progress epoch=2 validation=0.5
