@@ -79,7 +79,7 @@ def digest(model: str, request: dict[str, Any], point: int, published: Path) -> 
     network = get_model(model)(config, train.dataset).to(config["device"])
     task = base.Task(model, {}, 1, snapshots=Asked(request, None, messages.append, publish))
     trained = training.Model(network, np.arange(1), np.arange(1), "user_id", "item_id")
-    epochs = training.train_model(trained, config, train, valid, task)
+    epochs = training.train_model(trained, config, train, valid, task, training.Stage())
     learned = hashlib.sha256(b"".join(value.numpy().tobytes() for value in network.state_dict().values()))
     answer = {"digest": learned.hexdigest(), "epochs": epochs, "points": len(numbers)}
     Path("answer.json").write_text(json.dumps(answer), encoding="utf-8")
