@@ -9,19 +9,16 @@ afterwards, when the data is not in use.
 
 Measured on two busy cores, CPU s and MB at the peak, the framework's own way and omnibench's:
 
-    =======  =========================  =========================  ==========================
-             1,000,000 rows             13 million rows of         20,000,000 rows
-                                        training
-    =======  =========================  =========================  ==========================
-    LensKit  0.24, 66     0.13, 51                                 6.56         4.25
-    RecBole  3.00, 222    0.14, 27      56.3, 3,476                             2.86, 363
-    RecPack  0.08, 34     0.01, 2                                  1.62         0.40
-    =======  =========================  =========================  ==========================
+    =======  ======================  =========================
+             1,000,000 rows          20,000,000 rows
+    =======  ======================  =========================
+    LensKit  0.20, 66     0.11, 51    6.90, 902      4.12, 584
+    RecBole  3.00, 222    0.14, 27   59.75, 4,583    2.56, 363
+    RecPack  0.06, 34     0.02, 8     1.71, 700      0.44, 163
+    =======  ======================  =========================
 
-Of 20 million rows, 8 CPU seconds go to generating them, 4 to preparing them, and more than all else together to RecBole's own
-way, which grows from the second column's figures, and to the text files that it reads, of which the writing is not even
-counted: minutes, on a machine that has other things to do. ``--ways omnibench`` leaves the frameworks' own ways out. The second
-column is a fold of MovieLens-20M's users and items that ``predicting.py`` wrote, handed over by ``handing_guest.py`` alone.
+Of 20 million rows 9 CPU seconds go to generating them, 5 to preparing them, and more than all else together to RecBole's own way
+and to the text files that it reads, of which the writing is not even counted. ``--ways omnibench`` leaves the frameworks' own ways out.
 """
 
 from __future__ import annotations

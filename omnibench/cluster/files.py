@@ -137,7 +137,7 @@ class RequestFiles:
             raise ClusterError(f"{os.path.basename(target)} was damaged on its way from the worker.")
 
     def drop(self) -> None:
-        """Remove what a session that was lost or given up has written and nobody takes; what it still writes fails."""
+        """Remove what a session that was lost or given up has written and nobody takes; the session removes what it still writes."""
         if self._is_shared:
             for root in self.roots:
                 if root.is_output:

@@ -73,7 +73,7 @@ class RemoteSession:
         """Return the next message, but for those of ``hear``.
 
         Args:
-            while_waiting: Called about once a second; raising gives up.
+            while_waiting: Called about once a second, less often where hundreds wait; raising gives up.
 
         Raises:
             CutOffError: This process was cut off from its scheduler.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +88,7 @@ class Staging:
             target = f"{directory}/{file.path}"
             os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
             shutil.copyfile(f"{root.path}/{file.path}" if self._is_shared else self._cached(root, file), target)
-        for relative in files_below(directory):
-            self._states[f"{directory}/{relative}"] = _state(f"{directory}/{relative}")
+        self._states.update((f"{directory}/{relative}", state) for relative, state in _states_below(directory))
         return directory
 
     def _stage_input(self, root: Root) -> Path:
@@ -160,9 +159,8 @@ class Staging:
             if not root.is_output:
                 continue
             directory = self._paths[root.path]
-            for relative in files_below(directory):
+            for relative, state in _states_below(directory):
                 path = f"{directory}/{relative}"
-                state = _state(path)
                 if self._states.get(path) != state and relative.rpartition("/")[2] != "ask":
                     self._states[path] = state
                     self._send_file(send, root, Path(path), relative)
@@ -229,7 +227,17 @@ def _make_empty(directory: str) -> None:
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path, ignore_errors=True)
         else:
-            os.unlink(entry.path)
+            with suppress(
+                FileNotFoundError
+            ):  # the submitter has taken it: a network file system may show what was there
+                os.unlink(entry.path)
+
+
+def _states_below(directory: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield the files below a directory with their states, but those that the submitter has taken meanwhile."""
+    for relative in files_below(directory):
+        with suppress(FileNotFoundError):
+            yield relative, _state(f"{directory}/{relative}")
 
 
 def _state(path: str | Path) -> tuple[int, int]:

@@ -72,7 +72,7 @@ class Epochs:
         """The numbers that were reported of each epoch, such as ``loss`` and ``validation``, each epoch once."""
         return sorted(self._values.items())
 
-    def record(self, **values: Any) -> None:
+    def record(self, /, **values: Any) -> None:
         """Note the numbers of an epoch for the series, without telling the host.
 
         Args:
@@ -105,7 +105,7 @@ class Epochs:
         """Note for how many epochs the model has been trained that is going to be stored."""
         self.trained = int(epochs)
 
-    def report(self, **values: Any) -> None:
+    def report(self, /, **values: Any) -> None:
         """Tell the host of progress; a value of an epoch on the validation part may end the Fit.
 
         Args:

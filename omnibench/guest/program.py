@@ -180,4 +180,4 @@ class Program:
                     substitutes[name] = work / f"{name}.tsv"
                     write_part(substitutes[name], getattr(fold, name))
             program = RunningProgram(filled(located(words, self._folder), substitutes), work)
-            (course or ProgramCourse(task, None)).follow(program)
+            (course or ProgramCourse(task, None, purpose)).follow(program)

@@ -1,4 +1,4 @@
-"""The commands of a framework that is a program: their placeholders, and how they run."""
+"""The commands of a framework that is a program: what they are for, their placeholders, and the files that they name."""
 
 from __future__ import annotations
 

@@ -105,7 +105,13 @@ def read_ratings(path: Path, users: Ints, items: Ints) -> Floats:
     _refuse(
         path, row < 0, "user {user} and item {item} were not asked for; rate the {{pairs}} alone", user=user, item=item
     )
-    _refuse(path, ~np.isfinite(rating), "the rating is {value}; give a number", value=rating)
+    largest = np.finfo(np.float32).max  # predictions are stored in this precision
+    _refuse(
+        path,
+        ~(np.abs(rating) <= largest),
+        f"the rating is {{value}}; give a number from {-largest:.4g} to {largest:.4g}",
+        value=rating,
+    )
     _refuse_twice(path, user, item, "user {user} has item {value} twice, here and in line {line}")
     ratings = np.full(len(pairs), np.nan)
     ratings[row] = rating

@@ -192,17 +192,55 @@ class Snapshots:
         Raises:
             StoppedFit: It has failed, or did before, and that is to end the Fit.
         """
+        reason = self.due(iteration=iteration, iterations=iterations, within=within)
+        if reason:
+            self.take(save, reason, iteration=iteration, iterations=iterations, unit=unit, within=within)
+
+    def due(self, *, iteration: int, iterations: int | None = None, within: bool = False) -> str:
+        """Mark a point, and return why a snapshot is due there; empty where none is. Who asked for it has asked once.
+
+        Args:
+            iteration: As for ``point``.
+            iterations: As for ``point``.
+            within: As for ``point``.
+
+        Raises:
+            StoppedFit: A snapshot has failed before, and that is to end the Fit.
+        """
         self.points += 1
         if not self._is_possible or os.getpid() != self._process:  # nobody answers a child
-            return
+            return ""
         self.end()
         moment = time.monotonic()
         if self._current is None or self._current[0] != iteration:
             self._current = iteration, moment
-        reason = self._reason(moment, iteration, iterations, within)
-        if reason:
-            self._take(save, reason, {"iteration": iteration, "iterations": iterations, "unit": unit, "within": within})
-            self._last_time, self._last_iteration = time.monotonic(), iteration
+        return self._reason(moment, iteration, iterations, within)
+
+    def take(
+        self,
+        save: Save,
+        reason: str,
+        *,
+        iteration: int,
+        iterations: int | None = None,
+        unit: str = "epoch",
+        within: bool = False,
+    ) -> None:
+        """Take a snapshot that is due, possibly of a later iteration than the point where it was.
+
+        Args:
+            save: As for ``point``.
+            reason: Why it is due.
+            iteration: As for ``point``.
+            iterations: As for ``point``.
+            unit: As for ``point``.
+            within: As for ``point``.
+
+        Raises:
+            StoppedFit: It has failed, and that is to end the Fit.
+        """
+        self._take(save, reason, {"iteration": iteration, "iterations": iterations, "unit": unit, "within": within})
+        self._last_time, self._last_iteration = time.monotonic(), iteration
 
     def _reason(self, moment: float, iteration: int, iterations: int | None, within: bool) -> str:
         """Return why a snapshot is due; empty where it is not."""

@@ -34,12 +34,14 @@ def part_frame(fold: Fold, name: str, user_ids: Sequence[Hashable], item_ids: Se
         item_ids: The items' ids.
     """
     part: Part = getattr(fold, name)
-    if not _COPIES_ON_WRITE or len(part) > MOST_ROWS:
+    if len(part) > MOST_ROWS:
         return frame_of(part, user_ids, item_ids)
     frames = _frames.setdefault(fold, {})
     if name not in frames:
         frames[name] = frame_of(part, user_ids, item_ids)
-    return frames[name].copy(deep=False)
+    return frames[
+        name
+    ].copy()  # its memory as well: pandas guards neither ``column.array[0] = 1`` nor numpy's own flags
 
 
 def subject_frame(fold: Fold, subject: str, own_ids: Sequence[Hashable]) -> pd.DataFrame:

@@ -6,7 +6,10 @@ write hundreds of transactions, only to say that nothing has changed.
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from omnibench.errors import StoreError
@@ -31,11 +34,15 @@ class Beating(Protocol):
     def note_unwritten(self) -> None:
         """Have the record written in a moment, because it could not be."""
 
-    def bring_out(self) -> None:
-        """Write what was logged, and what people read of the state."""
+    def bring_out(self, *, is_log_locked: bool) -> bool:
+        """Write what was logged, and what people read of the state; return whether somebody else locks the log.
 
-    def finish(self) -> None:
-        """Write what was logged for the last time."""
+        Args:
+            is_log_locked: Whether somebody did a moment ago: then what was logged waits.
+        """
+
+    def finish(self, *, is_log_locked: bool) -> None:
+        """Write what was logged for the last time; nothing where somebody else locks the log."""
 
 
 class Heartbeats:
@@ -78,23 +85,28 @@ class Heartbeats:
         """
         with self._changing:
             thread = self._thread
+            if thread is None or not thread.is_alive():  # of a forked child it lives in the parent
+                return
             self._ending.set()
             self._wake.set()
             self._left.wait_for(lambda: worker.id not in self._workers, _ENDING_SECONDS)
             is_last = not self._workers
-        if is_last and thread is not None:
+        if is_last:
             thread.join(_ENDING_SECONDS)
 
     def _beat(self) -> None:
         pause = _PAUSE_SECONDS
-        while self._write():
-            if self._wake.wait(FLUSH_SECONDS):
-                self._ending.wait(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            else:
-                pause = _PAUSE_SECONDS
-            self._ending.clear()
-            self._wake.clear()
+        try:
+            while self._write():
+                if self._wake.wait(FLUSH_SECONDS):
+                    self._ending.wait(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                else:
+                    pause = _PAUSE_SECONDS
+                self._ending.clear()
+                self._wake.clear()
+        finally:
+            self._leave(list(self._workers.values()))  # none, unless this thread has failed: nobody waits for it
         self._store.records.close()  # this thread's own connection
 
     def _write(self) -> bool:
@@ -102,24 +114,54 @@ class Heartbeats:
         with self._changing:
             workers = list(self._workers.values())
             ending = [worker for worker in workers if worker.is_ending]
-        due = {worker.id: worker.due_record() for worker in workers}
-        records = {RecordType.WORKER.key(name): record for name, record in due.items() if record is not None}
-        try:
-            if records:
-                self._store.records.note(records)
-        except (StoreError, OSError):  # somebody else writes: tried again in a moment
-            for worker in workers:
-                if due[worker.id] is not None:
-                    worker.note_unwritten()
+        self._write_records(workers)
+        is_log_locked = False
         for worker in workers:
-            worker.bring_out()
+            with self._failing_alone(worker):
+                is_log_locked = worker.bring_out(is_log_locked=is_log_locked)
         for worker in ending:
-            worker.finish()
+            with self._failing_alone(worker):
+                worker.finish(is_log_locked=is_log_locked)
+        return self._leave(ending)
+
+    def _write_records(self, workers: Sequence[Beating]) -> None:
+        due: list[tuple[Beating, Record]] = []
+        for worker in workers:
+            with self._failing_alone(worker):
+                record = worker.due_record()
+                if record is not None:
+                    due.append((worker, record))
+        try:
+            self._note(due)
+        except Exception:  # one of them cannot be written down, whatever a framework has reported
+            for entry in due:
+                with self._failing_alone(entry[0]):
+                    self._note([entry])
+
+    def _note(self, due: Sequence[tuple[Beating, Record]]) -> None:
+        if not due:
+            return
+        try:
+            self._store.records.note({RecordType.WORKER.key(worker.id): record for worker, record in due})
+        except (StoreError, OSError):  # somebody else writes: tried again in a moment
+            for worker, _ in due:
+                worker.note_unwritten()
+
+    @contextmanager
+    def _failing_alone(self, worker: Beating) -> Iterator[None]:
+        """Let a worker whose state or log cannot be written go, as if it had a thread of its own, and the others stay."""
+        try:
+            yield
+        except Exception:
+            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+            self._leave([worker])
+
+    def _leave(self, workers: Iterable[Beating]) -> bool:
+        """Write no more of workers; return whether others are left."""
         with self._changing:
-            for worker in ending:
-                del self._workers[worker.id]
+            for worker in workers:
+                self._workers.pop(worker.id, None)
             self._left.notify_all()
-            if self._workers:
-                return True
-            self._thread = None
-            return False
+            if not self._workers:
+                self._thread = None
+            return bool(self._workers)

@@ -181,7 +181,7 @@ class LogBook:
         self._entries: list[_Entry] = []
         self._lines: Counter[tuple[str | None, bool]] = Counter()
         self._resumed: dict[str, FitBeginning] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may log something in the middle of an entry
         self._writing = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
@@ -259,20 +259,24 @@ class LogBook:
             return None
         return self._resumed.pop(logger)
 
-    def flush(self) -> None:
-        """Write what has gathered; what cannot be written is counted in ``lost``."""
+    def flush(self) -> bool:
+        """Write what has gathered; what cannot be written is counted in ``lost``.
+
+        Returns:
+            False where somebody else locks the file, so that what has gathered is kept for the next time.
+        """
         # One thread after the other: who makes the file keeps others from it, and SQLite does not wait there.
         with self._writing:
-            self._flush()
+            return self._flush()
 
-    def _flush(self) -> None:
+    def _flush(self) -> bool:
         with self._lock:
             entries, self._entries = self._entries, []
         if not entries:
-            return
+            return True
         if os.getpid() != self._pid:  # SQLite's connections belong to the process that has opened them
             self.lost += len(entries)
-            return
+            return True
         try:
             self._write(entries)
         except (sqlite3.DatabaseError, OSError) as error:
@@ -285,18 +289,24 @@ class LogBook:
                     for left in ("-wal", "-shm"):
                         self.path.with_name(self.path.name + left).unlink(missing_ok=True)
                     self._write(entries)
-                    return
+                    return True
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and len(entries) < _MOST_KEPT:
                 with self._lock:
                     self._entries[:0] = entries  # for the next time: whoever locks the log is not waited for
-                return
+                return False
             self.lost += len(entries)
         except LinkedFileError:  # somebody has put a link there while the store was open
             self.lost += len(entries)
+        return True
 
-    def finish(self) -> None:
-        """Write what has gathered for the last time, and close the file; what cannot be written then is lost."""
-        self.flush()
+    def finish(self, *, is_locked: bool = False) -> None:
+        """Write what has gathered for the last time, and close the file; what cannot be written then is lost.
+
+        Args:
+            is_locked: Whether somebody else locked it a moment ago, so that nothing is written and nobody waits.
+        """
+        if not is_locked:
+            self.flush()
         with self._writing:
             self._close()
         with self._lock:

@@ -177,14 +177,19 @@ class Worker:
         """Have the record written in a moment, because it could not be."""
         self._moved = True
 
-    def bring_out(self) -> None:
-        """Write what was logged, and progress.json where that is due."""
-        self.log.flush()
-        self._export()
+    def bring_out(self, *, is_log_locked: bool) -> bool:
+        """Write what was logged, and progress.json where that is due; return whether somebody else locks the log.
 
-    def finish(self) -> None:
-        """Write what was logged for the last time."""
-        self.log.finish()
+        Args:
+            is_log_locked: Whether somebody did a moment ago: then what was logged waits.
+        """
+        is_log_locked = is_log_locked or not self.log.flush()
+        self._export()
+        return is_log_locked
+
+    def finish(self, *, is_log_locked: bool) -> None:
+        """Write what was logged for the last time; nothing where somebody else locks the log."""
+        self.log.finish(is_locked=is_log_locked)
 
     def _export(self) -> None:
         """Bring progress.json up to date after this worker has come to another item or phase, if that is due."""

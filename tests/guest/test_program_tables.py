@@ -119,6 +119,11 @@ def test_ratings_belong_to_the_pairs_whatever_their_order(tmp_path: Path) -> Non
         ),
         ("5\t0\t1\n2\t1\t4\n", r"user 2 and item 4 have no rating \(1 of 3 pairs have none\)"),
         ("5\t0\t1\n2\t1\tinf\n2\t4\t1\n", "line 2: the rating is inf"),
+        ("5\t0\t1\n2\t1\tnan\n2\t4\t1\n", "line 2: the rating is nan"),
+        (
+            "5\t0\t1\n2\t1\t3\n2\t4\t-1e39\n",
+            r"line 3: the rating is -1e\+39; give a number from -3\.403e\+38 to 3\.403e\+38",
+        ),
         ("5\t0\t1\n2\t1\t4\n2\t1\t4\n", "line 3: user 2 has item 1 twice, here and in line 2"),
         ("5\t0\t1\n2\t1\n", "line 2 .*: there are 2 columns where there have to be 3"),
     ],

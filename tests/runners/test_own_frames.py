@@ -44,7 +44,11 @@ def train_of(fold: Fold) -> pd.DataFrame:
 
 
 def spoil(train: pd.DataFrame) -> None:
-    """Write into whatever a frame lets one write into."""
+    """Write into whatever a frame lets one write into, also where pandas does not notice."""
+    train["rating"].array[0] = -1.0
+    values = train["rating"].to_numpy()
+    values.flags.writeable = True
+    values -= 3.0
     train.loc[:, "rating"] = 0.0
     train["user"] = "nobody"
     train.index.name = "row"

@@ -234,7 +234,7 @@ def test_what_a_program_does_wrong_fails_its_item(project: Project, monkeypatch:
         "*the list of user 0 has 1 items where * were asked for*",
         "*line 1 ('0\\tmilk\\t1.0'): it is not of the form user, item, number*",
         "*'omnibench progress epoch=three', of which 'epoch=three' is not a whole number*",
-        "*'omnibench checkpoint epoch=3', but its command `fit` has no {checkpoint}*",
+        "*'omnibench checkpoint epoch=3', but only `fit` has checkpoints, and this was `run`*",
         "*5 s (--omnirec-timeout)*",
     ):
         out.fnmatch_lines([line])

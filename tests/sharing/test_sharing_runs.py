@@ -88,7 +88,9 @@ def test_a_script_pulls_as_well(project: Project) -> None:
     before = project.count_fits()
     script = project.pytester.path / "script.py"
     bench = (project.pytester.path / "bench_tiny.py").read_text().partition("@benchmark")[0]
-    script.write_text(f"{bench}\nfrom omnibench import run_omnirec\nrun_omnirec(data, plan, Evaluator(NDCG([5, 10]), HR(10)), pull_from='table')\n")
+    script.write_text(
+        f"{bench}\nfrom omnibench import run_omnirec\nrun_omnirec(data, plan, Evaluator(NDCG([5, 10]), HR(10)), pull_from='table')\n"
+    )
     ended = subprocess.run(
         [sys.executable, script.name], cwd=script.parent, capture_output=True, text=True, check=False
     )

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore, heartbeats, workers
+from omnibench.store.logbook import LogBook
 from omnibench.store.queries import Store
 from omnibench.store.states import sightings
 from omnibench.store.workers import Worker
@@ -110,6 +112,56 @@ def test_a_worker_that_ends_leaves_those_beside_it(store: CheckpointStore) -> No
         assert seen(store, worker.id)["ended"] is None
         worker.note_phase(None)
     assert seen(store, worker.id)["ended"]
+
+
+def test_a_locked_log_keeps_no_record_from_being_written(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is waited for once, not once for each of the workers of a process; each says that it has ended."""
+    with working(store) as worker:
+        twins = [worker.for_thread(f"gw{number}") for number in range(8)]
+        worker.note("the log is made")
+        until(lambda: logged(store))
+        waits: list[str] = []
+
+        def wait_for_nothing(log: LogBook, *_: Any) -> None:
+            waits.append(log.worker)
+            raise locked
+
+        locked = sqlite3.OperationalError("database is locked")
+        locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        monkeypatch.setattr(LogBook, "_write", wait_for_nothing)
+        for twin in twins:
+            twin.log.add(20, "omnibench", "cannot be written")
+            twin.is_ending = True
+        for twin in twins:
+            twin.end()
+        passes = len(waits)
+        assert passes <= 3, "a pass or two of all workers, each of which waits once"
+        assert all(seen(store, twin.id)["ended"] for twin in twins)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("trouble", ["its log", "its state"])
+def test_a_worker_that_cannot_be_written_down_leaves_those_beside_it(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """Its trouble is shown, nobody waits for it, and the records of the others go on to be written."""
+    shown: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: shown.append(str(arguments.exc_value)))
+    with working(store) as worker:
+        twin = worker.for_thread("gw1")
+        if trouble == "its state":
+            twin.progress({"loss": object()})
+        else:
+            monkeypatch.setattr(twin.log, "flush", mock.Mock(side_effect=RuntimeError("no log")))
+        until(lambda: shown)
+        twin.end()
+        worker.note_phase("D/A", "Fit")
+        until(lambda: seen(store, worker.id).get("item") == "D/A")
+        worker.note_phase(None)
+    assert seen(store, worker.id)["ended"]
+    assert len(shown) == 1
 
 
 @contextmanager
