@@ -229,7 +229,10 @@ class GivenCandidates(Candidates):
         return {"policy": "given", "file": str(path), **self._allowed}
 
     def check(self, ids: KnownIds) -> None:
-        self._coded(ids)
+        items = set(ids.items)
+        tested = range(len(ids.users)) if ids.tested is None else ids.tested.tolist()
+        if not any(item in items for code in tested for item in self._of(ids, code)):
+            self._coded(ids)  # which says what is wrong
 
     def _coded(self, ids: KnownIds) -> npt.NDArray[np.int32]:
         """Return the pairs of user and item by code, ascending; shape (n, 2).
