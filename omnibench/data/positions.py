@@ -117,7 +117,7 @@ def _require_memory(counts: npt.NDArray[np.int64]) -> None:
         return
     events = int(counts.sum())
     raise DataError(
-        f"SessionSplit: positions='each' makes {n_rows:,} rows of the {events:,} events of {len(counts):,} tested sessions, because each "
+        f"SessionSplit: positions='each' makes {n_rows:,} rows of {events:,} events of validation and test, because each "
         f"position has all events before it, and the longest session has {int(counts.max()):,}. That needs about "
         f"{size_text(needed)} of memory, of which {size_text(available)} are left. Make shorter sessions, e.g. with Sessions('30min') "
         "before the split, test fewer, or leave out positions."

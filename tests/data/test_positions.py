@@ -212,7 +212,7 @@ def test_too_many_rows_are_refused_before_they_are_made(monkeypatch: pytest.Monk
     """A session of m events has m (m + 1) / 2 - 1 rows: what they need, what there is, and what to do."""
     frame = frame_of([(0, [1, 2, 3]), (9, [1, 2, 3] * 2000)])
     monkeypatch.setattr("omnibench.data.positions.available_memory", lambda: 500 << 20)
-    message = r"18,002,999 rows of the 6,000 events of 1 tested sessions, .* of memory, of which .* are left.*Sessions\('30min'\)"
+    message = r"18,002,999 rows of 6,000 events of validation and test, .* longest session has 6,000.* of memory, of which .* are left.*Sessions\('30min'\)"
     with pytest.raises(DataError, match=message):
         split_by(frame, test_size=1, positions="each")
     assert len(split_by(frame.head(1000), test_size=1, positions="each").test) == 996
