@@ -18,6 +18,7 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.describe import QUANTILES, Description, RatingFigures, Side, TimeFigures, describe
 from omnibench.data.interactions import Interactions
 from omnibench.data.leakage import leak_counts
+from omnibench.data.positions import n_positions
 from omnibench.errors import DataError
 from omnibench.report.comparisons import aligned
 
@@ -47,14 +48,16 @@ def data_describe(arguments: argparse.Namespace) -> int:
         with warnings_said():
             rows = _rows(dataset)
             description = describe(rows)
-            folds = list(_folds(dataset, rows))
+            tested = dataset.tested_rows(rows)
+            positions = 0 if tested.session_ids is None else n_positions(tested)
+            folds = list(_folds(dataset, tested))
         nearest = _neighbours(description, dataset.name)
         if arguments.json:
-            described.append(_plain(dataset, description, folds, nearest))
+            described.append(_plain(dataset, description, positions, folds, nearest))
             continue
         if number:
             say()
-        for line in _lines(dataset, description, folds, nearest):
+        for line in _lines(dataset, description, positions, folds, nearest):
             say(line)
     if arguments.json:
         say_text(json.dumps(described, indent=1))
@@ -87,7 +90,7 @@ def _neighbours(description: Description, name: str) -> list[Neighbour]:
 
 
 def _plain(
-    dataset: RecSysDataSet, description: Description, folds: Sequence[Any], nearest: Iterable[Neighbour]
+    dataset: RecSysDataSet, description: Description, positions: int, folds: Sequence[Any], nearest: Iterable[Neighbour]
 ) -> dict[str, Any]:
     """Return all that the command says, for programs."""
     return {
@@ -96,6 +99,7 @@ def _plain(
         **asdict(description),
         "pairs": description.pairs,
         "density": description.density,
+        **({"positions": positions} if positions else {}),
         "folds": list(folds),
         "nearest": [
             {
@@ -112,7 +116,11 @@ def _plain(
 
 
 def _lines(
-    dataset: RecSysDataSet, description: Description, folds: Sequence[dict[str, int]], nearest: Sequence[Neighbour]
+    dataset: RecSysDataSet,
+    description: Description,
+    positions: int,
+    folds: Sequence[dict[str, int]],
+    nearest: Sequence[Neighbour],
 ) -> Iterator[str]:
     yield dataset.name
     repeated = (
@@ -124,6 +132,9 @@ def _lines(
         "interactions": exact(description.interactions) + (f", {repeated}" if repeated else ", no pair repeated"),
         "users": exact(description.users.count),
         "items": exact(description.items.count),
+        "positions": f"{exact(positions)} of validation and test, each a user of its own in the split"
+        if positions
+        else "",
         "density": percent(description.density),
         "ratings": _rating_words(description.ratings),
         "times": _time_words(description.times),

@@ -306,16 +306,15 @@ class RecSysDataSet:
         """Whether a user may have an item several times."""
         return any(isinstance(step, KeepRepeats) for step in self.steps)
 
+    def tested_rows(self, rows: Interactions) -> Interactions:
+        """Return the rows that ``parts`` takes, of ``interactions()``: each position that is asked for is a session of its own."""
+        return rows if self.split is None else self.split.tested_rows(rows)
+
     def interactions(self) -> Interactions:
         """Read the source and apply every step before the split; canonical rows, without repeats unless they are kept.
 
-        Repeats go first, so that a step such as CorePruning counts what will be there, unless a Deduplicate decides. Where the split
-        tests a session at several positions, each is a session of its own.
+        Repeats go first, so that a step such as CorePruning counts what will be there, unless a Deduplicate decides.
         """
-        rows = self._preprocessed()
-        return rows if self.split is None else self.split.tested_rows(rows)
-
-    def _preprocessed(self) -> Interactions:
         source = self._rows
         rows = source.canonical() if isinstance(source, CanonicalRows) else source.load()
         if len(rows) == 0:
@@ -341,7 +340,7 @@ class RecSysDataSet:
         return rows
 
     def parts(self, interactions: Interactions) -> Sequence[Parts]:
-        """Split canonical rows; return the parts of each fold, or of the only one for a single split.
+        """Split ``tested_rows()``; return the parts of each fold, or of the only one for a single split.
 
         Raises:
             DataError: The dataset has no split, or the split is impossible.
@@ -358,7 +357,7 @@ class RecSysDataSet:
     @property
     def data(self) -> RawData | SplitData | FoldedData:
         """The interactions as pandas frames with the user's own ids."""
-        rows = self.interactions()
+        rows = self.tested_rows(self.interactions())
         if self.split is None:
             return RawData(rows.frame())
         folds = {}

@@ -42,6 +42,8 @@ class Interactions:
         item_ids: The same for items.
         parts: The part of each row in each fold of a published split, shape (n, folds), see ``data.membership``; None where
             a split has yet to decide, or there is none.
+        session_ids: Where users are positions of sessions (see ``data.positions``), the id of each one's session, one per user
+            code, which candidates and features go by; None elsewhere.
     """
 
     user: npt.NDArray[np.int32]
@@ -51,6 +53,7 @@ class Interactions:
     user_ids: Sequence[Hashable]
     item_ids: Sequence[Hashable]
     parts: Membership | None = None
+    session_ids: Sequence[Hashable] | None = None
 
     def __len__(self) -> int:
         return len(self.user)

@@ -2,7 +2,8 @@
 
 A prepared dataset is a directory with ``fold_k/`` for each fold, the user's ids by code (see ``data.stored_ids``),
 ``features/`` with what is known about users and items (see ``guest.features``), and ``manifest.json``. The manifest is what
-``guest.folds.Fold`` reads, in the guests and here.
+``guest.folds.Fold`` reads, in the guests and here. Where users are positions of sessions, it counts these, ``sizes`` what there
+was before, and the sessions of the positions are stored as the users' ids are.
 
 A single split has each row once, in ``fold_0/train.npy validation.npy test.npy`` (and ``given.npy`` where it folds in), with
 the parts' own columns (see ``guest.parts.save_columns``). Several folds would have each row several times: they share
@@ -24,7 +25,8 @@ from omnibench.data.features.arrays import write_features
 from omnibench.data.interactions import Interactions
 from omnibench.data.leakage import leak_counts, repeats_pairs
 from omnibench.data.parts import Parts
-from omnibench.data.stored_ids import write_ids
+from omnibench.data.positions import n_positions
+from omnibench.data.stored_ids import SESSIONS, write_ids
 from omnibench.guest.folds import save_array
 from omnibench.guest.parts import save_columns
 from omnibench.guest.shared_rows import FIRST, MEMBERSHIP, membership_of
@@ -49,7 +51,10 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     Raises:
         DataError: The recipe is impossible for these interactions.
     """
-    rows = dataset.interactions()
+    interactions = dataset.interactions()
+    rows = dataset.tested_rows(interactions)
+    sizes = {"interactions": len(interactions), "users": len(interactions.user_ids)}
+    del interactions  # a copy where positions are users of their own
     folds = dataset.parts(rows)
     test_digests: list[str] = []
     cold: list[dict[str, int]] = []
@@ -69,8 +74,10 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         save_array(directory / FIRST, np.concatenate([[0], np.cumsum(counts)]))
     write_ids(directory, "users", rows.user_ids)
     write_ids(directory, "items", rows.item_ids)
+    if rows.session_ids is not None:
+        write_ids(directory, SESSIONS, rows.session_ids)
     features: dict[str, dict[str, Any]] = {}
-    for subject, own_ids in (("items", rows.item_ids), ("users", rows.user_ids)):
+    for subject, own_ids in (("items", rows.item_ids), ("users", rows.session_ids or rows.user_ids)):
         if subject in dataset.features:
             folder = directory / "features" / subject
             features[subject] = write_features(folder, dataset.features[subject].read(), own_ids, dataset.name)
@@ -84,7 +91,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
             cold.append(cold_counts(rows, parts))
         leakage.append(leak_counts(rows, parts))
     # With the validation part joined to training, what a published split has in both would be there twice.
-    overlaps = rows.parts is not None and repeats_pairs(rows)
+    overlaps = rows.parts is not None and rows.session_ids is None and repeats_pairs(rows)
     manifest = {
         "format": FORMAT,
         "key": dataset.key,
@@ -99,6 +106,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         "given": folds_in,
         **({"features": features} if features else {}),
         **({"prefixes": True} if dataset.split is not None and dataset.split.has_prefixes else {}),
+        **({"sizes": {**sizes, "positions": n_positions(rows)}} if rows.session_ids is not None else {}),
         **({"repeats": True} if dataset.keeps_repeats or overlaps else {}),
         **({"cold": {"ranked": dataset.feedback == "implicit", "folds": cold}} if cold else {}),
         "leakage": {"folds": leakage},

@@ -45,7 +45,8 @@ class SessionSplit(Split):
 
     With ``positions="each"`` every event of a session after its first is looked for in turn, by a list after all events before
     it: in the place of a session of validation or test there are sessions for its positions, ``s7@1`` to ``s7@4`` of a session
-    ``s7`` with five events, and exactly the last event of each is held out.
+    ``s7`` with five events, and exactly the last event of each is held out. Ids of sessions that are no texts become some. That
+    is a row for each event of each of these beginnings, so the number of rows grows with the square of a session's length.
 
     Source: Hidasi, Karatzoglou, Baltrunas and Tikk, "Session-based Recommendations with Recurrent Neural Networks", ICLR
     2016: with ``SessionSplit("1d", validation_size="1d")``, and its sources of the same year, the sessions that end within a
@@ -128,7 +129,7 @@ class SessionSplit(Split):
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
         of_row = interactions.parts
-        if self.positions == EACH and of_row is not None:
+        if interactions.session_ids is not None and of_row is not None:
             return [Parts(*(np.flatnonzero(of_row[:, 0] == part) for part in (TRAIN, VALIDATION, TEST)))]
         return self._of_sessions(interactions)
 

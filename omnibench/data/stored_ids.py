@@ -24,6 +24,9 @@ else:
 
 _TEXTS, _INTEGERS = "texts", "integers"
 
+SESSIONS = "sessions"
+"""What the ids of the sessions are stored as that users are positions of."""
+
 _small: dict[str, tuple[tuple[int, ...], StoredIds]] = {}
 """Ids of small files, by path, with the state of the file: each item asks for them several times."""
 _SMALL_BYTES, _MOST_SMALL = 1 << 19, 16
@@ -146,7 +149,7 @@ def write_ids(directory: Path, which: str, own_ids: Sequence[Hashable]) -> None:
 
     Args:
         directory: A directory.
-        which: ``users`` or ``items``.
+        which: ``users``, ``items`` or ``sessions``.
         own_ids: The ids.
 
     Raises:
@@ -172,7 +175,7 @@ def read_ids(directory: Path, which: str) -> Sequence[Hashable]:
 
     Args:
         directory: A prepared dataset.
-        which: ``users`` or ``items``.
+        which: ``users``, ``items`` or ``sessions``.
     """
     for suffix, reader in ((_TEXTS, StoredTexts), (_INTEGERS, StoredIntegers)):
         path = os.path.join(directory, f"{which}.{suffix}.npy")
@@ -191,3 +194,12 @@ def read_ids(directory: Path, which: str) -> Sequence[Hashable]:
             _small[path] = remembered
         return remembered[1]
     return [ids.decode(own_id) for own_id in json.loads((directory / f"{which}.json").read_text(encoding="utf-8"))]
+
+
+def read_session_ids(directory: Path) -> Sequence[Hashable] | None:
+    """Return the session that each user code is a position of; None where users are no positions.
+
+    Args:
+        directory: A prepared dataset.
+    """
+    return read_ids(directory, SESSIONS) if any(directory.glob(f"{SESSIONS}.*")) else None

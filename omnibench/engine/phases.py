@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from omnibench.data.stored_ids import read_ids
+from omnibench.data.stored_ids import read_ids, read_session_ids
 from omnibench.engine.epochs import EpochMetric, Judge, answering
 from omnibench.engine.list_checks import list_flaw
 from omnibench.errors import GuestError
-from omnibench.experiment.candidates import UNSEEN
+from omnibench.experiment.candidates import UNSEEN, KnownIds
 from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.outputs import Outputs, outputs_of
 from omnibench.experiment.resources import hours_text
+from omnibench.guest import VALIDATION
 from omnibench.guest.candidates import candidate_sets
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold
 from omnibench.guest.opened_folds import opened_fold
@@ -158,10 +159,12 @@ def fit(
         (pairs of an epoch and the numbers that were reported of it, by name), and what ``guest.meter.Meter`` measures.
 
     Raises:
+        EvaluationError: The candidates are of nobody who is tested.
         GuestError: The framework failed, or its process died.
         PrunedError: The judge has ended it.
         SnapshotError: The guest cannot go on from the snapshot.
     """
+    experiment.candidates.check(_known_ids(experiment, dataset))  # before anything is trained in vain
     request: dict[str, Any] = {"op": "fit", "output": str(output)}
     options = _within_hours(experiment, options)
     if judge is None and metric is None:
@@ -174,7 +177,7 @@ def fit(
                     "k": metric.list_length,
                     "outputs": _names(metric.outputs),
                     "epochs": None if metric.epochs is None else sorted(metric.epochs),
-                    "candidates": _described(experiment, dataset, Path(folder)),
+                    "candidates": _described(experiment, dataset, Path(folder), VALIDATION),
                     "output": str(Path(folder, "predictions.npy")),
                 }
             on_epoch = answering(judge, metric, options.on_progress)
@@ -197,10 +200,18 @@ def _within_hours(experiment: Experiment, options: PhaseOptions) -> PhaseOptions
     return replace(options, timeout=seconds, limit=f"the {hours_text(hours)} that it asked for (resources)")
 
 
-def _described(experiment: Experiment, dataset: Path, directory: Path) -> dict[str, Any]:
+def _described(experiment: Experiment, dataset: Path, directory: Path, judged: str = "") -> dict[str, Any]:
     """Return the candidate policy as plain data for a guest."""
-    ids = (read_ids(dataset, "users"), read_ids(dataset, "items")) if experiment.candidates is not UNSEEN else ((), ())
-    return experiment.candidates.described(directory, *ids)
+    return experiment.candidates.described(directory, _known_ids(experiment, dataset, judged))
+
+
+def _known_ids(experiment: Experiment, dataset: Path, judged: str = "") -> KnownIds:
+    """Return the ids that candidates are looked up by; none for the default, which needs none."""
+    if experiment.candidates is UNSEEN:
+        return KnownIds((), ())
+    fold = opened_fold(dataset, experiment.fold, "" if judged else experiment.refit, judged=judged)
+    users, items = read_ids(dataset, "users"), read_ids(dataset, "items")
+    return KnownIds(users, items, read_session_ids(dataset), fold.users)
 
 
 def _with_ids(note: Mapping[str, Any], dataset: Path) -> str:
@@ -242,7 +253,7 @@ def predict(
     Raises:
         GuestError: The framework failed, its process died, or what it wrote breaks the contract.
     """
-    candidates = _described(experiment, dataset, output.parent)
+    candidates = _described(experiment, dataset, output.parent, judged)
     fold = opened_fold(
         dataset,
         experiment.fold,

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.data import ids
 from omnibench.errors import DataError, EvaluationError
@@ -16,9 +16,26 @@ from omnibench.keys import DISPLAY_DIGITS
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 else:
-    from omnibench.lazy import np
+    from omnibench.lazy import np, npt
+
+
+class KnownIds(NamedTuple):
+    """The ids of a dataset, as candidates are looked up by them.
+
+    Attributes:
+        users: The user's own user ids, by code.
+        items: The user's own item ids, by code.
+        sessions: The session that each user is a position of, by code; None where users are no positions.
+        tested: The codes of the users that lists are judged of, ascending; None for all.
+    """
+
+    users: Sequence[Hashable]
+    items: Sequence[Hashable]
+    sessions: Sequence[Hashable] | None = None
+    tested: npt.NDArray[np.integer[Any]] | None = None
 
 
 class Candidates:
@@ -53,18 +70,27 @@ class Candidates:
                 raise EvaluationError(f"{type(self).__name__}: {name} is {value!r}; give True or False.")
             setattr(self, name, value)
 
-    def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
+    def described(self, directory: Path, ids: KnownIds) -> dict[str, Any]:
         """Return the policy as plain data for a guest; see ``guest.candidates``.
 
         Args:
             directory: Where files for the guest may be written.
-            user_ids: The user's own user ids, by code.
-            item_ids: The user's own item ids, by code.
+            ids: The dataset's.
 
         Raises:
-            EvaluationError: The policy and the dataset have nothing in common.
+            EvaluationError: The policy has nothing for those who are tested.
         """
         return {"policy": "unseen"}
+
+    def check(self, ids: KnownIds) -> None:
+        """Refuse a policy that has nothing for those who are tested.
+
+        Args:
+            ids: The dataset's.
+
+        Raises:
+            EvaluationError: It has not.
+        """
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -97,7 +123,7 @@ class AllItems(Candidates):
     def note(self) -> str:
         return ", ".join(self._allowed)
 
-    def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
+    def described(self, directory: Path, ids: KnownIds) -> dict[str, Any]:
         return {"policy": "unseen", **self._allowed}
 
     def __repr__(self) -> str:
@@ -139,7 +165,7 @@ class SampledNegatives(Candidates):
     def note(self) -> str:
         return f"{self.negatives} negatives, seed {self.seed}"
 
-    def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
+    def described(self, directory: Path, ids: KnownIds) -> dict[str, Any]:
         return {"policy": "sampled", "negatives": self.negatives, "seed": self.seed}
 
     def __repr__(self) -> str:
@@ -153,12 +179,14 @@ class GivenCandidates(Candidates):
 
     Args:
         items: From user id to item ids, or a frame with the columns user and item. A user without an entry gets no
-            recommendations. The content is part of the key; its order is not.
+            recommendations. What is given for a session counts for each of its positions that has no entry of its own
+            (``SessionSplit(positions="each")``). The content is part of the key; its order is not.
         repeats: Rank items that the user has in training or validation as well.
         unknown: Rank items unknown in training as well, where an algorithm recommends them.
 
     Raises:
-        EvaluationError: It is neither, is empty, or an id has no stable form; later, that the dataset has no such ids.
+        EvaluationError: It is neither, is empty, or an id has no stable form; later, that the dataset has no such ids, or that
+            nobody who is tested has candidates.
     """
 
     def __init__(
@@ -193,27 +221,55 @@ class GivenCandidates(Candidates):
             f"GivenCandidates({', '.join([f'{len(self._items)} users', *(f'{name}=True' for name in self._allowed)])})"
         )
 
-    def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
-
+    def described(self, directory: Path, ids: KnownIds) -> dict[str, Any]:
         from omnibench.guest.folds import save_array
 
-        item_code = {item: code for code, item in enumerate(item_ids)}
+        path = directory / "candidates.npy"
+        save_array(path, self._coded(ids))
+        return {"policy": "given", "file": str(path), **self._allowed}
+
+    def check(self, ids: KnownIds) -> None:
+        items = set(ids.items)
+        tested = range(len(ids.users)) if ids.tested is None else ids.tested.tolist()
+        if not any(item in items for code in tested for item in self._of(ids, code)):
+            self._coded(ids)  # which says what is wrong
+
+    def _coded(self, ids: KnownIds) -> npt.NDArray[np.int32]:
+        """Return the pairs of user and item by code, ascending; shape (n, 2).
+
+        Raises:
+            EvaluationError: None of them is there, or none is of a user who is tested.
+        """
+        item_code = {item: code for code, item in enumerate(ids.items)}
         pairs = [
             (code, item_code[item])
-            for code, user in enumerate(user_ids)
-            for item in self._items.get(user, ())
+            for code in range(len(ids.users))
+            for item in self._of(ids, code)
             if item in item_code
         ]
         if not pairs:
             user, user_items = next(iter(self._items.items()))
             raise EvaluationError(
                 "none of the given candidates is an item for a user of the dataset: they are like "
-                f"{next(iter(user_items))!r} for {user!r}, but its items are like {item_ids[0]!r} and its users like {user_ids[0]!r}. "
-                "Give the ids as the dataset has them."
+                f"{next(iter(user_items))!r} for {user!r}, but its items are like {ids.items[0]!r} and its users like "
+                f"{(ids.sessions or ids.users)[0]!r}. Give the ids as the dataset has them."
             )
-        path = directory / "candidates.npy"
-        save_array(path, np.array(sorted(pairs), dtype=np.int32).reshape(-1, 2))
-        return {"policy": "given", "file": str(path), **self._allowed}
+        coded = np.array(sorted(pairs), dtype=np.int32).reshape(-1, 2)
+        if ids.tested is not None and len(ids.tested) and not np.isin(ids.tested, coded[:, 0]).any():
+            raise EvaluationError(
+                f"none of the {len(ids.tested):,} users that are tested has given candidates, so that every list would be empty: a "
+                f"tested one is {ids.users[int(ids.tested[0])]!r}, and those with candidates are {len(np.unique(coded[:, 0])):,} "
+                f"others, such as {ids.users[int(coded[0, 0])]!r}. Give items for those of the test part (of the validation part where "
+                "it judges lists)."
+            )
+        return coded
+
+    def _of(self, ids: KnownIds, code: int) -> Iterable[Hashable]:
+        """Return the items of a user; those of its session where a position of one has none of its own."""
+        own = self._items.get(ids.users[code])
+        if own is not None:
+            return own
+        return () if ids.sessions is None else self._items.get(ids.sessions[code], ())
 
 
 def _pairs(items: Any) -> Iterable[tuple[Any, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import enum
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -156,6 +157,7 @@ def check_entry(entry: PlanEntry, *, is_searched: bool = False) -> None:
     """
     _refuse_stray_lists(entry, is_searched=is_searched)
     _check_parameters(entry)
+    _check_stages(entry)
 
 
 def _refuse_stray_lists(entry: PlanEntry, *, is_searched: bool) -> None:
@@ -198,6 +200,31 @@ def _check_parameters(entry: PlanEntry) -> None:
             canonical_value(value, f"{name}: {parameter}")
         for choice in value.values if isinstance(value, Grid) else (value,):
             _refuse_objects(choice, f"{name}: {parameter}")
+
+
+def _check_stages(entry: PlanEntry) -> None:
+    """Refuse what is no setting of a later run of training, or no number where the first run has one."""
+    described = {} if entry.own else algorithm_info(entry.runner, entry.algorithm)
+    for parameter, value in entry.values:
+        settable = described.get("stages", {}).get(parameter)
+        if settable is None:
+            continue
+        for settings in value.values if isinstance(value, Grid) else (value,):
+            if not isinstance(settings, Mapping) or not settings.keys() <= set(settable):
+                raise PlanError(
+                    f"{entry.display_name}: {parameter} is {settings!r}; give a dict of the settings that this run does not share with "
+                    f"the first, of {', '.join(settable)}."
+                )
+            for setting, number in settings.items():
+                default = described["parameters"].get(setting)
+                number_type = numbers.Integral if isinstance(default, int) else numbers.Real
+                if isinstance(default, int | float) and (
+                    isinstance(number, bool) or not isinstance(number, number_type)
+                ):
+                    raise PlanError(
+                        f"{entry.display_name}: {setting} of {parameter} is {number!r}; give a number such as {default!r}, which "
+                        "the first run has."
+                    )
 
 
 def _refuse_objects(value: Any, parameter: str) -> None:

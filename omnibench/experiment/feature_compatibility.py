@@ -87,9 +87,9 @@ def _check_types(dataset: RecSysDataSet, configuration: Configuration) -> None:
         names = [name for name in facts if facts[name].type in readable]
         for name in chosen_names or ():
             if name not in names:
+                flaw = f"is of type {facts[name].type}" if facts[name].values else "is empty in every row"
                 raise PlanError(
-                    f"{configuration.name} cannot read the feature {name!r} of {subject} ({parameter}), which is of type "
-                    f"{facts[name].type}: it reads {', '.join(readable)}, of which {dataset.name} has {', '.join(names) or 'none'}. "
+                    f"{configuration.name} cannot read the feature {name!r} of {subject} ({parameter}), which {flaw}: it reads {', '.join(readable)}, of which {dataset.name} has {', '.join(names) or 'none'}. "
                     "Name others, or turn numbers into texts."
                 )
         learned = names if chosen_names is None else chosen_names

@@ -16,6 +16,10 @@ TRAIN = "train"
 """The value of ``refit`` with which a model is fitted on the training part, whatever the benchmark asks for."""
 
 
+_NO_NUMBER = "no one number of epochs says for how long its search has trained it"
+"""Why an algorithm of a framework is not fitted on both parts even after a search: others are for as many epochs."""
+
+
 def checked_refit(refit: Any) -> str:
     """Return a choice of the user: ``train+validation``, ``train``, or nothing where none was made.
 
@@ -46,6 +50,8 @@ def _reason(configuration: Configuration) -> str:
     if configuration.own:
         return "its fit takes the validation part"
     use = configuration.use_of_validation
+    if use != NO_USE and configuration.search is not None:
+        return f"it needs the validation part ({use}), and {_NO_NUMBER}"
     return f"it needs the validation part ({use})" if use != NO_USE else "its framework's catalogue says so"
 
 
@@ -78,8 +84,10 @@ def _of_search(configuration: Configuration) -> tuple[str | None, ...]:
 def _left_reason(configuration: Configuration) -> str:
     """Return why a configuration is fitted on training alone, and what helps."""
     use = configuration.use_of_validation
-    if configuration.search is None or configuration.own is None:
+    if configuration.search is None:
         return use
+    if configuration.own is None:
+        return f"{use}, and {_NO_NUMBER}"
     first, *others = EPOCHS_NAMES
     return (
         f"{use}, and none of its arguments is called {first}, or {', '.join(others)}; with one, it is fitted on both for as "

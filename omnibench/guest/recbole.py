@@ -31,6 +31,7 @@ from . import folds, parts, ranking, score_forms, top_items
 from .base import Task
 from .kept import kept
 from .negatives import samplable
+from .recbole_checks import check_batches, check_clusters, check_critic
 from .recbole_data import NumberedFold, PairDataset, numbered
 from .recbole_features import ContextDataset, Feature, SequenceContextDataset, Tensors, chosen_features
 from .recbole_loaders import loaders
@@ -102,6 +103,8 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
             if task.algorithm in WITH_ITEM_FEATURES:
                 config["selected_features"] = [feature.field for feature in chosen.features["items"]]
             train, valid = _loaders(config, data, chosen.features)
+            if task.algorithm == "RaCT" and stage.number == 0:
+                check_batches(hyperparameters, train.sample_size)
             network = _network(config, train.dataset, course, stage)
             model = Model(network, data.users, data.items, train.dataset.uid_field, train.dataset.iid_field)
             if isinstance(train.dataset, ContextDataset):
@@ -126,44 +129,19 @@ def _network(config: Any, dataset: Any, course: Course, stage: Stage) -> Any:
     course.prepare(stage, config, new)
     init_seed(config["seed"], config["reproducibility"])
     logging.raiseExceptions = False  # RaCT logs a text without a place for its argument
-    network = new(config).to(config["device"])
-    logging.raiseExceptions = True
+    try:
+        network = new(config).to(config["device"])
+    finally:
+        logging.raiseExceptions = True
     if config["model"] == "DGCF":  # where a batch has most of the data it would draw more of them than there are
         network.cor_batch_size = min(network.cor_batch_size, network.n_users, network.n_items)
     if config["model"] == "NCL":
-        _check_clusters(network)
+        check_clusters(network)
     if config["model"] == "RaCT":
-        _check_critic(network)
+        check_critic(network)
     if config["model"] in WITH_ITEM_FEATURES:
         network.feature_embed_layer.dataset = None  # it has read what it needs, and is part of the model
     return network
-
-
-def _check_clusters(network: Any) -> None:
-    """Refuse more clusters than NCL has embeddings to put into them, of users or of items; number 0, which pads, is one.
-
-    Raises:
-        ValueError: There are more.
-    """
-    most = min(network.n_users, network.n_items)
-    if network.k > most:
-        raise ValueError(
-            f"NCL makes num_clusters={network.k} clusters of the users and as many of the items, and has "
-            f"{network.n_users} users and {network.n_items} items for them. Set num_clusters to {most} or less."
-        )
-
-
-def _check_critic(network: Any) -> None:
-    """Refuse a critic of longer lists than there are items; number 0, which pads, is one.
-
-    Raises:
-        ValueError: They are longer.
-    """
-    if network.metrics_k > network.n_items:
-        raise ValueError(
-            f"RaCT's critic learns the NDCG of the first metrics_k={network.metrics_k} items, and has {network.n_items}. Set "
-            f"metrics_k to {network.n_items} or less."
-        )
 
 
 def _loaders(

@@ -177,6 +177,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
                 else {}
             ),
             **({"item_feature": ATTRIBUTE, "feature_types": [*CATEGORIES]} if name == "S3Rec" else {}),
+            **({"stages": STAGES[name].settable} if name in STAGES else {}),
             **({} if name in CLOSED_FORM + WITH_SEVERAL_EPOCHS else {"epochs": "epochs"}),
             **({"revision": REVISIONS[name]} if name in REVISIONS else {}),
         }

@@ -66,6 +66,26 @@ class Stages:
         """The settings of the later runs that are not those of the first, by the run's name."""
         return {name: dict(self.settings.get(name, {})) for name in self.names[1:]}
 
+    @property
+    def settable(self) -> dict[str, list[str]]:
+        """The settings that each later run may have of its own, by the run's name."""
+        return {name: self._settable(number) for number, name in enumerate(self.names) if number}
+
+    def _settable(self, number: int) -> list[str]:
+        left_out = set() if number < self.pretraining else {"pretrain_epochs"}
+        if self.pretraining:  # the epochs of the last run are the model's own
+            left_out.add("epochs")
+        return [name for name in OF_A_STAGE if name not in left_out]
+
+    def of_run(self, number: int, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the hyperparameters of a run.
+
+        Args:
+            number: How many runs are before.
+            parameters: All of the model's.
+        """
+        return {**parameters, **(parameters[self.names[number]] if number else {})}
+
 
 STAGES = {
     "RaCT": Stages(
@@ -139,17 +159,12 @@ class Course:
         algorithm: The model's name.
         parameters: All its hyperparameters.
         snapshots: The snapshots of the Fit.
-
-    Raises:
-        ValueError: A run has a setting that is none of a run.
     """
 
     def __init__(self, algorithm: str, parameters: Mapping[str, Any], snapshots: Snapshots) -> None:
         self._stages = STAGES.get(algorithm)
         self._parameters, self._snapshots = parameters, snapshots
         self._trained = 0
-        for name in self._stages.names[1:] if self._stages else ():
-            check_settings(algorithm, name, parameters[name])
 
     def __iter__(self) -> Iterator[Stage]:
         stages = self._stages
@@ -211,29 +226,4 @@ class Course:
 
     def _epochs(self, stages: Stages, number: int) -> int:
         name = "pretrain_epochs" if number < stages.pretraining else "epochs"
-        return int({**self._parameters, **self._own(stages, number)}[name])
-
-
-def check_settings(algorithm: str, stage: str, settings: Any) -> None:
-    """Refuse what is no setting of a run.
-
-    Args:
-        algorithm: The model's name.
-        stage: The run's name.
-        settings: What was asked for.
-
-    Raises:
-        ValueError: It is none.
-    """
-    stages = STAGES[algorithm]
-    settable = [
-        name for name in OF_A_STAGE if name != "pretrain_epochs" or stages.names.index(stage) < stages.pretraining
-    ]
-    if stages.pretraining:
-        settable.remove("epochs")  # those of the last run are the model's own
-    if isinstance(settings, Mapping) and not settings.keys() - set(settable):
-        return
-    raise ValueError(
-        f"{algorithm}: {stage} is {settings!r}; give a dict of the settings that this run does not share with the first, of "
-        f"{', '.join(settable)}."
-    )
+        return int(stages.of_run(number, self._parameters)[name])

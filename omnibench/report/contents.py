@@ -215,7 +215,9 @@ def _search_text(item: Record, lookup: RecordLookup) -> str:
 
 
 def _dataset_summary(data: Record, root: Path | None) -> DatasetSummary:
-    sizes = ", ".join(f"{data[noun]:,} {noun}" for noun in ("users", "items", "interactions"))
+    sizes = ", ".join(
+        f"{data[noun]:,} {noun}" for noun in ("users", "items", "interactions", "positions") if noun in data
+    )
     steps = recipe_words(data["identity"][1])
     text = one_line(f"{sizes}, after {steps}" if steps else sizes)
     return DatasetSummary(

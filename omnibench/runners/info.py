@@ -38,6 +38,7 @@ DEFAULTS = {
     "feature_types": (),
     "rating_parameters": {},
     "epochs": "",
+    "stages": {},
     "deterministic": None,
     "threads": None,
 }
@@ -69,7 +70,8 @@ class RunnerInfo:
             ``["text", "texts"]``; if not given, all), ``"refit"`` (whether it may
             be fitted on training and validation together; if not given, those that do nothing with validation may),
             ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings),
-            ``"epochs"`` (the hyperparameter that is the number of its epochs, where its Fit says how many it has kept),
+            ``"stages"`` (``{name: settings}`` of the hyperparameters that are dicts with the settings of a later run of training,
+            and which settings each may have), ``"epochs"`` (the hyperparameter that is the number of its epochs, where its Fit says how many it has kept),
             ``"deterministic"`` (whether its lists are the same whatever the seed) and ``"threads"`` (whether its numbers
             depend on how many threads compute; where nobody says, it computes with one), and ``"memory"`` (what a Fit
             needs, e.g. ``{"guest": 4e8, "items*items": 86.0}``; see ``runners.requirements``).

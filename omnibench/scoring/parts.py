@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ class JudgingParts(NamedTuple):
         items: All items of the dataset in their order there, where a dataset was given.
         repeats: Whether users may have in test what they had before.
         features: What a given dataset knows about ``users`` and ``items``.
+        sessions: By the ids of a given dataset's users the sessions that they are positions of; empty where they are none.
     """
 
     test: NamedTable
@@ -31,6 +32,7 @@ class JudgingParts(NamedTuple):
     items: IdColumn | None = None
     repeats: bool = False
     features: Mapping[str, FeatureSource] = MappingProxyType({})
+    sessions: Mapping[Hashable, Hashable] = MappingProxyType({})
 
     @property
     def notes(self) -> list[str]:
@@ -79,7 +81,7 @@ def _of_dataset(dataset: RecSysDataSet, fold: int | None) -> JudgingParts:
             f"{dataset.name} has {dataset.folds} folds, and fold is {fold!r}; say which one is meant, fold=0 to "
             f"fold={dataset.folds - 1}."
         )
-    rows = dataset.interactions()
+    rows = dataset.tested_rows(dataset.interactions())
     parts = dataset.parts(rows)[fold or 0]
     frames = [rows.frame(part) for part in parts]
     if dataset.split is not None and dataset.split.folds_in:
@@ -91,4 +93,7 @@ def _of_dataset(dataset: RecSysDataSet, fold: int | None) -> JudgingParts:
         for frame, source in zip(frames, ("train", "validation", "test"), strict=True)
     )
     items = IdColumn(list(rows.item_ids), "item", dataset.name)
-    return JudgingParts(test, train, seen if len(frames[1]) else None, items, dataset.keeps_repeats, dataset.features)
+    sessions = dict(zip(rows.user_ids, rows.session_ids, strict=True)) if rows.session_ids else {}
+    return JudgingParts(
+        test, train, seen if len(frames[1]) else None, items, dataset.keeps_repeats, dataset.features, sessions
+    )

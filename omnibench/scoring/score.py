@@ -121,7 +121,8 @@ def score(
     is_own = any(isinstance(metric, CalculatedMetric | HitMetric) for metric, _ in every_column)
     results: list[_Measured] = []
     missing: list[str] = []
-    ids = {"users": material.user_ids, "items": material.item_ids}
+    of_sessions = [parts.sessions.get(user_id, user_id) for user_id in material.user_ids]
+    ids = {"users": of_sessions, "items": material.item_ids}
     with feature_tables(features, ids, missing) as tables, own_code() if is_own else nullcontext():
         material = material._replace(training=replace(material.training, features=tables))
         for evaluator in evaluators:

@@ -197,7 +197,7 @@ def eval_record(
 
 
 _MANIFEST = ("identity", "name", "test", "users", "items", "interactions")
-"""What the record of a dataset repeats of its manifest."""
+"""What the record of a dataset repeats of its manifest; sizes before positions became users take the place of those after."""
 
 
 def data_record(
@@ -213,6 +213,7 @@ def data_record(
     """
     return {
         **{name: manifest[name] for name in _MANIFEST},
+        **manifest.get("sizes", {}),
         **{name: costs[name] for name in COSTS},
         "directory": directory,
         "files": list(files),

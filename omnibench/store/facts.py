@@ -153,7 +153,8 @@ class FactSource:
             steps = recipe_words(parts)
             words = f"{name}: {steps}" if steps else name
             facts |= {"words": words, "source": source_words(parts["source"]), "seed": parts["seed"], "recipe": parts}
-        sizes = {noun: data.get(noun) for noun in ("users", "items", "interactions")}
+        sizes = {noun: data.get(noun) for noun in _SIZES}
+        sizes |= {"positions": data["positions"]} if data.get("positions") else {}
         return {**facts, **sizes, "digests": _digests(data, item["fold"])}
 
     def _phases(self, fit_key: str) -> dict[str, Any]:
@@ -173,6 +174,8 @@ class FactSource:
         threads = {} if row["threads"] is None else {"threads": row["threads"]}
         return {**facts, "host": worker.get("host") or facts["host"], **threads, "versions": run.get("versions", {})}
 
+
+_SIZES = ("users", "items", "interactions")
 
 _COLUMNS = ("user.npy", "item.npy", "rating.npy", "timestamp.npy", "indptr.npy")
 """The files of a dataset's interactions."""
@@ -234,7 +237,7 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """
     dataset, algorithm = facts["dataset"], facts["algorithm"]
     yield f"dataset          {dataset['words']}"
-    sizes = ", ".join(f"{dataset[noun]:,} {noun}" for noun in ("users", "items", "interactions") if dataset[noun])
+    sizes = ", ".join(f"{dataset[noun]:,} {noun}" for noun in (*_SIZES, "positions") if dataset.get(noun))
     seed = "" if dataset["seed"] is None else f"seed {dataset['seed']}"
     details = "; ".join(filter(None, [sizes, seed, dataset["source"]]))
     if details:

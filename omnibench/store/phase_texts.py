@@ -2,6 +2,7 @@
 
 The search relies on the order of members in what ``builders`` makes and on how ``json.dumps`` writes it. Texts in strings have
 their quotation marks escaped, so that only objects can look alike: where a text fits twice, or not at all, the record is parsed.
+So is a record in which a member of the same name comes again, in whatever form: the last one counts in JSON.
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ _NULL = "null"
 _ATTEMPTS = '"attempts": '
 _MADE_OF = re.compile(rf', "version": ({_TEXT}), "identity": (?=\["fit/)')
 _DECODER = json.JSONDecoder()
+_READ = re.compile(
+    r'"(item|fit_key|seconds|cpu_seconds|peak_rss|gpu_peak|python_peak|start_seconds|threads|batch|phase|finished|run|worker)"\s*:'
+)
+_ESCAPED_ASCII = re.compile(r"\\u00[2-7]")
+"""What ``json.dumps`` never writes, and may hide a name."""
 
 
 class OriginText(NamedTuple):
@@ -130,6 +136,8 @@ def costs_in(text: str) -> CostsText | None:
     seconds, peak, start, batch = match.groups()
     if (start is None and _START in text) or (batch is None and _BATCH in text):  # elsewhere than we write it
         return None
+    if _may_repeat(text):
+        return None
     try:
         return CostsText(begin[1], _number(seconds), _number(peak), _number(start), batch or "")
     except ValueError:
@@ -150,6 +158,8 @@ def phase_in(text: str) -> PhaseText | None:
     *numbers, batch = costs.groups()
     if (numbers[-1] is None and (_START in text or _THREADS in text)) or (batch is None and _BATCH in text):
         return None  # elsewhere than we write it
+    if _may_repeat(text):
+        return None
     finished = origin[1]
     measured = tuple(map(_number, numbers))
     if not is_moment(finished) or not all(map(is_cost, measured)):
@@ -266,6 +276,12 @@ def _only(pattern: re.Pattern[str], beginning: str, text: str) -> re.Match[str] 
     """
     start = text.find(beginning)
     return None if start < 0 or text.find(beginning, start + 1) >= 0 else pattern.match(text, start)
+
+
+def _may_repeat(text: str) -> bool:
+    """Whether a text may have a member twice that is read here, in whatever object."""
+    names = _READ.findall(text)
+    return len(set(names)) < len(names) or ("\\u00" in text and _ESCAPED_ASCII.search(text) is not None)
 
 
 def _number(text: str | None) -> float | None:

@@ -164,6 +164,19 @@ def test_leakage_and_what_is_cold_are_said_of_every_fold(describe: Run) -> None:
     assert " 0 (0%) leaking: " in figures(describe("ratings.csv", "--pipe", "TimeBasedHoldout(0.0, 0.2)"))
 
 
+@pytest.mark.usefixtures("folder")
+def test_positions_are_counted_beside_the_data(describe: Run) -> None:
+    """Users and interactions are those of the data, whatever a split tests them for."""
+    steps = ["--pipe", "KeepRepeats", "--pipe", "SessionSplit(2)"]
+    each = [*steps[:-1], "SessionSplit(2, positions='each')"]
+    last_figures, each_figures = (json.loads(describe("ratings.csv", *pipe, "--json"))[0] for pipe in (steps, each))
+    for noun in ("interactions", "users", "items", "times", "pairs"):
+        assert each_figures[noun] == last_figures[noun]
+    assert each_figures["positions"] == each_figures["folds"][0]["test"] > last_figures["folds"][0]["test"] == 2
+    said = f"positions {each_figures['positions']} of validation and test, each a user of its own in the split"
+    assert said in figures(describe("ratings.csv", *each))
+
+
 def test_a_published_split_is_described_without_a_pipe(describe: Run, folder: Path) -> None:
     """With the pairs of its test part that are in training as well."""
     (folder / "train.csv").write_text("user,item\na,x\na,y\nb,x\n")

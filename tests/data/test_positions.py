@@ -13,12 +13,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from omnibench import HR, MRR, KeepRepeats, SessionSplit, SplitData, from_frame, score
+from omnibench import HR, MRR, GivenCandidates, KeepRepeats, SessionSplit, SplitData, UserGroups, from_frame, score
 from omnibench.data.prepare import prepare
-from omnibench.data.stored_ids import read_ids
-from omnibench.errors import DataError
+from omnibench.data.stored_ids import read_ids, read_session_ids
+from omnibench.errors import DataError, EvaluationError
+from omnibench.experiment.candidates import KnownIds
 from omnibench.guest import TRAIN_AND_VALIDATION
 from omnibench.guest.folds import Fold
+from omnibench.store.builders import data_record
+from omnibench.store.schema import COSTS
 
 FIRST = 1_700_000_000
 HOUR = 3600
@@ -189,5 +192,105 @@ def test_what_cannot_be_asked_for_is_refused() -> None:
     with pytest.raises(DataError, match=r"n is 2, but with positions='each' a single event .* Leave out n"):
         SessionSplit(n=2, positions="each")
     frame = frame_of([(0, [1, 2, 3]), (9, [1, 2, 3])]).replace({"user": {"s0": "s1@1"}})
-    with pytest.raises(DataError, match="s7@1, s7@2 and so on, and sessions of these data have such ids"):
+    with pytest.raises(DataError, match="'s1@1' would then be both of the session 's1@1' and of 's1'"):
         split_by(frame, test_size=1, positions="each")
+
+
+def test_ids_of_sessions_become_texts() -> None:
+    """Integers too, in training and in the parts that have positions: a column has one type, and can be sorted."""
+    frame = many(count=40)
+    frame["user"] = frame["user"].str.removeprefix("s").astype(int)
+    each = split_by(frame, test_size=0.2, validation_size=0.2, positions="each")
+    assert each.given is not None
+    for part in (each.train, each.validation, each.test, each.given):
+        assert {type(user) for user in part["user"]} == {str}
+        assert len(np.unique(part["user"])) > 5
+    assert set(each.train["user"]) < set(frame["user"].astype(str))
+
+
+def test_too_many_rows_are_refused_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session of m events has m (m + 1) / 2 - 1 rows: what they need, what there is, and what to do."""
+    frame = frame_of([(0, [1, 2, 3]), (9, [1, 2, 3] * 2000)])
+    monkeypatch.setattr("omnibench.data.positions.available_memory", lambda: 500 << 20)
+    message = r"18,002,999 rows of 6,000 events of validation and test, .* longest session has 6,000.* of memory, of which .* are left.*Sessions\('30min'\)"
+    with pytest.raises(DataError, match=message):
+        split_by(frame, test_size=1, positions="each")
+    assert len(split_by(frame.head(1000), test_size=1, positions="each").test) == 996
+
+
+def test_sizes_are_those_of_the_data(tmp_path: Path) -> None:
+    """What is said of a dataset counts its sessions and events, as without positions; these are counted beside them."""
+    manifests, datasets = [], []
+    for positions in ("last", "each"):
+        dataset = from_frame(many(count=60), "clicks").pipe(KeepRepeats(), SessionSplit(0.2, positions=positions))
+        folder = tmp_path / positions
+        folder.mkdir()
+        manifests.append(prepare(dataset, folder))
+        datasets.append(dataset)
+    assert len(datasets[1].interactions()) == len(datasets[0].interactions()) == len(many(count=60))
+    data = datasets[1].data
+    assert isinstance(data, SplitData)
+    expected = {noun: manifests[0][noun] for noun in ("interactions", "users")}
+    assert manifests[1]["sizes"] == {**expected, "positions": len(data.test)}
+    assert "sizes" not in manifests[0]
+    record = data_record(manifests[1], dict.fromkeys(COSTS), "datasets/clicks", [])
+    assert {noun: record[noun] for noun in ("users", "items", "interactions", "positions")} == {
+        **expected,
+        "items": manifests[0]["items"],
+        "positions": len(data.test),
+    }
+    assert manifests[1]["users"] == Fold(tmp_path / "each", 0).n_users > expected["users"]
+
+
+def countries(frame: pd.DataFrame) -> pd.DataFrame:
+    users = frame["user"].unique()
+    return pd.DataFrame({"user": users, "country": np.where(np.arange(len(users)) % 2, "fr", "de")})
+
+
+@pytest.mark.parametrize("is_text", [True, False])
+def test_positions_have_the_features_of_their_session(is_text: bool, tmp_path: Path) -> None:
+    """In a run and where lists of somebody else's are scored."""
+    frame = many(count=60)
+    if not is_text:
+        frame["user"] = frame["user"].str.removeprefix("s").astype(int)
+    users = countries(frame)
+    split = SessionSplit(0.2, validation_size=0.2, positions="each")
+    dataset = from_frame(frame, "clicks").pipe(KeepRepeats(), split).with_features(users=users)
+    manifest = prepare(dataset, tmp_path)
+    assert manifest["features"]["users"]["missing"] == 0
+    country_of = dict(zip(users["user"].astype(str), users["country"], strict=True))
+    table = Fold(tmp_path, 0).features("users")
+    assert table is not None
+    positions, values = table.categories("country")
+    for user, position in zip(read_ids(tmp_path, "users"), positions.tolist(), strict=True):
+        assert values[position] == country_of[str(user).partition("@")[0]]
+    data = dataset.data
+    assert isinstance(data, SplitData)
+    tested = zip(data.test["user"].tolist(), data.test["item"].tolist(), strict=True)
+    lists = {user: [item] for user, item in tested if country_of[user.partition("@")[0]] == "fr"}
+    scores = score(lists, dataset, HR(3, by=[UserGroups("country")]))
+    assert [scores[f"HR@3 country={name}"] for name in ("fr", "de")] == [1, 0]
+    assert not any("unknown" in note for note in scores.notes)
+
+
+@pytest.mark.parametrize("is_text", [True, False])
+def test_positions_have_the_candidates_of_their_session(is_text: bool, tmp_path: Path) -> None:
+    """Unless a position has some of its own."""
+    frame = many(count=60)
+    if not is_text:
+        frame["user"] = frame["user"].str.removeprefix("s").astype(int)
+    dataset = from_frame(frame, "clicks").pipe(KeepRepeats(), SessionSplit(0.2, positions="each"))
+    prepare(dataset, tmp_path)
+    users, items = (read_ids(tmp_path, subject) for subject in ("users", "items"))
+    sessions = read_session_ids(tmp_path)
+    fold = Fold(tmp_path, 0)
+    position = str(users[int(fold.users[0])])
+    policy = GivenCandidates({**dict.fromkeys(frame["user"].unique().tolist(), items[:4]), position: items[5:7]})
+    ids = KnownIds(users, items, sessions, fold.users)
+    pairs = np.load(policy.described(tmp_path, ids)["file"])
+    for code in fold.users.tolist():
+        given_items = pairs[pairs[:, 0] == code, 1].tolist()
+        assert given_items == ([5, 6] if users[code] == position else [0, 1, 2, 3])
+    trained = str(users[0]) if is_text else int(str(users[0]))
+    with pytest.raises(EvaluationError, match=rf"none of the {len(fold.users)} users that are tested has .* 1 others"):
+        GivenCandidates({trained: items[:4]}).check(ids)

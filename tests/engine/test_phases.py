@@ -359,6 +359,20 @@ def test_candidates_without_anything_in_common_with_the_data_are_refused(
     assert not (tmp_path / "predictions.npy").exists()
 
 
+def test_candidates_of_nobody_who_is_tested_are_refused_before_the_fit(
+    tmp_path: Path, lists: tuple[Path, Rows]
+) -> None:
+    """Every list would be empty and every metric 0, with any split; nothing is trained for that."""
+    fold = Fold(lists[0], 0)
+    stranger = int(np.setdiff1d(np.arange(fold.n_users), fold.users)[0])
+    guest = Guest(file="model.pkl")
+    with pytest.raises(
+        EvaluationError, match=rf"none of the {len(fold.users)} users that are tested has .*such as {stranger}"
+    ):
+        phases.fit(guest, experiment(GivenCandidates({stranger: range(90)})), lists[0], tmp_path)
+    assert guest.requests == []
+
+
 def test_pickled_predictions_are_not_read(tmp_path: Path, lists: tuple[Path, Rows]) -> None:
     """An array of objects would run whatever its pickle says."""
     with pytest.raises(ValueError, match=r"allow_pickle=False|Python objects"):

@@ -16,7 +16,7 @@ from support.written_folds import write_fold
 from omnibench import AUC, NDCG, AllItems, Evaluator, GivenCandidates, SampledNegatives
 from omnibench.engine.list_checks import list_flaw
 from omnibench.errors import EvaluationError
-from omnibench.experiment.candidates import UNSEEN
+from omnibench.experiment.candidates import UNSEEN, KnownIds
 from omnibench.guest.candidates import CandidateSets, candidate_sets
 from omnibench.guest.folds import NO_ITEM, Fold
 from omnibench.guest.ranking import recommend
@@ -30,7 +30,7 @@ def fold(tmp_path_factory: pytest.TempPathFactory) -> Fold:
 
 def sets_of(fold: Fold, policy: Any, directory: Path) -> CandidateSets:
     """What a guest makes of a policy; ids are codes."""
-    found = candidate_sets(fold, policy.described(directory, range(fold.n_users), range(fold.n_items)))
+    found = candidate_sets(fold, policy.described(directory, KnownIds(range(fold.n_users), range(fold.n_items))))
     assert found is not None
     return found
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support.recbole_lists import differences
 from support.shelves import as_recbole_reads_it, items, likes, users
 
-from omnibench import NDCG, ExperimentPlan, LeaveLastOut, RecBole, UserHoldout, from_frame
+from omnibench import NDCG, Choice, ExperimentPlan, Grid, LeaveLastOut, RecBole, Tuning, UserHoldout, from_frame
 from omnibench.data.prepare import prepare
 from omnibench.data.stored_ids import read_ids
 from omnibench.engine import phases
@@ -123,9 +124,14 @@ def test_epochs_are_those_of_the_last_run(guests: Callable[[str], Guest], tmp_pa
     ("parameters", "says"),
     [
         ({"metrics_k": 100}, r"first metrics_k=100 items, and has 41. Set metrics_k to 41 or less"),
-        ({"finetune": {"dropout_prob": 0.1}}, r"RaCT: finetune is .*; give a dict of the settings .*, learning_rate"),
-        ({"finetune": {"epochs": 3}}, r"RaCT: finetune is .*'epochs': 3"),
-        ({"critic_pretrain": 2}, r"RaCT: critic_pretrain is 2; give a dict"),
+        (
+            {"train_batch_size": 1},
+            r"train_batch_size=1 the last one of critic_pretrain would have .* 60 users .* e\.g\. 7\.",
+        ),
+        (
+            {"train_batch_size": 7, "finetune": {"train_batch_size": 12}},
+            r"train_batch_size=12 the last one of finetune would have a single row of 61, .* e\.g\. 13\.",
+        ),
     ],
 )
 def test_what_no_run_can_have_is_refused(
@@ -135,6 +141,65 @@ def test_what_no_run_can_have_is_refused(
     single = experiment_of(parameters, tmp_path)
     with pytest.raises(GuestError, match=says):
         phases.fit(guests("RecBole"), single, tmp_path / "data", tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "parameters", "says"),
+    [
+        (
+            RecBole.RaCT,
+            {"finetune": {"dropout_prob": 0.1}},
+            r"RaCT: finetune is .*; give a dict of the settings .*, learning_rate",
+        ),
+        (RecBole.RaCT, {"finetune": {"epochs": 3}}, r"RaCT: finetune is .*'epochs': 3"),
+        (RecBole.RaCT, {"finetune": {"pretrain_epochs": 3}}, r"RaCT: finetune is .*'pretrain_epochs': 3"),
+        (RecBole.RaCT, {"critic_pretrain": 2}, r"RaCT: critic_pretrain is 2; give a dict"),
+        (RecBole.RaCT, {"critic_pretrain": None}, r"RaCT: critic_pretrain is None; give a dict"),
+        (
+            RecBole.RaCT,
+            {"finetune": {"learning_rate": "x"}},
+            r"learning_rate of finetune is 'x'; give a number such as 0.001",
+        ),
+        (
+            RecBole.RaCT,
+            {"critic_pretrain": {"pretrain_epochs": 2.5}},
+            r"pretrain_epochs of critic_pretrain is 2.5; give a number",
+        ),
+        (
+            RecBole.KD_DAGFM,
+            {"distillation": {"epochs": [2, 3]}},
+            r"epochs of distillation is \[2, 3\]; give a number such as 300",
+        ),
+        (
+            RecBole.KD_DAGFM,
+            {"finetuning": Grid([{}, {"alpha": 1}])},
+            r"KD_DAGFM: finetuning is \{'alpha': 1\}; give a dict",
+        ),
+    ],
+)
+def test_settings_of_later_runs_are_refused_with_the_plan(
+    algorithm: Any, parameters: dict[str, Any], says: str
+) -> None:
+    """By their names, and where the first run has a number, by their type; nothing is built or trained for that."""
+    with pytest.raises(PlanError, match=says):
+        ExperimentPlan().add_algorithm(algorithm, parameters)
+
+
+def test_several_settings_of_a_later_run_are_a_grid() -> None:
+    """What a run may have passes, whole numbers for fractions, and numpy's, too."""
+    plan = ExperimentPlan()
+    rates: list[dict[str, Any]] = [{"learning_rate": 1}, {"learning_rate": np.float32(0.5), "learner": "sgd"}]
+    plan.add_algorithm(RecBole.RaCT, {"finetune": Grid(rates), "critic_pretrain": {"pretrain_epochs": np.int64(3)}})
+    assert len(plan.configurations()) == 2
+
+
+def test_why_a_search_does_not_refit_is_said() -> None:
+    """Several runs have a best epoch each, which is another reason than stopping early: others do, and are fitted on both parts."""
+    plan = ExperimentPlan(tuning=Tuning("NDCG@10", trials=2))
+    with pytest.raises(
+        PlanError, match=r"early stopping\), and no one number of epochs says for how long .* has trained it"
+    ):
+        plan.tune(RecBole.KD_DAGFM, {"alpha": Choice([0.1, 1.0])}, refit="train+validation")
 
 
 def test_the_attribute_has_to_be_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from support.stored import DATA, compute, prepare
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
 from omnibench.store.frames import PHASE_COLUMNS, phase_rows
-from omnibench.store.phase_texts import phase_in
+from omnibench.store.phase_texts import costs_in, phase_in
 from omnibench.store.queries import Store
 from omnibench.store.reading import read
 from omnibench.store.schema import Record, RecordType
@@ -79,6 +80,23 @@ def test_metrics_that_were_computed_together_have_the_last_ones_row(tmp_path: Pa
     phases = store.phases()
     pd.testing.assert_frame_equal(phases, expected, check_exact=True)
     assert list(phases["phase"]).count("Eval") == 1
+
+
+@pytest.mark.parametrize(
+    "member",
+    ['"run": "other"', '"fit_key" : "x"', '"gpu_peak":3', '"sec\\u006fnds": 7', '"item": null', '"threads": 2'],
+)
+def test_a_record_with_a_member_twice_is_parsed(tmp_path: Path, member: str) -> None:
+    """In JSON the last one counts, however it is written; a search would take the first one."""
+    store = made(tmp_path / "store", {})
+    texts = read(store.root / "store", lambda reader: dict(reader.sound_texts_of(RecordType.FIT)))
+    for text in texts.values():
+        assert phase_in(text) is not None
+        assert costs_in(text) is not None
+        repeated = f"{text[:-1]}, {member}}}"
+        assert json.loads(repeated) != json.loads(text)
+        assert phase_in(repeated) is None
+        assert costs_in(repeated) is None
 
 
 def test_records_as_runs_write_them_are_not_parsed(tmp_path: Path) -> None:

@@ -74,6 +74,12 @@ def test_facts_are_types_and_numbers_of_values(tmp_path: Path, monkeypatch: pyte
         (Cornac.CTR, ["year"], {}, r"Cornac.CTR learns from features of type text or texts .*, but books has none"),
         (Cornac.CTR, ["blank"], {}, r"Cornac.CTR learns .*, but blank of books is empty in every row"),
         (
+            RecTools.PopularInCategoryModel,
+            ["kinds", "lost"],
+            {"category_feature": "lost"},
+            r"cannot read the feature 'lost' of items \(category_feature\), which is empty in every row: it reads .* has kinds",
+        ),
+        (
             RecTools.SASRecModel,
             ["kinds", "year"],
             {"item_features": ["kinds", "year"]},
@@ -85,7 +91,7 @@ def test_features_of_another_type_are_refused(
     algorithm: Any, names: list[str], parameters: dict[str, Any], says: str
 ) -> None:
     """With the plan, by the names of the algorithm, the feature and those that fit."""
-    has_times = from_frame(LIKES.assign(timestamp=range(9)), "books", items=ITEMS[["item", *names]])
+    has_times = from_frame(LIKES.assign(timestamp=range(9)), "books", items=ITEMS.assign(lost=None)[["item", *names]])
     with pytest.raises(PlanError, match=says):
         check(algorithm, has_times.pipe(UserHoldout(0.0, 0.3)), **parameters)
 
