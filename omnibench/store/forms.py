@@ -249,8 +249,7 @@ _OF_DATA: dict[str, Check] = {
     "identity": is_recipe,
     "directory": matching(DATA_DIRECTORY),
     "test": lambda value: list_of(is_name)(value) and bool(value),
-    **dict.fromkeys(_SIZES, is_natural),
-    "positions": optional(is_natural),
+    **dict.fromkeys(_SIZES, is_natural) | {"positions": optional(is_natural)},
     "finished": _optional_moment,
 }
 _OF_RUN: dict[str, Check] = {
