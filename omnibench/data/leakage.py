@@ -41,9 +41,8 @@ def leak_counts(rows: Interactions, parts: Parts) -> dict[str, int]:
     if rows.timestamp is not None and len(parts.train):
         end = rows.timestamp[parts.train].max()
         counts["before_training_end"] = int(np.count_nonzero(rows.timestamp[parts.test] < end))
-    if (
-        rows.parts is not None and rows.session_ids is None
-    ):  # other splits put each pair into one part, unless its repeats are to be recommended
+    # Other splits put each pair into one part, unless its repeats are to be recommended, and positions repeat what was before them.
+    if rows.parts is not None and rows.session_ids is None:
         counts["seen_pairs"] = _seen_pairs(rows, parts) if repeats_pairs(rows) else 0
     return counts
 
