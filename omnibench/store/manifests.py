@@ -48,8 +48,9 @@ def append_texts(directory: Path, root: Path, texts: Mapping[str, str], forget: 
         forget: Keys that no longer hold.
     """
     gone = sorted(set(forget) - set(texts))
-    lines = [f"{_FORGET}\t{seal(_FORGET, {'keys': gone})}"] if gone else []
-    lines += [f"{key}\t{text}" for key, text in texts.items()]
+    lines = [f"{key}\t{text}" for key, text in texts.items()]
+    # Behind what takes their place: a kill in the midst of it must not take both.
+    lines += [f"{_FORGET}\t{seal(_FORGET, {'keys': gone})}"] if gone else []
     if not lines or not directory.is_dir():
         return
     path = os.path.join(relative_path(directory, root), NAME)

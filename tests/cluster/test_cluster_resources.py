@@ -128,16 +128,15 @@ def test_measured_memory_is_asked_for(project: Project, tmp_path: Path) -> None:
     project.run_process("-k", "fold_0 and tag=0").assert_outcomes(passed=1)
     for mark in project.fits.iterdir():
         mark.unlink()
-    with (
-        DaskProcesses(tmp_path / "dask", resources=[{"MEMORY": 10e6}, {"MEMORY": 8e9}]) as cluster,
-        running_pytest(project.pytester.path, f"--omnirec-cluster={cluster.address}") as run,
-    ):
-        workers = set()
-        while run.poll() is None:
-            for guest in marks(project.fits, "begin-"):
-                with suppress(OSError):  # it has ended
-                    workers.add(worker_of(guest))
-            time.sleep(0.05)
-        output, _ = run.communicate(timeout=300)
+    with DaskProcesses(tmp_path / "dask", resources=[{"MEMORY": 10e6}, {"MEMORY": 8e9}]) as cluster:
+        wait_for(lambda: cluster.n_joined == 2)  # while nobody has as much, Fits are computed by whoever is there
+        with running_pytest(project.pytester.path, f"--omnirec-cluster={cluster.address}") as run:
+            workers = set()
+            while run.poll() is None:
+                for guest in marks(project.fits, "begin-"):
+                    with suppress(OSError):  # it has ended
+                        workers.add(worker_of(guest))
+                time.sleep(0.05)
+            output, _ = run.communicate(timeout=300)
     assert "5 passed, 1 cached" in output
     assert workers == {cluster.workers[1].pid}

@@ -93,6 +93,18 @@ def test_a_line_that_a_crash_has_torn_is_passed_over(directory: Path, root: Path
         assert read(directory) == {"fit/a": {"n": 1}, "fit/c": {"n": 3}}, length
 
 
+def test_what_takes_the_place_of_a_record_stands_before_the_record_goes(directory: Path, root: Path) -> None:
+    """Cut anywhere, one of the two is left: a folder outside of the store that neither names would be nobody's."""
+    append(directory, root, {"old/a": {"n": 1}})
+    before = (directory / NAME).read_bytes()
+    append(directory, root, {"snapshot/b": {"n": 2}}, forget=["old/a"])
+    after = (directory / NAME).read_bytes()
+    for length in range(len(before), len(after)):
+        (directory / NAME).write_bytes(after[:length])
+        assert read(directory), length
+    assert after.count(b"\n") == before.count(b"\n") + 3
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -77,6 +77,12 @@ class DaskProcesses:
         return process
 
     @property
+    def n_joined(self) -> int:
+        """How many workers the scheduler has."""
+        logs = self._directory.glob("dask_worker-*.log")
+        return sum("Registered to:" in log.read_text(errors="replace") for log in logs)
+
+    @property
     def address(self) -> str:
         """The scheduler's address."""
         return str(json.loads(self.file.read_text())["address"])
