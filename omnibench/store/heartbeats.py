@@ -105,8 +105,9 @@ class Heartbeats:
                     pause = _PAUSE_SECONDS
                 self._ending.clear()
                 self._wake.clear()
-        finally:
-            self._leave(list(self._workers.values()))  # none, unless this thread has failed: nobody waits for it
+        except BaseException:  # nobody is to wait for it; when it ends otherwise, another one may have begun already
+            self._leave(list(self._workers.values()))
+            raise
         self._store.records.close()  # this thread's own connection
 
     def _write(self) -> bool:
