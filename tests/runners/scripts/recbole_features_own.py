@@ -7,15 +7,14 @@ These have RecBole's own form, with a row for each user and item of the data set
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from fold_files import FoldFiles
-from jobs import Job, run_jobs
+from jobs import Job
+from recbole_lists import run_lists
 from recbole_own import main as ranked
 from recbole_sequences_own import main as ranked_by_sequences
 
@@ -61,8 +60,4 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    dataset, fold, seed, jobs = sys.argv[1:]
-    files = FoldFiles(dataset, fold)
-    torch.set_num_threads(1)
-    sys.argv = sys.argv[:1]  # Config would take the command line for settings
-    run_jobs(jobs, lambda job: main(files, int(seed), job), lambda _: {})  # lists alone are compared
+    run_lists(main)

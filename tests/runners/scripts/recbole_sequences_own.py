@@ -8,7 +8,6 @@ The parts of the fold are rows of the file; its leave-one-out finds the same las
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] = "1"
@@ -17,10 +16,11 @@ import numpy as np
 import pandas as pd
 import torch
 from fold_files import FoldFiles
-from jobs import Job, run_jobs
+from jobs import Job
 from recbole.config import Config
 from recbole.data import create_dataset, data_preparation
 from recbole.utils import get_model, get_trainer, init_seed
+from recbole_lists import run_lists
 
 
 def configuration(model: str, settings: dict[str, object]) -> Config:
@@ -67,8 +67,4 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    dataset, fold, seed, jobs = sys.argv[1:]
-    files = FoldFiles(dataset, fold)
-    torch.set_num_threads(1)
-    sys.argv = sys.argv[:1]  # Config would take the command line for settings
-    run_jobs(jobs, lambda job: main(files, int(seed), job), lambda _: {})  # lists alone are compared
+    run_lists(main)

@@ -7,15 +7,14 @@ A job's settings have ``runs``, those of each run, and ``source``, the setting t
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from fold_files import FoldFiles
-from jobs import Job, run_jobs
+from jobs import Job
 from recbole_features_own import main as trained
+from recbole_lists import run_lists
 
 SAVED = Path("saved")
 """Where RecBole's runs save their models."""
@@ -33,8 +32,4 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    dataset, fold, seed, jobs = sys.argv[1:]
-    files = FoldFiles(dataset, fold)
-    torch.set_num_threads(1)
-    sys.argv = sys.argv[:1]  # Config would take the command line for settings
-    run_jobs(jobs, lambda job: main(files, int(seed), job), lambda _: {})  # lists alone are compared
+    run_lists(main)
