@@ -105,7 +105,7 @@ def submit(arguments: Sequence[str], directory: Path, settings: SlurmSettings, s
     command = shlex.join([settings.python or sys.executable, "-m", "pytest", *arguments])
     options = {
         "job-name": "omnibench-run",
-        "output": str(notes / _OUTPUT),
+        "output": str(notes / _OUTPUT).replace("%", "%%"),  # sbatch puts the job's id in the place of %j
         "partition": settings.partition,
         "account": settings.account,
         "time": settings.run_walltime,

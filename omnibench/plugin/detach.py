@@ -21,7 +21,7 @@ from omnibench.plugin.plan import changes_of_plan
 from omnibench.plugin.session import BenchSession
 from omnibench.plugin.settings import checkpoint_dir
 from omnibench.store import CheckpointStore
-from omnibench.terminal import terminal_text
+from omnibench.terminal import command_line, terminal_text
 
 
 def attach(config: pytest.Config) -> None:
@@ -91,8 +91,9 @@ def detach(session: BenchSession, states: Sequence[State]) -> None:
                 store.records.commit(*changes_of_plan(session))
     except OmnibenchError as error:
         raise usage_error(error) from error
+    status = command_line("omnibench", "status", "--store", session.directory)
     session.notify(
-        f"job {run.job} holds the run. `omnibench status --store {session.directory}` says how far it is, this command again "
+        f"job {run.job} holds the run. `{status}` says how far it is, this command again "
         f"follows what it prints, which is in {run.output}, and `scancel --signal=INT --batch {run.job}` has it stop."
     )
 

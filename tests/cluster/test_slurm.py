@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -175,20 +177,19 @@ def test_status_follows_a_detached_run(project: Project) -> None:
 
 @pytest.mark.usefixtures("slurm_settings")
 def test_a_detached_run_without_a_node(project: Project) -> None:
-    """Its items are known as soon as it is submitted; in its job it is not detached again, though ``addopts`` have it so."""
+    """Its items are known once it is submitted, wherever the store is; its job does not detach it again, though ``addopts`` have it so."""
     project.bench()
     settings = project.pytester.path / "tox.ini"
-    where = "addopts = --omnirec-cluster=slurm --omnirec-detach"
+    where = "addopts = --omnirec-cluster=slurm --omnirec-detach '--omnirec-checkpoint-dir=50%j off'"
     settings.write_text(settings.read_text().replace("addopts =", where))
     command("scontrol", "update", "nodename=n[1-2]", "state=drain", "reason=full")
     try:
-        assert project.run_process().ret == pytest.ExitCode.OK
+        submitted = project.run_process()
+        assert submitted.ret == pytest.ExitCode.OK
+        printed = re.search(r"`omnibench (status .*)` says", submitted.stdout.str())
+        assert printed is not None
         status = subprocess.run(
-            [sys.executable, "-m", "omnibench", "status"],
-            cwd=project.pytester.path,
-            capture_output=True,
-            text=True,
-            check=True,
+            [sys.executable, "-m", "omnibench", *shlex.split(printed[1])], capture_output=True, text=True, check=True
         )
         assert "holds a run (PENDING: pytest" in status.stdout
         assert "2 items: 0 done, 0 failed, 0 interrupted, 0 running, 2 pending" in status.stdout
