@@ -21,15 +21,27 @@ _MOST_RESTARTS = 100
 _ENDING_SECONDS = 5.0
 
 _START = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGTERM) if sys.platform == "linux" else None
-if os.getppid() != int(sys.argv.pop(1)): sys.exit()
+import ctypes, os, shutil, signal, sys
+parent, end, directory = int(sys.argv.pop(1)), int(sys.argv.pop(1)), sys.argv.pop(1)
+
+def end_with_parent(*_):
+    if os.getppid() != parent:
+        shutil.rmtree(directory, ignore_errors=True)
+        os._exit(1)
+
+signal.signal(signal.SIGUSR1, end_with_parent)
+ctypes.CDLL(None).prctl(1, signal.SIGUSR1) if sys.platform == "linux" else None
+end_with_parent()
 from omnibench.cluster.local_calls import answer_calls
-answer_calls(int(sys.argv.pop(1)))
+answer_calls(end)
 from distributed.cli.dask_worker import main
 main()
 """
-"""What a worker runs: Dask's command, in a process that the system ends with its parent."""
+"""What a worker runs: Dask's command, in a process that the system tells when its parent has died; then what was theirs is removed.
+
+By a signal of which Dask knows nothing: of SIGTERM it takes only the first for a wish to end in order, and the system sends one for each
+thread of the parent's.
+"""
 
 
 class LocalWorkers:
@@ -92,14 +104,14 @@ class LocalWorkers:
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._n_started += 1
-        name = f"worker-{self._n_started}"
+        name, directory = f"worker-{self._n_started}", str(self._workspace.directory)
         options = {
             "--host": "127.0.0.1",
             "--nthreads": "1",
             "--memory-limit": "0",  # a guest's memory is the engine's business, which a worker knows nothing of
             "--death-timeout": "30",
             "--dashboard-address": "127.0.0.1:0",  # which listens also without one, and on all networks by default
-            "--local-directory": str(self._workspace.directory),
+            "--local-directory": directory,
             "--name": name,
         }
         arguments = [
@@ -113,7 +125,7 @@ class LocalWorkers:
         with its_end, (self._workspace.directory / f"{name}.log").open("wb") as log:
             # A session of its own: a Ctrl-C of the terminal is for the run, which ends what its workers do.
             return subprocess.Popen(
-                [sys.executable, "-P", "-c", _START, str(os.getpid()), str(its_end.fileno()), *arguments],
+                [sys.executable, "-P", "-c", _START, str(os.getpid()), str(its_end.fileno()), directory, *arguments],
                 env=self._variables,
                 pass_fds=[its_end.fileno()],
                 stdin=subprocess.DEVNULL,

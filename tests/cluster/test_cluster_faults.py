@@ -65,6 +65,23 @@ def test_the_submitter_is_killed(project: Project, gate: Path, tmp_path: Path) -
         project.run_process(where).assert_outcomes(passed=2)
 
 
+def test_the_submitter_of_local_workers_is_killed(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers and guests end, and remove what was theirs and the run's, among it the run's key."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    project.bench("plan.add_algorithm(Slow, {'seconds': 1000.0})")
+    with running_pytest(project.pytester.path, "--omnirec-cluster=local:2") as run:
+        guests = wait_for(lambda: begun if len(begun := marks(project.fits, "begin-")) == 2 else None)
+        processes = [*guests, *map(worker_of, guests)]
+        assert list(scratch.glob("omnibench-workers.*/credentials/key.pem"))
+        kill(run.pid)
+        wait_for(lambda: not any(map(is_running, processes)), patience=60)
+    wait_for(lambda: not list(scratch.glob("omnibench-*")), patience=10)
+
+
 def test_the_scheduler_is_killed(project: Project, gate: Path, tmp_path: Path) -> None:
     """The run ends with a sentence, and what it was at is no failure: the next run computes it."""
     with DaskProcesses(tmp_path / "dask") as cluster:
