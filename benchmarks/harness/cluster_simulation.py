@@ -13,7 +13,7 @@ submitting process and 22 of the scheduler. So the submitting process breaks fir
 1,000 workers are busy with Fits of 82 s and more, and 100,000 items take 2.3 hours of its core. The run was ended after that: nobody has
 computed 100,000 items there.
 
-An item takes half of that with 300 workers (42 ms). While this was measured, of the threads that came to a phase together each wrote
+An item takes half of that with 300 workers (42 ms). While this was measured, each item had all workers described; of the threads that came to a phase together each wrote
 progress.json, with 100,000 items in it; and each looked through the whole queue. Since then one of them writes, and each kind of item has a
 queue of its own.
 
