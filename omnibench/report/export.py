@@ -201,7 +201,7 @@ def _contents(
         measured |= dict.fromkeys(record["metrics"])
         recorded_items[record["fit_key"]] = RecordedItem.of(record)
         results.append(result_of(_with_metrics(record, metrics)))
-    facts = FactsByKey(recorded_items, lookups.facts, lookups.get)
+    facts = FactsByKey(recorded_items, lookups)
     data_keys = {
         item["dataset"]: recorded_items[item["fit_key"]].data_key or facts[item["fit_key"]].dataset_key for item in done
     }

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from omnibench.report.contents import Contents
-from omnibench.report.item_facts import Uncertainty
 from omnibench.report.rows import (
     COLUMN_TYPES,
     WithSeeds,
@@ -19,6 +18,7 @@ from omnibench.report.rows import (
     with_all_seeds,
 )
 from omnibench.results import Result
+from omnibench.store.phase_facts import Uncertainty
 from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import DisplayNames, display_names
 

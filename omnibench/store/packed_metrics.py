@@ -57,6 +57,12 @@ class PackedMetrics(_Packed[dict[str, Any]]):
         """The values by label, without keys and identities."""
         return PackedValues(self._names, self._packed)
 
+    @property
+    def keys_of_evaluations(self) -> dict[str, str]:
+        """The keys of the evaluations by label."""
+        pairs = zip(self._names, _METRIC.iter_unpack(self._packed), strict=True)
+        return {label: key.hex() for (label, _), (_, key) in pairs}
+
     def _metrics(self) -> dict[str, dict[str, Any]]:
         return {
             label: {"value": value, "key": key.hex(), "metric": metric}
@@ -91,6 +97,13 @@ class PackedValues(_Packed[float]):
         """Return labels and values."""
         pairs = zip(self._names, _METRIC.iter_unpack(self._packed), strict=True)
         return {label: value for (label, _), (value, _) in pairs}.items()
+
+
+def evaluation_keys(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the keys of the evaluations of an item's metrics, packed or not, by label."""
+    if isinstance(metrics, PackedMetrics):
+        return metrics.keys_of_evaluations
+    return {label: metric["key"] for label, metric in metrics.items()}
 
 
 def packed_metrics(text: str) -> Mapping[str, dict[str, Any]]:
