@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-from omnibench.comparison.variance import COMPONENTS
+from omnibench.comparison.variance import COMPONENTS, Variances
 from omnibench.keys import recorded_text
 from omnibench.report.contents import Contents
 from omnibench.results import Result
@@ -135,7 +135,8 @@ def blocks_of(contents: Contents) -> Iterator[list[Part]]:
         for result in results:
             configuration = with_seeds[result.dataset, result.algorithm]
             if configuration is not summarised:  # most follow each other
-                summarised, summary_cells = configuration, {}
+                of_labels = summaries_of(contents, configuration).items()
+                summarised, summary_cells = configuration, {label: tuple(cells.values()) for label, cells in of_labels}
             facts, rows = contents.facts_of(result), len(result.metrics)
             configurations.add_shared(
                 (
@@ -177,8 +178,6 @@ def blocks_of(contents: Contents) -> Iterator[list[Part]]:
             for label, value in result.metrics.items():
                 stderr, low, high, users = facts.uncertainties.get(label, _UNCERTAIN)
                 values.add((label, finite(value), finite(stderr), finite(low), finite(high), users))
-                if label not in summary_cells:
-                    summary_cells[label] = tuple(summary_of(contents, configuration, label).values())
                 summaries.add_shared(summary_cells[label], key=(configuration, label))
                 origin = facts.origin_of(label) if facts.origins else None
                 if origin is None:
@@ -250,12 +249,19 @@ def with_all_seeds(results: Sequence[Result]) -> dict[tuple[str, str], WithSeeds
     }
 
 
-def summary_of(contents: Contents, configuration: WithSeeds, label: str) -> dict[str, float | None]:
-    """Return the mean and the deviation of a metric over folds and seeds, and what contributes to its variance."""
-    values = [row.metrics[label] for row in configuration.counted if label in row.metrics]
+def summaries_of(contents: Contents, configuration: WithSeeds) -> dict[str, dict[str, float | None]]:
+    """Return the mean and the deviation of each metric over folds and seeds, and what contributes to its variance, by label."""
+    values: dict[str, list[float]] = {label: [] for row in configuration.rows for label in row.metrics}
+    for row in configuration.counted:
+        for label, value in row.metrics.items():
+            values[label].append(value)
+    variances = contents.variances.get((configuration.rows[0].dataset, configuration.name), {})
+    return {label: _summary(of_label, variances.get(label, {})) for label, of_label in values.items()}
+
+
+def _summary(values: Sequence[float], variances: Variances) -> dict[str, float | None]:
     mean = finite(math.fsum(values) / len(values)) if values and all(map(math.isfinite, values)) else None
     deviation = finite(sample_deviation(values)) if mean is not None and len(values) > 1 else None
-    variances = contents.variances.get((configuration.rows[0].dataset, configuration.name), {}).get(label, {})
     parts = {f"{component}_variance": finite(variances.get(component)) for component in COMPONENTS}
     return {"mean": mean, "std": deviation, **parts}
 
