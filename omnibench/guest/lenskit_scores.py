@@ -19,7 +19,7 @@ from scipy import sparse
 
 from . import folds, lenskit_neighbours, parts, score_forms
 from .factors import FactorScores, ItemFactors
-from .lenskit_neighbours import MOST_ADDED, NeighbourLimits
+from .lenskit_neighbours import MOST_ADDED, LimitedAverages, LimitedSums
 from .products import ProductScores, by_codes
 
 BATCH = 4096
@@ -144,8 +144,17 @@ def _convolved(scorer: Any, fold: folds.Fold) -> _Batches:
         yield fold.users[start : start + BATCH], FactorScores(user_factor[number], items, number >= 0)
 
 
-def _history_matrix(scorer: Any, histories: Dataset, users: parts.Ints) -> sparse.csr_array:
-    """Return which of the scorer's items some users have, by number in each row; shape (b, items of the scorer)."""
+def _history_matrix(
+    scorer: Any, histories: Dataset, users: parts.Ints, ratings: parts.Floats | None = None
+) -> sparse.csr_array:
+    """Return which of the scorer's items some users have, by number in each row; shape (b, items of the scorer).
+
+    Args:
+        scorer: The scorer.
+        histories: The histories.
+        users: The users, shape (b,).
+        ratings: A number for each interaction of the histories, which stands there instead of 1.
+    """
     rows = histories.interactions().matrix().csr_structure()
     number_of_item = np.asarray(scorer.items.numbers(histories.items.ids(), missing="negative"))
     number = np.asarray(histories.users.numbers(users, missing="negative"))
@@ -153,10 +162,10 @@ def _history_matrix(scorer: Any, histories: Dataset, users: parts.Ints) -> spars
         number, np.append(rows.rowptrs, rows.rowptrs[-1])
     )  # the last one, which -1 is, is empty
     columns = number_of_item[rows.colinds[entry]]
-    row, columns = row[columns >= 0], columns[columns >= 0]
+    row, columns, entry = row[columns >= 0], columns[columns >= 0], entry[columns >= 0]
     ends = np.searchsorted(row, np.arange(len(users) + 1))
-    ones = np.ones(len(columns), dtype=np.float32)
-    return sparse.csr_array((ones, columns.astype(np.int32), ends), shape=(len(users), len(scorer.items)))
+    numbers = np.ones(len(columns), dtype=np.float32) if ratings is None else ratings[entry]
+    return sparse.csr_array((numbers, columns.astype(np.int32), ends), shape=(len(users), len(scorer.items)))
 
 
 def _weights(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
@@ -182,17 +191,17 @@ def _weights(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
 
 
 def _neighbours(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
-    """Add up the similarities of implicit feedback; ask LensKit where there are too many, and for averages of ratings."""
+    """Add up similarities, or ratings by similarities; ask LensKit where there are too many for each item."""
     codes = np.asarray(scorer.items.ids())
     similar = scorer.sim_matrix.to_scipy()
-    limits = NeighbourLimits(scorer.config.max_nbrs, scorer.config.min_nbrs)
     is_sum = lenskit_neighbours.is_sum(scorer)
     similarity = by_codes(similar, codes, fold.n_items) if is_sum else None
+    limits, ratings = _limits_and_ratings(scorer, histories, codes, fold)
     n_similar = np.diff(similar.indptr)
     start = 0
     while start < len(fold.users):
         users = fold.users[start : start + BATCH]
-        history = _history_matrix(scorer, histories, users)
+        history = _history_matrix(scorer, histories, users, ratings)
         n_added = n_similar[history.indices].sum()
         if similarity is not None and n_added <= MOST_ADDED * len(users) * fold.n_items:
             yield users, ProductScores(history, similarity, limits=limits)
@@ -200,6 +209,21 @@ def _neighbours(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
             users, scores = _asked(scorer, histories, users, history, similar, codes)
             yield users, scores
         start += len(users)
+
+
+def _limits_and_ratings(
+    scorer: Any, histories: Dataset, codes: Any, fold: folds.Fold
+) -> tuple[LimitedSums | LimitedAverages, parts.Floats | None]:
+    """Return what a score is beside a sum, and the ratings of the histories less the means of their items, if these count."""
+    most, least = scorer.config.max_nbrs, scorer.config.min_nbrs
+    if not scorer.config.explicit:
+        return LimitedSums(most, least), None
+    rated = histories.interactions().matrix().scipy("rating", layout="csr")
+    number = np.asarray(scorer.items.numbers(histories.items.ids(), missing="negative"))
+    ratings = rated.data.astype(np.float32) - scorer.item_means[number[rated.indices]]  # of unknown items not looked at
+    item_mean = np.zeros(fold.n_items, dtype=np.float32)
+    item_mean[codes] = scorer.item_means
+    return LimitedAverages(most, least, item_mean), ratings
 
 
 def _asked(
