@@ -18,6 +18,7 @@ from lenskit.knn import EASEScorer, ItemKNNScorer, SLIMScorer
 from scipy import sparse
 
 from . import folds, lenskit_neighbours, parts, score_forms
+from .dense_products import DenseProducts, ItemWeights
 from .factors import FactorScores, ItemFactors
 from .lenskit_neighbours import MOST_ADDED, LimitedAverages, LimitedSums
 from .products import ProductScores, by_codes
@@ -25,13 +26,10 @@ from .products import ProductScores, by_codes
 BATCH = 4096
 """Users whose factors are held in memory together."""
 
-DENSE_BATCH = 256
-"""Users whose scores are held in memory together."""
-
 ENTRIES = 1 << 22
 """Scores of neighbours from which on no more users come into a batch: with most items reached, a user has as many as items."""
 
-_Batches = Iterator[tuple[parts.Ints, folds.Scores | FactorScores | ProductScores | score_forms.SparseScores]]
+_Batches = Iterator[tuple[parts.Ints, FactorScores | ProductScores | DenseProducts | score_forms.SparseScores]]
 
 
 def block_scores(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches | None:
@@ -174,20 +172,18 @@ def _weights(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
     is_known = np.zeros(fold.n_items, dtype=bool)
     is_known[codes] = True
     is_sparse = sparse.issparse(scorer.weights)
-    weights = by_codes(scorer.weights, codes, fold.n_items) if is_sparse else scorer.weights
-    batch = BATCH if is_sparse else DENSE_BATCH
-    for start in range(0, len(fold.users), batch):
-        users = fold.users[start : start + batch]
+    weights = (
+        by_codes(scorer.weights, codes, fold.n_items) if is_sparse else ItemWeights.of(scorer.weights, codes, fold)
+    )
+    for start in range(0, len(fold.users), BATCH):
+        users = fold.users[start : start + BATCH]
         history = _history_matrix(scorer, histories, users)
         has_history = np.diff(history.indptr) > 0
-        if is_sparse:
+        if isinstance(weights, ItemWeights):
+            yield users, DenseProducts(history, weights, has_history)
+        else:
             others = score_forms.OtherItems(is_known, np.where(has_history, 0, np.nan).astype(np.float32))
             yield users, ProductScores(history, weights, others)
-            continue
-        scores = np.full((len(users), fold.n_items), np.nan, dtype=np.float32)
-        scores[:, codes] = history @ weights
-        scores[~has_history] = np.nan
-        yield users, scores
 
 
 def _neighbours(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
