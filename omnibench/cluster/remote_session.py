@@ -107,6 +107,8 @@ class RemoteSession:
         address, host = self.location.address, self.location.host
         deadline = time.monotonic() + _LOST_SECONDS
         while True:
+            if self._future.status == "error":  # its worker is gone, for whose answer Dask would wait until it gives up
+                raise LostGuestError(f"{host} ({address}) is gone")
             try:
                 answer = self._call_once(_WAIT_SECONDS)
             except Exception as error:  # whatever a broken connection raises; who is to blame is seen by asking

@@ -124,10 +124,13 @@ _dask = _Dask()
 
 @contextmanager
 def _quiet_logs() -> Iterator[None]:
-    """Keep the log of a scheduler in this process to its errors, also while it closes, which ``silence_logs`` leaves out."""
+    """Keep the log of a scheduler in this process off the terminal, also while it closes, which ``silence_logs`` leaves out.
+
+    Its errors, too: a lost worker is one, and whatever it means for an item we say ourselves.
+    """
     logger = logging.getLogger("distributed")
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:

@@ -75,6 +75,7 @@ def test_a_part_of_the_cluster_is_lost(project: Project, gate: Path, slurm: Path
             wait_for(lambda: node in command("sinfo", "-h", "-N", "-t", "idle,mixed", "-o", "%N").split())
     assert "2 passed" in output
     assert "is gone; what it computed is computed elsewhere" in " ".join(output.split())
+    assert "distributed." not in output  # what Dask logs of it
     wait_for(lambda: not jobs(), patience=60)
     assert list((slurm / "shared").iterdir()) == []
     project.run_process("--omnirec-checkpoint-dir=here").assert_outcomes(passed=2)
