@@ -251,6 +251,16 @@ def formula(rows: list[dict[str, Any]], terms: tuple[str, ...], base: dict[str, 
     return found
 
 
+def _ordered(name: str, terms: tuple[str, ...], n_sizes: int) -> tuple[str, ...]:
+    """Return the terms of an algorithm, first those that count where sizes do not tell them apart.
+
+    A single size tells nothing apart: then what the algorithm computes counts, unless that is small.
+    """
+    if n_sizes > 1 or name in OF_PROCESS:
+        return (GUEST, *terms, "interactions")
+    return (*terms, GUEST)
+
+
 def fit_formulas(path: Path, *, write: bool) -> None:
     """Find the formulas of all algorithms that were measured, print how close they come, and write them.
 
@@ -272,11 +282,7 @@ def fit_formulas(path: Path, *, write: bool) -> None:
         formulas = {}
         for name, rows in algorithms.items():
             terms = TERMS.get(f"{framework}.{name}", ())
-            # A single size tells nothing apart: then what the algorithm computes counts, else what is constant.
-            ordered = (GUEST, *terms, "interactions") if len(rows) > 1 else (*terms, GUEST)
-            if f"{framework}.{name}" in OF_PROCESS:
-                ordered = (GUEST, *terms)
-            formulas[name] = formula(rows, ordered, of_all) if terms else {}
+            formulas[name] = formula(rows, _ordered(f"{framework}.{name}", terms, len(rows)), of_all) if terms else {}
             whole = {**of_all, **formulas[name]}
             for row in rows:
                 size = DataSize(row["users"], row["items"], row["interactions"])
