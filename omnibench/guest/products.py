@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from .candidates import CandidateSets, block_others
 from .folds import NO_ITEM, Fold, Scores
@@ -22,6 +21,9 @@ from .parts import Ints
 from .score_forms import OtherItems, SparseScores
 from .tiles import ordered
 from .top_items import ranking_type, reached_by_row, top_k
+
+if TYPE_CHECKING:  # every guest imports this module, and one of a user's class does without SciPy, a sixth of its start
+    from scipy import sparse
 
 _SCORES = 1 << 20
 """Most scores that are added up together, and most entries of which they are sums."""
@@ -157,6 +159,8 @@ class ProductScores:
 
     def _add_up(self, left: Any, rows: slice, out: Scores) -> Any:
         """Write the scores of some users for all items, and return what was added up; None of what is too long to be kept."""
+        from scipy import sparse
+
         is_long = self._added[rows.stop] - self._added[rows.start] > _SCORES  # of one user
         if is_long and self.limits is None:
             (left @ self.right).toarray(out=out)
@@ -244,6 +248,8 @@ def by_codes(matrix: Any, codes: npt.NDArray[np.integer[Any]], n_items: int) -> 
         codes: The item code of each column, -1 for a column to leave out.
         n_items: The number of items.
     """
+    from scipy import sparse
+
     rows = sparse.csr_matrix(matrix)
     item = np.asarray(codes, dtype=np.int32)[rows.indices]
     kept = item >= 0
