@@ -69,7 +69,15 @@ TERMS = {
     "LensKit.FlexMFImplicitScorer": ("users*embedding_size+items*embedding_size",),
     "LensKit.FlexMFExplicitScorer": ("users*embedding_size+items*embedding_size",),
     "LensKit.UserKNNScorer": _FACTORS,
+    "LensKit.LightGCNScorer": _FACTORS,
     "RecPack.ItemKNN": _NEIGHBOURS,
+    "RecPack.ItemPNN": _MATRIX,
+    "RecPack.WeightedMatrixFactorization": ("users*num_components+items*num_components",),
+    "RecPack.SequentialRules": _NEIGHBOURS,
+    "RecPack.STAN": _FACTORS,
+    "RecPack.Prod2VecClustered": _MATRIX,
+    "RecPack.GRU4RecCrossEntropy": _DENSE,
+    **dict.fromkeys((f"RecPack.{name}" for name in ("TARSItemKNN", "TARSItemKNNXia")), _NEIGHBOURS),
     "RecPack.EASE": _MATRIX,
     "RecPack.SVD": ("users*num_components+items*num_components",),
     "RecPack.NMF": ("users*num_components+items*num_components",),
@@ -147,8 +155,12 @@ TERMS = {
     "RecBole.GCMC": _FACTORS,
     "RecBole.DGCF": _FACTORS,
     "RecBole.LINE": _FACTORS,
+    **dict.fromkeys((f"RecBole.{name}" for name in ("DeepFM", "FFM", "xDeepFM")), _FACTORS),
 }
 """What an algorithm's matrices are as large as."""
+
+OF_PROCESS = ("Cornac.RecVAE", "Cornac.MLP", "Cornac.NeuMF")
+"""Slow algorithms of which one size was measured, whose matrices are small beside what their process has anyway."""
 
 QUICK = {
     "epochs": 1,
@@ -239,6 +251,16 @@ def formula(rows: list[dict[str, Any]], terms: tuple[str, ...], base: dict[str, 
     return found
 
 
+def _ordered(name: str, terms: tuple[str, ...], n_sizes: int) -> tuple[str, ...]:
+    """Return the terms of an algorithm, first those that count where sizes do not tell them apart.
+
+    A single size tells nothing apart: then what the algorithm computes counts, unless that is small.
+    """
+    if n_sizes > 1 or name in OF_PROCESS:
+        return (GUEST, *terms, "interactions")
+    return (*terms, GUEST)
+
+
 def fit_formulas(path: Path, *, write: bool) -> None:
     """Find the formulas of all algorithms that were measured, print how close they come, and write them.
 
@@ -260,9 +282,7 @@ def fit_formulas(path: Path, *, write: bool) -> None:
         formulas = {}
         for name, rows in algorithms.items():
             terms = TERMS.get(f"{framework}.{name}", ())
-            # A single size tells nothing apart: then what the algorithm computes counts, else what is constant.
-            ordered = (GUEST, *terms, "interactions") if len(rows) > 1 else (*terms, GUEST)
-            formulas[name] = formula(rows, ordered, of_all) if terms else {}
+            formulas[name] = formula(rows, _ordered(f"{framework}.{name}", terms, len(rows)), of_all) if terms else {}
             whole = {**of_all, **formulas[name]}
             for row in rows:
                 size = DataSize(row["users"], row["items"], row["interactions"])

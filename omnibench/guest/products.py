@@ -134,7 +134,8 @@ class ProductScores:
         self, fold: Fold, users: Ints, rows: slice, k: int, table: Scores, candidates: CandidateSets | None
     ) -> tuple[Ints, Scores]:
         """Return the k best items of some users by rows of all items."""
-        added = self._add_up(rows, table)
+        left = self.left[rows]
+        added = self._add_up(left, rows, table)
         scores: Scores = table.astype(ranking_type(table.dtype), copy=False)
         if self.others is not None:
             scores[:, ~self.others.is_scored] = -np.inf
@@ -146,7 +147,7 @@ class ProductScores:
             scores[:] = -np.inf
             scores[pairs] = allowed
         if self.limits is not None:
-            self.limits(self.left[rows], added, scores, k)
+            self.limits(left, added, scores, k)
         items, best = top_k(scores, k)
         zero_is_none = self.others is None if self.limits is None else self.limits.zero_is_none
         if zero_is_none and k > 0:
@@ -156,11 +157,10 @@ class ProductScores:
             items[has_zeros], best[has_zeros] = top_k(remaining, k)
         return items, best
 
-    def _add_up(self, rows: slice, out: Scores) -> Any:
+    def _add_up(self, left: Any, rows: slice, out: Scores) -> Any:
         """Write the scores of some users for all items, and return what was added up; None of what is too long to be kept."""
         from scipy import sparse
 
-        left = self.left[rows]
         is_long = self._added[rows.stop] - self._added[rows.start] > _SCORES  # of one user
         if is_long and self.limits is None:
             (left @ self.right).toarray(out=out)
