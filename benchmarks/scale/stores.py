@@ -6,73 +6,41 @@
 Makes stores of a sixteenth, a quarter and all of the items (see made_store.py), or takes some that were made before, and asks each
 in a process of its own. The exponent is that of the growth from the smallest to the largest: 1 grows as the store does, 0 not at all.
 
-CPU seconds and peak MB of November 2026, 2 shared cores, each store measured alone. "Before" is of the commit in which every question
-read all records (a quiet machine at 10,000 items, a busy one at 100,000); "between" of a busy machine (load 6 to 10), "now" of a busier
-one (load 9 to 18), which makes CPU seconds 1.5 to 2 times as many; the exponent is that of "now", from 1,000 to 100,000 items:
+CPU seconds and peak MB of November 2026, 2 shared cores. "Before" is of the commit in which every question read all records, at
+100,000 items of the first that was measured there; "now" of a machine at load 6 to 10, which makes CPU seconds 1.3 to 2 times as
+many. A target of memory is 300 MB for all:
 
-                       1,000: now    10,000: before      now         100,000: between       now       exponent
-    show                0.21   26      0.40     34     0.22   30       0.39     66       0.29   66       0.07
-    why                 0.19   27      0.33     30     0.25   30       0.38     67       0.26   67       0.07
-    logs                0.18   25      0.27     30     0.21   30       0.38     67       0.24   66       0.06
-    why, failed         0.25   28      3.04    393     0.46   30      10.72     67       2.78   67       0.52
-    status              0.26   31                      0.97   51       9.47    272       6.91  251       0.71
-    results()           0.83  126      2.54    162     2.20  143      13.39    307      16.49  241       0.65
-    show of a pattern   0.29   31     11.99   1201     1.37   50      11.42    405      10.63  243       0.78
-    run files           0.61   50      3.85    412     1.34   68       8.98    452       7.57  257       0.55
-    compare two         0.88   65      4.07    142     3.06   87      32.19    810      25.10  311       0.73
-    export csv          0.90   48      5.17     84     5.26   79      47.07    325      54.70  300       0.89
-    export parquet      1.55  149      6.25    194     5.79  179      38.71    419      45.61  368       0.73
-    baseline            1.40   99      5.51    202     8.69  173      51.63   1268      82.11  857       0.88
-    gate                0.81   89      5.04    192     3.74  152      42.21   1152      33.47  751       0.81
-
-Since then the numbers of phases are read in one pass over their records, cells that rows of CSV share are written once, and a
-baseline's content is not copied. Of 100,000 items, load 9 to 11, the commit of the table and the one behind it in one run:
-
-                     table         behind it
-    export csv       43.69  299    27.25  296    the same bytes
-    status            6.81  253     6.74  253
-    results()                      11.36  253    load 10; 9.1 beside 10.6 at load 4
-    export parquet                 20 to 24  390    98 MB are pandas and pyarrow
-    baseline                       52.19  882
-    gate                           21.51  770
-
-Then small entries of a baseline share row groups of Parquet (format 2, each row group cost 2 ms and 8 KB), entries keep packed
-scores, the gate and baselines go through items one at a time, and exports to Parquet do without pandas. Of 10,000 items in one run at
-load 11, of 100,000 at load 6 to 8, not in one run; a baseline of 2,000 configurations has 0.5 MB instead of 6.4:
-
-                     10,000: before         now        100,000: before         now
-    export csv         2.39   72      2.30   71          22.69  300
-    export parquet     2.64  180      2.33  142          20.25  391
-    baseline           5.21  172      3.07  114          39.88  881      28.62  272
-    gate               2.41  151      2.10  105          20.93  770      18.01  303
-    diff              10.88  806     11.15  514
-
-Then rows of phases are cut out of the texts of records and kept packed, and ``diff`` makes the facts about an item when it is asked
-for, so that its memory does not grow with the store; both sides one after the other at load 10 to 12:
-
-                      1,000: before        now        10,000: before         now        100,000: before         now
-    phases()           0.75  131    0.68  125                                             19.61  346   11.22  267
-    diff               1.28   77    1.20   34          12.03  514   11.09   58
-
-On a quieter machine (load 3 to 9) the commit before that took of 100,000 items: status 6.60 254, results() 9.82 253, export csv 22.09 296,
-export parquet 22.36 365, compare two 17.03 288, baseline 30.01 272, gate 20.25 302.
-
-What is left of CSV: 2.4 s to match items, 5 s to read and search the records of phases (a full scan with checksums is 1.9 s), 1 s to
-make facts of them, the rest rows and cells. A baseline opens every file of values
-(100,000 of them, beneath directories that are no links) and looks up every evaluation by its key.
-
-Not measured again, as of "between":
-
-                         10,000: before        after      100,000: before        after
-    logs of an item        0.43     33                      0.50     70      0.34     27
-    gc --dry-run           3.72    431   5.91     71                        55.51    107
-    verify                22.59    803  42.14    200
-    delete --dry-run       7.37    604   7.94    130
-    phases()               3.90    163    2.59   155        23.66    360      19.93    354
-    sql                    6.09    141                      > 60    361
-    export json            4.14     65                     42.28    321
-    export html            3.20    113                     13.15    334
+                         10,000: before        now        100,000: before        now      target
+    show                   0.40     34    0.20   30          0.39     66    0.29   66       0.3
+    why                    0.33     30    0.25   30          0.38     67    0.26   67       0.3
+    logs                   0.27     30    0.21   30          0.38     67    0.24   66       0.3
+    why, failed            3.04    393    0.38   31         10.72     67    2.78   67       0.3
+    status                10.4     484    0.84   52        124      4500    6.50  254       5
+    results()              2.54    162    1.54  144         13.39    307    9.82  253      10
+    phases()               3.90    163    2.25  140         23.66    360   11.22  267      10
+    show of a pattern     11.99   1201    0.94   51         11.42    405   10.63  243
+    export csv             5.17     84    2.90   66         47.07    325   19.57  296      10
+    export parquet         6.25    194    2.67  132         38.71    419   18.91  342      10
+    export json            4.14     65    2.81   59         42.28    321   21.53  272      10
+    export html            3.20    113    2.62  107         13.15    334                   10
+    compare two            4.07    142    2.23   85         32.19    810   17.03  288
+    baseline               5.51    202    2.86  115         51.63   1268   28.62  272
+    gate                   5.04    192    2.10  105         42.21   1152   18.01  303
+    diff                  10.88    806   11.09   58
+    gc --dry-run           3.72    431    5.91   71                        55.51  107
+    verify                22.59    803   42.14  200
+    delete --dry-run       7.37    604    7.94  130
+    sql                    6.09    141                      > 60      361
     merge                  6.51     74
+
+The commit before "now" and "now" itself, one after the other at 10,000 items and load 3 to 8: csv 2.3 and 1.86 s, json 2.5 and 2.07,
+md 2.27 and 1.73, the same bytes; csv at 100,000 22.0 and 19.6 (before items' records were let go of, which saves 20 MB).
+
+Where the time of CSV goes, of 10,000 items on a quiet machine: 0.4 s to read and match items (0.15 of it rows and checksums), 0.2 s for
+their results, 0.5 s to read and search the records of phases (0.25 of it rows and checksums, which nothing gets below without another
+copy of these numbers), 0.25 s to make facts of them, 0.2 s for rows, 0.2 s to write them. Facts looked up by arrays for a whole block
+would be next; Parquet's memory is pyarrow's 70 MB beside what the heap keeps of items' records that are gone. A baseline opens every
+file of values (100,000 of them, beneath directories that are no links) and looks up every evaluation by its key.
 
 Made stores have no manifests of the items that are not computed, so ``verify`` names all of their records there.
 """

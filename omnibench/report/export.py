@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omnibench.comparison.current import Current, current_items, names_of
+from omnibench.comparison.current import current_items, names_of
 from omnibench.errors import ExportError, StatisticsError, StoreError
 from omnibench.metrics.directions import direction
 from omnibench.metrics.labels import alternatives, chosen_labels, unmeasured
 from omnibench.report.comparisons import TESTS
-from omnibench.report.contents import Contents, Recorded, contents_of, missing_of
+from omnibench.report.contents import Contents, MissingItem, Recorded, contents_of, missing_of
 from omnibench.report.files import check_files, replace
 from omnibench.report.frames import nested
 from omnibench.report.impersonal import hider, impersonal
@@ -128,10 +128,21 @@ def _gathered(
 ) -> tuple[Contents, Callable[[str], str], str]:
     """Return what is to be written, what takes directories, users and hosts out of texts, and the sentence about what is left out."""
     light = light_records_in(reader, with_costs=False, with_metrics=True).records
-    current = None if all_items else current_items(light)
-    contents = _contents(store, reader, light, current, datasets, algorithms, metrics, better)
+    notice, names = "", None
+    if not all_items:
+        current = current_items(light)
+        notice, names = current.notice(), names_of(current.items)
+        del current
     runs = (record for key, record in light.items() if RecordType.RUN.has(key))
-    return contents, str if paths else hider(runs, store.root), "" if current is None else current.notice()
+    hide = str if paths else hider(runs, store.root)
+    done, missing = _items_to_write(store, light, names, datasets, algorithms)
+    total = sum(map(RecordType.ITEM.has, light))
+    del light, names  # of a hundred thousand items these are 150 megabytes, which go as their results are made
+    return (
+        _contents(store, reader, done, missing, metrics, better, looks_up=len(done) * _LOOK_UPS_PER_PASS <= total),
+        hide,
+        notice,
+    )
 
 
 def _warn(sentence: str) -> None:
@@ -170,35 +181,63 @@ def write_files(
     return [*contents.trouble, *trouble]
 
 
+def _items_to_write(
+    store: Store,
+    light: dict[str, Record],
+    current_names: Collection[str] | None,
+    datasets: Sequence[str],
+    algorithms: Sequence[str],
+) -> tuple[list[Record], list[MissingItem]]:
+    """Return the chosen items that are done, the last one of their order first, and those that have no results.
+
+    Args:
+        store: The store.
+        light: Its light records.
+        current_names: The names of the items to choose from; of all where that is None.
+        datasets: The texts that datasets have to be named by.
+        algorithms: The texts that items have to be named by.
+    """
+    items = everything = store.items_in(light)
+    if current_names is not None:
+        items = {name: item for name, item in everything.items() if name in current_names}
+    for texts, names_in in ((datasets, _items_of_dataset), (algorithms, select)):
+        items, everything = _chosen(texts, names_in, items, everything)
+    done = [item for item in items.values() if item["status"] == Status.DONE]
+    missing = [missing_of(item, light.get) for item in items.values() if item["status"] != Status.DONE]
+    done.sort(key=lambda item: (item["dataset"], item["algorithm"], -1 if item["fold"] is None else item["fold"]))
+    done.reverse()
+    return done, missing
+
+
 def _contents(
     store: Store,
     reader: Reader,
-    light: dict[str, Record],
-    current: Current | None,
-    datasets: Sequence[str],
-    algorithms: Sequence[str],
+    done: list[Record],
+    missing: list[MissingItem],
     metrics: Sequence[str],
     better: str | None,
+    *,
+    looks_up: bool,
 ) -> Contents:
-    items = everything = store.items_in(light)
-    total = len(everything)
-    if current is not None:
-        names = names_of(current.items)
-        items = {name: item for name, item in everything.items() if name in names}
-        del names
-    for texts, names_in in ((datasets, _items_of_dataset), (algorithms, select)):
-        items, everything = _chosen(texts, names_in, items, everything)
+    """Return the contents of files.
+
+    Args:
+        store: The store.
+        reader: Reads its records.
+        done: The items that have results, the last one first; they are taken away as their results are made.
+        missing: Those that have none.
+        metrics: The chosen metrics; all by default.
+        better: Which values are better of metrics that are not omnibench's own.
+        looks_up: Whether the items are so few that records of phases are looked up one at a time.
+    """
     lookups = Lookups(reader)
-    done = [item for item in items.values() if item["status"] == Status.DONE]
-    missing = [missing_of(item, light.get) for item in items.values() if item["status"] != Status.DONE]
-    del items, everything  # of a hundred thousand items these take 25 megabytes
-    done.sort(key=lambda item: (item["dataset"], item["algorithm"], -1 if item["fold"] is None else item["fold"]))
     measured, finished = dict[str, None](), ""
     recorded_items: dict[str, RecordedItem] = {}
 
     def records() -> Iterator[Record]:
         nonlocal finished
-        for item in done:
+        while done:
+            item = done.pop()
             record = item if "metrics" in item else _whole(item, lookups)
             finished = max(finished, record.get("finished") or "")
             measured.update(dict.fromkeys(record["metrics"]))
@@ -208,9 +247,10 @@ def _contents(
     results = list(results_of(records()))
     facts = FactsByKey(recorded_items, lookups)
     data_keys = {
-        item["dataset"]: recorded_items[item["fit_key"]].data_key or facts[item["fit_key"]].dataset_key for item in done
+        result.dataset: recorded_items[result.fit_key].data_key or facts[result.fit_key].dataset_key
+        for result in results
     }
-    if len(done) * _LOOK_UPS_PER_PASS > total:
+    if not looks_up:
         lookups.read_phases(RecordType.FIT, RecordType.PREDICT, RecordType.EVAL)
     for label in metrics:
         if not chosen_labels(measured, [label]):

@@ -86,7 +86,8 @@ def unsteady_in(records: Mapping[str, Record]) -> dict[str, str]:
     Args:
         records: All records.
     """
-    return {label: part.source for part in plan_of(records.items()) for label in part.unsteady}
+    plan = (record for key, record in records.items() if RecordType.PLAN.has(key))
+    return {label: part["source"] for part in plan for label in part.get("unsteady", ())}
 
 
 def plan_of(records: Iterable[tuple[str, Record]]) -> list[Planned]:

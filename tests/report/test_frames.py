@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from support.reporting import contents, whole
 from omnibench import export_results, open_store
 from omnibench.keys import canonical
 from omnibench.report.contents import Contents, MissingItem
-from omnibench.report.frames import nested
+from omnibench.report.frames import _indented, nested
 from omnibench.report.parquet_file import parquet
 from omnibench.report.row_files import csv
 
@@ -176,3 +177,21 @@ def test_old_stores_are_exported(frozen: Path, tmp_path: Path) -> None:
     assert sorted(frame["value"]) == sorted(expected["value"])
     assert (frame["configuration"] == frame["algorithm"] + "-" + frame["configuration_key"].str[:8]).all()
     assert (frame["dataset_key"].str[:8] == frame["dataset"].str.rpartition("-")[2]).all()
+
+
+_PLAIN = st.none() | st.booleans() | st.integers() | FLOATS | st.text()
+
+
+@given(st.recursive(_PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)))
+def test_nested_json_is_written_as_the_library_writes_it(data: Any) -> None:
+    """Objects and lists of plain values go through its fast encoder, the others are put together."""
+    assert _indented(data, 0) == json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+    deeper = json.dumps([[data]], indent=1, ensure_ascii=False, allow_nan=False)
+    assert deeper == f"[\n [\n{_indented(data, 2)}\n ]\n]"
+
+
+def test_nested_json_has_no_nan() -> None:
+    """No reader of JSON knows it."""
+    for data in (math.nan, {"a": math.inf}, [{"a": [1]}, -math.inf]):
+        with pytest.raises(ValueError, match="JSON compliant"):
+            _indented(data, 0)

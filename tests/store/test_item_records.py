@@ -21,6 +21,8 @@ from omnibench.store.item_records import (
     outdated_item,
     pending_item,
     recorded_groups,
+    result_of,
+    results_of,
     unmeasured_item,
 )
 from omnibench.store.schema import Record, RecordType
@@ -262,3 +264,30 @@ def test_the_metrics_of_recorded_groups_are_understood(
 def lookalike_groups(entry: Record) -> Record:
     """A hyperparameter that looks like the groups of an item, with what follows them."""
     return {"groups": entry, "status": "done", "metrics": {}}
+
+
+def test_results_one_after_the_other_are_those_of_each_item() -> None:
+    """Items that share parts of their records, also only some of them, have the results that they have alone."""
+    parameters, others = {"k": 3}, {"k": 4}
+    configuration, reseeded = (["configuration/1", {"parameters": parameters, "seed": seed}] for seed in (1, 2))
+    items: list[Record] = [
+        {
+            "dataset": "D",
+            "algorithm": algorithm,
+            "parameters": own,
+            "fold": fold,
+            "fit_key": KEY,
+            "metrics": {"NDCG@10": {"value": fold / 4}},
+            "identity": ["fit/1", {"configuration": made_of, "fold": fold}],
+        }
+        for algorithm, own, made_of in (
+            ("A-1", parameters, configuration),
+            ("A-1", others, configuration),
+            ("B-1", others, configuration),
+            ("B-1", others, reseeded),
+        )
+        for fold in range(2)
+    ]
+    items.append({**items[0], "identity": None, "search": "5" * 64})
+    assert list(results_of(items)) == [result_of(item) for item in items]
+    assert len({(each.configuration, each.seed, each.seedless_key, each.tuned) for each in results_of(items)}) == 5
