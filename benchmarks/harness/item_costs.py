@@ -6,7 +6,8 @@ The items are those of an own class that fits in a millisecond. Each figure is t
 many items, so that starting counts for nothing, in CPU milliseconds per item: wall time says little on a busy machine.
 ``bare`` are as many tests of pytest that do nothing, ``floor`` a script that makes the same files and records with the same
 syncs and does nothing else. What runs by the clock is apart, and in no sum: the ``copies`` of the records, progress.json and
-results.json, and the ``display`` of a run. ``--counts`` adds what else costs, per item: syncs (by strace), files, statements, messages.
+results.json, and the ``display`` of a run. On a busy machine (load 7 to 9 on two cores, in memory) an item took 15.6 to 15.8 ms without
+workers and 17.9 with one, of which guests took 3.5 and the controller 2.3; it makes 11 syncs. ``--counts`` adds what else costs, per item: syncs (by strace), files, statements, messages.
 """
 
 from __future__ import annotations
