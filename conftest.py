@@ -18,6 +18,7 @@ from support.markers import made_once, starts_guests
 if TYPE_CHECKING:
     from support.markers import StartedProcesses
     from support.projects import FirstRuns, Project
+    from support.shared_guests import WatchedGuest
 
     from omnibench.runners.gateway import Guest
 
@@ -202,28 +203,36 @@ def environment_python() -> Callable[[str], Path]:
     return find
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+@made_once
 @starts_guests
-def guests(
+def framework_guests(
     tmp_path_factory: pytest.TempPathFactory, environment_python: Callable[[str], Path]
-) -> Iterator[Callable[[str], Guest]]:
-    """Start the guest of a framework, or give the one that runs."""
-    from omnibench.runners.gateway import Guest
-    from omnibench.runners.registry import get_runner
-    from omnibench.runners.thread_variables import thread_variables
+) -> Iterator[Callable[[str], WatchedGuest]]:
+    """Start the guest of a framework, or give the one that runs since a test of any module has asked for it."""
+    from support.shared_guests import running_guests
 
-    running: dict[str, Guest] = {}
+    with running_guests(environment_python, tmp_path_factory) as start:
+        yield start
 
-    def start(name: str) -> Guest:
-        if name not in running:
-            root = tmp_path_factory.mktemp(name)
-            python = Path(sys.executable) if name == "Own" else environment_python(name)
-            running[name] = Guest(get_runner(name), python, root, root, 1, thread_variables(1), lambda *_: None)
-        return running[name]
 
-    yield start
-    for guest in running.values():
-        guest.close()
+@pytest.fixture(scope="module")
+def watched_guests(
+    tmp_path_factory: pytest.TempPathFactory,
+    environment_python: Callable[[str], Path],
+    framework_guests: Callable[[str], WatchedGuest],
+) -> Iterator[Callable[[str], WatchedGuest]]:
+    """As ``framework_guests``; a guest of a user's class, which imports modules by their names, is the test module's own."""
+    from support.shared_guests import running_guests
+
+    with running_guests(environment_python, tmp_path_factory) as start_own:
+        yield lambda name: start_own(name) if name == "Own" else framework_guests(name)
+
+
+@pytest.fixture(scope="module")
+def guests(watched_guests: Callable[[str], WatchedGuest]) -> Callable[[str], Guest]:
+    """The guests of ``watched_guests`` by themselves."""
+    return lambda name: watched_guests(name).guest
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from omnibench.cluster.cluster import Cluster
 from omnibench.engine.policy import IGNORE, Policy
 from omnibench.engine.requirements import Requirements
 from omnibench.errors import OmnibenchError, PhaseError
@@ -19,6 +19,9 @@ from omnibench.runners.requirements import Requirement
 from omnibench.sizes import size_text
 from omnibench.store.admission import GPUS, MEMORY, Capacity, Needs, never_fits
 from omnibench.store.schema import Phase
+
+if TYPE_CHECKING:  # which runs on this machine do not need
+    from omnibench.cluster.cluster import Cluster
 
 _DECLARED = "said"
 """The basis of a requirement that nobody has estimated."""

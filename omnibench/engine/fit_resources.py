@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from omnibench.cluster.cluster import Cluster
 from omnibench.engine.fit_needs import (
     asked_of_cluster,
     asks,
@@ -35,6 +34,9 @@ from omnibench.sizes import size_text
 from omnibench.store.admission import CORES, MEMORY, Capacity, Needs, Obstacle, dealt_gpus, obstacle
 from omnibench.store.beneath import LinkedFileError
 from omnibench.store.reservations import IDLES, WAITS, Reservation, Reservations
+
+if TYPE_CHECKING:  # which runs on this machine do not need
+    from omnibench.cluster.cluster import Cluster
 
 _LOOK_SECONDS = 0.25
 _REST_SECONDS = 1.0

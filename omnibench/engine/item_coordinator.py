@@ -8,14 +8,9 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from omnibench.cluster.choice import ClusterChoice
-from omnibench.cluster.cluster import Cluster
-from omnibench.cluster.schedulers import require_dask
-from omnibench.cluster.settings import slurm_settings
 from omnibench.engine.attempt import Attempt
 from omnibench.engine.devices import Devices
 from omnibench.engine.helping import help_searches
@@ -38,12 +33,16 @@ from omnibench.runners.pool import Guests
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import ended_run
 from omnibench.store.generations import Reset, reset
+from omnibench.store.held_records import HeldRecords
 from omnibench.store.leases import Lease
 from omnibench.store.refusals import out_of_use
 from omnibench.store.schema import RecordType, Status
 from omnibench.store.watching import ChangedInputError
 from omnibench.store.workers import Worker
 from omnibench.terminal import terminal_text
+
+if TYPE_CHECKING:  # which runs on this machine do not need
+    from omnibench.cluster.cluster import Cluster
 
 
 def print_to_stderr(line: str) -> None:
@@ -109,14 +108,25 @@ class ItemCoordinator:
             run_id=self.run_id,
             worker=worker,
             stopping=self._stopping,
-            cluster=None if cluster is None else partial(self._cluster, ClusterChoice.parse(cluster)),
+            cluster=None if cluster is None else self._connection_to(cluster),
             share=threads or available_cores() / workers,
         )
 
-    def _cluster(self, choice: ClusterChoice, scratch: Path) -> Cluster:
-        require_dask(choice)
-        slurm = slurm_settings(Path.cwd())
-        return Cluster(choice, slurm, self.run_id, self.environments, scratch, self.policy.reconnect, self._notify)
+    def _connection_to(self, cluster: str) -> Callable[[Path], Cluster]:
+        """Return what connects to a cluster, given a directory for temporary files; a run on this machine imports none of it."""
+        from omnibench.cluster.choice import ClusterChoice
+        from omnibench.cluster.cluster import Cluster
+        from omnibench.cluster.schedulers import require_dask
+        from omnibench.cluster.settings import slurm_settings
+
+        choice = ClusterChoice.parse(cluster)
+
+        def connect(scratch: Path) -> Cluster:
+            require_dask(choice)
+            slurm = slurm_settings(Path.cwd())
+            return Cluster(choice, slurm, self.run_id, self.environments, scratch, self.policy.reconnect, self._notify)
+
+        return connect
 
     @property
     def store(self) -> CheckpointStore:
@@ -222,10 +232,11 @@ class ItemCoordinator:
     def _attempt(self, item: Item, workbench: Workbench) -> Outcome:
         experiment = item.experiment
         with self._lease(experiment, workbench) as lease:
-            state = look_up(self.store.records.get, item)
+            records = HeldRecords(self.store, lease)
+            state = look_up(records.get, item)
             if state.metrics is not None:  # another run finished it while this one waited
                 return Outcome(CACHED, experiment.result(state.metrics, state.as_seed))
-            attempt = Attempt(workbench, item, lease)
+            attempt = Attempt(workbench, item, lease, records)
             workbench.current = experiment.name
             try:
                 try:

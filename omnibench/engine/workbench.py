@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from omnibench.cluster.cluster import Cluster
 from omnibench.engine.asking import Requests
 from omnibench.engine.chkpt import working_directory
 from omnibench.engine.datasets import PreparedDatasets
@@ -39,6 +39,9 @@ from omnibench.store.schema import RecordType
 from omnibench.store.superseded import ANEW_WORDS, FitBeginning, guest_logger, resumed_words
 from omnibench.store.workers import Worker
 from omnibench.store.workspaces import Workspace
+
+if TYPE_CHECKING:  # which runs on this machine do not need
+    from omnibench.cluster.cluster import Cluster
 
 
 class Workbench:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from . import folds, parts
+
+if TYPE_CHECKING:  # see ``products``
+    from scipy.sparse import csr_matrix
 
 
 def binary_matrix(fold: folds.Fold, part: parts.Part, users: parts.Ints | None = None) -> csr_matrix:
@@ -16,6 +20,8 @@ def binary_matrix(fold: folds.Fold, part: parts.Part, users: parts.Ints | None =
         part: The part.
         users: Whose rows are filled, ascending; by default everybody's.
     """
+    from scipy.sparse import csr_matrix
+
     if users is None:
         bounds = np.searchsorted(part.user, np.arange(fold.n_users + 1, dtype=np.int32))
         item = part.item.copy()  # it is sorted below, and the part's own is the file
@@ -34,6 +40,8 @@ def binary_matrix(fold: folds.Fold, part: parts.Part, users: parts.Ints | None =
 
 def binary_histories(fold: folds.Fold, users: parts.Ints) -> csr_matrix:
     """Return the histories of some users as a binary matrix of shape (b, n_items), in float64."""
+    from scipy.sparse import csr_matrix
+
     history = fold.history
     row, number = parts.entries_of(users, fold.first_rows_of_histories)
     matrix = csr_matrix((np.ones(len(row)), (row, history.item[number])), shape=(len(users), fold.n_items))

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from .candidates import CandidateSets, block_others
 from .folds import NO_ITEM, Fold, Scores
@@ -22,6 +21,9 @@ from .parts import Ints
 from .score_forms import OtherItems, SparseScores
 from .tiles import ordered
 from .top_items import ranking_type, reached_by_row, top_k
+
+if TYPE_CHECKING:  # every guest imports this module, and one of a user's class does without SciPy, a sixth of its start
+    from scipy import sparse
 
 _SCORES = 1 << 20
 """Most scores that are added up together, and most entries of which they are sums."""
@@ -34,15 +36,22 @@ _DENSE = 16
 
 
 class Limits(Protocol):
-    """Puts sums right that are more than sums, e.g. of the highest numbers only."""
+    """Puts sums right that are more than sums, e.g. of the highest numbers only.
 
-    def __call__(self, first: Ints, added: Any, table: Scores) -> None:
-        """Change a table of sums in place.
+    Attributes:
+        zero_is_none: Whether a score of exactly zero stands for no score.
+    """
+
+    zero_is_none: bool
+
+    def __call__(self, left: Any, added: Any, table: Scores, k: int) -> None:
+        """Change a table of sums in place; only the k best items of each user have to be right, and better than the others.
 
         Args:
-            first: For each user the first row in ``added``, and the end; shape (b + 1,).
-            added: What was added up, a CSR matrix with a row for each thing that users have.
-            table: The sums, shape (b, n_items).
+            left: What users have; a CSR matrix of shape (b, m).
+            added: What was added up, before any weights; a CSR matrix with a row for each entry of ``left``.
+            table: The sums, shape (b, n_items); -inf for what must not be recommended.
+            k: The length of the lists.
         """
 
 
@@ -125,7 +134,7 @@ class ProductScores:
         self, fold: Fold, users: Ints, rows: slice, k: int, table: Scores, candidates: CandidateSets | None
     ) -> tuple[Ints, Scores]:
         """Return the k best items of some users by rows of all items."""
-        self._add_up(rows, table)
+        added = self._add_up(rows, table)
         scores: Scores = table.astype(ranking_type(table.dtype), copy=False)
         if self.others is not None:
             scores[:, ~self.others.is_scored] = -np.inf
@@ -136,21 +145,26 @@ class ProductScores:
             allowed = scores[pairs]
             scores[:] = -np.inf
             scores[pairs] = allowed
+        if self.limits is not None:
+            self.limits(self.left[rows], added, scores, k)
         items, best = top_k(scores, k)
-        if self.others is None and k > 0:
+        zero_is_none = self.others is None if self.limits is None else self.limits.zero_is_none
+        if zero_is_none and k > 0:
             has_zeros = np.flatnonzero(best[:, -1] <= 0)
             remaining = scores[has_zeros]
             remaining[remaining == 0] = -np.inf
             items[has_zeros], best[has_zeros] = top_k(remaining, k)
         return items, best
 
-    def _add_up(self, rows: slice, out: Scores) -> None:
-        """Write the scores of some users for all items."""
+    def _add_up(self, rows: slice, out: Scores) -> Any:
+        """Write the scores of some users for all items, and return what was added up; None of what is too long to be kept."""
+        from scipy import sparse
+
         left = self.left[rows]
         is_long = self._added[rows.stop] - self._added[rows.start] > _SCORES  # of one user
         if is_long and self.limits is None:
             (left @ self.right).toarray(out=out)
-            return
+            return None
         added = self.right[left.indices]
         numbers = added.data
         if (left.data != 1).any():
@@ -158,8 +172,7 @@ class ProductScores:
         # As one row for each user, with items that come several times: these are added in the order of SciPy's product.
         sums = sparse.csr_matrix((numbers, added.indices, added.indptr[left.indptr]), shape=out.shape)
         sums.toarray(out=out)
-        if self.limits is not None:
-            self.limits(left.indptr, added, out)
+        return added
 
     def _best_of_reached(self, fold: Fold, users: Ints, rows: slice, k: int) -> tuple[Ints, Scores]:
         """Return the k best items of some users by lists of those that they reach.
@@ -235,6 +248,8 @@ def by_codes(matrix: Any, codes: npt.NDArray[np.integer[Any]], n_items: int) -> 
         codes: The item code of each column, -1 for a column to leave out.
         n_items: The number of items.
     """
+    from scipy import sparse
+
     rows = sparse.csr_matrix(matrix)
     item = np.asarray(codes, dtype=np.int32)[rows.indices]
     kept = item >= 0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.markers import starts_guests
+from support.shared_guests import WatchedGuest
 
 from omnibench import NDCG, RMSE, ExperimentPlan, MakeImplicit, Recall, UserHoldout, from_frame
 from omnibench.data.prepare import prepare
@@ -29,9 +27,7 @@ from omnibench.guest import TRAIN_AND_VALIDATION, VALIDATION
 from omnibench.guest.folds import Fold
 from omnibench.guest.parts import save_columns
 from omnibench.metrics.base import Metric
-from omnibench.runners.gateway import Guest
 from omnibench.runners.registry import get_runner
-from omnibench.runners.thread_variables import thread_variables
 
 LENGTH = 10
 LISTS, RATINGS = Outputs(lists=True, ratings=False), Outputs(lists=False, ratings=True)
@@ -64,59 +60,6 @@ class Silent(Learns):
     def fit(self, train):
         self.items = sorted(train["item"].unique())
 """
-
-
-class Watched:
-    """A guest, and what it prints and leaves.
-
-    Args:
-        name: The framework.
-        python: Its interpreter.
-        root: An empty directory.
-    """
-
-    def __init__(self, name: str, python: Path, root: Path) -> None:
-        self.printed = b""
-        self.work = root / "work"
-        self.temporary = root / "temporary"
-        for folder in (self.work, self.temporary, root / "pipes"):
-            folder.mkdir()
-        variables = {**thread_variables(1), "TMPDIR": str(self.temporary)}
-        self.guest = Guest(get_runner(name), python, root / "pipes", self.work, 1, variables, self.log)
-
-    def log(self, stream: str, lines: bytes) -> None:
-        """Keep what is printed."""
-        if stream == "out":
-            self.printed += lines
-
-    @property
-    def threads(self) -> int:
-        """The number of threads that the process has."""
-        return len(os.listdir(f"/proc/{self.guest.pid}/task"))
-
-    @property
-    def leftovers(self) -> list[str]:
-        """The files that lie where it works and where its temporary files are."""
-        return sorted(str(path) for folder in (self.work, self.temporary) for path in folder.rglob("*"))
-
-
-@pytest.fixture(scope="module")
-@starts_guests
-def guests(
-    tmp_path_factory: pytest.TempPathFactory, environment_python: Callable[[str], Path]
-) -> Iterator[Callable[[str], Watched]]:
-    """Start the guest of a framework, or give the one that runs."""
-    running: dict[str, Watched] = {}
-
-    def start(name: str) -> Watched:
-        if name not in running:
-            python = Path(sys.executable) if name == "Own" else environment_python(name)
-            running[name] = Watched(name, python, tmp_path_factory.mktemp(name))
-        return running[name]
-
-    yield start
-    for watched in running.values():
-        watched.guest.close()
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +127,7 @@ class Judge:
 
 
 def fit(
-    watched: Watched,
+    watched: WatchedGuest,
     single: Experiment,
     data: Path,
     output: Path,
@@ -233,19 +176,21 @@ EVERYDAY = ("RecBole.BPR", "LensKit.ImplicitMFScorer", "Learns")
 NAMES = [name if name in EVERYDAY else pytest.param(name, marks=pytest.mark.slow) for name in ALGORITHMS]
 
 
-def case(name: str, guests: Callable[[str], Watched], own: dict[str, Any]) -> tuple[Watched, Experiment]:
+def case(
+    name: str, watched_guests: Callable[[str], WatchedGuest], own: dict[str, Any]
+) -> tuple[WatchedGuest, Experiment]:
     """Return the guest and the experiment of an algorithm."""
     parameters, _ = ALGORITHMS[name]
     framework = name.partition(".")[0] if "." in name else "Own"
-    return guests(framework), experiment(own.get(name, name), parameters)
+    return watched_guests(framework), experiment(own.get(name, name), parameters)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_pruned_fit_ends_after_its_epoch_and_leaves_a_guest_as_good_as_new(
-    name: str, guests: Callable[[str], Watched], own: dict[str, Any], data: Path, tmp_path: Path
+    name: str, watched_guests: Callable[[str], WatchedGuest], own: dict[str, Any], data: Path, tmp_path: Path
 ) -> None:
     """Epoch and values are those that decided; the guest then makes the same model as before, and nothing is left."""
-    watched, single = case(name, guests, own)
+    watched, single = case(name, watched_guests, own)
     metric = ndcg(data, ALGORITHMS[name][1])
     first, predictions = fit(watched, single, data, tmp_path / "first")
     pid, threads, leftovers = watched.guest.pid, watched.threads, watched.leftovers
@@ -271,10 +216,10 @@ def test_a_pruned_fit_ends_after_its_epoch_and_leaves_a_guest_as_good_as_new(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_watched_fit_makes_the_model_of_any_other(
-    name: str, guests: Callable[[str], Watched], own: dict[str, Any], data: Path, tmp_path: Path
+    name: str, watched_guests: Callable[[str], WatchedGuest], own: dict[str, Any], data: Path, tmp_path: Path
 ) -> None:
     """Its predictions are the same to the last bit, since a trial's Fit is the Fit of its experiment, whoever asks."""
-    watched, single = case(name, guests, own)
+    watched, single = case(name, watched_guests, own)
     plain, predictions = fit(watched, single, data, tmp_path / "plain")
     judge = Judge()
     metric = ndcg(data, ALGORITHMS[name][1])
@@ -289,10 +234,10 @@ def test_a_watched_fit_makes_the_model_of_any_other(
 
 @pytest.mark.parametrize("name", NAMES[:-1])
 def test_the_value_of_the_epoch_that_is_kept_is_that_of_the_trial(
-    name: str, guests: Callable[[str], Watched], own: dict[str, Any], data: Path, tmp_path: Path
+    name: str, watched_guests: Callable[[str], WatchedGuest], own: dict[str, Any], data: Path, tmp_path: Path
 ) -> None:
     """What the pruner sees and what the choice is made by are one metric, on the same users and candidates."""
-    watched, single = case(name, guests, own)
+    watched, single = case(name, watched_guests, own)
     label = ALGORITHMS[name][1]
     answer, _ = fit(watched, single, data, tmp_path, Judge(), ndcg(data, label))
     metric = NDCG(10) if label == "NDCG@10" else Recall(10)
@@ -302,14 +247,14 @@ def test_the_value_of_the_epoch_that_is_kept_is_that_of_the_trial(
     assert dict(map(tuple, answer["history"]))[answer["epochs"]] == pytest.approx(value, abs=digits)
 
 
-def test_rated_data_is_measured_by_ratings(guests: Callable[[str], Watched], tmp_path: Path) -> None:
+def test_rated_data_is_measured_by_ratings(watched_guests: Callable[[str], WatchedGuest], tmp_path: Path) -> None:
     """A search by RMSE has LensKit's predicted ratings of the validation pairs measured after each epoch."""
     root = tmp_path / "data"
     root.mkdir()
     prepare(from_frame(frame()).pipe(UserHoldout(0.2, 0.2)), root)
     single = experiment("LensKit.BiasedMFScorer", {"epochs": 4}, rated=True)
     metric = epoch_metric(root, 0, RMSE(), "RMSE", LENGTH, RATINGS)
-    answer, _ = fit(guests("LensKit"), single, root, tmp_path / "model", Judge(), metric)
+    answer, _ = fit(watched_guests("LensKit"), single, root, tmp_path / "model", Judge(), metric)
     evaluation = evaluate(root, 0, tmp_path / "model" / "rows.npy", [(RMSE(), "RMSE")], judged=VALIDATION)
     (value,) = vars(evaluation)["values"].values()
     assert [epoch for epoch, _ in answer["history"]] == [1, 2, 3, 4]
@@ -317,7 +262,7 @@ def test_rated_data_is_measured_by_ratings(guests: Callable[[str], Watched], tmp
 
 
 def test_frameworks_report_their_own_values_where_nobody_asks_for_another(
-    guests: Callable[[str], Watched], data: Path, tmp_path: Path
+    watched_guests: Callable[[str], WatchedGuest], data: Path, tmp_path: Path
 ) -> None:
     """RecBole's metric and RecPack's criterion, which reach who watches and the log; LensKit has none."""
     progress = list[dict[str, Any]]()
@@ -326,7 +271,7 @@ def test_frameworks_report_their_own_values_where_nobody_asks_for_another(
         ("RecPack.MultVAE", {"max_epochs": 2}, "ndcg@50"),
         ("RecPack.BPRMF", {"max_epochs": 2}, "bpr"),
     ):
-        watched = guests(name.partition(".")[0])
+        watched = watched_guests(name.partition(".")[0])
         before = len(watched.printed)
         answer, _ = fit(watched, experiment(name, parameters), data, tmp_path / name, progress=progress)
         values = [each for each in progress if "validation" in each]
@@ -339,7 +284,9 @@ def test_frameworks_report_their_own_values_where_nobody_asks_for_another(
         )  # it counts from 0
         assert expected in log
         progress.clear()
-    answer, _ = fit(guests("LensKit"), experiment("LensKit.ImplicitMFScorer", {"epochs": 3}), data, tmp_path / "als")
+    answer, _ = fit(
+        watched_guests("LensKit"), experiment("LensKit.ImplicitMFScorer", {"epochs": 3}), data, tmp_path / "als"
+    )
     assert (answer["history"], answer["epochs"]) == ([], 3)
 
 
@@ -364,17 +311,17 @@ def test_the_number_of_epochs_is_that_of_the_model(
     name: str,
     parameters: dict[str, Any],
     epochs: int | None,
-    guests: Callable[[str], Watched],
+    watched_guests: Callable[[str], WatchedGuest],
     data: Path,
     tmp_path: Path,
 ) -> None:
     """None where there are no epochs, and the last where nobody chooses."""
-    answer, _ = fit(guests(name.partition(".")[0]), experiment(name, parameters), data, tmp_path)
+    answer, _ = fit(watched_guests(name.partition(".")[0]), experiment(name, parameters), data, tmp_path)
     assert answer["epochs"] == epochs
 
 
 def test_the_number_of_epochs_is_that_of_the_best_where_training_went_on(
-    guests: Callable[[str], Watched], data: Path, tmp_path: Path
+    watched_guests: Callable[[str], WatchedGuest], data: Path, tmp_path: Path
 ) -> None:
     """RecBole stops a number of epochs later, RecPack trains all of them: the model has those of the best."""
     for name, parameters in (
@@ -382,7 +329,7 @@ def test_the_number_of_epochs_is_that_of_the_best_where_training_went_on(
         ("RecPack.BPRMF", {"max_epochs": 30, "learning_rate": 0.2}),
         ("RecPack.MultVAE", {"max_epochs": 30, "stop_early": True, "max_iter_no_change": 3, "min_improvement": 0.0}),
     ):
-        answer, _ = fit(guests(name.partition(".")[0]), experiment(name, parameters), data, tmp_path / name)
+        answer, _ = fit(watched_guests(name.partition(".")[0]), experiment(name, parameters), data, tmp_path / name)
         history = [tuple(pair) for pair in answer["history"]]
         sign = -1 if name == "RecPack.BPRMF" else 1  # its criterion is a loss
         best = max(history, key=lambda pair: (sign * pair[1], pair[0] if "RecBole" in name else -pair[0]))
@@ -403,12 +350,12 @@ def test_a_fit_on_both_parts_trains_just_the_epochs_that_it_is_told(
     name: str,
     parameter: str,
     others: dict[str, Any],
-    guests: Callable[[str], Watched],
+    watched_guests: Callable[[str], WatchedGuest],
     data: Path,
     tmp_path: Path,
 ) -> None:
     """It keeps the last of them: the model is that of a split whose training part is both, and that validates nothing."""
-    watched = guests(name.partition(".")[0])
+    watched = watched_guests(name.partition(".")[0])
     single = experiment(name, {parameter: 5, **others})
     progress = list[dict[str, Any]]()
     refitted = on_both_parts(single)
@@ -436,7 +383,7 @@ def joined_parts(data: Path, root: Path) -> Path:
 
 
 def test_a_judge_that_fails_ends_the_fit_and_not_the_guest(
-    guests: Callable[[str], Watched], own: dict[str, Any], data: Path, tmp_path: Path
+    watched_guests: Callable[[str], WatchedGuest], own: dict[str, Any], data: Path, tmp_path: Path
 ) -> None:
     """Its own error is raised; the guest has ended the Fit, and does the next one."""
 
@@ -444,7 +391,7 @@ def test_a_judge_that_fails_ends_the_fit_and_not_the_guest(
         raise ZeroDivisionError(f"epoch {epoch} {value}")
 
     for framework, algorithm in (("Own", own["Learns"]), ("LensKit", "LensKit.ImplicitMFScorer")):
-        watched, single = guests(framework), experiment(algorithm, {"epochs": 4})
+        watched, single = watched_guests(framework), experiment(algorithm, {"epochs": 4})
         with pytest.raises(ZeroDivisionError, match=r"epoch 1 0\.\d+"):
             fit(watched, single, data, tmp_path / "broken", broken, ndcg(data))
         pid = watched.guest.pid
@@ -453,22 +400,24 @@ def test_a_judge_that_fails_ends_the_fit_and_not_the_guest(
 
 
 def test_a_class_that_catches_everything_is_pruned_all_the_same(
-    guests: Callable[[str], Watched], own: dict[str, Any], data: Path, tmp_path: Path
+    watched_guests: Callable[[str], WatchedGuest], own: dict[str, Any], data: Path, tmp_path: Path
 ) -> None:
     """It may train to its end, but the Fit is pruned, at the epoch that was judged."""
     judge = Judge(2)
     with pytest.raises(PrunedError) as caught:
-        fit(guests("Own"), experiment(own["Learns"], {"swallows": True}), data, tmp_path, judge)
+        fit(watched_guests("Own"), experiment(own["Learns"], {"swallows": True}), data, tmp_path, judge)
     assert (caught.value.epoch, caught.value.value) == (2, 0.02)
     assert judge.asked == [(1, 0.01), (2, 0.02)]
 
 
 def test_children_of_a_class_wait_for_nobody(
-    guests: Callable[[str], Watched], own: dict[str, Any], data: Path, tmp_path: Path
+    watched_guests: Callable[[str], WatchedGuest], own: dict[str, Any], data: Path, tmp_path: Path
 ) -> None:
     """A forked child reports into nothing, and is no epoch of the Fit."""
     judge = Judge()
-    answer, _ = fit(guests("Own"), experiment(own["Learns"], {"forks": True, "epochs": 3}), data, tmp_path, judge)
+    answer, _ = fit(
+        watched_guests("Own"), experiment(own["Learns"], {"forks": True, "epochs": 3}), data, tmp_path, judge
+    )
     assert judge.asked == [(1, 0.01), (2, 0.02)]
     assert (answer["epochs"], len(answer["history"])) == (3, 3)
 
@@ -486,21 +435,21 @@ def test_a_class_says_how_many_epochs_it_has_kept(
     name: str,
     parameters: dict[str, Any],
     epochs: int | None,
-    guests: Callable[[str], Watched],
+    watched_guests: Callable[[str], WatchedGuest],
     own: dict[str, Any],
     data: Path,
     tmp_path: Path,
 ) -> None:
     """The last that it reports, or its ``best_epoch``; it may count from 0, and may have none."""
     single = experiment(own[name], parameters)
-    answer, _ = fit(guests("Own"), single, data, tmp_path)
+    answer, _ = fit(watched_guests("Own"), single, data, tmp_path)
     assert answer["epochs"] == epochs
     assert single.configuration.epochs_parameter == "epochs"
 
 
-def test_a_failure_is_no_pruning(guests: Callable[[str], Watched], data: Path, tmp_path: Path) -> None:
+def test_a_failure_is_no_pruning(watched_guests: Callable[[str], WatchedGuest], data: Path, tmp_path: Path) -> None:
     """A framework that raises while it is watched fails as ever."""
     single = experiment("RecBole.BPR", {"epochs": 3, "learning_rate": "fast"})
     with pytest.raises(GuestError, match=r"fast|str|float") as caught:
-        fit(guests("RecBole"), single, data, tmp_path, Judge(1), ndcg(data))
+        fit(watched_guests("RecBole"), single, data, tmp_path, Judge(1), ndcg(data))
     assert "Traceback" in caught.value.details
