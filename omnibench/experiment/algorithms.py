@@ -113,6 +113,7 @@ class RecBole(StrEnum, metaclass=_Names):
 
     Pop = "RecBole.Pop"
     ItemKNN = "RecBole.ItemKNN"
+    AsymKNN = "RecBole.AsymKNN"
     EASE = "RecBole.EASE"
     SLIMElastic = "RecBole.SLIMElastic"
     ADMMSLIM = "RecBole.ADMMSLIM"

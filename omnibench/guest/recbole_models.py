@@ -17,7 +17,7 @@ from .recbole_stages import STAGES
 LENGTH = "MAX_ITEM_LIST_LENGTH"
 """The hyperparameter that is the largest length of a sequence."""
 
-AT_ONCE = ("ItemKNN", "EASE", "SLIMElastic", "ADMMSLIM", "NCEPLRec", "Random")
+AT_ONCE = ("ItemKNN", "AsymKNN", "EASE", "SLIMElastic", "ADMMSLIM", "NCEPLRec", "Random")
 """Complete before the first batch: RecBole draws negative samples for them, and looks at none."""
 
 CLOSED_FORM = ("Pop", *AT_ONCE)
@@ -122,13 +122,19 @@ _OF_THE_NEXT = (
 )
 _OF_KNOWLEDGE = "it needs vectors of entities and relations that were learned from a knowledge graph"
 
+_OF_GRAPHS = "it learns from a knowledge graph of the items, which is no part of the data"
+_OF_TREES = "it needs {}, which RecBole does not install, and labels for pairs of a user and an item, beside which it draws none"
+
 REFUSED = {
+    **dict.fromkeys(("CFKG", "CKE", "KGAT", "KGCN", "KGIN", "KGNNLS", "KTUP", "MCCLK", "MKR", "RippleNet"), _OF_GRAPHS),
     "GRU4RecKG": _OF_KNOWLEDGE,
     "KSR": _OF_KNOWLEDGE,
     "DIN": _OF_PAIRS,
     "DIEN": f"{_OF_PAIRS}, and draws a sequence of negative items before it trains",
     "SASRecCPR": _OF_THE_NEXT,
     "GRU4RecCPR": _OF_THE_NEXT,
+    "LightGBM": _OF_TREES.format("lightgbm"),
+    "XGBoost": _OF_TREES.format("xgboost"),
 }
 """Why a model does not run."""
 

@@ -32,6 +32,7 @@ class DataChecks(PredictionChecks):
 
     def _check_refusal(self, subject: Subject) -> None:
         """Fail where a plan takes data without timestamps, or says not why it does not."""
+        self._skip_other_data()
         try:
             subject.experiment(data.without_times())
         except PlanError as error:
@@ -87,6 +88,10 @@ class DataChecks(PredictionChecks):
             finding = f"{subject.name} does not rate pairs whose user or item is unknown in training"
             fail_with(error, finding, advice.RATINGS)
 
+    def _skip_other_data(self) -> None:
+        if self.dataset is not None:
+            pytest.skip("the test class has data of its own: override this check to try it with such data")
+
     def _check(self, subject: Subject, dataset: RecSysDataSet, called: str, change: str, length: int = 0) -> None:
         """Fail where the algorithm does not fit on some data, or does not predict.
 
@@ -98,8 +103,7 @@ class DataChecks(PredictionChecks):
             length: Recommendations per user, if not as many as usual.
         """
         usual = predicted(subject)
-        if self.dataset is not None:
-            pytest.skip("the test class has data of its own: override this check to try it with such data")
+        self._skip_other_data()
         ratings = dataset.feedback == "explicit"
         try:
             model = subject.fitted(dataset)

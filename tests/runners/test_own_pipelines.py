@@ -37,7 +37,7 @@ SAMPLE = {
         "LightGCNScorer",
     ),
     "RecPack": ("Popularity", "ItemKNN", "EASE", "SVD", "BPRMF", "ItemPNN", "WeightedMatrixFactorization"),
-    "RecBole": ("Pop", "ItemKNN", "EASE", "Random", "BPR", "NCL", "MacridVAE"),
+    "RecBole": ("Pop", "ItemKNN", "AsymKNN", "EASE", "Random", "BPR", "NCL", "MacridVAE"),
     "Implicit": (
         "AlternatingLeastSquares",
         "BayesianPersonalizedRanking",

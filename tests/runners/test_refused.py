@@ -13,7 +13,7 @@ from omnibench.runners.lock_file import pins_of
 from omnibench.runners.registry import get_runner
 
 
-@pytest.mark.parametrize(("framework", "count"), [("LensKit", 5), ("RecTools", 2)])
+@pytest.mark.parametrize(("framework", "count"), [("LensKit", 5), ("RecBole", 18), ("RecTools", 2)])
 def test_the_reason_is_printed(framework: str, count: int) -> None:
     """And nothing that is refused is among what runs."""
     runner = get_runner(framework)

@@ -41,7 +41,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "RecBole.S3Rec": {"pretrain_epochs": 2, "item_attribute": "genres", "MAX_ITEM_LIST_LENGTH": 10},
     "RecTools.PopularInCategoryModel": {"category_feature": "genres"},
     "RecTools.DSSMModel": {"item_features": ["genres"], "user_features": ["gender", "occupation"]},
-    "Cornac.CTR": {"k": 10},
+    "Cornac.CTR": {"k": 10, "item_features": ["genres"]},
+    "Cornac.HFT": {"grad_iter": 5, "item_features": ["genres"]},
+    "Cornac.VBPR": {"item_features": ["genres"]},
+    "Cornac.AMR": {"item_features": ["genres"]},
 }
 """What the defaults are too large for, on so small data, and features that an algorithm is to be told."""
 

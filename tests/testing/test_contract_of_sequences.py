@@ -10,6 +10,7 @@ import pytest
 from omnibench.errors import PlanError
 from omnibench.experiment import planning
 from omnibench.testing import AlgorithmContract
+from omnibench.testing.data import RANKED, usual
 from omnibench.testing.subject import Subject
 
 
@@ -24,6 +25,16 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]
 def test_the_refusal_is_what_is_checked(subject: Subject) -> None:
     """Nothing is fitted: the plan says no, and the check passes."""
     AlgorithmContract().test_data_without_ratings_and_times(subject)
+
+
+class _OfFilms(AlgorithmContract):
+    dataset = usual(RANKED)
+
+
+def test_data_of_its_own_come_without_the_check(subject: Subject) -> None:
+    """As all checks of unusual data: what else they lack would be another reason."""
+    with pytest.raises(pytest.skip.Exception, match="data of its own"):
+        _OfFilms().test_data_without_ratings_and_times(subject)
 
 
 def test_a_plan_that_takes_such_data_fails_the_check(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:

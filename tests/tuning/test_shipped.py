@@ -90,7 +90,7 @@ def _tables(space: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 UNPUBLISHED = {
     "LensKit": {"PopScorer", "LightGCNScorer"},
-    "RecBole": {"Pop", "Random"},
+    "RecBole": {"Pop", "AsymKNN", "Random"},
     "RecPack": {
         *(
             "Popularity",
