@@ -99,7 +99,7 @@ def test_what_cannot_be_told_to_workers(project: Project, monkeypatch: pytest.Mo
     """A rootdir that is not UTF-8: xdist would end in a traceback; the way out is said, and works."""
     root = project.pytester.path / os.fsdecode(b"caf\xe9")
     root.mkdir()
-    for file in ("bench_tiny.py", "own_algorithms.py", "tox.ini"):
+    for file in ("bench_tiny.py", "own_algorithms.py", "tiny.csv", "tox.ini"):
         (root / file).write_text((project.pytester.path / file).read_text())
     monkeypatch.chdir(root)
     refused = ran("-n1")
