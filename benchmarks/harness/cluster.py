@@ -7,15 +7,13 @@ Parts, of which all are measured by default, each beside its yardstick in the sa
 - ``trivial``: an item whose Fit does nothing, ``local:N`` beside ``-n N``, and a place on a worker without any item;
 - ``queued``: the memory of the submitting process with 2,000 items in the queue, beside 20.
 
-Measured on two cores that eight other programs used as well (CPU seconds and ratios; the seconds themselves say little):
+Measured on two quiet cores (November 2026):
 
-- 40 items of a second: 0.87 x the time of ``-n 2``, 0.99 x from the first Fit to the last, 0.85 x the CPU seconds;
-- the start of ``local:2``: 0.5 s on a quiet machine, where Dask's own ``LocalCluster`` took 0.6 s, without TLS; 2.8 s beside 5.6 s with a
-  load of 10;
-- one more trivial item: 23.5 CPU ms on ``local:2``, 19.1 with ``-n 2`` (medians of five, on a quiet machine; single runs differ by 5 ms).
-  Since sessions keep one directory for what they write, three less: medians of three runs in turn, from the first tenth of 300 items to the
-  last twentieth: 27.3 on ``local:2``, 31.2 with the version before, 26.9 with ``-n 2`` with a load of 10; 21.3 beside 23.7 with one of 6. It was 41.5 beside 30.2 while each item began a session of its own, and 46.2 beside 15.9 while messages went through Dask's scheduler;
-- 2,000 items in the queue: 235 MB, 214 MB with 20.
+- 40 items of a second: 0.99 x the time of ``-n 2``, 1.00 x from the first Fit to the last, 0.84 x the CPU seconds;
+- the start of ``local:2``: 0.74 s, where Dask's own ``LocalCluster`` took 0.73 s, without TLS; 2.8 s beside 5.6 s with a load of 10;
+- one more trivial item: 19.6 CPU ms on ``local:2``, 30.0 with ``-n 2`` (medians of five; single runs differ by 5 ms). It was 41.5 beside
+  30.2 while each item began a session of its own, and 46.2 beside 15.9 while messages went through Dask's scheduler;
+- 2,000 items in the queue: 232 MB, 213 MB with 20.
 
 A data set that crosses to a node is ``cluster_crossing.py``, workers of unlike size are ``cluster_makespan.py``, a thousand of them
 ``cluster_simulation.py``.

@@ -9,11 +9,8 @@ What is no schedule's is measured in the same run: how much later than the first
 long a worker is between two Fits (the model and the lists are handed back, the next item's guest hears of its Fit). The bound
 with these is what the order of items is judged by.
 
-Measured on two cores with a load of 8: with durations recorded 1.09 x the bound, 1.04 x that with 0.12 s between two Fits; without,
-1.21 x and 1.12 x, and 1.37 x and 1.07 x when the load was twice that and 0.76 s lay between two Fits. It was 1.49 x and 1.34 x while items were tied to workers in the order in which threads took them, and kept their
-place until they were evaluated. Since one item of each kind waits behind those that are computed, and a place is given on when Dask's
-scheduler knows that it is free, without durations: 1.12 x the bound and 1.07 x with 0.43 s between two Fits, of Fits three times as long
-with a load of 11.
+Measured on two quiet cores (November 2026): 1.08 x the bound with durations recorded, 1.05 x that with 0.09 s between two Fits; 1.10 x and
+1.06 x without. With a load of 10 it was 1.09 to 1.11 x and 1.13 to 1.16 x.
 """
 
 from __future__ import annotations

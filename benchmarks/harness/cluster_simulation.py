@@ -5,23 +5,17 @@ guests are made up: they sleep, and answer with a model and lists that are there
 process and the scheduler, which are what there is only one of: what they take for the begin of a session, for one that waits for a
 second, and for an item. The run is ended after that.
 
-It needs a machine for itself. On two cores with a load of 8 to 17, 200 workers had all got something to do 20 to 30 seconds after the
-run began, where a session that waits takes 0.37 to 0.46 ms of each second of the submitting process and 0.22 ms of the scheduler's, its
-begin 11 to 14 ms and 3 ms. With 100 workers, of which 89 items ended meanwhile, an item took 44 ms and 10 ms. So the submitting process breaks first:
-1,000 sessions that only wait would take 0.4 to 0.5 of the only core that it has, and what is left computes about 12 items a second:
-1,000 workers are busy with Fits of 85 s or more, and 100,000 items take the process 1.2 hours of a core. It had 1 MB and two threads for
-each worker.
+It needs a machine for itself. A thousand workers and 100,000 items on two quiet cores (November 2026): the workers are there after 21 s, the
+first Fit begins 150 s after the run (100,000 items are collected, and recorded as a plan), and after 282 s all workers have something to
+do. A session that waits takes 0.11 ms of each second of the submitting process, all of them 0.11 of its only core, the scheduler 0.09; with
+1.8 GB (1.06 of them for the plan) and a thread for each worker. In Fits of 200 s 7 items end each second, each takes 82 ms of the
+submitting process and 22 of the scheduler. So the submitting process breaks first: it computes 12 items a second, with which
+1,000 workers are busy with Fits of 82 s and more, and 100,000 items take 2.3 hours of its core. The run was ended after that: nobody has
+computed 100,000 items there.
 
-A thousand workers and 100,000 items on the same machine when it was quiet: the workers were there after 19 s, the first Fit began 160 s after the
-run (100,000 items are collected and recorded as a plan, and 1,000 threads begin), all workers had something to do after 330 s. Then the
-submitting process took its whole core with nothing but waiting sessions, 2.4 GB and 2,012 threads, the scheduler 0.08 cores. So the
-submitting process breaks first, and sooner than 200 workers let expect; the run was ended before an item was: nobody has computed
-100,000 items there.
-
-Since then one thread writes the records of all workers in one transaction, where each had one of its own that woke twice a second, and
-where there are many sessions each looks less often after the end of the run. 300 workers with a load of 10: a session that waits took
-0.42 ms of each second of the submitting process and 0.25 MB before, 0.13 ms and 0.10 MB after; an item takes 42 ms. 1,000 workers were not
-tried again: with that load they took five minutes to start.
+An item takes half of that with 300 workers (42 ms). While this was measured, each item had all workers described; of the threads that came to a phase together each wrote
+progress.json, with 100,000 items in it; and each looked through the whole queue. Since then one of them writes, and each kind of item has a
+queue of its own.
 
 What broke first before, and is mended: with 200 workers no Fit began within two minutes, since each thread asked for the lease of the
 data set again and again; and three quarters of what waiting sessions take went into threads that asked SQLite for its lock and looked for who had it.

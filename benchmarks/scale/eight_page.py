@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import eight_estimates
+
 PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
 NUMBERS = Path(__file__).with_name("eight_algorithms.json")
 
+WAYS = ("omnibench", "bare")
 STEPS = ("fit", "predict", "check", "evaluate", "publish")
 ALGORITHMS = {
     "Pop": "Pop (LensKit.PopScorer)",
@@ -42,7 +48,8 @@ def add(measured: Size) -> None:
     sizes = {size["rows"]: size for size in read()}
     known = sizes.get(measured["rows"], {}).get("algorithms", {})
     rounded = json.loads(json.dumps(measured), parse_float=lambda text: float(f"{float(text):.4g}"))
-    sizes[measured["rows"]] = {**rounded, "algorithms": {**known, **rounded["algorithms"]}}
+    algorithms = {name: {**known.get(name, {}), **ways} for name, ways in rounded["algorithms"].items()}
+    sizes[measured["rows"]] = {**rounded, "algorithms": {**known, **algorithms}}
     content = json.dumps([sizes[rows] for rows in sorted(sizes)], indent=1)
     NUMBERS.write_text(content + "\n", encoding="utf-8")
 
@@ -59,14 +66,11 @@ def total(measured: Measured, way: str) -> float | None:
 
 def line(name: str, measured: Measured) -> str:
     """Return a line about an algorithm for the screen: each step with omnibench and bare, and the ratio of all."""
-    bare = measured.get("bare", {"seconds": {}})
-    cells = "".join(
-        f"{step} {measured['omnibench']['seconds'].get(step, 0):.3g} ({bare['seconds'].get(step, 0):.3g})  "
-        for step in STEPS
-    )
-    ways = [way for way in ("omnibench", "bare") if way in measured]
+    ours, bare = (measured.get(way, {"seconds": {}})["seconds"] for way in WAYS)
+    cells = "".join(f"{step} {ours.get(step, 0):.3g} ({bare.get(step, 0):.3g})  " for step in STEPS)
+    ways = [way for way in WAYS if way in measured]
     metrics = " ".join(f"{way}: {measured[way]['metrics']['NDCG@10']:.6f}" for way in ways)
-    return f"{name:11}{cells}rest {measured['omnibench']['seconds']['rest']:.3g}  {_ratio(measured)}  NDCG@10 {metrics}"
+    return f"{name:11}{cells}rest {ours.get('rest', 0):.3g}  {_ratio(measured)}  NDCG@10 {metrics}"
 
 
 def _ratio(measured: Measured) -> str:
@@ -82,7 +86,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def page(sizes: Sequence[Size]) -> str:
     """Return the page."""
-    blocks = [_INTRODUCTION, *(_size(size) for size in sizes), _GROWTH, _growth(sizes), _LIMITS, _limits(sizes)]
+    blocks = [_INTRODUCTION, *(_size(size, sizes) for size in sizes), _GROWTH, _growth(sizes), _LIMITS, _limits(sizes)]
     return "\n\n".join(block.strip() for block in [*blocks, _DISK, _disk(sizes), _NEXT]) + "\n"
 
 
@@ -93,29 +97,48 @@ def _seconds(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _size(size: Size) -> str:
-    """Return the table of a size."""
+def _size(size: Size, sizes: Sequence[Size]) -> str:
+    """Return the table of a size, with estimates of what was not run there."""
     rows = []
+    missing: list[str] = []
     for name, label in ALGORITHMS.items():
-        measured = size["algorithms"].get(name)
-        if measured is None:
-            rows.append([label, *["not run"] * 3, *["-"] * 6])
-            continue
-        own, bare = measured["omnibench"], measured.get("bare", {"seconds": {}})
-        paired = [f"{_seconds(own['seconds'][step])} / {_seconds(bare['seconds'].get(step))}" for step in STEPS]
+        measured = size["algorithms"].get(name, {})
+        if not measured.keys() >= set(WAYS):
+            missing.append(name)
+        costs = [
+            measured[way]["seconds"] if way in measured else eight_estimates.estimated(sizes, size["rows"], name, way)
+            for way in WAYS
+        ]
+        marks = ["" if way in measured else "~" for way in WAYS]
+        totals = [math.fsum(seconds.values()) or None for seconds in costs]
+        peaks = [f"{measured[way]['peak']:,.0f}" if way in measured else "-" for way in WAYS]
         rows.append(
             [
                 label,
-                *paired,
-                _seconds(own["seconds"]["rest"]),
-                f"{_seconds(total(measured, 'omnibench'))} / {_seconds(total(measured, 'bare'))}",
-                _ratio(measured),
-                f"{own['peak']:,.0f} / {bare['peak']:,.0f}" if bare["seconds"] else f"{own['peak']:,.0f} / -",
+                *(_pair([seconds.get(step) for seconds in costs], marks) for step in STEPS),
+                _pair([costs[0].get("rest")], marks),
+                _pair(totals, marks),
+                _quotient(totals, marks),
+                " / ".join(peaks),
             ]
         )
     title = f"### {size['rows']:,} rows, {size['users']:,} users, {size['items']:,} items"
     head = ["omnibench / bare", *STEPS, "rest", "all", "ratio", "peak, MB"]
-    return f"{title}\n\nPrepared in {_seconds(size['prepare'])} s, once for all algorithms.\n\n{table(head, rows)}"
+    prepared = f"Prepared in {_seconds(size['prepare'])} s, once for all algorithms."
+    return "\n\n".join(
+        block for block in (title, prepared, table(head, rows), eight_estimates.reasons(size, missing)) if block
+    )
+
+
+def _pair(values: Sequence[float | None], marks: Sequence[str]) -> str:
+    """Return CPU seconds of one or both ways, those that were estimated with their mark."""
+    cells = ("-" if value is None else mark + _seconds(value) for value, mark in zip(values, marks, strict=False))
+    return " / ".join(cells)
+
+
+def _quotient(totals: Sequence[float | None], marks: Sequence[str]) -> str:
+    ours, bare = totals
+    return f"{max(marks)}{ours / bare:.2f}x" if ours and bare else "-"
 
 
 def exponent(sizes: Sequence[Size], name: str, way: str, step: str) -> float | None:
@@ -132,7 +155,7 @@ def exponent(sizes: Sequence[Size], name: str, way: str, step: str) -> float | N
 
 def _growth(sizes: Sequence[Size]) -> str:
     def cell(name: str, step: str) -> str:
-        pair = (exponent(sizes, name, way, step) for way in ("omnibench", "bare"))
+        pair = (exponent(sizes, name, way, step) for way in WAYS)
         return " / ".join("-" if power is None else f"{power:.2f}" for power in pair)
 
     rows = [[label, *(cell(name, step) for step in STEPS)] for name, label in ALGORITHMS.items()]
@@ -142,7 +165,7 @@ def _growth(sizes: Sequence[Size]) -> str:
 def _limits(sizes: Sequence[Size]) -> str:
     rows = []
     for name, label in ALGORITHMS.items():
-        largest = next((size for size in reversed(sizes) if name in size["algorithms"]), None)
+        largest = next((size for size in reversed(sizes) if "omnibench" in size["algorithms"].get(name, {})), None)
         if largest is None:
             continue
         measured, cells = largest["algorithms"][name], []
@@ -163,7 +186,9 @@ def _disk(sizes: Sequence[Size]) -> str:
             f"{size['rows']:,}",
             f"{size['bytes'] / 1e6:,.1f}",
             *(
-                f"{size['algorithms'][name]['omnibench']['bytes'] / 1e6:,.1f}" if name in size["algorithms"] else "-"
+                f"{size['algorithms'][name]['omnibench']['bytes'] / 1e6:,.1f}"
+                if "omnibench" in size["algorithms"].get(name, {})
+                else "-"
                 for name in ALGORITHMS
             ),
         ]
@@ -185,8 +210,8 @@ framework's process (fit, predict) and of the run's own (the others). *Check* is
 syncing and recording model, predictions, readable copy and values per user; a bare script writes its lists, or RecBole its
 model. *Rest* is everything else that omnibench does for an item, records and tables among it. RecBole ranks and measures in one,
 which stands under *predict*. Omnibench's *evaluate* has the intervals of every metric, which no bare script has; those are most of it.
-Not in the numbers: imports, and the text files that RecBole's script reads. A bare script that takes hours was not run: there
-is a dash in its place.
+Not in the numbers: imports, and the text files that RecBole's script reads. What takes more than six minutes, or more memory than
+the machine has, was not run: there is an estimate in its place, with a ~, and the reason below the table.
 """
 
 _GROWTH = """

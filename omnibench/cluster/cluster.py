@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from omnibench.cluster.choice import SLURM, ClusterChoice
@@ -20,6 +21,9 @@ from omnibench.sizes import bytes_of
 
 _WORKER_BYTES = 300 * 2**20
 """What a job needs beside the guest, for the worker itself."""
+
+_KNOWN_SECONDS = 1.0
+"""So long what workers declare is not asked for again: each of 100,000 items asks, and a thousand workers take 40 ms to describe."""
 
 
 class Cluster:
@@ -58,6 +62,9 @@ class Cluster:
         self.jobs_have_gpus = self.has_jobs and asks_for_gpus(slurm.directives)
         self._opening = threading.Lock()
         self._connections: dict[SlurmSettings, Connection] = {}
+        self._asking = threading.Lock()
+        self._asked = -_KNOWN_SECONDS
+        self._declared: Sequence[tuple[int, Mapping[str, float]]] = ()
 
     @property
     def number(self) -> int:
@@ -75,7 +82,7 @@ class Cluster:
         Raises:
             ClusterError: The cluster cannot be used.
         """
-        workers = self._connection(NOTHING_SAID).workers().values()
+        workers = self._workers()
         return {
             resources: sum(threads for threads, declared in workers if not workers_shortage(resources, [declared]))
             for resources in demands
@@ -97,7 +104,7 @@ class Cluster:
             return f"asks for {resources}, and {refusal}" if refusal else ""
         if not worker_resources(resources):
             return ""
-        return workers_shortage(resources, [declared for _, declared in self._connection(resources).workers().values()])
+        return workers_shortage(resources, [declared for _, declared in self._workers()])
 
     def usual_memory(self, resources: Resources) -> int | None:
         """Return the bytes that the job of an item has, whether it asks for them or not; None where nobody knows.
@@ -126,7 +133,7 @@ class Cluster:
         if self.is_this_machine:
             return None
         if not self.has_jobs:
-            declared = [has.get(MEMORY, 0.0) for _, has in self._connection(NOTHING_SAID).workers().values()]
+            declared = [has.get(MEMORY, 0.0) for _, has in self._workers()]
             return needed if max(declared, default=0.0) >= needed else None
         usual, whole = bytes_of(self._slurm.memory), needed + _WORKER_BYTES
         doubled = usual
@@ -167,6 +174,14 @@ class Cluster:
             raise ClusterError(f"an item {shortage}. Ask for less (resources=).")
         is_declared = not self.is_this_machine and not self.has_jobs
         return self._connection(resources), worker_resources(resources) if is_declared else {}
+
+    def _workers(self) -> Sequence[tuple[int, Mapping[str, float]]]:
+        """Return how many items each worker computes at once, and the resources that it declares, as of a moment ago."""
+        with self._asking:
+            if time.monotonic() - self._asked >= _KNOWN_SECONDS:
+                self._declared = list(self._connection(NOTHING_SAID).workers().values())
+                self._asked = time.monotonic()
+            return self._declared
 
     def _connection(self, resources: Resources) -> Connection:
         settings = job_settings(resources, self._slurm) if self.has_jobs else self._slurm

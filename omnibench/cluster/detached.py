@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 import time
@@ -17,6 +18,9 @@ from omnibench.errors import ClusterError
 from omnibench.sizes import bytes_of
 
 _NOTE, _OUTPUT = "detached.json", "detached.log"
+_JOB_OF_RUN = "OMNIBENCH_JOB_OF_RUN"
+"""The variable that names the job which holds a run, in that job and in those that it asks for."""
+
 _WARNING_SECONDS = 120
 """So long before the job's walltime the run is asked to stop, which gives items time to take a snapshot."""
 
@@ -101,7 +105,7 @@ def submit(arguments: Sequence[str], directory: Path, settings: SlurmSettings, s
     command = shlex.join([settings.python or sys.executable, "-m", "pytest", *arguments])
     options = {
         "job-name": "omnibench-run",
-        "output": str(notes / _OUTPUT),
+        "output": str(notes / _OUTPUT).replace("%", "%%"),  # sbatch puts the job's id in the place of %j
         "partition": settings.partition,
         "account": settings.account,
         "time": settings.run_walltime,
@@ -111,7 +115,8 @@ def submit(arguments: Sequence[str], directory: Path, settings: SlurmSettings, s
         "chdir": str(directory),
     }
     lines = [f"#SBATCH --{name}={shlex.quote(value)}" for name, value in options.items() if value]
-    script = "\n".join(["#!/bin/bash", *lines, *settings.prologue, f"exec {command}", ""])
+    setting = f'export {_JOB_OF_RUN}="$SLURM_JOB_ID"'
+    script = "\n".join(["#!/bin/bash", *lines, setting, *settings.prologue, f"exec {command}", ""])
     (notes / _OUTPUT).unlink(missing_ok=True)
     answer = run_command("sbatch", "--parsable", script=script)
     if answer.returncode:
@@ -121,6 +126,11 @@ def submit(arguments: Sequence[str], directory: Path, settings: SlurmSettings, s
     partial.write_text(json.dumps(asdict(run)), encoding="utf-8")
     partial.replace(notes / _NOTE)
     return run
+
+
+def is_job_of_run() -> bool:
+    """Whether this process is in the job that holds its run: what had the run be detached may stand in ``addopts``, which the job has, too."""
+    return _JOB_OF_RUN in os.environ and os.environ[_JOB_OF_RUN] == os.environ.get("SLURM_JOB_ID")
 
 
 def detached_run(store: Path) -> DetachedRun | None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,10 +73,8 @@ def scheduler_of(
         ClusterError: There is no such scheduler; or, when a client is opened, it cannot be reached.
     """
     require_dask(choice)
-    import dask.config
-
     Client = _client_class()  # noqa: N806 - a class
-    with dask.config.set(dask_settings()), _quiet_logs():
+    with _dask:
         if choice.scheduler == LOCAL:
             with (
                 _own_scheduler() as cluster,
@@ -90,6 +89,37 @@ def scheduler_of(
                 yield Scheduler(lambda: Client(cluster, set_as_default=False))
         else:
             yield Scheduler(lambda: _client_at(choice.address()))  # a scheduler that was started anew may be elsewhere
+
+
+class _Dask:
+    """Dask in this process, as it is to be while there is a scheduler of ours. Use it as a context manager, as often as there are.
+
+    Its settings and the level of its logs are the process's, and schedulers for several shapes of jobs end in any order: the first
+    that ended would take from the others what the last one brings back for good.
+    """
+
+    def __init__(self) -> None:
+        self._changing = threading.Lock()
+        self._n_users = 0
+        self._changed = ExitStack()
+
+    def __enter__(self) -> None:
+        import dask.config
+
+        with self._changing:
+            self._n_users += 1
+            if self._n_users == 1:
+                self._changed.enter_context(dask.config.set(dask_settings()))
+                self._changed.enter_context(_quiet_logs())
+
+    def __exit__(self, *_: object) -> None:
+        with self._changing:
+            self._n_users -= 1
+            if not self._n_users:
+                self._changed.close()
+
+
+_dask = _Dask()
 
 
 @contextmanager

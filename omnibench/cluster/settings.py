@@ -22,6 +22,7 @@ _DASK: Mapping[str, Any] = {
     "distributed.worker.http.routes": ["distributed.http.health"],
     "distributed.worker.profile.enabled": False,
     "distributed.admin.low-level-log-length": 100,
+    "distributed.client.scheduler-info-interval": "60s",  # what the client asks for by itself, nobody here reads
     # Nobody looks at what is measured that often, by default 50 and 2 times a second: there is no dashboard.
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "5s",

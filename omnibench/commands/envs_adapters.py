@@ -33,7 +33,7 @@ def envs_new(arguments: argparse.Namespace) -> int:
     name, requirements = arguments.name, arguments.requirement
     if not name.isidentifier():
         raise PlanError(f"a framework cannot be named {name!r}; give a name as Python has them, e.g. mylib.")
-    if name in runner_names():
+    if name in runner_names(is_complete=False):
         raise PlanError(f"there is a framework named {name!r} already; choose another name.")
     for requirement in requirements:
         if not distribution_of(requirement):

@@ -42,6 +42,19 @@ class FilePatterns:
         Raises:
             DataError: One that is named is not there, or is no file of its kind.
         """
+        for pattern in self.patterns:
+            if not has_magic(pattern) and not self._matches(pattern):
+                path = self.settings.parent / Path(pattern).expanduser()
+                raise DataError(f"{self._label(pattern)}: there is no file {str(path)!r}; check the path.")
+        return self.existing
+
+    @property
+    def existing(self) -> list[Path]:
+        """The files that are there, where others are yet to be written; in the order of the patterns.
+
+        Raises:
+            DataError: One is no file of its kind.
+        """
         files: list[Path] = []
         for pattern in self.patterns:
             matches = self._matches(pattern)
@@ -66,9 +79,7 @@ class FilePatterns:
         folder = self.settings.parent
         path = Path(pattern).expanduser()
         if not has_magic(pattern):
-            if not (folder / path).is_file():
-                raise DataError(f"{self._label(pattern)}: there is no file {str(folder / path)!r}; check the path.")
-            return [folder / path]
+            return [folder / path] if (folder / path).is_file() else []
         root = Path(path.anchor) if path.is_absolute() else folder
         return sorted(match for match in root.glob(str(path.relative_to(path.anchor))) if match.is_file())
 

@@ -23,6 +23,7 @@ from omnibench.engine.tuned import Tuned
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import ClusterError, GuestEnvironmentError, PhaseError, StoreError
 from omnibench.runners.replies import AnsweringGuest
+from omnibench.store.held_records import HeldRecords
 from omnibench.store.leases import Lease
 from omnibench.store.models import is_spare
 from omnibench.store.resumption import resumable, resume_text
@@ -43,6 +44,7 @@ class Attempt:
         workbench: The workbench that all attempts of the process share.
         item: The item.
         lease: The item's lease, held for as long as this attempt lasts.
+        records: The item's records, where they were read under this lease before.
 
     Attributes:
         checkpoints: The files and records of earlier attempts and of this one.
@@ -50,11 +52,11 @@ class Attempt:
         requested: What guests are asked for: the experiment, of a tuned one with the hyperparameters that were chosen.
     """
 
-    def __init__(self, workbench: Workbench, item: Item, lease: Lease) -> None:
+    def __init__(self, workbench: Workbench, item: Item, lease: Lease, records: HeldRecords | None = None) -> None:
         self.workbench = workbench
         self.item = item
         self.experiment = item.experiment
-        self.checkpoints = ItemCheckpoints(workbench.store, item, lease, workbench.worker)
+        self.checkpoints = ItemCheckpoints(workbench.store, item, lease, workbench.worker, records=records)
         self.progress = Progress(workbench, item.experiment)
         self.requested = item.experiment
         self._tuned: Tuned | None = None
@@ -276,7 +278,7 @@ class Attempt:
         if self._tuned is not None:
             is_copied = self.workbench.policy.keep_models not in ("all", "auto")
             self._tuned.drop_models(all_of_them=spare is not None or is_copied)
-        get = self.workbench.store.records.get
+        get = self.checkpoints.records.get
         item = self.item.with_groups(get)  # those that were evaluated just now
         metrics = item.qualified_values(values | item.costs(get))
         self.workbench.worker.count_completed()
@@ -286,5 +288,5 @@ class Attempt:
         """Return the record of the fit whose model is not worth its space once the item is done, or None."""
         if self.workbench.is_awaited(self.experiment.fit_key):
             return None
-        fit = self.workbench.store.records.get(self.item.fit_record_key)
+        fit = self.checkpoints.records.get(self.item.fit_record_key)
         return fit if fit is not None and is_spare(fit, self.workbench.policy.keep_models) else None

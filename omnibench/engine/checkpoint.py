@@ -23,6 +23,7 @@ from omnibench.store import CheckpointStore, snapshots
 from omnibench.store.beneath import relative_path
 from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
 from omnibench.store.compression import compress_where_it_pays
+from omnibench.store.held_records import HeldRecords
 from omnibench.store.item_records import (
     done_item,
     failed_item,
@@ -50,16 +51,27 @@ class ItemCheckpoints:
         lease: The item's lease, held for as long as this is used.
         worker: The worker that makes the attempt.
         search: The key of the search whose trial it is; empty where it is an item of a plan.
+        records: The item's records, where they were read under this lease before.
 
     Attributes:
+        records: The item's records; those of other items are the store's.
         chosen: What the item's record says of the configuration that its search has chosen, once that is known.
     """
 
-    def __init__(self, store: CheckpointStore, item: Item, lease: Lease, worker: Worker, *, search: str = "") -> None:
+    def __init__(
+        self,
+        store: CheckpointStore,
+        item: Item,
+        lease: Lease,
+        worker: Worker,
+        *,
+        search: str = "",
+        records: HeldRecords | None = None,
+    ) -> None:
         self.store = store
         self.item = item
+        self.records = records or HeldRecords(store, lease)
         self.chosen: Record | None = None
-        self._lease = lease
         self._worker = worker
         self._search = search
         self._inputs = store.inputs()
@@ -83,17 +95,17 @@ class ItemCheckpoints:
     @property
     def previous(self) -> Record:
         """The item's record as earlier attempts left it."""
-        return self.store.records.get(self.item.record_key) or {}
+        return self.records.get(self.item.record_key) or {}
 
     @property
     def is_done(self) -> bool:
         """Whether every metric that the attempt was to compute is recorded."""
-        return look_up(self.store.records.get, self.item).is_done
+        return look_up(self.records.get, self.item).is_done
 
     @property
     def is_fitted(self) -> bool:
         """Whether a model is recorded and was not dropped, even if its file is missing or damaged."""
-        record = self.store.records.get(self.item.fit_record_key)
+        record = self.records.get(self.item.fit_record_key)
         return record is not None and not record.get(DROPPED)
 
     @property
@@ -120,7 +132,7 @@ class ItemCheckpoints:
         return self._usable(self.item.predict_record_key, "predictions")
 
     def _usable(self, key: str, role: str) -> Path | None:
-        record = self.store.records.get(key)
+        record = self.records.get(key)
         if record is None or record.get(DROPPED):
             return None
         path = self.store.usable(record[role])
@@ -176,7 +188,7 @@ class ItemCheckpoints:
 
     def commit(self, records: Mapping[str, Record], forget: Mapping[str, Record] | None = None) -> None:
         """Commit records of snapshots under the item's lease."""
-        self.store.commit(self._lease, records, forget)
+        self.records.commit(records, forget)
 
     def forget(self, spare: Sequence[Record]) -> None:
         """Forget snapshots, then remove their files."""
@@ -189,12 +201,12 @@ class ItemCheckpoints:
         """Commit records that make some snapshots needless, and forget others; then remove the files of the former."""
         leaving = snapshots.leaving(spare)
         forgotten = {**(forget or {}), **{snapshots.key_of(snapshot): snapshot for snapshot in spare}}
-        self.store.commit(self._lease, {**records, **leaving}, forgotten)
+        self.records.commit({**records, **leaving}, forgotten)
         snapshots.remove_files(self.store, spare)
         gone = {key: record for key, record in leaving.items() if not os.path.lexists(record["outside"]["folder"])}
         if gone:
             with suppress(StoreError, OSError):  # it is recorded, and `omnibench gc` tidies up
-                self.store.commit(self._lease, {}, gone)
+                self.records.commit({}, gone)
 
     @property
     def has_export(self) -> bool:
@@ -223,18 +235,18 @@ class ItemCheckpoints:
         self.watch([predictions])
         record = predict_record(self.labels, self.origin, answer, predictions, as_seed=as_seed)
         records = {self.item.predict_record_key: record}
-        previous, earlier = self.previous, self.store.records.get(self.item.predict_record_key)
+        previous, earlier = self.previous, self.records.get(self.item.predict_record_key)
         replaced = earlier is not None and earlier["predictions"]["sha256"] != predictions["sha256"]
         if replaced and previous.get("predict_key") == self.item.predict_key:  # e.g. the earlier file was damaged
             records[self.item.record_key] = unmeasured_item(previous)
         elif previous.get("predicted"):
             records[self.item.record_key] = outdated_item(previous)
-        self.store.commit(self._lease, records)
+        self.records.commit(records)
         return self.store.root / predictions["path"]
 
     def evaluations(self) -> Evaluations:
         """Return the recorded values of the item's metrics; its predictions have to be recorded before."""
-        get = self.store.records.get
+        get = self.records.get
         item = self.item.with_groups(get)
         keys, data = item.eval_keys(get), get(item.data_record_key)
         assert keys is not None and data is not None, "they were published just now"  # noqa: PT018 - both for one reason
@@ -271,7 +283,7 @@ class ItemCheckpoints:
         self.check_inputs()
         groups = evaluation.groups if evaluation is not None else {}
         item, values = with_evaluated_groups(recorded.item, groups), dict(recorded.values)
-        keys = (item.eval_keys(self.store.records.get) or {}) if groups else recorded.keys
+        keys = (item.eval_keys(self.records.get) or {}) if groups else recorded.keys
         names = item.qualified_labels
         records: dict[str, Record] = {}
         if evaluation is not None:
@@ -307,14 +319,14 @@ class ItemCheckpoints:
         )
         if spare_model is not None:
             records[self.item.fit_record_key] = without_model(spare_model)
-        self.store.commit(self._lease, records)
+        self.records.commit(records)
         if spare_model is not None:  # only now: until the record says so, the model is needed
             remove_file(self.store, spare_model["model"])
         return defined
 
     def _valid_metrics(self, previous: Record) -> Record:
         """Return the metrics of the item's record whose evaluations are still recorded."""
-        get = self.store.records.get
+        get = self.records.get
         metrics = previous.get("metrics", {})
         return {name: metric for name, metric in metrics.items() if get(RecordType.EVAL.key(metric["key"]))}
 
@@ -334,9 +346,9 @@ class ItemCheckpoints:
             predict_key=self.item.predict_key,
             error=error,
             costs=costs,
-            missing=missing_metrics(self.store.records.get, self.item),
+            missing=missing_metrics(self.records.get, self.item),
         )
-        self.store.commit(self._lease, {self.item.record_key: record})
+        self.records.commit({self.item.record_key: record})
 
     def save_interruption(self, phase: Phase, costs: Mapping[str, Any], error: PhaseError | None = None) -> None:
         """Record that the attempt was given up, unless the item is done: it may be stopped right behind its last commit.
@@ -357,7 +369,7 @@ class ItemCheckpoints:
             costs=costs,
             error=error,
         )
-        self.store.commit(self._lease, {self.item.record_key: record})
+        self.records.commit({self.item.record_key: record})
 
     @cached_property
     def labels(self) -> ItemLabels:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from omnibench.engine.equal_seeds import urgency
@@ -34,7 +34,10 @@ class WaitingByDemand:
     """
 
     def __init__(self, queue: Sequence[int], demands: Sequence[Resources], slots: Mapping[Resources, int]) -> None:
-        self._queue, self._demands, self._slots = list(queue), demands, slots
+        self._slots = slots
+        self._waiting: dict[Resources, deque[tuple[int, int]]] = {}
+        for rank, position in enumerate(queue):
+            self._waiting.setdefault(demands[position], deque()).append((rank, position))
         self._computing: dict[int, Resources] = {}
         self._taking = threading.Lock()
 
@@ -42,16 +45,16 @@ class WaitingByDemand:
         """Return the position of the item that the thread that asks is to compute; None where there is none."""
         with self._taking:
             self._computing.pop(threading.get_ident(), None)
-            if not self._queue:
+            if not self._waiting:
                 return None
             counts = Counter(self._computing.values())
-            in_time = (
-                number
-                for number, position in enumerate(self._queue)
-                if counts[self._demands[position]] < _most_taken(self._demands[position], self._slots)
-            )
-            position = self._queue.pop(next(in_time, 0))  # of too many items the first comes too early
-            self._computing[threading.get_ident()] = self._demands[position]
+            in_time = [demand for demand in self._waiting if counts[demand] < _most_taken(demand, self._slots)]
+            # Of too many items the first comes too early.
+            demand = min(in_time or self._waiting, key=lambda kind: self._waiting[kind][0])
+            _, position = self._waiting[demand].popleft()
+            if not self._waiting[demand]:
+                del self._waiting[demand]
+            self._computing[threading.get_ident()] = demand
             return position
 
 
@@ -73,18 +76,18 @@ def number_elsewhere(coordinator: ItemCoordinator, items: Sequence[Item]) -> int
     """
     cluster, most = coordinator.workbench.cluster, most_workers(item.experiment for item in items)
     assert cluster is not None, "the run is on a cluster"
-    return max(1, min(cluster.number or sum(_slots(coordinator, _demands(coordinator, items)).values()), most))
+    return max(1, min(cluster.number or sum(_slots(coordinator, set(_demands(coordinator, items))).values()), most))
 
 
 def _demands(coordinator: ItemCoordinator, items: Sequence[Item]) -> list[Resources]:
     return [coordinator.workbench.resources.asked_of_cluster(item.experiment) for item in items]
 
 
-def _slots(coordinator: ItemCoordinator, demands: Iterable[Resources]) -> dict[Resources, int]:
+def _slots(coordinator: ItemCoordinator, demands: Collection[Resources]) -> dict[Resources, int]:
     """Return how many items that ask for the same the cluster could compute at once; nothing where jobs are made for them."""
     cluster = coordinator.workbench.cluster
     assert cluster is not None, "the run is on a cluster"
-    return {} if cluster.number else cluster.slots(set(demands))
+    return {} if cluster.number else cluster.slots(demands)
 
 
 def _number_of_threads(coordinator: ItemCoordinator, most: int, slots: Mapping[Resources, int]) -> int:
@@ -116,7 +119,8 @@ def compute_elsewhere(
     assert cluster is not None, "the run is on a cluster"
     most, looked = most_workers(item.experiment for item in items), time.monotonic()
     demands = _demands(coordinator, items)
-    slots = _slots(coordinator, demands)
+    kinds = frozenset(demands)
+    slots = _slots(coordinator, kinds)
 
     def makers(first: int, number: int) -> list[Callable[[], Workbench]]:
         names = (f"gw{position}" for position in range(first, number))
@@ -126,7 +130,7 @@ def compute_elsewhere(
         nonlocal looked
         if cluster.number or number >= most or time.monotonic() - looked < _LOOK_SECONDS:
             return []
-        slots.update(_slots(coordinator, demands))
+        slots.update(_slots(coordinator, kinds))
         looked = time.monotonic()
         return makers(number, _number_of_threads(coordinator, most, slots))
 

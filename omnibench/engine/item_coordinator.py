@@ -33,6 +33,7 @@ from omnibench.runners.pool import Guests
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import ended_run
 from omnibench.store.generations import Reset, reset
+from omnibench.store.held_records import HeldRecords
 from omnibench.store.leases import Lease
 from omnibench.store.refusals import out_of_use
 from omnibench.store.schema import RecordType, Status
@@ -231,10 +232,11 @@ class ItemCoordinator:
     def _attempt(self, item: Item, workbench: Workbench) -> Outcome:
         experiment = item.experiment
         with self._lease(experiment, workbench) as lease:
-            state = look_up(self.store.records.get, item)
+            records = HeldRecords(self.store, lease)
+            state = look_up(records.get, item)
             if state.metrics is not None:  # another run finished it while this one waited
                 return Outcome(CACHED, experiment.result(state.metrics, state.as_seed))
-            attempt = Attempt(workbench, item, lease)
+            attempt = Attempt(workbench, item, lease, records)
             workbench.current = experiment.name
             try:
                 try:

@@ -147,14 +147,14 @@ def snapshots_for(experiment: Experiment, policy: Policy) -> Snapshots:
         experiment: The experiment.
         policy: The policy of the run.
     """
-    from omnibench.snapshots.control import OFF, Snapshots, as_snapshots
+    from omnibench.snapshots.control import BY_DEFAULT, OFF, as_snapshots
 
     of_run = as_snapshots(policy.snapshots)
     if policy.resume == "never" or (of_run is not None and of_run.is_off):
         return OFF
     if experiment.snapshots is not None:
         return experiment.snapshots
-    return Snapshots.by_default() if of_run is None else of_run
+    return BY_DEFAULT if of_run is None else of_run
 
 
 def check_directories(experiments: Iterable[Experiment], policy: Policy, root: Path) -> None:

@@ -28,8 +28,6 @@ def opening_records(
         policy: The run's policy.
         directory: The directory of the user's code.
     """
-    new_experiments = [experiment for experiment, state in zip(experiments, states, strict=True) if not state.recorded]
-    datasets = {experiment.dataset.key: experiment.dataset for experiment in new_experiments}
     run = run_record(
         run_id,
         items=len(experiments),
@@ -37,6 +35,18 @@ def opening_records(
         policy=policy.plain,
         provenance=provenance(directory),
     )
+    return {RecordType.RUN.key(run_id): run, **pending_records(experiments, states)}
+
+
+def pending_records(experiments: Sequence[Experiment], states: Sequence[State]) -> dict[str, Record]:
+    """Return the records of every item that has none yet, and the recipes of their datasets.
+
+    Args:
+        experiments: Every experiment of the run.
+        states: The state of each, from its records.
+    """
+    new_experiments = [experiment for experiment, state in zip(experiments, states, strict=True) if not state.recorded]
+    datasets = {experiment.dataset.key: experiment.dataset for experiment in new_experiments}
     recipes = {
         RecordType.RECIPE.key(key): recipe_record(dataset.name, json.loads(canonical(dataset.identity)))
         for key, dataset in datasets.items()
@@ -45,7 +55,7 @@ def opening_records(
         RecordType.ITEM.key(experiment.fit_key): pending_item(labels_of(experiment).item_members)
         for experiment in new_experiments
     }
-    return {RecordType.RUN.key(run_id): run, **recipes, **items}
+    return {**recipes, **items}
 
 
 def labels_of(experiment: Experiment) -> ItemLabels:

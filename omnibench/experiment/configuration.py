@@ -11,6 +11,7 @@ from omnibench.experiment.circumstances import USUAL_THREADS, Circumstances
 from omnibench.experiment.own import ANY_NUMBER, OwnAlgorithm
 from omnibench.experiment.resources import NOTHING_SAID, Resources
 from omnibench.experiment.search import TuningRequest
+from omnibench.guest.feature_types import ALL_TYPES
 from omnibench.keys import canonical, sha256
 from omnibench.naming import tuned_label
 from omnibench.runners.info import NO_USE, RunnerInfo, algorithm_info, epochs_parameter, may_refit, use_of_validation
@@ -278,8 +279,15 @@ class Configuration:
 
     @property
     def readable_features(self) -> tuple[str, ...]:
-        """The types of features that it can read; empty where it reads all."""
-        return () if self.own else tuple(algorithm_info(self.runner, self.algorithm).get("feature_types", ()))
+        """The types of features that it can read: all, where its catalogue names none."""
+        described = {} if self.own else algorithm_info(self.runner, self.algorithm)
+        return tuple(described.get("feature_types") or ALL_TYPES)
+
+    @property
+    def usual_feature_types(self) -> tuple[str, ...]:
+        """The types of features that it reads where a hyperparameter is None, and names none: all that it can read, if nothing is said."""
+        described = {} if self.own else algorithm_info(self.runner, self.algorithm)
+        return tuple(described.get("usual_feature_types") or self.readable_features)
 
     @property
     def needs_features(self) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.data.features.facts import FeatureFacts, facts_of
+from omnibench.data.features.facts import facts_of
 from omnibench.errors import PlanError, nearest
 from omnibench.experiment.configuration import Configuration
+from omnibench.guest.feature_types import ALL_TYPES
 from omnibench.metrics.item_features import unknown_feature
 
 
@@ -19,8 +20,7 @@ def check_features(dataset: RecSysDataSet, configuration: Configuration) -> None
     """
     _check_item_feature(dataset, configuration)
     _check_listed_features(dataset, configuration)
-    if configuration.readable_features:
-        _check_types(dataset, configuration)
+    _check_types(dataset, configuration)
 
 
 def _check_item_feature(dataset: RecSysDataSet, configuration: Configuration) -> None:
@@ -43,9 +43,7 @@ def _check_listed_features(dataset: RecSysDataSet, configuration: Configuration)
     for parameter, subject in configuration.feature_parameters.items():
         listed = configuration.plain_parameters.get(parameter)
         names = dataset.features[subject].names if subject in dataset.features else ()
-        asks_for_all = listed is None and configuration.default_parameters.get(parameter) is not None
-        asks_for_all &= parameter in configuration.plain_parameters
-        if (configuration.needs_features or asks_for_all) and not (names if listed is None else listed):
+        if _needs_any(configuration, parameter) and not (names if listed is None else listed):
             raise PlanError(
                 f"{configuration.name} learns from features of {subject}, but {dataset.name} has none, or {parameter} is empty. Add "
                 f"some with dataset.with_features({subject}=df); with_features() alone where the catalogue has some."
@@ -72,39 +70,66 @@ def _check_listed_features(dataset: RecSysDataSet, configuration: Configuration)
                 )
 
 
+def _needs_any(configuration: Configuration, parameter: str) -> bool:
+    """Return whether there has to be a feature: by the algorithm, or because a plan says None where it has none by default."""
+    parameters = configuration.plain_parameters
+    says_all = parameter in parameters and parameters[parameter] is None
+    return configuration.needs_features or (says_all and configuration.default_parameters.get(parameter) is not None)
+
+
 def _check_types(dataset: RecSysDataSet, configuration: Configuration) -> None:
     parameters = dict(configuration.feature_parameters)
     if configuration.item_feature_parameter:
         parameters[configuration.item_feature_parameter] = "items"
     for parameter, subject in parameters.items():
-        chosen_names = configuration.plain_parameters.get(parameter, configuration.default_parameters.get(parameter))
-        if subject not in dataset.features or chosen_names == []:
+        named = configuration.plain_parameters.get(parameter, configuration.default_parameters.get(parameter))
+        names = [named] if isinstance(named, str) else named
+        if subject not in dataset.features or names == []:
             continue
-        if isinstance(chosen_names, str):
-            chosen_names = [chosen_names]
-        facts = facts_of(dataset.features[subject])
-        readable = configuration.readable_features
-        names = [name for name in facts if facts[name].type in readable]
-        for name in chosen_names or ():
-            if name not in names:
-                flaw = f"is of type {facts[name].type}" if facts[name].values else "is empty in every row"
-                raise PlanError(
-                    f"{configuration.name} cannot read the feature {name!r} of {subject} ({parameter}), which {flaw}: it reads {', '.join(readable)}, of which {dataset.name} has {', '.join(names) or 'none'}. "
-                    "Name others, or turn numbers into texts."
-                )
-        learned = names if chosen_names is None else chosen_names
-        if configuration.needs_features:
-            _check_values(dataset, configuration, parameter, {name: facts[name] for name in learned})
+        if names is not None and set(ALL_TYPES) - set(configuration.readable_features):
+            _check_named(dataset, configuration, parameter, subject, names)
+        if _needs_any(configuration, parameter):
+            _check_values(dataset, configuration, parameter, subject, names)
+
+
+def _check_named(
+    dataset: RecSysDataSet, configuration: Configuration, parameter: str, subject: str, names: Sequence[str]
+) -> None:
+    """Refuse features of a type that the algorithm cannot read."""
+    readable, facts = configuration.readable_features, facts_of(dataset.features[subject])
+    fitting = [name for name in facts if facts[name].type in readable]
+    for name in names:
+        if name not in fitting:
+            flaw = f"is of type {facts[name].type}" if facts[name].values else "is empty in every row"
+            raise PlanError(
+                f"{configuration.name} cannot read the feature {name!r} of {subject} ({parameter}), which {flaw}: it reads "
+                f"{', '.join(readable)}, of which {dataset.name} has {', '.join(fitting) or 'none'}. Name others, or turn "
+                "numbers into texts."
+            )
 
 
 def _check_values(
-    dataset: RecSysDataSet, configuration: Configuration, parameter: str, facts: Mapping[str, FeatureFacts]
+    dataset: RecSysDataSet, configuration: Configuration, parameter: str, subject: str, names: Sequence[str] | None
 ) -> None:
-    """Refuse features of which nobody has a value, for an algorithm that cannot do without any."""
-    if any(fact.values for fact in facts.values()):
+    """Refuse features of which nobody has a value, for an algorithm that is to learn from one at least.
+
+    Args:
+        dataset: The dataset.
+        configuration: The algorithm with its hyperparameters.
+        parameter: The hyperparameter that names features.
+        subject: Whose they are.
+        names: Those that it names; None for all of the types that None stands for.
+    """
+    facts, usual = facts_of(dataset.features[subject]), configuration.usual_feature_types
+    learned = [name for name in facts if facts[name].type in usual] if names is None else names
+    if any(facts[name].values for name in learned):
         return
-    missing = f"{', '.join(facts)} of {dataset.name} is empty in every row" if facts else f"{dataset.name} has none"
+    wanted = configuration.readable_features if names else usual
+    missing = f"{', '.join(learned)} of {dataset.name} {'are' if learned[1:] else 'is'} empty in every row"
+    readable = [name for name in facts if facts[name].values and facts[name].type in configuration.readable_features]
     raise PlanError(
-        f"{configuration.name} learns from features of type {' or '.join(configuration.readable_features)} ({parameter}), but "
-        f"{missing}. Name others, or add some with dataset.with_features(...)."
+        f"{configuration.name} learns from features of {subject} of type {' or '.join(wanted)} ({parameter}), but "
+        f"{missing if learned else f'{dataset.name} has none'}. "
+        + (f"Name others, e.g. {parameter}={readable[:1]!r}" if readable else "Name others")
+        + f", or add some with dataset.with_features({subject}=df)."
     )

@@ -199,6 +199,7 @@ class Session:
         self._costs: Callable[[], dict[str, Any]] = dict
         self._epochs: Epochs | None = None
         self._writes = False
+        self._without_snapshots: set[str] = set()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer a request; a failure is returned as data, with its traceback."""
@@ -254,7 +255,9 @@ class Session:
         validate = request.get("validate", {})
         judged = self._fold({**request, **validate, "judged": VALIDATION}) if validate else fold
         epochs = self._epochs = Epochs(request, self.send, self.receive, predict)
-        snapshots = Snapshots(request.get("snapshots"), epochs, self.send, self.receive, self._costs)
+        snapshots = Snapshots(
+            request.get("snapshots"), epochs, self.send, self.receive, self._costs, self._without_snapshots
+        )
 
         def note(text: str, users: Any = (), items: Any = ()) -> None:
             notes.append({"text": text, "users": np.asarray(users).tolist(), "items": np.asarray(items).tolist()})

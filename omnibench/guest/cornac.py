@@ -25,6 +25,7 @@ from .cornac_features import WORDS, add_features
 from .cornac_models import ITEM_FEATURES, RUNNABLE, TENSORFLOW, TORCH
 from .cornac_scores import batches
 from .cornac_training import reporting, short_lists
+from .feature_types import CATEGORIES
 from .negatives import samplable
 
 LARGEST_SEED = 2**31
@@ -64,6 +65,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "history": False,
             **({"features": {ITEM_FEATURES: "items"}, "needs_features": True} if runnable.reads else {}),
             **({"feature_types": [*WORDS]} if runnable.reads_texts else {}),
+            **({"usual_feature_types": [*CATEGORIES]} if runnable.reads and not runnable.reads_texts else {}),
             **({"epochs": runnable.epochs} if runnable.epochs else {}),
             **({"not_resumable": runnable.not_resumable} if runnable.not_resumable else {}),
         }

@@ -16,9 +16,9 @@ from cornac.data import Dataset, ImageModality, TextModality
 from . import folds, parts
 from .cornac_data import Numbers
 from .cornac_models import ITEM_FEATURES, VOCABULARY, Runnable
-from .feature_types import NUMBER, TEXT, TEXTS
+from .feature_types import ALL_TYPES, CATEGORIES, NUMBER, TEXT, TEXTS
 from .features import FeatureTable
-from .selected_features import ALL_TYPES, CATEGORIES, selected
+from .selected_features import selected
 
 WORDS = (TEXT, TEXTS)
 """The types of features that are texts."""

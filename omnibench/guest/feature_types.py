@@ -7,6 +7,10 @@ SUBJECTS = ("items", "users")
 NUMBER, BOOLEAN, TEXT, TEXTS = "number", "boolean", "text", "texts"
 """The types of columns: numbers, truth values, a text, and a list of texts."""
 
+ALL_TYPES = (NUMBER, BOOLEAN, TEXT, TEXTS)
+CATEGORIES = (BOOLEAN, TEXT, TEXTS)
+"""The types whose values are categories."""
+
 NO_TEXT = -1
 """The position of a text that is missing; of a list that is missing, the only position in it."""
 

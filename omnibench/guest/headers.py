@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from functools import lru_cache
 from typing import Any, BinaryIO
@@ -50,7 +51,7 @@ def read_array(file: BinaryIO) -> npt.NDArray[Any]:
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
     if dtype.hasobject:
         raise ValueError(f"{file.name} has Python objects, which are not read")
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     if not 0 <= size <= os.fstat(file.fileno()).st_size - file.tell():
         raise ValueError(f"{file.name} is shorter than it says")
     content = bytearray(size)

@@ -18,20 +18,18 @@ from lenskit.knn import EASEScorer, ItemKNNScorer, SLIMScorer
 from scipy import sparse
 
 from . import folds, lenskit_neighbours, parts, score_forms
+from .dense_products import DenseProducts, ItemWeights
 from .factors import FactorScores, ItemFactors
-from .lenskit_neighbours import MOST_ADDED, NeighbourLimits
+from .lenskit_neighbours import MOST_ADDED, LimitedAverages, LimitedSums
 from .products import ProductScores, by_codes
 
 BATCH = 4096
 """Users whose factors are held in memory together."""
 
-DENSE_BATCH = 256
-"""Users whose scores are held in memory together."""
-
 ENTRIES = 1 << 22
 """Scores of neighbours from which on no more users come into a batch: with most items reached, a user has as many as items."""
 
-_Batches = Iterator[tuple[parts.Ints, folds.Scores | FactorScores | ProductScores | score_forms.SparseScores]]
+_Batches = Iterator[tuple[parts.Ints, FactorScores | ProductScores | DenseProducts | score_forms.SparseScores]]
 
 
 def block_scores(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches | None:
@@ -144,8 +142,17 @@ def _convolved(scorer: Any, fold: folds.Fold) -> _Batches:
         yield fold.users[start : start + BATCH], FactorScores(user_factor[number], items, number >= 0)
 
 
-def _history_matrix(scorer: Any, histories: Dataset, users: parts.Ints) -> sparse.csr_array:
-    """Return which of the scorer's items some users have, by number in each row; shape (b, items of the scorer)."""
+def _history_matrix(
+    scorer: Any, histories: Dataset, users: parts.Ints, ratings: parts.Floats | None = None
+) -> sparse.csr_array:
+    """Return which of the scorer's items some users have, by number in each row; shape (b, items of the scorer).
+
+    Args:
+        scorer: The scorer.
+        histories: The histories.
+        users: The users, shape (b,).
+        ratings: A number for each interaction of the histories, which stands there instead of 1.
+    """
     rows = histories.interactions().matrix().csr_structure()
     number_of_item = np.asarray(scorer.items.numbers(histories.items.ids(), missing="negative"))
     number = np.asarray(histories.users.numbers(users, missing="negative"))
@@ -153,10 +160,10 @@ def _history_matrix(scorer: Any, histories: Dataset, users: parts.Ints) -> spars
         number, np.append(rows.rowptrs, rows.rowptrs[-1])
     )  # the last one, which -1 is, is empty
     columns = number_of_item[rows.colinds[entry]]
-    row, columns = row[columns >= 0], columns[columns >= 0]
+    row, columns, entry = row[columns >= 0], columns[columns >= 0], entry[columns >= 0]
     ends = np.searchsorted(row, np.arange(len(users) + 1))
-    ones = np.ones(len(columns), dtype=np.float32)
-    return sparse.csr_array((ones, columns.astype(np.int32), ends), shape=(len(users), len(scorer.items)))
+    numbers = np.ones(len(columns), dtype=np.float32) if ratings is None else ratings[entry]
+    return sparse.csr_array((numbers, columns.astype(np.int32), ends), shape=(len(users), len(scorer.items)))
 
 
 def _weights(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
@@ -165,34 +172,32 @@ def _weights(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
     is_known = np.zeros(fold.n_items, dtype=bool)
     is_known[codes] = True
     is_sparse = sparse.issparse(scorer.weights)
-    weights = by_codes(scorer.weights, codes, fold.n_items) if is_sparse else scorer.weights
-    batch = BATCH if is_sparse else DENSE_BATCH
-    for start in range(0, len(fold.users), batch):
-        users = fold.users[start : start + batch]
+    weights = (
+        by_codes(scorer.weights, codes, fold.n_items) if is_sparse else ItemWeights.of(scorer.weights, codes, fold)
+    )
+    for start in range(0, len(fold.users), BATCH):
+        users = fold.users[start : start + BATCH]
         history = _history_matrix(scorer, histories, users)
         has_history = np.diff(history.indptr) > 0
-        if is_sparse:
+        if isinstance(weights, ItemWeights):
+            yield users, DenseProducts(history, weights, has_history)
+        else:
             others = score_forms.OtherItems(is_known, np.where(has_history, 0, np.nan).astype(np.float32))
             yield users, ProductScores(history, weights, others)
-            continue
-        scores = np.full((len(users), fold.n_items), np.nan, dtype=np.float32)
-        scores[:, codes] = history @ weights
-        scores[~has_history] = np.nan
-        yield users, scores
 
 
 def _neighbours(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
-    """Add up the similarities of implicit feedback; ask LensKit where there are too many, and for averages of ratings."""
+    """Add up similarities, or ratings by similarities; ask LensKit where there are too many for each item."""
     codes = np.asarray(scorer.items.ids())
     similar = scorer.sim_matrix.to_scipy()
-    limits = NeighbourLimits(scorer.config.max_nbrs, scorer.config.min_nbrs)
     is_sum = lenskit_neighbours.is_sum(scorer)
     similarity = by_codes(similar, codes, fold.n_items) if is_sum else None
+    limits, ratings = _limits_and_ratings(scorer, histories, codes, fold)
     n_similar = np.diff(similar.indptr)
     start = 0
     while start < len(fold.users):
         users = fold.users[start : start + BATCH]
-        history = _history_matrix(scorer, histories, users)
+        history = _history_matrix(scorer, histories, users, ratings)
         n_added = n_similar[history.indices].sum()
         if similarity is not None and n_added <= MOST_ADDED * len(users) * fold.n_items:
             yield users, ProductScores(history, similarity, limits=limits)
@@ -200,6 +205,21 @@ def _neighbours(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
             users, scores = _asked(scorer, histories, users, history, similar, codes)
             yield users, scores
         start += len(users)
+
+
+def _limits_and_ratings(
+    scorer: Any, histories: Dataset, codes: Any, fold: folds.Fold
+) -> tuple[LimitedSums | LimitedAverages, parts.Floats | None]:
+    """Return what a score is beside a sum, and the ratings of the histories less the means of their items, if these count."""
+    most, least = scorer.config.max_nbrs, scorer.config.min_nbrs
+    if not scorer.config.explicit:
+        return LimitedSums(most, least), None
+    rated = histories.interactions().matrix().scipy("rating", layout="csr")
+    number = np.asarray(scorer.items.numbers(histories.items.ids(), missing="negative"))
+    ratings = rated.data.astype(np.float32) - scorer.item_means[number[rated.indices]]  # of unknown items not looked at
+    item_mean = np.zeros(fold.n_items, dtype=np.float32)
+    item_mean[codes] = scorer.item_means
+    return LimitedAverages(most, least, item_mean), ratings
 
 
 def _asked(

@@ -36,15 +36,22 @@ _DENSE = 16
 
 
 class Limits(Protocol):
-    """Puts sums right that are more than sums, e.g. of the highest numbers only."""
+    """Puts sums right that are more than sums, e.g. of the highest numbers only.
 
-    def __call__(self, first: Ints, added: Any, table: Scores) -> None:
-        """Change a table of sums in place.
+    Attributes:
+        zero_is_none: Whether a score of exactly zero stands for no score.
+    """
+
+    zero_is_none: bool
+
+    def __call__(self, left: Any, added: Any, table: Scores, k: int) -> None:
+        """Change a table of sums in place; only the k best items of each user have to be right, and better than the others.
 
         Args:
-            first: For each user the first row in ``added``, and the end; shape (b + 1,).
-            added: What was added up, a CSR matrix with a row for each thing that users have.
-            table: The sums, shape (b, n_items).
+            left: What users have; a CSR matrix of shape (b, m).
+            added: What was added up, before any weights; a CSR matrix with a row for each entry of ``left``.
+            table: The sums, shape (b, n_items); -inf for what must not be recommended.
+            k: The length of the lists.
         """
 
 
@@ -127,7 +134,7 @@ class ProductScores:
         self, fold: Fold, users: Ints, rows: slice, k: int, table: Scores, candidates: CandidateSets | None
     ) -> tuple[Ints, Scores]:
         """Return the k best items of some users by rows of all items."""
-        self._add_up(rows, table)
+        added = self._add_up(rows, table)
         scores: Scores = table.astype(ranking_type(table.dtype), copy=False)
         if self.others is not None:
             scores[:, ~self.others.is_scored] = -np.inf
@@ -138,23 +145,26 @@ class ProductScores:
             allowed = scores[pairs]
             scores[:] = -np.inf
             scores[pairs] = allowed
+        if self.limits is not None:
+            self.limits(self.left[rows], added, scores, k)
         items, best = top_k(scores, k)
-        if self.others is None and k > 0:
+        zero_is_none = self.others is None if self.limits is None else self.limits.zero_is_none
+        if zero_is_none and k > 0:
             has_zeros = np.flatnonzero(best[:, -1] <= 0)
             remaining = scores[has_zeros]
             remaining[remaining == 0] = -np.inf
             items[has_zeros], best[has_zeros] = top_k(remaining, k)
         return items, best
 
-    def _add_up(self, rows: slice, out: Scores) -> None:
-        """Write the scores of some users for all items."""
+    def _add_up(self, rows: slice, out: Scores) -> Any:
+        """Write the scores of some users for all items, and return what was added up; None of what is too long to be kept."""
         from scipy import sparse
 
         left = self.left[rows]
         is_long = self._added[rows.stop] - self._added[rows.start] > _SCORES  # of one user
         if is_long and self.limits is None:
             (left @ self.right).toarray(out=out)
-            return
+            return None
         added = self.right[left.indices]
         numbers = added.data
         if (left.data != 1).any():
@@ -162,8 +172,7 @@ class ProductScores:
         # As one row for each user, with items that come several times: these are added in the order of SciPy's product.
         sums = sparse.csr_matrix((numbers, added.indices, added.indptr[left.indptr]), shape=out.shape)
         sums.toarray(out=out)
-        if self.limits is not None:
-            self.limits(left.indptr, added, out)
+        return added
 
     def _best_of_reached(self, fold: Fold, users: Ints, rows: slice, k: int) -> tuple[Ints, Scores]:
         """Return the k best items of some users by lists of those that they reach.

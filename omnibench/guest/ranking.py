@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .candidates import CandidateSets, block_others
+from .dense_products import DenseProducts
 from .factors import FactorScores
 from .folds import LIST_SCORE, NO_ITEM, Fold, Scores, recommendation_dtype
 from .parts import Ints
@@ -28,7 +29,7 @@ _CELLS = 1 << 24
 
 # By what they can do, not by their classes: an adapter in an environment with omnibench may have them from another copy of
 # this package than the guest runs.
-CompactScores = SparseScores | SharedScores | FactorScores | ProductScores
+CompactScores = SparseScores | SharedScores | FactorScores | ProductScores | DenseProducts
 
 
 def recommend(

@@ -18,12 +18,12 @@ from recbole.utils import FeatureSource, FeatureType
 
 from . import folds, parts
 from .base import Task
-from .feature_types import NUMBER, TEXTS
+from .feature_types import CATEGORIES, NUMBER, TEXTS
 from .features import FeatureTable
 from .recbole_data import FoldDataset, PairDataset
 from .recbole_models import ATTRIBUTE, CONTEXT, WITH_ITEM_FEATURES
 from .recbole_sequences import SequenceDataset
-from .selected_features import CATEGORIES, selected
+from .selected_features import selected
 
 OF_PAIRS = {"user_features": "users", "item_features": "items"}
 """The hyperparameters of context-aware models that name features, and whose they are; None for all that the dataset has."""

@@ -11,8 +11,8 @@ import recbole
 import yaml
 from recbole.config import Config
 
+from .feature_types import CATEGORIES
 from .recbole_stages import STAGES
-from .selected_features import CATEGORIES
 
 LENGTH = "MAX_ITEM_LIST_LENGTH"
 """The hyperparameter that is the largest length of a sequence."""

@@ -1,4 +1,4 @@
-"""Scores of RecBole's models in fewer numbers than one for each user and item: factors, or products of sparse matrices."""
+"""Scores of RecBole's models in fewer numbers than one for each user and item: factors, or products of matrices."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from scipy import sparse
 
 from . import folds, parts, score_forms
+from .dense_products import DenseProducts, ItemWeights
 from .factors import FactorScores, ItemFactors
 from .products import ProductScores, by_codes
 from .recbole_training import Model
@@ -121,7 +122,7 @@ PRODUCTS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
 
 def compact_scores(
     model: Model, algorithm: str, fold: folds.Fold, number: Numbers
-) -> Iterator[tuple[parts.Ints, FactorScores | ProductScores]] | None:
+) -> Iterator[tuple[parts.Ints, FactorScores | ProductScores | DenseProducts]] | None:
     """Return the scores of all items for batches of users; None of a model that makes dense ones, or that is on a GPU.
 
     Args:
@@ -134,6 +135,8 @@ def compact_scores(
         return _factor_scores(model, algorithm, fold, number)
     if algorithm in PRODUCTS:
         return _products(model, *PRODUCTS[algorithm](model.network), fold, number)
+    if algorithm == "EASE":
+        return _dense_products(model, fold, number)
     return None
 
 
@@ -176,3 +179,12 @@ def _products(
         users = fold.users[start : start + BATCH]
         scores = np.where(number[users] > 0, 0, np.nan).astype(np.float32)
         yield users, ProductScores(left[number[users]], of_items, score_forms.OtherItems(is_known, scores))
+
+
+def _dense_products(model: Model, fold: folds.Fold, number: Numbers) -> Iterator[tuple[parts.Ints, DenseProducts]]:
+    """EASE: products of histories and of weights of all pairs of items."""
+    codes = np.concatenate([[-1], model.items])  # number 0 pads
+    weights = ItemWeights.of(np.asarray(model.network.item_similarity), codes, fold)
+    for start in range(0, len(fold.users), BATCH):
+        users = fold.users[start : start + BATCH]
+        yield users, DenseProducts(model.network.interaction_matrix[number[users]], weights, number[users] > 0)

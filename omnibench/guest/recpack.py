@@ -24,9 +24,10 @@ from scipy.sparse import csr_matrix, issparse
 
 from . import folds, parts, ranking, recpack_alternations, recpack_sequences, score_forms, top_items
 from .base import Task
+from .dense_products import FULL, DenseProducts, ItemWeights
 from .factors import FactorScores, ItemFactors
 from .matrices import binary_histories, binary_matrix
-from .products import scores_of_neighbours
+from .products import ProductScores, scores_of_neighbours
 from .recpack_iterations import fit_by_steps
 from .recpack_neighbours import fit_by_draws
 from .recpack_sequences import SEQUENTIAL
@@ -234,7 +235,7 @@ def score(
         yield fold.users, FactorScores(user_factor[fold.users], items, np.ones(len(fold.users), dtype=bool))
         return
     if isinstance(model, ItemSimilarityMatrixAlgorithm) and issparse(model.similarity_matrix_):
-        yield from scores_of_neighbours(model.similarity_matrix_, fold, BATCH)
+        yield from _scores_of_similarities(model.similarity_matrix_, fold)
         return
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
@@ -250,6 +251,19 @@ def score(
         scores[rows, predicted.indices] = predicted.data
         scores[:, ~fold.candidates] = np.nan  # networks have a number for these, too, but nothing has trained it
         yield users, scores
+
+
+def _scores_of_similarities(
+    matrix: Any, fold: folds.Fold
+) -> Iterator[tuple[parts.Ints, ProductScores | DenseProducts]]:
+    """Multiply histories with a sparse matrix of shape (n_items, n_items), which EASE fills nearly whole."""
+    if matrix.nnz < FULL * np.prod(matrix.shape, dtype=np.float64):
+        yield from scores_of_neighbours(matrix, fold, BATCH)
+        return
+    weights = ItemWeights.of(matrix.toarray(), np.arange(fold.n_items), fold, zero_is_none=True)
+    for start in range(0, len(fold.users), BATCH):
+        users = fold.users[start : start + BATCH]
+        yield users, DenseProducts(binary_histories(fold, users), weights, np.ones(len(users), dtype=bool))
 
 
 def _predicted(model: Any, fold: folds.Fold, users: parts.Ints) -> csr_matrix:

@@ -19,13 +19,14 @@ from threadpoolctl import threadpool_limits
 
 from . import folds, parts, ranking, rectools_dssm, rectools_models, rectools_scores, rectools_transformers, states
 from .base import Task
+from .feature_types import CATEGORIES
 from .implicit_training import fit_by_iterations
 from .ranked_lists import RankedList
 from .rectools_data import dataset_of
 from .rectools_models import CATEGORY, DISTANCES, LISTS, NOT_RESUMABLE, POPULARITY, RUNNABLE, SEQUENCES
 from .rectools_scores import KnownFeatures, Model
 from .rectools_transformers import SequenceModel
-from .selected_features import CATEGORIES, selected
+from .selected_features import selected
 
 # In a job of several tasks Lightning refuses the trainers that RecTools' models make of themselves.
 os.environ.pop("SLURM_NTASKS", None)
@@ -53,6 +54,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             **({"item_feature": CATEGORY, "feature_types": [*CATEGORIES]} if name == "PopularInCategoryModel" else {}),
             **({"features": dict(runnable.features)} if runnable.features else {}),
             **({"feature_types": [*CATEGORIES]} if runnable.features and not runnable.reads_numbers else {}),
+            **({"usual_feature_types": [*CATEGORIES]} if runnable.features and runnable.reads_numbers else {}),
             **({"needs_features": True} if name == rectools_dssm.NAME else {}),
             **({"epochs": runnable.epochs} if runnable.epochs else {}),
             **({"not_resumable": NOT_RESUMABLE[name]} if name in NOT_RESUMABLE else {}),

@@ -16,7 +16,8 @@ from rectools.models.nn.item_net import CatFeaturesItemNet
 from rectools.utils.misc import get_class_or_function_full_path
 
 from . import folds, rectools_dssm
-from .selected_features import ALL_TYPES, CATEGORIES, selected
+from .feature_types import ALL_TYPES, CATEGORIES
+from .selected_features import selected
 
 FACTORS, NEIGHBOURS, SIMILARITIES, POPULARITY, LISTS, SEQUENCES, DISTANCES = range(7)
 """What a model ranks by: factors of users and items, similarities of few items or of all, counts, lists, sequences, or distances."""

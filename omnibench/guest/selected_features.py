@@ -6,11 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from . import folds
-from .feature_types import BOOLEAN, NUMBER, TEXT, TEXTS
-
-ALL_TYPES = (NUMBER, BOOLEAN, TEXT, TEXTS)
-CATEGORIES = (BOOLEAN, TEXT, TEXTS)
-"""The types whose values are categories."""
+from .feature_types import ALL_TYPES
 
 
 def selected(

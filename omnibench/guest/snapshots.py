@@ -76,6 +76,7 @@ class Snapshots:
         send: Sends a message to the host.
         receive: Waits for the host's answer to a message.
         costs: Returns what the Fit has cost in this process so far.
+        printed: Why there was nothing to take a snapshot of in earlier Fits, as this process has printed it.
 
     Attributes:
         points: How many points there were.
@@ -91,12 +92,14 @@ class Snapshots:
         send: Callable[[dict[str, Any]], None] = lambda _: None,
         receive: Callable[[], dict[str, Any]] = dict,
         costs: Callable[[], dict[str, Any]] = dict,
+        printed: set[str] | None = None,
     ) -> None:
         self.points = 0
         self.supplies = True
         self.native_only = bool(request and request.get("native_only"))
         self.manifest: dict[str, Any] | None = None
         self._is_possible = request is not None
+        self._printed = set() if printed is None else printed
         self._request: Mapping[str, Any] = request or {}
         self._epochs, self._send, self._receive, self._costs = epochs, send, receive, costs
         self._every_seconds = _limit(self._request.get("every_seconds"))
@@ -165,13 +168,15 @@ class Snapshots:
                 _print(RESUMED_LINE.format(name=resume["name"], progress=progress(manifest)))
 
     def nothing(self, reason: str) -> None:
-        """Say that there is nothing to take a snapshot of.
+        """Say that there is nothing to take a snapshot of: to the host each time, in the log once per process.
 
         Args:
             reason: Why, e.g. ``EASE is calculated in a single step``.
         """
         if self._is_possible:
-            _print(f"nothing to snapshot: {reason}")
+            if reason not in self._printed:  # of a thousand small Fits the same line would be most of the log
+                self._printed.add(reason)
+                _print(f"nothing to snapshot: {reason}")
             self._send({"progress": {}, "snapshot": {"nothing": reason}})
 
     def point(

@@ -18,7 +18,7 @@ _HIGH = 4
 SPARE = 8
 """Items for each item of a list up to which a user's items are kept as they are; of more, the best are looked for."""
 
-_RAISES = 3
+_RAISES = 9
 """Bounds are raised after so many times the tiles of the time before: most tiles change little."""
 _MAXIMA = 4
 """Maxima for each item of a list from which on the higher of two stands for both: sorting more costs more than it saves."""

@@ -86,7 +86,7 @@ def _begin(session: BenchSession, states: Sequence[State]) -> None:
         from omnibench.plugin.detach import cluster_of, detach  # which other runs do not need
 
         _refuse_oversized(session, partial(cluster_of, session))
-        detach(session)
+        detach(session, states)
     elif not session.readonly:
         is_elsewhere = bool(CLUSTER.value(session.config))
         _refuse_oversized(session, lambda: session.coordinator.workbench.cluster if is_elsewhere else None)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from contextlib import closing, suppress
 
 import pytest
 
 from omnibench.cluster.choice import SLURM, ClusterChoice
 from omnibench.cluster.cluster import Cluster
-from omnibench.cluster.detached import detached_run, submit
+from omnibench.cluster.detached import detached_run, is_job_of_run, submit
 from omnibench.cluster.settings import slurm_settings
-from omnibench.errors import OmnibenchError
+from omnibench.engine.records import pending_records
+from omnibench.engine.survey import State
+from omnibench.errors import OmnibenchError, StoreError
 from omnibench.plugin.lines import usage_error
 from omnibench.plugin.options import CLUSTER, DETACH, READONLY, RESET
+from omnibench.plugin.plan import changes_of_plan
 from omnibench.plugin.session import BenchSession
 from omnibench.plugin.settings import checkpoint_dir
 from omnibench.store import CheckpointStore
-from omnibench.terminal import terminal_text
+from omnibench.terminal import command_line, terminal_text
 
 
 def attach(config: pytest.Config) -> None:
@@ -28,6 +33,9 @@ def attach(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: Only a run on SLURM can be held by a job; or SLURM does not answer.
     """
+    if is_job_of_run():
+        setattr(config.option, DETACH.name, None)
+        return
     try:
         if not CLUSTER.value(config) or ClusterChoice.parse(CLUSTER.value(config)).scheduler != SLURM:
             raise usage_error(f"{DETACH.flag} has a job of SLURM hold the run; give {CLUSTER.flag}=slurm with it.")
@@ -58,11 +66,12 @@ def cluster_of(session: BenchSession) -> Cluster:
     return Cluster(choice, settings, session.run_id, session.environments, session.directory, patience, session.notify)
 
 
-def detach(session: BenchSession) -> None:
-    """Submit the job that runs what this process was asked to run.
+def detach(session: BenchSession, states: Sequence[State]) -> None:
+    """Submit the job that runs what this process was asked to run, and note what that is, for whoever asks before the job has a node.
 
     Args:
         session: The benchmarks of the overseeing process.
+        states: The states of its items.
 
     Raises:
         pytest.UsageError: SLURM does not take the job.
@@ -72,14 +81,19 @@ def detach(session: BenchSession) -> None:
     arguments = [str(argument) for argument in config.invocation_params.args if argument != DETACH.flag]
     policy = session.policy
     try:
-        CheckpointStore(  # the job's notes lie in it, beside the records that the job makes
+        store = CheckpointStore(  # the job's notes lie in it, beside the records that the job makes
             session.directory, allow_network_fs=policy.allow_network_fs, shared=policy.shared, notify=session.notify
-        ).close()
-        run = submit(arguments, directory, slurm_settings(directory), session.directory)
+        )
+        with closing(store):
+            run = submit(arguments, directory, slurm_settings(directory), session.directory)
+            with suppress(StoreError, OSError):  # the job does the same
+                store.register(pending_records([item.experiment for item in session.items], states))
+                store.records.commit(*changes_of_plan(session))
     except OmnibenchError as error:
         raise usage_error(error) from error
+    status = command_line("omnibench", "status", "--store", session.directory)
     session.notify(
-        f"job {run.job} holds the run. `omnibench status --store {session.directory}` says how far it is, this command again "
+        f"job {run.job} holds the run. `{status}` says how far it is, this command again "
         f"follows what it prints, which is in {run.output}, and `scancel --signal=INT --batch {run.job}` has it stop."
     )
 

@@ -15,7 +15,7 @@ from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.state import collected_files_key
 from omnibench.store.plans import Planned, file_of, plan_changes, plan_of
 from omnibench.store.reading import read
-from omnibench.store.schema import RecordType
+from omnibench.store.schema import Record, RecordType
 
 if TYPE_CHECKING:  # half a second of imports, which runs without benchmarks save
     from omnibench.plugin.session import BenchSession
@@ -51,13 +51,20 @@ def note_plan(session: BenchSession) -> None:
     if session.looks_only or session.policy.resume == "never":
         return
     with suppress(StoreError, OSError):  # whoever needs the records says so
-        recorded = read(session.directory / "store", lambda reader: plan_of(reader.records(RecordType.PLAN.prefix)))
-        scope = CollectedFiles(session)
-        changed, forgotten = plan_changes(
-            recorded, planned_of(session), lambda part: scope.lacks(part.source, part.root)
-        )
+        changed, forgotten = changes_of_plan(session)
         if changed or forgotten:
             session.remember(changed, forgotten)
+
+
+def changes_of_plan(session: BenchSession) -> tuple[dict[str, Record], list[str]]:
+    """Return the records by which the plan differs from the one that the store remembers, and the keys of those that are gone.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    recorded = read(session.directory / "store", lambda reader: plan_of(reader.records(RecordType.PLAN.prefix)))
+    scope = CollectedFiles(session)
+    return plan_changes(recorded, planned_of(session), lambda part: scope.lacks(part.source, part.root))
 
 
 class CollectedFiles:

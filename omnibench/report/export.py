@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from omnibench.report.parquet_file import parquet
 from omnibench.report.row_files import csv
 from omnibench.report.sections import DEFAULT_LIMIT, Choices, report_of
 from omnibench.statistics.paired import DEFAULT_TEST, check_alpha
-from omnibench.store.item_records import result_of
+from omnibench.store.item_records import results_of
 from omnibench.store.light_records import light_records_in
 from omnibench.store.lookups import Lookups
 from omnibench.store.queries import Store, open_store
@@ -193,15 +193,20 @@ def _contents(
     missing = [missing_of(item, light.get) for item in items.values() if item["status"] != Status.DONE]
     del items, everything  # of a hundred thousand items these take 25 megabytes
     done.sort(key=lambda item: (item["dataset"], item["algorithm"], -1 if item["fold"] is None else item["fold"]))
-    results, measured, finished = [], dict[str, None](), ""
+    measured, finished = dict[str, None](), ""
     recorded_items: dict[str, RecordedItem] = {}
-    for item in done:
-        record = item if "metrics" in item else _whole(item, lookups)
-        finished = max(finished, record.get("finished") or "")
-        measured |= dict.fromkeys(record["metrics"])
-        recorded_items[record["fit_key"]] = RecordedItem.of(record)
-        results.append(result_of(_with_metrics(record, metrics)))
-    facts = FactsByKey(recorded_items, lookups.facts, lookups.get)
+
+    def records() -> Iterator[Record]:
+        nonlocal finished
+        for item in done:
+            record = item if "metrics" in item else _whole(item, lookups)
+            finished = max(finished, record.get("finished") or "")
+            measured.update(dict.fromkeys(record["metrics"]))
+            recorded_items[record["fit_key"]] = RecordedItem.of(record)
+            yield _with_metrics(record, metrics)
+
+    results = list(results_of(records()))
+    facts = FactsByKey(recorded_items, lookups)
     data_keys = {
         item["dataset"]: recorded_items[item["fit_key"]].data_key or facts[item["fit_key"]].dataset_key for item in done
     }

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from omnibench.report.contents import Contents
-from omnibench.report.item_facts import Uncertainty
 from omnibench.report.rows import (
     COLUMN_TYPES,
     WithSeeds,
     finite,
     origin_facts,
     rows_of,
-    summary_of,
+    summaries_of,
     tuning_facts,
     with_all_seeds,
 )
 from omnibench.results import Result
+from omnibench.store.phase_facts import Uncertainty
 from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import DisplayNames, display_names
 
@@ -81,8 +84,37 @@ def nested(contents: Contents) -> Iterator[bytes]:
 
 def _indented(data: Any, levels: int) -> str:
     """Return JSON as it stands inside of so many objects and lists; line breaks in texts are escaped."""
-    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
-    return " " * levels + text.replace("\n", "\n" + " " * levels)
+    return " " * levels + _json(data, levels)
+
+
+def _json(data: Any, levels: int) -> str:
+    """Return what ``json.dumps`` does with an indent, for which it would go through every value in Python."""
+    if not data or not isinstance(data, dict | list):
+        return _scalar(data)
+    indent = "\n" + " " * (levels + 1)
+    values = data.values() if isinstance(data, dict) else data
+    if not any(isinstance(value, dict | list) for value in values):
+        text = _encoder(indent)(data)[1:-1]
+    elif isinstance(data, dict):
+        text = f",{indent}".join([f"{_scalar(name)}: {_json(member, levels + 1)}" for name, member in data.items()])
+    else:
+        text = f",{indent}".join([_json(element, levels + 1) for element in data])
+    opening, closing = "{}" if isinstance(data, dict) else "[]"
+    return f"{opening}{indent}{text}{indent[:-1]}{closing}"
+
+
+@lru_cache(maxsize=64)
+def _encoder(indent: str) -> Callable[[Any], str]:
+    """Return what writes an object or a list of plain values, each in a line of its own."""
+    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(f",{indent}", ": ")).encode
+
+
+def _scalar(data: Any) -> str:
+    if data is None:
+        return "null"
+    if type(data) is int or (type(data) is float and math.isfinite(data)):
+        return repr(data)
+    return encode_basestring(data) if type(data) is str else json.dumps(data, ensure_ascii=False, allow_nan=False)
 
 
 def _encoded(text: str) -> bytes:
@@ -102,7 +134,8 @@ def _configuration(
     contents: Contents, rows: list[Result], names: DisplayNames, with_seeds: WithSeeds
 ) -> dict[str, Any]:
     facts = contents.facts_of(rows[0])
-    summary = {label: summary_of(contents, with_seeds, label) for label in _labels(rows)}
+    summaries = summaries_of(contents, with_seeds)
+    summary = {label: summaries[label] for label in _labels(rows)}
     return {
         "algorithm": algorithm_of(rows[0]),
         "name": rows[0].algorithm,

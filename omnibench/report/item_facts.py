@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from omnibench.keys import recorded_text, sha256
+from omnibench.store.lookups import Lookups, uncertainty_of
+from omnibench.store.packed_metrics import evaluation_keys
+from omnibench.store.phase_facts import Uncertainty
 from omnibench.store.schema import Record, RecordLookup, RecordType
 from omnibench.store.taken import Origin, origins_of
 
 _FACTS_AT_HAND = 1000
 """How many items the facts are kept of that are looked up: a row per metric, and a configuration with all of its folds."""
-
-
-class Uncertainty(NamedTuple):
-    """The uncertainty of a metric's mean over users.
-
-    Attributes:
-        stderr: Its standard error, where it is a mean over users.
-        low: The lower end of its 95 % interval, likewise.
-        high: The upper end.
-        users: How many users count.
-    """
-
-    stderr: float | None = None
-    low: float | None = None
-    high: float | None = None
-    users: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +104,19 @@ class FactsByKey(Mapping[str, ItemFacts]):
 
     Args:
         items: What their own records say, by fit key.
-        lookup: From a record's key to what facts take of it, or None; see ``store.lookups``.
-        whole_lookup: From a record's key to the record, or None: for items whose own record does not say what they were made of.
+        lookups: Looks up what facts take of records; whole records of items whose own record does not say what they were made of.
     """
 
-    def __init__(self, items: Mapping[str, RecordedItem], lookup: RecordLookup, whole_lookup: RecordLookup) -> None:
+    def __init__(self, items: Mapping[str, RecordedItem], lookups: Lookups) -> None:
         self._items = items
         self._facts = lru_cache(maxsize=_FACTS_AT_HAND)(self._facts_of)
-        self._lookup, self._whole_lookup = lookup, whole_lookup
+        self._lookups = lookups
         self._latest: tuple[RecordedItem, _Making] | None = None
 
     def _facts_of(self, fit_key: str) -> ItemFacts:
         item = self._items[fit_key]
         if item.configuration is None:
-            return _facts(fit_key, item, self._whole_lookup)
+            return _facts(fit_key, item, self._lookups.get)
         # The folds of a configuration, which follow each other, have the same object.
         latest = self._latest
         if (
@@ -139,7 +125,7 @@ class FactsByKey(Mapping[str, ItemFacts]):
             or latest[0].parameters is not item.parameters
         ):
             self._latest = latest = item, _making(item.configuration, item.parameters)
-        return _facts(fit_key, item, self._lookup, latest[1])
+        return _facts(fit_key, item, self._lookups.facts, self._lookups.uncertainty, latest[1])
 
     def __getitem__(self, fit_key: str) -> ItemFacts:
         return self._facts(fit_key)
@@ -162,7 +148,14 @@ def facts_of_item(fit_key: str, lookup: RecordLookup) -> ItemFacts:
     return ItemFacts() if item is None else _facts(fit_key, RecordedItem.of(item), lookup)
 
 
-def _facts(fit_key: str, item: RecordedItem, lookup: RecordLookup, making: _Making | None = None) -> ItemFacts:
+def _facts(
+    fit_key: str,
+    item: RecordedItem,
+    lookup: RecordLookup,
+    uncertainty: Callable[[str], Uncertainty] | None = None,
+    making: _Making | None = None,
+) -> ItemFacts:
+    uncertainty = uncertainty or (lambda key: uncertainty_of(lookup(key) or {}))
     fit = lookup(RecordType.FIT.key(fit_key)) or {}
     predict = (lookup(RecordType.PREDICT.key(item.predict_key)) if item.predict_key else None) or {}
     data_key = item.data_key
@@ -183,10 +176,7 @@ def _facts(fit_key: str, item: RecordedItem, lookup: RecordLookup, making: _Maki
         predict.get("seconds"),
         max(peaks) if peaks else None,
         item.finished,
-        {
-            label: _uncertainty(lookup(RecordType.EVAL.key(metric["key"])) or {})
-            for label, metric in item.metrics.items()
-        },
+        {label: uncertainty(RecordType.EVAL.key(key)) for label, key in evaluation_keys(item.metrics).items()},
         sum(waits) if waits else None,
         tuple(fit.get("attempts") or ()),
         () if marked is None else tuple(origins_of(marked, {"metrics": item.metrics})),
@@ -201,9 +191,3 @@ def _making(configuration: list[Any] | None, parameters: Mapping[str, Any]) -> _
         fields.get("runner", ""),
         fields.get("version", ""),
     )
-
-
-def _uncertainty(evaluation: Record) -> Uncertainty:
-    low, high = evaluation.get("interval") or (None, None)  # store formats 1 and 2 have no interval
-    users = evaluation.get("counted", evaluation.get("users"))  # earlier formats do not say who counts
-    return Uncertainty(evaluation.get("stderr"), low, high, users)

@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from omnibench.report.contents import Contents
-from omnibench.report.rows import COLUMN_TYPES, ROWS_AT_HAND, WIDTHS, Cells, blocks_of, cells_of
+from omnibench.report.rows import COLUMN_TYPES, WIDTHS, Part, blocks_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,11 +34,11 @@ def parquet(contents: Contents) -> Iterator[bytes]:
     schema = _schema()
     parts = _Parts()
     with pq.ParquetWriter(parts, schema) as writer:
-        for block in blocks_of(cells_of(contents)):
+        for parts_of_rows in blocks_of(contents):
             arrays: list[pa.Array] = []
-            for cells, (start, end) in zip(zip(*block, strict=True), pairwise([0, *accumulate(WIDTHS)]), strict=True):
-                arrays += _columns(cells, list(COLUMN_TYPES.values())[start:end])
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=ROWS_AT_HAND)
+            for part, (start, end) in zip(parts_of_rows, pairwise([0, *accumulate(WIDTHS)]), strict=True):
+                arrays += _columns(part, list(COLUMN_TYPES.values())[start:end])
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
             yield parts.new_bytes()
     yield parts.new_bytes()
 
@@ -76,21 +76,22 @@ def _arrow_type(column_type: str) -> pa.DataType:
     return types[column_type]
 
 
-def _columns(cells: Sequence[Cells], column_types: Sequence[str]) -> list[pa.Array]:
+def _columns(part: Part, column_types: Sequence[str]) -> list[pa.Array]:
     """Return the columns of a part of the rows; cells that several rows share are converted once.
 
     Args:
-        cells: This part of each row.
+        part: This part of each row.
         column_types: The types of its columns in pandas.
     """
-    distinct = {id(part): part for part in cells}
-    columns = zip(*(part.values for part in distinct.values()), strict=True)
+    import pyarrow as pa
+
+    columns = zip(*part.cells, strict=True)
     arrays = [_array(values, column_type) for values, column_type in zip(columns, column_types, strict=True)]
-    if len(distinct) == len(cells):
+    positions = np.array(part.positions, "<i8")
+    if np.array_equal(positions, np.arange(len(part.cells))):
         return arrays
-    numbers = {own_id: number for number, own_id in enumerate(distinct)}
-    positions = _array([numbers[id(part)] for part in cells], "Int64")
-    return [array.take(positions) for array in arrays]
+    rows = pa.Array.from_buffers(pa.int64(), len(positions), [None, pa.py_buffer(positions)])
+    return [array.take(rows) for array in arrays]
 
 
 def _array(values: Sequence[Any], column_type: str) -> pa.Array:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv as plain_csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
 from omnibench.report.contents import Contents
-from omnibench.report.rows import COLUMN_TYPES, WIDTHS, Cells, blocks_of, cells_of
+from omnibench.report.rows import COLUMN_TYPES, WIDTHS, blocks_of
 
 _FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What spreadsheets take for the beginning of a formula, or leave out before one; the last four are the wide forms."""
@@ -22,56 +22,48 @@ def csv(contents: Contents) -> Iterator[bytes]:
     A text that a spreadsheet would compute begins with an apostrophe, which spreadsheets hide; numbers are numbers.
     """
     yield f"{','.join(COLUMN_TYPES)}\n".encode()
-    written = _WrittenCells()
-    for block in blocks_of(cells_of(contents)):
-        lines = (
-            ",".join([cells.text or written.text_of(cells, number) for number, cells in enumerate(row)])
-            for row in block
-        )
-        yield "".join(f"{line}\n" for line in lines).encode(errors="backslashreplace")
+    types_of_parts = [list(COLUMN_TYPES.values())[start:end] for start, end in pairwise([0, *accumulate(WIDTHS)])]
+    for parts in blocks_of(contents):
+        texts_of_parts = []
+        for part, types in zip(parts, types_of_parts, strict=True):
+            texts = _texts(part.cells, types)
+            texts_of_parts.append([texts[position] for position in part.positions])
+        lines = "\n".join(map(",".join, zip(*texts_of_parts, strict=True)))
+        yield f"{lines}\n".encode(errors="backslashreplace")
 
 
-class _WrittenCells:
-    """Writes cells as CSV does, those that several rows share once, and each of the texts that come often once."""
+def _texts(cells: Iterable[Sequence[Any]], column_types: Sequence[str]) -> list[str]:
+    """Return neighbouring cells of each of several rows as CSV.
 
-    def __init__(self) -> None:
-        self._text = io.StringIO()
-        self._writer = plain_csv.writer(self._text, lineterminator="\n")
-        written_text = lru_cache(maxsize=_TEXTS_AT_HAND)(self._written_text)
-        writers: dict[str, Callable[[Any], str]] = {
-            "string": written_text,
-            "Int64": lambda value: str(int(value)),
-            "float64": lambda value: repr(float(value)),
-            "boolean": lambda value: str(bool(value)),
-        }
-        of_columns = [writers[column_type] for column_type in COLUMN_TYPES.values()]
-        self._writers = [of_columns[start:end] for start, end in pairwise([0, *accumulate(WIDTHS)])]
+    Args:
+        cells: Their values, of each row.
+        column_types: The types of their columns in pandas.
+    """
+    columns = (
+        _WRITERS[column_type](values)
+        for values, column_type in zip(zip(*cells, strict=True), column_types, strict=True)
+    )
+    return list(map(",".join, zip(*columns, strict=True)))
 
-    def text_of(self, cells: Cells, number: int) -> str:
-        """Return the text of the cells in a part of a row, which stays with them.
 
-        Args:
-            cells: The cells.
-            number: Which part it is.
-        """
-        cells.text = ",".join(
-            [
-                "" if value is None else write(value)
-                for value, write in zip(cells.values, self._writers[number], strict=True)
-            ]
-        )
-        return cells.text
+@lru_cache(maxsize=1024)
+def _written(text: str) -> str:
+    """Return a text as CSV has it; most columns have few."""
+    line = io.StringIO()
+    plain_csv.writer(line, lineterminator="\n").writerow(
+        [_uncomputed(text), None]
+    )  # alone, an empty one would be quoted
+    return line.getvalue()[:-2]
 
-    def _written_text(self, text: str) -> str:
-        self._text.seek(0)
-        self._text.truncate()
-        self._writer.writerow([_uncomputed(text), None])  # alone, an empty one would be quoted
-        return self._text.getvalue()[:-2]
+
+_WRITERS: dict[str, Callable[[Sequence[Any]], list[str]]] = {
+    "string": lambda texts: ["" if text is None else _written(text) for text in texts],
+    "Int64": lambda numbers: ["" if number is None else str(int(number)) for number in numbers],
+    "float64": lambda numbers: ["" if number is None else repr(float(number)) for number in numbers],
+    "boolean": lambda flags: ["" if flag is None else str(bool(flag)) for flag in flags],
+}
+"""Write the values of a column, by its type in pandas."""
 
 
 def _uncomputed(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_BEGINNINGS) else text
-
-
-_TEXTS_AT_HAND = 1024
-"""Texts of which is kept how they are written: most columns have few."""

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-from omnibench.comparison.variance import COMPONENTS
+from omnibench.comparison.variance import COMPONENTS, Variances
 from omnibench.keys import recorded_text
 from omnibench.report.contents import Contents
-from omnibench.report.item_facts import Uncertainty
 from omnibench.results import Result
 from omnibench.statistics.deviation import sample_deviation
+from omnibench.store.phase_facts import Uncertainty
 from omnibench.store.taken import Origin
 from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import display_names
 from omnibench.tables.seeds import distinct, seed_groups, seeds_of
 
-ROWS_AT_HAND = 5000
-"""How many rows are made at a time."""
+_ITEMS_AT_HAND = 1000
+"""Of how many items rows are made at a time."""
 
 COLUMN_TYPES = {
     "dataset": "string",
@@ -72,94 +72,119 @@ COLUMN_TYPES = {
 """The columns of a row for every value, with their types in pandas."""
 
 
-WIDTHS = (13, 6, 9, 2 + len(COMPONENTS), 10, 4)
-"""How many columns each part of a row has; see ``cells_of``."""
+WIDTHS = (12, 1, 6, 9, 2 + len(COMPONENTS), 10, 4)
+"""How many columns each part of a row has; see ``blocks_of``."""
 
 
-@dataclass(slots=True, eq=False)
-class Cells:
-    """Neighbouring cells of a row, which other rows may have, too.
+class Part:
+    """Neighbouring cells of the rows of a block; rows that have them alike share them.
 
     Attributes:
-        values: Their values.
-        text: Their text, once somebody has written them; empty before.
+        cells: The different ones, each a tuple of values.
+        positions: Which of these each row has.
     """
 
-    values: tuple[Any, ...]
-    text: str = ""
+    def __init__(self) -> None:
+        self.cells: list[tuple[Any, ...]] = []
+        self.positions: list[int] = []
+        self._numbers: dict[Hashable, int] = {}
+
+    def add(self, cells: tuple[Any, ...], rows: int = 1) -> None:
+        """Add cells that so many rows have, which follow each other."""
+        self.positions += [len(self.cells)] * rows
+        self.cells.append(cells)
+
+    def add_shared(self, cells: tuple[Any, ...], rows: int = 1, key: Hashable = None) -> None:
+        """Add cells that other rows may have, too.
+
+        Args:
+            cells: The cells.
+            rows: How many rows that follow each other have them.
+            key: What tells these cells from others of this part; the cells themselves by default.
+        """
+        number = self._numbers.setdefault(cells if key is None else key, len(self.cells))
+        if number == len(self.cells):
+            self.cells.append(cells)
+        self.positions += [number] * rows
 
 
-_NOT_TUNED, _NOT_TAKEN = (Cells((None,) * width) for width in WIDTHS[-2:])
-
-
-def blocks_of(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield rows by thousands: of a hundred thousand items, all of them together would take a gigabyte."""
-    remaining = iter(rows)
-    while block := list(islice(remaining, ROWS_AT_HAND)):
-        yield block
+_NOT_TUNED, _NOT_TAKEN = ((None,) * width for width in WIDTHS[-2:])
 
 
 def rows_of(contents: Contents) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of ``frames.frame``, each with the values of ``COLUMN_TYPES``."""
-    return (tuple(chain.from_iterable(cells.values for cells in row)) for row in cells_of(contents))
+    for parts in blocks_of(contents):
+        of_parts = ([part.cells[position] for position in part.positions] for part in parts)
+        yield from (tuple(chain.from_iterable(row)) for row in zip(*of_parts, strict=True))
 
 
-def cells_of(contents: Contents) -> Iterator[tuple[Cells, ...]]:
-    """Yield the same rows in pieces: what is said of the item, the value, again the item, its configuration, its search, its origin."""
+def blocks_of(contents: Contents) -> Iterator[list[Part]]:
+    """Yield the same rows by thousands: of a hundred thousand items, all of them together would take a gigabyte.
+
+    A block is made of parts: the configuration, the fold, the value, the costs of the item, its configuration with all seeds, its
+    search, the value's origin.
+    """
     names = display_names(contents.results)
     with_seeds = with_all_seeds(contents.results)
     summarised: WithSeeds | None = None
-    summaries: dict[str, Cells] = {}
-    for result in contents.results:
-        configuration = with_seeds[result.dataset, result.algorithm]
-        if configuration is not summarised:  # most follow each other
-            summarised, summaries = configuration, {}
-        facts = contents.facts_of(result)
-        counts = contents.split_counts(result)
-        head = Cells(
-            (
-                result.dataset,
-                names.dataset(result.dataset),
-                facts.dataset_key,
-                algorithm_of(result),
-                result.algorithm,
-                names.configuration(result.algorithm),
-                facts.configuration_key,
-                facts.parameters,
-                result.seed,
-                result.refit or None,
-                facts.framework,
-                facts.version,
-                result.fold,
+    summary_cells: dict[str, tuple[float | None, ...]] = {}
+    remaining = iter(contents.results)
+    while results := list(islice(remaining, _ITEMS_AT_HAND)):
+        parts = [Part() for _ in WIDTHS]
+        configurations, folds, values, costs, summaries, searches, origins = parts
+        for result in results:
+            configuration = with_seeds[result.dataset, result.algorithm]
+            if configuration is not summarised:  # most follow each other
+                of_labels = summaries_of(contents, configuration).items()
+                summarised, summary_cells = configuration, {label: tuple(cells.values()) for label, cells in of_labels}
+            facts, rows = contents.facts_of(result), len(result.metrics)
+            configurations.add_shared(
+                (
+                    result.dataset,
+                    names.dataset(result.dataset),
+                    facts.dataset_key,
+                    algorithm_of(result),
+                    result.algorithm,
+                    names.configuration(result.algorithm),
+                    facts.configuration_key,
+                    facts.parameters,
+                    result.seed,
+                    result.refit or None,
+                    facts.framework,
+                    facts.version,
+                ),
+                rows,
             )
-        )
-        of_item = Cells(
-            (
-                counts.get("cold_users"),
-                counts.get("cold_items"),
-                counts.get("before_training_end"),
-                facts.fit_seconds,
-                facts.predict_seconds,
-                facts.start_seconds,
-                facts.peak_memory,
-                result.fit_key,
-                len(configuration.seeds),
+            folds.add_shared((result.fold,), rows)
+            counts = contents.split_counts(result)
+            costs.add(
+                (
+                    counts.get("cold_users"),
+                    counts.get("cold_items"),
+                    counts.get("before_training_end"),
+                    facts.fit_seconds,
+                    facts.predict_seconds,
+                    facts.start_seconds,
+                    facts.peak_memory,
+                    result.fit_key,
+                    len(configuration.seeds),
+                ),
+                rows,
             )
-        )
-        tuning = _NOT_TUNED if result.chosen is None else Cells(tuple(tuning_facts(result).values()))
-        for label, value in result.metrics.items():
-            stderr, low, high, users = facts.uncertainties.get(label, _UNCERTAIN)
-            if label not in summaries:
-                summaries[label] = Cells(tuple(summary_of(contents, configuration, label).values()))
-            origin = facts.origin_of(label) if facts.origins else None
-            yield (
-                head,
-                Cells((label, finite(value), finite(stderr), finite(low), finite(high), users)),
-                of_item,
-                summaries[label],
-                tuning,
-                _NOT_TAKEN if origin is None else Cells(tuple(origin_facts(origin).values())),
-            )
+            if result.chosen is None:
+                searches.add_shared(_NOT_TUNED, rows)
+            else:
+                searches.add(tuple(tuning_facts(result).values()), rows)
+            for label, value in result.metrics.items():
+                stderr, low, high, users = facts.uncertainties.get(label, _UNCERTAIN)
+                values.add((label, finite(value), finite(stderr), finite(low), finite(high), users))
+                summaries.add_shared(summary_cells[label], key=(configuration, label))
+                origin = facts.origin_of(label) if facts.origins else None
+                if origin is None:
+                    origins.add_shared(_NOT_TAKEN)
+                else:
+                    origins.add(tuple(origin_facts(origin).values()))
+        yield parts
 
 
 _UNCERTAIN = Uncertainty()
@@ -224,12 +249,19 @@ def with_all_seeds(results: Sequence[Result]) -> dict[tuple[str, str], WithSeeds
     }
 
 
-def summary_of(contents: Contents, configuration: WithSeeds, label: str) -> dict[str, float | None]:
-    """Return the mean and the deviation of a metric over folds and seeds, and what contributes to its variance."""
-    values = [row.metrics[label] for row in configuration.counted if label in row.metrics]
+def summaries_of(contents: Contents, configuration: WithSeeds) -> dict[str, dict[str, float | None]]:
+    """Return the mean and the deviation of each metric over folds and seeds, and what contributes to its variance, by label."""
+    values: dict[str, list[float]] = {label: [] for row in configuration.rows for label in row.metrics}
+    for row in configuration.counted:
+        for label, value in row.metrics.items():
+            values[label].append(value)
+    variances = contents.variances.get((configuration.rows[0].dataset, configuration.name), {})
+    return {label: _summary(of_label, variances.get(label, {})) for label, of_label in values.items()}
+
+
+def _summary(values: Sequence[float], variances: Variances) -> dict[str, float | None]:
     mean = finite(math.fsum(values) / len(values)) if values and all(map(math.isfinite, values)) else None
     deviation = finite(sample_deviation(values)) if mean is not None and len(values) > 1 else None
-    variances = contents.variances.get((configuration.rows[0].dataset, configuration.name), {}).get(label, {})
     parts = {f"{component}_variance": finite(variances.get(component)) for component in COMPONENTS}
     return {"mean": mean, "std": deviation, **parts}
 

@@ -53,9 +53,13 @@ def find_adapter(name: str) -> AdapterFile | ProgramFile | None:
     return None if module is None else _of_plugin(name, module)
 
 
-def adapter_names() -> list[str]:
-    """Return the names of all frameworks that are files."""
-    ours = (name for name, path in _project_files().items() if _is_framework(path))
+def adapter_names(*, is_complete: bool = True) -> list[str]:
+    """Return the names of all frameworks that are files.
+
+    Args:
+        is_complete: Whether all files that the project names have to be there.
+    """
+    ours = (name for name, path in _project_files(is_complete=is_complete).items() if _is_framework(path))
     return list(dict.fromkeys([*ours, *_entry_points()]))
 
 
@@ -85,10 +89,10 @@ def _describes_program(path: Path) -> bool:
     return path.suffix.lower() == ".toml"
 
 
-def _project_files() -> dict[str, Path]:
+def _project_files(*, is_complete: bool = True) -> dict[str, Path]:
     patterns = project_files(RUNNERS)
     by_name: dict[str, Path] = {}
-    for path in patterns.files if patterns is not None else ():
+    for path in () if patterns is None else patterns.files if is_complete else patterns.existing:
         earlier = by_name.setdefault(path.stem, path)
         if earlier != path:
             raise PlanError(f"{earlier} and {path} are both a framework named {path.stem!r}; rename a file.")

@@ -272,7 +272,7 @@ class Guest:
                 if ended:  # whoever has a copy of its pipe may keep that open for ever
                     raise self._death() from None
                 ended = self._process.poll() is not None  # what it has written may still be on its way
-                self._peak = max(self._peak, proc.rss_of(self.pid, "VmHWM"))
+                self._peak = max(self._peak, proc.peak_rss_of(self.pid))
                 on_silence(silence.seconds(), silence.is_stopped)
                 continue
             except EOFError as error:  # its text is execnet's, about the pipe

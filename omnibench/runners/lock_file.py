@@ -13,8 +13,8 @@ _HEADING = re.compile(r"# (?P<requirements>.*) on Python (?P<python>[\d.]+)\n?")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 """The name of a distribution, with which each requirement begins."""
 
-GUEST_NEEDS = ("numpy>=1.26", "scipy>=1.11")
-"""What omnibench's own side of a framework's process imports."""
+GUEST_NEEDS = ("numpy>=1.23.2", "scipy>=1.9.2")
+"""What omnibench's own side of a framework's process imports: the oldest that its Python has wheels of, for frameworks that are old."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from omnibench.paths import cache_directory
 from omnibench.runners.adapter_file import checked_python
 from omnibench.runners.info import ISOLATED, RunnerInfo
 from omnibench.runners.lock_file import (
-    GUEST_NEEDS,
     LockRequest,
     checked_requirements,
     distribution_of,
@@ -33,7 +32,7 @@ from omnibench.runners.locking import make_lock
 REQUIREMENTS, PYTHON = "requirements", "python"
 """What a class says by these attributes: the packages that it needs, and the Python of its environment."""
 
-NEEDS = (*GUEST_NEEDS, "pandas>=2.2")
+NEEDS = ("numpy>=1.26", "scipy>=1.11", "pandas>=2.2")
 """What omnibench's side of the process of a class imports."""
 
 _SUFFIX = ".lock"

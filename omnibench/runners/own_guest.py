@@ -41,6 +41,9 @@ from omnibench.runners.quick_answers import ItemCodes, quick_lists
 ONLY_READS_FOLDS = True
 """Whether small folds may be kept from request to request: a user's class gets frames, never the columns of a fold."""
 
+_FEW_ITEMS = 4096
+"""The codes of so many items are kept from request to request."""
+
 BATCH = 256
 """Users that ``recommend`` is asked for at once."""
 
@@ -141,7 +144,7 @@ def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.In
     seed_everything(task.seed)
     masked = np.zeros(fold.n_users, dtype=np.int64) if fold.repeats else fold.seen_counts
     takes_history = HISTORY in argument_names(model.instance.recommend)
-    codes = ItemCodes(model.item_ids)
+    codes = _codes_of(model.item_ids)
     n_answered = 0
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
@@ -159,6 +162,19 @@ def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.In
             f"recommend() recommended nothing to any of the {len(fold.users)} users that it was asked for, such as "
             f"{own_ids[0]!r} ({type(own_ids[0]).__name__}); return {EXPECTED}."
         )
+
+
+_latest_codes: list[tuple[Sequence[Hashable], ItemCodes]] = []
+"""The ids whose codes were looked up last, if they are few: those of the next fold are the same."""
+
+
+def _codes_of(item_ids: Sequence[Hashable]) -> ItemCodes:
+    if not _latest_codes or _latest_codes[0][0] is not item_ids:
+        _latest_codes[:] = [(item_ids, ItemCodes(item_ids))]
+    codes = _latest_codes[0][1]
+    if len(item_ids) > _FEW_ITEMS:
+        _latest_codes.clear()
+    return codes
 
 
 def _history(model: Model, fold: folds.Fold, users: parts.Ints) -> pd.DataFrame:

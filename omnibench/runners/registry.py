@@ -99,9 +99,14 @@ def runners() -> list[RunnerInfo]:
     return [*known, *(adapter.runner() for adapter in files)]
 
 
-def runner_names() -> list[str]:
-    """Return the names of all frameworks, also of those that have no lock yet."""
-    return list(dict.fromkeys([*(name for name, runner in _RUNNERS.items() if runner.distribution), *adapter_names()]))
+def runner_names(*, is_complete: bool = True) -> list[str]:
+    """Return the names of all frameworks, also of those that have no lock yet.
+
+    Args:
+        is_complete: Whether all files that the project names have to be there.
+    """
+    built_in = (name for name, runner in _RUNNERS.items() if runner.distribution)
+    return list(dict.fromkeys([*built_in, *adapter_names(is_complete=is_complete)]))
 
 
 def get_runner(name: str) -> RunnerInfo:

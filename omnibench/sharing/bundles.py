@@ -202,9 +202,11 @@ def checked(bundle: Bundle) -> Bundle:
 
 def _check_metrics(item: Record, records: Mapping[str, Record]) -> None:
     """Refuse an item whose metrics are not those of its evaluations."""
-    for metric in item["metrics"].values():
+    for label, metric in item["metrics"].items():
         evaluation = records.get(RecordType.EVAL.key(metric["key"]))
-        if evaluation is not None and evaluation["value"] != metric["value"]:
+        if evaluation is None:
+            raise SharingError(f"it has no record of the evaluation by which {str(label)[:60]} was measured")
+        if evaluation["value"] != metric["value"]:
             raise SharingError("a metric of the item is not what its evaluation says")
     predict = records.get(RecordType.PREDICT.key(str(item.get("predict_key"))))
     if predict is None:

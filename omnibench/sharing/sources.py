@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 from omnibench.errors import SharingError
 from omnibench.paths import expanded
 from omnibench.sharing.bundles import LARGEST_ENTRY, Bundle, bundle_of, checked, read_bundle, referred
-from omnibench.sharing.layout import entry_path, file_path, indexed_keys, listed_keys, require_published
+from omnibench.sharing.layout import MARKER, entry_path, file_path, indexed_keys, listed_keys, require_published
 from omnibench.sharing.locations import CHUNK, Location
 from omnibench.store.beneath import LinkedFileError, open_file
 from omnibench.store.formats import SEALED_SINCE, refuse_newer
@@ -101,6 +101,7 @@ class StoreSource:
 
     Raises:
         StoreError: There is none, or a newer omnibench has made it.
+        SharingError: Items are published there.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
@@ -110,6 +111,10 @@ class StoreSource:
         if unreadable is not None:
             raise unreadable
         if not (self.root / "store" / "cache.db").is_file():
+            if (self.root / MARKER).is_file():
+                raise SharingError(
+                    f"{self.name} has published items, and is no checkpoint directory; `omnibench pull` takes them over."
+                )
             raise no_store(self.root)
         refuse_newer(self.root)
         self.unfinished = 0

@@ -239,6 +239,8 @@ class Snapshots:
 
 
 OFF = Snapshots.off()
+BY_DEFAULT = Snapshots.by_default()
+"""Made once: each Fit asks for it, and looking at so many arguments takes as long as some of them."""
 
 
 def snapshots_of(text: str) -> Snapshots:

@@ -67,11 +67,9 @@ class Exports:
         Returns:
             Why that was not possible, or nothing. The copies are a convenience: no result depends on them.
         """
-        if not self.due and not immediately:
-            return ""
         try:
-            with self._timed():
-                for _ in range(_MOST_TRIES if immediately else 1):
+            with self._writing_in_time(immediately=immediately) as is_due:
+                for _ in range(_MOST_TRIES if immediately else int(is_due)):
                     revision, texts = self.store.read(self._texts)
                     for name, text in texts.items():
                         self.store.replace_text(name, text)
@@ -83,9 +81,10 @@ class Exports:
         return ""
 
     def refresh_progress(self) -> None:
-        """Write only progress.json while items are computed; errors are ignored, and nothing is repaired."""
-        with suppress(OSError, StoreError), self._timed():
-            self.store.replace_text("progress.json", read(self.store.root / "store", self._progress_text))
+        """Write only progress.json, if it is due, while items are computed; errors are ignored, and nothing is repaired."""
+        with suppress(OSError, StoreError), self._writing_in_time() as is_due:
+            if is_due:
+                self.store.replace_text("progress.json", read(self.store.root / "store", self._progress_text))
 
     def _texts(self, reader: Reader) -> tuple[str, dict[str, str]]:
         """Return the revision of the records and the texts of their copies, by name."""
@@ -97,12 +96,21 @@ class Exports:
         return with_header(reader.revision, _mapping("items", self._progress(reader)))
 
     @contextmanager
-    def _timed(self) -> Iterator[None]:
-        """Write while no other thread does, and set when the next export is due."""
+    def _writing_in_time(self, *, immediately: bool = False) -> Iterator[bool]:
+        """Write while no other thread does: whether that is due; and set when the next export is.
+
+        Of a thousand threads that come to a phase while one writes, all but one find here that it has been written.
+        """
+        if not self.due and not immediately:
+            yield False
+            return
         with _writing:
+            if not self.due and not immediately:
+                yield False
+                return
             started, used = time.monotonic(), time.thread_time()
             self._next = started + _PATIENCE
-            yield
+            yield True
             took = time.monotonic() - started
             # A few tuned items may have thousands of trials; whether others keep the machine busy does not count.
             is_quick = self._items <= _FEW_ITEMS and time.thread_time() - used < _QUICK

@@ -33,9 +33,8 @@ def result_columns(reader: Reader) -> dict[str, Column]:
         metrics = json.loads(record["metrics"]) if is_light else record["metrics"]
         labels = [intern(label) if isinstance(label := record[name], str) else label for name in RESULT_COLUMNS[:4]]
         for label, metric in metrics.items():
-            evaluation = lookups.facts(RecordType.EVAL.key(metric["key"])) or {}
-            low, high = evaluation.get("interval") or (None, None)
-            row = (*labels, intern(label), metric["value"], evaluation.get("stderr"), low, high)
+            stderr, low, high, _ = lookups.uncertainty(RecordType.EVAL.key(metric["key"]))
+            row = (*labels, intern(label), metric["value"], stderr, low, high)
             for name, value in zip(RESULT_COLUMNS, row, strict=True):
                 columns[name].append(value)
     return columns

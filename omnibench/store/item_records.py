@@ -5,9 +5,9 @@ How its metrics are read from its text relies on the order of members in what ``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sys import intern
-from typing import Any
+from typing import Any, NamedTuple
 
 from omnibench.errors import PhaseError
 from omnibench.naming import tuned_label
@@ -262,16 +262,73 @@ def unmeasured_item(previous: Record) -> Record:
     return {**previous, **interrupted}
 
 
+class _Configuration(NamedTuple):
+    """What the results of a configuration's folds have alike.
+
+    Attributes:
+        called: The algorithm with its explicit hyperparameters, for people.
+        is_tuned: Whether a search has chosen hyperparameters.
+        seed: The seed.
+        seedless_key: Identifies it without its seed.
+        refit: The parts that the model was fitted on.
+        search: What labels tell its search by.
+    """
+
+    called: str
+    is_tuned: bool
+    seed: int | None
+    seedless_key: str
+    refit: str
+    search: str
+
+    @classmethod
+    def of(cls, item: Record) -> _Configuration:
+        """Return that of an item's record."""
+        name, is_tuned = item["algorithm"].rpartition("-")[0], bool(item.get(SEARCHED))
+        values = [f"{parameter}={value!r}" for parameter, value in item["parameters"].items()]
+        called = tuned_label(name, values) if is_tuned else f"{name}({', '.join(values)})"
+        members = configuration_in(item)
+        return cls(
+            intern(called),  # there may be thousands of folds
+            is_tuned,
+            members.get("seed"),
+            intern(seedless_key(item)),
+            members.get("refit", ""),
+            search_hash(item),
+        )
+
+
+def results_of(items: Iterable[Record]) -> Iterator[Result]:
+    """Yield the results of items; those of a configuration, of whose records parts are the same objects, should follow each other.
+
+    Args:
+        items: Their records.
+    """
+    latest: tuple[Any, ...] = ()
+    configuration: _Configuration | None = None
+    for item in items:
+        identity = item.get("identity")
+        parts = (
+            identity[1]["configuration"] if identity else None,
+            item["parameters"],
+            item["algorithm"],
+            item.get(SEARCHED),
+        )
+        if configuration is None or any(part is not known for part, known in zip(parts, latest, strict=True)):
+            latest, configuration = parts, _Configuration.of(item)
+        yield _result_of(item, configuration)
+
+
 def result_of(item: Record) -> Result:
     """Return the result that an item's record holds; without metrics while none are recorded."""
-    name, is_tuned = item["algorithm"].rpartition("-")[0], bool(item.get(SEARCHED))
-    values = [f"{parameter}={value!r}" for parameter, value in item["parameters"].items()]
-    called = tuned_label(name, values) if is_tuned else f"{name}({', '.join(values)})"
-    configuration = configuration_in(item)
+    return _result_of(item, _Configuration.of(item))
+
+
+def _result_of(item: Record, configuration: _Configuration) -> Result:
     return Result(
         item["dataset"],
         item["algorithm"],
-        intern(called),  # the folds of a configuration have it alike, and there may be thousands
+        configuration.called,
         item["fold"],
         _values_in(item.get("metrics", {})),
         item["fit_key"],
@@ -279,15 +336,15 @@ def result_of(item: Record) -> Result:
         "",  # other configurations of the store may call for another label than its plan did
         item.get("user_label", ""),
         item["parameters"],
-        configuration.get("seed"),
+        configuration.seed,
         item.get("module", ""),
         item.get("deterministic", False) or asks_once(item),
-        intern(seedless_key(item)),
+        configuration.seedless_key,
         seeds=item.get("seeds", 1),
         as_seed=item.get("as_seed"),
-        refit=configuration.get("refit", ""),
-        tuned=is_tuned,
-        search=search_hash(item),
+        refit=configuration.refit,
+        tuned=configuration.is_tuned,
+        search=configuration.search,
         chosen=choice_of(item),
     )
 

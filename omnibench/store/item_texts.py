@@ -42,6 +42,8 @@ _REST = re.compile(
 _MOST_BRACKETS = 20
 """Brackets in hyperparameters or a configuration up to which nobody has to look how deep they are nested."""
 
+_PHASE, _STATUS = Phase.DONE.value, Status.DONE.value
+
 _AT_HAND = 4096
 """Texts of which is kept what they hold: the folds of a configuration have them alike."""
 
@@ -93,10 +95,10 @@ def light_item_in(key: str, text: str, *, with_node: bool = False) -> Record | N
             light[member] = _shared(label)
     if with_node and node is not None:
         light["node"] = node
-    light["phase"] = Phase.DONE.value
+    light["phase"] = _PHASE
     light["finished"] = _shared(finished)
     light["directory"] = item if directory == item else _shared(directory)
-    light["status"] = Status.DONE.value
+    light["status"] = _STATUS
     light["metrics"] = metrics
     light["error"] = None
     light["generation"] = int(generation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from omnibench.store.phase_facts import PhaseFacts
+from omnibench.store.phase_facts import PhaseFacts, Uncertainty
 from omnibench.store.phase_texts import costs_in, origin_in, uncertainty_in
 from omnibench.store.plans import PlannedLabels
 from omnibench.store.reader import Reader
@@ -79,3 +79,15 @@ class Lookups:
             if origin is None
             else {**facts, "version": origin.version, "identity": origin.identity}
         )
+
+    def uncertainty(self, key: str) -> Uncertainty:
+        """Return the uncertainty that an evaluation says; nothing where there is no sound record of it."""
+        kept = self._phases.uncertainty(key) if self._phases else None
+        return uncertainty_of(self.facts(key) or {}) if kept is None else kept
+
+
+def uncertainty_of(evaluation: Record) -> Uncertainty:
+    """Return the uncertainty that the record of an evaluation says, or what ``Lookups.facts`` returns of it."""
+    low, high = evaluation.get("interval") or (None, None)  # store formats 1 and 2 have no interval
+    users = evaluation.get("counted", evaluation.get("users"))  # earlier formats do not say who counts
+    return Uncertainty(evaluation.get("stderr"), low, high, users)

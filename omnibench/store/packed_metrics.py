@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
-from functools import lru_cache
 from struct import Struct
 from typing import Any, TypeVar
 
@@ -57,6 +57,12 @@ class PackedMetrics(_Packed[dict[str, Any]]):
         """The values by label, without keys and identities."""
         return PackedValues(self._names, self._packed)
 
+    @property
+    def keys_of_evaluations(self) -> dict[str, str]:
+        """The keys of the evaluations by label."""
+        pairs = zip(self._names, _METRIC.iter_unpack(self._packed), strict=True)
+        return {label: key.hex() for (label, _), (_, key) in pairs}
+
     def _metrics(self) -> dict[str, dict[str, Any]]:
         return {
             label: {"value": value, "key": key.hex(), "metric": metric}
@@ -93,21 +99,49 @@ class PackedValues(_Packed[float]):
         return {label: value for (label, _), (value, _) in pairs}.items()
 
 
-def packed_metrics(text: str) -> Mapping[str, dict[str, Any]]:
-    """Return the metrics of an item, packed where their values are floats.
-
-    Args:
-        text: Their JSON, of the form of light records: see ``item_texts``.
-    """
-    metrics: dict[str, dict[str, Any]] = json.loads(text)
-    if not all(type(metric["value"]) is float for metric in metrics.values()):
-        return metrics
-    names = _shared(tuple((label, metric["metric"]) for label, metric in metrics.items()))
-    packed = (_METRIC.pack(metric["value"], bytes.fromhex(metric["key"])) for metric in metrics.values())
-    return PackedMetrics(names, b"".join(packed))
+def evaluation_keys(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the keys of the evaluations of an item's metrics, packed or not, by label."""
+    if isinstance(metrics, PackedMetrics):
+        return metrics.keys_of_evaluations
+    return {label: metric["key"] for label, metric in metrics.items()}
 
 
-@lru_cache(maxsize=1024)
-def _shared(names: _Names) -> _Names:
-    """Return names that others have alike, once for all of them."""
-    return names
+class MetricsPacker:
+    """Packs the metrics of items, of which most have the same labels as the one before."""
+
+    def __init__(self) -> None:
+        self._names: _Names = ()
+        self._pattern = re.compile("(?!)")
+        self._known: dict[_Names, _Names] = {}
+
+    def packed(self, text: str) -> Mapping[str, dict[str, Any]]:
+        """Return the metrics of an item, packed where their values are floats.
+
+        Args:
+            text: Their JSON, of the form of light records: see ``item_texts``.
+        """
+        match = self._pattern.fullmatch(text)
+        if match is None:
+            metrics: dict[str, dict[str, Any]] = json.loads(text)
+            if not all(type(metric["value"]) is float for metric in metrics.values()):
+                return metrics
+            self._expect(tuple((label, metric["metric"]) for label, metric in metrics.items()))
+            packed = (_METRIC.pack(metric["value"], bytes.fromhex(metric["key"])) for metric in metrics.values())
+            return PackedMetrics(self._names, b"".join(packed))
+        members = iter(match.groups())
+        return PackedMetrics(
+            self._names,
+            b"".join(
+                [_METRIC.pack(float(value), bytes.fromhex(key)) for value, key in zip(members, members, strict=True)]
+            ),
+        )
+
+    def _expect(self, names: _Names) -> None:
+        """Expect the next metrics to have some names, which all that have them share."""
+        self._names = self._known.setdefault(names, names)
+        # The text is of its form, so that it is enough to find the ends of values and keys. Whole numbers have no point.
+        members = (
+            f'{re.escape(json.dumps(label))}: \\{{"value": ([^,.]*+\\.[^,]*+), "key": "([^"]*+)", "metric": {re.escape(json.dumps(metric))}\\}}'
+            for label, metric in names
+        )
+        self._pattern = re.compile(rf"\{{{', '.join(members)}\}}")

@@ -132,23 +132,23 @@ def rows_of_others(connection: sqlite3.Connection, fit_keys: Container[str]) -> 
         connection: Of a database that keeps the table.
         fit_keys: The keys of the items.
     """
-    rows = connection.execute(_BEGINNINGS_AND_ENDS)
-    numbers: list[list[int]] = [[] for _ in TYPES]
-    for number, position, beginning, end in rows:
-        is_plain = end == _NO_SEARCH and beginning.startswith(b'["') and beginning.endswith(b'"')
-        if not is_plain or beginning[len('["') : _KEY_END].decode(errors="replace") not in fit_keys:
-            numbers[position].append(number)
-    return [number for of_type in numbers for number in of_type]
+    rows = connection.execute(_FIT_KEYS)
+    others = [
+        (position, number)
+        for number, position, fit_key in rows
+        if fit_key is None or fit_key.decode(errors="replace") not in fit_keys
+    ]
+    return [number for _, number in sorted(others)]
 
 
-_KEY_END = len('["') + 64
-"""Where the key of an item ends in members."""
-_NO_SEARCH = b",null]"
-"""How members end that name no search."""
-_BEGINNINGS_AND_ENDS = (
-    f"SELECT number, type, substr(members, 1, {_KEY_END + 1}), substr(members, -{len(_NO_SEARCH)}) "  # noqa: S608 - of constants
-    "FROM (SELECT number, type, CAST(members AS BLOB) AS members FROM Costs) ORDER BY number"
-)
+_FIT_KEYS = """
+SELECT number, type, CASE
+    WHEN substr(members, 1, 2) = CAST('["' AS BLOB) AND substr(members, 67, 1) = CAST('"' AS BLOB)
+        AND substr(members, -6) = CAST(',null]' AS BLOB)
+    THEN substr(members, 3, 64) END
+FROM (SELECT number, type, CAST(members AS BLOB) AS members FROM Costs) ORDER BY number
+"""
+"""The key of the item in each row, where members begin with one and name no search in the end."""
 
 
 def _parsed(texts: Sequence[bytes | None]) -> list[list[Any]]:

@@ -11,6 +11,7 @@ import re
 from array import array
 from bisect import bisect_left
 from struct import Struct
+from typing import NamedTuple
 
 from omnibench.store.phase_texts import version_in
 from omnibench.store.reader import Reader
@@ -38,6 +39,22 @@ _NONE = -1
 Numbers = tuple[float, float, float, int]
 
 
+class Uncertainty(NamedTuple):
+    """The uncertainty of a metric's mean over users.
+
+    Attributes:
+        stderr: Its standard error, where it is a mean over users.
+        low: The lower end of its 95 % interval, likewise.
+        high: The upper end.
+        users: How many users count.
+    """
+
+    stderr: float | None = None
+    low: float | None = None
+    high: float | None = None
+    users: int | None = None
+
+
 class PhaseFacts:
     """What facts about items take of the records of phases as of one moment.
 
@@ -52,18 +69,16 @@ class PhaseFacts:
         self._tables = {record_type: _Table() for record_type in record_types}
         versions: dict[str, int] = {}
         for key, text in reader.sound_texts_of(*record_types):
-            record_type = RecordType.of(key)
-            if record_type is None:
+            if RecordType.EVAL.has(key):
+                if (spread := _uncertainty_in(text)) is not None:
+                    self._tables[RecordType.EVAL].add(key, spread)
                 continue
-            numbers = _uncertainty_in(text) if record_type is RecordType.EVAL else _costs_in(text)
-            if numbers is None:
-                continue
-            if record_type is RecordType.FIT:
+            record_type, costs = RecordType.of(key), _costs_in(text)
+            if record_type is RecordType.FIT and costs is not None:
                 version = version_in(text)
-                if version is None:
-                    continue
-                numbers = (*numbers[:3], versions.setdefault(version, len(versions)))
-            self._tables[record_type].add(key, numbers)
+                costs = None if version is None else (*costs[:3], versions.setdefault(version, len(versions)))
+            if record_type is not None and costs is not None:
+                self._tables[record_type].add(key, costs)
         for table in self._tables.values():
             table.sort()
         self._versions = list(versions)
@@ -75,14 +90,16 @@ class PhaseFacts:
         ``peak_rss``.
         """
         record_type = RecordType.of(key)
+        if record_type is RecordType.EVAL:
+            spread = self.uncertainty(key)
+            if spread is None:
+                return None
+            interval = None if spread.low is None else [spread.low, spread.high]
+            return {"stderr": spread.stderr, "interval": interval, "users": spread.users}
         table = None if record_type is None else self._tables.get(record_type)
         numbers = None if table is None else table.get(key)
         if numbers is None:
             return None
-        if record_type is RecordType.EVAL:
-            stderr, low, high, users = numbers
-            interval = None if math.isnan(low) else [low, high]
-            return {"stderr": _or_none(stderr), "interval": interval, "users": None if users == _NONE else users}
         seconds, start_seconds, peak, version = numbers
         costs: Record = {
             "seconds": _or_none(seconds),
@@ -90,6 +107,15 @@ class PhaseFacts:
             "peak_rss": None if math.isnan(peak) else int(peak),
         }
         return costs if version == _NONE else {**costs, "version": self._versions[version]}
+
+    def uncertainty(self, key: str) -> Uncertainty | None:
+        """Return the uncertainty that an evaluation says; None where it is left out."""
+        table = self._tables.get(RecordType.EVAL)
+        numbers = None if table is None else table.get(key)
+        if numbers is None:
+            return None
+        stderr, low, high, users = numbers
+        return Uncertainty(_or_none(stderr), _or_none(low), _or_none(high), None if users == _NONE else users)
 
 
 class _Table:
@@ -115,9 +141,13 @@ class _Table:
 
     def get(self, key: str) -> Numbers | None:
         """Return the row of a key, or None."""
-        number = hash(key)
-        begin = bisect_left(self._hashes, number)
-        if self._hashes[begin : begin + 2].count(number) != 1:
+        number, hashes = hash(key), self._hashes
+        begin = bisect_left(hashes, number)
+        if (
+            begin == len(hashes)
+            or hashes[begin] != number
+            or hashes[begin + 1 : begin + 2] == hashes[begin : begin + 1]
+        ):
             return None
         return _NUMBERS.unpack_from(self._rows, self._positions[begin] * _NUMBERS.size)
 
@@ -129,6 +159,8 @@ def _uncertainty_in(text: str) -> Numbers | None:
     if match is None or text.find(_STDERR, 0, start) >= 0:
         return None
     stderr, low, high, users, counted = match.groups()
+    if counted is None and users != _NULL and low is not None and _NULL not in (stderr, low, high):  # most
+        return float(stderr), float(low), float(high), int(users)
     if (low == _NULL) != (high == _NULL):
         return None
     count = users if counted is None else counted

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from hashlib import sha256
 from typing import Any
 
 from omnibench.store.schema import Record
@@ -55,7 +55,7 @@ def seal(key: str, record: Record) -> str:
     """Return the text of a record: its JSON, with a last member that is a checksum of the rest and of the key."""
     body = json.dumps({name: value for name, value in record.items() if name != CHECK})
     separator = ", " if len(body) > len("{}") else ""
-    checksum = _checksum(f"{key}".encode("utf-8", "surrogatepass"), body.encode("utf-8", "surrogatepass")).decode()
+    checksum = sha256(f"{key}\n{body}".encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
     return f'{body[:-1]}{separator}"{CHECK}": "{checksum}"}}'
 
 
@@ -77,7 +77,8 @@ def _checked_bytes(key: bytes, text: bytes) -> bytes:
     if end < 0 or not text.startswith(_BEGIN_BYTES, end):
         raise DamagedRecordError("it has no checksum")
     body = text[: end - 2 if text.endswith(b", ", 0, end) else end] + b"}"
-    if not text.endswith(_checksum(key, body) + b'"}'):
+    checksum = sha256(b"%b\n%b" % (key, body)).hexdigest()[:_DIGITS]
+    if not text.endswith(checksum.encode() + b'"}'):
         raise DamagedRecordError("it differs from its checksum")
     return body
 
@@ -114,7 +115,3 @@ def unsealed(key: str, text: Any) -> Record:
 def is_sealed(text: str) -> bool:
     """Whether a text ends as sealed records do; those of store format 1 do not."""
     return text.endswith('"}') and text.startswith(_BEGIN, -_TAIL)
-
-
-def _checksum(key: bytes, body: bytes) -> bytes:
-    return hashlib.sha256(b"%b\n%b" % (key, body)).hexdigest()[:_DIGITS].encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -47,7 +48,17 @@ class RecordsInMemory:
 
     def records(self, prefix: str = "") -> Iterable[tuple[str, Record]]:
         """Return every record whose key begins with a prefix."""
-        return ((key, record) for key, record in self._records.items() if key.startswith(prefix))
+        record_type, slash, _ = prefix.partition("/")
+        keys = self._keys_of.get(record_type, ()) if slash else self._records
+        return ((key, self._records[key]) for key in keys if key.startswith(prefix))
+
+    @cached_property
+    def _keys_of(self) -> dict[str, list[str]]:
+        """The keys by the names of their types: most of a hundred thousand are of items."""
+        keys: dict[str, list[str]] = {}
+        for key in self._records:
+            keys.setdefault(key.partition("/")[0], []).append(key)
+        return keys
 
     def fits(self) -> Iterable[tuple[str, FitIdentity]]:
         """Return key and identity of the fit of every item; those of trials are left out."""

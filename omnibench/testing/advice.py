@@ -39,6 +39,11 @@ UNSEEDED = (
     "`self.seed`, and take `seed` in the constructor), a process's id or address, the clock, the order of files. "
     "Attributes that only measure, such as a time, are no trouble: they are not predicted with."
 )
+UNSEEDED_FRAMEWORK = (
+    "what the seed does not reach: generators that `fit` seeds by nothing, numpy's and torch's global ones among them "
+    "(`np.random.seed(task.seed % 2**32)`), threads that draw or add up in another order each time, a process's id or address, "
+    "the clock. Where the framework itself cannot be seeded, say so in `expected_failures`."
+)
 DETERMINISTIC = "leave out `deterministic = True`: with it, an algorithm is fitted once for several seeds."
 CHANGES_ITSELF = (
     "let `recommend` and `predict` leave `self` as it is (no popping from lists, no cursor that moves on): they are called in "

@@ -55,7 +55,7 @@ class PredictionChecks(Declared):
         """With the same seed it predicts the same to the last bit, in another process and again in the same one."""
         expected = predicted(subject)
         for process, called, change in (
-            (ELSEWHERE, "another process", advice.UNSEEDED),
+            (ELSEWHERE, "another process", advice.UNSEEDED if subject.own_class else advice.UNSEEDED_FRAMEWORK),
             (SHARED, "the same process", advice.LEFTOVERS),
         ):
             difference = difference_of_predictions(expected, subject.refitted(process)[1])

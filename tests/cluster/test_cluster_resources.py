@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from support.clusters import DaskProcesses, marks, running_pytest, wait_for, worker_of
 from support.projects import Project
+
+from omnibench.cluster.choice import ClusterChoice
+from omnibench.cluster.cluster import Cluster
+from omnibench.cluster.connection import Connection
+from omnibench.cluster.settings import SlurmSettings
+from omnibench.runners.environments import Environments
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +36,36 @@ def test_workers_with_what_is_asked_for(project: Project, tmp_path: Path) -> Non
         gate.touch()
         output, _ = run.communicate(timeout=300)
     assert "4 passed" in output
+
+
+def test_workers_are_not_described_for_each_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of 100,000 items asks how large the workers are, which are asked once in a while; one that joins is soon known."""
+    descriptions, workers = [0], Connection.workers
+
+    def counted(connection: Connection) -> dict[str, tuple[int, dict[str, float]]]:
+        descriptions[0] += 1
+        return workers(connection)
+
+    monkeypatch.setattr(Connection, "workers", counted)
+    with DaskProcesses(tmp_path / "dask", resources=[{"MEMORY": 4e9}]) as processes:
+        cluster = Cluster(
+            ClusterChoice.parse(processes.address),
+            SlurmSettings(),
+            "run",
+            Environments("isolated"),
+            tmp_path,
+            30.0,
+            print,
+        )
+        with closing(cluster):
+            wait_for(lambda: cluster.raised_memory(int(2e9)))
+            began, descriptions[0] = time.monotonic(), 0
+            for _ in range(1000):
+                assert cluster.raised_memory(int(2e9)) == int(2e9)
+                assert cluster.raised_memory(int(8e9)) is None
+            assert descriptions[0] <= 1 + time.monotonic() - began
+            processes.add_worker({"MEMORY": 8e9})
+            wait_for(lambda: cluster.raised_memory(int(8e9)) == int(8e9))
 
 
 def test_more_than_any_worker_has(project: Project, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from support.clusters import kill, marks, running_pytest, wait_for
 from support.listening import listeners, listeners_by_ss
 from support.own_environments import WALKS
 from support.projects import Project
-from support.slurm import job_of, jobs, needs_slurm, workers_of
+from support.slurm import command, job_of, jobs, needs_slurm, workers_of
 from support.strangers import assert_answers_no_stranger, speaks_http
 
 pytestmark = needs_slurm
@@ -170,6 +172,30 @@ def test_status_follows_a_detached_run(project: Project) -> None:
         output, _ = status.communicate(timeout=300)
     assert "holds a run (RUNNING: pytest" in first + output
     assert "2 done" in output
+    wait_for(lambda: not jobs())
+
+
+@pytest.mark.usefixtures("slurm_settings")
+def test_a_detached_run_without_a_node(project: Project) -> None:
+    """Its items are known once it is submitted, wherever the store is; its job does not detach it again, though ``addopts`` have it so."""
+    project.bench()
+    settings = project.pytester.path / "tox.ini"
+    where = "addopts = --omnirec-cluster=slurm --omnirec-detach '--omnirec-checkpoint-dir=50%j off'"
+    settings.write_text(settings.read_text().replace("addopts =", where))
+    command("scontrol", "update", "nodename=n[1-2]", "state=drain", "reason=full")
+    try:
+        submitted = project.run_process()
+        assert submitted.ret == pytest.ExitCode.OK
+        printed = re.search(r"`omnibench (status .*)` says", submitted.stdout.str())
+        assert printed is not None
+        status = subprocess.run(
+            [sys.executable, "-m", "omnibench", *shlex.split(printed[1])], capture_output=True, text=True, check=True
+        )
+        assert "holds a run (PENDING: pytest" in status.stdout
+        assert "2 items: 0 done, 0 failed, 0 interrupted, 0 running, 2 pending" in status.stdout
+    finally:
+        command("scontrol", "update", "nodename=n[1-2]", "state=resume")
+    assert "2 cached" in project.run_process().stdout.str()
     wait_for(lambda: not jobs())
 
 

@@ -137,6 +137,9 @@ def test_memory_that_a_job_lacks(project: Project) -> None:
     first.assert_outcomes(passed=1)
     assert "its Fit was killed for want of memory; it is tried once more with 2.1 GB, twice as much" in words
     assert project.count_fits("begin-") == 2
+    assert (
+        "distributed." not in first.stdout.str() + first.stderr.str()
+    )  # two schedulers have ended, one for each shape
     second = project.run_process(SLURM, "-k", "fold_1")
     second.assert_outcomes(passed=1)
     words = " ".join(second.stdout.str().split())

@@ -10,6 +10,7 @@ from support.projects import Project
 
 from omnibench.commands.main import main
 from omnibench.runners.adapter_file import read_adapter
+from omnibench.runners.lock_file import GUEST_NEEDS
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 NEW = ("envs", "new", "tiny", "--requirement", "six==1.16.0", "--python", PYTHON)
@@ -44,6 +45,18 @@ def test_a_new_adapter_is_complete_and_says_what_comes_next(folder: Path, capsys
         f'add to [tool.omnibench] runners in {folder / "pyproject.toml"}: "adapters/other.py"'
         in capsys.readouterr().out
     )
+
+
+def test_an_adapter_that_the_project_names_already_can_be_begun(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Settings come first for some: neither its own file nor another that is yet to be written is missed."""
+    (folder / "pyproject.toml").write_text('[tool.omnibench]\nrunners = ["adapters/tiny.py", "adapters/later.py"]\n')
+    assert main([*NEW]) == 0
+    assert "add to" not in capsys.readouterr().out
+    assert "there is no file" in refused(capsys, "envs", "list", "tiny")
+    assert main([*NEW[:2], "later", *NEW[3:]]) == 0
+    assert "a framework named 'tiny' already" in refused(capsys, *NEW)
 
 
 @pytest.mark.usefixtures("folder")
@@ -94,6 +107,18 @@ def test_from_the_first_file_to_results(project: Project, capsys: pytest.Capture
     project.run("-k", "fold_0").stdout.fnmatch_lines(["*fit returned dict; return the model and a dictionary*"])
     adapter.write_text(text.replace("import numpy as np\n", "import numpy as np\nimport pandas\n"))
     project.run("-k", "fold_0").stdout.fnmatch_lines(["*No module named 'pandas'*has to stand in its requirements*"])
+
+
+@pytest.mark.guests
+@pytest.mark.inner
+@pytest.mark.slow
+def test_the_oldest_numpy_and_scipy_are_enough(folder: Path) -> None:
+    """Frameworks that nobody maintains any more want them: omnibench's side of the process works with both."""
+    oldest = [word for need in GUEST_NEEDS for word in ("--requirement", need.replace(">=", "=="))]
+    assert main(["envs", "new", "old", *oldest, "--python", "3.11"]) == 0
+    (folder / "pyproject.toml").write_text(SETTINGS.replace("tiny", "old"))
+    assert main(["envs", "lock", "old"]) == 0
+    assert main(["envs", "check", "old"]) == 0
 
 
 @pytest.mark.guests

@@ -71,26 +71,36 @@ def test_ratios_are_of_all_steps_together(scale_page: ModuleType) -> None:
     page = scale_page.page([_size(1_000, Pop=_measured(4.0, 1.0))])
     assert "| Pop (LensKit.PopScorer) | 4.00 / 1.00 | 2.00 / 2.00 |" in page
     assert "| 9.00 / 3.00 | 3.00x | 500 / 400 |" in page
-    assert "| EASE (RecPack) | not run |" in page
+    assert "| EASE (RecPack) | - / - | - / - |" in page
     assert (
         "| Pop (LensKit.PopScorer) | 1,000 | 1.00 (4.0x) | 0.50 (4.0x) | 0.0010 (0.0x) | 0.25 (4.0x) | 0.50 (2.0x) |"
         in page
     )
 
 
-def test_what_was_not_run_without_omnibench_has_dashes(scale_page: ModuleType) -> None:
-    """A bare script that would take hours leaves a dash in its place, and no ratio."""
-    alone = {part: value for part, value in _measured(4.0, 1.0).items() if part != "bare"}
-    page = scale_page.page([_size(1_000, Pop=alone)])
-    assert "| Pop (LensKit.PopScorer) | 4.00 / - | 2.00 / - | 0.00 / - | 1.00 / - | 1.00 / - | 1.00 |" in page
-    assert "| 9.00 / - | - | 500 / - |" in page
-    assert "| Pop (LensKit.PopScorer) | 1,000 | - | 0.50 (4.0x) |" in page
+def test_what_was_not_run_is_extrapolated(scale_page: ModuleType) -> None:
+    """By the growth between the two largest sizes, with a mark and the reason; what was run at fewer sizes has dashes."""
+    alone = {part: value for part, value in _measured(400.0, 1.0).items() if part != "bare"}
+    sizes = [_size(100, BPR=_measured(1.0, 3.0)), _size(1_000, BPR=_measured(20.0, 6.0))]
+    page = scale_page.page([*sizes, _size(10_000, BPR=alone, Pop=_measured(1.0, 1.0))])
+    assert "| BPR (RecBole, 1 epoch) | 400 / ~12.0 | 2.00 / ~2.00 | 0.00 / - | 1.00 / - | 1.00 / - | 1.00 |" in page
+    assert "| 405 / ~14.0 | ~28.93x | 500 / - |" in page
+    assert page.count("~: not run, but extrapolated") == 3
+    whole = scale_page.page([*sizes, _size(10_000)])
+    assert "| BPR (RecBole, 1 epoch) | ~400 / ~12.0 |" in whole
+    assert "~: not run" not in scale_page.page([_size(10, **dict.fromkeys(scale_page.ALGORITHMS, _measured(1.0, 1.0)))])
+
+
+def test_what_does_not_fit_into_memory_says_so(scale_page: ModuleType) -> None:
+    """By the formula that estimates the Fit: EASE of a shop's catalogue is a matrix of all pairs of items."""
+    page = scale_page.page([{**_size(1_000), "items": 30_000}])
+    assert "EASE needs about 78 GB of memory, and 24 were there." in page
 
 
 def test_measuring_an_algorithm_again_replaces_its_numbers_only(
     scale_page: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A long measurement may be made in parts, and sizes stay in order."""
+    """A long measurement may be made in parts, also by ways, and sizes stay in order."""
     monkeypatch.setattr(scale_page, "NUMBERS", tmp_path / "numbers.json")
     scale_page.add(_size(400, Pop=_measured(1.0, 1.0), BPR=_measured(1.0, 1.0)))
     scale_page.add(_size(100, Pop=_measured(1.0, 1.0)))
@@ -99,3 +109,7 @@ def test_measuring_an_algorithm_again_replaces_its_numbers_only(
     assert (small["rows"], large["rows"]) == (100, 400)
     assert large["algorithms"]["Pop"]["omnibench"]["seconds"]["fit"] == 2.123
     assert large["algorithms"]["BPR"]["omnibench"]["seconds"]["fit"] == 1.0
+    bare = {"bare": {"seconds": {"fit": 7.0}, "peak": 1.0}}
+    scale_page.add(_size(400, Pop=bare))
+    pop = scale_page.read()[-1]["algorithms"]["Pop"]
+    assert (pop["omnibench"]["seconds"]["fit"], pop["bare"]["seconds"]["fit"]) == (2.123, 7.0)

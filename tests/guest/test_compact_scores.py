@@ -111,7 +111,7 @@ COMPACT: dict[str, list[tuple[str, dict[str, Any], str]]] = {
         ("ItemKNNScorer", {"max_nbrs": 2, "save_nbrs": 30, "min_nbrs": 2}, "equal"),
         ("ItemKNNScorer", {"max_nbrs": 20, "save_nbrs": 10, "min_nbrs": 2}, "equal"),
         ("SLIMScorer", {}, "equal"),
-        ("EASEScorer", {}, "blocks"),
+        ("EASEScorer", {}, "close"),
         ("ImplicitMFScorer", {"embedding_size": 12, "epochs": 2}, "close"),
         ("ImplicitMFScorer", {"embedding_size": 12, "epochs": 2, "user_embeddings": "prefer"}, "close"),
         ("ImplicitMFScorer", {"embedding_size": 12, "epochs": 2, "user_embeddings": False}, "close"),
@@ -124,6 +124,8 @@ COMPACT: dict[str, list[tuple[str, dict[str, Any], str]]] = {
         ("Popularity", {"K": 30}, "equal"),
         ("ItemKNN", {"K": 5}, "equal"),
         ("KUNN", {"Ku": 3, "Ki": 3}, "equal"),
+        ("EASE", {"l2": 20.0}, "equal"),
+        ("EASE", {"l2": 20.0, "density": 0.05}, "equal"),
         ("SVD", {"num_components": 9}, "close"),
         ("NMF", {"num_components": 9}, "close"),
         ("BPRMF", {"num_components": 9, "max_epochs": 2}, "close"),
@@ -133,6 +135,7 @@ COMPACT: dict[str, list[tuple[str, dict[str, Any], str]]] = {
         ("ItemKNN", {"k": 5}, "equal"),
         ("ItemKNN", {"k": 5, "knn_method": "user"}, "equal"),
         ("SLIMElastic", {"alpha": 0.5, "l1_ratio": 0.3}, "equal"),
+        ("EASE", {}, "equal"),
         ("NCEPLRec", {}, "close"),
         ("NCL", {"epochs": 1, "num_clusters": 10, "warm_up_step": 0}, "close"),
         ("SimpleX", {"epochs": 1, "aggregator": "self_attention"}, "close"),
@@ -157,13 +160,17 @@ COMPACT: dict[str, list[tuple[str, dict[str, Any], str]]] = {
 """Algorithms that make no dense scores, or none for each user, and how their lists compare with those by dense ones."""
 
 
-@pytest.mark.slow
-@pytest.mark.guests
-@pytest.mark.parametrize("framework", COMPACT)
-def test_a_framework_ranks_as_by_its_dense_scores(
-    framework: str, tmp_path: Path, environment_python: Callable[[str], Path]
-) -> None:
-    """Users with many and few items, one with nearly all of them, and items that are in the validation or the test part alone."""
+RATED = [
+    ("ItemKNNScorer", {"max_nbrs": 3, "feedback": "explicit"}, "equal"),
+    ("ItemKNNScorer", {"max_nbrs": 2, "save_nbrs": 30, "min_nbrs": 2, "feedback": "explicit"}, "equal"),
+    ("ItemKNNScorer", {"max_nbrs": 20, "save_nbrs": 10, "min_nbrs": 2, "feedback": "explicit"}, "equal"),
+    ("ItemKNNScorer", {"max_nbrs": 2, "min_nbrs": 3, "feedback": "explicit"}, "equal"),
+]
+"""The same of algorithms of LensKit that learn from ratings."""
+
+
+def write_skewed_fold(directory: Path, *, is_rated: bool) -> None:
+    """Write users with many and few items, one with nearly all of them, and items that are in validation or test alone."""
     rng, n_users, n_items = np.random.default_rng(3), 90, 120
     weights = 1 / np.arange(1, n_items + 1)
     parts: dict[str, list[tuple[int, int]]] = {
@@ -177,8 +184,21 @@ def test_a_framework_ranks_as_by_its_dense_scores(
             parts[name] += [(user, item) for item in some]
     parts["validation"].append((1, n_items))
     parts["test"] += [(0, n_items + 1), (2, n_items + 1)]
+    directory.mkdir()
+    write_fold(directory, n_users, n_items + 2, parts, is_rated=is_rated)
+
+
+@pytest.mark.slow
+@pytest.mark.guests
+@pytest.mark.parametrize(("framework", "algorithms"), [*COMPACT.items(), ("LensKit", RATED)])
+def test_a_framework_ranks_as_by_its_dense_scores(
+    framework: str,
+    algorithms: list[tuple[str, dict[str, Any], str]],
+    tmp_path: Path,
+    environment_python: Callable[[str], Path],
+) -> None:
+    """Whatever an adapter makes of a model's factors, matrices and similarities, lists are those of the framework's scores."""
     data = tmp_path / "data"
-    data.mkdir()
-    write_fold(data, n_users, n_items + 2, parts)
-    words = [word for name, parameters, same in COMPACT[framework] for word in (name, json.dumps(parameters), same)]
+    write_skewed_fold(data, is_rated=algorithms is RATED)
+    words = [word for name, parameters, same in algorithms for word in (name, json.dumps(parameters), same)]
     run(environment_python(framework), "dense_scores.py", GUEST, framework.lower(), data, *words, cwd=tmp_path)

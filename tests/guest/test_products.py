@@ -1,4 +1,4 @@
-"""Products of sparse matrices: to the last bit the lists of SciPy's products."""
+"""Products of sparse matrices, and of sparse and dense ones: to the last bit the lists of SciPy's products."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 from scipy import sparse
 from support.cases import ranking_case
 
-from omnibench.guest import products
+from omnibench.guest import dense_products, products
 from omnibench.guest.candidates import candidate_sets
+from omnibench.guest.dense_products import DenseProducts, ItemWeights
 from omnibench.guest.folds import Fold
 from omnibench.guest.products import ProductScores
 from omnibench.guest.ranking import recommend
@@ -79,6 +80,36 @@ def test_products_rank_as_those_of_scipy(
             )
             for rows in some
         ]
+        rows = recommend(fold, batches, k, sets)
+        assert rows.dtype == expected.dtype
+        assert rows.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["<f4", "<f8"])
+@pytest.mark.parametrize("zero_is_none", [False, True])
+@pytest.mark.parametrize("is_shuffled", [False, True])
+def test_products_with_dense_weights_rank_as_those_of_scipy(
+    fold_and_sets: tuple[Fold, Any], dtype: str, zero_is_none: bool, is_shuffled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With columns in the order of item codes or in a framework's, one of which is no item's; some users have no scores."""
+    fold, sets = fold_and_sets
+    monkeypatch.setattr(dense_products, "_SCORES", 4 * fold.n_items)
+    left, right = matrices(len(fold.users), fold.n_items, dtype, is_weighted=True)
+    scores = (left @ right).toarray()
+    has_scores = np.arange(len(fold.users)) % 5 != 0
+    scores[~has_scores] = scores[:, ~fold.candidates] = np.nan
+    if zero_is_none:
+        scores[scores == 0] = np.nan
+    code = np.arange(fold.n_items)
+    matrix = right.toarray()
+    if is_shuffled:
+        code = np.append(np.random.default_rng(2).permutation(fold.n_items), -1)
+        matrix = np.hstack([matrix, np.ones((len(matrix), 1), dtype=dtype)])[:, code]
+    weights = ItemWeights.of(matrix, code, fold, zero_is_none=zero_is_none)
+    for k in (1, 5, 40, fold.n_items):
+        expected = recommend(fold, [(fold.users, scores)], k, sets)
+        some = slice(0, 11), slice(11, len(fold.users))
+        batches = [(fold.users[rows], DenseProducts(left[rows], weights, has_scores[rows])) for rows in some]
         rows = recommend(fold, batches, k, sets)
         assert rows.dtype == expected.dtype
         assert rows.tobytes() == expected.tobytes()

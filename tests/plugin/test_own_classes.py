@@ -40,6 +40,21 @@ def test_code_changed_during_the_run_is_not_recorded_under_the_old_key(project: 
     changed.stdout.fnmatch_lines(["*Fit failed: RuntimeError: *own_algorithms.py has changed since this run began*"])
 
 
+def test_code_changed_between_items_is_noticed_by_the_next(project: Project) -> None:
+    """The guest has compared the class with its key before, and looks at its files again for each Fit."""
+    project.pytester.makeconftest(
+        """
+        from pathlib import Path
+        def pytest_runtest_logfinish():
+            path = Path("own_algorithms.py")
+            path.write_text(path.read_text().replace("self.items[:k] for", "self.items[::-1][:k] for"))
+        """
+    )
+    changed = project.run()
+    changed.assert_outcomes(passed=1, failed=1)
+    changed.stdout.fnmatch_lines(["*Fit failed: RuntimeError: *own_algorithms.py has changed since this run began*"])
+
+
 def test_helper_functions_and_constants_are_part_of_the_key(project: Project) -> None:
     """Changing a function that the class calls makes new items; changing one that it does not use does not."""
     source = """

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.report.parquet_file import _arrow_type, _columns
-from omnibench.report.rows import Cells
+from omnibench.report.rows import Part
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -27,19 +27,22 @@ def test_columns_are_those_that_arrow_makes(data: st.DataObject) -> None:
     """Of every type, with nulls, and where several rows share cells."""
     column_types = data.draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=4))
     row = st.tuples(*(st.none() | VALUES[column_type] for column_type in column_types))
-    distinct = [Cells(values) for values in data.draw(st.lists(row, min_size=1, max_size=20))]
-    cells = data.draw(st.lists(st.sampled_from(distinct), min_size=1, max_size=40))
-    columns = _columns(cells, column_types)
+    distinct = data.draw(st.lists(row, min_size=1, max_size=20))
+    numbers = data.draw(st.lists(st.sampled_from(range(len(distinct))), min_size=1, max_size=40))
+    part = Part()
+    for number in numbers:
+        part.add_shared(distinct[number], key=("cells", number))
+    columns = _columns(part, column_types)
     for number, (column, column_type) in enumerate(zip(columns, column_types, strict=True)):
         column.validate(full=True)
-        assert column.equals(pa.array([part.values[number] for part in cells], _arrow_type(column_type)))
+        assert column.equals(pa.array([distinct[row][number] for row in numbers], _arrow_type(column_type)))
 
 
 def test_writing_parquet_imports_no_pandas() -> None:
     """It takes 50 MB of memory."""
     code = (
-        "import sys; from omnibench.report.contents import Contents; from omnibench.report.rows import Cells; "
+        "import sys; from omnibench.report.contents import Contents; from omnibench.report.rows import Part; "
         "from omnibench.report.parquet_file import _columns, parquet; b''.join(parquet(Contents([], (), (), [], {}, {}))); "
-        "_columns([Cells((1, 'a', 0.5, None))], ['Int64', 'string', 'float64', 'boolean']); sys.exit('pandas' in sys.modules)"
+        "part = Part(); part.add((1, 'a', 0.5, None)); _columns(part, ['Int64', 'string', 'float64', 'boolean']); sys.exit('pandas' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -44,6 +44,7 @@ class Host:
         self.answers: list[dict[str, Any]] = []
         self._answer: dict[str, Any] = {}
         self._kill_after: int | None = None
+        self._session = Session(own_guest, self._send, lambda: self._answer)
 
     def fit(
         self,
@@ -56,6 +57,7 @@ class Host:
     ) -> Any:
         """Fit a class, if not in the same process then with its modules as after their import; return the instance or the answer."""
         if not same_process:
+            self._session = Session(own_guest, self._send, lambda: self._answer)
             noise.reset()
             resumable.rng.bit_generator.state = np.random.default_rng(11).bit_generator.state
             resumable.counter.value = 0
@@ -67,7 +69,7 @@ class Host:
         if resume:
             newest = self.snapshots[-1]["name"]
             request["resume"] = {"name": newest, "directory": str(self.directory / newest)}
-        session = Session(own_guest, self._send, lambda: self._answer)
+        session = self._session
         answer = session.answer(
             {
                 "op": "fit",
@@ -365,6 +367,9 @@ def test_epochs_alone_mark_nothing(host: Host, capsys: pytest.CaptureFixture[str
         "Epochs: epoch=1, epochs=6",
         f"nothing to snapshot: Epochs reports epochs alone; {HOW_TO_MARK}",
     ]
+    host.fit(resumable.Epochs, same_process=True)
+    assert len(host.nothing) == 2
+    assert "nothing to snapshot" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -325,6 +325,12 @@ def test_nothing_published_is_an_error_that_says_what_is_lacking(
             pulled(own, address)
 
 
+def test_merging_what_is_published_says_how_to_pull_it(table: Path) -> None:
+    """A directory of published items is no store, and the command for it is named."""
+    with pytest.raises(SharingError, match="`omnibench pull` takes them over"):
+        StoreSource(table)
+
+
 def test_a_web_server_cannot_be_published_to(tmp_path: Path, table: Path, server: FileServer) -> None:
     """The message says where one can publish instead."""
     serve(server, table)
@@ -342,6 +348,7 @@ def test_a_web_server_cannot_be_published_to(tmp_path: Path, table: Path, server
         {"fit_key": "0" * 64},
         {"metrics": {"NDCG@10": {"value": 1e999, "key": 3}}},
         {"metrics": {"NDCG@10": {"value": 0.99, "key": "k"}}, "predict_key": "another"},
+        {"metrics": {"NDCG@10": {"value": 0.99, "key": "0" * 64}}},
         {
             "identity": [
                 "fit/1",

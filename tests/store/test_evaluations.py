@@ -11,7 +11,7 @@ from support.stored import compute, prepare
 
 from omnibench.store import CheckpointStore
 from omnibench.store.evaluations import EvaluationsByLookup, StoredEvaluations, has_user_values
-from omnibench.store.packed_metrics import PackedMetrics, packed_metrics
+from omnibench.store.packed_metrics import MetricsPacker, PackedMetrics
 from omnibench.store.phase_texts import has_users_in, user_file_in
 from omnibench.store.reader import Reader
 from omnibench.store.reading import read, read_all
@@ -105,15 +105,19 @@ def test_where_values_are_is_what_the_record_says_or_nothing(record: dict[str, A
 
 
 def test_packed_metrics_are_a_mapping() -> None:
-    """Labels, metrics and their number are those of the JSON, to the last digit; whole numbers stay such."""
+    """Labels, metrics and their number are those of the JSON, to the last digit; whole numbers stay such, and other labels are met."""
+    packer = MetricsPacker()
     key = "0123456789abcdef" * 4
     metrics = {
         "NDCG@10": {"value": 0.1 + 0.2, "key": key, "metric": "m"},
-        "a\u00e4": {"value": -0.0, "key": key[::-1], "metric": "n"},
+        'a\u00e4 "(b), {c}"': {"value": -0.0, "key": key[::-1], "metric": "n\\"},
     }
-    for value, packed in ((5e-324, True), (1.7976931348623157e308, True), (1, False)):
+    other = {"RMSE": {"value": 0.5, "key": key, "metric": "r"}}
+    for value, packed in ((0.25, True), (5e-324, True), (1.7976931348623157e308, True), (1, False), (1e-5, True)):
+        if value == 1:
+            assert dict(packer.packed(json.dumps(other))) == other
         metrics["HR@5"] = {"value": value, "key": key, "metric": "h"}
-        kept = packed_metrics(json.dumps(metrics))
+        kept = packer.packed(json.dumps(metrics))
         assert isinstance(kept, PackedMetrics) is packed
         assert repr(dict(kept)) == repr(dict(kept.items())) == repr(metrics)
         assert list(kept.values()) == list(metrics.values())

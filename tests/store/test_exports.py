@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from omnibench.store import CheckpointStore
-from omnibench.store.exports import Exports, progress, results
+from omnibench.store.exports import Exports, _writing, progress, results
 from omnibench.store.item_records import pending_item
 from omnibench.store.states import RecordsInMemory, Sighting
 
@@ -152,3 +153,25 @@ def test_files_are_json_for_everybody(store: CheckpointStore) -> None:
     rows = json.loads((store.root / "results.json").read_text(), parse_constant=refuse)["results"]
     assert [row["parameters"] for row in rows] == [{"limit": "inf", "steps": ["nan", 1.5], "big": 2**70 + 1}]
     assert rows[0]["value"] == 0.1 + 0.2
+
+
+def test_threads_that_meet_at_an_export_write_it_once(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the thousand threads of a cluster, each would otherwise write down a hundred thousand items, one after the other."""
+    labels = {"fit_key": "key", "dataset": "D-1", "algorithm": "A", "parameters": {}, "fold": 0}
+    with store.lease("a") as lease:
+        store.commit(lease, {f"item/{number}": pending_item({"item": f"{number}", **labels}) for number in range(101)})
+    exports, written, replace = Exports(store), list[str](), store.replace_text
+
+    def counted(name: str, text: str) -> None:
+        written.append(name)
+        replace(name, text)
+
+    monkeypatch.setattr(store, "replace_text", counted)
+    threads = [threading.Thread(target=exports.refresh_progress) for _ in range(20)]
+    with _writing:
+        for thread in threads:
+            thread.start()
+    for thread in threads:
+        thread.join()
+    exports.refresh()
+    assert written == ["progress.json"]

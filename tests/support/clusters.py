@@ -54,20 +54,32 @@ class DaskProcesses:
 
     def __enter__(self) -> Self:
         self._directory.mkdir(exist_ok=True)
-        common = ["--scheduler-file", str(self.file), "--dashboard-address", "127.0.0.1:0"]
         listening = ["--host", self._host, "--port", "0", "--protocol", self._protocol]
-        self.scheduler = self._start("dask_scheduler", *common, *listening)
+        self.scheduler = self._start("dask_scheduler", *self._common, *listening)
         wait_for(self.file.exists)
-        local = ["--local-directory", str(self._directory)]
-        options = ["--no-nanny", "--nthreads", "1", "--memory-limit", "0", *local]
-        self.workers = [
-            self._start("dask_worker", *common, "--host", host, *options, *_declaring(resources), prefix=prefix)
-            for resources, host, prefix in zip(self._resources, self._hosts, self._prefixes, strict=True)
-        ]
+        self.workers: list[subprocess.Popen[bytes]] = []
+        for resources, host, prefix in zip(self._resources, self._hosts, self._prefixes, strict=True):
+            self.add_worker(resources, host, prefix)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    @property
+    def _common(self) -> list[str]:
+        return ["--scheduler-file", str(self.file), "--dashboard-address", "127.0.0.1:0"]
+
+    def add_worker(self, resources: dict[str, float], host: str = "", prefix: Sequence[str] = ()) -> None:
+        """Start another worker, which joins in a moment.
+
+        Args:
+            resources: What it declares.
+            host: Its address; the scheduler's by default.
+            prefix: What comes before its command.
+        """
+        options = ["--no-nanny", "--nthreads", "1", "--memory-limit", "0", "--local-directory", str(self._directory)]
+        arguments = [*self._common, "--host", host or self._host, *options, *_declaring(resources)]
+        self.workers.append(self._start("dask_worker", *arguments, prefix=prefix))
 
     def _start(self, program: str, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         command = [*prefix, sys.executable, "-m", f"distributed.cli.{program}", *arguments]

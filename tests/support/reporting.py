@@ -10,10 +10,11 @@ import pytest
 from omnibench import against_best
 from omnibench.report import sections
 from omnibench.report.contents import Contents, DatasetSummary, MissingItem
-from omnibench.report.item_facts import ItemFacts, Uncertainty
+from omnibench.report.item_facts import ItemFacts
 from omnibench.report.sections import Choices, Report, report_of
 from omnibench.results import Result
 from omnibench.statistics.best import Standing
+from omnibench.store.phase_facts import Uncertainty
 
 NASTY = "a|b <script>alert(1)</script> `c` _d_ 50% #1 \\ {x} ~y~ ^ $z$ \"q\" 's' é & &amp; *b* [l](u) -- ,, :tada: @you"
 FOLDS = 3

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from omnibench import MakeImplicit, Subsample, UserHoldout, load_dataset
 from omnibench.runners.info import algorithm_info
 from omnibench.runners.registry import get_runner
 from omnibench.testing import AlgorithmContract
@@ -37,8 +38,16 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "critic_pretrain": {"pretrain_epochs": 2, "learning_rate": 0.0001},
     },
     "RecBole.NCL": {"num_clusters": 5, "warm_up_step": 1},
+    "RecBole.S3Rec": {"pretrain_epochs": 2, "item_attribute": "genres", "MAX_ITEM_LIST_LENGTH": 10},
+    "RecTools.PopularInCategoryModel": {"category_feature": "genres"},
+    "RecTools.DSSMModel": {"item_features": ["genres"], "user_features": ["gender", "occupation"]},
+    "Cornac.CTR": {"k": 10},
 }
-"""What the defaults are too large for, on so small data."""
+"""What the defaults are too large for, on so small data, and features that an algorithm is to be told."""
+
+_FILMS = load_dataset("MovieLens100K").with_features().pipe(Subsample(50, of="users"))
+RANKED, RATED = _FILMS.pipe(MakeImplicit(3), UserHoldout(0.1, 0.2)), _FILMS.pipe(UserHoldout(0.1, 0.2))
+"""Data for algorithms that need features, of which the contract's own have none."""
 
 UNFILLED = {
     "RecPack.SLIM",
@@ -62,7 +71,11 @@ EXPECTED: dict[str, dict[str, str]] = {}
 
 def contract_of(framework: str, name: str) -> type:
     """Return the test class of an algorithm."""
-    full_name, parameters = f"{framework}.{name}", algorithm_info(get_runner(framework), name)["parameters"]
+    full_name, described = f"{framework}.{name}", algorithm_info(get_runner(framework), name)
+    parameters, needs_features = (
+        described["parameters"],
+        described.get("item_feature") or described.get("needs_features"),
+    )
     few = {
         epochs: EPOCHS
         for epochs in ("epochs", "max_epochs", "iterations", "model.iterations", "n_epochs", "num_epochs")
@@ -76,6 +89,7 @@ def contract_of(framework: str, name: str) -> type:
         "parameters": {**few, **PARAMETERS.get(full_name, {})},
         "fills_lists": full_name not in UNFILLED,
         "expected_failures": EXPECTED.get(full_name, {}),
+        **({"dataset": RANKED if described["ranking"] else RATED} if needs_features else {}),
         "timeout": 300.0,
         "pytestmark": marks,
     }
@@ -83,7 +97,5 @@ def contract_of(framework: str, name: str) -> type:
 
 
 for _framework in ("LensKit", "RecPack", "RecBole", "Implicit", "Cornac", "Surprise", "RecTools"):
-    for _name, _info in get_runner(_framework).catalogue["algorithms"].items():
-        if _info.get("item_feature") or _info.get("needs_features"):  # the contract's data have no features
-            continue
+    for _name in get_runner(_framework).catalogue["algorithms"]:
         globals()[f"Test{_framework}{_name}"] = contract_of(_framework, _name)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from omnibench import Cornac, ExperimentPlan, RecSysDataSet, RecTools, UserHoldout, from_frame
+from omnibench import Cornac, ExperimentPlan, RecBole, RecSysDataSet, RecTools, UserHoldout, from_frame
 from omnibench.data.features.facts import FeatureFacts, facts_of
 from omnibench.errors import PlanError
 from omnibench.experiment.compatibility import check_configuration
@@ -71,7 +71,12 @@ def test_facts_are_types_and_numbers_of_values(tmp_path: Path, monkeypatch: pyte
             {"item_features": ["year"]},
             r"Cornac.CTR cannot read the feature 'year' of items \(item_features\), which is of type number: it reads text, texts",
         ),
-        (Cornac.CTR, ["year"], {}, r"Cornac.CTR learns from features of type text or texts .*, but books has none"),
+        (
+            Cornac.CTR,
+            ["year"],
+            {},
+            r"Cornac.CTR learns from features of items of type text or texts .*, but books has none",
+        ),
         (Cornac.CTR, ["blank"], {}, r"Cornac.CTR learns .*, but blank of books is empty in every row"),
         (
             RecTools.PopularInCategoryModel,
@@ -85,13 +90,57 @@ def test_facts_are_types_and_numbers_of_values(tmp_path: Path, monkeypatch: pyte
             {"item_features": ["kinds", "year"]},
             r"SASRecModel cannot read the feature 'year' .* of which books has kinds",
         ),
+        (
+            RecTools.SASRecModel,
+            ["year"],
+            {"item_features": None},
+            r"SASRecModel learns from features of items of type boolean or text or texts .*, but books has none. Name others, or",
+        ),
+        (
+            Cornac.VBPR,
+            ["blank", "year"],
+            {},
+            r"VBPR learns .* \(item_features\), but blank of books is empty .* others, e.g. item_features=\['year'\]",
+        ),
+        (
+            Cornac.AMR,
+            ["year"],
+            {},
+            r"AMR learns .*, but books has none. Name others, e.g. item_features=\['year'\], or add",
+        ),
+        (
+            Cornac.AMR,
+            ["year", "blank"],
+            {"item_features": ["blank"]},
+            r"AMR learns .*, but blank of books is empty in every row",
+        ),
+        (
+            RecTools.LightFMWrapperModel,
+            ["year"],
+            {"item_features": None},
+            r"LightFMWrapperModel learns .* books has none",
+        ),
+        (
+            RecTools.DSSMModel,
+            ["year"],
+            {"user_features": ["age"]},
+            r"DSSMModel learns .* \(item_features\), but books has none",
+        ),
+        (
+            RecBole.GRU4RecF,
+            ["blank", "lost"],
+            {"selected_features": ["lost"]},
+            r"GRU4RecF learns .* \(selected_features\), but lost of books is empty in every row. Name others, or",
+        ),
     ],
 )
 def test_features_of_another_type_are_refused(
     algorithm: Any, names: list[str], parameters: dict[str, Any], says: str
 ) -> None:
     """With the plan, by the names of the algorithm, the feature and those that fit."""
-    has_times = from_frame(LIKES.assign(timestamp=range(9)), "books", items=ITEMS.assign(lost=None)[["item", *names]])
+    users = pd.DataFrame({"user": ["a", "b", "c"], "age": [20.0, 30.0, 40.0]})
+    items = ITEMS.assign(lost=None)[["item", *names]]
+    has_times = from_frame(LIKES.assign(timestamp=range(9)), "books", items=items, users=users)
     with pytest.raises(PlanError, match=says):
         check(algorithm, has_times.pipe(UserHoldout(0.0, 0.3)), **parameters)
 
@@ -100,6 +149,8 @@ def test_what_can_be_read_passes() -> None:
     """Texts of some items are enough, and so is no feature where none is needed."""
     check(Cornac.CTR, books("plot", "year"))
     check(Cornac.VBPR, books("year"), item_features=["year"])
+    check(Cornac.VBPR, books("award", "year"))
+    check(RecTools.LightFMWrapperModel, books("year"))
     check(RecTools.LightFMWrapperModel, books("year"), item_features=["year"])
     check(RecTools.PopularInCategoryModel, books("kinds"), category_feature="kinds")
     with pytest.raises(PlanError, match=r"PopularInCategoryModel cannot read the feature 'year' of items"):

@@ -3,7 +3,7 @@
 python dense_scores.py GUEST_DIRECTORY MODULE DATASET ALGORITHM PARAMETERS_JSON SAMENESS ...
 
 Algorithm, parameters and sameness may be repeated. ``equal`` lists have the same bytes, ``close`` ones differ by no more
-than rounding does; ``blocks`` are close, too, but made of dense scores.
+than rounding does.
 """
 
 from __future__ import annotations
@@ -69,8 +69,7 @@ def main(guest: str, module: str, dataset: str, *experiments: str) -> None:
         task = base.Task(algorithm, json.loads(parameters), seed=42, k=20)
         model, _ = adapter.fit(task, fold)
         batches = list(adapter.score(model, task, fold))
-        is_compact = all(isinstance(scores, ranking.CompactScores) for _, scores in batches)
-        assert is_compact or sameness == "blocks", algorithm
+        assert all(isinstance(scores, ranking.CompactScores) for _, scores in batches), algorithm
         dense = globals()[f"{module}_scores"](adapter, model, fold)
         for k in (1, 20, fold.n_items):
             for sets in (None, sampled):

@@ -1,0 +1,74 @@
+"""The records of an item as the holder of its lease has them: read once, and never older than what it has written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from omnibench.errors import StoreError
+from omnibench.store import CheckpointStore
+from omnibench.store.held_records import HeldRecords
+from omnibench.store.leases import Lease
+
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[CheckpointStore]:
+    opened = CheckpointStore(tmp_path / "checkpoints")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def lease(store: CheckpointStore) -> Iterator[Lease]:
+    with store.lease("a") as held:
+        yield held
+
+
+def test_a_record_is_read_once(store: CheckpointStore, lease: Lease) -> None:
+    """Also one that is not there; what a reader does with its copy changes nobody else's."""
+    store.commit(lease, {"fit/a": {"n": 1}})
+    records = HeldRecords(store, lease)
+    first = records.get("fit/a")
+    assert first == store.records.get("fit/a")
+    assert first is not None
+    first["n"] = 2
+    assert records.get("predict/a") is None
+    store.records.commit({}, delete=["fit/a"])
+    store.records.commit({"predict/a": {"n": 3}})
+    again = records.get("fit/a")
+    assert again is not None
+    assert again["n"] == 1
+    assert records.get("predict/a") is None
+
+
+def test_what_the_holder_writes_and_forgets_is_read_again(store: CheckpointStore, lease: Lease) -> None:
+    """As it stands in the store, with the token of the lease."""
+    records = HeldRecords(store, lease)
+    assert records.get("item/a") is None
+    records.commit({"item/a": {"pair": (1, 2)}})
+    assert records.get("item/a") == store.records.get("item/a") == {"pair": [1, 2], "token": lease.token}
+    records.commit({}, {"item/a": {}})
+    assert records.get("item/a") is None
+
+
+def test_after_a_commit_that_fails_the_store_is_asked(store: CheckpointStore, lease: Lease) -> None:
+    """Nobody believes to have recorded what is not there."""
+    records = HeldRecords(store, lease)
+    records.commit({"item/a": {"n": 1}})
+    before = records.get("item/a")
+    lease.path.unlink()
+    with pytest.raises(StoreError, match="was lost to another process"):
+        records.commit({"item/a": {"n": 2}})
+    assert records.get("item/a") == before
+
+
+def test_records_of_datasets_are_not_the_holders(store: CheckpointStore, lease: Lease) -> None:
+    """Another process may prepare the dataset meanwhile."""
+    records = HeldRecords(store, lease)
+    assert records.get("data/d") is None
+    store.records.commit({"data/d": {"n": 1}})
+    assert records.get("data/d") == {"n": 1}
