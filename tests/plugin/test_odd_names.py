@@ -116,7 +116,7 @@ def test_a_bench_file_below_a_directory_that_is_not_utf8(project: Project, monke
     """Where the rootdir lies above it, node ids have half characters: they are computed, remembered, and cached."""
     below = project.pytester.path / os.fsdecode(b"caf\xe9")
     below.mkdir()
-    for file in ("bench_tiny.py", "own_algorithms.py"):
+    for file in ("bench_tiny.py", "own_algorithms.py", "tiny.csv"):
         (below / file).write_text((project.pytester.path / file).read_text())
         (project.pytester.path / file).unlink()
     monkeypatch.chdir(below)
