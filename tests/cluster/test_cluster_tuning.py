@@ -9,7 +9,7 @@ from support.projects import Project
 LOCAL = "--omnirec-cluster=local:2"
 
 TUNED = """
-data = from_frame(frame, "tiny").pipe(MakeImplicit(2), CorePruning(4), UserHoldout(validation_size=0.2, test_size=0.2))
+data = from_file("tiny.csv").pipe(MakeImplicit(2), CorePruning(4), UserHoldout(validation_size=0.2, test_size=0.2))
 plan = ExperimentPlan("tuned", tuning=Tuning("NDCG@10", trials=4, sampler="random"))
 plan.tune(Popular, {"noise": Int(0, 9)})
 """

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.projects import Project
+from support.projects import IN_A_FRAME, Project
 from support.scripted_items import interactions, plan_of
 
 from omnibench import (
@@ -99,7 +99,7 @@ def test_ratings_are_predicted_also_for_whom_is_cold() -> None:
 @pytest.fixture
 def cold_project(project: Project) -> Project:
     """A project whose test users are not all in training."""
-    project.bench()
+    project.bench(data=IN_A_FRAME)
     bench = project.pytester.path / "bench_tiny.py"
     split = "from_frame(frame[:90], 'tiny').pipe(MakeImplicit(2), RandomHoldout(0, 0.3))"
     text = bench.read_text()

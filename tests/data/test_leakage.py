@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.projects import Project
+from support.projects import IN_A_FRAME, Project
 
 from omnibench import (
     LeaveLastOut,
@@ -123,7 +123,7 @@ def test_a_published_split_is_counted(tmp_path: Path) -> None:
 @pytest.fixture
 def timed_project(project: Project) -> Project:
     """A project whose interactions have times."""
-    project.bench()
+    project.bench(data=IN_A_FRAME)
     bench = project.pytester.path / "bench_tiny.py"
     text = bench.read_text()
     begin = text.index("data = ")

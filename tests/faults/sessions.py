@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.inner import import_everything, run_inside
-from support.projects import BENCH, OWN_ALGORITHMS, imports_of
+from support.projects import BENCH, IN_A_FRAME, OWN_ALGORITHMS, imports_of
 
 from faults.children import Child, Ended
 from faults.hostile import Judge, Stranger
@@ -58,7 +58,8 @@ class HostileSessions:
 
     def _session(self, metrics: str, root: Path) -> Ended:
         plan = "plan.add_algorithm(Popular)"
-        bench = BENCH.format(imports=imports_of(f"{plan} {metrics}"), plan=plan, metrics=metrics, body="...")
+        imports = imports_of(f"{plan} {metrics}")
+        bench = BENCH.format(imports=imports, data=IN_A_FRAME, plan=plan, metrics=metrics, body="...")
         (self._benches / "bench_tiny.py").write_text(bench)
         return Child(
             partial(_watched_session, self._benches, root, self._directory / "log"), self._directory / "log"

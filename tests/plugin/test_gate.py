@@ -375,7 +375,7 @@ def test_a_metric_of_a_function_that_was_deselected_is_not_missed(project: Proje
 
 
 TUNED = """
-data = from_frame(frame, "tiny").pipe(MakeImplicit(2), CorePruning(4), UserHoldout(validation_size=0.2, test_size=0.2))
+data = from_file("tiny.csv").pipe(MakeImplicit(2), CorePruning(4), UserHoldout(validation_size=0.2, test_size=0.2))
 plan = ExperimentPlan("tuned", tuning=Tuning("NDCG@10", trials={trials}, sampler="random"))
 plan.tune(Popular, {{"noise": Int(0, {high})}})
 """

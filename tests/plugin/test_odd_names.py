@@ -99,7 +99,7 @@ def test_what_cannot_be_told_to_workers(project: Project, monkeypatch: pytest.Mo
     """A rootdir that is not UTF-8: xdist would end in a traceback; the way out is said, and works."""
     root = project.pytester.path / os.fsdecode(b"caf\xe9")
     root.mkdir()
-    for file in ("bench_tiny.py", "own_algorithms.py", "tox.ini"):
+    for file in ("bench_tiny.py", "own_algorithms.py", "tiny.csv", "tox.ini"):
         (root / file).write_text((project.pytester.path / file).read_text())
     monkeypatch.chdir(root)
     refused = ran("-n1")
@@ -116,7 +116,7 @@ def test_a_bench_file_below_a_directory_that_is_not_utf8(project: Project, monke
     """Where the rootdir lies above it, node ids have half characters: they are computed, remembered, and cached."""
     below = project.pytester.path / os.fsdecode(b"caf\xe9")
     below.mkdir()
-    for file in ("bench_tiny.py", "own_algorithms.py"):
+    for file in ("bench_tiny.py", "own_algorithms.py", "tiny.csv"):
         (below / file).write_text((project.pytester.path / file).read_text())
         (project.pytester.path / file).unlink()
     monkeypatch.chdir(below)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.projects import Project
+from support.projects import IN_A_FRAME, Project
 from support.runs import PATIENCE, guests_of, nobody_left, output_of, started, wait_until
 
 from omnibench import open_store
@@ -45,6 +45,7 @@ def test_p2_a_metric_added_later_is_computed_from_the_predictions(project: Proje
 
 def test_p3_other_content_of_the_same_size_is_another_dataset(project: Project) -> None:
     """P3: the peer returned the old number for permuted items, because its key was the row count."""
+    project.bench(data=IN_A_FRAME)
     project.first_run().assert_outcomes(passed=2)
     path = project.pytester.path / "bench_tiny.py"
     before = path.read_text()

@@ -162,7 +162,7 @@ def test_bench_file_in_a_subdirectory_under_importlib(project: Project) -> None:
     project.pytester.makeini("[pytest]\naddopts = --import-mode=importlib\n")
     below = project.pytester.mkdir("suite") / "deep"
     below.mkdir()
-    for name in ("bench_tiny.py", "own_algorithms.py"):
+    for name in ("bench_tiny.py", "own_algorithms.py", "tiny.csv"):
         (project.pytester.path / name).rename(below / name)
     text = (below / "bench_tiny.py").read_text()
     own = (below / "own_algorithms.py").read_text()

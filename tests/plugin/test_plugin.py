@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from support.projects import Project
+from support.projects import IN_A_FRAME, Project
 
 
 def lines(result: pytest.RunResult, pattern: str) -> list[str]:
@@ -254,6 +254,7 @@ REFUSED = {
 @pytest.mark.parametrize("workers", ["0", pytest.param("1", marks=pytest.mark.slow)])
 def test_bad_input_fails_its_item_before_any_fit(project: Project, workers: str) -> None:
     """What cannot work is an error of that benchmark with the way out; the others of the run are computed."""
+    project.bench(data=IN_A_FRAME)
     files = {f"bench_{case.replace(' ', '_')}": given for case, given in REFUSED.items()}
     for name, (statement, _) in files.items():
         (project.pytester.path / f"{name}.py").write_text(REFUSED_BENCH.format(statement=statement))
@@ -377,6 +378,7 @@ def test_cached_items_carry_metrics_in_junit_too(project: Project, workers: str)
 
 def test_awkward_dataset_names_keep_ids_usable(project: Project) -> None:
     """A name with colons, blanks and brackets gives ids that select their item and survive --lf."""
+    project.bench(data=IN_A_FRAME)
     path = project.pytester.path / "bench_tiny.py"
     path.write_text(path.read_text().replace('"tiny"', '"my data::v2 [x]"').replace("Popular)", "Broken)"))
     project.pytester.makeini("[pytest]\npythonpath = .\n")
@@ -426,6 +428,7 @@ def test_random_state_of_a_conftest_counts_for_every_file(project: Project) -> N
 
 def test_impossible_dataset_in_a_script_is_refused_before_any_fit(project: Project) -> None:
     """run_omnirec prepares all datasets first: nothing is fitted when one of them is impossible."""
+    project.bench(data=IN_A_FRAME)
     project.pytester.makepyfile(
         script="""
         from bench_tiny import *

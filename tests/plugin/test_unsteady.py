@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.projects import Project
+from support.projects import IN_A_FRAME, Project
 
 from omnibench import open_store
 from omnibench.commands.main import main
@@ -17,7 +17,7 @@ ADVICE = "give a seed to what draws at random (e.g. numpy.random.default_rng(42)
 
 def draw_anew(project: Project, generator: str = "np.random.default_rng()") -> Path:
     """Have the bench file draw its data with another generator; it is older than any run."""
-    project.bench()
+    project.bench(data=IN_A_FRAME)
     file = project.pytester.path / "bench_tiny.py"
     file.write_text(file.read_text().replace("np.random.default_rng(7)", generator))
     moment = time.time() - 60
@@ -80,7 +80,7 @@ def bench_part(result): ...
 
 def test_all_data_that_differs_is_named_at_once(project: Project) -> None:
     """Whoever has mended one is not told of the next one only then: by workers, and by a second run."""
-    project.bench()
+    project.bench(data=IN_A_FRAME)
     file = project.pytester.path / "bench_tiny.py"
     file.write_text(file.read_text().replace("np.random.default_rng(7)", "np.random.default_rng()") + TWO)
     os.utime(file, (time.time() - 60,) * 2)
@@ -108,7 +108,9 @@ def test_new_data_is_computed(project: Project, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_hyperparameter_that_is_drawn_anew_is_named(project: Project) -> None:
     """A configuration that only a worker has would vanish as the data would."""
-    project.bench(plan='plan.add_algorithm(Popular, {"noise": float(np.random.default_rng().random())})')
+    project.bench(
+        plan='plan.add_algorithm(Popular, {"noise": float(np.random.default_rng().random())})', data=IN_A_FRAME
+    )
     result = project.run_process("-n", "1")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     said = lines_of(result)

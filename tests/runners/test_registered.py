@@ -143,7 +143,7 @@ def test_the_adapter_of_the_page_goes_on_from_its_snapshots(project: Project) ->
 
 
 TUNED = """
-data = from_frame(frame, "tiny").pipe(MakeImplicit(2), CorePruning(4), UserHoldout(validation_size=0.2, test_size=0.2))
+data = from_file("tiny.csv").pipe(MakeImplicit(2), CorePruning(4), UserHoldout(validation_size=0.2, test_size=0.2))
 plan = ExperimentPlan("tuned", tuning=Tuning("NDCG@10", trials=3, sampler="grid"))
 plan.tune("Scipy.SVD", {"factors": Choice([2, 4, 16])})
 """

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import pytrec_eval
-from support.projects import Project
+from support.projects import IN_A_FRAME, Project
 
 from omnibench import NDCG, open_store, score
 from omnibench.commands.main import main
@@ -63,7 +63,7 @@ def test_the_command_says_what_it_wrote(
 
 def test_a_blank_in_an_id_is_escaped(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in addresses, in runs and qrels alike, so that their numbers stay; and ties keep their order."""
-    project.bench("plan.add_algorithm(Tied)")
+    project.bench("plan.add_algorithm(Tied)", data=IN_A_FRAME)
     own = project.pytester.path / "own_algorithms.py"
     own.write_text(
         own.read_text()

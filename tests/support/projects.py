@@ -7,7 +7,9 @@ import pickle
 import re
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,15 +134,11 @@ class Rater:
 '''
 
 BENCH = """
-import numpy as np
-import pandas as pd
 {imports}
 from own_algorithms import *
 
-rng = np.random.default_rng(7)
-frame = pd.DataFrame({{"user": rng.integers(0, 30, 1200), "item": (rng.pareto(1.0, 1200) * 8).astype(int) % 60,
-                      "rating": rng.integers(1, 6, 1200)}}).drop_duplicates(["user", "item"])
-data = from_frame(frame, "tiny").pipe(MakeImplicit(2), CorePruning(4), UserCrossValidation(2))
+{data}
+data = data.pipe(MakeImplicit(2), CorePruning(4), UserCrossValidation(2))
 
 plan = ExperimentPlan("tests")
 {plan}
@@ -149,6 +147,28 @@ plan = ExperimentPlan("tests")
 def bench_tiny(result):
     {body}
 """
+
+IN_A_FILE = 'data = from_file("tiny.csv")'
+"""The data of most bench files: where it is in a frame each of their processes imports pandas, a third of what it costs."""
+
+IN_A_FRAME = """import numpy as np
+import pandas as pd
+
+rng = np.random.default_rng(7)
+frame = pd.DataFrame({"user": rng.integers(0, 30, 1200), "item": (rng.pareto(1.0, 1200) * 8).astype(int) % 60,
+                      "rating": rng.integers(1, 6, 1200)}).drop_duplicates(["user", "item"])
+data = from_frame(frame, "tiny")
+"""
+"""The same data, for tests that change it, or how it is made."""
+
+
+@cache
+def rows_of_the_file() -> str:
+    """Return the data as text with the separator of a CSV file."""
+    namespace: dict[str, Any] = {"from_frame": lambda frame, _: frame}
+    exec(IN_A_FRAME, namespace)
+    text: str = namespace["frame"].to_csv(index=False)
+    return text
 
 
 PLAIN = "--assert=plain"
@@ -160,12 +180,15 @@ SELDOM_NAMED = {
     "Coordinator",
     "ScoreComparison",
     "Store",
+    "compare_configurations",
     "compare_with_baseline",
+    "compare_with_best",
     "export_results",
-    "from_file",
     "open_store",
+    "rank_configurations",
     "run_omnirec",
     "score",
+    "write_baseline",
 }
 """What bench files hardly name, and what imports as much as everything else together."""
 
@@ -223,14 +246,20 @@ class Project:
         self.fits = pytester.mkdir("fits")
         self._first_runs = first_runs
         pytester.makepyfile(own_algorithms=OWN_ALGORITHMS)
+        (pytester.path / "tiny.csv").write_text(rows_of_the_file())
         pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest\npythonpath = .\n")
 
     def bench(
-        self, plan: str = "plan.add_algorithm(Popular)", metrics: str = "NDCG([5, 10]), HR(10)", body: str = "..."
+        self,
+        plan: str = "plan.add_algorithm(Popular)",
+        metrics: str = "NDCG([5, 10]), HR(10)",
+        body: str = "...",
+        data: str = IN_A_FILE,
     ) -> None:
         """Write the bench file."""
         imports = imports_of(f"{plan} {metrics} {body}")
-        self.pytester.makepyfile(bench_tiny=BENCH.format(imports=imports, plan=plan, metrics=metrics, body=body))
+        text = BENCH.format(imports=imports, data=data, plan=plan, metrics=metrics, body=body)
+        self.pytester.makepyfile(bench_tiny=text)
 
     def bench_gated(self) -> Callable[[], None]:
         """Write a bench file of four items whose Fits, begun before or after, end when what is returned is called."""
