@@ -82,6 +82,19 @@ class RemotePool:
             self._session = RemoteSession(connection, needed, self._hear, self.while_waiting)
         return self._session
 
+    @property
+    def has_worker(self) -> bool:
+        """Whether there is a session already."""
+        return self._session is not None
+
+    def await_worker(self) -> None:
+        """Open a session as soon as a worker has room for it.
+
+        Raises:
+            ClusterError: The cluster cannot be used.
+        """
+        self.session()
+
     def _hear(self, message: Message) -> bool:
         if message["kind"] == "log":
             self._log(message["stream"], message["lines"])

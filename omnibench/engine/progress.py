@@ -183,13 +183,16 @@ class Progress:
         return self._experiment.guest
 
     def guest(self, phase: Phase) -> AnsweringGuest:
-        """Return the guest for a phase; while it starts, report that."""
+        """Return the guest for a phase; while it, or a worker for it, is waited for, report that."""
         guests, worker = self._workbench.guests, self._workbench.worker
         guests.ask_for(self._asked.arguments)
         if guests.is_alive(*self.runner):
             guest = guests.get(*self.runner)
         else:
             name = self.runner[0].name
+            if not guests.has_worker:
+                worker.note_phase(self._experiment.name, f"waiting for a worker for {phase}")
+                guests.await_worker()
             worker.note_phase(self._experiment.name, f"starting {name} for {phase}")
             began = time.perf_counter()
             try:

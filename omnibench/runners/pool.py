@@ -66,6 +66,13 @@ class Guests(Protocol):
     gpu: str | None
     """The GPUs that they see from now on; None for all."""
 
+    @property
+    def has_worker(self) -> bool:
+        """Whether there is a machine for them; else one has to be waited for."""
+
+    def await_worker(self) -> None:
+        """Wait for a machine, unless there is one."""
+
     def warm(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """Begin to start a guest; see ``GuestPool``, also for the other methods."""
 
@@ -117,6 +124,7 @@ class GuestPool:
     """
 
     are_here = True
+    has_worker = True
 
     def __init__(
         self,
@@ -139,6 +147,9 @@ class GuestPool:
         self._starting: dict[_GuestKey, Future[tuple[Guest, Path]]] = {}
         # One thread for as long as there are guests: the system ends a guest with the thread that has started it.
         self._starter: ThreadPoolExecutor | None = None
+
+    def await_worker(self) -> None:
+        """Do nothing: they run here."""
 
     def _key(self, runner: RunnerInfo, device: str, threads: int) -> _GuestKey:
         return runner.guest_name, device, threads or self._threads

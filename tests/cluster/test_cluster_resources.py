@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from contextlib import closing, suppress
 from pathlib import Path
@@ -20,7 +22,10 @@ pytestmark = pytest.mark.slow
 
 
 def test_workers_with_what_is_asked_for(project: Project, tmp_path: Path) -> None:
-    """What asks for four cores is computed by the worker that has them, one after another; the rest goes past it meanwhile."""
+    """What asks for four cores is computed by the worker that has them, one after another; the rest goes past it meanwhile.
+
+    Of what waits, status says so.
+    """
     gate = project.pytester.path / "gate"
     project.bench(
         f"plan.add_algorithm(Gated, {{'gate': {str(gate)!r}}}, resources=Resources(cores=4))\n"
@@ -33,6 +38,9 @@ def test_workers_with_what_is_asked_for(project: Project, tmp_path: Path) -> Non
         wait_for(lambda: len(list(project.fits.glob("begin-small-*"))) == 2)  # maybe by the same process
         large = wait_for(lambda: marks(project.fits, "begin-[0-9]"))
         assert {worker_of(guest) for guest in large} == {cluster.workers[0].pid}
+        command = [sys.executable, "-m", "omnibench", "status"]
+        status = subprocess.run(command, cwd=project.pytester.path, capture_output=True, text=True, check=True).stdout
+        assert "waiting for a worker for Fit" in status
         gate.touch()
         output, _ = run.communicate(timeout=300)
     assert "4 passed" in output

@@ -171,7 +171,7 @@ def checked(answer: dict[str, Any]) -> dict[str, Any]:
 class InProcessGuests:
     """Stands in for ``pool.GuestPool``."""
 
-    are_here = True
+    are_here = has_worker = True
     gpu: str | None = None
 
     def __init__(self, work: Work, pause: float = 0.0) -> None:
