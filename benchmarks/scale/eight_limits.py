@@ -1,4 +1,4 @@
-"""The least that each step of ``eight_algorithms.py`` needs on this machine: what cannot be left out, computed with nothing else."""
+"""The bare work of each step of ``eight_algorithms.py`` on this machine: what it is about, computed with nothing around it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _WRITTEN = 1 << 22
 
 
 def least(name: str, fold: Fold, published: int, k: int) -> dict[str, float]:
-    """Return the CPU seconds below which no implementation gets with this data.
+    """Return the CPU seconds of the bare work of each step with this data; better algorithms for the same may get below.
 
     Predict is the product that makes the scores (by BLAS for factors, by SciPy for neighbours and for a whole matrix of weights), or,
     where everybody has the same scores, reading the training part once. Checking reads lists and training part once,
-    evaluating lists and test part; publishing writes what is published and computes its digest. Fit has no such limit but the
-    framework itself.
+    evaluating lists and test part; publishing writes what is published and computes its digest. Fit has none but the
+    bare script's.
 
     Args:
         name: The algorithm.

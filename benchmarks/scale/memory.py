@@ -16,6 +16,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from omnibench.data.data_size import DataSize
 from omnibench.engine.policy import Policy
 from omnibench.runners.info import algorithm_info
 from omnibench.runners.registry import get_runner
-from omnibench.runners.requirements import COMPARED, GUEST, grown_bytes, required
+from omnibench.runners.requirements import COMPARED, GUEST, SCORED_PAIRS, grown_bytes, required
 
 SIZES = ((3_000, 1_000, 100_000), (3_000, 4_000, 100_000), (30_000, 1_000, 1_000_000), (12_000, 6_000, 500_000))
 """Users, items and interactions."""
@@ -69,7 +70,7 @@ TERMS = {
     "LensKit.FlexMFImplicitScorer": ("users*embedding_size+items*embedding_size",),
     "LensKit.FlexMFExplicitScorer": ("users*embedding_size+items*embedding_size",),
     "LensKit.UserKNNScorer": _FACTORS,
-    "LensKit.LightGCNScorer": _FACTORS,
+    "LensKit.LightGCNScorer": ("users*embedding_size+items*embedding_size", "interactions*embedding_size"),
     "RecPack.ItemKNN": _NEIGHBOURS,
     "RecPack.ItemPNN": _MATRIX,
     "RecPack.WeightedMatrixFactorization": ("users*num_components+items*num_components",),
@@ -77,7 +78,6 @@ TERMS = {
     "RecPack.STAN": _FACTORS,
     "RecPack.Prod2VecClustered": _MATRIX,
     "RecPack.GRU4RecCrossEntropy": _DENSE,
-    **dict.fromkeys((f"RecPack.{name}" for name in ("TARSItemKNN", "TARSItemKNNXia")), _NEIGHBOURS),
     "RecPack.EASE": _MATRIX,
     "RecPack.SVD": ("users*num_components+items*num_components",),
     "RecPack.NMF": ("users*num_components+items*num_components",),
@@ -124,10 +124,10 @@ TERMS = {
     "Cornac.VAECF": _DENSE,
     "Cornac.BiVAECF": _FACTORS,
     "Cornac.RecVAE": _DENSE,
-    "Cornac.GMF": _FACTORS,
-    "Cornac.MLP": _FACTORS,
-    "Cornac.NeuMF": _FACTORS,
+    "Cornac.GMF": ("users*num_factors+items*num_factors", *_FACTORS),
+    "Cornac.MLP": ("users*layers+items*layers", *_FACTORS),
     "RecBole.ItemKNN": ("items*k",),
+    "RecBole.AsymKNN": ("users*items", SCORED_PAIRS),
     "RecBole.EASE": _MATRIX,
     "RecBole.SLIMElastic": _NEIGHBOURS,
     "RecBole.ADMMSLIM": _MATRIX,
@@ -155,12 +155,21 @@ TERMS = {
     "RecBole.GCMC": _FACTORS,
     "RecBole.DGCF": _FACTORS,
     "RecBole.LINE": _FACTORS,
-    **dict.fromkeys((f"RecBole.{name}" for name in ("DeepFM", "FFM", "xDeepFM")), _FACTORS),
+    "RecBole.DeepFM": ("users*embedding_size+items*embedding_size",),
+    **dict.fromkeys((f"RecBole.{name}" for name in ("FFM", "xDeepFM")), _FACTORS),
 }
 """What an algorithm's matrices are as large as."""
 
-OF_PROCESS = ("Cornac.RecVAE", "Cornac.MLP", "Cornac.NeuMF")
-"""Slow algorithms of which one size was measured, whose matrices are small beside what their process has anyway."""
+SAME_WORK = {
+    **dict.fromkeys(
+        (f"RecPack.TARSItemKNN{name}" for name in ("", "Ding", "Lee", "Liu", "Liu2012", "Vaz")), ("RecPack.ItemKNN",)
+    ),
+    "Cornac.NeuMF": ("Cornac.GMF", "Cornac.MLP"),
+}
+"""Algorithms that compute what others do, and those others, whose terms they have; of a term that several have, the most bytes."""
+
+TELLING_INTERACTIONS = 300_000
+"""So many have to be in the largest data, for Fits to tell what each of them needs."""
 
 QUICK = {
     "epochs": 1,
@@ -185,7 +194,9 @@ def interactions(users: int, items: int, rows: int) -> pd.DataFrame:
     return frame.drop_duplicates(["user", "item"], ignore_index=True)
 
 
-def peak_of_fit(framework: str, algorithm: str, frame: pd.DataFrame, timeout: float) -> dict[str, Any]:
+def peak_of_fit(
+    framework: str, algorithm: str, frame: pd.DataFrame, timeout: float, parameters: dict[str, Any]
+) -> dict[str, Any]:
     """Return the record of a Fit in a process of its own; an empty one where it fails."""
     runner = get_runner(framework)
     described = algorithm_info(runner, algorithm)
@@ -193,7 +204,7 @@ def peak_of_fit(framework: str, algorithm: str, frame: pd.DataFrame, timeout: fl
     dataset = from_frame(frame if not ranks else frame.drop(columns="rating"), name="Sized")
     plan = ExperimentPlan("memory")
     quick = {name: value for name, value in QUICK.items() if name in described["parameters"]}
-    plan.add_algorithm(f"{framework}.{algorithm}", quick)
+    plan.add_algorithm(f"{framework}.{algorithm}", {**quick, **parameters})
     evaluator = Evaluator(NDCG(10) if ranks else RMSE())
     with tempfile.TemporaryDirectory() as folder:
         policy = Policy(keep_models="none", timeout=timeout, device="cpu", snapshots="off", memory="ignore")
@@ -251,14 +262,28 @@ def formula(rows: list[dict[str, Any]], terms: tuple[str, ...], base: dict[str, 
     return found
 
 
-def _ordered(name: str, terms: tuple[str, ...], n_sizes: int) -> tuple[str, ...]:
+def _ordered(terms: tuple[str, ...], rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     """Return the terms of an algorithm, first those that count where sizes do not tell them apart.
 
-    A single size tells nothing apart: then what the algorithm computes counts, unless that is small.
+    A single size tells nothing apart: then what the algorithm computes counts. Of few interactions the framework's term stays:
+    what they need is less than what Fits differ by for no reason, and would be gigabytes of large data.
     """
-    if n_sizes > 1 or name in OF_PROCESS:
-        return (GUEST, *terms, "interactions")
-    return (*terms, GUEST)
+    if len(rows) == 1:
+        return (*terms, GUEST)
+    if max(row["interactions"] for row in rows) < TELLING_INTERACTIONS:
+        return (GUEST, *terms)
+    return (GUEST, *terms, "interactions")
+
+
+def same_formula(algorithms: dict[str, Any], names: Sequence[str]) -> dict[str, float]:
+    """Return the terms that some algorithms have together; of a term that several have, the most bytes.
+
+    Args:
+        algorithms: What was measured of the algorithms of a framework.
+        names: The algorithms, with their framework.
+    """
+    formulas = [algorithms[name.split(".")[1]].get("memory", {}) for name in names]
+    return {term: max(each.get(term, 0.0) for each in formulas) for each in formulas for term in each}
 
 
 def fit_formulas(path: Path, *, write: bool) -> None:
@@ -282,7 +307,12 @@ def fit_formulas(path: Path, *, write: bool) -> None:
         formulas = {}
         for name, rows in algorithms.items():
             terms = TERMS.get(f"{framework}.{name}", ())
-            formulas[name] = formula(rows, _ordered(f"{framework}.{name}", terms, len(rows)), of_all) if terms else {}
+            formulas[name] = formula(rows, _ordered(terms, rows), of_all) if terms else {}
+        for name, others in SAME_WORK.items():
+            if name.startswith(f"{framework}."):
+                known = {**runner.catalogue["algorithms"], **{each: {"memory": formulas[each]} for each in formulas}}
+                formulas[name.split(".")[1]] = same_formula(known, others)
+        for name, rows in algorithms.items():
             whole = {**of_all, **formulas[name]}
             for row in rows:
                 size = DataSize(row["users"], row["items"], row["interactions"])
@@ -320,6 +350,10 @@ def main() -> None:
     )
     parser.add_argument("--algorithms", nargs="+", help="all of the frameworks by default")
     parser.add_argument("--sparse", action="store_true", help="data of few interactions, for slow algorithms")
+    parser.add_argument(
+        "--sizes", nargs="+", metavar="USERS,ITEMS,ROWS", help="sizes of the data in place of those four"
+    )
+    parser.add_argument("--parameters", type=json.loads, default={}, metavar="JSON", help="hyperparameters of all Fits")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds for a Fit (default: 120)")
     parser.add_argument("--raw", type=Path, help="a file to which each measurement is added, a line of JSON")
     parser.add_argument("--fitted", type=Path, help="find formulas for the measurements of this file, and fit nothing")
@@ -328,12 +362,14 @@ def main() -> None:
     if arguments.fitted:
         fit_formulas(arguments.fitted, write=arguments.write)
         return
-    sizes = SPARSE if arguments.sparse else SIZES
+    sizes: Sequence[tuple[int, ...]] = SPARSE if arguments.sparse else SIZES
+    if arguments.sizes:
+        sizes = [tuple(map(int, size.split(","))) for size in arguments.sizes]
     frames = [interactions(*size) for size in sizes]
     for framework in arguments.frameworks:
         for algorithm in arguments.algorithms or get_runner(framework).catalogue["algorithms"]:
             for size, frame in zip(sizes, frames, strict=True):
-                measured = peak_of_fit(framework, algorithm, frame, arguments.timeout)
+                measured = peak_of_fit(framework, algorithm, frame, arguments.timeout, arguments.parameters)
                 if not measured:
                     break
                 print(f"{framework}.{algorithm:22} {size}  {measured['peak'] / 1e6:8.0f} MB", flush=True)

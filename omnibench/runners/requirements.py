@@ -16,6 +16,9 @@ from omnibench.runners.info import RunnerInfo
 ITEM_PAIRS = "item_pairs"
 """The factor for the entries of a sparse matrix of items by items: few of those that a shop has meet in a basket."""
 
+SCORED_PAIRS = "scored_pairs"
+"""The factor for the entries of a sparse matrix of users by items of what the ``k`` neighbours of users' items score."""
+
 COMPARED = "compared"
 """The factor for what Surprise's neighbour models compare: users, or items where ``sim_options`` says so."""
 
@@ -141,6 +144,8 @@ def _factor(name: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
         return float(getattr(size, name))
     if name == ITEM_PAIRS:
         return _item_pairs(size)
+    if name == SCORED_PAIRS:
+        return _occupied(size.interactions * _factor("k", size, parameters), size.users * size.items)
     if name == COMPARED:
         return float(getattr(size, _compared(parameters)))
     value = parameters.get(name, 1.0)
@@ -157,15 +162,19 @@ def _compared(parameters: Mapping[str, Any]) -> str:
 
 def _item_pairs(size: DataSize) -> float:
     """Return about how many pairs of items some user has both of; what popular items share is not counted again."""
-    pairs = size.interactions**2 / max(size.users, 1)
-    return pairs / (1.0 + pairs / max(size.items, 1) ** 2)
+    return _occupied(size.interactions**2 / max(size.users, 1), size.items**2)
+
+
+def _occupied(entries: float, cells: int) -> float:
+    """Return about how many cells of a matrix have an entry, of which some meet in the same cell."""
+    return entries / (1.0 + entries / max(cells, 1))
 
 
 def _reason(formula: Mapping[str, float], size: DataSize, parameters: Mapping[str, Any]) -> str:
     """Return what of the data makes most of what a formula says, in words."""
     terms = [term for term in formula if term != GUEST]
     largest = max(terms, key=lambda term: formula[term] * _units(term, size, parameters), default="interactions")
-    counted = {ITEM_PAIRS: "items", COMPARED: _compared(parameters)}
-    factors = [counted.get(name, name) for name in largest.split("*")]
+    counted = {ITEM_PAIRS: "items", SCORED_PAIRS: "users*items", COMPARED: _compared(parameters)}
+    factors = "*".join(counted.get(name, name) for name in largest.split("*")).split("*")
     counts = [name for name in COUNTS if name in factors] or ["interactions"]
     return " and ".join(f"{getattr(size, name):,} {name}" for name in counts)

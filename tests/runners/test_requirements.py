@@ -14,7 +14,15 @@ from omnibench.errors import PlanError
 from omnibench.runners.described import check_algorithms
 from omnibench.runners.info import RunnerInfo
 from omnibench.runners.registry import get_runner, runners
-from omnibench.runners.requirements import COMPARED, ITEM_PAIRS, USUAL_FORMULA, EarlierFit, formula_of, required
+from omnibench.runners.requirements import (
+    COMPARED,
+    ITEM_PAIRS,
+    SCORED_PAIRS,
+    USUAL_FORMULA,
+    EarlierFit,
+    formula_of,
+    required,
+)
 
 EASE = {"guest": 400e6, "interactions": 40.0, "items*items": 80.0}
 SHOP = DataSize(581_466, 164_288, 8_900_000)
@@ -102,7 +110,7 @@ def test_every_framework_says_what_its_algorithms_need() -> None:
             assert formula["guest"] > 5e7, algorithm
             factors = {name for term in formula if term != "guest" for name in term.split("*")}
             hyperparameters = runner.catalogue["algorithms"][algorithm]["parameters"]
-            assert factors <= {*COUNTS, ITEM_PAIRS, COMPARED, *hyperparameters}, algorithm
+            assert factors <= {*COUNTS, ITEM_PAIRS, SCORED_PAIRS, COMPARED, *hyperparameters}, algorithm
             assert all(size >= 0 for size in formula.values()), algorithm
     for name, algorithm in (("LensKit", "EASEScorer"), ("RecPack", "EASE"), ("RecBole", "EASE")):
         formula = formula_of(get_runner(name), algorithm)

@@ -1,0 +1,88 @@
+"""What was measured of the memory of algorithms on small data is sane on large data, and algorithms that do the same agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from support.file_modules import module_of
+
+from omnibench.data.data_size import DataSize
+from omnibench.runners.registry import get_runner, runners
+from omnibench.runners.requirements import SCORED_PAIRS, formula_of, required
+
+ROOT = Path(__file__).parent.parent.parent
+LARGE = DataSize(138_543, 26_794, 19_169_371)
+FORMULAS = [
+    (runner.name, algorithm)
+    for runner in runners()
+    for algorithm, described in runner.catalogue["algorithms"].items()
+    if runner.distribution and described.get("memory")
+]
+DENSE = ("items*items", "users*users", "users*items", "compared*compared")
+"""Of matrices that are stored in full: tens of gigabytes of large data."""
+
+ALLOCATED: Mapping[str, Mapping[str, float]] = {
+    "RecBole.AsymKNN": {"users*items": 4.0, SCORED_PAIRS: 8.0},
+    "RecPack.ItemPNN": {"items*items": 16.0},
+    "Cornac.RecVAE": {"items": 16.0 * 800 + 4.0 * 600},
+    "Cornac.GMF": {"users*num_factors": 12.0, "items*num_factors": 12.0},
+    "Cornac.MLP": {"users*layers": 6.0, "items*layers": 6.0},
+    "Cornac.NeuMF": {"users*num_factors": 12.0, "users*layers": 6.0},
+    "RecBole.DeepFM": {"users*embedding_size": 12.0, "items*embedding_size": 12.0},
+    "LensKit.LightGCNScorer": {"users*embedding_size": 12.0, "items*embedding_size": 12.0},
+}
+"""Bytes that an algorithm's own code holds at the same time, at least: its matrices, weights, and Adam's two moments of each."""
+
+
+@pytest.fixture(scope="module")
+def memory() -> ModuleType:
+    """What measures the formulas."""
+    return module_of(ROOT / "benchmarks" / "scale" / "memory.py")
+
+
+@pytest.mark.parametrize(("framework", "algorithm"), FORMULAS)
+def test_formulas_are_sane_on_large_data(framework: str, algorithm: str) -> None:
+    """What stores no full matrix fits a machine of 64 GB at nineteen million rows; twice the data do not need less."""
+    formula = formula_of(get_runner(framework), algorithm)
+    parameters = get_runner(framework).catalogue["algorithms"][algorithm]["parameters"]
+    large = required(formula, LARGE, parameters).size
+    if not any(term in DENSE for term in formula):
+        assert large < 64e9
+    more_rows = required(formula, LARGE._replace(interactions=2 * LARGE.interactions), parameters).size
+    all_doubled = required(formula, DataSize(*(2 * count for count in LARGE)), parameters).size
+    assert large <= more_rows <= 2 * large
+    assert large <= all_doubled <= 4 * large
+
+
+@pytest.mark.parametrize("name", ALLOCATED)
+def test_a_formula_has_what_the_algorithm_allocates(name: str) -> None:
+    """A term that is missing is gigabytes of large data, however well the others are measured on small data."""
+    formula = formula_of(get_runner(name.split(".", maxsplit=1)[0]), name.split(".")[1])
+    for term, least in ALLOCATED[name].items():
+        assert formula.get(term, 0.0) >= least, term
+
+
+def test_algorithms_that_do_the_same_have_the_same_terms(memory: ModuleType) -> None:
+    """RecPack's time-aware neighbours are those of its ItemKNN; Cornac's NeuMF has the embeddings of GMF and of MLP."""
+    for name, others in memory.SAME_WORK.items():
+        framework, _, algorithm = name.partition(".")
+        algorithms = get_runner(framework).catalogue["algorithms"]
+        assert algorithms[algorithm]["memory"] == memory.same_formula(algorithms, others), name
+
+
+@pytest.mark.parametrize("algorithm", ["ItemKNN", "TARSItemKNN", "TARSItemKNNVaz"])
+def test_neighbours_of_large_data_are_not_refused(algorithm: str) -> None:
+    """RecPack's ItemKNN was measured to need 9.6 GB there: `docs/scale.md`."""
+    requirement = required(formula_of(get_runner("RecPack"), algorithm), LARGE, {"K": 100})
+    assert 9.556e9 / 1.5 < requirement.size < 9.556e9 * 1.5
+
+
+def test_what_neighbours_score_is_no_more_than_all() -> None:
+    """Each interaction scores k items; where users have many, the same."""
+    formula = {"guest": 0.0, SCORED_PAIRS: 1.0}
+    assert required(formula, DataSize(1_000, 1_000, 1_000), {"k": 10}).size == pytest.approx(10_000, rel=0.02)
+    assert required(formula, DataSize(1_000, 1_000, 10**6), {"k": 10**6}).size <= 10**6
+    assert required(formula, DataSize(1_000, 1_000, 1_000), {"k": 10}).reason == "1,000 users and 1,000 items"
