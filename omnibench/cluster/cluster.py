@@ -23,7 +23,10 @@ _WORKER_BYTES = 300 * 2**20
 """What a job needs beside the guest, for the worker itself."""
 
 _KNOWN_SECONDS = 1.0
-"""So long what workers declare is not asked for again: each of 100,000 items asks, and a thousand workers take 40 ms to describe."""
+"""So long what workers declare is not asked for again, unless to refuse an item.
+
+Each of 100,000 items asks, and a thousand workers take 40 ms to describe.
+"""
 
 
 class Cluster:
@@ -104,7 +107,11 @@ class Cluster:
             return f"asks for {resources}, and {refusal}" if refusal else ""
         if not worker_resources(resources):
             return ""
-        return workers_shortage(resources, [declared for _, declared in self._workers()])
+        shortage = workers_shortage(resources, [declared for _, declared in self._workers()])
+        if not shortage:
+            return ""
+        # It is refused for good, so a worker that has just joined counts.
+        return workers_shortage(resources, [declared for _, declared in self._workers(anew=True)])
 
     def usual_memory(self, resources: Resources) -> int | None:
         """Return the bytes that the job of an item has, whether it asks for them or not; None where nobody knows.
@@ -175,10 +182,10 @@ class Cluster:
         is_declared = not self.is_this_machine and not self.has_jobs
         return self._connection(resources), worker_resources(resources) if is_declared else {}
 
-    def _workers(self) -> Sequence[tuple[int, Mapping[str, float]]]:
-        """Return how many items each worker computes at once, and the resources that it declares, as of a moment ago."""
+    def _workers(self, *, anew: bool = False) -> Sequence[tuple[int, Mapping[str, float]]]:
+        """Return how many items each worker computes at once, and the resources that it declares, as of a moment ago or of now."""
         with self._asking:
-            if time.monotonic() - self._asked >= _KNOWN_SECONDS:
+            if anew or time.monotonic() - self._asked >= _KNOWN_SECONDS:
                 self._declared = list(self._connection(NOTHING_SAID).workers().values())
                 self._asked = time.monotonic()
             return self._declared

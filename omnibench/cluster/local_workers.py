@@ -21,12 +21,14 @@ _MOST_RESTARTS = 100
 _ENDING_SECONDS = 5.0
 
 _START = """
-import ctypes, os, shutil, signal, sys
+import ctypes, os, signal, sys
+from pathlib import Path
+from omnibench.store.workspaces import remove_workspace
 parent, end, directory = int(sys.argv.pop(1)), int(sys.argv.pop(1)), sys.argv.pop(1)
 
 def end_with_parent(*_):
     if os.getppid() != parent:
-        shutil.rmtree(directory, ignore_errors=True)
+        remove_workspace(Path(directory))
         os._exit(1)
 
 signal.signal(signal.SIGUSR1, end_with_parent)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from omnibench.cluster.clients import failure_of
 from omnibench.cluster.locations import Sessions, WorkerLocation
 from omnibench.cluster.mailbox import Message
 from omnibench.errors import CutOffError, LostGuestError
@@ -24,6 +25,9 @@ _KEPT_SECONDS = 2.0
 
 _LOST_SECONDS = 60.0
 """So long a worker that the scheduler has not given up may not answer."""
+
+_KILLED_WORKER = "KilledWorker: "
+"""The scheduler's exception for a task whose worker is gone; whatever else a task has failed with, it has raised itself."""
 
 
 class RemoteSession:
@@ -77,7 +81,7 @@ class RemoteSession:
 
         Raises:
             CutOffError: This process was cut off from its scheduler.
-            LostGuestError: Its worker is gone.
+            LostGuestError: Its worker is gone, or the task there has failed.
             ClusterError: The cluster is.
         """
         while True:
@@ -107,8 +111,8 @@ class RemoteSession:
         address, host = self.location.address, self.location.host
         deadline = time.monotonic() + _LOST_SECONDS
         while True:
-            if self._future.status == "error":  # its worker is gone, for whose answer Dask would wait until it gives up
-                raise LostGuestError(f"{host} ({address}) is gone")
+            if self._future.status == "error":  # of a lost worker Dask would wait for an answer until it gives up
+                raise LostGuestError(self._end_of_task())
             try:
                 answer = self._call_once(_WAIT_SECONDS)
             except Exception as error:  # whatever a broken connection raises; who is to blame is seen by asking
@@ -125,6 +129,13 @@ class RemoteSession:
             if answer is None:
                 raise LostGuestError(f"{host} ({address}) has dropped the item")
             return answer[0], answer[1]
+
+    def _end_of_task(self) -> str:
+        """Return why the task of the session, which has failed, has ended."""
+        worker, failure = f"{self.location.host} ({self.location.address})", failure_of(self._future)
+        if failure.startswith(_KILLED_WORKER):
+            return f"{worker} is gone"
+        return f"{worker} has dropped the item: {failure}"
 
     def _call_once(self, wait: float) -> Any:
         return self._connection.exchange(self.location, self.token, self._n_taken, self._n_sent, self._outgoing, wait)

@@ -140,11 +140,13 @@ def refuse_oversized(experiments: Iterable[Experiment], policy: Policy, cluster:
     Raises:
         OmnibenchError: There is something; with its figures. Or the cluster cannot be used.
     """
-    sentences = {
-        experiment.configuration.label or experiment.configuration.name: sentence
-        for experiment in experiments
-        if (sentence := oversized(experiment, policy, cluster))
-    }
+    sentences: dict[str, str] = {}
+    for experiment in experiments:
+        label = experiment.configuration.label or experiment.configuration.name
+        if label in sentences:  # a cluster is asked anew about each that it lacks room for
+            continue
+        if sentence := oversized(experiment, policy, cluster):
+            sentences[label] = sentence
     if sentences:
         named = [f"{name} {sentence}" for name, sentence in sentences.items()]
         raise OmnibenchError(

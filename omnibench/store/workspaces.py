@@ -20,6 +20,9 @@ from omnibench.store.permissions import file_mode, is_shared, make_directory
 _OWNER_AND_NONCE = r"\d+\.[0-9a-z_]{8}"
 """The end of a workspace's name: the process, and what makes the name free."""
 
+_LOCK = ".lock"
+"""The file in a workspace that its process holds for life."""
+
 _PATIENCE_SECONDS = 5.0
 """How long the parent's lock is waited for: others of ours hold it for milliseconds, a member of the group for ever."""
 
@@ -31,7 +34,7 @@ def _is_left_over(workspace: Path, *, without_lock: bool) -> bool:
         workspace: The directory.
         without_lock: Whether one without a lock is, too; else it may just be being made.
     """
-    lock = workspace / ".lock"
+    lock = workspace / _LOCK
     try:
         if workspace.lstat().st_uid != os.geteuid():
             return False
@@ -47,10 +50,22 @@ def _left_over(parent: Path, prefix: str, *, is_alone: bool) -> list[Path]:
     return [directory for directory in workspaces if _is_left_over(directory, without_lock=is_alone)]
 
 
-def _remove(workspace: Path) -> None:
-    """Remove a workspace as far as possible; a disk that refuses once need not leave it lying there for ever."""
-    for _ in range(2):
-        shutil.rmtree(workspace, ignore_errors=True)
+def remove_workspace(directory: Path) -> None:
+    """Remove a workspace as far as possible, its lock last: without it, what is left looks like one that is being made, for ever.
+
+    Args:
+        directory: The workspace, below which processes that have not ended yet may still write.
+    """
+    for _ in range(2):  # a disk that refuses once need not leave it lying there for ever
+        with suppress(OSError):
+            for entry in list(os.scandir(directory)):
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry, ignore_errors=True)
+                elif entry.name != _LOCK:
+                    with suppress(OSError):
+                        os.unlink(entry)
+            if all(name == _LOCK for name in os.listdir(directory)):
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 def left_over(parent: Path, prefix: str) -> list[Path]:
@@ -97,7 +112,7 @@ class Workspace:
                 raise
             for directory in _left_over(parent, prefix, is_alone=is_alone):
                 if directory != self.directory:
-                    _remove(directory)
+                    remove_workspace(directory)
 
     def _hold(self, *, shared: bool) -> int:
         """Hold the lock for life; return its descriptor."""
@@ -143,11 +158,11 @@ class Workspace:
     @property
     def lock(self) -> Path:
         """Its lock file."""
-        return self.directory / ".lock"
+        return self.directory / _LOCK
 
     def remove(self) -> None:
         """Remove the directory and all that is in it; calling it again does nothing, nor does a forked child."""
         if self._descriptor >= 0 and os.getpid() == self._pid:
-            _remove(self.directory)
+            remove_workspace(self.directory)
             forks.close(self._descriptor)
             self._descriptor = -1

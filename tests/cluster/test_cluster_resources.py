@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from omnibench.cluster.choice import ClusterChoice
 from omnibench.cluster.cluster import Cluster
 from omnibench.cluster.connection import Connection
 from omnibench.cluster.settings import SlurmSettings
+from omnibench.experiment.resources import Resources
 from omnibench.runners.environments import Environments
 
 pytestmark = pytest.mark.slow
@@ -47,7 +49,10 @@ def test_workers_with_what_is_asked_for(project: Project, tmp_path: Path) -> Non
 
 
 def test_workers_are_not_described_for_each_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of 100,000 items asks how large the workers are, which are asked once in a while; one that joins is soon known."""
+    """Each of 100,000 items asks how large the workers are, which are asked once in a while; one that joins is soon known.
+
+    Before an item is refused they are asked again.
+    """
     descriptions, workers = [0], Connection.workers
 
     def counted(connection: Connection) -> dict[str, tuple[int, dict[str, float]]]:
@@ -71,9 +76,14 @@ def test_workers_are_not_described_for_each_item(tmp_path: Path, monkeypatch: py
             for _ in range(1000):
                 assert cluster.raised_memory(int(2e9)) == int(2e9)
                 assert cluster.raised_memory(int(8e9)) is None
+                assert not cluster.shortage(Resources(memory=int(2e9)))
             assert descriptions[0] <= 1 + time.monotonic() - began
             processes.add_worker({"MEMORY": 8e9})
             wait_for(lambda: cluster.raised_memory(int(8e9)) == int(8e9))
+            monkeypatch.setattr("omnibench.cluster.cluster._KNOWN_SECONDS", math.inf)
+            assert cluster.shortage(Resources(memory=int(16e9)))
+            processes.add_worker({"MEMORY": 16e9})
+            wait_for(lambda: not cluster.shortage(Resources(memory=int(16e9))))
 
 
 def test_more_than_any_worker_has(project: Project, tmp_path: Path) -> None:

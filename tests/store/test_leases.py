@@ -10,13 +10,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from omnibench.errors import StoreError
 from omnibench.store import holders
 from omnibench.store.leases import is_held, lease
-from omnibench.store.workspaces import Workspace
+from omnibench.store.workspaces import Workspace, remove_workspace
 
 HOLDER = """
 import sys
@@ -273,6 +274,27 @@ def test_a_workspace_is_gone_afterwards(tmp_path: Path) -> None:
     workspace.remove()
     workspace.remove()
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_workspace_that_cannot_be_emptied_keeps_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While others still write below it, it stays one that whoever comes later removes; without a lock it would look half-made."""
+    workspace = Workspace(tmp_path)
+    guest = workspace.directory / "guest"
+    guest.mkdir()
+    (guest / "0").touch()
+    unlink, n_written = os.unlink, iter(range(1, 1000))
+
+    def unlink_beside_a_writer(path: Any, **options: Any) -> None:
+        unlink(path, **options)
+        (guest / f"{next(n_written)}").touch()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", unlink_beside_a_writer)
+        remove_workspace(workspace.directory)
+    assert list(guest.iterdir())
+    assert workspace.lock.exists()
+    remove_workspace(workspace.directory)
+    assert not workspace.directory.exists()
 
 
 def test_workspaces_of_dead_processes_are_removed_and_others_are_not(tmp_path: Path) -> None:
