@@ -35,7 +35,7 @@ from omnibench import (
 )
 from omnibench.data.data_size import DataSize
 from omnibench.engine.policy import Policy
-from omnibench.runners.info import algorithm_info
+from omnibench.runners.info import RunnerInfo, algorithm_info
 from omnibench.runners.registry import get_runner
 from omnibench.runners.requirements import COMPARED, GUEST, SCORED_PAIRS, grown_bytes, required
 
@@ -74,7 +74,7 @@ TERMS = {
     "RecPack.ItemKNN": _NEIGHBOURS,
     "RecPack.ItemPNN": _MATRIX,
     "RecPack.WeightedMatrixFactorization": ("users*num_components+items*num_components",),
-    "RecPack.SequentialRules": _NEIGHBOURS,
+    "RecPack.SequentialRules": ("interactions*max_steps",),
     "RecPack.STAN": _FACTORS,
     "RecPack.Prod2VecClustered": _MATRIX,
     "RecPack.GRU4RecCrossEntropy": _DENSE,
@@ -286,6 +286,40 @@ def same_formula(algorithms: dict[str, Any], names: Sequence[str]) -> dict[str, 
     return {term: max(each.get(term, 0.0) for each in formulas) for each in formulas for term in each}
 
 
+def _formulas(
+    runner: RunnerInfo, algorithms: dict[str, list[dict[str, Any]]], of_all: dict[str, float]
+) -> dict[str, dict[str, float]]:
+    """Return the formulas of a framework's algorithms that were measured, and of those that do the same.
+
+    Args:
+        runner: The framework.
+        algorithms: What was measured of each algorithm.
+        of_all: What all of the framework need.
+    """
+    formulas: dict[str, dict[str, float]] = {}
+    for name, rows in algorithms.items():
+        terms = TERMS.get(f"{runner.name}.{name}", ())
+        formulas[name] = formula(rows, _ordered(terms, rows), of_all) if terms else {}
+    described = {**runner.catalogue["algorithms"], **{name: {"memory": formulas[name]} for name in formulas}}
+    for name, others in SAME_WORK.items():
+        if name.startswith(f"{runner.name}."):
+            formulas[name.split(".")[1]] = same_formula(described, others)
+    return formulas
+
+
+def _compare(name: str, rows: list[dict[str, Any]], whole: dict[str, float]) -> None:
+    """Print what Fits of an algorithm needed beside what its formula says."""
+    for row in rows:
+        size = DataSize(row["users"], row["items"], row["interactions"])
+        estimate = required(whole, size, row["parameters"]).size
+        quotient = row["peak"] / estimate
+        print(
+            f"{name:30} {size.users:7,} {size.items:6,} {size.interactions:10,} "
+            f"{row['peak'] / 1e6:7.0f} MB {estimate / 1e6:7.0f} MB {quotient:5.2f}"
+            f"{'' if 1 / 1.5 <= quotient <= 1.5 else '  off'}"
+        )
+
+
 def fit_formulas(path: Path, *, write: bool) -> None:
     """Find the formulas of all algorithms that were measured, print how close they come, and write them.
 
@@ -304,25 +338,9 @@ def fit_formulas(path: Path, *, write: bool) -> None:
             of_all = {**base, **formula(simple, ("interactions", "users"), base)}
         else:  # some algorithms were measured later than the others
             of_all = dict(runner.catalogue["memory"])
-        formulas = {}
+        formulas = _formulas(runner, algorithms, of_all)
         for name, rows in algorithms.items():
-            terms = TERMS.get(f"{framework}.{name}", ())
-            formulas[name] = formula(rows, _ordered(terms, rows), of_all) if terms else {}
-        for name, others in SAME_WORK.items():
-            if name.startswith(f"{framework}."):
-                known = {**runner.catalogue["algorithms"], **{each: {"memory": formulas[each]} for each in formulas}}
-                formulas[name.split(".")[1]] = same_formula(known, others)
-        for name, rows in algorithms.items():
-            whole = {**of_all, **formulas[name]}
-            for row in rows:
-                size = DataSize(row["users"], row["items"], row["interactions"])
-                estimate = required(whole, size, row["parameters"]).size
-                quotient = row["peak"] / estimate
-                print(
-                    f"{framework}.{name:22} {size.users:7,} {size.items:6,} {size.interactions:10,} "
-                    f"{row['peak'] / 1e6:7.0f} MB {estimate / 1e6:7.0f} MB {quotient:5.2f}"
-                    f"{'' if 1 / 1.5 <= quotient <= 1.5 else '  off'}"
-                )
+            _compare(f"{framework}.{name}", rows, {**of_all, **formulas[name]})
         if write:
             assert runner.measured_file is not None
             content = json.loads(runner.measured_file.read_text(encoding="utf-8"))

@@ -27,6 +27,7 @@ DENSE = ("items*items", "users*users", "users*items", "compared*compared")
 ALLOCATED: Mapping[str, Mapping[str, float]] = {
     "RecBole.AsymKNN": {"users*items": 4.0, SCORED_PAIRS: 8.0},
     "RecPack.ItemPNN": {"items*items": 16.0},
+    "RecPack.SequentialRules": {"interactions*max_steps": 48.0},
     "Cornac.RecVAE": {"items": 16.0 * 800 + 4.0 * 600},
     "Cornac.GMF": {"users*num_factors": 12.0, "items*num_factors": 12.0},
     "Cornac.MLP": {"users*layers": 6.0, "items*layers": 6.0},
