@@ -32,6 +32,9 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
     "Cornac.GMF": {"users*num_factors": 12.0, "items*num_factors": 12.0},
     "Cornac.MLP": {"users*layers": 6.0, "items*layers": 6.0},
     "Cornac.NeuMF": {"users*num_factors": 12.0, "users*layers": 6.0},
+    "RecBole.BPR": {"users*embedding_size": 12.0, "items*embedding_size": 12.0},
+    "RecBole.LightGCN": {"users*embedding_size": 12.0, "items*embedding_size": 12.0},
+    "RecBole.FISM": {"items*embedding_size": 12.0},
     "RecBole.DeepFM": {"users*embedding_size": 12.0, "items*embedding_size": 12.0},
     "LensKit.LightGCNScorer": {"users*embedding_size": 12.0, "items*embedding_size": 12.0},
 }
