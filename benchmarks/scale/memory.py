@@ -119,7 +119,7 @@ TERMS = {
     ),
     "Cornac.EASE": _MATRIX,
     "Cornac.SKMeans": _FACTORS,
-    "Cornac.ItemKNN": _NEIGHBOURS,
+    "Cornac.ItemKNN": (*_MATRIX, *_NEIGHBOURS),
     "Cornac.UserKNN": ("users*users",),
     "Cornac.VAECF": _DENSE,
     "Cornac.BiVAECF": _FACTORS,
