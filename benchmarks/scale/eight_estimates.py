@@ -13,10 +13,10 @@ from omnibench.runners.requirements import formula_of, required
 MEMORY = 24e9
 """Bytes of the machine that the numbers are of."""
 
-_EXTRAPOLATED = (
-    "~: not run, but extrapolated by the growth between the two largest sizes that were. "
-    "A run had six minutes of a machine that others used, too, those of generating and preparing the data included."
-)
+SECONDS = 360.0
+"""What a run had of a machine that others used, too, generating and preparing the data included."""
+
+_EXTRAPOLATED = "~: not run, but extrapolated by the growth between the two largest sizes that were."
 
 FORMULAS = {
     "Pop": ("LensKit", "PopScorer", {}),
@@ -72,19 +72,34 @@ def needed_memory(name: str, size: Mapping[str, Any]) -> float | None:
     return float(required(formula_of(get_runner(framework), algorithm), counts, parameters).size)
 
 
-def reasons(size: Mapping[str, Any], missing: Sequence[str]) -> str:
+def reasons(size: Mapping[str, Any], missing: Mapping[tuple[str, str], float]) -> str:
     """Return why algorithms were not run at a size; nothing where all were.
 
     Args:
         size: The size.
-        missing: The algorithms that were not run, with omnibench or bare.
+        missing: The estimated CPU seconds of the algorithms that were not run, by name and way; 0 where there is no estimate.
     """
     if not missing:
         return ""
-    memory = {name: needed_memory(name, size) or 0.0 for name in missing}
-    too_large = [
-        f"{name} needs about {needed / 1e9:,.0f} GB of memory, and {MEMORY / 1e9:.0f} were there."
-        for name, needed in memory.items()
-        if needed > MEMORY
+    memory = {name: needed_memory(name, size) or 0.0 for name, _ in missing}
+    too_large = [name for name in memory if memory[name] > MEMORY]
+    too_long = [key for key, seconds in missing.items() if seconds > SECONDS and key[0] not in too_large]
+    others = [key for key in missing if key not in too_long and key[0] not in too_large]
+    sentences = [_EXTRAPOLATED]
+    if too_long:
+        sentences.append(f"More than the {SECONDS / 60:.0f} minutes that a run had: {_listed(too_long)}.")
+    if others:
+        sentences.append(f"Not run, though it may fit into them: {_listed(others)}.")
+    sentences += [
+        f"{name} needs about {memory[name] / 1e9:,.0f} GB of memory, and {MEMORY / 1e9:.0f} were there."
+        for name in too_large
     ]
-    return " ".join([_EXTRAPOLATED, *too_large])
+    return " ".join(sentences)
+
+
+def _listed(keys: Sequence[tuple[str, str]]) -> str:
+    """Return algorithms with the ways in which they were not run, e.g. ``Pop (bare), LightGCN (omnibench, bare)``."""
+    ways: dict[str, list[str]] = {}
+    for name, way in keys:
+        ways.setdefault(name, []).append(way)
+    return ", ".join(f"{name} ({', '.join(names)})" for name, names in ways.items())

@@ -235,8 +235,7 @@ class Workbench:
 
     def export_progress(self) -> None:
         """Bring ``progress.json`` up to date if that is due, so that it is right also when the process is killed."""
-        if self._exports.due:
-            self._exports.refresh_progress()
+        self._exports.refresh_progress()
 
     def close(self, record_end: Callable[[], None]) -> None:
         """End the guests, write the exports, close the records; once is enough.

@@ -20,6 +20,8 @@ SPARE = 8
 
 _RAISES = 9
 """Bounds are raised after so many times the tiles of the time before: most tiles change little."""
+_UNRAISED_BYTES = 2**25
+"""Bounds are also raised after so many bytes of maxima: of millions of items those take more than the scores of a tile."""
 _MAXIMA = 4
 """Maxima for each item of a list from which on the higher of two stands for both: sorting more costs more than it saves."""
 
@@ -48,6 +50,8 @@ class BestOfTiles:
         self._maxima: list[npt.NDArray[Any]] = []
         """The highest maxima of blocks up to the last change of bounds, and all of those since."""
         self._raise_after, self._n_tiles = 1, 0
+        self._unraised_bytes = 0
+        """Of the maxima since the last change of bounds."""
         none = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0, dtype=dtype)
         self._entries: list[Entries] = [none]
         """What may be among the best."""
@@ -79,8 +83,11 @@ class BestOfTiles:
             maxima = block_maxima(scores, _BLOCK)
         self._n_tiles += 1
         self._maxima.append(maxima)
-        if self._n_tiles == self._raise_after:
+        self._unraised_bytes += maxima.nbytes
+        is_due = self._n_tiles == self._raise_after
+        if is_due:
             self._raise_after *= _RAISES
+        if is_due or self._unraised_bytes > _UNRAISED_BYTES:
             self._raise_bounds()
         row, column = self._reaching(scores, maxima)
         counts = np.bincount(row, minlength=self._n_users)
@@ -127,6 +134,7 @@ class BestOfTiles:
             self._raise_to(highest[:, 0])
             maxima = highest
         self._maxima = [maxima]
+        self._unraised_bytes = 0
 
     def _raise_to(self, scores: npt.NDArray[Any]) -> None:
         """Raise the bounds to scores that k items of each user reach; shape (users,)."""

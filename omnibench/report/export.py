@@ -165,20 +165,35 @@ def write_files(
         What could not be tested, a sentence each.
 
     Raises:
-        ExportError: A file could not be written; those before it were.
+        ExportError: A file could not be written, or its format has no form for one of the values; those before it were.
     """
     contents, report = impersonal(contents, hide), None
     trouble: list[str] = []
     for file in files:
         suffix = file.suffix.lower()
         if suffix in _DATA_WRITERS:
-            replace(file, _DATA_WRITERS[suffix](contents))
+            _write_values(file, _DATA_WRITERS[suffix](contents))
         else:
             if report is None:
                 report = report_of(contents, root, choices)
                 trouble, report.trouble[:] = [*report.trouble], map(hide, report.trouble)
             replace(file, _DOCUMENT_WRITERS[suffix](report))
     return [*contents.trouble, *trouble]
+
+
+def _write_values(file: Path, parts: Iterable[bytes]) -> None:
+    """Write a file whose parts are made as it is written.
+
+    Raises:
+        ExportError: It could not be written, or its format has no form for a value.
+    """
+    try:
+        replace(file, parts)
+    except (ValueError, OverflowError) as error:  # e.g. an integer of more than 64 bits in Parquet
+        raise ExportError(
+            f"{str(file)!r} could not be written: its format has no form for one of the values ({error}); "
+            "choose another format."
+        ) from error
 
 
 def _items_to_write(

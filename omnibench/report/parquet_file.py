@@ -106,7 +106,7 @@ def _array(values: Sequence[Any], column_type: str) -> pa.Array:
     present = [value is not None for value in values]
     validity = None if all(present) else _bits(present)
     if column_type == "string":
-        contents = [b"" if value is None else value.encode() for value in values]
+        contents = [b"" if value is None else value.encode(errors="backslashreplace") for value in values]
         ends = np.cumsum([0, *map(len, contents)], dtype="<i8")
         buffers = [validity, pa.py_buffer(ends), pa.py_buffer(b"".join(contents))]
     elif column_type == "boolean":

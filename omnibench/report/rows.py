@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 from omnibench.comparison.variance import COMPONENTS, Variances
@@ -19,8 +19,8 @@ from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import display_names
 from omnibench.tables.seeds import distinct, seed_groups, seeds_of
 
-_ITEMS_AT_HAND = 1000
-"""Of how many items rows are made at a time."""
+ROWS_AT_HAND = 5000
+"""How many rows are made at a time, unless a single item has more."""
 
 COLUMN_TYPES = {
     "dataset": "string",
@@ -122,14 +122,13 @@ def blocks_of(contents: Contents) -> Iterator[list[Part]]:
     """Yield the same rows by thousands: of a hundred thousand items, all of them together would take a gigabyte.
 
     A block is made of parts: the configuration, the fold, the value, the costs of the item, its configuration with all seeds, its
-    search, the value's origin.
+    search, the value's origin. None is empty: where no item has a value, there is no block.
     """
     names = display_names(contents.results)
     with_seeds = with_all_seeds(contents.results)
     summarised: WithSeeds | None = None
     summary_cells: dict[str, tuple[float | None, ...]] = {}
-    remaining = iter(contents.results)
-    while results := list(islice(remaining, _ITEMS_AT_HAND)):
+    for results in _by_rows(contents.results):
         parts = [Part() for _ in WIDTHS]
         configurations, folds, values, costs, summaries, searches, origins = parts
         for result in results:
@@ -185,6 +184,22 @@ def blocks_of(contents: Contents) -> Iterator[list[Part]]:
                 else:
                     origins.add(tuple(origin_facts(origin).values()))
         yield parts
+
+
+def _by_rows(results: Iterable[Result]) -> Iterator[list[Result]]:
+    """Yield the results that have values, as many at a time as make ``ROWS_AT_HAND`` rows at most, but at least one."""
+    block: list[Result] = []
+    rows = 0
+    for result in results:
+        if not result.metrics:  # e.g. of an item that lacks the chosen metrics
+            continue
+        if block and rows + len(result.metrics) > ROWS_AT_HAND:
+            yield block
+            block, rows = [], 0
+        block.append(result)
+        rows += len(result.metrics)
+    if block:
+        yield block
 
 
 _UNCERTAIN = Uncertainty()

@@ -97,7 +97,7 @@ class Exports:
 
     @contextmanager
     def _writing_in_time(self, *, immediately: bool = False) -> Iterator[bool]:
-        """Write while no other thread does: whether that is due; and set when the next export is.
+        """Yield whether an export is due, while no other thread writes one, and set when the next one is due.
 
         Of a thousand threads that come to a phase while one writes, all but one find here that it has been written.
         """

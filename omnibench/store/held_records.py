@@ -1,4 +1,4 @@
-"""The records of an item whose lease is held: each is read once, for nobody else writes them meanwhile."""
+"""The records of an item whose lease is held: each is read once, for nobody else changes them meanwhile."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from omnibench.store.leases import Lease
 from omnibench.store.schema import Record, RecordType
 
 _OF_ITEM = frozenset({RecordType.ITEM, RecordType.FIT, RecordType.PREDICT, RecordType.EVAL})
-"""Types of records that only the holder of an item's lease writes."""
+"""Types of records that only the holder of an item's lease changes."""
 
 
 class HeldRecords:
     """The records of an item, as the holder of its lease reads and writes them.
 
     An attempt asks for the same few records two dozen times. What it writes itself is read again: as it stands in the store.
-    Ask the store for records of other items: their leases are somebody else's.
+    So is an item's own record that is not there: another run that begins adds it without the lease, as pending
+    (``CheckpointStore.register``). Ask the store for records of other items: their leases are somebody else's.
 
     Args:
         store: The checkpoint store.
@@ -33,9 +34,12 @@ class HeldRecords:
         if RecordType.of(key) not in _OF_ITEM:  # a dataset's: whoever prepares it first records it
             return self._store.records.get(key)
         if key not in self._known:
-            self._known[key] = self._store.records.get(key)
-        record = self._known[key]
-        return None if record is None else dict(record)
+            record = self._store.records.get(key)
+            if record is None and RecordType.ITEM.has(key):
+                return None
+            self._known[key] = record
+        known = self._known[key]
+        return None if known is None else dict(known)
 
     def commit(self, records: Mapping[str, Record], forget: Mapping[str, Record] | None = None) -> None:
         """Commit records under the lease, durably; see ``CheckpointStore.commit``."""

@@ -194,6 +194,7 @@ class Worker:
     def _export(self) -> None:
         """Bring progress.json up to date after this worker has come to another item or phase, if that is due."""
         with self._lock:
+            # `refresh_progress` asks whether it is due, too; here that decides whether it stays noted that the worker is elsewhere.
             due = self._elsewhere and not self._is_new_phase and self._exports.due
             self._elsewhere = self._elsewhere and not due
         if due:

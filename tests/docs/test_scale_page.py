@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -46,6 +48,31 @@ def test_the_page_has_all_eight_algorithms_at_three_sizes(scale_page: ModuleType
     complete = [size for size in scale_page.read() if set(size["algorithms"]) == set(scale_page.ALGORITHMS)]
     assert len(complete) >= 3
     assert complete[-1]["rows"] > 10 * complete[0]["rows"]
+
+
+def test_what_is_missing_of_a_size_is_estimated_with_its_reason(scale_page: ModuleType) -> None:
+    """Of each algorithm of each size both ways are measured, or estimated, and what the estimate exceeds is below the table."""
+    sizes = scale_page.read()
+    for size in sizes:
+        reasons = (
+            scale_page.page(sizes).partition(f"### {size['rows']:,} rows")[2].partition("\n##")[0].rpartition("|")[2]
+        )
+        for name, way in itertools.product(scale_page.ALGORITHMS, scale_page.WAYS):
+            if way in size["algorithms"].get(name, {}):
+                continue
+            assert scale_page.eight_estimates.estimated(sizes, size["rows"], name, way), (size["rows"], name, way)
+            assert re.search(rf"\b{name} (\([^)]*{way}|needs about)", reasons), (size["rows"], name, way)
+
+
+def test_the_reason_is_what_the_estimate_exceeds(scale_page: ModuleType) -> None:
+    """Minutes, memory, or neither."""
+    missing = {("Pop", "bare"): 361.0, ("SVD", "bare"): 359.0, ("BPR", "omnibench"): 0.0, ("EASE", "omnibench"): 1.0}
+    assert scale_page.eight_estimates.reasons({**_size(1_000), "items": 30_000}, missing) == (
+        "~: not run, but extrapolated by the growth between the two largest sizes that were. "
+        "More than the 6 minutes that a run had: Pop (bare). "
+        "Not run, though it may fit into them: SVD (bare), BPR (omnibench). "
+        "EASE needs about 78 GB of memory, and 24 were there."
+    )
 
 
 def test_the_page_and_the_bare_scripts_have_the_same_algorithms(

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from support.projects import Project
 
-from omnibench import open_store
+from omnibench import export_results, open_store
 from omnibench.plugin.options import EXPORT
 
 PLAN = """
@@ -102,6 +102,16 @@ def test_what_cannot_be_written_in_the_end_fails_the_run(project: Project) -> No
     assert run.ret == pytest.ExitCode.TESTS_FAILED
     run.stdout.fnmatch_lines([f"omnibench: '{place}/results.md' could not be written (No such file or directory)."])
     assert len(open_store(project.pytester.path / "checkpoints").completed) == 2
+
+
+def test_costs_are_values_of_a_run_and_none_of_a_store(project: Project) -> None:
+    """Where an item has no other metric its store exports whole files without rows."""
+    project.bench(metrics="FitTime()")
+    files = [project.pytester.path / name for name in ("results.csv", "results.parquet")]
+    project.run(*(f"--omnirec-export={file}" for file in files)).assert_outcomes(passed=2)
+    assert [len(frame) for frame in (pd.read_csv(files[0]), pd.read_parquet(files[1]))] == [2, 2]
+    assert export_results(project.pytester.path / "checkpoints", *files) == []
+    assert [len(frame) for frame in (pd.read_csv(files[0]), pd.read_parquet(files[1]))] == [0, 0]
 
 
 def test_a_run_of_other_tests_leaves_the_file_alone(project: Project) -> None:

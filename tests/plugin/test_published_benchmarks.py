@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from support.projects import Project
+from support.projects import IN_A_FRAME, Project
 
 
 def interactions() -> pd.DataFrame:
@@ -16,8 +16,8 @@ def interactions() -> pd.DataFrame:
 
 
 def write_bench(project: Project, data: str) -> None:
-    """Write a bench file on a dataset, which is one expression."""
-    project.bench()
+    """Write a bench file on a dataset, which is one expression; ``frame`` is the usual one."""
+    project.bench(data=IN_A_FRAME)
     bench = project.pytester.path / "bench_tiny.py"
     text = bench.read_text()
     bench.write_text(f"{text[: text.index('data = ')]}data = {data}\n{text[text.index('plan = ') :]}")

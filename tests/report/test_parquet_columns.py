@@ -38,6 +38,14 @@ def test_columns_are_those_that_arrow_makes(data: st.DataObject) -> None:
         assert column.equals(pa.array([distinct[row][number] for row in numbers], _arrow_type(column_type)))
 
 
+def test_texts_that_are_no_utf_8_are_written_as_in_csv() -> None:
+    """Half of a surrogate pair, which Python's texts may hold, is escaped."""
+    part = Part()
+    part.add(("a\ud800",))
+    (column,) = _columns(part, ["string"])
+    assert column.to_pylist() == [r"a\ud800"]
+
+
 def test_writing_parquet_imports_no_pandas() -> None:
     """It takes 50 MB of memory."""
     code = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def lease(store: CheckpointStore) -> Iterator[Lease]:
 
 
 def test_a_record_is_read_once(store: CheckpointStore, lease: Lease) -> None:
-    """Also one that is not there; what a reader does with its copy changes nobody else's."""
+    """Also that of a phase that is not there; what a reader does with its copy changes nobody else's."""
     store.commit(lease, {"fit/a": {"n": 1}})
     records = HeldRecords(store, lease)
     first = records.get("fit/a")
@@ -72,3 +73,14 @@ def test_records_of_datasets_are_not_the_holders(store: CheckpointStore, lease: 
     assert records.get("data/d") is None
     store.records.commit({"data/d": {"n": 1}})
     assert records.get("data/d") == {"n": 1}
+
+
+def test_an_item_that_another_run_registers_is_there_from_then_on(store: CheckpointStore, lease: Lease) -> None:
+    """A run that begins records its items as pending and holds no lease for that; it changes none that is there."""
+    records = HeldRecords(store, lease)
+    assert records.get("item/a") is None
+    with closing(CheckpointStore(store.root)) as other:
+        other.register({"item/a": {"n": 1}})
+        assert records.get("item/a") == {"n": 1}
+        other.register({"item/a": {"n": 2}})
+    assert records.get("item/a") == store.records.get("item/a") == {"n": 1}

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.projects import Project
+from support.projects import IN_A_FRAME, Project
 
 from omnibench import Coordinator
 from omnibench.commands.main import main
@@ -72,7 +72,7 @@ def test_a_directory_with_others_files_is_refused(names: tuple[str, ...], tmp_pa
         CheckpointStore(root)
     assert main(["rebuild", "--store", str(root)]) == 2
     assert contents(root) == before
-    project.bench()
+    project.bench(data=IN_A_FRAME)  # of a file, its digest is noted below the home directory
     here = {name for name in contents(project.pytester.path) if "pycache" not in name}
     for arguments in (["--omnirec-checkpoint-dir=."], ["--omnirec-checkpoint-dir=.", "--omnirec-readonly"]):
         result = project.run(*arguments)

@@ -62,7 +62,9 @@ def running_guests(
     running: dict[str, WatchedGuest] = {}
 
     def start(name: str) -> WatchedGuest:
-        if name not in running or not running[name].guest.alive:
+        if name in running and not running[name].guest.alive:
+            running.pop(name).guest.close()
+        if name not in running:
             python = Path(sys.executable) if name == "Own" else python_of(name)
             running[name] = WatchedGuest(name, python, factory.mktemp(name))
         return running[name]
