@@ -99,7 +99,7 @@ def submit(arguments: Sequence[str], directory: Path, settings: SlurmSettings, s
         store: The checkpoint directory, in which there is a store already.
 
     Raises:
-        ClusterError: SLURM does not take the job.
+        ClusterError: SLURM does not take the job, or it cannot be noted.
     """
     notes = store / "store"
     command = shlex.join([settings.python or sys.executable, "-m", "pytest", *arguments])
@@ -123,8 +123,14 @@ def submit(arguments: Sequence[str], directory: Path, settings: SlurmSettings, s
         raise ClusterError(f"SLURM does not take the job of the run: {answer.stderr.strip()}")
     run = DetachedRun(answer.stdout.strip().partition(";")[0], str(notes / _OUTPUT), f"pytest {shlex.join(arguments)}")
     partial = notes / f"{_NOTE}.partial"
-    partial.write_text(json.dumps(asdict(run)), encoding="utf-8")
-    partial.replace(notes / _NOTE)
+    try:
+        partial.write_text(json.dumps(asdict(run)), encoding="utf-8")
+        partial.replace(notes / _NOTE)
+    except OSError as error:
+        raise ClusterError(
+            f"job {run.job} holds the run, which cannot be noted in {notes} ({error}), so that nothing follows it; "
+            f"`scancel {run.job}` ends it, and what it prints is in {run.output}."
+        ) from error
     return run
 
 

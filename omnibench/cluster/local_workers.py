@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -55,6 +57,9 @@ class LocalWorkers:
         address: The scheduler's address.
         security: Its credentials.
         number: How many workers there are.
+
+    Raises:
+        OSError: The system does not let them be started.
     """
 
     def __init__(self, address: str, security: Any, number: int) -> None:
@@ -62,8 +67,9 @@ class LocalWorkers:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._callers: dict[str, LocalCaller] = {}
         self._n_started = 0
+        self._started: Future[None] = Future()
         self._ending = threading.Event()
-        # The system ends a process with the thread that has started it, so that one lives as long as they are to.
+        # Workers end with this process, not with the thread that has started them: whatever that ends by, it ends them first.
         self._thread = threading.Thread(target=self._look_after, daemon=True, name="omnibench-local-workers")
 
     def __enter__(self) -> Self:
@@ -72,6 +78,11 @@ class LocalWorkers:
         settings = {dask_variable(name): str(value) for name, value in dask_settings().items()}
         self._variables = {**os.environ, **settings, **credentials}
         self._thread.start()
+        try:
+            self._started.result()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -88,11 +99,24 @@ class LocalWorkers:
         return self._callers[name]
 
     def _look_after(self) -> None:
-        self._processes = [self._start() for _ in range(self._number)]
-        while not self._ending.wait(_LOOK_SECONDS):
-            for position, process in enumerate(self._processes):
-                if process.poll() is not None and self._n_started < self._number + _MOST_RESTARTS:
-                    self._processes[position] = self._start()
+        """Start the workers, and replace those that die, until this ends; then they end, whatever it ends by."""
+        try:
+            for _ in range(self._number):
+                self._processes.append(self._start())
+            self._started.set_result(None)
+            while not self._ending.wait(_LOOK_SECONDS):
+                for position, process in enumerate(self._processes):
+                    if process.poll() is not None and self._n_started < self._number + _MOST_RESTARTS:
+                        with suppress(OSError):  # the system lacks what a process takes; soon it may have it again
+                            self._processes[position] = self._start()
+        except Exception as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
         for process in self._processes:
             process.terminate()
         for process in self._processes:

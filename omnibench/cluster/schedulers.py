@@ -74,7 +74,7 @@ def scheduler_of(
     """
     require_dask(choice)
     Client = _client_class()  # noqa: N806 - a class
-    with _dask:
+    with _dask.logging_from(_printed_level(choice)):
         if choice.scheduler == LOCAL:
             with (
                 _own_scheduler() as cluster,
@@ -92,7 +92,7 @@ def scheduler_of(
 
 
 class _Dask:
-    """Dask in this process, as it is to be while there is a scheduler of ours. Use it as a context manager, as often as there are.
+    """Dask in this process, as it is to be while there is a scheduler that a run uses; as many as there are share it.
 
     Its settings and the level of its logs are the process's, and schedulers for several shapes of jobs end in any order: the first
     that ended would take from the others what the last one brings back for good.
@@ -100,41 +100,47 @@ class _Dask:
 
     def __init__(self) -> None:
         self._changing = threading.Lock()
-        self._n_users = 0
+        self._levels: list[int] = []
         self._changed = ExitStack()
 
-    def __enter__(self) -> None:
+    @contextmanager
+    def logging_from(self, level: int) -> Iterator[None]:
+        """Have Dask's settings be ours, and keep off the terminal what it logs below a level, the highest of those that are asked for.
+
+        Args:
+            level: The least level that is printed.
+        """
         import dask.config
 
         with self._changing:
-            self._n_users += 1
-            if self._n_users == 1:
+            if not self._levels:
                 self._changed.enter_context(dask.config.set(dask_settings()))
-                self._changed.enter_context(_quiet_logs())
+                self._changed.callback(_LOGGER.setLevel, _LOGGER.level)
+            self._levels.append(level)
+            _LOGGER.setLevel(max(self._levels))
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._levels.remove(level)
+                if self._levels:
+                    _LOGGER.setLevel(max(self._levels))
+                else:
+                    self._changed.close()
 
-    def __exit__(self, *_: object) -> None:
-        with self._changing:
-            self._n_users -= 1
-            if not self._n_users:
-                self._changed.close()
 
+_LOGGER = logging.getLogger("distributed")
 
 _dask = _Dask()
 
 
-@contextmanager
-def _quiet_logs() -> Iterator[None]:
-    """Keep the log of a scheduler in this process off the terminal, also while it closes, which ``silence_logs`` leaves out.
+def _printed_level(choice: ClusterChoice) -> int:
+    """Return the least level of Dask's logs that is printed, also while a scheduler closes, which ``silence_logs`` leaves out.
 
-    Its errors, too: a lost worker is one, and whatever it means for an item we say ourselves.
+    To a scheduler in this process a lost worker is an error, and what it means for an item we say ourselves; where the scheduler
+    is another process, an error of this one is of its client.
     """
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+    return logging.CRITICAL if choice.scheduler in (LOCAL, SLURM) else logging.ERROR
 
 
 def _client_at(address: str) -> Any:

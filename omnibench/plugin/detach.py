@@ -16,11 +16,12 @@ from omnibench.engine.records import pending_records
 from omnibench.engine.survey import State
 from omnibench.errors import OmnibenchError, StoreError
 from omnibench.plugin.lines import usage_error
-from omnibench.plugin.options import CLUSTER, DETACH, READONLY, RESET
+from omnibench.plugin.options import CLUSTER, DETACH, READONLY, RESET, RESUME
 from omnibench.plugin.plan import changes_of_plan
-from omnibench.plugin.session import BenchSession
+from omnibench.plugin.session import BRIEFLY, BenchSession
 from omnibench.plugin.settings import checkpoint_dir
 from omnibench.store import CheckpointStore
+from omnibench.store.waiting import LockedStoreError
 from omnibench.terminal import command_line, terminal_text
 
 
@@ -31,7 +32,7 @@ def attach(config: pytest.Config) -> None:
         config: pytest's configuration.
 
     Raises:
-        pytest.UsageError: Only a run on SLURM can be held by a job; or SLURM does not answer.
+        pytest.UsageError: Only a run on SLURM that keeps a store can be held by a job; or SLURM does not answer.
     """
     if is_job_of_run():
         setattr(config.option, DETACH.name, None)
@@ -41,6 +42,10 @@ def attach(config: pytest.Config) -> None:
             raise usage_error(f"{DETACH.flag} has a job of SLURM hold the run; give {CLUSTER.flag}=slurm with it.")
         if RESET.value(config):
             raise usage_error(f"{RESET.flag} asks, which a job cannot; reset with `omnibench reset`, and run again.")
+        if RESUME.value(config) == "never":
+            raise usage_error(
+                f"{DETACH.flag} has what its job prints lie in the store, and {RESUME.flag}=never keeps none."
+            )
         run = detached_run(checkpoint_dir(config))
         state = run.state() if run is not None else ""
         if run is None or not state:
@@ -67,28 +72,21 @@ def cluster_of(session: BenchSession) -> Cluster:
 
 
 def detach(session: BenchSession, states: Sequence[State]) -> None:
-    """Submit the job that runs what this process was asked to run, and note what that is, for whoever asks before the job has a node.
+    """Note what this process was asked to run, for whoever asks before the job has a node, and submit the job that runs it.
 
     Args:
         session: The benchmarks of the overseeing process.
         states: The states of its items.
 
     Raises:
-        pytest.UsageError: SLURM does not take the job.
+        pytest.UsageError: The store cannot be used, or SLURM does not take the job.
     """
     config = session.config
     directory = config.invocation_params.dir
     arguments = [str(argument) for argument in config.invocation_params.args if argument != DETACH.flag]
-    policy = session.policy
     try:
-        store = CheckpointStore(  # the job's notes lie in it, beside the records that the job makes
-            session.directory, allow_network_fs=policy.allow_network_fs, shared=policy.shared, notify=session.notify
-        )
-        with closing(store):
-            run = submit(arguments, directory, slurm_settings(directory), session.directory)
-            with suppress(StoreError, OSError):  # the job does the same
-                store.register(pending_records([item.experiment for item in session.items], states))
-                store.records.commit(*changes_of_plan(session))
+        _note(session, states)
+        run = submit(arguments, directory, slurm_settings(directory), session.directory)
     except OmnibenchError as error:
         raise usage_error(error) from error
     status = command_line("omnibench", "status", "--store", session.directory)
@@ -96,6 +94,28 @@ def detach(session: BenchSession, states: Sequence[State]) -> None:
         f"job {run.job} holds the run. `{status}` says how far it is, this command again "
         f"follows what it prints, which is in {run.output}, and `scancel --signal=INT --batch {run.job}` has it stop."
     )
+
+
+def _note(session: BenchSession, states: Sequence[State]) -> None:
+    """Note what is to be run, as long as no job is there of which the user does not know; the job notes it again.
+
+    Raises:
+        StoreError: The store, in which the job's notes lie beside the records that it makes, cannot be used.
+    """
+    policy = session.policy
+    try:
+        store = CheckpointStore(
+            session.directory,
+            allow_network_fs=policy.allow_network_fs,
+            shared=policy.shared,
+            notify=session.notify,
+            patience=BRIEFLY,
+        )
+    except LockedStoreError:  # it is there
+        return
+    with closing(store), suppress(StoreError, OSError):
+        store.register(pending_records([item.experiment for item in session.items], states))
+        store.records.commit(*changes_of_plan(session))
 
 
 def _say(text: str) -> None:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:  # half a second of imports, which a cached run saves
     from omnibench.runners.info import RunnerInfo
 
 
-_BRIEFLY = 2.0
+BRIEFLY = 2.0
 """Seconds that what a later run could also find out may wait for others' writes."""
 
 _LOOKAHEAD = 10
@@ -139,7 +139,7 @@ class BenchSession:
 
     @property
     def looks_only(self) -> bool:
-        """Whether nothing is to be computed or written."""
+        """Whether this process computes nothing, nor writes anything but what ``detach`` notes for the job that does."""
         return self.readonly or PLAN.is_on(self.config) or DETACH.is_on(self.config)
 
     def look_at_records(self, items: Sequence[ExperimentItem]) -> list[State]:
@@ -347,7 +347,7 @@ class BenchSession:
 
     def _commit(self, records: dict[str, Record], forgotten: Sequence[str]) -> None:
         if self._coordinator is not None:
-            self._coordinator.store.records.commit(records, forgotten, patience=_BRIEFLY)
+            self._coordinator.store.records.commit(records, forgotten, patience=BRIEFLY)
             return
         from omnibench.store import CheckpointStore
 
@@ -357,7 +357,7 @@ class BenchSession:
             allow_network_fs=self.policy.allow_network_fs,
             shared=self.policy.shared,
             notify=self.notify,
-            patience=_BRIEFLY,
+            patience=BRIEFLY,
         )
         with closing(store):
             store.records.commit(records, forgotten)

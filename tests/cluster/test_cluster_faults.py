@@ -35,6 +35,23 @@ def test_a_worker_is_killed(project: Project, gate: Path) -> None:
     assert "is gone; what it computed is computed elsewhere" in output.replace("\n", " ")
 
 
+def test_a_worker_of_another_scheduler_is_killed(project: Project, gate: Path, tmp_path: Path) -> None:
+    """Likewise, and Dask, whose errors are printed where the scheduler is none of this process, has none to print."""
+    with (
+        DaskProcesses(tmp_path / "dask") as cluster,
+        running_pytest(project.pytester.path, f"--omnirec-cluster={cluster.address}") as run,
+    ):
+        guests = wait_for(lambda: begun if len(begun := marks(project.fits, "begin-")) == 2 else None)
+        kill(worker_of(min(guests)))
+        cluster.add_worker({})
+        wait_for(lambda: len(marks(project.fits, "begin-")) == 3)
+        gate.touch()
+        output, _ = run.communicate(timeout=300)
+    assert "2 passed" in output
+    assert "is gone; what it computed is computed elsewhere" in output.replace("\n", " ")
+    assert "distributed." not in output
+
+
 def test_an_item_that_loses_every_worker(project: Project, gate: Path) -> None:
     """After three workers the item is given up, as no failure of the algorithm's, and the next run computes it."""
     with running_pytest(project.pytester.path, "--omnirec-cluster=local:1", "-k", "fold_0") as run:

@@ -29,3 +29,13 @@ def test_schedulers_end_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
             ours = logger.level, dask.config.get(_SETTING)
         assert (logger.level, dask.config.get(_SETTING)) == ours == (logging.CRITICAL, "60s")
     assert (logger.level, dask.config.get(_SETTING)) == before
+
+
+def test_errors_of_a_client_are_printed() -> None:
+    """Where the scheduler is another process, what Dask logs here as an error is of its client, and no loss that the run speaks of."""
+    logger = logging.getLogger(distributed.__name__)
+    with scheduler_of(ClusterChoice.parse("tcp://127.0.0.1:1"), 0, SlurmSettings(), print):
+        assert logger.level == logging.ERROR
+        with scheduler_of(ClusterChoice.parse("local:1"), 0, SlurmSettings(), print):
+            assert logger.level == logging.CRITICAL
+        assert logger.level == logging.ERROR
