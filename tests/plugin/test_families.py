@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from faults.families import FAMILIES
-from support.projects import Project
+from support.projects import IN_A_FRAME, Project
 from support.runs import PATIENCE, guests_of, nobody_left, output_of, processes_with, started, wait_until
 
 from omnibench import open_store
@@ -157,7 +157,7 @@ def test_what_a_data_step_has_started_ends_with_its_process(family_project: Proj
     """A step is computed by the process that prepares the data."""
     steps = "start_in_step, MakeImplicit(2), CorePruning(4), UserCrossValidation(2)"
     plan = f"from families import *\ndata = from_frame(frame, 'stepped').pipe({steps})\nplan.add_algorithm(Popular)"
-    family_project.bench(plan=plan)
+    family_project.bench(plan=plan, data=IN_A_FRAME)
     with started(family_project, "-k", "fold_0") as run:
         wait_until(lambda: family_project.count_fits("step-") >= 1)
         run.kill()

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.projects import Project
+from support.projects import IN_A_FRAME, Project
 from support.runs import output_of, started, wait_until
 
 from omnibench.plugin.looponfail import watch_sources_only, written_paths
@@ -25,7 +25,7 @@ def runs(project: Project) -> int:
 @pytest.mark.slow
 def test_once_per_change(project: Project) -> None:
     """A run computes, and waits; a change of the bench file is one more run, with everything cached."""
-    project.bench()
+    project.bench(data=IN_A_FRAME)
     shop = project.pytester.mkdir("shop")  # beside the output and the marks of this test
     bench = (project.pytester.path / "bench_tiny.py").rename(shop / "bench_tiny.py")
     (shop / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest\n")
