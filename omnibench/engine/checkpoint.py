@@ -76,7 +76,7 @@ class ItemCheckpoints:
         self._search = search
         self._inputs = store.inputs()
         self._base: Path | None = None
-        self._directory = store.root
+        self._directory: Path | None = None
 
     def claim(self) -> None:
         """Make the item's directory, which has to be there before anything is saved.
@@ -87,10 +87,12 @@ class ItemCheckpoints:
         experiment = self.item.experiment
         parent = self.store.claim(self.store.root, experiment.dataset.name, experiment.dataset.key)
         base = self.store.claim(parent, experiment.configuration.name, experiment.configuration_key)
-        self._base = base if experiment.dataset.folds is None else base / f"fold_{experiment.fold}"
-        self.store.make_directory(self._base)
+        if experiment.dataset.folds is not None:
+            base /= f"fold_{experiment.fold}"
+        self.store.make_directory(base)
         generation = self.previous.get("generation", 0)
-        self._directory = self._base / f"generation_{generation}" if generation else self._base
+        # At the end: after an error before it nothing is claimed, and whoever asks again has all of it made.
+        self._base, self._directory = base, base / f"generation_{generation}" if generation else base
 
     @property
     def previous(self) -> Record:
@@ -166,7 +168,7 @@ class ItemCheckpoints:
         self.check_inputs()
         partial = compress_where_it_pays(scratch / answer["file"])
         keep_to_oneself(partial)  # in a shared store others might change what is loaded here
-        model = self.store.publish(partial, self._directory / partial.name, until_commit=True)
+        model = self.store.publish(partial, self.claimed() / partial.name, until_commit=True)
         self.watch([model])
         is_item = bool(self.previous)  # a plan may have what a search tries
         search = "" if is_item else self._search
@@ -179,8 +181,9 @@ class ItemCheckpoints:
 
     def claimed(self) -> Path:
         """Return the directory of the item's files in its generation, and make it where it is missing."""
-        if self._base is None:
+        if self._directory is None:
             self.claim()
+        assert self._directory is not None, "it was claimed, or that has raised an error"
         return self._directory
 
     def _snapshots(self) -> list[Record]:
@@ -231,7 +234,7 @@ class ItemCheckpoints:
         """
         name = f"predictions-{self.item.predict_key[:DISPLAY_DIGITS]}.npy"
         self.check_inputs()
-        predictions = self.store.publish(partial, self._directory / name, until_commit=True)
+        predictions = self.store.publish(partial, self.claimed() / name, until_commit=True)
         self.watch([predictions])
         record = predict_record(self.labels, self.origin, answer, predictions, as_seed=as_seed)
         records = {self.item.predict_record_key: record}
@@ -291,7 +294,7 @@ class ItemCheckpoints:
             positions = write_per_user(partial, evaluation.users, evaluation.values_per_user())
             # Named after all that is in it: the files of other evaluations stay what their records say.
             batch = digest(sorted(recorded.keys[label] for _, label in recorded.missing))[:DISPLAY_DIGITS]
-            per_user = self.store.publish(partial, self._directory / f"per_user-{batch}.parquet", until_commit=True)
+            per_user = self.store.publish(partial, self.claimed() / f"per_user-{batch}.parquet", until_commit=True)
             costs = meter.read()
             for label, facts in evaluation_facts(evaluation, positions).items():
                 record = eval_record(self.labels, self.origin, names[label], per_user, facts, costs)
