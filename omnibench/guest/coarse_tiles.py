@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from .parts import Ints
 from .screening import ScreenedTiles
-from .tiles import BLOCK, SPARE
+from .tiles import BLOCK
 
 _HALVINGS = BLOCK.bit_length() - 1
 _NONE = np.int16(-128)

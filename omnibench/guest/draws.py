@@ -139,11 +139,10 @@ def _lowest_of_some(
         is_short[short] = True
         is_kept = ~is_short[row]
         more = _low(states, pool, is_blocked, streams, short, [_ALL] * len(short))
-        row, item, key = (
-            np.concatenate([column[is_kept], added]) for column, added in zip((row, item, key), more, strict=True)
-        )
+        row = np.concatenate([row[is_kept], more[0]])
         order = np.argsort(row, kind="stable")
-        row, item, key = row[order], item[order], key[order]
+        row, item = row[order], np.concatenate([item[is_kept], more[1]])[order]
+        key = np.concatenate([key[is_kept], more[2]])[order]
         n_low = np.bincount(row, minlength=len(streams))
     is_filled = np.arange(max(number, n_low.max(initial=0))) < n_low[:, None]
     table = np.full(is_filled.shape, _ALL, dtype=np.uint64)

@@ -55,9 +55,12 @@ def test_zeros_may_stand_for_no_score(k: int) -> None:
     random = np.random.default_rng(7)
     for share in (0.0, 0.01, 0.5, 1.0):
         for dtype in (np.float32, np.float64):
-            scores = np.where(random.random((30, 700)) < share, random.standard_normal((30, 700)), -0.0).astype(dtype)
+            scores: Any = np.where(random.random((30, 700)) < share, random.standard_normal((30, 700)), -0.0).astype(
+                dtype
+            )
             scores[:, ::3] = np.abs(scores[:, ::3])
-            expected = top_k(np.where(scores == 0, -np.inf, scores).astype(dtype), k)
+            without: Any = np.where(scores == 0, -np.inf, scores).astype(dtype)
+            expected = top_k(without, k)
             for found, wanted in zip(top_k_without_zeros(scores, k), expected, strict=True):
                 assert found.tobytes() == wanted.tobytes()
 
