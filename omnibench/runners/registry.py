@@ -30,12 +30,12 @@ def _built_in(name: str, size: str, distribution: str = "") -> RunnerInfo:
 _RUNNERS = {
     runner.name: runner
     for runner in (
-        _built_in("LensKit", "1.2 GB"),
+        _built_in("LensKit", "1.3 GB"),
         _built_in("RecBole", "1.3 GB"),
-        _built_in("RecPack", "1.0 GB"),
-        _built_in("Implicit", "180 MB"),
+        _built_in("RecPack", "1.1 GB"),
+        _built_in("Implicit", "190 MB"),
         _built_in("Cornac", "2.5 GB"),
-        _built_in("Surprise", "180 MB", "scikit-surprise"),
+        _built_in("Surprise", "190 MB", "scikit-surprise"),
         _built_in("RecTools", "1.1 GB"),
         RunnerInfo(name="Own", distribution="", adapter="omnibench.runners.own_guest", adapter_version=1),
     )
