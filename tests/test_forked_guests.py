@@ -15,6 +15,7 @@ import pytest
 from support.forked_guests import ForkedProcess, Interpreter, Variables, forked_guests, forked_process
 from support.projects import Project
 
+from omnibench import open_store
 from omnibench.runners.gateway import GUEST_MARK
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="clone is a system call of Linux")
@@ -37,6 +38,12 @@ def command(program: str) -> list[str]:
     """How execnet starts a guest of a user's class."""
     marks = ["OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "PYTHONHASHSEED=0", f"{GUEST_MARK}=1"]
     return ["env", "-u", "PYTHONPATH", *marks, sys.executable, "-u", "-c", program, "-u", "-c", "rest"]
+
+
+def measured(project: Project) -> dict[str, object]:
+    """The metrics of each item of a project's store."""
+    items = open_store(project.pytester.path / "checkpoints").items()
+    return {key: item["metrics"] for key, item in items.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -127,7 +134,8 @@ def test_what_may_matter_to_an_interpreter_gets_another_one(forked: Callable[[st
 
 def test_a_run_forks_its_guests(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the second run on, the guest of an inner run imports no pandas, and computes what the first one has."""
-    expected = project.run("-q").assert_outcomes(passed=2)
+    project.run("-q").assert_outcomes(passed=2)
+    expected = measured(project)
     forks: list[str] = []
     fork = forked_process
 
@@ -137,6 +145,7 @@ def test_a_run_forks_its_guests(project: Project, monkeypatch: pytest.MonkeyPatc
         return process
 
     monkeypatch.setattr("support.forked_guests.forked_process", noted)
-    again = project.run("-q", "--omnirec-reset=all")
+    project.run("-q", "--omnirec-reset").assert_outcomes(passed=2)
     assert forks == ["forked"]
-    assert again.assert_outcomes(passed=2) == expected
+    assert project.count_fits() == 4
+    assert measured(project) == expected
