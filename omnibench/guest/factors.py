@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .candidates import CandidateSets
+from .coarse_tiles import CoarseTiles
 from .folds import NO_ITEM, Fold, Scores
 from .parts import Ints
 from .score_forms import SparseScores
@@ -142,7 +143,7 @@ class FactorScores:
             codes = self.items.code[columns]
             scores = best.table(len(codes))
             self._multiply(rows, columns, scores)
-            seen.mask(number, scores)
+            best.block(*seen.of_tile(number))
             best.add(codes)
         return best.result()
 
@@ -153,12 +154,13 @@ class FactorScores:
         if rough is None or error is None:
             return None
         user = rough.rounded(self.user[rows])
-        best = ScreenedTiles(len(user), k, min(_TILE, len(self.items.code)), error)
+        kind = ScreenedTiles if rough.gives_float32 else CoarseTiles
+        best = kind(len(user), k, min(_TILE, len(self.items.code)), error)
         for number, columns in enumerate(self._tiles()):
             codes = self.items.code[columns]
             scores = best.table(len(codes))
             rough.multiply(user, columns, scores)
-            seen.mask(number, scores)
+            best.block(*seen.of_tile(number))
             best.add(codes)
             if best.is_crowded:
                 return None
@@ -258,7 +260,7 @@ class _SeenByTile:
         ends = np.cumsum(np.bincount(tile + 1, minlength=1 + -(-n_items // _TILE)))
         return cls(row[order], within[order], ends)
 
-    def mask(self, tile: int, scores: Scores) -> None:
-        """Set the scores of what users have seen to -inf, in place; shape (b, items of the tile)."""
+    def of_tile(self, tile: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.integer[Any]]]:
+        """Return whose scores of which items of a tile do not count, by their places."""
         masked = slice(self.ends[tile], self.ends[tile + 1])
-        scores[self.row[masked], self.within[masked]] = -np.inf
+        return self.row[masked], self.within[masked]

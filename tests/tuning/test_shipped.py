@@ -89,8 +89,8 @@ def _tables(space: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 UNPUBLISHED = {
-    "LensKit": {"PopScorer", "LightGCNScorer"},
-    "RecBole": {"Pop", "AsymKNN", "Random"},
+    "LensKit": {"PopScorer", "TimeBoundedPopScore"},
+    "RecBole": {"Pop", "Random"},
     "RecPack": {
         *(
             "Popularity",
@@ -106,15 +106,13 @@ UNPUBLISHED = {
     },
     "RecTools": {
         "DSSMModel",
-        "HSTUModel",
         "PopularModel",
         "PopularInCategoryModel",
         "RandomModel",
     },
     "Implicit": {"LogisticMatrixFactorization", "ItemItemRecommender"},
     "Cornac": {
-        *("MostPop", "MMMF", "WMF", "HPF", "IBPR", "SKMeans", "BiVAECF", "GMF", "MLP"),
-        *("PMF", "BaselineOnly", "GlobalAvg", "CTR", "HFT", "VBPR", "AMR"),
+        *("MostPop", "HPF", "IBPR", "SKMeans", "BaselineOnly", "GlobalAvg", "HFT"),
     },
     "Surprise": {
         *(
