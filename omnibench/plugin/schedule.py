@@ -159,7 +159,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
 
     def _taken_by(self, node: Any, position: int) -> int:
         """Move a pending item into the queue of a worker, and return its index."""
-        index = self.pending.pop(position)
+        index: int = self.pending.pop(position)
         queue = self.node2pending[node]
         if not queue:
             self._since[node] = self._clock()
