@@ -135,6 +135,18 @@ def _own_random_state() -> Iterator[None]:
         seed.set_random_state(seed.DEFAULT_RANDOM_STATE if before is None else before)
 
 
+@pytest.fixture(autouse=True)
+def _forked_guests(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fork the guests of users' classes that tests of the engine start, as in inner runs; tests/runners is about their start."""
+    if request.path.parent != request.config.rootpath / "tests" / "engine":
+        yield
+        return
+    from support.forked_guests import forked_guests
+
+    with forked_guests():
+        yield
+
+
 @pytest.fixture(scope="session")
 def _everything_imported() -> None:
     """Import what inner runs import: pytester forgets what a test has imported, and numpy cannot be imported twice."""
