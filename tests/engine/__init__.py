@@ -1,1 +1,0 @@
-"""The engine: attempts at items, and what they leave; guests of users' classes are forked, see its conftest."""
