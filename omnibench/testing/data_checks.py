@@ -53,7 +53,9 @@ class DataChecks(PredictionChecks):
 
     def test_features(self, subject: Subject) -> None:
         """Frames of items and users that have features beside the ids, some of them missing, are no trouble."""
-        if subject.own_class is None or not any(takes(subject.own_class, name) for name in SUBJECTS):
+        if subject.own_class is None:
+            pytest.skip(f"{subject.name} is no class, whose fit would name items or users")
+        if not any(takes(subject.own_class, name) for name in SUBJECTS):
             pytest.skip(f"{subject.name} takes no features: its fit names neither items nor users")
         called = "data with features of users and items"
         self._check(subject, data.with_features(subject.form), called, advice.FEATURES)
@@ -86,7 +88,7 @@ class DataChecks(PredictionChecks):
             subject.predict(subject.fitted(data.with_unknown_pairs()), ratings=True)
         except OmnibenchError as error:
             finding = f"{subject.name} does not rate pairs whose user or item is unknown in training"
-            fail_with(error, finding, advice.RATINGS)
+            fail_with(error, finding, subject.to_change(advice.RATINGS))
 
     def _skip_other_data(self) -> None:
         if self.dataset is not None:
@@ -109,6 +111,6 @@ class DataChecks(PredictionChecks):
             model = subject.fitted(dataset)
             predictions = subject.predict(model, ratings=ratings, length=length)
         except OmnibenchError as error:
-            fail_with(error, f"{subject.name} fails on {called}", change)
+            fail_with(error, f"{subject.name} fails on {called}", subject.to_change(change))
         if not ratings and not self._short_lists(subject.fitted(), usual, subject.list_length)[0]:
             self._check_lengths(subject, model, predictions, length or subject.list_length)
