@@ -276,8 +276,8 @@ class Configuration:
     def missing_parameters(self) -> dict[str, Any]:
         """The hyperparameters that have no default and get no value, each with an example."""
         required = {} if self.own else algorithm_info(self.runner, self.algorithm).get("required", {})
-        given = {**self.parameters, **(self.search.space.plain if self.search is not None else {})}
-        return {name: example for name, example in required.items() if name not in given}
+        values = {**self.parameters, **(self.search.space.plain if self.search is not None else {})}
+        return {name: example for name, example in required.items() if name not in values}
 
     @property
     def item_feature_parameter(self) -> str:

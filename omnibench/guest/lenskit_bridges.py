@@ -41,19 +41,19 @@ class CurrentFactors:
 class _Delegate:
     """A model of implicit's that LensKit's bridge has made, and whose iterations are reported."""
 
-    def __init__(self, made: Any, model: Any, task: Task) -> None:
-        self._made, self._model, self._task = made, model, task
+    def __init__(self, recommender: Any, model: Any, task: Task) -> None:
+        self._recommender, self._model, self._task = recommender, model, task
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._made, name)
+        return getattr(self._recommender, name)
 
     def fit(self, matrix: Any) -> None:
         """Train as the bridge asks for it."""
         if self._task.algorithm == "BPR":  # what its threads write at the same time differs from run to run
-            self._made.num_threads = 1
-        factors = CurrentFactors(self._made, self._model.train.users, self._model.train.items)
+            self._recommender.num_threads = 1
+        factors = CurrentFactors(self._recommender, self._model.train.users, self._model.train.items)
         reason = NOT_RESUMABLE.get(self._task.algorithm, "")
-        fit_by_iterations(self._made, matrix, self._task, reason, measured=replace(self._model, scorer=factors))
+        fit_by_iterations(self._recommender, matrix, self._task, reason, measured=replace(self._model, scorer=factors))
 
 
 def train_by_iterations(model: Any, options: Any, task: Task) -> None:

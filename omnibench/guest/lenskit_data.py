@@ -40,22 +40,22 @@ def dataset_of(part: parts.Part, *, timed: bool = False) -> Dataset:
         part: The part.
         timed: Whether the dataset has the times as well.
     """
-    taken: dict[str, Any] = {} if part.rating is None else {"rating": part.rating}
+    columns_of_rows: dict[str, Any] = {} if part.rating is None else {"rating": part.rating}
     if timed:
         assert part.timestamp is not None, "plans refuse such data"
-        taken["timestamp"] = part.timestamp.astype("datetime64[s]")
+        columns_of_rows["timestamp"] = part.timestamp.astype("datetime64[s]")
     (users, user_number), (items, item_number) = _numbered(part.user), _numbered(part.item)
     width = max(1, len(items))
     pairs = user_number.astype(np.int64) * width + item_number
     columns: dict[str, Any] = {}
-    if not taken:
+    if not columns_of_rows:
         pairs.sort()
     else:
         order = np.argsort(pairs)
         if _repeated(pairs[order]).any():
             order = np.argsort(pairs, kind="stable")
         pairs = pairs[order]
-        columns = {name: column[order] for name, column in taken.items()}
+        columns = {name: column[order] for name, column in columns_of_rows.items()}
     is_repeated = _repeated(pairs)
     if is_repeated.any():
         pairs = pairs[~is_repeated]

@@ -127,8 +127,8 @@ def defaults_of(name: str) -> dict[str, Any]:
     """
     config = get_type_hints(scorer_of(name))["config"]
     needed = [field for field, described in config.model_fields.items() if described.is_required()]
-    made = config.model_construct() if needed else config()
-    defaults = {**dict.fromkeys(needed), **made.model_dump(mode="json", exclude=set(needed))}
+    configuration = config.model_construct() if needed else config()
+    defaults = {**dict.fromkeys(needed), **configuration.model_dump(mode="json", exclude=set(needed))}
     for field, described in config.model_fields.items():
         for alias in getattr(described.validation_alias, "choices", ()):
             defaults[alias] = defaults[field]
