@@ -40,7 +40,7 @@ Where the time of CSV goes, of 10,000 items on a quiet machine: 0.4 s to read an
 their results, 0.5 s to read and search the records of phases (0.25 of it rows and checksums, which nothing gets below without another
 copy of these numbers), 0.25 s to make facts of them, 0.2 s for rows, 0.2 s to write them. Facts are looked up by
 arrays for 500 items since then, which saves a tenth at 100,000 items. Searching the phases' texts by the thousand, or items' by patterns that
-are made of the one before, was tried and saves nothing. Parquet's memory is pyarrow's 50 MB beside 1.3 KB per item that results, keys and
+are made of the one before, was tried and saves hardly anything. Parquet's memory is pyarrow's 50 MB beside 1.3 KB per item that results, keys and
 packed metrics take, and 30 MB of phases. A baseline opens every
 file of values (100,000 of them, beneath directories that are no links) and looks up every evaluation by its key.
 
