@@ -252,14 +252,14 @@ shared machine; `python benchmarks/scale/stores.py` makes such stores and asks t
 |  | 10,000 items | 100,000 items |
 | --- | ---: | ---: |
 | `show`, `why`, `logs` of an item that is done | 0.2 s, 30 MB | 0.3 s, 66 MB |
-| `status` | 0.8 s, 52 MB | 6.5 s, 254 MB |
+| `status` | 0.7 s, 52 MB | 5.9 s, 254 MB |
 | `open_store().results()` | 1.5 s, 144 MB | 9.8 s, 253 MB |
-| `export results.csv` | 2.9 s, 66 MB | 19.6 s, 296 MB |
-| `export results.parquet` | 2.7 s, 132 MB | 18.9 s, 342 MB |
-| `export results.json` | 2.8 s, 59 MB | 21.5 s, 272 MB |
+| `export results.csv` | 2.0 s, 86 MB | 19.1 s, 287 MB |
+| `export results.parquet` | 2.0 s, 123 MB | 16.6 s, 323 MB |
+| `export results.json` | 2.1 s, 69 MB | 19.3 s, 282 MB |
 
 Wanted at 100,000 items are 0.3 s for `show`, `why` and `logs`, 5 s for `status`, 10 s for `results()` and each export, and less than
-300 MB: `status` with 6.5 s, the exports with 19 to 22 s and the one to Parquet with 342 MB miss that.
+300 MB: `status` with 5.9 s, the exports with 17 to 19 s and the one to Parquet with 323 MB miss that.
 
 Reading all records once and comparing each with its checksum takes 1.9 s of 100,000 items.
 

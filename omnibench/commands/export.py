@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ def export(arguments: argparse.Namespace) -> int:
         _export_runs(arguments)
     if not arguments.files:
         return 0
+    # Arrow's own allocator keeps twenty megabytes for later; it reads this when it is imported, for Parquet.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     problems = export_results(
         arguments.store,
         *arguments.files,

@@ -168,7 +168,7 @@ class FactsByKey(Mapping[str, ItemFacts]):
                 continue
             uncertainties = {label: spread_of(spread) for label, spread in numbers if spread is not None}
             costs = phases.costs_of(fit), phases.costs_of(prediction)
-            self._ahead[key] = _made(item, self._making_of(item), *costs, uncertainties)
+            self._ahead[key] = _facts_from(item, self._making_of(item), *costs, uncertainties)
 
     @cached_property
     def _order(self) -> list[str]:
@@ -213,7 +213,7 @@ def _facts(
         making = _making(item.configuration or fields.get("configuration"), item.parameters)
         data_key = data_key or fields.get("data", "")
     marked = lookup(RecordType.TAKEN.key(fit_key))
-    return _made(
+    return _facts_from(
         item._replace(data_key=data_key),
         making,
         fit,
@@ -223,7 +223,7 @@ def _facts(
     )
 
 
-def _made(
+def _facts_from(
     item: RecordedItem,
     making: _Making,
     fit: Record,

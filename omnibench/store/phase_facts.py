@@ -177,12 +177,12 @@ class _Table:
         """Return what ``get`` returns of several keys."""
         if len(self._hashes) < _MANY or not keys:
             return list(map(self.get, keys))
-        known, wanted = np.frombuffer(self._hashes, "<i8"), np.fromiter(map(hash, keys), np.int64, len(keys))
-        begins = np.searchsorted(known, wanted)
-        found = np.searchsorted(known, wanted, "right") - begins == 1
-        positions = np.frombuffer(self._positions, "<u4")[begins[found]]
+        sorted_hashes, hashes = np.frombuffer(self._hashes, "<i8"), np.fromiter(map(hash, keys), np.int64, len(keys))
+        begins = np.searchsorted(sorted_hashes, hashes)
+        is_row = np.searchsorted(sorted_hashes, hashes, "right") - begins == 1
+        positions = np.frombuffer(self._positions, "<u4")[begins[is_row]]
         rows: Iterator[Numbers] = iter(np.frombuffer(self._rows, _NUMBERS_TYPE)[positions].tolist())
-        return [next(rows) if is_found else None for is_found in found.tolist()]
+        return [next(rows) if is_found else None for is_found in is_row.tolist()]
 
     def get(self, key: str) -> Numbers | None:
         """Return the row of a key, or None."""
