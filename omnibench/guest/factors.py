@@ -123,21 +123,22 @@ class FactorScores:
         """
         column = np.full(fold.n_items, -1, dtype=np.int32)
         column[self.items.code] = np.arange(len(self.items.code))
+        rough = self.items.rough
         for start in range(0, len(users), _USERS):
             rows = slice(start, min(start + _USERS, len(users)))
             if candidates is None:
-                items, scores = self._best(fold, users, rows, k, column)
+                seen = _SeenByTile.of(fold, users[rows], column, len(self.items.code))
+                screened = None if rough is None else self._best_screened(rough, rows, k, column, seen)
+                if screened is None:  # what does not tell some users' items apart does not tell others'
+                    rough = None
+                items, scores = self._best(rows, k, seen) if screened is None else screened
             else:
                 items, scores = self._best_candidates(fold, users, rows, k, column, candidates)
             items[~self.is_scored[rows]], scores[~self.is_scored[rows]] = NO_ITEM, 0
             yield rows, items, scores
 
-    def _best(self, fold: Fold, users: Ints, rows: slice, k: int, column: Ints) -> tuple[Ints, Scores]:
+    def _best(self, rows: slice, k: int, seen: _SeenByTile) -> tuple[Ints, Scores]:
         """Return the k best items of some users, of all that they have not seen."""
-        seen = _SeenByTile.of(fold, users[rows], column, len(self.items.code))
-        screened = self._best_screened(rows, k, column, seen)
-        if screened is not None:
-            return screened
         best = BestOfTiles(rows.stop - rows.start, k, min(_TILE, len(self.items.code)), self.dtype)
         for number, columns in enumerate(self._tiles()):
             codes = self.items.code[columns]
@@ -147,11 +148,12 @@ class FactorScores:
             best.add(codes)
         return best.result()
 
-    def _best_screened(self, rows: slice, k: int, column: Ints, seen: _SeenByTile) -> tuple[Ints, Scores] | None:
+    def _best_screened(
+        self, rough: RoughFactors, rows: slice, k: int, column: Ints, seen: _SeenByTile
+    ) -> tuple[Ints, Scores] | None:
         """Return the same by way of half the precision; None where that does not tell which items to multiply in full."""
-        rough = self.items.rough
-        error = None if rough is None else rough.error_for(np.asarray(self.user[rows]))
-        if rough is None or error is None:
+        error = rough.error_for(np.asarray(self.user[rows]))
+        if error is None:
             return None
         user = rough.rounded(self.user[rows])
         kind = ScreenedTiles if rough.gives_float32 else CoarseTiles

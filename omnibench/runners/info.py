@@ -192,6 +192,16 @@ class RunnerInfo:
             )
 
     @property
+    def adapter_package(self) -> list[str]:
+        """Of an adapter that is a file within a package: the folder that the package lies in, and its full name."""
+        if not self.is_file or self.adapter_file is None:
+            return []
+        from omnibench.code.resolve import package_of
+
+        folder, name = package_of(self.adapter_file)
+        return [str(folder), name] if name else []
+
+    @property
     def adapter_path(self) -> list[str]:
         """Where a guest looks for the adapter and what it imports, beside its own environment."""
         if self.adapter_file is None:

@@ -205,7 +205,8 @@ def ends(space: ShippedSpace) -> Iterator[dict[str, Any]]:
 
     Learning rates stay in the middle: with the highest that were published some models diverge, which is a result.
     """
-    epochs = {name: 1 for name in EPOCHS if parameters_of(space).get(name, 1) != 1}
+    many = [name for name in EPOCHS if parameters_of(space).get(name, 1) != 1]
+    epochs = dict.fromkeys(many[:1], 1)  # LensKit's NMFScorer has two names of one number, and takes one of them
     for share in (0.0, 0.5, math.nextafter(1, 0)):
         shares = [
             0.5 if each.name.endswith(("learning_rate", "lr", "lr_all")) else share for each in space.space.dimensions
