@@ -296,7 +296,7 @@ class Distribution:
             log,
             lambda nodeid: expected.get(nodeid, 0.0),
             start=lambda nodeid: starts.get(nodeid, NO_START),
-            kind=kinds.get,
+            likeness=kinds.get,
             **arguments,
         )
 

@@ -64,7 +64,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         capacity: What the machine has.
         start: From an item's node id to the process that computes it: a worker gets what its own ones compute, unless there is
             so much of it that another start pays. By default starts cost nothing.
-        kind: From an item's node id to what items have in common that take about as long, e.g. algorithm and data; None of
+        likeness: From an item's node id to what items have in common that take about as long, e.g. algorithm and data; None of
             those that are known to take longer than others.
     """
 
@@ -77,7 +77,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         needs: Callable[[str], Needs] | None = None,
         capacity: Capacity = UNLIMITED,
         start: Callable[[str], GuestStart] = lambda _: NO_START,
-        kind: Callable[[str], Hashable] | None = None,
+        likeness: Callable[[str], Hashable] | None = None,
     ) -> None:
         super().__init__(config, log)
         self.collection: list[str] | None
@@ -87,7 +87,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         self._capacity = capacity
         self._start_of = start
         self._starts = GuestStarts((), [])
-        self._kind_of = kind
+        self._likeness_of = likeness
         self._usual: dict[Hashable, float] = {}
         """The seconds that items of each kind have taken lately."""
         self._needs: list[Needs] = []
@@ -173,26 +173,28 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         enough = 2 * _QUICK_LENGTH * len(self.nodes)
         if self._needs_of is not None or len(queue) > _QUICK_AT_LEAST or len(self.pending) < enough:
             return
-        given = []
+        indices = []
         while len(queue) < _QUICK_LENGTH and self._is_quick(queue[-1]):
             position = self._next_for(node)
             if not self._is_quick(self.pending[position]):
                 break
-            given.append(self._taken_by(node, position))
-        if given:
-            node.send_runtest_some(given)
+            indices.append(self._taken_by(node, position))
+        if indices:
+            node.send_runtest_some(indices)
 
     def _is_quick(self, index: int) -> bool:
         """Whether items of an item's kind have taken milliseconds lately."""
-        return self._usual.get(self._kind(index), math.inf) <= QUICK_SECONDS
+        return self._usual.get(self._likeness(index), math.inf) <= QUICK_SECONDS
 
-    def _kind(self, index: int) -> Hashable:
-        return None if self._kind_of is None or self.collection is None else self._kind_of(self.collection[index])
+    def _likeness(self, index: int) -> Hashable:
+        return (
+            None if self._likeness_of is None or self.collection is None else self._likeness_of(self.collection[index])
+        )
 
     def _note_seconds(self, index: int, seconds: float) -> None:
-        kind = self._kind(index)
-        if kind is not None:
-            self._usual[kind] = _NEWEST * seconds + (1 - _NEWEST) * self._usual.get(kind, seconds)
+        likeness = self._likeness(index)
+        if likeness is not None:
+            self._usual[likeness] = _NEWEST * seconds + (1 - _NEWEST) * self._usual.get(likeness, seconds)
 
     def _next_for(self, node: Any) -> int:
         """Return the position of the pending item that a worker gets: its first in the plan for all."""

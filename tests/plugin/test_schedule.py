@@ -86,7 +86,7 @@ class Simulation:
         by_id = dict(zip(self.ids, self.starts, strict=True))
         named: dict[str, Any] = {"start": by_id.__getitem__} if kind is LongestFirst else {}
         if kinds is not None:
-            named["kind"] = dict(zip(self.ids, kinds, strict=True)).get
+            named["likeness"] = dict(zip(self.ids, kinds, strict=True)).get
         self.scheduler = kind(config, Producer("test", enabled=False), *more, **named)
         self.begun: list[int] = []
         self.ran: list[int] = []

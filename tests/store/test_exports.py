@@ -175,3 +175,26 @@ def test_threads_that_meet_at_an_export_write_it_once(store: CheckpointStore, mo
         thread.join()
     exports.refresh()
     assert written == ["progress.json"]
+
+
+def test_what_another_process_has_just_written_is_not_written_again(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers of a run share what the copies of a large store cost; a file that is old, or gone, is written."""
+    monkeypatch.setattr("omnibench.store.exports._FEW_ITEMS", -1)
+    exports, written, replace = Exports(store), list[str](), store.replace_text
+    exports.refresh()
+
+    def noted(name: str, text: str) -> None:
+        written.append(name)
+        replace(name, text)
+
+    monkeypatch.setattr(store, "replace_text", noted)
+    exports._pause = 1000.0
+    exports._next = 0.0
+    exports.refresh()
+    assert (written, exports.due) == ([], False)
+    (store.root / "results.json").unlink()
+    exports._next = 0.0
+    exports.refresh()
+    assert sorted(written) == ["progress.json", "results.json"]

@@ -84,3 +84,13 @@ def test_an_item_that_another_run_registers_is_there_from_then_on(store: Checkpo
         assert records.get("item/a") == {"n": 1}
         other.register({"item/a": {"n": 2}})
     assert records.get("item/a") == store.records.get("item/a") == {"n": 1}
+
+
+def test_a_dataset_that_is_not_there_yet_is_asked_for_again(store: CheckpointStore, lease: Lease) -> None:
+    """Whoever prepares it first records it, without the lease; from then on it is read once."""
+    records = HeldRecords(store, lease)
+    assert records.get("data/a") is None
+    store.records.commit({"data/a": {"n": 1}})
+    assert records.get("data/a") == {"n": 1}
+    store.records.commit({"data/a": {"n": 2}})
+    assert records.get("data/a") == {"n": 1}
