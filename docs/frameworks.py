@@ -60,10 +60,10 @@ users of MovieLens-100K. On all of MovieLens-100K, with the seed of the quick st
 | RecBole's own quick start, RecBole 1.2.1 | 176.40 | .0073 |
 | omnibench, RecBole 1.2.1 | 175.9 | .0093 |
 
-After the third epoch it is 160.60 and .0101 of the quick start, 160.7 and .0104 of omnibench. They are no more alike because
-omnibench hands over the rows by user and time, and RecBole's file has them in another order, so that the same seed draws for other
-rows; and a GPU draws other numbers than a CPU. In the same order the lists are the same, as the test finds. An epoch takes 100
-seconds of a processor: the log was followed for five of its 44 (loss 159.9), and stood at 134.42 and .0436 in the end.
+After the third epoch it is 160.60 and .0101 of the quick start, 160.7 and .0104 of omnibench. What is left
+is likely the order of the rows, by user and time here and another in RecBole's file, so that the same seed draws for other rows,
+and the GPU; in the same order the lists of 60 users are the same, as the test finds. An epoch takes 100 seconds of a
+processor: the log was followed for five of its 44 (loss 159.9), and stood at 134.42 and .0436 in the end.
 
 ## Costs
 
