@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .candidates import CandidateSets
 from .folds import NO_ITEM, Fold, Scores
 from .parts import Ints
-from .top_items import ranking_type, top_k
+from .top_items import ranking_type, top_k, top_k_without_zeros
 
 _SCORES = 1 << 19
 """Most scores that are made together: they stay in the processor's cache while they are masked and cut."""
@@ -101,12 +101,7 @@ class DenseProducts:
             scores[row[is_column], position[item[is_column]]] = -np.inf
             if candidates is not None:
                 _keep(scores, candidates, users[rows], position)
-            columns, best = top_k(scores, k)
-            if self.weights.zero_is_none and k > 0:
-                has_zeros = np.flatnonzero(best[:, -1] <= 0)
-                remaining = scores[has_zeros]
-                remaining[remaining == 0] = -np.inf
-                columns[has_zeros], best[has_zeros] = top_k(remaining, k)
+            columns, best = (top_k_without_zeros if self.weights.zero_is_none else top_k)(scores, k)
             is_missing = (columns == NO_ITEM) | ~self.is_scored[rows, None]
             best[is_missing] = 0
             items = np.full(columns.shape, NO_ITEM, dtype=np.int32)

@@ -7,6 +7,7 @@ Steele, Lea & Flood, "Fast splittable generators", OOPSLA 2014.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,13 @@ Keys64 = npt.NDArray[np.uint64]
 
 STEP = np.uint64(0x9E3779B97F4A7C15)
 FACTORS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_SHIFTS_AND_FACTORS = tuple(zip((np.uint64(30), np.uint64(27)), FACTORS, strict=True))
 HIGH = 33
 """The bits below this one do not change the higher ones in the last step of ``mix``."""
 DEVIATIONS = 5
 """Standard deviations by which more keys are expected below a threshold than are needed."""
-_CHUNK = 1 << 14
-"""Most keys that are computed together: what they are computed from stays in the cache of a processor core."""
+_CHUNK = 1 << 15
+"""Most keys that are computed together: few calls of numpy, and what they compute stays in the cache of a processor core."""
 
 
 def expected_below(number: int, n_pool: int, n_excluded: int) -> float:
@@ -54,22 +56,22 @@ class States:
         self._steps = steps
         self._size = max(1, -(-len(steps) // n_chunks))
         self._states, self._shifted = (np.empty(self._size, dtype=np.uint64) for _ in range(2))
+        self._is_low = np.empty(self._size, dtype=bool)
 
-    def below(self, stream: np.uint64, highest: int) -> tuple[npt.NDArray[np.int64], Keys64]:
-        """Return the positions of the states up to one, ascending, and these states."""
-        positions, low_states = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint64)]
+    def below(self, stream: np.uint64, highest: np.uint64) -> Iterator[tuple[npt.NDArray[np.int64], Keys64]]:
+        """Yield the positions of the states up to one, ascending, and these states, part by part."""
         for start in range(0, len(self._steps), self._size):
             steps = self._steps[start : start + self._size]
             states, shifted = self._states[: len(steps)], self._shifted[: len(steps)]
             np.add(steps, stream, out=states)
-            for bits, factor in zip((np.uint64(30), np.uint64(27)), FACTORS, strict=True):
+            for bits, factor in _SHIFTS_AND_FACTORS:
                 np.right_shift(states, bits, out=shifted)
                 np.bitwise_xor(states, shifted, out=states)
                 np.multiply(states, factor, out=states)
-            chosen = np.flatnonzero(states <= np.uint64(highest))
-            positions.append(chosen + start)
-            low_states.append(states[chosen])
-        return np.concatenate(positions), np.concatenate(low_states)
+            np.less_equal(states, highest, out=self._is_low[: len(steps)])
+            chosen = self._is_low[: len(steps)].nonzero()[0]
+            low_states = states[chosen]
+            yield (chosen + start if start else chosen), low_states
 
 
 def mix(state: Keys64) -> Keys64:

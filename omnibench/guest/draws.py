@@ -19,6 +19,10 @@ from .parts import Ints
 
 _USERS = 1 << 10
 """Users for whom a thread draws together."""
+_CELLS = 1 << 21
+"""Users times items of which it is noted together what is not to be drawn."""
+_ALL = 2**64 - 1
+"""The highest state."""
 WORTH_COMPILING = 3 * 10**9
 """Keys for which numpy takes longer than numba, which needs some seconds to be imported and to compile."""
 
@@ -99,26 +103,84 @@ class Draws:
     ) -> tuple[npt.NDArray[np.int64], Ints]:
         """Return how many items with the lowest keys there are for each user, and these items, in any order."""
         states = States(steps)
-        is_excluded = ~is_drawable
-        drawn = [np.zeros(0, dtype=np.int32)]
-        for stream, begin, end in zip(streams, first[:-1].tolist(), first[1:].tolist(), strict=True):
-            excluded = item[begin:end]
-            is_excluded[excluded] = True
-            expected = expected_below(number, len(pool), end - begin)
-            while True:
-                threshold = threshold_of(expected, len(pool))
-                chosen, keys = states.below(stream, 2**64 - 1 if threshold is None else threshold - 1)
-                items = pool[chosen]
-                is_wanted = ~is_excluded[items]
-                items, keys = items[is_wanted], keys[is_wanted]
-                if len(items) >= number or threshold is None:
-                    break
-                expected *= 2
-            if len(items) > number:
-                items = items[np.argpartition(keys ^ (keys >> np.uint64(31)), number)[:number]]
+        n_items = len(is_drawable)
+        is_blocked = np.empty((max(1, min(len(streams), _CELLS // max(1, n_items))), n_items), dtype=bool)
+        is_blocked[:] = ~is_drawable
+        sizes, drawn = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int32)]
+        for start in range(0, len(streams), len(is_blocked)):
+            some = slice(start, min(start + len(is_blocked), len(streams)))
+            ends = first[some.start : some.stop + 1]
+            n_excluded, excluded = np.diff(ends), item[ends[0] : ends[-1]]
+            row = np.repeat(np.arange(len(n_excluded)), n_excluded)
+            is_blocked[row, excluded] = True
+            size, items = _lowest_of_some(states, pool, is_blocked, streams[some], n_excluded, number)
+            is_blocked[row, excluded] = ~is_drawable[excluded]
+            sizes.append(size)
             drawn.append(items)
-            is_excluded[excluded] = ~is_drawable[excluded]
-        return np.array([len(items) for items in drawn[1:]], dtype=np.int64), np.concatenate(drawn)
+        return np.concatenate(sizes), np.concatenate(drawn)
+
+
+def _lowest_of_some(
+    states: States,
+    pool: Ints,
+    is_blocked: npt.NDArray[np.bool_],
+    streams: Keys64,
+    n_excluded: npt.NDArray[np.int64],
+    number: int,
+) -> tuple[npt.NDArray[np.int64], Ints]:
+    """Return the same for so few users that it can be noted of all items whom each is not to be drawn for."""
+    thresholds = [threshold_of(expected_below(number, len(pool), count), len(pool)) for count in n_excluded.tolist()]
+    highest = [_ALL if threshold is None else threshold - 1 for threshold in thresholds]
+    row, item, key = _low(states, pool, is_blocked, streams, np.arange(len(streams)), highest)
+    n_low = np.bincount(row, minlength=len(streams))
+    short = np.flatnonzero((n_low < number) & (np.array(highest, dtype=np.uint64) < _ALL))
+    if len(short):  # hardly ever
+        is_short = np.zeros(len(streams), dtype=bool)
+        is_short[short] = True
+        is_kept = ~is_short[row]
+        more = _low(states, pool, is_blocked, streams, short, [_ALL] * len(short))
+        row = np.concatenate([row[is_kept], more[0]])
+        order = np.argsort(row, kind="stable")
+        row, item = row[order], np.concatenate([item[is_kept], more[1]])[order]
+        key = np.concatenate([key[is_kept], more[2]])[order]
+        n_low = np.bincount(row, minlength=len(streams))
+    is_filled = np.arange(max(number, n_low.max(initial=0))) < n_low[:, None]
+    table = np.full(is_filled.shape, _ALL, dtype=np.uint64)
+    table[is_filled] = key
+    bounds = np.partition(table, number - 1, axis=1)[:, number - 1]
+    return np.minimum(n_low, number), item[key <= bounds[row]]
+
+
+def _low(
+    states: States,
+    pool: Ints,
+    is_blocked: npt.NDArray[np.bool_],
+    streams: Keys64,
+    rows: npt.NDArray[np.int64],
+    highest: list[int],
+) -> tuple[npt.NDArray[np.int64], Ints, Keys64]:
+    """Return which items have low keys for some of the users, these users' rows, ascending, and the keys.
+
+    Args:
+        states: What keys are made of.
+        pool: The items that have keys.
+        is_blocked: Whether an item must not be drawn for a user, shape (b, n_items).
+        streams: The users' streams, shape (b,).
+        rows: Those of the users that are asked for.
+        highest: The highest state that is low for each of these.
+    """
+    n_low = []
+    positions, low_states = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint64)]
+    for stream, limit in zip(streams[rows], highest, strict=True):
+        before = len(positions)
+        for part in states.below(stream, np.uint64(limit)):
+            positions.append(part[0])
+            low_states.append(part[1])
+        n_low.append(sum(map(len, positions[before:])))
+    row, item, key = np.repeat(rows, n_low), pool[np.concatenate(positions)], np.concatenate(low_states)
+    is_allowed = ~is_blocked[row, item]
+    row, item, key = row[is_allowed], item[is_allowed], key[is_allowed]
+    return row, item, key ^ (key >> np.uint64(31))
 
 
 def compiled() -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .candidates import CandidateSets
+from .coarse_tiles import CoarseTiles
 from .folds import NO_ITEM, Fold, Scores
 from .parts import Ints
 from .score_forms import SparseScores
@@ -122,43 +123,46 @@ class FactorScores:
         """
         column = np.full(fold.n_items, -1, dtype=np.int32)
         column[self.items.code] = np.arange(len(self.items.code))
+        rough = self.items.rough
         for start in range(0, len(users), _USERS):
             rows = slice(start, min(start + _USERS, len(users)))
             if candidates is None:
-                items, scores = self._best(fold, users, rows, k, column)
+                seen = _SeenByTile.of(fold, users[rows], column, len(self.items.code))
+                screened = None if rough is None else self._best_screened(rough, rows, k, column, seen)
+                if screened is None:  # what does not tell some users' items apart does not tell others'
+                    rough = None
+                items, scores = self._best(rows, k, seen) if screened is None else screened
             else:
                 items, scores = self._best_candidates(fold, users, rows, k, column, candidates)
             items[~self.is_scored[rows]], scores[~self.is_scored[rows]] = NO_ITEM, 0
             yield rows, items, scores
 
-    def _best(self, fold: Fold, users: Ints, rows: slice, k: int, column: Ints) -> tuple[Ints, Scores]:
+    def _best(self, rows: slice, k: int, seen: _SeenByTile) -> tuple[Ints, Scores]:
         """Return the k best items of some users, of all that they have not seen."""
-        seen = _SeenByTile.of(fold, users[rows], column, len(self.items.code))
-        screened = self._best_screened(rows, k, column, seen)
-        if screened is not None:
-            return screened
         best = BestOfTiles(rows.stop - rows.start, k, min(_TILE, len(self.items.code)), self.dtype)
         for number, columns in enumerate(self._tiles()):
             codes = self.items.code[columns]
             scores = best.table(len(codes))
             self._multiply(rows, columns, scores)
-            seen.mask(number, scores)
+            best.block(*seen.of_tile(number))
             best.add(codes)
         return best.result()
 
-    def _best_screened(self, rows: slice, k: int, column: Ints, seen: _SeenByTile) -> tuple[Ints, Scores] | None:
+    def _best_screened(
+        self, rough: RoughFactors, rows: slice, k: int, column: Ints, seen: _SeenByTile
+    ) -> tuple[Ints, Scores] | None:
         """Return the same by way of half the precision; None where that does not tell which items to multiply in full."""
-        rough = self.items.rough
-        error = None if rough is None else rough.error_for(np.asarray(self.user[rows]))
-        if rough is None or error is None:
+        error = rough.error_for(np.asarray(self.user[rows]))
+        if error is None:
             return None
         user = rough.rounded(self.user[rows])
-        best = ScreenedTiles(len(user), k, min(_TILE, len(self.items.code)), error)
+        kind = ScreenedTiles if rough.gives_float32 else CoarseTiles
+        best = kind(len(user), k, min(_TILE, len(self.items.code)), error)
         for number, columns in enumerate(self._tiles()):
             codes = self.items.code[columns]
             scores = best.table(len(codes))
             rough.multiply(user, columns, scores)
-            seen.mask(number, scores)
+            best.block(*seen.of_tile(number))
             best.add(codes)
             if best.is_crowded:
                 return None
@@ -258,7 +262,7 @@ class _SeenByTile:
         ends = np.cumsum(np.bincount(tile + 1, minlength=1 + -(-n_items // _TILE)))
         return cls(row[order], within[order], ends)
 
-    def mask(self, tile: int, scores: Scores) -> None:
-        """Set the scores of what users have seen to -inf, in place; shape (b, items of the tile)."""
+    def of_tile(self, tile: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.integer[Any]]]:
+        """Return whose scores of which items of a tile do not count, by their places."""
         masked = slice(self.ends[tile], self.ends[tile + 1])
-        scores[self.row[masked], self.within[masked]] = -np.inf
+        return self.row[masked], self.within[masked]

@@ -20,7 +20,7 @@ from .matrices import binary_histories
 from .parts import Ints
 from .score_forms import OtherItems, SparseScores
 from .tiles import ordered
-from .top_items import ranking_type, reached_by_row, top_k
+from .top_items import ranking_type, reached_by_row, top_k, top_k_without_zeros
 
 if TYPE_CHECKING:  # every guest imports this module, and one of a user's class does without SciPy, a sixth of its start
     from scipy import sparse
@@ -148,14 +148,8 @@ class ProductScores:
             scores[pairs] = allowed
         if self.limits is not None:
             self.limits(left, added, scores, k)
-        items, best = top_k(scores, k)
         zero_is_none = self.others is None if self.limits is None else self.limits.zero_is_none
-        if zero_is_none and k > 0:
-            has_zeros = np.flatnonzero(best[:, -1] <= 0)
-            remaining = scores[has_zeros]
-            remaining[remaining == 0] = -np.inf
-            items[has_zeros], best[has_zeros] = top_k(remaining, k)
-        return items, best
+        return (top_k_without_zeros if zero_is_none else top_k)(scores, k)
 
     def _add_up(self, left: Any, rows: slice, out: Scores) -> Any:
         """Write the scores of some users for all items, and return what was added up; None of what is too long to be kept."""

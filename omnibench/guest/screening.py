@@ -107,6 +107,11 @@ class RoughFactors:
         error += n_terms * _SMALLEST * (1 + length + self.length)
         return error if isinstance(self.factor, np.ndarray) else error + _COARSE * product
 
+    @property
+    def gives_float32(self) -> bool:
+        """Whether products come as arrays of float32, to which biases can be added; else as tensors of bfloat16."""
+        return isinstance(self.factor, np.ndarray) or self.bias is not None
+
     def rounded(self, user: Any) -> Any:
         """Return the factors of users in the same precision, shape (b, d)."""
         if isinstance(self.factor, np.ndarray):
@@ -115,13 +120,13 @@ class RoughFactors:
 
         return torch.as_tensor(user).bfloat16()
 
-    def multiply(self, user: Any, columns: slice, out: Scores) -> None:
+    def multiply(self, user: Any, columns: slice, out: Any) -> None:
         """Write the scores of users for some items.
 
         Args:
             user: The users' rounded factors, shape (b, d).
             columns: The items.
-            out: Where to; shape (b, items).
+            out: Where to; shape (b, items): an array where they are float32, else a tensor.
         """
         item = self.factor[columns]
         if isinstance(item, np.ndarray):
@@ -129,6 +134,9 @@ class RoughFactors:
         else:
             import torch
 
+            if not self.gives_float32:
+                torch.mm(user, item.T, out=out)
+                return
             torch.from_numpy(out).copy_(torch.mm(user, item.T))
         if self.bias is not None:
             out += self.bias[columns]

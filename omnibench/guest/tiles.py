@@ -11,7 +11,7 @@ from .folds import NO_ITEM, Scores
 from .parts import Ints
 from .top_items import block_maxima, reached_by_row, top_k
 
-_BLOCK = 32
+BLOCK = 32
 """Items whose maximum is taken: torch takes it by vector instructions, and few other items are looked at with a high one."""
 _HIGH = 4
 """Of so many blocks one may be high: with more, all items are looked at."""
@@ -44,7 +44,7 @@ class BestOfTiles:
 
     def __init__(self, n_users: int, k: int, width: int, dtype: np.dtype[Any]) -> None:
         self._k, self._n_users = k, n_users
-        self._buffer: npt.NDArray[Any] = np.empty(n_users * _BLOCK * -(-width // _BLOCK), dtype=dtype)
+        self._buffer: npt.NDArray[Any] = np.empty(n_users * BLOCK * -(-width // BLOCK), dtype=dtype)
         self._padded: Scores = self._buffer[:0]
         self._bounds: npt.NDArray[Any] = np.full(n_users, np.finfo(dtype).min, dtype=dtype)
         self._maxima: list[npt.NDArray[Any]] = []
@@ -63,10 +63,14 @@ class BestOfTiles:
         Args:
             width: The number of items of the tile.
         """
-        padded = _BLOCK * -(-width // _BLOCK)
+        padded = BLOCK * -(-width // BLOCK)
         self._padded = self._buffer[: self._n_users * padded].reshape(self._n_users, padded)
         self._padded[:, width:] = -np.inf
         return self._padded[:, :width]
+
+    def block(self, row: npt.NDArray[np.int64], column: npt.NDArray[np.integer[Any]]) -> None:
+        """Take scores out of the tile, by their users and places."""
+        self._padded[row, column] = -np.inf
 
     def add(self, codes: Ints) -> None:
         """Take what may be among the best of the tile in the table.
@@ -77,10 +81,16 @@ class BestOfTiles:
         if self._k == 0:
             return
         scores = self._padded
-        maxima = block_maxima(scores, _BLOCK)
+        maxima = block_maxima(scores, BLOCK)
         if np.isnan(maxima).any():
             scores[np.isnan(scores)] = -np.inf
-            maxima = block_maxima(scores, _BLOCK)
+            maxima = block_maxima(scores, BLOCK)
+        self._note_maxima(maxima)
+        row, column = self._reaching(scores, maxima)
+        self._take(codes, row, column, scores[row, column])
+
+    def _note_maxima(self, maxima: npt.NDArray[Any]) -> None:
+        """Take the maxima of a tile's blocks, and raise the bounds when it is due."""
         self._n_tiles += 1
         self._maxima.append(maxima)
         self._unraised_bytes += maxima.nbytes
@@ -89,18 +99,35 @@ class BestOfTiles:
             self._raise_after *= _RAISES
         if is_due or self._unraised_bytes > _UNRAISED_BYTES:
             self._raise_bounds()
-        row, column = self._reaching(scores, maxima)
+
+    def _take(
+        self,
+        codes: Ints,
+        row: npt.NDArray[np.int64],
+        column: npt.NDArray[np.int64],
+        score: npt.NDArray[Any],
+    ) -> None:
+        """Keep what reaches the bounds in the tile, and of users of whom too much does the best.
+
+        Args:
+            codes: The item codes of its columns.
+            row: Whose score it is, shape (m,).
+            column: Of which item; beyond the codes it pads.
+            score: The score.
+        """
         counts = np.bincount(row, minlength=self._n_users)
         crowded = np.flatnonzero(counts > SPARE * self._k)
+        is_kept = column < len(codes)
         if len(crowded):  # ties, or scores that rise from tile to tile
-            is_kept = (counts <= SPARE * self._k)[row]
-            row, column = row[is_kept], column[is_kept]
-            self._add_crowded(crowded, scores[crowded], codes)
-        is_item = column < len(codes)
-        row, column = row[is_item], column[is_item]
-        self._keep(row, codes[column], scores[row, column])
+            is_kept &= (counts <= SPARE * self._k)[row]
+            self._add_crowded(crowded, self._scores_of(crowded), codes)
+        self._keep(row[is_kept], codes[column[is_kept]], score[is_kept])
         if self._n_entries > SPARE * self._k * self._n_users:
             self._cut_entries()
+
+    def _scores_of(self, rows: npt.NDArray[np.int64]) -> Scores:
+        """Return the scores of some users in the tile and in what pads it."""
+        return self._padded[rows]
 
     def _add_crowded(self, rows: npt.NDArray[np.int64], scores: Scores, codes: Ints) -> None:
         """Take the best of a tile for the users of whom too many items reach the bound.
@@ -150,9 +177,9 @@ class BestOfTiles:
             row, column = np.nonzero(scores >= self._bounds[:, None])
             return row, column
         row = high // n_blocks
-        reached = np.flatnonzero(scores.reshape(-1, _BLOCK)[high] >= self._bounds[row, None])
-        number, within = np.divmod(reached, _BLOCK)
-        return row[number], (high % n_blocks * _BLOCK)[number] + within
+        reached = np.flatnonzero(scores.reshape(-1, BLOCK)[high] >= self._bounds[row, None])
+        number, within = np.divmod(reached, BLOCK)
+        return row[number], (high % n_blocks * BLOCK)[number] + within
 
     def _keep(self, row: npt.NDArray[np.int64], item: Ints, score: npt.NDArray[Any]) -> None:
         self._entries.append((row, item, score))

@@ -70,6 +70,24 @@ def top_k(scores: Scores, k: int) -> tuple[Ints, Scores]:
     return items, best
 
 
+def top_k_without_zeros(scores: Scores, k: int) -> tuple[Ints, Scores]:
+    """Return what ``top_k`` does where a score of exactly zero stands for no score.
+
+    Only rows that end in zero or less may have zeros in their lists: these are cut once more.
+
+    Args:
+        scores: As for ``top_k``.
+        k: The length of the lists.
+    """
+    items, best = top_k(scores, k)
+    if k > 0:
+        has_zeros = np.flatnonzero(best[:, -1] <= 0)
+        remaining = scores[has_zeros]
+        remaining[remaining == 0] = -np.inf
+        items[has_zeros], best[has_zeros] = top_k(remaining, k)
+    return items, best
+
+
 def reached_by_row(
     n_rows: int, row: npt.NDArray[np.integer[Any]], item: npt.NDArray[np.integer[Any]], score: Scores
 ) -> tuple[Ints, Scores]:

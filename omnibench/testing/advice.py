@@ -50,7 +50,7 @@ BARE = (
     "class if it needs ratings. What needs timestamps overrides this check."
 )
 REFUSAL = (
-    "leave out `sequential` in the catalogue of its framework, if it does without timestamps. Else this is omnibench's fault: "
+    "leave out `sequential` or `timed` in the catalogue of its framework, if it does without timestamps. Else this is omnibench's fault: "
     "a plan has to refuse such data before anything runs."
 )
 RATED = "let `fit` take a frame that has the columns rating and timestamp, too: name the columns that it uses."

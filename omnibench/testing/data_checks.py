@@ -25,7 +25,7 @@ class DataChecks(PredictionChecks):
             pytest.skip(f"{subject.name} learns from ratings: it predicts nothing else")
         if subject.form != data.RANKED:
             pytest.skip(f"{subject.name} says that it needs ratings, so it gets no data without them")
-        if subject.configuration.reads_sequences:
+        if subject.configuration.reads_sequences or subject.configuration.reads_times:
             self._check_refusal(subject)
             return
         self._check(subject, data.without_times(), "data without ratings and timestamps", advice.BARE)
@@ -39,7 +39,7 @@ class DataChecks(PredictionChecks):
             if subject.name in str(error) and "no column 'timestamp'" in str(error):
                 return
             fail_with(error, f"{subject.name} is refused data without timestamps for another reason", advice.REFUSAL)
-        fail(f"{subject.name} learns what comes next, and a plan takes data without timestamps for it", advice.REFUSAL)
+        fail(f"{subject.name} needs timestamps, and a plan takes data without timestamps for it", advice.REFUSAL)
 
     def test_data_with_ratings(self, subject: Subject) -> None:
         """Data that have ratings and timestamps as well are no trouble."""

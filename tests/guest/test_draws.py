@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omnibench.guest import draws
+from omnibench.guest import draw_keys, draws
 from omnibench.guest.draws import Draws, Excluded
 from omnibench.guest.parts import Ints
 
@@ -85,6 +85,25 @@ def test_draws_are_the_lowest_keys(n_items: int, users: set[int], number: int, s
     drawn = all_of(Draws(is_drawable, number, seed).of(codes, lambda _: Excluded(first, item), as_sets))
     for user, items in zip(codes.tolist(), excluded, strict=True):
         assert drawn[user] == lowest_by_definition(is_drawable, items, user, number, seed)
+
+
+@pytest.mark.parametrize("cells", [1, 900, 1 << 21])
+def test_a_threshold_that_is_too_low_is_no_error(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the users for whom too few keys are below the threshold, all keys are computed; whoever is looked up together."""
+    monkeypatch.setattr(draw_keys, "DEVIATIONS", 0)
+    monkeypatch.setattr(draws, "_CELLS", cells)
+    users = np.arange(200, dtype=np.int32)
+    is_drawable = np.arange(400) % 5 != 0
+    excluded = [list(range(user)) for user in range(200)]
+    first = np.cumsum([0, *range(200)])
+
+    def of(some: Ints) -> Excluded:
+        assert np.array_equal(some, users)
+        return Excluded(first, np.concatenate([np.array(items, dtype=np.int32) for items in excluded]))
+
+    drawn = all_of(Draws(is_drawable, 10, 3).of(users, of, as_sets))
+    for user, items in enumerate(excluded):
+        assert drawn[user] == lowest_by_definition(is_drawable, items, user, 10, 3)
 
 
 @pytest.mark.usefixtures("_computed_by")

@@ -61,7 +61,7 @@ def test_factors_rank_as_their_products(
     """To the last bit where products are exact: ties by item code over tiles and merges, and lists that are not full."""
     fold, sets = fold_and_sets
     monkeypatch.setattr(factors, "_TILE", tile)
-    monkeypatch.setattr(tiles, "_BLOCK", block)
+    monkeypatch.setattr(tiles, "BLOCK", block)
     monkeypatch.setattr(factors, "_USERS", users)
     n_users = len(fold.users)
     code = np.random.default_rng(4).permutation(fold.n_items)[:-3]

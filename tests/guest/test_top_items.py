@@ -14,7 +14,7 @@ from support import sorted_rows
 from support.guest_scripts import GUEST, run
 from support.sorted_rows import sorted_top_k, varied_scores
 
-from omnibench.guest.top_items import top_k
+from omnibench.guest.top_items import top_k, top_k_without_zeros
 
 VALUES = st.sampled_from([0.0, -0.0, 1.0, 1 + 1e-9, 1 + 2**-23, 2.0, -3.0, 1e-300, np.inf, -np.inf, np.nan])
 
@@ -47,6 +47,22 @@ def test_lists_are_those_of_sorted_rows_whatever_the_numbers(
     """Any mixture of numbers, NaN and infinities, in any order."""
     drawn = np.random.default_rng(seed).choice(np.array(values), (n_rows, n_items))
     assert _equal(drawn.astype(np.float32 if single else np.float64), k)
+
+
+@pytest.mark.parametrize("k", [0, 1, 3, 20, 100])
+def test_zeros_may_stand_for_no_score(k: int) -> None:
+    """The lists are those of scores without them: many are zero, of either sign, and few are above or below it."""
+    random = np.random.default_rng(7)
+    for share in (0.0, 0.01, 0.5, 1.0):
+        for dtype in (np.float32, np.float64):
+            scores: Any = np.where(random.random((30, 700)) < share, random.standard_normal((30, 700)), -0.0).astype(
+                dtype
+            )
+            scores[:, ::3] = np.abs(scores[:, ::3])
+            without: Any = np.where(scores == 0, -np.inf, scores).astype(dtype)
+            expected = top_k(without, k)
+            for found, wanted in zip(top_k_without_zeros(scores, k), expected, strict=True):
+                assert found.tobytes() == wanted.tobytes()
 
 
 def test_rows_may_lie_apart_in_memory() -> None:

@@ -1,4 +1,4 @@
-"""How far a finished run of ``bench_seven_frameworks.py`` was from the ideal: ``python benchmarks/frameworks/makespan.py STORE WALL``.
+"""How far a finished run of ``bench_seven_frameworks.py`` was from the ideal: ``python benchmarks/frameworks/frameworks_makespan.py STORE WALL``.
 
 The ideal is what was computed, divided by the workers: the seconds of all phases and of the starts of frameworks' processes, as the
 store has them. What is above it is pytest's own start, the start of its workers, and that work does not divide evenly. Run it on a
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from omnibench import open_store
 
-RESULTS = Path(__file__).parent / "makespan.json"
+RESULTS = Path(__file__).parent / "frameworks_makespan.json"
 """What docs/frameworks.py has its sentence of."""
 
 
