@@ -284,7 +284,7 @@ class Snapshots:
             directory.parent.mkdir(mode=0o700, exist_ok=True)  # on a cluster it is made for the first one
             directory.mkdir(mode=0o700)
             with undisturbed():
-                missing = list(save(directory) or ())
+                missing = _names_of(save(directory))
             manifest = {
                 "format": FORMAT,
                 **members,
@@ -364,3 +364,18 @@ def _limit(value: float | None) -> float:
 
 def _print(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - into the log
+
+
+def _names_of(answer: Any) -> list[str]:
+    """Return the parts that could not be saved, as whoever saves returns them.
+
+    Raises:
+        TypeError: It returned something else, such as the count that writing a file returns.
+    """
+    if answer is None:
+        return []
+    if isinstance(answer, str) or not isinstance(answer, Iterable):
+        raise TypeError(
+            f"the function that saves a snapshot returned {answer!r}; return nothing, or the names of the parts that it could not save"
+        )
+    return list(answer)

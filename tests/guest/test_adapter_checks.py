@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from omnibench.code.resolve import package_of
+from omnibench.guest import snapshots
 from omnibench.guest.adapter_checks import CheckedAdapter, imported
 
 FOLD = SimpleNamespace(users=np.arange(4, dtype=np.int32), test=range(3), n_items=5)
@@ -131,3 +132,20 @@ def test_a_file_is_imported_beside_what_it_is_named_after(tmp_path: Path) -> Non
     adapter = imported(str(path))
     assert adapter.version() == np.__version__
     assert not hasattr(adapter, "score")
+
+
+@pytest.mark.parametrize(
+    ("answer", "names"), [(None, []), ([], []), (["optimizer"], ["optimizer"]), (("a", "b"), ["a", "b"])]
+)
+def test_who_saves_a_snapshot_returns_what_is_missing(answer: Any, names: list[str]) -> None:
+    """Nothing, or names."""
+    assert snapshots._names_of(answer) == names
+
+
+@pytest.mark.parametrize("answer", [1723, "optimizer"])
+def test_the_count_that_writing_returns_is_no_part(answer: Any) -> None:
+    """As of `lambda folder: (folder / "state").write_bytes(...)`, which would be the reason why no snapshot is kept."""
+    with pytest.raises(
+        TypeError, match=f"returned {answer!r}; return nothing, or the names of the parts that it could not"
+    ):
+        snapshots._names_of(answer)
