@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
-from _pytest.pytester import SysModulesSnapshot
 from support.markers import made_once, starts_guests
 
 if TYPE_CHECKING:
@@ -147,21 +146,11 @@ def _everything_imported() -> None:
 
 @pytest.fixture
 def pytester(_everything_imported: None, pytester: pytest.Pytester) -> pytest.Pytester:
-    """pytest's, after the imports; it forgets what is not installed, for pandas and others cannot be imported twice."""
-    installed = [Path(directory).resolve() for directory in (sys.prefix, sys.base_prefix, Path(__file__).parent)]
+    """pytest's, after the imports; it forgets as :func:`support.inner.modules_before` says."""
+    from support.inner import modules_before
 
-    def stays(name: str) -> bool:
-        module = sys.modules[name]
-        file = getattr(module, "__file__", None)
-        if not isinstance(file, str):
-            return not hasattr(module, "__path__")
-        return any(Path(file).is_relative_to(directory) for directory in installed)
-
-    def snapshot() -> SysModulesSnapshot:
-        return SysModulesSnapshot(preserve=stays)
-
-    pytester._sys_modules_snapshot = snapshot()  # noqa: SLF001 - there is no other way to say so
-    pytester._Pytester__take_sys_modules_snapshot = snapshot  # type: ignore[attr-defined]  # noqa: SLF001
+    pytester._sys_modules_snapshot = modules_before()  # noqa: SLF001 - there is no other way to say so
+    pytester._Pytester__take_sys_modules_snapshot = modules_before  # type: ignore[attr-defined]  # noqa: SLF001
     return pytester
 
 

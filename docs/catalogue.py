@@ -54,7 +54,7 @@ def page() -> str:
 
     measured = {runner: json.loads(runner.measured_file.read_text()) for runner in runners() if runner.measured_file}
     unknown = [f"`{runner.name}.{name}`" for runner, found in measured.items() for name in found["unknown"]]
-    parts = [HEAD.replace("{unknown}", textwrap.fill(", ".join(unknown) or "(none)", 120) + ".")]
+    parts = [HEAD.replace("{unknown}", textwrap.fill(", ".join(unknown) or "none of them", 120) + ".")]
     for runner in measured:
         parts.append(f"## {runner.name} {runner.catalogue['version']}\n")
         parts.append("| algorithm | does | seed | threads | validation |\n|---|---|---|---|---|")

@@ -48,7 +48,7 @@ PATIENCE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 FEW_EPOCHS = {
     "RecBole": {"epochs": 2},
     "RecPack": {"max_epochs": 2},
-    "LensKit": {},
+    "LensKit": {"iterations": 2},
     "Implicit": {"iterations": 2},
     "Cornac": {"max_iter": 2, "n_epochs": 2, "num_epochs": 2},
     "Surprise": {"n_epochs": 2},
@@ -57,6 +57,8 @@ FEW_EPOCHS = {
 """What makes those quick that learn by epochs: what two of them do not show, one fit in many could."""
 
 NEEDED: dict[str, dict[str, Any]] = {
+    "LensKit.TimeBoundedPopScore": {"cutoff": "1998-03-01"},
+    "LensKit.NMFScorer": {"embedding_size": 20},
     "RecPack.ItemPNN": {"K": 20, "pdf": "softmax_empirical"},
     "RecBole.NCL": {"num_clusters": 20, "warm_up_step": 1},
     "RecBole.RaCT": {"pretrain_epochs": 2, "critic_pretrain": {"pretrain_epochs": 2, "learning_rate": 0.0001}},

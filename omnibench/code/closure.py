@@ -19,7 +19,7 @@ from omnibench.code.parsed import ParsedModule, parsed
 from omnibench.code.reached import Reached
 from omnibench.code.references import LOADING, Chain, Import, References, references_of
 from omnibench.code.registration import Registration, is_object, registrations_of
-from omnibench.code.resolve import Module, Origin, find_module, folder_module, library_of, relative_module
+from omnibench.code.resolve import Module, Origin, find_module, folder_module, library_of, package_of, relative_module
 
 CALLS = "()"
 """What stands for the calls of a module when it is imported; no name."""
@@ -46,7 +46,7 @@ class Closure:
         self._modules: dict[str, Reached] = {} if file is None else {os.path.realpath(file): self.root}
         # Of a class that is installed itself, the package that it belongs to is the project.
         self._installed = None if file is None else library_of(file)
-        self._folders = () if file is None else (str(file.parent),)
+        self._file = file
         self._reached: list[Reached] = []
         self._pending: deque[tuple[Reached, str]] = deque()
         self._resolved: dict[tuple[str, int, str], Module] = {}
@@ -172,11 +172,21 @@ class Closure:
                 elif target.origin is Origin.LIBRARY:
                     self._use_library(reached, statement, target)
 
+    def _folders_of(self, module: str) -> tuple[str, ...]:
+        """Return where a module is looked for that is not on the path: beside the file, and where its own package lies."""
+        if self._file is None:
+            return ()
+        folder, package = package_of(self._file)
+        own = (str(folder),) if package and module.partition(".")[0] == package.partition(".")[0] else ()
+        return (str(self._file.parent), *own)
+
     def _find(self, reached: Reached, statement: Import) -> Module:
         key = ("" if reached.file is None else str(reached.file), statement.level, statement.module)
         if key not in self._resolved:
             if statement.level == 0:
-                self._resolved[key] = self._with_origin(find_module(statement.module, self._folders))
+                self._resolved[key] = self._with_origin(
+                    find_module(statement.module, self._folders_of(statement.module))
+                )
             elif reached.file is None:
                 self._resolved[key] = Module(statement.module, Origin.MISSING)
             else:
@@ -253,7 +263,7 @@ class Closure:
     def _follow_loaded(self, reached: Reached, statement: Import, chain: Chain) -> None:
         """Follow what ``import a.b`` loads beside the name that it binds, where that name is handed on."""
         if statement.loaded not in ("", statement.module) and not chain:
-            loaded = self._with_origin(find_module(statement.loaded, self._folders))
+            loaded = self._with_origin(find_module(statement.loaded, self._folders_of(statement.loaded)))
             if loaded.origin is Origin.PROJECT:
                 self._follow_into(reached, loaded, (), statement)
 

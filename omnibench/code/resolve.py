@@ -87,6 +87,19 @@ def relative_module(file: Path, level: int, name: str) -> Module:
     return package
 
 
+def package_of(file: Path) -> tuple[Path, str]:
+    """Return the folder that the outermost package of a module lies in, and the full name of the module's own package.
+
+    Args:
+        file: The module. The name is empty where no ``__init__.py`` lies beside it, and the folder is its own then.
+    """
+    folder, names = file.parent, []
+    while (folder / "__init__.py").is_file() and folder.name.isidentifier():
+        names.append(folder.name)
+        folder = folder.parent
+    return folder, ".".join(reversed(names))
+
+
 def folder_module(folder: Path) -> Module:
     """Return the package that a folder is."""
     file = folder / "__init__.py"

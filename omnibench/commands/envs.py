@@ -19,7 +19,7 @@ from omnibench.sizes import size_text
 
 
 def _frameworks(names: Sequence[str]) -> list[RunnerInfo]:
-    return [get_runner(name) for name in names] if names else runners()
+    return [get_runner(name) for name in names] if names else runners(lambda error: complain(str(error)))
 
 
 def _runners(names: Sequence[str], *, locks: bool = False) -> list[RunnerInfo]:

@@ -25,6 +25,7 @@ from omnibench.runners.program_file import ProgramFile
 from omnibench.runners.registry import get_runner, runner_names
 
 _OR_CLASS = ", or a class that needs packages, as file.py::Class"
+_FOLDER = "adapters"
 _PYTHON = ".".join(map(str, OLDEST_PYTHON))
 
 
@@ -128,9 +129,16 @@ def _adapter(name: str) -> AdapterFile | ProgramFile:
         get_runner(name)
         raise PlanError(f"{name} is no file of the project; omnibench or a conftest.py brings it with its lock.")
     raise PlanError(
-        f"there is no framework {name!r} in [tool.omnibench] runners.{unmatched_patterns()} `omnibench envs new {name} "
-        "--requirement ...` begins one."
+        f"there is no framework {name!r} in [tool.omnibench] runners.{unmatched_patterns()} {_beginning(name)}"
     )
+
+
+def _beginning(name: str) -> str:
+    """Return how a framework begins: a file of its name may be there already, and the project does not name it."""
+    for path in (Path(_FOLDER, f"{name}.py"), Path(_FOLDER, f"{name}.toml"), Path(f"{name}.py"), Path(f"{name}.toml")):
+        if name.isidentifier() and path.is_file():
+            return f'{path} is there: add it to pyproject.toml, [tool.omnibench] runners = ["{path.as_posix()}"].'
+    return f"`omnibench envs new {name} --requirement ...` begins one."
 
 
 def add_parsers(actions: Any) -> None:
@@ -147,7 +155,7 @@ def add_parsers(actions: Any) -> None:
     new.add_argument(
         "--python", default=_PYTHON, metavar="VERSION", help=f"the Python of its environment (default: {_PYTHON})"
     )
-    new.add_argument("--folder", default="adapters", metavar="PATH", help="where the files go (default: adapters)")
+    new.add_argument("--folder", default=_FOLDER, metavar="PATH", help=f"where the files go (default: {_FOLDER})")
     new.set_defaults(run=envs_new)
     for name, action in (("lock", envs_lock), ("check", envs_check)):
         parser = actions.add_parser(name, help=_first_line(action), description=_first_line(action))

@@ -77,7 +77,8 @@ def _show(arguments: argparse.Namespace) -> int:
     store = open_store(arguments.store)
     light = light_records(store.root)
     records, items = light.records, store.items_in(light.records)
-    counts, sizes = summary_of(store.root, light, items), store.sizes()
+    remaining = remaining_of(records, items)
+    counts, sizes = summary_of(store.root, light, items, remaining), store.sizes()
     unsteady, origins = unsteady_in(records), read(store.root / "store", taken_origins)
     unfinished = (item for item in items.values() if item["status"] != Status.DONE)
     snapshots = resumable(RecordsInMemory(records), unfinished)
@@ -110,7 +111,7 @@ def _show(arguments: argparse.Namespace) -> int:
         say(f"  {line}")
     for line in (*_equal_seeds(items), *filter(None, [taken_sentence(origins.values(), len(items))])):
         say(f"  {line}")
-    for line in _prospect(items, frozenset(remaining_of(records, items))):
+    for line in _prospect(items, frozenset(remaining)):
         say(f"  {line}")
     for worker in workers_of(store.root, records, active=not arguments.all):
         current = names.recorded_item(items[worker["item"]]) if worker["item"] in items else worker["item"]

@@ -57,7 +57,7 @@ class Attempt:
         self.item = item
         self.experiment = item.experiment
         self.checkpoints = ItemCheckpoints(workbench.store, item, lease, workbench.worker, records=records)
-        self.progress = Progress(workbench, item.experiment)
+        self.progress = Progress(workbench, item.experiment, self.checkpoints.records.get)
         self.requested = item.experiment
         self._tuned: Tuned | None = None
         self._options = phase_options(workbench)

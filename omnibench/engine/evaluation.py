@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from omnibench.engine.epochs import EpochMetric
 from omnibench.engine.frames import frame_for, frame_of_test
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 else:
     from omnibench.lazy import np, npt
+
+
+_truths: WeakKeyDictionary[Fold, Truth] = WeakKeyDictionary()
+"""The relevant items of folds, for as long as somebody keeps these: see ``guest.opened_folds``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +160,13 @@ def _ratings(fold: Fold, rows: npt.NDArray[np.void], columns: Sequence[JudgedCol
 def _rankings(
     fold: Fold, rows: npt.NDArray[np.void], columns: Sequence[JudgedColumn], training: Training
 ) -> Evaluation:
-    part = fold.test
-    test = Truth.of(part.user, part.item, fold.n_items, part.rating)
-    if fold.keeps_repeats:
-        test = without_repeats(test)
+    test = _truths.get(fold)
+    if test is None:
+        part = fold.test
+        test = Truth.of(part.user, part.item, fold.n_items, part.rating)
+        if fold.keeps_repeats:
+            test = without_repeats(test)
+        _truths[fold] = test
     return of_lists(test, Lists(rows["user"], rows["item"], rows["score"]), training, columns)
 
 

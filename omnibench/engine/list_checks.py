@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np
 
+_SMALL_TABLE = 1 << 18
+"""Bytes of the largest table of what users have seen that is made, where pairs would be grouped anew for each item."""
+
 
 def list_flaw(fold: Fold, rows: npt.NDArray[np.void], list_length: int, candidates: CandidateSets | None = None) -> str:
     """Say what is wrong with recommendation lists, or return nothing.
@@ -36,7 +39,7 @@ def list_flaw(fold: Fold, rows: npt.NDArray[np.void], list_length: int, candidat
     if ((items < NO_ITEM) | (items >= fold.n_items)).any():
         return "an item code does not exist"
     if not np.isfinite(scores[filled]).all():
-        return "a score is no finite number"
+        return "a score is no finite number; leave an item without a score out"
     neighbours = filled[:, 1:] & filled[:, :-1]
     rising = scores[:, 1:] > scores[:, :-1]
     tied = (scores[:, 1:] == scores[:, :-1]) & (items[:, 1:] < items[:, :-1])
@@ -47,12 +50,19 @@ def list_flaw(fold: Fold, rows: npt.NDArray[np.void], list_length: int, candidat
         return "a list has an item twice"
     if not fold.rankable[items[filled]].all():
         return "a list has an item that is unknown in training"
-    if not fold.repeats and any(_n_listed(*pairs, fold, users, items) for pairs in fold.seen_pairs()):
+    if not fold.repeats and _has_seen(fold, users, items):
         part = "the given history" if fold.folds_in else "training"
         return f"a list has an item that the user has in {part} or validation"
     if candidates is not None and _n_listed(*candidates.pairs, fold, users, items) < np.count_nonzero(filled):
         return "a list has an item that is no candidate of its user"
     return ""
+
+
+def _has_seen(fold: Fold, list_user: Ints, list_item: Ints) -> bool:
+    """Whether a list has an item that its user has in history or validation."""
+    if fold.n_users * fold.n_items <= _SMALL_TABLE:  # kept with the fold, which the next items are of as well
+        return bool((fold.seen_table[list_user[:, None], list_item] & (list_item != NO_ITEM)).any())
+    return any(_n_listed(*pairs, fold, list_user, list_item) for pairs in fold.seen_pairs())
 
 
 def _n_listed(user: Ints, item: Ints, fold: Fold, list_user: Ints, list_item: Ints) -> int:

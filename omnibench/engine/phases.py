@@ -300,7 +300,7 @@ def _rating_flaw(fold: Fold, rows: npt.NDArray[np.void]) -> str:
     ):
         return "they are not the ratings of the test pairs"
     if not np.isfinite(rows["rating"]).all():
-        return f"{int((~np.isfinite(rows['rating'])).sum())} of {len(rows)} ratings are no finite number"
+        return f"{int((~np.isfinite(rows['rating'])).sum())} of {len(rows)} ratings are no finite number; rate each pair, by the mean of training where nothing else is known"
     return ""
 
 

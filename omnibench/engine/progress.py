@@ -16,7 +16,7 @@ from omnibench.guest.meter import Meter
 from omnibench.runners.info import RunnerInfo
 from omnibench.runners.replies import AnsweringGuest
 from omnibench.sizes import size_text
-from omnibench.store.schema import COSTS, START, Phase, RecordType, Status
+from omnibench.store.schema import COSTS, START, Phase, RecordLookup, RecordType, Status
 from omnibench.store.superseded import OWN, phase_words
 
 _OF_GUESTS = (Phase.FIT, Phase.PREDICT)
@@ -85,6 +85,7 @@ class Progress:
     Args:
         workbench: The workbench that all attempts of the process share.
         experiment: The experiment.
+        get: From a record's key to the record, or None; the store's by default.
 
     Attributes:
         phase: The phase that it is in.
@@ -92,12 +93,13 @@ class Progress:
             guest to start.
     """
 
-    def __init__(self, workbench: Workbench, experiment: Experiment) -> None:
+    def __init__(self, workbench: Workbench, experiment: Experiment, get: RecordLookup | None = None) -> None:
         self.phase = Phase.PREPARE
         self.seconds: dict[str, float] = {}
         self._meter = PhaseMeter(workbench.policy.track)
         self._workbench = workbench
         self._experiment = experiment
+        self._get = get or workbench.store.records.get
         self._asked = workbench.resources.asked_of_cluster(experiment)
 
     @property
@@ -119,7 +121,7 @@ class Progress:
     @property
     def was_left(self) -> bool:
         """Whether an earlier attempt at the item has ended before the item was done, also without a word."""
-        record = self._workbench.store.records.get(RecordType.ITEM.key(self._experiment.fit_key)) or {}
+        record = self._get(RecordType.ITEM.key(self._experiment.fit_key)) or {}
         stopped = record.get("status") in (Status.FAILED, Status.INTERRUPTED)
         return stopped or self._experiment.name in self._workbench.abandoned
 

@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from omnibench.engine.asking import Requests
 from omnibench.engine.checkpoint import ItemCheckpoints
 from omnibench.engine.fit_attempts import earlier_attempts, own_attempt, total_costs
 from omnibench.engine.policy import snapshots_for
@@ -58,15 +57,13 @@ class FitSnapshots:
         self.history: dict[int, float] = {}
         self._workbench, self._experiment, self._checkpoints = workbench, experiment, checkpoints
         self._attempt, self._control = attempt, snapshots_for(experiment, workbench.policy)
-        self._item = checkpoints.item
-        self._requests: Requests = workbench.requests
+        self._item, self._requests = checkpoints.item, workbench.requests
         self._resumed: Record | None = None
         self._unusable: list[tuple[str, str]] = []
         """Why the Fit does not go on from snapshots: as warnings say it, and where it differs, as the terminal does."""
-        self._names: set[str] = set()
         self._earlier: list[Record] | None = None
-        """The snapshots of the Fit, the newest first: under the lease nobody else records any. None until one is recorded."""
-        self._scratch = Path()
+        """The snapshots of the Fit, the newest first: under the lease nobody else records any. None where nobody has looked yet."""
+        self._scratch, self._names = Path(), set[str]()
         self._is_asked = self._is_asked_to_stop = self._is_saved = False
         self._has_points, self._is_unwritable = True, False
 
@@ -152,7 +149,8 @@ class FitSnapshots:
         ask.unlink(missing_ok=True)
         never = _NEVER if self._is_unwritable or self._control.is_off else {}
         self.request = {**self._control.plain, **never, "directory": str(self._scratch), "ask": str(ask)}
-        for record in self._recorded():
+        self._earlier = None if (recorded := self._recorded()) else []
+        for record in recorded:
             is_same = record["requested"] == self._experiment.fit_key  # a search may have chosen something else
             if record.get(PASSED_OVER) or not is_same:
                 continue
@@ -354,6 +352,7 @@ class FitSnapshots:
             record = record_with(stored.publish(self._workbench.store, partial, base / name, identity))
             self._checkpoints.replace_snapshots({stored.key_of(record): record}, replaced, coming)
         except BaseException:
+            self._earlier = None
             self._withdraw(name, base / name, coming)
             raise
         remaining = [old for old in earlier if old["name"] not in names]
@@ -392,7 +391,8 @@ class FitSnapshots:
         """The records of snapshots that go with the record of the Fit."""
         # A run that is off takes none away that a plan keeps.
         control = self._experiment.snapshots if self._control.is_off else self._control
-        return [] if control is not None and control.stay_after_fit else self._recorded()
+        stay = control is not None and control.stay_after_fit
+        return [] if stay or self._earlier == [] else self._recorded()  # small Fits have none
 
     def discard(self) -> None:
         """Remove the snapshots of a Fit that leaves no record: that of a trial which was pruned, or is not the best."""

@@ -46,11 +46,14 @@ def look_up(get: RecordLookup, item: Item) -> State:
         get: From a record's key to the record, or None: a snapshot's or the store's.
         item: The item.
     """
+    record = get(item.record_key)
+    if record is None:
+        return State()
     item = item.with_groups(get)
-    record, eval_keys = get(item.record_key), item.eval_keys(get)
+    is_done = record["status"] == Status.DONE
+    eval_keys = item.eval_keys(get) if is_done else None  # else nothing more is read
     evaluations = {label: get(RecordType.EVAL.key(key)) for label, key in (eval_keys or {}).items()}
-    is_done = record is not None and record["status"] == Status.DONE
-    if record is not None and is_done and eval_keys is not None:
+    if eval_keys is not None:
         values = {label: evaluation["value"] for label, evaluation in evaluations.items() if evaluation is not None}
         names = item.qualified_labels
         # The item's own record is what exports, gates and people go by: what it lacks is not done.
@@ -58,8 +61,6 @@ def look_up(get: RecordLookup, item: Item) -> State:
         if len(values) == len(evaluations) and all(recorded):
             as_seed = record.get("as_seed") if item.experiment.seeds else None
             return State(item.qualified_values(values | item.costs(get)), recorded=True, as_seed=as_seed)
-    if record is None:
-        return State()
     if is_done:
         failure = failure_of(record, missing_metrics(get, item))
         if failure is not None and failure["error"]:

@@ -70,7 +70,12 @@ class LensKit(StrEnum, metaclass=_Names):
     BiasedMFScorer = "LensKit.BiasedMFScorer"
     FunkSVDScorer = "LensKit.FunkSVDScorer"
     FlexMFExplicitScorer = "LensKit.FlexMFExplicitScorer"
+    TimeBoundedPopScore = "LensKit.TimeBoundedPopScore"
     LightGCNScorer = "LensKit.LightGCNScorer"
+    ALS = "LensKit.ALS"
+    BPR = "LensKit.BPR"
+    BiasedSVDScorer = "LensKit.BiasedSVDScorer"
+    NMFScorer = "LensKit.NMFScorer"
 
 
 class RecPack(StrEnum, metaclass=_Names):

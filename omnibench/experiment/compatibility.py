@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from omnibench.data.dataset import RecSysDataSet
@@ -81,10 +82,24 @@ def check_configuration(dataset: RecSysDataSet, configuration: Configuration, me
     _check_ratings(dataset, configuration)
     _check_history(dataset, configuration)
     check_features(dataset, configuration)
+    _check_required(configuration)
+    if configuration.reads_times and "timestamp" not in dataset.source.columns:
+        raise PlanError(
+            f"{configuration.name} counts interactions by their time, but {dataset.name} has no column 'timestamp'. Add it (seconds "
+            "since 1970), or choose an algorithm without times, e.g. LensKit.PopScorer."
+        )
     if configuration.reads_sequences and "timestamp" not in dataset.source.columns:
         raise PlanError(
             f"{configuration.name} learns what comes next, but {dataset.name} has no column 'timestamp'. Add it (seconds, or a "
             "number that rises within a user), or choose an algorithm without sequences, e.g. RecBole.BPR."
+        )
+
+
+def _check_required(configuration: Configuration) -> None:
+    for parameter, example in configuration.missing_parameters.items():
+        raise PlanError(
+            f"{configuration.name} needs {parameter}, of which {configuration.runner.name} has no default. Give it a value, e.g. "
+            f'{{"{parameter}": {json.dumps(example)}}}.'
         )
 
 

@@ -268,6 +268,18 @@ class Configuration:
         return self.own is None and bool(algorithm_info(self.runner, self.algorithm).get("sequential", False))
 
     @property
+    def reads_times(self) -> bool:
+        """Whether it counts by time, for which there have to be timestamps as well."""
+        return self.own is None and bool(algorithm_info(self.runner, self.algorithm).get("timed", False))
+
+    @property
+    def missing_parameters(self) -> dict[str, Any]:
+        """The hyperparameters that have no default and get no value, each with an example."""
+        required = {} if self.own else algorithm_info(self.runner, self.algorithm).get("required", {})
+        given = {**self.parameters, **(self.search.space.plain if self.search is not None else {})}
+        return {name: example for name, example in required.items() if name not in given}
+
+    @property
     def item_feature_parameter(self) -> str:
         """The hyperparameter that names the feature of items which it learns from; empty where it needs none."""
         return "" if self.own else str(algorithm_info(self.runner, self.algorithm).get("item_feature", ""))

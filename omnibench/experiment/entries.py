@@ -82,7 +82,7 @@ def entry_of(algorithm: str | type) -> PlanEntry:
         )
     framework, dot, bare = str(algorithm).partition(".")
     if not dot:
-        having = [runner.name for runner in runners() if framework in runner.catalogue["algorithms"]]
+        having = [runner.name for runner in runners(lambda _: None) if framework in runner.catalogue["algorithms"]]
         examples = " or ".join(repr(f"{name}.{framework}") for name in having) or "e.g. 'LensKit.ItemKNNScorer'"
         raise PlanError(f"{framework!r} is not a framework and an algorithm; write {examples}.")
     runner = get_runner(framework)

@@ -9,7 +9,7 @@ from typing import Any
 from omnibench.errors import PlanError, nearest
 from omnibench.experiment.resources import Resources
 from omnibench.project import nearest_settings
-from omnibench.runners.registry import runners
+from omnibench.runners.registry import runner_names
 
 _OWN = "Own"
 """The framework of classes of the user's own."""
@@ -32,7 +32,7 @@ def framework_resources(folder: Path) -> Mapping[str, Resources]:
         return {}
     if not isinstance(tables, dict):
         raise PlanError(f"{settings.path}: tool.omnibench.resources is {tables!r}; write {_EXAMPLE}.")
-    names = [*(runner.name for runner in runners()), _OWN]
+    names = [*runner_names(), _OWN]
     resources: dict[str, Resources] = {}
     for name, values in tables.items():
         label = f"{settings.path}, [tool.omnibench.resources.{name}]"

@@ -5,26 +5,30 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .messages import packed
+from .packages import PackageFinder
+
 _PACKAGE = "omnibench"
 
 
-def imported(name: str) -> Any:
+def imported(name: str, package: Sequence[str] = ()) -> Any:
     """Import an adapter that is not beside this module, and check what it returns from now on.
 
     Args:
         name: The full name of a module, the path of a file, or that of the description of a program.
+        package: Of a file within a package the folder that the package lies in, and its full name.
     """
     if name.endswith(".toml"):
         return CheckedAdapter(importlib.import_module(f"{__package__}.program").Program(Path(name)))
     if name.partition(".")[0] == _PACKAGE and importlib.util.find_spec(_PACKAGE) is None:
         _load_package()
-    return CheckedAdapter(_of_file(Path(name)) if name.endswith(".py") else importlib.import_module(name))
+    return CheckedAdapter(_of_file(Path(name), *package) if name.endswith(".py") else importlib.import_module(name))
 
 
 def _load_package() -> None:
@@ -39,9 +43,12 @@ def _load_package() -> None:
     spec.loader.exec_module(module)
 
 
-def _of_file(path: Path) -> Any:
+def _of_file(path: Path, folder: str = "", package: str = "") -> Any:
     """Import a file under a private name: its own may be that of the framework which it imports."""
     name = f"omnibench_adapter_{path.stem}"
+    if package:  # its other modules can be imported: by dots, and by the name of the package where nothing else has it
+        name = f"{package}.{name}"
+        sys.meta_path.append(PackageFinder(package.partition(".")[0], Path(folder)))
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -82,18 +89,31 @@ def _fit(fit: Callable[..., Any]) -> Callable[..., Any]:
                 f"fit returned {_described(answer)}; return the model and a dictionary of all hyperparameters in effect: "
                 "`return model, parameters`"
             )
-        return answer
+        effective = {
+            name: value.item() if isinstance(value, np.generic) else value for name, value in answer[1].items()
+        }
+        for name, value in effective.items():
+            try:
+                packed({name: value})
+            except TypeError:
+                raise TypeError(
+                    f"fit returned the hyperparameter {name!r} as {_described(value)}, which cannot be recorded; return numbers, texts, "
+                    "truth values, None, and lists or dictionaries of these (of an array `array.tolist()`)"
+                ) from None
+        return answer[0], effective
 
     return checked
 
 
 def _save(save: Callable[..., Any]) -> Callable[..., Any]:
     def checked(model: Any, directory: Path) -> Path:
-        path = save(model, directory)
-        if not isinstance(path, Path) or path.parent != directory or not path.is_file():
+        answer = save(model, directory)
+        path = Path(answer) if isinstance(answer, str | Path) else None
+        if path is None or path.parent != directory or not path.is_file():
+            there = sorted(file.name for file in directory.iterdir())
             raise TypeError(
-                f"save returned {_described(path)}; write one file into the directory that it is called with, and return its "
-                'path: `directory / "model.npz"`'
+                f"save returned {_described(answer)}, and there {'are ' + ', '.join(there) if there else 'is nothing'} in {directory}; "
+                'write one file into that directory, which save is called with, and return its path: `directory / "model.npz"`'
             )
         return path
 
@@ -154,4 +174,6 @@ def _described(answer: Any) -> str:
         return f"an array of shape {answer.shape} and type {answer.dtype}"
     if isinstance(answer, tuple):
         return f"a tuple of {len(answer)} ({', '.join(type(element).__name__ for element in answer)})"
-    return repr(answer) if answer is None or isinstance(answer, str | Path | int | float) else type(answer).__name__
+    if isinstance(answer, Path):
+        return repr(str(answer))
+    return repr(answer) if answer is None or isinstance(answer, str | int | float) else type(answer).__name__

@@ -343,7 +343,7 @@ def serve(channel: Any, adapter_module: str) -> None:
     """Answer the host's requests until it closes the channel. Runs in the guest's main thread.
 
     Args:
-        channel: The execnet channel. The first message is ``{parent, out, err, work, path}``.
+        channel: The execnet channel. The first message is ``{parent, out, err, work, path, package}``.
         adapter_module: The name of the adapter's module beside this one, the full name of one that is elsewhere, or the
             path of one that is a file of its own.
     """
@@ -356,7 +356,11 @@ def serve(channel: Any, adapter_module: str) -> None:
     sys.path += [folder for folder in setup.get("path", ()) if folder not in sys.path]
     is_ours = Path(__file__).parent.joinpath(f"{adapter_module}.py").is_file()
     try:
-        adapter = importlib.import_module(f"{__package__}.{adapter_module}") if is_ours else imported(adapter_module)
+        adapter = (
+            importlib.import_module(f"{__package__}.{adapter_module}")
+            if is_ours
+            else imported(adapter_module, setup.get("package", ()))
+        )
     except BaseException as error:
         missing = isinstance(error, ImportError | OSError)
         channel.send(packed({"ok": False, "missing": missing, **describe_error(error)}))

@@ -206,6 +206,14 @@ class Fold:
         """Yield user and item codes of history and validation, ascending by user, so many at a time as fit into memory."""
         return self._seen.pairs()
 
+    @cached_property
+    def seen_table(self) -> npt.NDArray[np.bool_]:
+        """Whether each user has each item in history or validation, shape (n_users, n_items): of few users and items."""
+        table = np.zeros((self.n_users, self.n_items), dtype=bool)
+        for pairs in self.seen_pairs():
+            table[pairs] = True
+        return table
+
     def features(self, subject: str) -> FeatureTable | None:
         """Return what is known about the items or users of all folds; None for nothing.
 

@@ -64,7 +64,9 @@ _APPROXIMATE = (
     "it is AlternatingLeastSquares with lists that are searched for approximately, by {package}, which implicit does not "
     "install; Implicit.AlternatingLeastSquares ranks all items"
 )
+_INDEX = "it is an index over another model for searching it approximately, not a model"
 REFUSED = {
+    **dict.fromkeys(("AnnoyModel", "NMSLibModel", "FaissModel"), _INDEX),
     "AnnoyAlternatingLeastSquares": _APPROXIMATE.format(package="annoy"),
     "NMSLibAlternatingLeastSquares": _APPROXIMATE.format(package="nmslib"),
     "FaissAlternatingLeastSquares": _APPROXIMATE.format(package="faiss on a GPU"),

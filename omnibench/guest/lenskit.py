@@ -11,10 +11,10 @@ import os
 os.environ.setdefault("LK_TORCH_COMPILE", "0")  # compiling a small model takes longer than fitting it
 
 import functools
-import inspect
 import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,47 +22,23 @@ from typing import Any
 import numpy as np
 import torch
 from lenskit import parallel
-from lenskit.als import BiasedMFScorer, ImplicitMFScorer
 from lenskit.basic import BiasScorer, PopScorer
+from lenskit.basic.popularity import TimeBoundedPopScore
 from lenskit.data import Dataset, ItemList, RecQuery
 from lenskit.flexmf import FlexMFExplicitScorer, FlexMFImplicitScorer
 from lenskit.funksvd import FunkSVDScorer
-from lenskit.knn import EASEScorer, ItemKNNScorer, SLIMScorer, UserKNNScorer
 from lenskit.training import TrainingOptions, UsesTrainer
 
-from . import folds, parts, ranking, score_forms
+from . import folds, lenskit_scorers, parts, ranking, score_forms
 from .base import Task
-from .lenskit_data import histories, training
+from .lenskit_bridges import train_by_iterations
+from .lenskit_data import histories, training, with_times
+from .lenskit_scorers import LIGHT_GCN, OF_IMPLICIT, OF_SCIKIT_LEARN, RATING, RATING_AND_RANKING
 from .lenskit_scores import block_scores
 from .lenskit_training import train_by_epochs, train_by_features
 
 BATCH = 256
 """Users whose scores are held in memory together."""
-
-RATING_AND_RANKING = (ItemKNNScorer, UserKNNScorer)
-RATING = (BiasScorer, BiasedMFScorer, FunkSVDScorer, FlexMFExplicitScorer)
-RANKING = (PopScorer, EASEScorer, SLIMScorer, ImplicitMFScorer, FlexMFImplicitScorer)
-ON_GPU = (EASEScorer, FlexMFImplicitScorer, FlexMFExplicitScorer)
-FOLDS_IN = (PopScorer, EASEScorer, SLIMScorer, ImplicitMFScorer, ItemKNNScorer, UserKNNScorer)
-"""The scorers of rankings that take users unknown in training by their history; FlexMF has no factors for them."""
-ASKING_FOR_RATINGS: dict[Any, dict[str, Any]] = {
-    ImplicitMFScorer: {"use_ratings": True},
-    ItemKNNScorer: {"feedback": "explicit"},
-    UserKNNScorer: {"feedback": "explicit"},
-}
-"""The hyperparameters by which a scorer that ranks learns from ratings; the others do not look at them."""
-SCORERS: dict[str, Any] = {scorer.__name__: scorer for scorer in (*RANKING, *RATING_AND_RANKING, *RATING)}
-LIGHT_GCN = "LightGCNScorer"
-"""The scorer that is imported when it is asked for: torch-geometric takes a second."""
-
-
-def scorer_of(name: str) -> Any:
-    """Return a scorer's class by its name."""
-    if name == LIGHT_GCN:
-        from lenskit.graphs.lightgcn import LightGCNScorer
-
-        return LightGCNScorer
-    return SCORERS[name]
 
 
 @dataclass
@@ -102,57 +78,13 @@ def version() -> str:
 
 
 def catalogue() -> dict[str, dict[str, Any]]:
-    """Describe every scorer by the fields of its configuration class, their aliases included."""
-    return {
-        name: {
-            "parameters": _parameters(inspect.get_annotations(scorer, eval_str=True)["config"]),
-            "ratings": scorer in RATING + RATING_AND_RANKING,
-            "ranking": scorer not in RATING,
-            "validation": "nothing",
-            "refit": True,
-            "gpu": scorer in ON_GPU or name == LIGHT_GCN,
-            "history": scorer in FOLDS_IN,
-            **({"epochs": "epochs"} if issubclass(scorer, UsesTrainer) else {}),
-            **({"rating_parameters": ASKING_FOR_RATINGS[scorer]} if scorer in ASKING_FOR_RATINGS else {}),
-        }
-        for name, scorer in {**SCORERS, LIGHT_GCN: scorer_of(LIGHT_GCN)}.items()
-    }
-
-
-_PACKAGES = {
-    "HPFScorer": "hpfrec",
-    "BiasedSVDScorer": "scikit-learn",
-    "NMFScorer": "scikit-learn",
-    "ALS": "implicit",
-    "BPR": "implicit",
-}
-"""What LensKit's other scorers need beside LensKit, and its lock does not have."""
+    """Describe every scorer that runs."""
+    return lenskit_scorers.catalogue()
 
 
 def refused() -> dict[str, str]:
-    """Return why each of LensKit's other scorers does not run here."""
-    elsewhere = {
-        "HPFScorer": "Cornac.HPF",
-        "ALS": "Implicit.AlternatingLeastSquares",
-        "BPR": "Implicit.BayesianPersonalizedRanking",
-    }
-    return {
-        name: f"it needs {package}, which the environment of LensKit does not have"
-        + (", since it has to be compiled where it is installed" if package == "hpfrec" else "")
-        + (f"; {elsewhere[name]} does run" if name in elsewhere else "")
-        for name, package in _PACKAGES.items()
-    }
-
-
-def _parameters(config: Any) -> dict[str, Any]:
-    """Return the defaults of a pydantic configuration class under every name it accepts."""
-    defaults = config().model_dump(mode="json")
-    for name, field in config.model_fields.items():
-        for alias in getattr(field.validation_alias, "choices", ()):
-            defaults[alias] = defaults[name]
-    if "embedding_size" in defaults:
-        defaults["embedding_size_exp"] = None  # LensKit's EmbeddingSizeMixin: the size as a power of two
-    return dict(defaults)
+    """Return why each of LensKit's other components that recommend does not run here."""
+    return lenskit_scorers.REFUSED
 
 
 def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
@@ -161,8 +93,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     Implicit data makes ``feedback="implicit"`` the default of the neighbourhood scorers: their own default,
     explicit, needs ratings.
     """
-    scorer_class = scorer_of(task.algorithm)
-    if scorer_class in RATING and fold.train.rating is None:
+    if task.algorithm in RATING and fold.train.rating is None:
         raise ValueError(
             f"{task.algorithm} predicts ratings, but the dataset is implicit and has none. Leave out MakeImplicit, keep "
             f'them with MakeImplicit(..., keep="rating"), or take a scorer that ranks, such as ImplicitMFScorer.'
@@ -172,14 +103,11 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     torch.manual_seed(
         task.seed
     )  # of LightGCN's parameters, and of FlexMF's biases, which are neither trained nor asked
-    parameters = dict(task.parameters)
-    if scorer_class in RATING_AND_RANKING and not fold.explicit:
-        parameters.setdefault("feedback", "implicit")
-    scorer = scorer_class(**parameters)
+    scorer = _made(task, fold)
     train = training(fold)
     options = TrainingOptions(device=task.device, rng=_scorer_seed(task.seed))
     fallback = None
-    if fold.explicit and scorer_class is not BiasScorer:
+    if fold.explicit and not isinstance(scorer, BiasScorer):
         fallback = BiasScorer()
         fallback.train(train, options)
     model = Model(scorer, fallback, train, histories(fold))
@@ -187,11 +115,51 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         train_by_epochs(model, options, task)
     elif isinstance(scorer, FunkSVDScorer):
         train_by_features(model, options, task)
+    elif task.algorithm in OF_IMPLICIT:
+        train_by_iterations(model, options, task)
     else:
         task.snapshots.nothing(f"{task.algorithm} is computed in one call, without points in between")
-        scorer.train(train, options)
+        scorer.train(_counted(scorer, fold) if isinstance(scorer, TimeBoundedPopScore) else train, options)
     _to_cpu(scorer)
-    return model, scorer.config.model_dump(mode="json")
+    in_effect = scorer.config.model_dump(mode="json")
+    return model, in_effect if task.algorithm not in OF_IMPLICIT else _of_both(task, in_effect)
+
+
+def _made(task: Task, fold: folds.Fold) -> Any:
+    """Return the scorer that a plan asks for, which has not been trained."""
+    parameters = dict(task.parameters)
+    if task.algorithm in RATING_AND_RANKING and not fold.explicit:
+        parameters.setdefault("feedback", "implicit")
+    if task.algorithm in OF_IMPLICIT:
+        parameters |= {"random_state": task.seed % 2**32, "use_gpu": False}
+    if task.algorithm in OF_SCIKIT_LEARN:
+        np.random.seed(task.seed % 2**32)  # from which scikit-learn draws where LensKit gives it no generator
+    return lenskit_scorers.scorer_of(task.algorithm)(**parameters)
+
+
+def _of_both(task: Task, in_effect: dict[str, Any]) -> dict[str, Any]:
+    """Return the hyperparameters in effect of a bridge to implicit: LensKit's own, and those of implicit's constructor."""
+    defaults = lenskit_scorers.defaults_of(task.algorithm)
+    return {name: in_effect.get(name, default) for name, default in defaults.items()}
+
+
+def _counted(scorer: TimeBoundedPopScore, fold: folds.Fold) -> Dataset:
+    """Return the training data with its times, of which the scorer's configuration asks for the later ones.
+
+    Raises:
+        ValueError: None is later.
+    """
+    cutoff = scorer.config.cutoff
+    if cutoff.tzinfo is not None:  # times are those of UTC, without saying so
+        cutoff = scorer.config.cutoff = cutoff.astimezone(UTC).replace(tzinfo=None)
+    train = with_times(fold)
+    last = train.interaction_table(format="pandas")["timestamp"].max()
+    if not last > cutoff:
+        raise ValueError(
+            f"no interaction of the training part is later than cutoff, {cutoff.isoformat()}: the last one is of "
+            f"{last.isoformat()}. Give an earlier time, in UTC."
+        )
+    return train
 
 
 def _scorer_seed(seed: int) -> np.random.SeedSequence:
@@ -257,7 +225,7 @@ def score(
 
 def rate(model: Model, task: Task, fold: folds.Fold) -> parts.Floats:
     """Rate the test pairs; the bias model rates what the scorer cannot, as in a LensKit pipeline."""
-    if type(model.scorer) not in RATING + RATING_AND_RANKING:
+    if task.algorithm not in RATING | RATING_AND_RANKING:
         raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")
     test = fold.test
     ratings = np.full(len(test), np.nan, dtype=np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -17,6 +19,11 @@ def training(fold: folds.Fold) -> Dataset:
     return kept(fold, "training", lambda: dataset_of(fold.train))
 
 
+def with_times(fold: folds.Fold) -> Dataset:
+    """Return the dataset of the training part with its times, as LensKit reads those of frames: UTC, without a time zone."""
+    return kept(fold, "training with times", lambda: dataset_of(fold.train, timed=True))
+
+
 def histories(fold: folds.Fold) -> Dataset:
     """Return the dataset of histories: training, or the given interactions whose items are in training."""
     return kept(fold, "histories", lambda: _histories(fold)) if fold.folds_in else training(fold)
@@ -26,20 +33,29 @@ def _histories(fold: folds.Fold) -> Dataset:
     return dataset_of(parts.rows_of(fold.history, fold.candidates[fold.history.item]))
 
 
-def dataset_of(part: parts.Part) -> Dataset:
-    """Convert a part to the dataset that LensKit's ``from_interactions_df`` makes of it; of a repeated pair the last rating counts."""
+def dataset_of(part: parts.Part, *, timed: bool = False) -> Dataset:
+    """Convert a part to the dataset that LensKit's ``from_interactions_df`` makes of it; of a repeated pair the last row counts.
+
+    Args:
+        part: The part.
+        timed: Whether the dataset has the times as well.
+    """
+    taken: dict[str, Any] = {} if part.rating is None else {"rating": part.rating}
+    if timed:
+        assert part.timestamp is not None, "plans refuse such data"
+        taken["timestamp"] = part.timestamp.astype("datetime64[s]")
     (users, user_number), (items, item_number) = _numbered(part.user), _numbered(part.item)
     width = max(1, len(items))
     pairs = user_number.astype(np.int64) * width + item_number
-    if part.rating is None:
+    columns: dict[str, Any] = {}
+    if not taken:
         pairs.sort()
-        columns = {}
     else:
         order = np.argsort(pairs)
         if _repeated(pairs[order]).any():
             order = np.argsort(pairs, kind="stable")
         pairs = pairs[order]
-        columns = {"rating": part.rating[order]}
+        columns = {name: column[order] for name, column in taken.items()}
     is_repeated = _repeated(pairs)
     if is_repeated.any():
         pairs = pairs[~is_repeated]
@@ -57,8 +73,8 @@ def _from_table(users: parts.Ints, items: parts.Ints, table: pa.Table) -> Datase
     builder.add_entities("item", items)
     builder.add_relationship_class("rating", ["user", "item"], allow_repeats=False, interaction=True)
     builder.schema.default_interaction = "rating"
-    if "rating" in table.column_names:
-        builder.schema.relationships["rating"].attributes["rating"] = ColumnSpec()
+    for name in table.column_names[2:]:
+        builder.schema.relationships["rating"].attributes[name] = ColumnSpec()
     container = builder.build_container()
     container.tables["rating"] = table
     return Dataset(container)

@@ -20,7 +20,9 @@ from scipy import sparse
 from . import folds, lenskit_neighbours, parts, score_forms
 from .dense_products import DenseProducts, ItemWeights
 from .factors import FactorScores, ItemFactors
+from .lenskit_bridges import CurrentFactors
 from .lenskit_neighbours import MOST_ADDED, LimitedAverages, LimitedSums
+from .lenskit_scorers import LIGHT_GCN, OF_IMPLICIT
 from .products import ProductScores, by_codes
 
 BATCH = 4096
@@ -48,8 +50,11 @@ def block_scores(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches 
         return _weights(scorer, histories, fold)
     if isinstance(scorer, ItemKNNScorer):
         return _neighbours(scorer, histories, fold)
-    if type(scorer).__name__ == "LightGCNScorer":  # whose class is not imported for others
+    name = type(scorer).__name__  # of classes that are not imported for others
+    if name == LIGHT_GCN:
         return _convolved(scorer, fold)
+    if isinstance(scorer, CurrentFactors) or name in {*OF_IMPLICIT, "NMFScorer"}:
+        return _factors(scorer, fold)
     return None
 
 
@@ -135,6 +140,18 @@ def _convolved(scorer: Any, fold: folds.Fold) -> _Batches:
     """Convolve the embeddings of LightGCN's graph once, where LensKit does for each user; items are its first nodes."""
     nodes = scorer.model.get_embedding(scorer._edges).numpy(force=True)
     user_factor, item_factor = nodes[scorer._user_base :], nodes[: scorer._user_base]
+    items = ItemFactors.of(item_factor, np.asarray(scorer.items.ids()), fold)
+    numbers = np.asarray(scorer.users.numbers(fold.users, missing="negative"))
+    for start in range(0, len(fold.users), BATCH):
+        number = numbers[start : start + BATCH]
+        yield fold.users[start : start + BATCH], FactorScores(user_factor[number], items, number >= 0)
+
+
+def _factors(scorer: Any, fold: folds.Fold) -> _Batches:
+    """Multiply the factors that scikit-learn or implicit has learned; users unknown in training have none."""
+    is_nonnegative = hasattr(scorer, "user_components")  # what LensKit calls the factors of scikit-learn
+    user_factor = scorer.user_components if is_nonnegative else scorer.user_embeddings
+    item_factor = scorer.item_components if is_nonnegative else scorer.item_embeddings
     items = ItemFactors.of(item_factor, np.asarray(scorer.items.ids()), fold)
     numbers = np.asarray(scorer.users.numbers(fold.users, missing="negative"))
     for start in range(0, len(fold.users), BATCH):

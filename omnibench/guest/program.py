@@ -96,9 +96,8 @@ class Program:
             task.snapshots.nothing(f"the command `fit` of {task.algorithm} has no {{{CHECKPOINT}}}")
             self._run(FIT, task, fold, parameters, values)
         if not path.is_file():
-            raise ProgramError(
-                f"the program has written no model; `fit` is to write a file to {{model}}, which was {path}"
-            )
+            wrote = "made a directory of {model}" if path.is_dir() else "written no model"
+            raise ProgramError(f"the program has {wrote}; `fit` is to write a file to {{model}}, which was {path}")
         return Model(path, parameters, folder), parameters
 
     def save(self, model: Model, directory: Path) -> Path:

@@ -151,7 +151,10 @@ def _columns_by_line(path: Path, count: int) -> list[npt.NDArray[Any]]:
         for number, line in enumerate(lines, start=1):
             words = line.split()
             if len(words) != count:
-                raise _wrong(path, number, f"there are {len(words)} columns where there have to be {count}", line)
+                problem = f"there are {len(words)} columns where there have to be {count}"
+                if path.stem == "lists" and count - 1 == len(words) == 2:  # noqa: PLR2004 - user and item
+                    problem += '; where the lines are in the order of the list, the description says output = "order"'
+                raise _wrong(path, number, problem, line)
             try:
                 rows.append((int(words[0]), int(words[1]), float(words[2]) if count > 2 else 0.0))  # noqa: PLR2004 - user and item
             except ValueError:

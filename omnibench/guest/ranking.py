@@ -72,7 +72,9 @@ def recommend(
             block["user"], block["item"], block["score"] = users[some], items, best
         n_done += len(users)
     if n_done != len(rows):
-        raise ValueError(f"scores came for {n_done} users, but the fold has {len(rows)} to recommend for")
+        raise ValueError(
+            f"scores came for {n_done} users, but the fold has {len(rows)} to recommend for; yield all of fold.users"
+        )
     with np.errstate(over="ignore"):
         single = rows.astype(recommendation_dtype(k))
     return single if np.array_equal(single["score"], rows["score"]) else rows
@@ -171,7 +173,9 @@ def cut_lists(
             block["item"][row, rank], block["score"][row, rank] = lists.item[entry], lists.score[entry]
             n_done += len(some)
     if n_done != len(rows):
-        raise ValueError(f"lists came for {n_done} users, but the fold has {len(rows)} to recommend for")
+        raise ValueError(
+            f"lists came for {n_done} users, but the fold has {len(rows)} to recommend for; yield all of fold.users"
+        )
     return rows
 
 

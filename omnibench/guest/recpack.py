@@ -69,6 +69,15 @@ FACTORS_OF_USERS = ("SVD", "NMF", "BPRMF")
 """Algorithms with factors only for the users in training; the others predict from any history."""
 
 
+REFUSED = {
+    "GRU4Rec": "it is what RecPack.GRU4RecCrossEntropy and RecPack.GRU4RecNegSampling, which do run, have in common",
+    "EASE_XY": "it learns to predict a second matrix of interactions, and a fold has one; RecPack.EASE does run",
+    "DAMIBCover": "it splits the lists of another model among people who share an account, and that model is an object, not a "
+    "hyperparameter",
+}
+"""What RecPack has beside these, with the reason why it does not run here."""
+
+
 def version() -> str:
     """Return RecPack's version."""
     return metadata.version("recpack")
@@ -91,6 +100,11 @@ def catalogue() -> dict[str, dict[str, Any]]:
         }
         for name in ALGORITHMS
     }
+
+
+def refused() -> dict[str, str]:
+    """Return why each of RecPack's other algorithms does not run here."""
+    return REFUSED
 
 
 def _epochs_parameter(name: str) -> str:

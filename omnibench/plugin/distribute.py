@@ -277,7 +277,7 @@ class Distribution:
         from omnibench.engine.fit_needs import machine_capacity
         from omnibench.plugin.guest_starts import NO_START, start_of
         from omnibench.plugin.live import needs_of_pending
-        from omnibench.plugin.schedule import LongestFirst
+        from omnibench.plugin.schedule import QUICK_SECONDS, LongestFirst
 
         pending = [(item.nodeid, item.experiment) for item in benchmarks.pending]
         expected = {nodeid: urgency(experiment, estimates.expected(experiment)) for nodeid, experiment in pending}
@@ -286,11 +286,17 @@ class Distribution:
             {} if needs is None else {"needs": needs, "capacity": machine_capacity(benchmarks.policy)}
         )
         starts = {nodeid: start_of(experiment, estimates) for nodeid, experiment in pending}
+        kinds = {
+            nodeid: (experiment.algorithm_name, experiment.dataset.key)
+            for nodeid, experiment in pending
+            if expected[nodeid] <= QUICK_SECONDS or not estimates.knows(experiment)
+        }
         return LongestFirst(
             config,
             log,
             lambda nodeid: expected.get(nodeid, 0.0),
             start=lambda nodeid: starts.get(nodeid, NO_START),
+            kind=kinds.get,
             **arguments,
         )
 

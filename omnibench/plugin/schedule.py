@@ -1,7 +1,8 @@
 """Which worker of a distributed run gets which item: the longest first.
 
 xdist's own schedulers give every worker several items up front, because a worker runs an item only when it knows the
-next one: with long items that puts the two longest onto one worker. Here each worker has at most one item that waits.
+next one: with long items that puts the two longest onto one worker. Here each worker has at most one item that waits,
+unless items take milliseconds: there a worker would wait for the controller between any two of them, so it has a few more.
 To choose it, all pending items are planned anew: the worker gets its first item in that plan, or the shortest pending
 item if the plan has none for it.
 """
@@ -9,8 +10,9 @@ item if the plan has none for it.
 from __future__ import annotations
 
 import heapq
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from xdist.remote import Producer
@@ -27,6 +29,15 @@ _OVERDUE = 0.1
 
 _QUEUE_LENGTH = 2
 """Items in the queue of a worker: the one that runs, and the next one."""
+
+QUICK_SECONDS = 0.1
+"""Where items of a kind take no more, a worker has more of them in its queue."""
+
+_QUICK_LENGTH, _QUICK_AT_LEAST = 8, 3
+"""Items in such a queue at most, and how many are left when it is filled up, in one message."""
+
+_NEWEST = 0.2
+"""The weight of the newest item in the usual seconds of its kind: a single long one is enough to make all others wait elsewhere."""
 
 
 class _Span(NamedTuple):
@@ -53,6 +64,8 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         capacity: What the machine has.
         start: From an item's node id to the process that computes it: a worker gets what its own ones compute, unless there is
             so much of it that another start pays. By default starts cost nothing.
+        kind: From an item's node id to what items have in common that take about as long, e.g. algorithm and data; None of
+            those that are known to take longer than others.
     """
 
     def __init__(
@@ -64,6 +77,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         needs: Callable[[str], Needs] | None = None,
         capacity: Capacity = UNLIMITED,
         start: Callable[[str], GuestStart] = lambda _: NO_START,
+        kind: Callable[[str], Hashable] | None = None,
     ) -> None:
         super().__init__(config, log)
         self.collection: list[str] | None
@@ -73,6 +87,9 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         self._capacity = capacity
         self._start_of = start
         self._starts = GuestStarts((), [])
+        self._kind_of = kind
+        self._usual: dict[Hashable, float] = {}
+        """The seconds that items of each kind have taken lately."""
         self._needs: list[Needs] = []
         self._seconds: list[float] = []
         self._weights: list[float] = []
@@ -107,6 +124,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         if self._starts.learn(node, item_index, moment - self._since[node], self.pending):
             self._weights = list(map(self._weight, range(len(self._weights))))
             self.pending.sort(key=lambda index: -self._weights[index])
+        self._note_seconds(item_index, moment - self._since[node])
         self._since[node] = moment
         super().mark_test_complete(node, item_index, duration)
 
@@ -115,6 +133,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         if not node.shutting_down:
             while self.pending and len(self.node2pending[node]) < _QUEUE_LENGTH:
                 self._give(node)
+            self._give_quick(node)
         if not self.pending:
             for worker in self.nodes:
                 if not worker.shutting_down:
@@ -135,15 +154,45 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         return self.collection[unfinished[0]]
 
     def _give(self, node: Any) -> None:
-        if not self.pending:
-            return
-        index = self.pending.pop(self._next_for(node))
+        if self.pending:
+            node.send_runtest_some([self._taken_by(node, self._next_for(node))])
+
+    def _taken_by(self, node: Any, position: int) -> int:
+        """Move a pending item into the queue of a worker, and return its index."""
+        index = self.pending.pop(position)
         queue = self.node2pending[node]
         if not queue:
             self._since[node] = self._clock()
         queue.append(index)
         self._starts.give(node, index)
-        node.send_runtest_some([index])
+        return index
+
+    def _give_quick(self, node: Any) -> None:
+        """Give a worker further items of kinds that take milliseconds, in one message, as long as there are many left for all."""
+        queue = self.node2pending[node]
+        enough = 2 * _QUICK_LENGTH * len(self.nodes)
+        if self._needs_of is not None or len(queue) > _QUICK_AT_LEAST or len(self.pending) < enough:
+            return
+        given = []
+        while len(queue) < _QUICK_LENGTH and self._is_quick(queue[-1]):
+            position = self._next_for(node)
+            if not self._is_quick(self.pending[position]):
+                break
+            given.append(self._taken_by(node, position))
+        if given:
+            node.send_runtest_some(given)
+
+    def _is_quick(self, index: int) -> bool:
+        """Whether items of an item's kind have taken milliseconds lately."""
+        return self._usual.get(self._kind(index), math.inf) <= QUICK_SECONDS
+
+    def _kind(self, index: int) -> Hashable:
+        return None if self._kind_of is None or self.collection is None else self._kind_of(self.collection[index])
+
+    def _note_seconds(self, index: int, seconds: float) -> None:
+        kind = self._kind(index)
+        if kind is not None:
+            self._usual[kind] = _NEWEST * seconds + (1 - _NEWEST) * self._usual.get(kind, seconds)
 
     def _next_for(self, node: Any) -> int:
         """Return the position of the pending item that a worker gets: its first in the plan for all."""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.lookups import Lookups, uncertainty_of
 from omnibench.store.packed_metrics import evaluation_keys
-from omnibench.store.phase_facts import Uncertainty
+from omnibench.store.phase_facts import PhaseFacts, Uncertainty, spread_of
 from omnibench.store.schema import Record, RecordLookup, RecordType
 from omnibench.store.taken import Origin, origins_of
 
 _FACTS_AT_HAND = 1000
 """How many items the facts are kept of that are looked up: a row per metric, and a configuration with all of its folds."""
+
+_FACTS_AHEAD = 500
+"""How many items the facts are made of together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +115,16 @@ class FactsByKey(Mapping[str, ItemFacts]):
         self._facts = lru_cache(maxsize=_FACTS_AT_HAND)(self._facts_of)
         self._lookups = lookups
         self._latest: tuple[RecordedItem, _Making] | None = None
+        self._ahead: dict[str, ItemFacts | None] = {}
+        self._next = 0
 
     def _facts_of(self, fit_key: str) -> ItemFacts:
         item = self._items[fit_key]
         if item.configuration is None:
             return _facts(fit_key, item, self._lookups.get)
+        return _facts(fit_key, item, self._lookups.facts, self._lookups.uncertainty, self._making_of(item))
+
+    def _making_of(self, item: RecordedItem) -> _Making:
         # The folds of a configuration, which follow each other, have the same object.
         latest = self._latest
         if (
@@ -124,11 +132,52 @@ class FactsByKey(Mapping[str, ItemFacts]):
             or latest[0].configuration is not item.configuration
             or latest[0].parameters is not item.parameters
         ):
-            self._latest = latest = item, _making(item.configuration, item.parameters)
-        return _facts(fit_key, item, self._lookups.facts, self._lookups.uncertainty, latest[1])
+            self._latest = latest = item, _making(item.configuration or [], item.parameters)
+        return latest[1]
+
+    def _look_ahead(self, fit_key: str, phases: PhaseFacts) -> None:
+        """Make the facts about the next items together, of which the first should be this one: most ask for one after the other."""
+        for begin in (self._next, 0):  # 0 for the next file
+            fit_keys = self._order[begin : begin + _FACTS_AHEAD]
+            if fit_key in fit_keys:
+                break
+        else:
+            return
+        self._next = begin + len(fit_keys)
+        self._ahead.clear()
+        items = [self._items[key] for key in fit_keys]
+        fits = phases.numbers(RecordType.FIT, [RecordType.FIT.key(key) for key in fit_keys])
+        predictions = phases.numbers(RecordType.PREDICT, [RecordType.PREDICT.key(item.predict_key) for item in items])
+        keys_by_label = [evaluation_keys(item.metrics) for item in items]
+        spreads = iter(
+            phases.numbers(
+                RecordType.EVAL, [RecordType.EVAL.key(key) for keys in keys_by_label for key in keys.values()]
+            )
+        )
+        for key, item, fit, prediction, keys in zip(fit_keys, items, fits, predictions, keys_by_label, strict=True):
+            numbers = [*zip(keys, spreads, strict=False)]
+            whole = all(spread is not None for _, spread in numbers) and len(numbers) == len(keys)
+            if (
+                fit is None
+                or prediction is None
+                or item.configuration is None
+                or not whole
+                or self._lookups.is_taken(key)
+            ):
+                self._ahead[key] = None  # it is looked up
+                continue
+            uncertainties = {label: spread_of(spread) for label, spread in numbers if spread is not None}
+            costs = phases.costs_of(fit), phases.costs_of(prediction)
+            self._ahead[key] = _made(item, self._making_of(item), *costs, uncertainties)
+
+    @cached_property
+    def _order(self) -> list[str]:
+        return list(self._items)
 
     def __getitem__(self, fit_key: str) -> ItemFacts:
-        return self._facts(fit_key)
+        if fit_key not in self._ahead and (phases := self._lookups.phases) is not None:
+            self._look_ahead(fit_key, phases)
+        return self._ahead.get(fit_key) or self._facts(fit_key)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
@@ -163,11 +212,39 @@ def _facts(
         fields = {} if item.configuration is not None or not fit.get("identity") else fit["identity"][1]
         making = _making(item.configuration or fields.get("configuration"), item.parameters)
         data_key = data_key or fields.get("data", "")
+    marked = lookup(RecordType.TAKEN.key(fit_key))
+    return _made(
+        item._replace(data_key=data_key),
+        making,
+        fit,
+        predict,
+        {label: uncertainty(RecordType.EVAL.key(key)) for label, key in evaluation_keys(item.metrics).items()},
+        () if marked is None else tuple(origins_of(marked, {"metrics": item.metrics})),
+    )
+
+
+def _made(
+    item: RecordedItem,
+    making: _Making,
+    fit: Record,
+    predict: Record,
+    uncertainties: Mapping[str, Uncertainty],
+    origins: tuple[Origin, ...] = (),
+) -> ItemFacts:
+    """Return the facts about an item.
+
+    Args:
+        item: What its own record says.
+        making: How it was made.
+        fit: What facts take of the record of its fit.
+        predict: Likewise of its predictions.
+        uncertainties: Those of its metrics, by label.
+        origins: Where metrics come from that were not computed in this store.
+    """
     peaks = [peak for phase in (fit, predict) if (peak := phase.get("peak_rss")) is not None]
     waits = [waited for phase in (fit, predict) if (waited := phase.get("start_seconds")) is not None]
-    marked = lookup(RecordType.TAKEN.key(fit_key))
     return ItemFacts(
-        data_key,
+        item.data_key,
         making.configuration_key,
         making.parameters,
         making.framework,
@@ -176,10 +253,10 @@ def _facts(
         predict.get("seconds"),
         max(peaks) if peaks else None,
         item.finished,
-        {label: uncertainty(RecordType.EVAL.key(key)) for label, key in evaluation_keys(item.metrics).items()},
+        uncertainties,
         sum(waits) if waits else None,
         tuple(fit.get("attempts") or ()),
-        () if marked is None else tuple(origins_of(marked, {"metrics": item.metrics})),
+        origins,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ def parquet(contents: Contents) -> Iterator[bytes]:
 
     schema = _schema()
     parts = _Parts()
-    with pq.ParquetWriter(parts, schema) as writer:
+    with _frugal(), pq.ParquetWriter(parts, schema) as writer:
         for parts_of_rows in blocks_of(contents):
             arrays: list[pa.Array] = []
             for part, (start, end) in zip(parts_of_rows, pairwise([0, *accumulate(WIDTHS)]), strict=True):
@@ -41,6 +42,19 @@ def parquet(contents: Contents) -> Iterator[bytes]:
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
             yield parts.new_bytes()
     yield parts.new_bytes()
+
+
+@contextmanager
+def _frugal() -> Iterator[None]:
+    """Have Arrow take memory from C's library: its own allocator keeps 20 megabytes for later, and blocks of rows are small."""
+    import pyarrow as pa
+
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
 
 
 def _schema() -> pa.Schema:

@@ -31,6 +31,13 @@ _ALWAYS = {
 }
 """The functions that every adapter has, with their arguments."""
 
+_PREDICTING = {
+    "score": "score(model, task, fold)",
+    "lists": "lists(model, task, fold)",
+    "rate": "rate(model, task, fold)",
+}
+"""Those by which it predicts, of which it has one at least."""
+
 _DECLARED = ("requirements", "python", "algorithms")
 
 
@@ -125,7 +132,9 @@ def read_adapter(path: Path, name: str = "") -> AdapterFile:
         module = parsed(path)
     except OSError as error:
         raise PlanError(f"the adapter {path} cannot be read ({error.strerror}); check the path.") from error
-    except (SyntaxError, ValueError) as error:
+    except SyntaxError as error:
+        raise PlanError(f"the adapter {path} is no Python: line {error.lineno}, {error.msg}.") from error
+    except ValueError as error:
         raise PlanError(f"the adapter {path} is no Python ({error}).") from error
     _refuse_near_names(path, module)
     requirements = checked_requirements(f"{path}: requirements", _literal(path, module, "requirements"))
@@ -204,10 +213,27 @@ def _check_functions(path: Path, module: ParsedModule, algorithms: Mapping[str, 
     described = [{**DEFAULTS, **entry} for entry in algorithms.values()]
     needed = dict(_ALWAYS)
     if any(entry["ratings"] for entry in described):
-        needed["rate"] = "rate(model, task, fold)"
-    has = {name for name in (*needed, "score", "lists", "rate") if module.defines(name) or name in module.bindings}
+        needed["rate"] = _PREDICTING["rate"]
+    has = {name for name in (*needed, *_PREDICTING) if module.defines(name) or name in module.bindings}
     missing = [signature for name, signature in needed.items() if name not in has]
-    if any(entry["ranking"] for entry in described) and not has & {"score", "lists", "rate"}:
-        missing.append("score(model, task, fold), or lists(model, task, fold)")
+    if any(entry["ranking"] for entry in described) and not has & _PREDICTING.keys():
+        missing.append(f"{_PREDICTING['score']}, or {_PREDICTING['lists']}")
     if missing:
         raise PlanError(f'{path} has no function {missing[0]}; see the page "Bring your own framework".')
+    for name, signature in {**_ALWAYS, **_PREDICTING}.items():
+        statement = module.definitions.get(name, [None])[-1]
+        if isinstance(statement, ast.FunctionDef) and not _takes(
+            statement.args, signature.count(",") + 1 if name != "version" else 0
+        ):
+            raise PlanError(
+                f"{path}, line {statement.lineno}: {name}({ast.unparse(statement.args)}) does not take what it is called with; write "
+                f"{signature}."
+            )
+
+
+def _takes(arguments: ast.arguments, count: int) -> bool:
+    """Return whether a function can be called with so many arguments, all by their places."""
+    named = [*arguments.posonlyargs, *arguments.args]
+    required = len(named) - len(arguments.defaults)
+    lacking = any(default is None for default in arguments.kw_defaults)
+    return not lacking and required <= count and (count <= len(named) or arguments.vararg is not None)

@@ -6,7 +6,7 @@ an entry point in the group ``omnibench.runners``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from omnibench.code.resolve import find_module
 from omnibench.data.project_files import RUNNERS, project_files
-from omnibench.errors import PlanError
+from omnibench.errors import OmnibenchError, PlanError
 from omnibench.runners.adapter_file import AdapterFile, is_adapter, read_adapter
 
 if TYPE_CHECKING:
@@ -24,10 +24,15 @@ GROUP = "omnibench.runners"
 """The group of entry points by which plugins bring frameworks."""
 
 
-def adapter_files() -> Iterator[AdapterFile | ProgramFile]:
+def adapter_files(
+    on_broken_plugin: Callable[[OmnibenchError], None] | None = None,
+) -> Iterator[AdapterFile | ProgramFile]:
     """Yield all frameworks that are files, the project's first; of two with one name the first counts.
 
     A file of the project that says nothing of a framework is none, for a pattern matches what lies beside adapters as well.
+
+    Args:
+        on_broken_plugin: Called with what is wrong with a plugin's framework, which is left out then; by default it is raised.
 
     Raises:
         OmnibenchError: What one says is wrong, or two files of the project have one name.
@@ -35,9 +40,15 @@ def adapter_files() -> Iterator[AdapterFile | ProgramFile]:
     project = _project_files()
     for path in filter(_is_framework, project.values()):
         yield _read(path)
-    for name, module in _entry_points().items():
-        if name not in project:
-            yield _of_plugin(name, module)
+    for name, plugin in _entry_points().items():
+        if name in project:
+            continue
+        try:
+            yield _of_plugin(name, plugin)
+        except OmnibenchError as error:
+            if on_broken_plugin is None:
+                raise
+            on_broken_plugin(error)
 
 
 def find_adapter(name: str) -> AdapterFile | ProgramFile | None:
@@ -49,8 +60,8 @@ def find_adapter(name: str) -> AdapterFile | ProgramFile | None:
     path = _project_files().get(name)
     if path is not None:
         return _read(path)
-    module = _entry_points().get(name)
-    return None if module is None else _of_plugin(name, module)
+    plugin = _entry_points().get(name)
+    return None if plugin is None else _of_plugin(name, plugin)
 
 
 def adapter_names(*, is_complete: bool = True) -> list[str]:
@@ -100,15 +111,19 @@ def _project_files(*, is_complete: bool = True) -> dict[str, Path]:
 
 
 @lru_cache(maxsize=1)
-def _entry_points() -> dict[str, str]:
-    """Return the modules of installed plugins, by the name of the framework."""
-    return {point.name: point.module for point in metadata.entry_points(group=GROUP)}
+def _entry_points() -> dict[str, metadata.EntryPoint]:
+    """Return the entry points of installed plugins, by the name of the framework."""
+    return {point.name: point for point in metadata.entry_points(group=GROUP)}
 
 
-def _of_plugin(name: str, module: str) -> AdapterFile:
-    found = find_module(module)
-    if found.file is None or not found.has_source:
+def _of_plugin(name: str, plugin: metadata.EntryPoint) -> AdapterFile:
+    package = "an installed package" if plugin.dist is None else f"the installed package {plugin.dist.name}"
+    found = find_module(plugin.module)
+    if found.name != plugin.module or found.file is None or not found.has_source:
         raise PlanError(
-            f"an installed package has the framework {name!r} in its module {module}, which is not there; install it anew."
+            f"{package} has the framework {name!r} in its module {plugin.module}, which is not there; install it anew, or remove it."
         )
-    return read_adapter(found.file, name)
+    try:
+        return read_adapter(found.file, name)
+    except PlanError as error:
+        raise PlanError(f"{error} The framework {name!r} comes with {package}: update or remove that.") from error

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from omnibench.data.data_size import COUNTS
 from omnibench.errors import PlanError, nearest
 from omnibench.runners.info import DEFAULTS, NO_USE
 
-_FACTS = ("deterministic", "threads")
-"""What is true, false, or not known."""
+_FACTS = (
+    "deterministic",
+    "threads",
+    *(name for name, default in DEFAULTS.items() if default is True or default is False),
+)
+"""What is true, false, or left out."""
 
 EXAMPLE = 'algorithms={"Popularity": {"parameters": {"k": 20}}}'
 """How algorithms are described."""
+
+FACTORS = (*COUNTS, "item_pairs", "scored_pairs", "compared", "guest")
+"""What the terms of a formula of memory are products of, beside hyperparameters; see ``runners.requirements``."""
 
 _MEMBERS = (*DEFAULTS, "refit", "memory")
 """What a registered framework may say of an algorithm."""
@@ -48,15 +56,15 @@ def check_algorithms(framework: str, algorithms: Mapping[str, Any]) -> None:
         if unknown:
             near = nearest(unknown[0], _MEMBERS)
             raise PlanError(f"{framework}.{name}: {unknown[0]!r} says nothing{near}; there is {', '.join(_MEMBERS)}.")
-        _check_memory(f"{framework}.{name}", entry.get("memory", {}))
+        _check_memory(f"{framework}.{name}", entry.get("memory", {}), entry.get("parameters", {}))
         for fact in _FACTS:
-            if entry.get(fact) not in (None, True, False):
+            if fact != "validation" and entry.get(fact) not in (None, True, False):
                 raise PlanError(
                     f"{framework}.{name}: {fact!r} is {entry[fact]!r}; give True or False, or leave it out."
                 )
 
 
-def _check_memory(algorithm: str, formula: Any) -> None:
+def _check_memory(algorithm: str, formula: Any, parameters: Mapping[str, Any]) -> None:
     is_formula = isinstance(formula, Mapping) and all(
         isinstance(term, str) and isinstance(size, int | float) and size >= 0 for term, size in formula.items()
     )
@@ -65,3 +73,11 @@ def _check_memory(algorithm: str, formula: Any) -> None:
             f"{algorithm}: 'memory' is {formula!r}; give bytes by what they grow with, e.g. "
             "{'guest': 4e8, 'interactions': 60, 'items*items': 86.0}."
         )
+    factors = [*FACTORS, *parameters]
+    for term in formula:
+        for factor in term.split("*"):
+            if factor not in factors:
+                raise PlanError(
+                    f"{algorithm}: 'memory' has the term {term!r}, of which {factor!r} is nothing that is counted"
+                    f"{nearest(factor, factors) or '.'} It is a product of {', '.join(factors)}."
+                )

@@ -101,9 +101,13 @@ class Environment:
         """
         if self.is_built:
             return self.python
-        waiting = f"{self.runner.title}: waiting for {{}}, which builds the same environment"
+
+        def on_wait(holder: str) -> None:
+            if f"process {os.getpid()} " not in f"{holder} ":  # another thread of this one tells of its own build
+                notify(f"{self.runner.title}: waiting for {holder}, which builds the same environment")
+
         lock_file = self.directory.with_name(self.directory.name + ".lock")
-        with lease(lock_file, lambda holder: notify(waiting.format(holder))):
+        with lease(lock_file, on_wait):
             if not self.is_built:
                 self._build(notify)
         return self.python
@@ -120,7 +124,8 @@ class Environment:
             f"{self.runner.title}: building its isolated environment, once: {count} packages, {size}{torch}in {self.directory}"
         )
         try:
-            self._uv(["venv", "--python", self.runner.python, "--relocatable", str(partial)], notify, partial, count)
+            make = ["venv", "--python", self.runner.python, "--relocatable", str(partial)]
+            self._uv(make, notify, partial, count, advice=self._advice_of_python)
             python = partial / "bin" / "python"
             install = ["pip", "install", *uv_options(), "--python", str(python), "-r", str(self.runner.lock)]
             self._uv([*install, *self._torch_options(python)], notify, partial, count)
@@ -169,7 +174,15 @@ class Environment:
         process = subprocess.run([uv.find_uv_bin(), *command], capture_output=True, check=False, env=uv_variables())
         return process.returncode == 0
 
-    def _uv(self, arguments: list[str], notify: Notify, partial: Path, count: int) -> None:
+    @property
+    def _advice_of_python(self) -> str:
+        says = f" or name another in {self.runner.adapter_file}," if self.runner.adapter_file else ""
+        return (
+            f"A Python {self.runner.python} is looked for on the PATH and among uv's own, and downloaded where there is none: "
+            f"install one,{says} or let uv reach its downloads (UV_PYTHON_INSTALL_MIRROR).\n"
+        )
+
+    def _uv(self, arguments: list[str], notify: Notify, partial: Path, count: int, advice: str = "") -> None:
         import uv
 
         process = subprocess.Popen(
@@ -194,7 +207,7 @@ class Environment:
         if process.returncode != 0:
             raise GuestEnvironmentError(
                 f"uv could not build the environment of {self.runner.title} (exit status {process.returncode}). Its "
-                f"last words:\n{masked(_tail(output))}\nThe command was: uv {' '.join(masked_arguments(arguments))}\n{_advice()}"
+                f"last words:\n{masked(_tail(output))}\nThe command was: uv {' '.join(masked_arguments(arguments))}\n{advice}{_advice()}"
             )
 
     def remove(self) -> None:

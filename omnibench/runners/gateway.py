@@ -130,6 +130,7 @@ class Guest:
         pipes = {stream: str(scratch / f"{stream}.pipe") for stream in ("out", "err")}
         try:
             setup = {"parent": os.getpid(), "work": str(work), "path": runner.adapter_path, **pipes}
+            setup["package"] = runner.adapter_package
             self._channel.send(packed(setup))
             self._begin()
         except BaseException:

@@ -32,6 +32,8 @@ DEFAULTS = {
     "gpu": False,
     "history": False,
     "sequential": False,
+    "timed": False,
+    "required": {},
     "item_feature": "",
     "features": {},
     "needs_features": False,
@@ -64,7 +66,9 @@ class RunnerInfo:
         algorithms: What ``catalogue_file`` says, if there is none: by name ``{"parameters": {name: default}}``, and
             ``"ranking"`` (true if not given), ``"ratings"``, ``"gpu"``, ``"history"`` (false if not), ``"validation"`` (what
             it does with the validation part, e.g. ``"early stopping"``; if not given, nothing), ``"sequential"`` (whether it
-            learns what comes next, and so needs timestamps; false if not given), ``"item_feature"`` (the hyperparameter
+            learns what comes next, and so needs timestamps; false if not given), ``"timed"``
+            (whether it needs timestamps for something else, e.g. to count what is recent; false if not given), ``"required"``
+            (``{name: example}`` of the hyperparameters that have no default), ``"item_feature"`` (the hyperparameter
             that names the feature of items which it needs; if not given, it needs none), ``"features"``
             (``{name: subject}`` of the hyperparameters that list features to learn from, those of ``"users"`` or ``"items"``, and
             None for all that the dataset has; by their default, None or an empty list), ``"needs_features"`` (whether it cannot do without any; false if not given), ``"feature_types"`` (the types that it can read, e.g.
@@ -186,6 +190,16 @@ class RunnerInfo:
                 f"{self.adapter_file}, or what it uses, has changed since this run began; the result would be recorded for "
                 "the old code. Run again."
             )
+
+    @property
+    def adapter_package(self) -> list[str]:
+        """Of an adapter that is a file within a package: the folder that the package lies in, and its full name."""
+        if not self.is_file or self.adapter_file is None:
+            return []
+        from omnibench.code.resolve import package_of
+
+        folder, name = package_of(self.adapter_file)
+        return [str(folder), name] if name else []
 
     @property
     def adapter_path(self) -> list[str]:

@@ -26,6 +26,12 @@ _TORCH_ADVICE = (
     f"torch-VERSION+cpu; OMNIBENCH_TORCH_BACKEND={FROM_INDEX} takes the build that your indexes have."
 )
 
+_BUILD_ADVICE = (
+    "Ask for a version of {name} that has wheels for Python {python}, or build one yourself: `pip wheel --no-deps -w wheels "
+    "'{package}'` with that Python (and --no-build-isolation, beside setuptools, wheel and what its setup.py imports, where its words "
+    "are of setuptools), then set UV_FIND_LINKS to the folder `wheels`, for this command and for builds of the environment."
+)
+
 
 def make_lock(request: LockRequest) -> list[str]:
     """Resolve requirements, and write their lock.
@@ -45,9 +51,15 @@ def make_lock(request: LockRequest) -> list[str]:
         if process.returncode == 0:
             break
     else:
+        wanted = f"the requirements of {request.owner} ({', '.join(request.requirements)}) on Python {request.python}"
+        unbuilt = re.search(r"Failed to (?:download and )?build `([^`]+)`", process.stderr)
+        finding = f"uv finds no versions that satisfy {wanted}"
+        advice = "Change requirements or python there."
+        if unbuilt is not None:
+            finding = f"uv cannot build {unbuilt[1]}, of which there is no wheel for this machine, for {wanted}"
+            advice = _BUILD_ADVICE.format(package=unbuilt[1], python=request.python, name=unbuilt[1].partition("==")[0])
         raise GuestEnvironmentError(
-            f"uv finds no versions that satisfy the requirements of {request.owner} ({', '.join(request.requirements)}) on Python "
-            f"{request.python}. Its words:\n{masked(process.stderr.strip()[-3000:])}\nChange requirements or python there. "
+            f"{finding}. Its words:\n{masked(process.stderr.strip()[-3000:])}\n{advice} "
             f"uv was told: {where_from()}.{_TORCH_ADVICE if 'pytorch' in process.stderr else ''}"
         )
     _write(request, process.stdout)

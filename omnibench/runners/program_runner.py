@@ -45,6 +45,11 @@ class ProgramRunner(RunnerInfo):
         return _version_of(self.name, tuple(located(self.version_command, self.adapter_file.parent)))
 
     @property
+    def adapter_package(self) -> list[str]:
+        """Likewise nothing."""
+        return []
+
+    @property
     def adapter_path(self) -> list[str]:
         """Nothing: a program imports nothing of Python's."""
         return []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from omnibench.errors import PlanError, nearest
+from omnibench.errors import OmnibenchError, PlanError, nearest
 from omnibench.runners.adapters import adapter_files, adapter_names, find_adapter, unmatched_patterns
 from omnibench.runners.described import EXAMPLE, check_algorithms
 from omnibench.runners.info import GUEST_FOLDER, RUNNERS_FOLDER, RunnerInfo
@@ -29,12 +30,12 @@ def _built_in(name: str, size: str, distribution: str = "") -> RunnerInfo:
 _RUNNERS = {
     runner.name: runner
     for runner in (
-        _built_in("LensKit", "1.2 GB"),
+        _built_in("LensKit", "1.3 GB"),
         _built_in("RecBole", "1.3 GB"),
-        _built_in("RecPack", "1.0 GB"),
-        _built_in("Implicit", "180 MB"),
+        _built_in("RecPack", "1.1 GB"),
+        _built_in("Implicit", "190 MB"),
         _built_in("Cornac", "2.5 GB"),
-        _built_in("Surprise", "180 MB", "scikit-surprise"),
+        _built_in("Surprise", "190 MB", "scikit-surprise"),
         _built_in("RecTools", "1.1 GB"),
         RunnerInfo(name="Own", distribution="", adapter="omnibench.runners.own_guest", adapter_version=1),
     )
@@ -88,14 +89,20 @@ def _adapter_file(runner: RunnerInfo) -> Path:
     return module.file.absolute()
 
 
-def runners() -> list[RunnerInfo]:
+def runners(on_broken_plugin: Callable[[OmnibenchError], None] | None = None) -> list[RunnerInfo]:
     """Return the frameworks that can run, without the runner of the user's own classes.
+
+    Args:
+        on_broken_plugin: Called with what is wrong with a framework of an installed plugin, which is left out then; by default it
+            is raised.
 
     Raises:
         OmnibenchError: What a file of the project says of a framework is wrong.
     """
     known = [runner for runner in _RUNNERS.values() if runner.distribution]
-    files = (adapter for adapter in adapter_files() if adapter.name not in _RUNNERS and adapter.is_locked)
+    files = (
+        adapter for adapter in adapter_files(on_broken_plugin) if adapter.name not in _RUNNERS and adapter.is_locked
+    )
     return [*known, *(adapter.runner() for adapter in files)]
 
 

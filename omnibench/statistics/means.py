@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from omnibench.statistics.samples import Sample
@@ -38,7 +39,7 @@ def interval_of_few(values: Sample, alpha: float) -> tuple[float, float]:
     """
     n = len(values)
     if values.min() >= 0 and values.max() <= 1:
-        if np.isin(values, (0.0, 1.0)).all():
+        if ((values == 0) | (values == 1)).all():
             return _of_share(int(values.sum()), n, alpha)
         more = np.append(values, _PRIOR)
         low, high = interval_of_t(float(more.mean()), float(more.std(ddof=1)) / math.sqrt(n + 1), n, alpha)
@@ -54,6 +55,7 @@ def interval_of_few(values: Sample, alpha: float) -> tuple[float, float]:
     return mean - error * restored(high, skewness), mean - error * restored(low, skewness)
 
 
+@lru_cache(maxsize=256)
 def _of_share(successes: int, n: int, alpha: float) -> tuple[float, float]:
     from scipy.special import betaincinv
 

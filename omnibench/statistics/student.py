@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 
 def ratio(estimate: float, error: float) -> float:
@@ -27,7 +28,13 @@ def p_of_t(t: float, degrees: float, alternative: str) -> float:
 
 def interval_of_t(estimate: float, error: float, degrees: float, alpha: float) -> tuple[float, float]:
     """Return the two-sided confidence interval of an estimate; it covers 1 - alpha."""
+    half = _quantile(degrees, 1 - alpha / 2) * error
+    return estimate - half, estimate + half
+
+
+@lru_cache(maxsize=256)
+def _quantile(degrees: float, p: float) -> float:
+    """Return a quantile of Student's t: that of as many users is the same from item to item."""
     from scipy.special import stdtrit
 
-    half = float(stdtrit(degrees, 1 - alpha / 2)) * error
-    return estimate - half, estimate + half
+    return float(stdtrit(degrees, p))

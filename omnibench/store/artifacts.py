@@ -138,12 +138,15 @@ def publish(partial: Path, final: Path, root: Path, *, names_durably: bool = Tru
     """
     relative = relative_path(final, root)
     directory, name = os.path.split(relative)
-    refuse_links(root, directory)
+    was_reached = is_reached(root, directory)
+    if not was_reached:
+        refuse_links(root, directory)
     with open(partial, "rb") as file:
         os.fsync(file.fileno())
         written = _written(os.fstat(file.fileno()))
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    make_directories(final.parent, root)
+    if not was_reached:
+        make_directories(final.parent, root)
     with opened_directory(root, directory) as parent:
         os.replace(partial, name, dst_dir_fd=parent)
         status = os.stat(name, dir_fd=parent, follow_symlinks=False)

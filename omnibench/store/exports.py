@@ -47,11 +47,11 @@ class Exports:
         share: Of the time since the last export, at most this much may go into the next.
     """
 
-    def __init__(self, store: CheckpointStore, share: float = 0.05) -> None:
+    def __init__(self, store: CheckpointStore, share: float = 0.03) -> None:
         self.store = store
         self.share = share
         self._items = 0
-        self._next = 0.0
+        self._next = self._pause = 0.0
 
     @property
     def due(self) -> bool:
@@ -68,7 +68,7 @@ class Exports:
             Why that was not possible, or nothing. The copies are a convenience: no result depends on them.
         """
         try:
-            with self._writing_in_time(immediately=immediately) as is_due:
+            with self._writing_in_time("results.json", immediately=immediately) as is_due:
                 for _ in range(_MOST_TRIES if immediately else int(is_due)):
                     revision, texts = self.store.read(self._texts)
                     for name, text in texts.items():
@@ -82,7 +82,7 @@ class Exports:
 
     def refresh_progress(self) -> None:
         """Write only progress.json, if it is due, while items are computed; errors are ignored, and nothing is repaired."""
-        with suppress(OSError, StoreError), self._writing_in_time() as is_due:
+        with suppress(OSError, StoreError), self._writing_in_time("progress.json") as is_due:
             if is_due:
                 self.store.replace_text("progress.json", read(self.store.root / "store", self._progress_text))
 
@@ -96,10 +96,15 @@ class Exports:
         return with_header(reader.revision, _mapping("items", self._progress(reader)))
 
     @contextmanager
-    def _writing_in_time(self, *, immediately: bool = False) -> Iterator[bool]:
+    def _writing_in_time(self, name: str, *, immediately: bool = False) -> Iterator[bool]:
         """Yield whether an export is due, while no other thread writes one, and set when the next one is due.
 
-        Of a thousand threads that come to a phase while one writes, all but one find here that it has been written.
+        Of a thousand threads that come to a phase while one writes, all but one find here that it has been written. What
+        another process of a run has written a moment ago is not written again, either.
+
+        Args:
+            name: The file that is written.
+            immediately: Whether it is written even if it is not due.
         """
         if not self.due and not immediately:
             yield False
@@ -108,13 +113,27 @@ class Exports:
             if not self.due and not immediately:
                 yield False
                 return
+            left = 0.0 if immediately else self._pause - self._age_of(name)
+            if left > 0:
+                self._next = time.monotonic() + left
+                yield False
+                return
             started, used = time.monotonic(), time.thread_time()
             self._next = started + _PATIENCE
             yield True
             took = time.monotonic() - started
             # A few tuned items may have thousands of trials; whether others keep the machine busy does not count.
             is_quick = self._items <= _FEW_ITEMS and time.thread_time() - used < _QUICK
-            self._next = time.monotonic() + (0.0 if is_quick else max(1.0, took / self.share))
+            self._pause = 0.0 if is_quick else max(1.0, took / self.share)
+            self._next = time.monotonic() + self._pause
+
+    def _age_of(self, name: str) -> float:
+        """Return the seconds since a file was written; infinite where nobody knows."""
+        try:
+            age = time.time() - (self.store.root / name).stat().st_mtime
+        except OSError:
+            return math.inf
+        return age if age >= 0 else math.inf
 
     def _progress(self, reader: Reader) -> dict[str, Any]:
         seen = sightings(self.store.root, (record for _, record in reader.records(RecordType.WORKER.prefix)))

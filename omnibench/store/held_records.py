@@ -8,16 +8,19 @@ from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.leases import Lease
 from omnibench.store.schema import Record, RecordType
 
-_OF_ITEM = frozenset({RecordType.ITEM, RecordType.FIT, RecordType.PREDICT, RecordType.EVAL})
-"""Types of records that only the holder of an item's lease changes."""
+_OF_OTHERS = frozenset({RecordType.ITEM, RecordType.DATA})
+"""Types of records that others may add: an item that is pending, and a dataset, which whoever prepares it first records."""
+
+_OF_ATTEMPT = frozenset({RecordType.FIT, RecordType.PREDICT, RecordType.EVAL}) | _OF_OTHERS
+"""Types of records that nobody but the holder of an item's lease changes while an attempt lasts, once they are there."""
 
 
 class HeldRecords:
     """The records of an item, as the holder of its lease reads and writes them.
 
     An attempt asks for the same few records two dozen times. What it writes itself is read again: as it stands in the store.
-    So is an item's own record that is not there: another run that begins adds it without the lease, as pending
-    (``CheckpointStore.register``). Ask the store for records of other items: their leases are somebody else's.
+    So are an item's own record and its dataset's that are not there: another run that begins adds the one without the lease, as
+    pending (``CheckpointStore.register``), and whoever prepares the data the other. Ask the store for records of other items: their leases are somebody else's.
 
     Args:
         store: The checkpoint store.
@@ -31,12 +34,11 @@ class HeldRecords:
 
     def get(self, key: str) -> Record | None:
         """Return a record, or None; see ``Records.get``."""
-        if RecordType.of(key) not in _OF_ITEM:  # a dataset's: whoever prepares it first records it
-            return self._store.records.get(key)
         if key not in self._known:
             record = self._store.records.get(key)
-            if record is None and RecordType.ITEM.has(key):
-                return None
+            record_type = RecordType.of(key)
+            if record_type not in _OF_ATTEMPT or (record is None and record_type in _OF_OTHERS):
+                return record
             self._known[key] = record
         known = self._known[key]
         return None if known is None else dict(known)

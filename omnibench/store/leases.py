@@ -49,9 +49,10 @@ class Lease:
         token: The fencing token, unique to this lease; it goes into every record published under it.
     """
 
-    def __init__(self, path: Path, token: str) -> None:
+    def __init__(self, path: Path, token: str, descriptor: int) -> None:
         self.path = path
         self.token = token
+        self._descriptor = descriptor
         self._pid = os.getpid()
 
     def check(self) -> None:
@@ -67,7 +68,9 @@ class Lease:
                 "nothing of it. A child that you fork has to end by os._exit()."
             )
         try:
-            token = _read_holder(self.path)["token"]
+            # Read by the descriptor that holds the lock: the same file, without a look at each directory on the way to it.
+            is_there = _is_at(self.path, self._descriptor)
+            token = json.loads(os.pread(self._descriptor, _MOST_BYTES, 0))["token"] if is_there else None
         except (OSError, ValueError, KeyError, TypeError, RecursionError, StoreError) as error:
             if limit := limit_error(error):  # with too few open files nobody can look
                 raise limit from error
@@ -88,8 +91,8 @@ def lease(
         while_waiting: Called again and again; raising gives up.
     """
     token = uuid.uuid4().hex
-    with _locked(path, fcntl.LOCK_EX, on_wait, while_waiting, token):
-        yield Lease(path, token)
+    with _locked(path, fcntl.LOCK_EX, on_wait, while_waiting, token) as descriptor:
+        yield Lease(path, token, descriptor)
 
 
 @contextmanager
@@ -156,8 +159,8 @@ def _locked(
     on_wait: Callable[[str], None],
     while_waiting: Callable[[], None] = lambda: None,
     token: str = "",
-) -> Iterator[None]:
-    """Hold a lock; with a token, the file says so, with the process that holds it."""
+) -> Iterator[int]:
+    """Hold a lock, and yield its descriptor; with a token, the file says so, with the process that holds it."""
     base, name = _base_of(path)
     refuse_links(base, Path(name).parent)
     try:
@@ -184,7 +187,7 @@ def _locked(
                 continue
             pid = os.getpid()
             try:
-                yield
+                yield descriptor
             finally:
                 if token and os.getpid() == pid:
                     with suppress(OSError):

@@ -38,6 +38,15 @@ class Lookups:
     def _plan(self) -> PlannedLabels:
         return PlannedLabels(self._reader.records(RecordType.PLAN.prefix, in_order=True))
 
+    @property
+    def phases(self) -> PhaseFacts | None:
+        """The numbers of all phases, where somebody has asked for many; see ``read_phases``."""
+        return self._phases if self._types_to_read else None
+
+    def is_taken(self, fit_key: str) -> bool:
+        """Whether something of an item was taken over from another store."""
+        return bool(self._taken_keys) and RecordType.TAKEN.key(fit_key) in self._taken_keys
+
     @cached_property
     def _taken_keys(self) -> frozenset[str]:
         return frozenset(self._reader.keys(RecordType.TAKEN.prefix))

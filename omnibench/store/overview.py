@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from omnibench.store.plans import PlannedLabels, plan_of
 from omnibench.store.reader import Reader
 from omnibench.store.schema import MAX_ATTEMPTS, WORKER_COLUMNS, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory, is_alive, item_states, sightings
+
+_DONE = Status.DONE.value
 
 
 def items_of(root: Path, records: Mapping[str, Record]) -> dict[str, Record]:
@@ -74,9 +76,11 @@ def remaining_of(records: Mapping[str, Record], items: Mapping[str, Record]) -> 
         records: All records.
         items: Those of the items, by name, with their status as of now.
     """
-    plan = plan_of(records.items())
+    # Most are done, and nobody has to look into the plan for them.
+    remaining = [(name, item["fit_key"]) for name, item in items.items() if item["status"] != _DONE and remains(item)]
+    plan = plan_of(records.items()) if remaining else []
     planned = frozenset[str]().union(*(part.items for part in plan))
-    return [name for name, item in items.items() if remains(item) and (not plan or item["fit_key"] in planned)]
+    return [name for name, fit_key in remaining if not plan or fit_key in planned]
 
 
 def remains(item: Record) -> bool:
@@ -106,17 +110,21 @@ def workers_of(root: Path, records: Mapping[str, Record], *, active: bool) -> li
     return workers
 
 
-def summary_of(root: Path, light: LightRecords, items: Mapping[str, Record]) -> dict[str, Any]:
+def summary_of(
+    root: Path, light: LightRecords, items: Mapping[str, Record], remaining: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Return how many items have each status, and how long they took; see ``queries.Store.summary``.
 
     Args:
         root: The store's directory.
         light: Its records, as far as they tell that.
         items: Those of the items, by name, with their status as of now.
+        remaining: What ``remaining_of`` returns of them, where somebody has asked already.
     """
+    remaining = remaining_of(light.records, items) if remaining is None else remaining
     counts = Counter(item["status"] for item in items.values())
     seconds = light.costs.by_item
-    done = [seconds.get(name, 0.0) for name, item in items.items() if item["status"] == Status.DONE]
+    done = [seconds.get(name, 0.0) for name, item in items.items() if item["status"] == _DONE]
     return {
         "total": len(items),
         "completed": counts[Status.DONE],
@@ -124,7 +132,7 @@ def summary_of(root: Path, light: LightRecords, items: Mapping[str, Record]) -> 
         "interrupted": counts[Status.INTERRUPTED],
         "running": counts[Status.RUNNING],
         "pending": counts[Status.PENDING],
-        "remaining": len(remaining_of(light.records, items)),
+        "remaining": len(remaining),
         "elapsed": light.elapsed,
         "starting": light.starting,
         "average": statistics.fmean(done) if done else None,

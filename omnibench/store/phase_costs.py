@@ -133,11 +133,13 @@ def rows_of_others(connection: sqlite3.Connection, fit_keys: Container[str]) -> 
         fit_keys: The keys of the items.
     """
     rows = connection.execute(_FIT_KEYS)
-    others = [
-        (position, number)
-        for number, position, fit_key in rows
-        if fit_key is None or fit_key.decode(errors="replace") not in fit_keys
-    ]
+    others: list[tuple[int, int]] = []
+    latest: bytes | None = None  # the phases of an item follow each other
+    for number, position, fit_key in rows:
+        if fit_key is None or (fit_key != latest and fit_key.decode(errors="replace") not in fit_keys):
+            others.append((position, number))
+        else:
+            latest = fit_key
     return [number for _, number in sorted(others)]
 
 

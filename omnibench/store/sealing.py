@@ -16,6 +16,10 @@ _RAW = 1
 _BEGIN = f'"{CHECK}": "'
 _BEGIN_BYTES = _BEGIN.encode()
 _TAIL = len(_BEGIN) + _DIGITS + len('"}')
+_SEPARATED_BEGIN = b", " + _BEGIN_BYTES
+_DIGITS_BEGIN = -_DIGITS - len('"}')
+_SEPARATED = _DIGITS_BEGIN - len(_SEPARATED_BEGIN)
+"""Where the checksum of a record with members begins, with what separates it from them."""
 
 
 class DamagedRecordError(ValueError):
@@ -41,6 +45,13 @@ def body_of(key: str, mode: Any, value: Any) -> str:
     """
     if mode != _RAW or not isinstance(value, bytes):
         raise DamagedRecordError("it is a pickle or a file, which omnibench never writes and does not read")
+    # What `seal` writes, in as few steps as it takes: a store has half a million of them. Any other text is looked at below.
+    if value[_SEPARATED:_DIGITS_BEGIN] == _SEPARATED_BEGIN and value.isascii():
+        body = value[:_SEPARATED] + b"}"
+        key_bytes = key.encode("utf-8", "surrogatepass")
+        checksum = sha256(b"%b\n%b" % (key_bytes, body)).hexdigest()
+        if value[_DIGITS_BEGIN:] == b'%b"}' % checksum[:_DIGITS].encode():
+            return body.decode()
     return _decoded(_checked_bytes(key.encode("utf-8", "surrogatepass"), value))
 
 

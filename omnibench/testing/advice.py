@@ -27,9 +27,6 @@ FULL_LISTS = (
     "user has is taken out afterwards. An algorithm that cannot score every item says so with `fills_lists = False` in "
     "the test class."
 )
-FULL_LISTS_OF_FRAMEWORKS = (
-    "say so with `fills_lists = False` in the test class, if the algorithm cannot score every item."
-)
 LEFTOVERS = (
     "what an earlier `fit` leaves behind in the process: attributes of the class, a default argument that is changed, "
     "variables of the module. Let `fit` begin with fresh attributes of `self`."
@@ -38,11 +35,6 @@ UNSEEDED = (
     "what the seed does not reach: generators without a seed (`numpy.random.default_rng()`, `random.Random()`: give them "
     "`self.seed`, and take `seed` in the constructor), a process's id or address, the clock, the order of files. "
     "Attributes that only measure, such as a time, are no trouble: they are not predicted with."
-)
-UNSEEDED_FRAMEWORK = (
-    "what the seed does not reach: generators that `fit` seeds by nothing, numpy's and torch's global ones among them "
-    "(`np.random.seed(task.seed % 2**32)`), threads that draw or add up in another order each time, a process's id or address, "
-    "the clock. Where the framework itself cannot be seeded, say so in `expected_failures`."
 )
 DETERMINISTIC = "leave out `deterministic = True`: with it, an algorithm is fitted once for several seeds."
 CHANGES_ITSELF = (
@@ -58,7 +50,7 @@ BARE = (
     "class if it needs ratings. What needs timestamps overrides this check."
 )
 REFUSAL = (
-    "leave out `sequential` in the catalogue of its framework, if it does without timestamps. Else this is omnibench's fault: "
+    "leave out `sequential` or `timed` in the catalogue of its framework, if it does without timestamps. Else this is omnibench's fault: "
     "a plan has to refuse such data before anything runs."
 )
 RATED = "let `fit` take a frame that has the columns rating and timestamp, too: name the columns that it uses."

@@ -25,7 +25,7 @@ class DataChecks(PredictionChecks):
             pytest.skip(f"{subject.name} learns from ratings: it predicts nothing else")
         if subject.form != data.RANKED:
             pytest.skip(f"{subject.name} says that it needs ratings, so it gets no data without them")
-        if subject.configuration.reads_sequences:
+        if subject.configuration.reads_sequences or subject.configuration.reads_times:
             self._check_refusal(subject)
             return
         self._check(subject, data.without_times(), "data without ratings and timestamps", advice.BARE)
@@ -39,7 +39,7 @@ class DataChecks(PredictionChecks):
             if subject.name in str(error) and "no column 'timestamp'" in str(error):
                 return
             fail_with(error, f"{subject.name} is refused data without timestamps for another reason", advice.REFUSAL)
-        fail(f"{subject.name} learns what comes next, and a plan takes data without timestamps for it", advice.REFUSAL)
+        fail(f"{subject.name} needs timestamps, and a plan takes data without timestamps for it", advice.REFUSAL)
 
     def test_data_with_ratings(self, subject: Subject) -> None:
         """Data that have ratings and timestamps as well are no trouble."""
@@ -53,7 +53,9 @@ class DataChecks(PredictionChecks):
 
     def test_features(self, subject: Subject) -> None:
         """Frames of items and users that have features beside the ids, some of them missing, are no trouble."""
-        if subject.own_class is None or not any(takes(subject.own_class, name) for name in SUBJECTS):
+        if subject.own_class is None:
+            pytest.skip(f"{subject.name} is no class, whose fit would name items or users")
+        if not any(takes(subject.own_class, name) for name in SUBJECTS):
             pytest.skip(f"{subject.name} takes no features: its fit names neither items nor users")
         called = "data with features of users and items"
         self._check(subject, data.with_features(subject.form), called, advice.FEATURES)
@@ -86,7 +88,7 @@ class DataChecks(PredictionChecks):
             subject.predict(subject.fitted(data.with_unknown_pairs()), ratings=True)
         except OmnibenchError as error:
             finding = f"{subject.name} does not rate pairs whose user or item is unknown in training"
-            fail_with(error, finding, advice.RATINGS)
+            fail_with(error, finding, subject.to_change(advice.RATINGS))
 
     def _skip_other_data(self) -> None:
         if self.dataset is not None:
@@ -109,6 +111,6 @@ class DataChecks(PredictionChecks):
             model = subject.fitted(dataset)
             predictions = subject.predict(model, ratings=ratings, length=length)
         except OmnibenchError as error:
-            fail_with(error, f"{subject.name} fails on {called}", change)
+            fail_with(error, f"{subject.name} fails on {called}", subject.to_change(change))
         if not ratings and not self._short_lists(subject.fitted(), usual, subject.list_length)[0]:
             self._check_lengths(subject, model, predictions, length or subject.list_length)

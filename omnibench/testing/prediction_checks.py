@@ -11,6 +11,7 @@ from omnibench.testing import advice, data
 from omnibench.testing.contents import difference_of_predictions
 from omnibench.testing.declared import Declared
 from omnibench.testing.findings import fail, fail_with, fitted, predicted, skip_unless_fits
+from omnibench.testing.framework_advice import to_change
 from omnibench.testing.lists import short_lists
 from omnibench.testing.processes import ELSEWHERE, SHARED
 from omnibench.testing.subject import Fitted, Subject
@@ -26,7 +27,9 @@ class PredictionChecks(Declared):
         try:
             self._subject(request, tmp_path_factory).fitted()
         except OmnibenchError as error:
-            fail_with(error, "The algorithm does not fit", advice.FIT)
+            fail_with(
+                error, "The algorithm does not fit", to_change(advice.FIT, is_class=isinstance(self.algorithm, type))
+            )
 
     def test_recommends(self, subject: Subject) -> None:
         """Every user gets a full list: known items, nothing seen, none twice, best first, with finite scores."""
@@ -36,7 +39,7 @@ class PredictionChecks(Declared):
         try:
             predictions = subject.predicted(model)
         except OmnibenchError as error:
-            fail_with(error, f"{subject.name} does not recommend as it should", advice.LISTS)
+            fail_with(error, f"{subject.name} does not recommend as it should", subject.to_change(advice.LISTS))
         self._check_lengths(subject, model, predictions, subject.list_length)
 
     def test_predicts_ratings(self, subject: Subject) -> None:
@@ -49,18 +52,21 @@ class PredictionChecks(Declared):
         try:
             subject.predicted(subject.fitted(self._explicit), ratings=True)
         except OmnibenchError as error:
-            fail_with(error, f"{subject.name} does not predict ratings as it should", advice.RATINGS)
+            fail_with(error, f"{subject.name} does not predict ratings as it should", subject.to_change(advice.RATINGS))
 
     def test_same_seed_same_lists(self, subject: Subject) -> None:
         """With the same seed it predicts the same to the last bit, in another process and again in the same one."""
         expected = predicted(subject)
         for process, called, change in (
-            (ELSEWHERE, "another process", advice.UNSEEDED if subject.own_class else advice.UNSEEDED_FRAMEWORK),
+            (ELSEWHERE, "another process", advice.UNSEEDED),
             (SHARED, "the same process", advice.LEFTOVERS),
         ):
             difference = difference_of_predictions(expected, subject.refitted(process)[1])
             if difference:
-                fail(f"{subject.name} is fitted again in {called} with the same seed, and {difference}", change)
+                fail(
+                    f"{subject.name} is fitted again in {called} with the same seed, and {difference}",
+                    subject.to_change(change),
+                )
 
     def test_other_seed_other_lists(self, subject: Subject) -> None:
         """Another seed changes what it predicts, unless it says that it is deterministic."""
@@ -69,7 +75,7 @@ class PredictionChecks(Declared):
         says_so = subject.configuration.deterministic
         if says_so and not equal:
             finding = f"{subject.name} says that it is deterministic, and another seed changes what it predicts"
-            fail(finding, advice.DETERMINISTIC)
+            fail(finding, subject.to_change(advice.DETERMINISTIC))
         if equal and not says_so:
             once = "; with `deterministic = True` in the class it is fitted once for several seeds"
             reason = f"{subject.name} has no randomness here: another seed predicts the same"
@@ -82,16 +88,16 @@ class PredictionChecks(Declared):
         expected = subject.usual(model)
         changed = difference_of_predictions(expected, subject.usual(model))
         if changed:
-            fail(f"{subject.name} is asked twice, and {changed}", advice.CHANGES_ITSELF)
+            fail(f"{subject.name} is asked twice, and {changed}", subject.to_change(advice.CHANGES_ITSELF))
         subject.processes.renew(ELSEWHERE)
         elsewhere = f"{subject.name} is loaded in another process and another directory"
         try:
             predictions = subject.usual(subject.moved(model), ELSEWHERE)
         except OmnibenchError as error:
-            fail_with(error, f"{elsewhere}, and does not predict", advice.ELSEWHERE)
+            fail_with(error, f"{elsewhere}, and does not predict", subject.to_change(advice.ELSEWHERE))
         difference = difference_of_predictions(expected, predictions)
         if difference:
-            fail(f"{elsewhere}, and {difference}", advice.ELSEWHERE)
+            fail(f"{elsewhere}, and {difference}", subject.to_change(advice.ELSEWHERE))
 
     @property
     def _explicit(self) -> RecSysDataSet:
@@ -107,5 +113,5 @@ class PredictionChecks(Declared):
     def _check_lengths(self, subject: Subject, model: Fitted, predictions: Predictions, length: int) -> None:
         n_short, example = self._short_lists(model, predictions, length)
         if n_short:
-            change = advice.FULL_LISTS if subject.own_class else advice.FULL_LISTS_OF_FRAMEWORKS
+            change = subject.to_change(advice.FULL_LISTS)
             fail(f"{n_short} users get shorter lists than there are items for: {example}", change)

@@ -67,16 +67,16 @@ class SnapshotChecks(DataChecks):
         try:
             model = subject.fit(recorder=recorder)
         except OmnibenchError as error:
-            fail_with(error, f"{subject.name} fails when snapshots are taken", advice.TAKING)
+            fail_with(error, f"{subject.name} fails when snapshots are taken", subject.to_change(advice.TAKING))
         if recorder.failures:
-            fail(f"{subject.name} has no snapshot {recorder.failures[0]}", advice.SAVING)
+            fail(f"{subject.name} has no snapshot {recorder.failures[0]}", subject.to_change(advice.SAVING))
         if not any(snapshot.iteration for snapshot in recorder.snapshots) and (
             recorder.nothing or not recorder.snapshots
         ):
             pytest.skip(f"nothing to snapshot: {recorder.nothing or f'{subject.name} marks no point'}")
         difference = self._difference(subject, model, SHARED)
         if difference:
-            fail(f"{subject.name} is fitted with snapshots, and {difference}", advice.TAKING)
+            fail(f"{subject.name} is fitted with snapshots, and {difference}", subject.to_change(advice.TAKING))
         self._check_methods(subject, recorder.snapshots)
         subject.processes.renew(ELSEWHERE)
         for snapshot in _spread(recorder.snapshots):
@@ -102,12 +102,12 @@ class SnapshotChecks(DataChecks):
         recorder = Recorder(subject.new_folder(), native_only=True)  # which says why
         subject.fit(recorder=recorder)
         reason = f", such as that {recorder.failures[-1]}" if recorder.failures else ""
-        fail(f"{subject.name} has a {SAVE} that fails at every snapshot{reason}", advice.SAVING)
+        fail(f"{subject.name} has a {SAVE} that fails at every snapshot{reason}", subject.to_change(advice.SAVING))
 
     def _cause(self, subject: Subject, last: KeptSnapshot) -> str:
         """Return what to change where models differ: behind the last iteration only what follows its report is missing."""
         if subject.own_class is None or last.iteration != last.iterations:
-            return advice.RESUMING
+            return subject.to_change(advice.RESUMING)
         return advice.EARLY if self._difference(subject, self._resumed(subject, last), ELSEWHERE) else advice.RESUMING
 
     def _recorder(self, subject: Subject) -> Recorder:
@@ -120,9 +120,9 @@ class SnapshotChecks(DataChecks):
         try:
             return subject.fit(process=ELSEWHERE, recorder=recorder)
         except SnapshotError as error:
-            fail(f"{called}: {error}", advice.of_resume(str(error)))
+            fail(f"{called}: {error}", subject.to_change(advice.of_resume(str(error))))
         except GuestError as error:
-            fail_with(error, called, advice.of_resume(str(error)))
+            fail_with(error, called, subject.to_change(advice.of_resume(str(error))))
 
     def _difference(self, subject: Subject, model: Fitted, process: str) -> str:
         """Say how a model differs from that of the uninterrupted Fit, or return nothing."""

@@ -23,6 +23,7 @@ from omnibench.guest.predictions import Predictions, read_predictions
 from omnibench.metrics import NDCG, RMSE
 from omnibench.runners.environments import Environments
 from omnibench.testing import data
+from omnibench.testing.framework_advice import to_change
 from omnibench.testing.processes import SHARED, Processes
 from omnibench.testing.recorder import Recorder
 
@@ -105,6 +106,10 @@ class Subject:
         """End its processes, and remove its files."""
         self.processes.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def to_change(self, change: str) -> str:
+        """Return what to change, said of a class, as it is said of what this algorithm is."""
+        return to_change(change, is_class=self.own_class is not None)
 
     @property
     def name(self) -> str:

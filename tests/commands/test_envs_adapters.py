@@ -71,6 +71,19 @@ def test_what_cannot_be_begun_or_locked_is_refused(capsys: pytest.CaptureFixture
     assert "`omnibench envs new mylib --requirement ...` begins one" in refused(capsys, "envs", "check", "mylib")
 
 
+@pytest.mark.usefixtures("folder")
+def test_an_adapter_that_the_project_does_not_name_yet_is_pointed_at(capsys: pytest.CaptureFixture[str]) -> None:
+    """By whoever forgets the second step of three: a new one would be refused, since its file is there."""
+    assert main(["envs", "new", "mylib", "--requirement", "lightfm==1.17"]) == 0
+    for command in ("lock", "check"):
+        error = refused(capsys, "envs", command, "mylib")
+        assert (
+            'adapters/mylib.py is there: add it to pyproject.toml, [tool.omnibench] runners = ["adapters/mylib.py"]'
+            in error
+        )
+    assert "`omnibench envs new other --requirement ...` begins one" in refused(capsys, "envs", "lock", "other")
+
+
 def test_requirements_that_nobody_can_satisfy_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With uv's own words, and no lock is left or changed."""
     main([*NEW])

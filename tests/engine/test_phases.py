@@ -304,12 +304,14 @@ def repeated(row: Any) -> None:
     row["score"][5:] = row["score"][4] - np.arange(1, LENGTH - 4)
 
 
+NOT_FINITE = "a score is no finite number; leave an item without a score out"
+
 WRONG_ENTRIES: dict[str, tuple[Callable[[Any], None], str]] = {
     "gap": (gap, "a list has a gap"),
     "an item that is too large": (strange_item, "an item code does not exist"),
     "an item that is too small": (negative_item, "an item code does not exist"),
-    "NaN": (not_a_number, "a score is no finite number"),
-    "infinity": (endless, "a score is no finite number"),
+    "NaN": (not_a_number, NOT_FINITE),
+    "infinity": (endless, NOT_FINITE),
     "rising scores": (rising, "a list is not in the order of its scores (ties by item code)"),
     "a tie in the wrong order": (swapped_tie, "a list is not in the order of its scores (ties by item code)"),
     "an item twice": (repeated, "a list has an item twice"),
@@ -392,6 +394,8 @@ def one_is(value: float) -> Callable[[Rows], Rows]:
     return change
 
 
+UNRATED = "1 of {} ratings are no finite number; rate each pair, by the mean of training where nothing else is known"
+
 WRONG_RATINGS: dict[str, tuple[Callable[[Rows], Rows], str]] = {
     "another dtype": (
         lambda rows: rows.astype(np.dtype([*RATING_DTYPE.descr[:2], ("rating", "<f8")])),
@@ -399,8 +403,8 @@ WRONG_RATINGS: dict[str, tuple[Callable[[Rows], Rows], str]] = {
     ),
     "a pair too few": (lambda rows: rows[:-1], "they are not the ratings of the test pairs"),
     "another order": (lambda rows: rows[::-1], "they are not the ratings of the test pairs"),
-    "NaN": (one_is(np.nan), "1 of {} ratings are no finite number"),
-    "infinity": (one_is(-np.inf), "1 of {} ratings are no finite number"),
+    "NaN": (one_is(np.nan), UNRATED),
+    "infinity": (one_is(-np.inf), UNRATED),
 }
 
 

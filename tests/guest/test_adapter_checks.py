@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from omnibench.code.resolve import package_of
 from omnibench.guest.adapter_checks import CheckedAdapter, imported
 
 FOLD = SimpleNamespace(users=np.arange(4, dtype=np.int32), test=range(3), n_items=5)
@@ -40,12 +42,59 @@ def test_fit_returns_a_model_and_hyperparameters(answer: Any, says: str) -> None
 
 
 def test_save_returns_the_file_that_it_has_written(tmp_path: Path) -> None:
-    """In the directory that it is called with; no text, no file that is not there."""
+    """In the directory that it is called with, as a path or a text; what is there instead is named."""
+    with pytest.raises(
+        TypeError, match=r"save returned None, and there is nothing in .*; write one file into that directory"
+    ):
+        checked("save", None)("model", tmp_path)
     (tmp_path / "model.npz").touch()
-    for answer in (None, str(tmp_path / "model.npz"), tmp_path / "other.npz", tmp_path, tmp_path.parent / "x"):
-        with pytest.raises(TypeError, match=r"save returned .*write one file into the directory"):
+    for answer in (None, str(tmp_path / "other.npz"), tmp_path / "other.npz", tmp_path, tmp_path.parent / "x", 3):
+        with pytest.raises(
+            TypeError, match=r"save returned .*and there are model\.npz in .*; write one file into that"
+        ):
             checked("save", answer)("model", tmp_path)
-    assert checked("save", tmp_path / "model.npz")("model", tmp_path) == tmp_path / "model.npz"
+    for answer in (tmp_path / "model.npz", str(tmp_path / "model.npz")):
+        assert checked("save", answer)("model", tmp_path) == tmp_path / "model.npz"
+
+
+def test_hyperparameters_in_effect_can_be_recorded() -> None:
+    """Numbers of numpy become Python's; an array, a function or an object is refused by the hyperparameter's name."""
+    _, effective = checked("fit", ("model", {"k": np.int64(3), "rate": np.float32(0.5), "layers": [1, 2]}))(
+        "task", FOLD
+    )
+    assert effective == {"k": 3, "rate": 0.5, "layers": [1, 2]}
+    assert [type(value) for value in effective.values()] == [int, float, list]
+    for value, called in (
+        (np.arange(2), "an array of shape"),
+        (print, "builtin_function_or_method"),
+        (object(), "object"),
+    ):
+        with pytest.raises(TypeError, match=f"the hyperparameter 'wrong' as {called}.*which cannot be recorded"):
+            checked("fit", ("model", {"k": 3, "wrong": value}))("task", FOLD)
+
+
+def test_a_module_of_a_package_imports_its_neighbours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By dots and by the name of their package, of which nothing else in that folder can be imported."""
+    package = tmp_path / "apart_from_the_path" / "inner"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    (tmp_path / "somebody_elses.py").touch()
+    (package / "helping.py").write_text("COUNT = 3\n")
+    adapter = package / "driver.py"
+    adapter.write_text(
+        "from .helping import COUNT\nfrom apart_from_the_path.inner import helping\n"
+        "def version():\n    import somebody_elses\n"
+        "def fit(task, fold):\n    return COUNT, {'count': helping.COUNT}\n"
+    )
+    monkeypatch.setattr("sys.meta_path", [*sys.meta_path])
+    monkeypatch.setattr("sys.modules", {**sys.modules})
+    folder, name = package_of(adapter)
+    assert (folder, name) == (tmp_path, "apart_from_the_path.inner")
+    module = imported(str(adapter), (str(folder), name))
+    assert module.fit("task", FOLD) == (3, {"count": 3})
+    with pytest.raises(ModuleNotFoundError, match="somebody_elses"):
+        module.version()
 
 
 @pytest.mark.parametrize("name", ["score", "lists"])

@@ -29,11 +29,15 @@ class Node:
     name: str
     sent: list[int] = field(default_factory=list)
     shutting_down: bool = False
+    messages: int = 0
+    longest_queue: int = 0
 
     def send_runtest_some(self, indices: list[int]) -> None:
         """Take items."""
         assert not self.shutting_down, "xdist sends nothing to a worker that was told to end"
         self.sent += indices
+        self.messages += 1
+        self.longest_queue = max(self.longest_queue, len(self.sent))
 
     def shutdown(self) -> None:
         """Hear that there is no more."""
@@ -55,6 +59,7 @@ class Simulation:
         kind: The scheduler.
         expected: How long the scheduler expects each to take, if it is wrong.
         starts: By item, the process that computes it, which each worker starts for itself; by default none is to be started.
+        kinds: By item, what those have in common that take about as long; by default nobody knows.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class Simulation:
         kind: Any = LongestFirst,
         expected: list[float] | None = None,
         starts: list[GuestStart] | None = None,
+        kinds: list[str] | None = None,
     ) -> None:
         self.starts = starts or [NO_START] * len(seconds)
         self.started: list[tuple[Node, str]] = []
@@ -79,6 +85,8 @@ class Simulation:
         more = (told.__getitem__, lambda: self.clock) if kind is LongestFirst else ()
         by_id = dict(zip(self.ids, self.starts, strict=True))
         named: dict[str, Any] = {"start": by_id.__getitem__} if kind is LongestFirst else {}
+        if kinds is not None:
+            named["kind"] = dict(zip(self.ids, kinds, strict=True)).get
         self.scheduler = kind(config, Producer("test", enabled=False), *more, **named)
         self.begun: list[int] = []
         self.ran: list[int] = []
@@ -283,6 +291,45 @@ def test_every_item_runs_once_whatever_has_to_be_started(
     if not crashing:
         starting = math.fsum({start.guest: start.seconds for start in starts}.values())
         assert run.clock <= math.fsum(seconds) / workers + 2 * max(seconds) + 2 * starting + 1e-6
+
+
+def test_items_of_milliseconds_come_several_at_a_time() -> None:
+    """Where a kind turns out to be quick, workers get several in one message and wait for none; no worker is without in the end."""
+    run = Simulation([0.01] * 400, 2, expected=[1.0] * 400, kinds=["quick"] * 400)
+    makespan = run.run()
+    assert sorted(run.ran) == list(range(400))
+    assert makespan == pytest.approx(2.0, abs=0.011)
+    assert [node.longest_queue for node in run.alive] == [8, 8]
+    assert sum(node.messages for node in run.alive) < 150
+
+
+def test_no_long_item_waits_behind_another_in_a_queue_of_quick_ones() -> None:
+    """Of kinds that take seconds, and of those that nobody knows, a worker has one that waits, also between quick ones."""
+    kinds = [*["quick"] * 100, *["slow"] * 6, *["quick"] * 100]
+    seconds = [0.01 if kind == "quick" else 60.0 for kind in kinds]
+    run = Simulation(seconds, 3, expected=[1.0] * 206, kinds=kinds)
+    assert run.run() == pytest.approx(120.0, abs=2.0)
+    unknown = Simulation([0.01] * 100, 2)
+    unknown.run()
+    assert [node.longest_queue for node in unknown.alive] == [2, 2]
+
+
+def test_a_kind_that_becomes_long_is_no_quick_one_any_more() -> None:
+    """After an item that takes long, others of its kind wait where whoever is free first gets them."""
+    run = Simulation([*[0.01] * 60, *[30.0] * 40], 4, expected=[1.0] * 100, kinds=["mixed"] * 100)
+    assert run.run() <= 300.0 + 2 * 30.0 + 1
+
+
+@given(durations, st.integers(1, 5), st.data())
+def test_a_crash_among_quick_items_costs_one(seconds: list[float], workers: int, data: st.DataObject) -> None:
+    """What else a crashed worker had in its queue is run by others, each once."""
+    all_seconds = [*seconds, *[0.001] * 200]
+    crashing = data.draw(st.frozensets(st.integers(0, len(all_seconds) - 1), max_size=3))
+    kinds = ["any"] * len(all_seconds)
+    run = Simulation(all_seconds, workers, crashing, expected=[1.0] * len(all_seconds), kinds=kinds)
+    run.run()
+    assert sorted(run.ran) == sorted(set(range(len(all_seconds))) - crashing)
+    assert sorted(run.crashed) == sorted(run.ids[index] for index in crashing)
 
 
 def test_fewer_items_than_workers() -> None:

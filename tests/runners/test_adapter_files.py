@@ -9,12 +9,16 @@ import pytest
 from support.file_adapters import ADAPTER, lock_by_hand
 
 from omnibench import ExperimentPlan, framework
+from omnibench.code import resolve
+from omnibench.code.identity import module_digest
+from omnibench.code.resolve import Origin
 from omnibench.errors import DataError, OmnibenchError, PlanError
 from omnibench.experiment.circumstances import Circumstances
 from omnibench.runners import adapters
 from omnibench.runners.adapter_file import read_adapter
 from omnibench.runners.environments import Environments
 from omnibench.runners.lock_file import pins_of
+from omnibench.runners.randomness import is_deterministic
 from omnibench.runners.registry import get_runner, runner_names, runners
 
 
@@ -35,6 +39,13 @@ def refused(path: Path) -> str:
     with pytest.raises(OmnibenchError) as refusal:
         get_runner(path.stem)
     return str(refusal.value)
+
+
+@pytest.mark.parametrize("signature", ["fit(task, fold, verbose=False)", "fit(*everything)", "fit(task, *rest)"])
+def test_functions_may_take_more_than_they_get(adapter: Path, signature: str) -> None:
+    """With defaults, or whatever comes."""
+    adapter.write_text(ADAPTER.replace("fit(task, fold)", signature))
+    assert get_runner("mylib").name == "mylib"
 
 
 @pytest.mark.usefixtures("adapter")
@@ -82,7 +93,21 @@ def test_a_name_that_nobody_has_is_refused_with_those_that_there_are(adapter: Pa
         ("def rate(", "def rates(", "has no function rate(model, task, fold)"),
         ('"ratings": True', '"rating": True', "mylib.Rated: 'rating' says nothing; did you mean 'ratings'"),
         ('"Popularity": {', '"Popu-larity": {', "an algorithm cannot be named 'Popu-larity'"),
-        ("def fit(", "def fit((", "is no Python"),
+        ("def fit(", "def fit((", "is no Python: line 17, "),
+        (
+            "def fit(task, fold)",
+            "def fit(task)",
+            "line 17: fit(task) does not take what it is called with; write fit(task, fold).",
+        ),
+        ("def score(model, task, fold)", "def score(model, fold, *, k)", "score(model, fold, *, k) does not take what"),
+        ("def version()", "def version(framework)", "write version()."),
+        ('"ratings": True', '"ratings": "yes"', "mylib.Rated: 'ratings' is 'yes'; give True or False, or leave it out"),
+        ('"ratings": True', '"gpu": "cuda", "ratings": True', "mylib.Rated: 'gpu' is 'cuda'; give True or False"),
+        (
+            '"ratings": True',
+            '"ratings": True, "memory": {"itms*items": 8}',
+            "mylib.Rated: 'memory' has the term 'itms*items', of which 'itms' is nothing that is counted; did you mean 'items'",
+        ),
     ],
 )
 def test_what_an_adapter_says_wrongly_is_refused(adapter: Path, old: str, new: str, says: str) -> None:
@@ -194,14 +219,38 @@ def test_a_plugin_brings_a_framework(adapter: Path, tmp_path: Path, monkeypatch:
         theirs = get_runner("theirs")
         assert (theirs.name, theirs.adapter_file) == ("theirs", package / "driver.py")
         assert framework("theirs").Rated == "theirs.Rated"
-        with pytest.raises(PlanError, match=r"in its module my_plugin\.away, which is not there; install it anew"):
-            get_runner("gone")
+        for origin in (Origin.PROJECT, Origin.LIBRARY):
+            monkeypatch.setattr(resolve, "origin_of", lambda _, origin=origin: origin)
+            with pytest.raises(PlanError, match=r"in its module my_plugin\.away, which is not there; install it anew"):
+                get_runner("gone")
+        with pytest.raises(PlanError, match="which is not there"):
+            runners()
+        broken: list[OmnibenchError] = []
+        assert "theirs" in [runner.name for runner in runners(broken.append)]
+        assert "which is not there" in str(*broken)
+        assert is_deterministic("LensKit.PopScorer")
+        assert not is_deterministic("gone.Popularity")
+        assert get_runner("theirs").adapter_package == [str(package.parent), "my_plugin"]
         mine = adapter.with_name("theirs.py")
         mine.write_text(ADAPTER)
         lock_by_hand(mine)
         assert get_runner("theirs").adapter_file == mine
     finally:
         adapters._entry_points.cache_clear()
+
+
+def test_what_an_adapter_of_a_package_imports_is_part_of_its_key(tmp_path: Path) -> None:
+    """By dots, or by the name of the package, whatever the path has."""
+    package = tmp_path / "apart_from_the_path"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    for line in ("from .helping import count", "from apart_from_the_path.helping import count"):
+        (package / "driver.py").write_text(f"{line}\n{ADAPTER.replace('np.bincount(', 'count(')}")
+        digests = set()
+        for result in (1, 2):
+            (package / "helping.py").write_text(f"def count(items, minlength):\n    return {result}\n")
+            digests.add(module_digest(package / "driver.py"))
+        assert len(digests) == 2
 
 
 def test_pins_are_read_with_hashes_and_without(tmp_path: Path) -> None:

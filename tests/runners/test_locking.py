@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -74,6 +75,32 @@ def test_what_nobody_has_leaves_the_lock_as_it_was(tmp_path: Path) -> None:
         make_lock(request(tmp_path, "torch==4.*"))
     assert (tmp_path / "nets.lock").read_text() == before
     assert [path.name for path in tmp_path.glob("nets*")] == ["nets.lock"]
+
+
+def test_a_source_that_cannot_be_built_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With how to come to a wheel of it; no version of it is at fault."""
+    source = tmp_path / "oldlib-1.7"
+    source.mkdir()
+    (source / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: oldlib\nVersion: 1.7\n")
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    (source / "backend.py").write_text("raise AttributeError('no __OLDLIB_SETUP__')\n")
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    with tarfile.open(folder / "oldlib-1.7.tar.gz", "w:gz") as archive:
+        archive.add(source, source.name)
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    with pytest.raises(GuestEnvironmentError) as refusal:
+        make_lock(request(tmp_path, "oldlib==1.7"))
+    text = str(refusal.value)
+    assert text.startswith(
+        "uv cannot build oldlib==1.7, of which there is no wheel for this machine, for the requirements of nets.py"
+    )
+    assert "no __OLDLIB_SETUP__" in text
+    assert "`pip wheel --no-deps -w wheels 'oldlib==1.7'`" in text
+    assert "set UV_FIND_LINKS to the folder `wheels`" in text
 
 
 def test_the_download_is_known_before_it_begins(wheels: Path, tmp_path: Path) -> None:

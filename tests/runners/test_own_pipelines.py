@@ -35,6 +35,11 @@ SAMPLE = {
         "FlexMFImplicitScorer",
         "BiasedMFScorer",
         "LightGCNScorer",
+        "TimeBoundedPopScore",
+        "ALS",
+        "BPR",
+        "NMFScorer",
+        "BiasedSVDScorer",
     ),
     "RecPack": ("Popularity", "ItemKNN", "EASE", "SVD", "BPRMF", "ItemPNN", "WeightedMatrixFactorization"),
     "RecBole": ("Pop", "ItemKNN", "AsymKNN", "EASE", "Random", "BPR", "NCL", "MacridVAE"),
@@ -81,16 +86,24 @@ AT_DEFAULT_EPOCHS = {
 }
 """Algorithms that train for as long as is their default within a minute; the others train for two epochs on both sides."""
 
-ON_SMALL_DATA = {"RecBole.Pop": {"train_batch_size": 64}, "RecBole.ItemKNN": {"k": 5}}
+ON_SMALL_DATA: dict[str, dict[str, Any]] = {
+    "LensKit.TimeBoundedPopScore": {"cutoff": "1970-01-01T00:25:00"},
+    "RecBole.Pop": {"train_batch_size": 64},
+    "RecBole.ItemKNN": {"k": 5},
+}
 """What both ways get on the small data set: in the few batches of the default size nearly every item is in each, and among
 100 neighbours are all that have anything in common."""
 
 EVERYWHERE: dict[str, dict[str, Any]] = {
+    "LensKit.TimeBoundedPopScore": {"cutoff": "1998-03-01"},
+    "LensKit.NMFScorer": {"embedding_size": 8},
     "RecBole.NCL": {"epochs": 3, "num_clusters": 20, "warm_up_step": 1},
     "RecPack.ItemPNN": {"K": 20, "pdf": "softmax_empirical"},
     "RecPack.WeightedMatrixFactorization": {"num_components": 8, "alpha": 2, "regularization": 5.0, "iterations": 3},
 }
-"""What both ways get on all data. NCL makes more clusters by its default than there are users here, and learns from them after
+"""What both ways get on all data. TimeBoundedPopScore
+has no default of its time, which on the small data set is another one; NMFScorer has as many components as there are items by its
+default; NCL makes more clusters by its default than there are users here, and learns from them after
 20 epochs only; ItemPNN draws more neighbours of an item than a rare one has; and RecPack's own way does not give
 WeightedMatrixFactorization the same last digits each time."""
 

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from omnibench import ExperimentPlan
+from omnibench import (
+    NDCG,
+    Choice,
+    Evaluator,
+    ExperimentPlan,
+    LensKit,
+    Tuning,
+    UserHoldout,
+    from_frame,
+    run_omnirec,
+)
 from omnibench.errors import PlanError
 from omnibench.runners.info import algorithm_info, refused_algorithms
 from omnibench.runners.lock_file import pins_of
 from omnibench.runners.registry import get_runner
 
 
-@pytest.mark.parametrize(("framework", "count"), [("LensKit", 5), ("RecBole", 18), ("RecTools", 2)])
+@pytest.mark.parametrize(
+    ("framework", "count"),
+    [("LensKit", 7), ("RecBole", 18), ("RecPack", 3), ("Implicit", 6), ("Cornac", 50), ("RecTools", 2)],
+)
 def test_the_reason_is_printed(framework: str, count: int) -> None:
     """And nothing that is refused is among what runs."""
     runner = get_runner(framework)
@@ -26,12 +41,47 @@ def test_the_reason_is_printed(framework: str, count: int) -> None:
         assert str(error.value) == f"{framework}.{name} does not run: {reason}."
 
 
-def test_what_lenskit_is_said_to_lack_is_not_in_its_lock() -> None:
-    """And what is named in its place runs."""
-    runner = get_runner("LensKit")
+@pytest.mark.parametrize("framework", ["LensKit", "RecBole", "RecPack", "Implicit", "Cornac", "RecTools"])
+def test_what_an_environment_is_said_to_lack_is_not_in_its_lock(framework: str) -> None:
+    """And what is named in its place runs, by that name."""
+    runner = get_runner(framework)
     assert runner.lock is not None
     for reason in refused_algorithms(runner).values():
-        (package,) = re.findall(r"it needs ([\w-]+),", reason)
-        assert package not in pins_of(runner.lock)
-        for framework, name in re.findall(r"(\w+)\.(\w+) does run", reason):
-            assert algorithm_info(get_runner(framework), name)["ranking"]
+        for package in re.findall(r"it needs (\w[\w-]*), which", reason):
+            assert package not in pins_of(runner.lock)
+        named = re.search(r"((?:\w+\.\w+(?: and )?)+),?(?: which)? do(?:es)? run|RecBole has (\w+)", reason)
+        if named is None:
+            continue
+        others = named[1].split(" and ") if named[1] else [f"RecBole.{named[2]}"]
+        for other in others:
+            place, _, name = other.partition(".")
+            assert algorithm_info(get_runner(place), name)["ranking"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "parameters"),
+    [
+        (r"needs cutoff, of which LensKit has no default\. .* \{\"cutoff\": \"1998-03-01\"\}", {}),
+        (r"counts interactions by their time, but plain has no column 'timestamp'", {"cutoff": "1998-03-01"}),
+    ],
+)
+def test_what_an_algorithm_cannot_do_without_is_asked_for(
+    refusal: str, parameters: dict[str, str], tmp_path: Path
+) -> None:
+    """A hyperparameter that has no default, and times: before anything runs."""
+    frame = pd.DataFrame({"user": [1, 1, 1, 2, 2, 2], "item": [1, 2, 3, 1, 2, 4]})
+    if not parameters:
+        frame["timestamp"] = 1
+    plan = ExperimentPlan()
+    plan.add_algorithm(LensKit.TimeBoundedPopScore, parameters)
+    with pytest.raises(PlanError, match=refusal):
+        run_omnirec(from_frame(frame, "plain").pipe(UserHoldout(0.0, 0.4)), plan, Evaluator(NDCG(2)), tmp_path)
+    assert not [*tmp_path.rglob("model*")]
+
+
+def test_a_required_hyperparameter_may_be_searched() -> None:
+    """A search gives it its values."""
+    plan = ExperimentPlan(tuning=Tuning("NDCG@2", trials=2))
+    plan.tune(LensKit.TimeBoundedPopScore, {"cutoff": Choice(["1970-01-01", "1970-01-02"])})
+    (configuration,) = plan.configurations()
+    assert not configuration.missing_parameters

@@ -142,6 +142,7 @@ def test_nobody_is_left_out_of_ordinary_data(tmp_path: Path) -> None:
 
 FEW = {"LensKit": ["FlexMFImplicitScorer"], "RecPack": ["BPRMF"], "RecBole": ["Pop", "EASE", "BPR", "LINE", "MultiVAE"]}
 NEEDED: dict[str, dict[str, Any]] = {
+    "LensKit.TimeBoundedPopScore": {"cutoff": "1970-01-01"},
     "RecPack.ItemPNN": {"K": 5, "pdf": "uniform"},
     "RecBole.RaCT": {
         "pretrain_epochs": 2,

@@ -23,6 +23,8 @@ TESTED = 40
 """Users who are tested. Others are validated, so that no list is masked by a validation part."""
 
 PARAMETERS: dict[str, dict[str, Any]] = {
+    "LensKit.TimeBoundedPopScore": {"cutoff": "1970-01-01"},
+    "LensKit.NMFScorer": {"embedding_size": 5},
     "RecPack.SVD": {"num_components": 10},
     "RecPack.SVDItemToItem": {"num_components": 10},
     "RecPack.BPRMF": {"max_epochs": 20, "learning_rate": 0.1},

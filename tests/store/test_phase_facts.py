@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.stored import compute, prepare
 
-from omnibench.store import CheckpointStore
+from omnibench.store import CheckpointStore, phase_facts
 from omnibench.store.lookups import Lookups
 from omnibench.store.phase_facts import PhaseFacts
 from omnibench.store.reader import Reader
@@ -81,3 +82,22 @@ def test_usual_records_are_kept_and_damaged_ones_are_not(tmp_path: Path) -> None
     store.close()
     facts = read(tmp_path / "store" / "store", lambda reader: PhaseFacts(reader, *TYPES))
     assert [facts.facts(key) for key in keys] == [None] * 3
+
+
+def test_many_are_looked_up_as_single_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a large table finds at once is what a small one finds one by one: nothing of an unknown key, nor of two that look alike."""
+    rows = {f"eval/{number}": (number / 8, math.nan, -1.5, number - 1) for number in range(50)}
+    wanted = ["eval/7", "eval/none", *reversed(rows), "eval/7", "eval/also none", "eval/3"]
+    tables = []
+    for many in (0, 1000):
+        monkeypatch.setattr(phase_facts, "_MANY", many)
+        table = phase_facts._Table()
+        for key in [*rows, "eval/3"]:
+            table.add(key, rows[key])
+        table.sort()
+        tables.append(table.get_all(wanted))
+        assert repr(tables[-1]) == repr([table.get(key) for key in wanted])
+        assert table.get_all([]) == []
+    assert repr(tables[0]) == repr(tables[1])
+    assert repr(tables[0][:2]) == repr([rows["eval/7"], None])
+    assert tables[0][-1] is None

@@ -17,11 +17,12 @@ from omnibench.comparison.current import current_items, names_of
 from omnibench.comparison.measured import Measured
 from omnibench.gate.measurements import Measurements
 from omnibench.gate.stores import measurements
+from omnibench.report import item_facts
 from omnibench.report.contents import contents_of, missing_of
 from omnibench.report.export import export_results, write_files
 from omnibench.report.frames import frame
 from omnibench.report.sections import Choices
-from omnibench.store import CheckpointStore
+from omnibench.store import CheckpointStore, phase_facts
 from omnibench.store.facts import explanation, is_explained_alone
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows
 from omnibench.store.item_records import result_of
@@ -180,8 +181,13 @@ def test_views_are_those_of_all_records(store: Store, view: str) -> None:
 
 
 @pytest.mark.parametrize("all_items", [False, True])
-def test_files_are_those_of_all_records(store: Store, tmp_path: Path, *, all_items: bool) -> None:
-    """Exports are the same to the last byte, whatever the format."""
+def test_files_are_those_of_all_records(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, all_items: bool
+) -> None:
+    """Exports are the same to the last byte, whatever the format, and whether a store has few items or many."""
+    if all_items:
+        monkeypatch.setattr(phase_facts, "_MANY", 0)
+        monkeypatch.setattr(item_facts, "_FACTS_AHEAD", 2)
     endings = ("csv", "json", "md", "tex", "html")
     records = store.records()
     items = store.items_in(records)

@@ -10,10 +10,25 @@ import pkgutil
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from _pytest.pytester import SysModulesSnapshot
+
+from support.forked_guests import forked_guests
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+PACKAGES = tuple(
+    f"{directory}{os.sep}"
+    for directory in (
+        *(Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)),
+        *(CHECKOUT / name for name in ("omnibench", "tests", "benchmarks", "docs")),
+    )
+)
+"""Where modules lie that are the same for every test; all others are of a test's own directory."""
 
 IMPORTED_LATE = (
     "numpy.fft",
@@ -25,7 +40,7 @@ IMPORTED_LATE = (
     "scipy.special",
     "scipy.stats",
 )
-"""What omnibench imports where it needs it, and what cannot be imported again after it was forgotten."""
+"""What omnibench imports where it needs it: imported before the first test, so that none has to wait for it."""
 
 INTERPRETER_FILTERS = (
     ("default", DeprecationWarning, "__main__"),
@@ -38,7 +53,7 @@ INTERPRETER_FILTERS = (
 
 
 def import_everything() -> None:
-    """Import what runs import, because pytester forgets at the end of a test what was imported during it."""
+    """Import what runs import, so that no test is measured by it, whichever is the first."""
     import omnibench
 
     for module in pkgutil.walk_packages(omnibench.__path__, "omnibench."):
@@ -48,11 +63,26 @@ def import_everything() -> None:
         importlib.import_module(name)
 
 
+def modules_before() -> SysModulesSnapshot:
+    """Return what forgets, when restored, the modules of tests' directories that were imported since.
+
+    Modules of packages stay, whoever imports them first, because numpy, pandas and others cannot be imported twice.
+    """
+    return SysModulesSnapshot(preserve=_is_of_a_package)
+
+
+def _is_of_a_package(name: str) -> bool:
+    """Whether a module lies in a package, or nowhere, rather than in the directory of a test."""
+    module = sys.modules[name]
+    file = getattr(module, "__file__", None)
+    places = [file] if isinstance(file, str) else list(getattr(module, "__path__", []))
+    return all(f"{place}{os.sep}".startswith(PACKAGES) for place in places)
+
+
 def run_inside(directory: Path, *arguments: str) -> pytest.RunResult:
     """Run pytest in this process as a fresh process would, and leave the process as it was.
 
-    Modules of the directory are forgotten afterwards; those of installed packages stay, because numpy and others cannot
-    be imported twice.
+    What it has imported is forgotten afterwards as :func:`modules_before` says.
 
     Args:
         directory: The project's directory, which is the current one.
@@ -63,42 +93,63 @@ def run_inside(directory: Path, *arguments: str) -> pytest.RunResult:
     """
     printed, complained = io.StringIO(), io.StringIO()
     started = time.monotonic()
-    with _restored(directory), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complained):
-        try:
-            status = int(pytest.main([f"--basetemp={directory / 'runpytest'}", *arguments]))
-        except SystemExit as stopped:
-            status = int(stopped.code or 0)
+    with _restored(["pytest"]), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complained):
+        status = _status_of(lambda: pytest.main([f"--basetemp={directory / 'runpytest'}", *arguments]))
     for text, stream in ((printed, sys.stdout), (complained, sys.stderr)):
         stream.write(text.getvalue())  # what a failed test shows
     seconds = time.monotonic() - started
     return pytest.RunResult(status, printed.getvalue().splitlines(), complained.getvalue().splitlines(), seconds)
 
 
+def print_of(arguments: list[str]) -> str:
+    """Return what ``pytest`` or ``omnibench`` prints to both of its streams, run in this process as a fresh one would.
+
+    Args:
+        arguments: The command, and its arguments.
+
+    Returns:
+        The text in the order in which it was printed.
+    """
+    from omnibench.commands.main import main
+
+    printed = io.StringIO()
+    programs: dict[str, Callable[[], object]] = {"pytest": lambda: pytest.main(arguments[1:]), "omnibench": main}
+    with _restored(arguments), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        for name in {name for name in sys.modules if not _is_of_a_package(name)} - {"__main__"}:
+            del sys.modules[name]  # they come back with the others
+        _status_of(programs[arguments[0]])
+    return printed.getvalue()
+
+
+def _status_of(program: Callable[[], Any]) -> int:
+    try:
+        return int(program())
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+
+
 @contextlib.contextmanager
-def _restored(directory: Path) -> Iterator[None]:
+def _restored(command: list[str]) -> Iterator[None]:
     """Give a run the state of a fresh interpreter, and take back afterwards what it has changed."""
     from omnibench.data import loaders
     from omnibench.runners import registry
     from omnibench.seed import DEFAULT_RANDOM_STATE, get_random_state, set_random_state
 
     random_state, runners, datasets = get_random_state(), dict(registry._RUNNERS), dict(loaders._LOADERS)
-    modules, path, hooks = dict(sys.modules), list(sys.path), list(sys.meta_path)
+    modules, path, hooks = modules_before(), list(sys.path), list(sys.meta_path)
     environment, arguments = dict(os.environ), list(sys.argv)
     importlib.invalidate_caches()
-    sys.argv[:] = ["pytest"]
+    sys.argv[:] = command
     set_random_state(DEFAULT_RANDOM_STATE)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), forked_guests():
             warnings.resetwarnings()
             for action, category, module in reversed(INTERPRETER_FILTERS):
                 warnings.filterwarnings(action, category=category, module=module)  # type: ignore[arg-type]
             yield
     finally:
         set_random_state(random_state)
-        beneath = f"{directory}{os.sep}"
-        for name in [name for name, module in sys.modules.items() if _file_of(module).startswith(beneath)]:
-            del sys.modules[name]
-        sys.modules.update({name: module for name, module in modules.items() if name not in sys.modules})
+        modules.restore()
         sys.path[:], sys.meta_path[:], sys.argv[:] = path, hooks, arguments
         registry._RUNNERS.clear()
         registry._RUNNERS.update(runners)
@@ -106,8 +157,3 @@ def _restored(directory: Path) -> Iterator[None]:
         loaders._LOADERS.update(datasets)
         os.environ.clear()
         os.environ.update(environment)
-
-
-def _file_of(module: object) -> str:
-    file = getattr(module, "__file__", None)
-    return file if isinstance(file, str) else ""

@@ -25,6 +25,9 @@ SAMPLE = (
 """What is tried with the slow tests; the others are tried with the catalogue."""
 
 PARAMETERS: dict[str, dict[str, Any]] = {
+    "LensKit.TimeBoundedPopScore": {"cutoff": "1990-01-01"},
+    "LensKit.NMFScorer": {"embedding_size": 5},
+    "LensKit.BiasedSVDScorer": {"embedding_size": 5},
     "LensKit.FunkSVDScorer": {"embedding_size": 3},  # each dimension has epochs of its own
     "RecPack.SVD": {"num_components": 10},
     "RecPack.SVDItemToItem": {"num_components": 10},

@@ -42,7 +42,7 @@ def test_a_plan_that_takes_such_data_fails_the_check(subject: Subject, monkeypat
     monkeypatch.setattr(planning, "check_configuration", lambda *_: None)
     with pytest.raises(pytest.fail.Exception, match="a plan takes data without timestamps for it") as failure:
         AlgorithmContract().test_data_without_ratings_and_times(subject)
-    assert "leave out `sequential`" in " ".join(str(failure.value).split())
+    assert "leave out `sequential` or `timed`" in " ".join(str(failure.value).split())
 
 
 def test_another_reason_fails_the_check(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from guest_package import open_session
 
-FEW = {"epochs": 1, "max_epochs": 1, "num_clusters": 5}
+FEW = {"epochs": 1, "max_epochs": 1, "num_clusters": 5, "cutoff": "1990-01-01"}
 """Hyperparameters that fit a small fold, for all that have them."""
 
 
