@@ -6,8 +6,9 @@
 The first fits, each in a process of its own, and adds a line to FILE for each. The sizes differ in one thing at a time (items;
 users and interactions), so that they tell the terms of a formula apart. The second finds the bytes per term, and prints what was
 needed, what the formula says, and the quotient, which is to lie between 1/1.5 and 1.5; ``--write`` puts the formulas
-into ``omnibench/runners/measured``, where estimates take them from. Which terms an algorithm has stands below, by
-what it computes; those without any have what all of their framework have.
+into ``omnibench/runners/measured``, where estimates take them from. Which terms an algorithm has stands in ``memory_terms.py``, by
+what it computes; those without any have what all of their framework have. Models of features get one of users and one of items, each
+of twenty texts. Nothing is predicted.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
+from memory_terms import FEATURES, QUICK, SAME_WORK, SIMPLE, TERMS
 
 from omnibench import (
     NDCG,
@@ -34,10 +37,11 @@ from omnibench import (
     open_store,
 )
 from omnibench.data.data_size import DataSize
+from omnibench.engine import phases
 from omnibench.engine.policy import Policy
 from omnibench.runners.info import RunnerInfo, algorithm_info
 from omnibench.runners.registry import get_runner
-from omnibench.runners.requirements import COMPARED, GUEST, SCORED_PAIRS, grown_bytes, required
+from omnibench.runners.requirements import GUEST, grown_bytes, required
 
 SIZES = ((3_000, 1_000, 100_000), (3_000, 4_000, 100_000), (30_000, 1_000, 1_000_000), (12_000, 6_000, 500_000))
 """Users, items and interactions."""
@@ -45,142 +49,8 @@ SIZES = ((3_000, 1_000, 100_000), (3_000, 4_000, 100_000), (30_000, 1_000, 1_000
 SPARSE = ((2_000, 1_000, 60_000), (60_000, 1_000, 120_000), (2_000, 30_000, 60_000))
 """The same with few interactions, for algorithms that take minutes per epoch: users and items are what is told apart."""
 
-SIMPLE = {
-    "LensKit": ["PopScorer"],
-    "RecPack": ["Popularity", "Random"],
-    "RecBole": ["Pop"],
-    "Implicit": ["ItemItemRecommender"],
-    "Cornac": ["MostPop"],
-    "Surprise": ["NormalPredictor", "BaselineOnly"],
-    "RecTools": ["PopularModel", "RandomModel"],
-}
-"""Algorithms that need what their framework needs, and nothing else."""
-
-_MATRIX = ("items*items",)
-_NEIGHBOURS = ("item_pairs",)
-_FACTORS = ("users+items",)
-_DENSE = ("items",)
-TERMS = {
-    "LensKit.EASEScorer": _MATRIX,
-    "LensKit.SLIMScorer": _NEIGHBOURS,
-    "LensKit.ItemKNNScorer": _NEIGHBOURS,
-    "LensKit.ImplicitMFScorer": ("users*embedding_size+items*embedding_size",),
-    "LensKit.BiasedMFScorer": ("users*embedding_size+items*embedding_size",),
-    "LensKit.FunkSVDScorer": ("users*embedding_size+items*embedding_size",),
-    "LensKit.FlexMFImplicitScorer": ("users*embedding_size+items*embedding_size",),
-    "LensKit.FlexMFExplicitScorer": ("users*embedding_size+items*embedding_size",),
-    "LensKit.UserKNNScorer": _FACTORS,
-    "LensKit.LightGCNScorer": ("users*embedding_size+items*embedding_size", "interactions*embedding_size"),
-    "RecPack.ItemKNN": _NEIGHBOURS,
-    "RecPack.ItemPNN": _MATRIX,
-    "RecPack.WeightedMatrixFactorization": ("users*num_components+items*num_components",),
-    "RecPack.SequentialRules": ("interactions*max_steps",),
-    "RecPack.STAN": _FACTORS,
-    "RecPack.Prod2VecClustered": _MATRIX,
-    "RecPack.GRU4RecCrossEntropy": _DENSE,
-    "RecPack.EASE": _MATRIX,
-    "RecPack.SVD": ("users*num_components+items*num_components",),
-    "RecPack.NMF": ("users*num_components+items*num_components",),
-    "RecPack.SVDItemToItem": _MATRIX,
-    "RecPack.NMFItemToItem": _MATRIX,
-    "RecPack.KUNN": _NEIGHBOURS,
-    "RecPack.SLIM": _NEIGHBOURS,
-    "RecPack.MultVAE": ("items",),
-    "RecPack.RecVAE": ("items",),
-    "RecPack.BPRMF": _FACTORS,
-    "RecPack.Prod2Vec": _MATRIX,
-    "Implicit.AlternatingLeastSquares": ("users*factors+items*factors",),
-    "Implicit.BayesianPersonalizedRanking": ("users*factors+items*factors",),
-    "Implicit.LogisticMatrixFactorization": ("users*factors+items*factors",),
-    "Implicit.CosineRecommender": ("items*K",),
-    "Implicit.TFIDFRecommender": ("items*K",),
-    "Implicit.BM25Recommender": ("items*K",),
-    "Surprise.SVD": ("users*n_factors+items*n_factors",),
-    "Surprise.SVDpp": ("users*n_factors+items*n_factors",),
-    "Surprise.NMF": ("users*n_factors+items*n_factors",),
-    "Surprise.SlopeOne": _MATRIX,
-    **dict.fromkeys(
-        (f"Surprise.{name}" for name in ("KNNBasic", "KNNWithMeans", "KNNWithZScore", "KNNBaseline")),
-        (f"{COMPARED}*{COMPARED}",),
-    ),
-    "RecTools.EASEModel": _MATRIX,
-    "RecTools.PureSVDModel": ("users*factors+items*factors",),
-    "RecTools.ImplicitALSWrapperModel": ("users*model.factors+items*model.factors",),
-    "RecTools.ImplicitBPRWrapperModel": ("users*model.factors+items*model.factors",),
-    "RecTools.ImplicitItemKNNWrapperModel": ("items*model.K",),
-    "RecTools.LightFMWrapperModel": ("users*model.no_components+items*model.no_components",),
-    **dict.fromkeys(
-        (f"RecTools.{name}" for name in ("SASRecModel", "BERT4RecModel", "HSTUModel")),
-        ("items*batch_size*session_max_len",),  # what the softmax is of
-    ),
-    **dict.fromkeys(
-        (f"Cornac.{name}" for name in ("BPR", "WBPR", "MMMF", "WMF", "HPF", "IBPR", "MF", "SVD", "PMF", "NMF")),
-        ("users*k+items*k",),
-    ),
-    "Cornac.EASE": _MATRIX,
-    "Cornac.SKMeans": _FACTORS,
-    "Cornac.ItemKNN": (*_MATRIX, *_NEIGHBOURS),
-    "Cornac.UserKNN": ("users*users",),
-    "Cornac.VAECF": _DENSE,
-    "Cornac.BiVAECF": _FACTORS,
-    "Cornac.RecVAE": _DENSE,
-    "Cornac.GMF": ("users*num_factors+items*num_factors", *_FACTORS),
-    "Cornac.MLP": ("users*layers+items*layers", *_FACTORS),
-    "RecBole.ItemKNN": ("items*k",),
-    "RecBole.AsymKNN": ("users*items", SCORED_PAIRS),
-    "RecBole.EASE": _MATRIX,
-    "RecBole.SLIMElastic": _NEIGHBOURS,
-    "RecBole.ADMMSLIM": _MATRIX,
-    "RecBole.NCEPLRec": ("users*rank+items*rank",),
-    "RecBole.BPR": ("users*embedding_size+items*embedding_size", *_FACTORS),
-    "RecBole.NeuMF": _FACTORS,
-    "RecBole.LightGCN": ("users*embedding_size+items*embedding_size", *_FACTORS),
-    "RecBole.NGCF": _FACTORS,
-    "RecBole.SGL": _FACTORS,
-    "RecBole.ENMF": _DENSE,
-    "RecBole.MultiVAE": _DENSE,
-    "RecBole.MultiDAE": _DENSE,
-    "RecBole.MacridVAE": _DENSE,
-    "RecBole.RecVAE": _DENSE,
-    "RecBole.CDAE": _DENSE,
-    "RecBole.DiffRec": _DENSE,
-    "RecBole.LDiffRec": _DENSE,
-    "RecBole.DMF": _FACTORS,
-    "RecBole.SimpleX": _FACTORS,
-    "RecBole.FISM": ("items*embedding_size", *_DENSE),
-    "RecBole.NAIS": _FACTORS,
-    "RecBole.ConvNCF": _FACTORS,
-    "RecBole.NNCF": _FACTORS,
-    "RecBole.SpectralCF": _FACTORS,
-    "RecBole.GCMC": _FACTORS,
-    "RecBole.DGCF": _FACTORS,
-    "RecBole.LINE": _FACTORS,
-    "RecBole.DeepFM": ("users*embedding_size+items*embedding_size",),
-    **dict.fromkeys((f"RecBole.{name}" for name in ("FFM", "xDeepFM")), _FACTORS),
-}
-"""What an algorithm's matrices are as large as."""
-
-SAME_WORK = {
-    **dict.fromkeys(
-        (f"RecPack.TARSItemKNN{name}" for name in ("", "Ding", "Lee", "Liu", "Liu2012", "Vaz")), ("RecPack.ItemKNN",)
-    ),
-    "Cornac.NeuMF": ("Cornac.GMF", "Cornac.MLP"),
-}
-"""Algorithms that compute what others do, and those others, whose terms they have; of a term that several have, the most bytes."""
-
 TELLING_INTERACTIONS = 300_000
 """So many have to be in the largest data, for Fits to tell what each of them needs."""
-
-QUICK = {
-    "epochs": 1,
-    "max_epochs": 1,
-    "iterations": 1,
-    "n_epochs": 1,
-    "num_epochs": 1,
-    "max_iter": 1,
-    "model.iterations": 1,
-}
-"""Hyperparameters that change how long a Fit takes and not what it needs."""
 
 
 def interactions(users: int, items: int, rows: int) -> pd.DataFrame:
@@ -194,6 +64,14 @@ def interactions(users: int, items: int, rows: int) -> pd.DataFrame:
     return frame.drop_duplicates(["user", "item"], ignore_index=True)
 
 
+def known_about(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a feature of all users or items: one of twenty texts."""
+    codes = np.sort(frame[column].unique())
+    return pd.DataFrame(
+        {column: codes, {"user": "group", "item": "kind"}[column]: [f"text {code % 20}" for code in codes]}
+    )
+
+
 def peak_of_fit(
     framework: str, algorithm: str, frame: pd.DataFrame, timeout: float, parameters: dict[str, Any]
 ) -> dict[str, Any]:
@@ -201,23 +79,37 @@ def peak_of_fit(
     runner = get_runner(framework)
     described = algorithm_info(runner, algorithm)
     ranks = bool(described["ranking"])
-    dataset = from_frame(frame if not ranks else frame.drop(columns="rating"), name="Sized")
-    plan = ExperimentPlan("memory")
     quick = {name: value for name, value in QUICK.items() if name in described["parameters"]}
-    plan.add_algorithm(f"{framework}.{algorithm}", {**quick, **parameters})
+    features = {name: value for name, value in FEATURES.items() if name in described["parameters"]}
+    known = {f"{column}s": known_about(frame, column) for column in ("user", "item") if features}
+    dataset = from_frame(
+        frame if not ranks else frame.drop(columns="rating"),
+        name="Sized",
+        users=known.get("users"),
+        items=known.get("items"),
+    )
+    plan = ExperimentPlan("memory")
+    plan.add_algorithm(f"{framework}.{algorithm}", {**quick, **features, **parameters})
     evaluator = Evaluator(NDCG(10) if ranks else RMSE())
     with tempfile.TemporaryDirectory() as folder:
         policy = Policy(keep_models="none", timeout=timeout, device="cpu", snapshots="off", memory="ignore")
+        failure = ""
         try:
-            with Coordinator(folder, policy=policy, notify=lambda _: None) as coordinator:
+            with (
+                mock.patch.object(phases, "predict", side_effect=NotImplementedError("nothing is predicted here")),
+                Coordinator(folder, policy=policy, notify=lambda _: None) as coordinator,
+            ):
                 coordinator.run([dataset.pipe(RandomHoldout(0.001))], plan, evaluator, quiet=True)
-        except Exception as error:
-            print(f"{framework}.{algorithm}: {str(error).splitlines()[0][:200]}", file=sys.stderr)
+        except Exception as error:  # there is one after each Fit
+            failure = str(error).splitlines()[0][:200]
         records = open_store(folder).records()
         data = next(record for key, record in records.items() if key.startswith("data/"))
         fit = next((record for key, record in records.items() if key.startswith("fit/")), None)
+        if fit is None:
+            print(f"{framework}.{algorithm}: {failure}", file=sys.stderr)
+            return {}
         counts = {name: data[name] for name in ("users", "items", "interactions")}
-        return {} if fit is None else {**counts, "peak": fit["peak_rss"], "parameters": fit["effective"]}
+        return {**counts, "peak": fit["peak_rss"], "parameters": fit["effective"]}
 
 
 def formula(rows: list[dict[str, Any]], terms: tuple[str, ...], base: dict[str, float]) -> dict[str, float]:

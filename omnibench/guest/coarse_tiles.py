@@ -75,10 +75,10 @@ class CoarseTiles(ScreenedTiles):
         tile: _Bits = self._tile.numpy()
         is_positive = self._bounds > 0
         row, column = _reaching(tile, maxima, np.where(is_positive, _bits_of(self._bounds), _NOTHING))
-        others = np.flatnonzero(~is_positive)
-        if len(others):
-            other_row, other_column = np.nonzero(_as_float32(tile[others]) >= self._bounds[others, None])
-            row, column = np.concatenate([row, others[other_row]]), np.concatenate([column, other_column])
+        low_users = np.flatnonzero(~is_positive)
+        if len(low_users):
+            other_row, other_column = np.nonzero(_as_float32(tile[low_users]) >= self._bounds[low_users, None])
+            row, column = np.concatenate([row, low_users[other_row]]), np.concatenate([column, other_column])
         self._take(codes, row, column, _as_float32(tile[row, column]))
 
     def _scores_of(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

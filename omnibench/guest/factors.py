@@ -156,8 +156,8 @@ class FactorScores:
         if error is None:
             return None
         user = rough.rounded(self.user[rows])
-        kind = ScreenedTiles if rough.gives_float32 else CoarseTiles
-        best = kind(len(user), k, min(_TILE, len(self.items.code)), error)
+        tiles_class = ScreenedTiles if rough.gives_float32 else CoarseTiles
+        best = tiles_class(len(user), k, min(_TILE, len(self.items.code)), error)
         for number, columns in enumerate(self._tiles()):
             codes = self.items.code[columns]
             scores = best.table(len(codes))

@@ -16,6 +16,12 @@ from omnibench.runners.info import RunnerInfo
 ITEM_PAIRS = "item_pairs"
 """The factor for the entries of a sparse matrix of items by items: few of those that a shop has meet in a basket."""
 
+USER_PAIRS = "user_pairs"
+"""The factor for the entries of a sparse matrix of users by users who share an item."""
+
+_POPULAR = 2.0
+"""So many times as many pairs of users share an item as if all items were as popular, in data whose items are not."""
+
 SCORED_PAIRS = "scored_pairs"
 """The factor for the entries of a sparse matrix of users by items of what the ``k`` neighbours of users' items score."""
 
@@ -144,6 +150,8 @@ def _factor(name: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
         return float(getattr(size, name))
     if name == ITEM_PAIRS:
         return _item_pairs(size)
+    if name == USER_PAIRS:
+        return _occupied(_POPULAR * size.interactions**2 / max(size.items, 1), size.users**2)
     if name == SCORED_PAIRS:
         return _occupied(size.interactions * _factor("k", size, parameters), size.users * size.items)
     if name == COMPARED:
@@ -174,7 +182,7 @@ def _reason(formula: Mapping[str, float], size: DataSize, parameters: Mapping[st
     """Return what of the data makes most of what a formula says, in words."""
     terms = [term for term in formula if term != GUEST]
     largest = max(terms, key=lambda term: formula[term] * _units(term, size, parameters), default="interactions")
-    counted = {ITEM_PAIRS: "items", SCORED_PAIRS: "users*items", COMPARED: _compared(parameters)}
+    counted = {ITEM_PAIRS: "items", USER_PAIRS: "users", SCORED_PAIRS: "users*items", COMPARED: _compared(parameters)}
     factors = "*".join(counted.get(name, name) for name in largest.split("*")).split("*")
     counts = [name for name in COUNTS if name in factors] or ["interactions"]
     return " and ".join(f"{getattr(size, name):,} {name}" for name in counts)

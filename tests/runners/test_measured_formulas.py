@@ -11,7 +11,7 @@ from support.file_modules import module_of
 
 from omnibench.data.data_size import DataSize
 from omnibench.runners.registry import get_runner, runners
-from omnibench.runners.requirements import SCORED_PAIRS, formula_of, required
+from omnibench.runners.requirements import SCORED_PAIRS, USER_PAIRS, formula_of, required
 
 ROOT = Path(__file__).parent.parent.parent
 LARGE = DataSize(138_543, 26_794, 19_169_371)
@@ -29,6 +29,8 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
     "RecPack.ItemPNN": {"items*items": 16.0},
     "RecPack.SequentialRules": {"interactions*max_steps": 48.0},
     "Cornac.ItemKNN": {"items*items": 8.0},
+    "Cornac.UserKNN": {"users*users": 8.0},
+    "RecPack.Prod2VecClustered": {"items*items": 8.0},
     "Cornac.RecVAE": {"items": 16.0 * 800 + 4.0 * 600},
     "Cornac.GMF": {"users*num_factors": 12.0, "items*num_factors": 12.0},
     "Cornac.MLP": {"users*layers": 6.0, "items*layers": 6.0},
@@ -36,7 +38,11 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
     "RecBole.BPR": {"users*embedding_size": 12.0, "items*embedding_size": 12.0},
     "RecBole.LightGCN": {"users*embedding_size": 12.0, "items*embedding_size": 12.0},
     "RecBole.FISM": {"items*embedding_size": 12.0},
-    "RecBole.DeepFM": {"users*embedding_size": 12.0, "items*embedding_size": 12.0},
+    **{
+        f"RecBole.{name}": {"users*embedding_size": 12.0, "items*embedding_size": 12.0}
+        for name in ("DeepFM", "FM", "NFM", "xDeepFM", "AFM", "FwFM", "FNN", "PNN", "DSSM", "WideDeep")
+    },
+    "RecBole.FFM": {"users*embedding_size": 12.0 * 4, "items*embedding_size": 12.0 * 4},
     "LensKit.LightGCNScorer": {"users*embedding_size": 12.0, "items*embedding_size": 12.0},
 }
 """Bytes that an algorithm's own code holds at the same time, at least: its matrices, weights, and Adam's two moments of each."""
@@ -45,7 +51,10 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
 @pytest.fixture(scope="module")
 def memory() -> ModuleType:
     """What measures the formulas."""
-    return module_of(ROOT / "benchmarks" / "scale" / "memory.py")
+    folder = ROOT / "benchmarks" / "scale"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        return module_of(folder / "memory.py")
 
 
 @pytest.mark.parametrize(("framework", "algorithm"), FORMULAS)
@@ -91,3 +100,12 @@ def test_what_neighbours_score_is_no_more_than_all() -> None:
     assert required(formula, DataSize(1_000, 1_000, 1_000), {"k": 10}).size == pytest.approx(10_000, rel=0.02)
     assert required(formula, DataSize(1_000, 1_000, 10**6), {"k": 10**6}).size <= 10**6
     assert required(formula, DataSize(1_000, 1_000, 1_000), {"k": 10}).reason == "1,000 users and 1,000 items"
+
+
+def test_users_who_share_items_cost_more() -> None:
+    """Cornac's UserKNN: of 12,000 users who share 1,000 items it needed 1,755 MB, and 1,328 MB where they share few of 100,000."""
+    formula = formula_of(get_runner("Cornac"), "UserKNN")
+    for size, needed in ((DataSize(12_000, 1_000, 95_133), 1_755e6), (DataSize(12_000, 100_000, 119_995), 1_328e6)):
+        assert required(formula, size, {"k": 20}).size == pytest.approx(needed, rel=0.1)
+    assert required({"guest": 0.0, USER_PAIRS: 1.0}, DataSize(1_000, 10, 10**6), {}).size <= 10**6
+    assert required({"guest": 0.0, USER_PAIRS: 1.0}, DataSize(1_000, 10, 1_000), {}).reason == "1,000 users"

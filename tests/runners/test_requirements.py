@@ -18,6 +18,7 @@ from omnibench.runners.requirements import (
     COMPARED,
     ITEM_PAIRS,
     SCORED_PAIRS,
+    USER_PAIRS,
     USUAL_FORMULA,
     EarlierFit,
     formula_of,
@@ -110,7 +111,7 @@ def test_every_framework_says_what_its_algorithms_need() -> None:
             assert formula["guest"] > 5e7, algorithm
             factors = {name for term in formula if term != "guest" for name in term.split("*")}
             hyperparameters = runner.catalogue["algorithms"][algorithm]["parameters"]
-            assert factors <= {*COUNTS, ITEM_PAIRS, SCORED_PAIRS, COMPARED, *hyperparameters}, algorithm
+            assert factors <= {*COUNTS, ITEM_PAIRS, SCORED_PAIRS, USER_PAIRS, COMPARED, *hyperparameters}, algorithm
             assert all(size >= 0 for size in formula.values()), algorithm
     for name, algorithm in (("LensKit", "EASEScorer"), ("RecPack", "EASE"), ("RecBole", "EASE")):
         formula = formula_of(get_runner(name), algorithm)

@@ -1,0 +1,177 @@
+"""What the algorithms of all frameworks store while they fit, and the hyperparameters and features that ``memory.py`` fits them with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omnibench.runners.requirements import COMPARED, SCORED_PAIRS
+
+SIMPLE = {
+    "LensKit": ["PopScorer"],
+    "RecPack": ["Popularity", "Random"],
+    "RecBole": ["Pop"],
+    "Implicit": ["ItemItemRecommender"],
+    "Cornac": ["MostPop"],
+    "Surprise": ["NormalPredictor", "BaselineOnly"],
+    "RecTools": ["PopularModel", "RandomModel"],
+}
+"""Algorithms that need what their framework needs, and nothing else."""
+
+_MATRIX = ("items*items",)
+_NEIGHBOURS = ("item_pairs",)
+_FACTORS = ("users+items",)
+_DENSE = ("items",)
+_CONTEXT = (
+    "DeepFM",
+    "FM",
+    "NFM",
+    "xDeepFM",
+    "AFM",
+    "FFM",
+    "FwFM",
+    "FNN",
+    "PNN",
+    "DSSM",
+    "WideDeep",
+    "DCN",
+    "DCNV2",
+    "AutoInt",
+    "FiGNN",
+)
+"""RecBole's models of features; users and items are two of these."""
+TERMS = {
+    "LensKit.EASEScorer": _MATRIX,
+    "LensKit.SLIMScorer": _NEIGHBOURS,
+    "LensKit.ItemKNNScorer": _NEIGHBOURS,
+    "LensKit.ImplicitMFScorer": ("users*embedding_size+items*embedding_size",),
+    "LensKit.BiasedMFScorer": ("users*embedding_size+items*embedding_size",),
+    "LensKit.FunkSVDScorer": ("users*embedding_size+items*embedding_size",),
+    "LensKit.FlexMFImplicitScorer": ("users*embedding_size+items*embedding_size",),
+    "LensKit.FlexMFExplicitScorer": ("users*embedding_size+items*embedding_size",),
+    "LensKit.UserKNNScorer": _FACTORS,
+    "LensKit.LightGCNScorer": ("users*embedding_size+items*embedding_size", "interactions*embedding_size"),
+    "RecPack.ItemKNN": _NEIGHBOURS,
+    "RecPack.ItemPNN": _MATRIX,
+    "RecPack.WeightedMatrixFactorization": ("users*num_components+items*num_components",),
+    "RecPack.SequentialRules": ("interactions*max_steps",),
+    "RecPack.STAN": _FACTORS,
+    "RecPack.Prod2VecClustered": _MATRIX,
+    **dict.fromkeys(("RecPack.GRU4RecCrossEntropy", "RecPack.GRU4RecNegSampling"), _DENSE),
+    **dict.fromkeys((f"RecPack.TARSItemKNN{name}" for name in ("CoocDistance", "Hermann", "Xia")), _NEIGHBOURS),
+    "RecPack.EASE": _MATRIX,
+    "RecPack.SVD": ("users*num_components+items*num_components",),
+    "RecPack.NMF": ("users*num_components+items*num_components",),
+    "RecPack.SVDItemToItem": _MATRIX,
+    "RecPack.NMFItemToItem": _MATRIX,
+    "RecPack.KUNN": _NEIGHBOURS,
+    "RecPack.SLIM": _NEIGHBOURS,
+    "RecPack.MultVAE": ("items",),
+    "RecPack.RecVAE": ("items",),
+    "RecPack.BPRMF": _FACTORS,
+    "RecPack.Prod2Vec": _MATRIX,
+    "Implicit.AlternatingLeastSquares": ("users*factors+items*factors",),
+    "Implicit.BayesianPersonalizedRanking": ("users*factors+items*factors",),
+    "Implicit.LogisticMatrixFactorization": ("users*factors+items*factors",),
+    "Implicit.CosineRecommender": ("items*K",),
+    "Implicit.TFIDFRecommender": ("items*K",),
+    "Implicit.BM25Recommender": ("items*K",),
+    "Surprise.SVD": ("users*n_factors+items*n_factors",),
+    "Surprise.SVDpp": ("users*n_factors+items*n_factors",),
+    "Surprise.NMF": ("users*n_factors+items*n_factors",),
+    "Surprise.SlopeOne": _MATRIX,
+    **dict.fromkeys(
+        (f"Surprise.{name}" for name in ("KNNBasic", "KNNWithMeans", "KNNWithZScore", "KNNBaseline")),
+        (f"{COMPARED}*{COMPARED}",),
+    ),
+    "RecTools.EASEModel": _MATRIX,
+    "RecTools.PureSVDModel": ("users*factors+items*factors",),
+    "RecTools.ImplicitALSWrapperModel": ("users*model.factors+items*model.factors",),
+    "RecTools.ImplicitBPRWrapperModel": ("users*model.factors+items*model.factors",),
+    "RecTools.ImplicitItemKNNWrapperModel": ("items*model.K",),
+    "RecTools.LightFMWrapperModel": ("users*model.no_components+items*model.no_components",),
+    **dict.fromkeys(
+        (f"RecTools.{name}" for name in ("SASRecModel", "BERT4RecModel", "HSTUModel")),
+        ("items*batch_size*session_max_len",),  # what the softmax is of
+    ),
+    **dict.fromkeys(
+        (f"Cornac.{name}" for name in ("BPR", "WBPR", "MMMF", "WMF", "HPF", "IBPR", "MF", "SVD", "PMF", "NMF")),
+        ("users*k+items*k",),
+    ),
+    "Cornac.EASE": _MATRIX,
+    "Cornac.SKMeans": _FACTORS,
+    "Cornac.ItemKNN": (*_MATRIX, *_NEIGHBOURS),
+    "Cornac.UserKNN": ("users*users", "user_pairs"),
+    "Cornac.VAECF": _DENSE,
+    "Cornac.BiVAECF": _FACTORS,
+    "Cornac.RecVAE": _DENSE,
+    "Cornac.GMF": ("users*num_factors+items*num_factors", *_FACTORS),
+    "Cornac.MLP": ("users*layers+items*layers", *_FACTORS),
+    "RecBole.ItemKNN": ("items*k",),
+    "RecBole.AsymKNN": ("users*items", SCORED_PAIRS),
+    "RecBole.EASE": _MATRIX,
+    "RecBole.SLIMElastic": _NEIGHBOURS,
+    "RecBole.ADMMSLIM": _MATRIX,
+    "RecBole.NCEPLRec": ("users*rank+items*rank",),
+    "RecBole.BPR": ("users*embedding_size+items*embedding_size", *_FACTORS),
+    "RecBole.NeuMF": _FACTORS,
+    "RecBole.LightGCN": ("users*embedding_size+items*embedding_size", *_FACTORS),
+    "RecBole.NGCF": _FACTORS,
+    "RecBole.SGL": _FACTORS,
+    "RecBole.ENMF": _DENSE,
+    "RecBole.MultiVAE": _DENSE,
+    "RecBole.MultiDAE": _DENSE,
+    "RecBole.MacridVAE": _DENSE,
+    "RecBole.RecVAE": _DENSE,
+    "RecBole.CDAE": _DENSE,
+    "RecBole.DiffRec": _DENSE,
+    "RecBole.LDiffRec": _DENSE,
+    "RecBole.DMF": _FACTORS,
+    "RecBole.SimpleX": _FACTORS,
+    "RecBole.FISM": ("items*embedding_size", *_DENSE),
+    "RecBole.NAIS": _FACTORS,
+    "RecBole.ConvNCF": _FACTORS,
+    "RecBole.NNCF": _FACTORS,
+    "RecBole.SpectralCF": _FACTORS,
+    "RecBole.GCMC": _FACTORS,
+    "RecBole.DGCF": _FACTORS,
+    "RecBole.LINE": _FACTORS,
+    "RecBole.RaCT": _DENSE,
+    "RecBole.LR": _FACTORS,
+    **dict.fromkeys(
+        (f"RecBole.{name}" for name in _CONTEXT),
+        ("users*embedding_size+items*embedding_size",),
+    ),
+}
+"""What an algorithm's matrices are as large as."""
+
+SAME_WORK = {
+    **dict.fromkeys(
+        (f"RecPack.TARSItemKNN{name}" for name in ("", "Ding", "Lee", "Liu", "Liu2012", "Vaz")), ("RecPack.ItemKNN",)
+    ),
+    "Cornac.NeuMF": ("Cornac.GMF", "Cornac.MLP"),
+}
+"""Algorithms that compute what others do, and those others, whose terms they have; of a term that several have, the most bytes."""
+
+QUICK: dict[str, Any] = {
+    "epochs": 1,
+    "max_epochs": 1,
+    "iterations": 1,
+    "n_epochs": 1,
+    "num_epochs": 1,
+    "max_iter": 1,
+    "model.iterations": 1,
+    "pretrain_epochs": 1,
+    "critic_pretrain": {"pretrain_epochs": 1},
+    "distillation": {"epochs": 1},
+    "finetuning": {"epochs": 1},
+}
+"""Hyperparameters that change how long a Fit takes and not what it needs."""
+
+FEATURES: dict[str, Any] = {
+    "item_features": ["kind"],
+    "user_features": ["group"],
+    "selected_features": ["kind"],
+    "item_attribute": "kind",
+    "category_feature": "kind",
+}
+"""What is learned from by which hyperparameter; texts of which there are few."""
