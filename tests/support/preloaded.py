@@ -25,6 +25,8 @@ _CLONE_CALLS = {"x86_64": 56, "aarch64": 220}
 """The number of the system call ``clone`` by machine."""
 MESSAGE_BYTES = 2**20
 """No request is longer: an environment, a directory and a program's text."""
+_BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+"""With more than one, OpenBLAS has threads that a child made by ``clone`` does not have, and waits for them for ever when that forks."""
 IMPORTED = ("ctypes", "dataclasses", "inspect", "pickle", "numpy", "pandas")
 """What every guest of a user's class imports, and nothing of ours."""
 
@@ -40,6 +42,9 @@ def serve(descriptor: int) -> str:
     Args:
         descriptor: A socket of packets, whose other end the parent has.
     """
+    os.environ |= dict.fromkeys(
+        _BLAS_THREADS, "1"
+    )  # of this process alone: each child gets the environment of its request
     for name in IMPORTED:
         importlib.import_module(name)
     gc.freeze()
