@@ -132,6 +132,20 @@ def test_what_may_matter_to_an_interpreter_gets_another_one(forked: Callable[[st
     assert forked_process([sys.executable, "-u", "-c", "pass"]) is None
 
 
+def test_a_fork_of_this_process_starts_its_guests_itself(forked: Callable[[str], ForkedProcess]) -> None:
+    """The interpreters of this process are not its: what they fork would be a child of this one."""
+    printed(forked("pass"))
+    if (child := os.fork()) == 0:
+        is_forked = True
+        try:
+            with forked_guests():
+                is_forked = forked_process(command("pass")) is not None
+        finally:
+            os._exit(int(is_forked))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert printed(forked("print('still')")) == "still\n"
+
+
 def test_a_run_forks_its_guests(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the second run on, the guest of an inner run imports no pandas, and computes what the first one has."""
     project.run("-q").assert_outcomes(passed=2)

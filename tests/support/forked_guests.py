@@ -141,6 +141,18 @@ _interpreters: dict[Variables, Interpreter | None] = {}
 """By the variables that they start with; None stands for one that the next run will have."""
 
 
+def _forget() -> None:
+    """Leave the interpreters to the process that has started them.
+
+    What they fork is a child of that one. A fork of it, as the harness of faults makes them, could neither wait for it nor end
+    it, and the guest would not see who it works for.
+    """
+    _interpreters.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
 def forked_process(arguments: list[str]) -> ForkedProcess | None:
     """Return the guest of a user's class; None where the arguments start something else, or in a rare environment."""
     if arguments[0] != "env" or sys.executable not in arguments or f"{GUEST_MARK}=1" not in arguments:
