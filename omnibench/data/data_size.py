@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.data.files.through import size_of
 from omnibench.errors import OmnibenchError
 
 COUNTS = ("users", "items", "interactions")
@@ -69,6 +68,8 @@ def _guessed(rows: int, users: int = 0, items: int = 0) -> DataSize:
 
 def _rows_in(path: Path) -> int:
     """Return about how many rows a file has, or the files in a directory; 0 where it cannot be looked at."""
+    from omnibench.data.files.through import size_of  # what opens archives is imported only where there are files
+
     with suppress(OSError, OmnibenchError):
         files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
         return sum(

@@ -39,7 +39,7 @@ def list_flaw(fold: Fold, rows: npt.NDArray[np.void], list_length: int, candidat
     if ((items < NO_ITEM) | (items >= fold.n_items)).any():
         return "an item code does not exist"
     if not np.isfinite(scores[filled]).all():
-        return "a score is no finite number; leave an item without a score out"
+        return "a score is no finite number; leave out items that have no score"
     neighbours = filled[:, 1:] & filled[:, :-1]
     rising = scores[:, 1:] > scores[:, :-1]
     tied = (scores[:, 1:] == scores[:, :-1]) & (items[:, 1:] < items[:, :-1])

@@ -62,8 +62,12 @@ class FitSnapshots:
         self._unusable: list[tuple[str, str]] = []
         """Why the Fit does not go on from snapshots: as warnings say it, and where it differs, as the terminal does."""
         self._earlier: list[Record] | None = None
-        """The snapshots of the Fit, the newest first: under the lease nobody else records any. None where nobody has looked yet."""
-        self._scratch, self._names = Path(), set[str]()
+        """The snapshots of the Fit, the newest first: under the lease nobody else records any.
+
+        Empty where somebody has looked and there are none, as of most small Fits; None where they have to be looked for.
+        """
+        self._scratch = Path()
+        self._names: set[str] = set()
         self._is_asked = self._is_asked_to_stop = self._is_saved = False
         self._has_points, self._is_unwritable = True, False
 
@@ -392,7 +396,7 @@ class FitSnapshots:
         # A run that is off takes none away that a plan keeps.
         control = self._experiment.snapshots if self._control.is_off else self._control
         stay = control is not None and control.stay_after_fit
-        return [] if stay or self._earlier == [] else self._recorded()  # small Fits have none
+        return [] if stay or self._earlier == [] else self._recorded()
 
     def discard(self) -> None:
         """Remove the snapshots of a Fit that leaves no record: that of a trial which was pruned, or is not the best."""

@@ -33,11 +33,18 @@ _QUEUE_LENGTH = 2
 QUICK_SECONDS = 0.1
 """Where items of a kind take no more, a worker has more of them in its queue."""
 
+_QUICK_IN_A_ROW = 4
+"""So many items of a kind in a row have to have taken no more: the first one alone says little of the others."""
+
 _QUICK_LENGTH, _QUICK_AT_LEAST = 8, 3
 """Items in such a queue at most, and how many are left when it is filled up, in one message."""
 
 _NEWEST = 0.2
-"""The weight of the newest item in the usual seconds of its kind: a single long one is enough to make all others wait elsewhere."""
+"""The weight of the newest item in the usual seconds of its kind.
+
+A single long one is enough to let the others that are not given out yet wait for whoever is free first; those that wait behind
+it in a worker's queue stay there.
+"""
 
 
 class _Span(NamedTuple):
@@ -90,6 +97,8 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         self._likeness_of = likeness
         self._usual: dict[Hashable, float] = {}
         """The seconds that items of each kind have taken lately."""
+        self._quick_in_a_row: dict[Hashable, int] = {}
+        """How many items of each kind have taken milliseconds since the last one that took longer."""
         self._needs: list[Needs] = []
         self._seconds: list[float] = []
         self._weights: list[float] = []
@@ -173,8 +182,10 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         enough = 2 * _QUICK_LENGTH * len(self.nodes)
         if self._needs_of is not None or len(queue) > _QUICK_AT_LEAST or len(self.pending) < enough:
             return
+        if not all(map(self._is_quick, queue)):  # whoever is free first is to have what would wait behind a long one
+            return
         indices = []
-        while len(queue) < _QUICK_LENGTH and self._is_quick(queue[-1]):
+        while len(queue) < _QUICK_LENGTH:
             position = self._next_for(node)
             if not self._is_quick(self.pending[position]):
                 break
@@ -183,8 +194,10 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
             node.send_runtest_some(indices)
 
     def _is_quick(self, index: int) -> bool:
-        """Whether items of an item's kind have taken milliseconds lately."""
-        return self._usual.get(self._likeness(index), math.inf) <= QUICK_SECONDS
+        """Whether items of an item's kind have taken milliseconds lately, several in a row."""
+        likeness = self._likeness(index)
+        is_known = self._quick_in_a_row.get(likeness, 0) >= _QUICK_IN_A_ROW
+        return is_known and self._usual.get(likeness, math.inf) <= QUICK_SECONDS
 
     def _likeness(self, index: int) -> Hashable:
         return (
@@ -195,6 +208,8 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         likeness = self._likeness(index)
         if likeness is not None:
             self._usual[likeness] = _NEWEST * seconds + (1 - _NEWEST) * self._usual.get(likeness, seconds)
+            is_quick = seconds <= QUICK_SECONDS
+            self._quick_in_a_row[likeness] = self._quick_in_a_row.get(likeness, 0) + 1 if is_quick else 0
 
     def _next_for(self, node: Any) -> int:
         """Return the position of the pending item that a worker gets: its first in the plan for all."""

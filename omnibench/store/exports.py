@@ -80,11 +80,17 @@ class Exports:
             return f"progress.json and results.json could not be written: {error}"
         return ""
 
-    def refresh_progress(self) -> None:
-        """Write only progress.json, if it is due, while items are computed; errors are ignored, and nothing is repaired."""
+    def refresh_progress(self) -> bool:
+        """Write only progress.json, if it is due, while items are computed; errors are ignored, and nothing is repaired.
+
+        Returns:
+            Whether it was written.
+        """
         with suppress(OSError, StoreError), self._writing_in_time("progress.json") as is_due:
             if is_due:
                 self.store.replace_text("progress.json", read(self.store.root / "store", self._progress_text))
+                return True
+        return False
 
     def _texts(self, reader: Reader) -> tuple[str, dict[str, str]]:
         """Return the revision of the records and the texts of their copies, by name."""

@@ -1,4 +1,4 @@
-"""The records of an item whose lease is held: each is read once, for nobody else changes them meanwhile."""
+"""The records of an item whose lease is held: each is read once, for nobody else changes what is read of them meanwhile."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ _OF_OTHERS = frozenset({RecordType.ITEM, RecordType.DATA})
 """Types of records that others may add: an item that is pending, and a dataset, which whoever prepares it first records."""
 
 _OF_ATTEMPT = frozenset({RecordType.FIT, RecordType.PREDICT, RecordType.EVAL}) | _OF_OTHERS
-"""Types of records that nobody but the holder of an item's lease changes while an attempt lasts, once they are there."""
+"""Types of records of which nobody but the holder of an item's lease changes what is read here, once they are there.
+
+The record of a dataset is changed by others, under a lease of its own: where its files are damaged, and when they are prepared
+anew. What an attempt reads of it, its test part, is the same for as long as its key is.
+"""
 
 
 class HeldRecords:
     """The records of an item, as the holder of its lease reads and writes them.
 
-    An attempt asks for the same few records two dozen times. What it writes itself is read again: as it stands in the store.
-    So are an item's own record and its dataset's that are not there: another run that begins adds the one without the lease, as
-    pending (``CheckpointStore.register``), and whoever prepares the data the other. Ask the store for records of other items: their leases are somebody else's.
+    An attempt asks for the same few records two dozen times. What it writes itself is read again, as it stands in the store.
+    Two records are also looked for again as long as they are not there, for they are added without the item's lease: the item's
+    own, by another run that begins (as pending, see ``CheckpointStore.register``), and its dataset's, by whoever prepares that.
+
+    Ask the store itself for records of other items, whose leases are somebody else's, and for the files of a dataset.
 
     Args:
         store: The checkpoint store.

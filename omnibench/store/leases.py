@@ -21,7 +21,6 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.guest import forks
-from omnibench.limits import limit_error
 from omnibench.paths import dangling
 from omnibench.store import holders
 from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, refuse_links
@@ -59,8 +58,8 @@ class Lease:
         """Raise unless the lock file still names this lease, and this process has taken it.
 
         Raises:
-            StoreError: Somebody removed the file and took the lease again; or this is a forked child of the holder; or
-                too many files are open to look.
+            StoreError: Somebody removed the file and took the lease again, or what it says cannot be read any more; or this
+                is a forked child of the holder.
         """
         if os.getpid() != self._pid:
             raise StoreError(
@@ -71,9 +70,7 @@ class Lease:
             # Read by the descriptor that holds the lock: the same file, without a look at each directory on the way to it.
             is_there = _is_at(self.path, self._descriptor)
             token = json.loads(os.pread(self._descriptor, _MOST_BYTES, 0))["token"] if is_there else None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, StoreError) as error:
-            if limit := limit_error(error):  # with too few open files nobody can look
-                raise limit from error
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             token = None
         if token != self.token:
             raise StoreError(f"the lease {self.path.name} was lost to another process; its result is not published")

@@ -133,14 +133,14 @@ def rows_of_others(connection: sqlite3.Connection, fit_keys: Container[str]) -> 
         fit_keys: The keys of the items.
     """
     rows = connection.execute(_FIT_KEYS)
-    rows_by_type: list[tuple[int, int]] = []
+    types_and_numbers: list[tuple[int, int]] = []
     latest: bytes | None = None  # the phases of an item follow each other
     for number, position, fit_key in rows:
         if fit_key is None or (fit_key != latest and fit_key.decode(errors="replace") not in fit_keys):
-            rows_by_type.append((position, number))
+            types_and_numbers.append((position, number))
         else:
             latest = fit_key
-    return [number for _, number in sorted(rows_by_type)]
+    return [number for _, number in sorted(types_and_numbers)]
 
 
 _FIT_KEYS = """

@@ -194,11 +194,13 @@ class Worker:
     def _export(self) -> None:
         """Bring progress.json up to date after this worker has come to another item or phase, if that is due."""
         with self._lock:
-            # `refresh_progress` asks whether it is due, too; here that decides whether it stays noted that the worker is elsewhere.
             due = self._elsewhere and not self._is_new_phase and self._exports.due
+            # Cleared before it is written: whatever this worker comes to meanwhile is to be written after that.
             self._elsewhere = self._elsewhere and not due
-        if due:
-            self._exports.refresh_progress()
+        # What was not written, because the file is younger than the pause or for an error, is still to be written.
+        if due and not self._exports.refresh_progress():
+            with self._lock:
+                self._elsewhere = self._facts["item"] is not None
 
     def end(self) -> None:
         """Write the last state and stop; once is enough."""

@@ -304,7 +304,7 @@ def repeated(row: Any) -> None:
     row["score"][5:] = row["score"][4] - np.arange(1, LENGTH - 4)
 
 
-NOT_FINITE = "a score is no finite number; leave an item without a score out"
+NOT_FINITE = "a score is no finite number; leave out items that have no score"
 
 WRONG_ENTRIES: dict[str, tuple[Callable[[Any], None], str]] = {
     "gap": (gap, "a list has a gap"),

@@ -31,6 +31,7 @@ class Node:
     shutting_down: bool = False
     messages: int = 0
     longest_queue: int = 0
+    queues: list[list[int]] = field(default_factory=list)
 
     def send_runtest_some(self, indices: list[int]) -> None:
         """Take items."""
@@ -38,6 +39,7 @@ class Node:
         self.sent += indices
         self.messages += 1
         self.longest_queue = max(self.longest_queue, len(self.sent))
+        self.queues.append(list(self.sent))
 
     def shutdown(self) -> None:
         """Hear that there is no more."""
@@ -309,6 +311,9 @@ def test_no_long_item_waits_behind_another_in_a_queue_of_quick_ones() -> None:
     seconds = [0.01 if kind == "quick" else 60.0 for kind in kinds]
     run = Simulation(seconds, 3, expected=[1.0] * 206, kinds=kinds)
     assert run.run() == pytest.approx(120.0, abs=2.0)
+    queues = [[kinds[index] for index in queue] for node in run.alive for queue in node.queues]
+    assert any(queue[0] == "slow" for queue in queues)
+    assert max(len(queue) for queue in queues if "slow" in queue) == 2, "what is quick waits for nothing long, either"
     unknown = Simulation([0.01] * 100, 2)
     unknown.run()
     assert [node.longest_queue for node in unknown.alive] == [2, 2]
@@ -318,6 +323,16 @@ def test_a_kind_that_becomes_long_is_no_quick_one_any_more() -> None:
     """After an item that takes long, others of its kind wait where whoever is free first gets them."""
     run = Simulation([*[0.01] * 60, *[30.0] * 40], 4, expected=[1.0] * 100, kinds=["mixed"] * 100)
     assert run.run() <= 300.0 + 2 * 30.0 + 1
+
+
+@pytest.mark.parametrize("n_quick", [1, 3])
+def test_a_few_quick_items_make_no_quick_kind(n_quick: int) -> None:
+    """On a first run the first items of a kind may be its smallest: nothing is queued up behind those that follow."""
+    run = Simulation(
+        [*[0.01] * n_quick, *[30.0] * 60], 2, expected=[1.0] * (60 + n_quick), kinds=["any"] * (60 + n_quick)
+    )
+    run.run()
+    assert [node.longest_queue for node in run.alive] == [2, 2]
 
 
 @given(durations, st.integers(1, 5), st.data())

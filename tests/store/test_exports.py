@@ -194,6 +194,8 @@ def test_what_another_process_has_just_written_is_not_written_again(
     exports._next = 0.0
     exports.refresh()
     assert (written, exports.due) == ([], False)
+    exports._next = 0.0
+    assert (exports.refresh_progress(), written) == (False, [])
     (store.root / "results.json").unlink()
     exports._next = 0.0
     exports.refresh()

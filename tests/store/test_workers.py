@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import signal
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -20,8 +22,11 @@ import pytest
 
 from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore, heartbeats, workers
+from omnibench.store.exports import Exports
+from omnibench.store.item_records import pending_item
 from omnibench.store.logbook import LogBook
 from omnibench.store.queries import Store
+from omnibench.store.schema import RecordType
 from omnibench.store.states import sightings
 from omnibench.store.workers import Worker
 
@@ -71,6 +76,37 @@ def test_workers_of_a_process_share_what_progress_json_may_cost(store: Checkpoin
             assert [thread.name for thread in threading.enumerate()].count("omnibench-heartbeat") == 1
         finally:
             twin.end()
+
+
+def test_a_phase_that_came_while_progress_json_was_young_is_written_later(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An item begins just after another thread or process has written the copies of a large store: its Fit stands there soon, too."""
+    later = 0.0
+    clock = SimpleNamespace(
+        monotonic=lambda: time.monotonic() + later, time=lambda: time.time() + later, thread_time=time.thread_time
+    )
+    monkeypatch.setattr("omnibench.store.exports.time", clock)
+    monkeypatch.setattr("omnibench.store.exports._FEW_ITEMS", 1)
+    store.records.add({f"item/k{n}": pending_item({"item": f"i{n}", "fit_key": f"k{n}"}) for n in (1, 2)})
+    exports = Exports(store)
+    exports.refresh()
+    exports._next, exports._pause = 0.0, 10.0
+    no_thread: Any = mock.Mock()
+    worker = Worker(store, "run", "main", exports, no_thread)
+    worker.note_phase("i2", "Fit")
+    record = worker.due_record()
+    assert record is not None
+    store.records.note({RecordType.WORKER.key(worker.id): record})
+
+    def said() -> Any:
+        return json.loads((store.root / "progress.json").read_text())["items"]["i2"]
+
+    worker.bring_out(is_log_locked=False)
+    assert (said()["status"], said()["phase"]) == ("pending", None)
+    later = 10.0
+    worker.bring_out(is_log_locked=False)
+    assert (said()["status"], said()["phase"]) == ("interrupted", "Fit")
 
 
 def test_a_worker_says_which_trial_it_computes(store: CheckpointStore) -> None:
