@@ -62,14 +62,10 @@ class FitSnapshots:
         self._unusable: list[tuple[str, str]] = []
         """Why the Fit does not go on from snapshots: as warnings say it, and where it differs, as the terminal does."""
         self._earlier: list[Record] | None = None
-        """The snapshots of the Fit, the newest first: under the lease nobody else records any.
-
-        Empty where somebody has looked and there are none, as of most small Fits; None where they have to be looked for.
-        """
-        self._scratch = Path()
+        """The snapshots of the Fit, the newest first; empty: there are none; None: look. Under the lease nobody else records any."""
         self._names: set[str] = set()
         self._is_asked = self._is_asked_to_stop = self._is_saved = False
-        self._has_points, self._is_unwritable = True, False
+        self._has_points, self._is_unwritable, self._scratch = True, False, Path()
 
     @property
     def _label(self) -> str:
