@@ -40,7 +40,7 @@ that nobody has to find versions that agree, and all of them stand in one plan, 
 ALGORITHMS = """
 **Has** counts those that run here, which `omnibench envs algorithms` lists, and those that are **refused**, which a framework
 exports and which do not run in its environment: each stands there with the reason, and asking for it says that reason before anything runs
-([What is known of each algorithm](catalogue.md)). **Equal** are those whose lists (or ratings) on the same fold and seed are those of a
+([What is known of each algorithm](catalogue.md)). The lists (or ratings) of an algorithm on the same fold and seed are those of a
 script of the framework's own, but for what [Algorithms](algorithms.md#as-the-frameworks-themselves-do-it) says. **Sequential** ones
 learn [what comes next](conventions.md). The general ones are
 compared with a script of the framework's own (`tests/runners/test_own_pipelines.py`), the sequential ones of RecBole, RecPack and
@@ -60,7 +60,7 @@ users of MovieLens-100K. On all of MovieLens-100K, with the seed of the quick st
 | RecBole's own quick start, RecBole 1.2.1 | 176.40 | .0073 |
 | omnibench, RecBole 1.2.1 | 175.9 | .0093 |
 
-After the third epoch it is 160.60 and .0101 of the quick start, 160.7 and .0104 of omnibench. What is left
+After the third epoch the loss is 160.60 and MRR@10 .0101 in the quick start, 160.7 and .0104 in omnibench. What is left
 is likely the order of the rows, by user and time here and another in RecBole's file, so that the same seed draws for other rows,
 and the GPU; in the same order the lists of 60 users are the same, as the test finds. An epoch takes 100 seconds of a
 processor: the log was followed for five of its 44 (loss 159.9), and stood at 134.42 and .0436 in the end.
@@ -81,7 +81,7 @@ counts in part. uv shares files among environments: all of them take {together} 
 |---|---:|
 {adapters}
 
-Lines that are not empty, of the files on that page, descriptions of programs among them. Nothing of them is omnibench's to import.
+Lines that are not empty, of the files on that page, descriptions of programs among them. None of them imports omnibench.
 
 ## One plan with all of them
 
@@ -128,8 +128,8 @@ def page() -> str:
     frameworks = [runner for runner in runners() if runner.distribution]
     measured = json.loads(COSTS.read_text(encoding="utf-8"))
     algorithms = [
-        "| framework | version | has | run here | of these sequential | equal to its own script | refused |",
-        "|---|---|---:|---:|---:|---:|---:|",
+        "| framework | version | has | run here | of these sequential | refused |",
+        "|---|---|---:|---:|---:|---:|",
     ]
     algorithms += [algorithms_row(runner) for runner in frameworks]
     costs = ["| framework | environment | build | start | idle |", "|---|---:|---:|---:|---:|"]
@@ -161,7 +161,6 @@ def algorithms_row(runner: RunnerInfo) -> str:
         len(offered) + n_refused,
         len(offered),
         n_sequential or "",
-        len(offered),
         n_refused or "",
     )
     return f"| {' | '.join(map(str, cells))} |"

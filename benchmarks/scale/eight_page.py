@@ -87,7 +87,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def page(sizes: Sequence[Size]) -> str:
     """Return the page."""
     blocks = [_INTRODUCTION, *(_size(size, sizes) for size in sizes), _GROWTH, _growth(sizes), _LIMITS, _limits(sizes)]
-    return "\n\n".join(block.strip() for block in [*blocks, _DISK, _disk(sizes), _NEXT]) + "\n"
+    return "\n\n".join(block.strip() for block in [*blocks, _ALL_USERS, _DISK, _disk(sizes), _NEXT]) + "\n"
 
 
 def _seconds(value: float | None) -> str:
@@ -235,7 +235,7 @@ is no limit either: omnibench's own takes less for neighbours; for popularity re
 digesting as many bytes.
 """
 
-_DISK = """
+_ALL_USERS = """
 ## All users at once
 
 Lists of 20 items for all 138,493 users of a generated fold with 26,744 items, in CPU seconds of one thread beside the bare
@@ -251,7 +251,9 @@ computation, and what ranking adds to the guest's memory; at load 14 to 24 on tw
 | RecPack ItemKNN, K=100 / SciPy's product | 12.9 / 16.3 | 0.79x | 0 |
 
 100 sampled candidates for each of them are drawn in 10.2 s, with numba in 8.1 s; they are kept beside the fold.
+"""
 
+_DISK = """
 ## On disk
 
 Megabytes of the prepared data, once, and of each algorithm's item: model, predictions, their readable copy, values per user,

@@ -49,6 +49,13 @@ TERMS = {
     "LensKit.FlexMFImplicitScorer": ("users*embedding_size+items*embedding_size",),
     "LensKit.FlexMFExplicitScorer": ("users*embedding_size+items*embedding_size",),
     "LensKit.UserKNNScorer": _FACTORS,
+    # The next four are in the file from the sizes of arrays, not measured: factors in float32 and a copy (8 bytes) of implicit's two;
+    # of NMFScorer W, H and their products in float64 and the float32 that is kept (20; without embedding_size as many factors as items);
+    # of BiasedSVDScorer four matrices in float64 of the randomized decomposition (32).
+    "LensKit.NMFScorer": ("users*embedding_size+items*embedding_size",),
+    "LensKit.BiasedSVDScorer": ("users*embedding_size+items*embedding_size",),
+    "LensKit.ALS": ("users*factors+items*factors",),
+    "LensKit.BPR": ("users*factors+items*factors",),
     "LensKit.LightGCNScorer": ("users*embedding_size+items*embedding_size", "interactions*embedding_size"),
     "RecPack.ItemKNN": _NEIGHBOURS,
     "RecPack.ItemPNN": _MATRIX,

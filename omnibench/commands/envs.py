@@ -100,7 +100,12 @@ def envs_algorithms(names: Sequence[str]) -> int:
             validation = f"; validation: {use}" if use != NO_USE else ""
             say(f"{runner.name}.{name} ({abilities}{validation})")
             for parameter, default in facts["parameters"].items():
-                say(f"    {parameter} = {default!r}")
+                example = facts.get("required", {}).get(parameter)
+                say(
+                    f"    {parameter} = {default!r}"
+                    if example is None
+                    else f"    {parameter} (required, e.g. {example!r})"
+                )
         for name, reason in refused_algorithms(runner).items():
             say(f"{runner.name}.{name} (does not run: {reason})")
     return 0

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from omnibench.commands.parsing import say, say_text
+from omnibench.commands.parsing import complain, say, say_text
 from omnibench.runners.info import algorithm_info
 from omnibench.runners.registry import get_runner, runners
 from omnibench.tuning.dimensions import Dimension
@@ -47,7 +47,7 @@ def _selected(names: Sequence[str]) -> Iterator[str]:
     Raises:
         PlanError: There is no framework, or no algorithm, of that name.
     """
-    for name in names or [runner.name for runner in runners()]:
+    for name in names or [runner.name for runner in runners(lambda error: complain(str(error)))]:
         framework, dot, algorithm = name.partition(".")
         runner = get_runner(framework)
         if dot:

@@ -273,11 +273,15 @@ class Configuration:
         return self.own is None and bool(algorithm_info(self.runner, self.algorithm).get("timed", False))
 
     @property
+    def required_parameters(self) -> dict[str, Any]:
+        """The hyperparameters that have no default, each with an example."""
+        return {} if self.own else dict(algorithm_info(self.runner, self.algorithm).get("required", {}))
+
+    @property
     def missing_parameters(self) -> dict[str, Any]:
-        """The hyperparameters that have no default and get no value, each with an example."""
-        required = {} if self.own else algorithm_info(self.runner, self.algorithm).get("required", {})
+        """The hyperparameters that have no default and get no value, or None, each with an example."""
         values = {**self.parameters, **(self.search.space.plain if self.search is not None else {})}
-        return {name: example for name, example in required.items() if name not in values}
+        return {name: example for name, example in self.required_parameters.items() if values.get(name) is None}
 
     @property
     def item_feature_parameter(self) -> str:

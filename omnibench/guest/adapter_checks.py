@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -89,20 +90,35 @@ def _fit(fit: Callable[..., Any]) -> Callable[..., Any]:
                 f"fit returned {_described(answer)}; return the model and a dictionary of all hyperparameters in effect: "
                 "`return model, parameters`"
             )
-        effective = {
-            name: value.item() if isinstance(value, np.generic) else value for name, value in answer[1].items()
-        }
-        for name, value in effective.items():
-            try:
-                packed({name: value})
-            except TypeError:
-                raise TypeError(
-                    f"fit returned the hyperparameter {name!r} as {_described(value)}, which cannot be recorded; return numbers, texts, "
-                    "truth values, None, and lists or dictionaries of these (of an array `array.tolist()`)"
-                ) from None
-        return answer[0], effective
+        return answer[0], {name: _recordable(repr(name), value) for name, value in answer[1].items()}
 
     return checked
+
+
+def _recordable(label: str, value: Any) -> Any:
+    """Return a hyperparameter in Python's own types, with whatever is in it; ``label`` says where it stands."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Mapping) and all(isinstance(name, str | int) for name in value):
+        return {name: _recordable(f"{label}[{name!r}]", inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_recordable(f"{label}[{place}]", inner) for place, inner in enumerate(value)]
+    if not _is_recordable(value):
+        raise TypeError(
+            f"fit returned the hyperparameter {label} as {_described(value)}, which cannot be recorded; return numbers, texts, "
+            "truth values, None, and lists or dictionaries of these (of an array `array.tolist()`, of a set `sorted(...)`)"
+        )
+    return value
+
+
+def _is_recordable(value: Any) -> bool:
+    if isinstance(value, bytes | bytearray | set | frozenset):  # a message may have them, a record may not
+        return False
+    try:
+        packed({"": value})
+    except TypeError:
+        return False
+    return True
 
 
 def _save(save: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,9 +131,18 @@ def _save(save: Callable[..., Any]) -> Callable[..., Any]:
                 f"save returned {_described(answer)}, and there {'are ' + ', '.join(there) if there else 'is nothing'} in {directory}; "
                 'write one file into that directory, which save is called with, and return its path: `directory / "model.npz"`'
             )
+        if _MODEL_FILE.fullmatch(path.name) is None:
+            raise TypeError(
+                f"save wrote {path.name!r}; call it model.<ext>, e.g. `directory / {'model' + (path.suffix or '.bin')!r}`: letters, "
+                "digits and any of _.+-"
+            )
         return path
 
     return checked
+
+
+_MODEL_FILE = re.compile(r"model[\w.+-]*")
+"""What a record may name as the file of a model; see ``store.file_forms.ITEM_FILE``."""
 
 
 def _batches(name: str, noun: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -51,6 +51,7 @@ class AdapterFile:
         requirements: What is installed in its environment; the framework itself is the first.
         python: The Python of its environment, e.g. ``3.11``.
         algorithms: Its algorithms; see ``RunnerInfo.algorithms``.
+        remark: What errors of its lock say in the end: with which installed package it comes; nothing of the project's own.
     """
 
     path: Path
@@ -58,6 +59,7 @@ class AdapterFile:
     requirements: tuple[str, ...]
     python: str
     algorithms: Mapping[str, Mapping[str, Any]]
+    remark: str = ""
 
     @property
     def distribution(self) -> str:
@@ -89,11 +91,11 @@ class AdapterFile:
         try:
             heading = self.lock.read_text(encoding="utf-8").partition("\n")[0]
         except FileNotFoundError:
-            raise PlanError(f"{self.name} has no lock {str(self.lock)!r}; {advice} makes it.") from None
+            raise PlanError(f"{self.name} has no lock {str(self.lock)!r}; {advice} makes it.{self.remark}") from None
         if heading != self.lock_request.heading:
             raise PlanError(
                 f"{self.lock} was made of other requirements ({heading.removeprefix('# ')}) than those of {self.path.name}; {advice} "
-                "makes it anew."
+                f"makes it anew.{self.remark}"
             )
         return RunnerInfo(
             name=self.name,
@@ -221,14 +223,20 @@ def _check_functions(path: Path, module: ParsedModule, algorithms: Mapping[str, 
     if missing:
         raise PlanError(f'{path} has no function {missing[0]}; see the page "Bring your own framework".')
     for name, signature in {**_ALWAYS, **_PREDICTING}.items():
-        statement = module.definitions.get(name, [None])[-1]
-        if isinstance(statement, ast.FunctionDef) and not _takes(
-            statement.args, signature.count(",") + 1 if name != "version" else 0
-        ):
+        count = signature.count(",") + 1 if name != "version" else 0
+        statements = module.definitions.get(name, [])
+        if statements and all(_cannot_take(each, count) for each in statements):  # some may be those of another branch
+            statement = statements[-1]
+            assert isinstance(statement, ast.FunctionDef)
             raise PlanError(
                 f"{path}, line {statement.lineno}: {name}({ast.unparse(statement.args)}) does not take what it is called with; write "
                 f"{signature}."
             )
+
+
+def _cannot_take(statement: ast.stmt, count: int) -> bool:
+    """Return whether it is a function that cannot be called with so many arguments; one with a decorator may take others."""
+    return isinstance(statement, ast.FunctionDef) and not (statement.decorator_list or _takes(statement.args, count))
 
 
 def _takes(arguments: ast.arguments, count: int) -> bool:

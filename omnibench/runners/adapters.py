@@ -7,6 +7,7 @@ an entry point in the group ``omnibench.runners``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -123,7 +124,8 @@ def _of_plugin(name: str, plugin: metadata.EntryPoint) -> AdapterFile:
         raise PlanError(
             f"{package} has the framework {name!r} in its module {plugin.module}, which is not there; install it anew, or remove it."
         )
+    remark = f" The framework {name!r} comes with {package}: update or remove that."
     try:
-        return read_adapter(found.file, name)
+        return replace(read_adapter(found.file, name), remark=remark)
     except PlanError as error:
-        raise PlanError(f"{error} The framework {name!r} comes with {package}: update or remove that.") from error
+        raise PlanError(f"{error}{remark}") from error

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from omnibench.data.data_size import COUNTS
 from omnibench.errors import PlanError, nearest
 from omnibench.runners.info import DEFAULTS, NO_USE
+from omnibench.runners.requirements import FACTORS, GUEST
 
 _FACTS = (
     "deterministic",
@@ -18,9 +18,6 @@ _FACTS = (
 
 EXAMPLE = 'algorithms={"Popularity": {"parameters": {"k": 20}}}'
 """How algorithms are described."""
-
-FACTORS = (*COUNTS, "item_pairs", "scored_pairs", "compared", "guest")
-"""What the terms of a formula of memory are products of, beside hyperparameters; see ``runners.requirements``."""
 
 _MEMBERS = (*DEFAULTS, "refit", "memory")
 """What a registered framework may say of an algorithm."""
@@ -56,12 +53,27 @@ def check_algorithms(framework: str, algorithms: Mapping[str, Any]) -> None:
         if unknown:
             near = nearest(unknown[0], _MEMBERS)
             raise PlanError(f"{framework}.{name}: {unknown[0]!r} says nothing{near}; there is {', '.join(_MEMBERS)}.")
+        _check_required(f"{framework}.{name}", entry.get("required", {}), entry.get("parameters", {}))
         _check_memory(f"{framework}.{name}", entry.get("memory", {}), entry.get("parameters", {}))
         for fact in _FACTS:
             if fact != "validation" and entry.get(fact) not in (None, True, False):
                 raise PlanError(
                     f"{framework}.{name}: {fact!r} is {entry[fact]!r}; give True or False, or leave it out."
                 )
+
+
+def _check_required(algorithm: str, required: Any, parameters: Mapping[str, Any]) -> None:
+    if not isinstance(required, Mapping):
+        raise PlanError(
+            f"{algorithm}: 'required' is {required!r}; give the hyperparameters without a default, each with an example, e.g. "
+            f"{{'k': 20}}."
+        )
+    for name in required:
+        if name not in parameters:
+            raise PlanError(
+                f"{algorithm}: 'required' has {name!r}, which is not among its parameters{nearest(name, parameters) or '.'} Add it "
+                f"to them, e.g. 'parameters': {{{name!r}: None}}."
+            )
 
 
 def _check_memory(algorithm: str, formula: Any, parameters: Mapping[str, Any]) -> None:
@@ -75,9 +87,9 @@ def _check_memory(algorithm: str, formula: Any, parameters: Mapping[str, Any]) -
         )
     factors = [*FACTORS, *parameters]
     for term in formula:
-        for factor in term.split("*"):
+        for factor in () if term == GUEST else term.split("*"):
             if factor not in factors:
                 raise PlanError(
                     f"{algorithm}: 'memory' has the term {term!r}, of which {factor!r} is nothing that is counted"
-                    f"{nearest(factor, factors) or '.'} It is a product of {', '.join(factors)}."
+                    f"{nearest(factor, factors) or '.'} A term is {GUEST}, or a product of any of {', '.join(factors)}."
                 )

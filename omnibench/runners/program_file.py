@@ -67,6 +67,11 @@ class ProgramFile:
     is_locked = True
     """Nothing of a program's is installed by omnibench, so that there is nothing to lock."""
 
+    @property
+    def remark(self) -> str:
+        """Nothing: programs come with no package."""
+        return ""
+
     def runner(self) -> ProgramRunner:
         """Return the framework, ready to run."""
         return ProgramRunner(

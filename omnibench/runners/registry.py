@@ -100,10 +100,16 @@ def runners(on_broken_plugin: Callable[[OmnibenchError], None] | None = None) ->
         OmnibenchError: What a file of the project says of a framework is wrong.
     """
     known = [runner for runner in _RUNNERS.values() if runner.distribution]
-    files = (
-        adapter for adapter in adapter_files(on_broken_plugin) if adapter.name not in _RUNNERS and adapter.is_locked
-    )
-    return [*known, *(adapter.runner() for adapter in files)]
+    for adapter in adapter_files(on_broken_plugin):
+        if adapter.name in _RUNNERS or not adapter.is_locked:
+            continue
+        try:
+            known.append(adapter.runner())
+        except OmnibenchError as error:  # its lock is of other requirements
+            if on_broken_plugin is None or not adapter.remark:
+                raise
+            on_broken_plugin(error)
+    return known
 
 
 def runner_names(*, is_complete: bool = True) -> list[str]:

@@ -28,11 +28,17 @@ SCORED_PAIRS = "scored_pairs"
 COMPARED = "compared"
 """The factor for what Surprise's neighbour models compare: users, or items where ``sim_options`` says so."""
 
+FACTORS = (*COUNTS, ITEM_PAIRS, USER_PAIRS, SCORED_PAIRS, COMPARED)
+"""What the terms of a formula are products of, beside hyperparameters."""
+
 GUEST = "guest"
 """The term for what a framework's process has before it sees any data."""
 
 USUAL_FORMULA = {GUEST: 150e6, "interactions": 45.0}
 """Of a class of the user's own, and of a framework that says nothing: its data, as frames."""
+
+_EMBEDDING_SIZE = "embedding_size"
+"""Of LensKit's NMFScorer None, unless ``n_components`` is given in its place, which is as many as there are items."""
 
 _DISTINCT = 1.5
 """So much larger than the smallest of earlier Fits the largest has to be, for them to tell what grows with the data."""
@@ -157,6 +163,8 @@ def _factor(name: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
     if name == COMPARED:
         return float(getattr(size, _compared(parameters)))
     value = parameters.get(name, 1.0)
+    if name == _EMBEDDING_SIZE and value is None:
+        value = parameters.get("n_components") or size.items
     if isinstance(value, list | tuple):  # the sizes of layers
         value = max((entry for entry in value if isinstance(entry, int | float)), default=1.0)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 1.0

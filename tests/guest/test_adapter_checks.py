@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from omnibench.code.resolve import package_of
 from omnibench.guest import snapshots
 from omnibench.guest.adapter_checks import CheckedAdapter, imported
+from omnibench.store.file_forms import ITEM_FILE
 
 FOLD = SimpleNamespace(users=np.arange(4, dtype=np.int32), test=range(3), n_items=5)
 SCORES = np.zeros((2, 5))
@@ -57,6 +59,13 @@ def test_save_returns_the_file_that_it_has_written(tmp_path: Path) -> None:
     for answer in (tmp_path / "model.npz", str(tmp_path / "model.npz")):
         assert checked("save", answer)("model", tmp_path) == tmp_path / "model.npz"
 
+    for name in ("weights.bin", "my model.bin", "model of all"):
+        (tmp_path / name).touch()
+        ending = Path(name).suffix or ".bin"
+        with pytest.raises(TypeError, match=rf"save wrote '{name}'; call it model\.<ext>, .*'model\{ending}'"):
+            checked("save", tmp_path / name)("model", tmp_path)
+        assert ITEM_FILE.fullmatch(f"items/a/{name}") is None
+
 
 def test_hyperparameters_in_effect_can_be_recorded() -> None:
     """Numbers of numpy become Python's; an array, a function or an object is refused by the hyperparameter's name."""
@@ -65,6 +74,17 @@ def test_hyperparameters_in_effect_can_be_recorded() -> None:
     )
     assert effective == {"k": 3, "rate": 0.5, "layers": [1, 2]}
     assert [type(value) for value in effective.values()] == [int, float, list]
+    inner = {"layers": [np.float64(3), {"size": np.int32(2)}], "pair": (np.int8(1), 2)}
+    _, effective = checked("fit", ("model", inner))("task", FOLD)
+    assert json.dumps(effective) == '{"layers": [3.0, {"size": 2}], "pair": [1, 2]}'
+    value: Any
+    for value, where in (
+        ({"a": {1}}, r"'wrong'\['a'\] as set"),
+        ([1, b"x"], r"'wrong'\[1\] as bytes"),
+        ({1}, "'wrong' as set"),
+    ):
+        with pytest.raises(TypeError, match=f"the hyperparameter {where}, which cannot be recorded"):
+            checked("fit", ("model", {"wrong": value}))("task", FOLD)
     for value, called in (
         (np.arange(2), "an array of shape"),
         (print, "builtin_function_or_method"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from importlib import metadata
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from omnibench import ExperimentPlan, framework
 from omnibench.code import resolve
 from omnibench.code.identity import module_digest
 from omnibench.code.resolve import Origin
+from omnibench.commands.spaces import envs_spaces
+from omnibench.compat.omnirec.runner import registry as scripts
 from omnibench.errors import DataError, OmnibenchError, PlanError
 from omnibench.experiment.circumstances import Circumstances
 from omnibench.runners import adapters
@@ -45,6 +48,19 @@ def refused(path: Path) -> str:
 def test_functions_may_take_more_than_they_get(adapter: Path, signature: str) -> None:
     """With defaults, or whatever comes."""
     adapter.write_text(ADAPTER.replace("fit(task, fold)", signature))
+    assert get_runner("mylib").name == "mylib"
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "from functools import partial\n\n@partial\ndef save(model): ...\n",
+        "try:\n    import a\n    def save(model, directory): ...\nexcept ImportError:\n    def save(model): raise\n",
+    ],
+)
+def test_functions_that_may_take_what_they_get_are_not_refused(adapter: Path, definition: str) -> None:
+    """A decorator may change what a function takes, and of several definitions another may count."""
+    adapter.write_text(ADAPTER.replace("def save(", "def _save(") + "\n" + definition)
     assert get_runner("mylib").name == "mylib"
 
 
@@ -103,6 +119,21 @@ def test_a_name_that_nobody_has_is_refused_with_those_that_there_are(adapter: Pa
         ("def version()", "def version(framework)", "write version()."),
         ('"ratings": True', '"ratings": "yes"', "mylib.Rated: 'ratings' is 'yes'; give True or False, or leave it out"),
         ('"ratings": True', '"gpu": "cuda", "ratings": True', "mylib.Rated: 'gpu' is 'cuda'; give True or False"),
+        (
+            '"ratings": True',
+            '"ratings": True, "required": ["k"]',
+            "mylib.Rated: 'required' is ['k']; give the hyperparameters without a default, each with an example",
+        ),
+        (
+            '"ratings": True',
+            '"ratings": True, "required": {"nope": 1}',
+            "mylib.Rated: 'required' has 'nope', which is not among its parameters",
+        ),
+        (
+            '"ratings": True',
+            '"ratings": True, "memory": {"guest*items": 8}',
+            "of which 'guest' is nothing that is counted. A term is guest, or a product of any of users, items, ",
+        ),
         (
             '"ratings": True',
             '"ratings": True, "memory": {"itms*items": 8}',
@@ -228,6 +259,21 @@ def test_a_plugin_brings_a_framework(adapter: Path, tmp_path: Path, monkeypatch:
         broken: list[OmnibenchError] = []
         assert "theirs" in [runner.name for runner in runners(broken.append)]
         assert "which is not there" in str(*broken)
+        lock = package / "driver.lock"
+        content = lock.read_text()
+        lock.write_text("# made of something else\n")
+        broken.clear()
+        assert "theirs" not in [runner.name for runner in runners(broken.append)]
+        assert any(
+            "was made of other requirements" in str(error) and "comes with an installed package" in str(error)
+            for error in broken
+        )
+        assert envs_spaces(Namespace(names=[], json=False)) == 0
+        monkeypatch.setattr(scripts, "_RUNNER_REGISTRY", {})
+        scripts.register_runner("Script", scripts.RunnerInfo(tmp_path / "script.py", ["A"], "3.11", []))
+        with pytest.raises(PlanError, match="there is a runner named 'theirs' already"):
+            scripts.register_runner("theirs", scripts.RunnerInfo(tmp_path / "script.py", ["A"], "3.11", []))
+        lock.write_text(content)
         assert is_deterministic("LensKit.PopScorer")
         assert not is_deterministic("gone.Popularity")
         assert get_runner("theirs").adapter_package == [str(package.parent), "my_plugin"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -61,16 +62,18 @@ def test_what_an_environment_is_said_to_lack_is_not_in_its_lock(framework: str) 
 @pytest.mark.parametrize(
     ("refusal", "parameters"),
     [
-        (r"needs cutoff, of which LensKit has no default\. .* \{\"cutoff\": \"1998-03-01\"\}", {}),
+        (r"needs cutoff, of which LensKit has no default\. .* \{'cutoff': '1998-03-01'\}", {}),
+        (r"needs cutoff, of which LensKit has no default\. .* \{'cutoff': '1998-03-01'\}", {"cutoff": None}),
+        (r"cutoff is 'last year', which is no time; .* \{'cutoff': '1998-03-01'\}", {"cutoff": "last year"}),
         (r"counts interactions by their time, but plain has no column 'timestamp'", {"cutoff": "1998-03-01"}),
     ],
 )
 def test_what_an_algorithm_cannot_do_without_is_asked_for(
-    refusal: str, parameters: dict[str, str], tmp_path: Path
+    refusal: str, parameters: dict[str, Any], tmp_path: Path
 ) -> None:
-    """A hyperparameter that has no default, and times: before anything runs."""
+    """A hyperparameter that has no default, which None does not replace, and times: before anything runs."""
     frame = pd.DataFrame({"user": [1, 1, 1, 2, 2, 2], "item": [1, 2, 3, 1, 2, 4]})
-    if not parameters:
+    if parameters.get("cutoff") != "1998-03-01":
         frame["timestamp"] = 1
     plan = ExperimentPlan()
     plan.add_algorithm(LensKit.TimeBoundedPopScore, parameters)

@@ -9,16 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench.data.data_size import COUNTS, DataSize
+from omnibench.data.data_size import DataSize
 from omnibench.errors import PlanError
 from omnibench.runners.described import check_algorithms
 from omnibench.runners.info import RunnerInfo
 from omnibench.runners.registry import get_runner, runners
 from omnibench.runners.requirements import (
-    COMPARED,
-    ITEM_PAIRS,
-    SCORED_PAIRS,
-    USER_PAIRS,
+    FACTORS,
     USUAL_FORMULA,
     EarlierFit,
     formula_of,
@@ -55,6 +52,18 @@ def test_hyperparameters_are_factors(parameters: dict[str, Any], factor: int) ->
     formula = {"guest": 0.0, "users*d": 4.0}
     assert required(formula, SMALL, parameters).size == 4 * 943 * factor
     assert required(formula, SMALL, parameters).reason == "943 users"
+
+
+def test_without_a_number_of_factors_there_are_as_many_as_items() -> None:
+    """LensKit's NMF at its defaults, whose two matrices in float64 alone are then that large."""
+    runner = get_runner("LensKit")
+    formula, defaults = formula_of(runner, "NMFScorer"), runner.catalogue["algorithms"]["NMFScorer"]["parameters"]
+    large = DataSize(138_543, 26_794, 19_169_371)
+    needed = required(formula, large, defaults).size
+    assert needed > 8 * 26_794 * (138_543 + 26_794)
+    assert needed == required(formula, large, {**defaults, "embedding_size": 26_794}).size
+    few = required(formula, large, {**defaults, "embedding_size": 6}).size
+    assert few == required(formula, large, {**defaults, "n_components": 6}).size < needed / 3
 
 
 @pytest.mark.parametrize("algorithm", ["KNNBasic", "KNNWithMeans", "KNNWithZScore", "KNNBaseline"])
@@ -111,7 +120,7 @@ def test_every_framework_says_what_its_algorithms_need() -> None:
             assert formula["guest"] > 5e7, algorithm
             factors = {name for term in formula if term != "guest" for name in term.split("*")}
             hyperparameters = runner.catalogue["algorithms"][algorithm]["parameters"]
-            assert factors <= {*COUNTS, ITEM_PAIRS, SCORED_PAIRS, USER_PAIRS, COMPARED, *hyperparameters}, algorithm
+            assert factors <= {*FACTORS, *hyperparameters}, algorithm
             assert all(size >= 0 for size in formula.values()), algorithm
     for name, algorithm in (("LensKit", "EASEScorer"), ("RecPack", "EASE"), ("RecBole", "EASE")):
         formula = formula_of(get_runner(name), algorithm)
@@ -127,6 +136,8 @@ def test_a_registered_framework_may_say_it() -> None:
     check_algorithms(runner.name, runner.algorithms)
     assert formula_of(runner, "Fat") == {**USUAL_FORMULA, "guest": 1e9, "items*items": 8.0}
     assert formula_of(runner, "Slim") == USUAL_FORMULA
+    for factor in FACTORS:
+        check_algorithms("Mine", {"Fat": {"memory": {"guest": 1.0, f"items*{factor}": 3.0}}})
     for wrong in (7, {"items": "many"}, {"items": -1}, {3: 4.0}):
         with pytest.raises(PlanError, match=r"'memory' is .*give bytes by what they grow with"):
             check_algorithms("Mine", {"Fat": {"memory": wrong}})

@@ -50,7 +50,7 @@ def register_runner(name: str, info: RunnerInfo) -> None:
         PlanError: The name is taken.
     """
     info = replace(info, runner_path=Path(info.runner_path).resolve())
-    names = [*_RUNNER_REGISTRY, *(runner.name for runner in native.runners())]
+    names = [*_RUNNER_REGISTRY, *native.runner_names(is_complete=False)]
     if name in names and _RUNNER_REGISTRY.get(name) != info:
         raise PlanError(f"there is a runner named {name!r} already; choose another name.")
     _RUNNER_REGISTRY[name] = info
