@@ -373,3 +373,30 @@ def test_the_committed_catalogue_is_what_the_framework_says(
     run(environment_python(framework), "adapter_catalogue.py", GUEST, name, offered, cwd=tmp_path)
     committed = GUEST.parent / "runners" / "catalogue" / f"{name}.json"
     assert json.loads(offered.read_text("utf-8")) == json.loads(committed.read_text("utf-8"))
+
+
+OTHER_COMPARISONS = {
+    "RecPack": ["test_recpack_sequences.py"],
+    "RecTools": ["test_rectools.py"],
+    "Cornac": ["test_cornac.py"],
+}
+"""Tests that compare algorithms by name. Those of RecBole's sequential models, and models of features, go through its catalogue."""
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_each_algorithm_is_compared_somewhere(framework: str) -> None:
+    """What docs/frameworks.md counts as equal to the framework's own script: nothing that runs here is left out."""
+    offered = get_runner(framework).catalogue["algorithms"]
+    compared = {
+        name
+        for has_ratings in (False, True)
+        for name in Directory(Path(), has_ratings=has_ratings, is_small=False).algorithms(framework)
+    }
+    for file in OTHER_COMPARISONS.get(framework, []):
+        text = Path(__file__).with_name(file).read_text("utf-8")
+        compared |= {name for name in offered if f'"{name}"' in text}
+    if framework == "RecBole":
+        compared |= {name for name, info in offered.items() if info.get("sequential") or info.get("features")} | {
+            "RaCT"
+        }
+    assert offered.keys() - compared == set()
