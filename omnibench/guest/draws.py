@@ -108,19 +108,19 @@ class Draws:
         is_blocked[:] = ~is_drawable
         sizes, drawn = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int32)]
         for start in range(0, len(streams), len(is_blocked)):
-            some = slice(start, min(start + len(is_blocked), len(streams)))
-            ends = first[some.start : some.stop + 1]
+            batch = slice(start, min(start + len(is_blocked), len(streams)))
+            ends = first[batch.start : batch.stop + 1]
             n_excluded, excluded = np.diff(ends), item[ends[0] : ends[-1]]
             row = np.repeat(np.arange(len(n_excluded)), n_excluded)
             is_blocked[row, excluded] = True
-            size, items = _lowest_of_some(states, pool, is_blocked, streams[some], n_excluded, number)
+            size, items = _lowest_of_batch(states, pool, is_blocked, streams[batch], n_excluded, number)
             is_blocked[row, excluded] = ~is_drawable[excluded]
             sizes.append(size)
             drawn.append(items)
         return np.concatenate(sizes), np.concatenate(drawn)
 
 
-def _lowest_of_some(
+def _lowest_of_batch(
     states: States,
     pool: Ints,
     is_blocked: npt.NDArray[np.bool_],
