@@ -80,6 +80,8 @@ def peak_of_fit(
     described = algorithm_info(runner, algorithm)
     ranks = bool(described["ranking"])
     quick = {name: value for name, value in QUICK.items() if name in described["parameters"]}
+    if "max_iter" in quick:
+        quick.pop("epochs", None)  # LensKit takes either name of the same number, and refuses both
     features = {name: value for name, value in FEATURES.items() if name in described["parameters"]}
     known = {f"{column}s": known_about(frame, column) for column in ("user", "item") if features}
     dataset = from_frame(
