@@ -95,6 +95,17 @@ def made_up_records() -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Wait for no disk, but in tests of how results survive a loss of power."""
+    if item.get_closest_marker("syncs") or not item.path.is_relative_to(item.config.rootpath / "tests"):
+        return (yield)
+    from support.syncs import without_syncs
+
+    with without_syncs():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     """Let a test fail that has started what its markers do not say."""
     yield
