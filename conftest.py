@@ -168,13 +168,15 @@ def _everything_imported() -> None:
 
 
 @pytest.fixture
-def pytester(_everything_imported: None, pytester: pytest.Pytester) -> pytest.Pytester:
+def pytester(_everything_imported: None, pytester: pytest.Pytester) -> Iterator[pytest.Pytester]:
     """pytest's, after the imports; it forgets as :func:`support.inner.modules_before` says."""
+    from support.distributions import known_distributions
     from support.inner import modules_before
 
     pytester._sys_modules_snapshot = modules_before()  # noqa: SLF001 - there is no other way to say so
     pytester._Pytester__take_sys_modules_snapshot = modules_before  # type: ignore[attr-defined]  # noqa: SLF001
-    return pytester
+    with known_distributions():
+        yield pytester
 
 
 @pytest.fixture(scope="session")

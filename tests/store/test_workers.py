@@ -310,7 +310,7 @@ def test_a_stopped_worker_is_alive(store: CheckpointStore) -> None:
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
         assert seen(store, worker)["alive"]
         process.send_signal(signal.SIGCONT)
-        process.communicate("", timeout=30)
+        process.communicate("", timeout=180)
         assert process.returncode == 0
         assert (seen(store, worker)["alive"], bool(seen(store, worker)["ended"])) == (False, True)
 
