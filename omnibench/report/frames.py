@@ -10,16 +10,8 @@ from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from omnibench.report.contents import Contents
-from omnibench.report.rows import (
-    COLUMN_TYPES,
-    WithSeeds,
-    finite,
-    origin_facts,
-    rows_of,
-    summaries_of,
-    tuning_facts,
-    with_all_seeds,
-)
+from omnibench.report.rows import COLUMN_TYPES, origin_facts, rows_of, tuning_facts
+from omnibench.report.summaries import WithSeeds, finite, summaries_of, with_all_seeds
 from omnibench.results import Result
 from omnibench.store.phase_facts import Uncertainty
 from omnibench.tables.conditional import algorithm_of

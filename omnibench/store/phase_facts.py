@@ -20,8 +20,9 @@ from omnibench.store.schema import SEARCHED, Record, RecordType
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 else:
-    from omnibench.lazy import np
+    from omnibench.lazy import np, npt
 
 _FLOAT = r"(null|-?\d++(?:\.\d++(?:e[+-]?\d++)?|e[+-]?\d++))"
 _INTEGER = r"(null|\d{1,15})"  # which floats hold without loss
@@ -51,6 +52,15 @@ _MANY = 20_000
 Numbers = tuple[float, float, float, int]
 """Of an evaluation the standard error, both ends of the interval, the users; of a fit or prediction the seconds, those of waiting,
 the peak of memory, and of a fit the number of its version. NaN and ``_NONE`` stand for what is not recorded."""
+
+
+class Columns(NamedTuple):
+    """``Numbers`` of several phases: each of the four in an array, shape (n,); what is not recorded is as there."""
+
+    first: npt.NDArray[np.float64]
+    second: npt.NDArray[np.float64]
+    third: npt.NDArray[np.float64]
+    last: npt.NDArray[np.int32]
 
 
 class Uncertainty(NamedTuple):
@@ -131,6 +141,16 @@ class PhaseFacts:
         table = self._tables.get(record_type)
         return [None] * len(keys) if table is None else table.get_all(keys)
 
+    def columns(self, record_type: RecordType, keys: Sequence[str]) -> Columns | None:
+        """Return the numbers of several phases of a type by column; None where one of them is left out, and of small stores."""
+        table = self._tables.get(record_type)
+        is_small = max(map(len, self._tables.values()), default=0) < _MANY
+        return None if table is None or is_small else table.columns(keys)
+
+    def version(self, number: int) -> str | None:
+        """Return the version that the last number of a fit stands for; None where that is none."""
+        return None if number == _NONE else self._versions[number]
+
     def uncertainty(self, key: str) -> Uncertainty | None:
         """Return the uncertainty that an evaluation says; None where it is left out."""
         table = self._tables.get(RecordType.EVAL)
@@ -156,6 +176,9 @@ class _Table:
         self._hashes = array("q")
         self._rows = bytearray()
         self._positions = array("I")
+
+    def __len__(self) -> int:
+        return len(self._hashes)
 
     def add(self, key: str, numbers: Numbers) -> None:
         """Add a row."""
@@ -183,6 +206,15 @@ class _Table:
         positions = np.frombuffer(self._positions, "<u4")[begins[is_row]]
         rows: Iterator[Numbers] = iter(np.frombuffer(self._rows, _NUMBERS_TYPE)[positions].tolist())
         return [next(rows) if is_found else None for is_found in is_row.tolist()]
+
+    def columns(self, keys: Sequence[str]) -> Columns | None:
+        """Return the rows of several keys by column; None where one has none."""
+        sorted_hashes, hashes = np.frombuffer(self._hashes, "<i8"), np.fromiter(map(hash, keys), np.int64, len(keys))
+        begins = np.searchsorted(sorted_hashes, hashes)
+        if not (np.searchsorted(sorted_hashes, hashes, "right") - begins == 1).all():
+            return None
+        rows = np.frombuffer(self._rows, _NUMBERS_TYPE)[np.frombuffer(self._positions, "<u4")[begins]]
+        return Columns(*(rows[name] for name in ("f0", "f1", "f2", "f3")))
 
     def get(self, key: str) -> Numbers | None:
         """Return the row of a key, or None."""
