@@ -115,13 +115,7 @@ class PlainBlocks:
         return Part(
             [
                 *of_split,
-                _or_none(facts.fits.first),
-                _or_none(facts.predictions.first),
-                _or_none(_sums(facts.fits.second, facts.predictions.second)),
-                [
-                    None if peak is None else int(peak)
-                    for peak in _or_none(np.fmax(facts.fits.third, facts.predictions.third))
-                ],
+                *costs_of(facts),
                 [result.fit_key for result in results],
                 [len(self._with_seeds[result.dataset, result.algorithm].seeds) for result in results],
             ]
@@ -146,6 +140,18 @@ class PlainBlocks:
 
 
 def _values(results: Sequence[Result], facts: PlainFacts) -> Part:
+    part = Part(values_of(results, facts))
+    part.positions = list(range(len(facts.spreads.last)))
+    return part
+
+
+def values_of(results: Sequence[Result], facts: PlainFacts) -> list[list[Any]]:
+    """Return the labels, values, standard errors, both ends of intervals and users of all metrics, one result after the other.
+
+    Args:
+        results: The results.
+        facts: The facts about their items.
+    """
     labels: list[str] = []
     values: list[float | None] = []
     for result in results:
@@ -153,17 +159,20 @@ def _values(results: Sequence[Result], facts: PlainFacts) -> Part:
         labels += metrics
         values += metrics.in_order if isinstance(metrics, PackedValues) else metrics.values()
     spreads = facts.spreads
+    numbers = map(_finite_or_none, (spreads.first, spreads.second, spreads.third))
     users = [None if count < 0 else count for count in spreads.last.tolist()]
-    part = Part(
-        [
-            labels,
-            list(map(finite, values)),
-            *map(_finite_or_none, (spreads.first, spreads.second, spreads.third)),
-            users,
-        ]
-    )
-    part.positions = list(range(len(labels)))
-    return part
+    return [labels, list(map(finite, values)), *numbers, users]
+
+
+def costs_of(facts: PlainFacts) -> list[list[Any]]:
+    """Return the seconds of fits, those of predictions, those of waiting for both, and the largest memory of each item."""
+    peaks = _or_none(np.fmax(facts.fits.third, facts.predictions.third))
+    return [
+        _or_none(facts.fits.first),
+        _or_none(facts.predictions.first),
+        _or_none(_sums(facts.fits.second, facts.predictions.second)),
+        [None if peak is None else int(peak) for peak in peaks],
+    ]
 
 
 def _sums(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

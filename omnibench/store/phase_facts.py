@@ -92,17 +92,21 @@ class PhaseFacts:
     def __init__(self, reader: Reader, *record_types: RecordType) -> None:
         self._tables = {record_type: _Table() for record_type in record_types}
         versions: dict[str, int] = {}
+        tables = {record_type.prefix: table for record_type, table in self._tables.items()}
+        of_fits, of_evaluations = RecordType.FIT.prefix, RecordType.EVAL.prefix
         for key, text in reader.sound_texts_of(*record_types):
-            if RecordType.EVAL.has(key):
-                if (spread := _uncertainty_in(text)) is not None:
-                    self._tables[RecordType.EVAL].add(key, spread)
-                continue
-            record_type, costs = RecordType.of(key), _costs_in(text)
-            if record_type is RecordType.FIT and costs is not None:
-                version = version_in(text)
-                costs = None if version is None else (*costs[:3], versions.setdefault(version, len(versions)))
-            if record_type is not None and costs is not None:
-                self._tables[record_type].add(key, costs)
+            prefix = key[: key.find("/") + 1]
+            if prefix == of_evaluations:
+                numbers = _uncertainty_in(text)
+            else:
+                numbers = _costs_in(text)
+                if numbers is not None and prefix == of_fits:
+                    version = version_in(text)
+                    if version is None:
+                        continue
+                    numbers = (*numbers[:3], versions.setdefault(version, len(versions)))
+            if numbers is not None:
+                tables[prefix].add(key, numbers)
         for table in self._tables.values():
             table.sort()
         self._versions = list(versions)
