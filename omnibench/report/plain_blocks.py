@@ -11,6 +11,7 @@ from omnibench.report.parts import Part
 from omnibench.report.summaries import Summaries, WithSeeds, finite
 from omnibench.results import Result
 from omnibench.store.packed_metrics import PackedValues
+from omnibench.store.phase_facts import or_none
 from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import DisplayNames
 
@@ -166,11 +167,11 @@ def values_of(results: Sequence[Result], facts: PlainFacts) -> list[list[Any]]:
 
 def costs_of(facts: PlainFacts) -> list[list[Any]]:
     """Return the seconds of fits, those of predictions, those of waiting for both, and the largest memory of each item."""
-    peaks = _or_none(np.fmax(facts.fits.third, facts.predictions.third))
+    peaks = or_none(np.fmax(facts.fits.third, facts.predictions.third))
     return [
-        _or_none(facts.fits.first),
-        _or_none(facts.predictions.first),
-        _or_none(_sums(facts.fits.second, facts.predictions.second)),
+        or_none(facts.fits.first),
+        or_none(facts.predictions.first),
+        or_none(_sums(facts.fits.second, facts.predictions.second)),
         [None if peak is None else int(peak) for peak in peaks],
     ]
 
@@ -180,12 +181,6 @@ def _sums(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> np
     missing = np.isnan(first), np.isnan(second)
     total = 0.0 + np.where(missing[0], 0.0, first) + np.where(missing[1], 0.0, second)
     return np.where(missing[0] & missing[1], np.nan, total)
-
-
-def _or_none(numbers: npt.NDArray[np.float64]) -> list[Any]:
-    """Return numbers, None in the place of NaN."""
-    values: list[Any] = numbers.tolist()
-    return [None if value != value else value for value in values] if np.isnan(numbers).any() else values  # noqa: PLR0124 - NaN
 
 
 def _finite_or_none(numbers: npt.NDArray[np.float64]) -> list[Any]:

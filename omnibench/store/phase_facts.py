@@ -12,7 +12,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.store.phase_texts import version_in
 from omnibench.store.reader import Reader
@@ -162,6 +162,12 @@ class PhaseFacts:
         if numbers is None:
             return None
         return spread_of(numbers)
+
+
+def or_none(numbers: npt.NDArray[np.float64]) -> list[Any]:
+    """Return the numbers of a column, None in the place of NaN."""
+    values: list[Any] = numbers.tolist()
+    return [None if value != value else value for value in values] if np.isnan(numbers).any() else values  # noqa: PLR0124 - NaN
 
 
 def spread_of(numbers: Numbers) -> Uncertainty:
