@@ -134,7 +134,7 @@ class PlannedLabels:
     def __init__(self, records: Iterable[tuple[str, Record]]) -> None:
         plans = [record for key, record in records if RecordType.PLAN.has(key) and "datasets" in record]
         self._plans = [
-            (plan, frozenset(plan["items"]), frozenset(plan.get("fitted_once", ())))
+            (plan, {key: key for key in plan["items"]}, frozenset(plan.get("fitted_once", ())))
             for plan in sorted(plans, key=lambda plan: str(plan["noted"]))
         ]
         self._called = lru_cache(maxsize=_AT_HAND)(self._called_by)
@@ -151,6 +151,14 @@ class PlannedLabels:
             plan.get(member, {}).values() for plan, _, _ in self._plans for member in ("datasets", "configurations")
         )
         return frozenset(str(name) for labels in names for name in labels)
+
+    def known_key(self, fit_key: str) -> str:
+        """Return a fit key as the text that a plan has of it, which takes no memory beside; one that none has as it is."""
+        for _, items, _ in self._plans:
+            known: str | None = items.get(fit_key)
+            if known is not None:
+                return known
+        return fit_key
 
     def labelled(self, item: Record) -> Record:
         """Return the record of an item, called as the plan calls it; one that it does not name as it is."""
