@@ -11,7 +11,7 @@ what it computes; those without any have what all of their framework have. Model
 of twenty texts. Nothing is predicted. Each has one thread: on a busy machine those of PyTorch wait for each other for minutes.
 
 Networks of sequences need most for what their layers return for a batch, and for scores of all items; both are told apart by
-batches of two sizes: ``--sizes 300,1000,1500 300,6000,6100 --parameters '{"train_batch_size": 1024}'``, and then the first size with
+batches of two sizes: ``--sizes 300,1000,6000 300,6000,6100 --parameters '{"train_batch_size": 1024}'``, and ``300,1000,1500`` with
 batches of 128.
 """
 
