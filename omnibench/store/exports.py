@@ -107,8 +107,10 @@ class Exports:
 
     def _texts(self, reader: Reader) -> tuple[str, dict[str, str]]:
         """Return the revision of the records and the texts of their copies, by name."""
-        revision, texts = self._progress_texts(reader)
-        return revision, texts | {"results.json": with_header(revision, _listing("results", results(reader)))}
+        revision, progress_texts = self._progress_texts(reader)
+        # First, so that no item is done in progress.json whose results are not written, also when this is killed between both.
+        results_text = with_header(revision, _listing("results", results(reader)))
+        return revision, {"results.json": results_text, **progress_texts}
 
     def _progress_texts(self, reader: Reader) -> tuple[str, dict[str, str]]:
         revision = reader.revision
