@@ -92,18 +92,18 @@ class Exports:
         """
         with suppress(OSError, StoreError), self._writing_in_time("progress.json") as is_due:
             if is_due:
-                texts_of = self._texts if self.is_behind else self._progress_texts
-                with self._catching_up():
+                with self._catching_up() as was_behind:
+                    texts_of = self._texts if was_behind else self._progress_texts
                     self._replace(read(self.store.root / "store", texts_of)[1])
                 return True
         return False
 
     @contextmanager
-    def _catching_up(self) -> Iterator[None]:
-        """Write what is behind; if that fails, it still is."""
-        self.is_behind = False  # before anything is read: an item may end meanwhile
+    def _catching_up(self) -> Iterator[bool]:
+        """Yield whether results are behind, while they are written; if that fails, they still are."""
+        was_behind, self.is_behind = self.is_behind, False  # before anything is read: an item may end meanwhile
         try:
-            yield
+            yield was_behind
         except BaseException:
             self.is_behind = True
             raise
