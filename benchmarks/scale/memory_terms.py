@@ -204,12 +204,6 @@ LEAST: dict[str, dict[str, float]] = {
         for names, size in ((_OF_HIDDEN, "hidden_size"), (_OF_EMBEDDINGS, "embedding_size"))
         for name in names
     },
-    # It has a number for each item of a sequence and each of all items.
-    "RecBole.RepeatNet": {
-        **_OF_CROSS_ENTROPY,
-        "items*embedding_size": _OF_ADAM,
-        "items*train_batch_size*MAX_ITEM_LIST_LENGTH": 4.0,
-    },
     # It scores all items for each of the items of a sequence that it masks, a fifth of all.
     "RecBole.BERT4Rec": {"items*train_batch_size*MAX_ITEM_LIST_LENGTH": 0.2 * 12.0, "items*hidden_size": _OF_ADAM},
 }

@@ -55,7 +55,6 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
         for name, size in (("SASRec", "hidden_size"), ("GRU4Rec", "embedding_size"), ("S3Rec", "hidden_size"))
     },
     "RecBole.BERT4Rec": {"items*train_batch_size*MAX_ITEM_LIST_LENGTH": 0.2 * 12.0},
-    "RecBole.RepeatNet": {"items*train_batch_size*MAX_ITEM_LIST_LENGTH": 4.0},
     "RecBole.HGN": {"users*embedding_size": 12.0},
     "RecTools.DSSMModel": {"users*n_factors": 4.0, "items*n_factors": 4.0},
     **{  # lists of Python's numbers, pointers and floats, of which an item has K at most
