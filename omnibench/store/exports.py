@@ -27,10 +27,10 @@ _PATIENCE = 60.0
 """Seconds to wait after a failure before trying again."""
 
 _FEW_ITEMS = 100
-"""Up to so many items an export takes milliseconds, and is due whenever there is something new to say."""
+"""Up to so many items an export takes milliseconds, and waits for nothing but its share of the time."""
 
 _QUICK = 0.1
-"""Seconds of the processor that an export takes at most which is due whenever there is something new to say."""
+"""Seconds of the processor that such an export takes at most; a few tuned items may have thousands of trials."""
 
 _MOST_TRIES = 3
 """How often copies are written at the end of a run, while other processes write theirs."""
@@ -52,6 +52,7 @@ class Exports:
         self.share = share
         self._items = 0
         self._next = self._pause = 0.0
+        self.is_behind = False  # an item has ended while results.json was too young to be written anew
 
     @property
     def due(self) -> bool:
@@ -69,10 +70,10 @@ class Exports:
         """
         try:
             with self._writing_in_time("results.json", immediately=immediately) as is_due:
+                self.is_behind = not is_due
                 for _ in range(_MOST_TRIES if immediately else int(is_due)):
                     revision, texts = self.store.read(self._texts)
-                    for name, text in texts.items():
-                        self.store.replace_text(name, text)
+                    self._replace(texts)
                     # Another process may have read before, and written behind this one.
                     if not immediately or are_current(self.store.root, revision):
                         break
@@ -81,25 +82,37 @@ class Exports:
         return ""
 
     def refresh_progress(self) -> bool:
-        """Write only progress.json, if it is due, while items are computed; errors are ignored, and nothing is repaired.
+        """Write progress.json, if it is due, while items are computed; errors are ignored, and nothing is repaired.
+
+        What ``refresh`` would have written, had it been due when an item ended, is written with it: the next item may take hours.
 
         Returns:
             Whether it was written.
         """
         with suppress(OSError, StoreError), self._writing_in_time("progress.json") as is_due:
             if is_due:
-                self.store.replace_text("progress.json", read(self.store.root / "store", self._progress_text))
+                texts_of = self._texts if self.is_behind else self._progress_texts
+                self.is_behind = False  # before it reads: an item may end meanwhile
+                self._replace(read(self.store.root / "store", texts_of)[1])
                 return True
         return False
 
+    def _replace(self, texts: Mapping[str, str]) -> None:
+        try:
+            for name, text in texts.items():
+                self.store.replace_text(name, text)
+        except BaseException:
+            self.is_behind = True
+            raise
+
     def _texts(self, reader: Reader) -> tuple[str, dict[str, str]]:
         """Return the revision of the records and the texts of their copies, by name."""
-        revision = reader.revision
-        rows = with_header(revision, _listing("results", results(reader)))
-        return revision, {"progress.json": self._progress_text(reader), "results.json": rows}
+        revision, texts = self._progress_texts(reader)
+        return revision, texts | {"results.json": with_header(revision, _listing("results", results(reader)))}
 
-    def _progress_text(self, reader: Reader) -> str:
-        return with_header(reader.revision, _mapping("items", self._progress(reader)))
+    def _progress_texts(self, reader: Reader) -> tuple[str, dict[str, str]]:
+        revision = reader.revision
+        return revision, {"progress.json": with_header(revision, _mapping("items", self._progress(reader)))}
 
     @contextmanager
     def _writing_in_time(self, name: str, *, immediately: bool = False) -> Iterator[bool]:
@@ -128,9 +141,10 @@ class Exports:
             self._next = started + _PATIENCE
             yield True
             took = time.monotonic() - started
-            # A few tuned items may have thousands of trials; whether others keep the machine busy does not count.
-            is_quick = self._items <= _FEW_ITEMS and time.thread_time() - used < _QUICK
-            self._pause = 0.0 if is_quick else max(1.0, took / self.share)
+            # Whether others keep the machine busy does not count.
+            quick = time.thread_time() - used
+            is_quick = self._items <= _FEW_ITEMS and quick < _QUICK
+            self._pause = quick / self.share if is_quick else max(1.0, took / self.share)
             self._next = time.monotonic() + self._pause
 
     def _age_of(self, name: str) -> float:

@@ -220,12 +220,10 @@ def _begun(reader: Reader) -> dict[str, Record]:
     """Return the records that tell of searches, and of attempts that came to nothing."""
     records: dict[str, Record] = {}
     for key, item in _begun_items(reader):
-        if item.get("attempts"):
+        if item.get("attempts") or item.get("chosen"):
             fit_key = RecordType.FIT.key(item["fit_key"])
             fit = reader.get(fit_key)
-            records |= {} if fit is None else {fit_key: fit}
-        if item.get("attempts") or item.get("chosen"):
-            records[key] = item
+            records |= {key: item} | ({} if fit is None else {fit_key: fit})
     for record_type in (RecordType.SEARCH, RecordType.TRIAL):
         records |= reader.records(record_type.prefix, in_order=True)
     return records

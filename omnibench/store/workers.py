@@ -194,7 +194,8 @@ class Worker:
     def _export(self) -> None:
         """Bring progress.json up to date after this worker has come to another item or phase, if that is due."""
         with self._lock:
-            due = self._elsewhere and not self._is_new_phase and self._exports.due
+            is_behind = self._elsewhere or self._exports.is_behind
+            due = is_behind and not self._is_new_phase and self._exports.due
             # Cleared before it is written: whatever this worker comes to meanwhile is to be written after that.
             self._elsewhere = self._elsewhere and not due
         # What was not written, because the file is younger than the pause or for an error, is still to be written.

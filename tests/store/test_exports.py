@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -110,14 +112,28 @@ def test_files_are_not_rewritten_for_every_item(store: CheckpointStore) -> None:
     assert (store.root / "progress.json").read_text() != "mine"
 
 
-def test_files_of_a_small_store_are_always_fresh(store: CheckpointStore) -> None:
-    """Up to 100 items an export is due whenever somebody has something to say."""
+def test_results_that_came_while_the_files_were_young_are_written_with_the_next_progress(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An item ends just after its last phase has been written down, and the next Fit takes an hour: both files say so soon."""
+    later = 0.0
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + later, time=lambda: time.time() + later)
+    monkeypatch.setattr("omnibench.store.exports.time", SimpleNamespace(**vars(clock), thread_time=lambda: later))
     exports = Exports(store)
     exports.refresh()
+    exports._next, exports._pause = clock.monotonic() + 5.0, 5.0
     with store.lease("a") as lease:
         store.commit(lease, RECORDS)
     exports.refresh()
+    assert (exports.is_behind, exports.refresh_progress()) == (True, False)
+    later = 6.0
+    assert (exports.refresh_progress(), exports.is_behind) == (True, False)
+    rows = json.loads((store.root / "results.json").read_text(encoding="utf-8"))["results"]
+    assert rows == results(RecordsInMemory(RECORDS))
     assert len(json.loads((store.root / "progress.json").read_text(encoding="utf-8"))["items"]) == 4
+    assert exports._next - clock.monotonic() == pytest.approx(0.0, abs=0.1), (
+        "milliseconds of a small store cost no second"
+    )
 
 
 def test_a_reader_never_sees_half_a_file(store: CheckpointStore) -> None:
