@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from sys import intern
@@ -10,6 +9,7 @@ from typing import Any
 
 from omnibench.store.columns import Column
 from omnibench.store.lookups import Lookups
+from omnibench.store.packed_metrics import MetricsPacker
 from omnibench.store.reader import Reader
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, SEARCHED, Phase, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory
@@ -26,19 +26,39 @@ def result_columns(reader: Reader) -> dict[str, Column]:
         reader: Reads the records.
     """
     columns = {name: Column() for name in RESULT_COLUMNS}
-    lookups = Lookups(reader)
+    lookups, packer = Lookups(reader), MetricsPacker()
     lookups.read_phases(RecordType.EVAL)
+    rows: list[tuple[Any, ...]] = []
+    keys: list[str] = []
     for _, record, is_light in reader.light_items():
         if record["status"] != Status.DONE:
             continue
-        metrics = json.loads(record["metrics"]) if is_light else record["metrics"]
+        metrics = packer.packed(record["metrics"]) if is_light else record["metrics"]
         labels = [intern(label) if isinstance(label := record[name], str) else label for name in RESULT_COLUMNS[:4]]
         for label, metric in metrics.items():
-            stderr, low, high, _ = lookups.uncertainty(RecordType.EVAL.key(metric["key"]))
-            row = (*labels, intern(label), metric["value"], stderr, low, high)
-            for name, value in zip(RESULT_COLUMNS, row, strict=True):
-                columns[name].append(value)
+            rows.append((*labels, intern(label), metric["value"]))
+            keys.append(RecordType.EVAL.key(metric["key"]))
+        if len(rows) >= _ROWS_AT_HAND:
+            _add_rows(columns, rows, lookups.uncertainties(keys))
+            rows, keys = [], []
+    _add_rows(columns, rows, lookups.uncertainties(keys))
     return columns
+
+
+_ROWS_AT_HAND = 3000
+"""How many evaluations are looked up at a time."""
+
+
+def _add_rows(columns: dict[str, Column], rows: list[tuple[Any, ...]], spreads: list[list[Any]]) -> None:
+    """Add rows to columns.
+
+    Args:
+        columns: The columns, by name.
+        rows: Of each row the first members.
+        spreads: Of the others the columns.
+    """
+    for name, values in zip(RESULT_COLUMNS, [*zip(*rows, strict=True), *spreads] if rows else (), strict=bool(rows)):
+        columns[name].extend(values)
 
 
 def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:

@@ -123,6 +123,7 @@ def light_records_in(
             if with_metrics:
                 item |= {"metrics": packer.packed(metrics), "predict_key": predict_key}
             light_keys.add(key)
+            item["fit_key"] = plan.known_key(item["fit_key"])
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
         is_whole = not is_done or item.get(SEARCHED)  # of tuned ones, searches are told of, and they are few
