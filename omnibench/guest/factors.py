@@ -53,7 +53,7 @@ class ItemFactors:
     code: Ints
     bias: npt.NDArray[Any] | None = None
     zero_is_none: bool = False
-    link: Callable[[Scores], None] | None = None
+    link: Callable[[Scores], object] | None = None
     rough: RoughFactors | None = None
     is_split: npt.NDArray[np.bool_] | None = None
 
@@ -66,7 +66,7 @@ class ItemFactors:
         bias: npt.NDArray[Any] | None = None,
         *,
         zero_is_none: bool = False,
-        link: Callable[[Scores], None] | None = None,
+        link: Callable[[Scores], object] | None = None,
     ) -> ItemFactors:
         """Take the items that occur in training. Those that can score most come first: then few others reach their scores.
 
