@@ -20,17 +20,17 @@ Measured on two busy cores (EPYC, AVX-512 with BF16, load 10 to 13); CPU s of a 
     own class, lists            0.11 / 0.34   0.32   0.43 / 0.97   0.44
     RecPack SVD (float64)       1.21 / 0.89   1.36   17.1 / 18.0   0.95
     RecBole BPR                 0.39 / 0.35   1.10   9.17 / 9.02   1.02
-    LensKit ImplicitMF          0.56 / 0.31   1.64
+    LensKit ImplicitMF          0.35 / 0.31   1.14   4.41 / 5.60   0.79
     RecPack ItemKNN             1.22 / 1.36   0.90
-    LensKit ItemKNN             1.86 / 1.01   1.84
+    LensKit ItemKNN             1.33 / 0.81   1.64
     ==========================  ===================  ===================
 
 One call each, with what the first call allocates, but for BPR at the smaller size (a median of seven; 1.38 to 1.59 in the same minutes
-with the code before, which copied bfloat16 to float32) and ImplicitMF (of three; 2.15 before); the median of five of SVD was 1.0. At
-load 14 to 24. All 138,493 users of 26,744 items in one call: popularity of LensKit 0.38 s (35 MB), of RecPack 0.41 s (0 MB), of RecBole
+with the code before, which copied bfloat16 to float32), ImplicitMF (of nine at the smaller size; 1.83
+before in the same minutes) and LensKit's ItemKNN (of seven at load 15: 1.64, then 1.84; 1.78 and 1.86 before); the median of five of
+SVD was 1.0. The larger size of ImplicitMF has 15 rows per user. At load 14 to 24: all 138,493 users of 26,744 items in one call: popularity of LensKit 0.38 s (35 MB), of RecPack 0.41 s (0 MB), of RecBole
 0.59 s (0 MB), RecBole's BPR 6.64 s, 1.12 times BLAS (0 MB), RecPack's ItemKNN 12.9 s, 0.79 times SciPy's product (0 MB).
-ImplicitMF's factors of these drawn data are too much alike for bfloat16 to tell them apart, so that float32 is multiplied. LensKit's ItemKNN was 1.64 in medians of seven (1.83 where LensKit was asked for what users have seen, too); by
-ratings 3 times SciPy's product of similarities alone, 0.21 s of 767 users, where asking LensKit for each took 0.66 s. EASE of
+LensKit's ItemKNN by ratings took 3 times SciPy's product of similarities alone, 0.21 s of 767 users, where asking LensKit for each took 0.66 s. EASE of
 RecPack on 3,400 items was 1.4 times the product in float64, and 3.5 times as fast as by rows of a sparse matrix. LensKit's
 ImplicitMF has the factors of training here: those of histories are what LensKit computes for each user. What users may get of 100
 sampled candidates is drawn once per fold: all 134,006 users of MovieLens-20M's size in 8.4 s without numba, 10.2 s by the code before (load 7).

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from lenskit import _accel
 from lenskit.data.matrix import SparseRowArray
-from scipy import sparse
 
 from .folds import Scores
+from .matrices import add_up
 from .top_items import top_k
 
 MOST_ADDED = 8
@@ -120,9 +120,8 @@ class LimitedAverages:
 
 def _sums_of(numbers: npt.NDArray[Any], left: Any, added: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     """Add up a number for each entry that was added up, in the order of the histories; shape (b, n_items)."""
-    sums: npt.NDArray[Any] = sparse.csr_matrix(
-        (numbers, added.indices, added.indptr[left.indptr]), shape=shape
-    ).toarray()
+    sums: npt.NDArray[Any] = np.empty(shape, dtype=numbers.dtype)
+    add_up(numbers, left, added, sums)
     return sums
 
 
@@ -131,7 +130,7 @@ def _counts(left: Any, added: Any, shape: tuple[int, ...], most: int, least: int
     longest = np.diff(left.indptr).max(initial=0)
     if least == 1 and longest <= most:
         return None
-    count_type = np.int16 if longest < np.iinfo(np.int16).max else np.int32
+    count_type = next(count for count in (np.uint8, np.int16, np.int32) if longest <= np.iinfo(count).max)
     return _sums_of(np.ones(added.nnz, dtype=count_type), left, added, shape)
 
 

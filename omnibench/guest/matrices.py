@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from . import folds, parts
 
@@ -47,3 +48,21 @@ def binary_histories(fold: folds.Fold, users: parts.Ints) -> csr_matrix:
     matrix = csr_matrix((np.ones(len(row)), (row, history.item[number])), shape=(len(users), fold.n_items))
     matrix.data[:] = 1.0  # a repeated pair was summed
     return matrix
+
+
+def add_up(numbers: npt.NDArray[Any], left: Any, added: Any, out: npt.NDArray[Any]) -> None:
+    """Add up a number for each entry of some rows, of several for each row of a table, in their order.
+
+    Args:
+        numbers: The numbers, shape (entries of ``added``,).
+        left: Has an entry for each row of ``added``, in the row of the table that this belongs to; a CSR matrix of shape (b, m).
+        added: Has the columns; a CSR matrix with a row for each entry of ``left``.
+        out: The sums, of the type of the numbers, shape (b, columns).
+    """
+    from scipy.sparse import csr_matrix
+
+    # One row for each row of the table, with columns that come several times. What SciPy checks in arguments takes as long as
+    # half of the sums; these are parts of matrices that it has made.
+    rows = csr_matrix(out.shape, dtype=numbers.dtype)
+    rows.data, rows.indices, rows.indptr = numbers, added.indices, added.indptr[left.indptr]
+    rows.toarray(out=out)

@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from .candidates import CandidateSets, block_others
 from .folds import NO_ITEM, Fold, Scores
-from .matrices import binary_histories
+from .matrices import add_up, binary_histories
 from .parts import Ints
 from .score_forms import OtherItems, SparseScores
-from .tiles import ordered
+from .tiles import best_of_entries
 from .top_items import ranking_type, reached_by_row, top_k, top_k_without_zeros
 
 if TYPE_CHECKING:  # every guest imports this module, and one of a user's class does without SciPy, a sixth of its start
@@ -153,8 +153,6 @@ class ProductScores:
 
     def _add_up(self, left: Any, rows: slice, out: Scores) -> Any:
         """Write the scores of some users for all items, and return what was added up; None of what is too long to be kept."""
-        from scipy import sparse
-
         is_long = self._added[rows.stop] - self._added[rows.start] > _SCORES  # of one user
         if is_long and self.limits is None:
             (left @ self.right).toarray(out=out)
@@ -163,9 +161,7 @@ class ProductScores:
         numbers = added.data
         if (left.data != 1).any():
             numbers = np.repeat(left.data, np.diff(added.indptr)) * numbers
-        # As one row for each user, with items that come several times: these are added in the order of SciPy's product.
-        sums = sparse.csr_matrix((numbers, added.indices, added.indptr[left.indptr]), shape=out.shape)
-        sums.toarray(out=out)
+        add_up(numbers, left, added, out)  # in the order of SciPy's product
         return added
 
     def _best_of_reached(self, fold: Fold, users: Ints, rows: slice, k: int) -> tuple[Ints, Scores]:
@@ -194,11 +190,7 @@ class ProductScores:
         seen = np.sort(seen_row * fold.n_items + seen_item)
         pair = row * fold.n_items + item
         is_unseen = np.append(seen, -1)[np.searchsorted(seen, pair)] != pair
-        reached = reached_by_row(n_users, row[is_unseen], item[is_unseen], score[is_unseen])
-        some_items, some_scores = ordered(*reached, k)
-        width = some_items.shape[1]
-        items[:, :width], best[:, :width] = some_items, np.where(some_items == NO_ITEM, 0, some_scores)
-        return items, best
+        return best_of_entries(n_users, row[is_unseen], item[is_unseen], score[is_unseen], k)
 
     def _best_sparse(
         self, fold: Fold, users: Ints, rows: slice, k: int, candidates: CandidateSets | None

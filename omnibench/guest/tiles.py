@@ -224,12 +224,30 @@ class BestOfTiles:
 
     def result(self) -> tuple[Ints, Scores]:
         """Return the best items, ``NO_ITEM`` where there are no more, and their scores; both of shape (users, k)."""
-        some_items, some_scores = self._merged()
-        items = np.full((self._n_users, self._k), NO_ITEM, dtype=np.int32)
-        scores: Scores = np.zeros(items.shape, dtype=some_scores.dtype)
-        width = some_items.shape[1]
-        items[:, :width], scores[:, :width] = some_items, np.where(some_items == NO_ITEM, 0, some_scores)
-        return items, scores
+        return best_of_entries(self._n_users, *self._by_user(), self._k)
+
+
+def best_of_entries(
+    n_rows: int, row: npt.NDArray[np.int64], item: npt.NDArray[np.integer[Any]], score: npt.NDArray[Any], k: int
+) -> tuple[Ints, Scores]:
+    """Return the k best items of each row, by score, ties by item code.
+
+    Args:
+        n_rows: The number of rows.
+        row: The row of each entry, ascending.
+        item: Its item code.
+        score: Its score, not NaN.
+        k: How many.
+
+    Returns:
+        Items, ``NO_ITEM`` where there are no more, and scores, 0 there; both of shape (n_rows, k).
+    """
+    some_items, some_scores = ordered(*reached_by_row(n_rows, row, item, score), k)
+    items = np.full((n_rows, k), NO_ITEM, dtype=np.int32)
+    scores: Scores = np.zeros(items.shape, dtype=some_scores.dtype)
+    width = some_items.shape[1]
+    items[:, :width], scores[:, :width] = some_items, np.where(some_items == NO_ITEM, 0, some_scores)
+    return items, scores
 
 
 def ordered(items: Ints, scores: npt.NDArray[Any], k: int) -> tuple[Ints, npt.NDArray[Any]]:
