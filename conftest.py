@@ -95,6 +95,17 @@ def made_up_records() -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Wait for no disk, but in tests of how results survive a loss of power."""
+    if item.get_closest_marker("syncs") or not item.path.is_relative_to(item.config.rootpath / "tests"):
+        return (yield)
+    from support.syncs import without_syncs
+
+    with without_syncs():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     """Let a test fail that has started what its markers do not say."""
     yield
@@ -157,13 +168,15 @@ def _everything_imported() -> None:
 
 
 @pytest.fixture
-def pytester(_everything_imported: None, pytester: pytest.Pytester) -> pytest.Pytester:
+def pytester(_everything_imported: None, pytester: pytest.Pytester) -> Iterator[pytest.Pytester]:
     """pytest's, after the imports; it forgets as :func:`support.inner.modules_before` says."""
+    from support.distributions import known_distributions
     from support.inner import modules_before
 
     pytester._sys_modules_snapshot = modules_before()  # noqa: SLF001 - there is no other way to say so
     pytester._Pytester__take_sys_modules_snapshot = modules_before  # type: ignore[attr-defined]  # noqa: SLF001
-    return pytester
+    with known_distributions():
+        yield pytester
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,30 @@ def test_what_was_imported_before_comes_back(tmp_path: Path, monkeypatch: pytest
     assert sys.modules.pop("of_this_test") is before
 
 
+def test_what_is_installed_beside_a_test_is_found(pytester: pytest.Pytester) -> None:
+    """Distributions in directories of tests are looked up by each run, also when one has come since the last."""
+    path = f"import sys; sys.path.insert(0, {str(pytester.path)!r})"
+    pytester.makepyfile(
+        beside="def pytest_report_header(): return 'the plugin is here'",
+        test_versions=f"""
+        {path}
+        import importlib.metadata
+        def test_versions():
+            found = [found.metadata["Name"] for found in importlib.metadata.distributions()]
+            print(len(found) > 10, found.count("pytest"), found.count("beside"), importlib.metadata.version("pytest"))
+        """,
+    )
+    alone = run_inside(pytester.path, "-s", "-p", "no:cacheprovider")
+    alone.stdout.fnmatch_lines([f"*True 1 0 {pytest.__version__}*"])
+    alone.stdout.no_fnmatch_line("the plugin is here*")
+    information = pytester.mkdir("beside-1.dist-info")
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: beside\nVersion: 1\n")
+    (information / "entry_points.txt").write_text("[pytest11]\nbeside = beside\n")
+    pytester.syspathinsert()
+    found = run_inside(pytester.path, "-s", "-p", "no:cacheprovider")
+    found.stdout.fnmatch_lines(["the plugin is here*", f"*True 1 * {pytest.__version__}*"])
+
+
 @pytest.mark.inner
 def test_a_command_imports_the_files_as_they_are_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A module that the test's process has imported, and that was changed since, is read anew by what runs inside of it."""

@@ -4,7 +4,9 @@
 
 A key is computed for each user and item, so the cost of some users tells that of all: it is printed for MovieLens-20M (138,493 users,
 26,744 items) and for a shop (581,466 users, 164,288 items), in CPU seconds of a core. The least is what a loop in C takes for the
-keys alone, compiled for this machine (where there is a compiler), with nothing drawn. Lists must be equal.
+keys alone, compiled for this machine (where there is a compiler), with nothing drawn. Lists must be equal. Measured of 4,096 users at
+load 5, ns per key: 0.20 in C, 1.97 by numpy and 0.76 by numba of 26,744 items, 1.88 and 0.39 of 164,288; numpy's eight passes
+over the keys take 1.35.
 """
 
 from __future__ import annotations
@@ -90,13 +92,14 @@ def drawn(users: int, items: int, worth_compiling: int) -> tuple[float, list[lis
         begin, end = int(codes[0]), int(codes[-1]) + 1
         return Excluded(first[begin : end + 1] - first[begin], seen[first[begin] : first[end]])
 
-    def use(_: Ints, sizes: Any, drawn_items: Ints) -> list[list[int]]:
-        return [sorted(part.tolist()) for part in np.split(drawn_items, np.cumsum(sizes)[:-1])]
+    def use(_: Ints, sizes: Any, drawn_items: Ints) -> tuple[Any, Ints]:
+        return sizes, drawn_items
 
     draws.WORTH_COMPILING = worth_compiling
     sets = Draws(np.ones(items, dtype=bool), NEGATIVES, 7)
     seconds, parts = least(lambda: sets.of(np.arange(users, dtype=np.int32), excluded, use))
-    return seconds, [items_of_user for part in parts for items_of_user in part]
+    by_user = [items for sizes, drawn_items in parts for items in np.split(drawn_items, np.cumsum(sizes)[:-1])]
+    return seconds, [sorted(items.tolist()) for items in by_user]
 
 
 def main() -> None:

@@ -8,7 +8,11 @@ users and interactions), so that they tell the terms of a formula apart. The sec
 needed, what the formula says, and the quotient, which is to lie between 1/1.5 and 1.5; ``--write`` puts the formulas
 into ``omnibench/runners/measured``, where estimates take them from. Which terms an algorithm has stands in ``memory_terms.py``, by
 what it computes; those without any have what all of their framework have. Models of features get one of users and one of items, each
-of twenty texts. Nothing is predicted.
+of twenty texts. Nothing is predicted. Each has one thread: on a busy machine those of PyTorch wait for each other for minutes.
+
+Networks of sequences need most for what their layers return for a batch, and for scores of all items; both are told apart by
+batches of two sizes: ``--sizes 300,1000,1500 300,6000,6100 --parameters '{"train_batch_size": 1024}'``, and then the first size with
+batches of 128.
 """
 
 from __future__ import annotations
@@ -80,6 +84,8 @@ def peak_of_fit(
     described = algorithm_info(runner, algorithm)
     ranks = bool(described["ranking"])
     quick = {name: value for name, value in QUICK.items() if name in described["parameters"]}
+    if "max_iter" in quick:
+        quick.pop("epochs", None)  # LensKit takes either name of the same number, and refuses both
     features = {name: value for name, value in FEATURES.items() if name in described["parameters"]}
     known = {f"{column}s": known_about(frame, column) for column in ("user", "item") if features}
     dataset = from_frame(
@@ -92,7 +98,7 @@ def peak_of_fit(
     plan.add_algorithm(f"{framework}.{algorithm}", {**quick, **features, **parameters})
     evaluator = Evaluator(NDCG(10) if ranks else RMSE())
     with tempfile.TemporaryDirectory() as folder:
-        policy = Policy(keep_models="none", timeout=timeout, device="cpu", snapshots="off", memory="ignore")
+        policy = Policy(keep_models="none", threads=1, timeout=timeout, device="cpu", snapshots="off", memory="ignore")
         failure = ""
         try:
             with (

@@ -37,8 +37,32 @@ _CONTEXT = (
     "DCNV2",
     "AutoInt",
     "FiGNN",
+    "EulerNet",
+    "KD_DAGFM",
 )
 """RecBole's models of features; users and items are two of these."""
+_OF_BPR = ("FPMC", "TransRec")
+"""RecBole's models of sequences that learn from an item and another one, by default."""
+_OF_HIDDEN = ("SASRec", "BERT4Rec", "S3Rec", "LightSANs", "GCSAN", "FEARec", "SASRecF", "FDSA")
+"""Those whose layers have ``hidden_size`` numbers."""
+_OF_EMBEDDINGS = (
+    "GRU4Rec",
+    "NARM",
+    "STAMP",
+    "Caser",
+    "NextItNet",
+    "SRGNN",
+    "HGN",
+    "HRM",
+    "NPE",
+    "FOSSIL",
+    "SHAN",
+    "SINE",
+    "CORE",
+    "GRU4RecF",
+    "RepeatNet",
+)
+"""Those whose layers have ``embedding_size`` numbers."""
 TERMS = {
     "LensKit.EASEScorer": _MATRIX,
     "LensKit.SLIMScorer": _NEIGHBOURS,
@@ -49,9 +73,9 @@ TERMS = {
     "LensKit.FlexMFImplicitScorer": ("users*embedding_size+items*embedding_size",),
     "LensKit.FlexMFExplicitScorer": ("users*embedding_size+items*embedding_size",),
     "LensKit.UserKNNScorer": _FACTORS,
-    # The next four are in the file from the sizes of arrays, not measured: factors in float32 and a copy (8 bytes) of implicit's two;
-    # of NMFScorer W, H and their products in float64 and the float32 that is kept (20; without embedding_size as many factors as items);
-    # of BiasedSVDScorer four matrices in float64 of the randomized decomposition (32).
+    # The terms of the next four are the sizes of arrays, which Fits of a million rows needed no more than: factors in float32 and a copy
+    # (8 bytes) of implicit's two; of NMFScorer W, H and their products in float64 and the float32 that is kept (20; without
+    # embedding_size as many factors as items); of BiasedSVDScorer four matrices in float64 of the randomized decomposition (32).
     "LensKit.NMFScorer": ("users*embedding_size+items*embedding_size",),
     "LensKit.BiasedSVDScorer": ("users*embedding_size+items*embedding_size",),
     "LensKit.ALS": ("users*factors+items*factors",),
@@ -64,7 +88,8 @@ TERMS = {
     "RecPack.STAN": _FACTORS,
     "RecPack.Prod2VecClustered": _MATRIX,
     **dict.fromkeys(("RecPack.GRU4RecCrossEntropy", "RecPack.GRU4RecNegSampling"), _DENSE),
-    **dict.fromkeys((f"RecPack.TARSItemKNN{name}" for name in ("CoocDistance", "Hermann", "Xia")), _NEIGHBOURS),
+    # Lists of Python's numbers: with as many items as neighbours at most, small data cannot tell these from pairs of items.
+    **dict.fromkeys((f"RecPack.TARSItemKNN{name}" for name in ("CoocDistance", "Hermann")), ("items*K",)),
     "RecPack.EASE": _MATRIX,
     "RecPack.SVD": ("users*num_components+items*num_components",),
     "RecPack.NMF": ("users*num_components+items*num_components",),
@@ -98,12 +123,17 @@ TERMS = {
     "RecTools.LightFMWrapperModel": ("users*model.no_components+items*model.no_components",),
     **dict.fromkeys(
         (f"RecTools.{name}" for name in ("SASRecModel", "BERT4RecModel", "HSTUModel")),
-        ("items*batch_size*session_max_len",),  # what the softmax is of
+        # What the softmax is of, and what the layers return.
+        ("items*batch_size*session_max_len", "batch_size*session_max_len*n_factors"),
     ),
+    "RecTools.DSSMModel": ("users*n_factors+items*n_factors",),
     **dict.fromkeys(
         (f"Cornac.{name}" for name in ("BPR", "WBPR", "MMMF", "WMF", "HPF", "IBPR", "MF", "SVD", "PMF", "NMF")),
         ("users*k+items*k",),
     ),
+    **dict.fromkeys((f"Cornac.{name}" for name in ("CTR", "HFT")), ("users*k+items*k",)),
+    # Features of few values: how many there are is in no record. Each of an item's is a number of 4 bytes, and copied.
+    **dict.fromkeys((f"Cornac.{name}" for name in ("VBPR", "AMR")), ("users*k+items*k",)),
     "Cornac.EASE": _MATRIX,
     "Cornac.SKMeans": _FACTORS,
     "Cornac.ItemKNN": (*_MATRIX, *_NEIGHBOURS),
@@ -148,6 +178,15 @@ TERMS = {
         (f"RecBole.{name}" for name in _CONTEXT),
         ("users*embedding_size+items*embedding_size",),
     ),
+    **dict.fromkeys((f"RecBole.{name}" for name in _OF_BPR), ("items*embedding_size", "users*embedding_size")),
+    **{  # what the layers return; scores of all items for a batch, and the items' vectors
+        f"RecBole.{name}": (
+            f"train_batch_size*MAX_ITEM_LIST_LENGTH*{size}",
+            f"items*train_batch_size+items*{size}",
+        )
+        for names, size in ((_OF_HIDDEN, "hidden_size"), (_OF_EMBEDDINGS, "embedding_size"))
+        for name in names
+    },
 }
 """What an algorithm's matrices are as large as."""
 
@@ -155,6 +194,7 @@ SAME_WORK = {
     **dict.fromkeys(
         (f"RecPack.TARSItemKNN{name}" for name in ("", "Ding", "Lee", "Liu", "Liu2012", "Vaz")), ("RecPack.ItemKNN",)
     ),
+    "RecPack.TARSItemKNNXia": ("RecPack.TARSItemKNNCoocDistance",),
     "Cornac.NeuMF": ("Cornac.GMF", "Cornac.MLP"),
 }
 """Algorithms that compute what others do, and those others, whose terms they have; of a term that several have, the most bytes."""

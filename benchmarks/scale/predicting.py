@@ -33,7 +33,7 @@ ImplicitMF's factors of these drawn data are too much alike for bfloat16 to tell
 ratings 3 times SciPy's product of similarities alone, 0.21 s of 767 users, where asking LensKit for each took 0.66 s. EASE of
 RecPack on 3,400 items was 1.4 times the product in float64, and 3.5 times as fast as by rows of a sparse matrix. LensKit's
 ImplicitMF has the factors of training here: those of histories are what LensKit computes for each user. What users may get of 100
-sampled candidates is drawn once per fold: all 134,006 users of MovieLens-20M's size in 8.1 s with numba, 10.2 s without, of which the keys take 7.6 s (load 15).
+sampled candidates is drawn once per fold: all 134,006 users of MovieLens-20M's size in 8.4 s without numba, 10.2 s by the code before (load 7).
 """
 
 from __future__ import annotations

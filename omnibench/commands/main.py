@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 from omnibench import __version__
+from omnibench.collector import without_collector
 from omnibench.commands import completion
 from omnibench.commands.parsing import complain, explain
 from omnibench.errors import OmnibenchError
@@ -82,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "~" in parsed.store:
                 parsed.store = str(expanded(parsed.store))
             refuse_newer(Path(parsed.store))
-        with _without_collector():
+        with without_collector():  # a command ends soon
             exit_status: int = parsed.run(parsed)
         sys.stdout.flush()  # what cannot be written is said here, and not by the interpreter at its end
     except OmnibenchError as error:
@@ -99,18 +98,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         return 2
     return exit_status
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Stop Python's garbage collector: a command ends soon, and a hundred thousand records would be looked at again and again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _drop_output() -> None:

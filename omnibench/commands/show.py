@@ -102,7 +102,8 @@ def _show_phase(phase: dict[str, Any], framework: str, attempts: Sequence[Record
     wall, cpu = (_number(phase[name], "{:.3f} s") for name in ("seconds", "cpu_seconds"))
     peak = _number(phase["peak_rss"], "{:.0f} MiB", 2**20)
     if phase["phase"] == Phase.TUNE:  # several trials may be computed at a time, so it is no wall time
-        say(f"  {phase['phase']:16} {wall} in all trials together, peak {peak}  {finished}{ending}")
+        trials = "in the trials, beside the Fit" if phase["status"] == Status.DONE else "in all trials together"
+        say(f"  {phase['phase']:16} {wall} {trials}, peak {peak}  {finished}{ending}")
         return
     if phase["start_seconds"] and not math.isnan(phase["start_seconds"]):
         say(f"  {START:16} {phase['start_seconds']:.3f} s until the process of {framework} ran")

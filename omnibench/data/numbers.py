@@ -104,7 +104,8 @@ def _advice(value: Any, name: str) -> str:
 
 
 def first_example(series: Any, rows: npt.NDArray[np.int64], named: RowName = row_name) -> str:
-    """Return the first of the values in some rows, and what errors call its row."""
+    """Return the first of the values in some rows of a Series or an array, and what errors call its row."""
     first = int(rows[0])
-    text = repr(series.iloc[first : first + 1].tolist()[0])
+    entries = series if isinstance(series, np.ndarray) else series.iloc
+    text = repr(entries[first : first + 1].tolist()[0])
     return f"{text if len(text) <= _LONGEST else f'{text[:_LONGEST]}...'} in {named(first)}"

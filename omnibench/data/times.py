@@ -53,6 +53,8 @@ def times(column: Any, source: str, named: RowName = row_name) -> Times:
     Raises:
         DataError: A value is missing, neither a number nor a date, or no time that could be meant.
     """
+    if isinstance(column, np.ndarray) and column.dtype == np.int64:  # without importing pandas
+        return _counted(column, None, column, source, named)
     import pandas as pd
 
     series = pd.Series(column, copy=False)  # which nobody writes into
@@ -97,6 +99,12 @@ def _counts(series: Any, source: str, named: RowName) -> Times:
     else:
         exact = numbers(series, _NAME, source, 2.0**62, named)
         counts = np.floor(exact).astype(np.int64)
+    return _counted(counts, exact, series, source, named)
+
+
+def _counted(
+    counts: npt.NDArray[np.int64], exact: npt.NDArray[np.float64] | None, series: Any, source: str, named: RowName
+) -> Times:
     dates = _dates(counts, series, source, named)
     if dates is not None:
         return Times(dates, None, as_before=False)

@@ -6,9 +6,6 @@ Steele, Lea & Flood, "Fast splittable generators", OOPSLA 2014.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 
@@ -16,7 +13,9 @@ Keys64 = npt.NDArray[np.uint64]
 
 STEP = np.uint64(0x9E3779B97F4A7C15)
 FACTORS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_SHIFTS_AND_FACTORS = tuple(zip((np.uint64(30), np.uint64(27)), FACTORS, strict=True))
+_SHIFTS = np.uint64(30), np.uint64(27)
+ALL = np.uint64(2**64 - 1)
+"""The highest state."""
 HIGH = 33
 """The bits below this one do not change the higher ones in the last step of ``mix``."""
 DEVIATIONS = 5
@@ -25,27 +24,24 @@ _CHUNK = 1 << 15
 """Most keys that are computed together: few calls of numpy, and what they compute stays in the cache of a processor core."""
 
 
-def expected_below(number: int, n_pool: int, n_excluded: int) -> float:
-    """Return how many keys should be below a threshold for enough of them to be drawable.
+def highest_low(number: int, n_pool: int, n_excluded: npt.NDArray[np.int64]) -> Keys64:
+    """Return up to which state keys are low: so many that enough of them should be drawable; shape (b,).
 
     Args:
         number: How many drawable ones are wanted.
         n_pool: How many items have keys.
-        n_excluded: How many of them are excluded, or more.
+        n_excluded: How many of them are excluded for each user, or more; shape (b,).
     """
-    expected = float(number) * n_pool / max(1, n_pool - n_excluded)
-    return expected + DEVIATIONS * (math.sqrt(expected) + 1)
-
-
-def threshold_of(expected: float, n_pool: int) -> int | None:
-    """Return the key below which so many are expected, a multiple of 2**33; None where all are below."""
-    # A key is below such a multiple if its state is: the last step of mix changes the lower bits only.
-    threshold = int(expected / max(1, n_pool) * 2 ** (64 - HIGH)) << HIGH
-    return None if threshold >= 2**64 else threshold
+    expected = float(number) * n_pool / np.maximum(1, n_pool - n_excluded)
+    expected += DEVIATIONS * (np.sqrt(expected) + 1)
+    # A key is below a multiple of 2**33 if its state is: the last step of mix changes the lower bits only.
+    share = expected / max(1, n_pool) * 2 ** (64 - HIGH)
+    is_all = share >= 2 ** (64 - HIGH)
+    return np.where(is_all, ALL, (np.where(is_all, 1, share).astype(np.uint64) << np.uint64(HIGH)) - np.uint64(1))
 
 
 class States:
-    """The states that keys are made of by a last step, for one user after the other.
+    """The states that keys are made of by a last step.
 
     Args:
         steps: What an item adds to a user's stream.
@@ -56,22 +52,33 @@ class States:
         self._steps = steps
         self._size = max(1, -(-len(steps) // n_chunks))
         self._states, self._shifted = (np.empty(self._size, dtype=np.uint64) for _ in range(2))
-        self._is_low = np.empty(self._size, dtype=bool)
 
-    def below(self, stream: np.uint64, highest: np.uint64) -> Iterator[tuple[npt.NDArray[np.int64], Keys64]]:
-        """Yield the positions of the states up to one, ascending, and these states, part by part."""
+    def write_low(self, streams: Keys64, highest: Keys64, is_low: npt.NDArray[np.bool_]) -> None:
+        """Write which items have low states for each user.
+
+        Args:
+            streams: The users' streams, shape (b,).
+            highest: The highest state that is low for each of them, shape (b,).
+            is_low: Where it is written, shape (b, n_pool).
+        """
+        numbers = [np.array(number) for number in (*_SHIFTS, *FACTORS)]  # which ufuncs take as they are
+        first_shift, second_shift, first_factor, second_factor = numbers
         for start in range(0, len(self._steps), self._size):
             steps = self._steps[start : start + self._size]
             states, shifted = self._states[: len(steps)], self._shifted[: len(steps)]
-            np.add(steps, stream, out=states)
-            for bits, factor in _SHIFTS_AND_FACTORS:
-                np.right_shift(states, bits, out=shifted)
+            for stream, limit, low in zip(streams, highest, is_low[:, start : start + len(steps)], strict=True):
+                np.add(steps, stream, out=states)
+                np.right_shift(states, first_shift, out=shifted)
                 np.bitwise_xor(states, shifted, out=states)
-                np.multiply(states, factor, out=states)
-            np.less_equal(states, highest, out=self._is_low[: len(steps)])
-            chosen = self._is_low[: len(steps)].nonzero()[0]
-            low_states = states[chosen]
-            yield (chosen + start if start else chosen), low_states
+                np.multiply(states, first_factor, out=states)
+                np.right_shift(states, second_shift, out=shifted)
+                np.bitwise_xor(states, shifted, out=states)
+                np.multiply(states, second_factor, out=states)
+                np.less_equal(states, limit, out=low)
+
+    def keys(self, streams: Keys64, positions: npt.NDArray[np.int64]) -> Keys64:
+        """Return the keys of items for users with these streams; each has the shape (m,)."""
+        return mix(self._steps[positions] - STEP + streams)
 
 
 def mix(state: Keys64) -> Keys64:

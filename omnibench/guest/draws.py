@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from . import draw_keys
-from .draw_keys import Keys64, States, expected_below, mix, threshold_of
+from .draw_keys import ALL, Keys64, States, highest_low, mix
 from .parts import Ints
 
 _USERS = 1 << 10
 """Users for whom a thread draws together."""
 _CELLS = 1 << 21
 """Users times items of which it is noted together what is not to be drawn."""
-_ALL = 2**64 - 1
-"""The highest state."""
+_WORD = 8
+"""Items of which it is noted in one word whether their keys are low."""
 WORTH_COMPILING = 3 * 10**9
 """Keys for which numpy takes longer than numba, which needs some seconds to be imported and to compile."""
 
@@ -102,85 +102,75 @@ class Draws:
         number: int,
     ) -> tuple[npt.NDArray[np.int64], Ints]:
         """Return how many items with the lowest keys there are for each user, and these items, in any order."""
-        states = States(steps)
-        n_items = len(is_drawable)
-        is_blocked = np.empty((max(1, min(len(streams), _CELLS // max(1, n_items))), n_items), dtype=bool)
-        is_blocked[:] = ~is_drawable
+        batch = max(1, min(len(streams), _CELLS // max(1, len(pool))))
+        low = _LowKeys(States(steps), pool, len(is_drawable), batch)
         sizes, drawn = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int32)]
-        for start in range(0, len(streams), len(is_blocked)):
-            batch = slice(start, min(start + len(is_blocked), len(streams)))
-            ends = first[batch.start : batch.stop + 1]
-            n_excluded, excluded = np.diff(ends), item[ends[0] : ends[-1]]
-            row = np.repeat(np.arange(len(n_excluded)), n_excluded)
-            is_blocked[row, excluded] = True
-            size, items = _lowest_of_batch(states, pool, is_blocked, streams[batch], n_excluded, number)
-            is_blocked[row, excluded] = ~is_drawable[excluded]
+        for start in range(0, len(streams), batch):
+            users = slice(start, min(start + batch, len(streams)))
+            ends = first[start : users.stop + 1]
+            size, items = low.lowest(streams[users], np.diff(ends), item[ends[0] : ends[-1]], number)
             sizes.append(size)
             drawn.append(items)
         return np.concatenate(sizes), np.concatenate(drawn)
 
 
-def _lowest_of_batch(
-    states: States,
-    pool: Ints,
-    is_blocked: npt.NDArray[np.bool_],
-    streams: Keys64,
-    n_excluded: npt.NDArray[np.int64],
-    number: int,
-) -> tuple[npt.NDArray[np.int64], Ints]:
-    """Return the same for so few users that it can be noted of all items whom each is not to be drawn for."""
-    thresholds = [threshold_of(expected_below(number, len(pool), count), len(pool)) for count in n_excluded.tolist()]
-    highest = [_ALL if threshold is None else threshold - 1 for threshold in thresholds]
-    row, item, key = _low(states, pool, is_blocked, streams, np.arange(len(streams)), highest)
-    n_low = np.bincount(row, minlength=len(streams))
-    short = np.flatnonzero((n_low < number) & (np.array(highest, dtype=np.uint64) < _ALL))
-    if len(short):  # hardly ever
-        is_short = np.zeros(len(streams), dtype=bool)
-        is_short[short] = True
-        is_kept = ~is_short[row]
-        more = _low(states, pool, is_blocked, streams, short, [_ALL] * len(short))
-        row = np.concatenate([row[is_kept], more[0]])
-        order = np.argsort(row, kind="stable")
-        row, item = row[order], np.concatenate([item[is_kept], more[1]])[order]
-        key = np.concatenate([key[is_kept], more[2]])[order]
-        n_low = np.bincount(row, minlength=len(streams))
-    is_filled = np.arange(max(number, n_low.max(initial=0))) < n_low[:, None]
-    table = np.full(is_filled.shape, _ALL, dtype=np.uint64)
-    table[is_filled] = key
-    bounds = np.partition(table, number - 1, axis=1)[:, number - 1]
-    return np.minimum(n_low, number), item[key <= bounds[row]]
-
-
-def _low(
-    states: States,
-    pool: Ints,
-    is_blocked: npt.NDArray[np.bool_],
-    streams: Keys64,
-    rows: npt.NDArray[np.int64],
-    highest: list[int],
-) -> tuple[npt.NDArray[np.int64], Ints, Keys64]:
-    """Return which items have low keys for some of the users, these users' rows, ascending, and the keys.
+class _LowKeys:
+    """The low keys of so few users that it can be noted of all items for whom theirs is low.
 
     Args:
         states: What keys are made of.
-        pool: The items that have keys.
-        is_blocked: Whether an item must not be drawn for a user, shape (b, n_items).
-        streams: The users' streams, shape (b,).
-        rows: Those of the users that are asked for.
-        highest: The highest state that is low for each of these.
+        pool: The items that have keys, ascending.
+        n_items: How many items there are.
+        n_users: Most users that are asked for together.
     """
-    n_low = []
-    positions, low_states = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint64)]
-    for stream, limit in zip(streams[rows], highest, strict=True):
-        before = len(positions)
-        for part in states.below(stream, np.uint64(limit)):
-            positions.append(part[0])
-            low_states.append(part[1])
-        n_low.append(sum(map(len, positions[before:])))
-    row, item, key = np.repeat(rows, n_low), pool[np.concatenate(positions)], np.concatenate(low_states)
-    is_allowed = ~is_blocked[row, item]
-    row, item, key = row[is_allowed], item[is_allowed], key[is_allowed]
-    return row, item, key ^ (key >> np.uint64(31))
+
+    def __init__(self, states: States, pool: Ints, n_items: int, n_users: int) -> None:
+        self._states = states
+        self._pool = pool
+        self._position = np.full(n_items, len(pool))  # of what has no key: a column for nothing
+        self._position[pool] = np.arange(len(pool))
+        width = len(pool) + 1
+        self._words = np.zeros((n_users, -(-width // _WORD)), dtype=np.uint64)
+        self._is_low = self._words.view(np.bool_)
+
+    def lowest(
+        self, streams: Keys64, n_excluded: npt.NDArray[np.int64], excluded: Ints, number: int
+    ) -> tuple[npt.NDArray[np.int64], Ints]:
+        """Return how many items with the lowest keys there are for each user, and these items, in any order.
+
+        Args:
+            streams: The users' streams, shape (b,).
+            n_excluded: How many items each of them excludes, shape (b,).
+            excluded: These items, user after user.
+            number: How many items are wanted.
+        """
+        highest = highest_low(number, len(self._pool), n_excluded)
+        is_low, columns = self._is_low[: len(streams)], self._position[excluded]
+        row = np.repeat(np.arange(len(streams)), n_excluded)
+        self._states.write_low(streams, highest, is_low[:, : len(self._pool)])
+        is_low[row, columns] = False
+        low_row, position, n_low = self._found(len(streams))
+        short = np.flatnonzero((n_low < number) & (highest < ALL))
+        if len(short):  # hardly ever
+            is_low[short, : len(self._pool)] = True
+            is_low[row, columns] = False
+            low_row, position, n_low = self._found(len(streams))
+        key = self._states.keys(streams[low_row], position)
+        is_filled = np.arange(max(number, n_low.max(initial=0))) < n_low[:, None]
+        table = np.full(is_filled.shape, ALL, dtype=np.uint64)
+        table[is_filled] = key
+        bounds = np.partition(table, number - 1, axis=1)[:, number - 1]
+        return np.minimum(n_low, number), self._pool[position[key <= bounds[low_row]]]
+
+    def _found(self, n_users: int) -> tuple[npt.NDArray[np.int64], ...]:
+        """Return for whom of the first users which keys are low, as rows, ascending, and positions, and how many of each."""
+        held = (self._words[:n_users] != 0).reshape(-1).nonzero()[0]  # few are: eight items are looked at together
+        found = self._words.reshape(-1)[held].view(np.bool_).nonzero()[0]
+        cell = held[found // _WORD] * _WORD + found % _WORD
+        width = self._is_low.shape[1]
+        n_low = np.diff(np.searchsorted(cell, np.arange(n_users + 1) * width))
+        row = np.repeat(np.arange(n_users), n_low)
+        return row, cell - row * width, n_low
 
 
 def compiled() -> Any:

@@ -14,13 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .candidates import CandidateSets
-from .coarse_tiles import CoarseTiles
 from .folds import NO_ITEM, Fold, Scores
 from .parts import Ints
 from .score_forms import SparseScores
-from .screening import RoughFactors, ScreenedTiles
-from .tiles import BestOfTiles, ordered
-from .top_items import reached_by_row
+from .screening import RoughFactors, Screen
+from .tiles import BestOfTiles
 
 _USERS = 1024
 """Users whose factors are multiplied together: with fewer, BLAS copies the items' factors too often."""
@@ -29,6 +27,10 @@ _TILE = 1536
 of tiles that do not begin at multiples of the size of a memory page fit better."""
 _PAIRS = 1 << 15
 """Pairs of users and candidates whose factors are gathered together: each pair has copies of both."""
+_FEW = 8
+"""Items for each user up to which scoring them by themselves costs less than the tile that they are in."""
+_IN_VAIN = 2
+"""Tiles of which half the precision may tell too little, or half of all tiles, before it is given up."""
 Factors = Any
 """Factors of shape (n, d): an array of numpy, or a tensor of PyTorch on the CPU, which multiplies in its own way."""
 
@@ -44,14 +46,16 @@ class ItemFactors:
         zero_is_none: Whether a score of exactly zero stands for no score.
         link: What the sums are turned into, in place, such as a probability; None for nothing.
         rough: The same in half the precision, where that tells which few items have to be multiplied in full.
+        is_split: Whether items with the same scores may be in another tile, shape (n,); None where no item has any.
     """
 
     factor: Factors
     code: Ints
     bias: npt.NDArray[Any] | None = None
     zero_is_none: bool = False
-    link: Callable[[Scores], None] | None = None
+    link: Callable[[Scores], object] | None = None
     rough: RoughFactors | None = None
+    is_split: npt.NDArray[np.bool_] | None = None
 
     @classmethod
     def of(
@@ -62,7 +66,7 @@ class ItemFactors:
         bias: npt.NDArray[Any] | None = None,
         *,
         zero_is_none: bool = False,
-        link: Callable[[Scores], None] | None = None,
+        link: Callable[[Scores], object] | None = None,
     ) -> ItemFactors:
         """Take the items that occur in training. Those that can score most come first: then few others reach their scores.
 
@@ -77,11 +81,14 @@ class ItemFactors:
         highest = np.linalg.norm(np.asarray(factor), axis=1) + (0 if bias is None else bias)
         order = np.argsort(-highest, kind="stable")
         order = order[fold.candidates[code[order]]]
+        firsts = np.arange(_TILE, len(order), _TILE)
+        shared = highest[order[firsts]][highest[order[firsts]] == highest[order[firsts - 1]]]
         tiles = [order[first : first + _TILE] for first in range(0, len(order), _TILE)]
         order = np.concatenate([order[:0], *(tile[np.argsort(code[tile], kind="stable")] for tile in tiles)])
         bias, factor = None if bias is None else bias[order], factor[order]
-        rough = None if zero_is_none or link is not None else RoughFactors.of(factor, bias)
-        return cls(factor, np.asarray(code[order], dtype=np.int32), bias, zero_is_none, link, rough)
+        rough = None if zero_is_none or link is not None else RoughFactors.of(factor, bias, _TILE)
+        is_split = np.isin(highest[order], shared) if len(shared) else None
+        return cls(factor, np.asarray(code[order], dtype=np.int32), bias, zero_is_none, link, rough, is_split)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,52 +135,77 @@ class FactorScores:
             rows = slice(start, min(start + _USERS, len(users)))
             if candidates is None:
                 seen = _SeenByTile.of(fold, users[rows], column, len(self.items.code))
-                screened = None if rough is None else self._best_screened(rough, rows, k, column, seen)
-                if screened is None:  # what does not tell some users' items apart does not tell others'
+                screen = None if rough is None else Screen.of(rough, self.user[rows], self._width)
+                items, scores, is_of_use = self._best(rows, k, seen, screen)
+                if not is_of_use:  # what does not tell some users' items apart does not tell others'
                     rough = None
-                items, scores = self._best(rows, k, seen) if screened is None else screened
+                if screen is not None and self.items.is_split is not None:
+                    self._settle_ties(fold, users, rows, column, items, scores)
             else:
                 items, scores = self._best_candidates(fold, users, rows, k, column, candidates)
             items[~self.is_scored[rows]], scores[~self.is_scored[rows]] = NO_ITEM, 0
             yield rows, items, scores
 
-    def _best(self, rows: slice, k: int, seen: _SeenByTile) -> tuple[Ints, Scores]:
-        """Return the k best items of some users, of all that they have not seen."""
-        best = BestOfTiles(rows.stop - rows.start, k, min(_TILE, len(self.items.code)), self.dtype)
-        for number, columns in enumerate(self._tiles()):
-            codes = self.items.code[columns]
-            scores = best.table(len(codes))
-            self._multiply(rows, columns, scores)
-            best.block(*seen.of_tile(number))
-            best.add(codes)
-        return best.result()
+    def _best(self, rows: slice, k: int, seen: _SeenByTile, screen: Screen | None = None) -> tuple[Ints, Scores, bool]:
+        """Return the k best items of some users, of all that they have not seen.
 
-    def _best_screened(
-        self, rough: RoughFactors, rows: slice, k: int, column: Ints, seen: _SeenByTile
-    ) -> tuple[Ints, Scores] | None:
-        """Return the same by way of half the precision; None where that does not tell which items to multiply in full."""
-        error = rough.error_for(np.asarray(self.user[rows]))
-        if error is None:
-            return None
-        user = rough.rounded(self.user[rows])
-        tiles_class = ScreenedTiles if rough.gives_float32 else CoarseTiles
-        best = tiles_class(len(user), k, min(_TILE, len(self.items.code)), error)
+        The first tile is multiplied in full: as it has the items that can score most, its k best leave few of other tiles.
+
+        Args:
+            rows: The users.
+            k: The length of the lists.
+            seen: What they have seen.
+            screen: What tells which items of other tiles have to be multiplied in full; None to multiply all.
+
+        Returns:
+            The items, their scores, and whether half the precision told enough of them apart.
+        """
+        n_users, n_in_vain = rows.stop - rows.start, 0
+        best = BestOfTiles(n_users, k, self._width, self.dtype)
+        bias = None if self.bias is None else self.bias[rows]
         for number, columns in enumerate(self._tiles()):
             codes = self.items.code[columns]
-            scores = best.table(len(codes))
-            rough.multiply(user, columns, scores)
-            best.block(*seen.of_tile(number))
+            if screen is not None and number > 0:
+                best.settle_if_due()
+                row, place = screen.reaching(number, columns, seen.of_tile(number), best.bounds, bias)
+                if len(row) <= _FEW * n_users:
+                    best.take(row, codes[place], self._scores_of_pairs(rows, row, columns.start + place))
+                    continue
+                n_in_vain += 1
+                if n_in_vain > max(_IN_VAIN, number // 2):
+                    screen = None
+            self._multiply(rows, columns, best.tile.table(len(codes)))
+            best.tile.block(*seen.of_tile(number))
             best.add(codes)
-            if best.is_crowded:
-                return None
-        row, item, _ = best.remaining()
-        some_items, some_scores = ordered(
-            *reached_by_row(len(user), row, item, self._scores_of_pairs(rows, row, column[item])), k
-        )
-        items, scores = np.full((len(user), k), NO_ITEM, dtype=np.int32), np.zeros((len(user), k), dtype=self.dtype)
-        width = some_items.shape[1]
-        items[:, :width], scores[:, :width] = some_items, np.where(some_items == NO_ITEM, 0, some_scores)
-        return items, scores
+        return *best.result(), screen is not None
+
+    def _settle_ties(self, fold: Fold, users: Ints, rows: slice, column: Ints, items: Ints, scores: Scores) -> None:
+        """Multiply all for users whose lists have an item that scores as one of another tile does, and put these lists right.
+
+        Scores of tiles that were multiplied and of pairs are rounded in different ways, so that ties might not be seen.
+
+        Args:
+            fold: The fold.
+            users: The codes of the batch's users, shape (b,).
+            rows: Those of some users among them.
+            column: The position of each item's factors, -1 for none; shape (fold.n_items,).
+            items: The lists of some users, which are changed; shape (users, k).
+            scores: Their scores.
+        """
+        assert self.items.is_split is not None
+        again = np.flatnonzero((self.items.is_split[column[items]] & (items != NO_ITEM)).any(axis=1))
+        if len(again) == 0:
+            return
+        chosen = rows.start + again
+        bias = None if self.bias is None else self.bias[chosen]
+        some = FactorScores(self.user[chosen], self.items, self.is_scored[chosen], bias)
+        seen = _SeenByTile.of(fold, users[chosen], column, len(self.items.code))
+        items[again], scores[again], _ = some._best(slice(0, len(again)), items.shape[1], seen)
+
+    @property
+    def _width(self) -> int:
+        """The number of items of the widest tile."""
+        return min(_TILE, len(self.items.code))
 
     def _tiles(self) -> Iterator[slice]:
         """Yield the items that are multiplied together."""

@@ -157,13 +157,17 @@ def _arguments(
     n_users, n_items = shape
     number = np.empty(n_users * n_items, dtype=np.int32)
     number[limited] = np.arange(len(limited), dtype=np.int32)
-    is_pair, is_limited = np.zeros(n_users * n_items, dtype=bool), np.zeros(n_items, dtype=bool)
-    is_pair[limited] = is_limited[limited % n_items] = True
-    entries = np.flatnonzero(is_limited.take(added.indices))  # take() is twice as fast as brackets here
-    n_entries = np.diff(np.searchsorted(entries, added.indptr[left.indptr]))
+    is_limited = np.zeros(shape, dtype=bool)
+    is_limited.reshape(-1)[limited] = True
+    ends = added.indptr[left.indptr]
+    is_of_pair = np.empty(added.nnz, dtype=bool)
+    for row, begin, end in zip(is_limited, ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+        # What is looked up of one user stays in the processor's cache; "clip" is what take() needs to write there directly.
+        row.take(added.indices[begin:end], out=is_of_pair[begin:end], mode="clip")
+    entries = np.flatnonzero(is_of_pair)
+    n_entries = np.diff(np.searchsorted(entries, ends))
     cell = np.repeat(np.arange(n_users) * n_items, n_entries) + added.indices.take(entries)
-    is_of_pair = is_pair.take(cell)
-    entries, pair = entries[is_of_pair], number.take(cell[is_of_pair])
+    pair = number.take(cell)
     n_rows = added.shape[0]
     width = max(n_rows, len(limited))  # LensKit's matrices are square
     offsets = np.full(width + 1, len(entries), dtype=np.int64)

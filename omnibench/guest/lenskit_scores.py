@@ -37,6 +37,8 @@ _Batches = Iterator[tuple[parts.Ints, FactorScores | ProductScores | DenseProduc
 def block_scores(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches | None:
     """Return the scores of all training items for batches of users; None of a scorer that has to be asked for each user.
 
+    UserKNN has to be: an item takes the highest few similarities of those who have it, and most items have more of them.
+
     Args:
         scorer: The fitted scorer.
         histories: The histories of the users to recommend for.

@@ -14,15 +14,14 @@ from . import folds, parts, score_forms
 from .dense_products import DenseProducts, ItemWeights
 from .factors import FactorScores, ItemFactors
 from .products import ProductScores, by_codes
+from .recbole_decoders import DECODERS, HISTORIES, Decoder, factors_of, has_last_layer
 from .recbole_training import Model
 
 BATCH = 4096
 """Users whose factors or histories are held in memory together."""
 
-HISTORIES = 256
-"""Users whose histories are held in memory together as embeddings of all their items, or as a number for each item."""
-
 Numbers = npt.NDArray[np.int64]
+Link = Callable[[npt.NDArray[Any]], object]
 
 
 def _of_embeddings(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -82,8 +81,22 @@ def _of_networks(network: Any, users: torch.Tensor) -> tuple[torch.Tensor, torch
     return torch.cat(user), network.i_embedding
 
 
-def _sigmoid(scores: npt.NDArray[Any]) -> None:
-    torch.from_numpy(scores).sigmoid_()
+def _bias_of_last(decoder: Decoder) -> Callable[[Any], tuple[None, torch.Tensor]]:
+    return lambda network: (None, decoder.last(network).bias)
+
+
+def _with_sigmoid(_: Any) -> Link:
+    return lambda scores: torch.from_numpy(scores).sigmoid_()
+
+
+def _with_output(network: Any) -> Link:
+    """CDAE: the function of its last layer."""
+
+    def link(scores: npt.NDArray[Any]) -> None:
+        table = torch.from_numpy(scores)
+        table.copy_(network.o_act(table))
+
+    return link
 
 
 FACTORS: dict[str, Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]] = {
@@ -100,15 +113,21 @@ FACTORS: dict[str, Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tenso
     "ENMF": _of_weighted_embeddings,
     "FISM": _of_histories,
     "DMF": _of_networks,
+    **{name: factors_of(name) for name in DECODERS},
 }
-"""Models whose ``full_sort_predict`` is the product of what users and items have here, with biases and links; number 0 pads."""
+"""Models whose ``full_sort_predict`` is the product of what users and items have here, with biases and links; number 0 pads.
 
-BIASES: dict[str, Callable[[Any], tuple[torch.Tensor, torch.Tensor]]] = {
+Not here: ADMMSLIM, which adds a number to each score that it draws, so that the scores of all items are drawn for; NAIS, of which a
+user is something else for each item; NeuMF, ConvNCF, NNCF and GCMC, whose networks get users and items together.
+"""
+
+BIASES: dict[str, Callable[[Any], tuple[torch.Tensor | None, torch.Tensor]]] = {
     "FISM": lambda network: (network.user_bias, network.item_bias),
+    **{name: _bias_of_last(decoder) for name, decoder in DECODERS.items()},
 }
-"""What is added to the scores of users and of items."""
+"""What is added to the scores of users, None for nothing, and of items."""
 
-LINKS: dict[str, Callable[[npt.NDArray[Any]], None]] = {"DMF": _sigmoid}
+LINKS: dict[str, Callable[[Any], Link]] = {"DMF": _with_sigmoid, "CDAE": _with_output}
 """What sums are turned into: with probabilities that are too close to 1 to be told apart, items tie."""
 
 PRODUCTS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
@@ -131,7 +150,8 @@ def compact_scores(
         fold: The fold.
         number: RecBole's number of each user, 0 for who is unknown; shape (n_users,).
     """
-    if algorithm in FACTORS and torch.device(model.network.device).type == "cpu":
+    is_factors = algorithm in FACTORS and (algorithm not in DECODERS or has_last_layer(model.network, algorithm))
+    if is_factors and torch.device(model.network.device).type == "cpu":
         return _factor_scores(model, algorithm, fold, number)
     if algorithm in PRODUCTS:
         return _products(model, *PRODUCTS[algorithm](model.network), fold, number)
@@ -152,17 +172,19 @@ def _factor_scores(
     model: Model, algorithm: str, fold: folds.Fold, number: Numbers
 ) -> Iterator[tuple[parts.Ints, FactorScores]]:
     items: ItemFactors | None = None
-    user_bias = item_bias = None
+    user_bias: Any = None
+    item_bias: Any = None
+    link = LINKS[algorithm](model.network) if algorithm in LINKS else None
     if algorithm in BIASES:
-        user_bias, item_bias = (bias.detach().numpy() for bias in BIASES[algorithm](model.network))
+        user_bias, item_bias = (
+            None if bias is None else bias.detach().numpy() for bias in BIASES[algorithm](model.network)
+        )
         item_bias = item_bias[1:]
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
         user_factor, item_factor = _factors(model, FACTORS[algorithm], number[users])
         if items is None:  # what is in validation alone has a number that nothing has trained
-            items = ItemFactors.of(
-                item_factor[1:].contiguous(), model.items, fold, item_bias, link=LINKS.get(algorithm)
-            )
+            items = ItemFactors.of(item_factor[1:].contiguous(), model.items, fold, item_bias, link=link)
         bias = None if user_bias is None else user_bias[number[users]]
         yield users, FactorScores(user_factor, items, number[users] > 0, bias)
 

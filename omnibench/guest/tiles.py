@@ -25,8 +25,76 @@ _UNRAISED_BYTES = 2**25
 _MAXIMA = 4
 """Maxima for each item of a list from which on the higher of two stands for both: sorting more costs more than it saves."""
 
+Cells = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""Rows and columns."""
 Entries = tuple[npt.NDArray[np.int64], Ints, npt.NDArray[Any]]
 """Rows, ascending, item codes, and scores."""
+
+
+class Tile:
+    """Scores of some users for some items, padded to whole blocks of items.
+
+    Args:
+        n_users: The number of users.
+        width: The number of items of the widest tile.
+        dtype: The type of the cells.
+    """
+
+    _none: Any = -np.inf
+    """What stands in a cell without a score."""
+
+    def __init__(self, n_users: int, width: int, dtype: Any) -> None:
+        self._n_users = n_users
+        self._buffer: npt.NDArray[Any] = np.empty(n_users * BLOCK * -(-width // BLOCK), dtype=dtype)
+        self._cells: npt.NDArray[Any] = self._buffer[:0]
+
+    def table(self, width: int) -> Any:
+        """Return the table that the scores of the next items are to be written to; -inf or NaN for none.
+
+        Args:
+            width: The number of items.
+        """
+        padded = BLOCK * -(-width // BLOCK)
+        self._cells = self._buffer[: self._n_users * padded].reshape(self._n_users, padded)
+        self._cells[:, width:] = self._none
+        return self._cells[:, :width]
+
+    def block(self, row: npt.NDArray[np.int64], column: npt.NDArray[np.integer[Any]]) -> None:
+        """Take scores out, by their users and places."""
+        self._cells[row, column] = self._none
+
+    def maxima(self) -> npt.NDArray[Any]:
+        """Return the maxima of blocks of items, shape (users, blocks)."""
+        maxima = block_maxima(self._cells, BLOCK)
+        if np.isnan(maxima).any():
+            self._cells[np.isnan(self._cells)] = self._none
+            maxima = block_maxima(self._cells, BLOCK)
+        return maxima
+
+    def reaching(self, maxima: npt.NDArray[Any], bounds: npt.NDArray[Any]) -> Cells:
+        """Return rows and columns of the scores that reach a bound for each user, in order; some may be of what pads.
+
+        Args:
+            maxima: What ``maxima`` has returned.
+            bounds: The bounds, shape (users,).
+        """
+        n_blocks = maxima.shape[1]
+        high = np.flatnonzero(maxima >= bounds[:, None])
+        if len(high) > maxima.size // _HIGH:
+            row, column = np.nonzero(self._cells >= bounds[:, None])
+            return row, column
+        row = high // n_blocks
+        reached = np.flatnonzero(self._cells.reshape(-1, BLOCK)[high] >= bounds[row, None])
+        number, within = np.divmod(reached, BLOCK)
+        return row[number], (high % n_blocks * BLOCK)[number] + within
+
+    def scores(self, row: npt.NDArray[np.int64], column: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Return scores by their users and places."""
+        return self._cells[row, column]
+
+    def scores_of(self, rows: npt.NDArray[np.int64]) -> Scores:
+        """Return the scores of some users, and what pads them."""
+        return self._cells[rows]
 
 
 class BestOfTiles:
@@ -44,9 +112,10 @@ class BestOfTiles:
 
     def __init__(self, n_users: int, k: int, width: int, dtype: np.dtype[Any]) -> None:
         self._k, self._n_users = k, n_users
-        self._buffer: npt.NDArray[Any] = np.empty(n_users * BLOCK * -(-width // BLOCK), dtype=dtype)
-        self._padded: Scores = self._buffer[:0]
-        self._bounds: npt.NDArray[Any] = np.full(n_users, np.finfo(dtype).min, dtype=dtype)
+        self.tile = Tile(n_users, width, dtype)
+        """What the scores of the next tile are to be written to."""
+        self.bounds: npt.NDArray[Any] = np.full(n_users, np.finfo(dtype).min, dtype=dtype)
+        """What a score has to reach to be among each user's best, as far as is known, shape (users,)."""
         self._maxima: list[npt.NDArray[Any]] = []
         """The highest maxima of blocks up to the last change of bounds, and all of those since."""
         self._raise_after, self._n_tiles = 1, 0
@@ -55,39 +124,54 @@ class BestOfTiles:
         none = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0, dtype=dtype)
         self._entries: list[Entries] = [none]
         """What may be among the best."""
-        self._n_entries = 0
-
-    def table(self, width: int) -> Scores:
-        """Return the table that the scores of the next tile are to be written to; -inf or NaN for none.
-
-        Args:
-            width: The number of items of the tile.
-        """
-        padded = BLOCK * -(-width // BLOCK)
-        self._padded = self._buffer[: self._n_users * padded].reshape(self._n_users, padded)
-        self._padded[:, width:] = -np.inf
-        return self._padded[:, :width]
-
-    def block(self, row: npt.NDArray[np.int64], column: npt.NDArray[np.integer[Any]]) -> None:
-        """Take scores out of the tile, by their users and places."""
-        self._padded[row, column] = -np.inf
+        self._n_entries = self._n_settled = 0
 
     def add(self, codes: Ints) -> None:
-        """Take what may be among the best of the tile in the table.
+        """Take what may be among the best of the tile.
 
         Args:
             codes: The item codes of its columns, ascending.
         """
         if self._k == 0:
             return
-        scores = self._padded
-        maxima = block_maxima(scores, BLOCK)
-        if np.isnan(maxima).any():
-            scores[np.isnan(scores)] = -np.inf
-            maxima = block_maxima(scores, BLOCK)
+        maxima = self.tile.maxima()
         self._note_maxima(maxima)
-        row, column = self._reaching(scores, maxima)
-        self._take(codes, row, column, scores[row, column])
+        row, column = self.tile.reaching(maxima, self.bounds)
+        counts = np.bincount(row, minlength=self._n_users)
+        crowded = np.flatnonzero(counts > SPARE * self._k)
+        is_kept = column < len(codes)
+        if len(crowded):  # ties, or scores that rise from tile to tile
+            is_kept &= (counts <= SPARE * self._k)[row]
+            self._add_crowded(crowded, codes)
+        row, column = row[is_kept], column[is_kept]
+        self.take(row, codes[column], self.tile.scores(row, column))
+
+    def take(self, row: npt.NDArray[np.int64], item: Ints, score: npt.NDArray[Any]) -> None:
+        """Take what may be among the best from somewhere else.
+
+        Args:
+            row: Whose score it is, shape (m,).
+            item: Of which item.
+            score: The score.
+        """
+        self._entries.append((row, item, score))
+        self._n_entries += len(row)
+        if self._n_entries > SPARE * self._k * self._n_users:
+            self.settle()
+
+    def settle(self) -> None:
+        """Leave the best of what may be among the best, and raise the bounds to the last of them."""
+        items, best_scores = self._merged()
+        row, rank = np.nonzero(items != NO_ITEM)
+        self._entries = [(row, items[row, rank], best_scores[row, rank])]
+        self._n_entries = self._n_settled = len(row)
+        if items.shape[1] == self._k > 0:
+            self._raise_to(best_scores[:, -1])
+
+    def settle_if_due(self) -> None:
+        """Do so where about as many came since the last time as are left out by it."""
+        if self._n_entries - self._n_settled > self._k * self._n_users // 2:
+            self.settle()
 
     def _note_maxima(self, maxima: npt.NDArray[Any]) -> None:
         """Take the maxima of a tile's blocks, and raise the bounds when it is due."""
@@ -100,55 +184,16 @@ class BestOfTiles:
         if is_due or self._unraised_bytes > _UNRAISED_BYTES:
             self._raise_bounds()
 
-    def _take(
-        self,
-        codes: Ints,
-        row: npt.NDArray[np.int64],
-        column: npt.NDArray[np.int64],
-        score: npt.NDArray[Any],
-    ) -> None:
-        """Keep what reaches the bounds in the tile, and of users of whom too much does the best.
-
-        Args:
-            codes: The item codes of its columns.
-            row: Whose score it is, shape (m,).
-            column: Of which item; beyond the codes it pads.
-            score: The score.
-        """
-        counts = np.bincount(row, minlength=self._n_users)
-        crowded = np.flatnonzero(counts > SPARE * self._k)
-        is_kept = column < len(codes)
-        if len(crowded):  # ties, or scores that rise from tile to tile
-            is_kept &= (counts <= SPARE * self._k)[row]
-            self._add_crowded(crowded, self._scores_of(crowded), codes)
-        self._keep(row[is_kept], codes[column[is_kept]], score[is_kept])
-        if self._n_entries > SPARE * self._k * self._n_users:
-            self._cut_entries()
-
-    def _scores_of(self, rows: npt.NDArray[np.int64]) -> Scores:
-        """Return the scores of some users in the tile and in what pads it."""
-        return self._padded[rows]
-
-    def _add_crowded(self, rows: npt.NDArray[np.int64], scores: Scores, codes: Ints) -> None:
-        """Take the best of a tile for the users of whom too many items reach the bound.
+    def _add_crowded(self, rows: npt.NDArray[np.int64], codes: Ints) -> None:
+        """Take the best of the tile for the users of whom too many items reach the bound.
 
         Args:
             rows: The users, shape (c,).
-            scores: Their scores, of whole blocks of items; shape (c, width).
-            codes: The item codes, of which the last block may have fewer.
+            codes: The item codes of the tile.
         """
-        best, scores_of_best = top_k(scores, self._k)
+        best, scores_of_best = top_k(self.tile.scores_of(rows), self._k)
         row, rank = np.nonzero(best != NO_ITEM)
-        self._keep(rows[row], codes[best[row, rank]], scores_of_best[row, rank])
-
-    def _cut_entries(self) -> None:
-        """Leave the best of what may be among the best."""
-        items, best_scores = self._merged()
-        row, rank = np.nonzero(items != NO_ITEM)
-        self._entries, self._n_entries = [], 0
-        self._keep(row, items[row, rank], best_scores[row, rank])
-        if items.shape[1] == self._k:
-            self._raise_to(best_scores[:, -1])
+        self.take(rows[row], codes[best[row, rank]], scores_of_best[row, rank])
 
     def _raise_bounds(self) -> None:
         maxima = np.concatenate(self._maxima, axis=1)
@@ -165,25 +210,7 @@ class BestOfTiles:
 
     def _raise_to(self, scores: npt.NDArray[Any]) -> None:
         """Raise the bounds to scores that k items of each user reach; shape (users,)."""
-        np.maximum(self._bounds, scores, out=self._bounds)
-
-    def _reaching(
-        self, scores: Scores, maxima: npt.NDArray[Any]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Return rows and columns of a tile's scores that reach the bounds, in order."""
-        n_blocks = maxima.shape[1]
-        high = np.flatnonzero(maxima >= self._bounds[:, None])
-        if len(high) > maxima.size // _HIGH:
-            row, column = np.nonzero(scores >= self._bounds[:, None])
-            return row, column
-        row = high // n_blocks
-        reached = np.flatnonzero(scores.reshape(-1, BLOCK)[high] >= self._bounds[row, None])
-        number, within = np.divmod(reached, BLOCK)
-        return row[number], (high % n_blocks * BLOCK)[number] + within
-
-    def _keep(self, row: npt.NDArray[np.int64], item: Ints, score: npt.NDArray[Any]) -> None:
-        self._entries.append((row, item, score))
-        self._n_entries += len(row)
+        np.maximum(self.bounds, scores, out=self.bounds)
 
     def _merged(self) -> tuple[Ints, Scores]:
         """Return the k best of each user, or of fewer, with ``NO_ITEM`` and a score of -inf behind them."""

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from omnibench.report.contents import Contents
-from omnibench.report.rows import (
-    COLUMN_TYPES,
-    WithSeeds,
-    finite,
-    origin_facts,
-    rows_of,
-    summaries_of,
-    tuning_facts,
-    with_all_seeds,
-)
+from omnibench.report.plain_blocks import plain_facts_of
+from omnibench.report.plain_nested import fold_texts
+from omnibench.report.rows import COLUMN_TYPES, origin_facts, rows_of, tuning_facts
+from omnibench.report.summaries import WithSeeds, finite, summaries_of, with_all_seeds
 from omnibench.results import Result
 from omnibench.store.phase_facts import Uncertainty
 from omnibench.tables.conditional import algorithm_of
@@ -27,6 +21,9 @@ from omnibench.tables.names import DisplayNames, display_names
 
 if TYPE_CHECKING:
     import pandas as pd
+
+RESULTS_AT_HAND = 1000
+"""How many results' facts are had at a time."""
 
 FORMAT = "omnibench.results/1"
 """The format that the JSON file names; its number changes when readers have to change."""
@@ -72,10 +69,10 @@ def nested(contents: Contents) -> Iterator[bytes]:
         opened = _indented(head, 2).removesuffix("\n  }")
         yield _encoded(f'{separator}{opened},\n   "configurations": [')
         separator = "\n"
-        for rows in _grouped(group, lambda result: result.algorithm):
-            of_seeds = with_seeds[rows[0].dataset, rows[0].algorithm]
-            yield _encoded(f"{separator}{_indented(_configuration(contents, rows, names, of_seeds), 4)}")
-            separator = ",\n"
+        for configurations in _blocks(_grouped(group, lambda result: result.algorithm)):
+            for text in _configuration_texts(contents, configurations, names, with_seeds):
+                yield _encoded(f"{separator}{text}")
+                separator = ",\n"
         yield b"\n   ]\n  }"
     missing = [{"item": item.item, "status": item.status, "why": item.reason} for item in contents.missing]
     closed = "\n ]" if contents.results else "]"
@@ -130,25 +127,75 @@ def _counts_by_fold(contents: Contents, dataset: str) -> dict[str, Any]:
     return {name: list(counted["folds"]) for name, counted in named.items() if counted}
 
 
+def _blocks(configurations: Iterable[list[Result]]) -> Iterator[list[list[Result]]]:
+    """Yield the results of configurations, so many at a time as have facts at hand."""
+    block: list[list[Result]] = []
+    count = 0
+    for rows in configurations:
+        block.append(rows)
+        count += len(rows)
+        if count >= RESULTS_AT_HAND:
+            yield block
+            block, count = [], 0
+    if block:
+        yield block
+
+
+def _configuration_texts(
+    contents: Contents,
+    configurations: Sequence[list[Result]],
+    names: DisplayNames,
+    with_seeds: Mapping[tuple[str, str], WithSeeds],
+) -> Iterator[str]:
+    """Yield the JSON of configurations, as it stands inside of their dataset."""
+    results = [result for rows in configurations for result in rows]
+    plain = plain_facts_of(contents, results)
+    folds, begin = iter(()) if plain is None else fold_texts(results, plain), 0
+    for rows in configurations:
+        of_seeds = with_seeds[rows[0].dataset, rows[0].algorithm]
+        if plain is None:
+            facts = contents.facts_of(rows[0])
+            made_of = (facts.configuration_key, facts.parameters, facts.framework, facts.version)
+            members = _configuration(contents, rows, names, of_seeds, *made_of)
+            yield _indented({**members, "folds": [_fold(contents, result) for result in rows]}, 4)
+        else:
+            making, version = plain.makings[begin], plain.versions[begin]
+            made_of = (making.configuration_key, making.parameters, making.framework, version)
+            members = _configuration(contents, rows, names, of_seeds, *made_of)
+            listed = ",\n".join([next(folds) for _ in rows])
+            yield f'{_indented(members, 4)[: -len(_END)]},\n     "folds": [\n{listed}\n     ]{_END}'
+            begin += len(rows)
+
+
+_END = "\n    }"
+"""The end of a configuration."""
+
+
 def _configuration(
-    contents: Contents, rows: list[Result], names: DisplayNames, with_seeds: WithSeeds
+    contents: Contents,
+    rows: list[Result],
+    names: DisplayNames,
+    with_seeds: WithSeeds,
+    key: str,
+    parameters: str,
+    framework: str,
+    version: str,
 ) -> dict[str, Any]:
-    facts = contents.facts_of(rows[0])
+    """Return what is said of a configuration beside its folds."""
     summaries = summaries_of(contents, with_seeds)
     summary = {label: summaries[label] for label in _labels(rows)}
     return {
         "algorithm": algorithm_of(rows[0]),
         "name": rows[0].algorithm,
         "label": names.configuration(rows[0].algorithm),
-        "key": facts.configuration_key,
-        "parameters": _plain(facts.parameters),
+        "key": key,
+        "parameters": _plain(parameters),
         "seed": rows[0].seed,
         "refit": rows[0].refit or None,
-        "framework": facts.framework,
-        "framework_version": facts.version,
+        "framework": framework,
+        "framework_version": version,
         "seeds": len(with_seeds.seeds),
         "summary": summary,
-        "folds": [_fold(contents, result) for result in rows],
     }
 
 

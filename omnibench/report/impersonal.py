@@ -7,13 +7,13 @@ import os
 import platform
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from omnibench.report.contents import Contents
-from omnibench.report.item_facts import ItemFacts
+from omnibench.report.item_facts import FactsInBlocks, ItemFacts, PlainFacts
 from omnibench.store.schema import Record
 from omnibench.store.taken import Origin
 
@@ -79,7 +79,7 @@ def impersonal(contents: Contents, hide: Callable[[str], str]) -> Contents:
     return replace(contents, missing=missing, facts=_ImpersonalFacts(contents.facts, hide))
 
 
-class _ImpersonalFacts(Mapping[str, ItemFacts]):
+class _ImpersonalFacts(FactsInBlocks):
     """Facts about items without directories, users and hosts, looked up when they are asked for: there may be many."""
 
     def __init__(self, facts: Mapping[str, ItemFacts], hide: Callable[[str], str]) -> None:
@@ -91,6 +91,10 @@ class _ImpersonalFacts(Mapping[str, ItemFacts]):
         if not facts.origins:
             return facts
         return replace(facts, origins=tuple(_hidden(origin, self._hide) for origin in facts.origins))
+
+    def plain(self, labels_by_key: Mapping[str, Collection[str]]) -> PlainFacts | None:
+        """Return the facts about several items by column, which have no origins; see ``FactsInBlocks``."""
+        return self._facts.plain(labels_by_key) if isinstance(self._facts, FactsInBlocks) else None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._facts)

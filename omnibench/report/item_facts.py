@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.lookups import Lookups, uncertainty_of
 from omnibench.store.packed_metrics import evaluation_keys
-from omnibench.store.phase_facts import PhaseFacts, Uncertainty, spread_of
+from omnibench.store.phase_facts import Columns, PhaseFacts, Uncertainty, spread_of
 from omnibench.store.schema import Record, RecordLookup, RecordType
 from omnibench.store.taken import Origin, origins_of
 
@@ -93,7 +93,7 @@ class RecordedItem(NamedTuple):
         )
 
 
-class _Making(NamedTuple):
+class Making(NamedTuple):
     """What says how an item was made: the digest of its configuration, its hyperparameters as text, framework and version."""
 
     configuration_key: str
@@ -102,7 +102,39 @@ class _Making(NamedTuple):
     version: str
 
 
-class FactsByKey(Mapping[str, ItemFacts]):
+class PlainFacts(NamedTuple):
+    """The facts about several items of which all is recorded as runs record it, and nothing was taken over, by column.
+
+    Attributes:
+        items: What their own records say.
+        makings: How they were made: digests of configurations, hyperparameters as text, frameworks and versions.
+        versions: The versions of their frameworks.
+        fits: Of their fits the seconds, those of waiting, the peaks of memory; see ``store.phase_facts``.
+        predictions: Likewise.
+        spreads: Of their metrics, one item after the other, the standard errors, both ends of intervals, the users.
+    """
+
+    items: list[RecordedItem]
+    makings: list[Making]
+    versions: list[str]
+    fits: Columns
+    predictions: Columns
+    spreads: Columns
+
+
+class FactsInBlocks(Mapping[str, ItemFacts]):
+    """Facts about items by fit key, of which those of many may be had by column."""
+
+    def plain(self, labels_by_key: Mapping[str, Collection[str]]) -> PlainFacts | None:
+        """Return the facts about several items by column; None where those of one have to be looked at alone.
+
+        Args:
+            labels_by_key: The labels of the metrics that are wanted, by fit key.
+        """
+        return None
+
+
+class FactsByKey(FactsInBlocks):
     """The facts about items by fit key, made when they are asked for: there may be a hundred thousand.
 
     Args:
@@ -114,7 +146,7 @@ class FactsByKey(Mapping[str, ItemFacts]):
         self._items = items
         self._facts = lru_cache(maxsize=_FACTS_AT_HAND)(self._facts_of)
         self._lookups = lookups
-        self._latest: tuple[RecordedItem, _Making] | None = None
+        self._latest: tuple[RecordedItem, Making] | None = None
         self._ahead: dict[str, ItemFacts | None] = {}
         self._next = 0
 
@@ -124,7 +156,7 @@ class FactsByKey(Mapping[str, ItemFacts]):
             return _facts(fit_key, item, self._lookups.get)
         return _facts(fit_key, item, self._lookups.facts, self._lookups.uncertainty, self._making_of(item))
 
-    def _making_of(self, item: RecordedItem) -> _Making:
+    def _making_of(self, item: RecordedItem) -> Making:
         # The folds of a configuration, which follow each other, have the same object.
         latest = self._latest
         if (
@@ -170,6 +202,29 @@ class FactsByKey(Mapping[str, ItemFacts]):
             costs = phases.costs_of(fit), phases.costs_of(prediction)
             self._ahead[key] = _facts_from(item, self._making_of(item), *costs, uncertainties)
 
+    def plain(self, labels_by_key: Mapping[str, Collection[str]]) -> PlainFacts | None:
+        """Return the facts about several items by column; see ``FactsInBlocks``."""
+        phases, lookups = self._lookups.phases, self._lookups
+        if phases is None:
+            return None
+        items = [self._items[key] for key in labels_by_key]
+        if any(item.configuration is None for item in items) or any(map(lookups.is_taken, labels_by_key)):
+            return None
+        evaluations: list[str] = []
+        for item, labels in zip(items, labels_by_key.values(), strict=True):
+            keys = evaluation_keys(item.metrics)
+            evaluations += [f"{RecordType.EVAL.prefix}{keys[label]}" for label in labels]
+        fits = phases.columns(RecordType.FIT, [RecordType.FIT.key(key) for key in labels_by_key])
+        predictions = phases.columns(RecordType.PREDICT, [RecordType.PREDICT.key(item.predict_key) for item in items])
+        spreads = phases.columns(RecordType.EVAL, evaluations)
+        if fits is None or predictions is None or spreads is None:
+            return None
+        makings = [self._making_of(item) for item in items]
+        versions = [
+            phases.version(number) or making.version for number, making in zip(fits.last.tolist(), makings, strict=True)
+        ]
+        return PlainFacts(items, makings, versions, fits, predictions, spreads)
+
     @cached_property
     def _order(self) -> list[str]:
         return list(self._items)
@@ -202,7 +257,7 @@ def _facts(
     item: RecordedItem,
     lookup: RecordLookup,
     uncertainty: Callable[[str], Uncertainty] | None = None,
-    making: _Making | None = None,
+    making: Making | None = None,
 ) -> ItemFacts:
     uncertainty = uncertainty or (lambda key: uncertainty_of(lookup(key) or {}))
     fit = lookup(RecordType.FIT.key(fit_key)) or {}
@@ -225,7 +280,7 @@ def _facts(
 
 def _facts_from(
     item: RecordedItem,
-    making: _Making,
+    making: Making,
     fit: Record,
     predict: Record,
     uncertainties: Mapping[str, Uncertainty],
@@ -260,9 +315,9 @@ def _facts_from(
     )
 
 
-def _making(configuration: list[Any] | None, parameters: Mapping[str, Any]) -> _Making:
+def _making(configuration: list[Any] | None, parameters: Mapping[str, Any]) -> Making:
     fields = configuration[1] if configuration else {}
-    return _Making(
+    return Making(
         sha256(recorded_text(configuration)) if configuration else "",
         recorded_text(fields.get("parameters", parameters)),
         fields.get("runner", ""),

@@ -10,7 +10,8 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from omnibench.report.contents import Contents
-from omnibench.report.rows import COLUMN_TYPES, WIDTHS, Part, blocks_of
+from omnibench.report.parts import Part
+from omnibench.report.rows import COLUMN_TYPES, WIDTHS, blocks_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,10 +86,10 @@ def _columns(part: Part, column_types: Sequence[str]) -> list[pa.Array]:
     """
     import pyarrow as pa
 
-    columns = zip(*part.cells, strict=True)
+    columns = part.columns
     arrays = [_array(values, column_type) for values, column_type in zip(columns, column_types, strict=True)]
     positions = np.array(part.positions, "<i8")
-    if np.array_equal(positions, np.arange(len(part.cells))):
+    if np.array_equal(positions, np.arange(len(columns[0]))):
         return arrays
     rows = pa.Array.from_buffers(pa.int64(), len(positions), [None, pa.py_buffer(positions)])
     return [array.take(rows) for array in arrays]

@@ -26,24 +26,21 @@ def csv(contents: Contents) -> Iterator[bytes]:
     for parts in blocks_of(contents):
         texts_of_parts = []
         for part, types in zip(parts, types_of_parts, strict=True):
-            texts = _texts(part.cells, types)
+            texts = _texts(part.columns, types)
             texts_of_parts.append([texts[position] for position in part.positions])
         lines = "\n".join(map(",".join, zip(*texts_of_parts, strict=True)))
         yield f"{lines}\n".encode(errors="backslashreplace")
 
 
-def _texts(cells: Iterable[Sequence[Any]], column_types: Sequence[str]) -> list[str]:
+def _texts(columns: Iterable[Sequence[Any]], column_types: Sequence[str]) -> list[str]:
     """Return neighbouring cells of each of several rows as CSV.
 
     Args:
-        cells: Their values, of each row.
+        columns: Their values, by column.
         column_types: The types of their columns in pandas.
     """
-    columns = (
-        _WRITERS[column_type](values)
-        for values, column_type in zip(zip(*cells, strict=True), column_types, strict=True)
-    )
-    return list(map(",".join, zip(*columns, strict=True)))
+    texts = (_WRITERS[column_type](values) for values, column_type in zip(columns, column_types, strict=True))
+    return list(map(",".join, zip(*texts, strict=True)))
 
 
 @lru_cache(maxsize=1024)
@@ -56,10 +53,17 @@ def _written(text: str) -> str:
     return line.getvalue()[:-2]
 
 
+def _floats(numbers: Sequence[Any]) -> list[str]:
+    """Return the floats of a column as CSV; most columns have nothing else."""
+    if set(map(type, numbers)) == {float}:
+        return list(map(repr, numbers))
+    return ["" if number is None else repr(float(number)) for number in numbers]
+
+
 _WRITERS: dict[str, Callable[[Sequence[Any]], list[str]]] = {
     "string": lambda texts: ["" if text is None else _written(text) for text in texts],
     "Int64": lambda numbers: ["" if number is None else str(int(number)) for number in numbers],
-    "float64": lambda numbers: ["" if number is None else repr(float(number)) for number in numbers],
+    "float64": _floats,
     "boolean": lambda flags: ["" if flag is None else str(bool(flag)) for flag in flags],
 }
 """Write the values of a column, by its type in pandas."""

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from omnibench.comparison.variance import COMPONENTS, Variances
+from omnibench.comparison.variance import COMPONENTS
 from omnibench.keys import recorded_text
 from omnibench.report.contents import Contents
+from omnibench.report.parts import Part
+from omnibench.report.plain_blocks import PlainBlocks, plain_facts_of
+from omnibench.report.summaries import Summaries, finite, with_all_seeds
 from omnibench.results import Result
-from omnibench.statistics.deviation import sample_deviation
 from omnibench.store.phase_facts import Uncertainty
 from omnibench.store.taken import Origin
 from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import display_names
-from omnibench.tables.seeds import distinct, seed_groups, seeds_of
 
 ROWS_AT_HAND = 5000
 """How many rows are made at a time, unless a single item has more."""
@@ -76,38 +75,6 @@ WIDTHS = (12, 1, 6, 9, 2 + len(COMPONENTS), 10, 4)
 """How many columns each part of a row has; see ``blocks_of``."""
 
 
-class Part:
-    """Neighbouring cells of the rows of a block; rows that have them alike share them.
-
-    Attributes:
-        cells: The different ones, each a tuple of values.
-        positions: Which of these each row has.
-    """
-
-    def __init__(self) -> None:
-        self.cells: list[tuple[Any, ...]] = []
-        self.positions: list[int] = []
-        self._numbers: dict[Hashable, int] = {}
-
-    def add(self, cells: tuple[Any, ...], rows: int = 1) -> None:
-        """Add cells that so many rows have, which follow each other."""
-        self.positions += [len(self.cells)] * rows
-        self.cells.append(cells)
-
-    def add_shared(self, cells: tuple[Any, ...], rows: int = 1, key: Hashable = None) -> None:
-        """Add cells that other rows may have, too.
-
-        Args:
-            cells: The cells.
-            rows: How many rows that follow each other have them.
-            key: What tells these cells from others of this part; the cells themselves by default.
-        """
-        number = self._numbers.setdefault(cells if key is None else key, len(self.cells))
-        if number == len(self.cells):
-            self.cells.append(cells)
-        self.positions += [number] * rows
-
-
 _NOT_TUNED, _NOT_TAKEN = ((None,) * width for width in WIDTHS[-2:])
 
 
@@ -125,17 +92,20 @@ def blocks_of(contents: Contents) -> Iterator[list[Part]]:
     search, the value's origin. None is empty: where no item has a value, there is no block.
     """
     names = display_names(contents.results)
-    with_seeds = with_all_seeds(contents.results)
-    summarised: WithSeeds | None = None
-    summary_cells: dict[str, tuple[float | None, ...]] = {}
+    with_seeds, summaries_by_label = with_all_seeds(contents.results), Summaries(contents)
+    plain = PlainBlocks(contents, names, with_seeds, summaries_by_label)
     for results in _by_rows(contents.results):
+        plain_facts = plain_facts_of(contents, results)
+        if plain_facts is not None:
+            parts = plain.parts_of(results, plain_facts)
+            rows = len(parts[0].positions)
+            yield [*parts, *(_alike(cells, rows) for cells in (_NOT_TUNED, _NOT_TAKEN))]
+            continue
         parts = [Part() for _ in WIDTHS]
         configurations, folds, values, costs, summaries, searches, origins = parts
         for result in results:
             configuration = with_seeds[result.dataset, result.algorithm]
-            if configuration is not summarised:  # most follow each other
-                of_labels = summaries_of(contents, configuration).items()
-                summarised, summary_cells = configuration, {label: tuple(cells.values()) for label, cells in of_labels}
+            summary_cells = summaries_by_label.cells_of(configuration)
             facts, rows = contents.facts_of(result), len(result.metrics)
             configurations.add_shared(
                 (
@@ -186,6 +156,13 @@ def blocks_of(contents: Contents) -> Iterator[list[Part]]:
         yield parts
 
 
+def _alike(cells: tuple[Any, ...], rows: int) -> Part:
+    """Return a part of which all rows have the same cells."""
+    part = Part()
+    part.add_shared(cells, rows)
+    return part
+
+
 def _by_rows(results: Iterable[Result]) -> Iterator[list[Result]]:
     """Yield the results that have values, as many at a time as make ``ROWS_AT_HAND`` rows at most, but at least one."""
     block: list[Result] = []
@@ -228,59 +205,3 @@ def origin_facts(origin: Origin | None) -> dict[str, str | None]:
     if origin is None:
         return dict.fromkeys(("from", "by", "time", "sha256"))
     return {"from": origin.source, "by": origin.by or None, "time": origin.time, "sha256": origin.sha256}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WithSeeds:
-    """A configuration on a dataset, with all of its seeds.
-
-    Attributes:
-        name: The display name of the configuration with the lowest seed.
-        rows: The results of all seeds.
-        counted: Those that count; see ``tables.seeds``.
-        seeds: Its seeds.
-    """
-
-    name: str
-    rows: list[Result]
-    counted: list[Result]
-    seeds: list[int]
-
-
-def with_all_seeds(results: Sequence[Result]) -> dict[tuple[str, str], WithSeeds]:
-    """Return each configuration with all of its seeds, by dataset and the display name with any of its seeds."""
-    groups = seed_groups(results)
-    rows: dict[tuple[str, str], list[Result]] = {}
-    for result in results:
-        rows.setdefault((result.dataset, groups.get(result.algorithm, result.algorithm)), []).append(result)
-    configurations = {
-        key: WithSeeds(key[1], of_key, distinct(of_key), seeds_of(of_key)) for key, of_key in rows.items()
-    }
-    return {
-        (result.dataset, result.algorithm): configurations[
-            result.dataset, groups.get(result.algorithm, result.algorithm)
-        ]
-        for result in results
-    }
-
-
-def summaries_of(contents: Contents, configuration: WithSeeds) -> dict[str, dict[str, float | None]]:
-    """Return the mean and the deviation of each metric over folds and seeds, and what contributes to its variance, by label."""
-    values: dict[str, list[float]] = {label: [] for row in configuration.rows for label in row.metrics}
-    for row in configuration.counted:
-        for label, value in row.metrics.items():
-            values[label].append(value)
-    variances = contents.variances.get((configuration.rows[0].dataset, configuration.name), {})
-    return {label: _summary(of_label, variances.get(label, {})) for label, of_label in values.items()}
-
-
-def _summary(values: Sequence[float], variances: Variances) -> dict[str, float | None]:
-    mean = finite(math.fsum(values) / len(values)) if values and all(map(math.isfinite, values)) else None
-    deviation = finite(sample_deviation(values)) if mean is not None and len(values) > 1 else None
-    parts = {f"{component}_variance": finite(variances.get(component)) for component in COMPONENTS}
-    return {"mean": mean, "std": deviation, **parts}
-
-
-def finite(value: float | None) -> float | None:
-    """Return a value, or None where it is no number that every reader of a file knows."""
-    return value if value is not None and math.isfinite(value) else None

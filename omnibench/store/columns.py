@@ -36,6 +36,17 @@ class Column:
             self._mixed = self.values
         self._mixed.append(value)
 
+    def extend(self, values: Sequence[Any]) -> None:
+        """Append several values; see ``append``."""
+        if self._mixed is None and set(map(type, values)) == {float}:
+            self._floats.extend(values)
+            self._has_number = True
+        elif self._mixed is not None:
+            self._mixed += values
+        else:
+            for value in values:
+                self.append(value)
+
     @property
     def values(self) -> list[Any]:
         """The values."""

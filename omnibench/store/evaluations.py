@@ -6,12 +6,17 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from omnibench.store.phase_texts import has_users_in, user_file_in
 from omnibench.store.reader import Reader
 from omnibench.store.reading import read
 from omnibench.store.schema import Record, RecordLookup, RecordType
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 _MOST_LOOK_UPS = 1000
 """After so many questions about one evaluation each, all of them are read in one pass, which takes a third of the time."""
@@ -132,7 +137,7 @@ class _HaveUsers:
             else:
                 hashes_by_answer[has_users].append(hash(key))
         self._unknown = unknown
-        self._hashes = {has_users: array("q", sorted(hashes)) for has_users, hashes in hashes_by_answer.items()}
+        self._hashes = {has_users: _sorted(hashes) for has_users, hashes in hashes_by_answer.items()}
 
     def of(self, record_key: str) -> bool | None:
         """Whether an evaluation has values per user; None where its record has to be looked up to tell."""
@@ -141,6 +146,18 @@ class _HaveUsers:
             return None
         counts = {has_users: _count(hashes, number) for has_users, hashes in self._hashes.items()}
         return counts[True] == 1 if sum(counts.values()) == 1 else None
+
+
+_MANY = 20_000
+"""Numbers from which on numpy sorts them: a list of them would take five times their memory."""
+
+
+def _sorted(hashes: array[int]) -> array[int]:
+    """Return numbers, ascending."""
+    if len(hashes) < _MANY:
+        return array("q", sorted(hashes))
+    np.frombuffer(hashes, "<i8").sort()  # where they are
+    return hashes
 
 
 def _count(hashes: array[int], number: int) -> int:

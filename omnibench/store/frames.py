@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping
 from sys import intern
 from typing import Any
 
 from omnibench.store.columns import Column
 from omnibench.store.lookups import Lookups
+from omnibench.store.packed_metrics import MetricsPacker
 from omnibench.store.reader import Reader
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, SEARCHED, Phase, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory
@@ -25,19 +26,39 @@ def result_columns(reader: Reader) -> dict[str, Column]:
         reader: Reads the records.
     """
     columns = {name: Column() for name in RESULT_COLUMNS}
-    lookups = Lookups(reader)
+    lookups, packer = Lookups(reader), MetricsPacker()
     lookups.read_phases(RecordType.EVAL)
+    rows: list[tuple[Any, ...]] = []
+    keys: list[str] = []
     for _, record, is_light in reader.light_items():
         if record["status"] != Status.DONE:
             continue
-        metrics = json.loads(record["metrics"]) if is_light else record["metrics"]
+        metrics = packer.packed(record["metrics"]) if is_light else record["metrics"]
         labels = [intern(label) if isinstance(label := record[name], str) else label for name in RESULT_COLUMNS[:4]]
         for label, metric in metrics.items():
-            stderr, low, high, _ = lookups.uncertainty(RecordType.EVAL.key(metric["key"]))
-            row = (*labels, intern(label), metric["value"], stderr, low, high)
-            for name, value in zip(RESULT_COLUMNS, row, strict=True):
-                columns[name].append(value)
+            rows.append((*labels, intern(label), metric["value"]))
+            keys.append(RecordType.EVAL.key(metric["key"]))
+        if len(rows) >= _ROWS_AT_HAND:
+            _add_rows(columns, rows, lookups.uncertainties(keys))
+            rows, keys = [], []
+    _add_rows(columns, rows, lookups.uncertainties(keys))
     return columns
+
+
+_ROWS_AT_HAND = 3000
+"""How many evaluations are looked up at a time."""
+
+
+def _add_rows(columns: dict[str, Column], rows: list[tuple[Any, ...]], spreads: list[list[Any]]) -> None:
+    """Add rows to columns.
+
+    Args:
+        columns: The columns, by name.
+        rows: Of each row the first members.
+        spreads: Of the others the columns.
+    """
+    for name, values in zip(RESULT_COLUMNS, [*zip(*rows, strict=True), *spreads] if rows else (), strict=bool(rows)):
+        columns[name].extend(values)
 
 
 def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
@@ -74,7 +95,7 @@ def unfinished_rows(records: Mapping[str, Record]) -> tuple[list[dict[str, Any]]
     """Return the rows of searches, and those of phases that failed or were interrupted.
 
     Args:
-        records: Those of items, of their fits where they have attempts, of searches and of trials.
+        records: Those of items, of their fits where they have attempts or are tuned, of searches and of trials.
     """
     stopped = []
     for key, record in records.items():
@@ -111,8 +132,12 @@ def _is_continued(attempt: Record, fit: Record) -> bool:
 
 
 def _tune_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
-    """Return what each search has cost; what was taken over from earlier computations has cost nothing."""
+    """Return what each search has cost; what was taken over from earlier computations has cost nothing.
+
+    Nor has the Fit of a trial whose model has become the item's: the item's own Fit has these seconds.
+    """
     chosen = {record[SEARCHED] for key, record in records.items() if RecordType.ITEM.has(key) and record.get("chosen")}
+    seconds_of_fits = _seconds_of_chosen_fits(records)
     rows = []
     for search, trials in searches_of(RecordsInMemory(records)):
         computed = [trial for trial in finished_trials(trials) if not trial.get("reused")]
@@ -120,7 +145,12 @@ def _tune_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
             continue
         last = max(computed, key=lambda trial: str(trial.get("finished")))
         costs = {
-            "seconds": sum(trial.get("seconds") or 0.0 for trial in computed),
+            "seconds": math.fsum(
+                seconds
+                for trial in computed
+                for phase, seconds in (trial.get("phases") or {Phase.TUNE: trial.get("seconds") or 0.0}).items()
+                if phase != Phase.FIT or seconds_of_fits.get(trial["fit_key"]) != seconds
+            ),
             "peak_rss": max((trial["peak_rss"] for trial in computed if trial.get("peak_rss")), default=None),
         }
         origin = {name: last.get(name) for name in ("finished", "run", "worker")}
@@ -128,3 +158,10 @@ def _tune_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
         labels = {"item": search["item"], "phase": Phase.TUNE.value, "status": status.value}
         rows.append({**dict.fromkeys(PHASE_COLUMNS), **labels, **costs, **origin})
     return rows
+
+
+def _seconds_of_chosen_fits(records: Mapping[str, Record]) -> dict[str, float | None]:
+    """Return the seconds of the Fit of every tuned item, by the key of the trial that its search has chosen."""
+    items = (record for key, record in records.items() if RecordType.ITEM.has(key) and record.get("chosen"))
+    fits = ((item, records.get(RecordType.FIT.key(item["fit_key"]), {})) for item in items)
+    return {item["chosen"]["fit_key"]: fit.get("seconds") for item, fit in fits if item["chosen"].get("fit_key")}

@@ -123,12 +123,14 @@ def light_records_in(
             if with_metrics:
                 item |= {"metrics": packer.packed(metrics), "predict_key": predict_key}
             light_keys.add(key)
+            item["fit_key"] = plan.known_key(item["fit_key"])
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
         is_whole = not is_done or item.get(SEARCHED)  # of tuned ones, searches are told of, and they are few
         records[key] = labelled if is_light or is_whole else shared.item_without(heavy, labelled)
-        # Attempts may be parts of its Fit, and without its Fit a snapshot would be that of a Fit that has not ended.
-        if is_done and not item.get("attempts") and item["fit_key"] not in with_snapshots:
+        # Attempts may be parts of its Fit, a trial may be its Fit, and without that a snapshot would be of a Fit that goes on.
+        is_simple = not item.get("attempts") and not item.get(SEARCHED) and item["fit_key"] not in with_snapshots
+        if is_done and is_simple:
             finished[records[key]["fit_key"]] = records[key]["item"]
     costs = Costs()
     phase_costs = reader.phase_costs() if with_costs else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
-from omnibench.store.phase_facts import PhaseFacts, Uncertainty
+from omnibench.store.phase_facts import PhaseFacts, Uncertainty, or_none
 from omnibench.store.phase_texts import costs_in, origin_in, uncertainty_in
 from omnibench.store.plans import PlannedLabels
 from omnibench.store.reader import Reader
@@ -93,6 +94,14 @@ class Lookups:
         """Return the uncertainty that an evaluation says; nothing where there is no sound record of it."""
         kept = self._phases.uncertainty(key) if self._phases else None
         return uncertainty_of(self.facts(key) or {}) if kept is None else kept
+
+    def uncertainties(self, keys: Sequence[str]) -> list[list[float | None]]:
+        """Return the standard errors and both ends of the intervals that evaluations say, each in a list."""
+        spreads = self._phases.columns(RecordType.EVAL, keys) if self._phases else None
+        if spreads is not None:
+            return [or_none(numbers) for numbers in (spreads.first, spreads.second, spreads.third)]
+        of_keys = [self.uncertainty(key) for key in keys]
+        return [[spread[number] for spread in of_keys] for number in range(3)]
 
 
 def uncertainty_of(evaluation: Record) -> Uncertainty:

@@ -93,6 +93,11 @@ class PackedValues(_Packed[float]):
     def __repr__(self) -> str:
         return repr(dict(self.items()))
 
+    @property
+    def in_order(self) -> list[float]:
+        """The values in the order of their labels."""
+        return [value for value, _ in _METRIC.iter_unpack(self._packed)]
+
     def items(self) -> ItemsView[str, float]:
         """Return labels and values."""
         pairs = zip(self._names, _METRIC.iter_unpack(self._packed), strict=True)

@@ -209,8 +209,12 @@ def _column(content: bytes, dtype: str, rows: int, begins: Sequence[int]) -> Any
         rows: The number of rows.
         begins: The offsets of the column's row groups in the file, in bytes.
     """
-    counts = [min(ROWS, rows - done) for done in range(0, rows, ROWS)]
-    parts = [np.frombuffer(content, dtype, count, begin) for count, begin in zip(counts, begins, strict=True)]
+    groups = range(0, rows, ROWS)
+    if len(groups) != len(begins):  # before anybody goes through the groups of a number of users that is a lie
+        raise ValueError(f"{rows} rows are {len(groups)} row groups, and there are the offsets of {len(begins)}")
+    parts = [
+        np.frombuffer(content, dtype, min(ROWS, rows - done), begin) for done, begin in zip(groups, begins, strict=True)
+    ]
     return parts[0] if len(parts) == 1 else np.concatenate([*parts, np.zeros(0, dtype)])
 
 

@@ -12,7 +12,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.store.phase_texts import version_in
 from omnibench.store.reader import Reader
@@ -20,8 +20,9 @@ from omnibench.store.schema import SEARCHED, Record, RecordType
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 else:
-    from omnibench.lazy import np
+    from omnibench.lazy import np, npt
 
 _FLOAT = r"(null|-?\d++(?:\.\d++(?:e[+-]?\d++)?|e[+-]?\d++))"
 _INTEGER = r"(null|\d{1,15})"  # which floats hold without loss
@@ -53,6 +54,15 @@ Numbers = tuple[float, float, float, int]
 the peak of memory, and of a fit the number of its version. NaN and ``_NONE`` stand for what is not recorded."""
 
 
+class Columns(NamedTuple):
+    """``Numbers`` of several phases: each of the four in an array, shape (n,); what is not recorded is as there."""
+
+    first: npt.NDArray[np.float64]
+    second: npt.NDArray[np.float64]
+    third: npt.NDArray[np.float64]
+    last: npt.NDArray[np.int32]
+
+
 class Uncertainty(NamedTuple):
     """The uncertainty of a metric's mean over users.
 
@@ -82,17 +92,21 @@ class PhaseFacts:
     def __init__(self, reader: Reader, *record_types: RecordType) -> None:
         self._tables = {record_type: _Table() for record_type in record_types}
         versions: dict[str, int] = {}
+        tables = {record_type.prefix: table for record_type, table in self._tables.items()}
+        of_fits, of_evaluations = RecordType.FIT.prefix, RecordType.EVAL.prefix
         for key, text in reader.sound_texts_of(*record_types):
-            if RecordType.EVAL.has(key):
-                if (spread := _uncertainty_in(text)) is not None:
-                    self._tables[RecordType.EVAL].add(key, spread)
-                continue
-            record_type, costs = RecordType.of(key), _costs_in(text)
-            if record_type is RecordType.FIT and costs is not None:
-                version = version_in(text)
-                costs = None if version is None else (*costs[:3], versions.setdefault(version, len(versions)))
-            if record_type is not None and costs is not None:
-                self._tables[record_type].add(key, costs)
+            prefix = key[: key.find("/") + 1]
+            if prefix == of_evaluations:
+                numbers = _uncertainty_in(text)
+            else:
+                numbers = _costs_in(text)
+                if numbers is not None and prefix == of_fits:
+                    version = version_in(text)
+                    if version is None:
+                        continue
+                    numbers = (*numbers[:3], versions.setdefault(version, len(versions)))
+            if numbers is not None:
+                tables[prefix].add(key, numbers)
         for table in self._tables.values():
             table.sort()
         self._versions = list(versions)
@@ -131,6 +145,16 @@ class PhaseFacts:
         table = self._tables.get(record_type)
         return [None] * len(keys) if table is None else table.get_all(keys)
 
+    def columns(self, record_type: RecordType, keys: Sequence[str]) -> Columns | None:
+        """Return the numbers of several phases of a type by column; None where one of them is left out, and of small stores."""
+        table = self._tables.get(record_type)
+        is_small = max(map(len, self._tables.values()), default=0) < _MANY
+        return None if table is None or is_small else table.columns(keys)
+
+    def version(self, number: int) -> str | None:
+        """Return the version that the last number of a fit stands for; None where that is none."""
+        return None if number == _NONE else self._versions[number]
+
     def uncertainty(self, key: str) -> Uncertainty | None:
         """Return the uncertainty that an evaluation says; None where it is left out."""
         table = self._tables.get(RecordType.EVAL)
@@ -138,6 +162,12 @@ class PhaseFacts:
         if numbers is None:
             return None
         return spread_of(numbers)
+
+
+def or_none(numbers: npt.NDArray[np.float64]) -> list[Any]:
+    """Return the numbers of a column, None in the place of NaN."""
+    values: list[Any] = numbers.tolist()
+    return [None if value != value else value for value in values] if np.isnan(numbers).any() else values  # noqa: PLR0124 - NaN
 
 
 def spread_of(numbers: Numbers) -> Uncertainty:
@@ -156,6 +186,9 @@ class _Table:
         self._hashes = array("q")
         self._rows = bytearray()
         self._positions = array("I")
+
+    def __len__(self) -> int:
+        return len(self._hashes)
 
     def add(self, key: str, numbers: Numbers) -> None:
         """Add a row."""
@@ -183,6 +216,15 @@ class _Table:
         positions = np.frombuffer(self._positions, "<u4")[begins[is_row]]
         rows: Iterator[Numbers] = iter(np.frombuffer(self._rows, _NUMBERS_TYPE)[positions].tolist())
         return [next(rows) if is_found else None for is_found in is_row.tolist()]
+
+    def columns(self, keys: Sequence[str]) -> Columns | None:
+        """Return the rows of several keys by column; None where one has none."""
+        sorted_hashes, hashes = np.frombuffer(self._hashes, "<i8"), np.fromiter(map(hash, keys), np.int64, len(keys))
+        begins = np.searchsorted(sorted_hashes, hashes)
+        if not (np.searchsorted(sorted_hashes, hashes, "right") - begins == 1).all():
+            return None
+        rows = np.frombuffer(self._rows, _NUMBERS_TYPE)[np.frombuffer(self._positions, "<u4")[begins]]
+        return Columns(*(rows[name] for name in ("f0", "f1", "f2", "f3")))
 
     def get(self, key: str) -> Numbers | None:
         """Return the row of a key, or None."""

@@ -10,11 +10,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
+from omnibench.store.checks import is_cost, is_moment
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.frames import PHASE_COLUMNS, finished_row, part_of, unfinished_rows
 from omnibench.store.phase_texts import phase_in
 from omnibench.store.reader import Reader
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, Record, RecordType, Status
+from omnibench.store.usual_phases import UsualPhase, UsualPhases, numbers_in
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,8 +27,9 @@ else:
 
 _NUMBERS = (*COSTS, *GUEST_MEMBERS)
 _TEXTS = tuple(name for name in PHASE_COLUMNS if name not in _NUMBERS)
-_ROW = Struct(f"<{len(_NUMBERS)}d{len(_TEXTS)}II")
-"""The numbers of a row, the positions of its texts among all of their column, and that of the types of its numbers."""
+_MEASURED, _CODES = Struct(f"<{len(_NUMBERS)}d"), Struct(f"<{len(_TEXTS)}II")
+"""The numbers of a row; the positions of its texts among all of their column, and that of the types of its numbers."""
+_ROW_SIZE = _MEASURED.size + _CODES.size
 
 _MOST_EXACT = 2**53
 """Up to here a float has every whole number."""
@@ -59,7 +62,9 @@ class _Table:
         self._positions: dict[int, int] = {}
         """Where the row of metrics that were computed together is, by a hash of what they have alike."""
         self._texts: dict[str, dict[Any, int]] = {name: {} for name in _TEXTS}
+        self._code_of = list(self._texts.values())
         self._types: dict[tuple[type, ...], int] = {}
+        self._latest: tuple[str, tuple[bytes, int] | None] = "", None
         self._large: dict[int, dict[int, int]] = {}
         """Whole numbers that floats do not hold, by row and column."""
 
@@ -78,12 +83,21 @@ class _Table:
 
     def add_finished(self, reader: Reader) -> None:
         """Add the rows of all finished phases."""
-        done = Status.DONE.value
+        usual_phases = UsualPhases()
+        added: tuple[UsualPhase | None, str] = None, ""
         for key, text in _finished_texts(reader):
+            usual = None if text is None else usual_phases.phase_in(text)
+            if usual is not None:
+                record_type = key.partition("/")[0]
+                if usual.batch and usual is added[0] and record_type == added[1]:
+                    continue  # of metrics that were computed together
+                if self._add_usual(record_type, usual):
+                    added = usual, record_type
+                    continue
             phase = None if text is None else phase_in(text)
             if phase is not None:
                 record_type = key.partition("/")[0]
-                texts = (phase.item, _PHASES[record_type], done, phase.finished, phase.run, phase.worker)
+                texts = (phase.item, _PHASES[record_type], _DONE, phase.finished, phase.run, phase.worker)
                 self._put(phase.costs, texts, (phase.fit_key, record_type, phase.batch) if phase.batch else None)
                 continue
             record = reader.get(key)
@@ -91,18 +105,43 @@ class _Table:
             if record is not None and row is not None:
                 self.add(row, part_of(key, record) if record.get("batch") else None)
 
+    def _add_usual(self, record_type: str, phase: UsualPhase) -> bool:
+        """Add the row of a phase whose text is of the usual form, and return whether its numbers are such."""
+        packed = self._packed_costs(phase.costs)
+        if packed is None or not is_moment(phase.finished):
+            return False
+        texts = (phase.item, _PHASES[record_type], _DONE, phase.finished, phase.run, phase.worker)
+        self._put_packed(*packed, texts, (phase.fit_key, record_type, phase.batch) if phase.batch else None)
+        return True
+
+    def _packed_costs(self, costs: str) -> tuple[bytes, int] | None:
+        """Return numbers of a usual phase, packed, and the position of their types; those of metrics of an Eval are alike."""
+        if costs != self._latest[0]:
+            numbers = numbers_in(costs)
+            numbers = (*numbers, *[None] * (len(_NUMBERS) - len(numbers)))
+            self._latest = costs, self._packed(numbers) if all(map(is_cost, numbers)) else None
+        return self._latest[1]
+
+    def _packed(self, numbers: Sequence[float | None]) -> tuple[bytes, int]:
+        """Return numbers, packed, and the position of their types."""
+        types = self._types.setdefault(tuple(map(type, numbers)), len(self._types))
+        return _MEASURED.pack(*[math.nan if number is None else number for number in numbers]), types
+
     def _put(self, numbers: Sequence[float | None], texts: Sequence[Any], shared: tuple[str, ...] | None) -> int:
         """Add a row, or replace the one of the same metrics, and return its position."""
-        last = len(self._rows) // _ROW.size
+        return self._put_packed(*self._packed(numbers), texts, shared)
+
+    def _put_packed(self, measured: bytes, types: int, texts: Sequence[Any], shared: tuple[str, ...] | None) -> int:
+        """Do what ``_put`` does with numbers that are packed."""
+        last = len(self._rows) // _ROW_SIZE
         position = last if shared is None else self._positions.setdefault(hash(shared), last)
         if self._large:
             self._large.pop(position, None)
-        types = self._types.setdefault(tuple(map(type, numbers)), len(self._types))
-        codes = [
-            code_of.setdefault(text, len(code_of)) for code_of, text in zip(self._texts.values(), texts, strict=True)
-        ]
-        measured = [math.nan if number is None else number for number in numbers]
-        self._rows[position * _ROW.size : (position + 1) * _ROW.size] = _ROW.pack(*measured, *codes, types)
+        row = measured + _CODES.pack(*map(_code_in, self._code_of, texts), types)
+        if position == last:
+            self._rows += row
+        else:
+            self._rows[position * _ROW_SIZE : (position + 1) * _ROW_SIZE] = row
         return position
 
     def frame(self) -> pd.DataFrame:
@@ -160,6 +199,14 @@ class _Table:
 _PHASES = {record_type.value: phase.value for record_type, phase in PHASE_OF.items() if record_type is not None}
 
 
+_DONE = Status.DONE.value
+
+
+def _code_in(codes: dict[Any, int], text: Any) -> int:
+    """Return the position of a text among those of its column."""
+    return codes.setdefault(text, len(codes))
+
+
 def _finished_texts(reader: Reader) -> Iterator[tuple[str, str | None]]:
     """Yield the keys of the records of phases in the order in which they were written, with their JSON; without it those of old stores."""
     types = [record_type for record_type in PHASE_OF if record_type is not None]
@@ -173,12 +220,10 @@ def _begun(reader: Reader) -> dict[str, Record]:
     """Return the records that tell of searches, and of attempts that came to nothing."""
     records: dict[str, Record] = {}
     for key, item in _begun_items(reader):
-        if item.get("attempts"):
+        if item.get("attempts") or item.get("chosen"):
             fit_key = RecordType.FIT.key(item["fit_key"])
             fit = reader.get(fit_key)
-            records |= {} if fit is None else {fit_key: fit}
-        if item.get("attempts") or item.get("chosen"):
-            records[key] = item
+            records |= {key: item} | ({} if fit is None else {fit_key: fit})
     for record_type in (RecordType.SEARCH, RecordType.TRIAL):
         records |= reader.records(record_type.prefix, in_order=True)
     return records

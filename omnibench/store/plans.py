@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from omnibench.store.schema import Record, RecordType, configuration_in, timestamp
 
@@ -117,6 +118,10 @@ _UNNAMED = {"dataset_label": "", "user_label": "", "seeds": 1, "seed": None}
 """How items are called of which neither the plan nor their record says anything."""
 
 
+_AT_HAND = 1024
+"""Configurations of which is kept what a plan calls them: their folds mostly follow each other."""
+
+
 class PlannedLabels:
     """What the plan calls its items now.
 
@@ -129,9 +134,10 @@ class PlannedLabels:
     def __init__(self, records: Iterable[tuple[str, Record]]) -> None:
         plans = [record for key, record in records if RecordType.PLAN.has(key) and "datasets" in record]
         self._plans = [
-            (plan, frozenset(plan["items"]), frozenset(plan.get("fitted_once", ())))
+            (plan, {key: key for key in plan["items"]}, frozenset(plan.get("fitted_once", ())))
             for plan in sorted(plans, key=lambda plan: str(plan["noted"]))
         ]
+        self._called = lru_cache(maxsize=_AT_HAND)(self._called_by)
 
     @property
     def fit_keys(self) -> Iterator[str]:
@@ -146,23 +152,43 @@ class PlannedLabels:
         )
         return frozenset(str(name) for labels in names for name in labels)
 
+    def known_key(self, fit_key: str) -> str:
+        """Return a fit key as the text that a plan has of it, which takes no memory beside; one that none has as it is."""
+        for _, items, _ in self._plans:
+            known: str | None = items.get(fit_key)
+            if known is not None:
+                return known
+        return fit_key
+
     def labelled(self, item: Record) -> Record:
         """Return the record of an item, called as the plan calls it; one that it does not name as it is."""
         changed = None
-        for plan, items, fitted_once in self._plans:
-            if item["fit_key"] not in items:
+        fit_key, name = item["fit_key"], (item["dataset"], item["algorithm"])
+        for number, (_, items, _) in enumerate(self._plans):
+            if fit_key not in items:
                 continue
-            seeds = plan.get("seeds", {}).get(item["algorithm"], 1)
-            named = seeds > 1 and item["algorithm"] not in fitted_once
-            labels = (
-                plan.get("datasets", {}).get(item["dataset"], ""),
-                plan.get("configurations", {}).get(item["algorithm"], ""),
-                seeds,
-                configuration_in(item).get("seed") if named else None,
-            )
-            if changed or tuple(map(item.get, _UNNAMED, _UNNAMED.values())) != labels:
+            *called, named = self._called(number, *name)
+            labels = (*called, configuration_in(item).get("seed") if named else None)
+            if (
+                changed
+                or (item.get("dataset_label", ""), item.get("user_label", ""), item.get("seeds", 1), item.get("seed"))
+                != labels
+            ):
                 changed = {**item, **dict(zip(_UNNAMED, labels, strict=True))}
         return changed or item
+
+    def _called_by(self, number: int, dataset: str, algorithm: str) -> tuple[str, str, int, bool]:
+        """Return what a plan calls a dataset and a configuration, for how many seeds it asks, and whether they are named.
+
+        Args:
+            number: Which plan it is.
+            dataset: The dataset's name.
+            algorithm: The configuration's.
+        """
+        plan, _, fitted_once = self._plans[number]
+        seeds = plan.get("seeds", {}).get(algorithm, 1)
+        names = plan.get("datasets", {}).get(dataset, ""), plan.get("configurations", {}).get(algorithm, "")
+        return *names, seeds, seeds > 1 and algorithm not in fitted_once
 
 
 def with_planned_labels(records: dict[str, Record]) -> dict[str, Record]:

@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from omnibench.collector import without_collector
 from omnibench.errors import StoreError
 from omnibench.store.advice import repair_command
 from omnibench.store.beneath import refuse_links
@@ -65,7 +66,8 @@ def read(
             connection.execute("BEGIN")  # all that is read is to tell of one moment
             reader = Reader(connection, on_damage)
             refuse_newer_database(directory.parent, reader.version)
-            return take(reader)
+            with without_collector():
+                return take(reader)
 
     log = database.with_name("cache.db-wal")
     # Without a log nobody is writing, and then a reader needs no shared memory to agree with writers.

@@ -206,7 +206,9 @@ def test_status_show_and_progress_say_how_far_a_search_is(root: Path, capsys: py
     assert "fold_1  (in Tune: trial 1 of 30, best so far NDCG@10 0.2500)" in status
     shown = run(capsys, "show", "RecPack.EASE/fold_0", "--store", str(root))
     assert "tuned            l2=9996, solver=als: trial 1, NDCG@10 0.3000 on validation data" in shown
-    assert "Tune             3.750 s in all trials together, peak unknown" in shown  # without what was taken over
+    assert (
+        "Tune             3.750 s in the trials, beside the Fit, peak unknown" in shown
+    )  # without what was taken over
     progress = json.loads((root / "progress.json").read_text())["items"]
     search = {name.rpartition("/")[2]: item.get("trials") for name, item in progress.items()}
     assert search["fold_0"] is None

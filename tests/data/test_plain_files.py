@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,7 +40,6 @@ TIME = st.one_of(st.integers(0, 2_000_000_000).map(str), st.sampled_from(["0", "
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads small files this way as well, in blocks of few lines."""
-    monkeypatch.setattr(plain, "_WORTH", 0)
     monkeypatch.setattr(plain, "_BLOCK", 256)
     monkeypatch.setattr(plain, "_LOOK", 64)
 
@@ -237,3 +238,14 @@ def test_parquet_of_numbers_is_read_as_pandas_reads_it(kind: str, tmp_path: Path
     for name in ("user", "item", "rating", "timestamp"):
         assert getattr(rows, name).tolist() == getattr(expected, name).tolist()
     assert (rows.user_ids, rows.item_ids) == (expected.user_ids, expected.item_ids)
+
+
+def test_reading_plain_numbers_imports_no_pandas(tmp_path: Path) -> None:
+    """A small file of numbers is read and prepared without pandas, whose import takes longer than the rest of a small run."""
+    path = written(tmp_path / "a.csv", [f"{user},{user % 7},4.5,{1_000_000_000 + user}" for user in range(40)])
+    program = (
+        "import sys\nfrom omnibench import from_file, UserCrossValidation\n"
+        f"assert len(from_file({str(path)!r}).pipe(UserCrossValidation(2)).interactions()) == 40\n"
+        "assert 'pyarrow' in sys.modules and 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

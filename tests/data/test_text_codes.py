@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from omnibench import from_file
 from omnibench.data import text_codes
-from omnibench.data.files import plain
 from omnibench.data.order_of_texts import order_of_texts
 from omnibench.data.text_codes import TextCodes
 
@@ -70,7 +69,6 @@ def test_texts_of_one_hash_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_file_whose_texts_have_one_hash_is_read_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The careful way reads it."""
-    monkeypatch.setattr(plain, "_WORTH", 0)
     monkeypatch.setattr(TextCodes, "finish", lambda *_: None)
     (tmp_path / "a.csv").write_text("user,item\nb,x\na,y\nb,y\n")
     rows = from_file(tmp_path / "a.csv").source.load()

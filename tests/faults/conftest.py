@@ -13,6 +13,11 @@ import pytest
 _MEMORY = Path("/dev/shm")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let what the harness drives sync as users' runs do."""
+    item.add_marker("syncs")
+
+
 @pytest.fixture
 def directory() -> Iterator[Path]:
     """A directory in memory where there is one: thousands of runs would wait for a disk's fsync."""

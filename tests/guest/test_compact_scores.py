@@ -139,6 +139,11 @@ COMPACT: dict[str, list[tuple[str, dict[str, Any], str]]] = {
         ("NCEPLRec", {}, "close"),
         ("NCL", {"epochs": 1, "num_clusters": 10, "warm_up_step": 0}, "close"),
         ("SimpleX", {"epochs": 1, "aggregator": "self_attention"}, "close"),
+        ("CDAE", {"epochs": 1, "out_activation": "relu", "loss_type": "MSE"}, "close"),
+        ("MultiVAE", {"epochs": 1, "mlp_hidden_size": []}, "close"),
+        ("RaCT", {"epochs": 1, "pretrain_epochs": 1, "critic_pretrain": {"pretrain_epochs": 1}}, "close"),
+        ("LDiffRec", {"epochs": 1, "out_dims": [20], "in_dims": [30, 20]}, "close"),
+        ("LDiffRec", {"epochs": 1, "noise_scale": 0.0}, "close"),
         *(
             (name, {"epochs": 1}, "close")
             for name in (
@@ -153,6 +158,11 @@ COMPACT: dict[str, list[tuple[str, dict[str, Any], str]]] = {
                 "SGL",
                 "SpectralCF",
                 "DGCF",
+                "CDAE",
+                "LDiffRec",
+                "MultiDAE",
+                "MultiVAE",
+                "RecVAE",
             )
         ),
     ],

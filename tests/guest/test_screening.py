@@ -18,7 +18,7 @@ from omnibench.guest import factors, screening
 from omnibench.guest.factors import FactorScores, ItemFactors
 from omnibench.guest.folds import Fold
 from omnibench.guest.ranking import recommend
-from omnibench.guest.screening import RoughFactors, ScreenedTiles
+from omnibench.guest.screening import RoughFactors, Screen
 
 
 @pytest.fixture(scope="module")
@@ -69,18 +69,46 @@ def test_lists_are_those_of_float64(
 
 @given(seed=st.integers(0, 2**32 - 1), width=st.integers(1, 300), scale=st.sampled_from([1e-30, 1.0, 1e15]))
 def test_no_score_is_wrong_by_more_than_is_said(seed: int, width: int, scale: float) -> None:
-    """The bound holds for sums whose terms cancel, and with biases."""
+    """The bound holds for sums whose terms cancel, and with biases, in each tile; and it is no more than ten roundings a term."""
     random = np.random.default_rng(seed)
     user, item = random.standard_normal((20, width)) * scale, random.standard_normal((30, width))
     user[:, width // 2 :] *= -1
+    item[20:] /= 64
     bias = random.standard_normal(30) * scale
-    rough = RoughFactors.of(item, bias)
+    rough = RoughFactors.of(item, bias, 20)
     assert rough is not None
-    error = rough.error_for(user)
-    assert error is not None
+    errors = rough.errors_for(user, rough.rounded(user))
+    assert errors is not None
     scores = np.empty((20, 30), dtype=np.float32)
-    rough.multiply(user.astype(np.float32), slice(0, 30), scores)
-    assert (np.abs(scores - (user @ item.T + bias)) <= error[:, None]).all()
+    rough.multiply(rough.rounded(user), slice(0, 30), scores)
+    assert (np.abs(scores - (user @ item.T + bias)) <= errors[:, np.arange(30) // 20]).all()
+    for tile, items in enumerate((slice(0, 20), slice(20, 30))):
+        largest = np.linalg.norm(user, axis=1) * np.linalg.norm(item[items], axis=1).max() + np.abs(bias[items]).max()
+        assert (errors[:, tile] < 10 * (width + 2) * 2.0**-24 * largest + 1e-30).all()
+
+
+@given(seed=st.integers(0, 2**32 - 1), has_bias=st.booleans(), spread=st.sampled_from([1e-7, 1e-3, 1.0]))
+def test_what_reaches_a_bound_is_not_lost(seed: int, has_bias: bool, spread: float) -> None:
+    """Bounds that are scores of items themselves: these items are among what may reach them, and nothing that pads is."""
+    random = np.random.default_rng(seed)
+    user, item = random.standard_normal((9, 5)), 1 + spread * random.standard_normal((45, 5))
+    bias = random.standard_normal(9) * 100 if has_bias else None
+    item_bias = random.standard_normal(45) if has_bias else None
+    scores = user @ item.T
+    if bias is not None and item_bias is not None:
+        scores = scores + item_bias + bias[:, None]
+    rough = RoughFactors.of(item, item_bias, 40)
+    assert rough is not None
+    screen = Screen.of(rough, user, 40)
+    assert screen is not None
+    none = np.zeros(0, dtype=np.int64)
+    for tile, columns in enumerate((slice(0, 40), slice(40, 45))):
+        for place in (0, 3, columns.stop - columns.start - 1):
+            bounds = scores[:, columns][:, place]
+            row, column = screen.reaching(tile, columns, (none, none), bounds, bias)
+            found = np.zeros(scores[:, columns].shape, dtype=bool)
+            found[row, column] = True
+            assert found[scores[:, columns] >= bounds[:, None]].all()
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, 1e60])
@@ -89,32 +117,84 @@ def test_numbers_out_of_range_are_not_screened(fold: Fold, number: float) -> Non
     random = np.random.default_rng(1)
     user, item = random.standard_normal((len(fold.users), 4)), random.standard_normal((fold.n_items, 4))
     user[3] *= number
-    rough = RoughFactors.of(item, None)
+    rough = RoughFactors.of(item, None, 24)
     assert rough is not None
-    assert rough.error_for(user) is None
+    assert Screen.of(rough, user, 24) is None
     with np.errstate(invalid="ignore"):
         screened, plain = (lists(fold, user, item, 10, is_rough=is_rough) for is_rough in (True, False))
     assert screened.tobytes() == plain.tobytes()
 
 
 def test_items_that_are_all_alike_are_multiplied_in_float64(fold: Fold, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where float32 tells too few items apart, it is given up."""
+    """Where float32 tells too few items apart, all are multiplied in full, and it is given up after some tiles."""
     random = np.random.default_rng(1)
     user = random.standard_normal((len(fold.users), 4))
     item = 1 + 1e-12 * random.standard_normal((fold.n_items, 4))
-    seen: list[ScreenedTiles] = []
+    n_asked = 0
+    reaching = Screen.reaching
 
-    class Watched(ScreenedTiles):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
-            seen.append(self)
+    def counted(self: Screen, *arguments: Any) -> Any:
+        nonlocal n_asked
+        n_asked += 1
+        return reaching(self, *arguments)
 
-    monkeypatch.setattr(factors, "ScreenedTiles", Watched)
-    monkeypatch.setattr(screening, "SPARE", 1)
-    monkeypatch.setattr("omnibench.guest.tiles.SPARE", 1)
+    monkeypatch.setattr(Screen, "reaching", counted)
+    monkeypatch.setattr(factors, "_TILE", 12)
+    monkeypatch.setattr(factors, "_USERS", -(-len(fold.users) // 2))
     screened, plain = (lists(fold, user, item, 2, is_rough=is_rough) for is_rough in (True, False))
-    assert any(tiles.is_crowded for tiles in seen)
-    assert screened.tobytes() == plain.tobytes()
+    assert np.array_equal(screened["item"], plain["item"])
+    assert n_asked == factors._IN_VAIN + 1  # of the first half of the users
+
+
+def test_the_lists_of_some_tiles_may_need_all_products(fold: Fold, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tile whose items are alike is multiplied in full, and others by pairs, in the same lists."""
+    random = np.random.default_rng(5)
+    user = 1 + 0.1 * random.standard_normal((len(fold.users), 4))
+    item = 1e-3 * random.standard_normal((fold.n_items, 4))
+    item[10:80] = 1 + 1e-12 * random.standard_normal((70, 4))
+    monkeypatch.setattr(factors, "_TILE", 24)
+    n_multiplied, n_asked = 0, 0
+    multiply, pairs = FactorScores._multiply, FactorScores._scores_of_pairs
+
+    def multiplied(self: FactorScores, *arguments: Any) -> None:
+        nonlocal n_multiplied
+        n_multiplied += 1
+        multiply(self, *arguments)
+
+    def asked(self: FactorScores, *arguments: Any) -> Any:
+        nonlocal n_asked
+        n_asked += 1
+        return pairs(self, *arguments)
+
+    monkeypatch.setattr(FactorScores, "_multiply", multiplied)
+    monkeypatch.setattr(FactorScores, "_scores_of_pairs", asked)
+    screened = lists(fold, user, item, 60, is_rough=True)
+    assert 1 < n_multiplied < -(-int(fold.candidates.sum()) // 24)
+    assert n_asked > 0
+    plain = lists(fold, user, item, 60, is_rough=False)
+    assert np.array_equal(screened["item"], plain["item"])
+
+
+def test_ties_of_items_in_two_tiles_are_by_item_code(fold: Fold, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Items with the same factors, of which one tile is multiplied in full and another by pairs, which rounds otherwise."""
+    random = np.random.default_rng(2)
+    width = 61
+    user = random.standard_normal((len(fold.users), width))
+    distinct = random.standard_normal((3, width))
+    distinct /= np.linalg.norm(distinct, axis=1)[:, None]
+    item = 1e-3 * random.standard_normal((fold.n_items, width))
+    item[fold.candidates] = 1e-3 * distinct[0]
+    alike = np.flatnonzero(fold.candidates)[::3][:40]
+    item[alike] = distinct[0]
+    monkeypatch.setattr(factors, "_TILE", 24)
+    pairs = FactorScores._scores_of_pairs
+
+    def rounded_otherwise(self: FactorScores, *arguments: Any) -> Any:
+        return pairs(self, *arguments) * (1 + 2.0**-52)
+
+    monkeypatch.setattr(FactorScores, "_scores_of_pairs", rounded_otherwise)
+    screened, plain = (lists(fold, user, item, 7, is_rough=is_rough) for is_rough in (True, False))
+    assert np.array_equal(screened["item"], plain["item"])
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ def test_maxima_do_not_grow_with_the_items(monkeypatch: pytest.MonkeyPatch) -> N
     kept_bytes = []
     for start in range(0, scores.shape[1], width):
         codes = np.arange(start, start + width, dtype=np.int32)
-        best.table(width)[:] = scores[:, codes]
+        best.tile.table(width)[:] = scores[:, codes]
         best.add(codes)
         kept_bytes.append(sum(maxima.nbytes for maxima in best._maxima))
     assert max(kept_bytes) <= limit + n_users * k * scores.itemsize

@@ -52,6 +52,21 @@ def test_the_best_trial_of_the_validation_part_is_tested_without_another_fit(pro
     result.stdout.re_match_lines([r"    Tune +[\d.]+ s  \(6 trials\)$"])
 
 
+@pytest.mark.parametrize("refit", [None, "train+validation"])
+def test_a_fit_that_was_a_trial_is_counted_once(project: Project, refit: str | None) -> None:
+    """The seconds of all phases are those of each trial, and what came after: the model that was taken over cost nothing more."""
+    tuned_bench(project, tuning=f'"NDCG@10", trials=3, refit={refit!r}')
+    project.run().assert_outcomes(passed=1)
+    store = store_of(project)
+    phases = store.phases()
+    after = phases.loc[phases["phase"].isin(["Predict", "Eval", *(["Fit"] if refit else [])]), "seconds"].sum()
+    trials = sum(trial["seconds"] for trial in trials_in(project))
+    assert project.count_fits() == 3 + bool(refit)
+    assert phases["seconds"].sum() == pytest.approx(trials + after)
+    summary = store.summary()
+    assert (summary["elapsed"], summary["average"]) == pytest.approx((trials + after, trials + after))
+
+
 def test_hyperparameters_that_are_searched_select_items(project: Project) -> None:
     """``-k depth`` finds the item whose depth is searched, as it finds one whose depth is in its name."""
     tuned_bench(project)

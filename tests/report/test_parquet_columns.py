@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.report.parquet_file import _arrow_type, _columns
-from omnibench.report.rows import Part
+from omnibench.report.parts import Part
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -49,7 +49,7 @@ def test_texts_that_are_no_utf_8_are_written_as_in_csv() -> None:
 def test_writing_parquet_imports_no_pandas() -> None:
     """It takes 50 MB of memory."""
     code = (
-        "import sys; from omnibench.report.contents import Contents; from omnibench.report.rows import Part; "
+        "import sys; from omnibench.report.contents import Contents; from omnibench.report.parts import Part; "
         "from omnibench.report.parquet_file import _columns, parquet; b''.join(parquet(Contents([], (), (), [], {}, {}))); "
         "part = Part(); part.add((1, 'a', 0.5, None)); _columns(part, ['Int64', 'string', 'float64', 'boolean']); sys.exit('pandas' in sys.modules)"
     )

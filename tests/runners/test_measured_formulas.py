@@ -42,6 +42,18 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
         f"RecBole.{name}": {"users*embedding_size": 12.0, "items*embedding_size": 12.0}
         for name in ("DeepFM", "FM", "NFM", "xDeepFM", "AFM", "FwFM", "FNN", "PNN", "DSSM", "WideDeep")
     },
+    **{
+        f"RecBole.{name}": {"users*embedding_size": 12.0, "items*embedding_size": 12.0}
+        for name in ("DCN", "DCNV2", "AutoInt", "FiGNN", "EulerNet", "KD_DAGFM")
+    },
+    **{  # the softmax of all items, and its gradient
+        f"RecTools.{name}": {"items*batch_size*session_max_len": 8.0}
+        for name in ("SASRecModel", "BERT4RecModel", "HSTUModel")
+    },
+    "RecTools.DSSMModel": {"users*n_factors": 4.0, "items*n_factors": 4.0},
+    **{  # lists of Python's numbers, pointers and floats, of which an item has K at most
+        f"RecPack.TARSItemKNN{name}": {"items*K": 32.0} for name in ("CoocDistance", "Hermann", "Xia")
+    },
     "RecBole.FFM": {"users*embedding_size": 12.0 * 4, "items*embedding_size": 12.0 * 4},
     "LensKit.LightGCNScorer": {"users*embedding_size": 12.0, "items*embedding_size": 12.0},
 }
@@ -93,6 +105,33 @@ def test_neighbours_of_large_data_are_not_refused(algorithm: str) -> None:
     """RecPack's ItemKNN was measured to need 9.6 GB there: `docs/scale.md`."""
     requirement = required(formula_of(get_runner("RecPack"), algorithm), LARGE, {"K": 100})
     assert 9.556e9 / 1.5 < requirement.size < 9.556e9 * 1.5
+
+
+@pytest.mark.parametrize("algorithm", ["CoocDistance", "Hermann", "Xia"])
+@pytest.mark.parametrize(
+    ("size", "neighbours", "needed"),
+    [
+        (DataSize(3_000, 1_000, 95_239), 200, 393e6),
+        (DataSize(2_000, 6_000, 39_802), 200, 418e6),
+        (DataSize(2_000, 6_000, 39_802), 20, 382e6),
+        (DataSize(2_000, 3_000, 116_940), 200, 439e6),
+        (DataSize(30_000, 300, 890_059), 200, 490e6),
+    ],
+)
+def test_neighbours_by_time_grow_with_items_and_rows(
+    algorithm: str, size: DataSize, neighbours: int, needed: float
+) -> None:
+    """They store K neighbours of each item, not all pairs of items that meet: at nineteen million rows 39 GB were said."""
+    formula = formula_of(get_runner("RecPack"), f"TARSItemKNN{algorithm}")
+    assert required(formula, size, {"K": neighbours}).size == pytest.approx(needed, rel=0.1)
+    assert required(formula, LARGE, {"K": 200}).size < 5e9
+
+
+@pytest.mark.parametrize("algorithm", ["VBPR", "AMR"])
+def test_models_that_import_pytorch_need_it(algorithm: str) -> None:
+    """Cornac's models of numbers of items needed 434 MB of 3,000 users and 1,000 items, of which 153 MB were said."""
+    formula = formula_of(get_runner("Cornac"), algorithm)
+    assert required(formula, DataSize(3_000, 1_000, 29_631), {"k": 10}).size == pytest.approx(434e6, rel=0.1)
 
 
 def test_what_neighbours_score_is_no_more_than_all() -> None:

@@ -105,6 +105,7 @@ def test_deleting_and_writing_happen_at_once(records: Records, directory: Path) 
     assert read_all(directory) == {"a": {"n": 2}}
 
 
+@pytest.mark.syncs
 def test_the_settings_keep_records(records: Records, directory: Path) -> None:
     """No eviction, no limit, no value files, full synchronisation: as asked for, in the database, for good."""
     cache = records._cache

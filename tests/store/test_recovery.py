@@ -311,7 +311,7 @@ records = Records(Path({str(root / "store")!r}))
 records._cache._con.execute("PRAGMA query_only = 1")
 records.commit({{"fit/x": {{}}}})
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=10, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180, check=False)
     assert "StoreError: the checkpoint records" in done.stderr
     assert "DamagedStoreError" not in done.stderr
 

@@ -232,10 +232,13 @@ def test_progress_is_written_while_an_item_is_computed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("phase", ["Predict", "Eval"])
 def test_progress_is_right_as_a_kill_leaves_it(phase: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A run that is killed at once when a phase has begun leaves a progress.json that agrees with everybody else."""
+    """A run that is killed a moment after a phase has begun leaves copies that agree with everybody else."""
     root = tmp_path / "checkpoints"
 
     def kill() -> None:
+        deadline = time.monotonic() + PATIENCE
+        while written(root)[NAMES[1]] != ("interrupted", phase) and time.monotonic() < deadline:
+            time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGKILL)
 
     assert Child(computes_until(root, phase, kill), tmp_path / "log").wait().status == KILLED
@@ -247,6 +250,8 @@ def test_progress_is_right_as_a_kill_leaves_it(phase: str, tmp_path: Path, capsy
     }
     assert written(root) == asked(root) == selected(root) == selected_now(root) == expected
     assert commanded(root, capsys) == without_phases(expected)
+    rows = json.loads((root / "results.json").read_text())["results"]
+    assert sorted(row["value"] for row in rows) == sorted(open_store(root).results()["value"])
 
 
 @pytest.fixture

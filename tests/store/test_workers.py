@@ -310,7 +310,7 @@ def test_a_stopped_worker_is_alive(store: CheckpointStore) -> None:
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
         assert seen(store, worker)["alive"]
         process.send_signal(signal.SIGCONT)
-        process.communicate("", timeout=30)
+        process.communicate("", timeout=180)
         assert process.returncode == 0
         assert (seen(store, worker)["alive"], bool(seen(store, worker)["ended"])) == (False, True)
 
@@ -376,6 +376,7 @@ def test_a_note_from_a_thread_that_cannot_open_the_database_is_a_store_error(sto
     assert [isinstance(error, StoreError) for error in caught] == [True], caught
 
 
+@pytest.mark.syncs
 def test_notes_of_one_thread_leave_the_others_durable(store: CheckpointStore) -> None:
     """Waiting for the disk is given up for heartbeats only."""
     with working(store) as worker:

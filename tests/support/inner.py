@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from _pytest.pytester import SysModulesSnapshot
 
+from support.distributions import known_distributions
 from support.forked_guests import forked_guests
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -68,7 +69,21 @@ def modules_before() -> SysModulesSnapshot:
 
     Modules of packages stay, whoever imports them first, because numpy, pandas and others cannot be imported twice.
     """
-    return SysModulesSnapshot(preserve=_is_of_a_package)
+    return _ModulesBefore()
+
+
+class _ModulesBefore(SysModulesSnapshot):
+    """As pytest's, which looks at each of the three thousand modules; most of them are those from before."""
+
+    def __init__(self) -> None:
+        self._before = dict(sys.modules)
+
+    def restore(self) -> None:
+        for name, module in list(sys.modules.items()):
+            if self._before.get(name) is not module and not _is_of_a_package(name):
+                del sys.modules[name]
+        for name, module in self._before.items():
+            sys.modules.setdefault(name, module)
 
 
 def _is_of_a_package(name: str) -> bool:
@@ -142,7 +157,7 @@ def _restored(command: list[str]) -> Iterator[None]:
     sys.argv[:] = command
     set_random_state(DEFAULT_RANDOM_STATE)
     try:
-        with warnings.catch_warnings(), forked_guests():
+        with warnings.catch_warnings(), forked_guests(), known_distributions():
             warnings.resetwarnings()
             for action, category, module in reversed(INTERPRETER_FILTERS):
                 warnings.filterwarnings(action, category=category, module=module)  # type: ignore[arg-type]

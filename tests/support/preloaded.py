@@ -27,7 +27,11 @@ MESSAGE_BYTES = 2**20
 """No request is longer: an environment, a directory and a program's text."""
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 """With more than one, OpenBLAS has threads that a child made by ``clone`` does not have, and waits for them for ever when that forks."""
-IMPORTED = ("ctypes", "dataclasses", "inspect", "pickle", "numpy", "pandas")
+IMPORTED = (
+    *("ctypes", "dataclasses", "difflib", "email.message", "encodings.ascii", "glob", "importlib.metadata"),
+    *("importlib.resources", "inspect", "pickle", "resource", "symtable", "tempfile", "tracemalloc"),
+    *("numpy", "pandas", "pyarrow.pandas_compat"),
+)
 """What every guest of a user's class imports, and nothing of ours."""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Mapping
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from omnibench.data.files.layout import TextLayout
 from omnibench.data.files.quotes import QUOTE
@@ -27,14 +27,13 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np, npt
 
+T = TypeVar("T", bound="np.generic")
+
 _BLOCK = 1 << 20
 """Bytes that are parsed at once: what fits into a core's cache with the numbers that come of them."""
 
 _LOOK = 1 << 17
 """Bytes that are looked at together, for the same reason."""
-
-_WORTH = 1 << 20
-"""Bytes of a file from which this way of reading is worth its code: smaller ones take milliseconds anyway."""
 
 PLAIN_ENCODINGS = ("utf-8", "ascii", "iso8859-1", "cp1252")
 """In which digits and separators are the bytes that they are in ASCII."""
@@ -89,17 +88,17 @@ class PlainBlocks:
             return False
         rating = self._rating
         if rating is not None:
-            exact = columns["rating"].to_numpy()
+            exact = _numbers(columns["rating"], np.float64)
             if len(exact) and not (exact.max() <= EXACT_RATINGS and exact.min() >= -EXACT_RATINGS):
                 return False
             rating.room(len(exact))[:] = exact
         for name, codes in self._ids.items():
             if isinstance(codes, IntegerCodes):
-                codes.append(columns[name].to_numpy())
+                codes.append(_numbers(columns[name], np.int64))
             elif not codes.append(columns[name]):
                 return False
         if self._timestamp is not None:
-            moments = columns["timestamp"].to_numpy()
+            moments = _numbers(columns["timestamp"], np.int64)
             self._timestamp.room(len(moments))[:] = moments
         return True
 
@@ -139,6 +138,16 @@ class PlainBlocks:
         )
 
 
+def _numbers(column: Any, dtype: type[T]) -> npt.NDArray[T]:
+    """Return Arrow's numbers, none of which is missing, as numpy's in the same memory; ``to_numpy`` imports pandas.
+
+    Args:
+        column: An array of Arrow, shape (n,).
+        dtype: What its numbers are.
+    """
+    return np.frombuffer(column.buffers()[1], dtype)[column.offset : column.offset + len(column)]
+
+
 def read_plain_text(
     layout: TextLayout,
     positions: Mapping[str, int],
@@ -153,10 +162,10 @@ def read_plain_text(
         texts: Those of users and items that are read as texts.
         tokens: Those of these that are no integers, whatever is in them.
     """
-    size = size_of(layout.path)
-    if size < _WORTH or layout.encoding not in PLAIN_ENCODINGS:
+    if layout.encoding not in PLAIN_ENCODINGS:
         return None
     try:
+        size = size_of(layout.path)
         with open_utf8(layout.path, layout.encoding, layout.separator) as stream:
             if not has_plain_header(stream, layout):
                 return None
