@@ -127,7 +127,7 @@ class Workbench:
         except StoreError:
             self.store.close()
             raise
-        self.worker = Worker(self.store, run_id, worker)
+        self.worker = Worker(self.store, run_id, worker, self._exports)
         self._directory = working_directory()
         self.requests = Requests(self.store.root, self.worker.id, notify, self._directory)
         self.cluster = None if cluster is None else cluster(self._scratch)

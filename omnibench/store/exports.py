@@ -70,10 +70,11 @@ class Exports:
         """
         try:
             with self._writing_in_time("results.json", immediately=immediately) as is_due:
-                self.is_behind = not is_due
+                self.is_behind = self.is_behind or not is_due
                 for _ in range(_MOST_TRIES if immediately else int(is_due)):
-                    revision, texts = self.store.read(self._texts)
-                    self._replace(texts)
+                    with self._catching_up():
+                        revision, texts = self.store.read(self._texts)
+                        self._replace(texts)
                     # Another process may have read before, and written behind this one.
                     if not immediately or are_current(self.store.root, revision):
                         break
@@ -91,24 +92,32 @@ class Exports:
         """
         with suppress(OSError, StoreError), self._writing_in_time("progress.json") as is_due:
             if is_due:
-                texts_of = self._texts if self.is_behind else self._progress_texts
-                self.is_behind = False  # before it reads: an item may end meanwhile
-                self._replace(read(self.store.root / "store", texts_of)[1])
+                with self._catching_up() as was_behind:
+                    texts_of = self._texts if was_behind else self._progress_texts
+                    self._replace(read(self.store.root / "store", texts_of)[1])
                 return True
         return False
 
-    def _replace(self, texts: Mapping[str, str]) -> None:
+    @contextmanager
+    def _catching_up(self) -> Iterator[bool]:
+        """Yield whether results are behind, while they are written; if that fails, they still are."""
+        was_behind, self.is_behind = self.is_behind, False  # before anything is read: an item may end meanwhile
         try:
-            for name, text in texts.items():
-                self.store.replace_text(name, text)
+            yield was_behind
         except BaseException:
             self.is_behind = True
             raise
 
+    def _replace(self, texts: Mapping[str, str]) -> None:
+        for name, text in texts.items():
+            self.store.replace_text(name, text)
+
     def _texts(self, reader: Reader) -> tuple[str, dict[str, str]]:
         """Return the revision of the records and the texts of their copies, by name."""
-        revision, texts = self._progress_texts(reader)
-        return revision, texts | {"results.json": with_header(revision, _listing("results", results(reader)))}
+        revision, progress_texts = self._progress_texts(reader)
+        # First, so that no item is done in progress.json whose results are not written, also when this is killed between both.
+        results_text = with_header(revision, _listing("results", results(reader)))
+        return revision, {"results.json": results_text, **progress_texts}
 
     def _progress_texts(self, reader: Reader) -> tuple[str, dict[str, str]]:
         revision = reader.revision

@@ -24,20 +24,18 @@ _OF_SEARCH = ("trial", "trials", "best", "metric")
 
 _SILENCE_STEP = 5
 """Seconds in which a guest's silence is counted, so that it costs as few writes as the heartbeat."""
-_EXPORT_SHARE = 0.02
-"""The share of the time that may go into progress.json, beside the exports that items cause when they end."""
 
 
 class Worker:
     """This process as a worker of a run: its record, its heartbeat and its log entries, written by a thread.
 
-    The thread also brings progress.json up to date when the worker has come to another item or phase.
+    The thread also brings the readable copies up to date when the worker has come to another item or phase.
 
     Args:
         store: The store it works on.
         run: The run's id.
         name: The name of the process, e.g. ``gw0``.
-        exports: What brings progress.json up to date, where workers of this process share it; its own by default.
+        exports: What brings the readable copies up to date, which the items of this process have them do as well; its own by default.
         heartbeats: What writes its record, likewise.
 
     Attributes:
@@ -75,7 +73,7 @@ class Worker:
         self._lock = threading.Lock()
         self._moved = self._is_new_phase = self._elsewhere = self.is_ending = False
         self._next_beat = 0.0
-        self._exports = exports or Exports(store, _EXPORT_SHARE)
+        self._exports = exports or Exports(store)
         self._heartbeats = heartbeats or Heartbeats(store)
         self._heartbeats.begin(self)
 
