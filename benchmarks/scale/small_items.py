@@ -5,8 +5,9 @@
 Each line is the difference between a run of few and one of many items, so that starting counts for nothing: wall and CPU
 milliseconds per item, of all processes. With ``--strace``, the calls of the operating system per item that wait for the disk.
 
-On a quiet machine of two cores, 1,000 items, each phase recorded for itself: bare loop 3.0 ms, ``-n 1`` 12.3 ms CPU, ``-n 2`` 21.5 ms CPU
-and 15.8 ms wall per item, 11.4 syncs. With quick phases recorded together 7.4 syncs; not measured on a quiet machine since.
+On a quiet machine of two cores, 1,000 items: bare loop 3.0 ms, ``-n 1`` 12.3 ms CPU, ``-n 2`` 21.5 ms CPU and 15.8 ms wall per item,
+11.4 syncs. Recording quick phases of an item in one transaction was tried: 7.4 syncs, 1.3 ms of a worker less with ``-n 1``, nothing
+that could be seen with ``-n 2``; but a kill then costs phases that had ended, so each is recorded for itself.
 """
 
 from __future__ import annotations
