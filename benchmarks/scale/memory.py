@@ -11,7 +11,7 @@ what it computes; those without any have what all of their framework have. Model
 of twenty texts. Nothing is predicted. Each has one thread: on a busy machine those of PyTorch wait for each other for minutes.
 
 Networks of sequences need most for what their layers return for a batch, and for scores of all items; both are told apart by
-batches of two sizes: ``--sizes 300,1000,1500 300,6000,6100 --parameters '{"train_batch_size": 1024}'``, and then the first size with
+batches of two sizes: ``--sizes 300,1000,6000 300,6000,6100 --parameters '{"train_batch_size": 1024}'``, and ``300,1000,1500`` with
 batches of 128.
 """
 
@@ -28,7 +28,7 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
-from memory_terms import FEATURES, QUICK, SAME_WORK, SIMPLE, TERMS
+from memory_terms import FEATURES, LEAST, QUICK, SAME_WORK, SIMPLE, TERMS
 
 from omnibench import (
     NDCG,
@@ -196,8 +196,8 @@ def _formulas(
     """
     formulas: dict[str, dict[str, float]] = {}
     for name, rows in algorithms.items():
-        terms = TERMS.get(f"{runner.name}.{name}", ())
-        formulas[name] = formula(rows, _ordered(terms, rows), of_all) if terms else {}
+        terms, least = TERMS.get(f"{runner.name}.{name}", ()), LEAST.get(f"{runner.name}.{name}", {})
+        formulas[name] = {**least, **formula(rows, _ordered(terms, rows), {**of_all, **least})} if terms else {}
     described = {**runner.catalogue["algorithms"], **{name: {"memory": formulas[name]} for name in formulas}}
     for name, others in SAME_WORK.items():
         if name.startswith(f"{runner.name}."):

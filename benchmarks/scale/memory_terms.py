@@ -179,16 +179,35 @@ TERMS = {
         ("users*embedding_size+items*embedding_size",),
     ),
     **dict.fromkeys((f"RecBole.{name}" for name in _OF_BPR), ("items*embedding_size", "users*embedding_size")),
-    **{  # what the layers return; scores of all items for a batch, and the items' vectors
-        f"RecBole.{name}": (
-            f"train_batch_size*MAX_ITEM_LIST_LENGTH*{size}",
-            f"items*train_batch_size+items*{size}",
-        )
+    **{  # what the layers return, and scores of all items for a batch
+        f"RecBole.{name}": (f"train_batch_size*MAX_ITEM_LIST_LENGTH*{size}", "items*train_batch_size")
         for names, size in ((_OF_HIDDEN, "hidden_size"), (_OF_EMBEDDINGS, "embedding_size"))
         for name in names
     },
 }
 """What an algorithm's matrices are as large as."""
+
+_OF_CROSS_ENTROPY = {"items*train_batch_size": 12.0}
+"""Scores of all items for a batch, their softmax, and what is to be changed of them: noise of small data is as large."""
+_OF_USERS = ("Caser", "HGN", "HRM", "NPE", "SHAN")
+"""RecBole's models of sequences that have a vector for each user, too."""
+_OF_ADAM = 16.0
+"""Of each weight itself, its gradient and two moments."""
+
+LEAST: dict[str, dict[str, float]] = {
+    **{
+        f"RecBole.{name}": {
+            **_OF_CROSS_ENTROPY,
+            f"items*{size}": _OF_ADAM,
+            **({f"users*{size}": _OF_ADAM} if name in _OF_USERS else {}),
+        }
+        for names, size in ((_OF_HIDDEN, "hidden_size"), (_OF_EMBEDDINGS, "embedding_size"))
+        for name in names
+    },
+    # It scores all items for each of the items of a sequence that it masks, a fifth of all.
+    "RecBole.BERT4Rec": {"items*train_batch_size*MAX_ITEM_LIST_LENGTH": 0.2 * 12.0, "items*hidden_size": _OF_ADAM},
+}
+"""Bytes that an algorithm's own code holds at the same time, whatever was measured."""
 
 SAME_WORK = {
     **dict.fromkeys(

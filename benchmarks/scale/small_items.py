@@ -4,6 +4,9 @@
 
 Each line is the difference between a run of few and one of many items, so that starting counts for nothing: wall and CPU
 milliseconds per item, of all processes. With ``--strace``, the calls of the operating system per item that wait for the disk.
+
+On a quiet machine of two cores, 1,000 items, each phase recorded for itself: bare loop 3.0 ms, ``-n 1`` 12.3 ms CPU, ``-n 2`` 21.5 ms CPU
+and 15.8 ms wall per item, 11.4 syncs. With quick phases recorded together 7.4 syncs; not measured on a quiet machine since.
 """
 
 from __future__ import annotations

@@ -15,17 +15,17 @@ many. A target of memory is 300 MB for all:
     why                    0.33     30    0.25   30          0.38     67    0.26   67       0.3
     logs                   0.27     30    0.21   30          0.38     67    0.24   66       0.3
     why, failed            3.04    393    0.38   31         10.72     67    2.78   67       0.3
-    status                10.4     484    0.70   52        124      4500    5.88  254       5
-    results()              2.54    162    1.54  144         13.39    307    9.82  253      10
-    phases()               3.90    163    2.25  140         23.66    360   11.22  267      10
+    status                10.4     484    0.70   52        124      4500    6.67  245       5
+    results()              2.54    162    1.21  147         13.39    307    7.62  256      10
+    phases()               3.90    163    1.43  142         23.66    360   10.96  269      10
     show of a pattern     11.99   1201    0.94   51         11.42    405   10.63  243
-    export csv             5.17     84    2.04   86         47.07    325   19.06  287      10
-    export parquet         6.25    194    2.00  123         38.71    419   16.60  323      10
-    export json            4.14     65    2.10   69         42.28    321   19.29  282      10
+    export csv             5.17     84    1.90   84         47.07    325   18.53  292      10
+    export parquet         6.25    194    2.00  123         38.71    419   14.97  330      10
+    export json            4.14     65    1.78   71         42.28    321   18.99  289      10
     export html            3.20    113    2.62  107         13.15    334                   10
     compare two            4.07    142    2.23   85         32.19    810   17.03  288
     baseline               5.51    202    3.07  114         51.63   1268   28.62  272
-    gate                   5.04    192    2.10  105         42.21   1152   18.01  303
+    gate                   5.04    192    2.10  105         42.21   1152   18.36  297
     diff                  10.88    806   11.09   58
     gc --dry-run           3.72    431    5.91   71                        55.51  107
     verify                22.59    803   42.14  200
@@ -33,13 +33,16 @@ many. A target of memory is 300 MB for all:
     sql                    6.09    141                      > 60      361
     merge                  6.51     74
 
-``status`` and the exports to CSV, Parquet and JSON were measured anew, at load 14 to 19. The commit before, at 100,000 items and load 12 to 18:
-status 6.28 s, csv 21.19, json 21.85, parquet 18.66 (340 MB), with the same output to the last byte.
+``status``, ``results()``, ``phases()``, ``gate`` and the exports to CSV, Parquet and JSON were measured anew, at load 8 to 14. The commit before, at
+100,000 items and load 11 to 15: status 6.31 s, results() 9.47, phases() 14.72, csv 18.90, json 21.29, parquet 18.29 (323 MB), with the same
+output to the last byte. By turns at 10,000 items and load 8 to 10: csv 2.17 and now 1.90, json 2.19 and 1.78, phases() 1.76 and 1.43, results()
+1.30 and 1.21.
 
 Where the time of CSV goes, of 10,000 items on a quiet machine: 0.4 s to read and match items (0.15 of it rows and checksums), 0.2 s for
 their results, 0.5 s to read and search the records of phases (0.25 of it rows and checksums, which nothing gets below without another
-copy of these numbers), 0.25 s to make facts of them, 0.2 s for rows, 0.2 s to write them. Facts are looked up by
-arrays for 500 items since then, which saves a tenth at 100,000 items. Searching the phases' texts by the thousand, or items' by patterns that
+copy of these numbers), 0.25 s to make facts of them, 0.2 s for rows, 0.2 s to write them. Rows and folds of usual items are made by
+column since then. Of the records of phases, rows and checksums are 4 of the 8 us that each takes; a copy of its numbers that we write would save
+another 2.5 us of 500,000, so a tenth of CSV's time. Searching the phases' texts by the thousand, or items' by patterns that
 are made of the one before, was tried and saves hardly anything. Parquet's memory is pyarrow's 50 MB beside 1.3 KB per item that results, keys and
 packed metrics take, and 30 MB of phases. A baseline opens every
 file of values (100,000 of them, beneath directories that are no links) and looks up every evaluation by its key.

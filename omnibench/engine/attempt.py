@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from omnibench.engine.snapshots import FitSnapshots
 from omnibench.engine.tuned import Tuned
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import ClusterError, GuestEnvironmentError, PhaseError, StoreError
+from omnibench.metrics.own import CalculatedMetric, HitMetric
 from omnibench.runners.replies import AnsweringGuest
 from omnibench.store.held_records import HeldRecords
 from omnibench.store.leases import Lease
@@ -31,10 +32,26 @@ from omnibench.store.schema import UNSUPPLIED, Phase, Record
 from omnibench.store.superseded import BEGINS
 
 
-def phase_options(workbench: Workbench) -> PhaseOptions:
-    """Return the options of all requests of a process to its guests."""
+def phase_options(workbench: Workbench, look: Callable[[], None] = lambda: None) -> PhaseOptions:
+    """Return the options of all requests of a process to its guests.
+
+    Args:
+        workbench: The process's workbench.
+        look: Called about once a second while a guest works.
+    """
     policy, stopping, worker = workbench.policy, workbench.stopping, workbench.worker
-    return PhaseOptions(policy.track, policy.timeout, stopping.expired, worker.progress, worker.note_silence)
+
+    def while_waiting() -> None:
+        stopping.expired()
+        look()
+
+    return PhaseOptions(policy.track, policy.timeout, while_waiting, worker.progress, worker.note_silence)
+
+
+def _holds(workbench: Workbench, item: Item) -> bool:
+    """Whether quick phases are recorded together: of this machine, without a search, or code of the user's in this process."""
+    own = any(isinstance(metric, CalculatedMetric | HitMetric) for metric, _ in item.columns)
+    return workbench.cluster is None and item.experiment.search is None and not own
 
 
 class Attempt:
@@ -56,11 +73,13 @@ class Attempt:
         self.workbench = workbench
         self.item = item
         self.experiment = item.experiment
-        self.checkpoints = ItemCheckpoints(workbench.store, item, lease, workbench.worker, records=records)
+        self.checkpoints = ItemCheckpoints(
+            workbench.store, item, lease, workbench.worker, records=records, holds=_holds(workbench, item)
+        )
         self.progress = Progress(workbench, item.experiment, self.checkpoints.records.get)
         self.requested = item.experiment
         self._tuned: Tuned | None = None
-        self._options = phase_options(workbench)
+        self._options = phase_options(workbench, self.checkpoints.records.look)
 
     def run(self) -> dict[str, float]:
         """Go through the phases and return the wanted metrics by qualified label.
@@ -286,7 +305,7 @@ class Attempt:
 
     def _spare_model(self) -> Record | None:
         """Return the record of the fit whose model is not worth its space once the item is done, or None."""
-        if self.workbench.is_awaited(self.experiment.fit_key):
+        if self.workbench.is_awaited(self.experiment.fit_key, self.checkpoints.records.get):
             return None
         fit = self.checkpoints.records.get(self.item.fit_record_key)
         return fit if fit is not None and is_spare(fit, self.workbench.policy.keep_models) else None

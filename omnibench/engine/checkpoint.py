@@ -52,6 +52,7 @@ class ItemCheckpoints:
         worker: The worker that makes the attempt.
         search: The key of the search whose trial it is; empty where it is an item of a plan.
         records: The item's records, where they were read under this lease before.
+        holds: Whether quick phases are recorded together; see ``HeldRecords.hold``.
 
     Attributes:
         records: The item's records; those of other items are the store's.
@@ -67,6 +68,7 @@ class ItemCheckpoints:
         *,
         search: str = "",
         records: HeldRecords | None = None,
+        holds: bool = False,
     ) -> None:
         self.store = store
         self.item = item
@@ -74,6 +76,7 @@ class ItemCheckpoints:
         self.chosen: Record | None = None
         self._worker = worker
         self._search = search
+        self._holds = holds
         self._inputs = store.inputs()
         self._base: Path | None = None
         self._directory: Path | None = None
@@ -89,7 +92,7 @@ class ItemCheckpoints:
         base = self.store.claim(parent, experiment.configuration.name, experiment.configuration_key)
         if experiment.dataset.folds is not None:
             base /= f"fold_{experiment.fold}"
-        self.store.make_directory(base)
+        self.store.make_directory(base, until_commit=True)
         generation = self.previous.get("generation", 0)
         # At the end: after an error before it nothing is claimed, and whoever asks again has all of it made.
         self._base, self._directory = base, base / f"generation_{generation}" if generation else base
@@ -176,7 +179,10 @@ class ItemCheckpoints:
         series = series_record(self.labels, self.origin, answer.get("series", ()), search=search)
         if series is not None:
             records[RecordType.SERIES.key(self.item.experiment.fit_key)] = series
-        self.replace_snapshots(records, spare)
+        if self._holds and not spare and self.records.get(self.item.fit_record_key) is None:
+            self.records.hold(records, answer["seconds"])
+        else:
+            self.replace_snapshots(records, spare)
         return self.store.root / model["path"]
 
     def claimed(self) -> Path:
@@ -244,7 +250,8 @@ class ItemCheckpoints:
             records[self.item.record_key] = unmeasured_item(previous)
         elif previous.get("predicted"):
             records[self.item.record_key] = outdated_item(previous)
-        self.records.commit(records)
+        may_hold = self._holds and earlier is None and len(records) == 1
+        self.records.hold(records, answer["seconds"] if may_hold else None)
         return self.store.root / predictions["path"]
 
     def evaluations(self) -> Evaluations:
@@ -316,7 +323,7 @@ class ItemCheckpoints:
             list_length=self.item.list_length,
             predicted=self.item.predicted,
             test=recorded.test,
-            as_seed=alike_seed(self.store.records.get, self.item),
+            as_seed=alike_seed(self.records.get, self.item),
             chosen=self.chosen,
             groups={**previous.get(GROUPS, {}), **evaluated_groups(recorded.item, recorded.keys, groups)},
         )

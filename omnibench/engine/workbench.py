@@ -35,7 +35,7 @@ from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
 from omnibench.store.models import BestModels
 from omnibench.store.reservations import Reservations
-from omnibench.store.schema import RecordType
+from omnibench.store.schema import RecordLookup, RecordType
 from omnibench.store.superseded import ANEW_WORDS, FitBeginning, guest_logger, resumed_words
 from omnibench.store.workers import Worker
 from omnibench.store.workspaces import Workspace
@@ -154,10 +154,16 @@ class Workbench:
             if len(sharing) > 1:  # in place: the workbenches beside this one share it
                 self._predict_keys[fit_key] = frozenset(item.predict_key for item in sharing)
 
-    def is_awaited(self, fit_key: str) -> bool:
-        """Whether other predictions of a model are still to come in this run."""
+    def is_awaited(self, fit_key: str, get: RecordLookup | None = None) -> bool:
+        """Whether other predictions of a model are still to come in this run.
+
+        Args:
+            fit_key: The key of its Fit.
+            get: From a record's key to the record, or None; the store's by default.
+        """
         predict_keys = self._predict_keys.get(fit_key, frozenset())
-        return not all(self.store.records.get(RecordType.PREDICT.key(key)) for key in predict_keys)
+        look_up = get or self.store.records.get
+        return not all(look_up(RecordType.PREDICT.key(key)) for key in predict_keys)
 
     @contextmanager
     def at_trial(self, number: int) -> Iterator[None]:

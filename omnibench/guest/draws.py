@@ -149,12 +149,12 @@ class _LowKeys:
         row = np.repeat(np.arange(len(streams)), n_excluded)
         self._states.write_low(streams, highest, is_low[:, : len(self._pool)])
         is_low[row, columns] = False
-        low_row, position, n_low = self._found(len(streams))
+        low_row, position, n_low = self._low_positions(len(streams))
         short = np.flatnonzero((n_low < number) & (highest < ALL))
         if len(short):  # hardly ever
             is_low[short, : len(self._pool)] = True
             is_low[row, columns] = False
-            low_row, position, n_low = self._found(len(streams))
+            low_row, position, n_low = self._low_positions(len(streams))
         key = self._states.keys(streams[low_row], position)
         is_filled = np.arange(max(number, n_low.max(initial=0))) < n_low[:, None]
         table = np.full(is_filled.shape, ALL, dtype=np.uint64)
@@ -162,11 +162,11 @@ class _LowKeys:
         bounds = np.partition(table, number - 1, axis=1)[:, number - 1]
         return np.minimum(n_low, number), self._pool[position[key <= bounds[low_row]]]
 
-    def _found(self, n_users: int) -> tuple[npt.NDArray[np.int64], ...]:
+    def _low_positions(self, n_users: int) -> tuple[npt.NDArray[np.int64], ...]:
         """Return for whom of the first users which keys are low, as rows, ascending, and positions, and how many of each."""
-        held = (self._words[:n_users] != 0).reshape(-1).nonzero()[0]  # few are: eight items are looked at together
-        found = self._words.reshape(-1)[held].view(np.bool_).nonzero()[0]
-        cell = held[found // _WORD] * _WORD + found % _WORD
+        low_words = (self._words[:n_users] != 0).reshape(-1).nonzero()[0]  # few are: eight items are looked at together
+        low_bits = self._words.reshape(-1)[low_words].view(np.bool_).nonzero()[0]
+        cell = low_words[low_bits // _WORD] * _WORD + low_bits % _WORD
         width = self._is_low.shape[1]
         n_low = np.diff(np.searchsorted(cell, np.arange(n_users + 1) * width))
         row = np.repeat(np.arange(n_users), n_low)

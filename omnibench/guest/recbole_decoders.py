@@ -72,12 +72,14 @@ def _diffused(network: Any, first: torch.Tensor, _: torch.Tensor) -> torch.Tenso
     return hidden
 
 
-def _one(_: Any) -> float:
+def _unit_length(_: Any) -> float:
     return 1.0
 
 
 DECODERS = {
-    "MultiVAE": Decoder(lambda network: network.encoder[0], _variational, lambda network: network.decoder[-1], _one),
+    "MultiVAE": Decoder(
+        lambda network: network.encoder[0], _variational, lambda network: network.decoder[-1], _unit_length
+    ),
     "RaCT": Decoder(
         lambda network: network.encoder[0],
         _variational,
@@ -85,9 +87,11 @@ DECODERS = {
         lambda network: 1.0 - float(network.drop_out),
     ),
     "MultiDAE": Decoder(
-        lambda network: network.encoder.mlp_layers[1], _denoising, lambda network: network.decoder[-1], _one
+        lambda network: network.encoder.mlp_layers[1], _denoising, lambda network: network.decoder[-1], _unit_length
     ),
-    "RecVAE": Decoder(lambda network: network.encoder.fc1, _densely_connected, lambda network: network.decoder, _one),
+    "RecVAE": Decoder(
+        lambda network: network.encoder.fc1, _densely_connected, lambda network: network.decoder, _unit_length
+    ),
     "CDAE": Decoder(lambda network: network.h_item, _with_users, lambda network: network.out_layer),
     "LDiffRec": Decoder(
         lambda network: network.autoencoder.encoder.mlp_layers[1],
@@ -124,8 +128,8 @@ def factors_of(algorithm: str) -> Callable[[Any, torch.Tensor], tuple[torch.Tens
         item_weight = layer.weight.T.contiguous()
         scale = None if decoder.scale is None else decoder.scale(network)
         hidden = [
-            decoder.hidden(network, _sums(network, some, item_weight, scale) + layer.bias, some)
-            for some in users.split(HISTORIES)
+            decoder.hidden(network, _sums(network, few_users, item_weight, scale) + layer.bias, few_users)
+            for few_users in users.split(HISTORIES)
         ]
         return torch.cat(hidden), decoder.last(network).weight
 

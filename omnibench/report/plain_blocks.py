@@ -82,12 +82,12 @@ class PlainBlocks:
         for result, item, making, version, rows in zip(
             results, facts.items, facts.makings, facts.versions, counts, strict=True
         ):
-            circumstances = (result.seed, result.refit, result.configuration, version, item.data_key, making)
-            known = (result.dataset, result.algorithm, *circumstances)
-            if known == latest:  # the folds of a configuration follow each other
+            of_seed = (result.seed, result.refit, result.configuration)
+            circumstances = (result.dataset, result.algorithm, *of_seed, version, item.data_key, making)
+            if circumstances == latest:  # the folds of a configuration follow each other
                 part.positions += [number] * rows
                 continue
-            latest = known
+            latest = circumstances
             cells = (
                 result.dataset,
                 self._names.dataset(result.dataset),

@@ -8,7 +8,7 @@ import stat
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -182,8 +182,13 @@ def refuse_outside(path: Path, root: Path) -> None:
     refuse_links(root, os.path.dirname(relative_path(path, root)))
 
 
-def make_directories(directory: Path, root: Path) -> None:
-    """Create a directory below the root, with durable names for whom the store is for.
+def make_directories(directory: Path, root: Path, named: Callable[[Path], None] = sync_directory) -> None:
+    """Create a directory below the root, for whom the store is for.
+
+    Args:
+        directory: The directory.
+        root: The store's directory.
+        named: Called with each directory in which a name was made; by default it makes the names durable.
 
     Raises:
         StoreError: It would lie outside of the root, or be reached through a link.
@@ -198,7 +203,7 @@ def make_directories(directory: Path, root: Path) -> None:
         directory = directory.parent
     for absent in reversed(missing):
         make_directory(absent)
-        sync_directory(absent.parent)
+        named(absent.parent)
 
 
 def resolve(artifact: Artifact, root: Path) -> Path | None:

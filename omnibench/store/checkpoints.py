@@ -242,14 +242,17 @@ class CheckpointStore:
         """Return the directory for a key, such as ``MovieLens100K-a3f8e2c1``, making it when needed; see ``Claims``."""
         return self._claims.claim(parent, name, key)
 
-    def make_directory(self, directory: Path) -> None:
-        """Make a directory of this store, durably.
+    def make_directory(self, directory: Path, *, until_commit: bool = False) -> None:
+        """Make a directory of this store, durably, ``until_commit`` with a name that the next commit makes durable.
 
         Raises:
             StoreError: It would lie outside of the store.
         """
         artifacts.refuse_outside(directory / ".key", self.root)
-        artifacts.make_directories(directory, self.root)
+        if until_commit:
+            artifacts.make_directories(directory, self.root, self._unsynced.note)
+        else:
+            artifacts.make_directories(directory, self.root)
 
     def inputs(self) -> Inputs:
         """Return the means to watch files that an item is computed from."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from omnibench.store.checkpoints import CheckpointStore
@@ -17,6 +18,14 @@ _OF_ATTEMPT = frozenset({RecordType.FIT, RecordType.PREDICT, RecordType.EVAL}) |
 The record of a dataset is changed by others, under a lease of its own: where its files are damaged, and when they are prepared
 anew. What an attempt reads of it, its test part, is the same for as long as its key is.
 """
+
+
+HELD_SECONDS = 0.1
+"""How long the phases of an item may have taken together whose records wait for the next commit: no more than that is ever
+computed again after a kill, beside the phase in flight. A commit of its own costs a small item more than the phase."""
+
+_LONGEST_HELD = 1.0
+"""Seconds after which ``HeldRecords.look`` commits what waits, so that others see it while the next phase lasts."""
 
 
 class HeldRecords:
@@ -37,9 +46,13 @@ class HeldRecords:
         self._store = store
         self._lease = lease
         self._known: dict[str, Record | None] = {}
+        self._waiting: dict[str, Record] = {}
+        self._held_seconds, self._held_since = 0.0, 0.0
 
     def get(self, key: str) -> Record | None:
-        """Return a record, or None; see ``Records.get``."""
+        """Return a record, or None; see ``Records.get``. One that waits for the next commit is there."""
+        if key in self._waiting:
+            return dict(self._waiting[key])
         if key not in self._known:
             record = self._store.records.get(key)
             record_type = RecordType.of(key)
@@ -50,7 +63,32 @@ class HeldRecords:
         return None if known is None else dict(known)
 
     def commit(self, records: Mapping[str, Record], forget: Mapping[str, Record] | None = None) -> None:
-        """Commit records under the lease, durably; see ``CheckpointStore.commit``."""
-        for key in (*records, *(forget or ())):  # before: who asks after a failure reads what has become of it
+        """Commit records under the lease, durably, with those that wait for it; see ``CheckpointStore.commit``."""
+        forgotten = forget or {}
+        all_records = {**{key: record for key, record in self._waiting.items() if key not in forgotten}, **records}
+        for key in (*all_records, *forgotten):  # before: who asks after a failure reads what has become of it
             self._known.pop(key, None)
-        self._store.commit(self._lease, records, forget)
+        self._store.commit(self._lease, all_records, forget)
+        self._waiting, self._held_seconds = {}, 0.0
+
+    def hold(self, records: Mapping[str, Record], seconds: float | None) -> None:
+        """Have the records of a phase wait for the next commit, unless what waits has taken longer than ``HELD_SECONDS``.
+
+        Their files are published; a kill before that commit leaves them as one before a commit of these records would.
+
+        Args:
+            records: By key; nobody else reads them meanwhile.
+            seconds: How long the phase has taken; None where it is not to wait.
+        """
+        if seconds is None or not self._held_seconds + seconds < HELD_SECONDS:
+            self.commit(records)
+            return
+        if not self._waiting:
+            self._held_since = time.monotonic()
+        self._held_seconds += seconds
+        self._waiting.update(records)
+
+    def look(self) -> None:
+        """Commit what has waited for a second: the phase that is computed meanwhile takes longer than one may hold it."""
+        if self._waiting and time.monotonic() - self._held_since > _LONGEST_HELD:
+            self.commit({})

@@ -155,9 +155,9 @@ class PlannedLabels:
     def known_key(self, fit_key: str) -> str:
         """Return a fit key as the text that a plan has of it, which takes no memory beside; one that none has as it is."""
         for _, items, _ in self._plans:
-            known: str | None = items.get(fit_key)
-            if known is not None:
-                return known
+            planned_key: str | None = items.get(fit_key)
+            if planned_key is not None:
+                return planned_key
         return fit_key
 
     def labelled(self, item: Record) -> Record:

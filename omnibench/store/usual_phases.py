@@ -21,7 +21,7 @@ _NUMBER = r"(?:null|-?(?:0|[1-9]\d{0,17})(?:\.\d++)?(?:[eE][+-]?\d++)?)"
 _COST = r"(?:null|(?:0|[1-9]\d{0,14})(?:\.\d++)?(?:e[+-]?\d{1,3})?)"
 _FILE = rf'\{{"path": {_TEXT}, "size": {_INTEGER}, "sha256": "[0-9a-f]{{64}}"(?:, "stat": \[[\d, ]*+\])?\}}'
 _COLUMN = rf"\[(?:{_INTEGER}(?:, {_INTEGER})*+)?\]"
-_PLACE = rf'(?:null|\{{"user": {_COLUMN}, "value": {_COLUMN}\}})'
+_FILE_COLUMNS = rf'(?:null|\{{"user": {_COLUMN}, "value": {_COLUMN}\}})'
 _MEASURED = (
     rf'"seconds": ({_COST}, "cpu_seconds": {_COST}, "peak_rss": {_COST}, "gpu_peak": {_COST}, "python_peak": {_COST}'
 )
@@ -35,7 +35,7 @@ _BEHIND_PARAMETERS = ', "fold": '
 _ORIGIN = rf', "fold": {_FOLD}, "phase": "%s", "finished": {_NAME}, "run": {_NAME}, "worker": {_NAME}, "directory": (?:null|{_TEXT}), '
 _EVAL = re.compile(
     rf'{_ORIGIN % "Eval"}"label": {_ANY_TEXT}, "per_user": (?:null|{_FILE}), "value": {_NUMBER}, "stderr": {_NUMBER}'
-    rf', "interval": (?:null|\[{_NUMBER}, {_NUMBER}\]), "users": {_NUMBER}(?:, "counted": {_NUMBER})?, "place": {_PLACE}'
+    rf', "interval": (?:null|\[{_NUMBER}, {_NUMBER}\]), "users": {_NUMBER}(?:, "counted": {_NUMBER})?, "place": {_FILE_COLUMNS}'
     rf', {_MEASURED}), "batch": {_NAME}{_TOKEN}'
 )
 _PREDICT = re.compile(
@@ -101,10 +101,10 @@ class UsualPhases:
                 return None
             self._head, self._labels = text[:end], (labels[1], labels[2])
         end = len(self._head)
-        found = _EVAL.fullmatch(text, end) or _PREDICT.fullmatch(text, end) or _fit_in(text, end)
-        if found is None:
+        match = _EVAL.fullmatch(text, end) or _PREDICT.fullmatch(text, end) or _fit_in(text, end)
+        if match is None:
             return None
-        phase = UsualPhase(*self._labels, *found.groups())
+        phase = UsualPhase(*self._labels, *match.groups())
         if phase != self._latest:
             self._latest = phase
         return self._latest
@@ -117,17 +117,17 @@ def _fit_in(text: str, begin: int) -> re.Match[str] | None:
         text: The JSON of the record.
         begin: Where its fold is.
     """
-    found = _FIT.match(text, begin)
-    if found is None:
+    match = _FIT.match(text, begin)
+    if match is None:
         return None
-    end = text.find(_BEHIND_EFFECTIVE, found.end())
+    end = text.find(_BEHIND_EFFECTIVE, match.end())
     identity = _IDENTITY.match(text, end)
-    if identity is None or not _is_json(text[found.end() : end]):
+    if identity is None or not _is_json(text[match.end() : end]):
         return None
     behind = text.find(_BEHIND_CONFIGURATION, identity.end())
     if not _is_json(text[identity.end() : behind]) or _MODEL.fullmatch(text, behind) is None:
         return None
-    return found
+    return match
 
 
 @lru_cache(maxsize=_AT_HAND)

@@ -70,6 +70,7 @@ _VARYING = (
     (r"\b[\d,.]+ (bytes|kB|MB|KiB)", "<size>"),
     (r"^ +\w+\.peak_rss +.*\n", ""),  # of two Fits, whose peaks may be equal
     (r"^( +(?:metrics|Fit|Predict|Eval)\.\S+) +", r"\1 "),  # as wide as the longest of their names, which that may be
+    (r"^(  \S+) +(?=\S.* -> )", r"\1 "),  # and so are the other facts in the same list
     (r"^logs\.db-(shm|wal)\n", ""),  # SQLite leaves them where two processes close the log at once
     (r" +$", ""),
 )

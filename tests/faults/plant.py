@@ -46,6 +46,7 @@ from omnibench.runners import own_guest as own
 from omnibench.runners.info import RunnerInfo
 from omnibench.runners.replies import OnEpoch, OnSnapshot, Replies
 from omnibench.seed import get_random_state
+from omnibench.store import held_records
 from omnibench.store.exports import Exports
 from omnibench.tables.layout import Layout, tables
 from omnibench.tables.terminal import render
@@ -269,6 +270,7 @@ class Errand:
         pause: Seconds that each Fit takes longer.
         failed: What is done about recorded failures.
         opened: The count, where a run may be unable to open it.
+        held: For how many seconds of phases records wait for the next commit; as of items that take longer by default.
     """
 
     root: Path
@@ -278,6 +280,7 @@ class Errand:
     pause: float = 0.0
     failed: str = "retry"
     opened: Work | None = None
+    held: float = 0.0
 
     @property
     def inputs(self) -> tuple[RecSysDataSet, ExperimentPlan]:
@@ -301,6 +304,7 @@ class Errand:
             warnings.catch_warnings(record=True) as warned,
             # Only the first item and the end: by the clock, a slow run would have more operations than a quick one.
             mock.patch.object(Exports, "due", property(lambda exports: not exports._next)),
+            mock.patch.object(held_records, "HELD_SECONDS", self.held),
             Coordinator(
                 self.root,
                 policy=Policy(failed=self.failed),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -32,12 +33,14 @@ class Start:
         make: Makes the store of a copy of a finished one; None for no store at all.
         metrics: What is to be measured.
         reset: Items that the disturbed run resets first.
+        held: For how many seconds of phases records wait for the next commit.
     """
 
     name: str
     make: Callable[[Path], None] | None
     metrics: tuple[Metric, ...] = plant.METRICS
     reset: tuple[int, ...] = ()
+    held: float = 0.0
 
 
 def _damage_files(root: Path) -> None:
@@ -51,7 +54,9 @@ EMPTY = Start("from nothing", None)
 NEW_METRIC = Start("a new metric", lambda _: None, plant.ONE_MORE)
 DAMAGED = Start("damaged files", _damage_files, plant.ONE_MORE)
 RESET = Start("a reset", lambda _: None, reset=(2,))
-STARTS = (EMPTY, NEW_METRIC, DAMAGED, RESET)
+QUICK = Start("quick items", None, held=math.inf)
+QUICK_RESET = Start("a reset of quick items", lambda _: None, reset=(2,), held=math.inf)
+STARTS = (EMPTY, NEW_METRIC, DAMAGED, RESET, QUICK, QUICK_RESET)
 
 
 @dataclass
@@ -145,7 +150,8 @@ class Sweep:
 
     def errand(self, *, resumed: bool = False) -> plant.Errand:
         """Return what the run does; the run after it resets nothing."""
-        return plant.Errand(self.root, self.directory / "work", self.start.metrics, () if resumed else self.start.reset)
+        reset = () if resumed else self.start.reset
+        return plant.Errand(self.root, self.directory / "work", self.start.metrics, reset, held=self.start.held)
 
     def _disturb(self, points: Points) -> Ended:
         self.fresh()

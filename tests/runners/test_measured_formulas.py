@@ -50,6 +50,12 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
         f"RecTools.{name}": {"items*batch_size*session_max_len": 8.0}
         for name in ("SASRecModel", "BERT4RecModel", "HSTUModel")
     },
+    **{  # scores of all items for a batch, their softmax and its gradient; an item's vector and what Adam keeps of it
+        f"RecBole.{name}": {"items*train_batch_size": 12.0, f"items*{size}": 12.0}
+        for name, size in (("SASRec", "hidden_size"), ("GRU4Rec", "embedding_size"), ("S3Rec", "hidden_size"))
+    },
+    "RecBole.BERT4Rec": {"items*train_batch_size*MAX_ITEM_LIST_LENGTH": 0.2 * 12.0},
+    "RecBole.HGN": {"users*embedding_size": 12.0},
     "RecTools.DSSMModel": {"users*n_factors": 4.0, "items*n_factors": 4.0},
     **{  # lists of Python's numbers, pointers and floats, of which an item has K at most
         f"RecPack.TARSItemKNN{name}": {"items*K": 32.0} for name in ("CoocDistance", "Hermann", "Xia")

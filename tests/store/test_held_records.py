@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from omnibench.errors import StoreError
-from omnibench.store import CheckpointStore
-from omnibench.store.held_records import HeldRecords
+from omnibench.store import CheckpointStore, held_records
+from omnibench.store.held_records import HELD_SECONDS, HeldRecords
 from omnibench.store.leases import Lease
 
 pytestmark = pytest.mark.usefixtures("made_up_records")
@@ -94,3 +94,59 @@ def test_a_dataset_that_is_not_there_yet_is_asked_for_again(store: CheckpointSto
     assert records.get("data/a") == {"n": 1}
     store.records.commit({"data/a": {"n": 2}})
     assert records.get("data/a") == {"n": 1}
+
+
+def test_quick_phases_are_committed_together(store: CheckpointStore, lease: Lease) -> None:
+    """Their records are read as if they stood in the store, and stand there with the next commit, with its token."""
+    records = HeldRecords(store, lease)
+    records.hold({"fit/a": {"n": 1}}, HELD_SECONDS / 4)
+    records.hold({"predict/a": {"n": 2}}, HELD_SECONDS / 4)
+    assert records.get("fit/a") == {"n": 1}
+    assert store.records.get("fit/a") is store.records.get("predict/a") is None
+    records.commit({"item/a": {"n": 3}})
+    expected = {key: {"n": n, "token": lease.token} for n, key in enumerate(("fit/a", "predict/a", "item/a"), 1)}
+    assert {key: store.records.get(key) for key in expected} == {key: records.get(key) for key in expected} == expected
+
+
+@pytest.mark.parametrize("seconds", [HELD_SECONDS * 3 / 4, None], ids=["long together", "not to wait"])
+def test_what_took_longer_is_committed_at_once(store: CheckpointStore, lease: Lease, seconds: float | None) -> None:
+    """With what has waited for it, so that a kill costs no more than that."""
+    records = HeldRecords(store, lease)
+    records.hold({"fit/a": {"n": 1}}, HELD_SECONDS / 2)
+    records.hold({"predict/a": {"n": 2}}, seconds)
+    assert store.records.get("fit/a") == {"n": 1, "token": lease.token}
+    assert store.records.get("predict/a") == {"n": 2, "token": lease.token}
+    records.hold({"fit/b": {"n": 3}}, HELD_SECONDS / 2)  # the count has begun anew
+    assert store.records.get("fit/b") is None
+
+
+def test_what_waits_is_committed_while_the_next_phase_lasts(
+    store: CheckpointStore, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks at the store meanwhile sees the phase that is over, and a kill does not take it back."""
+    records = HeldRecords(store, lease)
+    records.hold({"fit/a": {"n": 1}}, 0.0)
+    records.look()
+    assert store.records.get("fit/a") is None
+    monkeypatch.setattr(held_records, "_LONGEST_HELD", -1.0)
+    records.look()
+    assert store.records.get("fit/a") == {"n": 1, "token": lease.token}
+
+
+def test_what_waits_for_a_commit_that_fails_waits_for_the_next(
+    store: CheckpointStore, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that was computed is forgotten because the disk was full for a moment."""
+    records = HeldRecords(store, lease)
+    records.hold({"fit/a": {"n": 1}}, 0.0)
+
+    def refuse(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "commit", refuse)
+        with pytest.raises(StoreError):
+            records.commit({"predict/a": {"n": 2}})
+    records.commit({"item/a": {"n": 3}})
+    assert store.records.get("fit/a") == {"n": 1, "token": lease.token}
+    assert store.records.get("predict/a") is None

@@ -43,6 +43,9 @@ IMPORTED_LATE = (
 )
 """What omnibench imports where it needs it: imported before the first test, so that none has to wait for it."""
 
+_SELDOM_IMPORTED = ("omnibench.guest.", "omnibench.data.loops.")
+"""What no inner run imports: it is for other processes, or compiled with numba, which is worth it for large files."""
+
 INTERPRETER_FILTERS = (
     ("default", DeprecationWarning, "__main__"),
     ("ignore", DeprecationWarning, ""),
@@ -58,7 +61,7 @@ def import_everything() -> None:
     import omnibench
 
     for module in pkgutil.walk_packages(omnibench.__path__, "omnibench."):
-        if not module.name.startswith("omnibench.guest.") and not module.name.endswith("__main__"):
+        if not module.name.startswith(_SELDOM_IMPORTED) and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for name in IMPORTED_LATE:
         importlib.import_module(name)
