@@ -305,7 +305,7 @@ shared machine; `python benchmarks/scale/stores.py` makes such stores and asks t
 | `export results.json` | 1.8 s, 71 MB | 19.0 s, 289 MB |
 
 Wanted at 100,000 items are 0.3 s for `show`, `why` and `logs`, 5 s for `status`, 10 s for `results()` and each export, and less than
-300 MB: `status` with 5.9 s, the exports with 17 to 19 s and the one to Parquet with 323 MB miss that.
+300 MB: `status` with 6.7 s, the exports with 15 to 19 s and the one to Parquet with 330 MB miss that.
 
 Reading all records once and comparing each with its checksum takes 1.9 s of 100,000 items.
 
