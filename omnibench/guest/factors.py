@@ -46,7 +46,8 @@ class ItemFactors:
         zero_is_none: Whether a score of exactly zero stands for no score.
         link: What the sums are turned into, in place, such as a probability; None for nothing.
         rough: The same in half the precision, where that tells which few items have to be multiplied in full.
-        is_split: Whether items with the same scores may be in another tile, shape (n,); None where no item has any.
+        is_split: Whether items of the same length and bias are in another tile, shape (n,); None where no item has any. Those
+            may have the same factors, and score the same for everybody.
     """
 
     factor: Factors
@@ -180,9 +181,10 @@ class FactorScores:
         return *best.result(), screen is not None
 
     def _settle_ties(self, fold: Fold, users: Ints, rows: slice, column: Ints, items: Ints, scores: Scores) -> None:
-        """Multiply all for users whose lists have an item that scores as one of another tile does, and put these lists right.
+        """Multiply all for users whose lists have an item that may be the equal of one in another tile, and put these lists right.
 
-        Scores of tiles that were multiplied and of pairs are rounded in different ways, so that ties might not be seen.
+        Scores of tiles that were multiplied and of pairs are rounded in different ways, so that ties of equal items might not be
+        seen. Different items whose scores tie for one user are in either order, as they are with another order of additions.
 
         Args:
             fold: The fold.

@@ -17,6 +17,8 @@ from omnibench.store import CheckpointStore, selftest
 from omnibench.store.refusals import cannot_be_written
 from omnibench.store.selftest import flaws_of
 
+pytestmark = pytest.mark.syncs
+
 
 def test_the_disk_of_the_tests_passes(tmp_path: Path) -> None:
     """Locks, shared memory, renaming, links and syncs, with a second process."""
