@@ -25,7 +25,6 @@ from omnibench.data import file_source
 from omnibench.data.dataset import RawData, RecSysDataSet
 from omnibench.data.files import quotes, size, streams
 from omnibench.data.files.frames import read_csv_frame
-from omnibench.data.files.text import read_text
 from omnibench.data.prepare import prepare
 from omnibench.data.stored_ids import read_ids
 from omnibench.errors import ChangedDataError, DataError
@@ -445,16 +444,20 @@ def test_a_directory_of_parquet_files_is_one_table(tmp_path: Path) -> None:
         from_file(folder / "part-0.parquet", columns=["user", "item"])
 
 
-def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its results would be recorded for the content that it had before."""
-    path = written(tmp_path / "a.csv", "user,item\n1,2\n")
+@pytest.mark.parametrize(("reader", "row"), [("read_plain_text", "1,2"), ("read_text", '1,"a"')])
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    reader: str, row: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its results would be recorded for the content that it had before, whichever way it is read."""
+    path = written(tmp_path / "a.csv", f"user,item\n{row}\n")
+    read = getattr(file_source, reader)
 
     def read_slowly(*arguments: Any) -> Any:
-        table = read_text(*arguments)
-        written(path, "user,item\n1,2\n3,4\n")
+        table = read(*arguments)
+        written(path, f"user,item\n{row}\n3,4\n")
         return table
 
-    monkeypatch.setattr(file_source, "read_text", read_slowly)
+    monkeypatch.setattr(file_source, reader, read_slowly)
     with pytest.raises(ChangedDataError, match=r"a.csv has changed since this run read its key.*Run again"):
         _ = from_file(path).key
 

@@ -93,7 +93,10 @@ def _is_of_a_package(name: str) -> bool:
     """Whether a module lies in a package, or nowhere, rather than in the directory of a test."""
     module = sys.modules[name]
     file = getattr(module, "__file__", None)
-    places = [file] if isinstance(file, str) else list(getattr(module, "__path__", []))
+    try:
+        places = [file] if isinstance(file, str) else list(getattr(module, "__path__", []))
+    except KeyError:  # a namespace package whose parent has been forgotten a moment ago
+        return False
     return all(f"{place}{os.sep}".startswith(PACKAGES) for place in places)
 
 
