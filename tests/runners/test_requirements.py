@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,7 +46,20 @@ def test_the_formula_counts_without_records() -> None:
 
 @pytest.mark.parametrize(
     ("parameters", "factor"),
-    [({"d": 64}, 64), ({"d": [600, 200]}, 600), ({}, 1), ({"d": None}, 1), ({"d": True}, 1), ({"d": "auto"}, 1)],
+    [
+        ({"d": 64}, 64),
+        ({"d": [600, 200]}, 600),
+        ({}, 1),
+        ({"d": None}, 1),
+        ({"d": True}, 1),
+        ({"d": "auto"}, 1),
+        ({"d": math.inf}, 1),
+        ({"d": math.nan}, 1),
+        ({"d": -64}, 1),
+        ({"d": 0}, 1),
+        ({"d": [math.inf, 200, -7]}, 200),
+        ({"d": 10**400}, 1),
+    ],
 )
 def test_hyperparameters_are_factors(parameters: dict[str, Any], factor: int) -> None:
     """A number counts as it is, of layers the largest; what is no number counts as 1."""
