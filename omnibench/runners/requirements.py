@@ -7,7 +7,6 @@ hyperparameters. It stands beside the algorithm in its framework's catalogue; ``
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -55,6 +54,9 @@ _SESSION_LENGTH = "session_max_len"
 
 _LIST_LENGTH = "MAX_ITEM_LIST_LENGTH"
 """Of RecBole's networks of sequences, which learn nothing from the first item of a user."""
+
+_MOST = 2.0**60
+"""An exabyte: no machine has more, whatever hyperparameters say, and records have numbers below 2**63."""
 
 _EMBEDDING_SIZE = "embedding_size"
 """Of LensKit's NMFScorer None, unless ``n_components`` is given in its place, which is as many as there are items."""
@@ -152,7 +154,8 @@ def required(
 
 def grown_bytes(formula: Mapping[str, float], size: DataSize, parameters: Mapping[str, Any]) -> float:
     """Return how many bytes a formula says beside those of the process itself."""
-    return sum(per_unit * _units(term, size, parameters) for term, per_unit in formula.items() if term != GUEST)
+    grown = sum(per_unit * _units(term, size, parameters) for term, per_unit in formula.items() if term != GUEST)
+    return min(grown, _MOST)
 
 
 def _line(points: list[tuple[float, float]], guest: float, *, is_measured: bool) -> tuple[float, float]:
@@ -194,14 +197,14 @@ def _factor(name: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
         value = parameters.get("n_components") or size.items
     if isinstance(value, list | tuple):  # the sizes of layers
         value = max((entry for entry in value if _is_amount(entry)), default=1.0)
-    amount = float(value) if _is_amount(value) else 1.0
+    amount = float(min(value, _MOST)) if _is_amount(value) else 1.0
     return min(amount, _most_rows(size, parameters)) if name in _BATCHES else amount
 
 
 def _is_amount(value: Any) -> bool:
     """Whether a hyperparameter says how many of anything there are: a network refuses what else it gets."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and 0 < value <= sys.float_info.max
+    return is_number and 0 < value < math.inf
 
 
 def _most_rows(size: DataSize, parameters: Mapping[str, Any]) -> float:
@@ -217,7 +220,7 @@ def _sampled(parameters: Mapping[str, Any]) -> int | None:
         return 2
     if parameters.get("loss") in _SAMPLED_LOSSES:
         negatives = parameters.get("n_negatives", 1)
-        return 1 + int(negatives if _is_amount(negatives) else 1)
+        return 1 + int(min(negatives, _MOST) if _is_amount(negatives) else 1)
     return None
 
 
