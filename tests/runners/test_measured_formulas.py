@@ -231,6 +231,8 @@ def test_what_hyperparameters_make_is_said_of_them() -> None:
         ("RecBole.SASRec", {"train_batch_size": 512, "n_layers": 8}, 3_732e6),
         ("RecBole.BERT4Rec", {"train_batch_size": 256, "n_layers": 8}, 2_271e6),
         ("RecBole.GRU4Rec", {"train_batch_size": 1024, "hidden_size": 512}, 2_207e6),
+        ("RecBole.GRU4Rec", {"train_batch_size": 1024, "num_layers": 4}, 1_312e6),
+        ("RecBole.NextItNet", {"train_batch_size": 256, "block_num": 10}, 1_592e6),
         ("RecTools.SASRecModel", {}, 1_503e6),
         ("RecTools.SASRecModel", {"n_blocks": 6}, 3_045e6),
         ("RecTools.SASRecModel", {"loss": "BCE", "n_negatives": 20}, 1_917e6),
@@ -265,4 +267,4 @@ def test_each_layer_counts(algorithm: str, layers: str, usual: int) -> None:
         required(formula, size, {**defaults, layers: count}).size for count in (usual, 2 * usual, 3 * usual)
     )
     assert three - two == pytest.approx(two - one)
-    assert two > 1.2 * one
+    assert two > 1.1 * one
