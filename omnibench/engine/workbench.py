@@ -234,7 +234,7 @@ class Workbench:
                 self._notify(f"models could not be dropped: {error}")
 
     def export_progress(self) -> None:
-        """Bring ``progress.json`` up to date if that is due, so that it is right also when the process is killed."""
+        """Bring the readable copies up to date if that is due, so that they are right also when the process is killed."""
         self._exports.refresh_progress()
 
     def close(self, record_end: Callable[[], None]) -> None:

@@ -13,8 +13,7 @@ class Part:
         columns: The different cells, by column, where they are known already; shape (width, cells).
 
     Attributes:
-        cells: The different ones, each a tuple of values.
-        positions: Which of these each row has.
+        positions: Which of the different cells each row has.
     """
 
     def __init__(self, columns: Sequence[Sequence[Any]] | None = None) -> None:
@@ -25,7 +24,7 @@ class Part:
 
     @property
     def cells(self) -> list[tuple[Any, ...]]:
-        """The different cells, each a tuple of values."""
+        """The different cells, each a tuple of values; made anew each time where they are known by column."""
         return self._cells if self._columns is None else list(zip(*self._columns, strict=True))
 
     @property

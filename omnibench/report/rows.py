@@ -81,7 +81,7 @@ _NOT_TUNED, _NOT_TAKEN = ((None,) * width for width in WIDTHS[-2:])
 def rows_of(contents: Contents) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of ``frames.frame``, each with the values of ``COLUMN_TYPES``."""
     for parts in blocks_of(contents):
-        of_parts = ([part.cells[position] for position in part.positions] for part in parts)
+        of_parts = (map(part.cells.__getitem__, part.positions) for part in parts)
         yield from (tuple(chain.from_iterable(row)) for row in zip(*of_parts, strict=True))
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ _QUICK = 0.1
 _MOST_TRIES = 3
 """How often copies are written at the end of a run, while other processes write theirs."""
 
+_Texts = tuple[str, int, dict[str, str]]
+"""The revision of the records, the number of items that are done, and the texts of the copies by name."""
+
 _writing = threading.Lock()
 """Held while records are read and written out: what is read later must not be overwritten by what was read before."""
 
@@ -50,9 +54,15 @@ class Exports:
     def __init__(self, store: CheckpointStore, share: float = 0.03) -> None:
         self.store = store
         self.share = share
-        self._items = 0
+        self._items = self._done = 0
         self._next = self._pause = 0.0
-        self.is_behind = False  # an item has ended while results.json was too young to be written anew
+        # Which end of an item is the latest, and which one the results were written after; assigned, so that no thread's is lost.
+        self._latest_end = self._written_end = object()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether an item has ended whose results are not written yet."""
+        return self._latest_end is not self._written_end
 
     @property
     def due(self) -> bool:
@@ -70,11 +80,9 @@ class Exports:
         """
         try:
             with self._writing_in_time("results.json", immediately=immediately) as is_due:
-                self.is_behind = self.is_behind or not is_due
+                self._latest_end = object()
                 for _ in range(_MOST_TRIES if immediately else int(is_due)):
-                    with self._catching_up():
-                        revision, texts = self.store.read(self._texts)
-                        self._replace(texts)
+                    revision = self._write(self.store.read, with_results=True)
                     # Another process may have read before, and written behind this one.
                     if not immediately or are_current(self.store.root, revision):
                         break
@@ -85,43 +93,41 @@ class Exports:
     def refresh_progress(self) -> bool:
         """Write progress.json, if it is due, while items are computed; errors are ignored, and nothing is repaired.
 
-        What ``refresh`` would have written, had it been due when an item ended, is written with it: the next item may take hours.
+        Where items have ended, of this process or of another, results.json is written with it: the next item may take hours.
 
         Returns:
             Whether it was written.
         """
         with suppress(OSError, StoreError), self._writing_in_time("progress.json") as is_due:
             if is_due:
-                with self._catching_up() as was_behind:
-                    texts_of = self._texts if was_behind else self._progress_texts
-                    self._replace(read(self.store.root / "store", texts_of)[1])
+                self._write(partial(read, self.store.root / "store"), with_results=self.is_behind)
                 return True
         return False
 
-    @contextmanager
-    def _catching_up(self) -> Iterator[bool]:
-        """Yield whether results are behind, while they are written; if that fails, they still are."""
-        was_behind, self.is_behind = self.is_behind, False  # before anything is read: an item may end meanwhile
-        try:
-            yield was_behind
-        except BaseException:
-            self.is_behind = True
-            raise
+    def _write(self, read_records: Callable[[Callable[[Reader], _Texts]], _Texts], *, with_results: bool) -> str:
+        """Write the copies, and return the revision of the records that they were made of.
 
-    def _replace(self, texts: Mapping[str, str]) -> None:
+        Args:
+            read_records: Calls what it is given with a reader of the records, and returns what that returns.
+            with_results: Whether results.json is written; it is, too, where other items are done than when it was.
+        """
+        latest_end = self._latest_end  # before anything is read: an item may end meanwhile
+
+        def texts_of(reader: Reader) -> _Texts:
+            revision, items, texts = reader.revision, self._progress(reader), dict[str, str]()
+            done = sum(item["status"] == Status.DONE for item in items.values())
+            if with_results or done != self._done:
+                texts["results.json"] = with_header(revision, _listing("results", results(reader)))
+            texts["progress.json"] = with_header(revision, _mapping("items", items))
+            return revision, done, texts
+
+        revision, done, texts = read_records(texts_of)
+        # The results first: no item is done in progress.json whose results are missing, also when this is killed between both.
         for name, text in texts.items():
             self.store.replace_text(name, text)
-
-    def _texts(self, reader: Reader) -> tuple[str, dict[str, str]]:
-        """Return the revision of the records and the texts of their copies, by name."""
-        revision, progress_texts = self._progress_texts(reader)
-        # First, so that no item is done in progress.json whose results are not written, also when this is killed between both.
-        results_text = with_header(revision, _listing("results", results(reader)))
-        return revision, {"results.json": results_text, **progress_texts}
-
-    def _progress_texts(self, reader: Reader) -> tuple[str, dict[str, str]]:
-        revision = reader.revision
-        return revision, {"progress.json": with_header(revision, _mapping("items", self._progress(reader)))}
+        if "results.json" in texts:
+            self._written_end, self._done = latest_end, done
+        return revision
 
     @contextmanager
     def _writing_in_time(self, name: str, *, immediately: bool = False) -> Iterator[bool]:

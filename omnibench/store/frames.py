@@ -137,7 +137,7 @@ def _tune_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
     Nor has the Fit of a trial whose model has become the item's: the item's own Fit has these seconds.
     """
     chosen = {record[SEARCHED] for key, record in records.items() if RecordType.ITEM.has(key) and record.get("chosen")}
-    seconds_of_fits = _seconds_of_chosen_fits(records)
+    taken_over = _fits_of_chosen_trials(records)
     rows = []
     for search, trials in searches_of(RecordsInMemory(records)):
         computed = [trial for trial in finished_trials(trials) if not trial.get("reused")]
@@ -149,7 +149,7 @@ def _tune_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
                 seconds
                 for trial in computed
                 for phase, seconds in (trial.get("phases") or {Phase.TUNE: trial.get("seconds") or 0.0}).items()
-                if phase != Phase.FIT or seconds_of_fits.get(trial["fit_key"]) != seconds
+                if phase != Phase.FIT or (trial["fit_key"], seconds) not in taken_over
             ),
             "peak_rss": max((trial["peak_rss"] for trial in computed if trial.get("peak_rss")), default=None),
         }
@@ -160,8 +160,8 @@ def _tune_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
     return rows
 
 
-def _seconds_of_chosen_fits(records: Mapping[str, Record]) -> dict[str, float | None]:
-    """Return the seconds of the Fit of every tuned item, by the key of the trial that its search has chosen."""
+def _fits_of_chosen_trials(records: Mapping[str, Record]) -> set[tuple[str, float | None]]:
+    """Return, of every tuned item, the key of the trial that its search has chosen with the seconds of the item's own Fit."""
     items = (record for key, record in records.items() if RecordType.ITEM.has(key) and record.get("chosen"))
     fits = ((item, records.get(RecordType.FIT.key(item["fit_key"]), {})) for item in items)
-    return {item["chosen"]["fit_key"]: fit.get("seconds") for item, fit in fits if item["chosen"].get("fit_key")}
+    return {(item["chosen"]["fit_key"], fit.get("seconds")) for item, fit in fits if item["chosen"].get("fit_key")}

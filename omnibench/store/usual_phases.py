@@ -15,17 +15,18 @@ from typing import NamedTuple
 _NAME = r'"([^"\\\x00-\x1f]*+)"'
 _TEXT = r'"[^"\\\x00-\x1f]*+"'
 _ANY_TEXT = r'"[^"\\\x00-\x1f]*+(?:\\["\\/bfnrt][^"\\\x00-\x1f]*+)*+"'
-_INTEGER = r"(?:0|[1-9]\d{0,17})"
+_INTEGER = r"(?:0|[1-9][0-9]{0,17})"
 _FOLD = rf"(?:null|{_INTEGER})"
-_NUMBER = r"(?:null|-?(?:0|[1-9]\d{0,17})(?:\.\d++)?(?:[eE][+-]?\d++)?)"
-_COST = r"(?:null|(?:0|[1-9]\d{0,14})(?:\.\d++)?(?:e[+-]?\d{1,3})?)"
-_FILE = rf'\{{"path": {_TEXT}, "size": {_INTEGER}, "sha256": "[0-9a-f]{{64}}"(?:, "stat": \[[\d, ]*+\])?\}}'
+_NUMBER = r"(?:null|-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)"
+_COST = r"(?:null|(?:0|[1-9][0-9]{0,14})(?:\.[0-9]++)?(?:e[+-]?[0-9]{1,3})?)"
 _COLUMN = rf"\[(?:{_INTEGER}(?:, {_INTEGER})*+)?\]"
+_STAT = r"\[(?:(?:0|[1-9][0-9]{0,19})(?:, (?:0|[1-9][0-9]{0,19}))*+)?\]"
+_FILE = rf'\{{"path": {_TEXT}, "size": {_INTEGER}, "sha256": "[0-9a-f]{{64}}"(?:, "stat": {_STAT})?\}}'
 _FILE_COLUMNS = rf'(?:null|\{{"user": {_COLUMN}, "value": {_COLUMN}\}})'
 _MEASURED = (
     rf'"seconds": ({_COST}, "cpu_seconds": {_COST}, "peak_rss": {_COST}, "gpu_peak": {_COST}, "python_peak": {_COST}'
 )
-_OF_GUEST = rf', "start_seconds": {_COST}, "threads": (?:null|\d{{1,9}}))'
+_OF_GUEST = rf', "start_seconds": {_COST}, "threads": (?:null|0|[1-9][0-9]{{0,8}}))'
 _TOKEN = rf'(?:, "token": {_TEXT})?\}}'
 
 _LABELS = re.compile(
@@ -44,7 +45,7 @@ _PREDICT = re.compile(
 _FIT = re.compile(rf'{_ORIGIN % "Fit"}{_MEASURED}{_OF_GUEST}, "effective": ')
 _BEHIND_EFFECTIVE = ', "version": '
 _IDENTITY = re.compile(
-    rf', "version": {_TEXT}(?:, "epochs": {_INTEGER})?, "identity": \["fit/\d+", \{{"configuration": '
+    rf', "version": {_TEXT}(?:, "epochs": {_INTEGER})?, "identity": \["fit/[0-9]+", \{{"configuration": '
 )
 _BEHIND_CONFIGURATION = ', "data": "'
 _MODEL = re.compile(rf', "data": "[0-9a-f]{{64}}", "fold": {_FOLD}\}}\], "model": (?:null|{_FILE}){_TOKEN}')

@@ -176,7 +176,7 @@ class Worker:
         self._moved = True
 
     def bring_out(self, *, is_log_locked: bool) -> bool:
-        """Write what was logged, and progress.json where that is due; return whether somebody else locks the log.
+        """Write what was logged, and the readable copies where they are due; return whether somebody else locks the log.
 
         Args:
             is_log_locked: Whether somebody did a moment ago: then what was logged waits.
@@ -190,7 +190,7 @@ class Worker:
         self.log.finish(is_locked=is_log_locked)
 
     def _export(self) -> None:
-        """Bring progress.json up to date after this worker has come to another item or phase, if that is due."""
+        """Bring the readable copies up to date after this worker has come to another item or phase, if that is due."""
         with self._lock:
             is_behind = self._elsewhere or self._exports.is_behind
             due = is_behind and not self._is_new_phase and self._exports.due

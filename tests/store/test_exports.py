@@ -136,6 +136,22 @@ def test_results_that_came_while_the_files_were_young_are_written_with_the_next_
     )
 
 
+def test_no_item_is_done_in_one_file_whose_results_the_other_lacks(store: CheckpointStore) -> None:
+    """Another process may have brought it to its end, or this one a moment ago: progress is never written alone then."""
+    exports = Exports(store)
+    exports.refresh()
+    with store.lease("a") as lease:
+        store.commit(lease, RECORDS)
+    exports._next = exports._pause = 0.0
+    assert exports.refresh_progress()
+    rows = json.loads((store.root / "results.json").read_text(encoding="utf-8"))["results"]
+    assert rows == results(RecordsInMemory(RECORDS)) != []
+    (store.root / "results.json").unlink()
+    exports._next = exports._pause = 0.0
+    assert exports.refresh_progress()
+    assert not (store.root / "results.json").exists(), "nothing has ended since"
+
+
 def test_a_reader_never_sees_half_a_file(store: CheckpointStore) -> None:
     """Replacing is atomic: who has the old file open keeps reading it."""
     store.replace_text("progress.json", "old " * 1000)

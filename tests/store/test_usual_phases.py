@@ -14,7 +14,12 @@ from omnibench.store.phase_texts import phase_in
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, Artifact, Record
 from omnibench.store.usual_phases import UsualPhases, numbers_in
 
-FILE: Artifact = {"path": "D-dddddddd/A-aaaaaaaa/model.bin", "size": 3, "sha256": "c" * 64, "stat": [1, 2, 3]}
+FILE: Artifact = {
+    "path": "D-dddddddd/A-aaaaaaaa/model.bin",
+    "size": 3,
+    "sha256": "c" * 64,
+    "stat": [7, 1764323000123456789, 3],
+}
 ANSWER: dict[str, Any] = {
     **dict.fromkeys(COSTS, None),
     "seconds": 0.25,
@@ -107,6 +112,23 @@ def test_a_record_with_another_member_is_not_matched(member: str, place: str) ->
         if place == "before costs" and text.find(', "seconds": ') < text.find('"phase"'):
             continue
         assert phases.phase_in(changed) is None
+
+
+@pytest.mark.parametrize(
+    ("member", "wrong"),
+    [
+        ('"stat": [7, ', '"stat": [7, , '),
+        ('"stat": [7, ', '"stat": [007, '),
+        ('"peak_rss": 134217728', '"peak_rss": 134\u0662217'),
+        ('"threads": 2', '"threads": 02'),
+    ],
+)
+def test_a_text_that_is_no_json_is_not_matched(member: str, wrong: str) -> None:
+    """Also where all that is wrong with it is a number."""
+    usual = json.dumps(records_of({"k": 3}, answer={**ANSWER, "peak_rss": 2**27})[0])
+    assert member in usual
+    assert assert_is_parsed(usual)
+    assert UsualPhases().phase_in(usual.replace(member, wrong)) is None
 
 
 @pytest.mark.parametrize(
