@@ -12,7 +12,7 @@ from support.file_modules import module_of
 
 from omnibench.data.data_size import DataSize
 from omnibench.runners.registry import get_runner, runners
-from omnibench.runners.requirements import SCORED_PAIRS, USER_PAIRS, formula_of, required
+from omnibench.runners.requirements import SCORED_PAIRS, USER_PAIRS, formula_of, grown_bytes, required
 
 ROOT = Path(__file__).parent.parent.parent
 LARGE = DataSize(138_543, 26_794, 19_169_371)
@@ -231,7 +231,6 @@ def test_what_hyperparameters_make_is_said_of_them() -> None:
         ("RecBole.SASRec", {"train_batch_size": 512, "n_layers": 8}, 3_732e6),
         ("RecBole.BERT4Rec", {"train_batch_size": 256, "n_layers": 8}, 2_271e6),
         ("RecBole.GRU4Rec", {"train_batch_size": 1024, "hidden_size": 512}, 2_207e6),
-        ("RecBole.GRU4Rec", {"train_batch_size": 1024, "num_layers": 4}, 1_312e6),
         ("RecBole.NextItNet", {"train_batch_size": 256, "block_num": 10}, 1_592e6),
         ("RecTools.SASRecModel", {}, 1_503e6),
         ("RecTools.SASRecModel", {"n_blocks": 6}, 3_045e6),
@@ -268,3 +267,27 @@ def test_each_layer_counts(algorithm: str, layers: str, usual: int) -> None:
     )
     assert three - two == pytest.approx(two - one)
     assert two > 1.1 * one
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "changed", "more"),
+    [
+        ("GRU4Rec", {"num_layers": 4}, (1_312e6 - 457e6) / (772e6 - 457e6)),
+        ("GRU4Rec", {"hidden_size": 512}, (1_501e6 - 457e6) / (772e6 - 457e6)),
+        ("NARM", {"hidden_size": 512}, (1_829e6 - 452e6) / (834e6 - 452e6)),
+    ],
+)
+def test_recurrent_layers_grow_as_measured(algorithm: str, changed: dict[str, int], more: float) -> None:
+    """So many times as much as by default was needed beside the process itself, where one batch of 1,024 is all of the data."""
+    formula = formula_of(get_runner("RecBole"), algorithm)
+    size, parameters = DataSize(300, 1_000, 1_500), {**defaults_of("RecBole", algorithm), "train_batch_size": 1_024}
+    usual, changed_one = (grown_bytes(formula, size, {**parameters, **other}) for other in ({}, changed))
+    assert changed_one / usual == pytest.approx(more, rel=0.2)
+
+
+@pytest.mark.parametrize(("loss", "needed"), [("BPR", 898e6), ("CE", 1_286e6)])
+def test_losses_of_recbole_were_measured(loss: str, needed: float) -> None:
+    """STAMP of 20,000 items, of which CE scores all for each of 2,048 rows: half a gigabyte."""
+    parameters = {**defaults_of("RecBole", "STAMP"), "loss_type": loss}
+    said = required(formula_of(get_runner("RecBole"), "STAMP"), DataSize(300, 20_000, 20_300), parameters).size
+    assert 0.85 < needed / said < 1.15
