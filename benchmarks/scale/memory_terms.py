@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from omnibench.runners.requirements import COMPARED, SCORED_PAIRS
+from omnibench.runners.requirements import CANDIDATES, COMPARED, SCORED_ITEMS, SCORED_PAIRS
 
 SIMPLE = {
     "LensKit": ["PopScorer"],
@@ -46,8 +46,6 @@ _OF_BPR = ("FPMC", "TransRec")
 _OF_HIDDEN = ("SASRec", "BERT4Rec", "S3Rec", "LightSANs", "GCSAN", "FEARec", "SASRecF", "FDSA")
 """Those whose layers have ``hidden_size`` numbers."""
 _OF_EMBEDDINGS = (
-    "GRU4Rec",
-    "NARM",
     "STAMP",
     "Caser",
     "NextItNet",
@@ -59,10 +57,25 @@ _OF_EMBEDDINGS = (
     "SHAN",
     "SINE",
     "CORE",
-    "GRU4RecF",
     "RepeatNet",
 )
 """Those whose layers have ``embedding_size`` numbers."""
+_OF_RECURRENT = {"GRU4Rec": 26.0, "NARM": 52.0, "GRU4RecF": 31.5}
+"""Those whose items have ``embedding_size`` numbers, and whose layers have ``hidden_size``: bytes for each of these that are needed
+once. With 512 in the place of 128 GRU4Rec needed 66 more for each, which is all that it needs with 128. Of four layers it needed three
+fifths of that (40) more for each; GRU4RecF has two such layers beside each other. The others' are what they needed beside these."""
+_LAYERS = {
+    **dict.fromkeys(
+        ("SASRec", "BERT4Rec", "S3Rec", "LightSANs", "GCSAN", "FEARec", "SASRecF", "FDSA", "CORE"), "n_layers"
+    ),
+    **dict.fromkeys(("GRU4Rec", "GRU4RecF"), "num_layers"),
+    "NARM": "n_layers",
+    "NextItNet": "block_num",
+}
+"""What says how many layers one after the other keep what they return for the gradients. Eight of SASRec needed 222 bytes more for each
+than two, and eight of BERT4Rec 265; the others' loops over layers (``layers.py``, ``nextitnet.py``) do the same, and were not measured."""
+_BESIDE_LAYERS = 28.0
+"""Bytes of what SASRec needed of two layers that are not theirs: embeddings, their norm and dropout; BERT4Rec's are 24."""
 TERMS = {
     "LensKit.EASEScorer": _MATRIX,
     "LensKit.SLIMScorer": _NEIGHBOURS,
@@ -123,8 +136,8 @@ TERMS = {
     "RecTools.LightFMWrapperModel": ("users*model.no_components+items*model.no_components",),
     **dict.fromkeys(
         (f"RecTools.{name}" for name in ("SASRecModel", "BERT4RecModel", "HSTUModel")),
-        # What the softmax is of, and what the layers return.
-        ("items*batch_size*session_max_len", "batch_size*session_max_len*n_factors"),
+        # What the softmax is of, and what the layers return: what the data and parameters of one loss cannot tell apart is in LEAST.
+        (f"{SCORED_ITEMS}*batch_size*session_max_len", "batch_size*session_max_len*n_factors*n_blocks"),
     ),
     "RecTools.DSSMModel": ("users*n_factors+items*n_factors",),
     **dict.fromkeys(
@@ -180,14 +193,21 @@ TERMS = {
     ),
     **dict.fromkeys((f"RecBole.{name}" for name in _OF_BPR), ("items*embedding_size", "users*embedding_size")),
     **{  # what the layers return, and scores of all items for a batch
-        f"RecBole.{name}": (f"train_batch_size*MAX_ITEM_LIST_LENGTH*{size}", "items*train_batch_size")
-        for names, size in ((_OF_HIDDEN, "hidden_size"), (_OF_EMBEDDINGS, "embedding_size"))
+        f"RecBole.{name}": (
+            "*".join(("train_batch_size", "MAX_ITEM_LIST_LENGTH", size, *filter(None, [_LAYERS.get(name)]))),
+            f"{'items' if name == 'RepeatNet' else SCORED_ITEMS}*train_batch_size",
+        )
+        for names, size in (
+            (_OF_HIDDEN, "hidden_size"),
+            (_OF_EMBEDDINGS, "embedding_size"),
+            (_OF_RECURRENT, "hidden_size"),
+        )
         for name in names
     },
 }
 """What an algorithm's matrices are as large as."""
 
-_OF_CROSS_ENTROPY = {"items*train_batch_size": 12.0}
+_OF_CROSS_ENTROPY = {f"{SCORED_ITEMS}*train_batch_size": 12.0}
 """Scores of all items for a batch, their softmax, and what is to be changed of them: noise of small data is as large."""
 _OF_USERS = ("Caser", "HGN", "HRM", "NPE", "SHAN")
 """RecBole's models of sequences that have a vector for each user, too."""
@@ -200,12 +220,38 @@ LEAST: dict[str, dict[str, float]] = {
             **_OF_CROSS_ENTROPY,
             f"items*{size}": _OF_ADAM,
             **({f"users*{size}": _OF_ADAM} if name in _OF_USERS else {}),
+            **({f"train_batch_size*MAX_ITEM_LIST_LENGTH*{size}": _BESIDE_LAYERS} if name in _LAYERS else {}),
         }
         for names, size in ((_OF_HIDDEN, "hidden_size"), (_OF_EMBEDDINGS, "embedding_size"))
         for name in names
     },
-    # It scores all items for each of the items of a sequence that it masks, a fifth of all.
-    "RecBole.BERT4Rec": {"items*train_batch_size*MAX_ITEM_LIST_LENGTH": 0.2 * 12.0, "items*hidden_size": _OF_ADAM},
+    **{
+        f"RecBole.{name}": {
+            **_OF_CROSS_ENTROPY,
+            "items*embedding_size": _OF_ADAM,
+            "train_batch_size*MAX_ITEM_LIST_LENGTH*hidden_size": beside,
+        }
+        for name, beside in _OF_RECURRENT.items()
+    },
+    # It scores all items for each of the items of a sequence that it masks: int(mask_ratio * max_seq_length).
+    "RecBole.BERT4Rec": {
+        f"{SCORED_ITEMS}*train_batch_size*MAX_ITEM_LIST_LENGTH*mask_ratio": 12.0,
+        "items*hidden_size": _OF_ADAM,
+        "train_batch_size*MAX_ITEM_LIST_LENGTH*hidden_size": _BESIDE_LAYERS,
+    },
+    # Vectors of 100,000 items, their gradients, moments and the copies of a step: measured with BCE, which scores two. It copies the
+    # vectors of what it scores (similarity.py), and their gradient: 8.0 bytes were measured of twenty negatives. Beside the layers of
+    # SASRec are 28 bytes, by six blocks and by two; of BERT4Rec 58.
+    **{
+        f"RecTools.{name}": {
+            "items*n_factors": 31.2,
+            f"{CANDIDATES}*batch_size*session_max_len*n_factors": 8.0,
+            **({"batch_size*session_max_len*n_factors": beside} if beside else {}),
+        }
+        for name, beside in (("SASRecModel", 28.0), ("BERT4RecModel", 58.0), ("HSTUModel", 0.0))
+    },
+    # Its loss is of the probabilities of all items, whatever loss_type is.
+    "RecBole.RepeatNet": {"items*train_batch_size": 12.0, "items*embedding_size": _OF_ADAM},
 }
 """Bytes that an algorithm's own code holds at the same time, whatever was measured."""
 

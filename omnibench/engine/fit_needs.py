@@ -203,12 +203,13 @@ def refusal(experiment: Experiment, requirement: Requirement, capacity: str) -> 
         words = f"asks for {size_text(requirement.size)} of memory, and {capacity}; it was not begun. Ask for less (resources=)"
     else:
         words = (
-            f"on {requirement.reason} needs about {size_text(requirement.size)} of memory, and {capacity}; it was not begun. "
+            f"{'with' if requirement.hyperparameters else 'on'} {requirement.reason} needs about {size_text(requirement.size)} of memory, and {capacity}; it was not begun. "
             f"That is estimated {requirement.basis}: fit it on a machine with more"
         )
+    smaller = f"with a smaller {' or '.join(requirement.hyperparameters)}" if requirement.hyperparameters else ""
     return PhaseError(
         Phase.FIT.value,
-        f"{experiment.configuration.name} {words}, or on less data (CorePruning, a sample), or with --omnirec-memory=ignore "
+        f"{experiment.configuration.name} {words}, or {smaller or 'on less data (CorePruning, a sample)'}, or with --omnirec-memory=ignore "
         "(in a script Policy(memory='ignore')) to try it all the same.",
     )
 

@@ -28,7 +28,13 @@ SCORED_PAIRS = "scored_pairs"
 COMPARED = "compared"
 """The factor for what Surprise's neighbour models compare: users, or items where ``sim_options`` says so."""
 
-FACTORS = (*COUNTS, ITEM_PAIRS, USER_PAIRS, SCORED_PAIRS, COMPARED)
+SCORED_ITEMS = "scored_items"
+"""The factor for how many items a network scores for each of what it learns from: all, unless its loss needs a sample of them."""
+
+CANDIDATES = "candidates"
+"""The factor for the items whose vectors RecTools copies for each of what it learns from: none where it scores all items."""
+
+FACTORS = (*COUNTS, ITEM_PAIRS, USER_PAIRS, SCORED_PAIRS, COMPARED, SCORED_ITEMS, CANDIDATES)
 """What the terms of a formula are products of, beside hyperparameters."""
 
 GUEST = "guest"
@@ -36,6 +42,21 @@ GUEST = "guest"
 
 USUAL_FORMULA = {GUEST: 150e6, "interactions": 45.0}
 """Of a class of the user's own, and of a framework that says nothing: its data, as frames."""
+
+_SAMPLED_LOSSES = ("BCE", "gBCE", "sampled_softmax")
+"""RecTools' losses of the next item and ``n_negatives`` others."""
+
+_BATCHES = ("train_batch_size", "batch_size")
+"""No batch has more rows than the data."""
+
+_SESSION_LENGTH = "session_max_len"
+"""Of RecTools' networks, whose batches are of users."""
+
+_LIST_LENGTH = "MAX_ITEM_LIST_LENGTH"
+"""Of RecBole's networks of sequences, which learn nothing from the first item of a user."""
+
+_MOST = 2.0**60
+"""An exabyte: no machine has more, whatever hyperparameters say, and records have numbers below 2**63."""
 
 _EMBEDDING_SIZE = "embedding_size"
 """Of LensKit's NMFScorer None, unless ``n_components`` is given in its place, which is as many as there are items."""
@@ -78,12 +99,14 @@ class Requirement(NamedTuple):
         reason: What of the data makes most of it, e.g. ``164,288 items``.
         basis: What the estimate is made of.
         is_measured: Whether Fits with as much to do were measured to need it.
+        hyperparameters: Those that make most of it; none where the data does.
     """
 
     size: int
     reason: str
     basis: str
     is_measured: bool = False
+    hyperparameters: tuple[str, ...] = ()
 
 
 def formula_of(runner: RunnerInfo, algorithm: str) -> Mapping[str, float]:
@@ -116,20 +139,23 @@ def required(
     guest = formula.get(GUEST, 0.0)
     grown = grown_bytes(formula, size, parameters)
     points = [(grown_bytes(formula, fit.size, fit.parameters), float(fit.peak)) for fit in earlier]
-    reason = _reason(formula, size, parameters)
+    reason, most = _reason(formula, size, parameters)
     if not points:
-        return Requirement(int(guest + grown), reason, "by the formula of the algorithm")
+        return Requirement(int(guest + grown), reason, "by the formula of the algorithm", hyperparameters=most)
     count = f"{len(points)} earlier Fit{'s' if len(points) > 1 else ''}"
     alike = [peak for formula_size, peak in points if abs(formula_size - grown) <= _ALIKE * grown]
     if alike:
-        return Requirement(int(max(alike)), reason, f"by {count} of the algorithm", is_measured=True)
+        return Requirement(int(max(alike)), reason, f"by {count} of the algorithm", True, most)
     at_zero, slope = _line(points, guest, is_measured=formula.keys() - USUAL_FORMULA.keys() != set())
-    return Requirement(int(max(0.0, at_zero) + slope * grown), reason, f"by {count} of the algorithm")
+    return Requirement(
+        int(max(0.0, at_zero) + slope * grown), reason, f"by {count} of the algorithm", hyperparameters=most
+    )
 
 
 def grown_bytes(formula: Mapping[str, float], size: DataSize, parameters: Mapping[str, Any]) -> float:
     """Return how many bytes a formula says beside those of the process itself."""
-    return sum(per_unit * _units(term, size, parameters) for term, per_unit in formula.items() if term != GUEST)
+    grown = sum(per_unit * _units(term, size, parameters) for term, per_unit in formula.items() if term != GUEST)
+    return min(grown, _MOST)
 
 
 def _line(points: list[tuple[float, float]], guest: float, *, is_measured: bool) -> tuple[float, float]:
@@ -162,12 +188,45 @@ def _factor(name: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
         return _occupied(size.interactions * _factor("k", size, parameters), size.users * size.items)
     if name == COMPARED:
         return float(getattr(size, _compared(parameters)))
+    if name == SCORED_ITEMS:
+        return float(_scored_items(size, parameters))
+    if name == CANDIDATES:
+        return float(_sampled(parameters) or 0)
     value = parameters.get(name, 1.0)
     if name == _EMBEDDING_SIZE and value is None:
         value = parameters.get("n_components") or size.items
     if isinstance(value, list | tuple):  # the sizes of layers
-        value = max((entry for entry in value if isinstance(entry, int | float)), default=1.0)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 1.0
+        value = max((entry for entry in value if _is_amount(entry)), default=1.0)
+    amount = float(min(value, _MOST)) if _is_amount(value) else 1.0
+    return min(amount, _most_rows(size, parameters)) if name in _BATCHES else amount
+
+
+def _is_amount(value: Any) -> bool:
+    """Whether a hyperparameter says how many of anything there are: a network refuses what else it gets."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 < value < math.inf
+
+
+def _most_rows(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many rows a batch has at most: RecTools has one of each user, RecBole's sequences have what precedes an item."""
+    if _SESSION_LENGTH in parameters:
+        return float(size.users)
+    return float(max(size.interactions - size.users, 1) if _LIST_LENGTH in parameters else size.interactions)
+
+
+def _sampled(parameters: Mapping[str, Any]) -> int | None:
+    """Return how many items a loss of RecTools or RecBole compares; None where it compares all."""
+    if parameters.get("loss_type") == "BPR":  # an item and another one
+        return 2
+    if parameters.get("loss") in _SAMPLED_LOSSES:
+        negatives = parameters.get("n_negatives", 1)
+        return 1 + int(min(negatives, _MOST) if _is_amount(negatives) else 1)
+    return None
+
+
+def _scored_items(size: DataSize, parameters: Mapping[str, Any]) -> int:
+    sampled = _sampled(parameters)
+    return size.items if sampled is None else sampled
 
 
 def _compared(parameters: Mapping[str, Any]) -> str:
@@ -186,11 +245,16 @@ def _occupied(entries: float, cells: int) -> float:
     return entries / (1.0 + entries / max(cells, 1))
 
 
-def _reason(formula: Mapping[str, float], size: DataSize, parameters: Mapping[str, Any]) -> str:
-    """Return what of the data makes most of what a formula says, in words."""
+def _reason(formula: Mapping[str, float], size: DataSize, parameters: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Return what makes most of what a formula says, in words; and the hyperparameters, where nothing of the data does."""
     terms = [term for term in formula if term != GUEST]
     largest = max(terms, key=lambda term: formula[term] * _units(term, size, parameters), default="interactions")
+    compares_all = _sampled(parameters) is None
     counted = {ITEM_PAIRS: "items", USER_PAIRS: "users", SCORED_PAIRS: "users*items", COMPARED: _compared(parameters)}
+    counted |= {SCORED_ITEMS: "items" if compares_all else "n_negatives", CANDIDATES: "n_negatives"}
     factors = "*".join(counted.get(name, name) for name in largest.split("*")).split("*")
-    counts = [name for name in COUNTS if name in factors] or ["interactions"]
-    return " and ".join(f"{getattr(size, name):,} {name}" for name in counts)
+    counts = [name for name in COUNTS if name in factors]
+    most = () if counts else tuple(name for name in factors if name in parameters)
+    if most:
+        return ", ".join(f"{name}={parameters[name]}" for name in most), most
+    return " and ".join(f"{getattr(size, name):,} {name}" for name in counts or ["interactions"]), ()

@@ -12,9 +12,10 @@ import pytest
 from omnibench import from_frame
 from omnibench.data.data_size import DataSize, expected_size
 from omnibench.data.from_file import from_file
+from omnibench.engine.fit_needs import refusal
 from omnibench.engine.requirements import Requirements
 from omnibench.runners.registry import get_runner
-from omnibench.runners.requirements import formula_of
+from omnibench.runners.requirements import formula_of, required
 from omnibench.store import CheckpointStore
 
 KEYS = {"Small": "a" * 64, "Middle": "b" * 64, "Large": "c" * 64}
@@ -168,3 +169,17 @@ def test_many_fits_are_remembered_as_few(store: CheckpointStore) -> None:
     assert large is not None
     assert large.size == 10**9 + 999
     assert large.basis == "by 1 earlier Fit of the algorithm"
+
+
+def test_a_refusal_advises_what_helps() -> None:
+    """Where a batch makes most of it, smaller hyperparameters do, and where items do less data; each is named with its value."""
+    network, matrix = (experiment("Middle", "RecBole", name) for name in ("SASRec", "EASE"))
+    defaults = get_runner("RecBole").catalogue["algorithms"]["SASRec"]["parameters"]
+    formula, words = formula_of(get_runner("RecBole"), "SASRec"), "2.0 GB are here"
+    said = str(refusal(network, required(formula, DataSize(300, 1_000, 6_000), defaults), words))
+    assert "RecBole.SASRec with train_batch_size=2048, MAX_ITEM_LIST_LENGTH=50, hidden_size=64" in said
+    assert "or with a smaller train_batch_size or MAX_ITEM_LIST_LENGTH or hidden_size" in said
+    assert "less data" not in said
+    said = str(refusal(matrix, required({"guest": 1e8, "items*items": 80.0}, SIZES["Middle"], {}), words))
+    assert "RecBole.EASE on 10,000 items needs about" in said
+    assert "or on less data (CorePruning, a sample), or with --omnirec-memory=ignore" in said

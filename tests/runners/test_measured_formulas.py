@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from support.file_modules import module_of
 
 from omnibench.data.data_size import DataSize
 from omnibench.runners.registry import get_runner, runners
-from omnibench.runners.requirements import SCORED_PAIRS, USER_PAIRS, formula_of, required
+from omnibench.runners.requirements import SCORED_PAIRS, USER_PAIRS, formula_of, grown_bytes, required
 
 ROOT = Path(__file__).parent.parent.parent
 LARGE = DataSize(138_543, 26_794, 19_169_371)
+TINY = DataSize(10, 10, 30)
+MILLION_ITEMS = DataSize(100_000, 1_000_000, 10_000_000)
 FORMULAS = [
     (runner.name, algorithm)
     for runner in runners()
@@ -47,14 +50,14 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
         for name in ("DCN", "DCNV2", "AutoInt", "FiGNN", "EulerNet", "KD_DAGFM")
     },
     **{  # the softmax of all items, and its gradient
-        f"RecTools.{name}": {"items*batch_size*session_max_len": 8.0}
+        f"RecTools.{name}": {"scored_items*batch_size*session_max_len": 8.0}
         for name in ("SASRecModel", "BERT4RecModel", "HSTUModel")
     },
     **{  # scores of all items for a batch, their softmax and its gradient; an item's vector and what Adam keeps of it
-        f"RecBole.{name}": {"items*train_batch_size": 12.0, f"items*{size}": 12.0}
+        f"RecBole.{name}": {"scored_items*train_batch_size": 12.0, f"items*{size}": 12.0}
         for name, size in (("SASRec", "hidden_size"), ("GRU4Rec", "embedding_size"), ("S3Rec", "hidden_size"))
     },
-    "RecBole.BERT4Rec": {"items*train_batch_size*MAX_ITEM_LIST_LENGTH": 0.2 * 12.0},
+    "RecBole.BERT4Rec": {"scored_items*train_batch_size*MAX_ITEM_LIST_LENGTH*mask_ratio": 12.0},
     "RecBole.HGN": {"users*embedding_size": 12.0},
     "RecTools.DSSMModel": {"users*n_factors": 4.0, "items*n_factors": 4.0},
     **{  # lists of Python's numbers, pointers and floats, of which an item has K at most
@@ -155,3 +158,136 @@ def test_users_who_share_items_cost_more() -> None:
         assert required(formula, size, {"k": 20}).size == pytest.approx(needed, rel=0.1)
     assert required({"guest": 0.0, USER_PAIRS: 1.0}, DataSize(1_000, 10, 10**6), {}).size <= 10**6
     assert required({"guest": 0.0, USER_PAIRS: 1.0}, DataSize(1_000, 10, 1_000), {}).reason == "1,000 users"
+
+
+def defaults_of(framework: str, algorithm: str) -> dict[str, Any]:
+    """The hyperparameters of an algorithm where nothing is said."""
+    return dict(get_runner(framework).catalogue["algorithms"][algorithm]["parameters"])
+
+
+@pytest.mark.parametrize(("framework", "algorithm"), FORMULAS)
+def test_tiny_data_need_little(framework: str, algorithm: str) -> None:
+    """A batch has no more rows than the data: no hyperparameter makes gigabytes of thirty rows, and batches of any size are as large."""
+    formula, defaults = formula_of(get_runner(framework), algorithm), defaults_of(framework, algorithm)
+    batches: dict[str, Any] = {name: 10**9 for name in ("train_batch_size", "batch_size") if name in defaults}
+    needed = required(formula, TINY, defaults).size
+    assert needed < 1.5e9
+    assert required(formula, TINY, {**defaults, **batches}).size <= needed
+
+
+@pytest.mark.parametrize("algorithm", ["SASRec", "GRU4Rec", "BERT4Rec", "S3Rec", "NextItNet", "SINE", "HGN"])
+def test_recbole_scores_all_items_only_where_its_loss_does(algorithm: str) -> None:
+    """BPR compares an item and another one; of a million items, what is left are their vectors and Adam's moments."""
+    formula, defaults = formula_of(get_runner("RecBole"), algorithm), defaults_of("RecBole", algorithm)
+    of_all = required(formula, MILLION_ITEMS, {**defaults, "loss_type": "CE"})
+    of_two = required(formula, MILLION_ITEMS, {**defaults, "loss_type": "BPR"})
+    assert of_all.size - of_two.size >= 0.99 * 12 * 2_048 * 1_000_000
+    assert of_two.size < 20e9
+    assert of_all.reason == "1,000,000 items"
+    assert required(formula, MILLION_ITEMS, {**defaults, "loss_type": "NLL"}).size == of_all.size
+
+
+def test_repeatnet_scores_all_items_whatever_is_said() -> None:
+    """Its code has no other loss."""
+    formula, defaults = formula_of(get_runner("RecBole"), "RepeatNet"), defaults_of("RecBole", "RepeatNet")
+    for loss in ("CE", "BPR"):
+        assert required(formula, MILLION_ITEMS, {**defaults, "loss_type": loss}).size > 12 * 2_048 * 1_000_000
+
+
+@pytest.mark.parametrize("algorithm", ["SASRecModel", "BERT4RecModel", "HSTUModel"])
+@pytest.mark.parametrize("loss", ["BCE", "gBCE", "sampled_softmax"])
+def test_rectools_scores_all_items_only_where_its_loss_does(algorithm: str, loss: str) -> None:
+    """The others compare n_negatives and one, whose vectors are copied; a class's own loss may need all items."""
+    formula, defaults = formula_of(get_runner("RecTools"), algorithm), defaults_of("RecTools", algorithm)
+    of_all = required(formula, MILLION_ITEMS, {**defaults, "loss": "softmax"})
+    sampled = required(formula, MILLION_ITEMS, {**defaults, "loss": loss})
+    assert of_all.size > 100e9
+    assert 4 * 4 * 256 * 1_000_000 < sampled.size < 12e9  # weights, gradients and two moments
+    assert required(formula, MILLION_ITEMS, {**defaults, "loss": "my own"}).size == of_all.size
+    many = required(formula, MILLION_ITEMS, {**defaults, "loss": loss, "n_negatives": 1_001})
+    assert many.size - sampled.size >= 1_000 * 128 * 100 * 256 * 4
+    assert many.hyperparameters == ("n_negatives", "batch_size", "session_max_len", "n_factors")
+
+
+def test_bert4rec_scores_what_it_masks() -> None:
+    """It is int(mask_ratio * MAX_ITEM_LIST_LENGTH) items of each sequence."""
+    formula, defaults = formula_of(get_runner("RecBole"), "BERT4Rec"), defaults_of("RecBole", "BERT4Rec")
+    few, many = (required(formula, MILLION_ITEMS, {**defaults, "mask_ratio": ratio}).size for ratio in (0.2, 0.6))
+    assert many - few == pytest.approx(0.4 * 50 * 12 * 2_048 * 1_000_000, rel=0.01)
+
+
+def test_what_hyperparameters_make_is_said_of_them() -> None:
+    """Less data would not help: smaller batches do."""
+    formula, defaults = formula_of(get_runner("RecBole"), "SASRec"), defaults_of("RecBole", "SASRec")
+    requirement = required(formula, DataSize(300, 1_000, 6_000), defaults)
+    assert requirement.hyperparameters[:2] == ("train_batch_size", "MAX_ITEM_LIST_LENGTH")
+    assert requirement.reason.startswith("train_batch_size=2048, MAX_ITEM_LIST_LENGTH=50, hidden_size=64")
+    assert required(formula, MILLION_ITEMS, defaults).hyperparameters == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "needed"),
+    [
+        ("RecBole.SASRec", {"train_batch_size": 512, "n_layers": 8}, 3_732e6),
+        ("RecBole.BERT4Rec", {"train_batch_size": 256, "n_layers": 8}, 2_271e6),
+        ("RecBole.GRU4Rec", {"train_batch_size": 1024, "hidden_size": 512}, 2_207e6),
+        ("RecBole.NextItNet", {"train_batch_size": 256, "block_num": 10}, 1_592e6),
+        ("RecTools.SASRecModel", {}, 1_503e6),
+        ("RecTools.SASRecModel", {"n_blocks": 6}, 3_045e6),
+        ("RecTools.SASRecModel", {"loss": "BCE", "n_negatives": 20}, 1_917e6),
+        ("RecTools.BERT4RecModel", {"n_blocks": 6}, 3_994e6),
+        ("RecTools.HSTUModel", {"n_blocks": 6}, 3_055e6),
+    ],
+)
+def test_layers_and_what_they_return_count(name: str, changed: dict[str, Any], needed: float) -> None:
+    """Fits of 300 users, 1,000 items and 6,000 interactions were measured to need this: `benchmarks/scale/memory.py`."""
+    framework, algorithm = name.split(".")
+    formula, parameters = formula_of(get_runner(framework), algorithm), {**defaults_of(framework, algorithm), **changed}
+    assert 0.9 < needed / required(formula, DataSize(300, 1_000, 5_700), parameters).size < 1.15
+
+
+def test_a_loss_of_few_items_was_measured_of_many() -> None:
+    """RecTools' SASRec with BCE needed 2,254 MB of 100,000 items, of which 14 GB were said."""
+    formula = formula_of(get_runner("RecTools"), "SASRecModel")
+    parameters = {**defaults_of("RecTools", "SASRecModel"), "loss": "BCE"}
+    assert 0.9 < 2_254e6 / required(formula, DataSize(1_000, 100_000, 101_000), parameters).size < 1.15
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "layers", "usual"),
+    [("NARM", "n_layers", 1), ("GRU4RecF", "num_layers", 1), ("NextItNet", "block_num", 5), ("S3Rec", "n_layers", 2)],
+)
+def test_each_layer_counts(algorithm: str, layers: str, usual: int) -> None:
+    """What they return is kept until the gradients are known."""
+    formula, defaults = formula_of(get_runner("RecBole"), algorithm), defaults_of("RecBole", algorithm)
+    assert defaults[layers] == usual
+    size = DataSize(300, 1_000, 6_000)
+    one, two, three = (
+        required(formula, size, {**defaults, layers: count}).size for count in (usual, 2 * usual, 3 * usual)
+    )
+    assert three - two == pytest.approx(two - one)
+    assert two > 1.1 * one
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "changed", "more"),
+    [
+        ("GRU4Rec", {"num_layers": 4}, (1_312e6 - 457e6) / (772e6 - 457e6)),
+        ("GRU4Rec", {"hidden_size": 512}, (1_501e6 - 457e6) / (772e6 - 457e6)),
+        ("NARM", {"hidden_size": 512}, (1_829e6 - 452e6) / (834e6 - 452e6)),
+    ],
+)
+def test_recurrent_layers_grow_as_measured(algorithm: str, changed: dict[str, int], more: float) -> None:
+    """So many times as much as by default was needed beside the process itself, where one batch of 1,024 is all of the data."""
+    formula = formula_of(get_runner("RecBole"), algorithm)
+    size, parameters = DataSize(300, 1_000, 1_500), {**defaults_of("RecBole", algorithm), "train_batch_size": 1_024}
+    usual, changed_one = (grown_bytes(formula, size, {**parameters, **other}) for other in ({}, changed))
+    assert changed_one / usual == pytest.approx(more, rel=0.2)
+
+
+@pytest.mark.parametrize(("loss", "needed"), [("BPR", 898e6), ("CE", 1_286e6)])
+def test_losses_of_recbole_were_measured(loss: str, needed: float) -> None:
+    """STAMP of 20,000 items, of which CE scores all for each of 2,048 rows: half a gigabyte."""
+    parameters = {**defaults_of("RecBole", "STAMP"), "loss_type": loss}
+    said = required(formula_of(get_runner("RecBole"), "STAMP"), DataSize(300, 20_000, 20_300), parameters).size
+    assert 0.85 < needed / said < 1.15

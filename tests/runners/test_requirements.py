@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,13 +46,41 @@ def test_the_formula_counts_without_records() -> None:
 
 @pytest.mark.parametrize(
     ("parameters", "factor"),
-    [({"d": 64}, 64), ({"d": [600, 200]}, 600), ({}, 1), ({"d": None}, 1), ({"d": True}, 1), ({"d": "auto"}, 1)],
+    [
+        ({"d": 64}, 64),
+        ({"d": [600, 200]}, 600),
+        ({}, 1),
+        ({"d": None}, 1),
+        ({"d": True}, 1),
+        ({"d": "auto"}, 1),
+        ({"d": math.inf}, 1),
+        ({"d": math.nan}, 1),
+        ({"d": -64}, 1),
+        ({"d": 0}, 1),
+        ({"d": [math.inf, 200, -7]}, 200),
+    ],
 )
 def test_hyperparameters_are_factors(parameters: dict[str, Any], factor: int) -> None:
     """A number counts as it is, of layers the largest; what is no number counts as 1."""
     formula = {"guest": 0.0, "users*d": 4.0}
     assert required(formula, SMALL, parameters).size == 4 * 943 * factor
     assert required(formula, SMALL, parameters).reason == "943 users"
+
+
+@given(st.dictionaries(st.sampled_from(["d", "k", "batch_size", "n_negatives"]), st.floats() | st.integers()))
+def test_whatever_hyperparameters_say_makes_a_number(parameters: dict[str, Any]) -> None:
+    """They reach the algorithm, which says what is wrong with them; the estimate is no less than without, and no error."""
+    formula = {
+        "guest": 1e8,
+        "users*d*d*d*d": 4.0,
+        "scored_items*batch_size": 12.0,
+        "candidates*d": 8.0,
+        "scored_pairs": 1.0,
+    }
+    for loss in ("softmax", "BCE"):
+        requirement = required(formula, SMALL, {**parameters, "loss": loss})
+        assert 1e8 + 4 * 943 <= requirement.size < 2**63 or 0 < parameters.get("d", 1) < 1
+    assert required(formula, SMALL, {"d": 10**400}).size > 1e18
 
 
 def test_without_a_number_of_factors_there_are_as_many_as_items() -> None:
