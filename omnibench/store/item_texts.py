@@ -15,29 +15,26 @@ from typing import Any
 from omnibench.store.checks import is_moment
 from omnibench.store.file_forms import ITEM_DIRECTORY
 from omnibench.store.identity_forms import is_tagged_configuration
+from omnibench.store.json_patterns import ANY_TEXT, CAPTURED_TEXT, INTEGER, NUMBER, TEXT
 from omnibench.store.schema import Phase, Record, RecordType, Status
 
-_TEXT = r'"([^"\\\x00-\x1f]*+)"'
-_ANY_TEXT = r'"[^"\\\x00-\x1f]*+(?:\\["\\/bfnrt][^"\\\x00-\x1f]*+)*+"'
 _DIGITS = r'"([0-9a-f]{64})"'
-_INTEGER = r"(?:0|[1-9]\d{0,17})"
-_FOLD = rf"(null|{_INTEGER})"
-_NUMBER = r"-?(?:0|[1-9]\d{0,17})(?:\.\d++)?(?:[eE][+-]?\d++)?"
-_METRIC = rf'{_ANY_TEXT}: \{{"value": {_NUMBER}, "key": "[0-9a-f]{{64}}", "metric": {_ANY_TEXT}\}}'
+_FOLD = rf"(null|{INTEGER})"
+_METRIC = rf'{ANY_TEXT}: \{{"value": {NUMBER}, "key": "[0-9a-f]{{64}}", "metric": {ANY_TEXT}\}}'
 
 _LABELS = re.compile(
-    rf'\{{"item": {_TEXT}, "fit_key": {_DIGITS}, "dataset": {_TEXT}, "algorithm": {_TEXT}, "parameters": '
+    rf'\{{"item": {CAPTURED_TEXT}, "fit_key": {_DIGITS}, "dataset": {CAPTURED_TEXT}, "algorithm": {CAPTURED_TEXT}, "parameters": '
 )
 _BEHIND_PARAMETERS = ', "fold": '
 _IDENTITY = re.compile(rf', "fold": {_FOLD}, "identity": \["(fit/\d+)", \{{"configuration": ')
 _BEHIND_CONFIGURATION = ', "data": "'
 _REST = re.compile(
     rf', "data": {_DIGITS}, "fold": {_FOLD}\}}\], "data_key": {_DIGITS}'
-    rf'(?:, "user_label": {_TEXT})?(?:, "dataset_label": {_TEXT})?(?:, "module": {_TEXT})?(?:, "node": {_TEXT})?'
-    rf', "phase": "{Phase.DONE}", "finished": {_TEXT}, "run": "[^"\\\x00-\x1f]*+", "worker": "[^"\\\x00-\x1f]*+"'
-    rf', "directory": {_TEXT}, "status": "{Status.DONE}", "metrics": (\{{{_METRIC}(?:, {_METRIC})*+\}}), "error": null'
-    rf', "exported": {_INTEGER}, "generation": ({_INTEGER}), "predict_key": {_TEXT}, "failures": {_INTEGER}, "deaths": {_INTEGER}'
-    rf', "predicted": {_ANY_TEXT}, "test": "[^"\\\x00-\x1f]*+"(?:, "token": "[^"\\\x00-\x1f]*+")?\}}'
+    rf'(?:, "user_label": {CAPTURED_TEXT})?(?:, "dataset_label": {CAPTURED_TEXT})?(?:, "module": {CAPTURED_TEXT})?(?:, "node": {CAPTURED_TEXT})?'
+    rf', "phase": "{Phase.DONE}", "finished": {CAPTURED_TEXT}, "run": {TEXT}, "worker": {TEXT}'
+    rf', "directory": {CAPTURED_TEXT}, "status": "{Status.DONE}", "metrics": (\{{{_METRIC}(?:, {_METRIC})*+\}}), "error": null'
+    rf', "exported": {INTEGER}, "generation": ({INTEGER}), "predict_key": {CAPTURED_TEXT}, "failures": {INTEGER}, "deaths": {INTEGER}'
+    rf', "predicted": {ANY_TEXT}, "test": {TEXT}(?:, "token": {TEXT})?\}}'
 )
 _MOST_BRACKETS = 20
 """Brackets in hyperparameters or a configuration up to which nobody has to look how deep they are nested."""

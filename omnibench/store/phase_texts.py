@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from omnibench.store.checks import is_cost, is_moment
 from omnibench.store.file_forms import ITEM_FILE
 from omnibench.store.identity_forms import is_identity
+from omnibench.store.json_patterns import CAPTURED_TEXT, COST
 from omnibench.store.schema import SEARCHED, Record
 
 _NUMBER = r"(?:null|-?\d[\d.eE+-]*+)"
@@ -32,15 +33,14 @@ _UNCERTAINTY = re.compile(
     rf'(?:, "counted": ({_NUMBER}))?, "place": '
 )
 _PHASE, _THREADS = ', "phase": ', ', "threads": '
-_NAME = r'"([^"\\\x00-\x1f]*+)"'
-_COST = r"(null|(?:0|[1-9]\d{0,14})(?:\.\d++)?(?:e[+-]?\d{1,3})?)"
-_LABELS = re.compile(rf'\{{"item": {_NAME}, "fit_key": "([0-9a-f]{{64}})", ')
+_COST = rf"(null|{COST})"
+_LABELS = re.compile(rf'\{{"item": {CAPTURED_TEXT}, "fit_key": "([0-9a-f]{{64}})", ')
 _ORIGIN = re.compile(
-    rf'{_PHASE}"(?:Fit|Predict|Eval)", "finished": {_NAME}, "run": {_NAME}, "worker": {_NAME}, "directory": '
+    rf'{_PHASE}"(?:Fit|Predict|Eval)", "finished": {CAPTURED_TEXT}, "run": {CAPTURED_TEXT}, "worker": {CAPTURED_TEXT}, "directory": '
 )
 _ALL_COSTS = re.compile(
     rf'{_SECONDS}{_COST}, "cpu_seconds": {_COST}, "peak_rss": {_COST}, "gpu_peak": {_COST}, "python_peak": {_COST}'
-    rf"(?:{_START}{_COST}{_THREADS}(null|\d{{1,9}}))?(?:{_BATCH}{_NAME})?[,}}]"
+    rf"(?:{_START}{_COST}{_THREADS}(null|\d{{1,9}}))?(?:{_BATCH}{CAPTURED_TEXT})?[,}}]"
 )
 _PER_USER, _FILE_PLACE = ', "per_user": ', ', "place": '
 _LABEL = ', "label": '

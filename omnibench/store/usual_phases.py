@@ -12,40 +12,38 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-_NAME = r'"([^"\\\x00-\x1f]*+)"'
-_TEXT = r'"[^"\\\x00-\x1f]*+"'
-_ANY_TEXT = r'"[^"\\\x00-\x1f]*+(?:\\["\\/bfnrt][^"\\\x00-\x1f]*+)*+"'
-_INTEGER = r"(?:0|[1-9][0-9]{0,17})"
-_FOLD = rf"(?:null|{_INTEGER})"
-_NUMBER = r"(?:null|-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)"
-_COST = r"(?:null|(?:0|[1-9][0-9]{0,14})(?:\.[0-9]++)?(?:e[+-]?[0-9]{1,3})?)"
-_COLUMN = rf"\[(?:{_INTEGER}(?:, {_INTEGER})*+)?\]"
+from omnibench.store.json_patterns import ANY_TEXT, CAPTURED_TEXT, COST, INTEGER, NUMBER, TEXT
+
+_FOLD = rf"(?:null|{INTEGER})"
+_NUMBER = rf"(?:null|{NUMBER})"
+_COST = rf"(?:null|{COST})"
+_COLUMN = rf"\[(?:{INTEGER}(?:, {INTEGER})*+)?\]"
 _STAT = r"\[(?:(?:0|[1-9][0-9]{0,19})(?:, (?:0|[1-9][0-9]{0,19}))*+)?\]"
-_FILE = rf'\{{"path": {_TEXT}, "size": {_INTEGER}, "sha256": "[0-9a-f]{{64}}"(?:, "stat": {_STAT})?\}}'
+_FILE = rf'\{{"path": {TEXT}, "size": {INTEGER}, "sha256": "[0-9a-f]{{64}}"(?:, "stat": {_STAT})?\}}'
 _FILE_COLUMNS = rf'(?:null|\{{"user": {_COLUMN}, "value": {_COLUMN}\}})'
 _MEASURED = (
     rf'"seconds": ({_COST}, "cpu_seconds": {_COST}, "peak_rss": {_COST}, "gpu_peak": {_COST}, "python_peak": {_COST}'
 )
 _OF_GUEST = rf', "start_seconds": {_COST}, "threads": (?:null|0|[1-9][0-9]{{0,8}}))'
-_TOKEN = rf'(?:, "token": {_TEXT})?\}}'
+_TOKEN = rf'(?:, "token": {TEXT})?\}}'
 
 _LABELS = re.compile(
-    rf'\{{"item": {_NAME}, "fit_key": "([0-9a-f]{{64}})", "dataset": {_TEXT}, "algorithm": {_TEXT}, "parameters": '
+    rf'\{{"item": {CAPTURED_TEXT}, "fit_key": "([0-9a-f]{{64}})", "dataset": {TEXT}, "algorithm": {TEXT}, "parameters": '
 )
 _BEHIND_PARAMETERS = ', "fold": '
-_ORIGIN = rf', "fold": {_FOLD}, "phase": "%s", "finished": {_NAME}, "run": {_NAME}, "worker": {_NAME}, "directory": (?:null|{_TEXT}), '
+_ORIGIN = rf', "fold": {_FOLD}, "phase": "%s", "finished": {CAPTURED_TEXT}, "run": {CAPTURED_TEXT}, "worker": {CAPTURED_TEXT}, "directory": (?:null|{TEXT}), '
 _EVAL = re.compile(
-    rf'{_ORIGIN % "Eval"}"label": {_ANY_TEXT}, "per_user": (?:null|{_FILE}), "value": {_NUMBER}, "stderr": {_NUMBER}'
+    rf'{_ORIGIN % "Eval"}"label": {ANY_TEXT}, "per_user": (?:null|{_FILE}), "value": {_NUMBER}, "stderr": {_NUMBER}'
     rf', "interval": (?:null|\[{_NUMBER}, {_NUMBER}\]), "users": {_NUMBER}(?:, "counted": {_NUMBER})?, "place": {_FILE_COLUMNS}'
-    rf', {_MEASURED}), "batch": {_NAME}{_TOKEN}'
+    rf', {_MEASURED}), "batch": {CAPTURED_TEXT}{_TOKEN}'
 )
 _PREDICT = re.compile(
-    rf'{_ORIGIN % "Predict"}{_MEASURED}{_OF_GUEST}, "rows": {_INTEGER}, "predictions": (?:null|{_FILE})(?:, "as_seed": {_INTEGER})?{_TOKEN}'
+    rf'{_ORIGIN % "Predict"}{_MEASURED}{_OF_GUEST}, "rows": {INTEGER}, "predictions": (?:null|{_FILE})(?:, "as_seed": {INTEGER})?{_TOKEN}'
 )
 _FIT = re.compile(rf'{_ORIGIN % "Fit"}{_MEASURED}{_OF_GUEST}, "effective": ')
 _BEHIND_EFFECTIVE = ', "version": '
 _IDENTITY = re.compile(
-    rf', "version": {_TEXT}(?:, "epochs": {_INTEGER})?, "identity": \["fit/[0-9]+", \{{"configuration": '
+    rf', "version": {TEXT}(?:, "epochs": {INTEGER})?, "identity": \["fit/[0-9]+", \{{"configuration": '
 )
 _BEHIND_CONFIGURATION = ', "data": "'
 _MODEL = re.compile(rf', "data": "[0-9a-f]{{64}}", "fold": {_FOLD}\}}\], "model": (?:null|{_FILE}){_TOKEN}')
