@@ -35,6 +35,34 @@ def plain_facts_of(contents: Contents, results: Sequence[Result]) -> PlainFacts 
     return contents.facts.plain(labels_by_key) if len(labels_by_key) == len(results) else None
 
 
+def configuration_cells(
+    result: Result, names: DisplayNames, dataset_key: str, made_of: tuple[str, str, str, str]
+) -> tuple[Any, ...]:
+    """Return the cells of a row that say which configuration it is of.
+
+    Args:
+        result: The result.
+        names: What people call datasets and configurations.
+        dataset_key: The key of its dataset.
+        made_of: The configuration's key, its hyperparameters as text, the framework and its version.
+    """
+    configuration_key, parameters, framework, version = made_of
+    return (
+        result.dataset,
+        names.dataset(result.dataset),
+        dataset_key,
+        algorithm_of(result),
+        result.algorithm,
+        names.configuration(result.algorithm),
+        configuration_key,
+        parameters,
+        result.seed,
+        result.refit or None,
+        framework,
+        version,
+    )
+
+
 class PlainBlocks:
     """Makes the parts of blocks of rows by column; what they have to be equal to is ``rows.blocks_of``.
 
@@ -88,20 +116,8 @@ class PlainBlocks:
                 part.positions += [number] * rows
                 continue
             latest = circumstances
-            cells = (
-                result.dataset,
-                self._names.dataset(result.dataset),
-                item.data_key,
-                algorithm_of(result),
-                result.algorithm,
-                self._names.configuration(result.algorithm),
-                making.configuration_key,
-                making.parameters,
-                result.seed,
-                result.refit or None,
-                making.framework,
-                version,
-            )
+            made_of = (making.configuration_key, making.parameters, making.framework, version)
+            cells = configuration_cells(result, self._names, item.data_key, made_of)
             number = part.add_shared(cells, rows)
         return part
 

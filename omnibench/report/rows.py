@@ -10,12 +10,11 @@ from omnibench.comparison.variance import COMPONENTS
 from omnibench.keys import recorded_text
 from omnibench.report.contents import Contents
 from omnibench.report.parts import Part
-from omnibench.report.plain_blocks import PlainBlocks, plain_facts_of
+from omnibench.report.plain_blocks import PlainBlocks, configuration_cells, plain_facts_of
 from omnibench.report.summaries import Summaries, finite, with_all_seeds
 from omnibench.results import Result
 from omnibench.store.phase_facts import Uncertainty
 from omnibench.store.taken import Origin
-from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import display_names
 
 ROWS_AT_HAND = 5000
@@ -107,23 +106,8 @@ def blocks_of(contents: Contents) -> Iterator[list[Part]]:
             configuration = with_seeds[result.dataset, result.algorithm]
             summary_cells = summaries_by_label.cells_of(configuration)
             facts, rows = contents.facts_of(result), len(result.metrics)
-            configurations.add_shared(
-                (
-                    result.dataset,
-                    names.dataset(result.dataset),
-                    facts.dataset_key,
-                    algorithm_of(result),
-                    result.algorithm,
-                    names.configuration(result.algorithm),
-                    facts.configuration_key,
-                    facts.parameters,
-                    result.seed,
-                    result.refit or None,
-                    facts.framework,
-                    facts.version,
-                ),
-                rows,
-            )
+            made_of = (facts.configuration_key, facts.parameters, facts.framework, facts.version)
+            configurations.add_shared(configuration_cells(result, names, facts.dataset_key, made_of), rows)
             folds.add_shared((result.fold,), rows)
             counts = contents.split_counts(result)
             costs.add(
