@@ -82,6 +82,41 @@ def test_what_an_algorithm_cannot_do_without_is_asked_for(
     assert not [*tmp_path.rglob("model*")]
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "parameters", "names"),
+    [
+        (LensKit.ItemKNNScorer, {"k": 5, "max_nbrs": 7}, r"k and of max_nbrs, .* Leave out max_nbrs\."),
+        (LensKit.UserKNNScorer, {"k": 5, "nnbrs": 5}, r"k and of nnbrs, "),
+        (LensKit.NMFScorer, {"max_iter": 3, "epochs": 3}, r"max_iter and of epochs, "),
+        # LensKit would take the power of two, and say nothing
+        (
+            LensKit.ImplicitMFScorer,
+            {"embedding_size": 8, "embedding_size_exp": 4},
+            r"embedding_size and of embedding_size_exp",
+        ),
+    ],
+)
+def test_two_names_of_one_hyperparameter_are_refused_together(
+    algorithm: Any, parameters: dict[str, Any], names: str, tmp_path: Path
+) -> None:
+    """Before anything runs, in whatever order, by a search as well; each of them for itself is taken."""
+    frame = pd.DataFrame({"user": [1, 1, 1, 2, 2, 2], "item": [1, 2, 3, 1, 2, 4]})
+    dataset, metrics = from_frame(frame, "plain").pipe(UserHoldout(0.0, 0.4)), Evaluator(NDCG(2))
+    plan = ExperimentPlan()
+    plan.add_algorithm(algorithm, parameters)
+    with pytest.raises(PlanError, match=names):
+        run_omnirec(dataset, plan, metrics, tmp_path)
+    (first, value), (second, _) = parameters.items()
+    searching = ExperimentPlan(tuning=Tuning("NDCG@2", trials=2))
+    searching.tune(algorithm, {first: value, second: Choice([2, 3])})
+    assert set(searching.configurations()[0].repeated_parameters) == {first, second}
+    alone = ExperimentPlan()
+    for name, amount in parameters.items():
+        alone.add_algorithm(algorithm, {name: amount})
+    assert [configuration.repeated_parameters for configuration in alone.configurations()] == [(), ()]
+    assert not [*tmp_path.rglob("model*")]
+
+
 def test_a_required_hyperparameter_may_be_searched() -> None:
     """A search gives it its values."""
     plan = ExperimentPlan(tuning=Tuning("NDCG@2", trials=2))
