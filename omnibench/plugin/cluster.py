@@ -12,7 +12,7 @@ import pytest
 from omnibench.engine.elsewhere import compute_elsewhere
 from omnibench.engine.items import Item
 from omnibench.engine.workbench import Workbench
-from omnibench.errors import ClusterError, OmnibenchError
+from omnibench.errors import ClusterError, OmnibenchError, StoreError
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.live import estimates_of
 from omnibench.plugin.session import BenchSession
@@ -36,6 +36,10 @@ class ClusterLoop:
         benchmarks = existing_session(session.config)
         if benchmarks is None or not benchmarks.pending or benchmarks.looks_only:
             return None
+        try:
+            _ = benchmarks.coordinator  # opened in this thread, which is the one that hears signals
+        except (StoreError, OSError):
+            return None  # without checkpoints nothing is computed anywhere, and each item says why
         _run_on_cluster(benchmarks, session)
         return True
 
@@ -100,7 +104,6 @@ class Computation:
         self._thread = threading.Thread(target=self._compute, daemon=True, name="omnibench-computation")
 
     def __enter__(self) -> None:
-        _ = self._benchmarks.coordinator  # opened in this thread, which is the one that hears signals
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:

@@ -39,6 +39,15 @@ def test_one_place_to_compute(project: Project) -> None:
     assert both.ret == wrong.ret == pytest.ExitCode.USAGE_ERROR
 
 
+def test_checkpoints_that_cannot_be_written(project: Project) -> None:
+    """Each item fails with the directory and the reason, as without a cluster, and none is started."""
+    result = project.run(LOCAL, "--omnirec-checkpoint-dir=/proc/checkpoints")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*StoreError: the checkpoint directory '/proc/checkpoints' cannot be written (*"])
+    assert "INTERNALERROR" not in result.stdout.str()
+    assert project.count_fits() == 0
+
+
 @pytest.mark.slow
 def test_the_first_failure_ends_the_run(project: Project) -> None:
     """With -x what is in progress elsewhere ends, and nothing that it was at is recorded as failed."""
