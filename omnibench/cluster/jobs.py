@@ -45,10 +45,11 @@ def slurm_cluster(most: int, settings: SlurmSettings) -> Iterator[Any]:
         settings: What each is asked for.
 
     Raises:
-        ClusterError: SLURM does not take such jobs.
+        ClusterError: SLURM does not take such jobs, or a path cannot stand in their scripts.
     """
     from distributed import utils
 
+    _refuse_blanks(settings)
     refusal = slurm_refusal(settings)
     if refusal:
         raise ClusterError(refusal)
@@ -79,6 +80,19 @@ def slurm_cluster(most: int, settings: SlurmSettings) -> Iterator[Any]:
 def shared_directory(settings: SlurmSettings) -> Path:
     """Return the directory that all nodes see, in which credentials lie."""
     return Path(settings.shared_directory or Path.home() / ".cache" / "omnibench" / "cluster")
+
+
+def _refuse_blanks(settings: SlurmSettings) -> None:
+    """Refuse paths that dask-jobqueue would write into the job's script as several words: no job would ever be submitted, or begin."""
+    for name, path in (
+        ("shared-directory", shared_directory(settings)),
+        ("python", settings.python or sys.executable),
+    ):
+        if len(str(path).split()) > 1:
+            raise ClusterError(
+                f"{str(path)!r} has a blank, which cannot be in a job of dask-jobqueue; give {name} of [tool.omnibench.slurm] "
+                "without one, e.g. a symbolic link."
+            )
 
 
 def _job_options(settings: SlurmSettings, directory: Path) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from omnibench.errors import ClusterError, DataError, nearest
+from omnibench.errors import ClusterError, DataError, OmnibenchError, nearest
 from omnibench.project import nearest_settings
+from omnibench.sizes import bytes_of
 
 _DASK: Mapping[str, Any] = {
     "distributed.comm.timeouts.tcp": "30s",
@@ -107,5 +108,10 @@ def _checked(table: Any, path: Path) -> SlurmSettings:
         if not is_fitting or (expected is int and value < 1):
             nouns = {int: "a whole number from 1 on", str: "a text", list: "a list of texts"}
             raise ClusterError(f"{path}, [tool.omnibench.slurm]: {key} is {value!r}; give {nouns[expected]}.")
+        if name in ("memory", "run_memory"):
+            try:
+                bytes_of(value)
+            except OmnibenchError as error:
+                raise ClusterError(f"{path}, [tool.omnibench.slurm]: {key}: {error}") from error
         values[name] = tuple(value) if expected is list else value
     return SlurmSettings(**values)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from omnibench.cluster.jobs import slurm_cluster
 from omnibench.cluster.settings import SlurmSettings, slurm_settings
 from omnibench.errors import ClusterError
 
@@ -35,6 +36,8 @@ def test_settings_of_the_nearest_project(tmp_path: Path) -> None:
         ("jobs = 0", "jobs is 0; give a whole number from 1 on"),
         ("jobs = true", "jobs is True; give a whole number from 1 on"),
         ("walltime = 3", "walltime is 3; give a text"),
+        ("memory = 'much'", "memory: 'much' is no size; write e.g. 16GB"),
+        ("run-memory = ''", "run-memory: '' is no size; write e.g. 16GB"),
         ("prologue = 'module load cuda'", "prologue is 'module load cuda'; give a list of texts"),
     ],
 )
@@ -43,3 +46,17 @@ def test_what_is_no_setting(line: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(f"[tool.omnibench.slurm]\n{line}\n")
     with pytest.raises(ClusterError, match=words):
         slurm_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"shared_directory": "/scratch/ann b"}, "'/scratch/ann b' has a blank, .* give shared-directory of"),
+        ({"python": "/my env/bin/python"}, "'/my env/bin/python' has a blank, .* give python of"),
+    ],
+)
+def test_paths_that_cannot_stand_in_a_job(setting: dict[str, str], words: str) -> None:
+    """A blank would end in a directive that SLURM refuses while the run waits for ever; it is refused before a job is asked for."""
+    pytest.importorskip("distributed")
+    with pytest.raises(ClusterError, match=words), slurm_cluster(1, SlurmSettings(**setting)):  # type: ignore[arg-type]
+        pass
