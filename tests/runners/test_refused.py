@@ -43,6 +43,12 @@ def test_the_reason_is_printed(framework: str, count: int) -> None:
         assert str(error.value) == f"{framework}.{name} does not run: {reason}."
 
 
+def test_a_name_that_is_nearly_that_of_what_does_not_run_leads_to_it() -> None:
+    """Whoever knows a model by its paper's name finds the class, and by that the reason."""
+    with pytest.raises(PlanError, match=r"LensKit has no algorithm named 'HPF'; did you mean 'HPFScorer'\?"):
+        ExperimentPlan().add_algorithm("LensKit.HPF")
+
+
 @pytest.mark.parametrize("framework", ["LensKit", "RecBole", "RecPack", "Implicit", "Cornac", "RecTools"])
 def test_what_an_environment_is_said_to_lack_is_not_in_its_lock(framework: str) -> None:
     """And what is named in its place runs, by that name."""
