@@ -97,6 +97,7 @@ def peak_of_fit(
     timeout: float,
     parameters: dict[str, Any],
     widths: tuple[int, int, int] = (20, 0, 0),
+    validation: float = 0.001,
 ) -> dict[str, Any]:
     """Return the record of a Fit in a process of its own; an empty one where it fails."""
     runner = get_runner(framework)
@@ -126,7 +127,7 @@ def peak_of_fit(
                 mock.patch.object(phases, "predict", side_effect=NotImplementedError("nothing is predicted here")),
                 Coordinator(folder, policy=policy, notify=lambda _: None) as coordinator,
             ):
-                coordinator.run([dataset.pipe(RandomHoldout(0.001))], plan, evaluator, quiet=True)
+                coordinator.run([dataset.pipe(RandomHoldout(validation))], plan, evaluator, quiet=True)
         except Exception as error:  # there is one after each Fit
             failure = str(error).splitlines()[0][:200]
         records = open_store(folder).records()

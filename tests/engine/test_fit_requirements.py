@@ -201,7 +201,8 @@ def test_features_are_counted_where_they_are_prepared(tmp_path: Path) -> None:
     assert size == DataSize(12, 6, len(rows), features=expected)
     earlier = {**manifest, "features": {"items": {"columns": {}, "missing": 0, "ignored": 0}}}
     assert size_in(data_record(earlier, costs, "datasets/shop", [])) == DataSize(12, 6, len(rows))
-    for damaged in ({"items": {"kind": {"type": "text", "values": -1, "longest": 1}}}, {"items": 7}, [], None):
+    wrong: tuple[Any, ...] = ({"items": {"kind": {"type": "text", "values": -1, "longest": 1}}}, {"items": 7}, [], None)
+    for damaged in wrong:
         assert size_in({**record, "features": damaged}) == DataSize(12, 6, len(rows))
     assert size_in({**record, "items": None}) is None
 
