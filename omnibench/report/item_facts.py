@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.lookups import Lookups, uncertainty_of
 from omnibench.store.packed_metrics import evaluation_keys
-from omnibench.store.phase_facts import Columns, PhaseFacts, Uncertainty, spread_of
+from omnibench.store.phase_facts import PhaseFacts, Texts, Uncertainty, spread_of
 from omnibench.store.schema import Record, RecordLookup, RecordType
 from omnibench.store.taken import Origin, origins_of
 
@@ -117,9 +117,9 @@ class PlainFacts(NamedTuple):
     items: list[RecordedItem]
     makings: list[Making]
     versions: list[str]
-    fits: Columns
-    predictions: Columns
-    spreads: Columns
+    fits: Texts
+    predictions: Texts
+    spreads: Texts
 
 
 class FactsInBlocks(Mapping[str, ItemFacts]):
@@ -214,15 +214,13 @@ class FactsByKey(FactsInBlocks):
         for item, labels in zip(items, labels_by_key.values(), strict=True):
             keys = evaluation_keys(item.metrics)
             evaluations += [f"{RecordType.EVAL.prefix}{keys[label]}" for label in labels]
-        fits = phases.columns(RecordType.FIT, [RecordType.FIT.key(key) for key in labels_by_key])
-        predictions = phases.columns(RecordType.PREDICT, [RecordType.PREDICT.key(item.predict_key) for item in items])
-        spreads = phases.columns(RecordType.EVAL, evaluations)
+        fits = phases.texts(RecordType.FIT, [RecordType.FIT.key(key) for key in labels_by_key])
+        predictions = phases.texts(RecordType.PREDICT, [RecordType.PREDICT.key(item.predict_key) for item in items])
+        spreads = phases.texts(RecordType.EVAL, evaluations)
         if fits is None or predictions is None or spreads is None:
             return None
         makings = [self._making_of(item) for item in items]
-        versions = [
-            phases.version(number) or making.version for number, making in zip(fits.last.tolist(), makings, strict=True)
-        ]
+        versions = [phases.version(number) or making.version for number, making in zip(fits.last, makings, strict=True)]
         return PlainFacts(items, makings, versions, fits, predictions, spreads)
 
     @cached_property

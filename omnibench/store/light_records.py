@@ -18,7 +18,6 @@ from typing import Any
 from omnibench.store.checks import is_cost
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.frames import phase_rows
-from omnibench.store.packed_metrics import MetricsPacker
 from omnibench.store.phase_costs import TYPES as PHASE_TYPES
 from omnibench.store.phase_costs import PhaseCosts
 from omnibench.store.phase_texts import CostsText, costs_in
@@ -115,13 +114,10 @@ def light_records_in(
     records: dict[str, Record] = {}
     finished: dict[str, str] = {}
     light_keys: set[str] = set()  # of items that nothing but their phases has costs of
-    shared, packer = SharedParts(), MetricsPacker()
+    shared = SharedParts()
     heavy = tuple(member for member in _HEAVY if not (with_nodes and member == "node"))
-    for key, item, is_light in reader.light_items(with_nodes=with_nodes):
+    for key, item, is_light in reader.light_items(with_nodes=with_nodes, with_metrics=with_metrics):
         if is_light:
-            metrics, predict_key = item.pop("metrics"), item.pop("predict_key")
-            if with_metrics:
-                item |= {"metrics": packer.packed(metrics), "predict_key": predict_key}
             light_keys.add(key)
             item["fit_key"] = plan.known_key(item["fit_key"])
         labelled = plan.labelled(item)

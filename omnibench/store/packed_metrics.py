@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
-from struct import Struct
 from typing import Any, TypeVar
 
-_METRIC = Struct("<d32s")
-"""A metric's value, and the key of its evaluation."""
+from omnibench.store.json_patterns import FLOAT
+
+_KEY = 32
+"""The bytes of the key of an evaluation."""
 
 _Names = tuple[tuple[str, str], ...]
 """Labels, and the texts that identify their metrics."""
@@ -23,7 +24,8 @@ class _Packed(Mapping[str, Value]):
 
     Args:
         names: Labels, each with the text that identifies its metric.
-        packed: For each, its value and the key of its evaluation.
+        packed: The keys of their evaluations, and behind these their values as the record has them, separated by commas. Most go
+            from a record into a file, and to parse a float and to write it again takes longer than all else.
     """
 
     __slots__ = ("_names", "_packed")
@@ -38,12 +40,20 @@ class _Packed(Mapping[str, Value]):
     def __len__(self) -> int:
         return len(self._names)
 
-    def _of(self, label: str) -> tuple[str, float, bytes]:
-        """Return the text that identifies a metric, its value and the key of its evaluation."""
-        for number, (own_label, metric) in enumerate(self._names):
+    @property
+    def texts(self) -> list[str]:
+        """The values in the order of their labels, with every digit, as the record has them."""
+        return self._packed[_KEY * len(self._names) :].decode().split(",")
+
+    @property
+    def _keys(self) -> list[str]:
+        digits = self._packed[: _KEY * len(self._names)].hex()
+        return [digits[begin : begin + 2 * _KEY] for begin in range(0, len(digits), 2 * _KEY)]
+
+    def _position(self, label: str) -> int:
+        for number, (own_label, _) in enumerate(self._names):
             if own_label == label:
-                value, key = _METRIC.unpack_from(self._packed, number * _METRIC.size)
-                return metric, value, key
+                return number
         raise KeyError(label)
 
 
@@ -60,18 +70,17 @@ class PackedMetrics(_Packed[dict[str, Any]]):
     @property
     def keys_of_evaluations(self) -> dict[str, str]:
         """The keys of the evaluations by label."""
-        pairs = zip(self._names, _METRIC.iter_unpack(self._packed), strict=True)
-        return {label: key.hex() for (label, _), (_, key) in pairs}
+        return {label: key for (label, _), key in zip(self._names, self._keys, strict=True)}
 
     def _metrics(self) -> dict[str, dict[str, Any]]:
         return {
-            label: {"value": value, "key": key.hex(), "metric": metric}
-            for (label, metric), (value, key) in zip(self._names, _METRIC.iter_unpack(self._packed), strict=True)
+            label: {"value": float(value), "key": key, "metric": metric}
+            for (label, metric), value, key in zip(self._names, self.texts, self._keys, strict=True)
         }
 
     def __getitem__(self, label: str) -> dict[str, Any]:
-        metric, value, key = self._of(label)
-        return {"value": value, "key": key.hex(), "metric": metric}
+        number = self._position(label)
+        return {"value": float(self.texts[number]), "key": self._keys[number], "metric": self._names[number][1]}
 
     def items(self) -> ItemsView[str, dict[str, Any]]:
         """Return labels and metrics."""
@@ -88,7 +97,7 @@ class PackedValues(_Packed[float]):
     __slots__ = ()
 
     def __getitem__(self, label: str) -> float:
-        return self._of(label)[1]
+        return float(self.texts[self._position(label)])
 
     def __repr__(self) -> str:
         return repr(dict(self.items()))
@@ -96,12 +105,11 @@ class PackedValues(_Packed[float]):
     @property
     def in_order(self) -> list[float]:
         """The values in the order of their labels."""
-        return [value for value, _ in _METRIC.iter_unpack(self._packed)]
+        return list(map(float, self.texts))
 
     def items(self) -> ItemsView[str, float]:
         """Return labels and values."""
-        pairs = zip(self._names, _METRIC.iter_unpack(self._packed), strict=True)
-        return {label: value for (label, _), (value, _) in pairs}.items()
+        return {label: value for (label, _), value in zip(self._names, self.in_order, strict=True)}.items()
 
 
 def evaluation_keys(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -125,28 +133,33 @@ class MetricsPacker:
         Args:
             text: Their JSON, of the form of light records: see ``item_texts``.
         """
+        packed = self.packed_if_expected(text)
+        if packed is not None:
+            return packed
+        metrics: dict[str, dict[str, Any]] = json.loads(text)
+        if not all(type(metric["value"]) is float for metric in metrics.values()):
+            return metrics
+        self._expect(tuple((label, metric["metric"]) for label, metric in metrics.items()))
+        packed = self.packed_if_expected(text)
+        return metrics if packed is None else packed  # where a label comes twice
+
+    def packed_if_expected(self, text: str) -> PackedMetrics | None:
+        """Return the metrics of an item that has the labels of the one before, packed, of any text; None of others.
+
+        Args:
+            text: Their JSON, which need not be of any form.
+        """
         match = self._pattern.fullmatch(text)
         if match is None:
-            metrics: dict[str, dict[str, Any]] = json.loads(text)
-            if not all(type(metric["value"]) is float for metric in metrics.values()):
-                return metrics
-            self._expect(tuple((label, metric["metric"]) for label, metric in metrics.items()))
-            packed = (_METRIC.pack(metric["value"], bytes.fromhex(metric["key"])) for metric in metrics.values())
-            return PackedMetrics(self._names, b"".join(packed))
-        members = iter(match.groups())
-        return PackedMetrics(
-            self._names,
-            b"".join(
-                [_METRIC.pack(float(value), bytes.fromhex(key)) for value, key in zip(members, members, strict=True)]
-            ),
-        )
+            return None
+        members = match.groups()
+        return PackedMetrics(self._names, bytes.fromhex("".join(members[1::2])) + ",".join(members[::2]).encode())
 
     def _expect(self, names: _Names) -> None:
         """Expect the next metrics to have some names, which all that have them share."""
         self._names = self._known.setdefault(names, names)
-        # The text is of its form, so that it is enough to find the ends of values and keys. Whole numbers have no point.
         members = (
-            f'{re.escape(json.dumps(label))}: \\{{"value": ([^,.]*+\\.[^,]*+), "key": "([^"]*+)", "metric": {re.escape(json.dumps(metric))}\\}}'
+            rf'{re.escape(json.dumps(label))}: \{{"value": ({FLOAT}), "key": "([0-9a-f]{{64}})", "metric": {re.escape(json.dumps(metric))}\}}'
             for label, metric in names
         )
         self._pattern = re.compile(rf"\{{{', '.join(members)}\}}")
