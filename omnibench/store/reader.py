@@ -16,7 +16,7 @@ from omnibench.store.forms import record_of
 from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_ITEM, is_indexed
 from omnibench.store.item_texts import light_item_in
 from omnibench.store.packed_metrics import MetricsPacker
-from omnibench.store.phase_costs import PhaseCosts, are_kept, costs_of_phases, rows_of_others
+from omnibench.store.phase_costs import Costs, are_kept, blocks_of_costs, rows_of_others
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, add_sound, body_of, text_of, unseal, unsealed
@@ -265,11 +265,14 @@ class Reader:
             if record is not None and record.get("fit_key") == fit_key:
                 yield key, record
 
-    def phase_costs(self) -> Iterator[PhaseCosts] | None:
-        """Return the costs of all phases without their records, which may be damaged; None where nobody has kept them."""
+    def phase_costs(self) -> Iterator[tuple[dict[bytes | None, Costs], list[tuple[int, int, bytes | None]]]] | None:
+        """Return the costs of all phases without their records, which may be damaged; None where nobody has kept them.
+
+        They are as ``phase_costs.blocks_of_costs`` yields them.
+        """
         if self.version < SEALED_SINCE or not are_kept(self._connection):
             return None
-        return costs_of_phases(self._connection)
+        return blocks_of_costs(self._connection)
 
     def rows_of_other_phases(self, fit_keys: Container[str]) -> list[int] | None:
         """Return the numbers of the rows of phases that are not of some items, for ``in_rows``; None where nobody has kept costs."""
