@@ -11,7 +11,7 @@ from omnibench.report.item_facts import FactsInBlocks, PlainFacts
 from omnibench.report.parts import Part
 from omnibench.report.summaries import Summaries, WithSeeds, finite
 from omnibench.results import Result
-from omnibench.store.packed_metrics import PackedValues
+from omnibench.store.packed_metrics import PackedValues, labels_of
 from omnibench.store.phase_facts import or_none
 from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import DisplayNames
@@ -152,7 +152,7 @@ class PlainBlocks:
         summarised: tuple[WithSeeds | None, tuple[str, ...]] = None, ()
         positions: list[int] = []
         for result in results:
-            configuration, labels = self._with_seeds[result.dataset, result.algorithm], tuple(result.metrics)
+            configuration, labels = self._with_seeds[result.dataset, result.algorithm], labels_of(result.metrics)
             if configuration is not summarised[0] or labels != summarised[1]:
                 summarised = configuration, labels
                 cells = self._summaries.cells_of(configuration)
@@ -176,20 +176,20 @@ def _value_lines(results: Sequence[Result], facts: PlainFacts) -> list[str]:
     spreads, lines = iter(facts.spreads.rows), list[str]()
     beginnings: dict[tuple[str, ...], list[str]] = {}
     for result in results:
-        labels = tuple(result.metrics)
+        labels = labels_of(result.metrics)
         begins = beginnings.get(labels) or beginnings.setdefault(labels, [f"{written(label)}," for label in labels])
-        values = [value or "" for value in value_texts_of(result)]
+        values = value_texts_of(result)
         lines += [f"{begin}{value},{spread}" for begin, value, spread in zip(begins, values, spreads, strict=False)]
     return lines
 
 
-def value_texts_of(result: Result) -> list[str | None]:
-    """Return the values of a result's metrics with every digit, None for what is no finite number."""
+def value_texts_of(result: Result) -> list[str]:
+    """Return the values of a result's metrics with every digit; what is no finite number is empty."""
     metrics = result.metrics
     if isinstance(metrics, PackedValues):
-        return [*metrics.texts]
+        return metrics.texts
     values = map(finite, metrics.values())
-    return [None if value is None else repr(float(value)) for value in values]
+    return ["" if value is None else repr(float(value)) for value in values]
 
 
 def values_of(results: Sequence[Result], facts: PlainFacts) -> list[list[Any]]:

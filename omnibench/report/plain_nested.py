@@ -39,7 +39,7 @@ def fold_texts(results: Sequence[Result], facts: PlainFacts) -> Iterator[str]:
         )
 
 
-def _metric(label: str, value: str | None, stderr: str, low: str, high: str, users: str) -> str:
+def _metric(label: str, value: str, stderr: str, low: str, high: str, users: str) -> str:
     """Return the JSON of a metric, of numbers as texts, which are empty for null."""
     return (
         f'{_begin_of(label)}{value or _NULL},{_VALUES}"stderr": {stderr or _NULL},{_VALUES}"low": {low or _NULL},'
@@ -47,12 +47,12 @@ def _metric(label: str, value: str | None, stderr: str, low: str, high: str, use
     )
 
 
-def _values_of(result: Result) -> list[str | None]:
-    """Return the values of a result's metrics as JSON has them, whole ones without a point."""
+def _values_of(result: Result) -> list[str]:
+    """Return the values of a result's metrics as JSON has them, whole ones without a point, and nothing for null."""
     metrics = result.metrics
     if isinstance(metrics, PackedValues):
-        return [*metrics.texts]
-    return [None if value is None else repr(value) for value in map(finite, metrics.values())]
+        return metrics.texts
+    return ["" if value is None else repr(value) for value in map(finite, metrics.values())]
 
 
 @lru_cache(maxsize=1024)

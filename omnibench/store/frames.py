@@ -36,7 +36,7 @@ def result_columns(reader: Reader) -> dict[str, Column]:
         labels = [intern(label) if isinstance(label := record[name], str) else label for name in RESULT_COLUMNS[:4]]
         for label, metric in metrics.items():
             rows.append((*labels, intern(label), metric["value"]))
-            keys.append(RecordType.EVAL.key(metric["key"]))
+            keys.append(metric["key"])
         if len(rows) >= _ROWS_AT_HAND:
             _add_rows(columns, rows, lookups.uncertainties(keys))
             rows, keys = [], []

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from omnibench.store.json_patterns import FLOAT
 
 _KEY = 32
 """The bytes of the key of an evaluation."""
 
-_Names = tuple[tuple[str, str], ...]
-"""Labels, and the texts that identify their metrics."""
+
+class _Names(NamedTuple):
+    """Labels, and the texts that identify their metrics; the same object of all items that have them."""
+
+    labels: tuple[str, ...]
+    metrics: tuple[str, ...]
+
 
 Value = TypeVar("Value")
 """What a mapping has by label."""
@@ -35,26 +40,36 @@ class _Packed(Mapping[str, Value]):
         self._packed = packed
 
     def __iter__(self) -> Iterator[str]:
-        return (label for label, _ in self._names)
+        return iter(self._names.labels)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._names.labels)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, the same object of all items that have them."""
+        return self._names.labels
+
+    @property
+    def digests(self) -> bytes:
+        """The keys of the evaluations in the order of their labels, 32 bytes each."""
+        return self._packed[: _KEY * len(self._names.labels)]
 
     @property
     def texts(self) -> list[str]:
         """The values in the order of their labels, with every digit, as the record has them."""
-        return self._packed[_KEY * len(self._names) :].decode().split(",")
+        return self._packed[_KEY * len(self._names.labels) :].decode().split(",")
 
     @property
     def _keys(self) -> list[str]:
-        digits = self._packed[: _KEY * len(self._names)].hex()
+        digits = self.digests.hex()
         return [digits[begin : begin + 2 * _KEY] for begin in range(0, len(digits), 2 * _KEY)]
 
     def _position(self, label: str) -> int:
-        for number, (own_label, _) in enumerate(self._names):
-            if own_label == label:
-                return number
-        raise KeyError(label)
+        try:
+            return self._names.labels.index(label)
+        except ValueError:
+            raise KeyError(label) from None
 
 
 class PackedMetrics(_Packed[dict[str, Any]]):
@@ -70,17 +85,17 @@ class PackedMetrics(_Packed[dict[str, Any]]):
     @property
     def keys_of_evaluations(self) -> dict[str, str]:
         """The keys of the evaluations by label."""
-        return {label: key for (label, _), key in zip(self._names, self._keys, strict=True)}
+        return dict(zip(self._names.labels, self._keys, strict=True))
 
     def _metrics(self) -> dict[str, dict[str, Any]]:
         return {
             label: {"value": float(value), "key": key, "metric": metric}
-            for (label, metric), value, key in zip(self._names, self.texts, self._keys, strict=True)
+            for label, metric, value, key in zip(*self._names, self.texts, self._keys, strict=True)
         }
 
     def __getitem__(self, label: str) -> dict[str, Any]:
         number = self._position(label)
-        return {"value": float(self.texts[number]), "key": self._keys[number], "metric": self._names[number][1]}
+        return {"value": float(self.texts[number]), "key": self._keys[number], "metric": self._names.metrics[number]}
 
     def items(self) -> ItemsView[str, dict[str, Any]]:
         """Return labels and metrics."""
@@ -109,7 +124,7 @@ class PackedValues(_Packed[float]):
 
     def items(self) -> ItemsView[str, float]:
         """Return labels and values."""
-        return {label: value for (label, _), value in zip(self._names, self.in_order, strict=True)}.items()
+        return dict(zip(self._names.labels, self.in_order, strict=True)).items()
 
 
 def evaluation_keys(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -123,7 +138,7 @@ class MetricsPacker:
     """Packs the metrics of items, of which most have the same labels as the one before."""
 
     def __init__(self) -> None:
-        self._names: _Names = ()
+        self._names = _Names((), ())
         self._pattern = re.compile("(?!)")
         self._known: dict[_Names, _Names] = {}
 
@@ -139,7 +154,7 @@ class MetricsPacker:
         metrics: dict[str, dict[str, Any]] = json.loads(text)
         if not all(type(metric["value"]) is float for metric in metrics.values()):
             return metrics
-        self._expect(tuple((label, metric["metric"]) for label, metric in metrics.items()))
+        self._expect(_Names(tuple(metrics), tuple(metric["metric"] for metric in metrics.values())))
         packed = self.packed_if_expected(text)
         return metrics if packed is None else packed  # where a label comes twice
 
@@ -160,6 +175,11 @@ class MetricsPacker:
         self._names = self._known.setdefault(names, names)
         members = (
             rf'{re.escape(json.dumps(label))}: \{{"value": ({FLOAT}), "key": "([0-9a-f]{{64}})", "metric": {re.escape(json.dumps(metric))}\}}'
-            for label, metric in names
+            for label, metric in zip(*names, strict=True)
         )
         self._pattern = re.compile(rf"\{{{', '.join(members)}\}}")
+
+
+def labels_of(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the labels of metrics or values, packed or not; of packed ones the same object where they are the same."""
+    return metrics.labels if isinstance(metrics, _Packed) else tuple(metrics)

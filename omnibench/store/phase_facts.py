@@ -104,7 +104,8 @@ class PhaseFacts:
     def __init__(self, reader: Reader, *record_types: RecordType) -> None:
         self._tables = {record_type: _Table() for record_type in record_types}
         versions: dict[bytes, int] = {}
-        for record_type, keys, texts in reader.sound_blocks_of(*record_types):
+        for record_type, record_keys, texts in reader.sound_blocks_of(*record_types):
+            keys = [key[len(record_type.prefix) :] for key in record_keys]
             if record_type is RecordType.EVAL:
                 self._tables[record_type].add_all(keys, spreads_in(texts))
                 continue
@@ -134,7 +135,7 @@ class PhaseFacts:
             interval = None if spread.low is None else [spread.low, spread.high]
             return {"stderr": spread.stderr, "interval": interval, "users": spread.users}
         table = None if record_type is None else self._tables.get(record_type)
-        numbers = None if table is None else table.get(key)
+        numbers = None if table is None or record_type is None else table.get(record_type.identity(key))
         if numbers is None:
             return None
         return self.costs_of(numbers)
@@ -150,12 +151,17 @@ class PhaseFacts:
         return costs if version == _NONE else {**costs, "version": self._versions[version]}
 
     def numbers(self, record_type: RecordType, keys: Sequence[str]) -> list[Numbers | None]:
-        """Return the numbers of several phases of a type; None where they are left out."""
+        """Return the numbers of several phases of a type, by their own keys; None where they are left out."""
         table = self._tables.get(record_type)
         return [None] * len(keys) if table is None else table.get_all(keys)
 
-    def texts(self, record_type: RecordType, keys: Sequence[str]) -> Texts | None:
-        """Return the numbers of several phases of a type as texts; None where one of them is left out, and of small stores."""
+    def texts(self, record_type: RecordType, keys: Sequence[str] | bytes) -> Texts | None:
+        """Return the numbers of several phases of a type as texts; None where one of them is left out, and of small stores.
+
+        Args:
+            record_type: Their type.
+            keys: Their own keys, or the digests that these are, 32 bytes each.
+        """
         table = self._tables.get(record_type)
         is_small = max(map(len, self._tables.values()), default=0) < _MANY
         return None if table is None or is_small else table.texts(keys)
@@ -172,7 +178,7 @@ class PhaseFacts:
     def uncertainty(self, key: str) -> Uncertainty | None:
         """Return the uncertainty that an evaluation says; None where it is left out."""
         table = self._tables.get(RecordType.EVAL)
-        numbers = None if table is None else table.get(key)
+        numbers = None if table is None else table.get(RecordType.EVAL.identity(key))
         if numbers is None:
             return None
         return spread_of(numbers)
@@ -193,7 +199,7 @@ def spread_of(numbers: Numbers) -> Uncertainty:
 class _Table:
     """Rows of numbers by key, in a quarter of the memory of a dictionary; complete once they are sorted.
 
-    Keys are kept as their hashes: of two that have the same, neither is found.
+    Keys are kept as 64 bits of them: of two that have the same, neither is found.
     """
 
     def __init__(self) -> None:
@@ -218,7 +224,7 @@ class _Table:
             is_known = [row is not None for row in rows]
             keys, last = list(compress(keys, is_known)), None if last is None else list(compress(last, is_known))
         known = [row for row in rows if row is not None]
-        self._hashes.extend(map(hash, keys))
+        self._hashes.extend(_hashes(keys))
         self._texts += b"".join(known)
         self._ends.extend(islice(accumulate(map(len, known), initial=self._ends[-1]), 1, None))
         if last is not None:
@@ -244,13 +250,13 @@ class _Table:
         rows: Iterator[Numbers] = map(self._row, positions.tolist())
         return [next(rows) if is_found else None for is_found in is_row.tolist()]
 
-    def _found(self, keys: Sequence[str]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    def _found(self, keys: Sequence[str] | bytes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
         """Return where the hashes of keys are, and whether there is a single row of each; both of shape (n,)."""
-        sorted_hashes, hashes = np.frombuffer(self._hashes, "<i8"), np.fromiter(map(hash, keys), np.int64, len(keys))
+        sorted_hashes, hashes = np.frombuffer(self._hashes, "<i8"), np.array(_hashes(keys), "<i8")
         begins = np.searchsorted(sorted_hashes, hashes)
         return begins, np.searchsorted(sorted_hashes, hashes, "right") - begins == 1
 
-    def texts(self, keys: Sequence[str]) -> Texts | None:
+    def texts(self, keys: Sequence[str] | bytes) -> Texts | None:
         """Return the rows of several keys as texts; None where one has none."""
         begins, is_row = self._found(keys)
         if not is_row.all():
@@ -264,7 +270,7 @@ class _Table:
 
     def get(self, key: str) -> Numbers | None:
         """Return the row of a key, or None."""
-        number, hashes = hash(key), self._hashes
+        number, hashes = _hashes([key])[0], self._hashes
         begin = bisect_left(hashes, number)
         if (
             begin == len(hashes)
@@ -279,6 +285,28 @@ class _Table:
         last = self._last[position] if self._last else int(numbers[3] or _NONE) if len(numbers) > _FLOATS else _NONE
         first, second, third = [float(number) if number else math.nan for number in numbers[:_FLOATS]]
         return first, second, third, last
+
+
+def _hashes(keys: Sequence[str] | bytes) -> array[int]:
+    """Return 64 bits of each key: the first ones of a digest, as most keys are, and a hash of any other key.
+
+    Args:
+        keys: The keys, or the digests that they are, 32 bytes each.
+    """
+    if not isinstance(keys, bytes):
+        digits = "".join(keys)
+        is_digests = {*map(len, keys)} == {2 * _DIGEST} and digits.isalnum() and digits == digits.lower()
+        try:
+            keys = bytes.fromhex(digits) if is_digests else keys
+        except ValueError:
+            is_digests = False
+        if not isinstance(keys, bytes):
+            return array("q", map(hash, keys) if len(keys) == 1 else [_hashes([key])[0] for key in keys])
+    return array("q", keys)[:: _DIGEST // 8]
+
+
+_DIGEST = 32
+"""The bytes of a digest."""
 
 
 def _or_none(number: float) -> float | None:
