@@ -83,31 +83,22 @@ def light_item_in(
     behind_directory = text.find(_BEHIND_DIRECTORY, directory_begin)
     metrics_begin = behind_directory + len(_BEHIND_DIRECTORY)
     metrics_end = text.find(_BEHIND_METRICS, metrics_begin)
-    predict_begin = text.find(_PREDICT_KEY, metrics_end)
-    predict_end = text.find(_BEHIND_PREDICT_KEY, predict_begin)
-    if not 0 < behind < behind_node < directory_begin < behind_directory < metrics_end < predict_begin < predict_end:
+    if not 0 < behind < behind_node < directory_begin < behind_directory < metrics_end:
         return None
     parts = _parts_in(text[begin:end], text[identity.end() : behind])
     called = _called_in(text[behind:behind_called])
     finished = _moment_in(text[behind_node:directory_begin])
     node = text[node_begin + len(_NODE) : behind_node - 1] if node_begin >= 0 else ""
     directory = text[directory_begin + len(_DIRECTORY) : behind_directory]
-    generation = _generation_in(text[metrics_end:predict_begin])
-    predict_key = text[predict_begin + len(_PREDICT_KEY) : predict_end]
-    token_begin = text.find(_TOKEN, predict_end)
-    token = text[token_begin + len(_TOKEN) : -len(_END)] if token_begin >= 0 else ""
-    ending = text[len(text) - len(_END) :] if token_begin >= 0 else f'"{text[-1:]}'
-    made_of = text[predict_end : token_begin if token_begin >= 0 else -1]
+    ending = _ending_in(text, metrics_end)
     if (
         parts is None
         or called is None
         or finished is None
-        or generation is None
-        or ending != _END
-        or not (_is_text(node) and _is_text(predict_key) and _is_text(token))
+        or ending is None
+        or not _is_text(node)
         or (node_begin >= 0 and text[behind_node - 1] != '"')
         or not _is_directory(directory)
-        or not _is_made_of(made_of)
     ):
         return None
     metrics: Mapping[str, dict[str, Any]] | None = packer.packed_if_expected(text[metrics_begin:metrics_end])
@@ -118,30 +109,71 @@ def light_item_in(
     item, fit_key, dataset, algorithm = labels.groups()
     parameters, configuration = parts
     data, fold, data_key, known_labels = called
-    light: Record = {
-        "item": item,
-        "fit_key": fit_key,
-        "dataset": _shared(dataset),
-        "algorithm": _shared(algorithm),
-        "parameters": parameters,
-        "fold": _fold(identity[1]),
-        "identity": [_shared(identity[2]), {"configuration": configuration, "data": data, "fold": fold}],
-        "data_key": data_key,
-        **known_labels,
-    }
+    generation, predict_key = ending
+    light = _Light()
+    light.item, light.fit_key = item, fit_key
+    light.dataset, light.algorithm = _shared(dataset), _shared(algorithm)
+    light.parameters, light.fold = parameters, _fold(identity[1])
+    light.identity = [_shared(identity[2]), vars(_Identity(configuration, data, fold))]
+    light.data_key = data_key
+    record: Record = vars(light)
+    record |= known_labels
     if with_node and node_begin >= 0:
-        light["node"] = node
-    light["phase"] = _PHASE
-    light["finished"] = finished
-    light["directory"] = item if directory == item else _shared(directory)
-    light["status"] = _STATUS
+        record["node"] = node
+    record["phase"], record["finished"] = _PHASE, finished
+    record["directory"] = item if directory == item else _shared(directory)
+    record["status"] = _STATUS
     if with_metrics:
-        light["metrics"] = metrics
-    light["error"] = None
-    light["generation"] = generation
+        record["metrics"] = metrics
+    record["error"] = None
+    record["generation"] = generation
     if with_metrics:
-        light["predict_key"] = predict_key
-    return light
+        record["predict_key"] = predict_key
+    return record
+
+
+def _ending_in(text: str, begin: int) -> tuple[int, str] | None:
+    """Return the generation and the key of the predictions in the end of an item's text.
+
+    Args:
+        text: The text.
+        begin: Where its metrics end.
+    """
+    key_begin = text.find(_PREDICT_KEY, begin)
+    key_end = text.find(_BEHIND_PREDICT_KEY, key_begin)
+    token_begin = text.find(_TOKEN, key_end)
+    end = len(text) - len(_END)
+    if not begin < key_begin < key_end or not text.endswith(_END):
+        return None
+    key = text[key_begin + len(_PREDICT_KEY) : key_end]
+    token = text[token_begin + len(_TOKEN) : end] if token_begin >= 0 else ""
+    made_of = text[key_end : token_begin if token_begin >= 0 else end + 1]
+    generation = _generation_in(text[begin:key_begin])
+    if generation is None or not _is_text(key) or not _is_text(token) or not _is_made_of(made_of):
+        return None
+    return generation, key
+
+
+class _Light:
+    """Has the members of a light record as attributes: the dictionaries of instances share their names, which halves their memory."""
+
+    item: str
+    fit_key: str
+    dataset: str
+    algorithm: str
+    parameters: dict[str, Any]
+    fold: int | None
+    identity: list[Any]
+    data_key: str
+
+
+class _Identity:
+    """Has the members of an item's identity as attributes; see ``_Light``."""
+
+    def __init__(self, configuration: list[Any], data: str, fold: int | None) -> None:
+        self.configuration = configuration
+        self.data = data
+        self.fold = fold
 
 
 def _is_text(text: str) -> bool:

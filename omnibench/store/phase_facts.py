@@ -206,7 +206,7 @@ class _Table:
         self._hashes = array("q")
         self._positions = array("I")
         self._texts = bytearray()
-        self._ends = array("Q", [0])
+        self._ends = array("I", [0])
         self._last = array("i")
 
     def __len__(self) -> int:
@@ -223,8 +223,8 @@ class _Table:
         if None in rows:
             is_known = [row is not None for row in rows]
             keys, last = list(compress(keys, is_known)), None if last is None else list(compress(last, is_known))
-        known = [row for row in rows if row is not None]
         self._hashes.extend(_hashes(keys))
+        known = [row for row in rows if row is not None]
         self._texts += b"".join(known)
         self._ends.extend(islice(accumulate(map(len, known), initial=self._ends[-1]), 1, None))
         if last is not None:
@@ -262,7 +262,7 @@ class _Table:
         if not is_row.all():
             return None
         positions = np.frombuffer(self._positions, "<u4")[begins]
-        ends = np.frombuffer(self._ends, "<u8")
+        ends = np.frombuffer(self._ends, "<u4")
         bounds = zip(ends[positions].tolist(), ends[positions + 1].tolist(), strict=True)
         content = b"\n".join([self._texts[begin:end] for begin, end in bounds])
         last = np.frombuffer(self._last, "<i4")[positions].tolist() if self._last else []
