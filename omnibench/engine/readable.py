@@ -5,8 +5,8 @@ No record names them, so each is compared with what would be written now.
 
 from __future__ import annotations
 
+import io
 import json
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -42,25 +42,24 @@ def stale_copies(
         skipped: Gets the keys of the items whose datasets are not there, so that nothing can be compared.
     """
     predictions, datasets = _predictions_of(records, fit_keys), _datasets_of(root, records)
-    with tempfile.TemporaryDirectory() as scratch:  # one for all: to make and remove one takes longer than to compare
-        for number, (fit_key, of_item) in enumerate(predictions.items(), 1):
-            on_progress(number, len(predictions))
-            dataset = datasets.get(of_item[0]["dataset"])
-            sound = [record for record in of_item if not trouble_of(record["predictions"], root)]
-            if dataset is None and skipped is not None:
-                skipped.append(fit_key)
-            if dataset is None or len(sound) < len(of_item) or is_held(root / "leases" / f"{fit_key}.lock"):
-                continue
-            directory = root / str(of_item[0]["directory"])
-            paths = [directory / name for name in EXPORTED_PREDICTIONS]
-            copies = [path for path in paths if path.is_file() and not has_link(root, path.relative_to(root))]
-            keys = tuple(RecordType.FIT.key(fit_key) for _ in of_item[:1])
-            if not copies:
-                name = paths[0].relative_to(root).as_posix()
-                yield Damage(Part.COPY, name, MISSING, keys, fit_key)
-            elif not any(_is_copied(root, dataset, record, copies, Path(scratch)) for record in sound):
-                name = copies[0].relative_to(root).as_posix()
-                yield Damage(Part.COPY, name, "says something else than the predictions", keys, fit_key)
+    for number, (fit_key, of_item) in enumerate(predictions.items(), 1):
+        on_progress(number, len(predictions))
+        dataset = datasets.get(of_item[0]["dataset"])
+        sound = [record for record in of_item if not trouble_of(record["predictions"], root)]
+        if dataset is None and skipped is not None:
+            skipped.append(fit_key)
+        if dataset is None or len(sound) < len(of_item) or is_held(root / "leases" / f"{fit_key}.lock"):
+            continue
+        directory = root / str(of_item[0]["directory"])
+        paths = [directory / name for name in EXPORTED_PREDICTIONS]
+        copies = [path for path in paths if path.is_file() and not has_link(root, path.relative_to(root))]
+        keys = tuple(RecordType.FIT.key(fit_key) for _ in of_item[:1])
+        if not copies:
+            name = paths[0].relative_to(root).as_posix()
+            yield Damage(Part.COPY, name, MISSING, keys, fit_key)
+        elif not any(_is_copied(root, dataset, record, copies) for record in sound):
+            name = copies[0].relative_to(root).as_posix()
+            yield Damage(Part.COPY, name, "says something else than the predictions", keys, fit_key)
 
 
 def write_copies_again(store: CheckpointStore, damages: Collection[Damage]) -> list[Damage]:
@@ -112,34 +111,33 @@ def _datasets_of(root: Path, records: Mapping[str, Record]) -> dict[str, Path]:
     return {directory.name: directory for directory in directories}
 
 
-def _is_copied(root: Path, dataset: Path, predict: Record, copies: Collection[Path], scratch: Path) -> bool:
-    """Whether copies are those of some predictions.
-
-    Args:
-        root: The store's directory.
-        dataset: That of the prepared dataset.
-        predict: The record of the predictions.
-        copies: The copies.
-        scratch: Where others are written to compare them; they are written over by the next.
-    """
+def _is_copied(root: Path, dataset: Path, predict: Record, copies: Collection[Path]) -> bool:
+    """Whether copies are those of some predictions."""
     path = resolve(predict["predictions"], root)
     if path is None:
         return False
-    expected = phases.export_predictions(dataset, path, scratch)
-    return {copy.name for copy in copies} >= {file.name for file in expected} and all(
-        _says_the_same(file, copy) for file in expected for copy in copies if copy.name == file.name
+    expected = phases.exported_predictions(dataset, path)
+    by_name = {copy.name: copy for copy in copies}
+    return by_name.keys() >= expected.keys() and all(
+        _says_the_same(content, by_name[name]) for name, content in expected.items()
     )
 
 
-def _says_the_same(expected: Path, copy: Path) -> bool:
-    """Whether two files hold the same columns, whichever versions of libraries wrote them."""
-    if expected.read_bytes() == copy.read_bytes():
+def _says_the_same(expected: bytes, copy: Path) -> bool:
+    """Whether a file holds the same columns as another one, whichever versions of libraries wrote them.
+
+    Args:
+        expected: The content of the other one.
+        copy: The file.
+    """
+    content = copy.read_bytes()
+    if expected == content:
         return True
     try:
         if copy.suffix == ".json":
-            return bool(json.loads(expected.read_bytes()) == json.loads(copy.read_bytes()))
+            return bool(json.loads(expected) == json.loads(content))
         import pyarrow.parquet as pq
 
-        return bool(pq.read_table(expected).equals(pq.read_table(copy)))
+        return bool(pq.read_table(io.BytesIO(expected)).equals(pq.read_table(io.BytesIO(content))))
     except (OSError, ValueError):  # pyarrow's errors are of these
         return False

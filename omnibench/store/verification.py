@@ -252,8 +252,7 @@ def _incomplete_items(records: Mapping[str, Record], snapshot: Snapshot) -> Iter
     yield from _incomplete(all_needed, snapshot)
 
 
-_AT_ONCE = 100
-"""How many items are looked at together."""
+_AT_ONCE = 100  # items
 
 
 def _incomplete(needed_by_item: Mapping[str, tuple[Record, Mapping[str, str]]], snapshot: Snapshot) -> Iterator[Damage]:
