@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -10,11 +9,11 @@ from pathlib import Path
 from sys import intern
 
 from omnibench.store import manifests
+from omnibench.store.directory_texts import directory_in
 from omnibench.store.formats import SEALED_SINCE
-from omnibench.store.forms import record_of
 from omnibench.store.reader import Reader
 from omnibench.store.schema import RecordType
-from omnibench.store.sealing import DamagedRecordError, checked, text_of
+from omnibench.store.sealing import DamagedRecordError, text_of
 
 
 def lacking_in_manifests(root: Path, reader: Reader, keys: Collection[str] | None = None) -> dict[str, list[str]]:
@@ -47,27 +46,6 @@ def _manifest_lines(reader: Reader, keys: Collection[str] | None) -> Iterator[tu
     for key, mode, value in reader.texts() if keys is None else reader.texts_of(keys):
         with suppress(DamagedRecordError):  # which is damage of its own
             text = text_of(mode, value)
-            directory = _directory_in(key, text)
+            directory = directory_in(key, text)
             if directory and not RecordType.OLD.has(key):
                 yield intern(directory), key, hash(f"{key}\t{text}")
-
-
-_BEHIND_WORKER = re.compile(r', "worker": "[^"\\]*+", "directory": "([^"\\]++)", "')
-_NAME = '"directory"'
-
-
-def _directory_in(key: str, text: str) -> str | None:
-    """Return the directory that the text of a record names: where it stands as ``builders`` writes it, nothing is parsed.
-
-    Of a record that is not of its form there may be one as well.
-
-    Raises:
-        DamagedRecordError: The text has changed, or is no record.
-    """
-    start = text.find(', "worker": "')
-    match = _BEHIND_WORKER.match(text, start) if start >= 0 and text.count(_NAME) == 1 else None
-    if match is None:
-        directory: str | None = record_of(key, text).get("directory")
-        return directory
-    checked(key, text)
-    return match[1]
