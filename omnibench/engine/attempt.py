@@ -72,7 +72,7 @@ class Attempt:
             ClusterError: The cluster cannot be used, or has lost what computed the item; likewise.
             KeyboardInterrupt: The run was asked to stop; that is recorded.
         """
-        self.progress.log(logging.INFO, BEGINS)
+        self.progress.say(BEGINS)
         try:
             self.progress.enter(Phase.PREPARE)
             dataset = self._prepare()

@@ -103,7 +103,7 @@ def _disorder(directory: Path, mutation: Mutation) -> list[str]:
 
 
 def test_every_artifact_is_on_disk_before_its_record(directory: Path) -> None:
-    """fsync(file) < rename < fsync(directory) < write and fsync of the commit, for every phase and the dataset."""
+    """The fsyncs of the file and of the directory that names it < write and fsync of the commit, for every phase and the dataset."""
     assert not _disorder(directory, unchanged)
 
 

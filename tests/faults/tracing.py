@@ -152,8 +152,8 @@ def renamed(call: Call) -> tuple[str, str]:
 def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
     """Say how the publication of an artifact was out of order, or nothing.
 
-    In order is: fsync of the file, rename to its final name (or of a directory above it), fsync of the directory
-    that holds the new name, and only then the write of the commit to the database's log, with an fsync.
+    In order is: rename to its final name (or of a directory above it), fsync of the directory that holds the new name, and
+    before that or behind it fsync of the file; only then the write of the commit to the database's log, with an fsync.
     """
     final = f"{root}/{artifact}"
     moves: list[tuple[int, str, str]] = [
@@ -166,17 +166,22 @@ def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
     moved, source, target = moves[-1]
     partial = source + final.removeprefix(target)
     wal = f"{root}/store/cache.db-wal"
-    synced = [position for position in _of(log, ("fsync", "fdatasync"), partial) if position < moved]
-    written = [position for position in _of(log, ("write", "pwrite64"), partial) if position < moved]
-    if not synced or (written and written[-1] > synced[-1]):
-        return f"{artifact} was renamed into place before its content was on disk"
-    named = [position for position in _of(log, ("fsync",), str(Path(target).parent)) if position > moved]
     commits = [position for position in _of(log, ("pwrite64",), wal) if position > moved]
     lasting = [position for position in _of(log, ("fsync", "fdatasync"), wal) if commits and position > commits[0]]
-    if not named:
-        return f"the directory of {artifact} was never made durable"
     if not commits or not lasting:
         return f"no commit on disk follows {artifact}"
+
+    def concerning(*names: str) -> list[int]:
+        before = [position for position in _of(log, names, partial) if position < moved]  # the name is used again
+        return [*before, *(position for position in _of(log, names, final) if position > moved)]
+
+    synced = [position for position in concerning("fsync", "fdatasync") if position < commits[0]]
+    written = concerning("write", "pwrite64")
+    if not synced or (written and max(written) > max(synced)):
+        return f"{artifact} was recorded before its content was on disk"
+    named = [position for position in _of(log, ("fsync",), str(Path(target).parent)) if position > moved]
+    if not named:
+        return f"the directory of {artifact} was never made durable"
     if commits[0] < named[0]:
         return f"{artifact} was recorded before its name was on disk"
     return ""
