@@ -93,7 +93,7 @@ def _disorder(directory: Path, mutation: Mutation) -> list[str]:
     root = directory / "ordered"
     errand = plant.Errand(root, directory / "work")
     ended = traced(
-        partial(_mutated, mutation, errand), directory / "log", directory / "trace", ["-e", f"trace={CHANGING}"]
+        partial(_mutated, mutation, errand), directory / "log", directory / "trace", ["-f", "-e", f"trace={CHANGING}"]
     )
     assert ended.outcome is not None, ended.error
     log = list(calls(directory / "trace"))
