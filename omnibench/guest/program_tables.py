@@ -120,8 +120,8 @@ def read_ratings(path: Path, users: Ints, items: Ints) -> Floats:
 def _require_file(path: Path) -> None:
     """Refuse what is no file that can be read to its end: nothing at all, a directory, a pipe."""
     if not path.is_file():
-        made = f"made something that is no file for its {path.stem}" if path.exists() else f"written no {path.stem}"
-        raise ProgramError(f"the program has {made}; it is to write them to {{output}}, which was {path}")
+        problem = f"made something that is no file for its {path.stem}" if path.exists() else f"written no {path.stem}"
+        raise ProgramError(f"the program has {problem}; it is to write them to {{output}}, which was {path}")
 
 
 def _columns(
