@@ -108,6 +108,7 @@ def _encoder(size: str, times: int) -> dict[str, float]:
     }
 
 
+_LISTS = f"train_batch_size*embedding_size*{ITEM_ENTRIES}"
 _TABLES = "+".join(f"{values}*embedding_size" for values in ("users", "items", USER_VALUES, ITEM_VALUES))
 """The embeddings of a context-aware model, which has one for each user, item and value of a feature."""
 TERMS = {
@@ -267,6 +268,7 @@ LEAST: dict[str, dict[str, float]] = {
             **_OF_CROSS_ENTROPY,
             "items*embedding_size": _OF_ADAM,
             "train_batch_size*MAX_ITEM_LIST_LENGTH*hidden_size": beside,
+            **({f"{ITEM_VALUES}*embedding_size": _OF_ADAM} if name == "GRU4RecF" else {}),
         }
         for name, beside in _OF_RECURRENT.items()
     },
@@ -336,7 +338,14 @@ LEAST: dict[str, dict[str, float]] = {
         f"train_batch_size*MAX_ITEM_LIST_LENGTH*{ITEM_VALUES}": 35.0,
     },
     # An item's list of texts is as long as the longest, and has a vector for each, a mask and their product.
-    **{f"RecBole.{name}": {f"train_batch_size*embedding_size*{ITEM_ENTRIES}": 12.0} for name in _CONTEXT},
+    **{f"RecBole.{name}": {_LISTS: 12.0} for name in _CONTEXT},
+    # The vectors of both fields of each pair of fields, and their product.
+    **{
+        f"RecBole.{name}": {_LISTS: 12.0, f"train_batch_size*embedding_size*{FIELDS}*{FIELDS}": 12.0}
+        for name in ("PNN", "AFM", "FwFM", "FFM")
+    },
+    # The products of each layer of its network with all fields: 49 bytes of 12 fields, 26 of four.
+    "RecBole.xDeepFM": {_LISTS: 12.0, f"train_batch_size*embedding_size*{FIELDS}*cin_layer_size": 40.0},
     # A row of numbers for each item, with a number for each value: 12.1 bytes were measured of 4,000 values, and with the gradient 24.7 of
     # AMR. The vectors of values are in k2 dimensions, of AMR in k.
     "Cornac.VBPR": {f"items*{ITEM_VALUES}": 12.1, f"{ITEM_VALUES}*k2": _OF_ADAM},
