@@ -32,23 +32,8 @@ _NEIGHBOURS = ("item_pairs",)
 _FACTORS = ("users+items",)
 _DENSE = ("items",)
 _CONTEXT = (
-    "DeepFM",
-    "FM",
-    "NFM",
-    "xDeepFM",
-    "AFM",
-    "FFM",
-    "FwFM",
-    "FNN",
-    "PNN",
-    "DSSM",
-    "WideDeep",
-    "DCN",
-    "DCNV2",
-    "AutoInt",
-    "FiGNN",
-    "EulerNet",
-    "KD_DAGFM",
+    *("DeepFM", "FM", "NFM", "xDeepFM", "AFM", "FFM", "FwFM", "FNN", "PNN"),
+    *("DSSM", "WideDeep", "DCN", "DCNV2", "AutoInt", "FiGNN", "EulerNet", "KD_DAGFM"),
 )
 """RecBole's models of features; users and items are two of these."""
 _OF_BPR = ("FPMC", "TransRec")
@@ -338,14 +323,23 @@ LEAST: dict[str, dict[str, float]] = {
         f"train_batch_size*MAX_ITEM_LIST_LENGTH*{ITEM_VALUES}": 35.0,
     },
     # An item's list of texts is as long as the longest, and has a vector for each, a mask and their product.
-    **{f"RecBole.{name}": {_LISTS: 12.0} for name in _CONTEXT},
+    # Embeddings, their gradients and moments, and what a step of Adam makes of them.
+    **{f"RecBole.{name}": {_LISTS: 12.0, **dict.fromkeys(_TABLES.split("+"), 21.0)} for name in _CONTEXT},
     # The vectors of both fields of each pair of fields, and their product.
     **{
-        f"RecBole.{name}": {_LISTS: 12.0, f"train_batch_size*embedding_size*{FIELDS}*{FIELDS}": 12.0}
+        f"RecBole.{name}": {
+            _LISTS: 12.0,
+            f"train_batch_size*embedding_size*{FIELDS}*{FIELDS}": 12.0,
+            **({} if name == "FFM" else dict.fromkeys(_TABLES.split("+"), 21.0)),
+        }
         for name in ("PNN", "AFM", "FwFM", "FFM")
     },
     # The products of each layer of its network with all fields: 49 bytes of 12 fields, 26 of four.
-    "RecBole.xDeepFM": {_LISTS: 12.0, f"train_batch_size*embedding_size*{FIELDS}*cin_layer_size": 40.0},
+    "RecBole.xDeepFM": {
+        _LISTS: 12.0,
+        f"train_batch_size*embedding_size*{FIELDS}*cin_layer_size": 40.0,
+        **dict.fromkeys(_TABLES.split("+"), 21.0),
+    },
     # A row of numbers for each item, with a number for each value: 12.1 bytes were measured of 4,000 values, and with the gradient 24.7 of
     # AMR. The vectors of values are in k2 dimensions, of AMR in k.
     "Cornac.VBPR": {f"items*{ITEM_VALUES}": 12.1, f"{ITEM_VALUES}*k2": _OF_ADAM},

@@ -113,7 +113,7 @@ def test_formulas_are_sane_on_large_data(framework: str, algorithm: str) -> None
     if not is_dense:
         assert large < 64e9
     more_rows = required(formula, LARGE._replace(interactions=2 * LARGE.interactions), parameters).size
-    all_doubled = required(formula, DataSize(*(2 * count for count in LARGE)), parameters).size
+    all_doubled = required(formula, DataSize(2 * LARGE.users, 2 * LARGE.items, 2 * LARGE.interactions), parameters).size
     assert large <= more_rows <= 2 * large
     assert large <= all_doubled <= 4 * large
 
