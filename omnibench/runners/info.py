@@ -228,13 +228,13 @@ def algorithm_info(runner: RunnerInfo, name: str) -> dict[str, Any]:
     Raises:
         PlanError: The framework has no such algorithm, or one that does not run here.
     """
-    algorithms = runner.catalogue["algorithms"]
-    reason = refused_algorithms(runner).get(name)
+    algorithms, refused = runner.catalogue["algorithms"], refused_algorithms(runner)
+    reason = refused.get(name)
     if reason is not None:
         raise PlanError(f"{runner.name}.{name} does not run: {reason}.")
     if name not in algorithms:
         raise PlanError(
-            f"{runner.name} has no algorithm named {name!r}{nearest(name, algorithms) or '.'} "
+            f"{runner.name} has no algorithm named {name!r}{nearest(name, [*algorithms, *refused]) or '.'} "
             f"`omnibench envs algorithms {runner.name}` lists all {len(algorithms)}."
         )
     return dict(algorithms[name])

@@ -20,6 +20,7 @@ from omnibench import (
     from_frame,
     run_omnirec,
 )
+from omnibench.commands.main import main
 from omnibench.errors import PlanError
 from omnibench.runners.info import algorithm_info, refused_algorithms
 from omnibench.runners.lock_file import pins_of
@@ -40,6 +41,12 @@ def test_the_reason_is_printed(framework: str, count: int) -> None:
         with pytest.raises(PlanError) as error:
             ExperimentPlan().add_algorithm(f"{framework}.{name}")
         assert str(error.value) == f"{framework}.{name} does not run: {reason}."
+
+
+def test_a_name_that_is_nearly_that_of_what_does_not_run_leads_to_it() -> None:
+    """Whoever knows a model by its paper's name finds the class, and by that the reason."""
+    with pytest.raises(PlanError, match=r"LensKit has no algorithm named 'HPF'; did you mean 'HPFScorer'\?"):
+        ExperimentPlan().add_algorithm("LensKit.HPF")
 
 
 @pytest.mark.parametrize("framework", ["LensKit", "RecBole", "RecPack", "Implicit", "Cornac", "RecTools"])
@@ -115,6 +122,16 @@ def test_two_names_of_one_hyperparameter_are_refused_together(
         alone.add_algorithm(algorithm, {name: amount})
     assert [configuration.repeated_parameters for configuration in alone.configurations()] == [(), ()]
     assert not [*tmp_path.rglob("model*")]
+
+
+def test_what_means_the_same_is_said_where_algorithms_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """`omnibench envs algorithms` has no default beside another name of a hyperparameter, but whose name it is."""
+    assert main(["envs", "algorithms", "LensKit"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    described = lines[lines.index("LensKit.ItemKNNScorer (ranks and rates)") + 1 :]
+    assert "    max_nbrs = 20" in described
+    assert described.index("    k (instead of max_nbrs)") < described.index("LensKit.UserKNNScorer (ranks and rates)")
+    assert "    cutoff (required, e.g. '1998-03-01')" in described
 
 
 def test_a_required_hyperparameter_may_be_searched() -> None:
