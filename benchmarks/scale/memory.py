@@ -136,7 +136,7 @@ def peak_of_fit(
         if fit is None:
             print(f"{framework}.{algorithm}: {failure}", file=sys.stderr)
             return {}
-        counts: dict[str, Any] = {name: data[name] for name in (*COUNTS, "features") if name in data}
+        counts: dict[str, Any] = {name: data[name] for name in (*COUNTS, "features", "validated") if name in data}
         return {**counts, "peak": fit["peak_rss"], "parameters": fit["effective"]}
 
 

@@ -46,6 +46,9 @@ ITEM_ENTRIES = "item_entries"
 FIELDS = "context_fields"
 """The factor for what a context-aware model reads of an interaction: its user, its item, and their features."""
 
+JUDGED_USERS = "judged_users"
+"""The factor for the users of the validation part whom RecBole's models of sequences score all items for at once."""
+
 _OF_FEATURES = {
     USER_VALUES: ("users", "values"),
     ITEM_VALUES: ("items", "values"),
@@ -55,7 +58,7 @@ _OF_FEATURES = {
 
 FACTORS = (
     *(*COUNTS, ITEM_PAIRS, USER_PAIRS, SCORED_PAIRS, COMPARED, SCORED_ITEMS, CANDIDATES),
-    *(*_OF_FEATURES, FEATURES_READ, FIELDS),
+    *(*_OF_FEATURES, FEATURES_READ, FIELDS, JUDGED_USERS),
 )
 """What the terms of a formula are products of, beside hyperparameters."""
 
@@ -307,6 +310,7 @@ _DERIVED: Mapping[str, Callable[[DataSize, Mapping[str, Any]], float]] = {
     CANDIDATES: lambda _, parameters: _sampled(parameters) or 0,
     FEATURES_READ: lambda size, _: len(size.features),
     FIELDS: lambda size, _: _IDS + len(size.features),
+    JUDGED_USERS: lambda size, parameters: min(size.validated, _factor("eval_batch_size", size, parameters)),
 }
 """Factors that are computed of what is counted and of hyperparameters."""
 
@@ -317,7 +321,11 @@ def _reason(formula: Mapping[str, float], size: DataSize, parameters: Mapping[st
     largest = max(terms, key=lambda term: formula[term] * _units(term, size, parameters), default="interactions")
     compares_all = _sampled(parameters) is None
     counted = {ITEM_PAIRS: "items", USER_PAIRS: "users", SCORED_PAIRS: "users*items", COMPARED: _compared(parameters)}
-    counted |= {SCORED_ITEMS: "items" if compares_all else "n_negatives", CANDIDATES: "n_negatives"}
+    counted |= {
+        SCORED_ITEMS: "items" if compares_all else "n_negatives",
+        CANDIDATES: "n_negatives",
+        JUDGED_USERS: "users",
+    }
     factors = "*".join(counted.get(name, name) for name in largest.split("*")).split("*")
     counts = [name for name in COUNTS if name in factors]
     values = [name for name in (USER_VALUES, ITEM_VALUES) if name in factors]

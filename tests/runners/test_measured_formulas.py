@@ -304,6 +304,20 @@ def test_first_batches_need_less(algorithm: str) -> None:
     assert ratio > 12 * 500 * 1_000_000
 
 
+@pytest.mark.parametrize("algorithm", ["SASRec", "BERT4Rec", "GRU4Rec", "STAMP", "HGN", "CORE", "FPMC", "TransRec"])
+def test_users_of_the_validation_part_are_scored_together(algorithm: str) -> None:
+    """RecBole scores all items for eval_batch_size of them, 4,096, whatever the loss; TransRec has the vectors of all items for each."""
+    formula, defaults = formula_of(get_runner("RecBole"), algorithm), defaults_of("RecBole", algorithm)
+    size = DataSize(100_000, 100_000, 1_000_000)
+    none, all_of_them, fewer = (
+        required(formula, size._replace(validated=users), {**defaults, "eval_batch_size": batch}).size
+        for users, batch in ((0, 4_096), (90_000, 4_096), (90_000, 256))
+    )
+    for said, users in ((all_of_them, 4_096), (fewer, 256)):
+        each = 8 + (8 * 64 if algorithm == "TransRec" else 0)
+        assert said - none >= 0.99 * each * users * 100_000
+
+
 def test_values_of_features_make_what_they_make() -> None:
     """Of 10,000 items, each with a text of its own, VBPR has a matrix of 10,000 by 10,000; the refusal names it."""
     described = algorithm_info(get_runner("Cornac"), "VBPR")
