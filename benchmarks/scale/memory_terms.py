@@ -357,8 +357,8 @@ LEAST: dict[str, dict[str, float]] = {
 }
 """Bytes that an algorithm's own code holds at the same time, whatever was measured."""
 for _name in (*_OF_ENCODERS, *_OF_HIDDEN, *_OF_EMBEDDINGS, *_OF_RECURRENT, *_OF_BPR):
-    # Scores of all items for users of the validation part, and which of them are theirs: SASRec needed 8.1 for each.
-    LEAST.setdefault(f"RecBole.{_name}", {})[f"items*{JUDGED_USERS}"] = 8.0
+    # Scores of all items for users of the validation part, and which of them are theirs: SASRec needed 9, GRU4Rec 11, STAMP 13 for each.
+    LEAST.setdefault(f"RecBole.{_name}", {})[f"items*{JUDGED_USERS}"] = 12.0
 LEAST["RecBole.TransRec"][f"items*{JUDGED_USERS}*embedding_size"] = 10.0  # vectors of all items for each of these users
 
 SAME_WORK = {
