@@ -226,7 +226,7 @@ def _formulas(
     formulas: dict[str, dict[str, float]] = {}
     for name, rows in algorithms.items():
         terms, least = TERMS.get(f"{runner.name}.{name}", ()), LEAST.get(f"{runner.name}.{name}", {})
-        formulas[name] = {**least, **formula(rows, _ordered(terms, rows), {**of_all, **least})} if terms else {}
+        formulas[name] = {**least, **(formula(rows, _ordered(terms, rows), {**of_all, **least}) if terms else {})}
     described = {**runner.catalogue["algorithms"], **{name: {"memory": formulas[name]} for name in formulas}}
     for name, others in SAME_WORK.items():
         if name.startswith(f"{runner.name}."):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from omnibench.runners.requirements import (
+    BATCH_USERS,
     CANDIDATES,
     COMPARED,
     FEATURES_READ,
@@ -28,10 +29,7 @@ SIMPLE = {
 }
 """Algorithms that need what their framework needs, and nothing else."""
 
-_MATRIX = ("items*items",)
-_NEIGHBOURS = ("item_pairs",)
-_FACTORS = ("users+items",)
-_DENSE = ("items",)
+_MATRIX, _NEIGHBOURS, _FACTORS, _DENSE = ("items*items",), ("item_pairs",), ("users+items",), ("items",)
 _CONTEXT = (
     *("DeepFM", "FM", "NFM", "xDeepFM", "AFM", "FFM", "FwFM", "FNN", "PNN"),
     *("DSSM", "WideDeep", "DCN", "DCNV2", "AutoInt", "FiGNN", "EulerNet", "KD_DAGFM"),
@@ -176,17 +174,19 @@ TERMS = {
     "RecBole.BPR": ("users*embedding_size+items*embedding_size", *_FACTORS),
     "RecBole.NeuMF": _FACTORS,
     "RecBole.LightGCN": ("users*embedding_size+items*embedding_size", *_FACTORS),
-    "RecBole.NGCF": _FACTORS,
-    "RecBole.SGL": _FACTORS,
-    "RecBole.ENMF": _DENSE,
+    "RecBole.NGCF": ("users*embedding_size+items*embedding_size",),
+    "RecBole.SGL": ("users*embedding_size*n_layers+items*embedding_size*n_layers",),
+    "RecBole.ENMF": (f"items*{BATCH_USERS}",),
     "RecBole.MultiVAE": _DENSE,
     "RecBole.MultiDAE": _DENSE,
-    "RecBole.MacridVAE": _DENSE,
+    "RecBole.MacridVAE": (
+        f"items*{BATCH_USERS}*kfac",
+    ),  # scores of all items for each user of a batch and each kind of items
     "RecBole.RecVAE": _DENSE,
     "RecBole.CDAE": _DENSE,
     "RecBole.DiffRec": _DENSE,
     "RecBole.LDiffRec": _DENSE,
-    "RecBole.DMF": _FACTORS,
+    "RecBole.DMF": ("users*train_batch_size+items*train_batch_size",),
     "RecBole.SimpleX": _FACTORS,
     "RecBole.FISM": ("items*embedding_size", *_DENSE),
     "RecBole.NAIS": _FACTORS,
@@ -224,10 +224,8 @@ TERMS = {
 
 _OF_CROSS_ENTROPY = {f"{SCORED_ITEMS}*train_batch_size": 12.0}
 """Scores of all items for a batch, their softmax, and what is to be changed of them: noise of small data is as large."""
-_OF_USERS = ("Caser", "HGN", "HRM", "NPE", "SHAN")
-"""RecBole's models of sequences that have a vector for each user, too."""
-_OF_ADAM = 16.0
-"""Of each weight itself, its gradient and two moments."""
+_OF_USERS, _OF_ADAM = ("Caser", "HGN", "HRM", "NPE", "SHAN"), 16.0
+"""RecBole's models of sequences that have a vector for each user, too; bytes of each weight itself, its gradient and two moments."""
 
 LEAST: dict[str, dict[str, float]] = {
     **{
@@ -273,7 +271,7 @@ LEAST: dict[str, dict[str, float]] = {
         "interactions*MAX_ITEM_LIST_LENGTH": 8.0,
         "train_batch_size*train_batch_size": 4.0,
     },
-    # It scores all items for each of the items of a sequence that it masks: int(mask_ratio * max_seq_length).
+    # It scores all items for each item of a sequence that it masks: int(mask_ratio * max_seq_length).
     "RecBole.BERT4Rec": {
         f"{SCORED_ITEMS}*train_batch_size*MAX_ITEM_LIST_LENGTH*mask_ratio": 12.0,
         "items*hidden_size": _OF_ADAM,
@@ -348,6 +346,13 @@ LEAST: dict[str, dict[str, float]] = {
     # A number for each value of what is known of items, and one that each user gets for it; of users likewise. Each is copied once.
     "RecTools.ImplicitALSWrapperModel": {
         f"{rows}*{values}": 8.0 for values in (USER_VALUES, ITEM_VALUES) for rows in ("users", "items")
+    },
+    **{
+        f"RecBole.{name}": {f"{rows}*embedding_size": _OF_ADAM for rows in ("users", "items")}
+        for name in ("NGCF", "SGL", "NCL", "SimpleX", "SpectralCF", "DGCF", "ConvNCF", "LINE", "ENMF")
+    },
+    "RecBole.NeuMF": {
+        f"{rows}*m{size}_embedding_size": _OF_ADAM for rows in ("users", "items") for size in ("f", "lp")
     },
     # Factors in float32, and what they are drawn as; FunkSVD fills them in place.
     **{

@@ -49,6 +49,9 @@ FIELDS = "context_fields"
 JUDGED_USERS = "judged_users"
 """The factor for the users of the validation part whom RecBole's models of sequences score all items for at once."""
 
+BATCH_USERS = "batch_users"
+"""The factor for how many users a batch of RecBole's has that is of users."""
+
 _OF_FEATURES = {
     USER_VALUES: ("users", "values"),
     ITEM_VALUES: ("items", "values"),
@@ -58,7 +61,7 @@ _OF_FEATURES = {
 
 FACTORS = (
     *(*COUNTS, ITEM_PAIRS, USER_PAIRS, SCORED_PAIRS, COMPARED, SCORED_ITEMS, CANDIDATES),
-    *(*_OF_FEATURES, FEATURES_READ, FIELDS, JUDGED_USERS),
+    *(*_OF_FEATURES, FEATURES_READ, FIELDS, JUDGED_USERS, BATCH_USERS),
 )
 """What the terms of a formula are products of, beside hyperparameters."""
 
@@ -310,6 +313,7 @@ _DERIVED: Mapping[str, Callable[[DataSize, Mapping[str, Any]], float]] = {
     CANDIDATES: lambda _, parameters: _sampled(parameters) or 0,
     FEATURES_READ: lambda size, _: len(size.features),
     FIELDS: lambda size, _: _IDS + len(size.features),
+    BATCH_USERS: lambda size, parameters: min(size.users, _factor("train_batch_size", size, parameters)),
     JUDGED_USERS: lambda size, parameters: min(size.validated, _factor("eval_batch_size", size, parameters)),
 }
 """Factors that are computed of what is counted and of hyperparameters."""
@@ -324,7 +328,7 @@ def _reason(formula: Mapping[str, float], size: DataSize, parameters: Mapping[st
     counted |= {
         SCORED_ITEMS: "items" if compares_all else "n_negatives",
         CANDIDATES: "n_negatives",
-        JUDGED_USERS: "users",
+        **dict.fromkeys((JUDGED_USERS, BATCH_USERS), "users"),
     }
     factors = "*".join(counted.get(name, name) for name in largest.split("*")).split("*")
     counts = [name for name in COUNTS if name in factors]
