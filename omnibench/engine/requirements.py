@@ -162,5 +162,6 @@ def size_in(record: Mapping[str, Any]) -> DataSize | None:
         for subject, sizes in features.items()
         for name, size in sizes.items()
     ]
-    validated = record.get("validated")
-    return DataSize(*counts, tuple(sized), validated if is_natural(validated) else 0)
+    validated: Any = record.get("validated")
+    size = DataSize(*counts)
+    return size._replace(features=tuple(sized), validated=validated if is_natural(validated) else 0)

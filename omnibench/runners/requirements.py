@@ -224,7 +224,7 @@ def _units(term: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
 
 def _steps(batch: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
     """Return about how many batches a network learns from in all."""
-    epochs = parameters.get(_EPOCHS)
+    epochs: Any = parameters.get(_EPOCHS)
     per_epoch = math.ceil(_most_rows(size, parameters) / max(_factor(batch, size, parameters), 1.0))
     return per_epoch * (epochs if _is_amount(epochs) else math.inf)
 
@@ -336,6 +336,6 @@ def _reason(formula: Mapping[str, float], size: DataSize, parameters: Mapping[st
     most = () if counts or values else tuple(dict.fromkeys(name for name in factors if name in parameters))
     if most:
         return ", ".join(f"{name}={parameters[name]}" for name in most), most
-    said = [f"{getattr(size, name):,} {name}" for name in counts or ([] if values else ["interactions"])]
-    said += [f"{_of_features(name, size):,} values of features of {_OF_FEATURES[name][0]}" for name in values]
-    return " and ".join(said), ()
+    amounts = [f"{getattr(size, name):,} {name}" for name in counts or ([] if values else ["interactions"])]
+    amounts += [f"{_of_features(name, size):,} values of features of {_OF_FEATURES[name][0]}" for name in values]
+    return " and ".join(amounts), ()
