@@ -101,7 +101,7 @@ def light_item_in(
         or not _is_directory(directory)
     ):
         return None
-    metrics: Mapping[str, dict[str, Any]] | None = packer.packed_if_expected(text[metrics_begin:metrics_end])
+    metrics: Mapping[str, dict[str, Any]] | None = packer.packed_if_expected(text, metrics_begin, metrics_end)
     if metrics is None:
         if _METRICS.fullmatch(text, metrics_begin, metrics_end) is None:
             return None
