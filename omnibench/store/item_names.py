@@ -72,14 +72,14 @@ def seedless_key(record: Record) -> str:
     if not identity:
         return ""
     configuration = identity[1]["configuration"]
-    known = _seedless_keys.get(id(configuration))
-    if known is None or known[0] is not configuration:
+    with_key = _seedless_keys.get(id(configuration))
+    if with_key is None or with_key[0] is not configuration:
         if len(_seedless_keys) >= _AT_HAND:
             _seedless_keys.clear()
         form, members = configuration
         members = {name: member for name, member in members.items() if name != "seed"}
-        known = _seedless_keys[id(configuration)] = configuration, sha256(recorded_text([form, members]))
-    return known[1]
+        with_key = _seedless_keys[id(configuration)] = configuration, sha256(recorded_text([form, members]))
+    return with_key[1]
 
 
 _seedless_keys: dict[int, tuple[Any, str]] = {}
