@@ -29,13 +29,13 @@ many. A target of memory is 300 MB for all:
     diff                  10.88    806   11.09   58
     gc --dry-run           3.72    431    2.42   71                        55.51  107
     verify                22.59    803   10.40   76
-    delete --dry-run       7.37    604    7.94  130
+    delete --dry-run       7.37    604    3.76   94
     sql                    6.09    141                      > 60      361
     merge                  6.51     74
 
-The rows of status, results(), exports, verify, and of 10,000 items of compare and gc, were measured anew, at load 5 to 18, by turns with the commit before,
+The rows of status, results(), exports, verify, and of 10,000 items of compare, gc and delete, were measured anew, at load 5 to 18, by turns with the commit before,
 which took then at 100,000 items: status 6.18 s, csv 15.37, json 16.08, parquet 14.67 (331 MB), results() 8.24 and now 8.19, phases()
-10.03 and now 10.26; at 10,000: verify 26.4 s and 202 MB, gc 4.67, compare 2.08, baseline 3.29 and now 3.14, gate 2.03 and now 2.00. All have
+10.03 and now 10.26; at 10,000: verify 26.4 s and 202 MB, gc 4.67, delete 4.93, compare 2.08, baseline 3.29 and now 3.14, gate 2.03 and now 2.00. All have
 the same output to the last byte.
 
 Where the time of CSV goes, of 10,000 items and 1.5 s: 0.2 s imports, 0.3 s items (a third of it rows and checksums), 0.35 s the records
