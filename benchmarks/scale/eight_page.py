@@ -298,14 +298,14 @@ shared machine; `python benchmarks/scale/stores.py` makes such stores and asks t
 |  | 10,000 items | 100,000 items |
 | --- | ---: | ---: |
 | `show`, `why`, `logs` of an item that is done | 0.2 s, 30 MB | 0.3 s, 66 MB |
-| `status` | 0.7 s, 52 MB | 6.7 s, 245 MB |
-| `open_store().results()` | 1.2 s, 147 MB | 7.6 s, 256 MB |
-| `export results.csv` | 1.9 s, 84 MB | 18.5 s, 292 MB |
-| `export results.parquet` | 2.0 s, 123 MB | 15.0 s, 330 MB |
-| `export results.json` | 1.8 s, 71 MB | 19.0 s, 289 MB |
+| `status` | 0.7 s, 50 MB | 5.8 s, 213 MB |
+| `open_store().results()` | 1.1 s, 150 MB | 8.2 s, 250 MB |
+| `export results.csv` | 1.5 s, 90 MB | 13.5 s, 288 MB |
+| `export results.parquet` | 1.8 s, 127 MB | 15.4 s, 332 MB |
+| `export results.json` | 1.6 s, 72 MB | 14.1 s, 283 MB |
 
 Wanted at 100,000 items are 0.3 s for `show`, `why` and `logs`, 5 s for `status`, 10 s for `results()` and each export, and less than
-300 MB: `status` with 6.7 s, the exports with 15 to 19 s and the one to Parquet with 330 MB miss that.
+300 MB: `status` with 5.8 s, the exports with 13.5 to 15.4 s and the one to Parquet with 332 MB miss that.
 
 Reading all records once and comparing each with its checksum takes 1.9 s of 100,000 items.
 

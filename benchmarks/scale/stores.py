@@ -15,37 +15,37 @@ many. A target of memory is 300 MB for all:
     why                    0.33     30    0.25   30          0.38     67    0.26   67       0.3
     logs                   0.27     30    0.21   30          0.38     67    0.24   66       0.3
     why, failed            3.04    393    0.38   31         10.72     67    2.78   67       0.3
-    status                10.4     484    0.70   52        124      4500    6.67  245       5
-    results()              2.54    162    1.21  147         13.39    307    7.62  256      10
+    status                10.4     484    0.67   50        124      4500    5.75  213       5
+    results()              2.54    162    1.06  150         13.39    307    8.19  250      10
     phases()               3.90    163    1.43  142         23.66    360   10.96  269      10
     show of a pattern     11.99   1201    0.94   51         11.42    405   10.63  243
-    export csv             5.17     84    1.90   84         47.07    325   18.53  292      10
-    export parquet         6.25    194    2.00  123         38.71    419   14.97  330      10
-    export json            4.14     65    1.78   71         42.28    321   18.99  289      10
+    export csv             5.17     84    1.51   90         47.07    325   13.52  288      10
+    export parquet         6.25    194    1.80  127         38.71    419   15.42  332      10
+    export json            4.14     65    1.56   72         42.28    321   14.06  283      10
     export html            3.20    113    2.62  107         13.15    334                   10
-    compare two            4.07    142    2.23   85         32.19    810   17.03  288
+    compare two            4.07    142    1.71   85         32.19    810   17.03  288
     baseline               5.51    202    3.07  114         51.63   1268   28.62  272
     gate                   5.04    192    2.10  105         42.21   1152   18.36  297
     diff                  10.88    806   11.09   58
-    gc --dry-run           3.72    431    5.91   71                        55.51  107
-    verify                22.59    803   42.14  200
-    delete --dry-run       7.37    604    7.94  130
+    gc --dry-run           3.72    431    2.42   71                        55.51  107
+    verify                22.59    803   10.40   76
+    delete --dry-run       7.37    604    3.76   94
     sql                    6.09    141                      > 60      361
     merge                  6.51     74
 
-``status``, ``results()``, ``phases()``, ``gate`` and the exports to CSV, Parquet and JSON were measured anew, at load 8 to 14. The commit before, at
-100,000 items and load 11 to 15: status 6.31 s, results() 9.47, phases() 14.72, csv 18.90, json 21.29, parquet 18.29 (323 MB), with the same
-output to the last byte. By turns at 10,000 items and load 8 to 10: csv 2.17 and now 1.90, json 2.19 and 1.78, phases() 1.76 and 1.43, results()
-1.30 and 1.21.
+The rows of status, results(), exports, verify, and of 10,000 items of compare, gc and delete, were measured anew, at load 5 to 18, by turns with the commit before,
+which took then at 100,000 items: status 6.18 s, csv 15.37, json 16.08, parquet 14.67 (331 MB), results() 8.24 and now 8.19, phases()
+10.03 and now 10.26; at 10,000: verify 26.4 s and 202 MB, gc 4.67, delete 4.93, compare 2.08, baseline 3.29 and now 3.14, gate 2.03 and now 2.00. All have
+the same output to the last byte.
 
-Where the time of CSV goes, of 10,000 items on a quiet machine: 0.4 s to read and match items (0.15 of it rows and checksums), 0.2 s for
-their results, 0.5 s to read and search the records of phases (0.25 of it rows and checksums, which nothing gets below without another
-copy of these numbers), 0.25 s to make facts of them, 0.2 s for rows, 0.2 s to write them. Rows and folds of usual items are made by
-column since then. Of the records of phases, rows and checksums are 4 of the 8 us that each takes; a copy of its numbers that we write would save
-another 2.5 us of 500,000, so a tenth of CSV's time. Searching the phases' texts by the thousand, or items' by patterns that
-are made of the one before, was tried and saves hardly anything. Parquet's memory is pyarrow's 50 MB beside 1.3 KB per item that results, keys and
-packed metrics take, and 30 MB of phases. A baseline opens every
-file of values (100,000 of them, beneath directories that are no links) and looks up every evaluation by its key.
+Where the time of CSV goes, of 10,000 items and 1.5 s: 0.2 s imports, 0.3 s items (a third of it rows and checksums), 0.35 s the records
+of phases (0.19 of it rows and checksums, which nothing gets below), 0.1 s results, 0.1 s facts about them, 0.1 s what configurations
+have in common, 0.1 s lines. Numbers stay the texts that they are in the records: a float takes 0.27 us to parse and 0.6 us to write.
+Records that are read in blocks of a hundred take as long as single ones, and so do searches in joined texts: a block of a megabyte leaves
+the processor's caches. A copy of the numbers that we write would save another 2 us of each of 500,000 records. Parquet's memory is pyarrow's 35 MB beside 1.9 KB
+per item that is read, which Python does not give back for what comes later, and 45 MB of phases. A baseline opens every
+file of values (100,000 of them, beneath directories that are no links) and looks up every evaluation by its key. Of what ``verify``,
+``diff``, ``merge`` and ``delete`` take, parsing each record (10 us) and looking over its form (9 to 12 us) are most.
 
 Made stores have no manifests of the items that are not computed, so ``verify`` names all of their records there.
 """

@@ -130,10 +130,6 @@ class PlainBlocks:
                 names = ("cold_users", "cold_items", "before_training_end")
                 counted[result.dataset, result.fold] = tuple(map(counts.get, names))
         seeds = [len(self._with_seeds[result.dataset, result.algorithm].seeds) for result in results]
-        of_splits = {
-            split: ",".join(["" if count is None else str(count) for count in counts])
-            for split, counts in counted.items()
-        }
         return Part(
             lambda: [
                 *zip(*(counted[result.dataset, result.fold] for result in results), strict=True),
@@ -141,10 +137,7 @@ class PlainBlocks:
                 [result.fit_key for result in results],
                 seeds,
             ],
-            [
-                f"{of_splits[result.dataset, result.fold]},{fit},{predict},{start},{peak},{written(result.fit_key)},{count}"
-                for result, (fit, predict, start, peak), count in zip(results, cost_texts_of(facts), seeds, strict=True)
-            ],
+            lambda: _cost_lines(results, facts, counted, seeds),
         )
 
     def _summary_part(self, results: Sequence[Result]) -> Part:
@@ -165,8 +158,24 @@ class PlainBlocks:
         return part
 
 
+def _cost_lines(
+    results: Sequence[Result],
+    facts: PlainFacts,
+    counted: Mapping[tuple[str, int | None], tuple[int | None, ...]],
+    seeds: Sequence[int],
+) -> list[str]:
+    """Return the costs of each item as CSV, between what is counted of its split, and its key and the number of seeds."""
+    of_splits = {
+        split: ",".join(["" if count is None else str(count) for count in counts]) for split, counts in counted.items()
+    }
+    return [
+        f"{of_splits[result.dataset, result.fold]},{fit},{predict},{start},{peak},{written(result.fit_key)},{count}"
+        for result, (fit, predict, start, peak), count in zip(results, cost_texts_of(facts), seeds, strict=True)
+    ]
+
+
 def _values(results: Sequence[Result], facts: PlainFacts) -> Part:
-    part = Part(lambda: values_of(results, facts), _value_lines(results, facts))
+    part = Part(lambda: values_of(results, facts), lambda: _value_lines(results, facts))
     part.positions = list(range(len(facts.spreads.rows)))
     return part
 

@@ -71,8 +71,20 @@ def seedless_key(record: Record) -> str:
     identity = record.get("identity")
     if not identity:
         return ""
-    form, members = identity[1]["configuration"]
-    return sha256(recorded_text([form, {name: member for name, member in members.items() if name != "seed"}]))
+    configuration = identity[1]["configuration"]
+    with_key = _seedless_keys.get(id(configuration))
+    if with_key is None or with_key[0] is not configuration:
+        if len(_seedless_keys) >= _AT_HAND:
+            _seedless_keys.clear()
+        form, members = configuration
+        members = {name: member for name, member in members.items() if name != "seed"}
+        with_key = _seedless_keys[id(configuration)] = configuration, sha256(recorded_text([form, members]))
+    return with_key[1]
+
+
+_seedless_keys: dict[int, tuple[Any, str]] = {}
+"""The keys of configurations that were asked for last, with these, by their ids: the items of one share it, and nobody changes it."""
+_AT_HAND = 4096
 
 
 def dataset_names(record: Record) -> list[str]:

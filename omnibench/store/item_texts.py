@@ -101,7 +101,7 @@ def light_item_in(
         or not _is_directory(directory)
     ):
         return None
-    metrics: Mapping[str, dict[str, Any]] | None = packer.packed_if_expected(text[metrics_begin:metrics_end])
+    metrics: Mapping[str, dict[str, Any]] | None = packer.packed_if_expected(text, metrics_begin, metrics_end)
     if metrics is None:
         if _METRICS.fullmatch(text, metrics_begin, metrics_end) is None:
             return None
@@ -189,8 +189,8 @@ def _called_in(text: str) -> tuple[str, int | None, str, dict[str, str]] | None:
         return None
     data, fold, data_key, *labels = match.groups()
     names = zip(("user_label", "dataset_label", "module"), labels, strict=True)
-    known = {name: _shared(label) for name, label in names if label is not None}
-    return _shared(data), _fold(fold), _shared(data_key), known
+    written_labels = {name: _shared(label) for name, label in names if label is not None}
+    return _shared(data), _fold(fold), _shared(data_key), written_labels
 
 
 @lru_cache(maxsize=_AT_HAND)

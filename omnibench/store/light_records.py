@@ -179,10 +179,11 @@ def _rows(
     """
     rows: list[tuple[int, int]] = []
     batches: set[int] = set()
-    latest: tuple[int, bytes | None] = -1, None
+    latest_text, latest_position = None, -1
+    add_seconds, add_starting, by_item = costs.seconds.append, costs.starting.append, costs.by_item
     for members_of, block in phase_costs:
         for number, position, text in block:
-            if text == latest[1] and position == latest[0]:
+            if text == latest_text and position == latest_position:
                 continue  # of the metrics that one Eval computed, which share its costs
             fit_key, seconds, start_seconds, batch, search = members_of[text] or _NO_MEMBERS
             item = finished.get(fit_key) if search is None and type(fit_key) is str else None
@@ -190,13 +191,15 @@ def _rows(
                 rows.append((position, number))
                 continue
             if batch is not None:
-                latest = position, text
+                latest_text, latest_position = text, position
                 part = hash((fit_key, batch))
                 if part in batches:
                     continue
                 batches.add(part)
-            if is_cost(seconds) and is_cost(start_seconds):
-                costs.add(seconds, start_seconds, item)
+            if is_cost(seconds) and is_cost(start_seconds):  # as `Costs.add`, which takes as long as all else
+                add_seconds(seconds or 0.0)
+                add_starting(start_seconds or 0.0)
+                by_item[item] = by_item.get(item, 0.0) + (seconds or 0.0)
     return [number for _, number in sorted(rows)]
 
 

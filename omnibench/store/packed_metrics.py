@@ -95,7 +95,8 @@ class PackedMetrics(_Packed[dict[str, Any]]):
 
     def __getitem__(self, label: str) -> dict[str, Any]:
         number = self._position(label)
-        return {"value": float(self.texts[number]), "key": self._keys[number], "metric": self._names.metrics[number]}
+        key = self._packed[_KEY * number : _KEY * (number + 1)].hex()
+        return {"value": float(self.texts[number]), "key": key, "metric": self._names.metrics[number]}
 
     def items(self) -> ItemsView[str, dict[str, Any]]:
         """Return labels and metrics."""
@@ -158,13 +159,15 @@ class MetricsPacker:
         packed = self.packed_if_expected(text)
         return metrics if packed is None else packed  # where a label comes twice
 
-    def packed_if_expected(self, text: str) -> PackedMetrics | None:
+    def packed_if_expected(self, text: str, begin: int = 0, end: int | None = None) -> PackedMetrics | None:
         """Return the metrics of an item that has the labels of the one before, packed, of any text; None of others.
 
         Args:
-            text: Their JSON, which need not be of any form.
+            text: A text with their JSON, which need not be of any form.
+            begin: Where that begins.
+            end: Where it ends.
         """
-        match = self._pattern.fullmatch(text)
+        match = self._pattern.fullmatch(text, begin, len(text) if end is None else end)
         if match is None:
             return None
         members = match.groups()

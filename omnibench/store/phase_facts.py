@@ -61,18 +61,15 @@ class Texts(NamedTuple):
     @property
     def columns(self) -> Columns:
         """The same by column, as numbers."""
-        numbers = zip(*(row.split(",") for row in self.rows), strict=True) if self.rows else [()] * (_FLOATS + 1)
-        texts = list(numbers)
-        floats = [
-            np.array([float(text) if text else math.nan for text in column], np.float64) for column in texts[:_FLOATS]
-        ]
-        if self.last:
-            last = np.array(self.last, np.int32)
-        elif len(texts) > _FLOATS:
-            last = np.array([int(text or _NONE) for text in texts[_FLOATS]], np.int32)
+        texts = ",".join(self.rows).split(",") if self.rows else []
+        numbers = [float(text) if text else math.nan for text in texts] if "" in texts else list(map(float, texts))
+        width = len(texts) // len(self.rows) if self.rows else _FLOATS
+        table = np.array(numbers, np.float64).reshape(len(self.rows), width)
+        if width > _FLOATS:
+            last = np.where(np.isnan(table[:, _FLOATS]), _NONE, table[:, _FLOATS]).astype(np.int32)
         else:
-            last = np.full(len(self.rows), _NONE, np.int32)
-        return Columns(floats[0], floats[1], floats[2], last)
+            last = np.array(self.last or [_NONE] * len(self.rows), np.int32)
+        return Columns(table[:, 0], table[:, 1], table[:, 2], last)
 
 
 class Uncertainty(NamedTuple):
@@ -115,8 +112,8 @@ class PhaseFacts:
                 continue
             of_fits = versions_in(texts)
             numbers = [_NONE if version is None else versions.setdefault(version, len(versions)) for version in of_fits]
-            known = [None if version is None else row for row, version in zip(rows, of_fits, strict=True)]
-            self._tables[record_type].add_all(keys, known, numbers)
+            whole_rows = [None if version is None else row for row, version in zip(rows, of_fits, strict=True)]
+            self._tables[record_type].add_all(keys, whole_rows, numbers)
         for table in self._tables.values():
             table.sort()
         self._versions = [version.decode() for version in versions]
@@ -224,9 +221,9 @@ class _Table:
             is_known = [row is not None for row in rows]
             keys, last = list(compress(keys, is_known)), None if last is None else list(compress(last, is_known))
         self._hashes.extend(_hashes(keys))
-        known = [row for row in rows if row is not None]
-        self._texts += b"".join(known)
-        self._ends.extend(islice(accumulate(map(len, known), initial=self._ends[-1]), 1, None))
+        texts = [row for row in rows if row is not None]
+        self._texts += b"".join(texts)
+        self._ends.extend(islice(accumulate(map(len, texts), initial=self._ends[-1]), 1, None))
         if last is not None:
             self._last.extend(last)
 
@@ -245,12 +242,12 @@ class _Table:
         """Return what ``get`` returns of several keys."""
         if len(self._hashes) < _MANY or not keys:
             return list(map(self.get, keys))
-        begins, is_row = self._found(keys)
+        begins, is_row = self._positions_of(keys)
         positions = np.frombuffer(self._positions, "<u4")[begins[is_row]]
         rows: Iterator[Numbers] = map(self._row, positions.tolist())
         return [next(rows) if is_found else None for is_found in is_row.tolist()]
 
-    def _found(self, keys: Sequence[str] | bytes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    def _positions_of(self, keys: Sequence[str] | bytes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
         """Return where the hashes of keys are, and whether there is a single row of each; both of shape (n,)."""
         sorted_hashes, hashes = np.frombuffer(self._hashes, "<i8"), np.array(_hashes(keys), "<i8")
         begins = np.searchsorted(sorted_hashes, hashes)
@@ -258,7 +255,7 @@ class _Table:
 
     def texts(self, keys: Sequence[str] | bytes) -> Texts | None:
         """Return the rows of several keys as texts; None where one has none."""
-        begins, is_row = self._found(keys)
+        begins, is_row = self._positions_of(keys)
         if not is_row.all():
             return None
         positions = np.frombuffer(self._positions, "<u4")[begins]
