@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 import warnings
@@ -271,21 +272,43 @@ def export_predictions(dataset: Path, predictions: Path, directory: Path) -> lis
     ]
 
 
+def exported_predictions(dataset: Path, predictions: Path) -> dict[str, bytes]:
+    """Return the names and the contents of the files that ``export_predictions`` writes."""
+    contents = [content for content in read_predictions(predictions) if content is not None]
+    exported: dict[str, bytes] = {}
+    for content, stem in zip(contents, ("predictions", "ratings"), strict=False):
+        columns, file = decoded(dataset, content), io.BytesIO()
+        suffix = _write(columns, file) if len(columns["user"]) > JSON_ROWS else ".json"
+        exported[f"{stem}{suffix}"] = file.getvalue() or _json(columns)
+    return exported
+
+
 def _export(columns: dict[str, npt.NDArray[Any]], stem: Path) -> Path:
     if len(columns["user"]) > JSON_ROWS:
-        import pandas as pd
-
         path = stem.with_suffix(".parquet")
-        frame = pd.DataFrame(columns)
-        for name in ("user", "item"):
-            if not _fits_one_type(frame[name]):
-                frame[name] = frame[name].astype(str)  # a Parquet column has one type
-        frame.to_parquet(path, index=False)
+        _write(columns, path)
     else:
         path = stem.with_suffix(".json")
-        text = json.dumps({name: column.tolist() for name, column in columns.items()}, ensure_ascii=False, default=str)
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(_json(columns))
     return path
+
+
+def _json(columns: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    return json.dumps(
+        {name: column.tolist() for name, column in columns.items()}, ensure_ascii=False, default=str
+    ).encode()
+
+
+def _write(columns: Mapping[str, npt.NDArray[Any]], target: Path | io.BytesIO) -> str:
+    """Write columns as Parquet, and return the ending of such files."""
+    import pandas as pd
+
+    frame = pd.DataFrame(columns)
+    for name in ("user", "item"):
+        if not _fits_one_type(frame[name]):
+            frame[name] = frame[name].astype(str)  # a Parquet column has one type
+    frame.to_parquet(target, index=False)
+    return ".parquet"
 
 
 def _fits_one_type(own_ids: pd.Series[Any]) -> bool:
