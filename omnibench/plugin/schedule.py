@@ -202,17 +202,17 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
 
     def _queue_length(self, index: int) -> int:
         """Return how many items a queue may have in which an item stands."""
-        kind, family = self._kinds(index)
-        if self._is_quick(kind):
+        likeness, family = self._alike(index)
+        if self._is_quick(likeness):
             return _QUICK_LENGTH
         return _ALIKE_LENGTH if self._is_quick(family) else _QUEUE_LENGTH
 
-    def _is_quick(self, kind: Hashable) -> bool:
+    def _is_quick(self, likeness: Hashable) -> bool:
         """Whether items of a kind have taken milliseconds lately, several in a row."""
-        is_known = self._quick_in_a_row.get(kind, 0) >= _QUICK_IN_A_ROW
-        return is_known and self._usual.get(kind, math.inf) <= QUICK_SECONDS
+        is_known = self._quick_in_a_row.get(likeness, 0) >= _QUICK_IN_A_ROW
+        return is_known and self._usual.get(likeness, math.inf) <= QUICK_SECONDS
 
-    def _kinds(self, index: int) -> tuple[Hashable, Hashable]:
+    def _alike(self, index: int) -> tuple[Hashable, Hashable]:
         """Return an item's kind, and the family of kinds that it is of; None where nobody knows."""
         if self.collection is None:
             return None, None
@@ -221,10 +221,10 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
 
     def _note_seconds(self, index: int, seconds: float) -> None:
         is_quick = seconds <= QUICK_SECONDS
-        for kind in self._kinds(index):
-            if kind is not None:
-                self._usual[kind] = _NEWEST * seconds + (1 - _NEWEST) * self._usual.get(kind, seconds)
-                self._quick_in_a_row[kind] = self._quick_in_a_row.get(kind, 0) + 1 if is_quick else 0
+        for likeness in self._alike(index):
+            if likeness is not None:
+                self._usual[likeness] = _NEWEST * seconds + (1 - _NEWEST) * self._usual.get(likeness, seconds)
+                self._quick_in_a_row[likeness] = self._quick_in_a_row.get(likeness, 0) + 1 if is_quick else 0
 
     def _next_for(self, node: Any) -> int:
         """Return the position of the pending item that a worker gets: its first in the plan for all."""

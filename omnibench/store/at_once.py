@@ -62,6 +62,7 @@ class _Helper:
 
 _idle: deque[_Helper] = deque()
 _helpers: list[_Helper] = []
+_making = threading.Lock()
 
 
 def _helper() -> _Helper | None:
@@ -70,14 +71,15 @@ def _helper() -> _Helper | None:
         return _idle.pop()
     except IndexError:
         pass
-    if len(_helpers) >= MOST_HELPERS:
-        return None
-    try:
-        helper = _Helper()
-    except RuntimeError:  # the system gives no thread
-        return None
-    _helpers.append(helper)
-    return helper
+    with _making:
+        if len(_helpers) >= MOST_HELPERS:
+            return None
+        try:
+            helper = _Helper()
+        except RuntimeError:  # the system gives no thread
+            return None
+        _helpers.append(helper)
+        return helper
 
 
 def take_at_once(actions: Sequence[Action]) -> None:
@@ -113,7 +115,9 @@ def take_at_once(actions: Sequence[Action]) -> None:
 
 
 def _forget() -> None:
-    """Forget the helpers in a forked child, which has none of these threads."""
+    """Forget the helpers in a forked child, which has none of these threads, nor the one that may have held the lock."""
+    global _making  # noqa: PLW0603 - of the process
+    _making = threading.Lock()
     _idle.clear()
     _helpers.clear()
 

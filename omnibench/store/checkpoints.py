@@ -90,7 +90,7 @@ class CheckpointStore:
                 opened.enter_context(leases.shared_use(self.root / PRESENCE, self._tell_waiting))
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
-                self._claims = Claims(self.root, self._workspace, self._unsynced.note)
+                self._claims = Claims(self.root, self._workspace)
                 with self.temporary() as scratch:
                     selftest.check_once(self.root, scratch, self._notify, insisted=allow_network_fs)
                     reserve.keep(self.root)

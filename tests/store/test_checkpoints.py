@@ -306,8 +306,11 @@ for number in range(200):
 
 
 @pytest.mark.syncs
-def test_the_files_of_a_phase_become_durable_together(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of them, then the directories that have their names, once, before the record of the phase is written."""
+@pytest.mark.parametrize("are_large", [False, True])
+def test_the_files_of_a_phase_become_durable_together(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, are_large: bool
+) -> None:
+    """Each of them, and the directories that have their names, once, before the record of the phase is written."""
     directory = store.root / "D"
     acts: list[str] = []
     sync, fsync, commit = artifacts.sync_directory, os.fsync, store.records.commit_texts
@@ -328,6 +331,8 @@ def test_the_files_of_a_phase_become_durable_together(store: CheckpointStore, mo
     monkeypatch.setattr(artifacts, "sync_directory", noted_sync)
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(store.records, "commit_texts", noted_commit)
+    if are_large:  # the names are made durable behind them
+        monkeypatch.setattr(artifacts, "_LARGE", 0)
     store.make_directory(directory, until_commit=True)
     with store.temporary() as scratch, store.lease("a") as lease:
         for name in ("copy", "predictions"):
