@@ -27,6 +27,9 @@ pytest_plugins = ["pytester"]
 COMPANIONS = ("randomly", "timeout", "rerunfailures", "pytest_cov", "typeguard", "anyio")
 """Plugins that others have brought; only tests/plugin/test_companions.py lets any into its inner runs: half of their start."""
 
+NEVER_EVERYDAY = ("test_contract_of_frameworks.py",)
+"""Modules whose tests are all slow, or tried with the catalogue."""
+
 started_processes: pytest.StashKey[StartedProcesses] = pytest.StashKey()
 
 
@@ -123,8 +126,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave the ground truth and the seven frameworks to those who name them: they take minutes, and every environment."""
+    """Leave the ground truth and the seven frameworks to those who name them: they take minutes, and every environment.
+
+    The everyday suite does without the 2,400 tests of a module that it runs none of: to make them takes each worker seconds.
+    """
     folder = collection_path.name
+    if folder in NEVER_EVERYDAY and config.getoption("markexpr") in config.getini("addopts"):
+        return True
     by_name = collection_path.parent.name == "benchmarks" and folder in ("ground_truth", "frameworks")
     return True if by_name and not any(folder in argument for argument in config.args) else None
 

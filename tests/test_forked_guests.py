@@ -68,6 +68,8 @@ def forked() -> Callable[[str], ForkedProcess]:
 
 def printed(process: ForkedProcess) -> str:
     """What a process prints; its streams are closed."""
+    assert process.stdin is not None
+    assert process.stdout is not None
     with process.stdout:
         with contextlib.suppress(BrokenPipeError):  # it reads nothing
             process.stdin.write(b"a line\n")
@@ -112,9 +114,20 @@ def test_its_parent_learns_how_it_has_ended(
 ) -> None:
     """Exit statuses and signals reach who waits, and its stderr is the one of this process."""
     process = forked(program)
+    assert process.stdin is not None
+    assert process.stdout is not None
     with process.stdin, process.stdout:
         assert process.wait(60) == status
     assert ("ValueError" in capfd.readouterr().err) is (status == 1)
+
+
+def test_its_main_thread_gets_signals(forked: Callable[[str], ForkedProcess]) -> None:
+    """The C library knows the number that its main thread has for the kernel, as it does behind ``fork``."""
+    kill = "signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)"
+    program = "import signal, threading\n"
+    program += "signal.signal(signal.SIGTERM, lambda *_: print('got it', flush=True))\n"
+    program += f"thread = threading.Thread(target=lambda: {kill}); thread.start(); thread.join()"
+    assert printed(forked(program)) == "got it\n"
 
 
 def test_each_draws_numbers_of_its_own(forked: Callable[[str], ForkedProcess]) -> None:

@@ -229,7 +229,7 @@ LINES: dict[str, Callable[[Metadata], Any]] = {
     "an entry without an end": text(b64encode(zlib.compress(b"{}"))),
     "an entry that is no JSON": text(b64encode(zlib.compress(b"{\n"))),
     "brackets without an end": text(b64encode(zlib.compress(b"[" * 200_000 + b"\n"))),
-    "an entry of a hundred megabytes": text(b64encode(zlib.compress(bytes(1 << 27), 9))),
+    "an entry of a hundred megabytes": lambda _: b64encode(zlib.compress(bytes(1 << 27))),
     "a member twice": text(b64encode(zlib.compress(b'{"rows": 1, "rows": 1}\n'))),
 }
 """Metadata of format 2 that omnibench does not write."""

@@ -25,11 +25,11 @@ def summary(result: pytest.RunResult) -> dict[str, int]:
 @pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.slow), "2"])
 def test_computes_once_then_everything_is_cached(project: Project, workers: str) -> None:
     """The first run computes every item and prints the table; the second computes nothing and prints the same."""
-    first = project.run_process("-n", workers)
+    first = project.run_started("-n", workers)
     first.assert_outcomes(passed=2)
     first.stdout.fnmatch_lines(["*2 items: 0 done, 0 failed, 2 pending*", "tiny: Evaluation Results*"])
     assert project.count_fits() == 2
-    second = project.run_process("-n", workers)
+    second = project.run_started("-n", workers)
     assert summary(second) == {"cached": 2}
     assert second.ret == 0
     second.stdout.fnmatch_lines(["*2 items: 2 done, 0 failed, 0 pending*"])

@@ -31,7 +31,7 @@ def recorded_fits(project: Project) -> int:
 def test_first_signal_lets_the_phase_finish(project: Project, workers: str, number: signal.Signals) -> None:
     """The Fit in progress is finished and recorded, the items are interrupted, and the next run fits only the rest."""
     let_go = project.bench_gated()
-    with started(project, "-n", workers) as run:
+    with started(project, "-n", workers, may_fork=False) as run:
         wait_until(lambda: project.count_fits("begin-") >= max(1, int(workers)))
         run.send_signal(number)
         wait_until(lambda: f"{number.name}: stopping" in output_of(project))

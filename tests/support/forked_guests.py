@@ -13,8 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
 
 import pytest
 from execnet import gateway_io
@@ -30,10 +30,13 @@ _PREFIXES = (
 _NAMES = ("LANG", "LANGUAGE", "TZ", "VIRTUAL_ENV")
 """Variables that an interpreter, or what it imports, reads when it starts: who wants others gets another interpreter."""
 
+_ROOM_BYTES = 2**15
+"""The variables of no test are longer."""
+
 _MOST = 2
 """So many of these interpreters are kept, with 80 MB each; whoever wants another environment starts guests as users do."""
 
-_PROGRAM = "exec((lambda text: (exec(open(%r, encoding='utf-8').read(), text), text['serve'](%d))[1])({}))"
+_PROGRAM = "exec((lambda text: (exec(open(%r, encoding='utf-8').read(), text), text['serve'](%d, %r))[1])({}))"
 """It leaves no name behind that the program in a child would find."""
 
 
@@ -46,9 +49,9 @@ class ForkedProcess:
         stdout: The end of its standard output that is read.
     """
 
-    def __init__(self, pid: int, stdin: int, stdout: int) -> None:
+    def __init__(self, pid: int, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None) -> None:
         self.pid = pid
-        self.stdin, self.stdout = os.fdopen(stdin, "wb"), os.fdopen(stdout, "rb")
+        self.stdin, self.stdout = stdin, stdout
         self.returncode: int | None = None
         self._waiting = threading.Lock()
 
@@ -94,16 +97,22 @@ class Interpreter:
 
     Args:
         environment: The variables that it starts with.
+        tests: The directory of these tests, where it is to fork runs as well.
+        requests: The other end of the socket of one that runs.
     """
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(self, environment: dict[str, str], tests: str = "", requests: socket.socket | None = None) -> None:
         self._asking = threading.Lock()
-        program = _PROGRAM % (preloaded.__file__, theirs.fileno())
+        self._process: subprocess.Popen[bytes] | None = None
+        if requests is not None:
+            self._requests = requests
+            return
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        program = _PROGRAM % (preloaded.__file__, theirs.fileno(), tests)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-u", "-c", program],
-                env=environment,
+                env={**environment, preloaded.ROOM: " " * _ROOM_BYTES},
                 cwd="/",
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -111,29 +120,27 @@ class Interpreter:
             )
         atexit.register(self.close)
 
-    def fork(self, environment: dict[str, str], program: str, arguments: list[str]) -> ForkedProcess:
+    def fork(self, environment: dict[str, str], program: str, arguments: list[str], **more: Any) -> ForkedProcess:
         """Return a child of this process that runs a program, as ``python -c`` does, in this directory."""
-        request = {
-            "environment": environment,
-            "directory": os.getcwd(),
-            "arguments": ["-c", *arguments],
-            "program": program,
-        }
+        request = {"environment": environment, "arguments": ["-c", *arguments], "program": program, **more}
         (stdin, writes), (reads, stdout) = os.pipe(), os.pipe()
-        descriptors = array.array("i", [stdin, stdout, 2])
-        with self._asking:
-            self._requests.sendmsg(
-                [json.dumps(request).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)]
-            )
-            pid = int(self._requests.recv(preloaded.MESSAGE_BYTES))
+        pid = self.ask(request, [stdin, stdout, 2])
         os.close(stdin)
         os.close(stdout)
-        return ForkedProcess(pid, writes, reads)
+        return ForkedProcess(pid, os.fdopen(writes, "wb"), os.fdopen(reads, "rb"))
+
+    def ask(self, request: dict[str, Any], streams: list[int]) -> int:
+        """Have a child forked, in this directory; return its process id."""
+        descriptors = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))
+        with self._asking:
+            self._requests.sendmsg([json.dumps({"directory": os.getcwd(), **request}).encode()], [descriptors])
+            return int(self._requests.recv(preloaded.MESSAGE_BYTES))
 
     def close(self) -> None:
         """End it; what it has forked goes on."""
         self._requests.close()
-        self._process.wait()
+        if self._process is not None:
+            self._process.wait()
 
 
 Variables = tuple[tuple[str, str], ...]
@@ -153,8 +160,13 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
-def forked_process(arguments: list[str]) -> ForkedProcess | None:
-    """Return the guest of a user's class; None where the arguments start something else, or in a rare environment."""
+def variables_at_the_start(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return those variables that an interpreter, or what it imports, reads when it starts."""
+    return {name: value for name, value in environment.items() if name.startswith(_PREFIXES) or name in _NAMES}
+
+
+def guest_of(arguments: list[str]) -> tuple[dict[str, str], str, list[str]] | None:
+    """Return the environment, the program and the arguments of the guest of a user's class; None of anything else."""
     if arguments[0] != "env" or sys.executable not in arguments or f"{GUEST_MARK}=1" not in arguments:
         return None
     python = arguments.index(sys.executable)
@@ -165,24 +177,40 @@ def forked_process(arguments: list[str]) -> ForkedProcess | None:
         else:
             name, _, value = word.partition("=")
             environment[name] = value
-    needed = {name: value for name, value in environment.items() if name.startswith(_PREFIXES) or name in _NAMES}
     unbuffered, _, program, *rest = arguments[python + 1 :]
-    interpreter = _interpreters.get(key := tuple(sorted(needed.items())))
+    return (environment, program, rest) if unbuffered == "-u" else None
+
+
+def forked_process(arguments: list[str]) -> ForkedProcess | None:
+    """Return the guest of a user's class; None where the arguments start something else, or in a rare environment."""
+    guest = guest_of(arguments)
+    if guest is None:
+        return None
+    interpreter = _interpreters.get(key := tuple(sorted(variables_at_the_start(guest[0]).items())))
     if interpreter is None and len(_interpreters) < _MOST:
         _interpreters[key] = None
-    return interpreter.fork(environment, program, rest) if interpreter is not None and unbuffered == "-u" else None
+    return interpreter.fork(*guest) if interpreter is not None else None
 
 
-class _ForkingIO(gateway_io.Popen2IOMaster):
+class ForkingIO(gateway_io.Popen2IOMaster):
     """execnet's pipes to a process, which is forked where it is the guest of a user's class."""
 
     def __init__(self, args: list[str], execmodel: ExecModel) -> None:
-        process: Any = forked_process(args)
+        process: Any = self.forked(args)
         if process is None:
             super().__init__(args, execmodel)
             return
         self.popen = process
         Popen2IO.__init__(self, process.stdin, process.stdout, execmodel=execmodel)
+
+    @staticmethod
+    def forked(arguments: list[str]) -> ForkedProcess | None:
+        """Return a process that is forked for these arguments; None where it is to be started."""
+        return forked_process(arguments)
+
+
+CAN_FORK = sys.platform == "linux" and platform.machine() in preloaded._CLONE_CALLS
+"""Whether the system call is known here."""
 
 
 @contextlib.contextmanager
@@ -195,6 +223,6 @@ def forked_guests() -> Iterator[None]:
     for key in [key for key, interpreter in _interpreters.items() if interpreter is None]:
         _interpreters[key] = Interpreter(dict(key))
     with pytest.MonkeyPatch.context() as patch:
-        if sys.platform == "linux" and platform.machine() in preloaded._CLONE_CALLS:
-            patch.setattr(gateway_io, "Popen2IOMaster", _ForkingIO)
+        if CAN_FORK:
+            patch.setattr(gateway_io, "Popen2IOMaster", ForkingIO)
         yield

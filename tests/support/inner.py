@@ -19,6 +19,7 @@ from _pytest.pytester import SysModulesSnapshot
 
 from support.distributions import known_distributions
 from support.forked_guests import forked_guests
+from support.forked_runs import PLAIN, forked_workers
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -114,7 +115,8 @@ def run_inside(directory: Path, *arguments: str) -> pytest.RunResult:
     """
     printed, complained = io.StringIO(), io.StringIO()
     started = time.monotonic()
-    with _restored(["pytest"]), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complained):
+    workers = forked_workers() if PLAIN in arguments else contextlib.nullcontext()
+    with _restored(["pytest"]), workers, contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complained):
         status = _status_of(lambda: pytest.main([f"--basetemp={directory / 'runpytest'}", *arguments]))
     for text, stream in ((printed, sys.stdout), (complained, sys.stderr)):
         stream.write(text.getvalue())  # what a failed test shows

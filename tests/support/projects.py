@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
 import omnibench
+from support.forked_runs import PLAIN, forked_pytest
 from support.inner import run_inside
 from support.sharing import locked, made_whole
 
@@ -171,10 +173,6 @@ def rows_of_the_file() -> str:
     return text
 
 
-PLAIN = "--assert=plain"
-"""Keeps pytest from looking at every module that a process imports, for asserts to rewrite: a quarter of what a run costs."""
-
-
 SELDOM_NAMED = {
     "Baseline",
     "Coordinator",
@@ -202,6 +200,11 @@ def imports_of(text: str) -> str:
     unnamed = SELDOM_NAMED.difference(re.findall(r"\w+", text))
     public = [name for name in dir(omnibench) if not name.startswith("_")]
     return f"from omnibench import {', '.join(name for name in public if name not in unnamed)}"
+
+
+def has_workers(arguments: Sequence[str]) -> bool:
+    """Whether arguments of pytest start workers of xdist."""
+    return any(re.fullmatch("-n ?[0-9]*", argument) for argument in arguments)
 
 
 class FirstRuns:
@@ -278,11 +281,24 @@ class Project:
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in this process, as a fresh one would; its workers, if any, in processes of their own."""
-        return run_inside(self.pytester.path, *([PLAIN] if "-n" in arguments else []), *arguments)
+        return run_inside(self.pytester.path, *([PLAIN] if has_workers(arguments) else []), *arguments)
 
     def run_process(self, *arguments: str) -> pytest.RunResult:
-        """Run pytest in a process of its own."""
+        """Run pytest in a process of its own, which is forked where that is as good (``support.forked_runs``)."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.pytester, "popen", self._popen)
+            return self.pytester.runpytest_subprocess(PLAIN, *arguments)
+
+    def run_started(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest in a process that is started as users start it, and so are its workers and guests."""
         return self.pytester.runpytest_subprocess(PLAIN, *arguments)
+
+    def _popen(self, command: Sequence[str], stdout: TextIO, stderr: TextIO, stdin: Any) -> Any:
+        """Fork a run of pytest as ``pytester.popen`` starts it."""
+        paths = [os.getcwd(), os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        forked = forked_pytest(list(command[2:]), environment, stdout, stderr)
+        return forked or pytest.Pytester.popen(self.pytester, command, stdout, stderr, stdin)
 
     def count_fits(self, prefix: str = "fit-") -> int:
         """How often an algorithm was fitted so far."""

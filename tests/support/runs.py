@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from support.projects import PLAIN, Project
+from support.forked_runs import PLAIN, forked_pytest
+from support.projects import Project
 
 GUARD = "omnibench-guard"
 """What the supervisor of a guest is called."""
@@ -70,14 +72,27 @@ def nobody_left(project: Project) -> bool:
 
 @contextlib.contextmanager
 def started(
-    project: Project, *arguments: str, program: Sequence[str] = ("-m", "pytest", "-v", PLAIN), output: str = "run.txt"
+    project: Project,
+    *arguments: str,
+    program: Sequence[str] = ("-m", "pytest", "-v", PLAIN),
+    output: str = "run.txt",
+    may_fork: bool = True,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A run of pytest in its own process group, killed at the end if it is still there. It writes to a file."""
-    with (project.pytester.path / output).open("wb") as printed:
-        process = subprocess.Popen(
+    """A run of pytest in its own process group, killed at the end if it is still there. It writes to a file.
+
+    It is forked where that is as good (``support.forked_runs``), unless it is to be started as users start it.
+    """
+    directory = project.pytester.path
+    environment = {**os.environ, "PYTHONPATH": str(directory)}  # tox has Python look nowhere by itself
+    with (directory / output).open("wb") as printed:
+        forked = None
+        if may_fork and tuple(program[:2]) == ("-m", "pytest"):
+            words = [*program[2:], *arguments]
+            forked = forked_pytest(words, environment, printed, printed, directory=directory, session=True)
+        process: Any = forked or subprocess.Popen(
             [sys.executable, *program, *arguments],
-            cwd=project.pytester.path,
-            env={**os.environ, "PYTHONPATH": str(project.pytester.path)},  # tox has Python look nowhere by itself
+            cwd=directory,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=subprocess.STDOUT,

@@ -13,13 +13,21 @@ import pytest
 
 _PRAGMA = "PRAGMA synchronous"
 
+_left_out: list[bool] = []
+
+
+def are_made() -> bool:
+    """Whether this process waits for the disk."""
+    return not _left_out
+
 
 @contextlib.contextmanager
 def without_syncs() -> Iterator[None]:
     """Let this process, and what it forks meanwhile, leave what it writes to the kernel, without waiting for the disk.
 
     Only a loss of power tells the difference, and whoever looks at the calls themselves: such tests have the marker
-    ``syncs``. Processes that are started sync as ever, and so do databases that were opened before.
+    ``syncs``. Processes that are started sync as ever, other than runs that are forked (``support.forked_runs``), and so do
+    databases that were opened before.
     """
     with pytest.MonkeyPatch.context() as patch:
         for name in ("fsync", "fdatasync"):
@@ -31,7 +39,11 @@ def without_syncs() -> Iterator[None]:
             return connect(*arguments, factory=_unsynced(factory), **keywords)
 
         patch.setattr(sqlite3, "connect", connected)
-        yield
+        _left_out.append(True)
+        try:
+            yield
+        finally:
+            _left_out.pop()
 
 
 def _checked(file: Any) -> None:
