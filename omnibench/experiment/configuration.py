@@ -319,6 +319,12 @@ class Configuration:
         return tuple(described.get("usual_feature_types") or self.readable_features)
 
     @property
+    def most_of_type(self) -> dict[str, int]:
+        """How many features it can read at most, of the types of which that is limited."""
+        described = {} if self.own else algorithm_info(self.runner, self.algorithm)
+        return dict(described.get("most_of_type") or {})
+
+    @property
     def needs_features(self) -> bool:
         """Whether it cannot do without a feature."""
         return self.own is None and bool(algorithm_info(self.runner, self.algorithm).get("needs_features", False))

@@ -90,6 +90,7 @@ def _check_types(dataset: RecSysDataSet, configuration: Configuration) -> None:
             _check_named(dataset, configuration, parameter, subject, names)
         if names or _needs_any(configuration, parameter):  # who names features means to learn from them
             _check_values(dataset, configuration, parameter, subject, names)
+            _check_number(dataset, configuration, parameter, subject, names)
 
 
 def _check_named(
@@ -133,3 +134,19 @@ def _check_values(
         + (f"Name others, e.g. {parameter}={readable[:1]!r}" if readable else "Name others")
         + f", or add some with dataset.with_features({subject}=df)."
     )
+
+
+def _check_number(
+    dataset: RecSysDataSet, configuration: Configuration, parameter: str, subject: str, names: Sequence[str] | None
+) -> None:
+    """Refuse more features of a type than the algorithm can read; the arguments are those of ``_check_values``."""
+    facts, usual = facts_of(dataset.features[subject]), configuration.usual_feature_types
+    learned = [name for name in facts if facts[name].type in usual] if names is None else list(names)
+    for feature_type, most in configuration.most_of_type.items():
+        of_type = [name for name in learned if facts[name].type == feature_type]
+        if len(of_type) > most:
+            fewer = [name for name in learned if name not in of_type[most:]]
+            raise PlanError(
+                f"{configuration.name} can read {most} feature of {subject} of type {feature_type} ({parameter}), and "
+                f"{', '.join(of_type)} are {len(of_type)}. Name fewer, e.g. {{{parameter!r}: {fewer!r}}}, or turn numbers into texts."
+            )

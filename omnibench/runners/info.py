@@ -40,6 +40,7 @@ DEFAULTS = {
     "needs_features": False,
     "feature_types": (),
     "usual_feature_types": (),
+    "most_of_type": {},
     "rating_parameters": {},
     "epochs": "",
     "stages": {},
@@ -74,7 +75,8 @@ class RunnerInfo:
             that names the feature of items which it needs; if not given, it needs none), ``"features"``
             (``{name: subject}`` of the hyperparameters that list features to learn from, those of ``"users"`` or ``"items"``, and
             None for all that the dataset has; by their default, None or an empty list), ``"needs_features"`` (whether it cannot do without any; false if not given), ``"feature_types"`` (the types that it can read, e.g.
-            ``["text", "texts"]``; if not given, all), ``"usual_feature_types"`` (those that None stands for; if not given, all that it can read), ``"refit"`` (whether it may
+            ``["text", "texts"]``; if not given, all), ``"usual_feature_types"`` (those that None stands for; if not given, all that it can read),
+            ``"most_of_type"`` (``{type: number}`` of the types of which it reads a few features at most), ``"refit"`` (whether it may
             be fitted on training and validation together; if not given, those that do nothing with validation may),
             ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings),
             ``"stages"`` (``{name: settings}`` of the hyperparameters that are dicts with the settings of a later run of training,
