@@ -1,7 +1,7 @@
 """What lists for all test users cost beside the bare computation that they need: ``python benchmarks/scale/predicting.py``.
 
     python benchmarks/scale/predicting.py [--users 138493] [--items 26744] [--rows 100] [--parts 16 4 1]
-        [--only POPULARITY ...]
+        [--only POPULARITY ...] [--turns 5]
 
 Folds of a sixteenth, a quarter and all of the users are made (all items, long histories and popular items as in real data).
 Each case runs in a process of its own, in its framework's environment, on one core: the adapter's scores masked and cut to
@@ -43,6 +43,7 @@ import json
 import math
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -255,8 +256,8 @@ def seconds_of(work: Callable[[], Any]) -> float:
     return time.process_time() - begin
 
 
-def measure(label: str, guest_directory: str, directory: str) -> None:
-    """Print the CPU seconds of a case and of its bare counterpart, and the megabytes that the case adds at its peak."""
+def measure(label: str, guest_directory: str, directory: str, turns: str) -> None:
+    """Print the CPU seconds of a case and of its bare counterpart by turns, and the megabytes that the case adds at its peak."""
     framework, algorithm, parameters = CASES[label]
     guest = opened("omnibench.guest" if framework == "Own" else "guest", framework, guest_directory)
     fold = guest.folds.Fold(directory, 0)
@@ -273,12 +274,18 @@ def measure(label: str, guest_directory: str, directory: str) -> None:
         else:
             guest.ranking.recommend(fold, guest.adapter.score(model, task, fold), K, sets)
 
-    seconds = seconds_of(ours)
+    seconds = [seconds_of(ours)]
     added = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1000
-    print(json.dumps([seconds, seconds_of(bare), added, draws]))
+    bare_seconds = [seconds_of(bare)]
+    for _ in range(int(turns) - 1):
+        seconds.append(seconds_of(ours))
+        bare_seconds.append(seconds_of(bare))
+    print(json.dumps([statistics.median(seconds), statistics.median(bare_seconds), added, draws]))
 
 
-def results(labels: list[str], sizes: list[int], items: int, rows: int) -> Iterator[tuple[str, list[list[float]]]]:
+def results(
+    labels: list[str], sizes: list[int], items: int, rows: int, turns: int
+) -> Iterator[tuple[str, list[list[float]]]]:
     """Yield each case with what was measured at each size."""
     import omnibench.guest
     from omnibench.guest.parts import save_columns
@@ -295,7 +302,7 @@ def results(labels: list[str], sizes: list[int], items: int, rows: int) -> Itera
             python = sys.executable if framework == "Own" else str(environment_of(get_runner(framework)).ensure(print))
             lines = []
             for size in sizes:
-                command = [python, __file__, "--measure", label, guest, str(Path(scratch, str(size)))]
+                command = [python, __file__, "--measure", label, guest, str(Path(scratch, str(size))), str(turns)]
                 done = subprocess.run(
                     command, capture_output=True, text=True, check=False, cwd=scratch, env={**os.environ, **single}
                 )
@@ -319,13 +326,16 @@ def main() -> None:
     parser.add_argument(
         "--parts", type=int, nargs="+", default=[16, 4, 1], help="by what the users are divided, e.g. 1 for all alone"
     )
+    parser.add_argument(
+        "--turns", type=int, default=1, help="how often ours and the bare way are run by turns; medians are printed"
+    )
     parser.add_argument("--only", nargs="+", default=[""], help="words of the cases to measure")
     options = parser.parse_args()
     sizes = [max(1, options.users // divisor) for divisor in options.parts]
     labels = [label for label in CASES if any(word.lower() in label.lower() for word in options.only)]
     print(f"{options.items:,} items; CPU s: ours, bare, ratio, MB that ranking adds")
     print(f"{'':42}" + "".join(f"{size:>22,} users       " for size in sizes) + "exponent")
-    for label, lines in results(labels, sizes, options.items, options.rows):
+    for label, lines in results(labels, sizes, options.items, options.rows, options.turns):
         cells = "".join(
             f"{ours:9.2f}{bare:9.2f}{ours / bare:7.2f}{added:7.0f} MB"
             + (f" (drawn in {draws:.1f} s)" if draws > 0.01 else "")
