@@ -142,7 +142,7 @@ class FactorScores:
                 items, scores, is_of_use = self._best(rows, k, seen, screen)
                 if rough is not None and screen is not None:
                     doubtful = self._doubtful(rows, rough, column, items, scores)
-                    self._multiply_all(fold, users, rows.start + doubtful, column, (items, scores), doubtful)
+                    self._multiply_all(fold, users, rows.start, doubtful, column, items, scores)
                     is_of_use = is_of_use and len(doubtful) * _DOUBTFUL <= len(items)
                 if not is_of_use:  # what does not tell some users' items apart does not tell others'
                     rough = None
@@ -215,28 +215,30 @@ class FactorScores:
         self,
         fold: Fold,
         users: Ints,
-        chosen: npt.NDArray[np.int64],
+        start: int,
+        again: npt.NDArray[np.int64],
         column: Ints,
-        lists: tuple[Ints, Scores],
-        rows: npt.NDArray[np.int64],
+        items: Ints,
+        scores: Scores,
     ) -> None:
-        """Make lists anew by multiplying all items.
+        """Make some lists anew by multiplying all items.
 
         Args:
             fold: The fold.
             users: The codes of the batch's users, shape (b,).
-            chosen: Whose lists, by their position in the batch, shape (c,).
-            column: As above.
-            lists: Items and scores, of which rows are changed.
-            rows: Which ones, shape (c,).
+            start: The first user who has a list here.
+            again: Which lists, shape (c,).
+            column: As for ``_doubtful``.
+            items: The lists, which are changed; shape (users, k).
+            scores: Their scores.
         """
-        if len(chosen) == 0:
+        if len(again) == 0:
             return
+        chosen = start + again
         bias = None if self.bias is None else self.bias[chosen]
         some = FactorScores(self.user[chosen], self.items, self.is_scored[chosen], bias)
         seen = _SeenByTile.of(fold, users[chosen], column, len(self.items.code))
-        items, scores = lists
-        items[rows], scores[rows], _ = some._best(slice(0, len(chosen)), items.shape[1], seen)
+        items[again], scores[again], _ = some._best(slice(0, len(again)), items.shape[1], seen)
 
     @property
     def _width(self) -> int:
