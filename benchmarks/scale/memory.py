@@ -40,10 +40,12 @@ from omnibench import (
     from_frame,
     open_store,
 )
-from omnibench.data.data_size import DataSize
+from omnibench.data.data_size import COUNTS, DataSize
 from omnibench.engine import phases
 from omnibench.engine.policy import Policy
+from omnibench.engine.requirements import size_in
 from omnibench.runners.info import RunnerInfo, algorithm_info
+from omnibench.runners.learned import learned_from
 from omnibench.runners.registry import get_runner
 from omnibench.runners.requirements import GUEST, grown_bytes, required
 
@@ -68,16 +70,34 @@ def interactions(users: int, items: int, rows: int) -> pd.DataFrame:
     return frame.drop_duplicates(["user", "item"], ignore_index=True)
 
 
-def known_about(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return a feature of all users or items: one of twenty texts."""
-    codes = np.sort(frame[column].unique())
-    return pd.DataFrame(
-        {column: codes, {"user": "group", "item": "kind"}[column]: [f"text {code % 20}" for code in codes]}
-    )
+def known_about(frame: pd.DataFrame, column: str, texts: int, numbers: int, lists: int) -> pd.DataFrame:
+    """Return features of all users or items: one of some texts, and perhaps numbers, and lists of some texts.
+
+    Args:
+        frame: The interactions.
+        column: ``user`` or ``item``.
+        texts: How many different texts the one has.
+        numbers: How many features are numbers; only items have them.
+        lists: How many texts a list has, of as many different ones as ``texts``; 0 for no lists. Only items have them.
+    """
+    random, codes = np.random.default_rng(2), np.sort(frame[column].unique())
+    known: dict[str, Any] = {column: codes}
+    known[{"user": "group", "item": "kind"}[column]] = [f"text {code % texts}" for code in codes]
+    if column == "item":
+        known |= {f"number {number}": random.random(len(codes)) for number in range(numbers)}
+        if lists:
+            known["tags"] = [[f"tag {tag}" for tag in row] for row in random.integers(0, texts, (len(codes), lists))]
+    return pd.DataFrame(known)
 
 
 def peak_of_fit(
-    framework: str, algorithm: str, frame: pd.DataFrame, timeout: float, parameters: dict[str, Any]
+    framework: str,
+    algorithm: str,
+    frame: pd.DataFrame,
+    timeout: float,
+    parameters: dict[str, Any],
+    widths: tuple[int, int, int] = (20, 0, 0),
+    validation: float = 0.001,
 ) -> dict[str, Any]:
     """Return the record of a Fit in a process of its own; an empty one where it fails."""
     runner = get_runner(framework)
@@ -87,7 +107,9 @@ def peak_of_fit(
     if "max_iter" in quick:
         quick.pop("epochs", None)  # LensKit takes either name of the same number, and refuses both
     features = {name: value for name, value in FEATURES.items() if name in described["parameters"]}
-    known = {f"{column}s": known_about(frame, column) for column in ("user", "item") if features}
+    known = {f"{column}s": known_about(frame, column, *widths) for column in ("user", "item") if features}
+    of_items = [name for name in known["items"].columns if name != "item"] if known else []
+    features |= {name: of_items for name in ("item_features", "selected_features") if name in features}
     dataset = from_frame(
         frame if not ranks else frame.drop(columns="rating"),
         name="Sized",
@@ -105,7 +127,7 @@ def peak_of_fit(
                 mock.patch.object(phases, "predict", side_effect=NotImplementedError("nothing is predicted here")),
                 Coordinator(folder, policy=policy, notify=lambda _: None) as coordinator,
             ):
-                coordinator.run([dataset.pipe(RandomHoldout(0.001))], plan, evaluator, quiet=True)
+                coordinator.run([dataset.pipe(RandomHoldout(validation))], plan, evaluator, quiet=True)
         except Exception as error:  # there is one after each Fit
             failure = str(error).splitlines()[0][:200]
         records = open_store(folder).records()
@@ -114,8 +136,15 @@ def peak_of_fit(
         if fit is None:
             print(f"{framework}.{algorithm}: {failure}", file=sys.stderr)
             return {}
-        counts = {name: data[name] for name in ("users", "items", "interactions")}
+        counts: dict[str, Any] = {name: data[name] for name in (*COUNTS, "features") if name in data}
         return {**counts, "peak": fit["peak_rss"], "parameters": fit["effective"]}
+
+
+def size_of(row: dict[str, Any]) -> DataSize:
+    """Return the size of the data of a measurement, with the features that the algorithm learned from."""
+    size = size_in(row)
+    assert size is not None, "it is a record of memory.py"
+    return learned_from(size, algorithm_info(get_runner(row["framework"]), row["algorithm"]), row["parameters"])
 
 
 def formula(rows: list[dict[str, Any]], terms: tuple[str, ...], base: dict[str, float]) -> dict[str, float]:
@@ -128,7 +157,7 @@ def formula(rows: list[dict[str, Any]], terms: tuple[str, ...], base: dict[str, 
         terms: The terms; one with a plus has the same bytes for each of its parts.
         base: What is needed anyway.
     """
-    sizes = [DataSize(row["users"], row["items"], row["interactions"]) for row in rows]
+    sizes = [size_of(row) for row in rows]
     peaks = np.array([row["peak"] for row in rows], dtype=float)
     rest = np.array(
         [row["peak"] - required(base, size, row["parameters"]).size for size, row in zip(sizes, rows, strict=True)]
@@ -208,7 +237,7 @@ def _formulas(
 def _compare(name: str, rows: list[dict[str, Any]], whole: dict[str, float]) -> None:
     """Print what Fits of an algorithm needed beside what its formula says."""
     for row in rows:
-        size = DataSize(row["users"], row["items"], row["interactions"])
+        size = size_of(row)
         estimate = required(whole, size, row["parameters"]).size
         quotient = row["peak"] / estimate
         print(
@@ -270,6 +299,14 @@ def main() -> None:
         "--sizes", nargs="+", metavar="USERS,ITEMS,ROWS", help="sizes of the data in place of those four"
     )
     parser.add_argument("--parameters", type=json.loads, default={}, metavar="JSON", help="hyperparameters of all Fits")
+    parser.add_argument(
+        "--widths",
+        nargs=3,
+        type=int,
+        default=(20, 0, 0),
+        metavar=("TEXTS", "NUMBERS", "LISTS"),
+        help="different texts of users and of items, features of items that are numbers, and texts of an item's list (default: 20 0 0)",
+    )
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds for a Fit (default: 120)")
     parser.add_argument("--raw", type=Path, help="a file to which each measurement is added, a line of JSON")
     parser.add_argument("--fitted", type=Path, help="find formulas for the measurements of this file, and fit nothing")
@@ -285,7 +322,9 @@ def main() -> None:
     for framework in arguments.frameworks:
         for algorithm in arguments.algorithms or get_runner(framework).catalogue["algorithms"]:
             for size, frame in zip(sizes, frames, strict=True):
-                measured = peak_of_fit(framework, algorithm, frame, arguments.timeout, arguments.parameters)
+                measured = peak_of_fit(
+                    framework, algorithm, frame, arguments.timeout, arguments.parameters, tuple(arguments.widths)
+                )
                 if not measured:
                     break
                 print(f"{framework}.{algorithm:22} {size}  {measured['peak'] / 1e6:8.0f} MB", flush=True)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from omnibench.runners.requirements import CANDIDATES, COMPARED, SCORED_ITEMS, SCORED_PAIRS
+from omnibench.runners.requirements import (
+    CANDIDATES,
+    COMPARED,
+    FEATURES_READ,
+    FIELDS,
+    ITEM_ENTRIES,
+    ITEM_VALUES,
+    SCORED_ITEMS,
+    SCORED_PAIRS,
+    USER_VALUES,
+)
 
 SIMPLE = {
     "LensKit": ["PopScorer"],
@@ -43,8 +53,11 @@ _CONTEXT = (
 """RecBole's models of features; users and items are two of these."""
 _OF_BPR = ("FPMC", "TransRec")
 """RecBole's models of sequences that learn from an item and another one, by default."""
-_OF_HIDDEN = ("SASRec", "BERT4Rec", "S3Rec", "LightSANs", "GCSAN", "FEARec", "SASRecF", "FDSA")
-"""Those whose layers have ``hidden_size`` numbers."""
+_OF_ENCODERS = {"SASRec": 1, "BERT4Rec": 1, "GCSAN": 1, "FEARec": 1, "SASRecF": 1, "CORE": 1, "FDSA": 2, "S3Rec": 4}
+"""How often RecBole's models of sequences send a batch through RecBole's ``TransformerEncoder`` for one loss; S3Rec does it before it learns
+what comes next. FEARec's layers are these with Fourier transforms. CORE says ``embedding_size`` for ``hidden_size``."""
+_OF_HIDDEN = ("LightSANs",)
+"""Those of layers of their own, which have ``hidden_size`` numbers."""
 _OF_EMBEDDINGS = (
     "STAMP",
     "Caser",
@@ -56,7 +69,6 @@ _OF_EMBEDDINGS = (
     "FOSSIL",
     "SHAN",
     "SINE",
-    "CORE",
     "RepeatNet",
 )
 """Those whose layers have ``embedding_size`` numbers."""
@@ -65,17 +77,39 @@ _OF_RECURRENT = {"GRU4Rec": 26.0, "NARM": 52.0, "GRU4RecF": 31.5}
 once. With 512 in the place of 128 GRU4Rec needed 66 more for each, which is all that it needs with 128. Of four layers it needed three
 fifths of that (40) more for each; GRU4RecF has two such layers beside each other. The others' are what they needed beside these."""
 _LAYERS = {
-    **dict.fromkeys(
-        ("SASRec", "BERT4Rec", "S3Rec", "LightSANs", "GCSAN", "FEARec", "SASRecF", "FDSA", "CORE"), "n_layers"
-    ),
+    "LightSANs": "n_layers",
     **dict.fromkeys(("GRU4Rec", "GRU4RecF"), "num_layers"),
     "NARM": "n_layers",
     "NextItNet": "block_num",
 }
-"""What says how many layers one after the other keep what they return for the gradients. Eight of SASRec needed 222 bytes more for each
-than two, and eight of BERT4Rec 265; the others' loops over layers (``layers.py``, ``nextitnet.py``) do the same, and were not measured."""
+"""What says how many layers one after the other keep what they return for the gradients."""
 _BESIDE_LAYERS = 28.0
 """Bytes of what SASRec needed of two layers that are not theirs: embeddings, their norm and dropout; BERT4Rec's are 24."""
+
+
+def _encoder(size: str, times: int) -> dict[str, float]:
+    """Return what the layers of RecBole's ``TransformerEncoder`` return, and keep for the gradients.
+
+    Of SASRec with batches of 256, 1,024 numbers within a layer needed 21.6 bytes for each more than 256 did, and eight heads 14.8 for each
+    number of their matrices more than two; lists of 150 items needed 18.8 for these. The rest is what the layers have ``hidden_size`` numbers
+    for: 193 bytes with batches of 256 (176 of CORE, 161 of SASRecF), and about 95 with batches of 2,048, whose larger arrays go back to the
+    system at once. What stands here is between these.
+
+    Args:
+        size: The hyperparameter that says how many numbers the layers return.
+        times: How often a batch goes through all of them.
+    """
+    rows = "train_batch_size*MAX_ITEM_LIST_LENGTH"
+    return {
+        f"{rows}*{size}": _BESIDE_LAYERS * times,
+        f"{rows}*{size}*n_layers": 145.0 * times,
+        f"{rows}*inner_size*n_layers": 22.0 * times,
+        f"{rows}*MAX_ITEM_LIST_LENGTH*n_heads*n_layers": 17.0 * times,
+    }
+
+
+_TABLES = "+".join(f"{values}*embedding_size" for values in ("users", "items", USER_VALUES, ITEM_VALUES))
+"""The embeddings of a context-aware model, which has one for each user, item and value of a feature."""
 TERMS = {
     "LensKit.EASEScorer": _MATRIX,
     "LensKit.SLIMScorer": _NEIGHBOURS,
@@ -133,7 +167,7 @@ TERMS = {
     "RecTools.ImplicitALSWrapperModel": ("users*model.factors+items*model.factors",),
     "RecTools.ImplicitBPRWrapperModel": ("users*model.factors+items*model.factors",),
     "RecTools.ImplicitItemKNNWrapperModel": ("items*model.K",),
-    "RecTools.LightFMWrapperModel": ("users*model.no_components+items*model.no_components",),
+    "RecTools.LightFMWrapperModel": _FACTORS,
     **dict.fromkeys(
         (f"RecTools.{name}" for name in ("SASRecModel", "BERT4RecModel", "HSTUModel")),
         # What the softmax is of, and what the layers return: what the data and parameters of one loss cannot tell apart is in LEAST.
@@ -145,7 +179,6 @@ TERMS = {
         ("users*k+items*k",),
     ),
     **dict.fromkeys((f"Cornac.{name}" for name in ("CTR", "HFT")), ("users*k+items*k",)),
-    # Features of few values: how many there are is in no record. Each of an item's is a number of 4 bytes, and copied.
     **dict.fromkeys((f"Cornac.{name}" for name in ("VBPR", "AMR")), ("users*k+items*k",)),
     "Cornac.EASE": _MATRIX,
     "Cornac.SKMeans": _FACTORS,
@@ -186,11 +219,15 @@ TERMS = {
     "RecBole.DGCF": _FACTORS,
     "RecBole.LINE": _FACTORS,
     "RecBole.RaCT": _DENSE,
-    "RecBole.LR": _FACTORS,
-    **dict.fromkeys(
-        (f"RecBole.{name}" for name in _CONTEXT),
-        ("users*embedding_size+items*embedding_size",),
-    ),
+    "RecBole.LR": (f"users+items+{USER_VALUES}+{ITEM_VALUES}",),
+    **dict.fromkeys((f"RecBole.{name}" for name in _CONTEXT), (_TABLES,)),
+    "RecBole.FFM": ("+".join(f"{term}*{FIELDS}" for term in _TABLES.split("+")),),  # a table for each field
+    **{  # scores of all items are in LEAST: of few items they are less than the rest differs by
+        f"RecBole.{name}": (
+            f"train_batch_size*MAX_ITEM_LIST_LENGTH*{'embedding_size' if name == 'CORE' else 'hidden_size'}",
+        )
+        for name in _OF_ENCODERS
+    },
     **dict.fromkeys((f"RecBole.{name}" for name in _OF_BPR), ("items*embedding_size", "users*embedding_size")),
     **{  # what the layers return, and scores of all items for a batch
         f"RecBole.{name}": (
@@ -233,11 +270,44 @@ LEAST: dict[str, dict[str, float]] = {
         }
         for name, beside in _OF_RECURRENT.items()
     },
+    **{
+        f"RecBole.{name}": {**_OF_CROSS_ENTROPY, "items*hidden_size": _OF_ADAM, **_encoder("hidden_size", times)}
+        for name, times in _OF_ENCODERS.items()
+    },
+    # A vector of each value of the features that it reads, and what it makes of these for a batch.
+    **{
+        f"RecBole.{name}": {
+            **_OF_CROSS_ENTROPY,
+            "items*hidden_size": _OF_ADAM,
+            **_encoder("hidden_size", times),
+            f"{ITEM_VALUES}*hidden_size": _OF_ADAM,
+            f"train_batch_size*MAX_ITEM_LIST_LENGTH*hidden_size*{FEATURES_READ}": 20.0,
+            f"train_batch_size*MAX_ITEM_LIST_LENGTH*hidden_size*{ITEM_ENTRIES}": 12.0,
+        }
+        for name, times in (("SASRecF", 1), ("FDSA", 2))
+    },
+    # It reads all sequences as a whole for each of those that it learns from, and has a mask of twice a batch by itself.
+    "RecBole.FEARec": {
+        **_OF_CROSS_ENTROPY,
+        "items*hidden_size": _OF_ADAM,
+        **_encoder("hidden_size", 1),
+        "interactions*MAX_ITEM_LIST_LENGTH": 8.0,
+        "train_batch_size*train_batch_size": 4.0,
+    },
     # It scores all items for each of the items of a sequence that it masks: int(mask_ratio * max_seq_length).
     "RecBole.BERT4Rec": {
         f"{SCORED_ITEMS}*train_batch_size*MAX_ITEM_LIST_LENGTH*mask_ratio": 12.0,
         "items*hidden_size": _OF_ADAM,
-        "train_batch_size*MAX_ITEM_LIST_LENGTH*hidden_size": _BESIDE_LAYERS,
+        **_encoder("hidden_size", 1),
+    },
+    "RecBole.CORE": {**_OF_CROSS_ENTROPY, "items*embedding_size": 2 * _OF_ADAM, **_encoder("embedding_size", 1)},
+    # The gates of its graphs, and their matrices of items by items of a sequence, made of Python's lists in float64.
+    "RecBole.GCSAN": {
+        **_OF_CROSS_ENTROPY,
+        "items*hidden_size": _OF_ADAM,
+        **_encoder("hidden_size", 1),
+        "train_batch_size*MAX_ITEM_LIST_LENGTH*hidden_size": 110.0,
+        "train_batch_size*MAX_ITEM_LIST_LENGTH*MAX_ITEM_LIST_LENGTH": 48.0,
     },
     # Vectors of 100,000 items, their gradients, moments and the copies of a step: measured with BCE, which scores two. It copies the
     # vectors of what it scores (similarity.py), and their gradient: 8.0 bytes were measured of twenty negatives. Beside the layers of
@@ -250,8 +320,45 @@ LEAST: dict[str, dict[str, float]] = {
         }
         for name, beside in (("SASRecModel", 28.0), ("BERT4RecModel", 58.0), ("HSTUModel", 0.0))
     },
-    # Its loss is of the probabilities of all items, whatever loss_type is.
-    "RecBole.RepeatNet": {"items*train_batch_size": 12.0, "items*embedding_size": _OF_ADAM},
+    # Its loss is of the probabilities of all items, whatever loss_type is: of repeating one, of another one, of both, and their logarithms.
+    # What it takes for others is made of two vectors of hidden_size.
+    "RecBole.RepeatNet": {
+        "items*train_batch_size": 64.0,
+        "items*embedding_size": _OF_ADAM,
+        "items*hidden_size": 2 * _OF_ADAM,
+    },
+    # 380 further values needed 35 bytes for each item of each sequence of a batch: lists of Python's numbers, and the losses of both masks.
+    "RecBole.S3Rec": {
+        **_OF_CROSS_ENTROPY,
+        "items*hidden_size": _OF_ADAM,
+        **_encoder("hidden_size", _OF_ENCODERS["S3Rec"]),
+        f"{ITEM_VALUES}*hidden_size": _OF_ADAM,
+        f"train_batch_size*MAX_ITEM_LIST_LENGTH*{ITEM_VALUES}": 35.0,
+    },
+    # An item's list of texts is as long as the longest, and has a vector for each, a mask and their product.
+    **{f"RecBole.{name}": {f"train_batch_size*embedding_size*{ITEM_ENTRIES}": 12.0} for name in _CONTEXT},
+    # A row of numbers for each item, with a number for each value: 12.1 bytes were measured of 4,000 values, and with the gradient 24.7 of
+    # AMR. The vectors of values are in k2 dimensions, of AMR in k.
+    "Cornac.VBPR": {f"items*{ITEM_VALUES}": 12.1, f"{ITEM_VALUES}*k2": _OF_ADAM},
+    "Cornac.AMR": {f"items*{ITEM_VALUES}": 24.7, f"{ITEM_VALUES}*k": _OF_ADAM},
+    # A weight of each value, its gradient and two moments, and the rows of a batch of users, of their items and of others: all as numbers.
+    "RecTools.DSSMModel": {
+        **{f"{values}*n_factors": 20.0 for values in (USER_VALUES, ITEM_VALUES)},
+        **{f"batch_size*{values}": 12.0 for values in ("items", USER_VALUES, ITEM_VALUES)},
+    },
+    # Vectors, and what AdaGrad keeps of them and of their gradients (lightfm.py).
+    "RecTools.LightFMWrapperModel": {
+        f"{values}*model.no_components": 12.0 for values in ("users", "items", USER_VALUES, ITEM_VALUES)
+    },
+    # A number for each value of what is known of items, and one that each user gets for it; of users likewise. Each is copied once.
+    "RecTools.ImplicitALSWrapperModel": {
+        f"{rows}*{values}": 8.0 for values in (USER_VALUES, ITEM_VALUES) for rows in ("users", "items")
+    },
+    # Factors in float32, and what they are drawn as; FunkSVD fills them in place.
+    **{
+        f"LensKit.{name}": {f"{rows}*embedding_size": size for rows in ("users", "items")}
+        for name, size in (("ImplicitMFScorer", 8.0), ("BiasedMFScorer", 8.0), ("FunkSVDScorer", 4.0))
+    },
 }
 """Bytes that an algorithm's own code holds at the same time, whatever was measured."""
 

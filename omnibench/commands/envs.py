@@ -101,11 +101,9 @@ def envs_algorithms(names: Sequence[str]) -> int:
             say(f"{runner.name}.{name} ({abilities}{validation})")
             for parameter, default in facts["parameters"].items():
                 example = facts.get("required", {}).get(parameter)
-                say(
-                    f"    {parameter} = {default!r}"
-                    if example is None
-                    else f"    {parameter} (required, e.g. {example!r})"
-                )
+                alias_of = facts.get("aliases", {}).get(parameter)
+                text = f" = {default!r}" if example is None else f" (required, e.g. {example!r})"
+                say(f"    {parameter}" + (text if alias_of is None else f" (instead of {alias_of})"))
         for name, reason in refused_algorithms(runner).items():
             say(f"{runner.name}.{name} (does not run: {reason})")
     return 0

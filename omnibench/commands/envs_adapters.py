@@ -18,7 +18,7 @@ from omnibench.errors import PlanError
 from omnibench.runners.adapter_file import OLDEST_PYTHON, AdapterFile, checked_python
 from omnibench.runners.adapters import adapter_names, find_adapter, unmatched_patterns
 from omnibench.runners.environments import environment_of
-from omnibench.runners.lock_file import LockRequest, distribution_of
+from omnibench.runners.lock_file import LockRequest, distribution_of, is_requirement
 from omnibench.runners.locking import make_lock
 from omnibench.runners.own_locks import class_requests, names_class, project_classes
 from omnibench.runners.program_file import ProgramFile
@@ -37,9 +37,9 @@ def envs_new(arguments: argparse.Namespace) -> int:
     if name in runner_names(is_complete=False):
         raise PlanError(f"there is a framework named {name!r} already; choose another name.")
     for requirement in requirements:
-        if not distribution_of(requirement):
+        if not is_requirement(requirement):
             raise PlanError(
-                f"--requirement is {requirement!r}; begin with the name of a package, e.g. 'lightfm==1.17'."
+                f"--requirement is {requirement!r}; give the name of a package, possibly with a version, e.g. 'lightfm==1.17'."
             )
     python = checked_python("--python", arguments.python)
     folder = Path(arguments.folder)

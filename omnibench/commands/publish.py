@@ -36,6 +36,11 @@ def publish(arguments: argparse.Namespace) -> int:
     outcome = publish_items(source, location, fit_keys, arguments.what, hide=hide)
     left = f"; {counted(pending, 'item')} not done" if pending else ""
     say(f"{location.name}: {_text(outcome)}{left}")
+    if outcome.named:
+        say(
+            f"  {counted(outcome.named, 'item')} had been published with names, and nothing that is there is replaced: to name nobody, "
+            "publish into another place"
+        )
     for conflict in outcome.conflicts[:_MOST_LISTED]:
         say(f"  conflict  {conflict.fit_key[:8]}  {conflict.title}")
         for difference in conflict.differences:

@@ -24,6 +24,24 @@ _PER_USER, _PER_ITEM = 100, 500
 """Interactions of a user and of an item where nobody knows; MovieLens-20M has 144 and 748, MovieLens-100K 106 and 59."""
 
 
+class FeatureSize(NamedTuple):
+    """What is counted in a feature of users or items.
+
+    Attributes:
+        subject: ``users`` or ``items``.
+        name: Its name.
+        type: Its type; see ``guest.feature_types``.
+        values: How many different values there are; 1 of numbers.
+        longest: How many values the longest of its lists has; 1 without lists.
+    """
+
+    subject: str
+    name: str
+    type: str
+    values: int
+    longest: int = 1
+
+
 class DataSize(NamedTuple):
     """What is counted in a dataset.
 
@@ -31,11 +49,13 @@ class DataSize(NamedTuple):
         users: Users.
         items: Items.
         interactions: Interactions of all parts.
+        features: What is known of users and items; nothing in records of releases that did not count it.
     """
 
     users: int
     items: int
     interactions: int
+    features: tuple[FeatureSize, ...] = ()
 
 
 def expected_size(dataset: RecSysDataSet) -> DataSize | None:

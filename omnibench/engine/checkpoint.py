@@ -89,7 +89,7 @@ class ItemCheckpoints:
         base = self.store.claim(parent, experiment.configuration.name, experiment.configuration_key)
         if experiment.dataset.folds is not None:
             base /= f"fold_{experiment.fold}"
-        self.store.make_directory(base)
+        self.store.make_directory(base, until_commit=True)
         generation = self.previous.get("generation", 0)
         # At the end: after an error before it nothing is claimed, and whoever asks again has all of it made.
         self._base, self._directory = base, base / f"generation_{generation}" if generation else base

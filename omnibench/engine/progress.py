@@ -167,7 +167,7 @@ class Progress:
             raise
         finally:
             meter.stop()
-        self.log(logging.INFO, phase_words(phase.value, self.seconds[phase.value]))
+        self.say(phase_words(phase.value, self.seconds[phase.value]))
 
     @contextmanager
     def discarding_dead_guests(self) -> Iterator[None]:
@@ -270,6 +270,10 @@ class Progress:
                 self._meter.start_seconds += waited
                 self.seconds[START] = self.seconds.get(START, 0.0) + waited
             yield
+
+    def say(self, words: str) -> None:
+        """Add words of omnibench's own to the log of the run, which have no secrets."""
+        self._workbench.worker.log.add_own(logging.INFO, OWN, words, self._experiment.name)
 
     def log(self, level: int, message: str) -> None:
         """Add an entry to the log of the run."""

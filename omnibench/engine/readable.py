@@ -5,8 +5,8 @@ No record names them, so each is compared with what would be written now.
 
 from __future__ import annotations
 
+import io
 import json
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -116,22 +116,28 @@ def _is_copied(root: Path, dataset: Path, predict: Record, copies: Collection[Pa
     path = resolve(predict["predictions"], root)
     if path is None:
         return False
-    with tempfile.TemporaryDirectory() as scratch:
-        expected = phases.export_predictions(dataset, path, Path(scratch))
-        return {copy.name for copy in copies} >= {file.name for file in expected} and all(
-            _says_the_same(file, copy) for file in expected for copy in copies if copy.name == file.name
-        )
+    expected = phases.exported_predictions(dataset, path)
+    by_name = {copy.name: copy for copy in copies}
+    return by_name.keys() >= expected.keys() and all(
+        _says_the_same(content, by_name[name]) for name, content in expected.items()
+    )
 
 
-def _says_the_same(expected: Path, copy: Path) -> bool:
-    """Whether two files hold the same columns, whichever versions of libraries wrote them."""
-    if expected.read_bytes() == copy.read_bytes():
+def _says_the_same(expected: bytes, copy: Path) -> bool:
+    """Whether a file holds the same columns as another one, whichever versions of libraries wrote them.
+
+    Args:
+        expected: The content of the other one.
+        copy: The file.
+    """
+    content = copy.read_bytes()
+    if expected == content:
         return True
     try:
         if copy.suffix == ".json":
-            return bool(json.loads(expected.read_bytes()) == json.loads(copy.read_bytes()))
+            return bool(json.loads(expected) == json.loads(content))
         import pyarrow.parquet as pq
 
-        return bool(pq.read_table(expected).equals(pq.read_table(copy)))
+        return bool(pq.read_table(io.BytesIO(expected)).equals(pq.read_table(io.BytesIO(content))))
     except (OSError, ValueError):  # pyarrow's errors are of these
         return False

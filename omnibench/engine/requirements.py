@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from omnibench.data.data_size import COUNTS, DataSize, expected_size
+from omnibench.data.data_size import COUNTS, DataSize, FeatureSize, expected_size
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import StoreError
 from omnibench.experiment.experiment import Experiment
-from omnibench.runners.info import algorithm_info
+from omnibench.runners.info import DEFAULTS, algorithm_info
+from omnibench.runners.learned import learned_from, spelled
 from omnibench.runners.requirements import EarlierFit, Requirement, formula_of, grown_bytes, required
 from omnibench.store.checks import is_natural
+from omnibench.store.identity_forms import are_feature_sizes
 from omnibench.store.reader import Reader
 from omnibench.store.schema import RecordType
 
@@ -55,10 +57,10 @@ class Requirements:
             return None
         configuration = experiment.configuration
         formula = formula_of(configuration.runner, configuration.algorithm)
-        parameters = dict(configuration.plain_parameters)
-        if not configuration.own:
-            parameters = {**algorithm_info(configuration.runner, configuration.algorithm)["parameters"], **parameters}
-        earlier = self._earlier_fits(configuration.name, formula)
+        described = _described(experiment)
+        parameters = {**described["parameters"], **spelled(described, configuration.plain_parameters)}
+        size = learned_from(size, described, parameters)
+        earlier = self._earlier_fits(experiment, formula)
         chosen = [earlier[experiment.dataset_name]] if experiment.dataset_name in earlier else earlier.values()
         return required(formula, size, parameters, [fit for fits in chosen for fit in fits.values()])
 
@@ -96,11 +98,12 @@ class Requirements:
         size, configuration = self.size_of(experiment.dataset), experiment.configuration
         if size is not None and peak:
             formula = formula_of(configuration.runner, configuration.algorithm)
-            fits = self._earlier_fits(configuration.name, formula).setdefault(experiment.dataset_name, {})
-            _add(fits, formula, EarlierFit(size, effective, peak))
+            fits = self._earlier_fits(experiment, formula).setdefault(experiment.dataset_name, {})
+            _add(fits, formula, EarlierFit(learned_from(size, _described(experiment), effective), effective, peak))
 
-    def _earlier_fits(self, algorithm: str, formula: Mapping[str, float]) -> dict[str, _Fits]:
-        """Return what earlier Fits of an algorithm needed, by the names of their datasets."""
+    def _earlier_fits(self, experiment: Experiment, formula: Mapping[str, float]) -> dict[str, _Fits]:
+        """Return what earlier Fits of an experiment's algorithm needed, by the names of their datasets."""
+        algorithm, described = experiment.configuration.name, _described(experiment)
         if algorithm not in self._earlier:
             sizes = self._sizes or {}
             earlier: dict[str, _Fits] = {}
@@ -108,7 +111,8 @@ class Requirements:
                 name, _, digits = dataset.rpartition("-")
                 size = next((size for key, size in sizes.items() if key.startswith(digits)), None)
                 if name and size is not None:
-                    _add(earlier.setdefault(dataset, {}), formula, EarlierFit(size, parameters, peak))
+                    fit = EarlierFit(learned_from(size, described, parameters), parameters, peak)
+                    _add(earlier.setdefault(dataset, {}), formula, fit)
             self._earlier[algorithm] = earlier
         return self._earlier[algorithm]
 
@@ -117,6 +121,12 @@ class Requirements:
         with suppress(sqlite3.Error, StoreError, OSError, ValueError):
             return self._read(take)
         return None
+
+
+def _described(experiment: Experiment) -> Mapping[str, Any]:
+    """Return what the catalogue says of an experiment's algorithm; of a class of the user's own nothing is said."""
+    configuration = experiment.configuration
+    return DEFAULTS if configuration.own else algorithm_info(configuration.runner, configuration.algorithm)
 
 
 def _add(fits: _Fits, formula: Mapping[str, float], fit: EarlierFit) -> None:
@@ -128,9 +138,28 @@ def _add(fits: _Fits, formula: Mapping[str, float], fit: EarlierFit) -> None:
 
 def _sizes_in(reader: Reader) -> dict[str, DataSize]:
     """Return the sizes of all datasets that have a record, by their keys."""
-    sizes: dict[str, DataSize] = {}
-    for key, record in reader.unformed(RecordType.DATA.prefix):
-        counts: list[Any] = [record.get(name) for name in COUNTS]
-        if all(map(is_natural, counts)):
-            sizes[key.removeprefix(RecordType.DATA.prefix)] = DataSize(*counts)
-    return sizes
+    sizes = {
+        key.removeprefix(RecordType.DATA.prefix): size_in(record)
+        for key, record in reader.unformed(RecordType.DATA.prefix)
+    }
+    return {key: size for key, size in sizes.items() if size is not None}
+
+
+def size_in(record: Mapping[str, Any]) -> DataSize | None:
+    """Return the size that the record of a dataset says; None where it says none.
+
+    Args:
+        record: The record, whose form nobody has looked at.
+    """
+    counts: list[Any] = [record.get(name) for name in COUNTS]
+    if not all(map(is_natural, counts)):
+        return None
+    features = record.get("features", {})
+    if not are_feature_sizes(features):
+        features = {}
+    sized = [
+        FeatureSize(subject, name, size["type"], size["values"], size["longest"])
+        for subject, sizes in features.items()
+        for name, size in sizes.items()
+    ]
+    return DataSize(*counts)._replace(features=tuple(sized))

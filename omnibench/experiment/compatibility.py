@@ -82,6 +82,7 @@ def check_configuration(dataset: RecSysDataSet, configuration: Configuration, me
     _check_ratings(dataset, configuration)
     _check_history(dataset, configuration)
     check_features(dataset, configuration)
+    _check_names(configuration)
     _check_required(configuration)
     if configuration.reads_times and "timestamp" not in dataset.source.columns:
         raise PlanError(
@@ -92,6 +93,15 @@ def check_configuration(dataset: RecSysDataSet, configuration: Configuration, me
         raise PlanError(
             f"{configuration.name} learns what comes next, but {dataset.name} has no column 'timestamp'. Add it (seconds, or a "
             "number that rises within a user), or choose an algorithm without sequences, e.g. RecBole.BPR."
+        )
+
+
+def _check_names(configuration: Configuration) -> None:
+    names = configuration.repeated_parameters
+    if names:
+        raise PlanError(
+            f"{configuration.name} has values of {' and of '.join(names)}, which are names of the same hyperparameter. Leave out "
+            f"{' and '.join(names[1:])}."
         )
 
 

@@ -289,6 +289,19 @@ class Configuration:
         return "" if self.own else str(algorithm_info(self.runner, self.algorithm).get("item_feature", ""))
 
     @property
+    def repeated_parameters(self) -> tuple[str, ...]:
+        """The names of a hyperparameter that has values under several of its names; empty where there is none."""
+        if self.own is not None:
+            return ()
+        aliases = algorithm_info(self.runner, self.algorithm).get("aliases", {})
+        valued = dict.fromkeys([*self.parameters, *(self.search.space.plain if self.search is not None else {})])
+        for parameter in dict.fromkeys(aliases.values()):
+            names = tuple(name for name in valued if aliases.get(name, name) == parameter)
+            if len(names) > 1:
+                return names
+        return ()
+
+    @property
     def feature_parameters(self) -> dict[str, str]:
         """The hyperparameters that list features which it learns from, with whose they are, ``items`` or ``users``."""
         return {} if self.own else dict(algorithm_info(self.runner, self.algorithm).get("features", {}))

@@ -88,7 +88,7 @@ def _check_types(dataset: RecSysDataSet, configuration: Configuration) -> None:
             continue
         if names is not None and set(ALL_TYPES) - set(configuration.readable_features):
             _check_named(dataset, configuration, parameter, subject, names)
-        if _needs_any(configuration, parameter):
+        if names or _needs_any(configuration, parameter):  # who names features means to learn from them
             _check_values(dataset, configuration, parameter, subject, names)
 
 

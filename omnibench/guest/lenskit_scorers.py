@@ -77,6 +77,9 @@ NOT_RESUMABLE = {"BPR": "what it draws from is inside of implicit's compiled cod
 _OF_THE_TASK = ("random_state", "num_threads", "use_gpu")
 """What implicit's constructors take that is no hyperparameter: it follows from seed, threads and device."""
 
+_SIZE, _SIZE_AS_POWER = "embedding_size", "embedding_size_exp"
+"""The number of factors, and the other way in which LensKit's EmbeddingSizeMixin takes it: as a power of two."""
+
 _ORDERS = "it orders the items that a scorer has scored, and scores none itself"
 REFUSED = {
     "HPFScorer": "it needs hpfrec, which the environment of LensKit does not have, since it has to be compiled where it is "
@@ -105,6 +108,7 @@ def _described(name: str) -> dict[str, Any]:
     epochs = "iterations" if name in OF_IMPLICIT else "epochs" if issubclass(scorer_of(name), UsesTrainer) else ""
     return {
         "parameters": defaults_of(name),
+        **({"aliases": aliases} if (aliases := aliases_of(name)) else {}),
         "ratings": name in RATING | RATING_AND_RANKING,
         "ranking": name not in RATING,
         "validation": "nothing",
@@ -129,12 +133,22 @@ def defaults_of(name: str) -> dict[str, Any]:
     needed = [field for field, described in config.model_fields.items() if described.is_required()]
     configuration = config.model_construct() if needed else config()
     defaults = {**dict.fromkeys(needed), **configuration.model_dump(mode="json", exclude=set(needed))}
-    for field, described in config.model_fields.items():
-        for alias in getattr(described.validation_alias, "choices", ()):
-            defaults[alias] = defaults[field]
-    if "embedding_size" in defaults:
-        defaults["embedding_size_exp"] = None  # LensKit's EmbeddingSizeMixin: the size as a power of two
+    defaults |= {
+        alias: None if alias == _SIZE_AS_POWER else defaults[field] for alias, field in aliases_of(name).items()
+    }
     return {**defaults, **(_of_implicit(name) if name in OF_IMPLICIT else {})}
+
+
+def aliases_of(name: str) -> dict[str, str]:
+    """Return the other names of a scorer's hyperparameters, each with the name of the field that it stands for."""
+    fields = get_type_hints(scorer_of(name))["config"].model_fields
+    aliases = {
+        alias: field
+        for field, described in fields.items()
+        for alias in getattr(described.validation_alias, "choices", ())
+        if alias != field
+    }
+    return aliases | ({_SIZE_AS_POWER: _SIZE} if _SIZE in fields else {})
 
 
 def _of_implicit(name: str) -> dict[str, Any]:

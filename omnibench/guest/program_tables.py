@@ -44,12 +44,8 @@ def read_lists(path: Path, order: str, users: Ints, lengths: Ints, n_items: int,
     Raises:
         ProgramError: It is not there, or a line or a list is wrong; the message has the number of the line.
     """
-    try:
-        user, item, value = _columns(path, has_value=order != AS_WRITTEN)
-    except FileNotFoundError:
-        raise ProgramError(
-            f"the program has written no lists; it is to write them to {{output}}, which was {path}"
-        ) from None
+    _require_file(path)
+    user, item, value = _columns(path, has_value=order != AS_WRITTEN)
     _refuse(
         path,
         (item < 0) | (item >= n_items),
@@ -89,12 +85,8 @@ def read_ratings(path: Path, users: Ints, items: Ints) -> Floats:
     Raises:
         ProgramError: It is not there, a line is wrong, or a pair has no rating; the message has the number of the line.
     """
-    try:
-        user, item, rating = _columns(path, has_value=True)
-    except FileNotFoundError:
-        raise ProgramError(
-            f"the program has written no ratings; it is to write them to {{output}}, which was {path}"
-        ) from None
+    _require_file(path)
+    user, item, rating = _columns(path, has_value=True)
     pairs = np.stack([users, items], axis=1).astype(np.int64).reshape(-1, 2)
     written = np.stack([user, item], axis=1).reshape(-1, 2)
     both, position = np.unique(np.concatenate([pairs, written]), axis=0, return_inverse=True)
@@ -125,6 +117,13 @@ def read_ratings(path: Path, users: Ints, items: Ints) -> Floats:
     return ratings.astype(np.float32)
 
 
+def _require_file(path: Path) -> None:
+    """Refuse what is no file that can be read to its end: nothing at all, a directory, a pipe."""
+    if not path.is_file():
+        made = f"made something that is no file for its {path.stem}" if path.exists() else f"written no {path.stem}"
+        raise ProgramError(f"the program has {made}; it is to write them to {{output}}, which was {path}")
+
+
 def _columns(
     path: Path, *, has_value: bool
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
@@ -151,7 +150,7 @@ def _columns_by_line(path: Path, count: int) -> list[npt.NDArray[Any]]:
         for number, line in enumerate(lines, start=1):
             words = line.split()
             if len(words) != count:
-                problem = f"there are {len(words)} columns where there have to be {count}"
+                problem = f"there {'is 1 column' if len(words) == 1 else f'are {len(words)} columns'} where there have to be {count}"
                 if path.stem == "lists" and count - 1 == len(words) == 2:  # noqa: PLR2004 - user and item
                     problem += '; where the lines are in the order of the list, the description says output = "order"'
                 raise _wrong(path, number, problem, line)
@@ -162,6 +161,8 @@ def _columns_by_line(path: Path, count: int) -> list[npt.NDArray[Any]]:
                 raise _wrong(
                     path, number, f"it is not of the form {names}, both codes being whole numbers", line
                 ) from None
+            if max(abs(rows[-1][0]), abs(rows[-1][1])) > np.iinfo(np.int64).max:
+                raise _wrong(path, number, "no user and no item has a code as large as that", line)
     user, item, value = zip(*rows, strict=True) if rows else ((), (), ())
     return [np.array(user, dtype=np.int64), np.array(item, dtype=np.int64), np.array(value, dtype=np.float64)][:count]
 

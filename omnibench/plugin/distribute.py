@@ -122,7 +122,7 @@ class Distribution:
             from omnibench.plugin.live import estimates_of, usual_memory
 
             done = frozenset(digest(item.nodeid) for item in self._done)
-            self._message = RunMessage(benchmarks.run_id, str(benchmarks.directory), done)
+            self._message = RunMessage(benchmarks.run_id, str(benchmarks.directory), done, spreads=True)
             self._estimates = estimates_of(benchmarks)
             if self.config.stash.get(automatic_key, False):
                 self._usual_memory = usual_memory(benchmarks)
@@ -153,7 +153,10 @@ class Distribution:
         self._nodes.append(node)
         node.workerinput["mainargv"] = [sendable_path(word) for word in node.workerinput.get("mainargv", ())]
         if self._message is not None:
+            from omnibench.plugin.gathered import spread_events
+
             self._message.send(node.workerinput)
+            spread_events(node)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -286,17 +289,20 @@ class Distribution:
             {} if needs is None else {"needs": needs, "capacity": machine_capacity(benchmarks.policy)}
         )
         starts = {nodeid: start_of(experiment, estimates) for nodeid, experiment in pending}
-        kinds = {
-            nodeid: (experiment.algorithm_name, experiment.dataset.key)
+        alike = [
+            (nodeid, experiment)
             for nodeid, experiment in pending
             if expected[nodeid] <= QUICK_SECONDS or not estimates.knows(experiment)
-        }
+        ]
+        kinds = {nodeid: (experiment.algorithm_name, experiment.dataset.key) for nodeid, experiment in alike}
+        families = {nodeid: (experiment.configuration.name, experiment.dataset.key) for nodeid, experiment in alike}
         return LongestFirst(
             config,
             log,
             lambda nodeid: expected.get(nodeid, 0.0),
             start=lambda nodeid: starts.get(nodeid, NO_START),
             likeness=kinds.get,
+            family=families.get,
             **arguments,
         )
 

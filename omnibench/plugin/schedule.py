@@ -39,6 +39,9 @@ _QUICK_IN_A_ROW = 4
 _QUICK_LENGTH, _QUICK_AT_LEAST = 8, 3
 """Items in such a queue at most, and how many are left when it is filled up, in one message."""
 
+_ALIKE_LENGTH = 4
+"""Likewise, where only other items of the algorithm were quick: other hyperparameters may take hours, but few do beside milliseconds."""
+
 _NEWEST = 0.2
 """The weight of the newest item in the usual seconds of its kind.
 
@@ -71,8 +74,9 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         capacity: What the machine has.
         start: From an item's node id to the process that computes it: a worker gets what its own ones compute, unless there is
             so much of it that another start pays. By default starts cost nothing.
-        likeness: From an item's node id to what items have in common that take about as long, e.g. algorithm and data; None of
-            those that are known to take longer than others.
+        likeness: From an item's node id to what items have in common that take about as long, e.g. hyperparameters and data;
+            None of those that are known to take longer than others.
+        family: From an item's node id to what items have in common that may take as long, e.g. the algorithm; likewise.
     """
 
     def __init__(
@@ -84,7 +88,8 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         needs: Callable[[str], Needs] | None = None,
         capacity: Capacity = UNLIMITED,
         start: Callable[[str], GuestStart] = lambda _: NO_START,
-        likeness: Callable[[str], Hashable] | None = None,
+        likeness: Callable[[str], Hashable] = lambda _: None,
+        family: Callable[[str], Hashable] = lambda _: None,
     ) -> None:
         super().__init__(config, log)
         self.collection: list[str] | None
@@ -95,6 +100,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         self._start_of = start
         self._starts = GuestStarts((), [])
         self._likeness_of = likeness
+        self._family_of = family
         self._usual: dict[Hashable, float] = {}
         """The seconds that items of each kind have taken lately."""
         self._quick_in_a_row: dict[Hashable, int] = {}
@@ -180,36 +186,45 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         """Give a worker further items of kinds that take milliseconds, in one message, as long as there are many left for all."""
         queue = self.node2pending[node]
         enough = 2 * _QUICK_LENGTH * len(self.nodes)
-        if self._needs_of is not None or len(queue) > _QUICK_AT_LEAST or len(self.pending) < enough:
-            return
-        if not all(map(self._is_quick, queue)):  # whoever is free first is to have what would wait behind a long one
+        # Whoever is free first is to have what would wait behind a long one.
+        most = min(map(self._queue_length, queue), default=_QUICK_LENGTH)
+        at_least = _QUICK_AT_LEAST if most == _QUICK_LENGTH else _QUEUE_LENGTH
+        if self._needs_of is not None or len(queue) > at_least or len(self.pending) < enough:
             return
         indices = []
-        while len(queue) < _QUICK_LENGTH:
+        while len(queue) < most:
             position = self._next_for(node)
-            if not self._is_quick(self.pending[position]):
-                break
-            indices.append(self._taken_by(node, position))
+            most = min(most, self._queue_length(self.pending[position]))
+            if len(queue) < most:
+                indices.append(self._taken_by(node, position))
         if indices:
             node.send_runtest_some(indices)
 
-    def _is_quick(self, index: int) -> bool:
-        """Whether items of an item's kind have taken milliseconds lately, several in a row."""
-        likeness = self._likeness(index)
-        is_known = self._quick_in_a_row.get(likeness, 0) >= _QUICK_IN_A_ROW
-        return is_known and self._usual.get(likeness, math.inf) <= QUICK_SECONDS
+    def _queue_length(self, index: int) -> int:
+        """Return how many items a queue may have in which an item stands."""
+        kind, family = self._kinds(index)
+        if self._is_quick(kind):
+            return _QUICK_LENGTH
+        return _ALIKE_LENGTH if self._is_quick(family) else _QUEUE_LENGTH
 
-    def _likeness(self, index: int) -> Hashable:
-        return (
-            None if self._likeness_of is None or self.collection is None else self._likeness_of(self.collection[index])
-        )
+    def _is_quick(self, kind: Hashable) -> bool:
+        """Whether items of a kind have taken milliseconds lately, several in a row."""
+        is_known = self._quick_in_a_row.get(kind, 0) >= _QUICK_IN_A_ROW
+        return is_known and self._usual.get(kind, math.inf) <= QUICK_SECONDS
+
+    def _kinds(self, index: int) -> tuple[Hashable, Hashable]:
+        """Return an item's kind, and the family of kinds that it is of; None where nobody knows."""
+        if self.collection is None:
+            return None, None
+        nodeid = self.collection[index]
+        return self._likeness_of(nodeid), self._family_of(nodeid)
 
     def _note_seconds(self, index: int, seconds: float) -> None:
-        likeness = self._likeness(index)
-        if likeness is not None:
-            self._usual[likeness] = _NEWEST * seconds + (1 - _NEWEST) * self._usual.get(likeness, seconds)
-            is_quick = seconds <= QUICK_SECONDS
-            self._quick_in_a_row[likeness] = self._quick_in_a_row.get(likeness, 0) + 1 if is_quick else 0
+        is_quick = seconds <= QUICK_SECONDS
+        for kind in self._kinds(index):
+            if kind is not None:
+                self._usual[kind] = _NEWEST * seconds + (1 - _NEWEST) * self._usual.get(kind, seconds)
+                self._quick_in_a_row[kind] = self._quick_in_a_row.get(kind, 0) + 1 if is_quick else 0
 
     def _next_for(self, node: Any) -> int:
         """Return the position of the pending item that a worker gets: its first in the plan for all."""

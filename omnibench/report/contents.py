@@ -18,6 +18,7 @@ from omnibench.store.beneath import tree
 from omnibench.store.choices import with_choices
 from omnibench.store.item_names import title_of
 from omnibench.store.item_records import failure_text
+from omnibench.store.packed_metrics import labels_of
 from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType
 from omnibench.store.series import Epoch, series_of
 from omnibench.store.trials import trials_by_number
@@ -137,7 +138,8 @@ class Contents:
     @property
     def labels(self) -> list[str]:
         """The metrics' labels, in the order in which they come."""
-        return list(dict.fromkeys(label for result in self.results for label in result.metrics))
+        different = dict.fromkeys(labels_of(result.metrics) for result in self.results)
+        return list(dict.fromkeys(label for labels in different for label in labels))
 
 
 def contents_of(

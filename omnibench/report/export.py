@@ -24,10 +24,12 @@ from omnibench.report.page.html import html
 from omnibench.report.parquet_file import parquet
 from omnibench.report.row_files import csv
 from omnibench.report.sections import DEFAULT_LIMIT, Choices, report_of
+from omnibench.results import Result
 from omnibench.statistics.paired import DEFAULT_TEST, check_alpha
 from omnibench.store.item_records import results_of
 from omnibench.store.light_records import light_records_in
 from omnibench.store.lookups import Lookups
+from omnibench.store.packed_metrics import labels_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.reader import Reader
 from omnibench.store.reading import read
@@ -247,15 +249,18 @@ def _contents(
     """
     lookups = Lookups(reader)
     measured, finished = dict[str, None](), ""
+    labels_before: tuple[str, ...] = ()
     recorded_items: dict[str, RecordedItem] = {}
 
     def records() -> Iterator[Record]:
-        nonlocal finished
+        nonlocal finished, labels_before
         while done:
             item = done.pop()
             record = item if "metrics" in item else _whole(item, lookups)
             finished = max(finished, record.get("finished") or "")
-            measured.update(dict.fromkeys(record["metrics"]))
+            if (labels := labels_of(record["metrics"])) is not labels_before:
+                measured.update(dict.fromkeys(labels))
+                labels_before = labels
             recorded_items[record["fit_key"]] = RecordedItem.of(record)
             yield _with_metrics(record, metrics)
 
@@ -271,7 +276,7 @@ def _contents(
         if not chosen_labels(measured, [label]):
             raise ExportError(unmeasured(label, measured))
     stated_direction = None if better is None else better == "higher"
-    labels = dict.fromkeys(label for result in results for label in result.metrics)
+    labels = dict.fromkeys(label for of_result in _different_labels(results) for label in of_result)
     directions = {label: stated_direction if (higher := direction(label)) is None else higher for label in labels}
     series = {RecordType.SERIES.identity(key) for key in reader.keys(RecordType.SERIES.prefix)}
     return contents_of(
@@ -283,6 +288,11 @@ def _contents(
         root=store.root,
         recorded=Recorded(measured, finished, series, facts, data_keys),
     )
+
+
+def _different_labels(results: Iterable[Result]) -> list[tuple[str, ...]]:
+    """Return the labels of results, each tuple of them once, in the order in which they come."""
+    return list(dict.fromkeys(labels_of(result.metrics) for result in results))
 
 
 def _whole(item: Record, lookups: Lookups) -> Record:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.lookups import Lookups, uncertainty_of
-from omnibench.store.packed_metrics import evaluation_keys
-from omnibench.store.phase_facts import Columns, PhaseFacts, Uncertainty, spread_of
+from omnibench.store.packed_metrics import PackedMetrics, PackedValues, evaluation_keys
+from omnibench.store.phase_facts import PhaseFacts, Texts, Uncertainty, spread_of
 from omnibench.store.schema import Record, RecordLookup, RecordType
 from omnibench.store.taken import Origin, origins_of
 
@@ -117,9 +117,9 @@ class PlainFacts(NamedTuple):
     items: list[RecordedItem]
     makings: list[Making]
     versions: list[str]
-    fits: Columns
-    predictions: Columns
-    spreads: Columns
+    fits: Texts
+    predictions: Texts
+    spreads: Texts
 
 
 class FactsInBlocks(Mapping[str, ItemFacts]):
@@ -178,14 +178,10 @@ class FactsByKey(FactsInBlocks):
         self._next = begin + len(fit_keys)
         self._ahead.clear()
         items = [self._items[key] for key in fit_keys]
-        fits = phases.numbers(RecordType.FIT, [RecordType.FIT.key(key) for key in fit_keys])
-        predictions = phases.numbers(RecordType.PREDICT, [RecordType.PREDICT.key(item.predict_key) for item in items])
+        fits = phases.numbers(RecordType.FIT, fit_keys)
+        predictions = phases.numbers(RecordType.PREDICT, [item.predict_key for item in items])
         keys_by_label = [evaluation_keys(item.metrics) for item in items]
-        spreads = iter(
-            phases.numbers(
-                RecordType.EVAL, [RecordType.EVAL.key(key) for keys in keys_by_label for key in keys.values()]
-            )
-        )
+        spreads = iter(phases.numbers(RecordType.EVAL, [key for keys in keys_by_label for key in keys.values()]))
         for key, item, fit, prediction, keys in zip(fit_keys, items, fits, predictions, keys_by_label, strict=True):
             numbers = [*zip(keys, spreads, strict=False)]
             whole = all(spread is not None for _, spread in numbers) and len(numbers) == len(keys)
@@ -210,19 +206,13 @@ class FactsByKey(FactsInBlocks):
         items = [self._items[key] for key in labels_by_key]
         if any(item.configuration is None for item in items) or any(map(lookups.is_taken, labels_by_key)):
             return None
-        evaluations: list[str] = []
-        for item, labels in zip(items, labels_by_key.values(), strict=True):
-            keys = evaluation_keys(item.metrics)
-            evaluations += [f"{RecordType.EVAL.prefix}{keys[label]}" for label in labels]
-        fits = phases.columns(RecordType.FIT, [RecordType.FIT.key(key) for key in labels_by_key])
-        predictions = phases.columns(RecordType.PREDICT, [RecordType.PREDICT.key(item.predict_key) for item in items])
-        spreads = phases.columns(RecordType.EVAL, evaluations)
+        fits = phases.texts(RecordType.FIT, list(labels_by_key))
+        predictions = phases.texts(RecordType.PREDICT, [item.predict_key for item in items])
+        spreads = phases.texts(RecordType.EVAL, _keys_of_evaluations(items, labels_by_key.values()))
         if fits is None or predictions is None or spreads is None:
             return None
         makings = [self._making_of(item) for item in items]
-        versions = [
-            phases.version(number) or making.version for number, making in zip(fits.last.tolist(), makings, strict=True)
-        ]
+        versions = [phases.version(number) or making.version for number, making in zip(fits.last, makings, strict=True)]
         return PlainFacts(items, makings, versions, fits, predictions, spreads)
 
     @cached_property
@@ -239,6 +229,26 @@ class FactsByKey(FactsInBlocks):
 
     def __len__(self) -> int:
         return len(self._items)
+
+
+def _keys_of_evaluations(
+    items: Sequence[RecordedItem], labels_of_items: Collection[Collection[str]]
+) -> list[str] | bytes:
+    """Return the keys of the evaluations of some metrics of items; as digests where these are all that items have, packed.
+
+    Args:
+        items: What their own records say.
+        labels_of_items: The labels of each.
+    """
+    digests = [
+        item.metrics.digests
+        for item, labels in zip(items, labels_of_items, strict=True)
+        if isinstance(item.metrics, PackedMetrics) and isinstance(labels, PackedValues)
+    ]
+    if len(digests) == len(items):
+        return b"".join(digests)
+    keys_by_label = [evaluation_keys(item.metrics) for item in items]
+    return [keys[label] for keys, labels in zip(keys_by_label, labels_of_items, strict=True) for label in labels]
 
 
 def facts_of_item(fit_key: str, lookup: RecordLookup) -> ItemFacts:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import cached_property
 from typing import Any
 
 
@@ -10,15 +11,20 @@ class Part:
     """Neighbouring cells of the rows of a block; rows that have them alike share them.
 
     Args:
-        columns: The different cells, by column, where they are known already; shape (width, cells).
+        columns: The different cells, by column, where they are known already; shape (width, cells). Made when they are asked for.
+        lines: The different cells as CSV, where they are known already, so that columns need not be asked for.
 
     Attributes:
+        lines: See above.
         positions: Which of the different cells each row has.
     """
 
-    def __init__(self, columns: Sequence[Sequence[Any]] | None = None) -> None:
+    def __init__(
+        self, columns: Callable[[], Sequence[Sequence[Any]]] | None = None, lines: Sequence[str] | None = None
+    ) -> None:
         self._cells: list[tuple[Any, ...]] = []
-        self._columns = columns
+        self._make_columns = columns
+        self.lines = lines
         self.positions: list[int] = []
         self._numbers: dict[Hashable, int] = {}
 
@@ -26,6 +32,10 @@ class Part:
     def cells(self) -> list[tuple[Any, ...]]:
         """The different cells, each a tuple of values; made anew each time where they are known by column."""
         return self._cells if self._columns is None else list(zip(*self._columns, strict=True))
+
+    @cached_property
+    def _columns(self) -> Sequence[Sequence[Any]] | None:
+        return None if self._make_columns is None else self._make_columns()
 
     @property
     def columns(self) -> list[Sequence[Any]]:

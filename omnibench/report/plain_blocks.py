@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from omnibench.report.contents import Contents
+from omnibench.report.csv_texts import written
 from omnibench.report.item_facts import FactsInBlocks, PlainFacts
 from omnibench.report.parts import Part
 from omnibench.report.summaries import Summaries, WithSeeds, finite
 from omnibench.results import Result
-from omnibench.store.packed_metrics import PackedValues
+from omnibench.store.packed_metrics import PackedValues, labels_of
 from omnibench.store.phase_facts import or_none
 from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import DisplayNames
@@ -128,14 +129,22 @@ class PlainBlocks:
                 counts = self._contents.split_counts(result)
                 names = ("cold_users", "cold_items", "before_training_end")
                 counted[result.dataset, result.fold] = tuple(map(counts.get, names))
-        of_split = zip(*(counted[result.dataset, result.fold] for result in results), strict=True)
+        seeds = [len(self._with_seeds[result.dataset, result.algorithm].seeds) for result in results]
+        of_splits = {
+            split: ",".join(["" if count is None else str(count) for count in counts])
+            for split, counts in counted.items()
+        }
         return Part(
-            [
-                *of_split,
+            lambda: [
+                *zip(*(counted[result.dataset, result.fold] for result in results), strict=True),
                 *costs_of(facts),
                 [result.fit_key for result in results],
-                [len(self._with_seeds[result.dataset, result.algorithm].seeds) for result in results],
-            ]
+                seeds,
+            ],
+            [
+                f"{of_splits[result.dataset, result.fold]},{fit},{predict},{start},{peak},{written(result.fit_key)},{count}"
+                for result, (fit, predict, start, peak), count in zip(results, cost_texts_of(facts), seeds, strict=True)
+            ],
         )
 
     def _summary_part(self, results: Sequence[Result]) -> Part:
@@ -143,7 +152,7 @@ class PlainBlocks:
         summarised: tuple[WithSeeds | None, tuple[str, ...]] = None, ()
         positions: list[int] = []
         for result in results:
-            configuration, labels = self._with_seeds[result.dataset, result.algorithm], tuple(result.metrics)
+            configuration, labels = self._with_seeds[result.dataset, result.algorithm], labels_of(result.metrics)
             if configuration is not summarised[0] or labels != summarised[1]:
                 summarised = configuration, labels
                 cells = self._summaries.cells_of(configuration)
@@ -157,9 +166,30 @@ class PlainBlocks:
 
 
 def _values(results: Sequence[Result], facts: PlainFacts) -> Part:
-    part = Part(values_of(results, facts))
-    part.positions = list(range(len(facts.spreads.last)))
+    part = Part(lambda: values_of(results, facts), _value_lines(results, facts))
+    part.positions = list(range(len(facts.spreads.rows)))
     return part
+
+
+def _value_lines(results: Sequence[Result], facts: PlainFacts) -> list[str]:
+    """Return the label, value, standard error, both ends of the interval and users of each metric as CSV."""
+    spreads, lines = iter(facts.spreads.rows), list[str]()
+    beginnings: dict[tuple[str, ...], list[str]] = {}
+    for result in results:
+        labels = labels_of(result.metrics)
+        begins = beginnings.get(labels) or beginnings.setdefault(labels, [f"{written(label)}," for label in labels])
+        values = value_texts_of(result)
+        lines += [f"{begin}{value},{spread}" for begin, value, spread in zip(begins, values, spreads, strict=False)]
+    return lines
+
+
+def value_texts_of(result: Result) -> list[str]:
+    """Return the values of a result's metrics with every digit; what is no finite number is empty."""
+    metrics = result.metrics
+    if isinstance(metrics, PackedValues):
+        return metrics.texts
+    values = map(finite, metrics.values())
+    return ["" if value is None else repr(float(value)) for value in values]
 
 
 def values_of(results: Sequence[Result], facts: PlainFacts) -> list[list[Any]]:
@@ -175,7 +205,7 @@ def values_of(results: Sequence[Result], facts: PlainFacts) -> list[list[Any]]:
         metrics = result.metrics
         labels += metrics
         values += metrics.in_order if isinstance(metrics, PackedValues) else metrics.values()
-    spreads = facts.spreads
+    spreads = facts.spreads.columns
     numbers = map(_finite_or_none, (spreads.first, spreads.second, spreads.third))
     users = [None if count < 0 else count for count in spreads.last.tolist()]
     return [labels, list(map(finite, values)), *numbers, users]
@@ -183,13 +213,29 @@ def values_of(results: Sequence[Result], facts: PlainFacts) -> list[list[Any]]:
 
 def costs_of(facts: PlainFacts) -> list[list[Any]]:
     """Return the seconds of fits, those of predictions, those of waiting for both, and the largest memory of each item."""
-    peaks = or_none(np.fmax(facts.fits.third, facts.predictions.third))
+    fits, predictions = facts.fits.columns, facts.predictions.columns
+    peaks = or_none(np.fmax(fits.third, predictions.third))
     return [
-        or_none(facts.fits.first),
-        or_none(facts.predictions.first),
-        or_none(_sums(facts.fits.second, facts.predictions.second)),
+        or_none(fits.first),
+        or_none(predictions.first),
+        or_none(_sums(fits.second, predictions.second)),
         [None if peak is None else int(peak) for peak in peaks],
     ]
+
+
+def cost_texts_of(facts: PlainFacts) -> Iterator[tuple[str, str, str, str]]:
+    """Yield of each item what ``costs_of`` returns, with every digit; what is not recorded is empty."""
+    for fit, prediction in zip(facts.fits.rows, facts.predictions.rows, strict=True):
+        fit_seconds, fit_wait, fit_peak = fit.split(",")
+        seconds, wait, peak = prediction.split(",")
+        waited = wait if fit_wait == wait == "0.0" else _sum_text(fit_wait, wait)  # most wait for nothing
+        largest = peak if fit_peak == peak else max(fit_peak, peak, key=lambda text: int(text or -1))
+        yield fit_seconds, seconds, waited, largest
+
+
+def _sum_text(*numbers: str) -> str:
+    known = [float(number) for number in numbers if number]
+    return repr(sum(known, 0.0)) if known else ""
 
 
 def _sums(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
-from typing import Any
 
 from omnibench.report.item_facts import PlainFacts
-from omnibench.report.plain_blocks import costs_of, values_of
+from omnibench.report.plain_blocks import cost_texts_of
+from omnibench.report.summaries import finite
 from omnibench.results import Result
+from omnibench.store.packed_metrics import PackedValues
 
 _MEMBERS = "\n" + " " * 7
 _METRICS = "\n" + " " * 8
@@ -24,19 +25,34 @@ def fold_texts(results: Sequence[Result], facts: PlainFacts) -> Iterator[str]:
         results: The results.
         facts: The facts about their items.
     """
-    metrics = (
-        f'{_begin_of(label)}{_text(value)},{_VALUES}"stderr": {_text(stderr)},{_VALUES}"low": {_text(low)},{_VALUES}"high": '
-        f'{_text(high)},{_VALUES}"users": {_text(users)}{_METRICS}}}'
-        for label, value, stderr, low, high, users in zip(*values_of(results, facts), strict=True)
-    )
-    for result, fit, predict, start, peak in zip(results, *costs_of(facts), strict=True):
-        of_fold = [next(metrics) for _ in result.metrics]
+    spreads = iter(facts.spreads.rows)
+    for result, (fit, predict, start, peak) in zip(results, cost_texts_of(facts), strict=True):
+        of_fold = [
+            _metric(label, value, *spread.split(","))
+            for label, value, spread in zip(result.metrics, _values_of(result), spreads, strict=False)
+        ]
         listed = f"{{{_METRICS}{f',{_METRICS}'.join(of_fold)}{_MEMBERS}}}" if of_fold else "{}"
         yield (
-            f'      {{{_MEMBERS}"fold": {_text(result.fold)},{_MEMBERS}"fit_key": {encode_basestring(result.fit_key)},'
-            f'{_MEMBERS}"fit_seconds": {_text(fit)},{_MEMBERS}"predict_seconds": {_text(predict)},{_MEMBERS}"start_seconds": '
-            f'{_text(start)},{_MEMBERS}"peak_memory": {_text(peak)},{_MEMBERS}"metrics": {listed}\n      }}'
+            f'      {{{_MEMBERS}"fold": {_null_or(result.fold)},{_MEMBERS}"fit_key": {encode_basestring(result.fit_key)},'
+            f'{_MEMBERS}"fit_seconds": {fit or _NULL},{_MEMBERS}"predict_seconds": {predict or _NULL},{_MEMBERS}"start_seconds": '
+            f'{start or _NULL},{_MEMBERS}"peak_memory": {peak or _NULL},{_MEMBERS}"metrics": {listed}\n      }}'
         )
+
+
+def _metric(label: str, value: str, stderr: str, low: str, high: str, users: str) -> str:
+    """Return the JSON of a metric, of numbers as texts, which are empty for null."""
+    return (
+        f'{_begin_of(label)}{value or _NULL},{_VALUES}"stderr": {stderr or _NULL},{_VALUES}"low": {low or _NULL},'
+        f'{_VALUES}"high": {high or _NULL},{_VALUES}"users": {users or _NULL}{_METRICS}}}'
+    )
+
+
+def _values_of(result: Result) -> list[str]:
+    """Return the values of a result's metrics as JSON has them, whole ones without a point, and nothing for null."""
+    metrics = result.metrics
+    if isinstance(metrics, PackedValues):
+        return metrics.texts
+    return ["" if value is None else repr(value) for value in map(finite, metrics.values())]
 
 
 @lru_cache(maxsize=1024)
@@ -45,6 +61,8 @@ def _begin_of(label: str) -> str:
     return f'{encode_basestring(label)}: {{{_VALUES}"value": '
 
 
-def _text(number: Any) -> str:
-    """Return a number that is finite, or None, as JSON."""
-    return "null" if number is None else repr(number)
+_NULL = "null"
+
+
+def _null_or(number: int | None) -> str:
+    return _NULL if number is None else repr(number)

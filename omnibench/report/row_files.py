@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import csv as plain_csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
 from omnibench.report.contents import Contents
+from omnibench.report.csv_texts import written
 from omnibench.report.rows import COLUMN_TYPES, WIDTHS, blocks_of
-
-_FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What spreadsheets take for the beginning of a formula, or leave out before one; the last four are the wide forms."""
 
 
 def csv(contents: Contents) -> Iterator[bytes]:
@@ -26,7 +21,7 @@ def csv(contents: Contents) -> Iterator[bytes]:
     for parts in blocks_of(contents):
         texts_of_parts = []
         for part, types in zip(parts, types_of_parts, strict=True):
-            texts = _texts(part.columns, types)
+            texts = _texts(part.columns, types) if part.lines is None else part.lines
             texts_of_parts.append([texts[position] for position in part.positions])
         lines = "\n".join(map(",".join, zip(*texts_of_parts, strict=True)))
         yield f"{lines}\n".encode(errors="backslashreplace")
@@ -43,16 +38,6 @@ def _texts(columns: Iterable[Sequence[Any]], column_types: Sequence[str]) -> lis
     return list(map(",".join, zip(*texts, strict=True)))
 
 
-@lru_cache(maxsize=1024)
-def _written(text: str) -> str:
-    """Return a text as CSV has it; most columns have few."""
-    line = io.StringIO()
-    plain_csv.writer(line, lineterminator="\n").writerow(
-        [_uncomputed(text), None]
-    )  # alone, an empty one would be quoted
-    return line.getvalue()[:-2]
-
-
 def _floats(numbers: Sequence[Any]) -> list[str]:
     """Return the floats of a column as CSV; most columns have nothing else."""
     if set(map(type, numbers)) == {float}:
@@ -61,13 +46,9 @@ def _floats(numbers: Sequence[Any]) -> list[str]:
 
 
 _WRITERS: dict[str, Callable[[Sequence[Any]], list[str]]] = {
-    "string": lambda texts: ["" if text is None else _written(text) for text in texts],
+    "string": lambda texts: ["" if text is None else written(text) for text in texts],
     "Int64": lambda numbers: ["" if number is None else str(int(number)) for number in numbers],
     "float64": _floats,
     "boolean": lambda flags: ["" if flag is None else str(bool(flag)) for flag in flags],
 }
 """Write the values of a column, by its type in pandas."""
-
-
-def _uncomputed(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA_BEGINNINGS) else text

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from omnibench.comparison.variance import COMPONENTS, Variances
 from omnibench.report.contents import Contents
 from omnibench.results import Result
 from omnibench.statistics.deviation import sample_deviation
+from omnibench.store.packed_metrics import PackedValues
 from omnibench.tables.seeds import distinct, seed_groups, seeds_of
 
 
@@ -49,12 +50,24 @@ def with_all_seeds(results: Sequence[Result]) -> dict[tuple[str, str], WithSeeds
 
 def summaries_of(contents: Contents, configuration: WithSeeds) -> dict[str, dict[str, float | None]]:
     """Return the mean and the deviation of each metric over folds and seeds, and what contributes to its variance, by label."""
-    values: dict[str, list[float]] = {label: [] for row in configuration.rows for label in row.metrics}
-    for row in configuration.counted:
-        for label, value in row.metrics.items():
-            values[label].append(value)
+    values = _values_by_label(configuration)
     variances = contents.variances.get((configuration.rows[0].dataset, configuration.name), {})
     return {label: _summary(of_label, variances.get(label, {})) for label, of_label in values.items()}
+
+
+def _values_by_label(configuration: WithSeeds) -> Mapping[str, Sequence[float]]:
+    """Return the values that count of a configuration, by label."""
+    rows = configuration.counted
+    packed = [row.metrics for row in rows if isinstance(row.metrics, PackedValues)]
+    labels = {metrics.labels for metrics in packed}
+    if len(packed) == len(configuration.rows) and len(labels) == 1:  # most
+        columns = zip(*[metrics.in_order for metrics in packed], strict=True)
+        return dict(zip(labels.pop(), columns, strict=True))
+    values: dict[str, list[float]] = {label: [] for row in configuration.rows for label in row.metrics}
+    for row in rows:
+        for label, value in row.metrics.items():
+            values[label].append(value)
+    return values
 
 
 def _summary(values: Sequence[float], variances: Variances) -> dict[str, float | None]:

@@ -26,6 +26,7 @@ _UNNAMED_USE = "a use of its own"
 
 DEFAULTS = {
     "parameters": {},
+    "aliases": {},
     "ratings": False,
     "ranking": True,
     "validation": False,
@@ -64,7 +65,8 @@ class RunnerInfo:
         catalogue_file: Its algorithms and their hyperparameters, as read from the framework itself.
         size: About how large the environment is, for the message while it is built.
         algorithms: What ``catalogue_file`` says, if there is none: by name ``{"parameters": {name: default}}``, and
-            ``"ranking"`` (true if not given), ``"ratings"``, ``"gpu"``, ``"history"`` (false if not), ``"validation"`` (what
+            ``"aliases"`` (``{alias: name}`` of parameters that are another name of one of them), ``"ranking"`` (true if not
+            given), ``"ratings"``, ``"gpu"``, ``"history"`` (false if not), ``"validation"`` (what
             it does with the validation part, e.g. ``"early stopping"``; if not given, nothing), ``"sequential"`` (whether it
             learns what comes next, and so needs timestamps; false if not given), ``"timed"``
             (whether it needs timestamps for something else, e.g. to count what is recent; false if not given), ``"required"``
@@ -226,13 +228,13 @@ def algorithm_info(runner: RunnerInfo, name: str) -> dict[str, Any]:
     Raises:
         PlanError: The framework has no such algorithm, or one that does not run here.
     """
-    algorithms = runner.catalogue["algorithms"]
-    reason = refused_algorithms(runner).get(name)
+    algorithms, refused = runner.catalogue["algorithms"], refused_algorithms(runner)
+    reason = refused.get(name)
     if reason is not None:
         raise PlanError(f"{runner.name}.{name} does not run: {reason}.")
     if name not in algorithms:
         raise PlanError(
-            f"{runner.name} has no algorithm named {name!r}{nearest(name, algorithms) or '.'} "
+            f"{runner.name} has no algorithm named {name!r}{nearest(name, [*algorithms, *refused]) or '.'} "
             f"`omnibench envs algorithms {runner.name}` lists all {len(algorithms)}."
         )
     return dict(algorithms[name])

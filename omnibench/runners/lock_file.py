@@ -70,6 +70,11 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def is_requirement(text: str) -> bool:
+    """Say whether a text begins as requirements do: a name, possibly extras, then nothing, a version, an address or a marker."""
+    return bool(re.match(rf"{_NAME.pattern}\s*(\[[^]]*\])?\s*($|[<>=!~@;(])", text.strip()))
+
+
 def distribution_of(requirement: str) -> str:
     """Return the name with which a requirement begins, as locks have it; an empty text where it begins with none."""
     match = _NAME.match(requirement)

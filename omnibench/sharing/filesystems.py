@@ -40,6 +40,10 @@ class FsspecLocation:
             raise SharingError(f"{self.name} cannot be reached: {error}") from error
         except ValueError as error:
             raise SharingError(f"{self.name} is no place that fsspec knows: {masked(str(error))}") from error
+        except Exception as error:  # ftp and others connect at once, and raise what they like
+            raise SharingError(
+                f"{self.name} cannot be reached ({type(error).__name__}: {masked(str(error))})."
+            ) from error
         self._root: str = root.rstrip("/")
         self._files.invalidate_cache()  # fsspec hands out what it has made before, with the listings of then
 

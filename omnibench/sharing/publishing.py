@@ -55,6 +55,7 @@ class Published:
         refused: Why an item cannot be published, by what people call it.
         files: How many files were written.
         size: Their bytes.
+        named: How many items were published without names now, and stay with the names that they were published with before.
     """
 
     new: list[str] = field(default_factory=list)
@@ -64,6 +65,7 @@ class Published:
     refused: dict[str, str] = field(default_factory=dict)
     files: int = 0
     size: int = 0
+    named: int = 0
 
 
 def publish(
@@ -175,6 +177,7 @@ def _publish_item(
             ours, theirs = provenances([(earlier.item, earlier.records), (bundle.item, bundle.records)])
             outcome.conflicts.append(Conflict(title, bundle.fit_key, contradictions, ours, theirs))
             return
+        outcome.named += _names_somebody(earlier) and not _names_somebody(bundle)
         joined = _joined(earlier, bundle)
         if joined.text == earlier.text:
             outcome.equal += 1
@@ -185,6 +188,11 @@ def _publish_item(
         return
     location.write(path, joined.text.encode())
     (outcome.new if earlier is None else outcome.extended).append(title)
+
+
+def _names_somebody(bundle: Bundle) -> bool:
+    runs = (record for key, record in bundle.records.items() if RecordType.RUN.has(key))
+    return any(record.get(name) is not None for record in runs for name in _OF_PEOPLE)
 
 
 def _joined(earlier: Bundle, bundle: Bundle) -> Bundle:

@@ -214,10 +214,20 @@ def data_record(
     return {
         **{name: manifest[name] for name in _MANIFEST},
         **manifest.get("sizes", {}),
+        **({"features": _sizes_of(manifest["features"])} if "features" in manifest else {}),
         **{name: costs[name] for name in COSTS},
         "directory": directory,
         "files": list(files),
         "finished": timestamp(),
+    }
+
+
+def _sizes_of(features: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the type and the sizes of each feature, by subject and name; nothing of manifests of earlier releases."""
+    return {
+        subject: {name: {"type": described["columns"][name], **sizes} for name, sizes in described["sizes"].items()}
+        for subject, described in features.items()
+        if "sizes" in described
     }
 
 

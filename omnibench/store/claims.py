@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,11 +30,13 @@ class Claims:
     Args:
         root: The store's directory.
         workspace: Where files are made before they get their names.
+        named: Called with each directory in which a directory was made, whose name is not durable yet.
     """
 
-    def __init__(self, root: Path, workspace: Workspace) -> None:
+    def __init__(self, root: Path, workspace: Workspace, named: Callable[[Path], None]) -> None:
         self._root = root
         self._workspace = workspace
+        self._named = named
         self._directories: dict[tuple[Path, str, str], Path] = {}
 
     def claim(self, parent: Path, name: str, key: str) -> Path:
@@ -55,7 +58,7 @@ class Claims:
         stem = re.sub(r"[^\w.+-]", "_", name).encode()[:_LONGEST_STEM].decode(errors="ignore")
         for digits in (DISPLAY_DIGITS, 12, 16, 32, len(key)):
             directory = parent / f"{stem}-{key[:digits]}"
-            make_directories(directory, self._root)
+            make_directories(directory, self._root, self._named)
             if self._owner(directory, key) == key:
                 if len(self._directories) >= _MOST_KNOWN:
                     self._directories.clear()

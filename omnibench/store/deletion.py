@@ -19,12 +19,13 @@ from omnibench.store.artifacts import sync_directory
 from omnibench.store.beneath import has_link, paths_like, relative_path
 from omnibench.store.changes import portions, remove_trees
 from omnibench.store.checkpoints import PRESENCE, CheckpointStore
+from omnibench.store.directory_texts import directories_in
 from omnibench.store.leases import free_leases
 from omnibench.store.reader import Reader
 from omnibench.store.schema import Record, RecordType, current_key
 from omnibench.store.searches import belongings, searches_in
 from omnibench.store.snapshot_files import files_below, leaving, outside_files, remove_outside
-from omnibench.store.stored_records import StoredRecords, Without, of_type
+from omnibench.store.stored_records import StoredRecords, of_type
 
 OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.(?:npy|parquet)")
 """Names of the files that records name."""
@@ -105,9 +106,7 @@ def delete(store: CheckpointStore, items: Iterable[str], *, dry_run: bool = Fals
     return deleted
 
 
-def _going(
-    store: CheckpointStore, fit_keys: Collection[str], reader: Reader
-) -> tuple[dict[str, Record], set[str | None]]:
+def _going(store: CheckpointStore, fit_keys: Collection[str], reader: Reader) -> tuple[dict[str, Record], set[str]]:
     """Return the records of some items and of what only their searches have needed, and the directories of all others.
 
     A search that other items share lies with one of them.
@@ -115,7 +114,7 @@ def _going(
     recorded = StoredRecords(reader)
     removed = {key: record for key, record in recorded.items() if _is_of(key, record, fit_keys)}
     removed |= _searched_for_alone(store, removed, recorded)
-    return removed, {record.get("directory") for _, record in Without(recorded, removed).items()}
+    return removed, set(directories_in(reader, removed))
 
 
 def _is_of(key: str, record: Record, fit_keys: Collection[str]) -> bool:

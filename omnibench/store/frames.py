@@ -9,7 +9,6 @@ from typing import Any
 
 from omnibench.store.columns import Column
 from omnibench.store.lookups import Lookups
-from omnibench.store.packed_metrics import MetricsPacker
 from omnibench.store.reader import Reader
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, SEARCHED, Phase, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory
@@ -26,18 +25,18 @@ def result_columns(reader: Reader) -> dict[str, Column]:
         reader: Reads the records.
     """
     columns = {name: Column() for name in RESULT_COLUMNS}
-    lookups, packer = Lookups(reader), MetricsPacker()
+    lookups = Lookups(reader)
     lookups.read_phases(RecordType.EVAL)
     rows: list[tuple[Any, ...]] = []
     keys: list[str] = []
-    for _, record, is_light in reader.light_items():
+    for _, record, _ in reader.light_items():
         if record["status"] != Status.DONE:
             continue
-        metrics = packer.packed(record["metrics"]) if is_light else record["metrics"]
+        metrics = record["metrics"]
         labels = [intern(label) if isinstance(label := record[name], str) else label for name in RESULT_COLUMNS[:4]]
         for label, metric in metrics.items():
             rows.append((*labels, intern(label), metric["value"]))
-            keys.append(RecordType.EVAL.key(metric["key"]))
+            keys.append(metric["key"])
         if len(rows) >= _ROWS_AT_HAND:
             _add_rows(columns, rows, lookups.uncertainties(keys))
             rows, keys = [], []

@@ -62,26 +62,28 @@ def outdated_records(records: Mapping[str, Record], older_than: float) -> dict[s
         records: All records, by key.
         older_than: Seconds since a run or a worker was last heard of.
     """
-    workers: set[str] = set()
-    runs: set[str] = set()
-    for key, record in records.items():
-        if RecordType.of(key) not in (RecordType.RUN, RecordType.WORKER):
+    workers, runs = (dict(of_type(records, record_type)) for record_type in (RecordType.WORKER, RecordType.RUN))
+    unnamed = {key for key, record in (*workers.items(), *runs.items()) if _is_old(record, older_than)}
+    for key, record in records.items() if unnamed else ():
+        if key not in workers and key not in runs:
             for result in (record, *(record.get("attempts") or ())):
-                workers |= {str(result["worker"])} if result.get("worker") else set()
-                runs |= {str(result["run"])} if result.get("run") else set()
-    done = {record["item"] for _, record in of_type(records, RecordType.ITEM) if _is_done(record)}
-    outdated: dict[str, Record] = {}
-    for key, record in of_type(records, RecordType.WORKER):
-        tells_phase = record.get("ended") is None and record.get("item") and record["item"] not in done
-        if RecordType.WORKER.identity(key) in workers or tells_phase or not _is_old(record, older_than):
-            runs.add(str(record.get("run")))
-        else:
-            outdated[key] = record
-    return outdated | {
-        key: record
-        for key, record in of_type(records, RecordType.RUN)
-        if RecordType.RUN.identity(key) not in runs and _is_old(record, older_than)
+                unnamed -= {
+                    record_type.key(str(result[name]))
+                    for name, record_type in (("worker", RecordType.WORKER), ("run", RecordType.RUN))
+                    if result.get(name)
+                }
+        if not unnamed:  # mostly long before the last record
+            return {}
+    telling = {
+        key: record["item"]
+        for key, record in workers.items()
+        if key in unnamed and record.get("ended") is None and record.get("item")
     }
+    if telling:
+        done = {record["item"] for _, record in of_type(records, RecordType.ITEM) if _is_done(record)}
+        unnamed -= {key for key, item in telling.items() if item not in done}
+    unnamed -= {RecordType.RUN.key(str(record.get("run"))) for key, record in workers.items() if key not in unnamed}
+    return {key: record for key, record in (*workers.items(), *runs.items()) if key in unnamed}
 
 
 def _is_done(item: Record) -> bool:

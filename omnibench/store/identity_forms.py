@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from omnibench.store.checks import Check, is_count, is_name, is_natural, matching, object_of, of_type, optional
+from omnibench.store.checks import (
+    Check,
+    is_count,
+    is_name,
+    is_natural,
+    mapping_of,
+    matching,
+    object_of,
+    of_type,
+    optional,
+)
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 """Keys of items and datasets, and digests of files: sha256 as hex digits."""
@@ -36,6 +46,9 @@ _identity_members = object_of(
 _recipe_members = object_of(
     {"source": of_type(list), "steps": of_type(list), "seed": optional(is_count)}, {"features": of_type(dict)}
 )
+
+are_feature_sizes = mapping_of(mapping_of(object_of({"type": is_name, "values": is_natural, "longest": is_natural})))
+"""Whether a value is how large the features of a dataset are, by their subject and name."""
 
 
 def is_identity(value: Any) -> bool:

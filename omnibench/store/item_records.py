@@ -304,18 +304,19 @@ def results_of(items: Iterable[Record]) -> Iterator[Result]:
     Args:
         items: Their records.
     """
-    latest: tuple[Any, ...] = ()
-    configuration: _Configuration | None = None
+    recorded = parameters = algorithm = search = configuration = None
     for item in items:
         identity = item.get("identity")
-        parts = (
-            identity[1]["configuration"] if identity else None,
-            item["parameters"],
-            item["algorithm"],
-            item.get(SEARCHED),
-        )
-        if configuration is None or any(part is not known for part, known in zip(parts, latest, strict=True)):
-            latest, configuration = parts, _Configuration.of(item)
+        of_item = identity[1]["configuration"] if identity else None
+        if (
+            configuration is None
+            or of_item is not recorded
+            or item["parameters"] is not parameters
+            or item["algorithm"] is not algorithm
+            or item.get(SEARCHED) is not search
+        ):
+            recorded, parameters, algorithm, search = of_item, item["parameters"], item["algorithm"], item.get(SEARCHED)
+            configuration = _Configuration.of(item)
         yield _result_of(item, configuration)
 
 

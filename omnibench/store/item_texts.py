@@ -1,14 +1,16 @@
 """How the records of done items are read from their texts: 100,000 of them are matched, not parsed and looked over.
 
-What the pattern matches is of the form of an item's record, member by member, as ``item_records.done_item`` builds it and
-``json.dumps`` writes it: parsing and ``forms.flaw`` would return the same members. Any other text is None here, and is parsed: of
-items that are not done, that are tuned, that failed later, of earlier releases, of other hands.
+What is matched is of the form of an item's record, member by member, as ``item_records.done_item`` builds it and ``json.dumps``
+writes it: parsing and ``forms.flaw`` would return the same members. The text is cut where members begin whose names no text in a
+string can look like, since its quotation marks are escaped; parts that many items have alike are matched once. Any other text is None
+here, and is parsed: of items that are not done, that are tuned, that failed later, of earlier releases, of other hands.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +18,7 @@ from omnibench.store.checks import is_moment
 from omnibench.store.file_forms import ITEM_DIRECTORY
 from omnibench.store.identity_forms import is_tagged_configuration
 from omnibench.store.json_patterns import ANY_TEXT, CAPTURED_TEXT, INTEGER, NUMBER, TEXT
+from omnibench.store.packed_metrics import MetricsPacker
 from omnibench.store.schema import Phase, Record, RecordType, Status
 
 _DIGITS = r'"([0-9a-f]{64})"'
@@ -28,14 +31,19 @@ _LABELS = re.compile(
 _BEHIND_PARAMETERS = ', "fold": '
 _IDENTITY = re.compile(rf', "fold": {_FOLD}, "identity": \["(fit/\d+)", \{{"configuration": ')
 _BEHIND_CONFIGURATION = ', "data": "'
-_REST = re.compile(
+_CALLED = re.compile(
     rf', "data": {_DIGITS}, "fold": {_FOLD}\}}\], "data_key": {_DIGITS}'
-    rf'(?:, "user_label": {CAPTURED_TEXT})?(?:, "dataset_label": {CAPTURED_TEXT})?(?:, "module": {CAPTURED_TEXT})?(?:, "node": {CAPTURED_TEXT})?'
-    rf', "phase": "{Phase.DONE}", "finished": {CAPTURED_TEXT}, "run": {TEXT}, "worker": {TEXT}'
-    rf', "directory": {CAPTURED_TEXT}, "status": "{Status.DONE}", "metrics": (\{{{_METRIC}(?:, {_METRIC})*+\}}), "error": null'
-    rf', "exported": {INTEGER}, "generation": ({INTEGER}), "predict_key": {CAPTURED_TEXT}, "failures": {INTEGER}, "deaths": {INTEGER}'
-    rf', "predicted": {ANY_TEXT}, "test": {TEXT}(?:, "token": {TEXT})?\}}'
+    rf'(?:, "user_label": {CAPTURED_TEXT})?(?:, "dataset_label": {CAPTURED_TEXT})?(?:, "module": {CAPTURED_TEXT})?'
 )
+_NODE, _BEHIND_NODE = ', "node": "', f', "phase": "{Phase.DONE}", '
+_ORIGIN = re.compile(rf'{_BEHIND_NODE}"finished": {CAPTURED_TEXT}, "run": {TEXT}, "worker": {TEXT}')
+_DIRECTORY, _BEHIND_DIRECTORY = ', "directory": "', f'", "status": "{Status.DONE}", "metrics": '
+_METRICS = re.compile(rf"\{{{_METRIC}(?:, {_METRIC})*+\}}")
+_BEHIND_METRICS = ', "error": null, '
+_COUNTS = re.compile(rf'{_BEHIND_METRICS}"exported": {INTEGER}, "generation": ({INTEGER})')
+_PREDICT_KEY, _BEHIND_PREDICT_KEY = ', "predict_key": "', '", "failures": '
+_MADE_OF = re.compile(rf'{_BEHIND_PREDICT_KEY}{INTEGER}, "deaths": {INTEGER}, "predicted": {ANY_TEXT}, "test": {TEXT}')
+_TOKEN, _END = ', "token": "', '"}'
 _MOST_BRACKETS = 20
 """Brackets in hyperparameters or a configuration up to which nobody has to look how deep they are nested."""
 
@@ -45,15 +53,19 @@ _AT_HAND = 4096
 """Texts of which is kept what they hold: the folds of a configuration have them alike."""
 
 
-def light_item_in(key: str, text: str, *, with_node: bool = False) -> Record | None:
+def light_item_in(
+    key: str, text: str, packer: MetricsPacker, *, with_node: bool = False, with_metrics: bool = True
+) -> Record | None:
     """Return the record of a done item without what only runs need; None where it has to be parsed to tell.
 
-    Parts that several items have alike are the same objects in their records. ``metrics`` is the JSON of its metrics.
+    Parts that several items have alike are the same objects in their records.
 
     Args:
         key: The record's key.
         text: Its JSON, without its checksum.
+        packer: Packs its metrics.
         with_node: Whether the record says the item's node id.
+        with_metrics: Whether it has ``metrics``, packed, and the key of its predictions.
     """
     labels = _LABELS.match(text)
     if labels is None or not key.endswith(labels[2]) or not RecordType.ITEM.has(key):
@@ -64,43 +76,139 @@ def light_item_in(key: str, text: str, *, with_node: bool = False) -> Record | N
     if identity is None:
         return None
     behind = text.find(_BEHIND_CONFIGURATION, identity.end())
-    parts, rest = _parts_in(text[begin:end], text[identity.end() : behind]), _REST.fullmatch(text, behind)
-    if parts is None or rest is None:
+    behind_node = text.find(_BEHIND_NODE, behind)
+    node_begin = text.find(_NODE, behind, behind_node)
+    behind_called = behind_node if node_begin < 0 else node_begin
+    directory_begin = text.find(_DIRECTORY, behind_node)
+    behind_directory = text.find(_BEHIND_DIRECTORY, directory_begin)
+    metrics_begin = behind_directory + len(_BEHIND_DIRECTORY)
+    metrics_end = text.find(_BEHIND_METRICS, metrics_begin)
+    if not 0 < behind < behind_node < directory_begin < behind_directory < metrics_end:
         return None
+    parts = _parts_in(text[begin:end], text[identity.end() : behind])
+    called = _called_in(text[behind:behind_called])
+    finished = _moment_in(text[behind_node:directory_begin])
+    node = text[node_begin + len(_NODE) : behind_node - 1] if node_begin >= 0 else ""
+    directory = text[directory_begin + len(_DIRECTORY) : behind_directory]
+    ending = _ending_in(text, metrics_end)
+    if (
+        parts is None
+        or called is None
+        or finished is None
+        or ending is None
+        or not _is_text(node)
+        or (node_begin >= 0 and text[behind_node - 1] != '"')
+        or not _is_directory(directory)
+    ):
+        return None
+    metrics: Mapping[str, dict[str, Any]] | None = packer.packed_if_expected(text[metrics_begin:metrics_end])
+    if metrics is None:
+        if _METRICS.fullmatch(text, metrics_begin, metrics_end) is None:
+            return None
+        metrics = packer.packed(text[metrics_begin:metrics_end])
     item, fit_key, dataset, algorithm = labels.groups()
-    data, fold, data_key, user, name, module, node, finished, directory, metrics, generation, predict_key = (
-        rest.groups()
-    )
-    if not is_moment(finished) or not _is_directory(directory):
-        return None
     parameters, configuration = parts
-    light: Record = {
-        "item": item,
-        "fit_key": fit_key,
-        "dataset": _shared(dataset),
-        "algorithm": _shared(algorithm),
-        "parameters": parameters,
-        "fold": _fold(identity[1]),
-        "identity": [
-            _shared(identity[2]),
-            {"configuration": configuration, "data": _shared(data), "fold": _fold(fold)},
-        ],
-    }
-    light["data_key"] = _shared(data_key)
-    for member, label in (("user_label", user), ("dataset_label", name), ("module", module)):
-        if label is not None:
-            light[member] = _shared(label)
-    if with_node and node is not None:
-        light["node"] = node
-    light["phase"] = _PHASE
-    light["finished"] = _shared(finished)
-    light["directory"] = item if directory == item else _shared(directory)
-    light["status"] = _STATUS
-    light["metrics"] = metrics
-    light["error"] = None
-    light["generation"] = int(generation)
-    light["predict_key"] = predict_key
-    return light
+    data, fold, data_key, known_labels = called
+    generation, predict_key = ending
+    light = _Light()
+    light.item, light.fit_key = item, fit_key
+    light.dataset, light.algorithm = _shared(dataset), _shared(algorithm)
+    light.parameters, light.fold = parameters, _fold(identity[1])
+    light.identity = [_shared(identity[2]), vars(_Identity(configuration, data, fold))]
+    light.data_key = data_key
+    record: Record = vars(light)
+    record |= known_labels
+    if with_node and node_begin >= 0:
+        record["node"] = node
+    record["phase"], record["finished"] = _PHASE, finished
+    record["directory"] = item if directory == item else _shared(directory)
+    record["status"] = _STATUS
+    if with_metrics:
+        record["metrics"] = metrics
+    record["error"] = None
+    record["generation"] = generation
+    if with_metrics:
+        record["predict_key"] = predict_key
+    return record
+
+
+def _ending_in(text: str, begin: int) -> tuple[int, str] | None:
+    """Return the generation and the key of the predictions in the end of an item's text.
+
+    Args:
+        text: The text.
+        begin: Where its metrics end.
+    """
+    key_begin = text.find(_PREDICT_KEY, begin)
+    key_end = text.find(_BEHIND_PREDICT_KEY, key_begin)
+    token_begin = text.find(_TOKEN, key_end)
+    end = len(text) - len(_END)
+    if not begin < key_begin < key_end or not text.endswith(_END):
+        return None
+    key = text[key_begin + len(_PREDICT_KEY) : key_end]
+    token = text[token_begin + len(_TOKEN) : end] if token_begin >= 0 else ""
+    made_of = text[key_end : token_begin if token_begin >= 0 else end + 1]
+    generation = _generation_in(text[begin:key_begin])
+    if generation is None or not _is_text(key) or not _is_text(token) or not _is_made_of(made_of):
+        return None
+    return generation, key
+
+
+class _Light:
+    """Has the members of a light record as attributes: the dictionaries of instances share their names, which halves their memory."""
+
+    item: str
+    fit_key: str
+    dataset: str
+    algorithm: str
+    parameters: dict[str, Any]
+    fold: int | None
+    identity: list[Any]
+    data_key: str
+
+
+class _Identity:
+    """Has the members of an item's identity as attributes; see ``_Light``."""
+
+    def __init__(self, configuration: list[Any], data: str, fold: int | None) -> None:
+        self.configuration = configuration
+        self.data = data
+        self.fold = fold
+
+
+def _is_text(text: str) -> bool:
+    """Whether a text stands for itself as JSON, where most do."""
+    return text.isprintable() and '"' not in text and "\\" not in text
+
+
+@lru_cache(maxsize=_AT_HAND)
+def _called_in(text: str) -> tuple[str, int | None, str, dict[str, str]] | None:
+    """Return the dataset's key and the fold in an identity, the dataset's key beside it, and what an item is called."""
+    match = _CALLED.fullmatch(text)
+    if match is None:
+        return None
+    data, fold, data_key, *labels = match.groups()
+    names = zip(("user_label", "dataset_label", "module"), labels, strict=True)
+    known = {name: _shared(label) for name, label in names if label is not None}
+    return _shared(data), _fold(fold), _shared(data_key), known
+
+
+@lru_cache(maxsize=_AT_HAND)
+def _moment_in(text: str) -> str | None:
+    """Return when an item was done, from what says where it was computed."""
+    match = _ORIGIN.fullmatch(text)
+    return _shared(match[1]) if match is not None and is_moment(match[1]) else None
+
+
+@lru_cache(maxsize=_AT_HAND)
+def _generation_in(text: str) -> int | None:
+    match = _COUNTS.fullmatch(text)
+    return None if match is None else int(match[1])
+
+
+@lru_cache(maxsize=_AT_HAND)
+def _is_made_of(text: str) -> bool:
+    return _MADE_OF.fullmatch(text) is not None
 
 
 def _fold(text: str) -> int | None:

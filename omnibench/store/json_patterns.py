@@ -17,5 +17,8 @@ INTEGER = r"(?:0|[1-9][0-9]{0,17})"
 NUMBER = r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 """A number."""
 
+FLOAT = r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]++(?:[eE][+-]?[0-9]++)?|[eE][+-]?[0-9]++)"
+"""A number that is no whole one."""
+
 COST = r"(?:0|[1-9][0-9]{0,14})(?:\.[0-9]++)?(?:e[+-]?[0-9]{1,3})?"
 """A number that is not negative, which a float holds to its last digit where it is whole."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +18,7 @@ from typing import Any
 from omnibench.store.checks import is_cost
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.frames import phase_rows
-from omnibench.store.packed_metrics import MetricsPacker
 from omnibench.store.phase_costs import TYPES as PHASE_TYPES
-from omnibench.store.phase_costs import PhaseCosts
 from omnibench.store.phase_texts import CostsText, costs_in
 from omnibench.store.plans import PlannedLabels
 from omnibench.store.reader import Reader
@@ -115,13 +113,10 @@ def light_records_in(
     records: dict[str, Record] = {}
     finished: dict[str, str] = {}
     light_keys: set[str] = set()  # of items that nothing but their phases has costs of
-    shared, packer = SharedParts(), MetricsPacker()
+    shared = SharedParts()
     heavy = tuple(member for member in _HEAVY if not (with_nodes and member == "node"))
-    for key, item, is_light in reader.light_items(with_nodes=with_nodes):
+    for key, item, is_light in reader.light_items(with_nodes=with_nodes, with_metrics=with_metrics):
         if is_light:
-            metrics, predict_key = item.pop("metrics"), item.pop("predict_key")
-            if with_metrics:
-                item |= {"metrics": packer.packed(metrics), "predict_key": predict_key}
             light_keys.add(key)
             item["fit_key"] = plan.known_key(item["fit_key"])
         labelled = plan.labelled(item)
@@ -170,30 +165,42 @@ def _phases(reader: Reader, finished: Mapping[str, str], costs: Costs) -> Iterat
                 batches.add(batch)  # the metrics that one Eval computed share its costs
 
 
-def _rows(phase_costs: Iterable[PhaseCosts], finished: Mapping[str, str], costs: Costs) -> list[int]:
+def _rows(
+    phase_costs: Iterable[tuple[Mapping[bytes | None, Sequence[Any]], Iterable[tuple[int, int, bytes | None]]]],
+    finished: Mapping[str, str],
+    costs: Costs,
+) -> list[int]:
     """Return the rows of the phases that are not those of finished items, of which the costs are added; see ``_phases``.
 
     Args:
-        phase_costs: The costs of all phases.
+        phase_costs: The costs of all phases; see ``phase_costs.blocks_of_costs``.
         finished: The names of the finished items, by key.
         costs: What theirs are added to.
     """
-    rows: dict[RecordType, list[int]] = {record_type: [] for record_type in PHASE_TYPES}
+    rows: list[tuple[int, int]] = []
     batches: set[int] = set()
-    for numbers, record_type, fit_key, seconds, start_seconds, batch, search in phase_costs:
-        item = finished.get(fit_key) if search is None and type(fit_key) is str else None
-        if item is None:
-            rows[record_type] += numbers
-            continue
-        if batch is not None:  # the metrics that one Eval computed share its costs
-            part = hash((fit_key, batch))
-            if part in batches:
+    latest: tuple[int, bytes | None] = -1, None
+    for members_of, block in phase_costs:
+        for number, position, text in block:
+            if text == latest[1] and position == latest[0]:
+                continue  # of the metrics that one Eval computed, which share its costs
+            fit_key, seconds, start_seconds, batch, search = members_of[text] or _NO_MEMBERS
+            item = finished.get(fit_key) if search is None and type(fit_key) is str else None
+            if item is None:
+                rows.append((position, number))
                 continue
-            batches.add(part)
-        if is_cost(seconds) and is_cost(start_seconds):
-            for _ in numbers[:1] if batch is not None else numbers:
+            if batch is not None:
+                latest = position, text
+                part = hash((fit_key, batch))
+                if part in batches:
+                    continue
+                batches.add(part)
+            if is_cost(seconds) and is_cost(start_seconds):
                 costs.add(seconds, start_seconds, item)
-    return [number for of_type in rows.values() for number in of_type]
+    return [number for _, number in sorted(rows)]
+
+
+_NO_MEMBERS = [None] * 5
 
 
 def _phase_costs(reader: Reader, record_type: RecordType) -> Iterator[tuple[str, CostsText | None]]:

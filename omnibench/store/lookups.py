@@ -96,11 +96,11 @@ class Lookups:
         return uncertainty_of(self.facts(key) or {}) if kept is None else kept
 
     def uncertainties(self, keys: Sequence[str]) -> list[list[float | None]]:
-        """Return the standard errors and both ends of the intervals that evaluations say, each in a list."""
+        """Return the standard errors and both ends of the intervals that evaluations say, each in a list, by their own keys."""
         spreads = self._phases.columns(RecordType.EVAL, keys) if self._phases else None
         if spreads is not None:
             return [or_none(numbers) for numbers in (spreads.first, spreads.second, spreads.third)]
-        of_keys = [self.uncertainty(key) for key in keys]
+        of_keys = [self.uncertainty(RecordType.EVAL.key(key)) for key in keys]
         return [[spread[number] for spread in of_keys] for number in range(3)]
 
 

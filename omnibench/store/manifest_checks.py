@@ -9,8 +9,8 @@ from pathlib import Path
 from sys import intern
 
 from omnibench.store import manifests
+from omnibench.store.directory_texts import directory_in
 from omnibench.store.formats import SEALED_SINCE
-from omnibench.store.forms import record_of
 from omnibench.store.reader import Reader
 from omnibench.store.schema import RecordType
 from omnibench.store.sealing import DamagedRecordError, text_of
@@ -46,6 +46,6 @@ def _manifest_lines(reader: Reader, keys: Collection[str] | None) -> Iterator[tu
     for key, mode, value in reader.texts() if keys is None else reader.texts_of(keys):
         with suppress(DamagedRecordError):  # which is damage of its own
             text = text_of(mode, value)
-            directory = record_of(key, text).get("directory")
+            directory = directory_in(key, text)
             if directory and not RecordType.OLD.has(key):
                 yield intern(directory), key, hash(f"{key}\t{text}")

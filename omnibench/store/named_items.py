@@ -16,7 +16,6 @@ from omnibench.store.formats import refuse_newer
 from omnibench.store.light_records import light_records_in
 from omnibench.store.overview import items_of
 from omnibench.store.ownership import no_store
-from omnibench.store.packed_metrics import MetricsPacker
 from omnibench.store.plans import PlannedLabels, with_planned_labels
 from omnibench.store.reader import Reader
 from omnibench.store.reading import Answer, read, read_all
@@ -218,10 +217,9 @@ class NamedItems:
 
 def _items_to_compare(reader: Reader, plan: PlannedLabels) -> Iterator[tuple[str, Record]]:
     """Yield key and record of every item, called as in a plan, without what nobody needs who compares metrics."""
-    shared, packer = SharedParts(), MetricsPacker()
+    shared = SharedParts()
     for key, item, is_light in reader.light_items():
         if is_light:
-            item["metrics"] = packer.packed(item["metrics"])
             del item["predict_key"]
         labelled = plan.labelled(item)
         yield key, labelled if is_light else shared.item_without(UNCOMPARED, labelled)

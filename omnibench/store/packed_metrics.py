@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
-from struct import Struct
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-_METRIC = Struct("<d32s")
-"""A metric's value, and the key of its evaluation."""
+from omnibench.store.json_patterns import FLOAT
 
-_Names = tuple[tuple[str, str], ...]
-"""Labels, and the texts that identify their metrics."""
+_KEY = 32
+"""The bytes of the key of an evaluation."""
+
+
+class _Names(NamedTuple):
+    """Labels, and the texts that identify their metrics; the same object of all items that have them."""
+
+    labels: tuple[str, ...]
+    metrics: tuple[str, ...]
+
 
 Value = TypeVar("Value")
 """What a mapping has by label."""
@@ -23,7 +29,8 @@ class _Packed(Mapping[str, Value]):
 
     Args:
         names: Labels, each with the text that identifies its metric.
-        packed: For each, its value and the key of its evaluation.
+        packed: The keys of their evaluations, and behind these their values as the record has them, separated by commas. Most go
+            from a record into a file, and to parse a float and to write it again takes longer than all else.
     """
 
     __slots__ = ("_names", "_packed")
@@ -33,18 +40,36 @@ class _Packed(Mapping[str, Value]):
         self._packed = packed
 
     def __iter__(self) -> Iterator[str]:
-        return (label for label, _ in self._names)
+        return iter(self._names.labels)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._names.labels)
 
-    def _of(self, label: str) -> tuple[str, float, bytes]:
-        """Return the text that identifies a metric, its value and the key of its evaluation."""
-        for number, (own_label, metric) in enumerate(self._names):
-            if own_label == label:
-                value, key = _METRIC.unpack_from(self._packed, number * _METRIC.size)
-                return metric, value, key
-        raise KeyError(label)
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, the same object of all items that have them."""
+        return self._names.labels
+
+    @property
+    def digests(self) -> bytes:
+        """The keys of the evaluations in the order of their labels, 32 bytes each."""
+        return self._packed[: _KEY * len(self._names.labels)]
+
+    @property
+    def texts(self) -> list[str]:
+        """The values in the order of their labels, with every digit, as the record has them."""
+        return self._packed[_KEY * len(self._names.labels) :].decode().split(",")
+
+    @property
+    def _keys(self) -> list[str]:
+        digits = self.digests.hex()
+        return [digits[begin : begin + 2 * _KEY] for begin in range(0, len(digits), 2 * _KEY)]
+
+    def _position(self, label: str) -> int:
+        try:
+            return self._names.labels.index(label)
+        except ValueError:
+            raise KeyError(label) from None
 
 
 class PackedMetrics(_Packed[dict[str, Any]]):
@@ -60,18 +85,17 @@ class PackedMetrics(_Packed[dict[str, Any]]):
     @property
     def keys_of_evaluations(self) -> dict[str, str]:
         """The keys of the evaluations by label."""
-        pairs = zip(self._names, _METRIC.iter_unpack(self._packed), strict=True)
-        return {label: key.hex() for (label, _), (_, key) in pairs}
+        return dict(zip(self._names.labels, self._keys, strict=True))
 
     def _metrics(self) -> dict[str, dict[str, Any]]:
         return {
-            label: {"value": value, "key": key.hex(), "metric": metric}
-            for (label, metric), (value, key) in zip(self._names, _METRIC.iter_unpack(self._packed), strict=True)
+            label: {"value": float(value), "key": key, "metric": metric}
+            for label, metric, value, key in zip(*self._names, self.texts, self._keys, strict=True)
         }
 
     def __getitem__(self, label: str) -> dict[str, Any]:
-        metric, value, key = self._of(label)
-        return {"value": value, "key": key.hex(), "metric": metric}
+        number = self._position(label)
+        return {"value": float(self.texts[number]), "key": self._keys[number], "metric": self._names.metrics[number]}
 
     def items(self) -> ItemsView[str, dict[str, Any]]:
         """Return labels and metrics."""
@@ -88,7 +112,7 @@ class PackedValues(_Packed[float]):
     __slots__ = ()
 
     def __getitem__(self, label: str) -> float:
-        return self._of(label)[1]
+        return float(self.texts[self._position(label)])
 
     def __repr__(self) -> str:
         return repr(dict(self.items()))
@@ -96,12 +120,11 @@ class PackedValues(_Packed[float]):
     @property
     def in_order(self) -> list[float]:
         """The values in the order of their labels."""
-        return [value for value, _ in _METRIC.iter_unpack(self._packed)]
+        return list(map(float, self.texts))
 
     def items(self) -> ItemsView[str, float]:
         """Return labels and values."""
-        pairs = zip(self._names, _METRIC.iter_unpack(self._packed), strict=True)
-        return {label: value for (label, _), (value, _) in pairs}.items()
+        return dict(zip(self._names.labels, self.in_order, strict=True)).items()
 
 
 def evaluation_keys(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -115,7 +138,7 @@ class MetricsPacker:
     """Packs the metrics of items, of which most have the same labels as the one before."""
 
     def __init__(self) -> None:
-        self._names: _Names = ()
+        self._names = _Names((), ())
         self._pattern = re.compile("(?!)")
         self._known: dict[_Names, _Names] = {}
 
@@ -125,28 +148,38 @@ class MetricsPacker:
         Args:
             text: Their JSON, of the form of light records: see ``item_texts``.
         """
+        packed = self.packed_if_expected(text)
+        if packed is not None:
+            return packed
+        metrics: dict[str, dict[str, Any]] = json.loads(text)
+        if not all(type(metric["value"]) is float for metric in metrics.values()):
+            return metrics
+        self._expect(_Names(tuple(metrics), tuple(metric["metric"] for metric in metrics.values())))
+        packed = self.packed_if_expected(text)
+        return metrics if packed is None else packed  # where a label comes twice
+
+    def packed_if_expected(self, text: str) -> PackedMetrics | None:
+        """Return the metrics of an item that has the labels of the one before, packed, of any text; None of others.
+
+        Args:
+            text: Their JSON, which need not be of any form.
+        """
         match = self._pattern.fullmatch(text)
         if match is None:
-            metrics: dict[str, dict[str, Any]] = json.loads(text)
-            if not all(type(metric["value"]) is float for metric in metrics.values()):
-                return metrics
-            self._expect(tuple((label, metric["metric"]) for label, metric in metrics.items()))
-            packed = (_METRIC.pack(metric["value"], bytes.fromhex(metric["key"])) for metric in metrics.values())
-            return PackedMetrics(self._names, b"".join(packed))
-        members = iter(match.groups())
-        return PackedMetrics(
-            self._names,
-            b"".join(
-                [_METRIC.pack(float(value), bytes.fromhex(key)) for value, key in zip(members, members, strict=True)]
-            ),
-        )
+            return None
+        members = match.groups()
+        return PackedMetrics(self._names, bytes.fromhex("".join(members[1::2])) + ",".join(members[::2]).encode())
 
     def _expect(self, names: _Names) -> None:
         """Expect the next metrics to have some names, which all that have them share."""
         self._names = self._known.setdefault(names, names)
-        # The text is of its form, so that it is enough to find the ends of values and keys. Whole numbers have no point.
         members = (
-            f'{re.escape(json.dumps(label))}: \\{{"value": ([^,.]*+\\.[^,]*+), "key": "([^"]*+)", "metric": {re.escape(json.dumps(metric))}\\}}'
-            for label, metric in names
+            rf'{re.escape(json.dumps(label))}: \{{"value": ({FLOAT}), "key": "([0-9a-f]{{64}})", "metric": {re.escape(json.dumps(metric))}\}}'
+            for label, metric in zip(*names, strict=True)
         )
         self._pattern = re.compile(rf"\{{{', '.join(members)}\}}")
+
+
+def labels_of(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the labels of metrics or values, packed or not; of packed ones the same object where they are the same."""
+    return metrics.labels if isinstance(metrics, _Packed) else tuple(metrics)

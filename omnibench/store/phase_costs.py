@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Container, Iterator, Sequence
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from omnibench.store.schema import SEARCHED, RecordType
 from omnibench.store.schema_changes import change_once
@@ -60,28 +58,6 @@ _TRIGGERS = {
 }
 
 
-class PhaseCosts(NamedTuple):
-    """The costs of a phase, as its record says them; whether they are of their form is for the caller to look at.
-
-    Attributes:
-        numbers: The numbers of the rows of its record, and of those behind it that say the same: metrics that were computed together.
-        record_type: The type of these records.
-        fit_key: The key of its item.
-        seconds: Wall seconds.
-        start_seconds: Seconds of waiting for its process.
-        batch: What the metrics that were computed together have alike, or None.
-        search: The search whose trial it is part of, or None.
-    """
-
-    numbers: list[int]
-    record_type: RecordType
-    fit_key: Any = None
-    seconds: Any = None
-    start_seconds: Any = None
-    batch: Any = None
-    search: Any = None
-
-
 def keep_costs(connection: sqlite3.Connection) -> None:
     """Have a database keep the table of costs; no write when it does so already."""
     change_once(connection, lambda: are_kept(connection), lambda: _begin(connection))
@@ -107,20 +83,28 @@ def _begin(connection: sqlite3.Connection) -> None:
     connection.execute(f"INSERT INTO Costs {rows}")
 
 
-def costs_of_phases(connection: sqlite3.Connection) -> Iterator[PhaseCosts]:
-    """Yield the costs of all phases, in the order in which they were written; of a database that keeps the table.
+Costs = list[Any]
+"""The costs of a phase, as its record says them; whether they are of their form is for the caller to look at. The key of its item;
+wall seconds; seconds of waiting for its process; what the metrics that were computed together have alike, or None; the search whose
+trial it is part of, or None. Nothing of a record that is no JSON."""
 
-    Of a record that is no JSON there is its number and its type.
+
+def blocks_of_costs(
+    connection: sqlite3.Connection,
+) -> Iterator[tuple[dict[bytes | None, Costs], list[tuple[int, int, bytes | None]]]]:
+    """Yield the costs of all phases by the thousand, in the order in which they were written; of a database that keeps the table.
+
+    Returns:
+        For each block the costs that a text holds; and of each row its number, the position of its type among ``TYPES``, and its
+        text, which metrics that were computed together have alike.
     """
     # As bytes: one text that is no UTF-8 any more would be an error of the whole query.
     rows = connection.execute("SELECT number, type, CAST(members AS BLOB) FROM Costs ORDER BY number")
     while block := rows.fetchmany(_BLOCK):
         texts = list(
-            dict.fromkeys(members for _, _, members in block)
+            dict.fromkeys([members for _, _, members in block])
         )  # metrics that were computed together have the same
-        members_of = dict(zip(texts, _parsed(texts), strict=True))
-        for (position, text), alike in groupby(block, itemgetter(1, 2)):
-            yield PhaseCosts([number for number, _, _ in alike], TYPES[position], *members_of[text])
+        yield dict(zip(texts, _parsed(texts), strict=True)), block
 
 
 def rows_of_others(connection: sqlite3.Connection, fit_keys: Container[str]) -> list[int]:

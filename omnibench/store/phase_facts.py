@@ -7,16 +7,15 @@ read them as they lie, and dictionaries of what they say would take ten times th
 from __future__ import annotations
 
 import math
-import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from struct import Struct
+from itertools import accumulate, compress, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from omnibench.store.phase_texts import version_in
+from omnibench.store.phase_numbers import costs_in, spreads_in, versions_in
 from omnibench.store.reader import Reader
-from omnibench.store.schema import SEARCHED, Record, RecordType
+from omnibench.store.schema import Record, RecordType
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,27 +23,11 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np, npt
 
-_FLOAT = r"(null|-?\d++(?:\.\d++(?:e[+-]?\d++)?|e[+-]?\d++))"
-_INTEGER = r"(null|\d{1,15})"  # which floats hold without loss
-_STDERR, _SECONDS = ', "stderr": ', ', "seconds": '
-_COUNT = r"(null|\d{1,9})"
-_UNCERTAINTY = re.compile(
-    rf'{_STDERR}{_FLOAT}, "interval": (?:null|\[{_FLOAT}, {_FLOAT}\]), "users": {_COUNT}(?:, "counted": {_COUNT})?, "place": '
-)
-_COSTS = re.compile(
-    rf'{_SECONDS}{_FLOAT}, "cpu_seconds": [^,{{}}"]++, "peak_rss": {_INTEGER}, "gpu_peak": [^,{{}}"]++, "python_peak": [^,{{}}"]++'
-    rf'(?:, "start_seconds": {_FLOAT})?, '
-)
-_START = ', "start_seconds": '
-_OF_TRIAL = f'"{SEARCHED}": "'
-_NUMBERS = Struct("<3di")
-"""Three floats, NaN where they are not recorded, and a whole number."""
-
-_NUMBERS_TYPE = "<f8,<f8,<f8,<i4"
-"""The same as numpy calls it."""
-
 _NONE = -1
 """Stands for a number of users that is not recorded, and for the version of what is no fit."""
+
+_FLOATS = 3
+"""How many of ``Numbers`` are floats."""
 
 _MANY = 20_000
 """Rows from which on a table is sorted, and looked up, by numpy, which takes a tenth of a second to import."""
@@ -61,6 +44,35 @@ class Columns(NamedTuple):
     second: npt.NDArray[np.float64]
     third: npt.NDArray[np.float64]
     last: npt.NDArray[np.int32]
+
+
+class Texts(NamedTuple):
+    """``Numbers`` of several phases as records have them.
+
+    Attributes:
+        rows: Of each phase its numbers, separated by commas, and empty where they are not recorded: of an evaluation all four, of
+            others the first three.
+        last: The last number of each fit; nothing of others.
+    """
+
+    rows: list[str]
+    last: list[int]
+
+    @property
+    def columns(self) -> Columns:
+        """The same by column, as numbers."""
+        numbers = zip(*(row.split(",") for row in self.rows), strict=True) if self.rows else [()] * (_FLOATS + 1)
+        texts = list(numbers)
+        floats = [
+            np.array([float(text) if text else math.nan for text in column], np.float64) for column in texts[:_FLOATS]
+        ]
+        if self.last:
+            last = np.array(self.last, np.int32)
+        elif len(texts) > _FLOATS:
+            last = np.array([int(text or _NONE) for text in texts[_FLOATS]], np.int32)
+        else:
+            last = np.full(len(self.rows), _NONE, np.int32)
+        return Columns(floats[0], floats[1], floats[2], last)
 
 
 class Uncertainty(NamedTuple):
@@ -91,25 +103,23 @@ class PhaseFacts:
 
     def __init__(self, reader: Reader, *record_types: RecordType) -> None:
         self._tables = {record_type: _Table() for record_type in record_types}
-        versions: dict[str, int] = {}
-        tables = {record_type.prefix: table for record_type, table in self._tables.items()}
-        of_fits, of_evaluations = RecordType.FIT.prefix, RecordType.EVAL.prefix
-        for key, text in reader.sound_texts_of(*record_types):
-            prefix = key[: key.find("/") + 1]
-            if prefix == of_evaluations:
-                numbers = _uncertainty_in(text)
-            else:
-                numbers = _costs_in(text)
-                if numbers is not None and prefix == of_fits:
-                    version = version_in(text)
-                    if version is None:
-                        continue
-                    numbers = (*numbers[:3], versions.setdefault(version, len(versions)))
-            if numbers is not None:
-                tables[prefix].add(key, numbers)
+        versions: dict[bytes, int] = {}
+        for record_type, record_keys, texts in reader.sound_blocks_of(*record_types):
+            keys = [key[len(record_type.prefix) :] for key in record_keys]
+            if record_type is RecordType.EVAL:
+                self._tables[record_type].add_all(keys, spreads_in(texts))
+                continue
+            rows = costs_in(texts)
+            if record_type is RecordType.PREDICT:
+                self._tables[record_type].add_all(keys, rows)
+                continue
+            of_fits = versions_in(texts)
+            numbers = [_NONE if version is None else versions.setdefault(version, len(versions)) for version in of_fits]
+            known = [None if version is None else row for row, version in zip(rows, of_fits, strict=True)]
+            self._tables[record_type].add_all(keys, known, numbers)
         for table in self._tables.values():
             table.sort()
-        self._versions = list(versions)
+        self._versions = [version.decode() for version in versions]
 
     def facts(self, key: str) -> Record | None:
         """Return the numbers of a phase by name, of fits their ``version``, too; None where it is left out.
@@ -125,7 +135,7 @@ class PhaseFacts:
             interval = None if spread.low is None else [spread.low, spread.high]
             return {"stderr": spread.stderr, "interval": interval, "users": spread.users}
         table = None if record_type is None else self._tables.get(record_type)
-        numbers = None if table is None else table.get(key)
+        numbers = None if table is None or record_type is None else table.get(record_type.identity(key))
         if numbers is None:
             return None
         return self.costs_of(numbers)
@@ -141,15 +151,25 @@ class PhaseFacts:
         return costs if version == _NONE else {**costs, "version": self._versions[version]}
 
     def numbers(self, record_type: RecordType, keys: Sequence[str]) -> list[Numbers | None]:
-        """Return the numbers of several phases of a type; None where they are left out."""
+        """Return the numbers of several phases of a type, by their own keys; None where they are left out."""
         table = self._tables.get(record_type)
         return [None] * len(keys) if table is None else table.get_all(keys)
 
-    def columns(self, record_type: RecordType, keys: Sequence[str]) -> Columns | None:
-        """Return the numbers of several phases of a type by column; None where one of them is left out, and of small stores."""
+    def texts(self, record_type: RecordType, keys: Sequence[str] | bytes) -> Texts | None:
+        """Return the numbers of several phases of a type as texts; None where one of them is left out, and of small stores.
+
+        Args:
+            record_type: Their type.
+            keys: Their own keys, or the digests that these are, 32 bytes each.
+        """
         table = self._tables.get(record_type)
         is_small = max(map(len, self._tables.values()), default=0) < _MANY
-        return None if table is None or is_small else table.columns(keys)
+        return None if table is None or is_small else table.texts(keys)
+
+    def columns(self, record_type: RecordType, keys: Sequence[str]) -> Columns | None:
+        """Return the numbers of several phases of a type by column; None as of ``texts``."""
+        texts = self.texts(record_type, keys)
+        return None if texts is None else texts.columns
 
     def version(self, number: int) -> str | None:
         """Return the version that the last number of a fit stands for; None where that is none."""
@@ -158,7 +178,7 @@ class PhaseFacts:
     def uncertainty(self, key: str) -> Uncertainty | None:
         """Return the uncertainty that an evaluation says; None where it is left out."""
         table = self._tables.get(RecordType.EVAL)
-        numbers = None if table is None else table.get(key)
+        numbers = None if table is None else table.get(RecordType.EVAL.identity(key))
         if numbers is None:
             return None
         return spread_of(numbers)
@@ -179,21 +199,36 @@ def spread_of(numbers: Numbers) -> Uncertainty:
 class _Table:
     """Rows of numbers by key, in a quarter of the memory of a dictionary; complete once they are sorted.
 
-    Keys are kept as their hashes: of two that have the same, neither is found.
+    Keys are kept as 64 bits of them: of two that have the same, neither is found.
     """
 
     def __init__(self) -> None:
         self._hashes = array("q")
-        self._rows = bytearray()
         self._positions = array("I")
+        self._texts = bytearray()
+        self._ends = array("I", [0])
+        self._last = array("i")
 
     def __len__(self) -> int:
         return len(self._hashes)
 
-    def add(self, key: str, numbers: Numbers) -> None:
-        """Add a row."""
-        self._hashes.append(hash(key))
-        self._rows += _NUMBERS.pack(*numbers)
+    def add_all(self, keys: Sequence[str], rows: Sequence[bytes | None], last: Sequence[int] | None = None) -> None:
+        """Add rows.
+
+        Args:
+            keys: Their keys.
+            rows: Their numbers, see ``phase_numbers``; None for what is left out.
+            last: The last number of each, where that is none of these.
+        """
+        if None in rows:
+            is_known = [row is not None for row in rows]
+            keys, last = list(compress(keys, is_known)), None if last is None else list(compress(last, is_known))
+        self._hashes.extend(_hashes(keys))
+        known = [row for row in rows if row is not None]
+        self._texts += b"".join(known)
+        self._ends.extend(islice(accumulate(map(len, known), initial=self._ends[-1]), 1, None))
+        if last is not None:
+            self._last.extend(last)
 
     def sort(self) -> None:
         """Sort the rows by the hashes of their keys, for ``get``."""
@@ -210,25 +245,32 @@ class _Table:
         """Return what ``get`` returns of several keys."""
         if len(self._hashes) < _MANY or not keys:
             return list(map(self.get, keys))
-        sorted_hashes, hashes = np.frombuffer(self._hashes, "<i8"), np.fromiter(map(hash, keys), np.int64, len(keys))
-        begins = np.searchsorted(sorted_hashes, hashes)
-        is_row = np.searchsorted(sorted_hashes, hashes, "right") - begins == 1
+        begins, is_row = self._found(keys)
         positions = np.frombuffer(self._positions, "<u4")[begins[is_row]]
-        rows: Iterator[Numbers] = iter(np.frombuffer(self._rows, _NUMBERS_TYPE)[positions].tolist())
+        rows: Iterator[Numbers] = map(self._row, positions.tolist())
         return [next(rows) if is_found else None for is_found in is_row.tolist()]
 
-    def columns(self, keys: Sequence[str]) -> Columns | None:
-        """Return the rows of several keys by column; None where one has none."""
-        sorted_hashes, hashes = np.frombuffer(self._hashes, "<i8"), np.fromiter(map(hash, keys), np.int64, len(keys))
+    def _found(self, keys: Sequence[str] | bytes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+        """Return where the hashes of keys are, and whether there is a single row of each; both of shape (n,)."""
+        sorted_hashes, hashes = np.frombuffer(self._hashes, "<i8"), np.array(_hashes(keys), "<i8")
         begins = np.searchsorted(sorted_hashes, hashes)
-        if not (np.searchsorted(sorted_hashes, hashes, "right") - begins == 1).all():
+        return begins, np.searchsorted(sorted_hashes, hashes, "right") - begins == 1
+
+    def texts(self, keys: Sequence[str] | bytes) -> Texts | None:
+        """Return the rows of several keys as texts; None where one has none."""
+        begins, is_row = self._found(keys)
+        if not is_row.all():
             return None
-        rows = np.frombuffer(self._rows, _NUMBERS_TYPE)[np.frombuffer(self._positions, "<u4")[begins]]
-        return Columns(*(rows[name] for name in ("f0", "f1", "f2", "f3")))
+        positions = np.frombuffer(self._positions, "<u4")[begins]
+        ends = np.frombuffer(self._ends, "<u4")
+        bounds = zip(ends[positions].tolist(), ends[positions + 1].tolist(), strict=True)
+        content = b"\n".join([self._texts[begin:end] for begin, end in bounds])
+        last = np.frombuffer(self._last, "<i4")[positions].tolist() if self._last else []
+        return Texts(content.decode().split("\n") if keys else [], last)
 
     def get(self, key: str) -> Numbers | None:
         """Return the row of a key, or None."""
-        number, hashes = hash(key), self._hashes
+        number, hashes = _hashes([key])[0], self._hashes
         begin = bisect_left(hashes, number)
         if (
             begin == len(hashes)
@@ -236,42 +278,35 @@ class _Table:
             or hashes[begin + 1 : begin + 2] == hashes[begin : begin + 1]
         ):
             return None
-        return _NUMBERS.unpack_from(self._rows, self._positions[begin] * _NUMBERS.size)
+        return self._row(self._positions[begin])
+
+    def _row(self, position: int) -> Numbers:
+        numbers = self._texts[self._ends[position] : self._ends[position + 1]].decode().split(",")
+        last = self._last[position] if self._last else int(numbers[3] or _NONE) if len(numbers) > _FLOATS else _NONE
+        first, second, third = [float(number) if number else math.nan for number in numbers[:_FLOATS]]
+        return first, second, third, last
 
 
-def _uncertainty_in(text: str) -> Numbers | None:
-    """Return the uncertainty in the text of an evaluation; None where its record has to be parsed to tell."""
-    start = text.rfind(_STDERR)
-    match = _UNCERTAINTY.match(text, start) if start >= 0 else None
-    if match is None or text.find(_STDERR, 0, start) >= 0:
-        return None
-    stderr, low, high, users, counted = match.groups()
-    if counted is None and users != _NULL and low is not None and _NULL not in (stderr, low, high):  # most
-        return float(stderr), float(low), float(high), int(users)
-    if (low == _NULL) != (high == _NULL):
-        return None
-    count = users if counted is None else counted
-    return _number(stderr), _number(low), _number(high), _NONE if count == _NULL else int(count)
+def _hashes(keys: Sequence[str] | bytes) -> array[int]:
+    """Return 64 bits of each key: the first ones of a digest, as most keys are, and a hash of any other key.
+
+    Args:
+        keys: The keys, or the digests that they are, 32 bytes each.
+    """
+    if not isinstance(keys, bytes):
+        digits = "".join(keys)
+        is_digests = {*map(len, keys)} == {2 * _DIGEST} and digits.isalnum() and digits == digits.lower()
+        try:
+            keys = bytes.fromhex(digits) if is_digests else keys
+        except ValueError:
+            is_digests = False
+        if not isinstance(keys, bytes):
+            return array("q", map(hash, keys) if len(keys) == 1 else [_hashes([key])[0] for key in keys])
+    return array("q", keys)[:: _DIGEST // 8]
 
 
-def _costs_in(text: str) -> Numbers | None:
-    """Return the costs in the text of a fit or a prediction, without its version; None of trials, and where it has to be parsed to tell."""
-    start = text.find(_SECONDS)
-    match = _COSTS.match(text, start) if start >= 0 else None
-    if match is None or text.find(_SECONDS, match.end()) >= 0 or _OF_TRIAL in text:
-        return None
-    seconds, peak, start_seconds = match.groups()
-    if start_seconds is None and _START in text:  # elsewhere than we write it
-        return None
-    return _number(seconds), _number(start_seconds), _number(peak), _NONE
-
-
-_NULL = "null"
-
-
-def _number(text: str | None) -> float:
-    """Return a number as JSON has it; NaN, which JSON has not, for null and for what is not there."""
-    return math.nan if text is None or text == _NULL else float(text)
+_DIGEST = 32
+"""The bytes of a digest."""
 
 
 def _or_none(number: float) -> float | None:

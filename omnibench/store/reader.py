@@ -15,14 +15,18 @@ from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.forms import record_of
 from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_ITEM, is_indexed
 from omnibench.store.item_texts import light_item_in
-from omnibench.store.phase_costs import PhaseCosts, are_kept, costs_of_phases, rows_of_others
+from omnibench.store.packed_metrics import MetricsPacker
+from omnibench.store.phase_costs import Costs, are_kept, blocks_of_costs, rows_of_others
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Record, RecordType
-from omnibench.store.sealing import DamagedRecordError, body_of, text_of, unseal, unsealed
+from omnibench.store.sealing import DamagedRecordError, add_sound, body_of, text_of, unseal, unsealed
 from omnibench.store.stops import settled
 
 _MOST_KEYS = 500
 """Keys that one query asks for; older versions of sqlite take no more than 999 variables."""
+
+_BLOCK = 300
+"""Records that are read at a time where nobody looks at each alone."""
 
 _SORTED = """
 (SELECT rowid AS number FROM Cache WHERE raw = 1 AND key >= ? AND key < ? ORDER BY rowid LIMIT -1) AS sorted
@@ -124,19 +128,37 @@ class Reader:
 
         That is for types that most records are of: as many look-ups by key take three times as long.
         """
-        ranges = " OR ".join(["(key >= ? AND key < ?)"] * len(record_types))
-        # Without an index, which would have the rows sorted by their keys.
-        query = (
-            f"SELECT CAST(key AS BLOB), mode, CAST(value AS BLOB) FROM Cache NOT INDEXED WHERE raw = 1 AND ({ranges})"  # noqa: S608 - of constants
-        )
-        bounds = [bound for record_type in record_types for bound in record_type.bounds]
-        rows = self._connection.execute(query, bounds) if self.version >= SEALED_SINCE else ()
+        rows = self._rows_of_types(record_types)
         for key_bytes, mode, value in rows:
             key = key_bytes.decode(errors="replace")
             try:
                 yield key, body_of(key, mode, value)
             except DamagedRecordError:
                 self._on_damage(key)
+
+    def _rows_of_types(self, record_types: Sequence[RecordType]) -> sqlite3.Cursor:
+        """Return key, mode and value of every record of some types, in the order in which they were written; of old stores none."""
+        ranges = " OR ".join(["(key >= ? AND key < ?)"] * len(record_types))
+        # Without an index, which would have the rows sorted by their keys.
+        query = (
+            f"SELECT CAST(key AS BLOB), mode, CAST(value AS BLOB) FROM Cache NOT INDEXED WHERE raw = 1 AND ({ranges})"  # noqa: S608 - of constants
+        )
+        bounds = [bound for record_type in record_types for bound in record_type.bounds]
+        if self.version < SEALED_SINCE:
+            return self._connection.execute("SELECT 1 WHERE 0")
+        return self._connection.execute(query, bounds)
+
+    def sound_blocks_of(self, *record_types: RecordType) -> Iterator[tuple[RecordType, list[str], list[bytes]]]:
+        """Yield what ``sound_texts_of`` does by the thousand: a type, the keys of some of its records, and their JSON, encoded."""
+        types_by_prefix = {record_type.prefix.encode(): record_type for record_type in record_types}
+        rows = self._rows_of_types(record_types)
+        while block := rows.fetchmany(_BLOCK):
+            by_prefix: dict[bytes, tuple[list[bytes], list[bytes]]] = {prefix: ([], []) for prefix in types_by_prefix}
+            for key in add_sound(block, by_prefix):
+                self._on_damage(key)
+            for prefix, (keys, texts) in by_prefix.items():
+                if keys:
+                    yield types_by_prefix[prefix], [key.decode() for key in keys], texts
 
     def sound_text(self, key: str) -> str | None:
         """Return the JSON, unread, of a sound record; None where there is none, and of old stores."""
@@ -169,19 +191,22 @@ class Reader:
             if record is not None:
                 yield key, record
 
-    def light_items(self, *, with_nodes: bool = False) -> Iterator[tuple[str, Record, bool]]:
+    def light_items(self, *, with_nodes: bool = False, with_metrics: bool = True) -> Iterator[tuple[str, Record, bool]]:
         """Yield key and record of every item in the order in which they were written, and whether it is a light one.
 
         Light ones are as ``item_texts.light_item_in`` returns them; the others are whole.
 
         Args:
             with_nodes: Whether light ones say their node ids.
+            with_metrics: Whether they have their metrics, packed, and the keys of their predictions.
         """
+        packer = MetricsPacker()
         for key, mode, value in self.texts(RecordType.ITEM.prefix, in_order=True):
             light = None
             if self.version >= SEALED_SINCE:
                 try:
-                    light = light_item_in(key, body_of(key, mode, value), with_node=with_nodes)
+                    text = body_of(key, mode, value)
+                    light = light_item_in(key, text, packer, with_node=with_nodes, with_metrics=with_metrics)
                 except DamagedRecordError:
                     self._on_damage(key)
                     continue
@@ -240,11 +265,14 @@ class Reader:
             if record is not None and record.get("fit_key") == fit_key:
                 yield key, record
 
-    def phase_costs(self) -> Iterator[PhaseCosts] | None:
-        """Return the costs of all phases without their records, which may be damaged; None where nobody has kept them."""
+    def phase_costs(self) -> Iterator[tuple[dict[bytes | None, Costs], list[tuple[int, int, bytes | None]]]] | None:
+        """Return the costs of all phases without their records, which may be damaged; None where nobody has kept them.
+
+        They are as ``phase_costs.blocks_of_costs`` yields them.
+        """
         if self.version < SEALED_SINCE or not are_kept(self._connection):
             return None
-        return costs_of_phases(self._connection)
+        return blocks_of_costs(self._connection)
 
     def rows_of_other_phases(self, fit_keys: Container[str]) -> list[int] | None:
         """Return the numbers of the rows of phases that are not of some items, for ``in_rows``; None where nobody has kept costs."""

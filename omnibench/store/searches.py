@@ -69,7 +69,9 @@ def unused(records: Mapping[str, Record]) -> dict[str, Record]:
     Args:
         records: All records.
     """
-    searches = set(_searches_named(records)) - searches_in(item for _, item in of_type(records, RecordType.ITEM))
+    searches = set(_searches_named(records))
+    if searches:
+        searches -= searches_in(item for _, item in of_type(records, RecordType.ITEM))
     garbage = belongings(searches, records)
     scores = dict(of_type(records, RecordType.SCORE))
     if not scores:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, ItemsView, Iterator, Mapping
+from collections.abc import Collection, Container, ItemsView, Iterator, Mapping
 
 from omnibench.store.reader import Reader
 from omnibench.store.schema import Record, RecordType
@@ -36,6 +36,10 @@ class StoredRecords(Mapping[str, Record]):
     def items(self) -> ItemsView[str, Record]:
         """Return keys and records, read in one pass instead of one by one."""
         return _Pairs(self)
+
+    def present(self, keys: Collection[str]) -> set[str]:
+        """Return those of some keys that have a record, which is not read, so that it may be damaged."""
+        return self._reader.present(list(keys))
 
     def pairs(self, record_type: RecordType | None = None) -> Iterator[tuple[str, Record]]:
         """Yield every key with its record, or those of a type, without reading others."""
@@ -85,6 +89,16 @@ def of_type(records: Mapping[str, Record], record_type: RecordType) -> Iterator[
     if isinstance(records, StoredRecords | Without):
         return records.pairs(record_type)
     return ((key, record) for key, record in records.items() if record_type.has(key))
+
+
+def present_in(records: Mapping[str, Record], keys: Collection[str]) -> set[str]:
+    """Return those of some keys that have a record; of ``StoredRecords`` none is read, so that it may be damaged.
+
+    Args:
+        records: The records, by key.
+        keys: The keys.
+    """
+    return records.present(keys) if isinstance(records, StoredRecords) else {key for key in keys if key in records}
 
 
 class _Pairs(ItemsView[str, Record]):

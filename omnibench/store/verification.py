@@ -18,7 +18,7 @@ from omnibench.store.schema import Artifact, Record, RecordType, Status, artifac
 from omnibench.store.single_items import item_in
 from omnibench.store.snapshot_files import goes, trouble_in
 from omnibench.store.states import is_alive
-from omnibench.store.stored_records import StoredRecords, of_type
+from omnibench.store.stored_records import StoredRecords, of_type, present_in
 
 
 class Part(StrEnum):
@@ -190,20 +190,24 @@ def verify(
     records = _chosen(snapshot.records, fit_keys)
     verification, files = Verification(), _Files()
     damages, total = verification.damages, 0
+    naming: list[str] = []  # the keys of records that name a file as the first
     for key, record in records.items():
         verification.records += 1
         verification.items += RecordType.ITEM.has(key)
-        total += sum(artifact["size"] for artifact in artifacts_of(record) if files.is_new(artifact))
+        sizes = [artifact["size"] for artifact in artifacts_of(record) if files.is_new(artifact)]
+        if sizes:
+            naming.append(key)
+            total += sum(sizes)
     verification.files = len(files)
     expected = set() if fit_keys is None else _expected_keys(records, fit_keys, snapshot.damaged)
     for key in snapshot.damaged:
         if fit_keys is None or key in expected:
             damages.append(Damage(Part.RECORD, key, "differs from its checksum", (key,)))
     damages += _incomplete_items(records, snapshot)
-    damages += _files(root, records, lambda size: on_progress(size, total))
+    damages += _files(root, records, naming, lambda size: on_progress(size, total))
     verification.size = total
     damages += _outside(records, root)
-    damages += _manifests(snapshot.lacking, records)
+    damages += _manifests(snapshot, records)
     if fit_keys is None:
         damages += _stale_copies(root, snapshot)
     return verification
@@ -234,13 +238,29 @@ def _expected_keys(records: Mapping[str, Record], fit_keys: Collection[str], dam
 
 def _incomplete_items(records: Mapping[str, Record], snapshot: Snapshot) -> Iterator[Damage]:
     """Yield the done items whose predictions or evaluations have no record."""
+    all_needed: dict[str, tuple[Record, dict[str, str]]] = {}
     for key, item in of_type(records, RecordType.ITEM):
         if item["status"] != Status.DONE:
             continue
         needed = {RecordType.EVAL.key(metric["key"]): label for label, metric in item["metrics"].items()}
         if item.get("predict_key"):  # store format 1 has none
             needed[RecordType.PREDICT.key(item["predict_key"])] = "its predictions"
-        missing = [name for name in needed if name not in snapshot.records and name not in snapshot.damaged]
+        all_needed[key] = {"item": item["item"], "fit_key": item["fit_key"]}, needed
+        if len(all_needed) >= _AT_ONCE:
+            yield from _incomplete(all_needed, snapshot)
+            all_needed.clear()
+    yield from _incomplete(all_needed, snapshot)
+
+
+_AT_ONCE = 100  # items
+
+
+def _incomplete(needed_by_item: Mapping[str, tuple[Record, Mapping[str, str]]], snapshot: Snapshot) -> Iterator[Damage]:
+    """Yield the items that lack records, of their names and what stands in each record that they need: what is damaged has one."""
+    keys = {name for _, needed in needed_by_item.values() for name in needed}
+    present = present_in(snapshot.records, keys) | (keys & snapshot.damaged.keys())
+    for key, (item, needed) in needed_by_item.items():
+        missing = [name for name in needed if name not in present]
         if missing:
             names = ", ".join(needed[name] for name in missing)
             trouble = f"is done, but there is no record of {names}"
@@ -263,25 +283,32 @@ class _Files:
         return len(self._hashes) > count
 
 
-def _files(root: Path, records: Mapping[str, Record], on_size: Callable[[int], None]) -> Iterator[Damage]:
+def _files(
+    root: Path, records: Mapping[str, Record], naming: Iterable[str], on_size: Callable[[int], None]
+) -> Iterator[Damage]:
     """Yield the files that are not as they were recorded, each once, with the keys of all records that name it.
 
     Args:
         root: The store's directory.
         records: The records.
+        naming: The keys of those that name a file as the first, in their order.
         on_size: Called with the bytes of the files that were looked at.
     """
     files, size = _Files(), 0
     troubles: dict[tuple[str, str], tuple[Artifact, str, str, list[str]]] = {}
-    for key, record in records.items():
+    for key in naming:
+        record = records[key]
         for artifact in artifacts_of(record):
-            identity = (artifact["path"], artifact["sha256"])
             if files.is_new(artifact):
                 trouble = trouble_of(artifact, root)
                 if trouble and not _has_changed(root, key, artifact):
+                    identity = (artifact["path"], artifact["sha256"])
                     troubles[identity] = (artifact, trouble, str(record.get("fit_key", "")), [])
                 size += artifact["size"]
                 on_size(size)
+    for key, record in records.items() if troubles else ():
+        for artifact in artifacts_of(record):
+            identity = (artifact["path"], artifact["sha256"])
             if identity in troubles:
                 troubles[identity][-1].append(key)
     for artifact, trouble, fit_key, keys in troubles.values():
@@ -324,13 +351,15 @@ def _outside(records: Mapping[str, Record], root: Path) -> Iterator[Damage]:
                 )
 
 
-def _manifests(lacking: Mapping[str, Iterable[str]], records: Mapping[str, Record]) -> Iterator[Damage]:
-    for directory, of_directory in lacking.items():
-        own = {key: records[key] for key in of_directory if key in records}
+def _manifests(snapshot: Snapshot, records: Mapping[str, Record]) -> Iterator[Damage]:
+    for directory, of_directory in snapshot.lacking.items():
+        own = [key for key in of_directory if key not in snapshot.damaged]
+        if records is not snapshot.records:  # of some items
+            own = [key for key in own if key in records]
         if own:
             path = f"{directory}/{manifests.NAME}"
             count = f"{len(own)} record{'' if len(own) == 1 else 's'}"
-            fit_key = str(next(iter(own.values())).get("fit_key", ""))
+            fit_key = str(records[own[0]].get("fit_key", ""))
             yield Damage(Part.MANIFEST, path, f"does not repeat {count}", tuple(own), fit_key)
 
 

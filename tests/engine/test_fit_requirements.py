@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,14 +10,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from omnibench import from_frame
-from omnibench.data.data_size import DataSize, expected_size
+from omnibench import UserHoldout, from_frame
+from omnibench.data.data_size import DataSize, FeatureSize, expected_size
 from omnibench.data.from_file import from_file
+from omnibench.data.prepare import prepare
 from omnibench.engine.fit_needs import refusal
-from omnibench.engine.requirements import Requirements
+from omnibench.engine.requirements import Requirements, size_in
 from omnibench.runners.registry import get_runner
 from omnibench.runners.requirements import formula_of, required
 from omnibench.store import CheckpointStore
+from omnibench.store.builders import data_record
+from omnibench.store.schema import COSTS
 
 KEYS = {"Small": "a" * 64, "Middle": "b" * 64, "Large": "c" * 64}
 SIZES = {
@@ -169,6 +173,51 @@ def test_many_fits_are_remembered_as_few(store: CheckpointStore) -> None:
     assert large is not None
     assert large.size == 10**9 + 999
     assert large.basis == "by 1 earlier Fit of the algorithm"
+
+
+def test_features_are_counted_where_they_are_prepared(tmp_path: Path) -> None:
+    """Different values and the longest list of what users and items of the interactions have, by the record of the dataset."""
+    rows = pd.DataFrame([(user, f"i{item}") for user in range(12) for item in range(6)], columns=["user", "item"])
+    items = pd.DataFrame(
+        {
+            "item": [f"i{item}" for item in range(8)],  # two that nobody has
+            "genres": [["a", "b"], ["a"], ["c", "a", "b"], None, [], ["b"], ["of none", "of none either"], ["z"] * 9],
+            "kind": ["x", "y", "x", None, "y", "x", "of none", "z"],
+            "year": [1990.0, None, 1990.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+            "new": [True, False, True, True, None, False, True, True],
+        }
+    )
+    dataset = from_frame(rows, "shop", items=items).pipe(UserHoldout(0.2, 0.2))
+    manifest = json.loads(json.dumps(prepare(dataset, tmp_path)))
+    costs = dict.fromkeys(COSTS)
+    record = data_record(manifest, costs, "datasets/shop", [])
+    expected = (
+        FeatureSize("items", "genres", "texts", 3, 3),
+        FeatureSize("items", "kind", "text", 2),
+        FeatureSize("items", "new", "boolean", 2),
+        FeatureSize("items", "year", "number", 1),
+    )
+    size = size_in(record)
+    assert size == DataSize(12, 6, len(rows), features=expected)
+    earlier = {**manifest, "features": {"items": {"columns": {}, "missing": 0, "ignored": 0}}}
+    assert size_in(data_record(earlier, costs, "datasets/shop", [])) == DataSize(12, 6, len(rows))
+    wrong: tuple[Any, ...] = ({"items": {"kind": {"type": "text", "values": -1, "longest": 1}}}, {"items": 7}, [], None)
+    for damaged in wrong:
+        assert size_in({**record, "features": damaged}) == DataSize(12, 6, len(rows))
+    assert size_in({**record, "items": None}) is None
+
+
+def test_any_name_of_a_hyperparameter_and_the_features_that_are_read_count(store: CheckpointStore) -> None:
+    """An estimate is the same whichever name LensKit is given; earlier Fits are asked as they were."""
+    requirements = Requirements(store.read)
+    sizes = []
+    for given in ({"embedding_size": 512}, {"embedding_size_exp": 9}, {"features": 512}, {}):
+        item = experiment("Large", "LensKit", "BiasedSVDScorer")
+        item.configuration.plain_parameters = given
+        requirement = requirements.of(item)
+        assert requirement is not None
+        sizes.append(requirement.size)
+    assert sizes[0] == sizes[1] == sizes[2] > sizes[3] + 1e9
 
 
 def test_a_refusal_advises_what_helps() -> None:

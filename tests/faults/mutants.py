@@ -31,11 +31,12 @@ def record_before_artifact() -> None:
         waiting.append((partial, final))
         return _describe(partial, final, self.root)
 
-    def commit(self: CheckpointStore, *arguments: Any, **options: Any) -> None:
-        real(self, *arguments, **options)
+    def commit(self: CheckpointStore, *arguments: Any, **options: Any) -> Any:
+        texts = real(self, *arguments, **options)
         while waiting:
             partial, final = waiting.pop(0)
             partial.replace(final)
+        return texts
 
     _change("publish", publish)
     _change("commit", commit)
@@ -82,11 +83,11 @@ def reset_with_rmtree() -> None:
     """Remove an item's files before its records are forgotten."""
     real = CheckpointStore.commit
 
-    def commit(self: CheckpointStore, lease: Any, records: Any, forget: Any = None) -> None:
+    def commit(self: CheckpointStore, lease: Any, records: Any, forget: Any = None) -> Any:
         for record in (forget or {}).values():
             for role in ("model", "predictions"):
                 if role in record:
                     shutil.rmtree((self.root / record[role]["path"]).parent, ignore_errors=True)
-        real(self, lease, records, forget)
+        return real(self, lease, records, forget)
 
     _change("commit", commit)

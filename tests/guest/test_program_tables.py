@@ -51,6 +51,8 @@ def test_what_decides_the_order(tmp_path: Path) -> None:
         ("9\t0\t-2", "4\t0\t-2", r"line 3: user 4 was not asked for"),
         ("9\t0\t-2", "9\t0", r"line 3 \('9\\t0'\): there are 2 columns where there have to be 3"),
         ("9\t0\t-2", "", r"line 3 \(.*: there are 0 columns"),
+        ("9\t0\t-2", "9", r"line 3 \('9'\): there is 1 column where there have to be 3"),
+        ("9\t0\t-2", f"9\t{2**63}\t-2", r"line 3 \(.*: no user and no item has a code as large as that"),
         ("9\t0\t-2", "9\tmilk\t-2", r"line 3 \('9\\tmilk\\t-2'\): it is not of the form user, item, number"),
         ("9\t0\t-2", "9\t0.5\t-2", r"line 3 .*whole numbers"),
         ("9\t0\t-2", "9\t0\tnan", r"line 3: the score is nan; give a number, or leave the line out"),
@@ -73,7 +75,10 @@ def test_ranks_have_to_differ_and_something_has_to_be_written(tmp_path: Path) ->
     with pytest.raises(ProgramError, match=r"recommended nothing to any of the 3 users"):
         read(tmp_path, "", may_be_short=True)
     with pytest.raises(ProgramError, match=r"has written no lists; it is to write them to \{output\}"):
-        read_lists(tmp_path / "nowhere.tsv", "score", USERS, WANTED, 10, may_be_short=False)
+        read_lists(tmp_path / "nowhere" / "lists.tsv", "score", USERS, WANTED, 10, may_be_short=False)
+    (tmp_path / "elsewhere" / "lists.tsv").mkdir(parents=True)
+    with pytest.raises(ProgramError, match=r"has made something that is no file for its lists; it is to write them to"):
+        read_lists(tmp_path / "elsewhere" / "lists.tsv", "score", USERS, WANTED, 10, may_be_short=False)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)

@@ -62,6 +62,7 @@ class Simulation:
         expected: How long the scheduler expects each to take, if it is wrong.
         starts: By item, the process that computes it, which each worker starts for itself; by default none is to be started.
         kinds: By item, what those have in common that take about as long; by default nobody knows.
+        families: By item, what those have in common that may take as long; likewise.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Simulation:
         expected: list[float] | None = None,
         starts: list[GuestStart] | None = None,
         kinds: list[str] | None = None,
+        families: list[str] | None = None,
     ) -> None:
         self.starts = starts or [NO_START] * len(seconds)
         self.started: list[tuple[Node, str]] = []
@@ -89,6 +91,8 @@ class Simulation:
         named: dict[str, Any] = {"start": by_id.__getitem__} if kind is LongestFirst else {}
         if kinds is not None:
             named["likeness"] = dict(zip(self.ids, kinds, strict=True)).get
+        if families is not None:
+            named["family"] = dict(zip(self.ids, families, strict=True)).get
         self.scheduler = kind(config, Producer("test", enabled=False), *more, **named)
         self.begun: list[int] = []
         self.ran: list[int] = []
@@ -317,6 +321,23 @@ def test_no_long_item_waits_behind_another_in_a_queue_of_quick_ones() -> None:
     unknown = Simulation([0.01] * 100, 2)
     unknown.run()
     assert [node.longest_queue for node in unknown.alive] == [2, 2]
+
+
+def test_items_of_many_quick_configurations_wait_for_none() -> None:
+    """Whose folds are too few to tell: those of the algorithm's other configurations do, and a few more come at a time."""
+    kinds = [f"configuration-{number // 5}" for number in range(400)]
+    run = Simulation([0.01] * 400, 2, expected=[1.0] * 400, kinds=kinds, families=["algorithm"] * 400)
+    assert run.run() == pytest.approx(2.0, abs=0.011)
+    assert [node.longest_queue for node in run.alive] == [4, 4]
+    assert sum(node.messages for node in run.alive) < 230
+
+
+def test_few_items_wait_behind_one_of_a_configuration_that_takes_long() -> None:
+    """Ten items of hours among milliseconds of the same algorithm: two at most wait longer than the best schedule has them."""
+    seconds = [*[0.01] * 200, *[60.0] * 10, *[0.01] * 200]
+    kinds = [f"configuration-{number // 5}" for number in range(410)]
+    run = Simulation(seconds, 2, expected=[1.0] * 410, kinds=kinds, families=["algorithm"] * 410)
+    assert run.run() <= 300.0 + 2 * 60.0 + 5.0
 
 
 def test_a_kind_that_becomes_long_is_no_quick_one_any_more() -> None:

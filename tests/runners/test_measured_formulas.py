@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -10,9 +11,19 @@ from typing import Any
 import pytest
 from support.file_modules import module_of
 
-from omnibench.data.data_size import DataSize
+from omnibench.data.data_size import DataSize, FeatureSize
+from omnibench.engine.requirements import size_in
+from omnibench.runners.info import algorithm_info
+from omnibench.runners.learned import learned_from
 from omnibench.runners.registry import get_runner, runners
-from omnibench.runners.requirements import SCORED_PAIRS, USER_PAIRS, formula_of, grown_bytes, required
+from omnibench.runners.requirements import (
+    SCORED_ITEMS,
+    SCORED_PAIRS,
+    USER_PAIRS,
+    formula_of,
+    grown_bytes,
+    required,
+)
 
 ROOT = Path(__file__).parent.parent.parent
 LARGE = DataSize(138_543, 26_794, 19_169_371)
@@ -59,12 +70,26 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
     },
     "RecBole.BERT4Rec": {"scored_items*train_batch_size*MAX_ITEM_LIST_LENGTH*mask_ratio": 12.0},
     "RecBole.HGN": {"users*embedding_size": 12.0},
-    "RecTools.DSSMModel": {"users*n_factors": 4.0, "items*n_factors": 4.0},
     **{  # lists of Python's numbers, pointers and floats, of which an item has K at most
         f"RecPack.TARSItemKNN{name}": {"items*K": 32.0} for name in ("CoocDistance", "Hermann", "Xia")
     },
-    "RecBole.FFM": {"users*embedding_size": 12.0 * 4, "items*embedding_size": 12.0 * 4},
+    "RecBole.FFM": {f"{values}*embedding_size*context_fields": 12.0 for values in ("users", "items", "item_values")},
     "LensKit.LightGCNScorer": {"users*embedding_size": 12.0, "items*embedding_size": 12.0},
+    **{  # factors in float32
+        f"LensKit.{name}": {"users*embedding_size": 4.0, "items*embedding_size": 4.0}
+        for name in ("ImplicitMFScorer", "BiasedMFScorer", "FunkSVDScorer")
+    },
+    **{
+        f"Cornac.{name}": {"items*item_values": 8.0} for name in ("VBPR", "AMR")
+    },  # numbers in float32, and a copy of PyTorch's
+    **{
+        f"RecBole.{name}": {"item_values*embedding_size": 12.0, "user_values*embedding_size": 12.0}
+        for name in ("DeepFM", "FM", "NFM", "xDeepFM", "AFM", "FwFM", "PNN", "DSSM", "WideDeep", "DCN", "EulerNet")
+    },
+    **{f"RecBole.{name}": {"item_values*hidden_size": 12.0} for name in ("SASRecF", "FDSA", "S3Rec")},
+    "RecBole.RepeatNet": {"items*train_batch_size": 24.0, "items*hidden_size": 2 * 12.0},
+    "RecTools.LightFMWrapperModel": {"users*model.no_components": 12.0, "item_values*model.no_components": 12.0},
+    "RecTools.DSSMModel": {"item_values*n_factors": 12.0, "user_values*n_factors": 12.0, "items*n_factors": 4.0},
 }
 """Bytes that an algorithm's own code holds at the same time, at least: its matrices, weights, and Adam's two moments of each."""
 
@@ -223,6 +248,73 @@ def test_what_hyperparameters_make_is_said_of_them() -> None:
     assert requirement.hyperparameters[:2] == ("train_batch_size", "MAX_ITEM_LIST_LENGTH")
     assert requirement.reason.startswith("train_batch_size=2048, MAX_ITEM_LIST_LENGTH=50, hidden_size=64")
     assert required(formula, MILLION_ITEMS, defaults).hyperparameters == ()
+
+
+MEASURED_FITS = json.loads((Path(__file__).parent / "measured_fits.json").read_text(encoding="utf-8"))
+"""Fits that were measured by ``benchmarks/scale/memory.py``: the size of their data, hyperparameters, and the bytes of their process."""
+
+
+@pytest.mark.parametrize("fit", MEASURED_FITS, ids=lambda fit: fit["algorithm"])
+def test_what_is_said_of_fits_is_near_what_they_needed(fit: dict[str, Any]) -> None:
+    """Between .9 and 1.3 of it, whichever of sizes, hyperparameters and features differs: what fits is not refused."""
+    framework, name = fit["algorithm"].split(".")
+    described = algorithm_info(get_runner(framework), name)
+    parameters = {**described["parameters"], **fit["parameters"]}
+    size = size_in(fit["size"])
+    assert size is not None
+    said = required(formula_of(get_runner(framework), name), learned_from(size, described, parameters), parameters).size
+    assert 0.9 <= said / fit["peak"] <= 1.3
+
+
+@pytest.mark.parametrize(("framework", "algorithm"), FORMULAS)
+def test_scores_of_items_are_a_few_numbers(framework: str, algorithm: str) -> None:
+    """A score, its softmax and its gradient: what else was measured of few items would be terabytes of a million."""
+    formula = formula_of(get_runner(framework), algorithm)
+    for term, size in formula.items():
+        if SCORED_ITEMS in term.split("*"):
+            assert size <= 25, term
+
+
+@pytest.mark.parametrize("algorithm", ["SASRec", "BERT4Rec", "GCSAN", "SASRecF", "CORE", "FDSA", "S3Rec"])
+def test_encoders_count_what_they_are_made_of(algorithm: str) -> None:
+    """Within a layer are inner_size numbers, and a matrix of the items of a sequence by themselves for each head."""
+    formula, defaults = formula_of(get_runner("RecBole"), algorithm), defaults_of("RecBole", algorithm)
+    size, defaults = DataSize(300, 1_000, 60_000), {**defaults, "train_batch_size": 256}
+    usual = grown_bytes(formula, size, defaults)
+    positions = 256 * 50 * defaults["n_layers"]
+    wider = grown_bytes(formula, size, {**defaults, "inner_size": 256 + 768})
+    assert wider - usual >= 16 * 768 * positions
+    heads = grown_bytes(formula, size, {**defaults, "n_heads": 8})
+    assert heads - usual >= 12 * 6 * 50 * positions
+    once, twice, thrice = (
+        grown_bytes(formula, size, {**defaults, "MAX_ITEM_LIST_LENGTH": length}) for length in (50, 100, 150)
+    )
+    assert thrice - twice > 1.02 * (twice - once)
+
+
+@pytest.mark.parametrize("algorithm", ["SASRec", "GRU4Rec", "STAMP"])
+def test_first_batches_need_less(algorithm: str) -> None:
+    """One or two batches of layers' outputs need three quarters of what more need; scores of all items all that they do."""
+    formula, defaults = formula_of(get_runner("RecBole"), algorithm), defaults_of("RecBole", algorithm)
+    size = DataSize(300, 1_000, 2_000)
+    one, two, three = (grown_bytes(formula, size, {**defaults, "epochs": epochs}) for epochs in (1, 2, 3))
+    assert one == two < 0.85 * three
+    assert three == grown_bytes(formula, size, defaults)
+    ratio = grown_bytes(formula, MILLION_ITEMS._replace(interactions=100_500), {**defaults, "epochs": 1})
+    assert ratio > 12 * 500 * 1_000_000
+
+
+def test_values_of_features_make_what_they_make() -> None:
+    """Of 10,000 items, each with a text of its own, VBPR has a matrix of 10,000 by 10,000; the refusal names it."""
+    described = algorithm_info(get_runner("Cornac"), "VBPR")
+    size = DataSize(1_000, 10_000, 100_000, (FeatureSize("items", "title", "text", 10_000),))
+    requirement = required(formula_of(get_runner("Cornac"), "VBPR"), size, described["parameters"])
+    assert requirement.size > 8 * 10_000**2
+    assert requirement.reason == "10,000 items and 10,000 values of features of items"
+    assert (
+        required(formula_of(get_runner("Cornac"), "VBPR"), size._replace(features=()), described["parameters"]).size
+        < 0.5e9
+    )
 
 
 @pytest.mark.parametrize(

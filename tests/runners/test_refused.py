@@ -20,6 +20,7 @@ from omnibench import (
     from_frame,
     run_omnirec,
 )
+from omnibench.commands.main import main
 from omnibench.errors import PlanError
 from omnibench.runners.info import algorithm_info, refused_algorithms
 from omnibench.runners.lock_file import pins_of
@@ -40,6 +41,12 @@ def test_the_reason_is_printed(framework: str, count: int) -> None:
         with pytest.raises(PlanError) as error:
             ExperimentPlan().add_algorithm(f"{framework}.{name}")
         assert str(error.value) == f"{framework}.{name} does not run: {reason}."
+
+
+def test_a_name_that_is_nearly_that_of_what_does_not_run_leads_to_it() -> None:
+    """Whoever knows a model by its paper's name finds the class, and by that the reason."""
+    with pytest.raises(PlanError, match=r"LensKit has no algorithm named 'HPF'; did you mean 'HPFScorer'\?"):
+        ExperimentPlan().add_algorithm("LensKit.HPF")
 
 
 @pytest.mark.parametrize("framework", ["LensKit", "RecBole", "RecPack", "Implicit", "Cornac", "RecTools"])
@@ -80,6 +87,51 @@ def test_what_an_algorithm_cannot_do_without_is_asked_for(
     with pytest.raises(PlanError, match=refusal):
         run_omnirec(from_frame(frame, "plain").pipe(UserHoldout(0.0, 0.4)), plan, Evaluator(NDCG(2)), tmp_path)
     assert not [*tmp_path.rglob("model*")]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "parameters", "names"),
+    [
+        (LensKit.ItemKNNScorer, {"k": 5, "max_nbrs": 7}, r"k and of max_nbrs, .* Leave out max_nbrs\."),
+        (LensKit.UserKNNScorer, {"k": 5, "nnbrs": 5}, r"k and of nnbrs, "),
+        (LensKit.NMFScorer, {"max_iter": 3, "epochs": 3}, r"max_iter and of epochs, "),
+        # LensKit would take the power of two, and say nothing
+        (
+            LensKit.ImplicitMFScorer,
+            {"embedding_size": 8, "embedding_size_exp": 4},
+            r"embedding_size and of embedding_size_exp",
+        ),
+    ],
+)
+def test_two_names_of_one_hyperparameter_are_refused_together(
+    algorithm: Any, parameters: dict[str, Any], names: str, tmp_path: Path
+) -> None:
+    """Before anything runs, in whatever order, by a search as well; each of them for itself is taken."""
+    frame = pd.DataFrame({"user": [1, 1, 1, 2, 2, 2], "item": [1, 2, 3, 1, 2, 4]})
+    dataset, metrics = from_frame(frame, "plain").pipe(UserHoldout(0.0, 0.4)), Evaluator(NDCG(2))
+    plan = ExperimentPlan()
+    plan.add_algorithm(algorithm, parameters)
+    with pytest.raises(PlanError, match=names):
+        run_omnirec(dataset, plan, metrics, tmp_path)
+    (first, value), (second, _) = parameters.items()
+    searching = ExperimentPlan(tuning=Tuning("NDCG@2", trials=2))
+    searching.tune(algorithm, {first: value, second: Choice([2, 3])})
+    assert set(searching.configurations()[0].repeated_parameters) == {first, second}
+    alone = ExperimentPlan()
+    for name, amount in parameters.items():
+        alone.add_algorithm(algorithm, {name: amount})
+    assert [configuration.repeated_parameters for configuration in alone.configurations()] == [(), ()]
+    assert not [*tmp_path.rglob("model*")]
+
+
+def test_what_means_the_same_is_said_where_algorithms_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """`omnibench envs algorithms` has no default beside another name of a hyperparameter, but whose name it is."""
+    assert main(["envs", "algorithms", "LensKit"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    described = lines[lines.index("LensKit.ItemKNNScorer (ranks and rates)") + 1 :]
+    assert "    max_nbrs = 20" in described
+    assert described.index("    k (instead of max_nbrs)") < described.index("LensKit.UserKNNScorer (ranks and rates)")
+    assert "    cutoff (required, e.g. '1998-03-01')" in described
 
 
 def test_a_required_hyperparameter_may_be_searched() -> None:

@@ -185,7 +185,9 @@ def test_every_algorithm_runs_and_the_sated_get_empty_lists(
     words: list[object] = []
     for name in ranking:
         parameters = {
-            parameter: value for parameter, value in SHORT.items() if parameter in offered[name]["parameters"]
+            parameter: value
+            for parameter, value in SHORT.items()
+            if parameter in offered[name]["parameters"] and parameter not in offered[name].get("aliases", {})
         }
         parameters.update(NEEDED.get(f"{framework}.{name}", {}))
         words += [name, json.dumps(parameters), tmp_path / f"{name}.npy"]

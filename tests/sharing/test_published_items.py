@@ -17,6 +17,7 @@ import pytest
 from support.servers import FileServer, breaking_off, claiming, file_server, page, redirecting, refusing
 from support.shared_items import RUN, assert_sound, key_of, record_item, substance
 
+from omnibench.commands.main import main
 from omnibench.data.downloads import connection
 from omnibench.errors import SharingError
 from omnibench.sharing import web
@@ -153,6 +154,20 @@ def test_anonymous_items_name_nobody(tmp_path: Path, own: CheckpointStore) -> No
     assert not any(word in texts for word in (b"workstation", b"/home", b'"ann"', b"pytest", b"c" * 40))
     assert len(pulled(own, tmp_path / "table", "A").gained) == 1
     assert own.snapshot()[f"taken/{key_of('A')}"]["marks"][0]["by"] == ""
+
+
+def test_what_was_published_with_names_is_counted_when_nobody_is_to_be_named(
+    tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It stays as it is; who forgot ``--anonymous`` the first time is told, in a place without names nobody is."""
+    anonymous = ("--store", str(tmp_path / "anns"), "--anonymous")
+    before = files_of(table)
+    assert main(["publish", str(table), *anonymous]) == 0
+    assert "2 items had been published with names" in capsys.readouterr().out
+    assert files_of(table) == before
+    for _ in range(2):
+        assert main(["publish", str(tmp_path / "nobodys"), *anonymous]) == 0
+        assert "names" not in capsys.readouterr().out
 
 
 def test_others_numbers_are_never_replaced(tmp_path: Path, table: Path) -> None:

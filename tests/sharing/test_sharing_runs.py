@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -79,6 +80,13 @@ def test_a_wrong_address_ends_the_run_before_anything_is_computed(project: Proje
     before = project.count_fits()
     result = project.run("--omnirec-from", "tabel")
     result.stderr.fnmatch_lines(["*nothing is published in *tabel: it has no omnibench-shared.json*"])
+    assert project.count_fits() == before
+    pytest.importorskip("fsspec")
+    with socket.socket() as bound:  # nobody listens there
+        bound.bind(("127.0.0.1", 0))
+        address = f"ftp://127.0.0.1:{bound.getsockname()[1]}/table"
+        result = project.run("--omnirec-from", address)
+    result.stderr.fnmatch_lines([f"*{address} cannot be reached (ConnectionRefusedError:*"])
     assert project.count_fits() == before
 
 

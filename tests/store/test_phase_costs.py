@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from support.stored import compute, prepare
 
 from omnibench.store import CheckpointStore
-from omnibench.store.phase_costs import TYPES, PhaseCosts, are_kept, costs_of_phases, keep_costs
+from omnibench.store.phase_costs import TYPES, are_kept, blocks_of_costs, keep_costs
 from omnibench.store.reading import read
 from omnibench.store.schema import RecordType
 
@@ -26,6 +27,17 @@ def store(tmp_path: Path) -> Iterator[CheckpointStore]:
     made.close()
 
 
+class PhaseCosts(NamedTuple):
+    """The costs of a phase, as the table has them."""
+
+    record_type: RecordType
+    fit_key: Any = None
+    seconds: Any = None
+    start_seconds: Any = None
+    batch: Any = None
+    search: Any = None
+
+
 def recorded(store: CheckpointStore) -> dict[int, PhaseCosts]:
     """Return the costs in all records of phases, by the numbers of their rows."""
     rows = store.records._connection.execute("SELECT rowid, key FROM Cache").fetchall()
@@ -33,14 +45,17 @@ def recorded(store: CheckpointStore) -> dict[int, PhaseCosts]:
     for number, key in rows:
         record_type, record = RecordType.of(key), store.records.get(key)
         if record_type in TYPES and record is not None:
-            members = [record.get(name) for name in ("fit_key", "seconds", "start_seconds", "batch", "search")]
-            costs[number] = PhaseCosts([number], record_type, *members)
+            members = [record.get(name) for name in PhaseCosts._fields[1:]]
+            costs[number] = PhaseCosts(record_type, *members)
     return costs
 
 
 def kept(store: CheckpointStore) -> dict[int, PhaseCosts]:
-    every = costs_of_phases(store.records._connection)
-    return {number: costs._replace(numbers=[number]) for costs in every for number in costs.numbers}
+    return {
+        number: PhaseCosts(TYPES[position], *members_of[text])
+        for members_of, rows in blocks_of_costs(store.records._connection)
+        for number, position, text in rows
+    }
 
 
 def test_costs_are_those_of_records(store: CheckpointStore) -> None:

@@ -87,13 +87,14 @@ def test_usual_records_are_kept_and_damaged_ones_are_not(tmp_path: Path) -> None
 def test_many_are_looked_up_as_single_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a large table finds at once is what a small one finds one by one: nothing of an unknown key, nor of two that look alike."""
     rows = {f"eval/{number}": (number / 8, math.nan, -1.5, number - 1) for number in range(50)}
+    texts = {key: f"{first},,-1.5,{'' if last < 0 else last}".encode() for key, (first, _, _, last) in rows.items()}
     wanted = ["eval/7", "eval/none", *reversed(rows), "eval/7", "eval/also none", "eval/3"]
     tables = []
     for many in (0, 1000):
         monkeypatch.setattr(phase_facts, "_MANY", many)
         table = phase_facts._Table()
-        for key in [*rows, "eval/3"]:
-            table.add(key, rows[key])
+        table.add_all([*rows, "eval/none"], [*texts.values(), None])
+        table.add_all(["eval/3"], [texts["eval/3"]])
         table.sort()
         tables.append(table.get_all(wanted))
         assert repr(tables[-1]) == repr([table.get(key) for key in wanted])

@@ -33,8 +33,9 @@ def write_features(directory: Path, features: FeatureColumns, own_ids: Sequence[
         name: The dataset's name in errors.
 
     Returns:
-        What a manifest says: the types of the ``columns``, how many users or items are ``missing`` from the features, and how
-        many rows of these are ``ignored`` because their ids are not in the interactions.
+        What a manifest says: the types of the ``columns``, how many users or items are ``missing`` from the features, how
+        many rows of these are ``ignored`` because their ids are not in the interactions, and the ``sizes`` of the columns; see
+        ``_sizes_of``.
 
     Raises:
         DataError: No id of the interactions is among those of the features.
@@ -56,15 +57,29 @@ def write_features(directory: Path, features: FeatureColumns, own_ids: Sequence[
     directory.parent.mkdir(mode=0o700, exist_ok=True)
     directory.mkdir(mode=0o700)
     save_array(directory / "listed.npy", is_listed)
-    for number, column in enumerate(features.columns.values()):
-        _write_column(directory, str(number), column.select(rows))
-    described = [{"name": column_name, "type": column.type} for column_name, column in features.columns.items()]
+    columns = {column_name: column.select(rows) for column_name, column in features.columns.items()}
+    for number, column in enumerate(columns.values()):
+        _write_column(directory, str(number), column)
+    described = [{"name": column_name, "type": column.type} for column_name, column in columns.items()]
     (directory / "columns.json").write_text(json.dumps({"columns": described}, ensure_ascii=False), encoding="utf-8")
     return {
-        "columns": {column_name: column.type for column_name, column in features.columns.items()},
+        "columns": {column_name: column.type for column_name, column in columns.items()},
         "missing": missing,
         "ignored": len(features.ids) - int(np.count_nonzero(is_listed)),
+        "sizes": {column_name: _sizes_of(column) for column_name, column in columns.items()},
     }
+
+
+def _sizes_of(column: FeatureColumn) -> dict[str, int]:
+    """Return how many different ``values`` a feature has, 1 of numbers, and the ``longest`` of its lists, 1 without lists."""
+    if column.type == NUMBER:
+        return {"values": 1, "longest": 1}
+    if column.type == BOOLEAN:
+        return {"values": len(np.unique(column.content[~np.isnan(column.content)])), "longest": 1}
+    if column.type == TEXT:
+        return {"values": len(column.content.texts), "longest": 1}
+    longest = int(np.diff(column.content.first).max(initial=0))
+    return {"values": len(column.content.members.texts), "longest": longest}
 
 
 def _warn_of_joined_texts(features: FeatureColumns, name: str) -> None:

@@ -121,6 +121,18 @@ def test_facts_are_types_and_numbers_of_values(tmp_path: Path, monkeypatch: pyte
             r"LightFMWrapperModel learns .* books has none",
         ),
         (
+            RecTools.ImplicitALSWrapperModel,
+            ["year", "blank"],
+            {"item_features": ["blank"]},
+            r"ALSWrapperModel learns .*, but blank of books is empty in every row. Name others, e.g. item_features=\['year'\]",
+        ),
+        (
+            RecBole.FM,
+            ["year", "blank", "lost"],
+            {"item_features": ["blank", "lost"]},
+            r"FM learns .*, but blank, lost of books are empty in every row",
+        ),
+        (
             RecTools.DSSMModel,
             ["year"],
             {"user_features": ["age"]},

@@ -17,7 +17,15 @@ from typing import Any
 
 from guest_package import open_session
 
-FEW = {"epochs": 1, "max_epochs": 1, "num_clusters": 5, "cutoff": "1990-01-01"}
+FEW = {
+    "epochs": 1,
+    "max_epochs": 1,
+    "num_clusters": 5,
+    "cutoff": "1990-01-01",
+    "metrics_k": 10,
+    "pretrain_epochs": 1,
+    "critic_pretrain": {"pretrain_epochs": 1},
+}
 """Hyperparameters that fit a small fold, for all that have them."""
 
 
@@ -39,7 +47,7 @@ def main(guest: str, module: str, dataset: str, output: str) -> None:
     session = open_session(guest, module)
     changed = {}
     for name, described in session.adapter.catalogue().items():
-        if described.get("needs_features"):
+        if described.get("needs_features") or described.get("item_feature"):
             continue  # the data have none
         few = {key: FEW[key] for key in FEW if key in described["parameters"]}
         request = {"op": "fit", "algorithm": name, "parameters": few, "seed": 1, "device": "cpu", "threads": 1}

@@ -1,0 +1,106 @@
+"""The numbers in the texts of phases' records, cut out of them and kept as the texts that they are, e.g. ``b"0.5,0.25,0.75,30"``.
+
+To parse a float and to write it again takes longer than to find it, and most numbers go from a record into a file. Python has
+written both, so that every digit is as it would be. What is null is empty.
+
+The search relies on the order of members in what ``builders`` makes and on how ``json.dumps`` writes it; see ``phase_texts``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from omnibench.store.schema import SEARCHED
+
+_FLOAT = rb"(null|-?[0-9]++(?:\.[0-9]++(?:e[+-]?[0-9]++)?|e[+-]?[0-9]++))"
+_INTEGER = rb"(null|[0-9]{1,15})"
+"""A whole number, which floats hold without loss."""
+_COUNT = rb"(null|[0-9]{1,9})"
+
+_STDERR, _SECONDS, _START = b', "stderr": ', b', "seconds": ', b', "start_seconds": '
+_OF_TRIAL = f'"{SEARCHED}": "'.encode()
+_ATTEMPTS = b'"attempts": '
+_MADE_OF, _BEGIN_OF_VERSION = b', "identity": ["fit/', b', "version": "'
+
+_SPREAD = re.compile(
+    rb'%b%b, "interval": (?:null|\[%b, %b\]), "users": %b(?:, "counted": %b)?, "place": '
+    % (_STDERR, _FLOAT, _FLOAT, _FLOAT, _COUNT, _COUNT)
+)
+_COSTS = re.compile(
+    rb'%b%b, "cpu_seconds": [^,{}"]++, "peak_rss": %b, "gpu_peak": [^,{}"]++, "python_peak": [^,{}"]++(?:%b%b)?, '
+    % (_SECONDS, _FLOAT, _INTEGER, _START, _FLOAT)
+)
+_VERSION = re.compile(rb', "version": "([^"\\]*+)"')
+_NULL = b"null"
+
+
+def spreads_in(texts: Iterable[bytes]) -> list[bytes | None]:
+    """Return of each evaluation the standard error, both ends of the interval, the users; None where the record has to be parsed to tell.
+
+    Args:
+        texts: The JSON of their records.
+    """
+    spreads: list[bytes | None] = []
+    for text in texts:
+        start = text.rfind(_STDERR)
+        match = _SPREAD.match(text, start) if start >= 0 else None
+        if match is None or text.find(_STDERR, 0, start) >= 0:
+            spreads.append(None)
+            continue
+        stderr, low, high, users, counted = numbers = match.groups()
+        if counted is None and low is not None and _NULL not in numbers:  # most
+            spreads.append(b"%b,%b,%b,%b" % (stderr, low, high, users))
+        elif (low == _NULL) != (high == _NULL):
+            spreads.append(None)
+        else:
+            spreads.append(b",".join(map(_plain, (stderr, low, high, users if counted is None else counted))))
+    return spreads
+
+
+def costs_in(texts: Iterable[bytes]) -> list[bytes | None]:
+    """Return of each fit or prediction the seconds, those of waiting, the peak of memory; None of trials, and where it has to be parsed to tell.
+
+    Args:
+        texts: The JSON of their records.
+    """
+    all_costs: list[bytes | None] = []
+    for text in texts:
+        start = text.find(_SECONDS)
+        match = _COSTS.match(text, start) if start >= 0 else None
+        if match is None or text.find(_SECONDS, match.end()) >= 0 or _OF_TRIAL in text:
+            all_costs.append(None)
+            continue
+        costs = match.group(1, 3, 2)
+        if None not in costs and _NULL not in costs:
+            all_costs.append(b"%b,%b,%b" % costs)
+        elif match[3] is None and _START in text:  # elsewhere than we write it
+            all_costs.append(None)
+        else:
+            all_costs.append(b",".join(map(_plain, costs)))
+    return all_costs
+
+
+def versions_in(texts: Iterable[bytes]) -> list[bytes | None]:
+    """Return of each fit the version of its framework; None where its record has to be parsed to tell, as where several attempts have made it.
+
+    Args:
+        texts: The JSON of their records.
+    """
+    versions: list[bytes | None] = []
+    latest: tuple[bytes, bytes | None] = b"", None  # most have that of the one before
+    for text in texts:
+        end = text.find(_MADE_OF)
+        member = text[text.rfind(_BEGIN_OF_VERSION, 0, end) : end] if end >= 0 else b""
+        if not member or text.find(_MADE_OF, end + 1) >= 0 or _ATTEMPTS in text:
+            versions.append(None)
+            continue
+        if member != latest[0]:
+            match = _VERSION.fullmatch(member)
+            latest = member, None if match is None else match[1]
+        versions.append(latest[1])
+    return versions
+
+
+def _plain(number: bytes | None) -> bytes:
+    return b"" if number is None or number == _NULL else number
