@@ -18,17 +18,16 @@ Measured on two busy cores (EPYC, AVX-512 with BF16, load 10 to 13); CPU s of a 
     RecPack popularity          0.05 / 0.53   0.09   0.07 / 1.41   0.05
     RecBole popularity          0.05 / 0.37   0.13   0.08 / 1.08   0.07
     own class, lists            0.11 / 0.34   0.32   0.43 / 0.97   0.44
-    RecPack SVD (float64)       1.21 / 0.89   1.36   17.1 / 18.0   0.95
+    RecPack SVD (float64)       0.58 / 0.64   0.91   7.76 / 16.0   0.48
     RecBole BPR                 0.39 / 0.35   1.10   9.17 / 9.02   1.02
     LensKit ImplicitMF          0.35 / 0.31   1.14   4.41 / 5.60   0.79
-    RecPack ItemKNN             1.22 / 1.36   0.90
-    LensKit ItemKNN             1.33 / 0.81   1.64
+    RecPack ItemKNN             1.22 / 1.36   0.90   22.7 / 1.10   20.7
+    LensKit ItemKNN             1.33 / 0.81   1.64   21.2 / 0.94   22.6
     ==========================  ===================  ===================
 
 One call each, with what the first call allocates, but for BPR at the smaller size (a median of seven; 1.38 to 1.59 in the same minutes
 with the code before, which copied bfloat16 to float32), ImplicitMF (of nine at the smaller size; 1.83
-before in the same minutes) and LensKit's ItemKNN (of seven at load 15: 1.64, then 1.84; 1.78 and 1.86 before); the median of five of
-SVD was 1.0. The larger size of ImplicitMF has 15 rows per user. At load 14 to 24: all 138,493 users of 26,744 items in one call: popularity of LensKit 0.38 s (35 MB), of RecPack 0.41 s (0 MB), of RecBole
+before in the same minutes), LensKit's ItemKNN and SVD (of five by turns at load 7; of 34,623 users 1.81 and 0.90). The larger size of ImplicitMF has 15 rows per user. At load 14 to 24: all 138,493 users of 26,744 items in one call: popularity of LensKit 0.38 s (35 MB), of RecPack 0.41 s (0 MB), of RecBole
 0.59 s (0 MB), RecBole's BPR 6.64 s, 1.12 times BLAS (0 MB), RecPack's ItemKNN 12.9 s, 0.79 times SciPy's product (0 MB).
 LensKit's ItemKNN by ratings took 3 times SciPy's product of similarities alone, 0.21 s of 767 users, where asking LensKit for each took 0.66 s. EASE of
 RecPack on 3,400 items was 1.4 times the product in float64, and 3.5 times as fast as by rows of a sparse matrix. LensKit's

@@ -216,7 +216,7 @@ class FactorScores:
         fold: Fold,
         users: Ints,
         start: int,
-        again: npt.NDArray[np.int64],
+        positions: npt.NDArray[np.int64],
         column: Ints,
         items: Ints,
         scores: Scores,
@@ -227,18 +227,18 @@ class FactorScores:
             fold: The fold.
             users: The codes of the batch's users, shape (b,).
             start: The first user who has a list here.
-            again: Which lists, shape (c,).
+            positions: Which lists, shape (c,).
             column: As for ``_doubtful``.
             items: The lists, which are changed; shape (users, k).
             scores: Their scores.
         """
-        if len(again) == 0:
+        if len(positions) == 0:
             return
-        chosen = start + again
+        chosen = start + positions
         bias = None if self.bias is None else self.bias[chosen]
         some = FactorScores(self.user[chosen], self.items, self.is_scored[chosen], bias)
         seen = _SeenByTile.of(fold, users[chosen], column, len(self.items.code))
-        items[again], scores[again], _ = some._best(slice(0, len(again)), items.shape[1], seen)
+        items[positions], scores[positions], _ = some._best(slice(0, len(positions)), items.shape[1], seen)
 
     @property
     def _width(self) -> int:

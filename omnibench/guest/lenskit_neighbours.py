@@ -62,8 +62,8 @@ class LimitedSums:
         elif self.least > 1:
             table[_counts(left, added, table.shape) < self.least] = -np.inf
 
-    def asked(
-        self, numbers: npt.NDArray[np.float32], pair: Ints, n_pairs: int, wanted: Ints
+    def sums_of_highest(
+        self, numbers: npt.NDArray[np.float32], pair: Ints, n_pairs: int, chosen: Ints
     ) -> npt.NDArray[np.float32]:
         """Ask LensKit, as ``SumLimits`` says: it takes the pairs for items, which one item is similar to."""
         offsets = np.full(n_pairs + 1, len(pair), dtype=np.int64)
@@ -73,7 +73,7 @@ class LimitedSums:
         entries = pa.StructArray.from_arrays([index, pa.array(numbers)], names=["index", "value"])
         similarity = pa.ExtensionArray.from_storage(row_type, pa.LargeListArray.from_arrays(pa.array(offsets), entries))
         history = pa.array(np.zeros(1, dtype=np.int32))
-        scores, _ = _accel.knn.score_implicit(similarity, history, pa.array(wanted), self.most, self.least)
+        scores, _ = _accel.knn.score_implicit(similarity, history, pa.array(chosen), self.most, self.least)
         sums: npt.NDArray[np.float32] = scores.to_numpy(zero_copy_only=False)
         return sums
 

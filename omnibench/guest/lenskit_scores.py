@@ -238,8 +238,8 @@ def _limits_and_ratings(
             return LimitedSums(most, least), None
         rows = histories.interactions().matrix().csr_structure()
         lengths = np.diff(np.append(rows.rowptrs, rows.rowptrs[-1]))
-        known = number[rows.colinds]
-        counts = np.bincount(known[known >= 0], minlength=len(codes))
+        item = number[rows.colinds]
+        counts = np.bincount(item[item >= 0], minlength=len(codes))
         bounds = SumBounds.of(similarity, counts / max(1, (lengths > 0).sum()), int(lengths.max(initial=0)), most)
         return LimitedSums(most, least, bounds), None
     rated = histories.interactions().matrix().scipy("rating", layout="csr")

@@ -60,14 +60,14 @@ class SumLimits(Protocol):
             table: The sums of all numbers, shape (u, n_items).
         """
 
-    def asked(self, numbers: Numbers, pair: Ints, n_pairs: int, wanted: Ints) -> Numbers:
+    def sums_of_highest(self, numbers: Numbers, pair: Ints, n_pairs: int, chosen: Ints) -> Numbers:
         """Return sums of the highest numbers.
 
         Args:
             numbers: The numbers, shape (m,).
             pair: Which pair of a user and an item each belongs to, shape (m,).
             n_pairs: The number of pairs.
-            wanted: The pairs whose sums are wanted, shape (w,).
+            chosen: The pairs whose sums are wanted, shape (w,).
 
         Returns:
             Shape (w,).
@@ -94,7 +94,6 @@ class SumBounds:
     Attributes:
         most: How many of the highest count.
         column: The items, ascending; int32, shape (c,).
-        place: The position of each item among these, -1 for none; shape (n_items,).
         levels: The lengths of histories.
         threshold: What numbers have to exceed, for each level and item, infinity where nothing is to be gained; shape
             (levels, c).
@@ -103,7 +102,6 @@ class SumBounds:
 
     most: int
     column: Ints
-    place: Ints
     levels: _Levels
     threshold: Numbers
     above: Any
@@ -130,13 +128,13 @@ class SumBounds:
         scales = shortest / mean * 2.0 ** (np.arange(levels.number) + 0.5)
         n_columns = min(int((expected * scales[-1] > most).sum()), max(1, n_items // _COLUMNS))
         column = np.sort(np.argpartition(-expected, n_columns - 1)[:n_columns]).astype(np.int32)
-        place = np.full(n_items, -1, dtype=np.int32)
-        place[column] = np.arange(n_columns, dtype=np.int32)
-        entry = np.flatnonzero((place >= 0)[matrix.indices])
-        entries = _Entries(place[matrix.indices[entry]], matrix.data[entry], weights[entry])
+        position_of_item = np.full(n_items, -1, dtype=np.int32)
+        position_of_item[column] = np.arange(n_columns, dtype=np.int32)
+        entry = np.flatnonzero((position_of_item >= 0)[matrix.indices])
+        entries = _Entries(position_of_item[matrix.indices[entry]], matrix.data[entry], weights[entry])
         starts = np.searchsorted(entry, matrix.indptr)
         threshold = _thresholds(entries, n_columns, most / scales)
-        return cls(most, column, place, levels, threshold, _above(entries, starts, threshold))
+        return cls(most, column, levels, threshold, _above(entries, starts, threshold))
 
     def lower(self, left: Any, table: Scores) -> None:
         """Lower sums of all numbers to the bounds, where these are lower; not those of histories that are too short for any limit.
@@ -164,13 +162,13 @@ class _Entries(NamedTuple):
     weight: npt.NDArray[np.float64]
 
 
-def _thresholds(entries: _Entries, n_columns: int, wanted: npt.NDArray[np.float64]) -> Numbers:
+def _thresholds(entries: _Entries, n_columns: int, n_above: npt.NDArray[np.float64]) -> Numbers:
     """Return what about as many numbers exceed as are wanted, infinity where not so many are expected.
 
     Args:
         entries: The numbers.
         n_columns: The number of items.
-        wanted: How many, for each level, shape (levels,).
+        n_above: How many, for each level, shape (levels,).
 
     Returns:
         Shape (levels, n_columns).
@@ -181,7 +179,7 @@ def _thresholds(entries: _Entries, n_columns: int, wanted: npt.NDArray[np.float6
     below = np.minimum(top[entries.column] - steps, _BINS - 1)
     cell = entries.column.astype(np.int64) * _BINS + below
     reached = np.bincount(cell, weights=entries.weight, minlength=n_columns * _BINS).reshape(n_columns, _BINS).cumsum(1)
-    first = (reached[None] < wanted[:, None, None]).sum(axis=2)
+    first = (reached[None] < n_above[:, None, None]).sum(axis=2)
     is_any = first < _BINS - 1  # the last has all that are lower
     threshold: Numbers = (np.maximum(top - first, 0).astype(np.int32) << _BITS).view(np.float32)
     threshold[~is_any] = np.inf
@@ -199,8 +197,8 @@ def _above(entries: _Entries, starts: npt.NDArray[np.integer[Any]], threshold: N
     from scipy import sparse
 
     parts = []
-    for some in threshold:
-        least = some[entries.column]
+    for threshold_of_level in threshold:
+        least = threshold_of_level[entries.column]
         chosen = np.flatnonzero(entries.number > least)
         numbers = entries.number[chosen] - least[chosen]
         ends = np.searchsorted(chosen, starts)
@@ -251,16 +249,16 @@ def best_sums(sums: Sums, k: int, bounds: SumBounds | None, limits: SumLimits) -
     items[:, best], scores[:, best] = ordered(codes, exact, k)
     if k < width < n_items:
         least = scores[:, -1] / slack
-        again = np.flatnonzero((codes[:, -1] != NO_ITEM) & (highest[:, -1] >= least))
-        for some, left, added, table in sums.again(again):
+        open_rows = np.flatnonzero((codes[:, -1] != NO_ITEM) & (highest[:, -1] >= least))
+        for rows_again, left, added, table in sums.made_again(open_rows):
             limits.refuse(left, added, table)
             if bounds is not None:
                 bounds.lower(left, table)
-            row, item = np.nonzero(table >= least[some, None])
-            codes, exact = reached_by_row(len(some), row, item, table[row, item])
+            row, item = np.nonzero(table >= least[rows_again, None])
+            codes, exact = reached_by_row(len(rows_again), row, item, table[row, item])
             pairs_of_some = _Pairs.of(left, added, codes)
-            pairs_of_some.put_right(exact, (codes != NO_ITEM) & (lengths[some] > limits.most)[:, None], limits)
-            items[some], scores[some] = ordered(codes, exact, k)
+            pairs_of_some.put_right(exact, (codes != NO_ITEM) & (lengths[rows_again] > limits.most)[:, None], limits)
+            items[rows_again], scores[rows_again] = ordered(codes, exact, k)
     scores[items == NO_ITEM] = 0
     return items, scores
 
@@ -297,11 +295,11 @@ class _Pairs(NamedTuple):
             # What is looked up of one user stays in the processor's cache; "clip" is what take() needs to write there directly.
             rank_of_item.take(added.indices[begin:end], out=rank[begin:end], mode="clip")
             rank_of_item[code] = 0
-        found = np.flatnonzero(rank != 0)
+        entry = np.flatnonzero(rank != 0)
         first_pairs = np.arange(first - 1, first - 1 + n_rows * width, width, dtype=np.int32)
-        pair = np.repeat(first_pairs, np.diff(np.searchsorted(found, ends)))
-        pair += rank[found]
-        return cls(added.data[found], pair)
+        pair = np.repeat(first_pairs, np.diff(np.searchsorted(entry, ends)))
+        pair += rank[entry]
+        return cls(added.data[entry], pair)
 
     def put_right(self, scores: Scores, is_wanted: npt.NDArray[np.bool_], limits: SumLimits) -> None:
         """Write the sums of the highest numbers of some pairs.
@@ -311,6 +309,6 @@ class _Pairs(NamedTuple):
             is_wanted: Of which pairs, shape (r, width).
             limits: What makes such a sum.
         """
-        wanted = np.flatnonzero(is_wanted).astype(np.int32)
-        if len(wanted):
-            scores.reshape(-1)[wanted] = limits.asked(self.number, self.pair, scores.size, wanted)
+        chosen = np.flatnonzero(is_wanted).astype(np.int32)
+        if len(chosen):
+            scores.reshape(-1)[chosen] = limits.sums_of_highest(self.number, self.pair, scores.size, chosen)

@@ -78,23 +78,23 @@ class Sums:
         """
         begin = self.rows.start
         while begin < self.rows.stop:
-            some = slice(begin, min(self.rows.stop, self.scores._end(begin, len(self.table))))
-            yield slice(begin - self.rows.start, some.stop - self.rows.start), *self._of(some)
-            begin = some.stop
+            rows = slice(begin, min(self.rows.stop, self.scores._end(begin, len(self.table))))
+            yield slice(begin - self.rows.start, rows.stop - self.rows.start), *self._of(rows)
+            begin = rows.stop
 
-    def again(self, chosen: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Any, Any, Scores]]:
+    def made_again(self, chosen: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Any, Any, Scores]]:
         """Yield some users once more, by their positions, ascending; as ``blocks``."""
         most = max(1, _SCORES // max(1, int(self.scores._n_added[self.rows][chosen].max(initial=0))))
         step = min(len(self.table), most)
         for start in range(0, len(chosen), step):
-            some = chosen[start : start + step]
-            yield some, *self._of(self.rows.start + some)
+            rows = chosen[start : start + step]
+            yield rows, *self._of(self.rows.start + rows)
 
-    def _of(self, some: Any) -> tuple[Any, Any, Scores]:
-        left = self.scores.left[some]
+    def _of(self, rows: Any) -> tuple[Any, Any, Scores]:
+        left = self.scores.left[rows]
         table = self.table[: left.shape[0]]
         added = self.scores._add_up(left, table, is_long=False)
-        return left, added, self.scores._ranked(self.fold, self.users[some], some, table, self.candidates)
+        return left, added, self.scores._ranked(self.fold, self.users[rows], rows, table, self.candidates)
 
 
 @dataclass(frozen=True, eq=False)

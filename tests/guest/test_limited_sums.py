@@ -61,13 +61,13 @@ class Highest:
         """Every seventh item has no score."""
         table[:, ::7] = -np.inf
 
-    def asked(self, numbers: Any, pair: Any, n_pairs: int, wanted: Any) -> Any:
+    def sums_of_highest(self, numbers: Any, pair: Any, n_pairs: int, chosen: Any) -> Any:
         """Return sums of pairs, each by itself."""
         assert (pair < n_pairs).all()
-        self.n_asked += len(wanted)
+        self.n_asked += len(chosen)
         order = np.argsort(pair, kind="stable")
         ends = np.searchsorted(pair[order], np.arange(n_pairs + 1))
-        some = [numbers[order[ends[number] : ends[number + 1]]] for number in wanted]
+        some = [numbers[order[ends[number] : ends[number + 1]]] for number in chosen]
         return np.array([sum_of_highest(each, self.most) for each in some], dtype=np.float32)
 
 
