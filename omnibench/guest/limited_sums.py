@@ -286,7 +286,7 @@ class _Pairs(NamedTuple):
         """
         n_rows, width = codes.shape
         ends = added.indptr[left.indptr]
-        rank_type = np.min_scalar_type(width)
+        rank_type = np.uint8 if width < 1 << 8 else np.int32
         ranks = np.arange(1, width + 1, dtype=rank_type)
         rank_of_item = np.zeros(added.shape[1] + 1, dtype=rank_type)  # the last place is for what is no item
         rank = np.empty(ends[-1], dtype=rank_type)

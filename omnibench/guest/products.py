@@ -148,7 +148,8 @@ class ProductScores:
                 if self.limits is None:
                     yield rows, *self._best(fold, users, rows, k, table[: rows.stop - begin], candidates)
                 else:
-                    rows = slice(begin, self._end(begin, _LISTS, _LIMITED))
+                    most_lists = min(_LISTS, max(_FEWEST_ROWS, _SCORES // max(1, min(k, fold.n_items))))
+                    rows = slice(begin, self._end(begin, most_lists, _LIMITED))
                     yield rows, *self.limits.best(Sums(self, fold, users, rows, table, candidates), k)
             elif is_of_reached:
                 rows = slice(begin, self._end_of_lists(begin))
