@@ -8,7 +8,7 @@ users and interactions), so that they tell the terms of a formula apart. The sec
 needed, what the formula says, and the quotient, which is to lie between 1/1.5 and 1.5; ``--write`` puts the formulas
 into ``omnibench/runners/measured``, where estimates take them from. Which terms an algorithm has stands in ``memory_terms.py``, by
 what it computes; those without any have what all of their framework have. Models of features get one of users and one of items, each
-of twenty texts. Nothing is predicted. Each has one thread: on a busy machine those of PyTorch wait for each other for minutes.
+of twenty texts; others by ``--widths``. ``--validation 0.2`` has RecBole judge by a fifth of the data. Nothing is predicted. Each has one thread: on a busy machine those of PyTorch wait for each other for minutes.
 
 Networks of sequences need most for what their layers return for a batch, and for scores of all items; both are told apart by
 batches of two sizes: ``--sizes 300,1000,6000 300,6000,6100 --parameters '{"train_batch_size": 1024}'``, and ``300,1000,1500`` with
@@ -136,7 +136,7 @@ def peak_of_fit(
         if fit is None:
             print(f"{framework}.{algorithm}: {failure}", file=sys.stderr)
             return {}
-        counts: dict[str, Any] = {name: data[name] for name in (*COUNTS, "features") if name in data}
+        counts: dict[str, Any] = {name: data[name] for name in (*COUNTS, "features", "validated") if name in data}
         return {**counts, "peak": fit["peak_rss"], "parameters": fit["effective"]}
 
 
@@ -226,7 +226,7 @@ def _formulas(
     formulas: dict[str, dict[str, float]] = {}
     for name, rows in algorithms.items():
         terms, least = TERMS.get(f"{runner.name}.{name}", ()), LEAST.get(f"{runner.name}.{name}", {})
-        formulas[name] = {**least, **formula(rows, _ordered(terms, rows), {**of_all, **least})} if terms else {}
+        formulas[name] = {**least, **(formula(rows, _ordered(terms, rows), {**of_all, **least}) if terms else {})}
     described = {**runner.catalogue["algorithms"], **{name: {"memory": formulas[name]} for name in formulas}}
     for name, others in SAME_WORK.items():
         if name.startswith(f"{runner.name}."):
@@ -307,6 +307,7 @@ def main() -> None:
         metavar=("TEXTS", "NUMBERS", "LISTS"),
         help="different texts of users and of items, features of items that are numbers, and texts of an item's list (default: 20 0 0)",
     )
+    parser.add_argument("--validation", type=float, default=0.001, help="share of the validation part (default: 0.001)")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds for a Fit (default: 120)")
     parser.add_argument("--raw", type=Path, help="a file to which each measurement is added, a line of JSON")
     parser.add_argument("--fitted", type=Path, help="find formulas for the measurements of this file, and fit nothing")
@@ -322,9 +323,8 @@ def main() -> None:
     for framework in arguments.frameworks:
         for algorithm in arguments.algorithms or get_runner(framework).catalogue["algorithms"]:
             for size, frame in zip(sizes, frames, strict=True):
-                measured = peak_of_fit(
-                    framework, algorithm, frame, arguments.timeout, arguments.parameters, tuple(arguments.widths)
-                )
+                more = tuple(arguments.widths), arguments.validation
+                measured = peak_of_fit(framework, algorithm, frame, arguments.timeout, arguments.parameters, *more)
                 if not measured:
                     break
                 print(f"{framework}.{algorithm:22} {size}  {measured['peak'] / 1e6:8.0f} MB", flush=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from omnibench.runners.requirements import (
+    BATCH_USERS,
     CANDIDATES,
     COMPARED,
     FEATURES_READ,
     FIELDS,
     ITEM_ENTRIES,
     ITEM_VALUES,
+    JUDGED_USERS,
     SCORED_ITEMS,
     SCORED_PAIRS,
     USER_VALUES,
@@ -27,28 +29,10 @@ SIMPLE = {
 }
 """Algorithms that need what their framework needs, and nothing else."""
 
-_MATRIX = ("items*items",)
-_NEIGHBOURS = ("item_pairs",)
-_FACTORS = ("users+items",)
-_DENSE = ("items",)
+_MATRIX, _NEIGHBOURS, _FACTORS, _DENSE = ("items*items",), ("item_pairs",), ("users+items",), ("items",)
 _CONTEXT = (
-    "DeepFM",
-    "FM",
-    "NFM",
-    "xDeepFM",
-    "AFM",
-    "FFM",
-    "FwFM",
-    "FNN",
-    "PNN",
-    "DSSM",
-    "WideDeep",
-    "DCN",
-    "DCNV2",
-    "AutoInt",
-    "FiGNN",
-    "EulerNet",
-    "KD_DAGFM",
+    *("DeepFM", "FM", "NFM", "xDeepFM", "AFM", "FFM", "FwFM", "FNN", "PNN"),
+    *("DSSM", "WideDeep", "DCN", "DCNV2", "AutoInt", "FiGNN", "EulerNet", "KD_DAGFM"),
 )
 """RecBole's models of features; users and items are two of these."""
 _OF_BPR = ("FPMC", "TransRec")
@@ -59,17 +43,8 @@ what comes next. FEARec's layers are these with Fourier transforms. CORE says ``
 _OF_HIDDEN = ("LightSANs",)
 """Those of layers of their own, which have ``hidden_size`` numbers."""
 _OF_EMBEDDINGS = (
-    "STAMP",
-    "Caser",
-    "NextItNet",
-    "SRGNN",
-    "HGN",
-    "HRM",
-    "NPE",
-    "FOSSIL",
-    "SHAN",
-    "SINE",
-    "RepeatNet",
+    *("STAMP", "Caser", "NextItNet", "SRGNN", "HGN", "HRM"),
+    *("NPE", "FOSSIL", "SHAN", "SINE", "RepeatNet"),
 )
 """Those whose layers have ``embedding_size`` numbers."""
 _OF_RECURRENT = {"GRU4Rec": 26.0, "NARM": 52.0, "GRU4RecF": 31.5}
@@ -108,6 +83,7 @@ def _encoder(size: str, times: int) -> dict[str, float]:
     }
 
 
+_LISTS = f"train_batch_size*embedding_size*{ITEM_ENTRIES}"
 _TABLES = "+".join(f"{values}*embedding_size" for values in ("users", "items", USER_VALUES, ITEM_VALUES))
 """The embeddings of a context-aware model, which has one for each user, item and value of a feature."""
 TERMS = {
@@ -198,17 +174,19 @@ TERMS = {
     "RecBole.BPR": ("users*embedding_size+items*embedding_size", *_FACTORS),
     "RecBole.NeuMF": _FACTORS,
     "RecBole.LightGCN": ("users*embedding_size+items*embedding_size", *_FACTORS),
-    "RecBole.NGCF": _FACTORS,
-    "RecBole.SGL": _FACTORS,
-    "RecBole.ENMF": _DENSE,
+    "RecBole.NGCF": ("users*embedding_size+items*embedding_size",),
+    "RecBole.SGL": ("users*embedding_size*n_layers+items*embedding_size*n_layers",),
+    "RecBole.ENMF": (f"items*{BATCH_USERS}",),
     "RecBole.MultiVAE": _DENSE,
     "RecBole.MultiDAE": _DENSE,
-    "RecBole.MacridVAE": _DENSE,
+    "RecBole.MacridVAE": (
+        f"items*{BATCH_USERS}*kfac",
+    ),  # scores of all items for each user of a batch and each kind of items
     "RecBole.RecVAE": _DENSE,
     "RecBole.CDAE": _DENSE,
     "RecBole.DiffRec": _DENSE,
     "RecBole.LDiffRec": _DENSE,
-    "RecBole.DMF": _FACTORS,
+    "RecBole.DMF": ("users*train_batch_size+items*train_batch_size",),
     "RecBole.SimpleX": _FACTORS,
     "RecBole.FISM": ("items*embedding_size", *_DENSE),
     "RecBole.NAIS": _FACTORS,
@@ -246,10 +224,8 @@ TERMS = {
 
 _OF_CROSS_ENTROPY = {f"{SCORED_ITEMS}*train_batch_size": 12.0}
 """Scores of all items for a batch, their softmax, and what is to be changed of them: noise of small data is as large."""
-_OF_USERS = ("Caser", "HGN", "HRM", "NPE", "SHAN")
-"""RecBole's models of sequences that have a vector for each user, too."""
-_OF_ADAM = 16.0
-"""Of each weight itself, its gradient and two moments."""
+_OF_USERS, _OF_ADAM = ("Caser", "HGN", "HRM", "NPE", "SHAN"), 16.0
+"""RecBole's models of sequences that have a vector for each user, too; bytes of each weight itself, its gradient and two moments."""
 
 LEAST: dict[str, dict[str, float]] = {
     **{
@@ -267,6 +243,7 @@ LEAST: dict[str, dict[str, float]] = {
             **_OF_CROSS_ENTROPY,
             "items*embedding_size": _OF_ADAM,
             "train_batch_size*MAX_ITEM_LIST_LENGTH*hidden_size": beside,
+            **({f"{ITEM_VALUES}*embedding_size": _OF_ADAM} if name == "GRU4RecF" else {}),
         }
         for name, beside in _OF_RECURRENT.items()
     },
@@ -294,7 +271,7 @@ LEAST: dict[str, dict[str, float]] = {
         "interactions*MAX_ITEM_LIST_LENGTH": 8.0,
         "train_batch_size*train_batch_size": 4.0,
     },
-    # It scores all items for each of the items of a sequence that it masks: int(mask_ratio * max_seq_length).
+    # It scores all items for each item of a sequence that it masks: int(mask_ratio * max_seq_length).
     "RecBole.BERT4Rec": {
         f"{SCORED_ITEMS}*train_batch_size*MAX_ITEM_LIST_LENGTH*mask_ratio": 12.0,
         "items*hidden_size": _OF_ADAM,
@@ -336,7 +313,23 @@ LEAST: dict[str, dict[str, float]] = {
         f"train_batch_size*MAX_ITEM_LIST_LENGTH*{ITEM_VALUES}": 35.0,
     },
     # An item's list of texts is as long as the longest, and has a vector for each, a mask and their product.
-    **{f"RecBole.{name}": {f"train_batch_size*embedding_size*{ITEM_ENTRIES}": 12.0} for name in _CONTEXT},
+    # Embeddings, their gradients and moments, and what a step of Adam makes of them.
+    **{f"RecBole.{name}": {_LISTS: 12.0, **dict.fromkeys(_TABLES.split("+"), 21.0)} for name in _CONTEXT},
+    # The vectors of both fields of each pair of fields, and their product.
+    **{
+        f"RecBole.{name}": {
+            _LISTS: 12.0,
+            f"train_batch_size*embedding_size*{FIELDS}*{FIELDS}": 12.0,
+            **({} if name == "FFM" else dict.fromkeys(_TABLES.split("+"), 21.0)),
+        }
+        for name in ("PNN", "AFM", "FwFM", "FFM")
+    },
+    # The products of each layer of its network with all fields: 49 bytes of 12 fields, 26 of four.
+    "RecBole.xDeepFM": {
+        _LISTS: 12.0,
+        f"train_batch_size*embedding_size*{FIELDS}*cin_layer_size": 40.0,
+        **dict.fromkeys(_TABLES.split("+"), 21.0),
+    },
     # A row of numbers for each item, with a number for each value: 12.1 bytes were measured of 4,000 values, and with the gradient 24.7 of
     # AMR. The vectors of values are in k2 dimensions, of AMR in k.
     "Cornac.VBPR": {f"items*{ITEM_VALUES}": 12.1, f"{ITEM_VALUES}*k2": _OF_ADAM},
@@ -354,6 +347,13 @@ LEAST: dict[str, dict[str, float]] = {
     "RecTools.ImplicitALSWrapperModel": {
         f"{rows}*{values}": 8.0 for values in (USER_VALUES, ITEM_VALUES) for rows in ("users", "items")
     },
+    **{
+        f"RecBole.{name}": {f"{rows}*embedding_size": _OF_ADAM for rows in ("users", "items")}
+        for name in ("NGCF", "SGL", "NCL", "SimpleX", "SpectralCF", "DGCF", "ConvNCF", "LINE", "ENMF")
+    },
+    "RecBole.NeuMF": {
+        f"{rows}*m{size}_embedding_size": _OF_ADAM for rows in ("users", "items") for size in ("f", "lp")
+    },
     # Factors in float32, and what they are drawn as; FunkSVD fills them in place.
     **{
         f"LensKit.{name}": {f"{rows}*embedding_size": size for rows in ("users", "items")}
@@ -361,6 +361,10 @@ LEAST: dict[str, dict[str, float]] = {
     },
 }
 """Bytes that an algorithm's own code holds at the same time, whatever was measured."""
+for _name in (*_OF_ENCODERS, *_OF_HIDDEN, *_OF_EMBEDDINGS, *_OF_RECURRENT, *_OF_BPR):
+    # Scores of all items for users of the validation part, and which of them are theirs: SASRec needed 9, GRU4Rec 11, STAMP 13 for each.
+    LEAST.setdefault(f"RecBole.{_name}", {})[f"items*{JUDGED_USERS}"] = 12.0
+LEAST["RecBole.TransRec"][f"items*{JUDGED_USERS}*embedding_size"] = 10.0  # vectors of all items for each of these users
 
 SAME_WORK = {
     **dict.fromkeys(

@@ -50,12 +50,14 @@ class DataSize(NamedTuple):
         items: Items.
         interactions: Interactions of all parts.
         features: What is known of users and items; nothing in records of releases that did not count it.
+        validated: Users who have interactions in a fold's validation part; 0 in such records.
     """
 
     users: int
     items: int
     interactions: int
     features: tuple[FeatureSize, ...] = ()
+    validated: int = 0
 
 
 def expected_size(dataset: RecSysDataSet) -> DataSize | None:

@@ -59,6 +59,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     test_digests: list[str] = []
     cold: list[dict[str, int]] = []
     leakage: list[dict[str, int]] = []
+    validated = 0
     split_that_folds_in = dataset.split if dataset.split is not None and dataset.split.folds_in else None
     folds_in = split_that_folds_in is not None
     columns: dict[str, npt.NDArray[Any]] = {"user": rows.user, "item": rows.item}
@@ -90,6 +91,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         if not folds_in:  # where test users are unknown by design
             cold.append(cold_counts(rows, parts))
         leakage.append(leak_counts(rows, parts))
+        validated = max(validated, len(np.unique(rows.user[parts.validation])))
     # With the validation part joined to training, what a published split has in both would be there twice.
     overlaps = rows.parts is not None and rows.session_ids is None and repeats_pairs(rows)
     manifest = {
@@ -105,6 +107,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         "test": test_digests,
         "given": folds_in,
         **({"features": features} if features else {}),
+        **({"validated": validated} if validated else {}),
         **({"prefixes": True} if dataset.split is not None and dataset.split.has_prefixes else {}),
         **({"sizes": {**sizes, "positions": n_positions(rows)}} if rows.session_ids is not None else {}),
         **({"repeats": True} if dataset.keeps_repeats or overlaps else {}),

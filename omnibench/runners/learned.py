@@ -15,16 +15,16 @@ _MOST_EXPONENT = 60
 """No machine holds vectors of more numbers than two to this."""
 
 
-def spelled(described: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def spelled(described: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return hyperparameters by the names of the fields that they set; LensKit has several names for some.
 
     Args:
         described: What the catalogue says of the algorithm; its ``aliases`` are the fields by their other names.
-        given: The hyperparameters that were given.
+        parameters: The hyperparameters that were given.
     """
     aliases = described.get("aliases") or {}
-    fields = {aliases.get(name, name): value for name, value in given.items() if name != _EXPONENT}
-    exponent = given.get(_EXPONENT)
+    fields = {aliases.get(name, name): value for name, value in parameters.items() if name != _EXPONENT}
+    exponent = parameters.get(_EXPONENT)
     if isinstance(exponent, int) and exponent >= 0:
         fields[aliases.get(_EXPONENT, "embedding_size")] = 2 ** min(exponent, _MOST_EXPONENT)
     return fields

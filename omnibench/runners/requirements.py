@@ -46,6 +46,12 @@ ITEM_ENTRIES = "item_entries"
 FIELDS = "context_fields"
 """The factor for what a context-aware model reads of an interaction: its user, its item, and their features."""
 
+JUDGED_USERS = "judged_users"
+"""The factor for the users of the validation part whom RecBole's models of sequences score all items for at once."""
+
+BATCH_USERS = "batch_users"
+"""The factor for how many users a batch of RecBole's has that is of users."""
+
 _OF_FEATURES = {
     USER_VALUES: ("users", "values"),
     ITEM_VALUES: ("items", "values"),
@@ -55,7 +61,7 @@ _OF_FEATURES = {
 
 FACTORS = (
     *(*COUNTS, ITEM_PAIRS, USER_PAIRS, SCORED_PAIRS, COMPARED, SCORED_ITEMS, CANDIDATES),
-    *(*_OF_FEATURES, FEATURES_READ, FIELDS),
+    *(*_OF_FEATURES, FEATURES_READ, FIELDS, JUDGED_USERS, BATCH_USERS),
 )
 """What the terms of a formula are products of, beside hyperparameters."""
 
@@ -218,7 +224,7 @@ def _units(term: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
 
 def _steps(batch: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
     """Return about how many batches a network learns from in all."""
-    epochs = parameters.get(_EPOCHS)
+    epochs: Any = parameters.get(_EPOCHS)
     per_epoch = math.ceil(_most_rows(size, parameters) / max(_factor(batch, size, parameters), 1.0))
     return per_epoch * (epochs if _is_amount(epochs) else math.inf)
 
@@ -307,6 +313,8 @@ _DERIVED: Mapping[str, Callable[[DataSize, Mapping[str, Any]], float]] = {
     CANDIDATES: lambda _, parameters: _sampled(parameters) or 0,
     FEATURES_READ: lambda size, _: len(size.features),
     FIELDS: lambda size, _: _IDS + len(size.features),
+    BATCH_USERS: lambda size, parameters: min(size.users, _factor("train_batch_size", size, parameters)),
+    JUDGED_USERS: lambda size, parameters: min(size.validated, _factor("eval_batch_size", size, parameters)),
 }
 """Factors that are computed of what is counted and of hyperparameters."""
 
@@ -317,13 +325,17 @@ def _reason(formula: Mapping[str, float], size: DataSize, parameters: Mapping[st
     largest = max(terms, key=lambda term: formula[term] * _units(term, size, parameters), default="interactions")
     compares_all = _sampled(parameters) is None
     counted = {ITEM_PAIRS: "items", USER_PAIRS: "users", SCORED_PAIRS: "users*items", COMPARED: _compared(parameters)}
-    counted |= {SCORED_ITEMS: "items" if compares_all else "n_negatives", CANDIDATES: "n_negatives"}
+    counted |= {
+        SCORED_ITEMS: "items" if compares_all else "n_negatives",
+        CANDIDATES: "n_negatives",
+        **dict.fromkeys((JUDGED_USERS, BATCH_USERS), "users"),
+    }
     factors = "*".join(counted.get(name, name) for name in largest.split("*")).split("*")
     counts = [name for name in COUNTS if name in factors]
     values = [name for name in (USER_VALUES, ITEM_VALUES) if name in factors]
     most = () if counts or values else tuple(dict.fromkeys(name for name in factors if name in parameters))
     if most:
         return ", ".join(f"{name}={parameters[name]}" for name in most), most
-    said = [f"{getattr(size, name):,} {name}" for name in counts or ([] if values else ["interactions"])]
-    said += [f"{_of_features(name, size):,} values of features of {_OF_FEATURES[name][0]}" for name in values]
-    return " and ".join(said), ()
+    amounts = [f"{getattr(size, name):,} {name}" for name in counts or ([] if values else ["interactions"])]
+    amounts += [f"{_of_features(name, size):,} values of features of {_OF_FEATURES[name][0]}" for name in values]
+    return " and ".join(amounts), ()

@@ -214,6 +214,7 @@ def data_record(
     return {
         **{name: manifest[name] for name in _MANIFEST},
         **manifest.get("sizes", {}),
+        **({"validated": manifest["validated"]} if "validated" in manifest else {}),
         **({"features": _sizes_of(manifest["features"])} if "features" in manifest else {}),
         **{name: costs[name] for name in COSTS},
         "directory": directory,

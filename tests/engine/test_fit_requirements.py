@@ -16,6 +16,7 @@ from omnibench.data.from_file import from_file
 from omnibench.data.prepare import prepare
 from omnibench.engine.fit_needs import refusal
 from omnibench.engine.requirements import Requirements, size_in
+from omnibench.guest.folds import Fold
 from omnibench.runners.registry import get_runner
 from omnibench.runners.requirements import formula_of, required
 from omnibench.store import CheckpointStore
@@ -198,12 +199,15 @@ def test_features_are_counted_where_they_are_prepared(tmp_path: Path) -> None:
         FeatureSize("items", "year", "number", 1),
     )
     size = size_in(record)
-    assert size == DataSize(12, 6, len(rows), features=expected)
+    judged = len(set(Fold(tmp_path, 0).validation.user.tolist()))
+    assert 0 < judged <= 12
+    assert size == DataSize(12, 6, len(rows), expected, judged)
     earlier = {**manifest, "features": {"items": {"columns": {}, "missing": 0, "ignored": 0}}}
+    del earlier["validated"]
     assert size_in(data_record(earlier, costs, "datasets/shop", [])) == DataSize(12, 6, len(rows))
     wrong: tuple[Any, ...] = ({"items": {"kind": {"type": "text", "values": -1, "longest": 1}}}, {"items": 7}, [], None)
     for damaged in wrong:
-        assert size_in({**record, "features": damaged}) == DataSize(12, 6, len(rows))
+        assert size_in({**record, "features": damaged, "validated": "many"}) == DataSize(12, 6, len(rows))
     assert size_in({**record, "items": None}) is None
 
 

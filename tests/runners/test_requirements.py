@@ -157,7 +157,7 @@ def test_a_measured_formula_is_corrected_within_bounds() -> None:
 @given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(0, 10**6), st.integers(0, 10**9), st.integers(1, 2**50))))
 def test_whatever_was_recorded_makes_a_number(fits: list[tuple[int, int, int, int]]) -> None:
     """No division by nothing, nothing below nothing."""
-    earlier = [EarlierFit(DataSize(*counts), {}, peak) for *counts, peak in fits]
+    earlier = [EarlierFit(DataSize(users, items, rows), {}, peak) for users, items, rows, peak in fits]
     for formula in (EASE, USUAL_FORMULA):
         assert required(formula, SHOP, {}, earlier).size >= 0
 
