@@ -1,7 +1,7 @@
 """What lists for all test users cost beside the bare computation that they need: ``python benchmarks/scale/predicting.py``.
 
     python benchmarks/scale/predicting.py [--users 138493] [--items 26744] [--rows 100] [--parts 16 4 1]
-        [--only POPULARITY ...]
+        [--only POPULARITY ...] [--turns 5]
 
 Folds of a sixteenth, a quarter and all of the users are made (all items, long histories and popular items as in real data).
 Each case runs in a process of its own, in its framework's environment, on one core: the adapter's scores masked and cut to
@@ -18,17 +18,16 @@ Measured on two busy cores (EPYC, AVX-512 with BF16, load 10 to 13); CPU s of a 
     RecPack popularity          0.05 / 0.53   0.09   0.07 / 1.41   0.05
     RecBole popularity          0.05 / 0.37   0.13   0.08 / 1.08   0.07
     own class, lists            0.11 / 0.34   0.32   0.43 / 0.97   0.44
-    RecPack SVD (float64)       1.21 / 0.89   1.36   17.1 / 18.0   0.95
+    RecPack SVD (float64)       0.58 / 0.64   0.91   7.76 / 16.0   0.48
     RecBole BPR                 0.39 / 0.35   1.10   9.17 / 9.02   1.02
     LensKit ImplicitMF          0.35 / 0.31   1.14   4.41 / 5.60   0.79
-    RecPack ItemKNN             1.22 / 1.36   0.90
-    LensKit ItemKNN             1.33 / 0.81   1.64
+    RecPack ItemKNN             1.22 / 1.36   0.90   22.7 / 1.10   20.7
+    LensKit ItemKNN             1.33 / 0.81   1.64   21.2 / 0.94   22.6
     ==========================  ===================  ===================
 
 One call each, with what the first call allocates, but for BPR at the smaller size (a median of seven; 1.38 to 1.59 in the same minutes
 with the code before, which copied bfloat16 to float32), ImplicitMF (of nine at the smaller size; 1.83
-before in the same minutes) and LensKit's ItemKNN (of seven at load 15: 1.64, then 1.84; 1.78 and 1.86 before); the median of five of
-SVD was 1.0. The larger size of ImplicitMF has 15 rows per user. At load 14 to 24: all 138,493 users of 26,744 items in one call: popularity of LensKit 0.38 s (35 MB), of RecPack 0.41 s (0 MB), of RecBole
+before in the same minutes), LensKit's ItemKNN and SVD (of five by turns at load 7; of 34,623 users 1.81 and 0.90). The larger size of ImplicitMF has 15 rows per user. At load 14 to 24: all 138,493 users of 26,744 items in one call: popularity of LensKit 0.38 s (35 MB), of RecPack 0.41 s (0 MB), of RecBole
 0.59 s (0 MB), RecBole's BPR 6.64 s, 1.12 times BLAS (0 MB), RecPack's ItemKNN 12.9 s, 0.79 times SciPy's product (0 MB).
 LensKit's ItemKNN by ratings took 3 times SciPy's product of similarities alone, 0.21 s of 767 users, where asking LensKit for each took 0.66 s. EASE of
 RecPack on 3,400 items was 1.4 times the product in float64, and 3.5 times as fast as by rows of a sparse matrix. LensKit's
@@ -43,6 +42,7 @@ import json
 import math
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -255,8 +255,8 @@ def seconds_of(work: Callable[[], Any]) -> float:
     return time.process_time() - begin
 
 
-def measure(label: str, guest_directory: str, directory: str) -> None:
-    """Print the CPU seconds of a case and of its bare counterpart, and the megabytes that the case adds at its peak."""
+def measure(label: str, guest_directory: str, directory: str, turns: str) -> None:
+    """Print the CPU seconds of a case and of its bare counterpart by turns, and the megabytes that the case adds at its peak."""
     framework, algorithm, parameters = CASES[label]
     guest = opened("omnibench.guest" if framework == "Own" else "guest", framework, guest_directory)
     fold = guest.folds.Fold(directory, 0)
@@ -273,12 +273,18 @@ def measure(label: str, guest_directory: str, directory: str) -> None:
         else:
             guest.ranking.recommend(fold, guest.adapter.score(model, task, fold), K, sets)
 
-    seconds = seconds_of(ours)
+    seconds = [seconds_of(ours)]
     added = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1000
-    print(json.dumps([seconds, seconds_of(bare), added, draws]))
+    bare_seconds = [seconds_of(bare)]
+    for _ in range(int(turns) - 1):
+        seconds.append(seconds_of(ours))
+        bare_seconds.append(seconds_of(bare))
+    print(json.dumps([statistics.median(seconds), statistics.median(bare_seconds), added, draws]))
 
 
-def results(labels: list[str], sizes: list[int], items: int, rows: int) -> Iterator[tuple[str, list[list[float]]]]:
+def results(
+    labels: list[str], sizes: list[int], items: int, rows: int, turns: int
+) -> Iterator[tuple[str, list[list[float]]]]:
     """Yield each case with what was measured at each size."""
     import omnibench.guest
     from omnibench.guest.parts import save_columns
@@ -295,7 +301,7 @@ def results(labels: list[str], sizes: list[int], items: int, rows: int) -> Itera
             python = sys.executable if framework == "Own" else str(environment_of(get_runner(framework)).ensure(print))
             lines = []
             for size in sizes:
-                command = [python, __file__, "--measure", label, guest, str(Path(scratch, str(size)))]
+                command = [python, __file__, "--measure", label, guest, str(Path(scratch, str(size))), str(turns)]
                 done = subprocess.run(
                     command, capture_output=True, text=True, check=False, cwd=scratch, env={**os.environ, **single}
                 )
@@ -319,13 +325,16 @@ def main() -> None:
     parser.add_argument(
         "--parts", type=int, nargs="+", default=[16, 4, 1], help="by what the users are divided, e.g. 1 for all alone"
     )
+    parser.add_argument(
+        "--turns", type=int, default=1, help="how often ours and the bare way are run by turns; medians are printed"
+    )
     parser.add_argument("--only", nargs="+", default=[""], help="words of the cases to measure")
     options = parser.parse_args()
     sizes = [max(1, options.users // divisor) for divisor in options.parts]
     labels = [label for label in CASES if any(word.lower() in label.lower() for word in options.only)]
     print(f"{options.items:,} items; CPU s: ours, bare, ratio, MB that ranking adds")
     print(f"{'':42}" + "".join(f"{size:>22,} users       " for size in sizes) + "exponent")
-    for label, lines in results(labels, sizes, options.items, options.rows):
+    for label, lines in results(labels, sizes, options.items, options.rows, options.turns):
         cells = "".join(
             f"{ours:9.2f}{bare:9.2f}{ours / bare:7.2f}{added:7.0f} MB"
             + (f" (drawn in {draws:.1f} s)" if draws > 0.01 else "")

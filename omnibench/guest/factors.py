@@ -31,6 +31,8 @@ _FEW = 8
 """Items for each user up to which scoring them by themselves costs less than the tile that they are in."""
 _IN_VAIN = 2
 """Tiles of which half the precision may tell too little, or half of all tiles, before it is given up."""
+_DOUBTFUL = 4
+"""Of so many users one may have to be looked at again, all items multiplied, before it is given up."""
 Factors = Any
 """Factors of shape (n, d): an array of numpy, or a tensor of PyTorch on the CPU, which multiplies in its own way."""
 
@@ -87,7 +89,7 @@ class ItemFactors:
         tiles = [order[first : first + _TILE] for first in range(0, len(order), _TILE)]
         order = np.concatenate([order[:0], *(tile[np.argsort(code[tile], kind="stable")] for tile in tiles)])
         bias, factor = None if bias is None else bias[order], factor[order]
-        rough = None if zero_is_none or link is not None else RoughFactors.of(factor, bias, _TILE)
+        rough = None if link is not None else RoughFactors.of(factor, bias, _TILE)
         is_split = np.isin(highest[order], shared) if len(shared) else None
         return cls(factor, np.asarray(code[order], dtype=np.int32), bias, zero_is_none, link, rough, is_split)
 
@@ -138,10 +140,12 @@ class FactorScores:
                 seen = _SeenByTile.of(fold, users[rows], column, len(self.items.code))
                 screen = None if rough is None else Screen.of(rough, self.user[rows], self._width)
                 items, scores, is_of_use = self._best(rows, k, seen, screen)
+                if rough is not None and screen is not None:
+                    doubtful = self._doubtful(rows, rough, column, items, scores)
+                    self._multiply_all(fold, users, rows.start, doubtful, column, items, scores)
+                    is_of_use = is_of_use and len(doubtful) * _DOUBTFUL <= len(items)
                 if not is_of_use:  # what does not tell some users' items apart does not tell others'
                     rough = None
-                if screen is not None and self.items.is_split is not None:
-                    self._settle_ties(fold, users, rows, column, items, scores)
             else:
                 items, scores = self._best_candidates(fold, users, rows, k, column, candidates)
             items[~self.is_scored[rows]], scores[~self.is_scored[rows]] = NO_ITEM, 0
@@ -170,7 +174,9 @@ class FactorScores:
                 best.settle_if_due()
                 row, place = screen.reaching(number, columns, seen.of_tile(number), best.bounds, bias)
                 if len(row) <= _FEW * n_users:
-                    best.take(row, codes[place], self._scores_of_pairs(rows, row, columns.start + place))
+                    scores = self._scores_of_pairs(rows, row, columns.start + place)
+                    is_any = scores > -np.inf  # a score of zero may be none
+                    best.take(row[is_any], codes[place[is_any]], scores[is_any])
                     continue
                 n_in_vain += 1
                 if n_in_vain > max(_IN_VAIN, number // 2):
@@ -180,29 +186,59 @@ class FactorScores:
             best.add(codes)
         return *best.result(), screen is not None
 
-    def _settle_ties(self, fold: Fold, users: Ints, rows: slice, column: Ints, items: Ints, scores: Scores) -> None:
-        """Multiply all for users whose lists have an item that may be the equal of one in another tile, and put these lists right.
+    def _doubtful(
+        self, rows: slice, rough: RoughFactors, column: Ints, items: Ints, scores: Scores
+    ) -> npt.NDArray[np.int64]:
+        """Return which of some users' lists might be others if all items were multiplied as those of a tile are.
 
-        Scores of tiles that were multiplied and of pairs are rounded in different ways, so that ties of equal items might not be
-        seen. Different items whose scores tie for one user are in either order, as they are with another order of additions.
+        Scores of tiles and of pairs are rounded in different ways. So ties with equal items of another tile might not be seen;
+        and where a score of zero is none, one of them might be zero and the other not, which matters to lists that are short, or
+        end close to zero. Different items whose scores tie for one user are in either order, as they are with another order of
+        additions.
+
+        Args:
+            rows: The users.
+            rough: The items' factors in half the precision.
+            column: The position of each item's factors, -1 for none; shape (fold.n_items,).
+            items: Their lists, shape (users, k).
+            scores: The scores of these.
+        """
+        is_doubtful = np.zeros(len(items), dtype=bool)
+        if self.items.is_split is not None:
+            is_doubtful |= (self.items.is_split[column[items]] & (items != NO_ITEM)).any(axis=1)
+        if self.items.zero_is_none and items.shape[1]:
+            bias = None if self.bias is None else self.bias[rows]
+            is_doubtful |= scores[:, -1] <= rough.rounding_of(np.asarray(self.user[rows]), bias)
+        return np.flatnonzero(is_doubtful & self.is_scored[rows])
+
+    def _multiply_all(
+        self,
+        fold: Fold,
+        users: Ints,
+        start: int,
+        positions: npt.NDArray[np.int64],
+        column: Ints,
+        items: Ints,
+        scores: Scores,
+    ) -> None:
+        """Make some lists anew by multiplying all items.
 
         Args:
             fold: The fold.
             users: The codes of the batch's users, shape (b,).
-            rows: Those of some users among them.
-            column: The position of each item's factors, -1 for none; shape (fold.n_items,).
-            items: The lists of some users, which are changed; shape (users, k).
+            start: The first user who has a list here.
+            positions: Which lists, shape (c,).
+            column: As for ``_doubtful``.
+            items: The lists, which are changed; shape (users, k).
             scores: Their scores.
         """
-        assert self.items.is_split is not None
-        again = np.flatnonzero((self.items.is_split[column[items]] & (items != NO_ITEM)).any(axis=1))
-        if len(again) == 0:
+        if len(positions) == 0:
             return
-        chosen = rows.start + again
+        chosen = start + positions
         bias = None if self.bias is None else self.bias[chosen]
         some = FactorScores(self.user[chosen], self.items, self.is_scored[chosen], bias)
         seen = _SeenByTile.of(fold, users[chosen], column, len(self.items.code))
-        items[again], scores[again], _ = some._best(slice(0, len(again)), items.shape[1], seen)
+        items[positions], scores[positions], _ = some._best(slice(0, len(positions)), items.shape[1], seen)
 
     @property
     def _width(self) -> int:

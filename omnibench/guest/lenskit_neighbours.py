@@ -7,26 +7,24 @@ history. LensKit itself is asked for the other scores, of all users at once, by 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from lenskit import _accel
-from lenskit.data.matrix import SparseRowArray
+from lenskit.data.matrix import SparseRowArray, SparseRowType
 
-from .folds import Scores
+from .folds import NO_ITEM, Scores
+from .limited_sums import SumBounds, best_sums
 from .matrices import add_up
+from .parts import Ints
+from .products import Sums
 from .top_items import top_k
 
 MOST_ADDED = 8
 """Similarities for each item and user up to which adding them up costs less than asking for all items of a user."""
-
-_FEW = 2
-"""Sums to be asked for, for each item of a list, up to which finding out which of them matter costs more than asking."""
-
-_EPSILON = np.float32(2.0**-23)
-"""Twice the largest relative error of a rounding to float32."""
 
 
 def is_sum(scorer: Any) -> bool:
@@ -39,52 +37,56 @@ def is_sum(scorer: Any) -> bool:
     return bool((similarity > 0).all())  # else a sum of zero might be a score
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LimitedSums:
-    """Puts sums of similarities right that have more summands than an item may have neighbours, or fewer than it has to have.
+    """Ranks sums of similarities, of which no more are added up than an item may have neighbours.
 
     Attributes:
         most: The most neighbours of an item that count.
         least: With fewer an item has no score.
+        bounds: What tells which sums may be among the best.
     """
 
     most: int
     least: int
-    zero_is_none: bool = True
+    bounds: SumBounds | None = None
 
-    def __call__(self, left: Any, added: Any, table: Scores, k: int) -> None:
-        """Change a table of sums in place, as ``products.Limits`` says."""
-        counts = _counts(left, added, table.shape, self.most, self.least)
-        if counts is None:
-            return
-        if self.least > 1:
-            table[counts < self.least] = -np.inf
-        limited = self._near(table, counts, _limited(table, counts, self.most), k)
-        if len(limited):
-            similarity, histories, pairs = _arguments(left, added, table.shape, limited)
-            scores, _ = _accel.knn.score_implicit(similarity, histories, pairs, self.most, self.least)
-            table.reshape(-1)[limited] = scores.to_numpy(zero_copy_only=False)
+    def best(self, sums: Sums, k: int) -> tuple[Ints, Scores]:
+        """Return the k best items of each user, as ``products.Limits`` says."""
+        return best_sums(sums, k, self.bounds, self)
 
-    def _near(
-        self, table: Scores, counts: npt.NDArray[Any], limited: npt.NDArray[np.int64], k: int
-    ) -> npt.NDArray[np.int64]:
-        """Return those of the sums that may be among the k best, and lower the others.
+    def refuse(self, left: Any, added: Any, table: Scores) -> None:
+        """Take out what has too few neighbours, as ``SumLimits`` says."""
+        if self.least > self.most:  # LensKit counts no more neighbours than it takes
+            table[:] = -np.inf
+        elif self.least > 1:
+            table[_counts(left, added, table.shape) < self.least] = -np.inf
 
-        The highest of some similarities add up to no more than all of them, and to no less than their share of the sum.
-        """
-        if len(limited) <= _FEW * k * len(table):
-            return limited
-        cells = table.reshape(-1)
-        n_added, sums = counts.reshape(-1)[limited].astype(np.float32), cells[limited]
-        slack = n_added * _EPSILON
-        cells[limited] = sums * (self.most / n_added) * (1 - slack)
-        bounds = top_k(table, k)[1][:, -1]
-        return limited[sums * (1 + slack) >= bounds[limited // table.shape[1]]]
+    def sums_of_highest(
+        self, numbers: npt.NDArray[np.float32], pair: Ints, n_pairs: int, chosen: Ints
+    ) -> npt.NDArray[np.float32]:
+        """Ask LensKit, as ``SumLimits`` says: it takes the pairs for items, which one item is similar to."""
+        offsets = np.full(n_pairs + 1, len(pair), dtype=np.int64)
+        offsets[0] = 0
+        row_type = _row_type(n_pairs)
+        index = pa.ExtensionArray.from_storage(row_type.index_type, pa.array(pair))
+        entries = pa.StructArray.from_arrays([index, pa.array(numbers)], names=["index", "value"])
+        similarity = pa.ExtensionArray.from_storage(row_type, pa.LargeListArray.from_arrays(pa.array(offsets), entries))
+        history = pa.array(np.zeros(1, dtype=np.int32))
+        scores, _ = _accel.knn.score_implicit(similarity, history, pa.array(chosen), self.most, self.least)
+        sums: npt.NDArray[np.float32] = scores.to_numpy(zero_copy_only=False)
+        return sums
+
+
+@cache
+def _row_type(n_columns: int) -> SparseRowType:
+    """Return LensKit's type of sparse rows; making it anew takes as long as many sums."""
+    return SparseRowType(n_columns, pa.float32(), large=True)
 
 
 @dataclass(frozen=True, eq=False)
 class LimitedAverages:
-    """Makes averages of ratings, weighted by similarities, of sums; puts them right as ``LimitedSums`` does.
+    """Makes averages of ratings, weighted by similarities, of sums, of which no more count than an item may have neighbours.
 
     Attributes:
         most: The most neighbours of an item that count.
@@ -95,18 +97,25 @@ class LimitedAverages:
     most: int
     least: int
     item_mean: npt.NDArray[np.float32]
-    zero_is_none: bool = False
 
-    def __call__(self, left: Any, added: Any, table: Scores, k: int) -> None:
-        """Change a table of sums of weighted ratings in place, as ``products.Limits`` says."""
+    def best(self, sums: Sums, k: int) -> tuple[Ints, Scores]:
+        """Return the k best items of each user, as ``products.Limits`` says, by sums of weighted ratings."""
+        items, scores = np.full((len(sums), k), NO_ITEM, dtype=np.int32), np.zeros((len(sums), k), dtype=np.float32)
+        for rows, left, added, table in sums.blocks():
+            self._put_right(left, added, table)
+            items[rows], scores[rows] = top_k(table, k)
+        return items, scores
+
+    def _put_right(self, left: Any, added: Any, table: Scores) -> None:
+        """Make the scores of sums, in place."""
         weight = _sums_of(added.data, left, added, table.shape)
         has_none = weight == 0
         np.divide(table, weight, out=table, where=~has_none)
         table += self.item_mean
         table[has_none] = -np.inf
-        counts = _counts(left, added, table.shape, self.most, self.least)
-        if counts is None:
+        if self.least == 1 and np.diff(left.indptr).max(initial=0) <= self.most:
             return
+        counts = _counts(left, added, table.shape)
         if self.least > 1:
             table[counts < self.least] = -np.inf
         limited = _limited(table, counts, self.most)
@@ -125,11 +134,9 @@ def _sums_of(numbers: npt.NDArray[Any], left: Any, added: Any, shape: tuple[int,
     return sums
 
 
-def _counts(left: Any, added: Any, shape: tuple[int, ...], most: int, least: int) -> npt.NDArray[Any] | None:
-    """Return how many numbers were added up for each user and item; None where no limit is reached."""
+def _counts(left: Any, added: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Return how many numbers were added up for each user and item."""
     longest = np.diff(left.indptr).max(initial=0)
-    if least == 1 and longest <= most:
-        return None
     count_type = next(count for count in (np.uint8, np.int16, np.int32) if longest <= np.iinfo(count).max)
     return _sums_of(np.ones(added.nnz, dtype=count_type), left, added, shape)
 

@@ -23,6 +23,7 @@ from .factors import FactorScores, ItemFactors
 from .lenskit_bridges import CurrentFactors
 from .lenskit_neighbours import MOST_ADDED, LimitedAverages, LimitedSums
 from .lenskit_scorers import LIGHT_GCN, OF_IMPLICIT
+from .limited_sums import SumBounds
 from .products import ProductScores, by_codes
 
 BATCH = 4096
@@ -211,7 +212,7 @@ def _neighbours(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
     similar = scorer.sim_matrix.to_scipy()
     is_sum = lenskit_neighbours.is_sum(scorer)
     similarity = by_codes(similar, codes, fold.n_items) if is_sum else None
-    limits, ratings = _limits_and_ratings(scorer, histories, codes, fold)
+    limits, ratings = _limits_and_ratings(scorer, histories, codes, fold, similarity)
     n_similar = np.diff(similar.indptr)
     start = 0
     while start < len(fold.users):
@@ -227,14 +228,21 @@ def _neighbours(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
 
 
 def _limits_and_ratings(
-    scorer: Any, histories: Dataset, codes: Any, fold: folds.Fold
+    scorer: Any, histories: Dataset, codes: Any, fold: folds.Fold, similarity: Any
 ) -> tuple[LimitedSums | LimitedAverages, parts.Floats | None]:
     """Return what a score is beside a sum, and the ratings of the histories less the means of their items, if these count."""
     most, least = scorer.config.max_nbrs, scorer.config.min_nbrs
-    if not scorer.config.explicit:
-        return LimitedSums(most, least), None
-    rated = histories.interactions().matrix().scipy("rating", layout="csr")
     number = np.asarray(scorer.items.numbers(histories.items.ids(), missing="negative"))
+    if not scorer.config.explicit:
+        if similarity is None:
+            return LimitedSums(most, least), None
+        rows = histories.interactions().matrix().csr_structure()
+        lengths = np.diff(np.append(rows.rowptrs, rows.rowptrs[-1]))
+        item = number[rows.colinds]
+        counts = np.bincount(item[item >= 0], minlength=len(codes))
+        bounds = SumBounds.of(similarity, counts / max(1, (lengths > 0).sum()), int(lengths.max(initial=0)), most)
+        return LimitedSums(most, least, bounds), None
+    rated = histories.interactions().matrix().scipy("rating", layout="csr")
     ratings = rated.data.astype(np.float32) - scorer.item_means[number[rated.indices]]  # of unknown items not looked at
     item_mean = np.zeros(fold.n_items, dtype=np.float32)
     item_mean[codes] = scorer.item_means

@@ -31,28 +31,70 @@ _FEWEST_ROWS = 8
 """Least users whose scores are added up together: what is done once for all of them costs more than a larger table."""
 _LISTS = 512
 """Most users whose lists of reached items are cut together."""
+_LIMITED = 1 << 24
+"""Most entries of which scores with limits are made together."""
 _DENSE = 16
 """With fewer items for each number that is added up, rows of all items cost less than lists of those that are reached."""
 
 
 class Limits(Protocol):
-    """Puts sums right that are more than sums, e.g. of the highest numbers only.
+    """Ranks sums that are more than sums, e.g. of the highest numbers only."""
+
+    def best(self, sums: Sums, k: int) -> tuple[Ints, Scores]:
+        """Return the k best items of some users and their scores, as ``top_k``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """The sums of some users, which are made a few users at a time: so they stay in the processor's cache.
 
     Attributes:
-        zero_is_none: Whether a score of exactly zero stands for no score.
+        scores: The sums of a batch of users.
+        fold: The fold.
+        users: The codes of the batch's users, shape (b,).
+        rows: Which of them.
+        table: Where the sums are written.
+        candidates: What may be recommended, where not all unseen items may.
     """
 
-    zero_is_none: bool
+    scores: ProductScores
+    fold: Fold
+    users: Ints
+    rows: slice
+    table: Scores
+    candidates: CandidateSets | None
 
-    def __call__(self, left: Any, added: Any, table: Scores, k: int) -> None:
-        """Change a table of sums in place; only the k best items of each user have to be right, and better than the others.
+    def __len__(self) -> int:
+        """The number of users."""
+        return int(self.rows.stop - self.rows.start)
 
-        Args:
-            left: What users have; a CSR matrix of shape (b, m).
-            added: What was added up, before any weights; a CSR matrix with a row for each entry of ``left``.
-            table: The sums, shape (b, n_items); -inf for what must not be recommended.
-            k: The length of the lists.
+    def blocks(self) -> Iterator[tuple[slice, Any, Any, Scores]]:
+        """Yield all users.
+
+        Yields:
+            The positions of users who come together; what they have, a CSR matrix of shape (u, m); what was added up, before
+            any weights, a CSR matrix with a row for each entry of that; and the sums, shape (u, n_items), which may be
+            changed: -inf for what must not be recommended.
         """
+        begin = self.rows.start
+        while begin < self.rows.stop:
+            rows = slice(begin, min(self.rows.stop, self.scores._end(begin, len(self.table))))
+            yield slice(begin - self.rows.start, rows.stop - self.rows.start), *self._of(rows)
+            begin = rows.stop
+
+    def made_again(self, chosen: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Any, Any, Scores]]:
+        """Yield some users once more, by their positions, ascending; as ``blocks``."""
+        most = max(1, _SCORES // max(1, int(self.scores._n_added[self.rows][chosen].max(initial=0))))
+        step = min(len(self.table), most)
+        for start in range(0, len(chosen), step):
+            rows = chosen[start : start + step]
+            yield rows, *self._of(self.rows.start + rows)
+
+    def _of(self, rows: Any) -> tuple[Any, Any, Scores]:
+        left = self.scores.left[rows]
+        table = self.table[: left.shape[0]]
+        added = self.scores._add_up(left, table, is_long=False)
+        return left, added, self.scores._ranked(self.fold, self.users[rows], rows, table, self.candidates)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +106,7 @@ class ProductScores:
         right: What each of it adds to the scores of items; a CSR matrix of shape (m, n_items), by item codes.
         others: Which items of whom score zero where nothing is added to them, other items nothing at all; without it a score
             of exactly zero is none.
-        limits: Puts sums right that are more than sums.
+        limits: Ranks sums that are more than sums.
     """
 
     left: Any
@@ -103,7 +145,12 @@ class ProductScores:
                 rows = slice(begin, self._end(begin, most_rows))
                 if table is None:
                     table = np.empty((min(most_rows, len(users)), fold.n_items), dtype=self.dtype)
-                yield rows, *self._best(fold, users, rows, k, table[: rows.stop - begin], candidates)
+                if self.limits is None:
+                    yield rows, *self._best(fold, users, rows, k, table[: rows.stop - begin], candidates)
+                else:
+                    most_lists = min(_LISTS, max(_FEWEST_ROWS, _SCORES // max(1, min(k, fold.n_items))))
+                    rows = slice(begin, self._end(begin, most_lists, _LIMITED))
+                    yield rows, *self.limits.best(Sums(self, fold, users, rows, table, candidates), k)
             elif is_of_reached:
                 rows = slice(begin, self._end_of_lists(begin))
                 yield rows, *self._best_of_reached(fold, users, rows, k)
@@ -112,6 +159,11 @@ class ProductScores:
                 yield rows, *self._best_sparse(fold, users, rows, k, candidates)
             begin = rows.stop
 
+    @property
+    def _n_added(self) -> npt.NDArray[np.int64]:
+        """How many numbers are added up for each user, shape (b,)."""
+        return np.diff(self._added)
+
     @cached_property
     def _added(self) -> npt.NDArray[np.int64]:
         """How many numbers are added up for all users before each one, and for all; shape (b + 1,)."""
@@ -119,9 +171,10 @@ class ProductScores:
         added: npt.NDArray[np.int64] = np.concatenate([[0], np.cumsum(counts)])[self.left.indptr]
         return added
 
-    def _end(self, begin: int, most_rows: int) -> int:
+    def _end(self, begin: int, most_rows: int, most_added: int | None = None) -> int:
         """Return the end of the users whose scores are added up together: one at least."""
-        last = int(np.searchsorted(self._added, self._added[begin] + _SCORES, side="right")) - 1
+        most_added = _SCORES if most_added is None else most_added
+        last = int(np.searchsorted(self._added, self._added[begin] + most_added, side="right")) - 1
         return max(begin + 1, min(last, begin + most_rows, len(self._added) - 1))
 
     def _end_of_lists(self, begin: int) -> int:
@@ -134,27 +187,42 @@ class ProductScores:
         self, fold: Fold, users: Ints, rows: slice, k: int, table: Scores, candidates: CandidateSets | None
     ) -> tuple[Ints, Scores]:
         """Return the k best items of some users by rows of all items."""
-        left = self.left[rows]
-        added = self._add_up(left, rows, table)
+        is_long = self._added[rows.stop] - self._added[rows.start] > _SCORES  # of one user
+        self._add_up(self.left[rows], table, is_long=bool(is_long))
+        scores = self._ranked(fold, users[rows], rows, table, candidates)
+        return (top_k_without_zeros if self.others is None else top_k)(scores, k)
+
+    def _ranked(self, fold: Fold, users: Ints, rows: Any, table: Scores, candidates: CandidateSets | None) -> Scores:
+        """Return scores in the type that they are ranked in, -inf for what must not be recommended.
+
+        Args:
+            fold: The fold.
+            users: The codes of some users, shape (u,).
+            rows: Their positions in the batch.
+            table: Their scores, shape (u, n_items), which may be changed.
+            candidates: What may be recommended, where not all unseen items may.
+        """
         scores: Scores = table.astype(ranking_type(table.dtype), copy=False)
         if self.others is not None:
             scores[:, ~self.others.is_scored] = -np.inf
             scores[np.isnan(self.others.score[rows])] = -np.inf
-        fold.mask(users[rows], scores)
+        fold.mask(users, scores)
         if candidates is not None:
-            pairs = candidates.pairs_of(users[rows])
+            pairs = candidates.pairs_of(users)
             allowed = scores[pairs]
             scores[:] = -np.inf
             scores[pairs] = allowed
-        if self.limits is not None:
-            self.limits(left, added, scores, k)
-        zero_is_none = self.others is None if self.limits is None else self.limits.zero_is_none
-        return (top_k_without_zeros if zero_is_none else top_k)(scores, k)
+        return scores
 
-    def _add_up(self, left: Any, rows: slice, out: Scores) -> Any:
-        """Write the scores of some users for all items, and return what was added up; None of what is too long to be kept."""
-        is_long = self._added[rows.stop] - self._added[rows.start] > _SCORES  # of one user
-        if is_long and self.limits is None:
+    def _add_up(self, left: Any, out: Scores, *, is_long: bool) -> Any:
+        """Write the scores of some users for all items, and return what was added up.
+
+        Args:
+            left: What the users have.
+            out: Where to, shape (u, n_items).
+            is_long: Whether what is added up is too long to be kept; then nothing is returned.
+        """
+        if is_long:
             (left @ self.right).toarray(out=out)
             return None
         added = self.right[left.indices]

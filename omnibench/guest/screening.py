@@ -145,6 +145,24 @@ class RoughFactors:
             error += (n_terms + _ROUNDINGS) * _EPSILON * size + n_terms * _SMALLEST * (1 + length + tile.rounded)
         return ((1 + 2 * _EPSILON) * error).astype(np.float32)
 
+    def rounding_of(self, user: npt.NDArray[Any], bias: npt.NDArray[Any] | None) -> npt.NDArray[np.float64]:
+        """Return by how much scores in full may differ where their terms are added up in another order, shape (b,).
+
+        Each of the two sums is wrong by half as much at most, as for ``errors_for``.
+
+        Args:
+            user: The users' factors, shape (b, d).
+            bias: What is added to their scores, shape (b,); None for nothing.
+        """
+        tile, limits = self.sizes, np.finfo(user.dtype)
+        length = np.sqrt(np.einsum("ij,ij->i", user, user, dtype=np.float64))
+        size = length * (tile.rounded + tile.lost).max(initial=0) + tile.bias.max(initial=0)
+        if bias is not None:
+            size += np.abs(bias)
+        n_terms = user.shape[1] + _ROUNDINGS
+        rounding: npt.NDArray[np.float64] = n_terms * (limits.eps * size + limits.smallest_normal)
+        return rounding
+
     def multiply(self, user: Any, columns: slice, out: Any) -> None:
         """Write the scores of users for some items.
 

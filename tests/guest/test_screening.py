@@ -197,6 +197,41 @@ def test_ties_of_items_in_two_tiles_are_by_item_code(fold: Fold, monkeypatch: py
     assert np.array_equal(screened["item"], plain["item"])
 
 
+def test_zeros_that_are_none_are_those_of_full_products(fold: Fold, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In full lists, short ones and those of scores below zero, where a pair's product that is zero is rounded to a tiny number."""
+    random = np.random.default_rng(8)
+    user, item = np.zeros((len(fold.users), 4)), np.zeros((fold.n_items, 4))
+    user[:, :2] = random.uniform(1, 2, (len(user), 2))
+    user[4:6] = 0
+    user[5, 2] = 1
+    item[random.permutation(np.flatnonzero(fold.candidates))[:60], :2] = random.uniform(1e-3, 1, (60, 2))
+    item[::3, 2] = -1e-3
+    item[:, 3] = 1  # of no use to anybody
+    monkeypatch.setattr(factors, "_TILE", 24)
+    n_asked = 0
+    pairs = FactorScores._scores_of_pairs
+
+    def rounded_otherwise(self: FactorScores, *arguments: Any) -> Any:
+        nonlocal n_asked
+        scores = pairs(self, *arguments)
+        n_asked += len(scores)
+        return np.where(scores == -np.inf, 2.0**-55, scores)
+
+    monkeypatch.setattr(FactorScores, "_scores_of_pairs", rounded_otherwise)
+    is_scored = np.ones(len(user), dtype=bool)
+    items = ItemFactors.of(item, np.arange(fold.n_items), fold, zero_is_none=True)
+    assert items.rough is not None
+    plain = ItemFactors(items.factor, items.code, zero_is_none=True)
+    screened, expected = (
+        recommend(fold, [(fold.users, FactorScores(user, some, is_scored))], 20) for some in (items, plain)
+    )
+    assert n_asked > 0
+    assert (expected["item"][4] == -1).all()
+    assert (expected["score"][5] < 0).all()
+    assert np.array_equal(screened["item"], expected["item"])
+    np.testing.assert_allclose(screened["score"], expected["score"], rtol=1e-13)
+
+
 @pytest.mark.slow
 @pytest.mark.guests
 @pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole"])

@@ -1,0 +1,195 @@
+"""Sums of the highest few numbers: to the last bit the lists of all such sums, of which few are made."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+from support.cases import ranking_case
+
+from omnibench.guest import limited_sums, products
+from omnibench.guest.candidates import candidate_sets
+from omnibench.guest.folds import Fold
+from omnibench.guest.limited_sums import SumBounds, best_sums
+from omnibench.guest.products import ProductScores, Sums
+from omnibench.guest.ranking import recommend
+
+N_ROWS = 300
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared dataset with unknown items, and users with few candidates."""
+    return ranking_case(tmp_path_factory.mktemp("limited"), full=False).fold.directory
+
+
+@pytest.fixture(params=["unseen", "repeats", "unknown", "sampled"])
+def fold_and_sets(request: Any, directory: Path) -> tuple[Fold, Any]:
+    """The fold with each rule of what may be recommended."""
+    fold = Fold(directory, 0, repeats=request.param == "repeats", unknown=request.param == "unknown")
+    policy = {"policy": "sampled", "negatives": 9, "seed": 1} if request.param == "sampled" else {"policy": "unseen"}
+    return fold, candidate_sets(fold, policy)
+
+
+def sum_of_highest(numbers: npt.NDArray[np.float32], most: int) -> np.float32:
+    """In the order in which they come, so that each order of additions gives other bits."""
+    chosen = np.sort(np.argsort(-numbers, kind="stable")[:most])
+    total = np.float32(0)
+    for number in numbers[chosen]:
+        total += number
+    return total
+
+
+class Highest:
+    """Makes such sums, and counts how many."""
+
+    def __init__(self, most: int, bounds: SumBounds | None) -> None:
+        self.most, self.bounds, self.n_asked = most, bounds, 0
+
+    def best(self, sums: Sums, k: int) -> Any:
+        """Return the best of users."""
+        return best_sums(sums, k, self.bounds, self)
+
+    def refuse(self, left: Any, added: Any, table: Any) -> None:
+        """Every seventh item has no score."""
+        table[:, ::7] = -np.inf
+
+    def sums_of_highest(self, numbers: Any, pair: Any, n_pairs: int, chosen: Any) -> Any:
+        """Return sums of pairs, each by itself."""
+        assert (pair < n_pairs).all()
+        self.n_asked += len(chosen)
+        order = np.argsort(pair, kind="stable")
+        ends = np.searchsorted(pair[order], np.arange(n_pairs + 1))
+        some = [numbers[order[ends[number] : ends[number + 1]]] for number in chosen]
+        return np.array([sum_of_highest(each, self.most) for each in some], dtype=np.float32)
+
+
+@cache
+def case(n_users: int, n_items: int, *, has_ties: bool) -> tuple[Any, Any]:
+    """Histories of 0 to 120 things, and similarities: some items have many, some few, all of them float32 and above zero."""
+    rng = np.random.default_rng(7)
+    share = np.where(np.arange(n_users) % 9 == 0, 0, rng.uniform(0.01, 0.4, n_users))
+    left = (rng.random((n_users, N_ROWS)) < share[:, None]).astype(np.float32)
+    is_similar = rng.random((N_ROWS, n_items)) < rng.permutation(np.linspace(0, 1, n_items) ** 3)
+    numbers = rng.integers(1, 4, is_similar.shape) / 3 if has_ties else rng.lognormal(-2, 1, is_similar.shape)
+    return sparse.csr_matrix(left), sparse.csr_matrix(np.where(is_similar, numbers, 0).astype(np.float32))
+
+
+@cache
+def dense(n_users: int, n_items: int, most: int, *, has_ties: bool) -> npt.NDArray[np.float32]:
+    """All scores, made one by one; NaN where nothing comes together, or the item is refused."""
+    left, right = case(n_users, n_items, has_ties=has_ties)
+    scores = np.full((left.shape[0], right.shape[1]), np.nan, dtype=np.float32)
+    table = right.toarray()
+    for user in range(len(scores)):
+        rows = table[left[user].indices]
+        for item in range(right.shape[1]):
+            numbers = rows[:, item][rows[:, item] > 0]
+            if len(numbers) and item % 7:
+                scores[user, item] = sum_of_highest(numbers, most)
+    return scores
+
+
+def bounds_of(left: Any, right: Any, most: int) -> SumBounds | None:
+    """What tells which sums may matter."""
+    frequency = np.asarray(left.mean(axis=0), dtype=np.float64).reshape(-1)
+    return SumBounds.of(right, frequency, int(np.diff(left.indptr).max(initial=0)), most)
+
+
+@pytest.mark.parametrize(
+    ("most", "has_ties", "scores", "columns", "spare"),
+    [(5, False, 1 << 20, 1, 4), (20, True, 2000, 2, 1), (1, False, 2000, 1, 1), (5, True, 1, 16, 1)],
+)
+def test_lists_are_those_of_all_sums(
+    fold_and_sets: tuple[Fold, Any],
+    most: int,
+    has_ties: bool,
+    scores: int,
+    columns: int,
+    spare: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With bounds of all items or of some, in blocks of users or one by one, where many tie, and for lists of any length."""
+    monkeypatch.setattr(products, "_SCORES", scores)
+    monkeypatch.setattr(products, "_LISTS", 50)
+    monkeypatch.setattr(limited_sums, "_COLUMNS", columns)
+    monkeypatch.setattr(limited_sums, "_SPARE", spare)
+    monkeypatch.setattr(limited_sums, "_SHARE", 1000)
+    fold, sets = fold_and_sets
+    left, right = case(len(fold.users), fold.n_items, has_ties=has_ties)
+    expected_scores = dense(len(fold.users), fold.n_items, most, has_ties=has_ties)
+    bounds = bounds_of(left, right, most)
+    assert bounds is not None
+    for k in (1, 10, fold.n_items):
+        expected = recommend(fold, [(fold.users, expected_scores)], k, sets)
+        n_asked = []
+        for some in (bounds, None):
+            limits = Highest(most, some)
+            rows = recommend(fold, [(fold.users, ProductScores(left, right, limits=limits))], k, sets)
+            assert rows.dtype == expected.dtype
+            assert rows.tobytes() == expected.tobytes()
+            n_asked.append(limits.n_asked)
+        if k == 10 and most == 5 and not has_ties and sets is None:
+            assert n_asked[0] < n_asked[1]
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    spread=st.sampled_from([1e-6, 0.1, 1.0, 5.0]),
+    scale=st.sampled_from([1e-30, 1e-6, 1.0]),
+    most=st.sampled_from([1, 3, 20]),
+)
+def test_no_sum_is_above_its_bound(seed: int, spread: float, scale: float, most: int) -> None:
+    """But for what is allowed for rounding, whatever numbers come together; what has a bound has one no higher than the sum."""
+    rng = np.random.default_rng(seed)
+    numbers = (rng.lognormal(0, spread, (60, 40)) * scale).astype(np.float32)
+    right = sparse.csr_matrix(np.where(rng.random((60, 40)) < rng.random(40), numbers, 0).astype(np.float32))
+    left = sparse.csr_matrix((rng.random((9, 60)) < rng.uniform(0, 1, (9, 1))).astype(np.float32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limited_sums, "_COLUMNS", 1)
+        bounds = bounds_of(left, right, most)
+    if bounds is None:
+        return
+    assert np.isfinite(right.data).all()
+    table = (left @ right).toarray()
+    sums = table.copy()
+    bounds.lower(left, table)
+    assert (table <= sums).all()
+    rows = left.toarray().astype(bool)
+    slack = 1 + (rows.sum(axis=1) + 2 * most) * limited_sums._EPSILON
+    for user in range(9):
+        highest = -np.sort(-right.toarray()[rows[user]].astype(np.float64), axis=0)[:most].sum(axis=0)
+        assert (highest <= table[user].astype(np.float64) * slack[user]).all()
+
+
+def test_bounds_are_close_where_many_come_together() -> None:
+    """Within a fifth of the sum of the highest, where the sum of all is several times as high."""
+    rng = np.random.default_rng(5)
+    right = sparse.csr_matrix(rng.uniform(0.5, 1, (400, 8)).astype(np.float32))
+    left = sparse.csr_matrix((rng.random((30, 400)) < 0.25).astype(np.float32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limited_sums, "_COLUMNS", 1)
+        bounds = bounds_of(left, right, 20)
+    assert bounds is not None
+    table = (left @ right).toarray()
+    sums = table.copy()
+    bounds.lower(left, table)
+    for user in range(30):
+        highest = -np.sort(-right.toarray()[left[user].indices], axis=0)[:20].sum(axis=0)
+        assert (sums[user] > 2.5 * highest).all()
+        assert (table[user] < 1.2 * highest).all()
+
+
+def test_there_are_no_bounds_where_no_history_is_long() -> None:
+    """With histories no longer than the number that counts, or without any, each sum is a score."""
+    right = sparse.csr_matrix(np.ones((30, 10), dtype=np.float32))
+    for n_things in (0, 3):
+        left = sparse.csr_matrix((np.arange(30) < n_things).astype(np.float32)[None])
+        assert bounds_of(left, right, 3) is None
