@@ -19,16 +19,6 @@ def refuse(number: int) -> None:
     raise OSError(number, "refused")
 
 
-def waiting_for_others(number: int) -> Callable[[], None]:
-    """An action that ends when so many threads are at it."""
-    barrier = threading.Barrier(number, timeout=60)
-
-    def wait() -> None:
-        barrier.wait()
-
-    return wait
-
-
 @given(st.lists(st.booleans(), max_size=MOST_HELPERS + 4))
 def test_all_actions_are_taken_whatever_fails(fail: list[bool]) -> None:
     """Each once; the first failure is raised when all have ended."""
@@ -55,7 +45,8 @@ def test_all_actions_are_taken_whatever_fails(fail: list[bool]) -> None:
 
 def test_actions_wait_at_the_same_time() -> None:
     """Three that wait for each other all come to their end."""
-    take_at_once([waiting_for_others(3)] * 3)
+    barrier = threading.Barrier(3, timeout=60)
+    take_at_once([lambda: barrier.wait() and None] * 3)
 
 
 def test_the_first_is_taken_by_the_thread_that_asks() -> None:
@@ -104,7 +95,8 @@ def test_a_forked_child_has_helpers_of_its_own() -> None:
     pid = os.fork()
     if pid == 0:
         try:
-            take_at_once([waiting_for_others(2)] * 2)
+            barrier = threading.Barrier(2, timeout=30)
+            take_at_once([lambda: barrier.wait() and None] * 2)
             os._exit(0)
         finally:
             os._exit(1)
