@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 from omnibench.data.data_size import DataSize
@@ -36,7 +35,7 @@ def spelled(described: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict
         name: value if isinstance(defaults.get(name), str) else _number_of(value) for name, value in given.items()
     }
     exponent = parameters.get(_EXPONENT)
-    if isinstance(exponent, Real) and exponent >= 0 and exponent % 1 == 0:
+    if isinstance(exponent, int | float) and exponent >= 0 and exponent % 1 == 0:
         fields[aliases.get(_EXPONENT, "embedding_size")] = 2 ** int(min(exponent, _MOST_EXPONENT))
     return fields
 
