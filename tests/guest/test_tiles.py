@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from omnibench.guest import tiles
+from omnibench.guest import tiles, top_items
 from omnibench.guest.tiles import BestOfTiles
 
 
@@ -38,7 +38,7 @@ def test_the_many_entries_of_one_user_make_no_table_wide(seed: int, monkeypatch:
     n_users, k = 50, 3
     best = BestOfTiles(n_users, k, 8, np.dtype(np.float32))
     widths: list[int] = []
-    reached = tiles.reached_by_row
+    reached = top_items.reached_by_row
 
     def noted(*arguments: Any) -> Any:
         tables = reached(*arguments)
@@ -53,7 +53,7 @@ def test_the_many_entries_of_one_user_make_no_table_wide(seed: int, monkeypatch:
             scores = rng.integers(-9, -1, len(items)).astype(np.float32)  # most of them tie
             best.take(np.full(len(items), user), items.astype(np.int32), scores)
             taken[user] += zip((-scores).tolist(), items.tolist(), strict=True)
-    items, _ = best.result()
+    best_items, _ = best.result()
     expected = [[item for _, item in sorted(taken[user])[:k]] for user in range(n_users)]
-    assert items.tolist() == expected
+    assert best_items.tolist() == expected
     assert max(widths) <= 3 * tiles.SPARE * k
