@@ -243,14 +243,13 @@ _OF_ITEM: dict[str, Check] = {
 }
 _SIZES = ("users", "items", "interactions")
 _OF_DATA: dict[str, Check] = {
-    **_MEMBERS,
-    **_costs,
-    "name": is_name,
+    **(_MEMBERS | _costs | {"name": is_name}),
     "identity": is_recipe,
     "directory": matching(DATA_DIRECTORY),
     "test": lambda value: list_of(is_name)(value) and bool(value),
-    **dict.fromkeys((*_SIZES, "validated"), is_natural)
-    | {"positions": optional(is_natural), "features": are_feature_sizes},
+    **dict.fromkeys((*_SIZES, "validated"), is_natural),
+    "positions": optional(is_natural),
+    "features": are_feature_sizes,
     "finished": _optional_moment,
 }
 _OF_RUN: dict[str, Check] = {
