@@ -114,12 +114,13 @@ def drawn_factors(fold: Any, dtype: str = "f4") -> tuple[Any, Any]:
 
 
 def drawn_similarity(fold: Any) -> Any:
-    """The similarities of 100 neighbours for each item, the popular ones more often."""
+    """The similarities of 100 neighbours for each item of training, other such items, some of them far more often."""
     from scipy.sparse import csr_matrix
 
     rng = np.random.default_rng(2)
-    column = (rng.random(fold.n_items * NEIGHBOURS) ** 2 * fold.n_items).astype(np.int32)
-    row = np.repeat(np.arange(fold.n_items), NEIGHBOURS)
+    known = np.flatnonzero(fold.candidates)
+    column = known[(rng.random(len(known) * NEIGHBOURS) ** 2 * len(known)).astype(np.int32)]
+    row = np.repeat(known, NEIGHBOURS)
     return csr_matrix((rng.random(len(row)), (row, column)), shape=(fold.n_items, fold.n_items))
 
 
@@ -133,9 +134,11 @@ def lenskit(guest: Any, algorithm: str, parameters: dict[str, Any], fold: Any) -
     if algorithm == "PopScorer":
         return model, filtered(fold)
     if algorithm == "ItemKNNScorer":
+        from scipy.sparse import csr_matrix
+
         codes = np.asarray(model.train.items.ids())
         similarity = model.scorer.sim_matrix.to_scipy().tocoo()
-        matrix = type(drawn_similarity(SimpleNamespace(n_items=1)))(
+        matrix = csr_matrix(
             (similarity.data, (codes[similarity.row], codes[similarity.col])), shape=(fold.n_items, fold.n_items)
         )
         return model, sparse_product(fold, matrix)
