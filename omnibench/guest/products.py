@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .candidates import CandidateSets, block_others
-from .folds import NO_ITEM, Fold, Scores
+from .folds import Fold, Scores
 from .matrices import add_up, binary_histories
 from .parts import Ints
 from .reached_items import best_reached
@@ -42,6 +42,25 @@ class Limits(Protocol):
 
     def best(self, sums: Sums, k: int) -> tuple[Ints, Scores]:
         """Return the k best items of some users and their scores, as ``top_k``."""
+
+    @property
+    def best_of_reached(self) -> BestOfReached | None:
+        """Does so for users who reach few of all items; None where that needs all items."""
+
+
+class BestOfReached(Protocol):
+    """Ranks what some users reach."""
+
+    def __call__(self, fold: Fold, users: Ints, left: Any, k: int, *, is_known: bool) -> tuple[Ints, Scores]:
+        """Return their k best items and the scores, as ``top_k``.
+
+        Args:
+            fold: The fold.
+            users: Their codes, shape (b,).
+            left: What they have; a CSR matrix of shape (b, m).
+            k: The length of the lists.
+            is_known: Whether all items with scores are known in training.
+        """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,8 +156,11 @@ class ProductScores:
             k: The length of the lists.
             candidates: What may be recommended, where not all unseen items may.
         """
-        is_dense = self.limits is not None or self._added[-1] * _DENSE >= len(users) * fold.n_items
+        is_dense = self._added[-1] * _DENSE >= len(users) * fold.n_items
         is_of_reached = candidates is None and self.others is None
+        best_of_reached = None if self.limits is None else self.limits.best_of_reached
+        if self.limits is not None and (best_of_reached is None or not is_of_reached):
+            is_dense = True
         most_rows = max(_FEWEST_ROWS, _SCORES // max(1, fold.n_items))
         table: Scores | None = None
         begin = 0
@@ -155,7 +177,10 @@ class ProductScores:
                     yield rows, *self.limits.best(Sums(self, fold, users, rows, table, candidates), k)
             elif is_of_reached:
                 rows = slice(begin, self._end(begin, _LISTS))
-                yield rows, *self._best_of_reached(fold, users, rows, k)
+                if best_of_reached is None:
+                    yield rows, *self._best_of_reached(fold, users, rows, k)
+                else:
+                    yield rows, *best_of_reached(fold, users[rows], self.left[rows], k, is_known=self.of_candidates)
             else:
                 rows = slice(begin, self._end(begin, most_rows))
                 yield rows, *self._best_sparse(fold, users, rows, k, candidates)

@@ -42,23 +42,41 @@ def best_reached(
     score = score.astype(ranking_type(score.dtype), copy=False)
     if not is_known:
         score = rankable(fold, item, score)
-    seen_row, seen_item = fold.masked_pairs(users)
     if k == 0 or len(item) == 0:
         return np.full((len(users), k), NO_ITEM, dtype=np.int32), np.zeros((len(users), k), dtype=score.dtype)
-    n_wanted = np.bincount(seen_row, minlength=len(users)) + k
-    _, row, entry = reaching(starts, score, n_wanted)
-    reached, code = score[entry], item[entry]
-    is_allowed = (reached != 0) & (reached > -np.inf)
-    seen = np.sort(seen_row * fold.n_items + seen_item)
-    if len(seen):
-        pair = row * fold.n_items + code
-        is_allowed &= seen.take(np.searchsorted(seen, pair), mode="clip") != pair
-    row, code, reached = row[is_allowed], code[is_allowed], reached[is_allowed]
-    if len(row) > _SPARE * k * len(users):  # sorting all of them would cost more
-        starts = np.searchsorted(row, np.arange(len(users) + 1))
-        _, row, entry = reaching(starts, reached, np.full(len(users), k))
-        code, reached = code[entry], reached[entry]
-    return best_of_entries(len(users), row, code, reached, k)
+    seen = fold.masked_pairs(users)
+    _, row, entry = reaching(starts, score, np.bincount(seen[0], minlength=len(users)) + k)
+    return best_unseen(fold, seen, len(users), row, item[entry], score[entry], k)
+
+
+def best_unseen(
+    fold: Fold, seen: tuple[_Numbers, Ints], n_users: int, row: _Numbers, item: Ints, score: Scores, k: int
+) -> tuple[Ints, Scores]:
+    """Return the k best of the items that may be among them.
+
+    Args:
+        fold: The fold.
+        seen: What must not be recommended, as ``Fold.masked_pairs`` returns it.
+        n_users: The number of users.
+        row: Whose item it is, ascending, shape (m,).
+        item: Item codes, none twice for a user but with a score of -inf, in any order.
+        score: Their scores; zero and -inf are none.
+        k: The length of the lists.
+
+    Returns:
+        Items and scores, both of shape (n_users, k), as ``top_k``.
+    """
+    is_allowed = (score != 0) & (score > -np.inf)
+    codes = np.sort(seen[0] * fold.n_items + seen[1])
+    if len(codes):
+        pair = row * fold.n_items + item
+        is_allowed &= codes.take(np.searchsorted(codes, pair), mode="clip") != pair
+    row, item, score = row[is_allowed], item[is_allowed], score[is_allowed]
+    if len(row) > _SPARE * k * n_users:  # sorting all of them would cost more
+        starts = np.searchsorted(row, np.arange(n_users + 1))
+        _, row, entry = reaching(starts, score, np.full(n_users, k))
+        item, score = item[entry], score[entry]
+    return best_of_entries(n_users, row, item, score, k)
 
 
 def rankable(fold: Fold, item: Ints, score: Scores) -> Scores:
