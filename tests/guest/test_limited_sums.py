@@ -51,11 +51,10 @@ def sum_of_highest(numbers: npt.NDArray[np.float32], most: int) -> np.float32:
 class Highest:
     """Makes such sums, and counts how many."""
 
-    least = 1
     best_of_reached: Any = None
 
-    def __init__(self, most: int, bounds: SumBounds | None, counted: Counted | None = None) -> None:
-        self.most, self.bounds, self.n_asked = most, bounds, 0
+    def __init__(self, most: int, bounds: SumBounds | None, counted: Counted | None = None, least: int = 1) -> None:
+        self.most, self.least, self.bounds, self.n_asked = most, least, bounds, 0
         if counted is not None:
             self.best_of_reached = partial(best_reached_sums, counted=counted, limits=self)
 
@@ -172,6 +171,14 @@ def test_lists_of_reached_items_are_those_of_all_sums(
             assert rows.tobytes() == recommend(fold, [(fold.users, expected_scores)], k, sets).tobytes()
             if k == 1 and sets is None and not has_ties and dense_from == 0:
                 assert 0 < limits.n_asked < (counts > most).sum()
+            if sets is not None or dense_from:
+                continue
+            for least in (3, most + 1):  # no more are counted than there may be
+                limits = Highest(most, None, Counted(scored), least)
+                batch = ProductScores(left, scored, limits=limits, of_candidates=of_candidates)
+                rows = recommend(fold, [(fold.users, batch)], k, sets)
+                enough = np.where((counts >= least) & (least <= most), expected_scores, np.float32(np.nan))
+                assert rows.tobytes() == recommend(fold, [(fold.users, enough)], k, sets).tobytes()
 
 
 @given(
