@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support import forked_guests as forked_guests_module
 from support.forked_guests import ForkedProcess, Interpreter, Variables, forked_guests, forked_process
 from support.projects import Project
 
@@ -176,3 +177,15 @@ def test_a_run_forks_its_guests(project: Project, monkeypatch: pytest.MonkeyPatc
     assert forks == ["forked"]
     assert project.count_fits() == 4
     assert measured(project) == expected
+
+
+def test_guests_are_started_where_what_forks_them_has_ended(project: Project) -> None:
+    """Whatever has ended it: a test after it does not fail for it."""
+    project.run("-q").assert_outcomes(passed=2)
+    with forked_guests():
+        (interpreter,) = filter(None, forked_guests_module._interpreters.values())
+    assert interpreter._process is not None
+    interpreter._process.kill()
+    interpreter._process.wait()
+    project.run("-q", "--omnirec-reset").assert_outcomes(passed=2)
+    assert project.count_fits() == 4

@@ -10,13 +10,19 @@ from omnibench.data.data_size import DataSize
 from omnibench.runners.registry import get_runner
 from omnibench.runners.requirements import formula_of, required
 
+WAYS = ("omnibench", "bare")
+_FIT = "fit"
+
 MEMORY = 24e9
 """Bytes of the machine that the numbers are of."""
 
 SECONDS = 360.0
-"""What a run had of a machine that others used, too, generating and preparing the data included."""
+"""What most runs had of a machine that others used, too, generating and preparing the data included."""
 
-_EXTRAPOLATED = "~: not run, but extrapolated by the growth between the two largest sizes that were."
+_EXTRAPOLATED = (
+    "~: not run, but extrapolated by the growth between the two largest sizes that were; a Fit by that of the other way where that "
+    "was run, since the work is the framework's."
+)
 
 FORMULAS = {
     "Pop": ("LensKit", "PopScorer", {}),
@@ -51,11 +57,20 @@ def estimated(sizes: Sequence[Mapping[str, Any]], rows: int, name: str, way: str
         return {}
     (small_rows, small), (large_rows, large) = points
     further = math.log(rows / large_rows) / math.log(large_rows / small_rows)
-    return {
+    estimates = {
         step: seconds * (seconds / small[step]) ** further
         for step, seconds in large.items()
         if seconds > 0 and small.get(step, 0) > 0
     }
+    fits = {  # by size, in the other way
+        size["rows"]: measured["seconds"][_FIT]
+        for size in sizes
+        for other, measured in size["algorithms"].get(name, {}).items()
+        if other in WAYS and other != way
+    }
+    if _FIT in estimates and fits.keys() >= {large_rows, rows}:
+        estimates[_FIT] = large[_FIT] * fits[rows] / fits[large_rows]
+    return estimates
 
 
 def needed_memory(name: str, size: Mapping[str, Any]) -> float | None:
@@ -87,7 +102,7 @@ def reasons(size: Mapping[str, Any], missing: Mapping[tuple[str, str], float]) -
     others = [key for key in missing if key not in too_long and key[0] not in too_large]
     sentences = [_EXTRAPOLATED]
     if too_long:
-        sentences.append(f"More than the {SECONDS / 60:.0f} minutes that a run had: {_listed(too_long)}.")
+        sentences.append(f"More than the {SECONDS / 60:.0f} minutes that most runs had: {_listed(too_long)}.")
     if others:
         sentences.append(f"Not run, though it may fit into them: {_listed(others)}.")
     sentences += [

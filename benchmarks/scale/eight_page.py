@@ -206,14 +206,15 @@ bare scripts that call the same framework as its guide does, on the same split: 
 long tails of MovieLens, a fifth of each user's in the test part, lists of 20 items, NDCG and hit rate.
 `python benchmarks/scale/eight_algorithms.py --write` measures it again and writes this page.
 
-All numbers are CPU seconds of one thread, which do not depend on what else the machine does; with omnibench those of the
+All numbers are CPU seconds of one thread, which depend little on what else the machine does; with omnibench those of the
 framework's process (fit, predict) and of the run's own (the others). *Check* is looking for wrong lists, *publish* writing,
 syncing and recording model, predictions, readable copy and values per user; a bare script writes its lists, or RecBole its
 model. *Rest* is everything else that omnibench does for an item, records and tables among it. RecBole ranks and measures in one,
 which stands under *predict*. Omnibench's *evaluate* has the intervals of every metric, which no bare script has; those are most of it.
-Not in the numbers: imports, and the text files that RecBole's script reads. What takes more than six minutes, or more memory than
-the machine has, was not run, nor was some of what takes less: there is an estimate in its place, with a ~, and below the table
-what the estimate exceeds.
+Not in the numbers: imports, and the text files that RecBole's script reads. Most of what takes more than six minutes, or more memory
+than the machine has, was not run, nor was some of what takes less: there is an estimate in its place, with a ~, and below the table
+what the estimate exceeds. The numbers were measured on several days; machines that many programs share take up to twice the CPU
+seconds for work that leaves their caches, so compare the two numbers of a cell rather than those of two tables.
 """
 
 _GROWTH = """
@@ -221,7 +222,9 @@ _GROWTH = """
 
 By which power of the rows a step grows, from the smallest to the largest size: 1 is as the rows do. The items grow as the square
 root of the rows, so making the scores of all items for all users grows by a power of 1.5, and EASE's matrix of items by items is
-inverted in time that grows by 1.5, too.
+inverted in time that grows by 1.5, too. Of RecBole's networks an epoch grows by up to 2 where that is most of it: in each batch its
+optimiser changes the vectors of all users and items, and LightGCN passes over the whole graph (BPR from 4.7 to 19.2 million rows: a
+power of 2.0, LightGCN from 0.27 to 1.13 million: 1.7).
 """
 
 _LIMITS = """
@@ -292,8 +295,8 @@ of 4,096 users, those of a shop of 581,466 users and 164,288 items take 179 s, w
 _DISK = """
 ## On disk
 
-Megabytes of the prepared data, once, and of each algorithm's item: model, predictions, their readable copy, values per user,
-records. Several folds share their rows: five folds of 3.75 million rows with text ids take 67 MB, where copies of the rows for
+Megabytes of the prepared data, once, and of each algorithm's item: predictions, their readable copy, values per user, records, and the
+model where `keep_models=auto` keeps it, since it is small or was long in the making (LightGCN's at 1.13 million rows). Several folds share their rows: five folds of 3.75 million rows with text ids take 67 MB, where copies of the rows for
 each fold took 363 MB, and a fold opens in 2 ms whatever its size (`python benchmarks/scale/folds.py`).
 """
 

@@ -5,17 +5,13 @@
 Each line is the difference between a run of few and one of many items, so that starting counts for nothing: wall and CPU
 milliseconds per item, of all processes. With ``--strace``, the calls of the operating system per item that wait for the disk.
 
-On a quiet machine of two cores, 1,000 items: bare loop 3.0 ms; before what follows, ``-n 1`` took 12.3 and 14.4 ms CPU in two runs,
-``-n 2`` 18.2 ms CPU and 13.1 ms wall per item, with 11.4 syncs. A sync waits for the disk to flush what it has, whether there is
-much to write or not, so that several at the same time take as long as one: of a phase's files and directories all are made at
-once (100 times one file and its directory: 3.1 to 5.2 ms instead of 8.3 to 12.0; two files 2.8 to 4.3 instead of 13.9 to 17.3, load
-5), and the syncs of an item are six waits. Its guest predicts while the Fit is recorded, its events are one message to the
-controller, and quick items of many configurations are given out a few at a time. What that makes of an item was measured on a busy
-machine only, by turns with the code before (load 7 to 19): 190 and 97 ms wall without workers, 89 to 160 and 37 to 69 with ``-n 1``;
-with ``-n 2`` it scattered too much to tell (18 to 77, and 39 to 83). CPU stayed about the same.
-
-Recording quick phases of an item in one transaction was tried: 7.4 syncs, 1.3 ms of a worker less with ``-n 1``, nothing
-that could be seen with ``-n 2``; but a kill then costs phases that had ended, so each is recorded for itself.
+On a quiet machine of two cores, 1,000 items: bare loop 3.0 ms, ``-n 1`` 12.3 and 14.4 ms CPU in two runs, ``-n 2`` 18.2 ms CPU and 13.1
+ms wall per item, 11.4 syncs. Two things were tried and taken out again. Recording quick phases of an item in one transaction: 7.4
+syncs, 1.3 ms of a worker less with ``-n 1``, nothing that could be seen with ``-n 2``; a kill then costs phases that had ended.
+Syncing a phase's files and directories at the same time, since disks flush several in about the time of one (a file and its
+directory 3.1 to 5.2 ms instead of 8.3 to 12.0, at load 5), predicting while the Fit is recorded, and one message to the controller
+for all events of an item: 19.0 and 25.3 ms wall with ``-n 2`` where the code before took 19.7 and 23.3 (load 3), and directories that
+another process had made were no longer durable before a record that needs them.
 """
 
 from __future__ import annotations

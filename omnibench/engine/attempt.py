@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from omnibench.engine import phases
 from omnibench.engine.checkpoint import ItemCheckpoints
 from omnibench.engine.equal_seeds import equal_seed
 from omnibench.engine.evaluation import evaluate
 from omnibench.engine.failures import phase_errors
-from omnibench.engine.guest_requests import PreparedPrediction, begin_prediction, prepare_prediction
 from omnibench.engine.items import Item
 from omnibench.engine.phases import PhaseOptions
 from omnibench.engine.progress import Progress
@@ -22,17 +21,14 @@ from omnibench.engine.search import TunedSearch
 from omnibench.engine.snapshots import FitSnapshots
 from omnibench.engine.tuned import Tuned
 from omnibench.engine.workbench import Workbench
-from omnibench.errors import ClusterError, GuestEnvironmentError, OmnibenchError, PhaseError, StoreError
-from omnibench.runners.replies import AnsweringGuest, BeginningGuest
+from omnibench.errors import ClusterError, GuestEnvironmentError, PhaseError, StoreError
+from omnibench.runners.replies import AnsweringGuest
 from omnibench.store.held_records import HeldRecords
 from omnibench.store.leases import Lease
 from omnibench.store.models import is_spare
 from omnibench.store.resumption import resumable, resume_text
 from omnibench.store.schema import UNSUPPLIED, Phase, Record
 from omnibench.store.superseded import BEGINS
-
-_SMALL_MODEL = 1 << 20
-"""Bytes of the largest model that is recorded while its guest predicts."""
 
 
 def phase_options(workbench: Workbench) -> PhaseOptions:
@@ -64,7 +60,6 @@ class Attempt:
         self.progress = Progress(workbench, item.experiment, self.checkpoints.records.get)
         self.requested = item.experiment
         self._tuned: Tuned | None = None
-        self._prepared: PreparedPrediction | None = None
         self._options = phase_options(workbench)
 
     def run(self) -> dict[str, float]:
@@ -204,56 +199,21 @@ class Attempt:
         self.requested = self._tuned.requested
         self.checkpoints.chosen = self._tuned.record
 
-    def _fit(self, dataset: Path, predictions: Path) -> Path:
-        """Fit, and return the model's file; of a tuned item it may be that of the best trial.
-
-        Args:
-            dataset: The prepared dataset.
-            predictions: The file that Predict is to write.
-        """
+    def _fit(self, dataset: Path) -> Path:
+        """Fit, and return the model's file; of a tuned item it may be that of the best trial."""
         with self.workbench.store.temporary() as scratch, self.progress.timed(Phase.FIT) as meter:
             answer = self._tuned.take_model(scratch) if self._tuned is not None else None
             snapshots = FitSnapshots(self.workbench, self.requested, self.checkpoints, self.progress)
             if answer is None:
                 requested, options = self.requested, self._options
 
-                guests: list[AnsweringGuest] = []
-
                 def compute(guest: AnsweringGuest) -> dict[str, Any]:
-                    guests[:] = [guest]
                     return snapshots.fit(
                         lambda: phases.fit(guest, requested, dataset, scratch, options, snapshots=snapshots)
                     )
 
                 answer = self.progress.fit(requested, Phase.FIT, compute)
-                self._begin_predicting(guests[0], dataset, scratch / answer["file"], predictions)
-            try:
-                return self.checkpoints.save_model(meter.answered(answer), scratch, snapshots.spare)
-            except BaseException:
-                if self._prepared is not None:  # it is in the midst of what nobody waits for
-                    self.workbench.guests.discard(*self.progress.runner)
-                raise
-
-    def _begin_predicting(self, guest: AnsweringGuest, dataset: Path, fitted: Path, predictions: Path) -> None:
-        """Have a guest predict while this process waits for the disk, unless recording the model takes more than that.
-
-        Args:
-            guest: The guest, which has the model.
-            dataset: The prepared dataset.
-            fitted: The model's file, which is not published yet.
-            predictions: The file to write.
-        """
-        if not hasattr(guest, "begin") or self.workbench.stopping.reason:  # on a cluster there is no such guest
-            return
-        if fitted.stat().st_size > _SMALL_MODEL:  # to read and to compress it would take cores from what is measured
-            return
-        item, model = self.item, self.checkpoints.claimed() / fitted.name
-        with suppress(OmnibenchError, OSError):  # Predict says so, when the Fit is recorded
-            prepared = prepare_prediction(
-                guest, self.requested, dataset, model, item.list_length, predictions, item.outputs
-            )
-            begin_prediction(cast(BeginningGuest, guest), self.requested, dataset, prepared, self._options.track)
-            self._prepared = prepared
+            return self.checkpoints.save_model(meter.answered(answer), scratch, snapshots.spare)
 
     def _predict(self, dataset: Path) -> Path:
         """Return the predictions' file, predicting when there is none."""
@@ -267,12 +227,9 @@ class Attempt:
         taken_over = self._take_over(dataset) if model is None else None
         if taken_over is not None:
             return taken_over
-        list_length = self.item.list_length
-        with self.workbench.store.temporary() as scratch, ExitStack() as phase:
-            partial = scratch / "predictions.npy"
-            model = model or self._fit(dataset, partial)
-            meter = phase.enter_context(self.progress.timed(Phase.PREDICT))
-            guest, prepared, self._prepared = self.progress.guest(Phase.PREDICT), self._prepared, None
+        model, list_length = model or self._fit(dataset), self.item.list_length
+        with self.workbench.store.temporary() as scratch, self.progress.timed(Phase.PREDICT) as meter:
+            guest, partial = self.progress.guest(Phase.PREDICT), scratch / "predictions.npy"
             answer = phases.predict(
                 guest,
                 self.requested,
@@ -282,7 +239,6 @@ class Attempt:
                 partial,
                 self._options,
                 outputs=self.item.outputs,
-                prepared=prepared,
             )
             self.workbench.guests.rest()  # a place on a cluster is another item's while this one is recorded and evaluated
             if list_length >= self.checkpoints.previous.get("exported", 0):  # the export keeps the longest lists

@@ -89,9 +89,7 @@ class ItemCheckpoints:
         base = self.store.claim(parent, experiment.configuration.name, experiment.configuration_key)
         if experiment.dataset.folds is not None:
             base /= f"fold_{experiment.fold}"
-        self.store.make_directory(
-            base, until_commit=True
-        )  # nobody else's, where those above are of other items as well
+        self.store.make_directory(base)
         generation = self.previous.get("generation", 0)
         # At the end: after an error before it nothing is claimed, and whoever asks again has all of it made.
         self._base, self._directory = base, base / f"generation_{generation}" if generation else base

@@ -11,27 +11,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from omnibench.data.stored_ids import read_ids
+from omnibench.data.stored_ids import read_ids, read_session_ids
 from omnibench.engine.epochs import EpochMetric, Judge, answering
-from omnibench.engine.guest_requests import (
-    PreparedPrediction,
-    described,
-    known_ids,
-    names_of,
-    prepare_prediction,
-    whole_request,
-)
 from omnibench.engine.list_checks import list_flaw
 from omnibench.errors import GuestError
+from omnibench.experiment.candidates import UNSEEN, KnownIds
 from omnibench.experiment.experiment import Experiment
-from omnibench.experiment.outputs import Outputs
+from omnibench.experiment.outputs import Outputs, outputs_of
 from omnibench.experiment.resources import hours_text
 from omnibench.guest import VALIDATION
+from omnibench.guest.candidates import candidate_sets
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold
+from omnibench.guest.opened_folds import opened_fold
 from omnibench.guest.predictions import read_predictions
 from omnibench.masking import masked
 from omnibench.naming import first_few
 from omnibench.runners.replies import AnsweringGuest, OnEpoch
+from omnibench.store.compression import decompress, is_compressed
 from omnibench.terminal import terminal_text
 
 if TYPE_CHECKING:
@@ -98,10 +94,23 @@ def _ask(
         wait = _in_turn(options.while_waiting, snapshots.hear)
         if snapshots.request is not None:
             request["snapshots"] = snapshots.request
+    own = experiment.configuration.own
     publish = None if snapshots is None else snapshots.publish
     optional: dict[str, Any] = {"on_epoch": on_epoch, "on_snapshot": publish, "limit": options.limit}
     answer = guest.ask(
-        whole_request(guest, experiment, dataset, options.track, request),
+        {
+            "algorithm": json.dumps(own.locator) if own else experiment.configuration.algorithm,
+            "parameters": experiment.configuration.plain_parameters,
+            "seed": experiment.seed,
+            "device": experiment.device,
+            "threads": guest.threads,
+            "dataset": str(dataset),
+            "fold": experiment.fold,
+            "refit": experiment.refit,
+            "fit_key": experiment.fit_key,
+            "track": list(options.track),
+            **request,
+        },
         on_progress=options.on_progress,
         while_waiting=wait,
         timeout=options.timeout,
@@ -156,7 +165,7 @@ def fit(
         PrunedError: The judge has ended it.
         SnapshotError: The guest cannot go on from the snapshot.
     """
-    experiment.candidates.check(known_ids(experiment, dataset))  # before anything is trained in vain
+    experiment.candidates.check(_known_ids(experiment, dataset))  # before anything is trained in vain
     request: dict[str, Any] = {"op": "fit", "output": str(output)}
     options = _within_hours(experiment, options)
     if judge is None and metric is None:
@@ -167,9 +176,9 @@ def fit(
                 request["validate"] = {
                     "metric": metric.label,
                     "k": metric.list_length,
-                    "outputs": names_of(metric.outputs),
+                    "outputs": _names(metric.outputs),
                     "epochs": None if metric.epochs is None else sorted(metric.epochs),
-                    "candidates": described(experiment, dataset, Path(folder), VALIDATION),
+                    "candidates": _described(experiment, dataset, Path(folder), VALIDATION),
                     "output": str(Path(folder, "predictions.npy")),
                 }
             on_epoch = answering(judge, metric, options.on_progress)
@@ -190,6 +199,20 @@ def _within_hours(experiment: Experiment, options: PhaseOptions) -> PhaseOptions
     if hours is None or options.timeout is not None:
         return options
     return replace(options, timeout=seconds, limit=f"the {hours_text(hours)} that it asked for (resources)")
+
+
+def _described(experiment: Experiment, dataset: Path, directory: Path, judged: str = "") -> dict[str, Any]:
+    """Return the candidate policy as plain data for a guest."""
+    return experiment.candidates.described(directory, _known_ids(experiment, dataset, judged))
+
+
+def _known_ids(experiment: Experiment, dataset: Path, judged: str = "") -> KnownIds:
+    """Return the ids that candidates are looked up by; none for the default, which needs none."""
+    if experiment.candidates is UNSEEN:
+        return KnownIds((), ())
+    fold = opened_fold(dataset, experiment.fold, "" if judged else experiment.refit, judged=judged)
+    users, items = read_ids(dataset, "users"), read_ids(dataset, "items")
+    return KnownIds(users, items, read_session_ids(dataset), fold.users)
 
 
 def _with_ids(note: Mapping[str, Any], dataset: Path) -> str:
@@ -214,7 +237,6 @@ def predict(
     *,
     outputs: Outputs | None = None,
     judged: str = "",
-    prepared: PreparedPrediction | None = None,
 ) -> dict[str, Any]:
     """Write the recommendations, the predicted test ratings, or both, of a model to ``output``, and check them.
 
@@ -228,24 +250,48 @@ def predict(
         options: The options of every request.
         outputs: What is to be written; without it, what the dataset has when no metric says otherwise.
         judged: ``validation`` for predictions that are judged by the validation part, in the place of the test part.
-        prepared: What ``begin_prediction`` has begun; else it is begun now.
 
     Raises:
         GuestError: The framework failed, its process died, or what it wrote breaks the contract.
     """
-    if prepared is None:
-        prepared = prepare_prediction(guest, experiment, dataset, model, list_length, output, outputs, judged)
-    fold, required = prepared.fold, prepared.required
-    answer = _ask(guest, experiment, dataset, options, None, None, **prepared.request)
+    candidates = _described(experiment, dataset, output.parent, judged)
+    fold = opened_fold(
+        dataset,
+        experiment.fold,
+        experiment.refit,
+        repeats=candidates.get("repeats", False),
+        unknown=candidates.get("unknown", False),
+        judged=judged,
+    )
+    required = outputs or outputs_of("explicit" if fold.explicit else "implicit")
+    if is_compressed(model) and guest.fitted != experiment.fit_key:
+        model = decompress(model, output.parent)
+    request = {
+        "op": "predict",
+        "model": str(model),
+        "k": list_length,
+        "output": str(output),
+        "candidates": candidates,
+        "outputs": _names(required),
+        **({"judged": judged} if judged else {}),
+    }
+    sets = (
+        candidate_sets(fold, candidates, guest.threads) if required.lists else None
+    )  # drawn here, in nobody's time, and kept
+    answer = _ask(guest, experiment, dataset, options, None, None, **request)
     lists, ratings = read_predictions(output)
     flaw = "" if required == (lists is not None, ratings is not None) else "they are not what was asked for"
     if not flaw and lists is not None:
-        flaw = list_flaw(fold, lists, list_length, prepared.sets)
+        flaw = list_flaw(fold, lists, list_length, sets)
     if not flaw and ratings is not None:
         flaw = _rating_flaw(fold, ratings)
     if flaw:
         raise GuestError(f"{experiment.configuration.name} broke the contract of predictions: {flaw}", costs=answer)
     return answer
+
+
+def _names(outputs: Outputs) -> list[str]:
+    return [name for name, is_required in outputs._asdict().items() if is_required]
 
 
 def _rating_flaw(fold: Fold, rows: npt.NDArray[np.void]) -> str:

@@ -16,7 +16,7 @@ from omnibench.runners.info import DEFAULTS, algorithm_info
 from omnibench.runners.learned import learned_from, spelled
 from omnibench.runners.requirements import EarlierFit, Requirement, formula_of, grown_bytes, required
 from omnibench.store.checks import is_natural
-from omnibench.store.identity_forms import are_sizes
+from omnibench.store.identity_forms import are_feature_sizes
 from omnibench.store.reader import Reader
 from omnibench.store.schema import RecordType
 
@@ -155,7 +155,7 @@ def size_in(record: Mapping[str, Any]) -> DataSize | None:
     if not all(map(is_natural, counts)):
         return None
     features = record.get("features", {})
-    if not are_sizes(features):
+    if not are_feature_sizes(features):
         features = {}
     sized = [
         FeatureSize(subject, name, size["type"], size["values"], size["longest"])

@@ -31,8 +31,8 @@ _FEW = 8
 """Items for each user up to which scoring them by themselves costs less than the tile that they are in."""
 _IN_VAIN = 2
 """Tiles of which half the precision may tell too little, or half of all tiles, before it is given up."""
-_DOUBTFUL = 4
-"""Of so many users one may have to be looked at again, all items multiplied, before it is given up."""
+_DOUBTFUL = 2
+"""Of so many groups of users one may have to be multiplied again, all items, before it is given up."""
 Factors = Any
 """Factors of shape (n, d): an array of numpy, or a tensor of PyTorch on the CPU, which multiplies in its own way."""
 
@@ -133,17 +133,20 @@ class FactorScores:
         """
         column = np.full(fold.n_items, -1, dtype=np.int32)
         column[self.items.code] = np.arange(len(self.items.code))
-        rough = self.items.rough
-        for start in range(0, len(users), _USERS):
+        rough, n_doubtful = self.items.rough, 0
+        if len(self.items.code) <= _TILE:  # which is multiplied in full
+            rough = None
+        for n_before, start in enumerate(range(0, len(users), _USERS)):
             rows = slice(start, min(start + _USERS, len(users)))
             if candidates is None:
                 seen = _SeenByTile.of(fold, users[rows], column, len(self.items.code))
                 screen = None if rough is None else Screen.of(rough, self.user[rows], self._width)
-                items, scores, is_of_use = self._best(rows, k, seen, screen)
-                if rough is not None and screen is not None:
-                    doubtful = self._doubtful(rows, rough, column, items, scores)
-                    self._multiply_all(fold, users, rows.start, doubtful, column, items, scores)
-                    is_of_use = is_of_use and len(doubtful) * _DOUBTFUL <= len(items)
+                items, scores, is_paired, is_of_use = self._best(rows, k, seen, screen)
+                if rough is not None and self._is_any_doubtful(rows, rough, column, items, scores, is_paired):
+                    # Of all of these users: BLAS rounds the same factors otherwise among others' factors.
+                    items, scores, *_ = self._best(rows, k, seen)
+                    n_doubtful += 1
+                    is_of_use = is_of_use and (n_doubtful - 1) * _DOUBTFUL <= n_before
                 if not is_of_use:  # what does not tell some users' items apart does not tell others'
                     rough = None
             else:
@@ -151,7 +154,9 @@ class FactorScores:
             items[~self.is_scored[rows]], scores[~self.is_scored[rows]] = NO_ITEM, 0
             yield rows, items, scores
 
-    def _best(self, rows: slice, k: int, seen: _SeenByTile, screen: Screen | None = None) -> tuple[Ints, Scores, bool]:
+    def _best(
+        self, rows: slice, k: int, seen: _SeenByTile, screen: Screen | None = None
+    ) -> tuple[Ints, Scores, npt.NDArray[np.bool_], bool]:
         """Return the k best items of some users, of all that they have not seen.
 
         The first tile is multiplied in full: as it has the items that can score most, its k best leave few of other tiles.
@@ -163,10 +168,11 @@ class FactorScores:
             screen: What tells which items of other tiles have to be multiplied in full; None to multiply all.
 
         Returns:
-            The items, their scores, and whether half the precision told enough of them apart.
+            The items, their scores, who has any whose scores are of pairs, and whether half the precision told enough apart.
         """
         n_users, n_in_vain = rows.stop - rows.start, 0
         best = BestOfTiles(n_users, k, self._width, self.dtype)
+        is_paired = np.zeros(n_users, dtype=bool)
         bias = None if self.bias is None else self.bias[rows]
         for number, columns in enumerate(self._tiles()):
             codes = self.items.code[columns]
@@ -174,6 +180,7 @@ class FactorScores:
                 best.settle_if_due()
                 row, place = screen.reaching(number, columns, seen.of_tile(number), best.bounds, bias)
                 if len(row) <= _FEW * n_users:
+                    is_paired[row] = True
                     scores = self._scores_of_pairs(rows, row, columns.start + place)
                     is_any = scores > -np.inf  # a score of zero may be none
                     best.take(row[is_any], codes[place[is_any]], scores[is_any])
@@ -184,12 +191,18 @@ class FactorScores:
             self._multiply(rows, columns, best.tile.table(len(codes)))
             best.tile.block(*seen.of_tile(number))
             best.add(codes)
-        return *best.result(), screen is not None
+        return *best.result(), is_paired, screen is not None
 
-    def _doubtful(
-        self, rows: slice, rough: RoughFactors, column: Ints, items: Ints, scores: Scores
-    ) -> npt.NDArray[np.int64]:
-        """Return which of some users' lists might be others if all items were multiplied as those of a tile are.
+    def _is_any_doubtful(
+        self,
+        rows: slice,
+        rough: RoughFactors,
+        column: Ints,
+        items: Ints,
+        scores: Scores,
+        is_paired: npt.NDArray[np.bool_],
+    ) -> bool:
+        """Return whether any of some users' lists might be others if all items were multiplied as those of a tile are.
 
         Scores of tiles and of pairs are rounded in different ways. So ties with equal items of another tile might not be seen;
         and where a score of zero is none, one of them might be zero and the other not, which matters to lists that are short, or
@@ -202,43 +215,22 @@ class FactorScores:
             column: The position of each item's factors, -1 for none; shape (fold.n_items,).
             items: Their lists, shape (users, k).
             scores: The scores of these.
+            is_paired: Whose lists were made of scores of pairs as well, shape (users,); those of others are as good as any.
         """
-        is_doubtful = np.zeros(len(items), dtype=bool)
-        if self.items.is_split is not None:
-            is_doubtful |= (self.items.is_split[column[items]] & (items != NO_ITEM)).any(axis=1)
-        if self.items.zero_is_none and items.shape[1]:
-            bias = None if self.bias is None else self.bias[rows]
-            is_doubtful |= scores[:, -1] <= rough.rounding_of(np.asarray(self.user[rows]), bias)
-        return np.flatnonzero(is_doubtful & self.is_scored[rows])
-
-    def _multiply_all(
-        self,
-        fold: Fold,
-        users: Ints,
-        start: int,
-        positions: npt.NDArray[np.int64],
-        column: Ints,
-        items: Ints,
-        scores: Scores,
-    ) -> None:
-        """Make some lists anew by multiplying all items.
-
-        Args:
-            fold: The fold.
-            users: The codes of the batch's users, shape (b,).
-            start: The first user who has a list here.
-            positions: Which lists, shape (c,).
-            column: As for ``_doubtful``.
-            items: The lists, which are changed; shape (users, k).
-            scores: Their scores.
-        """
-        if len(positions) == 0:
-            return
-        chosen = start + positions
-        bias = None if self.bias is None else self.bias[chosen]
-        some = FactorScores(self.user[chosen], self.items, self.is_scored[chosen], bias)
-        seen = _SeenByTile.of(fold, users[chosen], column, len(self.items.code))
-        items[positions], scores[positions], _ = some._best(slice(0, len(positions)), items.shape[1], seen)
+        user = np.asarray(self.user[rows])
+        is_paired = is_paired & self.is_scored[rows] & user.any(axis=1)  # nothing is rounded in products of zeros
+        if not is_paired.any() or items.shape[1] == 0:
+            return False
+        if (
+            self.items.is_split is not None
+            and (self.items.is_split[column[items]] & (items != NO_ITEM))[is_paired].any()
+        ):
+            return True
+        if not self.items.zero_is_none:
+            return False
+        bias = None if self.bias is None else self.bias[rows]
+        is_close = scores[:, -1] <= rough.rounding_of(user, bias)
+        return bool((is_close & is_paired).any())
 
     @property
     def _width(self) -> int:

@@ -154,10 +154,27 @@ class BestOfTiles:
             item: Of which item.
             score: The score.
         """
+        counts = np.bincount(row, minlength=self._n_users)
+        crowded = counts > SPARE * self._k
+        if crowded.any():  # of one user alone, these would make the tables of all wide
+            row, item, score = self._without_hopeless(crowded[row], row, item, score)
         self._entries.append((row, item, score))
         self._n_entries += len(row)
         if self._n_entries > SPARE * self._k * self._n_users:
             self.settle()
+
+    def _without_hopeless(
+        self, is_crowded: npt.NDArray[np.bool_], row: npt.NDArray[np.int64], item: Ints, score: npt.NDArray[Any]
+    ) -> Entries:
+        """Return entries without those which k others of the same user precede, of the users that are meant."""
+        order = np.lexsort((item[is_crowded], -score[is_crowded], row[is_crowded]))
+        entries = np.flatnonzero(is_crowded)[order]
+        user = row[entries]
+        is_first = np.ones(len(user), dtype=bool)
+        is_first[1:] = user[1:] != user[:-1]
+        rank = np.arange(len(user)) - np.maximum.accumulate(np.where(is_first, np.arange(len(user)), 0))
+        kept = np.sort(np.concatenate([np.flatnonzero(~is_crowded), entries[rank < self._k]]))
+        return row[kept], item[kept], score[kept]
 
     def settle(self) -> None:
         """Leave the best of what may be among the best, and raise the bounds to the last of them."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from omnibench.errors import PlanError, nearest
+from omnibench.guest.feature_types import ALL_TYPES
 from omnibench.runners.info import DEFAULTS, NO_USE
 from omnibench.runners.requirements import FACTORS, GUEST
 
@@ -54,6 +55,8 @@ def check_algorithms(framework: str, algorithms: Mapping[str, Any]) -> None:
             near = nearest(unknown[0], _MEMBERS)
             raise PlanError(f"{framework}.{name}: {unknown[0]!r} says nothing{near}; there is {', '.join(_MEMBERS)}.")
         _check_required(f"{framework}.{name}", entry.get("required", {}), entry.get("parameters", {}))
+        _check_aliases(f"{framework}.{name}", entry.get("aliases", {}), entry.get("parameters", {}))
+        _check_most_of_type(f"{framework}.{name}", entry.get("most_of_type", {}))
         _check_memory(f"{framework}.{name}", entry.get("memory", {}), entry.get("parameters", {}))
         for fact in _FACTS:
             if fact != "validation" and entry.get(fact) not in (None, True, False):
@@ -74,6 +77,41 @@ def _check_required(algorithm: str, required: Any, parameters: Mapping[str, Any]
                 f"{algorithm}: 'required' has {name!r}, which is not among its parameters{nearest(name, parameters) or '.'} Add it "
                 f"to them, e.g. 'parameters': {{{name!r}: None}}."
             )
+
+
+def _check_aliases(algorithm: str, aliases: Any, parameters: Mapping[str, Any]) -> None:
+    if not isinstance(aliases, Mapping):
+        raise PlanError(
+            f"{algorithm}: 'aliases' is {aliases!r}; give the hyperparameters that are other names, each with the one that it stands "
+            "for, e.g. {'factors': 'k'}."
+        )
+    for alias, name in aliases.items():
+        for either in (alias, name):
+            if not isinstance(either, str) or either not in parameters:
+                raise PlanError(
+                    f"{algorithm}: 'aliases' has {either!r}, which is not among its parameters{nearest(either, parameters) or '.'} Give names that are, e.g. "
+                    "'parameters': {'k': 20, 'factors': 20}, 'aliases': {'factors': 'k'}."
+                )
+        if name in aliases:
+            raise PlanError(
+                f"{algorithm}: 'aliases' says that {alias!r} stands for {name!r}, which is itself another name; give the one that "
+                "both stand for."
+            )
+
+
+def _check_most_of_type(algorithm: str, most_of_type: Any) -> None:
+    is_mapping = isinstance(most_of_type, Mapping)
+    unknown = [name for name in most_of_type if name not in ALL_TYPES] if is_mapping else []
+    if unknown:
+        raise PlanError(
+            f"{algorithm}: 'most_of_type' has {unknown[0]!r}, which is no type of features{nearest(unknown[0], ALL_TYPES) or '.'} "
+            f"There is {', '.join(ALL_TYPES)}."
+        )
+    if not is_mapping or not all(type(most) is int and most >= 1 for most in most_of_type.values()):
+        raise PlanError(
+            f"{algorithm}: 'most_of_type' is {most_of_type!r}; give types of features, each with how many of it can be read, from "
+            f"1, e.g. {{{ALL_TYPES[0]!r}: 1}}."
+        )
 
 
 def _check_memory(algorithm: str, formula: Any, parameters: Mapping[str, Any]) -> None:

@@ -104,8 +104,7 @@ class Guest:
         self._host = os.getpid()
         self._log = log
         self._errors: deque[str] = deque(maxlen=_TAIL_LINES)
-        self._peak = self._files_before = 0
-        self._begun: dict[str, Any] | None = None
+        self._peak = 0
         self._oom_kills, self._counted_kills = proc.oom_kills(), time.monotonic()
         self._pipes = [
             LogPipe(scratch / f"{stream}.pipe", self._ended, partial(self._keep, stream)) for stream in ("out", "err")
@@ -187,27 +186,6 @@ class Guest:
         """Whether the process runs and listens."""
         return self._process.poll() is None and not self._channel.isclosed()
 
-    def begin(self, request: Mapping[str, Any]) -> None:
-        """Send a request, of which ``ask`` is to get the answer, called with the same one next; see there."""
-        self._send(request)
-        self._begun = dict(request)
-
-    def _send(self, request: Mapping[str, Any]) -> None:
-        if os.getpid() != self._host:
-            raise GuestError(
-                f"the {self.runner.name} process {self.pid} answers process {self._host}, not its children"
-            )
-        self._errors.clear()
-        self.fitted = ""
-        self._files_before = open_files(self.pid)
-        self._peak = proc.rss_of(self.pid)  # the guest, too, forgets the peak of earlier requests
-        if time.monotonic() - self._counted_kills > _RECENT_SECONDS:  # not once more for each of many small items
-            self._oom_kills, self._counted_kills = proc.oom_kills(), time.monotonic()
-        try:
-            self._channel.send(packed(dict(request)))
-        except OSError as error:
-            raise GuestError(self._describe_end(), self._last_words(), died=True) from error
-
     def ask(
         self,
         request: Mapping[str, Any],
@@ -240,12 +218,20 @@ class Guest:
             SnapshotError: It cannot go on from the snapshot in the request.
             PrunedError: The host has ended a Fit after one of its epochs.
         """
-        begun, self._begun = self._begun, None
-        if begun is not None and begun != request:  # nobody is to take its answer for this one's
-            self._receive(while_waiting=while_waiting)
-            begun = None
-        if begun is None:
-            self._send(request)
+        if os.getpid() != self._host:
+            raise GuestError(
+                f"the {self.runner.name} process {self.pid} answers process {self._host}, not its children"
+            )
+        self._errors.clear()
+        self.fitted = ""
+        files_before = open_files(self.pid)
+        self._peak = proc.rss_of(self.pid)  # the guest, too, forgets the peak of earlier requests
+        if time.monotonic() - self._counted_kills > _RECENT_SECONDS:  # not once more for each of many small items
+            self._oom_kills, self._counted_kills = proc.oom_kills(), time.monotonic()
+        try:
+            self._channel.send(packed(dict(request)))
+        except OSError as error:
+            raise GuestError(self._describe_end(), self._last_words(), died=True) from error
         words = limit or f"{timeout:g} s (--omnirec-timeout)" if timeout is not None else ""
         answer = self._receive(on_progress, while_waiting, timeout, on_silence, Replies(on_epoch, on_snapshot), words)
         if "pruned" in answer:
@@ -257,7 +243,7 @@ class Guest:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
             details = f"{answer['traceback']}{self._last_words()}{peak}"
             disk = {"errno": answer.get("errno"), "disk": answer.get("disk", "")}
-            reason, short = judged(answer["error"], answer["traceback"], self.pid, self._files_before)
+            reason, short = judged(answer["error"], answer["traceback"], self.pid, files_before)
             if not short and limits.resource_of(answer["error"], answer["traceback"]) in _TAKEN:
                 self.kill()  # what this item has taken may stay taken, which would be the next item's failure
             raise GuestError(reason, details, **disk, costs=answer, short=short)

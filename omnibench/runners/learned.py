@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,20 +15,35 @@ _EXPONENT = "embedding_size_exp"
 _MOST_EXPONENT = 60
 """No machine holds vectors of more numbers than two to this."""
 
+_DIGITS = re.compile(r"\s*([0-9]{1,18})(?:\.0*)?\s*")
+"""A text that LensKit takes as the whole number that it says."""
+
 
 def spelled(described: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return hyperparameters by the names of the fields that they set; LensKit has several names for some.
+    """Return hyperparameters by the names of the fields that they set, and numbers for texts that say them in digits.
+
+    LensKit has several names for some, and takes such texts.
 
     Args:
         described: What the catalogue says of the algorithm; its ``aliases`` are the fields by their other names.
         parameters: The hyperparameters that were given.
     """
     aliases = described.get("aliases") or {}
-    fields = {aliases.get(name, name): value for name, value in parameters.items() if name != _EXPONENT}
+    given = {aliases.get(name, name): value for name, value in parameters.items() if name != _EXPONENT}
+    defaults = described.get("parameters") or {}
+    fields = {
+        name: value if isinstance(defaults.get(name), str) else _number_of(value) for name, value in given.items()
+    }
     exponent = parameters.get(_EXPONENT)
-    if isinstance(exponent, int) and exponent >= 0:
-        fields[aliases.get(_EXPONENT, "embedding_size")] = 2 ** min(exponent, _MOST_EXPONENT)
+    if isinstance(exponent, int | float) and exponent >= 0 and exponent % 1 == 0:
+        fields[aliases.get(_EXPONENT, "embedding_size")] = 2 ** int(min(exponent, _MOST_EXPONENT))
     return fields
+
+
+def _number_of(value: Any) -> Any:
+    """Return the whole number that a text says in digits; anything else as it is."""
+    digits = _DIGITS.fullmatch(value) if isinstance(value, str) else None
+    return int(digits[1]) if digits else value
 
 
 def learned_from(size: DataSize, described: Mapping[str, Any], parameters: Mapping[str, Any]) -> DataSize:

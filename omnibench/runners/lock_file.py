@@ -71,8 +71,14 @@ def normalized(name: str) -> str:
 
 
 def is_requirement(text: str) -> bool:
-    """Say whether a text begins as requirements do: a name, possibly extras, then nothing, a version, an address or a marker."""
-    return bool(re.match(rf"{_NAME.pattern}\s*(\[[^]]*\])?\s*($|[<>=!~@;(])", text.strip()))
+    """Say whether a text is a requirement as pip takes them: a name, possibly extras, versions or an address, and markers."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(text)
+    except InvalidRequirement:
+        return False
+    return True
 
 
 def distribution_of(requirement: str) -> str:
@@ -89,7 +95,7 @@ def checked_requirements(label: str, value: Any) -> tuple[str, ...]:
         value: What it says: a text, or a list of texts.
 
     Raises:
-        PlanError: It is neither, or a text does not begin with the name of a package.
+        PlanError: It is neither, or a text is no requirement.
     """
     texts = (value,) if isinstance(value, str) else value
     if not isinstance(texts, list | tuple) or not texts or not all(isinstance(text, str) for text in texts):
@@ -102,5 +108,10 @@ def checked_requirements(label: str, value: Any) -> tuple[str, ...]:
         if not distribution_of(requirement):
             raise PlanError(
                 f"{label}: the requirement {requirement!r} does not begin with the name of a package; give e.g. 'lightfm==1.17'."
+            )
+        if not is_requirement(requirement):
+            raise PlanError(
+                f"{label}: {requirement!r} is no requirement as pip takes them; give the name of a package, possibly with a "
+                "version, e.g. 'lightfm==1.17'."
             )
     return requirements

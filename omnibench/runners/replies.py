@@ -36,13 +36,6 @@ class AnsweringGuest(Protocol):
         """Return the answer to a request; see ``gateway.Guest.ask``."""
 
 
-class BeginningGuest(AnsweringGuest, Protocol):
-    """A guest that may begin a request before anybody waits for its answer."""
-
-    def begin(self, request: Mapping[str, Any]) -> None:
-        """Send a request, whose answer ``ask`` returns when it is asked for the same."""
-
-
 class Replies:
     """The answers to the questions of one request.
 

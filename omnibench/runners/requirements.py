@@ -80,6 +80,10 @@ _BATCHES = ("train_batch_size", "batch_size")
 _SCORES = {"items", SCORED_ITEMS, CANDIDATES}
 """Factors of arrays so large that the system takes each of them back at once."""
 
+_OF_LAYERS = {"embedding_size", "hidden_size", "inner_size", "n_factors", "n_heads"}
+"""Hyperparameters that say how much a layer returns for each row of a batch. Terms without any of these are of what else is made of a batch:
+numbers for each value of features, matrices of rows by rows."""
+
 _EPOCHS = "epochs"
 
 _FIRST_STEPS, _OF_FIRST_STEPS = 2, 0.75
@@ -217,7 +221,7 @@ def _units(term: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
     names = term.split("*")
     units = math.prod(_factor(name, size, parameters) for name in names)
     batch = next((name for name in names if name in _BATCHES), None)
-    if batch is None or not _SCORES.isdisjoint(names):
+    if batch is None or _OF_LAYERS.isdisjoint(names) or not _SCORES.isdisjoint(names):
         return units
     return units * (_OF_FIRST_STEPS if _steps(batch, size, parameters) <= _FIRST_STEPS else 1.0)
 

@@ -98,7 +98,9 @@ def publish(
         for offer in source.offers(fit_keys):
             if offer.bundle is not None:
                 is_new = listed is not None and offer.fit_key not in listed
-                _publish_item(source, location, _cut(offer.bundle, extent, hide), outcome, scratch, is_new=is_new)
+                bundle = _cut(offer.bundle, extent, hide)
+                earlier = _publish_item(source, location, bundle, outcome, scratch, is_new=is_new)
+                outcome.named += hide is not None and earlier is not None and _names_somebody(earlier)
             elif offer.trouble:
                 outcome.refused[offer.fit_key] = offer.trouble
     return outcome
@@ -162,32 +164,33 @@ def _hidden(value: Any, hide: Callable[[str], str]) -> Any:
 
 def _publish_item(
     source: StoreSource, location: Location, bundle: Bundle, outcome: Published, scratch: Path, *, is_new: bool
-) -> None:
+) -> Bundle | None:
+    """Publish an item, and return what stays of what was published of it before; None where nothing does, or nobody can use it."""
     title, path = title_of(bundle.item), entry_path(bundle.fit_key)
     try:
         content = None if is_new else location.read(path, LARGEST_ENTRY)
         earlier = None if content is None else read_bundle(bundle.fit_key, content)
     except SharingError as error:
         outcome.refused[title] = f"what is published of it already cannot be used: {error}"
-        return
+        return None
     joined = bundle
     if earlier is not None:
         contradictions = differences(earlier.records, bundle)
         if contradictions:
             ours, theirs = provenances([(earlier.item, earlier.records), (bundle.item, bundle.records)])
             outcome.conflicts.append(Conflict(title, bundle.fit_key, contradictions, ours, theirs))
-            return
-        outcome.named += _names_somebody(earlier) and not _names_somebody(bundle)
+            return None
         joined = _joined(earlier, bundle)
         if joined.text == earlier.text:
             outcome.equal += 1
-            return
+            return earlier
     trouble = _put_files(source, location, bundle, outcome, scratch)
     if trouble:
         outcome.refused[title] = trouble
-        return
+        return earlier
     location.write(path, joined.text.encode())
     (outcome.new if earlier is None else outcome.extended).append(title)
+    return earlier
 
 
 def _names_somebody(bundle: Bundle) -> bool:

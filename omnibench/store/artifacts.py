@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import stat
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from omnibench.errors import StoreError
-from omnibench.store.at_once import take_at_once
 from omnibench.store.beneath import (
     LinkedFileError,
     has_link,
@@ -32,10 +29,6 @@ UNRESOLVED = "is a link or reached through one, which is not followed"
 """What is wrong with an artifact whose path ``resolve`` does not return; no record of ours has one that leads out."""
 
 
-_LARGE = 1 << 24
-"""Bytes of files that take a disk longer than a sync of less."""
-
-
 def sync_directory(directory: Path) -> None:
     """Make the names in a directory durable."""
     descriptor = os.open(directory, os.O_RDONLY)
@@ -45,93 +38,42 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-class _OpenFile:
-    """A file that is closed when nobody needs it any more: a thread may still sync it when the one that waits is interrupted.
+class UnsyncedNames:
+    """Directories in which files have got names that are not durable yet, because no record depends on them so far.
 
-    Args:
-        path: Where it lies.
-        descriptor: Its descriptor, which is this object's.
-    """
-
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self.path = path
-        self._descriptor = descriptor
-
-    @property
-    def size(self) -> int:
-        """Its bytes."""
-        return os.fstat(self._descriptor).st_size
-
-    def sync(self) -> None:
-        """Make its content durable."""
-        os.fsync(self._descriptor)
-
-    def __del__(self) -> None:
-        os.close(self._descriptor)
-
-
-class Unsynced:
-    """Files, and directories with new names, that are not durable yet, because no record depends on them so far.
-
-    Threads share the directories: who commits waits until one is durable that another thread is at. Files are those of the
-    thread that has published them, which hears of it if one cannot be written.
+    Threads share it: who commits waits until a directory is durable that another thread is at.
     """
 
     def __init__(self) -> None:
         self._directories: set[Path] = set()
         self._lock = threading.Lock()
-        self._of_thread = threading.local()
 
-    def note(self, directory: Path) -> None:
-        """Note that a directory has got a name."""
-        with self._lock:
-            self._directories.add(directory)
-
-    def note_file(self, path: Path, file: BinaryIO) -> None:
-        """Note that the content of a file is not durable.
+    def note(self, directory: Path, *, at_once: bool = False) -> None:
+        """Note that a directory has got a name.
 
         Args:
-            path: Where it lies.
-            file: The file, open; it may be closed.
+            directory: The directory.
+            at_once: Whether its names are made durable now, for which ``sync`` raises as well.
         """
-        self._files.append(_OpenFile(path, os.dup(file.fileno())))
+        with self._lock:
+            self._directories.add(directory)
+        if at_once:
+            self.sync(directory)
 
-    @property
-    def _files(self) -> list[_OpenFile]:
-        """What this thread has published since its last commit."""
-        try:
-            files: list[_OpenFile] = self._of_thread.files
-        except AttributeError:
-            files = self._of_thread.files = []
-        return files
+    def sync(self, only: Path | None = None) -> None:
+        """Make the names in all of them durable; a directory that was removed meanwhile has none.
 
-    def sync(self) -> None:
-        """Make them durable: the files of this thread, and the names in all directories, all at once.
+        Args:
+            only: The directory that is meant, where not all are.
 
         Raises:
-            OSError: The disk refuses. The files are removed, since the system may say of one next time that it was written;
-                names are tried again by the next call.
+            OSError: The disk refuses; what is not durable is tried again by the next call.
         """
-        files, self._of_thread.files = self._files, []
-        actions = [file.sync for file in files]
-        try:
-            if sum(file.size for file in files) > _LARGE:  # other threads do not wait for them
-                take_at_once(actions)
-                actions = []
-            with self._lock:
-                directories = sorted(self._directories)
-                take_at_once([*actions, *(functools.partial(_sync_names, directory) for directory in directories)])
-                self._directories.clear()
-        except OSError:
-            for file in files:
-                with suppress(OSError):
-                    file.path.unlink()
-            raise
-
-
-def _sync_names(directory: Path) -> None:
-    with suppress(FileNotFoundError):  # one that was removed meanwhile has no names
-        sync_directory(directory)
+        with self._lock:
+            for directory in sorted(self._directories if only is None else self._directories & {only}):
+                with suppress(FileNotFoundError):
+                    sync_directory(directory)
+                self._directories.discard(directory)
 
 
 def sync_tree(directory: Path) -> None:
@@ -181,15 +123,15 @@ def scratch_beside(file: Path) -> Path:
     return file.with_name(f".{uuid.uuid4().hex}.partial")
 
 
-def publish(partial: Path, final: Path, root: Path, unsynced: Unsynced | None = None) -> Artifact:
-    """Move a finished file to where its readers look, and describe it.
+def publish(partial: Path, final: Path, root: Path, *, names_durably: bool = True) -> Artifact:
+    """Move a finished file to where its readers look, durably, and describe it.
 
     Args:
         partial: The file, on the same file system.
         final: The path that it gets; a file that is there is replaced.
         root: The store's directory, which the described path is relative to.
-        unsynced: Hears of what is not durable when this returns, and is to be before a record depends on it; without it,
-            content and name are. Where the file replaces another, which a record may name, its content is.
+        names_durably: Whether its name is durable when this returns; else the caller syncs the directory before a record
+            depends on it.
 
     Raises:
         StoreError: It would lie outside of the store.
@@ -200,21 +142,15 @@ def publish(partial: Path, final: Path, root: Path, unsynced: Unsynced | None = 
     if not was_reached:
         refuse_links(root, directory)
     with open(partial, "rb") as file:
-        is_synced = unsynced is None or os.path.lexists(final)
-        if is_synced:
-            os.fsync(file.fileno())
+        os.fsync(file.fileno())
         written = _written(os.fstat(file.fileno()))
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        if not was_reached:
-            make_directories(final.parent, root, sync_directory if unsynced is None else unsynced.note)
-        with opened_directory(root, directory) as parent:
-            os.replace(partial, name, dst_dir_fd=parent)
-            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        if unsynced is not None:
-            unsynced.note(final.parent)
-            if not is_synced:
-                unsynced.note_file(final, file)
-    if unsynced is None:
+    if not was_reached:
+        make_directories(final.parent, root)
+    with opened_directory(root, directory) as parent:
+        os.replace(partial, name, dst_dir_fd=parent)
+        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    if names_durably:
         sync_directory(final.parent)
     if _written(status) != written:
         raise StoreError(f"{final} was written to while it was published; nothing but omnibench may write there.")
@@ -246,13 +182,8 @@ def refuse_outside(path: Path, root: Path) -> None:
     refuse_links(root, os.path.dirname(relative_path(path, root)))
 
 
-def make_directories(directory: Path, root: Path, named: Callable[[Path], None] = sync_directory) -> None:
-    """Create a directory below the root, for whom the store is for.
-
-    Args:
-        directory: The directory.
-        root: The store's directory.
-        named: Called with each directory in which a name was made; by default it makes the names durable.
+def make_directories(directory: Path, root: Path) -> None:
+    """Create a directory below the root, with durable names for whom the store is for.
 
     Raises:
         StoreError: It would lie outside of the root, or be reached through a link.
@@ -267,7 +198,7 @@ def make_directories(directory: Path, root: Path, named: Callable[[Path], None] 
         directory = directory.parent
     for absent in reversed(missing):
         make_directory(absent)
-        named(absent.parent)
+        sync_directory(absent.parent)
 
 
 def resolve(artifact: Artifact, root: Path) -> Path | None:

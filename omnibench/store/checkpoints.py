@@ -76,7 +76,7 @@ class CheckpointStore:
         self.waiting = LockWait(self._notify, while_waiting, patience)
         self._elsewhere: list[Workspace] = []
         self._stamps: dict[str, Stamp | None] = {}
-        self._unsynced = artifacts.Unsynced()
+        self._unsynced = artifacts.UnsyncedNames()
         if not allow_network_fs:
             refuse_networked(self.root)
         self._shared = sharing(shared)
@@ -195,7 +195,7 @@ class CheckpointStore:
         leases_held: Lease | Sequence[Lease],
         records: Mapping[str, Record],
         forget: Mapping[str, Record] | None = None,
-    ) -> Mapping[str, str]:
+    ) -> None:
         """Commit records under their leases, durably, with a line each in the manifests beside their files.
 
         Args:
@@ -203,9 +203,6 @@ class CheckpointStore:
                 single one is kept in each record.
             records: By key; those with a ``directory`` are repeated in its manifest.
             forget: Records that go, by key.
-
-        Returns:
-            The texts of the records by key, as they stand in the store.
         """
         all_leases = [leases_held] if isinstance(leases_held, Lease) else list(leases_held)
         token = {"token": leases_held.token} if isinstance(leases_held, Lease) else {}
@@ -228,7 +225,6 @@ class CheckpointStore:
             self.records.close()
             self.records = self._open_records()
             self.records.commit_texts(texts, removed_records, check)
-        return texts
 
     def _append_manifests(
         self, records: Mapping[str, Record], removed_records: Mapping[str, Record], texts: Mapping[str, str]
@@ -246,17 +242,14 @@ class CheckpointStore:
         """Return the directory for a key, such as ``MovieLens100K-a3f8e2c1``, making it when needed; see ``Claims``."""
         return self._claims.claim(parent, name, key)
 
-    def make_directory(self, directory: Path, *, until_commit: bool = False) -> None:
-        """Make a directory of this store, durably; ``until_commit`` it is the next commit that makes its name durable.
+    def make_directory(self, directory: Path) -> None:
+        """Make a directory of this store, durably.
 
         Raises:
             StoreError: It would lie outside of the store.
         """
         artifacts.refuse_outside(directory / ".key", self.root)
-        if until_commit:
-            artifacts.make_directories(directory, self.root, self._unsynced.note)
-        else:
-            artifacts.make_directories(directory, self.root)
+        artifacts.make_directories(directory, self.root)
 
     def inputs(self) -> Inputs:
         """Return the means to watch files that an item is computed from."""
@@ -303,8 +296,9 @@ class CheckpointStore:
         return False
 
     def publish(self, partial: Path, final: Path, *, until_commit: bool = False) -> Artifact:
-        """Move a finished file into place durably; ``until_commit`` it is the next commit of this thread that makes it durable."""
-        artifact = artifacts.publish(partial, final, self.root, self._unsynced if until_commit else None)
+        """Move a finished file into place durably, ``until_commit`` with a name that the next commit, or file there, makes durable."""
+        artifact = artifacts.publish(partial, final, self.root, names_durably=False)
+        self._unsynced.note(final.parent, at_once=not until_commit)
         self._stamps[artifact["path"]] = stamp_of(final)
         return artifact
 

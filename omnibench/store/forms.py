@@ -41,7 +41,7 @@ from omnibench.store.file_forms import (
     SNAPSHOT_FILE,
     is_artifact,
 )
-from omnibench.store.identity_forms import DIGEST, are_sizes, is_identity, is_recipe
+from omnibench.store.identity_forms import DIGEST, are_feature_sizes, is_identity, is_recipe
 from omnibench.store.schema import (
     GROUPS,
     PASSED_OVER,
@@ -249,7 +249,8 @@ _OF_DATA: dict[str, Check] = {
     "identity": is_recipe,
     "directory": matching(DATA_DIRECTORY),
     "test": lambda value: list_of(is_name)(value) and bool(value),
-    **dict.fromkeys((*_SIZES, "validated"), is_natural) | {"positions": optional(is_natural), "features": are_sizes},
+    **dict.fromkeys((*_SIZES, "validated"), is_natural)
+    | {"positions": optional(is_natural), "features": are_feature_sizes},
     "finished": _optional_moment,
 }
 _OF_RUN: dict[str, Check] = {

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.leases import Lease
 from omnibench.store.schema import Record, RecordType
-from omnibench.store.sealing import written_record
 
 _OF_OTHERS = frozenset({RecordType.ITEM, RecordType.DATA})
 """Types of records that others may add: an item that is pending, and a dataset, which whoever prepares it first records."""
@@ -20,14 +19,11 @@ anew. What an attempt reads of it, its test part, is the same for as long as its
 """
 
 
-_OF_HOLDER = frozenset({RecordType.FIT, RecordType.PREDICT})
-"""Types of records that nobody else writes at all: what the holder has written is what stands there."""
-
-
 class HeldRecords:
     """The records of an item, as the holder of its lease reads and writes them.
 
-    An attempt asks for the same few records two dozen times. What it writes itself it has as it stands in the store. Two records are also looked for again as long as they are not there, for they are added without the item's lease: the item's
+    An attempt asks for the same few records two dozen times. What it writes itself is read again, as it stands in the store.
+    Two records are also looked for again as long as they are not there, for they are added without the item's lease: the item's
     own, by another run that begins (as pending, see ``CheckpointStore.register``), and its dataset's, by whoever prepares that.
 
     Ask the store itself for records of other items, whose leases are somebody else's, and for the files of a dataset.
@@ -41,13 +37,9 @@ class HeldRecords:
         self._store = store
         self._lease = lease
         self._known: dict[str, Record | None] = {}
-        self._texts: dict[str, str] = {}
-        """What was written and not asked for since."""
 
     def get(self, key: str) -> Record | None:
         """Return a record, or None; see ``Records.get``."""
-        if key in self._texts:
-            self._known[key] = written_record(self._texts.pop(key))
         if key not in self._known:
             record = self._store.records.get(key)
             record_type = RecordType.of(key)
@@ -61,6 +53,4 @@ class HeldRecords:
         """Commit records under the lease, durably; see ``CheckpointStore.commit``."""
         for key in (*records, *(forget or ())):  # before: who asks after a failure reads what has become of it
             self._known.pop(key, None)
-            self._texts.pop(key, None)
-        texts = self._store.commit(self._lease, records, forget)
-        self._texts.update({key: text for key, text in texts.items() if RecordType.of(key) in _OF_HOLDER})
+        self._store.commit(self._lease, records, forget)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from omnibench.store.checks import is_cost
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.frames import phase_rows
 from omnibench.store.phase_costs import TYPES as PHASE_TYPES
+from omnibench.store.phase_costs import BlockOfCosts, PhaseCosts
 from omnibench.store.phase_texts import CostsText, costs_in
 from omnibench.store.plans import PlannedLabels
 from omnibench.store.reader import Reader
@@ -166,7 +167,7 @@ def _phases(reader: Reader, finished: Mapping[str, str], costs: Costs) -> Iterat
 
 
 def _rows(
-    phase_costs: Iterable[tuple[Mapping[bytes | None, Sequence[Any]], Iterable[tuple[int, int, bytes | None]]]],
+    phase_costs: Iterable[BlockOfCosts],
     finished: Mapping[str, str],
     costs: Costs,
 ) -> list[int]:
@@ -185,7 +186,7 @@ def _rows(
         for number, position, text in block:
             if text == latest_text and position == latest_position:
                 continue  # of the metrics that one Eval computed, which share its costs
-            fit_key, seconds, start_seconds, batch, search = members_of[text] or _NO_MEMBERS
+            fit_key, seconds, start_seconds, batch, search = members_of[text] or _NO_COSTS
             item = finished.get(fit_key) if search is None and type(fit_key) is str else None
             if item is None:
                 rows.append((position, number))
@@ -203,7 +204,7 @@ def _rows(
     return [number for _, number in sorted(rows)]
 
 
-_NO_MEMBERS = [None] * 5
+_NO_COSTS = PhaseCosts()
 
 
 def _phase_costs(reader: Reader, record_type: RecordType) -> Iterator[tuple[str, CostsText | None]]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Container, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from omnibench.store.schema import SEARCHED, RecordType
+from omnibench.store.schema import RecordType
 from omnibench.store.schema_changes import change_once
 
 TYPES = (RecordType.FIT, RecordType.PREDICT, RecordType.EVAL)
@@ -20,7 +20,39 @@ TYPES = (RecordType.FIT, RecordType.PREDICT, RecordType.EVAL)
 
 _TABLE = "CREATE TABLE Costs (number INTEGER PRIMARY KEY, type INTEGER NOT NULL, members TEXT)"
 
-_MEMBERS = ", ".join(f"'$.{member}'" for member in ("fit_key", "seconds", "start_seconds", "batch", SEARCHED))
+
+class PhaseCosts(NamedTuple):
+    """The costs of a phase, as its record says them; whether they are of their form is for the caller to look at.
+
+    Attributes:
+        fit_key: The key of its item.
+        seconds: Wall seconds.
+        start_seconds: Seconds of waiting for its process.
+        batch: What the metrics that were computed together have alike; None of other phases.
+        search: The search whose trial it is part of; None of others.
+    """
+
+    fit_key: Any = None
+    seconds: Any = None
+    start_seconds: Any = None
+    batch: Any = None
+    search: Any = None
+
+
+class BlockOfCosts(NamedTuple):
+    """The costs of some phases.
+
+    Attributes:
+        members_of: What a text holds: the members of ``PhaseCosts``, in its order; nothing of a record that is no JSON.
+        rows: Of each phase the number of its record's row, the position of its type among ``TYPES``, and its text, which metrics
+            that were computed together have alike.
+    """
+
+    members_of: dict[bytes | None, list[Any]]
+    rows: list[tuple[int, int, bytes | None]]
+
+
+_MEMBERS = ", ".join(f"'$.{member}'" for member in PhaseCosts._fields)
 
 _BLOCK = 1000
 """Rows that are read at a time."""
@@ -83,28 +115,15 @@ def _begin(connection: sqlite3.Connection) -> None:
     connection.execute(f"INSERT INTO Costs {rows}")
 
 
-Costs = list[Any]
-"""The costs of a phase, as its record says them; whether they are of their form is for the caller to look at. The key of its item;
-wall seconds; seconds of waiting for its process; what the metrics that were computed together have alike, or None; the search whose
-trial it is part of, or None. Nothing of a record that is no JSON."""
-
-
-def blocks_of_costs(
-    connection: sqlite3.Connection,
-) -> Iterator[tuple[dict[bytes | None, Costs], list[tuple[int, int, bytes | None]]]]:
-    """Yield the costs of all phases by the thousand, in the order in which they were written; of a database that keeps the table.
-
-    Returns:
-        For each block the costs that a text holds; and of each row its number, the position of its type among ``TYPES``, and its
-        text, which metrics that were computed together have alike.
-    """
+def blocks_of_costs(connection: sqlite3.Connection) -> Iterator[BlockOfCosts]:
+    """Yield the costs of all phases by the thousand, in the order in which they were written; of a database that keeps the table."""
     # As bytes: one text that is no UTF-8 any more would be an error of the whole query.
     rows = connection.execute("SELECT number, type, CAST(members AS BLOB) FROM Costs ORDER BY number")
     while block := rows.fetchmany(_BLOCK):
         texts = list(
             dict.fromkeys([members for _, _, members in block])
         )  # metrics that were computed together have the same
-        yield dict(zip(texts, _parsed(texts), strict=True)), block
+        yield BlockOfCosts(dict(zip(texts, _parsed(texts), strict=True)), block)
 
 
 def rows_of_others(connection: sqlite3.Connection, fit_keys: Container[str]) -> list[int]:

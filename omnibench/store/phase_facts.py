@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, compress, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from omnibench.store.phase_numbers import costs_in, spreads_in, versions_in
+from omnibench.store.phase_numbers import cost_rows_in, spreads_in, versions_in
 from omnibench.store.reader import Reader
 from omnibench.store.schema import Record, RecordType
 
@@ -106,7 +106,7 @@ class PhaseFacts:
             if record_type is RecordType.EVAL:
                 self._tables[record_type].add_all(keys, spreads_in(texts))
                 continue
-            rows = costs_in(texts)
+            rows = cost_rows_in(texts)
             if record_type is RecordType.PREDICT:
                 self._tables[record_type].add_all(keys, rows)
                 continue

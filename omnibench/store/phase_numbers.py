@@ -3,7 +3,7 @@
 To parse a float and to write it again takes longer than to find it, and most numbers go from a record into a file. Python has
 written both, so that every digit is as it would be. What is null is empty.
 
-The search relies on the order of members in what ``builders`` makes and on how ``json.dumps`` writes it; see ``phase_texts``.
+The search relies on the order of members in what ``builders`` makes and on how ``json.dumps`` writes it; see ``phase_forms`` and ``phase_texts``.
 """
 
 from __future__ import annotations
@@ -11,27 +11,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from omnibench.store.schema import SEARCHED
+from omnibench.store.phase_forms import (
+    ATTEMPTS,
+    IDENTITY,
+    OF_TRIAL,
+    SECONDS,
+    START,
+    STDERR,
+    VERSION,
+    costs_pattern,
+    uncertainty_pattern,
+)
 
-_FLOAT = rb"(null|-?[0-9]++(?:\.[0-9]++(?:e[+-]?[0-9]++)?|e[+-]?[0-9]++))"
-_INTEGER = rb"(null|[0-9]{1,15})"
+_FLOAT = r"(null|-?[0-9]++(?:\.[0-9]++(?:e[+-]?[0-9]++)?|e[+-]?[0-9]++))"
+_INTEGER = r"(null|[0-9]{1,15})"
 """A whole number, which floats hold without loss."""
-_COUNT = rb"(null|[0-9]{1,9})"
+_COUNT = r"(null|[0-9]{1,9})"
+_ANY = r'[^,{}"]++'
 
-_STDERR, _SECONDS, _START = b', "stderr": ', b', "seconds": ', b', "start_seconds": '
-_OF_TRIAL = f'"{SEARCHED}": "'.encode()
-_ATTEMPTS = b'"attempts": '
-_MADE_OF, _BEGIN_OF_VERSION = b', "identity": ["fit/', b', "version": "'
+_STDERR, _SECONDS, _START = STDERR.encode(), SECONDS.encode(), START.encode()
+_OF_TRIAL, _ATTEMPTS = OF_TRIAL.encode(), ATTEMPTS.encode()
+_MADE_OF, _BEGIN_OF_VERSION = f'{IDENTITY}["fit/'.encode(), f'{VERSION}"'.encode()
 
-_SPREAD = re.compile(
-    rb'%b%b, "interval": (?:null|\[%b, %b\]), "users": %b(?:, "counted": %b)?, "place": '
-    % (_STDERR, _FLOAT, _FLOAT, _FLOAT, _COUNT, _COUNT)
-)
-_COSTS = re.compile(
-    rb'%b%b, "cpu_seconds": [^,{}"]++, "peak_rss": %b, "gpu_peak": [^,{}"]++, "python_peak": [^,{}"]++(?:%b%b)?, '
-    % (_SECONDS, _FLOAT, _INTEGER, _START, _FLOAT)
-)
-_VERSION = re.compile(rb', "version": "([^"\\]*+)"')
+_SPREAD = re.compile(f", {uncertainty_pattern(_FLOAT, _FLOAT, _FLOAT, _COUNT, _COUNT)}".encode())
+_COSTS = re.compile(f", {costs_pattern(_FLOAT, _ANY, _INTEGER, _ANY, _ANY)}(?:{START}{_FLOAT})?, ".encode())
+_VERSION = re.compile(rf'{VERSION}"([^"\\]*+)"'.encode())
 _NULL = b"null"
 
 
@@ -58,7 +62,7 @@ def spreads_in(texts: Iterable[bytes]) -> list[bytes | None]:
     return spreads
 
 
-def costs_in(texts: Iterable[bytes]) -> list[bytes | None]:
+def cost_rows_in(texts: Iterable[bytes]) -> list[bytes | None]:
     """Return of each fit or prediction the seconds, those of waiting, the peak of memory; None of trials, and where it has to be parsed to tell.
 
     Args:

@@ -16,22 +16,29 @@ from omnibench.store.checks import is_cost, is_moment
 from omnibench.store.file_forms import ITEM_FILE
 from omnibench.store.identity_forms import is_identity
 from omnibench.store.json_patterns import CAPTURED_TEXT, COST
-from omnibench.store.schema import SEARCHED, Record
+from omnibench.store.phase_forms import (
+    ATTEMPTS,
+    IDENTITY,
+    OF_TRIAL,
+    SECONDS,
+    START,
+    STDERR,
+    VERSION,
+    costs_pattern,
+    uncertainty_pattern,
+)
+from omnibench.store.schema import COSTS, Record
 
 _NUMBER = r"(?:null|-?\d[\d.eE+-]*+)"
 _TEXT = r'"[^"\\]*+"'
 
 _BEGIN = re.compile(rf'\{{"item": {_TEXT}, "fit_key": "([0-9a-f]{{64}})", ')
-_SECONDS, _STDERR = ', "seconds": ', ', "stderr": '
-_START, _BATCH = ', "start_seconds": ', ', "batch": '
+_BATCH = ', "batch": '
 _COSTS = re.compile(
-    rf'{_SECONDS}({_NUMBER}), "cpu_seconds": {_NUMBER}, "peak_rss": ({_NUMBER}), "gpu_peak": {_NUMBER}, "python_peak": {_NUMBER}'
-    rf'(?:, "start_seconds": ({_NUMBER}))?(?:, "batch": "([^"\\]++)")?'
+    rf", {costs_pattern(f'({_NUMBER})', _NUMBER, f'({_NUMBER})', _NUMBER, _NUMBER)}"
+    rf'(?:{START}({_NUMBER}))?(?:, "batch": "([^"\\]++)")?'
 )
-_UNCERTAINTY = re.compile(
-    rf'{_STDERR}({_NUMBER}), "interval": (?:null|\[({_NUMBER}), ({_NUMBER})\]), "users": ({_NUMBER})'
-    rf'(?:, "counted": ({_NUMBER}))?, "place": '
-)
+_UNCERTAINTY = re.compile(f", {uncertainty_pattern(*(f'({_NUMBER})',) * 5)}")
 _PHASE, _THREADS = ', "phase": ', ', "threads": '
 _COST = rf"(null|{COST})"
 _LABELS = re.compile(rf'\{{"item": {CAPTURED_TEXT}, "fit_key": "([0-9a-f]{{64}})", ')
@@ -39,22 +46,22 @@ _ORIGIN = re.compile(
     rf'{_PHASE}"(?:Fit|Predict|Eval)", "finished": {CAPTURED_TEXT}, "run": {CAPTURED_TEXT}, "worker": {CAPTURED_TEXT}, "directory": '
 )
 _ALL_COSTS = re.compile(
-    rf'{_SECONDS}{_COST}, "cpu_seconds": {_COST}, "peak_rss": {_COST}, "gpu_peak": {_COST}, "python_peak": {_COST}'
-    rf"(?:{_START}{_COST}{_THREADS}(null|\d{{1,9}}))?(?:{_BATCH}{CAPTURED_TEXT})?[,}}]"
+    rf", {costs_pattern(*(_COST,) * len(COSTS))}"
+    rf"(?:{START}{_COST}{_THREADS}(null|\d{{1,9}}))?(?:{_BATCH}{CAPTURED_TEXT})?[,}}]"
 )
 _PER_USER, _FILE_PLACE = ', "per_user": ', ', "place": '
 _LABEL = ', "label": '
 _COLUMN = r"\[(?:\d{1,15}(?:, \d{1,15})*+)?\]"
+_USERS = r"(\d{1,9})"
 _USER_FILE = re.compile(
     rf'{_LABEL}"([^"\\\x00-\x1f]++)", "per_user": \{{"path": "([^"\\]++)", "size": \d{{1,18}}, "sha256": "([0-9a-f]{{64}})"'
-    rf'(?:, "stat": \[[\d, ]*+\])?\}}, "value": {_NUMBER}, "stderr": {_NUMBER}, "interval": (?:null|\[{_NUMBER}, {_NUMBER}\])'
-    rf', "users": (\d{{1,9}})(?:, "counted": {_NUMBER})?, "place": (\{{"user": {_COLUMN}, "value": {_COLUMN}\}}), "seconds": '
+    rf'(?:, "stat": \[[\d, ]*+\])?\}}, "value": {_NUMBER}, '
+    rf"{uncertainty_pattern(_NUMBER, _NUMBER, _NUMBER, _USERS, _NUMBER)}"
+    rf'(\{{"user": {_COLUMN}, "value": {_COLUMN}\}}), "seconds": '
 )
 _ITEM = re.compile(r'\{"item": "([^"\\\x00-\x1f]++)", ')
-_OF_TRIAL = f'"{SEARCHED}": "'
 _NULL = "null"
-_ATTEMPTS = '"attempts": '
-_MADE_OF = re.compile(rf', "version": ({_TEXT}), "identity": (?=\["fit/)')
+_MADE_OF = re.compile(rf'{VERSION}({_TEXT}){IDENTITY}(?=\["fit/)')
 _DECODER = json.JSONDecoder()
 _READ = re.compile(
     r'"(item|fit_key|seconds|cpu_seconds|peak_rss|gpu_peak|python_peak|start_seconds|threads|batch|phase|finished|run|worker)"\s*:'
@@ -130,11 +137,11 @@ def costs_in(text: str) -> CostsText | None:
     Args:
         text: The JSON of the record.
     """
-    begin, match = _BEGIN.match(text), _only(_COSTS, _SECONDS, text)
+    begin, match = _BEGIN.match(text), _only(_COSTS, SECONDS, text)
     if begin is None or match is None:
         return None
     seconds, peak, start, batch = match.groups()
-    if (start is None and _START in text) or (batch is None and _BATCH in text):  # elsewhere than we write it
+    if (start is None and START in text) or (batch is None and _BATCH in text):  # elsewhere than we write it
         return None
     if _may_repeat(text):
         return None
@@ -152,11 +159,11 @@ def phase_in(text: str) -> PhaseText | None:
     Args:
         text: The JSON of the record.
     """
-    labels, origin, costs = _LABELS.match(text), _only(_ORIGIN, _PHASE, text), _only(_ALL_COSTS, _SECONDS, text)
-    if labels is None or origin is None or costs is None or _OF_TRIAL in text:
+    labels, origin, costs = _LABELS.match(text), _only(_ORIGIN, _PHASE, text), _only(_ALL_COSTS, SECONDS, text)
+    if labels is None or origin is None or costs is None or OF_TRIAL in text:
         return None
     *numbers, batch = costs.groups()
-    if (numbers[-1] is None and (_START in text or _THREADS in text)) or (batch is None and _BATCH in text):
+    if (numbers[-1] is None and (START in text or _THREADS in text)) or (batch is None and _BATCH in text):
         return None  # elsewhere than we write it
     if _may_repeat(text):
         return None
@@ -176,7 +183,7 @@ def origin_in(text: str) -> OriginText | None:
         text: The JSON of the record.
     """
     matches = list(_MADE_OF.finditer(text))
-    if len(matches) != 1 or _ATTEMPTS in text:
+    if len(matches) != 1 or ATTEMPTS in text:
         return None
     try:
         identity, _ = _DECODER.raw_decode(text, matches[0].end())
@@ -185,25 +192,13 @@ def origin_in(text: str) -> OriginText | None:
     return OriginText(matches[0][1][1:-1], identity) if is_identity(identity) else None
 
 
-def version_in(text: str) -> str | None:
-    """Return the version of a framework from the text of a fit's record; None where it has to be parsed to tell.
-
-    So it is where several attempts have made it.
-
-    Args:
-        text: The JSON of the record.
-    """
-    versions = _MADE_OF.findall(text)
-    return versions[0][1:-1] if len(versions) == 1 and _ATTEMPTS not in text else None
-
-
 def uncertainty_in(text: str) -> UncertaintyText | None:
     """Return the uncertainty in the text of an evaluation's record; None where it has to be parsed to tell.
 
     Args:
         text: The JSON of the record.
     """
-    match = _only(_UNCERTAINTY, _STDERR, text)
+    match = _only(_UNCERTAINTY, STDERR, text)
     if match is None:
         return None
     stderr, low, high, users, counted = match.groups()
@@ -221,7 +216,7 @@ def has_users_in(text: str) -> bool | None:
     Args:
         text: The JSON of the record.
     """
-    if _only(_UNCERTAINTY, _STDERR, text) is None:
+    if _only(_UNCERTAINTY, STDERR, text) is None:
         return None
     files, starts = (_behind_only(name, text) for name in (_PER_USER, _FILE_PLACE))
     if not files or not starts:

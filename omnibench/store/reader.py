@@ -16,7 +16,7 @@ from omnibench.store.forms import record_of
 from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_ITEM, is_indexed
 from omnibench.store.item_texts import light_item_in
 from omnibench.store.packed_metrics import MetricsPacker
-from omnibench.store.phase_costs import Costs, are_kept, blocks_of_costs, rows_of_others
+from omnibench.store.phase_costs import BlockOfCosts, are_kept, blocks_of_costs, rows_of_others
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, add_sound, body_of, text_of, unseal, unsealed
@@ -149,7 +149,7 @@ class Reader:
         return self._connection.execute(query, bounds)
 
     def sound_blocks_of(self, *record_types: RecordType) -> Iterator[tuple[RecordType, list[str], list[bytes]]]:
-        """Yield what ``sound_texts_of`` does by the thousand: a type, the keys of some of its records, and their JSON, encoded."""
+        """Yield what ``sound_texts_of`` does by some hundreds: a type, the keys of some of its records, and their JSON, encoded."""
         types_by_prefix = {record_type.prefix.encode(): record_type for record_type in record_types}
         rows = self._rows_of_types(record_types)
         while block := rows.fetchmany(_BLOCK):
@@ -265,7 +265,7 @@ class Reader:
             if record is not None and record.get("fit_key") == fit_key:
                 yield key, record
 
-    def phase_costs(self) -> Iterator[tuple[dict[bytes | None, Costs], list[tuple[int, int, bytes | None]]]] | None:
+    def phase_costs(self) -> Iterator[BlockOfCosts] | None:
         """Return the costs of all phases without their records, which may be damaged; None where nobody has kept them.
 
         They are as ``phase_costs.blocks_of_costs`` yields them.

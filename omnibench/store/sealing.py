@@ -108,13 +108,6 @@ def seal(key: str, record: Record) -> str:
     return f'{body[:-1]}{separator}"{CHECK}": "{checksum}"}}'
 
 
-def written_record(text: str) -> Record:
-    """Return the record in a text that this process has sealed, and nobody could have changed since."""
-    record: Record = json.loads(text)
-    del record[CHECK]
-    return record
-
-
 def checked(key: str, text: Any) -> str:
     """Return the JSON of a sealed text, unread.
 

@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from omnibench.store.json_patterns import ANY_TEXT, CAPTURED_TEXT, COST, INTEGER, NUMBER, TEXT
+from omnibench.store.phase_forms import START, costs_pattern, uncertainty_pattern
+from omnibench.store.schema import COSTS
 
 _FOLD = rf"(?:null|{INTEGER})"
 _NUMBER = rf"(?:null|{NUMBER})"
@@ -21,10 +23,8 @@ _COLUMN = rf"\[(?:{INTEGER}(?:, {INTEGER})*+)?\]"
 _STAT = r"\[(?:(?:0|[1-9][0-9]{0,19})(?:, (?:0|[1-9][0-9]{0,19}))*+)?\]"
 _FILE = rf'\{{"path": {TEXT}, "size": {INTEGER}, "sha256": "[0-9a-f]{{64}}"(?:, "stat": {_STAT})?\}}'
 _FILE_COLUMNS = rf'(?:null|\{{"user": {_COLUMN}, "value": {_COLUMN}\}})'
-_MEASURED = (
-    rf'"seconds": ({_COST}, "cpu_seconds": {_COST}, "peak_rss": {_COST}, "gpu_peak": {_COST}, "python_peak": {_COST}'
-)
-_OF_GUEST = rf', "start_seconds": {_COST}, "threads": (?:null|0|[1-9][0-9]{{0,8}}))'
+_MEASURED = costs_pattern(f"({_COST}", *(_COST,) * (len(COSTS) - 1))  # the group ends behind what is of the guest
+_OF_GUEST = rf'{START}{_COST}, "threads": (?:null|0|[1-9][0-9]{{0,8}}))'
 _TOKEN = rf'(?:, "token": {TEXT})?\}}'
 
 _LABELS = re.compile(
@@ -33,8 +33,8 @@ _LABELS = re.compile(
 _BEHIND_PARAMETERS = ', "fold": '
 _ORIGIN = rf', "fold": {_FOLD}, "phase": "%s", "finished": {CAPTURED_TEXT}, "run": {CAPTURED_TEXT}, "worker": {CAPTURED_TEXT}, "directory": (?:null|{TEXT}), '
 _EVAL = re.compile(
-    rf'{_ORIGIN % "Eval"}"label": {ANY_TEXT}, "per_user": (?:null|{_FILE}), "value": {_NUMBER}, "stderr": {_NUMBER}'
-    rf', "interval": (?:null|\[{_NUMBER}, {_NUMBER}\]), "users": {_NUMBER}(?:, "counted": {_NUMBER})?, "place": {_FILE_COLUMNS}'
+    rf'{_ORIGIN % "Eval"}"label": {ANY_TEXT}, "per_user": (?:null|{_FILE}), "value": {_NUMBER}, '
+    rf"{uncertainty_pattern(*(_NUMBER,) * 5)}{_FILE_COLUMNS}"
     rf', {_MEASURED}), "batch": {CAPTURED_TEXT}{_TOKEN}'
 )
 _PREDICT = re.compile(

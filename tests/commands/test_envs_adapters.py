@@ -64,7 +64,7 @@ def test_what_cannot_be_begun_or_locked_is_refused(capsys: pytest.CaptureFixture
     """Names that are taken or that Python does not have, requirements that are none, frameworks that are no files."""
     for name, says in (("my-lib", "cannot be named 'my-lib'"), ("LensKit", "a framework named 'LensKit' already")):
         assert says in refused(capsys, *NEW[:2], name, *NEW[3:])
-    for requirement in ("==3", "scikit learn", "six 1.16", ""):
+    for requirement in ("==3", "scikit learn", "six 1.16", "lightfm=1.17", "lightfm>=", "lightfm==", ""):
         said = refused(capsys, "envs", "new", "tiny", "--requirement", requirement)
         assert f"--requirement is {requirement!r}; give the name of a package" in said
     assert "--python is '3.8'; omnibench's side" in refused(capsys, *NEW[:-1], "3.8")

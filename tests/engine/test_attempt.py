@@ -17,14 +17,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.markers import starts_guests
-from support.runs import wait_until
 from support.scripted_items import item_of
 
 from omnibench import HR, NDCG, Coordinator, Evaluator, FitTime, MakeImplicit, Policy, UserHoldout, from_frame
-from omnibench.engine import attempt as attempts
-from omnibench.engine import guest_requests
+from omnibench.engine import phases
 from omnibench.engine.attempt import Attempt
-from omnibench.engine.checkpoint import ItemCheckpoints
 from omnibench.engine.items import Item
 from omnibench.engine.stopping import StoppedError
 from omnibench.errors import EvaluationError, PhaseError, StoreError
@@ -525,7 +522,7 @@ def test_a_compressed_model_is_what_was_fitted(
         written.append(path)
         return compression.decompress(path, directory)
 
-    monkeypatch.setattr(guest_requests, "decompress", noted)
+    monkeypatch.setattr(phases, "decompress", noted)
     perform(coordinator, item)
     model = record(coordinator, item.fit_record_key)["model"]
     assert model["path"].endswith(".zst")
@@ -535,47 +532,3 @@ def test_a_compressed_model_is_what_was_fitted(
     longer = replace(item, list_length=item.list_length + 1)
     assert perform(coordinator, longer)[1] == ["Predict", "Eval"]
     assert written == [coordinator.store.root / model["path"]]
-
-
-def test_a_guest_predicts_while_a_small_model_is_recorded(
-    coordinator: Coordinator, item: Item, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What waits for the disk keeps nobody from computing; it is recorded in the same order."""
-    save, at_once = ItemCheckpoints.save_model, []
-
-    def waiting(checkpoints: ItemCheckpoints, *given: Any) -> Path:
-        wait_until(lambda: any((coordinator.store.root / "tmp").rglob("predictions.npy")))
-        at_once.append(checkpoints.records.get(item.fit_record_key) is None)
-        return save(checkpoints, *given)
-
-    monkeypatch.setattr(ItemCheckpoints, "save_model", waiting)
-    assert perform(coordinator, item)[1] == ["Fit", "Predict", "Eval"]
-    assert at_once == [True]
-    fit, predict = (record(coordinator, key) for key in (item.fit_record_key, item.predict_record_key))
-    assert fit["finished"] <= predict["finished"]
-
-
-def test_a_guest_waits_for_a_large_model_to_be_recorded(
-    coordinator: Coordinator, item: Item, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """To read and compress it takes cores, which Predict is to have for itself while it is measured."""
-    monkeypatch.setattr(attempts, "_SMALL_MODEL", 0)
-    monkeypatch.setattr(type(coordinator.guests.get(*item.experiment.guest)), "begin", None)
-    assert perform(coordinator, item)[1] == ["Fit", "Predict", "Eval"]
-
-
-@pytest.mark.parametrize("error", [StoreError("the disk is full"), KeyboardInterrupt()])
-def test_a_guest_that_predicts_in_vain_is_ended(
-    coordinator: Coordinator, item: Item, monkeypatch: pytest.MonkeyPatch, error: BaseException
-) -> None:
-    """A model that cannot be recorded has no predictions, either, and the next request gets its own answer."""
-
-    def refuse(*_: Any) -> Path:
-        raise error
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ItemCheckpoints, "save_model", refuse)
-        with pytest.raises(type(error)):
-            perform(coordinator, item)
-    assert not coordinator.guests.is_alive(*item.experiment.guest)
-    assert perform(coordinator, item)[1] == ["Fit", "Predict", "Eval"]

@@ -69,6 +69,9 @@ TARGETS = (
 )
 
 
+_TRIES = 5
+
+
 class Fuzz:
     """A finished store, copies of which are damaged.
 
@@ -102,19 +105,21 @@ class Fuzz:
 
     def _leave_unclean(self) -> None:
         """Make a store whose process ended after its last commit, before it closed the database."""
-        points = Points(self._unclean, self._directory / "trail")
-        counted = run(
-            partial(_planted, points, plant.Errand(self._unclean, self._directory / "work")), self._directory / "log"
-        )
-        assert counted.outcome is not None, counted.error
-        shutil.rmtree(self._unclean)
-        done = operations(self._directory / "trail")
-        points.at = max(number for number, name in enumerate(done, start=1) if name == "sql after COMMIT")
-        ended = run(
-            partial(_planted, points, plant.Errand(self._unclean, self._directory / "work")), self._directory / "log"
-        )
+        log = self._unclean / "store" / "cache.db-wal"
+        for _ in range(_TRIES):  # a heartbeat in one of the two runs alone moves the point to where the log is gone
+            shutil.rmtree(self._unclean, ignore_errors=True)
+            points = Points(self._unclean, self._directory / "trail")
+            errand = plant.Errand(self._unclean, self._directory / "work")
+            counted = run(partial(_planted, points, errand), self._directory / "log")
+            assert counted.outcome is not None, counted.error
+            shutil.rmtree(self._unclean)
+            done = operations(self._directory / "trail")
+            points.at = max(number for number, name in enumerate(done, start=1) if name == "sql after COMMIT")
+            ended = run(partial(_planted, points, errand), self._directory / "log")
+            if ended.status == CRASHED and log.exists():
+                break
         assert ended.status == CRASHED
-        assert (self._unclean / "store" / "cache.db-wal").stat().st_size > 0
+        assert log.stat().st_size > 0
 
     def _copy(self, source: Path) -> None:
         shutil.rmtree(self.root, ignore_errors=True)

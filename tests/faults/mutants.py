@@ -31,12 +31,11 @@ def record_before_artifact() -> None:
         waiting.append((partial, final))
         return _describe(partial, final, self.root)
 
-    def commit(self: CheckpointStore, *arguments: Any, **options: Any) -> Any:
-        texts = real(self, *arguments, **options)
+    def commit(self: CheckpointStore, *arguments: Any, **options: Any) -> None:
+        real(self, *arguments, **options)
         while waiting:
             partial, final = waiting.pop(0)
             partial.replace(final)
-        return texts
 
     _change("publish", publish)
     _change("commit", commit)
@@ -83,11 +82,11 @@ def reset_with_rmtree() -> None:
     """Remove an item's files before its records are forgotten."""
     real = CheckpointStore.commit
 
-    def commit(self: CheckpointStore, lease: Any, records: Any, forget: Any = None) -> Any:
+    def commit(self: CheckpointStore, lease: Any, records: Any, forget: Any = None) -> None:
         for record in (forget or {}).values():
             for role in ("model", "predictions"):
                 if role in record:
                     shutil.rmtree((self.root / record[role]["path"]).parent, ignore_errors=True)
-        return real(self, lease, records, forget)
+        real(self, lease, records, forget)
 
     _change("commit", commit)

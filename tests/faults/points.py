@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from faults.children import CRASHED
-from omnibench.store import at_once
 
 CRASH, FULL, BROKEN, MOVED = "crash", "ENOSPC", "EIO", "moved"
 HOWS = (CRASH, FULL, BROKEN, MOVED)
@@ -106,7 +105,6 @@ class Points:
 
     def plant(self) -> None:
         """Replace the functions of this process, for the rest of its life."""
-        setattr(at_once, "_helper", lambda: None)  # noqa: B010 - every sync is one of this thread, and a point
         self._trail = _real_open(self.trail, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         for name in _NAMED:
             setattr(os, name, self._named(name, getattr(os, name)))

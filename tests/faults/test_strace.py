@@ -93,7 +93,7 @@ def _disorder(directory: Path, mutation: Mutation) -> list[str]:
     root = directory / "ordered"
     errand = plant.Errand(root, directory / "work")
     ended = traced(
-        partial(_mutated, mutation, errand), directory / "log", directory / "trace", ["-f", "-e", f"trace={CHANGING}"]
+        partial(_mutated, mutation, errand), directory / "log", directory / "trace", ["-e", f"trace={CHANGING}"]
     )
     assert ended.outcome is not None, ended.error
     log = list(calls(directory / "trace"))
@@ -103,7 +103,7 @@ def _disorder(directory: Path, mutation: Mutation) -> list[str]:
 
 
 def test_every_artifact_is_on_disk_before_its_record(directory: Path) -> None:
-    """The fsyncs of the file and of the directory that names it < write and fsync of the commit, for every phase and the dataset."""
+    """fsync(file) < rename < fsync(directory) < write and fsync of the commit, for every phase and the dataset."""
     assert not _disorder(directory, unchanged)
 
 

@@ -21,9 +21,7 @@ from faults.children import Child, Ended
 CHANGING = "write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,mkdir,unlink,unlinkat,rmdir,ftruncate,link,linkat"
 """The system calls that change the disk, but for openat (which strace cannot select by its flags)."""
 _ATTACH_SECONDS = 120.0
-_CALL = re.compile(r"^(?:(\d+) +)?(?:(\w+)\((.*)|<\.\.\. (\w+) resumed>(.*))$")
-_UNFINISHED = "<unfinished ...>"
-_SYNCS = ("fsync", "fdatasync")
+_CALL = re.compile(r"^(\w+)\((.*)$")
 
 
 class NotPermittedError(Exception):
@@ -38,20 +36,18 @@ class Call:
         name: Which.
         number: The how manieth of this name in its thread, from 1.
         text: Its arguments and result, with the paths of descriptors.
-        thread: The thread that it is of, where all are traced.
     """
 
     name: str
     number: int
     text: str
-    thread: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} {self.number}: {self.text[:160]}"
 
 
 def traced(action: Callable[[], dict[str, Any]], log: Path, trace: Path, options: Sequence[str]) -> Ended:
-    """Run an action in a child under strace, which sees only its main thread, unless told: that is the same in every run.
+    """Run an action in a child under strace, which sees only its main thread: that is the same in every run.
 
     Args:
         action: What the child does.
@@ -114,22 +110,13 @@ def why_not() -> str:
 def calls(trace: Path) -> Iterator[Call]:
     """Yield the calls of a log, in order."""
     numbers: Counter[str] = Counter()
-    unfinished: dict[str, str] = {}
     for line in trace.read_text(encoding="utf-8", errors="replace").splitlines():
         match = _CALL.match(line)
         if match is None:
             continue
-        thread, name, text, resumed, result = match.groups(default="")
-        if resumed:
-            name, text = resumed, unfinished.pop(thread, "") + result
-            if name not in _SYNCS:  # which it was at its beginning, a sync at its end
-                continue
-        elif text.endswith(_UNFINISHED):
-            text = unfinished[thread] = text.removesuffix(_UNFINISHED)
-            if name in _SYNCS:
-                continue
+        name, text = match.groups()
         numbers[name] += 1
-        yield Call(name, numbers[name], text, thread)
+        yield Call(name, numbers[name], text)
 
 
 def killed_at(call: Call) -> list[str]:
@@ -165,8 +152,8 @@ def renamed(call: Call) -> tuple[str, str]:
 def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
     """Say how the publication of an artifact was out of order, or nothing.
 
-    In order is: rename to its final name (or of a directory above it), fsync of the directory that holds the new name, and
-    before that or behind it fsync of the file; only then the write of the commit to the database's log, with an fsync.
+    In order is: fsync of the file, rename to its final name (or of a directory above it), fsync of the directory
+    that holds the new name, and only then the write of the commit to the database's log, with an fsync.
     """
     final = f"{root}/{artifact}"
     moves: list[tuple[int, str, str]] = [
@@ -179,23 +166,17 @@ def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
     moved, source, target = moves[-1]
     partial = source + final.removeprefix(target)
     wal = f"{root}/store/cache.db-wal"
-    writes = [position for position in _of(log, ("pwrite64",), wal) if position > moved]
-    commits = [position for position in writes if log[position].thread == log[moved].thread]
-    lasting = [position for position in _of(log, _SYNCS, wal) if commits and position > commits[0]]
-    if not commits or not lasting:
-        return f"no commit on disk follows {artifact}"
-
-    def concerning(*names: str) -> list[int]:
-        before = [position for position in _of(log, names, partial) if position < moved]  # the name is used again
-        return [*before, *(position for position in _of(log, names, final) if position > moved)]
-
-    synced = [position for position in concerning(*_SYNCS) if position < commits[0]]
-    written = concerning("write", "pwrite64")
-    if not synced or (written and max(written) > max(synced)):
-        return f"{artifact} was recorded before its content was on disk"
+    synced = [position for position in _of(log, ("fsync", "fdatasync"), partial) if position < moved]
+    written = [position for position in _of(log, ("write", "pwrite64"), partial) if position < moved]
+    if not synced or (written and written[-1] > synced[-1]):
+        return f"{artifact} was renamed into place before its content was on disk"
     named = [position for position in _of(log, ("fsync",), str(Path(target).parent)) if position > moved]
+    commits = [position for position in _of(log, ("pwrite64",), wal) if position > moved]
+    lasting = [position for position in _of(log, ("fsync", "fdatasync"), wal) if commits and position > commits[0]]
     if not named:
         return f"the directory of {artifact} was never made durable"
+    if not commits or not lasting:
+        return f"no commit on disk follows {artifact}"
     if commits[0] < named[0]:
         return f"{artifact} was recorded before its name was on disk"
     return ""

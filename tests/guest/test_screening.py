@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -206,7 +206,7 @@ def test_zeros_that_are_none_are_those_of_full_products(fold: Fold, monkeypatch:
     user[5, 2] = 1
     item[random.permutation(np.flatnonzero(fold.candidates))[:60], :2] = random.uniform(1e-3, 1, (60, 2))
     item[::3, 2] = -1e-3
-    item[:, 3] = 1  # of no use to anybody
+    item[:, 3] = random.uniform(1, 2, len(item))  # of no use to anybody
     monkeypatch.setattr(factors, "_TILE", 24)
     n_asked = 0
     pairs = FactorScores._scores_of_pairs
@@ -221,6 +221,7 @@ def test_zeros_that_are_none_are_those_of_full_products(fold: Fold, monkeypatch:
     is_scored = np.ones(len(user), dtype=bool)
     items = ItemFactors.of(item, np.arange(fold.n_items), fold, zero_is_none=True)
     assert items.rough is not None
+    assert items.is_split is None  # ties of equal items are another reason to multiply all
     plain = ItemFactors(items.factor, items.code, zero_is_none=True)
     screened, expected = (
         recommend(fold, [(fold.users, FactorScores(user, some, is_scored))], 20) for some in (items, plain)
@@ -230,6 +231,84 @@ def test_zeros_that_are_none_are_those_of_full_products(fold: Fold, monkeypatch:
     assert (expected["score"][5] < 0).all()
     assert np.array_equal(screened["item"], expected["item"])
     np.testing.assert_allclose(screened["score"], expected["score"], rtol=1e-13)
+
+
+class _NobodySaw:
+    """What factors ask of a fold, with users who have seen nothing.
+
+    Args:
+        n_users: The number of users.
+        n_items: The number of items.
+    """
+
+    def __init__(self, n_users: int, n_items: int) -> None:
+        self.n_items = n_items
+        self.candidates = np.ones(n_items, dtype=bool)
+        self.users = np.arange(n_users, dtype=np.int32)
+
+    def masked_pairs(self, users: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return no pairs, whoever the users are."""
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+
+
+def lists_with_zeros(
+    user: npt.NDArray[Any], item: npt.NDArray[Any], k: int, *, is_rough: bool
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The items and scores of lists in which a score of zero is none, by way of float32 or without it."""
+    nobody_saw = cast("Fold", _NobodySaw(len(user), len(item)))
+    items = ItemFactors.of(item, np.arange(len(item)), nobody_saw, zero_is_none=True)
+    assert items.rough is not None
+    if not is_rough:
+        items = ItemFactors(items.factor, items.code, zero_is_none=True)
+    parts = FactorScores(user, items, np.ones(len(user), dtype=bool)).lists(nobody_saw, nobody_saw.users, k, None)
+    _, item_lists, scores = zip(*parts, strict=True)
+    return np.concatenate(item_lists), np.concatenate(scores)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_tile_is_multiplied_once(seed: int) -> None:
+    """One user has products that are zero but for what BLAS rounds, and rounds otherwise for a user alone."""
+    random = np.random.default_rng(seed)
+    basis, _ = np.linalg.qr(random.standard_normal((8, 8)))
+    user = np.abs(random.standard_normal((100, 4))) @ basis[:4]
+    item = np.abs(random.standard_normal((200, 4))) @ basis[:4]
+    item[::2] = random.standard_normal((100, 4)) @ basis[4:]
+    user[7] *= -1
+    screened, plain = (lists_with_zeros(user, item, 60, is_rough=is_rough) for is_rough in (True, False))
+    assert np.flatnonzero(plain[1][:, -1] < 1e-10).tolist() == [7]
+    assert [part.tobytes() for part in screened] == [part.tobytes() for part in plain]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_doubtful_lists_are_made_of_the_products_of_all_users(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several tiles, and one user whose list goes on with products that are zero but for what BLAS rounds."""
+    random = np.random.default_rng(seed)
+    basis, _ = np.linalg.qr(random.standard_normal((8, 8)))
+    user = np.abs(random.standard_normal((300, 4))) @ basis[:4]
+    is_doubtful = np.arange(300) == 7
+    user[~is_doubtful] += 5 * basis[4]
+    item = -np.abs(random.standard_normal((4000, 4))) @ basis[:4]
+    zeros = random.choice(np.arange(100, 4000), 12, replace=False)
+    item[zeros] = random.standard_normal((12, 3)) @ basis[5:]
+    # The first tile: 30 items for all other users, and longer ones with products just below zero.
+    item[:30] = 20 * basis[4] - 0.01 * np.abs(random.standard_normal((30, 4))) @ basis[:4]
+    item[30:100] = 20 * basis[5] - 1e-3 * np.abs(random.standard_normal((70, 4))) @ basis[:4]
+    n_pairs = 0
+    pairs = FactorScores._scores_of_pairs
+
+    def counted(self: FactorScores, *arguments: Any) -> Any:
+        nonlocal n_pairs
+        scores = pairs(self, *arguments)
+        n_pairs += len(scores)
+        return scores
+
+    monkeypatch.setattr(FactorScores, "_scores_of_pairs", counted)
+    screened, plain = (lists_with_zeros(user, item, 20, is_rough=is_rough) for is_rough in (True, False))
+    assert n_pairs > 0
+    assert (plain[1][~is_doubtful] > 0).all()
+    assert (plain[1][is_doubtful, -1] < 0).all()
+    assert np.isin(plain[0][is_doubtful], zeros).any()
+    assert [part.tobytes() for part in screened] == [part.tobytes() for part in plain]
 
 
 @pytest.mark.slow

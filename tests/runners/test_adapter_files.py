@@ -102,6 +102,17 @@ def test_a_name_that_nobody_has_is_refused_with_those_that_there_are(adapter: Pa
         ("requirements = ", "requirement = ", "says requirement = ..., but no requirements; rename it"),
         ('["no-such-lib==9.1.2"]', "[]", "requirements is []; give what pip is to install, the framework first"),
         ('["no-such-lib==9.1.2"]', '["./lib"]', "'./lib' does not begin with the name of a package"),
+        (
+            '["no-such-lib==9.1.2"]',
+            '["scikit learn"]',
+            "requirements: 'scikit learn' is no requirement as pip takes them",
+        ),
+        (
+            '["no-such-lib==9.1.2"]',
+            '["lightfm=1.17"]',
+            "'lightfm=1.17' is no requirement as pip takes them; give the name",
+        ),
+        ('["no-such-lib==9.1.2"]', '["six", "lightfm>="]', "requirements: 'lightfm>=' is no requirement as pip takes"),
         ('["no-such-lib==9.1.2"]', 'open("x").read()', "requirements is computed; assign it plain values, once"),
         ('python = "3.12"', "python = 3.12", "python is 3.12; give a version as a text"),
         ('python = "3.12"', 'python = "3.9"', "python is '3.9'; omnibench's side of the process needs 3.11"),
@@ -128,6 +139,11 @@ def test_a_name_that_nobody_has_is_refused_with_those_that_there_are(adapter: Pa
             '"ratings": True',
             '"ratings": True, "required": {"nope": 1}',
             "mylib.Rated: 'required' has 'nope', which is not among its parameters",
+        ),
+        (
+            '"ratings": True',
+            '"ratings": True, "aliases": {"zz": "k"}',
+            "mylib.Rated: 'aliases' has 'zz', which is not among its parameters",
         ),
         (
             '"ratings": True',

@@ -37,11 +37,6 @@ class Talks:
         os.write(2, b"below python\\n")
     def recommend(self, users, k): ...
 
-class Seen:
-    def __init__(self, text): self.text = text
-    def fit(self, train): print(self.text)
-    def recommend(self, users, k): ...
-
 class Exits:
     def fit(self, train): sys.exit("I have had enough")
     def recommend(self, users, k): ...
@@ -122,14 +117,6 @@ class Host:
         **parameters: object,
     ) -> dict[str, object]:
         """Ask the guest to fit a class on a tiny prepared dataset."""
-        return self.guest.ask(
-            self.request(name, **parameters),
-            timeout=timeout,
-            on_silence=lambda *silence: None if silences is None else silences.append(silence),
-        )
-
-    def request(self, name: str, **parameters: object) -> dict[str, object]:
-        """What the guest is asked for to fit a class on a tiny prepared dataset."""
         import json
 
         import pandas as pd
@@ -145,18 +132,22 @@ class Host:
         locator = {"module": "classes", "file": str(self.directory / "classes.py"), "name": name, "path": sys.path}
         output = self.directory / f"model-{time.monotonic_ns()}"
         output.mkdir()
-        return {
-            "op": "fit",
-            "algorithm": json.dumps(locator),
-            "parameters": parameters,
-            "seed": 1,
-            "device": "cpu",
-            "threads": 1,
-            "dataset": str(data),
-            "fold": 0,
-            "fit_key": "k",
-            "output": str(output),
-        }
+        return self.guest.ask(
+            {
+                "op": "fit",
+                "algorithm": json.dumps(locator),
+                "parameters": parameters,
+                "seed": 1,
+                "device": "cpu",
+                "threads": 1,
+                "dataset": str(data),
+                "fold": 0,
+                "fit_key": "k",
+                "output": str(output),
+            },
+            timeout=timeout,
+            on_silence=lambda *silence: None if silences is None else silences.append(silence),
+        )
 
 
 @pytest.fixture
@@ -175,19 +166,6 @@ def test_everything_printed_reaches_the_log(host: Host) -> None:
     assert host.printed["out"].startswith(b"to stdout\n")
     assert host.printed["out"].count(b"x") >= 3_000_000
     assert host.printed["err"] == b"to stderr\nbelow python\n"
-
-
-def test_a_request_that_was_begun_is_answered_once(host: Host) -> None:
-    """Whoever asks for it gets its answer, and whoever asks for something else the answer to that."""
-    begun, other = host.request("Seen", text="begun"), host.request("Seen", text="other")
-    host.guest.begin(begun)
-    wait_until(lambda: b"begun" in host.printed["out"])
-    assert host.guest.ask(begun)["effective"] == {"text": "begun"}
-    assert host.guest.ask(other)["effective"] == {"text": "other"}
-    host.guest.begin(begun)
-    assert host.guest.ask(other)["effective"] == {"text": "other"}
-    assert host.guest.ask(begun)["effective"] == {"text": "begun"}
-    assert host.printed["out"].split() == [b"begun", b"other", b"begun", b"other", b"begun"]
 
 
 def test_system_exit_is_a_failure_and_the_guest_lives_on(host: Host) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -37,10 +38,19 @@ def lenskit(name: str, given: dict[str, Any]) -> int:
 
 @pytest.mark.parametrize(("name", "alias", "field"), ALIASES)
 def test_every_name_of_a_hyperparameter_counts(name: str, alias: str, field: str) -> None:
-    """LensKit takes several names of one; of two to a power the power."""
-    given, meant = ({alias: 9}, {field: 512}) if alias == "embedding_size_exp" else ({alias: 500}, {field: 500})
-    assert spelled(algorithm_info(get_runner("LensKit"), name), given) == meant
-    assert lenskit(name, given) == lenskit(name, meant)
+    """LensKit takes several names of one; of two to a power the power, also as 9.0; and whole numbers as texts."""
+    given: list[Any] = [9, 9.0] if alias == "embedding_size_exp" else [512, 512.0, "512", " 512.0 "]
+    for value in given:
+        assert spelled(algorithm_info(get_runner("LensKit"), name), {alias: value}) == {field: 512}
+        assert lenskit(name, {alias: value}) == lenskit(name, {field: 512}) == lenskit(name, {field: "512"})
+
+
+@pytest.mark.parametrize("text", ["", "-512", "512.5", "1e3", "many", "\u0665\u0661\u0662", "9" * 5_000])
+def test_texts_that_say_no_whole_number_stay(text: str) -> None:
+    """LensKit refuses those, and says why. Where the default is a text, all do."""
+    assert spelled({"parameters": {"d": 50}}, {"d": text}) == {"d": text}
+    assert spelled({"parameters": {"d": "auto"}}, {"d": "512"}) == {"d": "512"}
+    assert 0 < lenskit("ImplicitMFScorer", {"embedding_size": text}) < 2**63
 
 
 @pytest.mark.parametrize(
@@ -62,7 +72,7 @@ def test_larger_vectors_need_more(name: str, given: dict[str, int]) -> None:
     assert lenskit(name, given) - lenskit(name, {}) >= 4 * more * (LARGE.users + LARGE.items)
 
 
-@pytest.mark.parametrize("power", [None, -1, "nine", 10**9, 2.5])
+@pytest.mark.parametrize("power", [None, -1, "nine", "9", 10**9, 2.5, math.inf, math.nan])
 def test_what_is_no_power_makes_no_error(power: Any) -> None:
     """LensKit says what is wrong with it."""
     assert 0 < lenskit("ImplicitMFScorer", {"embedding_size_exp": power}) < 2**63

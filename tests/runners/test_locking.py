@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from omnibench.errors import GuestEnvironmentError
-from omnibench.runners.lock_file import LockRequest, pins_of
+from omnibench.errors import GuestEnvironmentError, PlanError
+from omnibench.runners.lock_file import LockRequest, checked_requirements, pins_of
 from omnibench.runners.locking import make_lock
 from omnibench.runners.wheel_sizes import download_size, summed
 
@@ -40,6 +41,37 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("OMNIBENCH_TORCH_BACKEND", raising=False)
     monkeypatch.delenv("UV_TORCH_BACKEND", raising=False)
     return folder
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lightfm",
+        "lightfm==1.17",
+        "lightfm===1.17",
+        "scikit-learn >= 1.4, < 2",
+        "igraph==1.*",
+        "torch~=2.1",
+        "torch != 2.2.0",
+        "jax[cpu]>=0.4",
+        "numpy>=1.26; python_version < '3.13'",
+        "lightfm @ https://example.org/lightfm-1.17.tar.gz",
+        "lightfm[fast] @ https://example.org/lightfm.zip ; python_version >= '3.11'",
+        "mylib @ file:///wheels/mylib-1-py3-none-any.whl",
+    ],
+)
+def test_requirements_of_every_form_are_known(text: str) -> None:
+    """As pip takes them: a name, extras, versions or an address, and markers."""
+    assert checked_requirements("requirements", text) == (text,)
+
+
+@pytest.mark.parametrize(
+    "text", ["lightfm=1.17", "lightfm>=", "lightfm==", "lightfm 1.17", "scikit learn", "lightfm[", "lightfm @", "a; b"]
+)
+def test_what_is_no_requirement_is_refused_before_uv_is_asked(text: str) -> None:
+    """With the text itself and one that is right."""
+    with pytest.raises(PlanError, match=re.escape(f"requirements: {text!r} is no requirement as pip takes them; give")):
+        checked_requirements("requirements", ["six", text])
 
 
 def request(folder: Path, *requirements: str) -> LockRequest:

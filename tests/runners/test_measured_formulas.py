@@ -53,9 +53,15 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
         for name in ("NGCF", "SGL", "NCL", "SimpleX", "SpectralCF", "DGCF", "ConvNCF", "LINE", "ENMF")
     },
     "RecBole.NeuMF": {"users*mf_embedding_size": 12.0, "items*mlp_embedding_size": 12.0},
-    **{  # the first and the last layer
-        f"RecBole.{name}": {"items": 2 * 12.0 * 600} for name in ("MultiVAE", "MultiDAE", "RecVAE")
+    **{  # the first and the last layer; the items of a batch of users, their scores, and the gradient of these
+        f"RecBole.{name}": {f"items*{size}": 2 * 12.0, "items*batch_users": 12.0}
+        for name, size in (
+            *((name, "mlp_hidden_size") for name in ("MultiVAE", "MultiDAE", "RaCT")),
+            *(("CDAE", "embedding_size"), ("DiffRec", "dims_dnn"), ("LDiffRec", "in_dims")),
+        )
     },
+    # The first layer, and one that stays as it was after the last epoch; the last layer is as wide as what it is made of.
+    "RecBole.RecVAE": {"items*hidden_dimension": 12.0 + 4.0, "items*latent_dimension": 12.0, "items*batch_users": 12.0},
     **{
         f"RecBole.{name}": {"users*embedding_size": 12.0, "items*embedding_size": 12.0}
         for name in ("DeepFM", "FM", "NFM", "xDeepFM", "AFM", "FwFM", "FNN", "PNN", "DSSM", "WideDeep")

@@ -191,3 +191,43 @@ def test_a_registered_framework_may_say_it() -> None:
     for wrong in (7, {"items": "many"}, {"items": -1}, {3: 4.0}):
         with pytest.raises(PlanError, match=r"'memory' is .*give bytes by what they grow with"):
             check_algorithms("Mine", {"Fat": {"memory": wrong}})
+
+
+@pytest.mark.parametrize(
+    ("aliases", "says"),
+    [
+        (["k"], r"Mine\.A: 'aliases' is \['k'\]; give the hyperparameters that are other names"),
+        (None, r"'aliases' is None; give the hyperparameters that are other names"),
+        ({"k": 5}, "'aliases' has 5, which is not among its parameters. Give names that are"),
+        ({"factors": ["k"]}, r"'aliases' has \['k'\], which is not among its parameters"),
+        ({"k": "nothing"}, "'aliases' has 'nothing', which is not among its parameters"),
+        ({"factrs": "k"}, r"'aliases' has 'factrs', which is not among its parameters; did you mean 'factors'\?"),
+        ({"k": "k"}, "'aliases' says that 'k' stands for 'k', which is itself another name"),
+        ({"factors": "k", "k": "size"}, "'aliases' says that 'factors' stands for 'k', which is itself another name"),
+    ],
+)
+def test_other_names_are_of_its_hyperparameters(aliases: Any, says: str) -> None:
+    """Both the other name and the one that it stands for, which is no other name again."""
+    described: dict[str, Any] = {"parameters": {"k": 1, "factors": 1, "size": 1}}
+    check_algorithms("Mine", {"A": {**described, "aliases": {"factors": "k", "size": "k"}}})
+    with pytest.raises(PlanError, match=says):
+        check_algorithms("Mine", {"A": {**described, "aliases": aliases}})
+
+
+@pytest.mark.parametrize(
+    ("most", "says"),
+    [
+        ("number", r"Mine\.A: 'most_of_type' is 'number'; give types of features, each with how many of it"),
+        ({"numbr": 1}, r"'most_of_type' has 'numbr', which is no type of features; did you mean 'number'\? There is"),
+        ({3: 1}, r"'most_of_type' has 3, which is no type of features\. There is number, boolean, text, texts"),
+        ({"number": 0}, r"'most_of_type' is \{'number': 0\}; give types of features"),
+        ({"number": 1.5}, "give types of features, each with how many of it can be read, from 1"),
+        ({"number": True}, "give types of features, each with how many of it can be read, from 1"),
+        ({"number": "1"}, "give types of features, each with how many of it can be read, from 1"),
+    ],
+)
+def test_types_are_limited_to_whole_numbers_of_features(most: Any, says: str) -> None:
+    """From one on, and of the types that there are."""
+    check_algorithms("Mine", {"A": {"most_of_type": {"number": 1, "texts": 3}}})
+    with pytest.raises(PlanError, match=says):
+        check_algorithms("Mine", {"A": {"most_of_type": most}})

@@ -170,6 +170,21 @@ def test_what_was_published_with_names_is_counted_when_nobody_is_to_be_named(
         assert "names" not in capsys.readouterr().out
 
 
+def test_who_does_not_ask_to_name_nobody_hears_nothing_of_names(
+    tmp_path: Path, table: Path, own: CheckpointStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Items that were pulled without names, published without ``--anonymous`` into a place that has them with names."""
+    assert main(["publish", str(tmp_path / "nobodys"), "--store", str(tmp_path / "anns"), "--anonymous"]) == 0
+    assert len(pulled(own, tmp_path / "nobodys").gained) == 2
+    capsys.readouterr()
+    assert main(["publish", str(table), "--store", str(own.root)]) == 0
+    said = capsys.readouterr().out
+    assert "2 there already" in said
+    assert "names" not in said
+    assert main(["publish", str(table), "--store", str(own.root), "--anonymous"]) == 0
+    assert "2 items had been published with names" in capsys.readouterr().out
+
+
 def test_others_numbers_are_never_replaced(tmp_path: Path, table: Path) -> None:
     """Who has other numbers of an item that is published is told, and publishes the rest."""
     with closing(CheckpointStore(tmp_path / "bobs")) as store:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -10,7 +9,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -305,20 +303,15 @@ for number in range(200):
     assert stat.S_IMODE((store.root / "out.log").stat().st_mode) == 0o600
 
 
-@pytest.mark.syncs
-@pytest.mark.parametrize("are_large", [False, True])
-def test_the_files_of_a_phase_become_durable_together(
-    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, are_large: bool
+@pytest.mark.parametrize("has_another_file", [True, False])
+def test_names_of_one_phase_become_durable_at_once(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, has_another_file: bool
 ) -> None:
-    """Each of them, and the directories that have their names, once, before the record of the phase is written."""
+    """Files of a phase in one directory cost one sync of it, which is done before the record of the phase is written."""
     directory = store.root / "D"
+    store.make_directory(directory)
     acts: list[str] = []
-    sync, fsync, commit = artifacts.sync_directory, os.fsync, store.records.commit_texts
-
-    def noted_fsync(descriptor: int) -> None:
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            acts.append(f"sync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).relative_to(store.root)}")
-        fsync(descriptor)
+    sync, commit = artifacts.sync_directory, store.records.commit_texts
 
     def noted_sync(path: Path) -> None:
         acts.append(f"sync {path.name}")
@@ -329,93 +322,16 @@ def test_the_files_of_a_phase_become_durable_together(
         commit(*given)
 
     monkeypatch.setattr(artifacts, "sync_directory", noted_sync)
-    monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(store.records, "commit_texts", noted_commit)
-    if are_large:  # the names are made durable behind them
-        monkeypatch.setattr(artifacts, "_LARGE", 0)
-    store.make_directory(directory, until_commit=True)
     with store.temporary() as scratch, store.lease("a") as lease:
         for name in ("copy", "predictions"):
             (scratch / name).write_text(name)
-            store.publish(scratch / name, directory / name, until_commit=True)
-        assert acts == []
+        store.publish(scratch / "copy", directory / "copy", until_commit=True)
+        if has_another_file:
+            store.publish(scratch / "predictions", directory / "predictions")
         store.commit(lease, {"x/a": {"value": 1}})
         store.commit(lease, {"x/b": {"value": 1}})
-    assert sorted(acts[:4]) == ["sync D", "sync D/copy", "sync D/predictions", "sync checkpoints"]
-    assert acts[4:] == ["commit", "commit"]
-
-
-@pytest.mark.syncs
-def test_a_file_that_replaces_another_is_synced_first(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A record may name what lies there: a power cut leaves that, or the new file as a whole."""
-    acts: list[str] = []
-    fsync, replace = os.fsync, os.replace
-
-    def noted_fsync(descriptor: int) -> None:
-        acts.append(f"sync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
-        fsync(descriptor)
-
-    def noted_replace(*given: Any, **options: Any) -> None:
-        acts.append("replace")
-        replace(*given, **options)
-
-    with store.temporary() as scratch, store.lease("a") as lease:
-        for number in range(2):
-            (scratch / "copy").write_text(str(number))
-            if number:
-                monkeypatch.setattr(os, "fsync", noted_fsync)
-                monkeypatch.setattr(os, "replace", noted_replace)
-            store.publish(scratch / "copy", store.root / "D" / "copy", until_commit=True)
-            assert acts == ["sync copy", "replace"][: 2 * number]
-            store.commit(lease, {"x/a": {"value": number}})
-    assert "sync D" in acts
-
-
-def test_a_file_that_the_disk_refuses_is_not_recorded(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does it lie there any more: Linux says of a file once that it could not be written, and the next time that it was."""
-    fsync = os.fsync
-
-    def refused(descriptor: int) -> None:
-        if Path(os.readlink(f"/proc/self/fd/{descriptor}")).name == "b":
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        fsync(descriptor)
-
-    with store.temporary() as scratch, store.lease("a") as lease:
-        artifact = {}
-        for name in "abc":
-            (scratch / name).write_text(name)
-            artifact[name] = store.publish(scratch / name, store.root / "D" / name, until_commit=True)
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "fsync", refused)
-            with pytest.raises(OSError, match=os.strerror(errno.EIO)):
-                store.commit(lease, {"x/a": {"value": 1}})
-        assert store.records.get("x/a") is None
-        assert list((store.root / "D").iterdir()) == []
-        store.commit(lease, {"x/b": {"value": 1}})  # another item is not concerned
-    assert store.records.get("x/b") is not None
-
-
-def test_what_one_thread_has_published_another_does_not_record(
-    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each commit syncs its own files: one that the disk refuses is not the trouble of an item beside it."""
-    synced: list[str] = []
-    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.readlink(f"/proc/self/fd/{file}")))
-    with store.temporary() as scratch, store.lease("a") as lease:
-        (scratch / "copy").write_text("copy")
-        store.publish(scratch / "copy", store.root / "D" / "copy", until_commit=True)
-
-        def commit_beside() -> None:
-            with store.lease("b") as other:
-                store.commit(other, {"x/b": {"value": 1}})
-            store.records.close()
-
-        beside = threading.Thread(target=commit_beside)
-        beside.start()
-        beside.join()
-        assert str(store.root / "D" / "copy") not in synced
-        store.commit(lease, {"x/a": {"value": 1}})
-    assert str(store.root / "D" / "copy") in synced
+    assert acts == ["sync D", "commit", "commit"]
 
 
 def test_a_directory_that_was_removed_needs_no_sync(store: CheckpointStore) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 from support.stored import compute, prepare
 
 from omnibench.store import CheckpointStore
-from omnibench.store.phase_costs import TYPES, are_kept, blocks_of_costs, keep_costs
+from omnibench.store.phase_costs import TYPES, PhaseCosts, are_kept, blocks_of_costs, keep_costs
 from omnibench.store.reading import read
 from omnibench.store.schema import RecordType
 
@@ -27,32 +26,21 @@ def store(tmp_path: Path) -> Iterator[CheckpointStore]:
     made.close()
 
 
-class PhaseCosts(NamedTuple):
-    """The costs of a phase, as the table has them."""
-
-    record_type: RecordType
-    fit_key: Any = None
-    seconds: Any = None
-    start_seconds: Any = None
-    batch: Any = None
-    search: Any = None
-
-
-def recorded(store: CheckpointStore) -> dict[int, PhaseCosts]:
-    """Return the costs in all records of phases, by the numbers of their rows."""
+def recorded(store: CheckpointStore) -> dict[int, tuple[RecordType, PhaseCosts]]:
+    """Return the type and the costs in all records of phases, by the numbers of their rows."""
     rows = store.records._connection.execute("SELECT rowid, key FROM Cache").fetchall()
     costs = {}
     for number, key in rows:
         record_type, record = RecordType.of(key), store.records.get(key)
         if record_type in TYPES and record is not None:
-            members = [record.get(name) for name in PhaseCosts._fields[1:]]
-            costs[number] = PhaseCosts(record_type, *members)
+            names = ("fit_key", "seconds", "start_seconds", "batch", "search")
+            costs[number] = record_type, PhaseCosts(*[record.get(name) for name in names])
     return costs
 
 
-def kept(store: CheckpointStore) -> dict[int, PhaseCosts]:
+def kept(store: CheckpointStore) -> dict[int, tuple[RecordType, PhaseCosts]]:
     return {
-        number: PhaseCosts(TYPES[position], *members_of[text])
+        number: (TYPES[position], PhaseCosts(*members_of[text]))
         for members_of, rows in blocks_of_costs(store.records._connection)
         for number, position, text in rows
     }
@@ -68,11 +56,14 @@ def test_costs_are_those_of_records(store: CheckpointStore) -> None:
     store.records.commit({"eval/ea": {**evaluation, "batch": 'a "b"', "seconds": 2**60}})
     assert kept(store) == recorded(store)
     assert kept(store).keys() == recorded(store).keys()
-    assert 0.1 + 0.2 in [costs.seconds for costs in kept(store).values()]
+    assert 0.1 + 0.2 in [costs.seconds for _, costs in kept(store).values()]
     store.records._connection.execute(
         "UPDATE Cache SET value = replace(value, 'seconds', 'hours') WHERE key GLOB 'fit/*'"
     )
-    assert [costs.seconds for costs in kept(store).values() if costs.record_type is RecordType.FIT] == [None, None]
+    assert [costs.seconds for record_type, costs in kept(store).values() if record_type is RecordType.FIT] == [
+        None,
+        None,
+    ]
 
 
 def test_a_store_without_the_table_gets_it(store: CheckpointStore) -> None:
@@ -95,7 +86,7 @@ def test_a_damaged_record_is_no_error(store: CheckpointStore, value: str) -> Non
     connection: sqlite3.Connection = store.records._connection
     connection.execute(f"UPDATE Cache SET value = {value} WHERE key = 'predict/pa'")
     (number,) = connection.execute("SELECT rowid FROM Cache WHERE key = 'predict/pa'").fetchone()
-    assert kept(store)[number].seconds is None
+    assert kept(store)[number][1].seconds is None
     connection.execute("DROP TABLE Costs")
     keep_costs(connection)
     assert len(kept(store)) == 6
@@ -114,5 +105,5 @@ def test_phases_of_some_items_are_passed_over_without_being_parsed(store: Checkp
         left = {numbers[key] for key in others if key not in own or key in (f"fit/{'a' * 64}", "predict/pa")}
         rows = read(store.root / "store", lambda reader: reader.rows_of_other_phases(frozenset(fit_keys)))  # noqa: B023 - called at once
         assert set(rows or ()) == left
-        types = [list(RecordType).index(kept(store)[number].record_type) for number in rows or ()]
+        types = [list(RecordType).index(kept(store)[number][0]) for number in rows or ()]
         assert types == sorted(types)

@@ -124,17 +124,25 @@ class Interpreter:
         """Return a child of this process that runs a program, as ``python -c`` does, in this directory."""
         request = {"environment": environment, "arguments": ["-c", *arguments], "program": program, **more}
         (stdin, writes), (reads, stdout) = os.pipe(), os.pipe()
-        pid = self.ask(request, [stdin, stdout, 2])
-        os.close(stdin)
-        os.close(stdout)
-        return ForkedProcess(pid, os.fdopen(writes, "wb"), os.fdopen(reads, "rb"))
+        with os.fdopen(stdin), os.fdopen(stdout, "wb"), contextlib.ExitStack() as ours:
+            to_child, of_child = ours.enter_context(os.fdopen(writes, "wb")), ours.enter_context(os.fdopen(reads, "rb"))
+            pid = self.ask(request, [stdin, stdout, 2])
+            ours.pop_all()
+        return ForkedProcess(pid, to_child, of_child)
 
     def ask(self, request: dict[str, Any], streams: list[int]) -> int:
-        """Have a child forked, in this directory; return its process id."""
+        """Have a child forked, in this directory; return its process id.
+
+        Raises:
+            OSError: The interpreter has ended.
+        """
         descriptors = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))
         with self._asking:
             self._requests.sendmsg([json.dumps({"directory": os.getcwd(), **request}).encode()], [descriptors])
-            return int(self._requests.recv(preloaded.MESSAGE_BYTES))
+            answer = self._requests.recv(preloaded.MESSAGE_BYTES)
+        if not answer:
+            raise BrokenPipeError("the interpreter that forks has ended")
+        return int(answer)
 
     def close(self) -> None:
         """End it; what it has forked goes on."""
@@ -196,7 +204,9 @@ class ForkingIO(gateway_io.Popen2IOMaster):
     """execnet's pipes to a process, which is forked where it is the guest of a user's class."""
 
     def __init__(self, args: list[str], execmodel: ExecModel) -> None:
-        process: Any = self.forked(args)
+        process: Any = None
+        with contextlib.suppress(OSError):  # what forks has ended: the process is started
+            process = self.forked(args)
         if process is None:
             super().__init__(args, execmodel)
             return

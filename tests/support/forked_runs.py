@@ -125,7 +125,10 @@ def forked_pytest(
     request |= {"directory": str(directory or Path.cwd()), "syncs": syncs.are_made()}
     with open(os.devnull) as nothing:
         streams = [nothing.fileno(), output.fileno(), errors.fileno()]
-        return ForkedProcess(interpreter.ask(request, streams))
+        try:
+            return ForkedProcess(interpreter.ask(request, streams))
+        except OSError:  # it has ended: the run is started
+            return None
 
 
 class _ForkingWorkers(ForkingIO):

@@ -167,3 +167,17 @@ def test_what_can_be_read_passes() -> None:
     check(RecTools.PopularInCategoryModel, books("kinds"), category_feature="kinds")
     with pytest.raises(PlanError, match=r"PopularInCategoryModel cannot read the feature 'year' of items"):
         check(RecTools.PopularInCategoryModel, books("year"), category_feature="year")
+
+
+@pytest.mark.parametrize("algorithm", [RecBole.SASRecF, RecBole.GRU4RecF, RecBole.FDSA])
+def test_more_features_of_a_type_than_can_be_read_are_refused(algorithm: Any) -> None:
+    """RecBole's sequential models fail within the Fit on two features of numbers; one, beside any of texts, is fine."""
+    items = ITEMS.assign(pages=[100.0, 200.0, 300.0])
+    dataset = from_frame(LIKES.assign(timestamp=range(9)), "books", items=items).pipe(UserHoldout(0.0, 0.3))
+    says = r"1 feature of items of type number \(selected_features\), and (pages, year|year, pages) are 2\. Name fewer, e\.g\. "
+    with pytest.raises(PlanError, match=says):
+        check(algorithm, dataset)
+    with pytest.raises(PlanError, match=says + r"\{'selected_features': \['pages', 'kinds'\]\}"):
+        check(algorithm, dataset, selected_features=["pages", "year", "kinds"])
+    check(algorithm, dataset, selected_features=["kinds", "pages"])
+    check(RecBole.FM, dataset, item_features=["pages", "year"])
