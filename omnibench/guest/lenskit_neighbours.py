@@ -6,8 +6,9 @@ history. LensKit itself is asked for the other scores, of all users at once, by 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ import pyarrow as pa
 from lenskit import _accel
 from lenskit.data.matrix import SparseRowArray, SparseRowType
 
-from .folds import NO_ITEM, Scores
+from .counted_sums import Counted, best_reached_sums
+from .folds import NO_ITEM, Fold, Scores
 from .limited_sums import SumBounds, best_sums
 from .matrices import add_up
 from .parts import Ints
@@ -44,16 +46,26 @@ class LimitedSums:
     Attributes:
         most: The most neighbours of an item that count.
         least: With fewer an item has no score.
-        bounds: What tells which sums may be among the best.
+        counted: The similarities, float32.
+        make_bounds: Makes what tells which sums may be among the best.
     """
 
     most: int
     least: int
-    bounds: SumBounds | None = None
+    counted: Counted
+    make_bounds: Callable[[], SumBounds | None]
+
+    @cached_property
+    def _bounds(self) -> SumBounds | None:
+        return self.make_bounds()
 
     def best(self, sums: Sums, k: int) -> tuple[Ints, Scores]:
         """Return the k best items of each user, as ``products.Limits`` says."""
-        return best_sums(sums, k, self.bounds, self)
+        return best_sums(sums, k, self._bounds, self)
+
+    def best_of_reached(self, fold: Fold, users: Ints, left: Any, k: int, *, is_known: bool) -> tuple[Ints, Scores]:
+        """Return them for users who reach few of all items, as ``products.Limits`` says."""
+        return best_reached_sums(fold, users, left, k, counted=self.counted, limits=self, is_known=is_known)
 
     def refuse(self, left: Any, added: Any, table: Scores) -> None:
         """Take out what has too few neighbours, as ``SumLimits`` says."""
@@ -97,6 +109,8 @@ class LimitedAverages:
     most: int
     least: int
     item_mean: npt.NDArray[np.float32]
+
+    best_of_reached = None
 
     def best(self, sums: Sums, k: int) -> tuple[Ints, Scores]:
         """Return the k best items of each user, as ``products.Limits`` says, by sums of weighted ratings."""

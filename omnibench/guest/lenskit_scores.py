@@ -7,6 +7,7 @@ differs from what they would answer by no more than the rounding of a sum in ano
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from lenskit.knn import EASEScorer, ItemKNNScorer, SLIMScorer
 from scipy import sparse
 
 from . import folds, lenskit_neighbours, parts, score_forms
+from .counted_sums import Counted
 from .dense_products import DenseProducts, ItemWeights
 from .factors import FactorScores, ItemFactors
 from .lenskit_bridges import CurrentFactors
@@ -181,7 +183,8 @@ def _history_matrix(
     )  # the last one, which -1 is, is empty
     columns = number_of_item[rows.colinds[entry]]
     row, columns, entry = row[columns >= 0], columns[columns >= 0], entry[columns >= 0]
-    ends = np.searchsorted(row, np.arange(len(users) + 1))
+    # With ends in int64, as an array keeps them, SciPy would copy all similarities' indices to int64 in each product.
+    ends = np.searchsorted(row, np.arange(len(users) + 1)).astype(np.int32)
     numbers = np.ones(len(columns), dtype=np.float32) if ratings is None else ratings[entry]
     return sparse.csr_array((numbers, columns.astype(np.int32), ends), shape=(len(users), len(scorer.items)))
 
@@ -214,13 +217,14 @@ def _neighbours(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
     similarity = by_codes(similar, codes, fold.n_items) if is_sum else None
     limits, ratings = _limits_and_ratings(scorer, histories, codes, fold, similarity)
     n_similar = np.diff(similar.indptr)
+    is_known = bool(fold.candidates[codes].all())
     start = 0
     while start < len(fold.users):
         users = fold.users[start : start + BATCH]
         history = _history_matrix(scorer, histories, users, ratings)
         n_added = n_similar[history.indices].sum()
         if similarity is not None and n_added <= MOST_ADDED * len(users) * fold.n_items:
-            yield users, ProductScores(history, similarity, limits=limits)
+            yield users, ProductScores(history, similarity, limits=limits, of_candidates=is_known)
         else:
             users, scores = _asked(scorer, histories, users, history, similar, codes)
             yield users, scores
@@ -229,19 +233,20 @@ def _neighbours(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
 
 def _limits_and_ratings(
     scorer: Any, histories: Dataset, codes: Any, fold: folds.Fold, similarity: Any
-) -> tuple[LimitedSums | LimitedAverages, parts.Floats | None]:
+) -> tuple[LimitedSums | LimitedAverages | None, parts.Floats | None]:
     """Return what a score is beside a sum, and the ratings of the histories less the means of their items, if these count."""
     most, least = scorer.config.max_nbrs, scorer.config.min_nbrs
     number = np.asarray(scorer.items.numbers(histories.items.ids(), missing="negative"))
     if not scorer.config.explicit:
         if similarity is None:
-            return LimitedSums(most, least), None
+            return None, None
         rows = histories.interactions().matrix().csr_structure()
         lengths = np.diff(np.append(rows.rowptrs, rows.rowptrs[-1]))
         item = number[rows.colinds]
         counts = np.bincount(item[item >= 0], minlength=len(codes))
-        bounds = SumBounds.of(similarity, counts / max(1, (lengths > 0).sum()), int(lengths.max(initial=0)), most)
-        return LimitedSums(most, least, bounds), None
+        frequency = counts / max(1, (lengths > 0).sum())
+        make_bounds = partial(SumBounds.of, similarity, frequency, int(lengths.max(initial=0)), most)
+        return LimitedSums(most, least, Counted(similarity), make_bounds), None
     rated = histories.interactions().matrix().scipy("rating", layout="csr")
     ratings = rated.data.astype(np.float32) - scorer.item_means[number[rated.indices]]  # of unknown items not looked at
     item_mean = np.zeros(fold.n_items, dtype=np.float32)

@@ -22,7 +22,7 @@ from .top_items import reached_by_row, top_k_without_zeros
 if TYPE_CHECKING:
     from .products import Sums
 
-_EPSILON = 2.0**-23
+EPSILON = 2.0**-23
 """Twice the largest relative error of a rounding to float32."""
 _SPARE = 4
 """Items beside those of a list that are looked at, at least, so that few users are looked at twice."""
@@ -45,11 +45,16 @@ class SumLimits(Protocol):
 
     Attributes:
         most: How many of the highest count.
+        least: Where fewer come together, there is no score.
     """
 
     @property
     def most(self) -> int:
         """How many of the highest count."""
+
+    @property
+    def least(self) -> int:
+        """Where fewer come together, there is no score."""
 
     def refuse(self, left: Any, added: Any, table: Scores) -> None:
         """Write -inf for what has no score, whatever its sum.
@@ -234,12 +239,12 @@ def best_sums(sums: Sums, k: int, bounds: SumBounds | None, limits: SumLimits) -
         if bounds is not None:
             bounds.lower(left, table)
         codes[rows], highest[rows] = top_k_without_zeros(table, width)
-        pairs.append(_Pairs.of(left, added, codes[rows], rows.start * width))
-    together = _Pairs(*(np.concatenate(parts) for parts in zip(*pairs, strict=True)))
+        pairs.append(Pairs.of(left, added, codes[rows], rows.start * width))
+    together = Pairs(*(np.concatenate(parts) for parts in zip(*pairs, strict=True)))
     is_open = (codes != NO_ITEM) & (lengths > limits.most)[:, None]
     exact = np.where(codes == NO_ITEM, np.float32(-np.inf), highest)
     # What has a bound below the last of k scores is not among the best, but for rounding.
-    slack = 1 + (lengths + 2 * limits.most) * _EPSILON
+    slack = 1 + (lengths + 2 * limits.most) * EPSILON
     is_first = np.arange(width) < k
     together.put_right(exact, is_open & is_first, limits)
     is_open &= highest >= (exact[:, is_first].min(axis=1, initial=np.inf) / slack)[:, None]
@@ -256,14 +261,14 @@ def best_sums(sums: Sums, k: int, bounds: SumBounds | None, limits: SumLimits) -
                 bounds.lower(left, table)
             row, item = np.nonzero(table >= least[rows_again, None])
             codes, exact = reached_by_row(len(rows_again), row, item, table[row, item])
-            pairs_of_some = _Pairs.of(left, added, codes)
+            pairs_of_some = Pairs.of(left, added, codes)
             pairs_of_some.put_right(exact, (codes != NO_ITEM) & (lengths[rows_again] > limits.most)[:, None], limits)
             items[rows_again], scores[rows_again] = ordered(codes, exact, k)
     scores[items == NO_ITEM] = 0
     return items, scores
 
 
-class _Pairs(NamedTuple):
+class Pairs(NamedTuple):
     """The numbers that come together for some pairs of users and items.
 
     Attributes:
@@ -275,7 +280,7 @@ class _Pairs(NamedTuple):
     pair: Ints
 
     @classmethod
-    def of(cls, left: Any, added: Any, codes: Ints, first: int = 0) -> _Pairs:
+    def of(cls, left: Any, added: Any, codes: Ints, first: int = 0) -> Pairs:
         """Look up the numbers.
 
         Args:

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .candidates import CandidateSets, block_others
-from .folds import NO_ITEM, Fold, Scores
+from .folds import Fold, Scores
 from .matrices import add_up, binary_histories
 from .parts import Ints
+from .reached_items import best_reached
 from .score_forms import OtherItems, SparseScores
-from .tiles import best_of_entries
-from .top_items import ranking_type, reached_by_row, top_k, top_k_without_zeros
+from .top_items import ranking_type, top_k, top_k_without_zeros
 
 if TYPE_CHECKING:  # every guest imports this module, and one of a user's class does without SciPy, a sixth of its start
     from scipy import sparse
@@ -42,6 +42,25 @@ class Limits(Protocol):
 
     def best(self, sums: Sums, k: int) -> tuple[Ints, Scores]:
         """Return the k best items of some users and their scores, as ``top_k``."""
+
+    @property
+    def best_of_reached(self) -> BestOfReached | None:
+        """Does so for users who reach few of all items; None where that needs all items."""
+
+
+class BestOfReached(Protocol):
+    """Ranks what some users reach."""
+
+    def __call__(self, fold: Fold, users: Ints, left: Any, k: int, *, is_known: bool) -> tuple[Ints, Scores]:
+        """Return their k best items and the scores, as ``top_k``.
+
+        Args:
+            fold: The fold.
+            users: Their codes, shape (b,).
+            left: What they have; a CSR matrix of shape (b, m).
+            k: The length of the lists.
+            is_known: Whether all items with scores are known in training.
+        """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,12 +126,14 @@ class ProductScores:
         others: Which items of whom score zero where nothing is added to them, other items nothing at all; without it a score
             of exactly zero is none.
         limits: Ranks sums that are more than sums.
+        of_candidates: Whether something is added to items known in training alone.
     """
 
     left: Any
     right: Any
     others: OtherItems | None = None
     limits: Limits | None = None
+    of_candidates: bool = False
 
     @property
     def shape(self) -> tuple[int]:
@@ -135,8 +156,11 @@ class ProductScores:
             k: The length of the lists.
             candidates: What may be recommended, where not all unseen items may.
         """
-        is_dense = self.limits is not None or self._added[-1] * _DENSE >= len(users) * fold.n_items
+        is_dense = self._added[-1] * _DENSE >= len(users) * fold.n_items
         is_of_reached = candidates is None and self.others is None
+        best_of_reached = None if self.limits is None else self.limits.best_of_reached
+        if self.limits is not None and (best_of_reached is None or not is_of_reached):
+            is_dense = True
         most_rows = max(_FEWEST_ROWS, _SCORES // max(1, fold.n_items))
         table: Scores | None = None
         begin = 0
@@ -152,8 +176,11 @@ class ProductScores:
                     rows = slice(begin, self._end(begin, most_lists, _LIMITED))
                     yield rows, *self.limits.best(Sums(self, fold, users, rows, table, candidates), k)
             elif is_of_reached:
-                rows = slice(begin, self._end_of_lists(begin))
-                yield rows, *self._best_of_reached(fold, users, rows, k)
+                rows = slice(begin, self._end(begin, _LISTS))
+                if best_of_reached is None:
+                    yield rows, *self._best_of_reached(fold, users, rows, k)
+                else:
+                    yield rows, *best_of_reached(fold, users[rows], self.left[rows], k, is_known=self.of_candidates)
             else:
                 rows = slice(begin, self._end(begin, most_rows))
                 yield rows, *self._best_sparse(fold, users, rows, k, candidates)
@@ -176,12 +203,6 @@ class ProductScores:
         most_added = _SCORES if most_added is None else most_added
         last = int(np.searchsorted(self._added, self._added[begin] + most_added, side="right")) - 1
         return max(begin + 1, min(last, begin + most_rows, len(self._added) - 1))
-
-    def _end_of_lists(self, begin: int) -> int:
-        """Return the end of the users whose lists of reached items fit into a small table together: one at least."""
-        n_reached = np.minimum(np.diff(self._added[begin : begin + _LISTS + 1]), self.right.shape[1])
-        sizes = np.maximum.accumulate(n_reached) * np.arange(1, len(n_reached) + 1)
-        return begin + max(1, int(np.searchsorted(sizes, _SCORES, side="right")))
 
     def _best(
         self, fold: Fold, users: Ints, rows: slice, k: int, table: Scores, candidates: CandidateSets | None
@@ -233,32 +254,11 @@ class ProductScores:
         return added
 
     def _best_of_reached(self, fold: Fold, users: Ints, rows: slice, k: int) -> tuple[Ints, Scores]:
-        """Return the k best items of some users by lists of those that they reach.
-
-        Of each list so many of the best are taken that k are left when the user has seen all others.
-        """
+        """Return the k best items of some users by lists of those that they reach."""
         product = self.left[rows] @ self.right
-        n_users = product.shape[0]
-        scores = product.data.astype(ranking_type(product.dtype), copy=False)
-        scores[(scores == 0) | np.isnan(scores)] = -np.inf
-        if not fold.rankable.all():
-            scores[~fold.rankable[product.indices]] = -np.inf
-        codes, table = reached_by_row(
-            n_users, np.repeat(np.arange(n_users), np.diff(product.indptr)), product.indices, scores
+        return best_reached(
+            fold, users[rows], product.indptr, product.indices, product.data, k, is_known=self.of_candidates
         )
-        seen_row, seen_item = fold.masked_pairs(users[rows])
-        n_taken = np.bincount(seen_row, minlength=n_users) + k
-        items, best = np.full((n_users, k), NO_ITEM, dtype=np.int32), np.zeros((n_users, k), dtype=scores.dtype)
-        if table.shape[1] == 0 or k == 0:
-            return items, best
-        ascending = np.sort(table, axis=1)
-        bounds = ascending[np.arange(n_users), np.maximum(0, table.shape[1] - n_taken)]
-        row, column = np.nonzero((table >= bounds[:, None]) & (table > -np.inf))
-        item, score = codes[row, column], table[row, column]
-        seen = np.sort(seen_row * fold.n_items + seen_item)
-        pair = row * fold.n_items + item
-        is_unseen = np.append(seen, -1)[np.searchsorted(seen, pair)] != pair
-        return best_of_entries(n_users, row[is_unseen], item[is_unseen], score[is_unseen], k)
 
     def _best_sparse(
         self, fold: Fold, users: Ints, rows: slice, k: int, candidates: CandidateSets | None
@@ -288,10 +288,16 @@ def scores_of_neighbours(similarity: Any, fold: Fold, batch: int) -> Iterator[tu
         fold: The fold.
         batch: Users whose histories are held in memory together.
     """
-    by_code = by_codes(similarity, np.where(fold.candidates, np.arange(fold.n_items), -1), fold.n_items)
+    from scipy import sparse
+
+    by_code = sparse.csr_matrix(similarity)
+    of_candidates = bool(fold.candidates[by_code.indices].all())
+    if not of_candidates and fold.unknown:  # else other items are taken out of what is ranked
+        by_code = by_codes(by_code, np.where(fold.candidates, np.arange(fold.n_items), -1), fold.n_items)
+        of_candidates = True
     for start in range(0, len(fold.users), batch):
         users = fold.users[start : start + batch]
-        yield users, ProductScores(binary_histories(fold, users), by_code)
+        yield users, ProductScores(binary_histories(fold, users), by_code, of_candidates=of_candidates)
 
 
 def by_codes(matrix: Any, codes: npt.NDArray[np.integer[Any]], n_items: int) -> sparse.csr_matrix:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from support.cases import ranking_case
 
 from omnibench.guest import limited_sums, products
 from omnibench.guest.candidates import candidate_sets
+from omnibench.guest.counted_sums import Counted, best_reached_sums
 from omnibench.guest.folds import Fold
 from omnibench.guest.limited_sums import SumBounds, best_sums
 from omnibench.guest.products import ProductScores, Sums
@@ -50,8 +51,12 @@ def sum_of_highest(numbers: npt.NDArray[np.float32], most: int) -> np.float32:
 class Highest:
     """Makes such sums, and counts how many."""
 
-    def __init__(self, most: int, bounds: SumBounds | None) -> None:
-        self.most, self.bounds, self.n_asked = most, bounds, 0
+    best_of_reached: Any = None
+
+    def __init__(self, most: int, bounds: SumBounds | None, counted: Counted | None = None, least: int = 1) -> None:
+        self.most, self.least, self.bounds, self.n_asked = most, least, bounds, 0
+        if counted is not None:
+            self.best_of_reached = partial(best_reached_sums, counted=counted, limits=self)
 
     def best(self, sums: Sums, k: int) -> Any:
         """Return the best of users."""
@@ -140,6 +145,42 @@ def test_lists_are_those_of_all_sums(
             assert n_asked[0] < n_asked[1]
 
 
+@pytest.mark.parametrize(
+    ("most", "has_ties", "dense_from"), [(5, False, 0), (20, True, 0), (1, True, 0), (5, False, 16)]
+)
+def test_lists_of_reached_items_are_those_of_all_sums(
+    fold_and_sets: tuple[Fold, Any], most: int, has_ties: bool, dense_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what users reach alone, whether all items with numbers are known or not; fewer sums of the highest than all are made."""
+    monkeypatch.setattr(products, "_DENSE", dense_from)
+    monkeypatch.setattr(products, "_LISTS", 50)
+    fold, sets = fold_and_sets
+    left, right = case(len(fold.users), fold.n_items, has_ties=has_ties)
+    is_scored = np.arange(fold.n_items) % 7 != 0
+    for of_candidates in (False, True):
+        kept = is_scored & fold.candidates if of_candidates else is_scored
+        scored = sparse.csr_matrix(right.multiply(kept), dtype=np.float32)
+        scored.eliminate_zeros()
+        expected_scores = dense(len(fold.users), fold.n_items, most, has_ties=has_ties).copy()
+        expected_scores[:, ~kept] = np.nan
+        counts = ((left > 0).astype(int) @ (scored > 0).astype(int)).toarray()
+        for k in (1, 10, fold.n_items):
+            limits = Highest(most, None, Counted(scored))
+            batch = ProductScores(left, scored, limits=limits, of_candidates=of_candidates)
+            rows = recommend(fold, [(fold.users, batch)], k, sets)
+            assert rows.tobytes() == recommend(fold, [(fold.users, expected_scores)], k, sets).tobytes()
+            if k == 1 and sets is None and not has_ties and dense_from == 0:
+                assert 0 < limits.n_asked < (counts > most).sum()
+            if sets is not None or dense_from:
+                continue
+            for least in (3, most + 1):  # no more are counted than there may be
+                limits = Highest(most, None, Counted(scored), least)
+                batch = ProductScores(left, scored, limits=limits, of_candidates=of_candidates)
+                rows = recommend(fold, [(fold.users, batch)], k, sets)
+                enough = np.where((counts >= least) & (least <= most), expected_scores, np.float32(np.nan))
+                assert rows.tobytes() == recommend(fold, [(fold.users, enough)], k, sets).tobytes()
+
+
 @given(
     seed=st.integers(0, 2**32 - 1),
     spread=st.sampled_from([1e-6, 0.1, 1.0, 5.0]),
@@ -163,7 +204,7 @@ def test_no_sum_is_above_its_bound(seed: int, spread: float, scale: float, most:
     bounds.lower(left, table)
     assert (table <= sums).all()
     rows = left.toarray().astype(bool)
-    slack = 1 + (rows.sum(axis=1) + 2 * most) * limited_sums._EPSILON
+    slack = 1 + (rows.sum(axis=1) + 2 * most) * limited_sums.EPSILON
     for user in range(9):
         highest = -np.sort(-right.toarray()[rows[user]].astype(np.float64), axis=0)[:most].sum(axis=0)
         assert (highest <= table[user].astype(np.float64) * slack[user]).all()

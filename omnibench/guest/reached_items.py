@@ -1,0 +1,133 @@
+"""The best items of users who reach few of all items: what is done for a user grows with what the user reaches, not with all items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .folds import NO_ITEM, Fold, Scores
+from .parts import Ints, entries_of
+from .tiles import best_of_entries
+from .top_items import ranking_type
+
+_SEGMENTS = 3
+"""Segments of a user's scores for each item that is looked for: of so many, the last of as many maxima is close to the last score."""
+_STEPS = 2
+"""Users whose numbers of wanted items are within the same one of so many steps to twice as many have their bounds found together."""
+_SPARE = 1.3
+"""Items for each item of a list up to which those that are left are sorted; of more, the best are looked for once more."""
+
+_Numbers = npt.NDArray[np.int64]
+
+
+def best_reached(
+    fold: Fold, users: Ints, starts: _Numbers, item: Ints, score: Scores, k: int, *, is_known: bool
+) -> tuple[Ints, Scores]:
+    """Return the k best of the items that users reach; a score of zero or NaN is none.
+
+    Args:
+        fold: The fold.
+        users: The codes of the users, shape (b,).
+        starts: The first item of each user, and the end, shape (b + 1,).
+        item: Item codes, none twice for a user, in any order; shape (m,).
+        score: Their scores, shape (m,).
+        k: The length of the lists.
+        is_known: Whether all of the items are known in training.
+
+    Returns:
+        Items and scores, both of shape (b, k), as ``top_k``.
+    """
+    score = score.astype(ranking_type(score.dtype), copy=False)
+    if not is_known:
+        score = rankable(fold, item, score)
+    if k == 0 or len(item) == 0:
+        return np.full((len(users), k), NO_ITEM, dtype=np.int32), np.zeros((len(users), k), dtype=score.dtype)
+    seen = fold.masked_pairs(users)
+    _, row, entry = reaching(starts, score, np.bincount(seen[0], minlength=len(users)) + k)
+    return best_unseen(fold, seen, len(users), row, item[entry], score[entry], k)
+
+
+def best_unseen(
+    fold: Fold, seen: tuple[_Numbers, Ints], n_users: int, row: _Numbers, item: Ints, score: Scores, k: int
+) -> tuple[Ints, Scores]:
+    """Return the k best of the items that may be among them.
+
+    Args:
+        fold: The fold.
+        seen: What must not be recommended, as ``Fold.masked_pairs`` returns it.
+        n_users: The number of users.
+        row: Whose item it is, ascending, shape (m,).
+        item: Item codes, none twice for a user but with a score of -inf, in any order.
+        score: Their scores; zero and -inf are none.
+        k: The length of the lists.
+
+    Returns:
+        Items and scores, both of shape (n_users, k), as ``top_k``.
+    """
+    is_allowed = (score != 0) & (score > -np.inf)
+    codes = np.sort(seen[0] * fold.n_items + seen[1])
+    if len(codes):
+        pair = row * fold.n_items + item
+        is_allowed &= codes.take(np.searchsorted(codes, pair), mode="clip") != pair
+    row, item, score = row[is_allowed], item[is_allowed], score[is_allowed]
+    if len(row) > _SPARE * k * n_users:  # sorting all of them would cost more
+        starts = np.searchsorted(row, np.arange(n_users + 1))
+        _, row, entry = reaching(starts, score, np.full(n_users, k))
+        item, score = item[entry], score[entry]
+    return best_of_entries(n_users, row, item, score, k)
+
+
+def rankable(fold: Fold, item: Ints, score: Scores) -> Scores:
+    """Return scores, -inf for what may be recommended to nobody."""
+    return score if fold.rankable.all() else np.where(fold.rankable[item], score, score.dtype.type(-np.inf))
+
+
+def reaching(starts: _Numbers, score: Scores, n_wanted: _Numbers) -> tuple[Scores, _Numbers, _Numbers]:
+    """Return a bound for each row that as many of its scores reach as are wanted, and what reaches it.
+
+    As many segments of a row as items are wanted have a score each that reaches the lowest of their maxima.
+
+    Args:
+        starts: The first score of each row, and the end, shape (b + 1,).
+        score: float32 or float64, shape (m,).
+        n_wanted: How many are wanted of each row, at least 1; shape (b,).
+
+    Returns:
+        The bounds, above zero or -inf, of the type of the scores, shape (b,); the rows of the scores that reach them,
+        ascending, and their places; NaN reaches none.
+    """
+    n_rows = len(n_wanted)
+    step = np.ceil(np.log2(n_wanted) * _STEPS).astype(np.int64)
+    lengths = np.diff(starts).astype(np.int64)
+    size = np.maximum(1, lengths // (_SEGMENTS * n_wanted))
+    n_segments = -(-lengths // size)
+    row_of_segment = np.repeat(np.arange(n_rows), n_segments)
+    first = np.cumsum(n_segments) - n_segments
+    begin = np.arange(len(row_of_segment)) * size[row_of_segment]
+    begin += (starts[:-1] - first * size)[row_of_segment]
+    maxima: Any = np.maximum.reduceat(score, begin) if len(begin) else score[:0]
+    maxima[np.isnan(maxima)] = -np.inf
+    bounds = np.full(n_rows, -np.inf, dtype=score.dtype)
+    for rows in _alike(np.where(n_segments >= n_wanted, step, -1)):
+        width, last = int(n_segments[rows].max()), int(n_wanted[rows].max())
+        if last > width:
+            continue
+        table = np.full((len(rows), width), -np.inf, dtype=score.dtype)
+        row, entry = entries_of(rows, np.append(first, len(begin)))
+        table[row, entry - first[rows][row]] = maxima[entry]
+        bounds[rows] = np.partition(table, width - last, axis=1)[:, width - last]
+    bounds[bounds <= 0] = -np.inf  # zeros, which are no scores, may be among the maxima
+    high = np.flatnonzero(maxima >= bounds[row_of_segment])
+    number, place = entries_of(high, np.append(begin, len(score)))
+    row = row_of_segment[high][number]
+    is_reaching = score[place] >= bounds[row]
+    return bounds, row[is_reaching], place[is_reaching]
+
+
+def _alike(step: _Numbers) -> list[_Numbers]:
+    """Return the rows of each step from 0 on."""
+    order = np.argsort(step, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(step[order])) + 1)
+    return [rows for rows in groups if len(rows) and step[rows[0]] >= 0]
