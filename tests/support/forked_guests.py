@@ -134,15 +134,21 @@ class Interpreter:
         """Have a child forked, in this directory; return its process id.
 
         Raises:
-            OSError: The interpreter has ended.
+            OSError: The interpreter has ended, or may not fork.
         """
         descriptors = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))
         with self._asking:
             self._requests.sendmsg([json.dumps({"directory": os.getcwd(), **request}).encode()], [descriptors])
             answer = self._requests.recv(preloaded.MESSAGE_BYTES)
-        if not answer:
-            raise BrokenPipeError("the interpreter that forks has ended")
-        return int(answer)
+        pid = int(answer or -1)
+        if pid < 0:
+            raise BrokenPipeError("the interpreter has ended, or may not fork")
+        return pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is known to have ended; only the process that has started it knows."""
+        return self._process is not None and self._process.poll() is not None
 
     def close(self) -> None:
         """End it; what it has forked goes on."""

@@ -72,6 +72,8 @@ def _interpreter(environment: Mapping[str, str]) -> Interpreter | None:
         return None
     if {_HASH_SEED: "0", **_at_the_start(environment)} != _USUAL:
         return None
+    if _interpreters and _interpreters[0].has_ended:
+        _interpreters.clear()
     if not _interpreters:
         if threading.current_thread() is not threading.main_thread():  # with which its children would have to end
             return None

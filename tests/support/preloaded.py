@@ -65,6 +65,9 @@ def serve(descriptor: int, tests: str = "") -> str:
     for name in IMPORTED:
         importlib.import_module(name)
     runs = _imported_for_runs(tests) if tests else None
+    own_number = _thread_number()
+    # It has the group of the tests, of which some send signals to their group.
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     gc.freeze()
     requests = socket.socket(fileno=descriptor)
     numbers = array.array("i")
@@ -73,7 +76,7 @@ def serve(descriptor: int, tests: str = "") -> str:
         if not message:
             os._exit(0)
         streams = array.array("i", ancillary[0][2]).tolist()
-        child = _clone()
+        child = _clone(own_number)
         if child:
             for stream in streams:
                 os.close(stream)
@@ -115,14 +118,13 @@ def _forget(packages: tuple[str, ...]) -> None:
         del sys.modules[name]
 
 
-def _clone() -> int:
-    """Fork a child of this process's parent; return its process id, and 0 within it.
+def _clone(own_number: ctypes.c_int) -> int:
+    """Fork a child of this process's parent; return its process id, 0 within it, and -1 where the kernel refuses.
 
-    Raises:
-        OSError: The kernel refuses.
+    Args:
+        own_number: Where the C library keeps the number of the main thread.
     """
-    python, call = ctypes.pythonapi, ctypes.PyDLL(None, use_errno=True).syscall
-    own_number = _thread_number()
+    python, call = ctypes.pythonapi, ctypes.PyDLL(None).syscall
     python.PyOS_BeforeFork()
     child = int(call(_CLONE_CALLS[platform.machine()], _CLONE_PARENT | int(signal.SIGCHLD), 0, 0, 0, 0))
     if child == 0:
@@ -130,25 +132,34 @@ def _clone() -> int:
         python.PyOS_AfterFork_Child()
         return 0
     python.PyOS_AfterFork_Parent()
-    if child < 0:
-        raise OSError(ctypes.get_errno(), "clone")
     return child
 
 
 def _thread_number() -> ctypes.c_int:
     """Return where the C library keeps the number that the main thread has for the kernel.
 
-    ``fork`` sets it in the child; ``pthread_kill`` sends signals to the thread that it names.
+    ``fork`` sets it in the child; ``pthread_kill`` sends signals to the thread that it names. It lies where two threads each
+    have their own number: by chance the main thread's stands at other places as well.
 
     Raises:
         OSError: It is not found.
     """
-    thread = threading.main_thread().ident or 0
-    places = [ctypes.c_int.from_address(thread + offset) for offset in range(0, _THREAD_BYTES, 4)]
-    found = [place for place in places if place.value == os.getpid()]
-    if len(found) != 1:
-        raise OSError(f"the C library keeps the number of a thread at {len(found)} places")
-    return found[0]
+    of_another: list[set[int]] = []
+    another = threading.Thread(target=lambda: of_another.append(_offsets_of_number(threading.current_thread())))
+    another.start()
+    another.join()
+    main = threading.main_thread()
+    offsets = _offsets_of_number(main).intersection(*of_another)
+    if len(offsets) != 1:
+        raise OSError(f"the C library keeps the number of a thread at {len(offsets)} places")
+    return ctypes.c_int.from_address((main.ident or 0) + offsets.pop())
+
+
+def _offsets_of_number(thread: threading.Thread) -> set[int]:
+    """Return where a running thread's number for the kernel stands in what the C library keeps of it."""
+    begin = thread.ident or 0
+    places = {offset: ctypes.c_int.from_address(begin + offset) for offset in range(0, _THREAD_BYTES, 4)}
+    return {offset for offset, place in places.items() if place.value == thread.native_id}
 
 
 def _become(request: dict, streams: list[int]) -> str:  # type: ignore[type-arg]
