@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import forked_runs
 from support.forked_guests import CAN_FORK, ForkedProcess
 from support.forked_runs import PLAIN, forked_pytest
 from support.projects import Project
@@ -109,7 +110,8 @@ def test_a_run_forks_its_workers_and_guests_which_are_its_own(project: Project) 
     project.bench_gated()
     with started(project, "-n", "1") as run:
         wait_until(lambda: bool(project.count_fits("begin-")))
-        assert isinstance(run, ForkedProcess)
+        usual, here = forked_runs._USUAL, {"PYTHONHASHSEED": "0", **forked_runs._at_the_start(os.environ)}
+        assert isinstance(run, ForkedProcess), f"a test has left other variables: {usual.items() ^ here.items()}"
         (guest,) = guests_of(project)
         worker = parent_of(parent_of(guest))
         assert parent_of(worker) == run.pid

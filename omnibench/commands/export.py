@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from omnibench.report.export import export_results
 from omnibench.report.files import SUFFIXES
 from omnibench.report.sections import DEFAULT_LIMIT
 from omnibench.store.queries import open_store
+
+_ARROW_MEMORY = "ARROW_DEFAULT_MEMORY_POOL"
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -25,28 +29,42 @@ def export(arguments: argparse.Namespace) -> int:
         _export_runs(arguments)
     if not arguments.files:
         return 0
-    # Arrow's own allocator keeps twenty megabytes for later; it reads this when it is imported, for Parquet.
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    problems = export_results(
-        arguments.store,
-        *arguments.files,
-        datasets=arguments.dataset,
-        algorithms=arguments.algorithm,
-        metrics=arguments.metric,
-        sort=arguments.sort,
-        top=arguments.top,
-        alpha=arguments.alpha,
-        test=arguments.test,
-        better=arguments.better,
-        all_items=arguments.all,
-        paths=arguments.paths,
-        notify=note_left_out,
-    )
+    with _memory_of_the_system():
+        problems = export_results(
+            arguments.store,
+            *arguments.files,
+            datasets=arguments.dataset,
+            algorithms=arguments.algorithm,
+            metrics=arguments.metric,
+            sort=arguments.sort,
+            top=arguments.top,
+            alpha=arguments.alpha,
+            test=arguments.test,
+            better=arguments.better,
+            all_items=arguments.all,
+            paths=arguments.paths,
+            notify=note_left_out,
+        )
     for problem in problems:
         complain(problem)
     for file in dict.fromkeys(arguments.files):
         say(f"{file}: {Path(file).stat().st_size:,} bytes")
     return int(bool(problems))
+
+
+@contextlib.contextmanager
+def _memory_of_the_system() -> Iterator[None]:
+    """Have Arrow, which reads a variable when it is imported, for Parquet, use no allocator of its own.
+
+    That keeps twenty megabytes for later.
+    """
+    is_chosen = _ARROW_MEMORY in os.environ
+    os.environ.setdefault(_ARROW_MEMORY, "system")
+    try:
+        yield
+    finally:
+        if not is_chosen:
+            del os.environ[_ARROW_MEMORY]
 
 
 def _export_runs(arguments: argparse.Namespace) -> None:

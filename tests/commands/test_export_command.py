@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -66,3 +68,24 @@ def test_what_cannot_be_done_is_an_error(
     assert err.startswith("omnibench: ")
     assert message in err
     assert (out, err.count("\n"), list(tmp_path.iterdir())) == ("", 1, [])
+
+
+@pytest.mark.parametrize("chosen", [None, "mimalloc"])
+def test_it_leaves_the_variables_as_they_were(
+    chosen: str | None, measured_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Arrow reads when it is imported is set meanwhile, where nobody has chosen another allocator."""
+    name, seen = "ARROW_DEFAULT_MEMORY_POOL", []
+    monkeypatch.delenv(name, raising=False)
+    if chosen is not None:
+        monkeypatch.setenv(name, chosen)
+
+    def noted(*_arguments: Any, **_options: Any) -> list[str]:
+        seen.append(os.environ[name])
+        return []
+
+    monkeypatch.setattr("omnibench.commands.export.export_results", noted)
+    (tmp_path / "results.parquet").touch()
+    assert main(["export", str(tmp_path / "results.parquet"), "--store", str(measured_store)]) == 0
+    assert seen == [chosen or "system"]
+    assert os.environ.get(name) == chosen
