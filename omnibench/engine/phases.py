@@ -6,10 +6,10 @@ import io
 import json
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from omnibench.data.stored_ids import read_ids, read_session_ids
 from omnibench.engine.epochs import EpochMetric, Judge, answering
@@ -311,50 +311,49 @@ def export_predictions(dataset: Path, predictions: Path, directory: Path) -> lis
     The JSON has one list per column: user, item, score, rank (from 1) for recommendations; user, item,
     rating for rating predictions. Where there are both, the ratings are in ``ratings.json`` or ``.parquet``.
     """
-    contents = [content for content in read_predictions(predictions) if content is not None]
-    return [
-        _export(decoded(dataset, content), directory / name)
-        for content, name in zip(contents, ("predictions", "ratings"), strict=False)
-    ]
+    paths = []
+    for name, columns in _named_columns(dataset, predictions):
+        paths.append(directory / name)
+        with paths[-1].open("wb") as file:
+            _write(columns, file)
+    return paths
 
 
 def exported_predictions(dataset: Path, predictions: Path) -> dict[str, bytes]:
     """Return the names and the contents of the files that ``export_predictions`` writes."""
-    contents = [content for content in read_predictions(predictions) if content is not None]
-    exported: dict[str, bytes] = {}
-    for content, stem in zip(contents, ("predictions", "ratings"), strict=False):
-        columns, file = decoded(dataset, content), io.BytesIO()
-        suffix = _write(columns, file) if len(columns["user"]) > JSON_ROWS else ".json"
-        exported[f"{stem}{suffix}"] = file.getvalue() or _json(columns)
+    exported = {}
+    for name, columns in _named_columns(dataset, predictions):
+        file = io.BytesIO()
+        _write(columns, file)
+        exported[name] = file.getvalue()
     return exported
 
 
-def _export(columns: dict[str, npt.NDArray[Any]], stem: Path) -> Path:
-    if len(columns["user"]) > JSON_ROWS:
-        path = stem.with_suffix(".parquet")
-        _write(columns, path)
-    else:
-        path = stem.with_suffix(".json")
-        path.write_bytes(_json(columns))
-    return path
+def _named_columns(dataset: Path, predictions: Path) -> Iterator[tuple[str, dict[str, npt.NDArray[Any]]]]:
+    """Yield the name of each file of predictions with the user's own ids, and what is in it."""
+    contents = [content for content in read_predictions(predictions) if content is not None]
+    for content, stem in zip(contents, ("predictions", "ratings"), strict=False):
+        columns = decoded(dataset, content)
+        yield f"{stem}.parquet" if _are_many(columns) else f"{stem}.json", columns
 
 
-def _json(columns: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    return json.dumps(
-        {name: column.tolist() for name, column in columns.items()}, ensure_ascii=False, default=str
-    ).encode()
+def _are_many(columns: Mapping[str, npt.NDArray[Any]]) -> bool:
+    return len(columns["user"]) > JSON_ROWS
 
 
-def _write(columns: Mapping[str, npt.NDArray[Any]], target: Path | io.BytesIO) -> str:
-    """Write columns as Parquet, and return the ending of such files."""
+def _write(columns: Mapping[str, npt.NDArray[Any]], file: BinaryIO) -> None:
+    """Write columns as Parquet when they are many, else as JSON."""
+    if not _are_many(columns):
+        lists = {name: column.tolist() for name, column in columns.items()}
+        file.write(json.dumps(lists, ensure_ascii=False, default=str).encode())
+        return
     import pandas as pd
 
     frame = pd.DataFrame(columns)
     for name in ("user", "item"):
         if not _fits_one_type(frame[name]):
             frame[name] = frame[name].astype(str)  # a Parquet column has one type
-    frame.to_parquet(target, index=False)
-    return ".parquet"
+    frame.to_parquet(file, index=False)
 
 
 def _fits_one_type(own_ids: pd.Series[Any]) -> bool:
