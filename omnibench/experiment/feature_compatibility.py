@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.data.features.facts import facts_of
+from omnibench.data.features.facts import FeatureFacts, facts_of
 from omnibench.errors import PlanError, nearest
 from omnibench.experiment.configuration import Configuration
 from omnibench.guest.feature_types import ALL_TYPES
@@ -122,7 +122,7 @@ def _check_values(
         names: Those that it names; None for all of the types that None stands for.
     """
     facts, usual = facts_of(dataset.features[subject]), configuration.usual_feature_types
-    learned = [name for name in facts if facts[name].type in usual] if names is None else names
+    learned = _learned(facts, configuration, names)
     if any(facts[name].values for name in learned):
         return
     wanted = configuration.readable_features if names else usual
@@ -136,12 +136,20 @@ def _check_values(
     )
 
 
+def _learned(
+    facts: Mapping[str, FeatureFacts], configuration: Configuration, names: Sequence[str] | None
+) -> Sequence[str]:
+    """Return the features that an algorithm learns from: those named, or all of the types that None stands for."""
+    usual = configuration.usual_feature_types
+    return [name for name in facts if facts[name].type in usual] if names is None else names
+
+
 def _check_number(
     dataset: RecSysDataSet, configuration: Configuration, parameter: str, subject: str, names: Sequence[str] | None
 ) -> None:
     """Refuse more features of a type than the algorithm can read; the arguments are those of ``_check_values``."""
-    facts, usual = facts_of(dataset.features[subject]), configuration.usual_feature_types
-    learned = [name for name in facts if facts[name].type in usual] if names is None else list(names)
+    facts = facts_of(dataset.features[subject])
+    learned = _learned(facts, configuration, names)
     for feature_type, most in configuration.most_of_type.items():
         of_type = [name for name in learned if facts[name].type == feature_type]
         if len(of_type) > most:
