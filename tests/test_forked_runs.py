@@ -105,8 +105,15 @@ def test_a_worker_finds_what_a_started_one_finds(both_ways: Callable[..., list[d
     assert {**forked, "parent": 0} == {**begun, "parent": 0}
 
 
-def test_a_run_forks_its_workers_and_guests_which_are_its_own(project: Project) -> None:
-    """They have it, or its worker, for a parent, and nobody is left of them when it is killed."""
+@pytest.mark.parametrize("environment", [None, "/of/the/user"], ids=["not activated", "activated"])
+def test_a_run_forks_its_workers_and_guests_which_are_its_own(
+    project: Project, monkeypatch: pytest.MonkeyPatch, environment: str | None
+) -> None:
+    """They have it, or its worker, for a parent, and nobody is left of them when it is killed; in tox's environments too."""
+    if environment is None:
+        monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    else:
+        monkeypatch.setenv("VIRTUAL_ENV", environment)  # which a guest is not given
     project.bench_gated()
     with started(project, "-n", "1") as run:
         wait_until(lambda: bool(project.count_fits("begin-")))

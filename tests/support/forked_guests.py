@@ -27,7 +27,7 @@ _PREFIXES = (
     *("ARROW_", "BLIS_", "COV", "LC_", "LD_", "MALLOC_", "MKL_", "NUMBA_", "NUMEXPR_", "OMP_", "OPENBLAS_", "PANDAS_"),
     *("PYTHON", "RAYON_", "TF_", "VECLIB_"),
 )
-_NAMES = ("LANG", "LANGUAGE", "TZ", "VIRTUAL_ENV")
+_NAMES = ("LANG", "LANGUAGE", "TZ")
 """Variables that an interpreter, or what it imports, reads when it starts: who wants others gets another interpreter."""
 
 _ROOM_BYTES = 2**15
