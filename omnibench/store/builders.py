@@ -199,6 +199,9 @@ def eval_record(
 _MANIFEST = ("identity", "name", "test", "users", "items", "interactions")
 """What the record of a dataset repeats of its manifest; sizes before positions became users take the place of those after."""
 
+_COUNTED_LATER = ("validated", "longest_user", "longest_item")
+"""What it repeats where its manifest has it: earlier releases did not count these."""
+
 
 def data_record(
     manifest: Mapping[str, Any], costs: Mapping[str, Any], directory: str, files: Sequence[Artifact]
@@ -214,7 +217,7 @@ def data_record(
     return {
         **{name: manifest[name] for name in _MANIFEST},
         **manifest.get("sizes", {}),
-        **({"validated": manifest["validated"]} if "validated" in manifest else {}),
+        **{name: manifest[name] for name in _COUNTED_LATER if name in manifest},
         **({"features": _sizes_of(manifest["features"])} if "features" in manifest else {}),
         **{name: costs[name] for name in COSTS},
         "directory": directory,

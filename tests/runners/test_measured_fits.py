@@ -91,9 +91,9 @@ def test_what_no_layer_returns_needs_as_much_in_the_first_batches(name: str, ter
     assert first < later
 
 
-@pytest.mark.parametrize("algorithm", ["SASRec", "BERT4Rec", "GRU4Rec", "STAMP", "HGN", "CORE", "FPMC", "TransRec"])
+@pytest.mark.parametrize("algorithm", ["SASRec", "BERT4Rec", "GRU4Rec", "STAMP", "HGN", "CORE", "FPMC"])
 def test_users_of_the_validation_part_are_scored_together(algorithm: str) -> None:
-    """RecBole scores all items for eval_batch_size of them, 4,096, whatever the loss; TransRec has the vectors of all items for each."""
+    """RecBole scores all items for eval_batch_size of them, 4,096, whatever the loss."""
     formula, defaults = formula_of(get_runner("RecBole"), algorithm), defaults_of("RecBole", algorithm)
     size = DataSize(100_000, 100_000, 1_000_000)
     none, all_of_them, fewer = (
@@ -101,8 +101,20 @@ def test_users_of_the_validation_part_are_scored_together(algorithm: str) -> Non
         for users, batch in ((0, 4_096), (90_000, 4_096), (90_000, 256))
     )
     for said, users in ((all_of_them, 4_096), (fewer, 256)):
-        each = 8 + (8 * 64 if algorithm == "TransRec" else 0)
-        assert said - none >= 0.99 * each * users * 100_000
+        assert said - none >= 0.99 * 8 * users * 100_000
+
+
+def test_vectors_of_items_for_judged_users_are_bounded() -> None:
+    """TransRec has the vectors of all items for each user who is judged at once, of whom the adapter takes as many as 2 ** 24 numbers are."""
+    formula, defaults = formula_of(get_runner("RecBole"), "TransRec"), defaults_of("RecBole", "TransRec")
+    none, few, many = (
+        required(formula, DataSize(100_000, 10_000, 1_000_000, validated=users), defaults).size
+        for users in (0, 10, 90_000)
+    )
+    assert few - none == 12 * 10 * 10_000 * 64
+    assert many - none == 12 * 2**24
+    one_user = required(formula, DataSize(100_000, 1_000_000, 1_000_000, validated=9), defaults).size
+    assert one_user - required(formula, DataSize(100_000, 1_000_000, 1_000_000), defaults).size == 12 * 64 * 1_000_000
 
 
 def test_values_of_features_make_what_they_make() -> None:
