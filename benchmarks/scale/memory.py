@@ -28,6 +28,7 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
+from memory_derived import DERIVED
 from memory_terms import FEATURES, LEAST, QUICK, SAME_WORK, SIMPLE, TERMS
 
 from omnibench import (
@@ -232,6 +233,9 @@ def _formulas(
     """
     formulas: dict[str, dict[str, float]] = {}
     for name, rows in algorithms.items():
+        if f"{runner.name}.{name}" in DERIVED:
+            formulas[name] = DERIVED[f"{runner.name}.{name}"]
+            continue
         terms, least = TERMS.get(f"{runner.name}.{name}", ()), LEAST.get(f"{runner.name}.{name}", {})
         formulas[name] = {**least, **(formula(rows, _ordered(terms, rows), {**of_all, **least}) if terms else {})}
     described = {**runner.catalogue["algorithms"], **{name: {"memory": formulas[name]} for name in formulas}}

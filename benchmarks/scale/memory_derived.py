@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from omnibench.runners.formula_factors import (
     BATCH_USERS,
+    ITEM_VOCABULARY,
+    ITEM_WORDS,
     LONGEST_ITEM,
     LONGEST_USER,
     SPLIT_ITEMS,
@@ -22,6 +24,10 @@ OF_ADAM = 16.0
 
 _IN_PYTHON = 86.0
 """Bytes of an entry of SciPy's ``lil_matrix``, and of the CSR matrix that is made of it."""
+
+
+_OF_WORDS = 83.0
+"""Bytes that Cornac has of a word of a text: itself, where it is in the list of its text, its number, and how often it is there."""
 
 
 def of_both(size: str, each: float) -> dict[str, float]:
@@ -53,13 +59,12 @@ DERIVED: dict[str, dict[str, float]] = {
         f"{SPLIT_ITEMS}*{LONGEST_USER}*embedding_size": 7.0,
         f"{SPLIT_ITEMS}*{LONGEST_USER}*weight_size": 7.0,
     },
-    # Weights for each user and item, what they are multiplied with, its product with the graph, and the gradients of these. The graph is
-    # made of a Python dictionary of pairs.
+    # Weights for each user and item, what they are multiplied with, its product with the graph, and the gradients of these. Of a batch the
+    # vectors of users, of their items and of others, and their products with two matrices, with the gradients.
     "RecBole.GCMC": {
         "guest": 455e6,
         **of_both("gcn_output_dim", 49.0),
-        "train_batch_size*embedding_size": 56.0,
-        "interactions": 500.0,
+        "train_batch_size*embedding_size": 112.0,
     },
     # The outer product of each item's vector with itself, and of each user's of a batch, with its gradient; the vectors of the items of
     # padded histories, their product with the user's, and the gradient. Histories themselves: ids (int64) and values, made of NumPy's.
@@ -82,12 +87,22 @@ DERIVED: dict[str, dict[str, float]] = {
         **{f"{rows}*{length}": 12.0 for rows, length in (("users", LONGEST_USER), ("items", LONGEST_ITEM))},
         **{f"train_batch_size*{length}": 12.0 for length in (LONGEST_USER, LONGEST_ITEM)},
     },
-    # Vectors of three graphs (two of them drawn anew) after each layer; of the loss that compares the two the exponentials for each row of a
-    # batch and each user, and each item: 6.1 were measured of six batches, and more of fifteen.
+    # Three graphs of each pair in both directions, two of them drawn anew as SciPy's matrices; vectors of each after each layer, 28 times
+    # those of a batch with the gradients; of the loss that compares two graphs the exponentials for each row of a batch and each user, and
+    # each item: 6.1 bytes were measured of six batches, and more of fifteen.
     "RecBole.SGL": {
         "guest": 460e6,
         **of_both("embedding_size", OF_ADAM),
         **of_both("embedding_size*n_layers", 28.0),
+        "train_batch_size*embedding_size": 112.0,
+        **of_both("train_batch_size", 7.5),
+        "interactions": 500.0,
+    },
+    # The same loss of one graph and its layers; it was measured once.
+    "RecBole.NCL": {
+        "guest": 470e6,
+        **of_both("embedding_size", OF_ADAM),
+        **of_both("embedding_size*n_layers", 10.0),
         **of_both("train_batch_size", 7.5),
     },
     # Of each layer eleven arrays of its numbers: products with the graph, with the vectors, of both linear layers, their sum, its
@@ -96,7 +111,7 @@ DERIVED: dict[str, dict[str, float]] = {
         "guest": 460e6,
         **of_both("embedding_size", OF_ADAM),
         **of_both("sum(hidden_size_list)", 44.0),
-        **{f"train_batch_size*{size}": 36.0 for size in ("embedding_size", "sum(hidden_size_list)")},
+        **{f"train_batch_size*{size}": 56.0 for size in ("embedding_size", "sum(hidden_size_list)")},
     },
     # The first layer, the one that the prior keeps of it, and the last; five layers of its own width between them, each kept twice as well.
     # Of a batch its items, their normalised and dropped copies, scores of all items, their softmax and gradient.
@@ -133,9 +148,10 @@ DERIVED: dict[str, dict[str, float]] = {
         f"items*{BATCH_USERS}": 36.0,
         f"items*{VALIDATED_USERS}": _IN_PYTHON,
     },
-    "RecPack.BPRMF": {
-        "guest": 452e6,
+    "RecPack.BPRMF": {  # its batches are so large that those of a batch of users lie beside them
+        "guest": 440e6,
         **of_both("num_components", OF_ADAM),
+        f"items*{BATCH_USERS}": 45.0,
         f"items*{VALIDATED_USERS}": _IN_PYTHON,
     },
     # Its loss computes four likelihoods, whichever is chosen, and a batch is float64 before it is float32.
@@ -152,6 +168,14 @@ DERIVED: dict[str, dict[str, float]] = {
         "users*batch_size": 90.0,
     },
     # L-BFGS keeps 25 float64 of each parameter (``m`` = 10 steps), and there are its gradient and counts. It has ``vocab_size`` words, however
-    # many there are.
-    "Cornac.HFT": {"guest": 156e6, **of_both("k", 326.0), "vocab_size*k": 326.0},
+    # many there are. Texts are lists of their words, and rows of their counts.
+    "Cornac.HFT": {"guest": 156e6, **of_both("k", 326.0), "vocab_size*k": 326.0, ITEM_WORDS: _OF_WORDS},
+    # Float64: vectors of users, of items, and of items by their words; of the words two arrays, and one that takes the place of the second.
+    "Cornac.CTR": {
+        "guest": 156e6,
+        **of_both("k", 24.0),
+        f"{ITEM_VOCABULARY}*k": 3 * 8.0,
+        ITEM_WORDS: _OF_WORDS,
+        "interactions": 113.0,
+    },
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from memory_derived import DERIVED, OF_ADAM
+from memory_derived import OF_ADAM
 
 from omnibench.runners.formula_factors import (
     BATCH_USERS,
@@ -347,7 +347,7 @@ LEAST: dict[str, dict[str, float]] = {
     },
     **{
         f"RecBole.{name}": {f"{rows}*embedding_size": _OF_ADAM for rows in ("users", "items")}
-        for name in ("NCL", "SimpleX", "SpectralCF", "DGCF", "ConvNCF", "LINE")
+        for name in ("SimpleX", "SpectralCF", "DGCF", "ConvNCF", "LINE")
     },
     "RecBole.NeuMF": {
         f"{rows}*m{size}_embedding_size": _OF_ADAM for rows in ("users", "items") for size in ("f", "lp")
@@ -361,7 +361,6 @@ LEAST: dict[str, dict[str, float]] = {
         f"LensKit.{name}": {f"{rows}*embedding_size": size for rows in ("users", "items")}
         for name, size in (("ImplicitMFScorer", 8.0), ("BiasedMFScorer", 8.0), ("FunkSVDScorer", 4.0))
     },
-    **DERIVED,
 }
 """Bytes that an algorithm's own code holds at the same time, whatever was measured."""
 for _name in (*_OF_ENCODERS, *_OF_HIDDEN, *_OF_EMBEDDINGS, *_OF_RECURRENT, *_OF_BPR):

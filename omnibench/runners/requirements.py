@@ -56,6 +56,17 @@ _FIRST_STEPS, _OF_FIRST_STEPS = 2, 0.75
 """What the layers of a network return needs this share in the first batches: later ones find what earlier ones have left in pieces. With ten
 epochs in the place of one, where one is one batch, SASRec needed 1.2 to 1.35 times as much for it, GRU4Rec 1.3, and STAMP twice as much."""
 
+_BY_FORMULA = "by the formula of the algorithm"
+
+_REMEDIES = (
+    (SPLIT_ITEMS, ("split_to", "split_to=10")),
+    (VALIDATED_USERS, ("validation_sample_size", "validation_sample_size=1000")),
+    (JUDGED_USERS, ("eval_batch_size", "a smaller eval_batch_size")),
+    *((name, (name, f"a smaller {name}")) for name in BATCHES),
+    *((BATCH_USERS, (name, f"a smaller {name}")) for name in BATCHES),
+)
+"""By factors, the hyperparameters that say how much of the data is there at once, and what to say of them."""
+
 _DISTINCT = 1.5
 """So much larger than the smallest of earlier Fits the largest has to be, for them to tell what grows with the data."""
 
@@ -95,6 +106,7 @@ class Requirement(NamedTuple):
         basis: What the estimate is made of.
         is_measured: Whether Fits with as much to do were measured to need it.
         hyperparameters: Those that make most of it; none where the data does.
+        remedy: What makes it less where the data makes most of it, e.g. ``a smaller train_batch_size``; else nothing.
     """
 
     size: int
@@ -102,6 +114,7 @@ class Requirement(NamedTuple):
     basis: str
     is_measured: bool = False
     hyperparameters: tuple[str, ...] = ()
+    remedy: str = ""
 
 
 def formula_of(runner: RunnerInfo, algorithm: str) -> Mapping[str, float]:
@@ -134,17 +147,19 @@ def required(
     guest = formula.get(GUEST, 0.0)
     grown = grown_bytes(formula, size, parameters)
     points = [(grown_bytes(formula, fit.size, fit.parameters), float(fit.peak)) for fit in earlier]
-    reason, most = _reason(formula, size, parameters)
+    largest = _largest(formula, size, parameters)
+    reason, most = _reason(largest, size, parameters)
+    said = Requirement(
+        int(guest + grown), reason, _BY_FORMULA, False, most, "" if most else _remedy(largest, parameters)
+    )
     if not points:
-        return Requirement(int(guest + grown), reason, "by the formula of the algorithm", hyperparameters=most)
+        return said
     count = f"{len(points)} earlier Fit{'s' if len(points) > 1 else ''}"
     alike = [peak for formula_size, peak in points if abs(formula_size - grown) <= _ALIKE * grown]
     if alike:
-        return Requirement(int(max(alike)), reason, f"by {count} of the algorithm", True, most)
+        return said._replace(size=int(max(alike)), basis=f"by {count} of the algorithm", is_measured=True)
     at_zero, slope = _line(points, guest, is_measured=formula.keys() - USUAL_FORMULA.keys() != set())
-    return Requirement(
-        int(max(0.0, at_zero) + slope * grown), reason, f"by {count} of the algorithm", hyperparameters=most
-    )
+    return said._replace(size=int(max(0.0, at_zero) + slope * grown), basis=f"by {count} of the algorithm")
 
 
 def grown_bytes(formula: Mapping[str, float], size: DataSize, parameters: Mapping[str, Any]) -> float:
@@ -184,10 +199,23 @@ def _steps(batch: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
     return per_epoch * (epochs if is_amount(epochs) else math.inf)
 
 
-def _reason(formula: Mapping[str, float], size: DataSize, parameters: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """Return what makes most of what a formula says, in words; and the hyperparameters, where nothing of the data does."""
+def _largest(formula: Mapping[str, float], size: DataSize, parameters: Mapping[str, Any]) -> str:
+    """Return the term that makes most of what a formula says."""
     terms = [term for term in formula if term != GUEST]
-    largest = max(terms, key=lambda term: formula[term] * _units(term, size, parameters), default="interactions")
+    return max(terms, key=lambda term: formula[term] * _units(term, size, parameters), default="interactions")
+
+
+def _remedy(term: str, parameters: Mapping[str, Any]) -> str:
+    """Return what of the hyperparameters makes a term less, where one says how much of the data is there at once; else nothing."""
+    names = term.split("*")
+    for name, (hyperparameter, remedy) in _REMEDIES:
+        if name in names and hyperparameter in parameters:
+            return remedy
+    return ""
+
+
+def _reason(largest: str, size: DataSize, parameters: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Return what makes most of what a formula says, in words; and the hyperparameters, where nothing of the data does."""
     compares_all = sampled(parameters) is None
     counted = {ITEM_PAIRS: "items", USER_PAIRS: "users", SCORED_PAIRS: "users*items", COMPARED: compared(parameters)}
     counted |= {

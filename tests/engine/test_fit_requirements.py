@@ -253,3 +253,28 @@ def test_a_refusal_advises_what_helps() -> None:
     said = str(refusal(matrix, required({"guest": 1e8, "items*items": 80.0}, SIZES["Middle"], {}), words))
     assert "RecBole.EASE on 10,000 items needs about" in said
     assert "or on less data (CorePruning, a sample), or with --omnirec-memory=ignore" in said
+
+
+@pytest.mark.parametrize(
+    ("framework", "algorithm", "size", "remedy"),
+    [
+        ("RecBole", "NAIS", DataSize(100, 30_000, 1_000, (), 90, 900, 900), "split_to=10"),
+        ("RecPack", "MultVAE", DataSize(90_000, 10_000, 500_000, (), 90_000), "validation_sample_size=1000"),
+        ("RecBole", "STAMP", DataSize(10_000, 1_000_000, 2_000_000), "a smaller train_batch_size"),
+        ("RecBole", "STAMP", DataSize(10_000, 1_000_000, 12_000, (), 9_000), "a smaller eval_batch_size"),
+        ("RecBole", "SGL", DataSize(1_000_000, 10_000, 2_000_000), "a smaller train_batch_size"),
+        ("Cornac", "VAECF", DataSize(10_000, 10_000_000, 12_000_000), "a smaller batch_size"),
+    ],
+)
+def test_a_refusal_names_what_takes_less_of_the_data_at_once(
+    framework: str, algorithm: str, size: DataSize, remedy: str
+) -> None:
+    """Items and users make most of it, and a hyperparameter that the algorithm has says for how many of them at once."""
+    parameters = get_runner(framework).catalogue["algorithms"][algorithm]["parameters"]
+    requirement = required(formula_of(get_runner(framework), algorithm), size, parameters)
+    asked = experiment("Middle", framework, algorithm)
+    assert f", or with {remedy}, or on less data" in str(refusal(asked, requirement, "2.0 GB are here"))
+    name = remedy.rsplit(maxsplit=1)[-1].split("=", maxsplit=1)[0]
+    value = int(remedy.split("=")[1]) if "=" in remedy else 16
+    changed = required(formula_of(get_runner(framework), algorithm), size, {**parameters, name: value})
+    assert changed.size < 0.8 * requirement.size

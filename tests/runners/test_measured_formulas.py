@@ -50,6 +50,7 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
     "RecPack.BPRMF": {"users*num_components": 12.0, "items*num_components": 12.0, "items*validated_users": 32.0},
     "Cornac.VAECF": {"items*autoencoder_structure": 2 * 12.0, "items*batch_users": 24.0},
     "Cornac.BiVAECF": {"items*encoder_structure": 12.0, "items*batch_users": 24.0, "users*batch_size": 24.0},
+    "Cornac.CTR": {"item_vocabulary*k": 3 * 8.0, "items*k": 2 * 8.0, "users*k": 8.0, "item_words": 8.0 + 8.0 + 4.0},
     "Cornac.HFT": {
         "vocab_size*k": 8.0 * (25 + 2),
         "items*k": 8.0 * (25 + 2),
@@ -163,6 +164,15 @@ def test_algorithms_that_do_the_same_have_the_same_terms(memory: ModuleType) -> 
         framework, _, algorithm = name.partition(".")
         algorithms = get_runner(framework).catalogue["algorithms"]
         assert algorithms[algorithm]["memory"] == memory.same_formula(algorithms, others), name
+
+
+def test_terms_that_follow_from_code_are_in_the_catalogue(memory: ModuleType) -> None:
+    """What ``memory.py --write`` would write of them, and nothing that was fitted beside."""
+    assert memory.DERIVED
+    for name, terms in memory.DERIVED.items():
+        framework, _, algorithm = name.partition(".")
+        assert get_runner(framework).catalogue["algorithms"][algorithm]["memory"] == terms, name
+        assert name not in memory.TERMS, name
 
 
 @pytest.mark.parametrize("algorithm", ["ItemKNN", "TARSItemKNN", "TARSItemKNNVaz"])
