@@ -14,6 +14,7 @@ from omnibench.runners.formula_factors import (
     ITEM_WORDS,
     LONGEST_ITEM,
     LONGEST_USER,
+    RETAINED,
     SPLIT_ITEMS,
     VALIDATED_USERS,
 )
@@ -87,23 +88,24 @@ DERIVED: dict[str, dict[str, float]] = {
         **{f"{rows}*{length}": 12.0 for rows, length in (("users", LONGEST_USER), ("items", LONGEST_ITEM))},
         **{f"train_batch_size*{length}": 12.0 for length in (LONGEST_USER, LONGEST_ITEM)},
     },
-    # Three graphs of each pair in both directions, two of them drawn anew as SciPy's matrices; vectors of each after each layer, 28 times
-    # those of a batch with the gradients; of the loss that compares two graphs the exponentials for each row of a batch and each user, and
-    # each item: 6.1 bytes were measured of six batches, and more of fifteen.
+    # Vectors of three graphs after each layer, two of them drawn anew, and 28 times those of a batch with the gradients. Of the loss that
+    # compares two graphs there are exponentials for each row of a batch and each user, and each item: one is kept for the gradient, one is
+    # computed. Of arrays below 32 MiB 18 bytes for each number were measured, of larger ones 6 to 7.
     "RecBole.SGL": {
         "guest": 460e6,
         **of_both("embedding_size", OF_ADAM),
-        **of_both("embedding_size*n_layers", 28.0),
+        **of_both("embedding_size*n_layers", 11.0),
         "train_batch_size*embedding_size": 112.0,
-        **of_both("train_batch_size", 7.5),
-        "interactions": 500.0,
+        **of_both("train_batch_size", 6.0),
+        **of_both(f"train_batch_size*{RETAINED}", 12.0),
     },
-    # The same loss of one graph and its layers; it was measured once.
-    "RecBole.NCL": {
-        "guest": 470e6,
+    "RecBole.NCL": {  # the same loss
+        "guest": 460e6,
         **of_both("embedding_size", OF_ADAM),
-        **of_both("embedding_size*n_layers", 10.0),
-        **of_both("train_batch_size", 7.5),
+        **of_both("embedding_size*n_layers", 11.0),
+        "train_batch_size*embedding_size": 112.0,
+        **of_both("train_batch_size", 6.0),
+        **of_both(f"train_batch_size*{RETAINED}", 12.0),
     },
     # Of each layer eleven arrays of its numbers: products with the graph, with the vectors, of both linear layers, their sum, its
     # activation, dropout and norm. Of a batch the rows of users, of their items and of others, their products, and the gradients.

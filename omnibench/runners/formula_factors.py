@@ -60,6 +60,12 @@ LONGEST_USER, LONGEST_ITEM = "longest_user", "longest_item"
 SPLIT_ITEMS = "split_items"
 """The factor for the items that RecBole's NAIS scores at once for a user of the validation part: all, or one of ``split_to`` parts of them."""
 
+RETAINED = "retained"
+"""The factor that bounds a term by ``MOST_RETAINED`` numbers: what smaller arrays had is kept by the C library, in pieces."""
+
+MOST_RETAINED = 2**23
+"""So many numbers of 4 bytes have 32 MiB, glibc's ``DEFAULT_MMAP_THRESHOLD_MAX``: larger arrays go back to the system at once."""
+
 ITEM_VOCABULARY, ITEM_WORDS = "item_vocabulary", "item_words"
 """The factors for the different words of the texts of items that an algorithm learns from, and for all of their words."""
 
@@ -75,7 +81,7 @@ OF_FEATURES = {
 FACTORS = (
     *(*COUNTS, ITEM_PAIRS, USER_PAIRS, SCORED_PAIRS, COMPARED, SCORED_ITEMS, CANDIDATES),
     *(*OF_FEATURES, FEATURES_READ, FIELDS, JUDGED_USERS, BATCH_USERS),
-    *(JUDGED_VECTORS, VALIDATED_USERS, LONGEST_USER, LONGEST_ITEM, SPLIT_ITEMS),
+    *(JUDGED_VECTORS, VALIDATED_USERS, LONGEST_USER, LONGEST_ITEM, SPLIT_ITEMS, RETAINED),
 )
 """What the terms of a formula are products of, beside hyperparameters. Of a list, such as the sizes of layers, the largest entry counts, in
 ``sum(NAME)`` all together."""
@@ -251,6 +257,7 @@ _DERIVED: Mapping[str, Callable[[DataSize, Mapping[str, Any]], float]] = {
     JUDGED_VECTORS: _judged_vectors,
     VALIDATED_USERS: _validated_users,
     SPLIT_ITEMS: _split_items,
+    RETAINED: lambda _size, _parameters: 1.0,
     LONGEST_USER: lambda size, _: _longest(size.longest_user, size.interactions, size.users, size.items),
     LONGEST_ITEM: lambda size, _: _longest(size.longest_item, size.interactions, size.items, size.users),
 }

@@ -22,6 +22,8 @@ from omnibench.runners.formula_factors import (
     LONGEST_ITEM,
     LONGEST_USER,
     MOST,
+    MOST_RETAINED,
+    RETAINED,
     SCORED_ITEMS,
     SCORED_PAIRS,
     SPLIT_ITEMS,
@@ -186,6 +188,8 @@ def _line(points: list[tuple[float, float]], guest: float, *, is_measured: bool)
 def _units(term: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
     names = term.split("*")
     units = math.prod(factor(name, size, parameters) for name in names)
+    if RETAINED in names:
+        return min(units, MOST_RETAINED)
     batch = next((name for name in names if name in BATCHES), None)
     if batch is None or _OF_LAYERS.isdisjoint(names) or not _SCORES.isdisjoint(names):
         return units
