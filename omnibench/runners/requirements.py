@@ -151,17 +151,17 @@ def required(
     points = [(grown_bytes(formula, fit.size, fit.parameters), float(fit.peak)) for fit in earlier]
     largest = _largest(formula, size, parameters)
     reason, most = _reason(largest, size, parameters)
-    said = Requirement(
+    estimate = Requirement(
         int(guest + grown), reason, _BY_FORMULA, False, most, "" if most else _remedy(largest, parameters)
     )
     if not points:
-        return said
+        return estimate
     count = f"{len(points)} earlier Fit{'s' if len(points) > 1 else ''}"
     alike = [peak for formula_size, peak in points if abs(formula_size - grown) <= _ALIKE * grown]
     if alike:
-        return said._replace(size=int(max(alike)), basis=f"by {count} of the algorithm", is_measured=True)
+        return estimate._replace(size=int(max(alike)), basis=f"by {count} of the algorithm", is_measured=True)
     at_zero, slope = _line(points, guest, is_measured=formula.keys() - USUAL_FORMULA.keys() != set())
-    return said._replace(size=int(max(0.0, at_zero) + slope * grown), basis=f"by {count} of the algorithm")
+    return estimate._replace(size=int(max(0.0, at_zero) + slope * grown), basis=f"by {count} of the algorithm")
 
 
 def grown_bytes(formula: Mapping[str, float], size: DataSize, parameters: Mapping[str, Any]) -> float:

@@ -78,7 +78,7 @@ def test_lists_are_the_same_where_few_users_are_judged_at_once(
     environment_python: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """TransRec has the vectors of all items for each: of so long ones the adapter judges 51 of 60 users at once, RecBole all."""
-    settings = {**SHORT, "epochs": 2, "embedding_size": 8_192}
+    settings = {**SHORT, "epochs": 1, "embedding_size": 8_192}
     assert 60 * 40 * settings["embedding_size"] > 1 << 24
     assert not differences_from_recboles_own(["TransRec"], environment_python, tmp_path, settings)
 
