@@ -42,9 +42,7 @@ _PREDICT = re.compile(
 )
 _FIT = re.compile(rf'{_ORIGIN % "Fit"}{_MEASURED}{_OF_GUEST}, "effective": ')
 _BEHIND_EFFECTIVE = ', "version": '
-_IDENTITY = re.compile(
-    rf', "version": {TEXT}{EPOCHS}, "identity": \["fit/[0-9]+", \{{"configuration": '
-)
+_IDENTITY = re.compile(rf', "version": {TEXT}{EPOCHS}, "identity": \["fit/[0-9]+", \{{"configuration": ')
 _BEHIND_CONFIGURATION = ', "data": "'
 _MODEL = re.compile(rf', "data": "[0-9a-f]{{64}}", "fold": {_FOLD}\}}\], "model": (?:null|{_FILE}){_TOKEN}')
 

@@ -15,7 +15,13 @@ from omnibench.store.schema import COSTS, Artifact
 CONFIGURATION = ["configuration/1", {"runner": "Own", "algorithm": "A", "parameters": {"epochs": 9}, "seed": 42}]
 IDENTITY = ["fit/1", {"configuration": CONFIGURATION, "data": "d" * 64, "fold": 1}]
 FILE: Artifact = {"path": "D-dddddddd/A-aaaaaaaa/model.bin", "size": 3, "sha256": "c" * 64, "stat": [7, 1, 3]}
-ANSWER = {**dict.fromkeys(COSTS, 0.25), "start_seconds": 0.0, "threads": 2, "effective": {"epochs": 9}, "version": "1.0"}
+ANSWER = {
+    **dict.fromkeys(COSTS, 0.25),
+    "start_seconds": 0.0,
+    "threads": 2,
+    "effective": {"epochs": 9},
+    "version": "1.0",
+}
 
 
 def text_of(**answer: Any) -> str:
