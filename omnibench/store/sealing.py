@@ -19,6 +19,8 @@ _BEGIN_BYTES = _BEGIN.encode()
 _TAIL = len(_BEGIN) + _DIGITS + len('"}')
 _SEPARATED_BEGIN = b", " + _BEGIN_BYTES
 _DIGITS_BEGIN = -_DIGITS - len('"}')
+_CLOSED = b'"}'
+_DIGITS_END = -len(_CLOSED)
 _SEPARATED = _DIGITS_BEGIN - len(_SEPARATED_BEGIN)
 """Where the checksum of a record with members begins, with what separates it from them."""
 
@@ -77,8 +79,8 @@ def add_sound(
             and key.isascii()
         ):
             body = value[:_SEPARATED] + b"}"
-            checksum = sha256(b"%b\n%b" % (key, body)).hexdigest()
-            if value[_DIGITS_BEGIN:] == b'%b"}' % checksum[:_DIGITS].encode():
+            checksum = sha256(b"%b\n%b" % (key, body)).hexdigest()[:_DIGITS].encode()
+            if value[_DIGITS_BEGIN:_DIGITS_END] == checksum and value.endswith(_CLOSED):
                 keys.append(key)
                 bodies.append(body)
                 continue
