@@ -130,14 +130,15 @@ class PlainBlocks:
             configuration = self._with_seeds[alike.dataset, alike.algorithm]
             summaries, seeds = self._summary_lines(configuration), len(configuration.seeds)
             labels = [(written(label), f"{summaries[label]}{end}") for label in folds.labels]
-            made, head = None, ""
+            made, head, is_digest = None, "", folds.items is not None
             for fold, fit_key, values in zip(folds.folds, folds.fit_keys, folds.value_texts(_as_float), strict=True):
                 if made != (of_item := (facts.data_keys[number], facts.makings[number], facts.versions[number])):
                     made, head = of_item, self._head(alike, *of_item)
                 fit, predict, start, peak = next(costs)
                 counts = self._counts(alike.dataset, fold)[1]
                 begin = f"{head},{'' if fold is None else fold},"
-                behind = f",{counts},{fit},{predict},{start},{peak},{written(fit_key)},{seeds},"
+                key = fit_key if is_digest else written(fit_key)
+                behind = f",{counts},{fit},{predict},{start},{peak},{key},{seeds},"
                 lines += [
                     f"{begin}{label},{value},{spread}{behind}{summary}"
                     for (label, summary), value, spread in zip(labels, values, spreads, strict=False)

@@ -83,8 +83,13 @@ def _values_by_label(configuration: WithSeeds) -> Mapping[str, Sequence[float]]:
 def _summary(values: Sequence[float], variances: Variances) -> dict[str, float | None]:
     mean = finite(math.fsum(values) / len(values)) if values and all(map(math.isfinite, values)) else None
     deviation = finite(sample_deviation(values)) if mean is not None and len(values) > 1 else None
+    if not variances:  # of one seed
+        return {"mean": mean, "std": deviation, **_NO_VARIANCES}
     parts = {f"{component}_variance": finite(variances.get(component)) for component in COMPONENTS}
     return {"mean": mean, "std": deviation, **parts}
+
+
+_NO_VARIANCES = dict.fromkeys(f"{component}_variance" for component in COMPONENTS)
 
 
 class Summaries:
