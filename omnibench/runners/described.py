@@ -54,7 +54,9 @@ def check_algorithms(framework: str, algorithms: Mapping[str, Any]) -> None:
         unknown = [member for member in entry if member not in _MEMBERS]
         if unknown:
             near = nearest(unknown[0], _MEMBERS)
-            raise PlanError(f"{framework}.{name}: {unknown[0]!r} says nothing{near}; there is {', '.join(_MEMBERS)}.")
+            raise PlanError(
+                f"{framework}.{name}: {unknown[0]!r} says nothing{near or '.'} There is {', '.join(_MEMBERS)}."
+            )
         _check_required(f"{framework}.{name}", entry.get("required", {}), entry.get("parameters", {}))
         _check_aliases(f"{framework}.{name}", entry.get("aliases", {}), entry.get("parameters", {}))
         _check_most_of_type(f"{framework}.{name}", entry.get("most_of_type", {}))
