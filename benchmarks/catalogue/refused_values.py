@@ -118,7 +118,7 @@ def datasets() -> dict[str, RecSysDataSet]:
 def kinds_of(default: Any) -> dict[str, list[Any]]:
     """Return the values that are tried in the place of a default, by kind."""
     if isinstance(default, bool):
-        return {"text": [*TEXTS], "None": [None]}
+        return {"None": [None]}  # words beside them are known to the frameworks alone, e.g. LensKit's "prefer"
     if isinstance(default, int | float):
         kinds: dict[str, list[Any]] = {
             "text": [*TEXTS],

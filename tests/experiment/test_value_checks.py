@@ -120,7 +120,7 @@ def test_a_wrong_value_is_refused_with_the_plan(algorithm: Any, parameters: dict
     [
         (LensKit.ImplicitMFScorer, {"features": "10", "epochs": 2.0, "regularization": "0.1"}),
         (LensKit.ImplicitMFScorer, {"regularization": {"user": 0.1, "item": 0.2}}),
-        (LensKit.ImplicitMFScorer, {"regularization": 1, "use_ratings": 1}),
+        (LensKit.ImplicitMFScorer, {"regularization": 1, "use_ratings": 1, "user_embeddings": "prefer"}),
         (LensKit.SLIMScorer, {"max_nbrs": None}),
         (LensKit.TimeBoundedPopScore, {"cutoff": "1998-03-01 12:00"}),
         (LensKit.TimeBoundedPopScore, {"cutoff": 888750000}),
