@@ -201,6 +201,9 @@ _MANIFEST = ("identity", "name", "test", "users", "items", "interactions")
 _OF_FOLDS = ("cold", "leakage")
 """The counts of folds, which are to be known where an item was taken over, and its dataset's files were not."""
 
+_COUNTED_LATER = ("validated", "longest_user", "longest_item")
+"""What it repeats where its manifest has it: earlier releases did not count these."""
+
 
 def data_record(
     manifest: Mapping[str, Any], costs: Mapping[str, Any], directory: str, files: Sequence[Artifact]
@@ -216,7 +219,7 @@ def data_record(
     return {
         **{name: manifest[name] for name in _MANIFEST},
         **manifest.get("sizes", {}),
-        **({"validated": manifest["validated"]} if "validated" in manifest else {}),
+        **{name: manifest[name] for name in _COUNTED_LATER if name in manifest},
         **({"features": _sizes_of(manifest["features"])} if "features" in manifest else {}),
         **{name: manifest[name] for name in _OF_FOLDS if name in manifest},
         **{name: costs[name] for name in COSTS},

@@ -247,7 +247,7 @@ _OF_DATA: dict[str, Check] = {
     "identity": is_recipe,
     "directory": matching(DATA_DIRECTORY),
     "test": lambda value: list_of(is_name)(value) and bool(value),
-    **dict.fromkeys((*_SIZES, "validated"), is_natural),
+    **dict.fromkeys((*_SIZES, "validated", "longest_user", "longest_item"), is_natural),
     "positions": optional(is_natural),
     "features": are_feature_sizes,
     "finished": _optional_moment,

@@ -48,7 +48,11 @@ _recipe_members = object_of(
     {"source": of_type(list), "steps": of_type(list), "seed": optional(is_count)}, {"features": of_type(dict)}
 )
 
-are_feature_sizes = mapping_of(mapping_of(object_of({"type": is_name, "values": is_natural, "longest": is_natural})))
+_feature_size = object_of(
+    {"type": is_name, "values": is_natural, "longest": is_natural},
+    dict.fromkeys(("vocabulary", "words"), is_natural),
+)
+are_feature_sizes = mapping_of(mapping_of(_feature_size))
 """Whether a value is how large the features of a dataset are, by their subject and name."""
 
 OF_SPLITS: dict[str, Check] = {
