@@ -78,8 +78,10 @@ def measured(
         seed_spread = spread.get(full_name, (before or {}).get("seed_spread"))
         if not stated["deterministic"] and seed_spread:
             stated["seed_spread"] = seed_spread
-        memory = runner.catalogue["algorithms"][name].get("memory")  # which benchmarks/scale/memory.py measures
-        algorithms[name] = {**stated, "memory": memory} if memory else stated
+        described = runner.catalogue["algorithms"][
+            name
+        ]  # benchmarks/scale/memory.py and refused_values.py measure these
+        algorithms[name] = {**stated, **{key: described[key] for key in ("memory", "refuses") if described.get(key)}}
         if not is_known(found, whole, full_name) if is_new else name in present["unknown"]:
             unknown.append(name)
     memory = runner.catalogue.get("memory")

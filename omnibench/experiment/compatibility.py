@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, EvaluationError, PlanError
@@ -111,25 +110,6 @@ def _check_required(configuration: Configuration) -> None:
             f"{configuration.name} needs {parameter}, of which {configuration.runner.name} has no default. Give it a value, e.g. "
             f"{{{parameter!r}: {example!r}}}."
         )
-    if not configuration.reads_times:
-        return
-    for parameter, example in configuration.required_parameters.items():
-        value = configuration.parameters.get(parameter)
-        if isinstance(value, str) and _is_time(example) and not _is_time(value):
-            raise PlanError(
-                f"{configuration.name}: {parameter} is {value!r}, which is no time; give one in UTC, e.g. {{{parameter!r}: {example!r}}}."
-            )
-
-
-def _is_time(value: object) -> bool:
-    """Return whether a text is a time as ISO 8601 writes it, or seconds since 1970."""
-    for read in (datetime.fromisoformat, float):
-        try:
-            read(str(value))
-        except ValueError:
-            continue
-        return True
-    return False
 
 
 def _check_history(dataset: RecSysDataSet, configuration: Configuration) -> None:

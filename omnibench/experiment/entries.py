@@ -15,6 +15,7 @@ from omnibench.experiment.own import OwnAlgorithm
 from omnibench.experiment.resources import NOTHING_SAID, Resources
 from omnibench.experiment.search import TuningRequest
 from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
+from omnibench.experiment.value_checks import check_own_value, check_value
 from omnibench.masking import UNMASKED, secret_variable
 from omnibench.naming import one_line_label
 from omnibench.runners.info import RunnerInfo, algorithm_info
@@ -158,6 +159,8 @@ def check_entry(entry: PlanEntry, *, is_searched: bool = False) -> None:
     _refuse_stray_lists(entry, is_searched=is_searched)
     _check_parameters(entry)
     _check_stages(entry)
+    if not is_searched:  # whose values are looked at with the range that they are of
+        check_values(entry)
 
 
 def _refuse_stray_lists(entry: PlanEntry, *, is_searched: bool) -> None:
@@ -200,6 +203,26 @@ def _check_parameters(entry: PlanEntry) -> None:
             canonical_value(value, f"{name}: {parameter}")
         for choice in value.values if isinstance(value, Grid) else (value,):
             _refuse_objects(choice, f"{name}: {parameter}")
+
+
+def check_values(entry: PlanEntry, place: str = "") -> None:
+    """Refuse values that the algorithm is known to refuse.
+
+    Args:
+        entry: The algorithm with hyperparameters.
+        place: Where the values stand, for the error.
+
+    Raises:
+        PlanError: There is one.
+    """
+    described = {} if entry.own else algorithm_info(entry.runner, entry.algorithm)
+    for parameter, value in entry.values:
+        where = ", within a Grid" if isinstance(value, Grid) else place
+        for choice in value.values if isinstance(value, Grid) else (value,):
+            if entry.own:
+                check_own_value(entry.own, parameter, choice, place=where)
+            else:
+                check_value(described, entry.display_name, parameter, choice, place=where)
 
 
 def _check_stages(entry: PlanEntry) -> None:

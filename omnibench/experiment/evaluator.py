@@ -47,6 +47,8 @@ def _metric(argument: Any, convention: str) -> Metric:
     hint = ""
     if isinstance(argument, type):
         hint = f"; write {argument.__name__}(...)"
+    elif isinstance(argument, str):
+        hint = "; metrics are objects, not texts: write e.g. NDCG(10)"
     elif callable(argument):
         hint = f"; write HitMetric({getattr(argument, '__name__', '...')}) if it is a function of the hit matrix"
     raise EvaluationError(f"{argument!r} is no metric{hint}.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.errors import PlanError
-from omnibench.experiment.stray_lists import scalar_arguments, single_types
+from omnibench.experiment.stray_lists import annotated_types, scalar_arguments, single_types
 from omnibench.keys import overlong_label
 from omnibench.runners.own_calls import OPTIONAL, REPORT, TRAIN, VALIDATION, takes, unknown_arguments
 
@@ -48,6 +48,7 @@ class OwnAlgorithm:
             "any"``) that its numbers do not depend on that; None when it says nothing.
         defaults: The defaults of its constructor that are plain values, by name.
         single_types: The arguments of its constructor that take numbers alone, or texts alone; see ``stray_lists``.
+        annotated: The arguments of its constructor that are annotated as plain values; see ``stray_lists``.
         reports: Whether its ``fit`` takes ``report``, by which it may tell of its epochs.
         environment: Its runner, where it says (``requirements = [...]``) that it needs an environment of its own.
         files: The files of the project that it is made of, with their sha256, where it runs in such an environment: digests of
@@ -73,6 +74,7 @@ class OwnAlgorithm:
     threads: int | None = None
     defaults: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
     single_types: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    annotated: tuple[tuple[str, frozenset[str]], ...] = field(default=(), compare=False)
     reports: bool = field(default=False, compare=False)
     environment: OwnRunner | None = None
     files: tuple[tuple[str, str], ...] = field(default=(), compare=False)
@@ -139,6 +141,7 @@ class OwnAlgorithm:
             threads=_threads(algorithm),
             defaults=_defaults(algorithm),
             single_types=single_types(_signature(algorithm) or []),
+            annotated=annotated_types(_signature(algorithm) or []),
             reports=takes(algorithm, REPORT),
             environment=environment,
             files=() if environment is None else tuple((str(path), content_digest(path)) for path in identity.files),

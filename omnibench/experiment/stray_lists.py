@@ -13,6 +13,8 @@ NUMBER, TEXT = "number", "text"
 _SCALARS = (bool, int, float, str)
 _PLAIN = (*_SCALARS, type(None), list, tuple)
 _SCALAR_NAMES = {"bool", "int", "float", "str", "None", "Optional", "Union", "Literal"}
+_SCALAR_WORDS = frozenset({"bool", "int", "float", "str"})
+_PLAIN_WORDS = _SCALAR_WORDS | {"None", "NoneType", "Optional", "Union"}
 _QUOTES = ("'", '"')
 _TOKEN = re.compile(r"""'[^']*'|"[^"]*"|[\w.]+""")
 
@@ -42,6 +44,23 @@ def single_types(signature: list[inspect.Parameter]) -> tuple[tuple[str, str], .
     """
     types = {argument.name: _single_type(argument) for argument in signature}
     return tuple((name, single) for name, single in types.items() if single)
+
+
+def annotated_types(signature: list[inspect.Parameter]) -> tuple[tuple[str, frozenset[str]], ...]:
+    """Return the arguments of a constructor whose annotations name nothing but numbers, texts, booleans and None.
+
+    Args:
+        signature: The arguments.
+
+    Returns:
+        The name of each, with the words of its annotation, e.g. ``{"int", "None"}``.
+    """
+    types = {
+        argument.name: frozenset(word.rpartition(".")[2] for word in words)
+        for argument in signature
+        if (words := _annotated(argument))
+    }
+    return tuple((name, words) for name, words in types.items() if words & _SCALAR_WORDS and words <= _PLAIN_WORDS)
 
 
 def _single_type(argument: inspect.Parameter) -> str:

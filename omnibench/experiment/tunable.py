@@ -8,7 +8,7 @@ from typing import Any
 
 from omnibench.code import SEED_NAMES
 from omnibench.errors import PlanError
-from omnibench.experiment.entries import PlanEntry, check_entry, copied
+from omnibench.experiment.entries import PlanEntry, check_entry, check_values, copied
 from omnibench.experiment.grid import Grid
 from omnibench.experiment.search import TuningRequest
 from omnibench.experiment.stray_lists import NUMBER, TEXT, type_of
@@ -75,6 +75,9 @@ def tuned_entry(
     for name, value in _examples(searched):
         check_entry(replace(entry, alternatives=({name: value},)), is_searched=True)
     _check_types(entry, searched)
+    check_values(replace(entry, alternatives=(constants,)))
+    for name, value in _samples(searched):
+        check_values(replace(entry, alternatives=({name: value},)), f", of {searched.plain[name]}")
     missing = [
         name for name in (entry.own.required if entry.own else ()) if name not in constants and name not in names
     ]
@@ -184,4 +187,17 @@ def _examples(space: Space) -> list[tuple[str, Any]]:
         (dimension.name, value)
         for dimension in space.dimensions
         for value in getattr(dimension.distribution, "values", None) or (dimension.distribution.at(0.5),)
+    ]
+
+
+_SHARES = (0.0, 0.377, 1 - 2**-53)
+"""Where values of a range are taken from: its ends, and between them one that is no whole number if the range has others."""
+
+
+def _samples(space: Space) -> list[tuple[str, Any]]:
+    """Return hyperparameters with values that tell what a search may propose: all of a list, the ends of a range and one between."""
+    return [
+        (dimension.name, value)
+        for dimension in space.dimensions
+        for value in getattr(dimension.distribution, "values", None) or map(dimension.distribution.at, _SHARES)
     ]

@@ -12,25 +12,18 @@ from recbole.data.interaction import Interaction
 from recbole.sampler import Sampler
 
 from .recbole_data import Counts, NumberedFold, PairDataset, Rows
-from .recbole_rows import training_loader
+from .recbole_rows import loaders_of
 
 
 def loaders(config: Any, dataset: PairDataset, fold: NumberedFold) -> tuple[Any, Any]:
-    """Return the loader of training and that of validation, as RecBole's ``data_preparation`` makes them; None for no rows.
-
-    It makes one of the test part, too, which nobody asks here.
+    """Return the loader of training and that of validation of models without sequences; see ``recbole_rows.loaders_of``.
 
     Args:
         config: RecBole's configuration.
         dataset: The dataset of training.
         fold: The fold.
     """
-    drawn = config["train_neg_sample_args"]
-    sampler = None
-    if drawn["distribution"] != "none":
-        sampler = FoldSampler(dataset, fold, drawn["distribution"], drawn["alpha"])
-    train = training_loader(config, dataset, sampler)
-    return train, ValidationLoader(config, dataset, fold) if fold.has_validation else None
+    return loaders_of(config, dataset, fold, FoldSampler, ValidationLoader)
 
 
 class FoldSampler(Sampler):  # type: ignore[misc]

@@ -5,7 +5,7 @@ Of 15 million rows those are 600 MB for as long as the loader is there, and as m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,6 +32,27 @@ def training_loader(config: Any, dataset: Any, sampler: Any) -> Any:
     batches = _Batches(loader.sample_size, loader.batch_size, loader.generator if is_shuffled else None)
     vars(loader)["batch_sampler"] = batches  # PyTorch refuses to have it set
     return loader
+
+
+def loaders_of(
+    config: Any, dataset: Any, fold: Any, sampler: Callable[..., Any], validation: Callable[..., Any]
+) -> tuple[Any, Any]:
+    """Return the loader of training and that of validation, as RecBole's ``data_preparation`` makes them; None for no rows.
+
+    It makes one of the test part, too, which nobody asks here.
+
+    Args:
+        config: RecBole's configuration.
+        dataset: The dataset of training.
+        fold: The fold, by RecBole's numbers.
+        sampler: Makes what draws negative samples, of the dataset, the fold, the distribution and its exponent.
+        validation: Makes the loader of validation, of the configuration, the dataset and the fold.
+    """
+    drawn = config["train_neg_sample_args"]
+    is_drawn = drawn["distribution"] != "none"
+    draws = sampler(dataset, fold, drawn["distribution"], drawn["alpha"]) if is_drawn else None
+    train = training_loader(config, dataset, draws)
+    return train, validation(config, dataset, fold) if fold.has_validation else None
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from recbole.utils import FeatureSource, FeatureType
 from . import folds, parts, top_items
 from .recbole_data import Counts, FoldDataset, in_order_of_appearance, tokens_of
 from .recbole_models import LENGTH
-from .recbole_rows import training_loader
+from .recbole_rows import loaders_of
 from .recbole_training import Model
 from .sequences import Positions, Sequences, input_sequences, sequences_of
 
@@ -234,19 +234,14 @@ class NextItemSampler(RepeatableSampler):  # type: ignore[misc]
 
 
 def sequence_loaders(config: Any, dataset: SequenceDataset, fold: SequenceFold) -> tuple[Any, Any]:
-    """Return the loader of training and that of validation, as RecBole's ``data_preparation`` makes them; None for no rows.
+    """Return the loader of training and that of validation of sequential models; see ``recbole_rows.loaders_of``.
 
     Args:
         config: RecBole's configuration.
         dataset: The dataset of training.
         fold: The fold.
     """
-    drawn = config["train_neg_sample_args"]
-    sampler = None
-    if drawn["distribution"] != "none":
-        sampler = NextItemSampler(dataset, fold, drawn["distribution"], drawn["alpha"])
-    train = training_loader(config, dataset, sampler)
-    return train, SequenceValidationLoader(config, dataset, fold) if fold.has_validation else None
+    return loaders_of(config, dataset, fold, NextItemSampler, SequenceValidationLoader)
 
 
 class SequenceValidationLoader(FullSortEvalDataLoader):  # type: ignore[misc]

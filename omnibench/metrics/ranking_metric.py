@@ -29,7 +29,7 @@ def lengths_of(k: int | Iterable[int], name: str) -> tuple[int, ...]:
     Raises:
         EvaluationError: There is none, or one is no positive integer.
     """
-    lengths: list[Any] = list(k) if isinstance(k, Iterable) else [k]
+    lengths: list[Any] = list(k) if isinstance(k, Iterable) and not isinstance(k, str | bytes) else [k]
     if not lengths:
         raise EvaluationError(f"{name} has no k; give one or several, e.g. {name}([10, 20]).")
     for length in lengths:
