@@ -61,7 +61,7 @@ class UnsyncedNames:
         with self._lock:
             self._directories.add(directory)
 
-    def note_way(self, directory: Path, root: Path) -> None:
+    def note_way(self, directory: Path, root: Path, made: Iterable[Path] = ()) -> None:
         """Note the names of a directory and of those above it, but for those that this process has made durable itself.
 
         Who has made them does not matter: another process may have done so just now, and be long in coming to its own record.
@@ -69,11 +69,14 @@ class UnsyncedNames:
         Args:
             directory: The directory, which lies below the root.
             root: The store's directory.
+            made: Those of them that were made just now; one that was removed before may have had the same inode.
 
         Raises:
             OSError: One of them is not there.
         """
         with self._lock:
+            for new in made:
+                self._durable.pop(new, None)
             while directory != root:
                 status = os.lstat(directory)
                 identity = status.st_dev, status.st_ino
@@ -245,9 +248,10 @@ def make_directories(directory: Path, root: Path, unsynced: UnsyncedNames | None
         StoreError: It would lie outside of the root, or be reached through a link.
     """
     relative = relative_path(directory, root)
+    missing: list[Path] = []
     if not is_reached(root, relative):
         refuse_links(root, relative)
-        missing, existing = [], directory
+        existing = directory
         while existing != root and not existing.exists():
             missing.append(existing)
             existing = existing.parent
@@ -256,7 +260,7 @@ def make_directories(directory: Path, root: Path, unsynced: UnsyncedNames | None
             if unsynced is None:
                 sync_directory(absent.parent)
     if unsynced is not None:
-        unsynced.note_way(directory, root)
+        unsynced.note_way(directory, root, missing)
 
 
 def resolve(artifact: Artifact, root: Path) -> Path | None:

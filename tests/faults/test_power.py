@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from faults import disks, plant, power
+from faults import disks, mutants, plant, power
 from faults.children import Child
 from faults.sweeps import Tally
 
@@ -70,6 +71,28 @@ def test_a_sample_of_power_cuts_before_syncs(directory: Path) -> None:
     tally, _ = _cut_at_syncs(directory, 24, 9)
     assert tally.tried > 1
     tally.check()
+
+
+class _Unsynced(plant.Errand):
+    """A run that moves files into place and never syncs them."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Run it."""
+        mutants.without_fsync()
+        return super().__call__()
+
+
+@pytest.mark.slow
+def test_files_that_were_never_synced_are_found(directory: Path) -> None:
+    """After such a cut they have no content, which their records tell."""
+    errand = _Unsynced(directory / "reference", directory / "work")
+    reference, _ = power.reference_of(errand, directory / "log")
+    errand.work.unlink()
+    inside, cut = directory / "disk", power.Cut(how=power.JOURNAL_FLUSHED, syncs=24)
+    inside.mkdir()
+    child = Child(partial(power.cut_off, inside, errand, cut, reference), directory / "log")
+    violations = disks.ended_of(child.wait(1200))["violations"]
+    assert any(violation.startswith("I1 damaged") for violation in violations), violations
 
 
 @pytest.mark.faults
