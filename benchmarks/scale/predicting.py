@@ -157,9 +157,31 @@ def recpack(guest: Any, algorithm: str, parameters: dict[str, Any], fold: Any) -
     if algorithm == "ItemKNN":
         model.similarity_matrix_ = drawn_similarity(fold)
         return model, sparse_product(fold, model.similarity_matrix_)
+    if algorithm in ("BPRMF", "WeightedMatrixFactorization"):
+        return of_networks(guest, model, fold)
     user, item = drawn_factors(fold, "f8")
     model.user_embedding_, model.item_embedding_ = user, item.T.copy()
     return model, product(user[fold.users], item)
+
+
+def of_networks(guest: Any, model: Any, fold: Any) -> Case:
+    """RecPack's BPRMF with drawn factors; WMF with those of items, whose bare counterpart solves for those of users as well."""
+    import torch
+
+    user, item = drawn_factors(fold)
+    model.device = torch.device("cpu")
+    if type(model).__name__ == "BPRMF":
+        tables = (torch.nn.Embedding.from_pretrained(torch.from_numpy(factor)) for factor in (user, item))
+        model.model_ = SimpleNamespace(**dict(zip(("user_embedding_", "item_embedding_"), tables, strict=True)))
+        return model, product(user[fold.users], item)
+    model.item_factors_ = torch.from_numpy(item)
+
+    def solve_and_multiply() -> None:
+        for start in range(0, len(fold.users), BLOCK):
+            histories = guest.adapter.binary_histories(fold, fold.users[start : start + BLOCK])
+            product(guest.adapter.recpack_alternations.factors_of(model, histories).numpy(), item)()
+
+    return model, solve_and_multiply
 
 
 def recbole(guest: Any, algorithm: str, _: dict[str, Any], fold: Any) -> Case:
@@ -208,6 +230,8 @@ CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "LensKit ImplicitMF, factors of histories": ("LensKit", "ImplicitMFScorer", {"embedding_size": WIDTH, "epochs": 1}),
     "RecPack SVD (float64)": ("RecPack", "SVD", {"num_components": WIDTH}),
+    "RecPack BPRMF": ("RecPack", "BPRMF", {"num_components": WIDTH}),
+    "RecPack WMF": ("RecPack", "WeightedMatrixFactorization", {"num_components": WIDTH}),
     "RecBole BPR": ("RecBole", "BPR", {}),
     "RecPack ItemKNN": ("RecPack", "ItemKNN", {"K": NEIGHBOURS}),
     "LensKit ItemKNN": ("LensKit", "ItemKNNScorer", {"feedback": "implicit", "save_nbrs": NEIGHBOURS}),

@@ -201,7 +201,7 @@ def test_no_sum_is_above_its_bound(seed: int, spread: float, scale: float, most:
     assert np.isfinite(right.data).all()
     table = (left @ right).toarray()
     sums = table.copy()
-    bounds.lower(left, table)
+    bounds.lower(bounds.of_histories(left), table)
     assert (table <= sums).all()
     rows = left.toarray().astype(bool)
     slack = 1 + (rows.sum(axis=1) + 2 * most) * limited_sums.EPSILON
@@ -221,7 +221,7 @@ def test_bounds_are_close_where_many_come_together() -> None:
     assert bounds is not None
     table = (left @ right).toarray()
     sums = table.copy()
-    bounds.lower(left, table)
+    bounds.lower(bounds.of_histories(left), table)
     for user in range(30):
         highest = -np.sort(-right.toarray()[left[user].indices], axis=0)[:20].sum(axis=0)
         assert (sums[user] > 2.5 * highest).all()
