@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,6 +15,10 @@ from .parts import Ints, entries_of
 
 _DENSE_BYTES = 96 << 20
 """Most memory of the columns that are dense."""
+_LEAST_SAVED = 2
+"""Numbers of a row for each item of a list from which on looking these up costs less than reading the rows."""
+_TOGETHER = 1 << 21
+"""Look-ups that are made together, as long as one pair does not need more."""
 _CELLS = 1 << 24
 """Most rows times rows of histories of which it is noted together which of these they have."""
 
@@ -53,6 +58,26 @@ class ColumnNumbers:
     def _by_column(self) -> Any:
         return self.matrix.tocsc()
 
+    def saves_time(self, width: int) -> bool:
+        """Whether looking up so many columns of a history costs less than reading all numbers of its rows."""
+        return bool(width * _LEAST_SAVED * self.matrix.shape[0] <= self.matrix.nnz)
+
+    def steps(self, left: Any, row: npt.NDArray[np.int64], column: Ints) -> Iterator[slice]:
+        """Yield the pairs whose numbers should be looked up together, as ``of_pairs`` takes them."""
+        lengths = np.diff(left.indptr)[row]
+        of_column = self._lengths[column]
+        ends = np.cumsum(np.where(self.dense_column[column] >= 0, lengths, of_column))
+        begin = 0
+        while begin < len(row):
+            before = ends[begin - 1] if begin else 0
+            end = max(begin + 1, int(np.searchsorted(ends, before + _TOGETHER, side="right")))
+            yield slice(begin, end)
+            begin = end
+
+    @cached_property
+    def _lengths(self) -> npt.NDArray[np.int64]:
+        return np.bincount(self.matrix.indices, minlength=self.matrix.shape[1])
+
     def of_pairs(self, left: Any, row: npt.NDArray[np.int64], column: Ints) -> tuple[Numbers, Ints]:
         """Return the numbers of some pairs of a history and a column.
 
@@ -69,14 +94,14 @@ class ColumnNumbers:
         numbers, pair = self._of_dense(left, row[is_dense], dense_column[is_dense])
         if is_dense.all():
             return numbers, pair
-        others = np.flatnonzero(~is_dense).astype(np.int32)
+        sparse_pairs = np.flatnonzero(~is_dense).astype(np.int32)
         parts = [(numbers, np.flatnonzero(is_dense).astype(np.int32)[pair])]
         step = max(1, _CELLS // self.matrix.shape[0])
-        for start in range(0, len(others), step):
-            some = others[start : start + step]
-            number, pair = self._of_sparse(left, row[some], column[some])
-            parts.append((number, some[pair]))
-        return np.concatenate([some[0] for some in parts]), np.concatenate([some[1] for some in parts])
+        for start in range(0, len(sparse_pairs), step):
+            pairs = sparse_pairs[start : start + step]
+            number, pair = self._of_sparse(left, row[pairs], column[pairs])
+            parts.append((number, pairs[pair]))
+        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
     def _of_dense(self, left: Any, row: npt.NDArray[np.int64], dense_column: Ints) -> tuple[Numbers, Ints]:
         lengths = np.diff(left.indptr)[row]
@@ -100,5 +125,5 @@ class ColumnNumbers:
         number, entry = entries_of(rows, left.indptr)
         has[number, left.indices[entry]] = True
         pair, entry = entries_of(column, self._by_column.indptr)
-        found = np.flatnonzero(has[history[pair], self._by_column.indices[entry]])
-        return self._by_column.data[entry[found]], pair[found].astype(np.int32)
+        of_history = np.flatnonzero(has[history[pair], self._by_column.indices[entry]])
+        return self._by_column.data[entry[of_history]], pair[of_history].astype(np.int32)

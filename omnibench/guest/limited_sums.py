@@ -249,6 +249,8 @@ def best_sums(sums: Sums, k: int, bounds: SumBounds | None, limits: SumLimits) -
     histories = sums.histories
     lengths = np.diff(histories.indptr).astype(np.int64)
     columns = bounds.numbers if bounds is not None and histories.has_canonical_format else None
+    if columns is not None and not columns.saves_time(width):
+        columns = None
     bounds_of_users = None if bounds is None else bounds.of_histories(histories)
     scanned = []
     for rows, left, added, table in sums.blocks():
@@ -306,10 +308,11 @@ class _Sought(NamedTuple):
     def put_right(self, scores: Scores, is_wanted: npt.NDArray[np.bool_], limits: SumLimits) -> None:
         """Write the sums of the highest numbers of some pairs, as ``Pairs``."""
         row, rank = np.nonzero(is_wanted)
-        if len(row):
-            numbers, pair = self.columns.of_pairs(self.left, row, self.codes[row, rank])
-            chosen = np.arange(len(row), dtype=np.int32)
-            scores[row, rank] = limits.sums_of_highest(numbers, pair, len(row), chosen)
+        item = self.codes[row, rank]
+        for step in self.columns.steps(self.left, row, item):
+            numbers, pair = self.columns.of_pairs(self.left, row[step], item[step])
+            chosen = np.arange(step.stop - step.start, dtype=np.int32)
+            scores[row[step], rank[step]] = limits.sums_of_highest(numbers, pair, len(chosen), chosen)
 
 
 class Pairs(NamedTuple):

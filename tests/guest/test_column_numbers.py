@@ -28,12 +28,26 @@ def test_numbers_are_those_of_the_rows(seed: int, n_dense: int, share: float, ce
     assert numbers is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(column_numbers, "_CELLS", cells)
-        found, pair = numbers.of_pairs(sparse.csr_matrix(histories.astype(np.float32)), row, column)
+        patch.setattr(column_numbers, "_TOGETHER", cells)
+        left = sparse.csr_matrix(histories.astype(np.float32))
+        steps = [np.arange(30)[step] for step in numbers.steps(left, row, column)]
+        parts = [(step, *numbers.of_pairs(left, row[step], column[step])) for step in steps]
+    assert np.concatenate(steps).tolist() == list(range(30))
+    assert len(steps) == 1 or cells < 1 << 24
+    found, pair = np.concatenate([part[1] for part in parts]), np.concatenate([step[part] for step, _, part in parts])
     assert found.dtype == np.float32
-    assert pair.dtype == np.int32
+    assert all(part.dtype == np.int32 for _, _, part in parts)
     for number in range(30):
         expected = table[histories[row[number]], column[number]]
         assert found[pair == number].tobytes() == expected[expected != 0].tobytes()
+
+
+def test_long_lists_are_no_reason_to_look_up_each_item() -> None:
+    """With more items than half of a row's numbers, rows are read."""
+    numbers = ColumnNumbers.of(sparse.csr_matrix(np.ones((10, 8), dtype=np.float32)), np.arange(3, dtype=np.int32))
+    assert numbers is not None
+    assert numbers.saves_time(4)
+    assert not numbers.saves_time(5)
 
 
 def test_nothing_is_made_dense_that_takes_too_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
