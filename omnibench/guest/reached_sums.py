@@ -1,4 +1,4 @@
-"""The sums of products of sparse matrices, without a place for what is not reached: in half the time of SciPy's product.
+"""The sums of products of sparse matrices, without a place for what is not reached: in less time than SciPy's product.
 
 SciPy counts what each row of its product reaches before it adds anything up. Here the numbers of some rows are added up in a table of all columns, which
 is read and cleared only where something is added, so that its size costs nothing. The sums are the same to the last bit.
