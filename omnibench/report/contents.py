@@ -11,6 +11,7 @@ from omnibench.data.leakage import NOTHING_COUNTED, SplitCounts, read_split_coun
 from omnibench.data.words import recipe_words
 from omnibench.markup import one_line
 from omnibench.masking import masked
+from omnibench.report.folds import FoldedResults
 from omnibench.report.item_facts import ItemFacts, facts_of_item
 from omnibench.report.tuning import tuned_items_of
 from omnibench.results import Result
@@ -102,7 +103,7 @@ class Contents:
         finished: When the last of the items was done, as an ISO timestamp; that of ``facts`` by default.
     """
 
-    results: list[Result]
+    results: Sequence[Result]
     lower_is_better: Collection[str]
     undirected: Collection[str]
     missing: list[MissingItem]
@@ -128,17 +129,22 @@ class Contents:
 
     def split_counts(self, result: Result) -> Mapping[str, int]:
         """Return what is counted of a result's test part: cold users and items, and leakage; see ``data.leakage``."""
-        summary = self.dataset_summaries.get(result.dataset)
+        return self.split_counts_of(result.dataset, result.fold)
+
+    def split_counts_of(self, dataset: str, fold: int | None) -> Mapping[str, int]:
+        """Return the same of a fold of a dataset."""
+        summary = self.dataset_summaries.get(dataset)
         counts: dict[str, int] = {}
         for counted in summary.counts if summary else ():
             folds: Sequence[Mapping[str, int]] = counted["folds"] if counted else ()
-            counts |= dict(enumerate(folds)).get(result.fold or 0, {})
+            counts |= dict(enumerate(folds)).get(fold or 0, {})
         return counts
 
     @property
     def labels(self) -> list[str]:
         """The metrics' labels, in the order in which they come."""
-        different = dict.fromkeys(labels_of(result.metrics) for result in self.results)
+        results = self.results.examples if isinstance(self.results, FoldedResults) else self.results
+        different = dict.fromkeys(labels_of(result.metrics) for result in results)
         return list(dict.fromkeys(label for labels in different for label in labels))
 
 
@@ -163,14 +169,16 @@ def contents_of(
         root: The store's directory, for what prepared datasets say of themselves.
         recorded: What is recorded of all items, where the facts about each are to be looked up when they are asked for.
     """
-    all_results = with_choices(with_seeds_together(results), lookup)
+    folded = results if isinstance(results, FoldedResults) else None  # in their order, and with their choices
+    all_results: Sequence[Result] = with_choices(with_seeds_together(results), lookup) if folded is None else folded
     if recorded is None:
         recorded = _recorded_of(all_results, lookup)
     datasets = {name: lookup(RecordType.DATA.key(key)) for name, key in recorded.data_keys.items()}
     summaries = {name: _dataset_summary(record, root) for name, record in datasets.items() if record is not None}
     trouble: list[str] = []
-    variances = {} if root is None else seed_variances(lookup, root, all_results, trouble.append)
-    with_series = all_results if recorded.series is None else [r for r in all_results if r.fit_key in recorded.series]
+    of_seeds = all_results if folded is None else folded.of_several_seeds
+    variances = {} if root is None else seed_variances(lookup, root, of_seeds, trouble.append)
+    with_series = all_results if recorded.series is None else _of_items(all_results, recorded.series)
     return Contents(
         all_results,
         lower_is_better,
@@ -180,11 +188,16 @@ def contents_of(
         summaries,
         variances,
         tuple(trouble),
-        tuned_items_of(all_results, lookup),
+        tuned_items_of(all_results if folded is None else folded.listed, lookup),
         {result.fit_key: epochs for result in with_series if (epochs := series_of(result.fit_key, lookup))},
         recorded.labels,
         recorded.finished,
     )
+
+
+def _of_items(results: Sequence[Result], fit_keys: Collection[str]) -> list[Result]:
+    """Return the results of some items."""
+    return [result for result in results if result.fit_key in fit_keys] if fit_keys else []
 
 
 def _recorded_of(results: Iterable[Result], lookup: RecordLookup) -> Recorded:
@@ -223,5 +236,5 @@ def _dataset_summary(data: Record, root: Path | None) -> DatasetSummary:
     steps = recipe_words(data["identity"][1])
     text = one_line(f"{sizes}, after {steps}" if steps else sizes)
     return DatasetSummary(
-        text, len(data["test"]), NOTHING_COUNTED if root is None else read_split_counts(tree(root, data["directory"]))
+        text, len(data["test"]), NOTHING_COUNTED if root is None else read_split_counts(tree(root, data["directory"]), data)
     )

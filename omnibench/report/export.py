@@ -4,42 +4,28 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace as changed
 from pathlib import Path
-from typing import Any
 
-from omnibench.comparison.current import current_items, names_of
-from omnibench.errors import ExportError, StatisticsError, StoreError
-from omnibench.metrics.directions import direction
-from omnibench.metrics.labels import alternatives, chosen_labels, unmeasured
+from omnibench.errors import ExportError, StatisticsError
+from omnibench.metrics.labels import alternatives
 from omnibench.report.comparisons import TESTS
-from omnibench.report.contents import Contents, MissingItem, Recorded, contents_of, missing_of
+from omnibench.report.contents import Contents
 from omnibench.report.files import check_files, replace
 from omnibench.report.frames import nested
-from omnibench.report.impersonal import hider, impersonal
-from omnibench.report.item_facts import FactsByKey, RecordedItem
+from omnibench.report.gathering import Chosen, gathered
+from omnibench.report.impersonal import impersonal
 from omnibench.report.latex import latex
 from omnibench.report.markdown import markdown
 from omnibench.report.page.html import html
 from omnibench.report.parquet_file import parquet
 from omnibench.report.row_files import csv
 from omnibench.report.sections import DEFAULT_LIMIT, Choices, report_of
-from omnibench.results import Result
 from omnibench.statistics.paired import DEFAULT_TEST, check_alpha
-from omnibench.store.item_records import results_of
-from omnibench.store.light_records import light_records_in
-from omnibench.store.lookups import Lookups
-from omnibench.store.packed_metrics import labels_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.reader import Reader
 from omnibench.store.reading import read
-from omnibench.store.schema import Record, RecordType, Status
-from omnibench.store.selection import select, select_datasets
-
-_ALIKE = ("dataset", "algorithm", "parameters")
-
-_LOOK_UPS_PER_PASS = 3
-"""How many items' facts cost as much to look up by their keys as that of a single item in a pass over all records."""
 
 _DATA_WRITERS = {".csv": csv, ".parquet": parquet, ".json": nested}
 _DOCUMENT_WRITERS = {".md": markdown, ".tex": latex, ".html": html}
@@ -103,8 +89,8 @@ def export_results(
     notices: list[str] = []
 
     def take(reader: Reader) -> list[str]:
-        contents, hide, notice = _gathered(
-            opened, reader, datasets, algorithms, metrics, better, all_items=all_items, paths=paths
+        contents, hide, notice = gathered(
+            opened, reader, Chosen(datasets, algorithms, metrics, better, all_items), paths=paths
         )
         if sort and sort not in contents.labels:
             raise ExportError(f"there is no {sort!r} to sort by; {alternatives(sort, contents.labels)}")
@@ -115,36 +101,6 @@ def export_results(
 
     # Files are written while the store is open: facts about items are looked up as they are written.
     return read(opened.root / "store", take)
-
-
-def _gathered(
-    store: Store,
-    reader: Reader,
-    datasets: Sequence[str],
-    algorithms: Sequence[str],
-    metrics: Sequence[str],
-    better: str | None,
-    *,
-    all_items: bool,
-    paths: bool,
-) -> tuple[Contents, Callable[[str], str], str]:
-    """Return what is to be written, what takes directories, users and hosts out of texts, and the sentence about what is left out."""
-    light = light_records_in(reader, with_costs=False, with_metrics=True).records
-    notice, names = "", None
-    if not all_items:
-        current = current_items(light)
-        notice, names = current.notice(), names_of(current.items)
-        del current
-    runs = (record for key, record in light.items() if RecordType.RUN.has(key))
-    hide = str if paths else hider(runs, store.root)
-    done, missing = _items_to_write(store, light, names, datasets, algorithms)
-    total = sum(map(RecordType.ITEM.has, light))
-    del light, names  # of a hundred thousand items these are 150 megabytes, which go as their results are made
-    return (
-        _contents(store, reader, done, missing, metrics, better, looks_up=len(done) * _LOOK_UPS_PER_PASS <= total),
-        hide,
-        notice,
-    )
 
 
 def _warn(sentence: str) -> None:
@@ -177,7 +133,8 @@ def write_files(
             _write_values(file, _DATA_WRITERS[suffix](contents))
         else:
             if report is None:
-                report = report_of(contents, root, choices)
+                # Documents go over all results many times.
+                report = report_of(changed(contents, results=list(contents.results)), root, choices)
                 trouble, report.trouble[:] = [*report.trouble], map(hide, report.trouble)
             replace(file, _DOCUMENT_WRITERS[suffix](report))
     return [*contents.trouble, *trouble]
@@ -196,156 +153,3 @@ def _write_values(file: Path, parts: Iterable[bytes]) -> None:
             f"{str(file)!r} could not be written: its format has no form for one of the values ({error}); "
             "choose another format."
         ) from error
-
-
-def _items_to_write(
-    store: Store,
-    light: dict[str, Record],
-    current_names: Collection[str] | None,
-    datasets: Sequence[str],
-    algorithms: Sequence[str],
-) -> tuple[list[Record], list[MissingItem]]:
-    """Return the chosen items that are done, the last one of their order first, and those that have no results.
-
-    Args:
-        store: The store.
-        light: Its light records.
-        current_names: The names of the items to choose from; of all where that is None.
-        datasets: The texts that datasets have to be named by.
-        algorithms: The texts that items have to be named by.
-    """
-    items = everything = store.items_in(light)
-    if current_names is not None:
-        items = {name: item for name, item in everything.items() if name in current_names}
-    for texts, names_in in ((datasets, _items_of_dataset), (algorithms, select)):
-        items, everything = _chosen(texts, names_in, items, everything)
-    done = [item for item in items.values() if item["status"] == Status.DONE]
-    missing = [missing_of(item, light.get) for item in items.values() if item["status"] != Status.DONE]
-    done.sort(key=lambda item: (item["dataset"], item["algorithm"], -1 if item["fold"] is None else item["fold"]))
-    done.reverse()
-    return done, missing
-
-
-def _contents(
-    store: Store,
-    reader: Reader,
-    done: list[Record],
-    missing: list[MissingItem],
-    metrics: Sequence[str],
-    better: str | None,
-    *,
-    looks_up: bool,
-) -> Contents:
-    """Return the contents of files.
-
-    Args:
-        store: The store.
-        reader: Reads its records.
-        done: The items that have results, the last one first; they are taken away as their results are made.
-        missing: Those that have none.
-        metrics: The chosen metrics; all by default.
-        better: Which values are better of metrics that are not omnibench's own.
-        looks_up: Whether the items are so few that records of phases are looked up one at a time.
-    """
-    lookups = Lookups(reader)
-    measured, finished = dict[str, None](), ""
-    labels_before: tuple[str, ...] = ()
-    recorded_items: dict[str, RecordedItem] = {}
-
-    def records() -> Iterator[Record]:
-        nonlocal finished, labels_before
-        while done:
-            item = done.pop()
-            record = item if "metrics" in item else _whole(item, lookups)
-            finished = max(finished, record.get("finished") or "")
-            if (labels := labels_of(record["metrics"])) is not labels_before:
-                measured.update(dict.fromkeys(labels))
-                labels_before = labels
-            recorded_items[record["fit_key"]] = RecordedItem.of(record)
-            yield _with_metrics(record, metrics)
-
-    results = list(results_of(records()))
-    facts = FactsByKey(recorded_items, lookups)
-    data_keys = {
-        result.dataset: recorded_items[result.fit_key].data_key or facts[result.fit_key].dataset_key
-        for result in results
-    }
-    if not looks_up:
-        lookups.read_phases(RecordType.FIT, RecordType.PREDICT, RecordType.EVAL)
-    for label in metrics:
-        if not chosen_labels(measured, [label]):
-            raise ExportError(unmeasured(label, measured))
-    stated_direction = None if better is None else better == "higher"
-    labels = dict.fromkeys(label for of_result in _different_labels(results) for label in of_result)
-    directions = {label: stated_direction if (higher := direction(label)) is None else higher for label in labels}
-    series = {RecordType.SERIES.identity(key) for key in reader.keys(RecordType.SERIES.prefix)}
-    return contents_of(
-        lookups.get,
-        results,
-        missing,
-        {label for label, higher in directions.items() if higher is False},
-        {label for label, higher in directions.items() if higher is None},
-        root=store.root,
-        recorded=Recorded(measured, finished, series, facts, data_keys),
-    )
-
-
-def _different_labels(results: Iterable[Result]) -> list[tuple[str, ...]]:
-    """Return the labels of results, each tuple of them once, in the order in which they come."""
-    return list(dict.fromkeys(labels_of(result.metrics) for result in results))
-
-
-def _whole(item: Record, lookups: Lookups) -> Record:
-    """Return the whole record of an item that lacks its metrics."""
-    record = lookups.get(RecordType.ITEM.key(item["fit_key"])) or {"metrics": {}}
-    # The members that many items have alike are kept once, which those of light records are.
-    return {**record, **{name: item[name] for name in _ALIKE}}
-
-
-def _with_metrics(item: Record, metrics: Sequence[str]) -> Record:
-    """Return an item's record with some of its metrics only, in this order; with all of them when none is named."""
-    if not metrics:
-        return item
-    measured: Mapping[str, Any] = item["metrics"]
-    return {**item, "metrics": {label: measured[label] for label in chosen_labels(measured, metrics)}}
-
-
-def _chosen(
-    texts: Sequence[str],
-    names_in: Callable[[str, dict[str, Record]], list[str]],
-    items: dict[str, Record],
-    everything: dict[str, Record],
-) -> tuple[dict[str, Record], dict[str, Record]]:
-    """Return the items that one of several texts stands for; all without a text.
-
-    Args:
-        texts: The texts.
-        names_in: Returns the names of the items that a text stands for, among some.
-        items: The items to choose from, by name.
-        everything: The items to choose from where a text means none of the others.
-
-    Returns:
-        The chosen items, and all of ``everything`` that one of the texts means.
-
-    Raises:
-        ExportError: A text means none at all.
-    """
-    if not texts:
-        return items, everything
-    chosen: dict[str, Record] = {}
-    all_chosen: dict[str, Record] = {}
-    for text in texts:
-        try:
-            all_names = names_in(text, everything)
-        except StoreError as error:
-            raise ExportError(str(error)) from error
-        all_chosen |= {name: everything[name] for name in all_names}
-        names = [name for name in all_names if name in items] or all_names
-        chosen |= {name: everything[name] for name in names}
-    return chosen, all_chosen
-
-
-def _items_of_dataset(text: str, items: dict[str, Record]) -> list[str]:
-    """Return the items of the datasets that a text stands for."""
-    datasets = select_datasets(text, items)
-    return [name for name, item in items.items() if item["dataset"] in datasets]

@@ -6,14 +6,17 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from omnibench.report.contents import Contents
+from omnibench.report.folds import Folds, folds_of
+from omnibench.report.numbers import finite
 from omnibench.report.plain_blocks import plain_facts_of
 from omnibench.report.plain_nested import fold_texts
 from omnibench.report.rows import COLUMN_TYPES, origin_facts, rows_of, tuning_facts
-from omnibench.report.summaries import WithSeeds, finite, summaries_of, with_all_seeds
+from omnibench.report.summaries import WithSeeds, summaries_of, with_all_seeds
 from omnibench.results import Result
 from omnibench.store.phase_facts import Uncertainty
 from omnibench.tables.conditional import algorithm_of
@@ -55,21 +58,22 @@ def frame(contents: Contents) -> pd.DataFrame:
 
 def nested(contents: Contents) -> Iterator[bytes]:
     """Yield the values as nested JSON: datasets, configurations, folds, metrics; and the items that are missing."""
-    names = display_names(contents.results)
-    with_seeds = with_all_seeds(contents.results)
+    all_folds = folds_of(contents.results)
+    names = display_names(folds.alike for folds in all_folds)
+    with_seeds = with_all_seeds(all_folds)
     yield _encoded(f'{{\n "format": {json.dumps(FORMAT)},\n "datasets": [')
     separator = "\n"
-    for group in _grouped(contents.results, lambda result: result.dataset):
+    for group in _grouped(all_folds, lambda folds: folds.alike.dataset):
         head = {
-            "name": group[0].dataset,
-            "label": names.dataset(group[0].dataset),
-            "key": contents.facts_of(group[0]).dataset_key,
-            **_counts_by_fold(contents, group[0].dataset),
+            "name": group[0].alike.dataset,
+            "label": names.dataset(group[0].alike.dataset),
+            "key": group[0].data_key or contents.facts_of(group[0].first).dataset_key,
+            **_counts_by_fold(contents, group[0].alike.dataset),
         }
         opened = _indented(head, 2).removesuffix("\n  }")
         yield _encoded(f'{separator}{opened},\n   "configurations": [')
         separator = "\n"
-        for configurations in _blocks(_grouped(group, lambda result: result.algorithm)):
+        for configurations in _blocks(_grouped(group, lambda folds: folds.alike.algorithm)):
             for text in _configuration_texts(contents, configurations, names, with_seeds):
                 yield _encoded(f"{separator}{text}")
                 separator = ",\n"
@@ -127,13 +131,13 @@ def _counts_by_fold(contents: Contents, dataset: str) -> dict[str, Any]:
     return {name: list(counted["folds"]) for name, counted in named.items() if counted}
 
 
-def _blocks(configurations: Iterable[list[Result]]) -> Iterator[list[list[Result]]]:
+def _blocks(configurations: Iterable[list[Folds]]) -> Iterator[list[list[Folds]]]:
     """Yield the results of configurations, so many at a time as have facts at hand."""
-    block: list[list[Result]] = []
+    block: list[list[Folds]] = []
     count = 0
     for rows in configurations:
         block.append(rows)
-        count += len(rows)
+        count += sum(map(len, rows))
         if count >= RESULTS_AT_HAND:
             yield block
             block, count = [], 0
@@ -143,28 +147,31 @@ def _blocks(configurations: Iterable[list[Result]]) -> Iterator[list[list[Result
 
 def _configuration_texts(
     contents: Contents,
-    configurations: Sequence[list[Result]],
+    configurations: Sequence[list[Folds]],
     names: DisplayNames,
     with_seeds: Mapping[tuple[str, str], WithSeeds],
 ) -> Iterator[str]:
     """Yield the JSON of configurations, as it stands inside of their dataset."""
-    results = [result for rows in configurations for result in rows]
-    plain = plain_facts_of(contents, results)
-    folds, begin = iter(()) if plain is None else fold_texts(results, plain), 0
+    block = [folds for rows in configurations for folds in rows]
+    plain = plain_facts_of(contents, block)
+    texts, begin = iter(()) if plain is None else fold_texts(block, plain), 0
     for rows in configurations:
-        of_seeds = with_seeds[rows[0].dataset, rows[0].algorithm]
+        alike = rows[0].alike
+        of_seeds = with_seeds[alike.dataset, alike.algorithm]
         if plain is None:
-            facts = contents.facts_of(rows[0])
+            results = [result for folds in rows for result in folds.results]
+            facts = contents.facts_of(results[0])
             made_of = (facts.configuration_key, facts.parameters, facts.framework, facts.version)
             members = _configuration(contents, rows, names, of_seeds, *made_of)
-            yield _indented({**members, "folds": [_fold(contents, result) for result in rows]}, 4)
+            yield _indented({**members, "folds": [_fold(contents, result) for result in results]}, 4)
         else:
             making, version = plain.makings[begin], plain.versions[begin]
             made_of = (making.configuration_key, making.parameters, making.framework, version)
             members = _configuration(contents, rows, names, of_seeds, *made_of)
-            listed = ",\n".join([next(folds) for _ in rows])
+            count = sum(map(len, rows))
+            listed = ",\n".join(islice(texts, count))
             yield f'{_indented(members, 4)[: -len(_END)]},\n     "folds": [\n{listed}\n     ]{_END}'
-            begin += len(rows)
+            begin += count
 
 
 _END = "\n    }"
@@ -173,7 +180,7 @@ _END = "\n    }"
 
 def _configuration(
     contents: Contents,
-    rows: list[Result],
+    rows: list[Folds],
     names: DisplayNames,
     with_seeds: WithSeeds,
     key: str,
@@ -182,16 +189,16 @@ def _configuration(
     version: str,
 ) -> dict[str, Any]:
     """Return what is said of a configuration beside its folds."""
-    summaries = summaries_of(contents, with_seeds)
-    summary = {label: summaries[label] for label in _labels(rows)}
+    summaries, alike = summaries_of(contents, with_seeds), rows[0].alike
+    summary = {label: summaries[label] for folds in rows for label in folds.labels}
     return {
-        "algorithm": algorithm_of(rows[0]),
-        "name": rows[0].algorithm,
-        "label": names.configuration(rows[0].algorithm),
+        "algorithm": algorithm_of(alike),
+        "name": alike.algorithm,
+        "label": names.configuration(alike.algorithm),
         "key": key,
         "parameters": _plain(parameters),
-        "seed": rows[0].seed,
-        "refit": rows[0].refit or None,
+        "seed": alike.seed,
+        "refit": alike.refit or None,
         "framework": framework,
         "framework_version": version,
         "seeds": len(with_seeds.seeds),
@@ -202,10 +209,6 @@ def _configuration(
 def _plain(text: str) -> Any:
     """Return recorded data, in which texts stand for numbers that JSON does not have, e.g. ``Infinity``."""
     return json.loads(text, parse_constant=str)
-
-
-def _labels(rows: Iterable[Result]) -> list[str]:
-    return list(dict.fromkeys(label for row in rows for label in row.metrics))
 
 
 def _fold(contents: Contents, result: Result) -> dict[str, Any]:
@@ -241,8 +244,8 @@ def _nested_tuning(result: Result) -> dict[str, Any]:
     return {**facts, "chosen": _plain(facts["chosen"]), "budget": _plain(facts["budget"])}
 
 
-def _grouped(results: Iterable[Result], key_of: Callable[[Result], str]) -> list[list[Result]]:
-    groups: dict[str, list[Result]] = {}
-    for result in results:
-        groups.setdefault(key_of(result), []).append(result)
+def _grouped(all_folds: Iterable[Folds], key_of: Callable[[Folds], str]) -> list[list[Folds]]:
+    groups: dict[str, list[Folds]] = {}
+    for folds in all_folds:
+        groups.setdefault(key_of(folds), []).append(folds)
     return list(groups.values())

@@ -7,12 +7,13 @@ import os
 import platform
 import re
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from omnibench.report.contents import Contents
+from omnibench.report.folds import Folds
 from omnibench.report.item_facts import FactsInBlocks, ItemFacts, PlainFacts
 from omnibench.store.schema import Record
 from omnibench.store.taken import Origin
@@ -92,9 +93,9 @@ class _ImpersonalFacts(FactsInBlocks):
             return facts
         return replace(facts, origins=tuple(_hidden(origin, self._hide) for origin in facts.origins))
 
-    def plain(self, labels_by_key: Mapping[str, Collection[str]]) -> PlainFacts | None:
-        """Return the facts about several items by column, which have no origins; see ``FactsInBlocks``."""
-        return self._facts.plain(labels_by_key) if isinstance(self._facts, FactsInBlocks) else None
+    def plain(self, block: Sequence[Folds]) -> PlainFacts | None:
+        """Return the facts about the items of several results by column, which have no origins; see ``FactsInBlocks``."""
+        return self._facts.plain(block) if isinstance(self._facts, FactsInBlocks) else None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._facts)

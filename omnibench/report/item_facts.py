@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
-from omnibench.keys import recorded_text, sha256
+from omnibench.report.folds import Folds
+from omnibench.report.recorded_items import Making, RecordedItem, making_of
 from omnibench.store.lookups import Lookups, uncertainty_of
-from omnibench.store.packed_metrics import PackedMetrics, PackedValues, evaluation_keys
+from omnibench.store.packed_metrics import PackedMetrics, evaluation_keys
 from omnibench.store.phase_facts import PhaseFacts, Texts, Uncertainty, spread_of
 from omnibench.store.schema import Record, RecordLookup, RecordType
 from omnibench.store.taken import Origin, origins_of
@@ -60,53 +61,11 @@ class ItemFacts:
         return next((origin for origin in self.origins if label in origin.labels), None)
 
 
-class RecordedItem(NamedTuple):
-    """What facts about an item take of its own record.
-
-    Attributes:
-        configuration: The tagged fields that the key of its configuration is made of; None where they are not recorded.
-        data_key: Identifies its dataset.
-        parameters: The explicit hyperparameters.
-        predict_key: Identifies its predictions; empty where that is not recorded.
-        finished: When it was done, as an ISO timestamp, or empty.
-        metrics: Its metrics by label, each with the ``key`` of its evaluation.
-    """
-
-    configuration: list[Any] | None
-    data_key: str
-    parameters: Mapping[str, Any]
-    predict_key: str
-    finished: str
-    metrics: Mapping[str, Mapping[str, Any]]
-
-    @classmethod
-    def of(cls, item: Record) -> RecordedItem:
-        """Return that part of an item's record, which may be a light one with metrics."""
-        fields = identity[1] if (identity := item.get("identity")) else {}
-        return cls(
-            fields.get("configuration"),
-            item.get("data_key") or fields.get("data", ""),
-            item["parameters"],
-            item.get("predict_key") or "",  # store format 1 has none
-            item.get("finished") or "",
-            item["metrics"],
-        )
-
-
-class Making(NamedTuple):
-    """What says how an item was made: the digest of its configuration, its hyperparameters as text, framework and version."""
-
-    configuration_key: str
-    parameters: str
-    framework: str
-    version: str
-
-
 class PlainFacts(NamedTuple):
     """The facts about several items of which all is recorded as runs record it, and nothing was taken over, by column.
 
     Attributes:
-        items: What their own records say.
+        data_keys: What identifies their datasets.
         makings: How they were made: digests of configurations, hyperparameters as text, frameworks and versions.
         versions: The versions of their frameworks.
         fits: Of their fits the seconds, those of waiting, the peaks of memory; see ``store.phase_facts``.
@@ -114,7 +73,7 @@ class PlainFacts(NamedTuple):
         spreads: Of their metrics, one item after the other, the standard errors, both ends of intervals, the users.
     """
 
-    items: list[RecordedItem]
+    data_keys: list[str]
     makings: list[Making]
     versions: list[str]
     fits: Texts
@@ -125,11 +84,11 @@ class PlainFacts(NamedTuple):
 class FactsInBlocks(Mapping[str, ItemFacts]):
     """Facts about items by fit key, of which those of many may be had by column."""
 
-    def plain(self, labels_by_key: Mapping[str, Collection[str]]) -> PlainFacts | None:
-        """Return the facts about several items by column; None where those of one have to be looked at alone.
+    def plain(self, block: Sequence[Folds]) -> PlainFacts | None:
+        """Return the facts about the items of several results by column; None where those of one have to be looked at alone.
 
         Args:
-            labels_by_key: The labels of the metrics that are wanted, by fit key.
+            block: The results, which are of different items.
         """
         return None
 
@@ -164,7 +123,7 @@ class FactsByKey(FactsInBlocks):
             or latest[0].configuration is not item.configuration
             or latest[0].parameters is not item.parameters
         ):
-            self._latest = latest = item, _making(item.configuration or [], item.parameters)
+            self._latest = latest = item, making_of(item.configuration or [], item.parameters)
         return latest[1]
 
     def _look_ahead(self, fit_key: str, phases: PhaseFacts) -> None:
@@ -198,22 +157,42 @@ class FactsByKey(FactsInBlocks):
             costs = phases.costs_of(fit), phases.costs_of(prediction)
             self._ahead[key] = _facts_from(item, self._making_of(item), *costs, uncertainties)
 
-    def plain(self, labels_by_key: Mapping[str, Collection[str]]) -> PlainFacts | None:
-        """Return the facts about several items by column; see ``FactsInBlocks``."""
+    def plain(self, block: Sequence[Folds]) -> PlainFacts | None:
+        """Return the facts about the items of several results by column; see ``FactsInBlocks``."""
         phases, lookups = self._lookups.phases, self._lookups
-        if phases is None:
+        fit_keys = [key for folds in block for key in folds.fit_keys]
+        if phases is None or any(map(lookups.is_taken, fit_keys)):
             return None
-        items = [self._items[key] for key in labels_by_key]
-        if any(item.configuration is None for item in items) or any(map(lookups.is_taken, labels_by_key)):
+        items = [folds.recorded_item(0) if folds.items is not None else None for folds in block]
+        listed = [[] if folds.items is not None else [self._items[key] for key in folds.fit_keys] for folds in block]
+        if any(item.configuration is None for of_folds in listed for item in of_folds):
             return None
-        fits = phases.texts(RecordType.FIT, list(labels_by_key))
-        predictions = phases.texts(RecordType.PREDICT, [item.predict_key for item in items])
-        spreads = phases.texts(RecordType.EVAL, _keys_of_evaluations(items, labels_by_key.values()))
+        predict_keys: list[str] | bytes
+        evaluations: list[str] | bytes
+        if not any(listed):
+            predict_keys = b"".join([folds.items.predictions for folds in block if folds.items is not None])
+            evaluations = b"".join([folds.items.digests for folds in block if folds.items is not None])
+        else:
+            whole = [
+                ([folds.recorded_item(number) for number in range(len(folds))] if folds.items is not None else of_folds)
+                for folds, of_folds in zip(block, listed, strict=True)
+            ]
+            predict_keys = [item.predict_key for of_folds in whole for item in of_folds]
+            labels = [folds.labels for folds in block for _ in range(len(folds))]
+            evaluations = _keys_of_evaluations([item for of_folds in whole for item in of_folds], labels)
+        fits = phases.texts(RecordType.FIT, fit_keys)
+        predictions = phases.texts(RecordType.PREDICT, predict_keys)
+        spreads = phases.texts(RecordType.EVAL, evaluations)
         if fits is None or predictions is None or spreads is None:
             return None
-        makings = [self._making_of(item) for item in items]
+        makings: list[Making] = []
+        data_keys: list[str] = []
+        for folds, item, of_folds in zip(block, items, listed, strict=True):
+            recorded = of_folds if item is None else [item] * len(folds)
+            makings += [self._making_of(of_item) for of_item in recorded]
+            data_keys += [of_item.data_key for of_item in recorded]
         versions = [phases.version(number) or making.version for number, making in zip(fits.last, makings, strict=True)]
-        return PlainFacts(items, makings, versions, fits, predictions, spreads)
+        return PlainFacts(data_keys, makings, versions, fits, predictions, spreads)
 
     @cached_property
     def _order(self) -> list[str]:
@@ -231,9 +210,7 @@ class FactsByKey(FactsInBlocks):
         return len(self._items)
 
 
-def _keys_of_evaluations(
-    items: Sequence[RecordedItem], labels_of_items: Collection[Collection[str]]
-) -> list[str] | bytes:
+def _keys_of_evaluations(items: Sequence[RecordedItem], labels_of_items: Sequence[Sequence[str]]) -> list[str] | bytes:
     """Return the keys of the evaluations of some metrics of items; as digests where these are all that items have, packed.
 
     Args:
@@ -243,7 +220,7 @@ def _keys_of_evaluations(
     digests = [
         item.metrics.digests
         for item, labels in zip(items, labels_of_items, strict=True)
-        if isinstance(item.metrics, PackedMetrics) and isinstance(labels, PackedValues)
+        if isinstance(item.metrics, PackedMetrics) and labels is item.metrics.labels
     ]
     if len(digests) == len(items):
         return b"".join(digests)
@@ -275,7 +252,7 @@ def _facts(
     data_key = item.data_key
     if making is None:
         fields = {} if item.configuration is not None or not fit.get("identity") else fit["identity"][1]
-        making = _making(item.configuration or fields.get("configuration"), item.parameters)
+        making = making_of(item.configuration or fields.get("configuration"), item.parameters)
         data_key = data_key or fields.get("data", "")
     marked = lookup(RecordType.TAKEN.key(fit_key))
     return _facts_from(
@@ -322,14 +299,4 @@ def _facts_from(
         sum(waits) if waits else None,
         tuple(fit.get("attempts") or ()),
         origins,
-    )
-
-
-def _making(configuration: list[Any] | None, parameters: Mapping[str, Any]) -> Making:
-    fields = configuration[1] if configuration else {}
-    return Making(
-        sha256(recorded_text(configuration)) if configuration else "",
-        recorded_text(fields.get("parameters", parameters)),
-        fields.get("runner", ""),
-        fields.get("version", ""),
     )

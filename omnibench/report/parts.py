@@ -12,20 +12,14 @@ class Part:
 
     Args:
         columns: The different cells, by column, where they are known already; shape (width, cells). Made when they are asked for.
-        lines: The different cells as CSV, where that can be had without the columns; likewise.
 
     Attributes:
         positions: Which of the different cells each row has.
     """
 
-    def __init__(
-        self,
-        columns: Callable[[], Sequence[Sequence[Any]]] | None = None,
-        lines: Callable[[], Sequence[str]] | None = None,
-    ) -> None:
+    def __init__(self, columns: Callable[[], Sequence[Sequence[Any]]] | None = None) -> None:
         self._cells: list[tuple[Any, ...]] = []
         self._make_columns = columns
-        self._make_lines = lines
         self.positions: list[int] = []
         self._numbers: dict[Hashable, int] = {}
 
@@ -37,11 +31,6 @@ class Part:
     @cached_property
     def _columns(self) -> Sequence[Sequence[Any]] | None:
         return None if self._make_columns is None else self._make_columns()
-
-    @cached_property
-    def lines(self) -> Sequence[str] | None:
-        """The different cells as CSV; None where they have to be made of the columns."""
-        return None if self._make_lines is None else self._make_lines()
 
     @property
     def columns(self) -> list[Sequence[Any]]:

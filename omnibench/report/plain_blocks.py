@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from omnibench.report.contents import Contents
 from omnibench.report.csv_texts import written
+from omnibench.report.folds import Folds
 from omnibench.report.item_facts import FactsInBlocks, PlainFacts
+from omnibench.report.numbers import finite
 from omnibench.report.parts import Part
-from omnibench.report.summaries import Summaries, WithSeeds, finite
+from omnibench.report.recorded_items import Making
+from omnibench.report.summaries import Summaries, WithSeeds
 from omnibench.results import Result
-from omnibench.store.packed_metrics import PackedValues, labels_of
 from omnibench.store.phase_facts import or_none
 from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import DisplayNames
@@ -23,17 +26,21 @@ else:
     from omnibench.lazy import np, npt
 
 
-def plain_facts_of(contents: Contents, results: Sequence[Result]) -> PlainFacts | None:
+_SPLITS_AT_HAND = 1024
+"""Of so many folds of datasets it is kept what is counted of them: all configurations share them."""
+
+
+def plain_facts_of(contents: Contents, block: Sequence[Folds]) -> PlainFacts | None:
     """Return the facts about the items of results by column; None where one of them has to be looked at alone.
 
     Args:
         contents: The contents of the file.
-        results: The results, which have values.
+        block: The results, which have values.
     """
-    if not isinstance(contents.facts, FactsInBlocks) or any(result.chosen is not None for result in results):
+    if not isinstance(contents.facts, FactsInBlocks) or any(folds.are_of_a_search for folds in block):
         return None
-    labels_by_key = {result.fit_key: result.metrics for result in results}
-    return contents.facts.plain(labels_by_key) if len(labels_by_key) == len(results) else None
+    fit_keys = {key for folds in block for key in folds.fit_keys}
+    return contents.facts.plain(block) if len(fit_keys) == sum(map(len, block)) else None
 
 
 def configuration_cells(
@@ -85,139 +92,143 @@ class PlainBlocks:
         self._names = names
         self._with_seeds = with_seeds
         self._summaries = summaries
+        self._counts = lru_cache(maxsize=_SPLITS_AT_HAND)(self._counts_of)
+        self._summarised: WithSeeds | None = None
+        self._lines: dict[str, str] = {}
 
-    def parts_of(self, results: Sequence[Result], facts: PlainFacts) -> list[Part]:
+    def parts_of(self, block: Sequence[Folds], facts: PlainFacts) -> list[Part]:
         """Return the parts of a block of rows but the last two, those of searches and of origins, which these items have none of.
 
         Args:
-            results: The results of the block.
+            block: The results of the block.
             facts: The facts about their items.
         """
-        counts = [len(result.metrics) for result in results]
-        folds, costs = Part(), self._costs(results, facts)
-        for result, rows in zip(results, counts, strict=True):
-            folds.add_shared((result.fold,), rows)
-        costs.positions = [number for number, rows in enumerate(counts) for _ in range(rows)]
-        return [
-            self._configurations(results, facts, counts),
-            folds,
-            _values(results, facts),
-            costs,
-            self._summary_part(results),
+        folds, values, costs = Part(), Part(lambda: values_of(block, facts)), self._costs(block, facts)
+        number = 0
+        for of_block in block:
+            rows = len(of_block.labels)
+            for fold in of_block.folds:
+                folds.add_shared((fold,), rows)
+                costs.positions += [number] * rows
+                number += 1
+        values.positions = list(range(len(facts.spreads.rows)))
+        return [self._configurations(block, facts), folds, values, costs, self._summary_part(block)]
+
+    def lines_of(self, block: Sequence[Folds], facts: PlainFacts, end: str) -> list[str]:
+        """Return the same rows as CSV.
+
+        Args:
+            block: The results of the block.
+            facts: The facts about their items.
+            end: The last two parts.
+        """
+        lines: list[str] = []
+        spreads, costs = iter(facts.spreads.rows), cost_texts_of(facts)
+        number = 0
+        for folds in block:
+            alike = folds.alike
+            configuration = self._with_seeds[alike.dataset, alike.algorithm]
+            summaries, seeds = self._summary_lines(configuration), len(configuration.seeds)
+            labels = [(written(label), f"{summaries[label]}{end}") for label in folds.labels]
+            made, head, is_digest = None, "", folds.items is not None
+            for fold, fit_key, values in zip(folds.folds, folds.fit_keys, folds.value_texts(_as_float), strict=True):
+                if made != (of_item := (facts.data_keys[number], facts.makings[number], facts.versions[number])):
+                    made, head = of_item, self._head(alike, *of_item)
+                fit, predict, start, peak = next(costs)
+                counts = self._counts(alike.dataset, fold)[1]
+                begin = f"{head},{'' if fold is None else fold},"
+                key = fit_key if is_digest else written(fit_key)
+                behind = f",{counts},{fit},{predict},{start},{peak},{key},{seeds},"
+                lines += [
+                    f"{begin}{label},{value},{spread}{behind}{summary}"
+                    for (label, summary), value, spread in zip(labels, values, spreads, strict=False)
+                ]
+                number += 1
+        return lines
+
+    def _cells(self, alike: Result, data_key: str, making: Making, version: str) -> tuple[Any, ...]:
+        made_of = (making.configuration_key, making.parameters, making.framework, version)
+        return configuration_cells(alike, self._names, data_key, made_of)
+
+    def _head(self, alike: Result, data_key: str, making: Making, version: str) -> str:
+        cells = self._cells(alike, data_key, making, version)
+        texts = [written(cell) if isinstance(cell, str) else "" if cell is None else str(cell) for cell in cells]
+        return ",".join(texts)
+
+    def _summary_lines(self, configuration: WithSeeds) -> dict[str, str]:
+        """Return what the values of a configuration have in common as CSV, by label."""
+        if configuration is not self._summarised:
+            cells = self._summaries.cells_of(configuration)
+            self._summarised = configuration
+            self._lines = {
+                label: ",".join(["" if number is None else repr(float(number)) for number in numbers])
+                for label, numbers in cells.items()
+            }
+        return self._lines
+
+    def _counts_of(self, dataset: str, fold: int | None) -> tuple[tuple[int | None, ...], str]:
+        """Return what is counted of a split, and the same as CSV: cold users and items, and test interactions before the end of training."""
+        found = self._contents.split_counts_of(dataset, fold)
+        counts = tuple(map(found.get, ("cold_users", "cold_items", "before_training_end")))
+        return counts, ",".join(["" if count is None else str(count) for count in counts])
+
+    def _configurations(self, block: Sequence[Folds], facts: PlainFacts) -> Part:
+        part, number, item = Part(), 0, 0
+        for folds in block:
+            made = None
+            for of_item in zip(
+                facts.data_keys[item : item + len(folds)],
+                facts.makings[item : item + len(folds)],
+                facts.versions[item : item + len(folds)],
+                strict=True,
+            ):
+                if of_item == made:
+                    part.positions += [number] * len(folds.labels)
+                else:
+                    made, number = of_item, part.add_shared(self._cells(folds.alike, *of_item), len(folds.labels))
+            item += len(folds)
+        return part
+
+    def _costs(self, block: Sequence[Folds], facts: PlainFacts) -> Part:
+        counts = [self._counts(folds.alike.dataset, fold)[0] for folds in block for fold in folds.folds]
+        fit_keys = [key for folds in block for key in folds.fit_keys]
+        seeds = [
+            count
+            for folds in block
+            for count in [len(self._with_seeds[folds.alike.dataset, folds.alike.algorithm].seeds)] * len(folds)
         ]
+        return Part(lambda: [*zip(*counts, strict=True), *costs_of(facts), fit_keys, seeds])
 
-    def _configurations(self, results: Sequence[Result], facts: PlainFacts, counts: Sequence[int]) -> Part:
-        part, latest, number = Part(), None, 0
-        for result, item, making, version, rows in zip(
-            results, facts.items, facts.makings, facts.versions, counts, strict=True
-        ):
-            of_seed = (result.seed, result.refit, result.configuration)
-            circumstances = (result.dataset, result.algorithm, *of_seed, version, item.data_key, making)
-            if circumstances == latest:  # the folds of a configuration follow each other
-                part.positions += [number] * rows
-                continue
-            latest = circumstances
-            made_of = (making.configuration_key, making.parameters, making.framework, version)
-            cells = configuration_cells(result, self._names, item.data_key, made_of)
-            number = part.add_shared(cells, rows)
-        return part
-
-    def _costs(self, results: Sequence[Result], facts: PlainFacts) -> Part:
-        counted: dict[tuple[str, int | None], tuple[int | None, ...]] = {}
-        for result in results:
-            if (result.dataset, result.fold) not in counted:
-                counts = self._contents.split_counts(result)
-                names = ("cold_users", "cold_items", "before_training_end")
-                counted[result.dataset, result.fold] = tuple(map(counts.get, names))
-        seeds = [len(self._with_seeds[result.dataset, result.algorithm].seeds) for result in results]
-        return Part(
-            lambda: [
-                *zip(*(counted[result.dataset, result.fold] for result in results), strict=True),
-                *costs_of(facts),
-                [result.fit_key for result in results],
-                seeds,
-            ],
-            lambda: _cost_lines(results, facts, counted, seeds),
-        )
-
-    def _summary_part(self, results: Sequence[Result]) -> Part:
+    def _summary_part(self, block: Sequence[Folds]) -> Part:
         part = Part()
-        summarised: tuple[WithSeeds | None, tuple[str, ...]] = None, ()
-        positions: list[int] = []
-        for result in results:
-            configuration, labels = self._with_seeds[result.dataset, result.algorithm], labels_of(result.metrics)
-            if configuration is not summarised[0] or labels != summarised[1]:
-                summarised = configuration, labels
-                cells = self._summaries.cells_of(configuration)
-                begin = len(part.positions)
-                for label in labels:
-                    part.add_shared(cells[label], key=(configuration, label))
-                positions = part.positions[begin:]
-            else:
-                part.positions += positions
+        for folds in block:
+            configuration = self._with_seeds[folds.alike.dataset, folds.alike.algorithm]
+            cells = self._summaries.cells_of(configuration)
+            begin = len(part.positions)
+            for label in folds.labels:
+                part.add_shared(cells[label], key=(configuration, label))
+            part.positions += part.positions[begin:] * (len(folds) - 1)
         return part
 
 
-def _cost_lines(
-    results: Sequence[Result],
-    facts: PlainFacts,
-    counted: Mapping[tuple[str, int | None], tuple[int | None, ...]],
-    seeds: Sequence[int],
-) -> list[str]:
-    """Return the costs of each item as CSV, between what is counted of its split, and its key and the number of seeds."""
-    of_splits = {
-        split: ",".join(["" if count is None else str(count) for count in counts]) for split, counts in counted.items()
-    }
-    return [
-        f"{of_splits[result.dataset, result.fold]},{fit},{predict},{start},{peak},{written(result.fit_key)},{count}"
-        for result, (fit, predict, start, peak), count in zip(results, cost_texts_of(facts), seeds, strict=True)
-    ]
+def _as_float(value: float) -> str:
+    return repr(float(value))
 
 
-def _values(results: Sequence[Result], facts: PlainFacts) -> Part:
-    part = Part(lambda: values_of(results, facts), lambda: _value_lines(results, facts))
-    part.positions = list(range(len(facts.spreads.rows)))
-    return part
-
-
-def _value_lines(results: Sequence[Result], facts: PlainFacts) -> list[str]:
-    """Return the label, value, standard error, both ends of the interval and users of each metric as CSV."""
-    spreads, lines = iter(facts.spreads.rows), list[str]()
-    beginnings: dict[tuple[str, ...], list[str]] = {}
-    for result in results:
-        labels = labels_of(result.metrics)
-        begins = beginnings.get(labels) or beginnings.setdefault(labels, [f"{written(label)}," for label in labels])
-        values = value_texts_of(result)
-        lines += [f"{begin}{value},{spread}" for begin, value, spread in zip(begins, values, spreads, strict=False)]
-    return lines
-
-
-def value_texts_of(result: Result) -> list[str]:
-    """Return the values of a result's metrics with every digit; what is no finite number is empty."""
-    metrics = result.metrics
-    if isinstance(metrics, PackedValues):
-        return metrics.texts
-    values = map(finite, metrics.values())
-    return ["" if value is None else repr(float(value)) for value in values]
-
-
-def values_of(results: Sequence[Result], facts: PlainFacts) -> list[list[Any]]:
-    """Return the labels, values, standard errors, both ends of intervals and users of all metrics, one result after the other.
+def values_of(block: Sequence[Folds], facts: PlainFacts) -> list[list[Any]]:
+    """Return the labels, values, standard errors, both ends of intervals and users of all metrics, one item after the other.
 
     Args:
-        results: The results.
+        block: The results.
         facts: The facts about their items.
     """
-    labels: list[str] = []
-    values: list[float | None] = []
-    for result in results:
-        metrics = result.metrics
-        labels += metrics
-        values += metrics.in_order if isinstance(metrics, PackedValues) else metrics.values()
+    labels = [label for folds in block for label in folds.labels * len(folds)]
+    texts = [text for folds in block for of_item in folds.value_texts(_as_float) for text in of_item]
+    values = [float(text) if text else None for text in texts] if "" in texts else list(map(float, texts))
     spreads = facts.spreads.columns
     numbers = map(_finite_or_none, (spreads.first, spreads.second, spreads.third))
     users = [None if count < 0 else count for count in spreads.last.tolist()]
-    return [labels, list(map(finite, values)), *numbers, users]
+    return [labels, values, *numbers, users]
 
 
 def costs_of(facts: PlainFacts) -> list[list[Any]]:

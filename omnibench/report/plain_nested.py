@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
 
+from omnibench.report.folds import Folds
 from omnibench.report.item_facts import PlainFacts
 from omnibench.report.plain_blocks import cost_texts_of
-from omnibench.report.summaries import finite
-from omnibench.results import Result
-from omnibench.store.packed_metrics import PackedValues
 
 _MEMBERS = "\n" + " " * 7
 _METRICS = "\n" + " " * 8
@@ -18,25 +16,28 @@ _VALUES = "\n" + " " * 9
 """What members of a fold, its metrics, and their members begin with."""
 
 
-def fold_texts(results: Sequence[Result], facts: PlainFacts) -> Iterator[str]:
+def fold_texts(block: Sequence[Folds], facts: PlainFacts) -> Iterator[str]:
     """Yield the JSON of each fold, as it stands inside of its configuration; what it has to be equal to is ``frames.nested``.
 
     Args:
-        results: The results.
+        block: The results.
         facts: The facts about their items.
     """
-    spreads = iter(facts.spreads.rows)
-    for result, (fit, predict, start, peak) in zip(results, cost_texts_of(facts), strict=True):
-        of_fold = [
-            _metric(label, value, *spread.split(","))
-            for label, value, spread in zip(result.metrics, _values_of(result), spreads, strict=False)
-        ]
-        listed = f"{{{_METRICS}{f',{_METRICS}'.join(of_fold)}{_MEMBERS}}}" if of_fold else "{}"
-        yield (
-            f'      {{{_MEMBERS}"fold": {_null_or(result.fold)},{_MEMBERS}"fit_key": {encode_basestring(result.fit_key)},'
-            f'{_MEMBERS}"fit_seconds": {fit or _NULL},{_MEMBERS}"predict_seconds": {predict or _NULL},{_MEMBERS}"start_seconds": '
-            f'{start or _NULL},{_MEMBERS}"peak_memory": {peak or _NULL},{_MEMBERS}"metrics": {listed}\n      }}'
-        )
+    spreads, costs = iter(facts.spreads.rows), cost_texts_of(facts)
+    for folds in block:
+        labels = folds.labels
+        for fold, fit_key, values in zip(folds.folds, folds.fit_keys, folds.value_texts(repr), strict=True):
+            fit, predict, start, peak = next(costs)
+            of_fold = [
+                _metric(label, value, *spread.split(","))
+                for label, value, spread in zip(labels, values, spreads, strict=False)
+            ]
+            listed = f"{{{_METRICS}{f',{_METRICS}'.join(of_fold)}{_MEMBERS}}}" if of_fold else "{}"
+            yield (
+                f'      {{{_MEMBERS}"fold": {_null_or(fold)},{_MEMBERS}"fit_key": {encode_basestring(fit_key)},'
+                f'{_MEMBERS}"fit_seconds": {fit or _NULL},{_MEMBERS}"predict_seconds": {predict or _NULL},{_MEMBERS}"start_seconds": '
+                f'{start or _NULL},{_MEMBERS}"peak_memory": {peak or _NULL},{_MEMBERS}"metrics": {listed}\n      }}'
+            )
 
 
 def _metric(label: str, value: str, stderr: str, low: str, high: str, users: str) -> str:
@@ -45,14 +46,6 @@ def _metric(label: str, value: str, stderr: str, low: str, high: str, users: str
         f'{_begin_of(label)}{value or _NULL},{_VALUES}"stderr": {stderr or _NULL},{_VALUES}"low": {low or _NULL},'
         f'{_VALUES}"high": {high or _NULL},{_VALUES}"users": {users or _NULL}{_METRICS}}}'
     )
-
-
-def _values_of(result: Result) -> list[str]:
-    """Return the values of a result's metrics as JSON has them, whole ones without a point, and nothing for null."""
-    metrics = result.metrics
-    if isinstance(metrics, PackedValues):
-        return metrics.texts
-    return ["" if value is None else repr(value) for value in map(finite, metrics.values())]
 
 
 @lru_cache(maxsize=1024)

@@ -8,7 +8,8 @@ from typing import Any
 
 from omnibench.report.contents import Contents
 from omnibench.report.csv_texts import written
-from omnibench.report.rows import COLUMN_TYPES, WIDTHS, blocks_of
+from omnibench.report.parts import Part
+from omnibench.report.rows import COLUMN_TYPES, WIDTHS, lines_of
 
 
 def csv(contents: Contents) -> Iterator[bytes]:
@@ -17,14 +18,20 @@ def csv(contents: Contents) -> Iterator[bytes]:
     A text that a spreadsheet would compute begins with an apostrophe, which spreadsheets hide; numbers are numbers.
     """
     yield f"{','.join(COLUMN_TYPES)}\n".encode()
-    types_of_parts = [list(COLUMN_TYPES.values())[start:end] for start, end in pairwise([0, *accumulate(WIDTHS)])]
-    for parts in blocks_of(contents):
-        texts_of_parts = []
-        for part, types in zip(parts, types_of_parts, strict=True):
-            texts = _texts(part.columns, types) if part.lines is None else part.lines
-            texts_of_parts.append([texts[position] for position in part.positions])
-        lines = "\n".join(map(",".join, zip(*texts_of_parts, strict=True)))
-        yield f"{lines}\n".encode(errors="backslashreplace")
+    for lines in lines_of(contents, _lines):
+        yield "".join([f"{line}\n" for line in lines]).encode(errors="backslashreplace")
+
+
+_TYPES_OF_PARTS = [list(COLUMN_TYPES.values())[start:end] for start, end in pairwise([0, *accumulate(WIDTHS)])]
+
+
+def _lines(parts: Sequence[Part]) -> list[str]:
+    """Return rows that are made of parts as CSV."""
+    texts_of_parts = []
+    for part, types in zip(parts, _TYPES_OF_PARTS, strict=True):
+        texts = _texts(part.columns, types)
+        texts_of_parts.append([texts[position] for position in part.positions])
+    return list(map(",".join, zip(*texts_of_parts, strict=True)))
 
 
 def _texts(columns: Iterable[Sequence[Any]], column_types: Sequence[str]) -> list[str]:

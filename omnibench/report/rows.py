@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from omnibench.comparison.variance import COMPONENTS
 from omnibench.keys import recorded_text
 from omnibench.report.contents import Contents
+from omnibench.report.folds import Folds, folds_of
+from omnibench.report.item_facts import PlainFacts
+from omnibench.report.numbers import finite
 from omnibench.report.parts import Part
 from omnibench.report.plain_blocks import PlainBlocks, configuration_cells, plain_facts_of
-from omnibench.report.summaries import Summaries, finite, with_all_seeds
+from omnibench.report.summaries import Summaries, WithSeeds, with_all_seeds
 from omnibench.results import Result
 from omnibench.store.phase_facts import Uncertainty
 from omnibench.store.taken import Origin
-from omnibench.tables.names import display_names
+from omnibench.tables.names import DisplayNames, display_names
 
 ROWS_AT_HAND = 5000
 """How many rows are made at a time, unless a single item has more."""
@@ -75,6 +79,8 @@ WIDTHS = (12, 1, 6, 9, 2 + len(COMPONENTS), 10, 4)
 
 
 _NOT_TUNED, _NOT_TAKEN = ((None,) * width for width in WIDTHS[-2:])
+_NO_MORE = "," * sum(WIDTHS[-2:])
+"""Both as CSV, behind other cells."""
 
 
 def rows_of(contents: Contents) -> Iterator[tuple[Any, ...]]:
@@ -90,54 +96,106 @@ def blocks_of(contents: Contents) -> Iterator[list[Part]]:
     A block is made of parts: the configuration, the fold, the value, the costs of the item, its configuration with all seeds, its
     search, the value's origin. None is empty: where no item has a value, there is no block.
     """
-    names = display_names(contents.results)
-    with_seeds, summaries_by_label = with_all_seeds(contents.results), Summaries(contents)
-    plain = PlainBlocks(contents, names, with_seeds, summaries_by_label)
-    for results in _by_rows(contents.results):
-        plain_facts = plain_facts_of(contents, results)
-        if plain_facts is not None:
-            parts = plain.parts_of(results, plain_facts)
-            rows = len(parts[0].positions)
-            yield [*parts, *(_alike(cells, rows) for cells in (_NOT_TUNED, _NOT_TAKEN))]
-            continue
-        parts = [Part() for _ in WIDTHS]
-        configurations, folds, values, costs, summaries, searches, origins = parts
-        for result in results:
-            configuration = with_seeds[result.dataset, result.algorithm]
-            summary_cells = summaries_by_label.cells_of(configuration)
-            facts, rows = contents.facts_of(result), len(result.metrics)
-            made_of = (facts.configuration_key, facts.parameters, facts.framework, facts.version)
-            configurations.add_shared(configuration_cells(result, names, facts.dataset_key, made_of), rows)
-            folds.add_shared((result.fold,), rows)
-            counts = contents.split_counts(result)
-            costs.add(
-                (
-                    counts.get("cold_users"),
-                    counts.get("cold_items"),
-                    counts.get("before_training_end"),
-                    facts.fit_seconds,
-                    facts.predict_seconds,
-                    facts.start_seconds,
-                    facts.peak_memory,
-                    result.fit_key,
-                    len(configuration.seeds),
-                ),
-                rows,
-            )
-            if result.chosen is None:
-                searches.add_shared(_NOT_TUNED, rows)
+    return (block.parts for block in _blocks(contents))
+
+
+def lines_of(contents: Contents, line_of: Callable[[list[Part]], Iterable[str]]) -> Iterator[Iterable[str]]:
+    """Yield the same rows as CSV, by thousands.
+
+    Args:
+        contents: The contents of the file.
+        line_of: Writes the rows of parts.
+    """
+    return (line_of(block.parts) if block.lines is None else block.lines for block in _blocks(contents))
+
+
+class _Block(NamedTuple):
+    """Some rows, which are made when they are asked for.
+
+    Attributes:
+        make_parts: Makes their parts.
+        make_lines: Makes the same as CSV; None where the parts have to be written.
+    """
+
+    make_parts: Callable[[], list[Part]]
+    make_lines: Callable[[], Iterable[str]] | None = None
+
+    @property
+    def parts(self) -> list[Part]:
+        """Their parts; see ``blocks_of``."""
+        return self.make_parts()
+
+    @property
+    def lines(self) -> Iterable[str] | None:
+        """The same as CSV; None where the parts have to be written."""
+        return None if self.make_lines is None else self.make_lines()
+
+
+def _blocks(contents: Contents) -> Iterator[_Block]:
+    all_folds = folds_of(contents.results)
+    names = display_names(folds.alike for folds in all_folds)
+    with_seeds, summaries = with_all_seeds(all_folds), Summaries(contents)
+    plain = PlainBlocks(contents, names, with_seeds, summaries)
+    for block in _by_rows(all_folds):
+        facts = plain_facts_of(contents, block)
+        if facts is None:
+            yield _Block(partial(_parts_of, contents, block, names, with_seeds, summaries))
+        else:
+            yield _Block(partial(_plain_parts, plain, block, facts), partial(plain.lines_of, block, facts, _NO_MORE))
+
+
+def _plain_parts(plain: PlainBlocks, block: Sequence[Folds], facts: PlainFacts) -> list[Part]:
+    parts = plain.parts_of(block, facts)
+    rows = len(parts[0].positions)
+    return [*parts, *(_alike(cells, rows) for cells in (_NOT_TUNED, _NOT_TAKEN))]
+
+
+def _parts_of(
+    contents: Contents,
+    block: Iterable[Folds],
+    names: DisplayNames,
+    with_seeds: Mapping[tuple[str, str], WithSeeds],
+    summaries_by_label: Summaries,
+) -> list[Part]:
+    """Return the parts of a block of rows, made item by item; what is made by column has to be equal."""
+    parts = [Part() for _ in WIDTHS]
+    configurations, folds, values, costs, summaries, searches, origins = parts
+    for result in (result for of_block in block for result in of_block.results):
+        configuration = with_seeds[result.dataset, result.algorithm]
+        summary_cells = summaries_by_label.cells_of(configuration)
+        facts, rows = contents.facts_of(result), len(result.metrics)
+        made_of = (facts.configuration_key, facts.parameters, facts.framework, facts.version)
+        configurations.add_shared(configuration_cells(result, names, facts.dataset_key, made_of), rows)
+        folds.add_shared((result.fold,), rows)
+        counts = contents.split_counts(result)
+        costs.add(
+            (
+                counts.get("cold_users"),
+                counts.get("cold_items"),
+                counts.get("before_training_end"),
+                facts.fit_seconds,
+                facts.predict_seconds,
+                facts.start_seconds,
+                facts.peak_memory,
+                result.fit_key,
+                len(configuration.seeds),
+            ),
+            rows,
+        )
+        if result.chosen is None:
+            searches.add_shared(_NOT_TUNED, rows)
+        else:
+            searches.add(tuple(tuning_facts(result).values()), rows)
+        for label, value in result.metrics.items():
+            stderr, low, high, users = facts.uncertainties.get(label, _UNCERTAIN)
+            values.add((label, finite(value), finite(stderr), finite(low), finite(high), users))
+            summaries.add_shared(summary_cells[label], key=(configuration, label))
+            origin = facts.origin_of(label) if facts.origins else None
+            if origin is None:
+                origins.add_shared(_NOT_TAKEN)
             else:
-                searches.add(tuple(tuning_facts(result).values()), rows)
-            for label, value in result.metrics.items():
-                stderr, low, high, users = facts.uncertainties.get(label, _UNCERTAIN)
-                values.add((label, finite(value), finite(stderr), finite(low), finite(high), users))
-                summaries.add_shared(summary_cells[label], key=(configuration, label))
-                origin = facts.origin_of(label) if facts.origins else None
-                if origin is None:
-                    origins.add_shared(_NOT_TAKEN)
-                else:
-                    origins.add(tuple(origin_facts(origin).values()))
-        yield parts
+                origins.add(tuple(origin_facts(origin).values()))
+    return parts
 
 
 def _alike(cells: tuple[Any, ...], rows: int) -> Part:
@@ -147,18 +205,22 @@ def _alike(cells: tuple[Any, ...], rows: int) -> Part:
     return part
 
 
-def _by_rows(results: Iterable[Result]) -> Iterator[list[Result]]:
+def _by_rows(all_folds: Iterable[Folds]) -> Iterator[list[Folds]]:
     """Yield the results that have values, as many at a time as make ``ROWS_AT_HAND`` rows at most, but at least one."""
-    block: list[Result] = []
+    block: list[Folds] = []
     rows = 0
-    for result in results:
-        if not result.metrics:  # e.g. of an item that lacks the chosen metrics
-            continue
-        if block and rows + len(result.metrics) > ROWS_AT_HAND:
-            yield block
-            block, rows = [], 0
-        block.append(result)
-        rows += len(result.metrics)
+    for folds in all_folds:
+        begin, width = 0, len(folds.labels)
+        while width and begin < len(folds):  # without a label, e.g. items that lack the chosen metrics
+            fitting = (ROWS_AT_HAND - rows) // width
+            if fitting <= 0 and block:
+                yield block
+                block, rows = [], 0
+                continue
+            part = folds.some(begin, begin + max(1, fitting))
+            block.append(part)
+            begin += len(part)
+            rows += width * len(part)
     if block:
         yield block
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from omnibench.comparison.variance import COMPONENTS, Variances
 from omnibench.report.contents import Contents
+from omnibench.report.folds import Folds
+from omnibench.report.numbers import finite
 from omnibench.results import Result
 from omnibench.statistics.deviation import sample_deviation
-from omnibench.store.packed_metrics import PackedValues
 from omnibench.tables.seeds import distinct, seed_groups, seeds_of
 
 
@@ -20,51 +21,60 @@ class WithSeeds:
 
     Attributes:
         name: The display name of the configuration with the lowest seed.
-        rows: The results of all seeds.
-        counted: Those that count; see ``tables.seeds``.
+        folds: The results of all seeds.
         seeds: Its seeds.
     """
 
     name: str
-    rows: list[Result]
-    counted: list[Result]
+    folds: list[Folds]
     seeds: list[int]
 
+    @property
+    def dataset(self) -> str:
+        """The dataset."""
+        return self.folds[0].alike.dataset
 
-def with_all_seeds(results: Sequence[Result]) -> dict[tuple[str, str], WithSeeds]:
+    @property
+    def rows(self) -> list[Result]:
+        """The results, each."""
+        return [result for folds in self.folds for result in folds.results]
+
+
+def with_all_seeds(all_folds: Sequence[Folds]) -> dict[tuple[str, str], WithSeeds]:
     """Return each configuration with all of its seeds, by dataset and the display name with any of its seeds."""
-    groups = seed_groups(results)
-    rows: dict[tuple[str, str], list[Result]] = {}
-    for result in results:
-        rows.setdefault((result.dataset, groups.get(result.algorithm, result.algorithm)), []).append(result)
+    groups = seed_groups(folds.alike for folds in all_folds)
+    by_group: dict[tuple[str, str], list[Folds]] = {}
+    for folds in all_folds:
+        name = groups.get(folds.alike.algorithm, folds.alike.algorithm)
+        by_group.setdefault((folds.alike.dataset, name), []).append(folds)
     configurations = {
-        key: WithSeeds(key[1], of_key, distinct(of_key), seeds_of(of_key)) for key, of_key in rows.items()
+        key: WithSeeds(key[1], of_key, seeds_of(folds.alike for folds in of_key)) for key, of_key in by_group.items()
     }
     return {
-        (result.dataset, result.algorithm): configurations[
-            result.dataset, groups.get(result.algorithm, result.algorithm)
+        (folds.alike.dataset, folds.alike.algorithm): configurations[
+            folds.alike.dataset, groups.get(folds.alike.algorithm, folds.alike.algorithm)
         ]
-        for result in results
+        for folds in all_folds
     }
 
 
 def summaries_of(contents: Contents, configuration: WithSeeds) -> dict[str, dict[str, float | None]]:
     """Return the mean and the deviation of each metric over folds and seeds, and what contributes to its variance, by label."""
     values = _values_by_label(configuration)
-    variances = contents.variances.get((configuration.rows[0].dataset, configuration.name), {})
+    variances = contents.variances.get((configuration.dataset, configuration.name), {})
     return {label: _summary(of_label, variances.get(label, {})) for label, of_label in values.items()}
 
 
 def _values_by_label(configuration: WithSeeds) -> Mapping[str, Sequence[float]]:
-    """Return the values that count of a configuration, by label."""
-    rows = configuration.counted
-    packed = [row.metrics for row in rows if isinstance(row.metrics, PackedValues)]
-    labels = {metrics.labels for metrics in packed}
-    if len(packed) == len(configuration.rows) and len(labels) == 1:  # most
-        columns = zip(*[metrics.in_order for metrics in packed], strict=True)
+    """Return the values that count of a configuration, by label; see ``tables.seeds``."""
+    labels = {folds.labels for folds in configuration.folds}
+    if len(labels) == 1 and all(folds.are_packed for folds in configuration.folds):  # most, of which each counts
+        texts = [of_item for folds in configuration.folds for of_item in folds.value_texts(repr)]
+        columns = zip(*(map(float, of_item) for of_item in texts), strict=True)
         return dict(zip(labels.pop(), columns, strict=True))
-    values: dict[str, list[float]] = {label: [] for row in configuration.rows for label in row.metrics}
-    for row in rows:
+    rows = configuration.rows
+    values: dict[str, list[float]] = {label: [] for row in rows for label in row.metrics}
+    for row in distinct(rows):
         for label, value in row.metrics.items():
             values[label].append(value)
     return values
@@ -73,8 +83,13 @@ def _values_by_label(configuration: WithSeeds) -> Mapping[str, Sequence[float]]:
 def _summary(values: Sequence[float], variances: Variances) -> dict[str, float | None]:
     mean = finite(math.fsum(values) / len(values)) if values and all(map(math.isfinite, values)) else None
     deviation = finite(sample_deviation(values)) if mean is not None and len(values) > 1 else None
+    if not variances:  # of one seed
+        return {"mean": mean, "std": deviation, **_NO_VARIANCES}
     parts = {f"{component}_variance": finite(variances.get(component)) for component in COMPONENTS}
     return {"mean": mean, "std": deviation, **parts}
+
+
+_NO_VARIANCES = dict.fromkeys(f"{component}_variance" for component in COMPONENTS)
 
 
 class Summaries:
@@ -95,8 +110,3 @@ class Summaries:
             of_labels = summaries_of(self._contents, configuration).items()
             self._summarised, self._cells = configuration, {label: tuple(cells.values()) for label, cells in of_labels}
         return self._cells
-
-
-def finite(value: float | None) -> float | None:
-    """Return a value, or None where it is no number that every reader of a file knows."""
-    return value if value is not None and math.isfinite(value) else None

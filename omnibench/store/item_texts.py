@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from omnibench.store.checks import is_moment
 from omnibench.store.file_forms import ITEM_DIRECTORY
@@ -30,7 +30,7 @@ _LABELS = re.compile(
 )
 _BEHIND_PARAMETERS = ', "fold": '
 _IDENTITY = re.compile(rf', "fold": {_FOLD}, "identity": \["(fit/\d+)", \{{"configuration": ')
-_BEHIND_CONFIGURATION = ', "data": "'
+_BEHIND_CONFIGURATION, _BEHIND_DATA = ', "data": "', '", "fold": '
 _CALLED = re.compile(
     rf', "data": {_DIGITS}, "fold": {_FOLD}\}}\], "data_key": {_DIGITS}'
     rf'(?:, "user_label": {CAPTURED_TEXT})?(?:, "dataset_label": {CAPTURED_TEXT})?(?:, "module": {CAPTURED_TEXT})?'
@@ -53,8 +53,25 @@ _AT_HAND = 4096
 """Texts of which is kept what they hold: the folds of a configuration have them alike."""
 
 
+class Heads:
+    """What the text of an item says before and behind both places where its fold stands, from its key up to what it is called.
+
+    Attributes:
+        texts: The three parts, once they are known.
+    """
+
+    def __init__(self) -> None:
+        self.texts = ("", "", "")
+
+
 def light_item_in(
-    key: str, text: str, packer: MetricsPacker, *, with_node: bool = False, with_metrics: bool = True
+    key: str,
+    text: str,
+    packer: MetricsPacker,
+    *,
+    with_node: bool = False,
+    with_metrics: bool = True,
+    heads: Heads | None = None,
 ) -> Record | None:
     """Return the record of a done item without what only runs need; None where it has to be parsed to tell.
 
@@ -66,6 +83,7 @@ def light_item_in(
         packer: Packs its metrics.
         with_node: Whether the record says the item's node id.
         with_metrics: Whether it has ``metrics``, packed, and the key of its predictions.
+        heads: Is told what other folds of its configuration have alike.
     """
     labels = _LABELS.match(text)
     if labels is None or not key.endswith(labels[2]) or not RecordType.ITEM.has(key):
@@ -77,39 +95,26 @@ def light_item_in(
         return None
     behind = text.find(_BEHIND_CONFIGURATION, identity.end())
     behind_node = text.find(_BEHIND_NODE, behind)
+    if not 0 < behind < behind_node:
+        return None
     node_begin = text.find(_NODE, behind, behind_node)
     behind_called = behind_node if node_begin < 0 else node_begin
-    directory_begin = text.find(_DIRECTORY, behind_node)
-    behind_directory = text.find(_BEHIND_DIRECTORY, directory_begin)
-    metrics_begin = behind_directory + len(_BEHIND_DIRECTORY)
-    metrics_end = text.find(_BEHIND_METRICS, metrics_begin)
-    if not 0 < behind < behind_node < directory_begin < behind_directory < metrics_end:
-        return None
     parts = _parts_in(text[begin:end], text[identity.end() : behind])
     called = _called_in(text[behind:behind_called])
-    finished = _moment_in(text[behind_node:directory_begin])
-    node = text[node_begin + len(_NODE) : behind_node - 1] if node_begin >= 0 else ""
-    directory = text[directory_begin + len(_DIRECTORY) : behind_directory]
-    ending = _ending_in(text, metrics_end)
-    if (
-        parts is None
-        or called is None
-        or finished is None
-        or ending is None
-        or not _is_text(node)
-        or (node_begin >= 0 and text[behind_node - 1] != '"')
-        or not _is_directory(directory)
-    ):
-        return None
-    metrics: Mapping[str, dict[str, Any]] | None = packer.packed_if_expected(text, metrics_begin, metrics_end)
-    if metrics is None:
-        if _METRICS.fullmatch(text, metrics_begin, metrics_end) is None:
-            return None
-        metrics = packer.packed(text[metrics_begin:metrics_end])
     item, fit_key, dataset, algorithm = labels.groups()
+    tail = None if parts is None or called is None else tail_in(text, behind_called, packer)
+    if parts is None or called is None or tail is None:
+        return None
     parameters, configuration = parts
     data, fold, data_key, known_labels = called
-    generation, predict_key = ending
+    if heads is not None:
+        behind_data = behind + len(_BEHIND_CONFIGURATION) + len(data) + len(_BEHIND_DATA)
+        behind_fold = behind_data + len(identity[1])
+        heads.texts = (
+            text[labels.end(2) : identity.start(1)],
+            text[identity.end(1) : behind_data],
+            text[behind_fold:behind_called],
+        )
     light = _Light()
     light.item, light.fit_key = item, fit_key
     light.dataset, light.algorithm = _shared(dataset), _shared(algorithm)
@@ -118,18 +123,72 @@ def light_item_in(
     light.data_key = data_key
     record: Record = vars(light)
     record |= known_labels
-    if with_node and node_begin >= 0:
-        record["node"] = node
-    record["phase"], record["finished"] = _PHASE, finished
-    record["directory"] = item if directory == item else _shared(directory)
+    if with_node and tail.node is not None:
+        record["node"] = tail.node
+    record["phase"], record["finished"] = _PHASE, tail.finished
+    record["directory"] = item if tail.directory == item else _shared(tail.directory)
     record["status"] = _STATUS
     if with_metrics:
-        record["metrics"] = metrics
+        record["metrics"] = tail.metrics
     record["error"] = None
-    record["generation"] = generation
+    record["generation"] = tail.generation
     if with_metrics:
-        record["predict_key"] = predict_key
+        record["predict_key"] = tail.predict_key
     return record
+
+
+class Tail(NamedTuple):
+    """What the text of a done item says behind what it was made of and is called.
+
+    Attributes:
+        node: Its node id; None where it has none.
+        finished: When it was done.
+        directory: Its directory.
+        metrics: Its metrics, packed where their values are floats.
+        generation: How often it was reset.
+        predict_key: The key of its predictions.
+    """
+
+    node: str | None
+    finished: str
+    directory: str
+    metrics: Mapping[str, dict[str, Any]]
+    generation: int
+    predict_key: str
+
+
+def tail_in(text: str, begin: int, packer: MetricsPacker, directory: str | None = None) -> Tail | None:
+    """Return what a text says from its node id on, or from its phase on where it has none; None where it has to be parsed to tell.
+
+    Args:
+        text: The text of a done item's record.
+        begin: Where that begins.
+        packer: Packs its metrics.
+        directory: The name of a directory of an item, which this one mostly has; of most it need not be looked at then.
+    """
+    behind_node = text.find(_BEHIND_NODE, begin)
+    directory_begin = text.find(_DIRECTORY, behind_node)
+    behind_directory = text.find(_BEHIND_DIRECTORY, directory_begin)
+    metrics_begin = behind_directory + len(_BEHIND_DIRECTORY)
+    metrics_end = text.find(_BEHIND_METRICS, metrics_begin)
+    if not begin <= behind_node < directory_begin < behind_directory < metrics_end:
+        return None
+    node = None
+    if behind_node > begin:
+        node = text[begin + len(_NODE) : behind_node - 1]
+        if not text.startswith(_NODE, begin) or text[behind_node - 1] != '"' or not _is_text(node):
+            return None
+    finished = _moment_in(text[behind_node:directory_begin])
+    found = text[directory_begin + len(_DIRECTORY) : behind_directory]
+    ending = _ending_in(text, metrics_end)
+    if finished is None or ending is None or (found != directory and not _is_directory(found)):
+        return None
+    metrics: Mapping[str, dict[str, Any]] | None = packer.packed_if_expected(text, metrics_begin, metrics_end)
+    if metrics is None:
+        if _METRICS.fullmatch(text, metrics_begin, metrics_end) is None:
+            return None
+        metrics = packer.packed(text[metrics_begin:metrics_end])
+    return Tail(node, finished, found, metrics, *ending)
 
 
 def _ending_in(text: str, begin: int) -> tuple[int, str] | None:

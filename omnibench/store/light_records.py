@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from omnibench.store.frames import phase_rows
 from omnibench.store.phase_costs import TYPES as PHASE_TYPES
 from omnibench.store.phase_costs import BlockOfCosts, PhaseCosts
 from omnibench.store.phase_texts import CostsText, costs_in
+from omnibench.store.plain_items import PlainItems, PlainItemsReader
 from omnibench.store.plans import PlannedLabels
 from omnibench.store.reader import Reader
 from omnibench.store.reading import read
@@ -69,10 +70,12 @@ class LightRecords:
     Attributes:
         records: By key; those of items that are done lack what is heavy, those of their phases are left out.
         costs: What all phases have taken.
+        plain: Items that are done, where they were to be kept by configuration; their records are not among ``records`` then.
     """
 
     records: dict[str, Record]
     costs: Costs
+    plain: Sequence[PlainItems] = ()
 
     @property
     def elapsed(self) -> float:
@@ -98,7 +101,12 @@ def light_records(root: Path) -> LightRecords:
 
 
 def light_records_in(
-    reader: Reader, *, with_costs: bool = True, with_nodes: bool = False, with_metrics: bool = False
+    reader: Reader,
+    *,
+    with_costs: bool = True,
+    with_nodes: bool = False,
+    with_metrics: bool = False,
+    takes_plain: bool = False,
 ) -> LightRecords:
     """Return what ``light_records`` does, as a reader finds it.
 
@@ -107,6 +115,7 @@ def light_records_in(
         with_costs: Whether anybody asks for costs, for which the records of all phases are read.
         with_nodes: Whether the records of done items have their node ids, by which somebody may name them.
         with_metrics: Whether most of those have their metrics, packed, and the key of their predictions; the others have neither.
+        takes_plain: Whether items whose records are plain are kept by configuration, with their metrics, instead of their records.
     """
     plans = dict(reader.records(RecordType.PLAN.prefix, in_order=True))  # read once: they name every item
     plan = PlannedLabels(plans.items())
@@ -116,7 +125,9 @@ def light_records_in(
     light_keys: set[str] = set()  # of items that nothing but their phases has costs of
     shared = SharedParts()
     heavy = tuple(member for member in _HEAVY if not (with_nodes and member == "node"))
-    for key, item, is_light in reader.light_items(with_nodes=with_nodes, with_metrics=with_metrics):
+    plain = PlainItemsReader(plan.known_key, with_snapshots)
+    taken = {"taken": plain.take} if takes_plain else {}
+    for key, item, is_light in reader.light_items(with_nodes=with_nodes, with_metrics=with_metrics, **taken):
         if is_light:
             light_keys.add(key)
             item["fit_key"] = plan.known_key(item["fit_key"])
@@ -128,6 +139,7 @@ def light_records_in(
         is_simple = not item.get("attempts") and not item.get(SEARCHED) and item["fit_key"] not in with_snapshots
         if is_done and is_simple:
             finished[records[key]["fit_key"]] = records[key]["item"]
+    finished.update(dict.fromkeys(plain.fit_keys, ""))
     costs = Costs()
     phase_costs = reader.phase_costs() if with_costs else None
     rows = reader.rows_of_other_phases(finished) if phase_costs is None else _rows(phase_costs, finished, costs)
@@ -139,7 +151,14 @@ def light_records_in(
             records |= reader.records(record_type.prefix, in_order=True)
     if with_costs:
         costs.add_rows(phase_rows({key: record for key, record in records.items() if key not in light_keys}))
-    return LightRecords(records, costs)
+    return LightRecords(records, costs, [part for group in plain.groups for part in _labelled(group, plan)])
+
+
+def _labelled(group: PlainItems, plan: PlannedLabels) -> Iterator[PlainItems]:
+    """Yield items as the plan calls them, those together that it calls alike."""
+    for numbers in plan.called_alike(group.fit_keys):
+        example = plan.labelled({**group.example, "fit_key": group.fit_keys[numbers[0]]})
+        yield group.some(numbers, example)
 
 
 def _phases(reader: Reader, finished: Mapping[str, str], costs: Costs) -> Iterator[tuple[str, Record]]:

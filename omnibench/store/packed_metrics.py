@@ -13,7 +13,7 @@ _KEY = 32
 """The bytes of the key of an evaluation."""
 
 
-class _Names(NamedTuple):
+class Names(NamedTuple):
     """Labels, and the texts that identify their metrics; the same object of all items that have them."""
 
     labels: tuple[str, ...]
@@ -35,7 +35,7 @@ class _Packed(Mapping[str, Value]):
 
     __slots__ = ("_names", "_packed")
 
-    def __init__(self, names: _Names, packed: bytes) -> None:
+    def __init__(self, names: Names, packed: bytes) -> None:
         self._names = names
         self._packed = packed
 
@@ -51,14 +51,24 @@ class _Packed(Mapping[str, Value]):
         return self._names.labels
 
     @property
+    def packed(self) -> bytes:
+        """The keys of the evaluations and the values, packed: what makes up for these with ``names``."""
+        return self._packed
+
+    @property
+    def names(self) -> Names:
+        """The labels with what identifies their metrics, the same object of all items that have them."""
+        return self._names
+
+    @property
     def digests(self) -> bytes:
         """The keys of the evaluations in the order of their labels, 32 bytes each."""
-        return self._packed[: _KEY * len(self._names.labels)]
+        return digests_in(self._packed, len(self._names.labels))
 
     @property
     def texts(self) -> list[str]:
         """The values in the order of their labels, with every digit, as the record has them."""
-        return self._packed[_KEY * len(self._names.labels) :].decode().split(",")
+        return texts_in(self._packed, len(self._names.labels))
 
     @property
     def _keys(self) -> list[str]:
@@ -128,6 +138,21 @@ class PackedValues(_Packed[float]):
         return dict(zip(self._names.labels, self.in_order, strict=True)).items()
 
 
+def texts_in(packed: bytes, width: int) -> list[str]:
+    """Return the values in packed metrics in the order of their labels, with every digit, as the record has them.
+
+    Args:
+        packed: The packed metrics.
+        width: How many there are.
+    """
+    return packed[_KEY * width :].decode().split(",")
+
+
+def digests_in(packed: bytes, width: int) -> bytes:
+    """Return the keys of the evaluations in packed metrics; see ``texts_in``."""
+    return packed[: _KEY * width]
+
+
 def evaluation_keys(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return the keys of the evaluations of an item's metrics, packed or not, by label."""
     if isinstance(metrics, PackedMetrics):
@@ -139,9 +164,9 @@ class MetricsPacker:
     """Packs the metrics of items, of which most have the same labels as the one before."""
 
     def __init__(self) -> None:
-        self._names = _Names((), ())
+        self._names = Names((), ())
         self._pattern = re.compile("(?!)")
-        self._known: dict[_Names, _Names] = {}
+        self._known: dict[Names, Names] = {}
 
     def packed(self, text: str) -> Mapping[str, dict[str, Any]]:
         """Return the metrics of an item, packed where their values are floats.
@@ -155,7 +180,7 @@ class MetricsPacker:
         metrics: dict[str, dict[str, Any]] = json.loads(text)
         if not all(type(metric["value"]) is float for metric in metrics.values()):
             return metrics
-        self._expect(_Names(tuple(metrics), tuple(metric["metric"] for metric in metrics.values())))
+        self._expect(Names(tuple(metrics), tuple(metric["metric"] for metric in metrics.values())))
         packed = self.packed_if_expected(text)
         return metrics if packed is None else packed  # where a label comes twice
 
@@ -173,7 +198,7 @@ class MetricsPacker:
         members = match.groups()
         return PackedMetrics(self._names, bytes.fromhex("".join(members[1::2])) + ",".join(members[::2]).encode())
 
-    def _expect(self, names: _Names) -> None:
+    def _expect(self, names: Names) -> None:
         """Expect the next metrics to have some names, which all that have them share."""
         self._names = self._known.setdefault(names, names)
         members = (

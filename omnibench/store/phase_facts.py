@@ -291,19 +291,27 @@ def _hashes(keys: Sequence[str] | bytes) -> array[int]:
         keys: The keys, or the digests that they are, 32 bytes each.
     """
     if not isinstance(keys, bytes):
-        digits = "".join(keys)
-        is_digests = {*map(len, keys)} == {2 * _DIGEST} and digits.isalnum() and digits == digits.lower()
-        try:
-            keys = bytes.fromhex(digits) if is_digests else keys
-        except ValueError:
-            is_digests = False
-        if not isinstance(keys, bytes):
+        digests = _digests(keys)
+        if digests is None:
             return array("q", map(hash, keys) if len(keys) == 1 else [_hashes([key])[0] for key in keys])
+        keys = digests
     return array("q", keys)[:: _DIGEST // 8]
 
 
 _DIGEST = 32
 """The bytes of a digest."""
+
+
+def _digests(keys: Sequence[str]) -> bytes | None:
+    """Return the digests that keys are, 32 bytes each; None where one of them is something else."""
+    if {*map(len, keys)} != {2 * _DIGEST}:
+        return None
+    digits = "".join(keys)
+    try:
+        digests = bytes.fromhex(digits)  # which takes capital letters and blanks, too
+    except ValueError:
+        return None
+    return digests if digests.hex() == digits else None
 
 
 def _or_none(number: float) -> float | None:

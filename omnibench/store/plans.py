@@ -160,6 +160,17 @@ class PlannedLabels:
                 return planned_key
         return fit_key
 
+    def called_alike(self, fit_keys: Sequence[str]) -> list[list[int]]:
+        """Return the positions of items that the same parts of the plan name, of each such group in a list.
+
+        Args:
+            fit_keys: The keys of items of a configuration on a dataset.
+        """
+        groups: dict[tuple[bool, ...], list[int]] = {}
+        for number, fit_key in enumerate(fit_keys):
+            groups.setdefault(tuple([fit_key in items for _, items, _ in self._plans]), []).append(number)
+        return list(groups.values())
+
     def labelled(self, item: Record) -> Record:
         """Return the record of an item, called as the plan calls it; one that it does not name as it is."""
         changed = None

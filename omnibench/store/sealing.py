@@ -22,6 +22,9 @@ _DIGITS_BEGIN = -_DIGITS - len('"}')
 _SEPARATED = _DIGITS_BEGIN - len(_SEPARATED_BEGIN)
 """Where the checksum of a record with members begins, with what separates it from them."""
 
+_LETTERS = 3
+"""No two types of records begin with the same letters, so many."""
+
 
 class DamagedRecordError(ValueError):
     """The text of a record has changed, or belongs to another key."""
@@ -66,19 +69,20 @@ def add_sound(
         by_prefix: Where they are added, by the beginning of their keys up to the slash.
     """
     damaged = []
+    by_letters = {prefix[:_LETTERS]: added for prefix, added in by_prefix.items()}
+    separated, begin, separated_begin = _SEPARATED, _DIGITS_BEGIN, _SEPARATED_BEGIN
     for key, mode, value in rows:
-        keys, bodies = by_prefix[key[: key.find(b"/") + 1]]
+        keys, bodies = by_letters[key[:_LETTERS]]
         # As in `body_of`; these loops are most of what it takes to read half a million records.
         if (
             mode == _RAW
             and type(value) is bytes
-            and value[_SEPARATED:_DIGITS_BEGIN] == _SEPARATED_BEGIN
+            and value[separated:begin] == separated_begin
             and value.isascii()
             and key.isascii()
         ):
-            body = value[:_SEPARATED] + b"}"
-            checksum = sha256(b"%b\n%b" % (key, body)).hexdigest()
-            if value[_DIGITS_BEGIN:] == b'%b"}' % checksum[:_DIGITS].encode():
+            body = value[:separated] + b"}"
+            if value[begin:] == b'%b"}' % sha256(b"%b\n%b" % (key, body)).hexdigest()[:_DIGITS].encode():
                 keys.append(key)
                 bodies.append(body)
                 continue

@@ -1,0 +1,204 @@
+"""Items that are done, by configuration: of their folds only what differs is kept, in columns, in a quarter of the memory of records.
+
+Of a hundred thousand items most are folds of a few thousand configurations, and of their records all but keys and numbers is alike. The
+first of a configuration is read as every other is; of the next its text has to be the same there, which takes one comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from omnibench.store.file_forms import ITEM_DIRECTORY
+from omnibench.store.item_texts import Heads, light_item_in, tail_in
+from omnibench.store.packed_metrics import MetricsPacker, Names, PackedMetrics, digests_in
+from omnibench.store.schema import Record, RecordType
+
+_DIGEST = 32
+"""The bytes of a key that is a digest."""
+
+
+class PlainItems:
+    """Items that are done and differ in their fold, key, numbers and times alone: those of a configuration on a dataset.
+
+    Attributes:
+        example: What their records say alike, as ``item_texts.light_item_in`` returns it: without the item's name, its keys, its metrics.
+        names: The labels of their metrics, with what identifies these.
+        folds: Of each item its fold; None of the only one.
+        fit_keys: Its key.
+        metrics: Its metrics, packed; see ``packed_metrics``.
+        predictions: The keys of the predictions of all, 32 bytes each.
+        finished: When it was done.
+    """
+
+    __slots__ = ("example", "finished", "fit_keys", "folds", "metrics", "names", "predictions")
+
+    def __init__(self, example: Record, names: Names) -> None:
+        self.example = example
+        self.names = names
+        self.folds: list[int | None] = []
+        self.fit_keys: list[str] = []
+        self.metrics: list[bytes] = []
+        self.predictions = b""
+        self.finished: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self.folds)
+
+    def add(self, fold: int | None, fit_key: str, metrics: bytes, prediction: bytes, finished: str) -> None:
+        """Add an item."""
+        self.folds.append(fold)
+        self.fit_keys.append(fit_key)
+        self.metrics.append(metrics)
+        self.predictions += prediction
+        self.finished.append(finished)
+
+    @property
+    def digests(self) -> bytes:
+        """The keys of the evaluations of all, 32 bytes each."""
+        width = len(self.names.labels)
+        return b"".join([digests_in(packed, width) for packed in self.metrics])
+
+    def prediction(self, number: int) -> str:
+        """Return the key of an item's predictions."""
+        return self.predictions[_DIGEST * number : _DIGEST * (number + 1)].hex()
+
+    def unpacked(self, number: int) -> PackedMetrics:
+        """Return the metrics of an item by label."""
+        return PackedMetrics(self.names, self.metrics[number])
+
+    def some(self, numbers: Sequence[int], example: Record | None = None) -> PlainItems:
+        """Return some of the items, in this order.
+
+        Args:
+            numbers: Their positions.
+            example: What their records say alike, where that is to be something else.
+        """
+        chosen = PlainItems(self.example if example is None else example, self.names)
+        chosen.folds = [self.folds[number] for number in numbers]
+        chosen.fit_keys = [self.fit_keys[number] for number in numbers]
+        chosen.metrics = [self.metrics[number] for number in numbers]
+        chosen.predictions = b"".join([self.predictions[_DIGEST * n : _DIGEST * (n + 1)] for n in numbers])
+        chosen.finished = [self.finished[number] for number in numbers]
+        return chosen
+
+
+_NAME_BEGIN = len('{"item": "')
+_FIT_KEY = '", "fit_key": "'
+_FOLDS: dict[str, int] = {str(fold): fold for fold in range(1000)}
+"""Folds by their texts; those with higher numbers are read as the first of a configuration is."""
+
+_AT_HAND = 1024
+"""Configurations whose text is kept: their folds mostly follow each other."""
+
+
+class PlainItemsReader:
+    """Takes items whose records are plain out of what is read, and keeps them by configuration.
+
+    Args:
+        known_key: Returns a fit key as a text that is there already.
+        left_out: The fit keys of items that are not to be taken.
+    """
+
+    def __init__(self, known_key: Callable[[str], str], left_out: Container[str]) -> None:
+        self._known_key = known_key
+        self._left_out = left_out
+        self._packer = MetricsPacker()
+        self._known: dict[str, _Known] = {}
+        self._groups: dict[tuple[Any, ...], PlainItems] = {}
+
+    @property
+    def groups(self) -> Iterable[PlainItems]:
+        """The items by configuration, in the order of their first ones."""
+        return self._groups.values()
+
+    @property
+    def fit_keys(self) -> Iterator[str]:
+        """The keys of all items."""
+        return (fit_key for group in self._groups.values() for fit_key in group.fit_keys)
+
+    def take(self, key: str, text: str) -> bool:
+        """Take an item, unless its record has to be looked at alone.
+
+        Args:
+            key: The record's key.
+            text: Its JSON, without its checksum.
+        """
+        fit_key = RecordType.ITEM.identity(key)
+        if fit_key in self._left_out:
+            return False
+        end = text.find('"', _NAME_BEGIN)
+        begin = text.rfind("_", _NAME_BEGIN, end) + 1
+        known = self._known.get(text[_NAME_BEGIN:begin])
+        fold_text = text[begin:end]
+        fold = _FOLDS.get(fold_text)
+        if known is None or fold is None:
+            return self._take_first(key, fit_key, text)
+        first, second, third = known.heads
+        alike = f"{_FIT_KEY}{fit_key}{first}{fold_text}{second}{fold_text}{third}"
+        if not text.startswith(alike, end):
+            return self._take_first(key, fit_key, text)
+        directory = text[_NAME_BEGIN:end] if known.is_directory else None
+        tail = tail_in(text, end + len(alike), self._packer, directory)
+        if tail is None:
+            return False
+        group, metrics = known.group, tail.metrics
+        prediction = _digest(tail.predict_key)
+        if not isinstance(metrics, PackedMetrics) or metrics.names is not group.names or prediction is None:
+            return self._take_first(key, fit_key, text)
+        group.add(fold, self._known_key(fit_key), metrics.packed, prediction, tail.finished)
+        return True
+
+    def _take_first(self, key: str, fit_key: str, text: str) -> bool:
+        heads = Heads()
+        item = light_item_in(key, text, self._packer, heads=heads)
+        if item is None:
+            return False
+        metrics, name, fold = item.pop("metrics"), item.pop("item"), item.pop("fold")
+        configuration, data, fold_in_identity = item["identity"][1].values()
+        place = f"{item['dataset']}/{item['algorithm']}"
+        prediction = _digest(item.pop("predict_key"))
+        if (
+            not isinstance(metrics, PackedMetrics)
+            or prediction is None
+            or fold_in_identity != fold
+            or name != (place if fold is None else f"{place}/fold_{fold}")
+            or item.pop("fit_key") != fit_key
+        ):
+            return False
+        finished = item.pop("finished")
+        called = (item.get("user_label"), item.get("dataset_label"), item.get("module"))
+        alike = (item["dataset"], item["algorithm"], item["data_key"], data, *called, id(metrics.names))
+        group = self._groups.setdefault(
+            (*alike, id(configuration), id(item["parameters"])), PlainItems(item, metrics.names)
+        )
+        if fold is not None:  # there are more
+            if len(self._known) >= _AT_HAND:
+                self._known.clear()
+            is_directory = ITEM_DIRECTORY.fullmatch(name) is not None
+            self._known[f"{place}/fold_"] = _Known(heads.texts, is_directory, group)
+        group.add(fold, self._known_key(fit_key), metrics.packed, prediction, finished)
+        return True
+
+
+class _Known(NamedTuple):
+    """What the texts of a configuration's folds have alike.
+
+    Attributes:
+        heads: The texts before and behind both places where the fold stands; see ``item_texts.Heads``.
+        is_directory: Whether their names could be those of directories.
+        group: The items.
+    """
+
+    heads: tuple[str, str, str]
+    is_directory: bool
+    group: PlainItems
+
+
+def _digest(key: str) -> bytes | None:
+    """Return the bytes that a key stands for that is a digest, as most are; None of others."""
+    try:
+        digest = bytes.fromhex(key)
+    except ValueError:
+        return None
+    return digest if len(digest) == _DIGEST and digest.hex() == key else None
