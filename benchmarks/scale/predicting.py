@@ -21,14 +21,15 @@ Measured on two busy cores (EPYC, AVX-512 with BF16, load 10 to 13); CPU s of a 
     RecPack SVD (float64)       0.58 / 0.64   0.91   7.76 / 16.0   0.48
     RecBole BPR                 0.39 / 0.35   1.10   9.17 / 9.02   1.02
     LensKit ImplicitMF          0.35 / 0.31   1.14   4.41 / 5.60   0.79
-    RecPack ItemKNN             1.22 / 1.36   0.90   1.46 / 0.79   1.83
-    LensKit ItemKNN             1.33 / 0.81   1.64   1.62 / 0.61   2.64
+    RecPack ItemKNN             1.22 / 1.36   0.90   1.15 / 0.90   1.28
+    LensKit ItemKNN             1.17 / 0.83   1.41   1.26 / 0.81   1.55
     ==========================  ===================  ===================
 
-Both ItemKNN of the larger size have 15 rows per user too: medians of three by turns at load 4; before they took 22.7 and 21.2 s (20.7 and 22.6
-times SciPy's product). One call each, with what the first call allocates, but for BPR at the smaller size (a median of seven; 1.38 to 1.59 in the same minutes
+Both ItemKNN of the larger size have 15 rows per user too: medians of three by turns at load 11; by the code before, in the same minutes, 1.75 and
+2.52 times SciPy's product. One call each, with what the first call allocates, but for BPR at the smaller size (a median of seven; 1.38 to 1.59 in the same minutes
 with the code before, which copied bfloat16 to float32), ImplicitMF (of nine at the smaller size; 1.83
-before in the same minutes), LensKit's ItemKNN and SVD (of five by turns at load 7; of 34,623 users 1.81 and 0.90). The larger size of ImplicitMF has 15 rows per user. At load 14 to 24: all 138,493 users of 26,744 items in one call: popularity of LensKit 0.38 s (35 MB), of RecPack 0.41 s (0 MB), of RecBole
+before in the same minutes), LensKit's ItemKNN (of three by turns at load 15, 1.52 by the code before; of 34,623 users 1.65, 1.86 by the code before) and SVD (of five
+by turns at load 7; of 34,623 users 0.90). The larger size of ImplicitMF has 15 rows per user. At load 14 to 24: all 138,493 users of 26,744 items in one call: popularity of LensKit 0.38 s (35 MB), of RecPack 0.41 s (0 MB), of RecBole
 0.59 s (0 MB), RecBole's BPR 6.64 s, 1.12 times BLAS (0 MB), RecPack's ItemKNN 12.9 s, 0.79 times SciPy's product (0 MB).
 LensKit's ItemKNN by ratings took 3 times SciPy's product of similarities alone, 0.21 s of 767 users, where asking LensKit for each took 0.66 s. EASE of
 RecPack on 3,400 items was 1.4 times the product in float64, and 3.5 times as fast as by rows of a sparse matrix. LensKit's
@@ -157,9 +158,31 @@ def recpack(guest: Any, algorithm: str, parameters: dict[str, Any], fold: Any) -
     if algorithm == "ItemKNN":
         model.similarity_matrix_ = drawn_similarity(fold)
         return model, sparse_product(fold, model.similarity_matrix_)
+    if algorithm in ("BPRMF", "WeightedMatrixFactorization"):
+        return of_networks(guest, model, fold)
     user, item = drawn_factors(fold, "f8")
     model.user_embedding_, model.item_embedding_ = user, item.T.copy()
     return model, product(user[fold.users], item)
+
+
+def of_networks(guest: Any, model: Any, fold: Any) -> Case:
+    """RecPack's BPRMF with drawn factors; WMF with those of items, whose bare counterpart solves for those of users as well."""
+    import torch
+
+    user, item = drawn_factors(fold)
+    model.device = torch.device("cpu")
+    if type(model).__name__ == "BPRMF":
+        tables = (torch.nn.Embedding.from_pretrained(torch.from_numpy(factor)) for factor in (user, item))
+        model.model_ = SimpleNamespace(**dict(zip(("user_embedding_", "item_embedding_"), tables, strict=True)))
+        return model, product(user[fold.users], item)
+    model.item_factors_ = torch.from_numpy(item)
+
+    def solve_and_multiply() -> None:
+        for start in range(0, len(fold.users), BLOCK):
+            histories = guest.adapter.binary_histories(fold, fold.users[start : start + BLOCK])
+            product(guest.adapter.recpack_alternations.factors_of(model, histories).numpy(), item)()
+
+    return model, solve_and_multiply
 
 
 def recbole(guest: Any, algorithm: str, _: dict[str, Any], fold: Any) -> Case:
@@ -208,6 +231,8 @@ CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "LensKit ImplicitMF, factors of histories": ("LensKit", "ImplicitMFScorer", {"embedding_size": WIDTH, "epochs": 1}),
     "RecPack SVD (float64)": ("RecPack", "SVD", {"num_components": WIDTH}),
+    "RecPack BPRMF": ("RecPack", "BPRMF", {"num_components": WIDTH}),
+    "RecPack WMF": ("RecPack", "WeightedMatrixFactorization", {"num_components": WIDTH}),
     "RecBole BPR": ("RecBole", "BPR", {}),
     "RecPack ItemKNN": ("RecPack", "ItemKNN", {"K": NEIGHBOURS}),
     "LensKit ItemKNN": ("LensKit", "ItemKNNScorer", {"feedback": "implicit", "save_nbrs": NEIGHBOURS}),

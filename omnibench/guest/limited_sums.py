@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from .column_numbers import ColumnNumbers
 from .folds import NO_ITEM, Scores
 from .matrices import add_up
 from .parts import Ints
@@ -103,6 +104,7 @@ class SumBounds:
         threshold: What numbers have to exceed, for each level and item, infinity where nothing is to be gained; shape
             (levels, c).
         above: What they exceed it by; a CSR matrix of shape (levels * m, c).
+        numbers: The numbers by columns, where they do not take too much memory.
     """
 
     most: int
@@ -110,6 +112,7 @@ class SumBounds:
     levels: _Levels
     threshold: Numbers
     above: Any
+    numbers: ColumnNumbers | None
 
     @classmethod
     def of(cls, matrix: Any, frequency: npt.NDArray[np.float64], longest: int, most: int) -> SumBounds | None:
@@ -139,14 +142,17 @@ class SumBounds:
         entries = _Entries(position_of_item[matrix.indices[entry]], matrix.data[entry], weights[entry])
         starts = np.searchsorted(entry, matrix.indptr)
         threshold = _thresholds(entries, n_columns, most / scales)
-        return cls(most, column, levels, threshold, _above(entries, starts, threshold))
+        numbers = ColumnNumbers.of(matrix, column)
+        return cls(most, column, levels, threshold, _above(entries, starts, threshold), numbers)
 
-    def lower(self, left: Any, table: Scores) -> None:
-        """Lower sums of all numbers to the bounds, where these are lower; not those of histories that are too short for any limit.
+    def of_histories(self, left: Any) -> Numbers:
+        """Return the bounds, infinity for histories that are too short for any limit.
 
         Args:
             left: The histories; a CSR matrix of shape (b, m).
-            table: The sums, shape (b, n_items), which are changed.
+
+        Returns:
+            Shape (b, c).
         """
         lengths = np.diff(left.indptr)
         level = self.levels.of(lengths)
@@ -156,6 +162,15 @@ class SumBounds:
         add_up(added.data, left, added, bounds)
         bounds += np.float32(self.most) * self.threshold[level]
         bounds[lengths <= self.most] = np.inf
+        return bounds
+
+    def lower(self, bounds: Numbers, table: Scores) -> None:
+        """Lower sums of all numbers to the bounds, where these are lower.
+
+        Args:
+            bounds: The bounds, shape (b, c).
+            table: The sums, shape (b, n_items), which are changed.
+        """
         table[:, self.column] = np.minimum(table.take(self.column, axis=1), bounds)
 
 
@@ -231,16 +246,25 @@ def best_sums(sums: Sums, k: int, bounds: SumBounds | None, limits: SumLimits) -
     width = min(n_items, k + max(_SPARE, k // _SHARE)) if k else 0
     codes = np.full((len(sums), width), NO_ITEM, dtype=np.int32)
     highest = np.zeros((len(sums), width), dtype=np.float32)
-    lengths = np.zeros(len(sums), dtype=np.int64)
-    pairs = []
+    histories = sums.histories
+    lengths = np.diff(histories.indptr).astype(np.int64)
+    columns = bounds.numbers if bounds is not None and histories.has_canonical_format else None
+    if columns is not None and not columns.saves_time(width):
+        columns = None
+    bounds_of_users = None if bounds is None else bounds.of_histories(histories)
+    scanned = []
     for rows, left, added, table in sums.blocks():
-        lengths[rows] = np.diff(left.indptr)
         limits.refuse(left, added, table)
-        if bounds is not None:
-            bounds.lower(left, table)
+        if bounds is not None and bounds_of_users is not None:
+            bounds.lower(bounds_of_users[rows], table)
         codes[rows], highest[rows] = top_k_without_zeros(table, width)
-        pairs.append(Pairs.of(left, added, codes[rows], rows.start * width))
-    together = Pairs(*(np.concatenate(parts) for parts in zip(*pairs, strict=True)))
+        if columns is None:
+            scanned.append(Pairs.of(left, added, codes[rows], rows.start * width))
+    together: Pairs | _Sought = (
+        Pairs(*(np.concatenate(parts) for parts in zip(*scanned, strict=True)))
+        if columns is None
+        else _Sought(columns, histories, codes)
+    )
     is_open = (codes != NO_ITEM) & (lengths > limits.most)[:, None]
     exact = np.where(codes == NO_ITEM, np.float32(-np.inf), highest)
     # What has a bound below the last of k scores is not among the best, but for rounding.
@@ -258,7 +282,7 @@ def best_sums(sums: Sums, k: int, bounds: SumBounds | None, limits: SumLimits) -
         for rows_again, left, added, table in sums.made_again(open_rows):
             limits.refuse(left, added, table)
             if bounds is not None:
-                bounds.lower(left, table)
+                bounds.lower(bounds.of_histories(left), table)
             row, item = np.nonzero(table >= least[rows_again, None])
             codes, exact = reached_by_row(len(rows_again), row, item, table[row, item])
             pairs_of_some = Pairs.of(left, added, codes)
@@ -266,6 +290,29 @@ def best_sums(sums: Sums, k: int, bounds: SumBounds | None, limits: SumLimits) -
             items[rows_again], scores[rows_again] = ordered(codes, exact, k)
     scores[items == NO_ITEM] = 0
     return items, scores
+
+
+class _Sought(NamedTuple):
+    """The items of some users whose numbers are looked up when they are needed.
+
+    Attributes:
+        columns: The numbers of items.
+        left: The histories; a CSR matrix of shape (r, m).
+        codes: The items of each user, ``NO_ITEM`` behind them; shape (r, width).
+    """
+
+    columns: ColumnNumbers
+    left: Any
+    codes: Ints
+
+    def put_right(self, scores: Scores, is_wanted: npt.NDArray[np.bool_], limits: SumLimits) -> None:
+        """Write the sums of the highest numbers of some pairs, as ``Pairs``."""
+        row, rank = np.nonzero(is_wanted)
+        item = self.codes[row, rank]
+        for step in self.columns.steps(self.left, row, item):
+            numbers, pair = self.columns.of_pairs(self.left, row[step], item[step])
+            chosen = np.arange(step.stop - step.start, dtype=np.int32)
+            scores[row[step], rank[step]] = limits.sums_of_highest(numbers, pair, len(chosen), chosen)
 
 
 class Pairs(NamedTuple):

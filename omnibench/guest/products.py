@@ -87,6 +87,11 @@ class Sums:
         """The number of users."""
         return int(self.rows.stop - self.rows.start)
 
+    @property
+    def histories(self) -> Any:
+        """What the users have; a CSR matrix of shape (b, m)."""
+        return self.scores.left[self.rows]
+
     def blocks(self) -> Iterator[tuple[slice, Any, Any, Scores]]:
         """Yield all users.
 
@@ -178,8 +183,8 @@ class ProductScores:
             elif is_of_reached:
                 rows = slice(begin, self._end(begin, _LISTS))
                 if best_of_reached is None:
-                    some = self.left[rows]
-                    yield rows, *best_reached(fold, users[rows], some, self.right, k, is_known=self.of_candidates)
+                    histories = self.left[rows]
+                    yield rows, *best_reached(fold, users[rows], histories, self.right, k, is_known=self.of_candidates)
                 else:
                     yield rows, *best_of_reached(fold, users[rows], self.left[rows], k, is_known=self.of_candidates)
             else:

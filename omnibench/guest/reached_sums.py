@@ -1,4 +1,4 @@
-"""The sums of products of sparse matrices, without a place for what is not reached: in half the time of SciPy's product.
+"""The sums of products of sparse matrices, without a place for what is not reached: in less time than SciPy's product.
 
 SciPy counts what each row of its product reaches before it adds anything up. Here the numbers of some rows are added up in a table of all columns, which
 is read and cleared only where something is added, so that its size costs nothing. The sums are the same to the last bit.
@@ -65,8 +65,10 @@ def reached_sums(left: Any, right: Any, blocked: Pairs) -> ReachedSums:
     blocked_cell = blocked_row % rows_together * n_columns + blocked[1][order]
     first_blocked = np.searchsorted(blocked_row, np.arange(0, n_rows + rows_together, rows_together)).tolist()
     table = np.empty(rows_together * n_columns, dtype=numbers.dtype)
-    place_in_table = table.view(np.dtype(f"i{table.itemsize}"))
-    place = np.arange(np.diff(starts[::rows_together], append=starts[-1]).max(initial=0), dtype=place_in_table.dtype)
+    position_in_table = table.view(np.dtype(f"i{table.itemsize}"))
+    position = np.arange(
+        np.diff(starts[::rows_together], append=starts[-1]).max(initial=0), dtype=position_in_table.dtype
+    )
     total = np.empty_like(numbers)
     is_repeated = np.empty(len(numbers), dtype=bool)
     for number, begin in enumerate(range(0, n_rows, rows_together)):
@@ -76,7 +78,7 @@ def reached_sums(left: Any, right: Any, blocked: Pairs) -> ReachedSums:
         np.add.at(table, cells, numbers[entries])  # in the order of SciPy's product
         table[blocked_cell[first_blocked[number] : first_blocked[number + 1]]] = -np.inf
         table.take(cells, out=total[entries], mode="clip")  # "clip" is what take() needs to write there directly
-        place_in_table[cells] = place[: len(cells)]
-        np.not_equal(place_in_table.take(cells), place[: len(cells)], out=is_repeated[entries])
+        position_in_table[cells] = position[: len(cells)]
+        np.not_equal(position_in_table.take(cells), position[: len(cells)], out=is_repeated[entries])
     total[is_repeated] = -np.inf
     return ReachedSums(starts, added.indices, total, (blocked[0][:0], blocked[1][:0]))
