@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
-from omnibench.errors import PlanError, nearest
+from omnibench.errors import ArgumentError, nearest
 
 P = ParamSpec("P")
+R = TypeVar("R")
 S = TypeVar("S")
+C = TypeVar("C", bound=type)
 _LONGEST = 60
 """Characters up to which an error repeats a call."""
+_LONGEST_DEFAULT = 20
+"""Characters up to which an error shows a default."""
 
 Method = Callable[Concatenate[S, P], None]
 
@@ -40,22 +44,138 @@ def refuse_unknown(
             name = owner or type(instance).__name__
             unknown = next((argument for argument in kwargs if argument not in names), None)
             if unknown is not None:
-                raise PlanError(
-                    f"{name} has no argument {unknown!r}{_advice(unknown, names, elsewhere or {})} "
-                    f"It has {', '.join(names)}."
-                )
+                raise ArgumentError(_unknown(name, unknown, names, elsewhere or {}))
             try:
                 signature.bind(instance, *args, **kwargs)
             except TypeError as error:
-                written = [*map(repr, args), *(f"{argument}={value!r}" for argument, value in kwargs.items())]
-                text = ", ".join(written)
-                text = text if len(text) <= _LONGEST else "..."
-                raise PlanError(f"{name}({text}): {error}; write e.g. {example}.") from None
+                raise ArgumentError(f"{name}({_written(args, kwargs)}): {error}; write e.g. {example}.") from None
             method(instance, *args, **kwargs)
 
         return checked
 
     return decorate
+
+
+def checked_call(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a public function or method refuse arguments that it does not have, or lacks, with a sentence.
+
+    Args:
+        function: The function, or a method as its class defines it.
+
+    Returns:
+        The same function; its signature is looked at only when a call does not fit.
+    """
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            if not _is_of_call(error):
+                raise
+            signature = inspect.signature(function)
+            own = list(signature.parameters.values())
+            n_instances = 1 if own and own[0].name == "self" else 0
+            signature = signature.replace(parameters=own[n_instances:])
+            _refuse(signature, f"{function.__qualname__}()", args[n_instances:], kwargs, str(error))
+
+    return checked
+
+
+def checked_arguments(cls: C) -> C:
+    """Let the constructor of a public class refuse arguments that it does not have, or lacks, with a sentence.
+
+    Args:
+        cls: The class; its subclasses that have no constructor of their own are checked, too.
+
+    Returns:
+        The class.
+    """
+    constructor: Any = vars(cls).get("__init__")
+    if constructor is None:  # as object has it
+
+        def constructor(self: Any) -> None:
+            object.__init__(self)
+
+    @functools.wraps(constructor)
+    def checked(self: Any, /, *args: Any, **kwargs: Any) -> None:
+        try:
+            constructor(self, *args, **kwargs)
+        except TypeError as error:
+            if not _is_of_call(error):
+                raise
+            signature = inspect.signature(constructor)
+            own = list(signature.parameters.values())[1:]
+            _refuse(signature.replace(parameters=own), type(self).__name__, args, kwargs, str(error))
+
+    setattr(cls, "__init__", checked)  # noqa: B010 - mypy allows no assignment to it
+    return cls
+
+
+def _is_of_call(error: TypeError) -> bool:
+    """Return whether an error was raised by the call itself, and not by what was called."""
+    return error.__traceback__ is not None and error.__traceback__.tb_next is None
+
+
+def _refuse(
+    signature: inspect.Signature, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], said: str
+) -> NoReturn:
+    """Raise the error of a call that does not fit.
+
+    Args:
+        signature: The arguments, without ``self``.
+        name: What the error calls the function or class.
+        args: The arguments without a name.
+        kwargs: The others.
+        said: What Python says of the call.
+
+    Raises:
+        ArgumentError: Always.
+    """
+    parameters = signature.parameters.values()
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    named = [one.name for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    unknown = next((argument for argument in kwargs if argument not in named), None)
+    if unknown is not None and not takes_any:
+        raise ArgumentError(_unknown(name, unknown, named, {})) from None
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        said = str(error)
+    called = name.removesuffix("()")
+    call = ", ".join(_call_texts(signature))
+    raise ArgumentError(f"{called}({_written(args, kwargs)}): {said}; write {called}({call}).") from None
+
+
+def _call_texts(signature: inspect.Signature) -> Iterator[str]:
+    """Yield the arguments as a call is explained by them, ``*`` before those that need their names."""
+    is_named = False
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and not is_named:
+            yield "*"
+        is_named = is_named or parameter.kind in (parameter.VAR_POSITIONAL, parameter.KEYWORD_ONLY)
+        yield _parameter_text(parameter)
+
+
+def _parameter_text(parameter: inspect.Parameter) -> str:
+    """Return an argument as a call is explained by it: with its default, where that is short."""
+    stars = "*" * ((parameter.kind is parameter.VAR_POSITIONAL) + 2 * (parameter.kind is parameter.VAR_KEYWORD))
+    if parameter.default is parameter.empty:
+        return f"{stars}{parameter.name}"
+    default = repr(parameter.default)
+    return f"{parameter.name}={default if len(default) <= _LONGEST_DEFAULT else '...'}"
+
+
+def _written(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """Return the arguments of a call as they were written, if that is short."""
+    text = ", ".join([*map(repr, args), *(f"{argument}={value!r}" for argument, value in kwargs.items())])
+    return text if len(text) <= _LONGEST else "..."
+
+
+def _unknown(name: str, unknown: str, names: list[str], elsewhere: Mapping[str, str]) -> str:
+    """Return the sentence about an argument that does not exist."""
+    has = f"It has {', '.join(names)}." if names else "It takes none."
+    return f"{name} has no argument {unknown!r}{_advice(unknown, names, elsewhere)} {has}"
 
 
 def _advice(unknown: str, names: list[str], elsewhere: Mapping[str, Any]) -> str:

@@ -21,6 +21,10 @@ class PlanError(OmnibenchError):
     """A plan names something that does not exist, or is empty."""
 
 
+class ArgumentError(PlanError, TypeError):
+    """A call has an argument that does not exist, or lacks one; a TypeError as well, as Python has it."""
+
+
 class EvaluationError(OmnibenchError):
     """A metric does not fit the dataset, or a metric's parameter is impossible."""
 

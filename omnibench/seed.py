@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from omnibench.arguments import checked_call
+
 DEFAULT_RANDOM_STATE = 42
 
 _random_state = DEFAULT_RANDOM_STATE
 
 
+@checked_call
 def set_random_state(seed: int = DEFAULT_RANDOM_STATE) -> None:
     """Set the seed of everything random from here on: splits, samples, model initialisation.
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 BY_CONFIGURATION = ("rectools",)
-"""Adapters of frameworks whose configurations look at values themselves, before a model is made: nothing is fitted."""
+"""Adapters of frameworks whose configurations look at values themselves, before a model is made: what they take is fitted with."""
 
 INTERRUPTED = 75
 """The exit status of a process in which a Fit took too long, and others are still to be tried."""
@@ -29,15 +29,15 @@ Try = Callable[[str, dict[str, Any], str], str | None]
 """Returns the error that some hyperparameters of an algorithm end in; empty where they do not, None where that took too long."""
 
 
-def made_by(create: Callable[..., Any]) -> Try:
-    """Return what makes a model by its framework's own configuration."""
+def made_by(create: Callable[..., Any], fit: Try) -> Try:
+    """Return what makes a model by its framework's own configuration, and fits it where that has nothing against it."""
 
-    def error_of(algorithm: str, parameters: dict[str, Any], _: str) -> str:
+    def error_of(algorithm: str, parameters: dict[str, Any], dataset: str) -> str | None:
         try:
             create(algorithm, parameters, 7, 1)
         except Exception as error:
             return f"{type(error).__name__}: {error}"
-        return ""
+        return fit(algorithm, parameters, dataset)
 
     return error_of
 
@@ -77,10 +77,9 @@ def main(directory: str, module: str, limit: str) -> None:
     os.dup2(2, 1)  # frameworks print, some of them from compiled code
     guest_package: Any = importlib.import_module("guest_package")
     session = guest_package.open_session(directory, module)
-    by_configuration = module in BY_CONFIGURATION
-    tried = (
-        made_by(sys.modules[f"guest.{module}_models"].create) if by_configuration else fitted_in(session, int(limit))
-    )
+    tried = fitted_in(session, int(limit))
+    if module in BY_CONFIGURATION:
+        tried = made_by(sys.modules[f"guest.{module}_models"].create, tried)
     for algorithm, parameters, dataset, hyperparameter, kind, values in json.load(sys.stdin):
         errors: list[str | None] = []
         for value in values:

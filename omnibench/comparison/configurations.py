@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from omnibench.arguments import checked_call
 from omnibench.comparison.choices import find_configuration, find_dataset, with_named
 from omnibench.comparison.current import current_items, names_of
 from omnibench.comparison.measured import Measured, PairedSample
@@ -51,10 +52,11 @@ def _measurements(store: StoreOrPath | Measured, *, all_items: bool) -> Measured
         return store
     measurements = measured(store, all_items=all_items)
     if measurements.left_out:
-        warnings.warn(f"{measurements.left_out}; all_items=True takes them too", UserWarning, stacklevel=3)
+        warnings.warn(f"{measurements.left_out}; all_items=True takes them too", UserWarning, stacklevel=4)
     return measurements
 
 
+@checked_call
 def compare_configurations(
     store: StoreOrPath | Measured,
     first: str,
@@ -174,6 +176,7 @@ def compare_members(
     )
 
 
+@checked_call
 def compare_with_best(
     store: StoreOrPath | Measured,
     dataset: str,
@@ -265,6 +268,7 @@ class DatasetRanking:
     ranking: Ranking
 
 
+@checked_call
 def rank_configurations(
     store: StoreOrPath | Measured,
     metric: str,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from omnibench.arguments import checked_arguments
 from omnibench.code import SEED_NAMES
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
 from omnibench.data.membership import part_columns, parts_in
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FrameFunction = Callable[..., "pd.DataFrame"]
 
 
+@checked_arguments
 @dataclass(frozen=True, init=False, repr=False)
 class Apply(Preprocessing):
     """Apply a function of your own to the interactions: a pandas frame in, a frame out.

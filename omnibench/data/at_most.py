@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from omnibench.arguments import checked_arguments
 from omnibench.data.interactions import Interactions
 from omnibench.data.order import Codes, Words, canonical_order, first_rows, ranks
 from omnibench.data.shares import from_the_end
@@ -20,6 +21,7 @@ else:
 _CHOICES = ("last", "first", "random")
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class AtMost(Preprocessing):
     """Keep at most so many interactions of every user, or of every item.

@@ -134,7 +134,7 @@ def _check_mapping(mapping: Mapping[Any, str | None], header: Sequence[Hashable]
             raise DataError(f"{source}: two columns are to be {role!r}; give one.")
 
 
-def warn_of_guesses(renamed: Mapping[Any, str], guessed: Mapping[Any, str], source: str, level: int = 3) -> None:
+def warn_of_guesses(renamed: Mapping[Any, str], guessed: Mapping[Any, str], source: str, level: int = 4) -> None:
     """Warn of columns whose names tell what they are, with the argument that says so.
 
     Args:
@@ -154,7 +154,7 @@ def warn_of_guesses(renamed: Mapping[Any, str], guessed: Mapping[Any, str], sour
     )
 
 
-def warn_of_unused_columns(unused: Sequence[Hashable], used: Sequence[str], source: str, level: int = 3) -> None:
+def warn_of_unused_columns(unused: Sequence[Hashable], used: Sequence[str], source: str, level: int = 4) -> None:
     """Warn of columns that a dataset drops; row numbers that pandas or R has written are nobody's loss.
 
     Args:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from omnibench.arguments import checked_arguments
 from omnibench.data.apply import Apply, FrameFunction
 from omnibench.data.content import CanonicalRows
 from omnibench.data.features.sources import FeatureSource, features_from
@@ -64,6 +65,7 @@ class FoldedData:
     folds: Mapping[int, SplitData]
 
 
+@checked_arguments
 class RecSysDataSet:
     """A source and the steps applied to it. Nothing is read until somebody needs the interactions.
 
@@ -376,6 +378,7 @@ def _without_code(identity: Any) -> Any:
     ]
 
 
+@checked_arguments
 class Pipe:
     """Steps without a dataset, to be applied to several.
 

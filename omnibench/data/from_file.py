@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from omnibench.arguments import checked_call
 from omnibench.data.column_names import Columns, warn_of_guesses, warn_of_unused_columns
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.file_columns import TextOptions, described_file
@@ -17,6 +18,7 @@ from omnibench.data.joined_source import JoinedSource, require_same_columns
 from omnibench.data.reader_arguments import Reading, described_rows
 
 
+@checked_call
 def from_file(
     path: str | PathLike[str] | Sequence[str | PathLike[str]],
     name: str | None = None,
@@ -102,8 +104,8 @@ def _plain_source(paths: Sequence[Path], columns: Columns, reading: Reading) -> 
         sources.append(source)
         if [guessed, unused] not in warned:
             warned.append([guessed, unused])
-            warn_of_guesses(source.renamed, guessed, file.name, level=4)
-            warn_of_unused_columns(unused, list(source.renamed.values()), file.name, level=4)
+            warn_of_guesses(source.renamed, guessed, file.name, level=5)
+            warn_of_unused_columns(unused, list(source.renamed.values()), file.name, level=5)
     if len(sources) == 1:
         return sources[0]
     require_same_columns(sources)

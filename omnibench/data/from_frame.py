@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from omnibench.arguments import checked_call
 from omnibench.data.column_names import left_out, renamed_columns, warn_of_guesses, warn_of_unused_columns
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.frame_source import FrameSource
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked_call
 def from_frame(
     df: Any,
     name: str = "frame",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
+from omnibench.arguments import checked_call
 from omnibench.data.dataset import FoldedData, RecSysDataSet, SplitData
 from omnibench.data.from_frame import from_frame
 from omnibench.data.membership import PART_NAMES
@@ -19,6 +20,7 @@ _OF_FRAMES = {"columns", "user_ids", "item_ids"}
 _PAIR, _TRIPLE = ("train", "test"), ("train", "test", "validation")
 
 
+@checked_call
 def from_split(
     train: Any,
     test: Any,
@@ -60,6 +62,7 @@ def from_split(
     return dataset if items is None and users is None else dataset.with_features(items, users)
 
 
+@checked_call
 def from_folds(
     folds: Sequence[Any] | FoldedData,
     *,
@@ -172,7 +175,7 @@ def _dataset(source: PublishedSource, name: str) -> RecSysDataSet:
         warnings.warn(
             f"{name}: a dataset has the columns that all of its parts have, {', '.join(source.columns)}, so {described} is dropped.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return RecSysDataSet(source, name)
 

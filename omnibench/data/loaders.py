@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from omnibench.arguments import checked_call
 from omnibench.data import movielens
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.frames import is_table
@@ -21,6 +22,7 @@ _BUILT_IN: dict[str, Loader] = {"MovieLens100K": movielens.MovieLens100K}
 _LOADERS: dict[str, Loader] = dict(_BUILT_IN)
 
 
+@checked_call
 def register_dataset(name: str, loader: Loader) -> None:
     """Register a dataset, so that ``load_dataset(name)`` returns it.
 
@@ -56,6 +58,7 @@ def dataset_names() -> list[str]:
     return sorted(_LOADERS)
 
 
+@checked_call
 def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
     """Return a dataset by name. Nothing is read or downloaded yet: that is done where its key or its rows are asked for.
 

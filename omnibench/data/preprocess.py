@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
+from omnibench.arguments import checked_arguments
 from omnibench.data.interactions import Interactions
 from omnibench.data.moments import Date, describe_range, in_unit_of, moment
 from omnibench.data.order import counts, lookup
@@ -20,6 +21,7 @@ else:
     from omnibench.lazy import np, npt
 
 
+@checked_arguments
 @dataclass(frozen=True, repr=False)
 class MakeImplicit(Preprocessing):
     """Keep interactions rated at least the threshold, and drop the ratings.
@@ -102,6 +104,7 @@ def _lowest_kept(threshold: float, rating: npt.NDArray[np.float32]) -> np.float3
     return np.float32(float(lowest + Fraction(str(threshold)) * (highest - lowest)))
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class RatingFilter(Preprocessing):
     """Keep interactions rated within bounds; the ratings stay.
@@ -147,6 +150,7 @@ class RatingFilter(Preprocessing):
         return interactions.take(is_kept)
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class TimeFilter(Preprocessing):
     """Keep the interactions of a period.
@@ -192,6 +196,7 @@ class TimeFilter(Preprocessing):
         return interactions.take(is_kept)
 
 
+@checked_arguments
 @dataclass(frozen=True, init=False, repr=False)
 class CorePruning(Preprocessing):
     """Drop users and items with too few interactions, repeatedly until every one has enough.
@@ -296,6 +301,7 @@ class CorePruning(Preprocessing):
 _SAMPLED = ("interactions", "users", "items")
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class Subsample(Preprocessing):
     """Keep a random sample of the interactions, or of the users or items with all their interactions.

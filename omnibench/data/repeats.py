@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from omnibench.arguments import checked_arguments
 from omnibench.data.interactions import Interactions, warn_of_lost_digits
 from omnibench.data.membership import separate_items
 from omnibench.data.order import repeats
@@ -20,6 +21,7 @@ _CHOICES_BY_RATING = ("highest", "sum")
 _CHOICES = ("first", "last", *_CHOICES_BY_RATING)
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class Deduplicate(Preprocessing):
     """Make one interaction of each (user, item) pair, however often it occurs.
@@ -81,6 +83,7 @@ class Deduplicate(Preprocessing):
         return replace(interactions, rating=summed).take(np.sort(order[ends]))
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class KeepRepeats(Preprocessing):
     """Keep all interactions of each (user, item) pair, so that a user may have in test what is in training as well.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omnibench.arguments import checked_arguments
 from omnibench.data.durations import Duration, duration, length_in_unit_of
 from omnibench.data.interactions import Interactions
 from omnibench.data.moments import describe_range
@@ -30,6 +31,7 @@ class _Window(NamedTuple):
     end: int
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class RollingWindows(Split):
     """Test several periods of the same timeline, one after the other; each fold is trained on what came before its period.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from omnibench.arguments import checked_arguments
 from omnibench.data.durations import Duration, duration, length_in_unit_of
 from omnibench.data.interactions import Interactions
 from omnibench.data.membership import NO_PART, TEST, TRAIN, VALIDATION
@@ -27,6 +28,7 @@ EACH = "each"
 _POSITIONS = ("last", EACH)
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class SessionSplit(Split):
     """Test the latest sessions: models train on the earlier ones, get all but the last ``n`` events of each, and look for these.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from omnibench.arguments import checked_arguments
 from omnibench.data.durations import Duration, duration, length_in_unit_of
 from omnibench.data.interactions import Interactions
 from omnibench.data.order import first_rows
@@ -17,6 +18,7 @@ else:
     from omnibench.lazy import np
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class Sessions(Preprocessing):
     """Cut every user's interactions into sessions, wherever nothing happens for longer than a gap; sessions are users from then on.

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from omnibench.arguments import checked_arguments
 from omnibench.data.interactions import Interactions
 from omnibench.data.order import Words, deal, first_rows, ranks
 from omnibench.data.parts import Folds, Mask, Parts, Split, parts_of
@@ -36,6 +37,7 @@ _LAST = 2**64 - 1
 """The key of rows that must not be drawn."""
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class UserHoldout(Split):
     """Hold out a random share of every user's interactions.
@@ -64,6 +66,7 @@ class UserHoldout(Split):
         return needed_by_user(counts, self.validation_size, self.test_size)
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class RandomHoldout(Split):
     """Hold out a random share of all interactions, regardless of user.
@@ -128,6 +131,7 @@ class _CrossValidation(Split):
         return Folds(self.num_folds, make)
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class UserCrossValidation(_CrossValidation):
     """Cut every user's interactions into folds; each is the test part once.
@@ -161,6 +165,7 @@ class UserCrossValidation(_CrossValidation):
         return needed_counts
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class RandomCrossValidation(_CrossValidation):
     """Cut all interactions into folds, regardless of user; each is the test part once.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from omnibench.arguments import checked_arguments
 from omnibench.data.interactions import Interactions
 from omnibench.data.order import first_rows, ranks
 from omnibench.data.parts import Parts, Split
@@ -25,6 +26,7 @@ else:
     from omnibench.lazy import np
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class StrongGeneralization(Split):
     """Hold out random users entirely, and give a part of their history to recommend from (fold-in).

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from omnibench.arguments import checked_arguments
 from omnibench.data.interactions import Interactions
 from omnibench.data.moments import Date, describe_range, in_unit_of, moment
 from omnibench.data.order import first_rows, ranks
@@ -31,6 +32,7 @@ else:
     from omnibench.lazy import np, npt
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class TimeBasedHoldout(Split):
     """Cut all interactions at two moments, the same for every user: training, then validation, then test.
@@ -103,6 +105,7 @@ class TimeBasedHoldout(Split):
         )
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class UserTimeBasedHoldout(Split):
     """Hold out the last share of every user's interactions; each user is cut at a time of their own.
@@ -143,6 +146,7 @@ class UserTimeBasedHoldout(Split):
         return needed_by_user(counts, self.validation_size, self.test_size)
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class LeaveNOut(Split):
     """Hold out the same number of interactions of every user: the last ones, or random ones.
@@ -190,6 +194,7 @@ class LeaveNOut(Split):
         return needed_by_user(counts, self.validation_size, self.n)
 
 
+@checked_arguments
 @dataclass(frozen=True, init=False, repr=False)
 class LeaveLastOut(LeaveNOut):
     """Hold out every user's last interaction, and for validation the one before it: LeaveNOut with n=1.

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from omnibench.arguments import checked_call
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.engine.declared import note_declared
 from omnibench.engine.display import PlainScreen, ScriptView, screen_of_script
@@ -34,12 +35,12 @@ from omnibench.engine.stopping import StoppedError, stopped_for_good
 from omnibench.engine.summary import show_tables
 from omnibench.engine.survey import State, begun, count, look_up_all, recorded_threads
 from omnibench.engine.workbench import Workbench
-from omnibench.errors import PhaseError
+from omnibench.errors import EvaluationError, PhaseError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.framework_resources import framework_resources
 from omnibench.experiment.plan import ExperimentPlan
-from omnibench.experiment.planning import experiments
+from omnibench.experiment.planning import check_order, experiments
 from omnibench.experiment.recorded import RecordedKeys
 from omnibench.experiment.refit import ValidationUse
 from omnibench.experiment.seeds import Seeds, checked_seeds
@@ -74,6 +75,7 @@ class Coordinator(ItemCoordinator):
         StoreError: The checkpoint directory cannot be used.
     """
 
+    @checked_call
     def run(
         self,
         datasets: RecSysDataSet | Iterable[RecSysDataSet],
@@ -118,6 +120,9 @@ class Coordinator(ItemCoordinator):
             KeyboardInterrupt: The run was asked to stop. Its text says what is done; a script that does not catch it
                 ends without a traceback.
         """
+        check_order(datasets, plan, evaluator)
+        if not isinstance(evaluator, Evaluator):
+            raise EvaluationError(f"the evaluator is {evaluator!r}; give an Evaluator, e.g. Evaluator(NDCG(10)).")
         volume = Volume.of(quiet=quiet, verbose=verbose)
         checked_workers(workers)
         all_seeds = checked_seeds(seeds, get_random_state())

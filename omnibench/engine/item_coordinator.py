@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from omnibench.arguments import checked_arguments
 from omnibench.engine.attempt import Attempt
 from omnibench.engine.devices import Devices
 from omnibench.engine.helping import help_searches
@@ -50,6 +51,7 @@ def print_to_stderr(line: str) -> None:
     print(terminal_text(line), file=sys.stdout if in_notebook() else sys.stderr, flush=True)
 
 
+@checked_arguments
 class ItemCoordinator:
     """Brings single items to their end against a checkpoint store. Use it as a context manager, or close it.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from omnibench.arguments import checked_arguments
 from omnibench.errors import OmnibenchError, nearest
 from omnibench.experiment.circumstances import ALL, FIXED
 from omnibench.store.schema import KEEP_MODELS, MAX_ATTEMPTS, SHARED, VERIFY
@@ -25,6 +26,7 @@ FREE, IGNORE = "free", "ignore"
 """Of memory: what is free here, and no look at it at all."""
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class Policy:
     """The settings that are the same for all items of a run.

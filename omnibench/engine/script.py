@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
+from omnibench.arguments import checked_call
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.engine.coordinator import Coordinator
 from omnibench.engine.parallel import checked_workers
@@ -18,6 +19,7 @@ from omnibench.seed import get_random_state
 from omnibench.snapshots.control import Snapshots
 
 
+@checked_call
 def run_omnirec(
     datasets: RecSysDataSet | Iterable[RecSysDataSet],
     plan: ExperimentPlan,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import EnumType, StrEnum
 from typing import TYPE_CHECKING, Any
 
+from omnibench.arguments import checked_call
 from omnibench.errors import PlanError
 
 
@@ -36,6 +37,7 @@ class _Algorithms(StrEnum, metaclass=_Names):
     """The base of enumerations that are made of a catalogue."""
 
 
+@checked_call
 def framework(name: str) -> Any:
     """Return the algorithms of a framework as members of an enumeration, as ``LensKit`` has them.
 

@@ -10,6 +10,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omnibench.arguments import checked_arguments
 from omnibench.data import ids
 from omnibench.errors import DataError, EvaluationError
 from omnibench.keys import DISPLAY_DIGITS
@@ -99,6 +100,7 @@ class Candidates:
 UNSEEN = Candidates()
 
 
+@checked_arguments
 class AllItems(Candidates):
     """All items, for whoever wants less left out: by default those known in training that the user has not seen.
 
@@ -130,6 +132,7 @@ class AllItems(Candidates):
         return f"AllItems({', '.join(f'{name}=True' for name in self._allowed)})"
 
 
+@checked_arguments
 class SampledNegatives(Candidates):
     """A user's test items and some others, drawn at random from the unseen items known in training.
 
@@ -154,7 +157,7 @@ class SampledNegatives(Candidates):
             "metrics over sampled negatives are inconsistent: they may order algorithms otherwise than over all items "
             "(Krichene & Rendle, KDD 2020). Leave the candidates out to rank all unseen items.",
             UserWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
 
     @property
@@ -172,6 +175,7 @@ class SampledNegatives(Candidates):
         return f"SampledNegatives({self.negatives}, seed={self.seed})"
 
 
+@checked_arguments
 class GivenCandidates(Candidates):
     """The items that are given for each user; of these, what is known in training and unseen by the user is ranked.
 

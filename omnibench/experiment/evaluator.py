@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import shutil
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from omnibench.arguments import checked_arguments
 from omnibench.errors import EvaluationError
 from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.outputs import DEFAULT_LIST_LENGTH
@@ -48,12 +50,25 @@ def _metric(argument: Any, convention: str) -> Metric:
     if isinstance(argument, type):
         hint = f"; write {argument.__name__}(...)"
     elif isinstance(argument, str):
-        hint = "; metrics are objects, not texts: write e.g. NDCG(10)"
+        hint = f"; metrics are objects, not texts: write {_as_written(argument)}"
     elif callable(argument):
         hint = f"; write HitMetric({getattr(argument, '__name__', '...')}) if it is a function of the hit matrix"
     raise EvaluationError(f"{argument!r} is no metric{hint}.")
 
 
+def _as_written(label: str) -> str:
+    """Return how the metric that a label such as ``NDCG@10`` means is made, as far as that can be told."""
+    import omnibench.metrics  # only an error needs all of them
+
+    name, _, length = label.partition("@")
+    by_folded = {known.casefold(): known for known in omnibench.metrics.__all__}
+    near = difflib.get_close_matches(name.strip().casefold(), by_folded, n=1, cutoff=0.5)
+    if not near:
+        return "e.g. NDCG(10)"
+    return f"{by_folded[near[0]]}({length if length.isdecimal() else ''})"
+
+
+@checked_arguments
 class Evaluator:
     """The wanted metrics, and the results that a run fills in.
 

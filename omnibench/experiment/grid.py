@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from omnibench.arguments import checked_arguments
 from omnibench.errors import KeyValueError, PlanError
 from omnibench.keys import canonical
 
 
+@checked_arguments
 @dataclass(frozen=True, init=False)
 class Grid:
     """Several values of one hyperparameter; a plan gets a configuration for each.

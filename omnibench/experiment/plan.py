@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from omnibench.arguments import refuse_unknown
+from omnibench.arguments import checked_arguments, checked_call, refuse_unknown
 from omnibench.errors import PlanError, nearest
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.entries import (
@@ -40,6 +40,7 @@ _MOST_EXPANDED = 1000
 """Configurations up to which a plan's description counts those that were added twice once."""
 
 
+@checked_arguments
 class ExperimentPlan:
     """A named list of algorithms and their hyperparameters.
 
@@ -72,6 +73,7 @@ class ExperimentPlan:
         self.resources = as_resources(resources)
         self._entries: list[PlanEntry] = []
 
+    @checked_call
     def add_algorithm(
         self,
         algorithm: str | type,
@@ -152,6 +154,7 @@ class ExperimentPlan:
         check_may_refit(self._configuration(entry, {}))
         self._entries.append(entry)
 
+    @checked_call
     def update_algorithm(self, algorithm: str | type, config: Mapping[str, Any]) -> None:
         """Change hyperparameters of an algorithm that the plan has, in all of its configurations; those not named stay.
 
@@ -171,6 +174,7 @@ class ExperimentPlan:
             check_entry(entry)
         self._entries = [updated.get(id(entry), entry) for entry in self._entries]
 
+    @checked_call
     def get_algorithm_config(self, algorithm: str | type) -> dict[str, Any]:
         """Return a copy of an algorithm's hyperparameters, grids unexpanded.
 

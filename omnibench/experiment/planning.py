@@ -14,6 +14,7 @@ from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.circumstances import Circumstances
 from omnibench.experiment.compatibility import check_configuration, check_dataset
 from omnibench.experiment.configuration import Configuration
+from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.labels import dataset_labels
 from omnibench.experiment.plan import ExperimentPlan
@@ -69,6 +70,7 @@ def experiments(
     Raises:
         OmnibenchError: Something does not go together, or is impossible; nothing has been computed.
     """
+    check_order(datasets, plan)
     all_datasets = [recorded.dataset(dataset) for dataset in _checked_datasets(datasets, metrics, candidates)]
     if not isinstance(plan, ExperimentPlan):
         raise PlanError(f"the plan is {plan!r}; give an ExperimentPlan.")
@@ -134,10 +136,36 @@ def _check_seeds_of_plan(configurations: Iterable[Configuration]) -> None:
             )
 
 
+def check_order(datasets: Any, plan: Any, evaluator: Any = None) -> None:
+    """Refuse datasets, plan and evaluator that are given as one another, as in another order.
+
+    Args:
+        datasets: What was given as the datasets.
+        plan: What was given as the plan.
+        evaluator: What was given as the evaluator.
+
+    Raises:
+        PlanError: One is given as another.
+    """
+    places = {"the datasets": datasets, "the plan": plan, "the evaluator": evaluator}
+    meant = {"the datasets": RecSysDataSet, "the plan": ExperimentPlan, "the evaluator": Evaluator}
+    for place, given in places.items():
+        other = next((name for name, kind in meant.items() if isinstance(given, kind)), place)
+        if other != place:
+            raise PlanError(
+                f"{place} {'are' if place.endswith('s') else 'is'} of type {type(given).__name__}, which {other} "
+                f"{'have' if other.endswith('s') else 'has'} to be; give them in the order (datasets, plan, evaluator), or by these names."
+            )
+
+
 def _checked_datasets(
     datasets: RecSysDataSet | Iterable[RecSysDataSet], metrics: Sequence[Metric], candidates: Candidates
 ) -> list[RecSysDataSet]:
     """Return the datasets that were given, each of which can be measured by all metrics."""
+    if isinstance(datasets, str):
+        raise DataError(
+            f"{datasets!r} is a text, and no dataset; load it with load_dataset({datasets!r}) and give it a split."
+        )
     if not isinstance(datasets, RecSysDataSet | Iterable):
         raise DataError(f"{datasets!r} is no dataset; make one with load_dataset, from_frame or from_file.")
     all_datasets = [datasets] if isinstance(datasets, RecSysDataSet) else list(datasets)

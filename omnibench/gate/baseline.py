@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench import __version__
+from omnibench.arguments import checked_arguments
 from omnibench.comparison.user_values import UserValues
 from omnibench.errors import BaselineError
 from omnibench.gate import baseline_form, baseline_lines
@@ -53,6 +54,7 @@ class _NewerBaselineError(BaselineError):
     """A baseline is of a newer format than this omnibench reads."""
 
 
+@checked_arguments
 class Baseline:
     """A baseline that was read from its file, to compare later measurements with.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import NamedTuple
 
+from omnibench.arguments import checked_call
 from omnibench.errors import BaselineError
 from omnibench.gate.baseline import Baseline, write
 from omnibench.gate.entries import Entry, newest
@@ -46,6 +47,7 @@ class JudgedStore(NamedTuple):
     failed: list[str]
 
 
+@checked_call
 def write_baseline(store: StoreOrPath, path: str | os.PathLike[str], *, all_items: bool = False) -> Baseline:
     """Write what a store has measured into one file, to compare later measurements with.
 
@@ -70,6 +72,7 @@ def write_baseline(store: StoreOrPath, path: str | os.PathLike[str], *, all_item
     )
 
 
+@checked_call
 def compare_with_baseline(
     store: StoreOrPath,
     baseline: str | os.PathLike[str] | Baseline,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from omnibench.arguments import checked_arguments
 from omnibench.errors import EvaluationError
 from omnibench.metrics.base import Values
 from omnibench.metrics.by import By
@@ -185,6 +186,7 @@ class Serendipity(RelevanceMetric):
         return np.bincount(hits.row[surprising], minlength=len(hits.users)) / k
 
 
+@checked_arguments
 class PopularityStratifiedRecall(RelevanceMetric):
     """Recall in which each relevant item has the weight popularity ** -beta.
 

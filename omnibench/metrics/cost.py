@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from omnibench.arguments import checked_arguments
 from omnibench.metrics.base import Metric
 
 MIB = 1 << 20
 PhaseRecord = Mapping[str, Any] | None
 
 
+@checked_arguments
 class CostMetric(Metric):
     """A cost of an item's phases. It is not part of any key, and is never tested for significance."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from omnibench.arguments import checked_arguments
 from omnibench.data import ids
 from omnibench.errors import EvaluationError, OmnibenchError
 from omnibench.guest.distinct import distinct
@@ -34,6 +35,7 @@ _WIDEST = 4096
 """How many tags are reckoned with: a few lists have no more, however many there are."""
 
 
+@checked_arguments
 class IntraListDiversity(RankingMetric):
     """Mean distance between the items of a list, over all pairs; 0 for lists of fewer than two items.
 

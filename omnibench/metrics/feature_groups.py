@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from omnibench.arguments import checked_arguments
 from omnibench.errors import EvaluationError, nearest
 from omnibench.guest.feature_types import NO_TEXT, NUMBER, TEXTS
 from omnibench.metrics.groups import ITEMS, USERS, GroupFacts, Grouping, Groups, Members, checked_grouping_name
@@ -26,6 +27,7 @@ MOST_GROUPS = 25
 """Number of groups up to which nobody has to say that so many columns are meant."""
 
 
+@checked_arguments
 class FeatureGroups(Grouping):
     """Groups by a feature of users or items, whichever have it: what the ``by`` of a metric means by a name.
 

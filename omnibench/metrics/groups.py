@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from omnibench.arguments import checked_arguments
 from omnibench.errors import EvaluationError
 from omnibench.metrics.training import Training
 
@@ -96,6 +97,7 @@ class Grouping:
         return Groups(subject or self.subject, {f"{self.name}={value}": members for value, members in values})
 
 
+@checked_arguments
 class Popularity(Grouping):
     """Groups of items by popularity, each with an equal share of the training interactions: the head is few items.
 
@@ -134,6 +136,7 @@ class Popularity(Grouping):
         return f"Popularity({self.number})"
 
 
+@checked_arguments
 class Activity(Grouping):
     """Groups of users by activity: quantiles of the lengths of the test users' histories, as ``pandas.qcut`` makes them.
 
@@ -171,6 +174,7 @@ class Activity(Grouping):
         return f"Activity({self.number})"
 
 
+@checked_arguments
 class ColdItems(Grouping):
     """Two groups of items: ``items=known``, which training has, and ``items=cold``, which it lacks.
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from omnibench.arguments import checked_arguments
 from omnibench.code import code_of
 from omnibench.data.own_code import codes_within
 from omnibench.errors import DataError, EvaluationError, PlanError
@@ -29,6 +30,7 @@ else:
 HitFunction: TypeAlias = "Callable[..., npt.ArrayLike]"
 
 
+@checked_arguments
 class HitMetric(RelevanceMetric):
     """A function of the hit matrix as a metric.
 

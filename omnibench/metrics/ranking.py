@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
+from omnibench.arguments import checked_arguments
 from omnibench.errors import EvaluationError
 from omnibench.metrics.base import PEERS, Values
 from omnibench.metrics.by import By
@@ -29,6 +30,7 @@ _GAINS_OF_PEERS: dict[Gains, frozenset[str]] = {"rating": frozenset({"lenskit", 
 """The packages that have NDCG with gains."""
 
 
+@checked_arguments
 class NDCG(AccuracyMetric):
     """Normalised discounted cumulative gain: gains of 1, or by rating, and discounts of log2(rank + 1).
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
+from omnibench.arguments import checked_arguments
 from omnibench.errors import EvaluationError
 from omnibench.metrics.base import Metric, Values
 from omnibench.metrics.by import By, groupings_of
@@ -38,6 +39,7 @@ def lengths_of(k: int | Iterable[int], name: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(int(length) for length in lengths))
 
 
+@checked_arguments
 class RankingMetric(Metric):
     """A metric of the first k items.
 
@@ -142,6 +144,7 @@ class RankingMetric(Metric):
         return float(defined.mean()) if len(defined) else mean
 
 
+@checked_arguments
 class RelevanceMetric(RankingMetric):
     """A metric that asks which of the recommended items are relevant.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omnibench.arguments import checked_arguments
 from omnibench.metrics.base import Metric, Values
 from omnibench.metrics.by import By, groupings_of
 
@@ -67,6 +68,7 @@ def errors_of(
     return Errors(users.astype(np.int32), row, predicted.astype(np.float64) - exact, exact)
 
 
+@checked_arguments
 class RatingMetric(Metric):
     """A metric of predicted ratings.
 

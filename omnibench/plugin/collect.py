@@ -15,7 +15,7 @@ from omnibench.errors import OmnibenchError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.framework_resources import framework_resources
-from omnibench.experiment.planning import experiments
+from omnibench.experiment.planning import check_order, experiments
 from omnibench.experiment.recorded import RecordedKeys
 from omnibench.experiment.refit import TRAIN
 from omnibench.experiment.seeds import checked_seeds
@@ -82,6 +82,7 @@ class BenchFunction(pytest.Class):
         try:
             session = bench_session(self.config)
             self._check_function()
+            check_order(self.declaration.datasets, self.declaration.plan, self.declaration.evaluator)
             benchmark = Benchmark.of(self.function, self.declaration, self._evaluator())
             declared = self._experiments(session, benchmark.evaluator)
         except OmnibenchError as error:

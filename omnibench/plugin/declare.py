@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from omnibench.arguments import checked_call
 from omnibench.seed import get_random_state
 
 if TYPE_CHECKING:  # conftest files that only name the decorator need none of it
@@ -70,6 +71,7 @@ class Benchmark:
         return cls(function, declaration, evaluator, takes_result, is_trivial(function), line)
 
 
+@checked_call
 def benchmark(
     datasets: RecSysDataSet | Iterable[RecSysDataSet],
     plan: ExperimentPlan,
@@ -99,7 +101,7 @@ def benchmark(
         ... def bench_baselines(result):
         ...     assert result["NDCG@10"] > 0.20
     """
-    declared = list(datasets) if isinstance(datasets, Iterable) else datasets
+    declared = list(datasets) if isinstance(datasets, Iterable) and not isinstance(datasets, str) else datasets
 
     def declare(function: Function) -> Function:
         # Of a static method, too, the function inside is looked at: else nobody would see it, nor refuse it.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace as changed
 from pathlib import Path
 
+from omnibench.arguments import checked_call
 from omnibench.errors import ExportError, StatisticsError
 from omnibench.metrics.labels import alternatives
 from omnibench.report.comparisons import TESTS
@@ -31,6 +32,7 @@ _DATA_WRITERS = {".csv": csv, ".parquet": parquet, ".json": nested}
 _DOCUMENT_WRITERS = {".md": markdown, ".tex": latex, ".html": html}
 
 
+@checked_call
 def export_results(
     store: Store | str | os.PathLike[str],
     *files: str | os.PathLike[str],
@@ -104,7 +106,7 @@ def export_results(
 
 
 def _warn(sentence: str) -> None:
-    warnings.warn(f"{sentence}; all_items=True takes them too", UserWarning, stacklevel=6)
+    warnings.warn(f"{sentence}; all_items=True takes them too", UserWarning, stacklevel=7)
 
 
 def write_files(

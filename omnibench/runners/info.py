@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from omnibench.arguments import checked_arguments
 from omnibench.errors import GuestEnvironmentError, GuestError, PlanError, nearest
 from omnibench.runners.lock_file import pins_of
 
@@ -50,6 +51,7 @@ DEFAULTS = {
 """What the catalogue says of an algorithm where a registered framework says nothing; None where nobody knows."""
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class RunnerInfo:
     """A framework as omnibench runs it.

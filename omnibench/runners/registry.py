@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from omnibench.arguments import checked_call
 from omnibench.errors import OmnibenchError, PlanError, nearest
 from omnibench.runners.adapters import adapter_files, adapter_names, find_adapter, unmatched_patterns
 from omnibench.runners.described import EXAMPLE, check_algorithms
@@ -45,6 +46,7 @@ _RUNNERS = {
 _BUILT_IN = frozenset(_RUNNERS)
 
 
+@checked_call
 def register_runner(runner: RunnerInfo) -> None:
     """Register a framework that is described by hand, so that plans can name its algorithms: ``plan.add_algorithm("Mine.Popularity")``.
 

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from omnibench.arguments import checked_call
 from omnibench.errors import StatisticsError
 from omnibench.markup import element, written
 from omnibench.metrics.directions import direction
@@ -152,6 +153,7 @@ class ScoreComparison:
         return ResultTable(self.title, header, [[[Cell(text) for text in row] for row in rows]], self.notes)
 
 
+@checked_call
 def compare_scores(
     first: Scored,
     second: Scored,

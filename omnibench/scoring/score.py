@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omnibench.arguments import checked_call
 from omnibench.errors import EvaluationError
 from omnibench.experiment.evaluator import Calculator, Evaluator
 from omnibench.guest.family import own_code
@@ -36,6 +37,7 @@ else:
     from omnibench.lazy import np
 
 
+@checked_call
 def score(
     predictions: Any,
     test: Any,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from omnibench.arguments import checked_call
 from omnibench.errors import StatisticsError, nearest
 from omnibench.statistics.holm import holm
 from omnibench.statistics.paired import DEFAULT_TEST, Comparison, check_alpha, compare
@@ -36,6 +37,7 @@ class Standing:
     undecided: tuple[str, ...]
 
 
+@checked_call
 def against_best(
     values: Mapping[str, npt.ArrayLike],
     higher_is_better: bool = True,

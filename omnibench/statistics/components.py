@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from omnibench.arguments import checked_call
 from omnibench.errors import StatisticsError
 from omnibench.statistics.samples import checked_seed_samples
 
@@ -38,6 +39,7 @@ class VarianceComponents:
     residual: float | None
 
 
+@checked_call
 def variance_components(
     values: npt.ArrayLike | Sequence[npt.ArrayLike], users: Sequence[npt.ArrayLike] | None = None
 ) -> VarianceComponents:

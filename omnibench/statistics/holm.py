@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from omnibench.arguments import checked_call
 from omnibench.errors import StatisticsError
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ else:
     from omnibench.lazy import np, npt
 
 
+@checked_call
 def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Adjust p values so that rejecting all up to alpha keeps the chance of any false rejection at alpha.
 

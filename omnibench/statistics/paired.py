@@ -15,6 +15,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from omnibench.arguments import checked_call
 from omnibench.errors import StatisticsError
 from omnibench.statistics.checks import check_choice, check_overlap, check_pairs
 from omnibench.statistics.randomisation import RESAMPLES, sign_flip_p
@@ -74,6 +75,7 @@ class Comparison:
     seeds: tuple[int, int] | None = None
 
 
+@checked_call
 def compare(
     first: npt.ArrayLike,
     second: npt.ArrayLike,

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from omnibench.arguments import checked_call
 from omnibench.errors import StatisticsError
 from omnibench.statistics.paired import check_alpha
 
@@ -43,6 +44,7 @@ class Ranking:
     reason: str = ""
 
 
+@checked_call
 def friedman(scores: npt.ArrayLike, *, higher_is_better: bool = True, alpha: float = 0.05) -> Ranking:
     """Rank algorithms on several datasets, and test whether they differ at all.
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from omnibench.arguments import checked_call
 from omnibench.errors import StatisticsError
 from omnibench.statistics.checks import check_choice, check_overlap, check_pairs
 from omnibench.statistics.paired import ALTERNATIVES, SEEDS_TEST, Comparison, check_alpha, compare
@@ -56,6 +57,7 @@ class _Side:
     seeds: int
 
 
+@checked_call
 def compare_seeds(
     first: npt.ArrayLike,
     second: npt.ArrayLike,

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from omnibench.arguments import checked_call
 from omnibench.store.advice import repair_command
 from omnibench.store.columns import sorted_positions
 from omnibench.store.facts import FactSource, explanation, is_explained_alone, provenance_of
@@ -40,6 +41,7 @@ if TYPE_CHECKING:  # what writes, and what compares, is imported where it is nee
     from omnibench.store.restoring import Restored
 
 
+@checked_call
 def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
     """Open a checkpoint directory to look at it, even while a run writes to it or when it is read-only.
 

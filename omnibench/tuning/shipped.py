@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from omnibench.arguments import checked_call
 from omnibench.errors import PlanError
 from omnibench.tuning.conditions import When
 from omnibench.tuning.distributions import Choice, Distribution, Float, Int, Log
@@ -58,6 +59,7 @@ def shipped_spaces() -> list[ShippedSpace]:
     return [space for framework in _FRAMEWORKS for space in _spaces(framework).values()]
 
 
+@checked_call
 def space_of(algorithm: str | type) -> dict[str, Any]:
     """Return the search space that omnibench ships for an algorithm, to change some of it.
 

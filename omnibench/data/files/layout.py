@@ -140,7 +140,7 @@ def layout_of(
     if names is None:
         own = tuple(rows[0]) if has_header else tuple(f"column {number + 1}" for number in range(width))
         return TextLayout(
-            path, file_format, separator, quote, encoding, with_row_names(own, rows[1:], path, level=7), skipped
+            path, file_format, separator, quote, encoding, with_row_names(own, rows[1:], path, level=8), skipped
         )
     if len(names) != width:
         example = ", ".join(map(repr, [*names, *[None] * width][:width]))
