@@ -85,6 +85,7 @@ DOUBTFUL = (
         "duplicate registrations",
         "has no attribute 'item_context'",
     ),
+    *("variable 'kl_weight'", "`learning_rate` should be float", "Buffer dtype mismatch", "no attribute 'astype'"),
 )
 """What errors have in them that other data, or other values of other hyperparameters, would not have made."""
 
