@@ -28,6 +28,7 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
+from memory_derived import DERIVED
 from memory_terms import FEATURES, LEAST, QUICK, SAME_WORK, SIMPLE, TERMS
 
 from omnibench import (
@@ -70,6 +71,11 @@ def interactions(users: int, items: int, rows: int) -> pd.DataFrame:
     return frame.drop_duplicates(["user", "item"], ignore_index=True)
 
 
+def _letters(number: int) -> str:
+    """Return a number in letters: Cornac takes digits out of texts before it counts their words."""
+    return str(number).translate(str.maketrans("0123456789", "abcdefghij"))
+
+
 def known_about(frame: pd.DataFrame, column: str, texts: int, numbers: int, lists: int) -> pd.DataFrame:
     """Return features of all users or items: one of some texts, and perhaps numbers, and lists of some texts.
 
@@ -86,7 +92,9 @@ def known_about(frame: pd.DataFrame, column: str, texts: int, numbers: int, list
     if column == "item":
         known |= {f"number {number}": random.random(len(codes)) for number in range(numbers)}
         if lists:
-            known["tags"] = [[f"tag {tag}" for tag in row] for row in random.integers(0, texts, (len(codes), lists))]
+            known["tags"] = [
+                [f"tag{_letters(tag)}" for tag in row] for row in random.integers(0, texts, (len(codes), lists))
+            ]
     return pd.DataFrame(known)
 
 
@@ -225,6 +233,9 @@ def _formulas(
     """
     formulas: dict[str, dict[str, float]] = {}
     for name, rows in algorithms.items():
+        if f"{runner.name}.{name}" in DERIVED:
+            formulas[name] = DERIVED[f"{runner.name}.{name}"]
+            continue
         terms, least = TERMS.get(f"{runner.name}.{name}", ()), LEAST.get(f"{runner.name}.{name}", {})
         formulas[name] = {**least, **(formula(rows, _ordered(terms, rows), {**of_all, **least}) if terms else {})}
     described = {**runner.catalogue["algorithms"], **{name: {"memory": formulas[name]} for name in formulas}}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from omnibench.runners.requirements import (
+from memory_derived import OF_ADAM
+
+from omnibench.runners.formula_factors import (
     BATCH_USERS,
     CANDIDATES,
     COMPARED,
@@ -13,6 +15,7 @@ from omnibench.runners.requirements import (
     ITEM_ENTRIES,
     ITEM_VALUES,
     JUDGED_USERS,
+    JUDGED_VECTORS,
     SCORED_ITEMS,
     SCORED_PAIRS,
     USER_VALUES,
@@ -132,9 +135,6 @@ TERMS = {
     "RecPack.NMFItemToItem": _MATRIX,
     "RecPack.KUNN": _NEIGHBOURS,
     "RecPack.SLIM": _NEIGHBOURS,
-    "RecPack.MultVAE": ("items",),
-    "RecPack.RecVAE": ("items",),
-    "RecPack.BPRMF": _FACTORS,
     "RecPack.Prod2Vec": _MATRIX,
     "Implicit.AlternatingLeastSquares": ("users*factors+items*factors",),
     "Implicit.BayesianPersonalizedRanking": ("users*factors+items*factors",),
@@ -166,15 +166,11 @@ TERMS = {
         (f"Cornac.{name}" for name in ("BPR", "WBPR", "MMMF", "WMF", "HPF", "IBPR", "MF", "SVD", "PMF", "NMF")),
         ("users*k+items*k",),
     ),
-    **dict.fromkeys((f"Cornac.{name}" for name in ("CTR", "HFT")), ("users*k+items*k",)),
     **dict.fromkeys((f"Cornac.{name}" for name in ("VBPR", "AMR")), ("users*k+items*k",)),
     "Cornac.EASE": _MATRIX,
     "Cornac.SKMeans": _FACTORS,
     "Cornac.ItemKNN": (*_MATRIX, *_NEIGHBOURS),
     "Cornac.UserKNN": ("users*users", "user_pairs"),
-    "Cornac.VAECF": _DENSE,
-    "Cornac.BiVAECF": _FACTORS,
-    "Cornac.RecVAE": _DENSE,
     "Cornac.GMF": ("users*num_factors+items*num_factors", *_FACTORS),
     "Cornac.MLP": ("users*layers+items*layers", *_FACTORS),
     "RecBole.ItemKNN": ("items*k",),
@@ -186,25 +182,17 @@ TERMS = {
     "RecBole.BPR": ("users*embedding_size+items*embedding_size", *_FACTORS),
     "RecBole.NeuMF": _FACTORS,
     "RecBole.LightGCN": ("users*embedding_size+items*embedding_size", *_FACTORS),
-    "RecBole.NGCF": ("users*embedding_size+items*embedding_size",),
-    "RecBole.SGL": ("users*embedding_size*n_layers+items*embedding_size*n_layers",),
-    "RecBole.ENMF": (f"items*{BATCH_USERS}",),
     **dict.fromkeys((f"RecBole.{name}" for name in ("MultiVAE", "MultiDAE", "RaCT")), _autoencoder("mlp_hidden_size")),
-    "RecBole.RecVAE": _autoencoder("hidden_dimension"),
     "RecBole.CDAE": _autoencoder("embedding_size"),
     "RecBole.MacridVAE": (
         f"items*{BATCH_USERS}*kfac",
     ),  # scores of all items for each user of a batch and each kind of items
     "RecBole.DiffRec": _autoencoder("dims_dnn"),
     "RecBole.LDiffRec": _autoencoder("in_dims"),
-    "RecBole.DMF": ("users*train_batch_size+items*train_batch_size",),
     "RecBole.SimpleX": _FACTORS,
     "RecBole.FISM": ("items*embedding_size", *_DENSE),
-    "RecBole.NAIS": _FACTORS,
     "RecBole.ConvNCF": _FACTORS,
-    "RecBole.NNCF": _FACTORS,
     "RecBole.SpectralCF": _FACTORS,
-    "RecBole.GCMC": _FACTORS,
     "RecBole.DGCF": _FACTORS,
     "RecBole.LINE": _FACTORS,
     "RecBole.LR": (f"users+items+{USER_VALUES}+{ITEM_VALUES}",),
@@ -234,7 +222,7 @@ TERMS = {
 
 _OF_CROSS_ENTROPY = {f"{SCORED_ITEMS}*train_batch_size": 12.0}
 """Scores of all items for a batch, their softmax, and what is to be changed of them: noise of small data is as large."""
-_OF_USERS, _OF_ADAM = ("Caser", "HGN", "HRM", "NPE", "SHAN"), 16.0
+_OF_USERS, _OF_ADAM = ("Caser", "HGN", "HRM", "NPE", "SHAN"), OF_ADAM
 """RecBole's models of sequences that have a vector for each user, too; bytes of each weight itself, its gradient and two moments."""
 
 LEAST: dict[str, dict[str, float]] = {
@@ -359,7 +347,7 @@ LEAST: dict[str, dict[str, float]] = {
     },
     **{
         f"RecBole.{name}": {f"{rows}*embedding_size": _OF_ADAM for rows in ("users", "items")}
-        for name in ("NGCF", "SGL", "NCL", "SimpleX", "SpectralCF", "DGCF", "ConvNCF", "LINE", "ENMF")
+        for name in ("SimpleX", "SpectralCF", "DGCF", "ConvNCF", "LINE")
     },
     "RecBole.NeuMF": {
         f"{rows}*m{size}_embedding_size": _OF_ADAM for rows in ("users", "items") for size in ("f", "lp")
@@ -367,8 +355,6 @@ LEAST: dict[str, dict[str, float]] = {
     "RecBole.MultiVAE": {
         "items*mlp_hidden_size": 28.6
     },  # its first and last layer are MultiDAE's, of which other widths were measured
-    # Its last layer, from the latent dimension to all items; users have vectors of their own.
-    "RecBole.RecVAE": {"items*latent_dimension": _OF_ADAM},
     "RecBole.CDAE": {"users*embedding_size": _OF_ADAM},
     # Factors in float32, and what they are drawn as; FunkSVD fills them in place.
     **{
@@ -380,7 +366,8 @@ LEAST: dict[str, dict[str, float]] = {
 for _name in (*_OF_ENCODERS, *_OF_HIDDEN, *_OF_EMBEDDINGS, *_OF_RECURRENT, *_OF_BPR):
     # Scores of all items for users of the validation part, and which of them are theirs: SASRec needed 9, GRU4Rec 11, STAMP 13 for each.
     LEAST.setdefault(f"RecBole.{_name}", {})[f"items*{JUDGED_USERS}"] = 12.0
-LEAST["RecBole.TransRec"][f"items*{JUDGED_USERS}*embedding_size"] = 10.0  # vectors of all items for each of these users
+# Vectors of all items, how far they are from what a user is taken to want next, and that squared, once for each user who is judged at once.
+LEAST["RecBole.TransRec"] = {JUDGED_VECTORS: 12.0}
 
 SAME_WORK = {
     **dict.fromkeys(

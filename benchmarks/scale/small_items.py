@@ -81,11 +81,13 @@ def main() -> None:
     arguments = parser.parse_args()
     sizes = (FEW, FEW + arguments.items // FOLDS * FOLDS)
     bare = None
-    for workers in (None, *arguments.workers):
-        costs, syncs = [], []
-        for items in sizes:
-            with tempfile.TemporaryDirectory() as scratch:
-                directory = Path(scratch)
+    with (
+        tempfile.TemporaryDirectory() as scratch
+    ):  # what is removed makes the next files slower on some file systems, see above
+        for workers in (None, *arguments.workers):
+            costs, syncs = [], []
+            for items in sizes:
+                directory = Path(tempfile.mkdtemp(dir=scratch))
                 write_project(directory, items)
                 (directory / "bare_loop.py").write_text(BARE)
                 pytest = [sys.executable, "-m", "pytest", "-q", "trivial", *(["-n", str(workers)] if workers else [])]
@@ -93,15 +95,15 @@ def main() -> None:
                 command = [sys.executable, "bare_loop.py", str(items)] if workers is None else pytest
                 costs.append(run(directory, command, trace))
                 syncs.append(sum(int(count) for count, _ in SYNCS.findall(trace.read_text())) if trace else 0)
-        count = sizes[1] - sizes[0]
-        wall, cpu = ((costs[1][number] - costs[0][number]) * 1000 / count for number in (0, 1))
-        bare = bare or (wall, cpu)
-        name = "bare loop" if workers is None else f"-n {workers}"
-        traced = f", {(syncs[1] - syncs[0]) / count:5.1f} syncs" if arguments.strace and workers is not None else ""
-        print(
-            f"{name:10} {wall:6.1f} ms wall, {cpu:6.1f} ms CPU per item ({cpu / bare[1]:5.1f}x the bare loop's CPU){traced}",
-            flush=True,
-        )
+            count = sizes[1] - sizes[0]
+            wall, cpu = ((costs[1][number] - costs[0][number]) * 1000 / count for number in (0, 1))
+            bare = bare or (wall, cpu)
+            name = "bare loop" if workers is None else f"-n {workers}"
+            traced = f", {(syncs[1] - syncs[0]) / count:5.1f} syncs" if arguments.strace and workers is not None else ""
+            print(
+                f"{name:10} {wall:6.1f} ms wall, {cpu:6.1f} ms CPU per item ({cpu / bare[1]:5.1f}x the bare loop's CPU){traced}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import ITEM, add_parser, busy_sentence, counted, say
+from omnibench.commands.parsing import ITEM, add_parser, busy_sentence, counted, say, taking_empty
 from omnibench.durations import seconds
 from omnibench.engine.collected import FILE_VARIABLE, Collected
 from omnibench.errors import OmnibenchError
@@ -180,11 +180,12 @@ def add_parsers(commands: Any) -> None:
     """Declare the commands to argparse."""
     parsers = {name: add_parser(commands, name, run) for name, run in _COMMANDS.items()}
     parsers["delete"].add_argument("items", metavar="ITEM", nargs="+", help=ITEM)
-    parsers["prune"].add_argument(
+    plan = parsers["prune"].add_argument(
         "--plan",
         metavar="ARGS",
         help="what pytest is called with, e.g. benchmarks: what these bench files do not name is removed",
     )
+    taking_empty(plan)  # pytest without arguments
     for parser in parsers.values():
         parser.add_argument("--models", action="store_true", help="only the models; numbers and predictions stay")
         parser.add_argument(

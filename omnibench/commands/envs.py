@@ -10,6 +10,7 @@ from typing import Any
 
 from omnibench.commands import envs_adapters, spaces
 from omnibench.commands.parsing import complain, explain, say, say_text
+from omnibench.errors import OmnibenchError
 from omnibench.runners.environments import Environment, environment_of
 from omnibench.runners.gateway import Guest
 from omnibench.runners.info import CURRENT, NO_USE, RunnerInfo, refused_algorithms, use_of_validation
@@ -18,32 +19,49 @@ from omnibench.runners.registry import get_runner, runners
 from omnibench.sizes import size_text
 
 
-def _frameworks(names: Sequence[str]) -> list[RunnerInfo]:
-    return [get_runner(name) for name in names] if names else runners(lambda error: complain(str(error)))
-
-
-def _runners(names: Sequence[str], *, locks: bool = False) -> list[RunnerInfo]:
-    """Return the runners of frameworks and classes; of all where none is named.
+class _Selection:
+    """What the words of a command name: frameworks, and classes as ``own_locks.names_class`` has them.
 
     Args:
-        names: Frameworks, and classes as ``own_locks.names_class`` has them.
-        locks: Whether to make the lock of a class that has none; else that is refused.
+        names: The words. Where there are none, all is meant, and what is wrong with one keeps nobody from the others.
+
+    Attributes:
+        broken: What was wrong with those that were left out.
     """
-    frameworks = [name for name in names if not names_class(name)]
-    selected = _frameworks(frameworks) if frameworks or not names else []
-    for name in names or project_classes():
-        if names_class(name):
-            selected += class_runners(name, locks=locks)
-    return selected
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.broken: list[OmnibenchError] = []
+
+    def frameworks(self) -> list[RunnerInfo]:
+        """Return the runners of the frameworks."""
+        frameworks = [name for name in self.names if not names_class(name)]
+        return [get_runner(name) for name in frameworks] if self.names else runners(self.broken.append)
+
+    def runners(self, *, locks: bool = False) -> list[RunnerInfo]:
+        """Return the runners of frameworks and classes.
+
+        Args:
+            locks: Whether to make the lock of a class that has none; else that is refused.
+        """
+        selected = self.frameworks()
+        for name in self.names or project_classes():
+            try:
+                selected += class_runners(name, locks=locks) if names_class(name) else []
+            except OmnibenchError as error:
+                if self.names:
+                    raise
+                self.broken.append(error)
+        return selected
+
+    def environments(self, *, locks: bool = False) -> list[Environment]:
+        """Return the environments of those that have one."""
+        return [environment_of(runner) for runner in self.runners(locks=locks) if runner.has_environment]
 
 
-def _selected(names: Sequence[str], *, locks: bool = False) -> list[Environment]:
-    return [environment_of(runner) for runner in _runners(names, locks=locks) if runner.has_environment]
-
-
-def envs_list(names: Sequence[str]) -> int:
+def envs_list(selection: _Selection) -> int:
     """Show the environment of each framework and class: version, whether it is built, where, how large."""
-    for runner in _runners(names):
+    for runner in selection.runners():
         if not runner.has_environment:
             say(f"{runner.title:8} {runner.version(CURRENT):10} {'':11} without an environment of its own")
             say(f"{'':8} {runner.adapter_file}")
@@ -57,26 +75,26 @@ def envs_list(names: Sequence[str]) -> int:
     return 0
 
 
-def envs_build(names: Sequence[str]) -> int:
+def envs_build(selection: _Selection) -> int:
     """Build the environments that are missing."""
-    for environment in _selected(names, locks=True):
+    for environment in selection.environments(locks=True):
         say(f"{environment.runner.title}: {environment.ensure(say_text)}")
     return 0
 
 
-def envs_remove(names: Sequence[str]) -> int:
+def envs_remove(selection: _Selection) -> int:
     """Remove environments; the next use builds them anew."""
-    for environment in _selected(names):
+    for environment in selection.environments():
         was = environment.is_built
         environment.remove()
         say(f"{environment.runner.title}: {'removed ' + str(environment.directory) if was else 'was not built'}")
     return 0
 
 
-def envs_verify(names: Sequence[str]) -> int:
+def envs_verify(selection: _Selection) -> int:
     """Compare what is installed with the lock, and every file with its sha256; the exit status is 1 when anything differs."""
     differs = False
-    for environment in _selected(names):
+    for environment in selection.environments():
         if not environment.is_built:
             say(f"{environment.runner.title}: not built")
             continue
@@ -89,9 +107,9 @@ def envs_verify(names: Sequence[str]) -> int:
     return int(differs)
 
 
-def envs_algorithms(names: Sequence[str]) -> int:
+def envs_algorithms(selection: _Selection) -> int:
     """Show every algorithm with its hyperparameters and their defaults."""
-    for runner in _frameworks(names):
+    for runner in selection.frameworks():
         for name, facts in runner.catalogue["algorithms"].items():
             abilities = " and ".join(
                 word for word, offered in (("ranks", "ranking"), ("rates", "ratings")) if facts[offered]
@@ -109,9 +127,9 @@ def envs_algorithms(names: Sequence[str]) -> int:
     return 0
 
 
-def envs_catalogue(names: Sequence[str]) -> int:
+def envs_catalogue(selection: _Selection) -> int:
     """Ask each framework itself for its algorithms; print the JSON that runners/catalogue keeps."""
-    for environment in map(environment_of, _frameworks(names)):
+    for environment in map(environment_of, selection.frameworks()):
         python = environment.ensure(complain)
         with (
             tempfile.TemporaryDirectory() as scratch,
@@ -128,7 +146,7 @@ def envs_catalogue(names: Sequence[str]) -> int:
     return 0
 
 
-_ENVS: dict[str, Callable[[Sequence[str]], int]] = {
+_ENVS: dict[str, Callable[[_Selection], int]] = {
     "list": envs_list,
     "build": envs_build,
     "remove": envs_remove,
@@ -136,6 +154,15 @@ _ENVS: dict[str, Callable[[Sequence[str]], int]] = {
     "algorithms": envs_algorithms,
     "catalogue": envs_catalogue,
 }
+
+
+def _run(action: Callable[[_Selection], int], names: Sequence[str]) -> int:
+    """Run an action, and then say what could not be among all that it is about; the exit status is 2 then."""
+    selection = _Selection(names)
+    status = action(selection)
+    for error in selection.broken:
+        complain(str(error))
+    return 2 if selection.broken else status
 
 
 def add_parsers(commands: Any) -> None:
@@ -153,6 +180,6 @@ def add_parsers(commands: Any) -> None:
             help="LensKit, RecBole, RecPack, Implicit, Cornac, Surprise, RecTools, one of the project, or a class that needs "
             "packages, as file.py::Class (default: all)",
         )
-        parser.set_defaults(run=lambda arguments, action=action: action(arguments.frameworks))
+        parser.set_defaults(run=lambda arguments, action=action: _run(action, arguments.frameworks))
     envs_adapters.add_parsers(actions)
     spaces.add_parser(actions)

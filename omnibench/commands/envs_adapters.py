@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import say, say_text
+from omnibench.commands.parsing import say, say_text, taking_empty
 from omnibench.commands.skeletons import adapter_text, contract_text
 from omnibench.data.project_files import RUNNERS, project_files
 from omnibench.errors import PlanError
@@ -145,13 +145,14 @@ def add_parsers(actions: Any) -> None:
     """Declare the actions to argparse."""
     new = actions.add_parser("new", help=_first_line(envs_new), description=_first_line(envs_new))
     new.add_argument("name", metavar="NAME", help="what plans call the framework; its file is NAME.py")
-    new.add_argument(
+    requirement = new.add_argument(
         "--requirement",
         action="append",
         required=True,
         metavar="TEXT",
         help="what pip is to install, the framework first",
     )
+    taking_empty(requirement)  # which is refused as other texts that are no package
     new.add_argument(
         "--python", default=_PYTHON, metavar="VERSION", help=f"the Python of its environment (default: {_PYTHON})"
     )

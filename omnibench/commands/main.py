@@ -13,7 +13,7 @@ from types import ModuleType
 from omnibench import __version__
 from omnibench.collector import without_collector
 from omnibench.commands import completion
-from omnibench.commands.parsing import complain, explain
+from omnibench.commands.parsing import Parser, complain, explain
 from omnibench.errors import OmnibenchError
 from omnibench.guest import disk
 from omnibench.paths import expanded
@@ -61,7 +61,7 @@ def families(words: Sequence[str]) -> list[ModuleType]:
 
 
 def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="omnibench", description="Benchmarks of recommender systems.")
+    parser = Parser(prog="omnibench", description="Benchmarks of recommender systems.")
     parser.add_argument("--version", action="version", version=f"omnibench {__version__}")
     parser.set_defaults(run=lambda _: explain(parser))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")

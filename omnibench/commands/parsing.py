@@ -19,6 +19,28 @@ ITEM = (
 """How items are named on the command line; the long form is "Naming items" in docs/store.md."""
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser of command lines that refuses an empty text, which a shell makes of a variable that is not set."""
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Return the value of an argument; end the process if it is an empty text, and the action takes none."""
+        own = arg_strings[:1] if action.nargs == argparse.PARSER else arg_strings  # the others are the command's own
+        if "" in own and not getattr(action, _TAKES_EMPTY, False):
+            name = "/".join(action.option_strings) or action.metavar or action.dest
+            advice = ", or leave the option out" if action.option_strings else ""
+            choices = f"choose from {', '.join(map(str, action.choices))}" if action.choices else "give a value"
+            self.error(f"{name} is ''; {choices}{advice}.")
+        return super()._get_values(action, arg_strings)
+
+
+_TAKES_EMPTY = "takes_empty"
+
+
+def taking_empty(action: argparse.Action) -> None:
+    """Let an argument be an empty text: it means something, or is refused with a sentence of its own."""
+    setattr(action, _TAKES_EMPTY, True)
+
+
 def say(line: str = "") -> None:
     """Print one line at once, also into a pipe; what a terminal would obey in it is spelled out."""
     say_text(terminal_line(line))

@@ -33,6 +33,8 @@ class FeatureSize(NamedTuple):
         type: Its type; see ``guest.feature_types``.
         values: How many different values there are; 1 of numbers.
         longest: How many values the longest of its lists has; 1 without lists.
+        vocabulary: How many different words its texts have; 0 of what are no texts, and in records of releases that did not count them.
+        words: How many words the texts of all users or items have together; 0 likewise.
     """
 
     subject: str
@@ -40,6 +42,8 @@ class FeatureSize(NamedTuple):
     type: str
     values: int
     longest: int = 1
+    vocabulary: int = 0
+    words: int = 0
 
 
 class DataSize(NamedTuple):
@@ -51,6 +55,8 @@ class DataSize(NamedTuple):
         interactions: Interactions of all parts.
         features: What is known of users and items; nothing in records of releases that did not count it.
         validated: Users who have interactions in a fold's validation part; 0 in such records.
+        longest_user: The interactions of the user who has most; 0 in such records.
+        longest_item: The interactions of the item that has most; 0 in such records.
     """
 
     users: int
@@ -58,6 +64,8 @@ class DataSize(NamedTuple):
     interactions: int
     features: tuple[FeatureSize, ...] = ()
     validated: int = 0
+    longest_user: int = 0
+    longest_item: int = 0
 
 
 def expected_size(dataset: RecSysDataSet) -> DataSize | None:

@@ -78,12 +78,15 @@ NOTHING_COUNTED = SplitCounts()
 """Of a dataset that was prepared before anything was counted, or that is not there any more."""
 
 
-def read_split_counts(directory: Path) -> SplitCounts:
-    """Return what the manifest of a prepared dataset counts; nothing where it is not there any more.
+def read_split_counts(directory: Path, recorded: Mapping[str, Any]) -> SplitCounts:
+    """Return what is counted of a prepared dataset's folds: by its record, else by its manifest, if that is still there.
 
     Args:
-        directory: The dataset's directory.
+        directory: The dataset's directory; that of items that were taken over was never there.
+        recorded: The record of the dataset; those of earlier releases say nothing of it.
     """
+    if "leakage" in recorded:
+        return SplitCounts(recorded.get("cold"), recorded["leakage"])
     try:
         manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
         return SplitCounts(manifest.get("cold"), manifest.get("leakage"))

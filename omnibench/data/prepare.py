@@ -108,6 +108,8 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         "given": folds_in,
         **({"features": features} if features else {}),
         **({"validated": validated} if validated else {}),
+        "longest_user": _most(rows.user),
+        "longest_item": _most(rows.item),
         **({"prefixes": True} if dataset.split is not None and dataset.split.has_prefixes else {}),
         **({"sizes": {**sizes, "positions": n_positions(rows)}} if rows.session_ids is not None else {}),
         **({"repeats": True} if dataset.keeps_repeats or overlaps else {}),
@@ -116,6 +118,11 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     }
     (directory / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return manifest
+
+
+def _most(numbers: npt.NDArray[Any]) -> int:
+    """Return how many rows the user or item has that has most; what pads histories to one length is as long."""
+    return int(np.bincount(numbers).max(initial=0))
 
 
 def _write_parts(

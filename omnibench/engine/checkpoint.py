@@ -168,7 +168,8 @@ class ItemCheckpoints:
         self.check_inputs()
         partial = compress_where_it_pays(scratch / answer["file"])
         keep_to_oneself(partial)  # in a shared store others might change what is loaded here
-        model = self.store.publish(partial, self.claimed() / partial.name, until_commit=True)
+        is_new = self.records.get(self.item.fit_record_key) is None
+        model = self.store.publish(partial, self.claimed() / partial.name, until_commit=True, is_new=is_new)
         self.watch([model])
         is_item = bool(self.previous)  # a plan may have what a search tries
         search = "" if is_item else self._search
@@ -219,7 +220,9 @@ class ItemCheckpoints:
     def save_export(self, export: Path) -> None:
         """Publish a readable copy of predictions; no record names it."""
         assert self._base is not None, "it is claimed first"
-        self.store.publish(export, self._base / export.name, until_commit=True)
+        # Where predictions are recorded, a file that is there is taken for a whole copy of them.
+        is_new = self.records.get(self.item.predict_record_key) is None and not self.previous.get("exported")
+        self.store.publish(export, self._base / export.name, until_commit=True, is_new=is_new)
 
     def save_predictions(self, answer: Mapping[str, Any], partial: Path, *, as_seed: int | None = None) -> Path:
         """Publish and record predictions.
@@ -234,11 +237,11 @@ class ItemCheckpoints:
         """
         name = f"predictions-{self.item.predict_key[:DISPLAY_DIGITS]}.npy"
         self.check_inputs()
-        predictions = self.store.publish(partial, self.claimed() / name, until_commit=True)
+        previous, earlier = self.previous, self.records.get(self.item.predict_record_key)
+        predictions = self.store.publish(partial, self.claimed() / name, until_commit=True, is_new=earlier is None)
         self.watch([predictions])
         record = predict_record(self.labels, self.origin, answer, predictions, as_seed=as_seed)
         records = {self.item.predict_record_key: record}
-        previous, earlier = self.previous, self.records.get(self.item.predict_record_key)
         replaced = earlier is not None and earlier["predictions"]["sha256"] != predictions["sha256"]
         if replaced and previous.get("predict_key") == self.item.predict_key:  # e.g. the earlier file was damaged
             records[self.item.record_key] = unmeasured_item(previous)
@@ -294,7 +297,8 @@ class ItemCheckpoints:
             positions = write_per_user(partial, evaluation.users, evaluation.values_per_user())
             # Named after all that is in it: the files of other evaluations stay what their records say.
             batch = digest(sorted(recorded.keys[label] for _, label in recorded.missing))[:DISPLAY_DIGITS]
-            per_user = self.store.publish(partial, self.claimed() / f"per_user-{batch}.parquet", until_commit=True)
+            final = self.claimed() / f"per_user-{batch}.parquet"
+            per_user = self.store.publish(partial, final, until_commit=True, is_new=True)  # no metric of it is recorded
             costs = meter.read()
             for label, facts in evaluation_facts(evaluation, positions).items():
                 record = eval_record(self.labels, self.origin, names[label], per_user, facts, costs)

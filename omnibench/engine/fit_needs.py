@@ -206,10 +206,14 @@ def refusal(experiment: Experiment, requirement: Requirement, capacity: str) -> 
             f"{'with' if requirement.hyperparameters else 'on'} {requirement.reason} needs about {size_text(requirement.size)} of memory, and {capacity}; it was not begun. "
             f"That is estimated {requirement.basis}: fit it on a machine with more"
         )
-    smaller = f"with a smaller {' or '.join(requirement.hyperparameters)}" if requirement.hyperparameters else ""
+    less = "on less data (CorePruning, a sample)"
+    if requirement.hyperparameters:
+        less = f"with a smaller {' or '.join(requirement.hyperparameters)}"
+    elif requirement.remedy:
+        less = f"with {requirement.remedy}, or {less}"
     return PhaseError(
         Phase.FIT.value,
-        f"{experiment.configuration.name} {words}, or {smaller or 'on less data (CorePruning, a sample)'}, or with --omnirec-memory=ignore "
+        f"{experiment.configuration.name} {words}, or {less}, or with --omnirec-memory=ignore "
         "(in a script Policy(memory='ignore')) to try it all the same.",
     )
 

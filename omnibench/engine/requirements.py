@@ -12,6 +12,7 @@ from omnibench.data.data_size import COUNTS, DataSize, FeatureSize, expected_siz
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import StoreError
 from omnibench.experiment.experiment import Experiment
+from omnibench.guest import TRAIN_AND_VALIDATION
 from omnibench.runners.info import DEFAULTS, algorithm_info
 from omnibench.runners.learned import learned_from, spelled
 from omnibench.runners.requirements import EarlierFit, Requirement, formula_of, grown_bytes, required
@@ -60,6 +61,8 @@ class Requirements:
         described = _described(experiment)
         parameters = {**described["parameters"], **spelled(described, configuration.plain_parameters)}
         size = learned_from(size, described, parameters)
+        if experiment.refit == TRAIN_AND_VALIDATION:  # nothing is left to judge by
+            size = size._replace(validated=0)
         earlier = self._earlier_fits(experiment, formula)
         chosen = [earlier[experiment.dataset_name]] if experiment.dataset_name in earlier else earlier.values()
         return required(formula, size, parameters, [fit for fits in chosen for fit in fits.values()])
@@ -158,10 +161,12 @@ def size_in(record: Mapping[str, Any]) -> DataSize | None:
     if not are_feature_sizes(features):
         features = {}
     sized = [
-        FeatureSize(subject, name, size["type"], size["values"], size["longest"])
+        FeatureSize(
+            subject, name, *(size.get(count, 0) for count in ("type", "values", "longest", "vocabulary", "words"))
+        )
         for subject, sizes in features.items()
         for name, size in sizes.items()
     ]
-    validated: Any = record.get("validated")
-    size = DataSize(*counts)
-    return size._replace(features=tuple(sized), validated=validated if is_natural(validated) else 0)
+    later: dict[str, Any] = {name: record.get(name) for name in ("validated", "longest_user", "longest_item")}
+    known = {name: count for name, count in later.items() if is_natural(count)}
+    return DataSize(*counts)._replace(features=tuple(sized), **known)

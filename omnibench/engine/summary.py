@@ -75,7 +75,7 @@ def split_sentences(
         records = {key: reader.get(RecordType.DATA.key(key)) for key in names}
         sentences = {
             key: split_sentence(
-                read_split_counts(tree(root, record["directory"])),
+                read_split_counts(tree(root, record["directory"]), record),
                 folds[key],
                 unknown_ranked=key in unknown_ranked,
                 seen_ranked=key in seen_ranked,

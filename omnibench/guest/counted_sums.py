@@ -16,6 +16,7 @@ from .folds import NO_ITEM, Fold, Scores
 from .limited_sums import EPSILON, Pairs, SumLimits
 from .parts import Ints
 from .reached_items import best_reached, best_unseen, rankable, reaching
+from .reached_sums import reached_sums
 from .top_items import reached_by_row
 
 
@@ -57,8 +58,7 @@ def best_reached_sums(
     is_plain = (np.diff(left.indptr) <= limits.most) & (limits.least <= 1)
     rows = np.flatnonzero(is_plain)
     if len(rows):
-        sums = left[rows] @ counted.numbers
-        some = best_reached(fold, users[rows], sums.indptr, sums.indices, sums.data, k, is_known=is_known)
+        some = best_reached(fold, users[rows], left[rows], counted.numbers, k, is_known=is_known)
         items[rows], scores[rows] = some
     rows = np.flatnonzero(~is_plain)
     if k and len(rows):
@@ -71,8 +71,8 @@ def _best_counted(
     fold: Fold, users: Ints, left: Any, counted: Counted, k: int, limits: SumLimits, *, is_known: bool
 ) -> tuple[Ints, Scores]:
     """Return the best where a limit may apply: sums of more numbers than count are made if that of all is high enough."""
-    sums = left.astype(np.complex64) @ counted.matrix
-    item, score, count = sums.indices, np.ascontiguousarray(sums.data.real), sums.data.imag
+    sums = reached_sums(left, counted.matrix, fold.masked_pairs(users))
+    item, score, count = sums.item, np.ascontiguousarray(sums.total.real), sums.total.imag
     if limits.least > 1:
         score[(count < limits.least) | (limits.least > limits.most)] = -np.inf
     if not is_known:
@@ -80,9 +80,8 @@ def _best_counted(
     limited = np.flatnonzero(count > limits.most)
     sum_of_all = score[limited]
     score[limited] = -np.inf
-    seen = fold.masked_pairs(users)
-    bounds, row, entry = reaching(sums.indptr, score, np.bincount(seen[0], minlength=len(users)) + k)
-    row_of_limited = np.searchsorted(sums.indptr, limited, side="right") - 1
+    bounds, row, entry = reaching(sums.starts, score, np.bincount(sums.blocked[0], minlength=len(users)) + k)
+    row_of_limited = np.searchsorted(sums.starts, limited, side="right") - 1
     slack = 1 + (np.diff(left.indptr) + 2 * limits.most) * EPSILON
     is_high = (sum_of_all > -np.inf) & (sum_of_all >= (bounds / slack)[row_of_limited])
     chosen, row_of_chosen = limited[is_high], row_of_limited[is_high]
@@ -98,4 +97,4 @@ def _best_counted(
         row, entry = np.concatenate([row[is_other], row_of_chosen]), np.concatenate([entry[is_other], chosen])
         order = np.argsort(row, kind="stable")
         row, entry = row[order], entry[order]
-    return best_unseen(fold, seen, len(users), row, item[entry], score[entry], k)
+    return best_unseen(fold, sums.blocked, len(users), row, item[entry], score[entry], k)

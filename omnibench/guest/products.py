@@ -178,7 +178,8 @@ class ProductScores:
             elif is_of_reached:
                 rows = slice(begin, self._end(begin, _LISTS))
                 if best_of_reached is None:
-                    yield rows, *self._best_of_reached(fold, users, rows, k)
+                    some = self.left[rows]
+                    yield rows, *best_reached(fold, users[rows], some, self.right, k, is_known=self.of_candidates)
                 else:
                     yield rows, *best_of_reached(fold, users[rows], self.left[rows], k, is_known=self.of_candidates)
             else:
@@ -252,13 +253,6 @@ class ProductScores:
             numbers = np.repeat(left.data, np.diff(added.indptr)) * numbers
         add_up(numbers, left, added, out)  # in the order of SciPy's product
         return added
-
-    def _best_of_reached(self, fold: Fold, users: Ints, rows: slice, k: int) -> tuple[Ints, Scores]:
-        """Return the k best items of some users by lists of those that they reach."""
-        product = self.left[rows] @ self.right
-        return best_reached(
-            fold, users[rows], product.indptr, product.indices, product.data, k, is_known=self.of_candidates
-        )
 
     def _best_sparse(
         self, fold: Fold, users: Ints, rows: slice, k: int, candidates: CandidateSets | None

@@ -12,6 +12,7 @@ from .candidates import CandidateSets, block_others
 from .dense_products import DenseProducts
 from .factors import FactorScores
 from .folds import LIST_SCORE, NO_ITEM, Fold, Scores, recommendation_dtype
+from .memory import reuse_freed
 from .parts import Ints
 from .products import ProductScores
 from .ranked_lists import RankedList, RankedLists
@@ -53,6 +54,7 @@ def recommend(
     Returns:
         A structured array with one row per user of ``fold.users``; its scores are float32 where that tells them apart.
     """
+    reuse_freed()
     rows = np.zeros(len(fold.users), dtype=recommendation_dtype(k, LIST_SCORE))
     n_done = 0
     cut = _Cut(fold, k, candidates)

@@ -9,54 +9,52 @@ import numpy.typing as npt
 
 from .folds import NO_ITEM, Fold, Scores
 from .parts import Ints, entries_of
+from .reached_sums import Pairs, reached_sums
 from .tiles import best_of_entries
 from .top_items import ranking_type
 
-_SEGMENTS = 3
+_SEGMENTS = 4
 """Segments of a user's scores for each item that is looked for: of so many, the last of as many maxima is close to the last score."""
 _STEPS = 2
 """Users whose numbers of wanted items are within the same one of so many steps to twice as many have their bounds found together."""
-_SPARE = 1.3
+_SPARE = 3
 """Items for each item of a list up to which those that are left are sorted; of more, the best are looked for once more."""
 
 _Numbers = npt.NDArray[np.int64]
 
 
-def best_reached(
-    fold: Fold, users: Ints, starts: _Numbers, item: Ints, score: Scores, k: int, *, is_known: bool
-) -> tuple[Ints, Scores]:
-    """Return the k best of the items that users reach; a score of zero or NaN is none.
+def best_reached(fold: Fold, users: Ints, left: Any, right: Any, k: int, *, is_known: bool) -> tuple[Ints, Scores]:
+    """Return the k best of the items that users reach; a sum of zero or NaN is no score.
 
     Args:
         fold: The fold.
         users: The codes of the users, shape (b,).
-        starts: The first item of each user, and the end, shape (b + 1,).
-        item: Item codes, none twice for a user, in any order; shape (m,).
-        score: Their scores, shape (m,).
+        left: What they have; a CSR matrix of shape (b, m).
+        right: What that adds to the scores of items; a CSR matrix of shape (m, n_items).
         k: The length of the lists.
         is_known: Whether all of the items are known in training.
 
     Returns:
         Items and scores, both of shape (b, k), as ``top_k``.
     """
-    score = score.astype(ranking_type(score.dtype), copy=False)
+    starts, item, total, seen = reached_sums(left, right, fold.masked_pairs(users))
+    score = total.astype(ranking_type(total.dtype), copy=False)
     if not is_known:
         score = rankable(fold, item, score)
     if k == 0 or len(item) == 0:
         return np.full((len(users), k), NO_ITEM, dtype=np.int32), np.zeros((len(users), k), dtype=score.dtype)
-    seen = fold.masked_pairs(users)
     _, row, entry = reaching(starts, score, np.bincount(seen[0], minlength=len(users)) + k)
     return best_unseen(fold, seen, len(users), row, item[entry], score[entry], k)
 
 
 def best_unseen(
-    fold: Fold, seen: tuple[_Numbers, Ints], n_users: int, row: _Numbers, item: Ints, score: Scores, k: int
+    fold: Fold, seen: Pairs, n_users: int, row: _Numbers, item: Ints, score: Scores, k: int
 ) -> tuple[Ints, Scores]:
     """Return the k best of the items that may be among them.
 
     Args:
         fold: The fold.
-        seen: What must not be recommended, as ``Fold.masked_pairs`` returns it.
+        seen: What must not be recommended and has a score, as pairs of a user and an item.
         n_users: The number of users.
         row: Whose item it is, ascending, shape (m,).
         item: Item codes, none twice for a user but with a score of -inf, in any order.

@@ -29,7 +29,10 @@ from .sequences import Positions, Sequences, input_sequences, sequences_of
 BATCH = 256
 """Users whose scores are held in memory together."""
 
-NUMBERS = 1 << 26
+TRANSREC = "TransRec"
+"""The model that has the vectors of all items once for each user whose items it scores."""
+
+NUMBERS = 1 << 24
 """Numbers that are held in memory together by a model that has a vector for each user and item."""
 
 
@@ -264,6 +267,13 @@ class SequenceValidationLoader(FullSortEvalDataLoader):  # type: ignore[misc]
         self.sample_size = len(fold.judged.user)
         AbstractDataLoader.__init__(self, config, dataset, None, shuffle=False)
 
+    def _init_batch_size_and_step(self) -> None:
+        """Take ``eval_batch_size`` users at once; of TransRec fewer where it would have too many vectors."""
+        super()._init_batch_size_and_step()
+        if self.config["model"] == TRANSREC:
+            self.step = min(self.step, _fitting_users(self._dataset.item_num, self.config["embedding_size"]))
+            self.set_batch_size(self.step)
+
     def collate_fn(self, index: Any) -> tuple[Any, None, torch.Tensor, torch.Tensor]:
         """Return some users with their sequences, and the items that are held out, each with the user's position."""
         rows = np.array(index)
@@ -315,6 +325,9 @@ def sequential_scores(
 
 
 def _users_at_once(network: Any, n_items: int) -> int:
-    if type(network).__name__ != "TransRec":  # which has the vectors of all items once for each user
-        return BATCH
-    return max(1, min(BATCH, NUMBERS // (n_items * network.embedding_size)))
+    return min(BATCH, _fitting_users(n_items, network.embedding_size)) if type(network).__name__ == TRANSREC else BATCH
+
+
+def _fitting_users(n_items: int, embedding_size: int) -> int:
+    """Return for how many users all vectors of items may be there once each; at least one."""
+    return max(1, NUMBERS // (n_items * embedding_size))

@@ -104,6 +104,7 @@ def _whole_number(option: Option, config: pytest.Config) -> int:
 def check_options(config: pytest.Config) -> None:
     """Raise UsageError for an impossible value, wherever it was set, before anything is collected."""
     for option in OPTIONS:
+        _refuse_empty(option, config)
         if option.switch:
             option.is_on(config)
         elif option.repeated:
@@ -126,6 +127,16 @@ def check_options(config: pytest.Config) -> None:
             raise usage_error(f"{flag} changes no store, and {changing[0]} does; give one of them.")
     if READONLY.is_on(config) and resume == "never":
         raise usage_error(f"{READONLY.flag} computes nothing, and --omnirec-resume=never reads nothing.")
+
+
+def _refuse_empty(option: Option, config: pytest.Config) -> None:
+    """Refuse an empty text on the command line, which a shell makes of a variable that is not set; elsewhere it is no value."""
+    typed = config.getoption(option.name)
+    if any(isinstance(value, str) and not value.strip() for value in (typed if option.repeated else [typed]) or ()):
+        values = f"choose from {', '.join(option.choices)}" if option.choices else "give a value"
+        raise usage_error(
+            f"{option.flag} is {typed[-1] if option.repeated else typed!r}; {values}, or leave the option out."
+        )
 
 
 def _check_cluster(config: pytest.Config) -> None:

@@ -135,7 +135,9 @@ def read_adapter(path: Path, name: str = "") -> AdapterFile:
     except OSError as error:
         raise PlanError(f"the adapter {path} cannot be read ({error.strerror}); check the path.") from error
     except SyntaxError as error:
-        raise PlanError(f"the adapter {path} is no Python: line {error.lineno}, {error.msg}.") from error
+        raise PlanError(
+            f"the adapter {path} is no Python: line {error.lineno}, {error.msg}; correct that line."
+        ) from error
     except ValueError as error:
         raise PlanError(f"the adapter {path} is no Python ({error}).") from error
     _refuse_near_names(path, module)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,30 +26,33 @@ GROUP = "omnibench.runners"
 
 
 def adapter_files(
-    on_broken_plugin: Callable[[OmnibenchError], None] | None = None,
+    on_broken: Callable[[OmnibenchError], None] | None = None,
 ) -> Iterator[AdapterFile | ProgramFile]:
     """Yield all frameworks that are files, the project's first; of two with one name the first counts.
 
     A file of the project that says nothing of a framework is none, for a pattern matches what lies beside adapters as well.
 
     Args:
-        on_broken_plugin: Called with what is wrong with a plugin's framework, which is left out then; by default it is raised.
+        on_broken: Called with what is wrong with a framework, which is left out then; by default it is raised.
 
     Raises:
         OmnibenchError: What one says is wrong, or two files of the project have one name.
     """
-    project = _project_files()
-    for path in filter(_is_framework, project.values()):
-        yield _read(path)
-    for name, plugin in _entry_points().items():
-        if name in project:
-            continue
+    project = _project_files_but(on_broken)
+    readers: list[Callable[[], AdapterFile | ProgramFile | None]] = [
+        *(partial(_framework, path) for path in project.values()),
+        *(partial(_of_plugin, name, plugin) for name, plugin in _entry_points().items() if name not in project),
+    ]
+    for read in readers:
         try:
-            yield _of_plugin(name, plugin)
+            adapter = read()
         except OmnibenchError as error:
-            if on_broken_plugin is None:
+            if on_broken is None:
                 raise
-            on_broken_plugin(error)
+            on_broken(error)
+            continue
+        if adapter is not None:
+            yield adapter
 
 
 def find_adapter(name: str) -> AdapterFile | ProgramFile | None:
@@ -79,6 +82,25 @@ def unmatched_patterns() -> str:
     """Return what to say where a name is unknown: that a pattern of the project matches no file; nothing where all do."""
     patterns = project_files(RUNNERS)
     return "" if patterns is None else patterns.remark
+
+
+def _project_files_but(on_broken: Callable[[OmnibenchError], None] | None) -> dict[str, Path]:
+    """Return the files of the project; where it names some that are not there, the others, and none where its settings are wrong."""
+    try:
+        return _project_files()
+    except OmnibenchError as error:
+        if on_broken is None:
+            raise
+        on_broken(error)
+    try:
+        return _project_files(is_complete=False)
+    except OmnibenchError:  # which has been said
+        return {}
+
+
+def _framework(path: Path) -> AdapterFile | ProgramFile | None:
+    """Return the framework of a file; None of one that says nothing of any."""
+    return _read(path) if _is_framework(path) else None
 
 
 def _is_framework(path: Path) -> bool:

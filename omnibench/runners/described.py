@@ -7,8 +7,9 @@ from typing import Any
 
 from omnibench.errors import PlanError, nearest
 from omnibench.guest.feature_types import ALL_TYPES
+from omnibench.runners.formula_factors import FACTORS, hyperparameter_of
 from omnibench.runners.info import DEFAULTS, NO_USE
-from omnibench.runners.requirements import FACTORS, GUEST
+from omnibench.runners.requirements import GUEST
 
 _FACTS = (
     "deterministic",
@@ -53,7 +54,9 @@ def check_algorithms(framework: str, algorithms: Mapping[str, Any]) -> None:
         unknown = [member for member in entry if member not in _MEMBERS]
         if unknown:
             near = nearest(unknown[0], _MEMBERS)
-            raise PlanError(f"{framework}.{name}: {unknown[0]!r} says nothing{near}; there is {', '.join(_MEMBERS)}.")
+            raise PlanError(
+                f"{framework}.{name}: {unknown[0]!r} says nothing{near or '.'} There is {', '.join(_MEMBERS)}."
+            )
         _check_required(f"{framework}.{name}", entry.get("required", {}), entry.get("parameters", {}))
         _check_aliases(f"{framework}.{name}", entry.get("aliases", {}), entry.get("parameters", {}))
         _check_most_of_type(f"{framework}.{name}", entry.get("most_of_type", {}))
@@ -126,7 +129,7 @@ def _check_memory(algorithm: str, formula: Any, parameters: Mapping[str, Any]) -
     factors = [*FACTORS, *parameters]
     for term in formula:
         for factor in () if term == GUEST else term.split("*"):
-            if factor not in factors:
+            if hyperparameter_of(factor) not in factors:
                 raise PlanError(
                     f"{algorithm}: 'memory' has the term {term!r}, of which {factor!r} is nothing that is counted"
                     f"{nearest(factor, factors) or '.'} A term is {GUEST}, or a product of any of {', '.join(factors)}."

@@ -89,26 +89,26 @@ def _adapter_file(runner: RunnerInfo) -> Path:
     return module.file.absolute()
 
 
-def runners(on_broken_plugin: Callable[[OmnibenchError], None] | None = None) -> list[RunnerInfo]:
+def runners(on_broken: Callable[[OmnibenchError], None] | None = None) -> list[RunnerInfo]:
     """Return the frameworks that can run, without the runner of the user's own classes.
 
     Args:
-        on_broken_plugin: Called with what is wrong with a framework of an installed plugin, which is left out then; by default it
-            is raised.
+        on_broken: Called with what is wrong with a framework of the project or of an installed plugin, which is left out then; by
+            default it is raised.
 
     Raises:
-        OmnibenchError: What a file of the project says of a framework is wrong.
+        OmnibenchError: What a file says of a framework is wrong.
     """
     known = [runner for runner in _RUNNERS.values() if runner.distribution]
-    for adapter in adapter_files(on_broken_plugin):
+    for adapter in adapter_files(on_broken):
         if adapter.name in _RUNNERS or not adapter.is_locked:
             continue
         try:
             known.append(adapter.runner())
         except OmnibenchError as error:  # its lock is of other requirements
-            if on_broken_plugin is None or not adapter.remark:
+            if on_broken is None:
                 raise
-            on_broken_plugin(error)
+            on_broken(error)
     return known
 
 

@@ -29,6 +29,10 @@ UNRESOLVED = "is a link or reached through one, which is not followed"
 """What is wrong with an artifact whose path ``resolve`` does not return; no record of ours has one that leads out."""
 
 
+_MOST_DURABLE = 256
+"""Directories of which a process remembers that their names are durable: each item has one of its own."""
+
+
 def sync_directory(directory: Path) -> None:
     """Make the names in a directory durable."""
     descriptor = os.open(directory, os.O_RDONLY)
@@ -39,41 +43,61 @@ def sync_directory(directory: Path) -> None:
 
 
 class UnsyncedNames:
-    """Directories in which files have got names that are not durable yet, because no record depends on them so far.
+    """Directories in which files or directories have names that may not be durable yet, because no record depends on them so far.
 
     Threads share it: who commits waits until a directory is durable that another thread is at.
     """
 
     def __init__(self) -> None:
         self._directories: set[Path] = set()
+        self._undurable: dict[
+            Path, tuple[int, int]
+        ] = {}  # directories whose own names are in those, with device and inode
+        self._durable: dict[Path, tuple[int, int]] = {}
         self._lock = threading.Lock()
 
-    def note(self, directory: Path, *, at_once: bool = False) -> None:
-        """Note that a directory has got a name.
-
-        Args:
-            directory: The directory.
-            at_once: Whether its names are made durable now, for which ``sync`` raises as well.
-        """
+    def note(self, directory: Path) -> None:
+        """Note that a directory has got a name."""
         with self._lock:
             self._directories.add(directory)
-        if at_once:
-            self.sync(directory)
 
-    def sync(self, only: Path | None = None) -> None:
-        """Make the names in all of them durable; a directory that was removed meanwhile has none.
+    def note_way(self, directory: Path, root: Path) -> None:
+        """Note the names of a directory and of those above it, but for those that this process has made durable itself.
+
+        Who has made them does not matter: another process may have done so just now, and be long in coming to its own record.
 
         Args:
-            only: The directory that is meant, where not all are.
+            directory: The directory, which lies below the root.
+            root: The store's directory.
+
+        Raises:
+            OSError: One of them is not there.
+        """
+        with self._lock:
+            while directory != root:
+                status = os.lstat(directory)
+                identity = status.st_dev, status.st_ino
+                if self._durable.get(directory) == identity:  # and so are those above it
+                    return
+                self._undurable[directory] = identity
+                directory = directory.parent
+                self._directories.add(directory)
+
+    def sync(self) -> None:
+        """Make the names in all of them durable; a directory that was removed meanwhile has none.
 
         Raises:
             OSError: The disk refuses; what is not durable is tried again by the next call.
         """
         with self._lock:
-            for directory in sorted(self._directories if only is None else self._directories & {only}):
+            for directory in sorted(self._directories):
                 with suppress(FileNotFoundError):
                     sync_directory(directory)
                 self._directories.discard(directory)
+            if len(self._durable) >= _MOST_DURABLE:
+                self._durable.clear()
+            self._durable.update(self._undurable)
+            self._undurable.clear()
 
 
 def sync_tree(directory: Path) -> None:
@@ -123,38 +147,64 @@ def scratch_beside(file: Path) -> Path:
     return file.with_name(f".{uuid.uuid4().hex}.partial")
 
 
-def publish(partial: Path, final: Path, root: Path, *, names_durably: bool = True) -> Artifact:
+def publish(
+    partial: Path, final: Path, root: Path, unsynced: UnsyncedNames | None = None, *, is_new: bool = False
+) -> Artifact:
     """Move a finished file to where its readers look, durably, and describe it.
 
     Args:
         partial: The file, on the same file system.
         final: The path that it gets; a file that is there is replaced.
         root: The store's directory, which the described path is relative to.
-        names_durably: Whether its name is durable when this returns; else the caller syncs the directory before a record
-            depends on it.
+        unsynced: Gets the names that the caller makes durable before a record depends on them; without it they are durable
+            when this returns.
+        is_new: Whether no record names the path, and nobody takes a file there for a whole one. Then the file is moved first
+            and synced where it lies, which writes to a file system's journal once in the place of twice: its sync has the
+            name in it as well. A file that is there is replaced by a synced one all the same.
 
     Raises:
         StoreError: It would lie outside of the store.
+        OSError: The disk refuses; nothing has been put at the path.
     """
     relative = relative_path(final, root)
     directory, name = os.path.split(relative)
     was_reached = is_reached(root, directory)
     if not was_reached:
         refuse_links(root, directory)
-    with open(partial, "rb") as file:
-        os.fsync(file.fileno())
+    with open(partial, "rb", buffering=0) as file:
         written = _written(os.fstat(file.fileno()))
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    if not was_reached:
-        make_directories(final.parent, root)
-    with opened_directory(root, directory) as parent:
-        os.replace(partial, name, dst_dir_fd=parent)
-        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    if names_durably:
+        if not was_reached:
+            make_directories(final.parent, root, unsynced)
+        with opened_directory(root, directory) as parent:
+            is_first = is_new and not _is_there(name, parent)
+            if not is_first:
+                os.fsync(file.fileno())
+            os.replace(partial, name, dst_dir_fd=parent)
+            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            if is_first:
+                try:
+                    os.fsync(file.fileno())
+                except BaseException:
+                    with suppress(OSError):
+                        os.unlink(name, dir_fd=parent)
+                    raise
+    if unsynced is None:
         sync_directory(final.parent)
+    else:
+        unsynced.note(final.parent)
     if _written(status) != written:
         raise StoreError(f"{final} was written to while it was published; nothing but omnibench may write there.")
     return _described(relative, sha256, status)
+
+
+def _is_there(name: str, directory: int) -> bool:
+    """Whether a directory, by its descriptor, has anything of a name."""
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _written(status: os.stat_result) -> tuple[int, int, int]:
@@ -182,23 +232,31 @@ def refuse_outside(path: Path, root: Path) -> None:
     refuse_links(root, os.path.dirname(relative_path(path, root)))
 
 
-def make_directories(directory: Path, root: Path) -> None:
+def make_directories(directory: Path, root: Path, unsynced: UnsyncedNames | None = None) -> None:
     """Create a directory below the root, with durable names for whom the store is for.
+
+    Args:
+        directory: The directory; one that is there stays as it is.
+        root: The store's directory.
+        unsynced: Gets the names that the caller makes durable before a record depends on them; without it those of
+            directories that are made here are durable when this returns.
 
     Raises:
         StoreError: It would lie outside of the root, or be reached through a link.
     """
     relative = relative_path(directory, root)
-    if is_reached(root, relative):
-        return
-    refuse_links(root, relative)
-    missing = []
-    while directory != root and not directory.exists():
-        missing.append(directory)
-        directory = directory.parent
-    for absent in reversed(missing):
-        make_directory(absent)
-        sync_directory(absent.parent)
+    if not is_reached(root, relative):
+        refuse_links(root, relative)
+        missing, existing = [], directory
+        while existing != root and not existing.exists():
+            missing.append(existing)
+            existing = existing.parent
+        for absent in reversed(missing):
+            make_directory(absent)
+            if unsynced is None:
+                sync_directory(absent.parent)
+    if unsynced is not None:
+        unsynced.note_way(directory, root)
 
 
 def resolve(artifact: Artifact, root: Path) -> Path | None:

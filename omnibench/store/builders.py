@@ -198,6 +198,11 @@ def eval_record(
 
 _MANIFEST = ("identity", "name", "test", "users", "items", "interactions")
 """What the record of a dataset repeats of its manifest; sizes before positions became users take the place of those after."""
+_OF_FOLDS = ("cold", "leakage")
+"""The counts of folds, which are to be known where an item was taken over, and its dataset's files were not."""
+
+_COUNTED_LATER = ("validated", "longest_user", "longest_item")
+"""What it repeats where its manifest has it: earlier releases did not count these."""
 
 
 def data_record(
@@ -214,8 +219,9 @@ def data_record(
     return {
         **{name: manifest[name] for name in _MANIFEST},
         **manifest.get("sizes", {}),
-        **({"validated": manifest["validated"]} if "validated" in manifest else {}),
+        **{name: manifest[name] for name in _COUNTED_LATER if name in manifest},
         **({"features": _sizes_of(manifest["features"])} if "features" in manifest else {}),
+        **{name: manifest[name] for name in _OF_FOLDS if name in manifest},
         **{name: costs[name] for name in COSTS},
         "directory": directory,
         "files": list(files),

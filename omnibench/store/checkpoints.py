@@ -90,7 +90,7 @@ class CheckpointStore:
                 opened.enter_context(leases.shared_use(self.root / PRESENCE, self._tell_waiting))
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
-                self._claims = Claims(self.root, self._workspace)
+                self._claims = Claims(self.root, self._workspace, self._unsynced)
                 with self.temporary() as scratch:
                     selftest.check_once(self.root, scratch, self._notify, insisted=allow_network_fs)
                     reserve.keep(self.root)
@@ -243,13 +243,13 @@ class CheckpointStore:
         return self._claims.claim(parent, name, key)
 
     def make_directory(self, directory: Path) -> None:
-        """Make a directory of this store, durably.
+        """Make a directory of this store, with a name that the next commit makes durable.
 
         Raises:
             StoreError: It would lie outside of the store.
         """
         artifacts.refuse_outside(directory / ".key", self.root)
-        artifacts.make_directories(directory, self.root)
+        artifacts.make_directories(directory, self.root, self._unsynced)
 
     def inputs(self) -> Inputs:
         """Return the means to watch files that an item is computed from."""
@@ -295,10 +295,18 @@ class CheckpointStore:
         )
         return False
 
-    def publish(self, partial: Path, final: Path, *, until_commit: bool = False) -> Artifact:
-        """Move a finished file into place durably, ``until_commit`` with a name that the next commit, or file there, makes durable."""
-        artifact = artifacts.publish(partial, final, self.root, names_durably=False)
-        self._unsynced.note(final.parent, at_once=not until_commit)
+    def publish(self, partial: Path, final: Path, *, until_commit: bool = False, is_new: bool = False) -> Artifact:
+        """Move a finished file into place durably; see ``artifacts.publish``.
+
+        Args:
+            partial: The file, on the same file system.
+            final: The path that it gets.
+            until_commit: Whether the next commit, or file, makes its name durable; else it is so when this returns.
+            is_new: Whether no record names the path, and nobody takes a file there for a whole one.
+        """
+        artifact = artifacts.publish(partial, final, self.root, self._unsynced, is_new=is_new)
+        if not until_commit:
+            self._unsynced.sync()
         self._stamps[artifact["path"]] = stamp_of(final)
         return artifact
 

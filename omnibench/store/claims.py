@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
-from omnibench.store.artifacts import make_directories
+from omnibench.store.artifacts import UnsyncedNames, make_directories
 from omnibench.store.beneath import is_reached, read_bytes, relative_path
 from omnibench.store.workspaces import Workspace
 
@@ -29,11 +29,13 @@ class Claims:
     Args:
         root: The store's directory.
         workspace: Where files are made before they get their names.
+        unsynced: Gets the names of the directories, which are made durable before a record depends on them.
     """
 
-    def __init__(self, root: Path, workspace: Workspace) -> None:
+    def __init__(self, root: Path, workspace: Workspace, unsynced: UnsyncedNames) -> None:
         self._root = root
         self._workspace = workspace
+        self._unsynced = unsynced
         self._directories: dict[tuple[Path, str, str], Path] = {}
 
     def claim(self, parent: Path, name: str, key: str) -> Path:
@@ -55,7 +57,7 @@ class Claims:
         stem = re.sub(r"[^\w.+-]", "_", name).encode()[:_LONGEST_STEM].decode(errors="ignore")
         for digits in (DISPLAY_DIGITS, 12, 16, 32, len(key)):
             directory = parent / f"{stem}-{key[:digits]}"
-            make_directories(directory, self._root)
+            make_directories(directory, self._root, self._unsynced)
             if self._owner(directory, key) == key:
                 if len(self._directories) >= _MOST_KNOWN:
                     self._directories.clear()

@@ -41,7 +41,7 @@ from omnibench.store.file_forms import (
     SNAPSHOT_FILE,
     is_artifact,
 )
-from omnibench.store.identity_forms import DIGEST, are_feature_sizes, is_identity, is_recipe
+from omnibench.store.identity_forms import DIGEST, OF_SPLITS, are_feature_sizes, is_identity, is_recipe
 from omnibench.store.schema import (
     GROUPS,
     PASSED_OVER,
@@ -243,11 +243,11 @@ _OF_ITEM: dict[str, Check] = {
 }
 _SIZES = ("users", "items", "interactions")
 _OF_DATA: dict[str, Check] = {
-    **(_MEMBERS | _costs | {"name": is_name}),
+    **(_MEMBERS | _costs | OF_SPLITS | {"name": is_name}),
     "identity": is_recipe,
     "directory": matching(DATA_DIRECTORY),
     "test": lambda value: list_of(is_name)(value) and bool(value),
-    **dict.fromkeys((*_SIZES, "validated"), is_natural),
+    **dict.fromkeys((*_SIZES, "validated", "longest_user", "longest_item"), is_natural),
     "positions": optional(is_natural),
     "features": are_feature_sizes,
     "finished": _optional_moment,

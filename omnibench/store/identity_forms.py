@@ -10,6 +10,7 @@ from omnibench.store.checks import (
     is_count,
     is_name,
     is_natural,
+    list_of,
     mapping_of,
     matching,
     object_of,
@@ -47,8 +48,34 @@ _recipe_members = object_of(
     {"source": of_type(list), "steps": of_type(list), "seed": optional(is_count)}, {"features": of_type(dict)}
 )
 
-are_feature_sizes = mapping_of(mapping_of(object_of({"type": is_name, "values": is_natural, "longest": is_natural})))
+_feature_size = object_of(
+    {"type": is_name, "values": is_natural, "longest": is_natural},
+    dict.fromkeys(("vocabulary", "words"), is_natural),
+)
+are_feature_sizes = mapping_of(mapping_of(_feature_size))
 """Whether a value is how large the features of a dataset are, by their subject and name."""
+
+OF_SPLITS: dict[str, Check] = {
+    "cold": object_of(
+        {
+            "ranked": of_type(bool),
+            "folds": list_of(
+                object_of(dict.fromkeys(("cold_users", "test_users", "cold_items", "test_items"), is_natural))
+            ),
+        }
+    ),
+    "leakage": object_of(
+        {
+            "folds": list_of(
+                object_of(
+                    {"test_interactions": is_natural},
+                    dict.fromkeys(("before_training_end", "seen_pairs"), is_natural),
+                )
+            )
+        }
+    ),
+}
+"""The form of what the record of a dataset repeats of the counts of its folds; see ``data.leakage.SplitCounts``."""
 
 
 def is_identity(value: Any) -> bool:

@@ -5,10 +5,13 @@ Which numbers are captured, and how they may be written, is for the modules that
 
 from __future__ import annotations
 
+from omnibench.store.json_patterns import INTEGER
 from omnibench.store.schema import COSTS, SEARCHED
 
 SECONDS, STDERR, START = ', "seconds": ', ', "stderr": ', ', "start_seconds": '
 VERSION, IDENTITY = ', "version": ', ', "identity": '
+EPOCHS = rf'(?:, "epochs": {INTEGER})?'
+"""A pattern of what a fit says between the two where its model has been trained for a number of epochs."""
 ATTEMPTS = '"attempts": '
 OF_TRIAL = f'"{SEARCHED}": "'
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from omnibench.store.phase_forms import (
     ATTEMPTS,
+    EPOCHS,
     IDENTITY,
     OF_TRIAL,
     SECONDS,
@@ -35,7 +36,7 @@ _MADE_OF, _BEGIN_OF_VERSION = f'{IDENTITY}["fit/'.encode(), f'{VERSION}"'.encode
 
 _SPREAD = re.compile(f", {uncertainty_pattern(_FLOAT, _FLOAT, _FLOAT, _COUNT, _COUNT)}".encode())
 _COSTS = re.compile(f", {costs_pattern(_FLOAT, _ANY, _INTEGER, _ANY, _ANY)}(?:{START}{_FLOAT})?, ".encode())
-_VERSION = re.compile(rf'{VERSION}"([^"\\]*+)"'.encode())
+_VERSION = re.compile(rf'{VERSION}"([^"\\]*+)"{EPOCHS}'.encode())
 _NULL = b"null"
 
 

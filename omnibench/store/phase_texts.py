@@ -18,6 +18,7 @@ from omnibench.store.identity_forms import is_identity
 from omnibench.store.json_patterns import CAPTURED_TEXT, COST
 from omnibench.store.phase_forms import (
     ATTEMPTS,
+    EPOCHS,
     IDENTITY,
     OF_TRIAL,
     SECONDS,
@@ -61,7 +62,7 @@ _USER_FILE = re.compile(
 )
 _ITEM = re.compile(r'\{"item": "([^"\\\x00-\x1f]++)", ')
 _NULL = "null"
-_MADE_OF = re.compile(rf'{VERSION}({_TEXT}){IDENTITY}(?=\["fit/)')
+_MADE_OF = re.compile(rf'{VERSION}({_TEXT}){EPOCHS}{IDENTITY}(?=\["fit/)')
 _DECODER = json.JSONDecoder()
 _READ = re.compile(
     r'"(item|fit_key|seconds|cpu_seconds|peak_rss|gpu_peak|python_peak|start_seconds|threads|batch|phase|finished|run|worker)"\s*:'

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from omnibench.store.json_patterns import ANY_TEXT, CAPTURED_TEXT, COST, INTEGER, NUMBER, TEXT
-from omnibench.store.phase_forms import START, costs_pattern, uncertainty_pattern
+from omnibench.store.phase_forms import EPOCHS, START, costs_pattern, uncertainty_pattern
 from omnibench.store.schema import COSTS
 
 _FOLD = rf"(?:null|{INTEGER})"
@@ -42,9 +42,7 @@ _PREDICT = re.compile(
 )
 _FIT = re.compile(rf'{_ORIGIN % "Fit"}{_MEASURED}{_OF_GUEST}, "effective": ')
 _BEHIND_EFFECTIVE = ', "version": '
-_IDENTITY = re.compile(
-    rf', "version": {TEXT}(?:, "epochs": {INTEGER})?, "identity": \["fit/[0-9]+", \{{"configuration": '
-)
+_IDENTITY = re.compile(rf', "version": {TEXT}{EPOCHS}, "identity": \["fit/[0-9]+", \{{"configuration": ')
 _BEHIND_CONFIGURATION = ', "data": "'
 _MODEL = re.compile(rf', "data": "[0-9a-f]{{64}}", "fold": {_FOLD}\}}\], "model": (?:null|{_FILE}){_TOKEN}')
 

@@ -150,3 +150,52 @@ def test_the_contract_of_a_new_adapter_holds(folder: Path, capfd: pytest.Capture
     adapter.write_text(adapter.read_text().replace("np.tile(", "-np.arange(1e9) * np.tile("))
     assert main(["envs", "check"]) == 1
     assert "test_recommends" in capfd.readouterr().out
+
+
+def test_what_is_wrong_with_one_framework_keeps_nobody_from_the_others(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All others are listed; each that is broken is named with what to do about it, and the exit status says so."""
+    main([*NEW])
+    (folder / "pyproject.toml").write_text('[tool.omnibench]\nrunners = ["adapters/*.py", "adapters/gone.py"]\n')
+    tiny = folder / "adapters" / "tiny.py"
+    tiny.with_suffix(".lock").write_text(f"{read_adapter(tiny).lock_request.heading}\nsix==1.16.0\n")
+    text = tiny.read_text()
+    tiny.with_name("misspelt.py").write_text(text.replace('"parameters"', '"parameter"'))
+    tiny.with_name("unreadable.py").write_text("def fit(:\n")
+    capsys.readouterr()
+    assert main(["envs", "list"]) == 2
+    listed, said = capsys.readouterr()
+    assert [line.split()[0] for line in listed.splitlines() if not line.startswith(" ")] == [
+        *("LensKit", "RecBole", "RecPack", "Implicit", "Cornac", "Surprise", "RecTools", "tiny"),
+    ]
+    missing, misspelt, unreadable = said.splitlines()
+    assert "there is no file" in missing
+    assert "gone.py'; check the path." in missing
+    assert "misspelt.Popularity: 'parameter' says nothing; did you mean 'parameters'? There is " in misspelt
+    assert "unreadable.py is no Python: line 1, invalid syntax; correct that line." in unreadable
+    assert main(["envs", "list", "tiny"]) == 2  # by its name, the path is to be right
+    assert "gone.py'; check the path." in capsys.readouterr().err
+    (folder / "pyproject.toml").write_text('[tool.omnibench]\nrunner = ["adapters/*.py"]\n')
+    assert main(["envs", "algorithms"]) == 2
+    listed, said = capsys.readouterr()
+    assert "LensKit.EASEScorer" in listed
+    assert "[tool.omnibench]" in said
+    for name in ("gone.py", "misspelt.py", "unreadable.py"):
+        tiny.with_name(name).unlink(missing_ok=True)
+    (folder / "pyproject.toml").write_text('[tool.omnibench]\nrunners = ["adapters/*.py"]\n')
+    assert main(["envs", "list"]) == 0
+
+
+def test_what_is_wrong_with_one_class_keeps_nobody_from_the_others(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A class whose lock lies beside it and whose file cannot be read any more is named behind all others."""
+    (folder / "shop.py").write_text("class Booster(:\n")
+    (folder / "shop.Booster.lock").write_text("# six\n")
+    assert main(["envs", "list"]) == 2
+    listed, said = capsys.readouterr()
+    assert "RecTools" in listed
+    assert "shop.py cannot be read" in said
+    assert main(["envs", "list", "LensKit", "shop.py::Booster"]) == 2
+    assert capsys.readouterr().out == ""

@@ -23,8 +23,13 @@ from omnibench import (
     from_frame,
     from_split,
 )
+from omnibench.commands.main import main
 from omnibench.data.leakage import SplitCounts, leak_sentence, read_split_counts, split_sentence
 from omnibench.data.prepare import prepare
+from omnibench.store.builders import data_record
+from omnibench.store.forms import record_of
+from omnibench.store.schema import COSTS, RecordType
+from omnibench.store.sealing import DamagedRecordError, seal
 
 TIMED = pd.DataFrame({"user": np.arange(120) // 15, "item": np.arange(120) % 23, "timestamp": np.arange(120) * 3600})
 """One user after the other, an interaction an hour."""
@@ -34,7 +39,7 @@ def counts_of(dataset: RecSysDataSet, directory: Path) -> list[dict[str, int]]:
     """Prepare a dataset and return what its manifest counts of each fold."""
     directory.mkdir()
     manifest = prepare(dataset, directory)
-    leakage = read_split_counts(directory).leakage
+    leakage = read_split_counts(directory, {}).leakage
     assert leakage == manifest["leakage"]
     folds: list[dict[str, int]] = manifest["leakage"]["folds"]
     return folds
@@ -150,3 +155,49 @@ def test_a_run_and_its_exports_say_it(timed_project: Project) -> None:
         assert 0 < counts["before_training_end"] <= counts["test_interactions"]
         assert set(pd.read_csv(directory / "results.csv")["before_training_end"]) == {counts["before_training_end"]}
     assert LINE not in timed_project.run("--omnirec-table=none").stdout.str()
+
+
+def test_a_run_whose_items_were_all_taken_over_says_it(
+    timed_project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Word for word what the run that computed them says: the files of its data never were in this store."""
+    root = timed_project.pytester.path
+    computed = timed_project.run("--omnirec-export=computed.json")
+    (said,) = [line for line in computed.outlines if LINE in line]
+    assert main(["publish", str(root / "table"), "--store", str(root / "checkpoints")]) == 0
+    assert main(["merge", str(root / "checkpoints"), "--into", str(root / "merged")]) == 0
+    (root / "checkpoints").rename(root / "away")
+    for arguments in (("--omnirec-from=table",), ("--omnirec-checkpoint-dir=merged",)):
+        before = timed_project.count_fits()
+        taken = timed_project.run(*arguments, "--omnirec-export=taken.json")
+        assert [line for line in taken.outlines if LINE in line] == [said]
+        assert timed_project.count_fits() == before
+        ((dataset,), (same,)) = (
+            json.loads((root / name).read_text())["datasets"] for name in ("computed.json", "taken.json")
+        )
+        assert same["leakage"] == dataset["leakage"]
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"leakage": {"folds": [{"before_training_end": 3}]}},
+        {"leakage": {"folds": [{"test_interactions": "9"}]}},
+        {"leakage": {"folds": [{"test_interactions": 9, "seen_pairs": -1}]}},
+        {"leakage": {"folds": {}}},
+        {"cold": {"ranked": True, "folds": [{"cold_users": 1}]}},
+        {"cold": {"folds": []}},
+    ],
+)
+def test_counts_that_no_run_records_are_refused(tmp_path: Path, counts: dict[str, Any]) -> None:
+    """They come from whoever has published a dataset, and a sentence is made of them."""
+    dataset = from_frame(TIMED.drop(columns="timestamp"), "tiny")
+    manifest = prepare(dataset.pipe(UserHoldout(0, 0.5)), tmp_path)
+    record = {**data_record(manifest, dict.fromkeys(COSTS), f"datasets/tiny-{'d' * 8}", [])}
+    key = RecordType.DATA.key("d" * 64)
+    record["finished"] = "2026-11-28T15:00:00Z"
+    record |= {name: json.loads(json.dumps(record[name])) for name in ("identity",)}
+    assert record_of(key, seal(key, record)) == record
+    with pytest.raises(DamagedRecordError):
+        record_of(key, seal(key, {**record, **counts}))

@@ -16,6 +16,7 @@ from omnibench.data.from_file import from_file
 from omnibench.data.prepare import prepare
 from omnibench.engine.fit_needs import refusal
 from omnibench.engine.requirements import Requirements, size_in
+from omnibench.guest import TRAIN_AND_VALIDATION
 from omnibench.guest.folds import Fold
 from omnibench.runners.registry import get_runner
 from omnibench.runners.requirements import formula_of, required
@@ -45,6 +46,7 @@ def experiment(dataset: str, runner: str = "RecPack", algorithm: str = "EASE", c
             plain_parameters={"l2": 7.0},
         ),
         configuration_key=configuration,
+        refit="",
     )
 
 
@@ -183,7 +185,7 @@ def test_features_are_counted_where_they_are_prepared(tmp_path: Path) -> None:
         {
             "item": [f"i{item}" for item in range(8)],  # two that nobody has
             "genres": [["a", "b"], ["a"], ["c", "a", "b"], None, [], ["b"], ["of none", "of none either"], ["z"] * 9],
-            "kind": ["x", "y", "x", None, "y", "x", "of none", "z"],
+            "kind": ["x", "A y", "x", None, "A y", "x1_a", "of none", "z"],
             "year": [1990.0, None, 1990.0, 1.0, 2.0, 3.0, 4.0, 5.0],
             "new": [True, False, True, True, None, False, True, True],
         }
@@ -193,22 +195,37 @@ def test_features_are_counted_where_they_are_prepared(tmp_path: Path) -> None:
     costs = dict.fromkeys(COSTS)
     record = data_record(manifest, costs, "datasets/shop", [])
     expected = (
-        FeatureSize("items", "genres", "texts", 3, 3),
-        FeatureSize("items", "kind", "text", 2),
+        FeatureSize("items", "genres", "texts", 3, 3, 3, 7),
+        FeatureSize("items", "kind", "text", 3, vocabulary=3, words=8),
         FeatureSize("items", "new", "boolean", 2),
         FeatureSize("items", "year", "number", 1),
     )
     size = size_in(record)
     judged = len(set(Fold(tmp_path, 0).validation.user.tolist()))
     assert 0 < judged <= 12
-    assert size == DataSize(12, 6, len(rows), expected, judged)
+    assert size == DataSize(12, 6, len(rows), expected, judged, longest_user=6, longest_item=12)
     earlier = {**manifest, "features": {"items": {"columns": {}, "missing": 0, "ignored": 0}}}
-    del earlier["validated"]
+    for count in ("validated", "longest_user", "longest_item"):
+        del earlier[count]
     assert size_in(data_record(earlier, costs, "datasets/shop", [])) == DataSize(12, 6, len(rows))
     wrong: tuple[Any, ...] = ({"items": {"kind": {"type": "text", "values": -1, "longest": 1}}}, {"items": 7}, [], None)
     for damaged in wrong:
-        assert size_in({**record, "features": damaged, "validated": "many"}) == DataSize(12, 6, len(rows))
+        unknown = {"features": damaged, "validated": "many", "longest_user": -1, "longest_item": None}
+        assert size_in({**record, **unknown}) == DataSize(12, 6, len(rows))
     assert size_in({**record, "items": None}) is None
+
+
+def test_a_model_fitted_on_both_parts_judges_nobody(store: CheckpointStore) -> None:
+    """Nothing of the validation part is left then: RecBole scores no items of its users."""
+    data = {**SIZES["Large"]._asdict(), "validated": 90_000, "name": "Large"}
+    with store.lease("a") as lease:
+        store.commit(lease, {f"data/{KEYS['Large']}": data})
+    judged, refitted = (experiment("Large", "RecBole", "SASRec") for _ in range(2))
+    refitted.refit = TRAIN_AND_VALIDATION
+    said = [Requirements(store.read).of(each) for each in (judged, refitted)]
+    assert said[0] is not None
+    assert said[1] is not None
+    assert said[0].size - said[1].size >= 0.99 * 4_096 * 100_000 * 8
 
 
 def test_any_name_of_a_hyperparameter_and_the_features_that_are_read_count(store: CheckpointStore) -> None:
@@ -236,3 +253,28 @@ def test_a_refusal_advises_what_helps() -> None:
     said = str(refusal(matrix, required({"guest": 1e8, "items*items": 80.0}, SIZES["Middle"], {}), words))
     assert "RecBole.EASE on 10,000 items needs about" in said
     assert "or on less data (CorePruning, a sample), or with --omnirec-memory=ignore" in said
+
+
+@pytest.mark.parametrize(
+    ("framework", "algorithm", "size", "remedy"),
+    [
+        ("RecBole", "NAIS", DataSize(100, 30_000, 1_000, (), 90, 900, 900), "split_to=10"),
+        ("RecPack", "MultVAE", DataSize(90_000, 10_000, 500_000, (), 90_000), "validation_sample_size=1000"),
+        ("RecBole", "STAMP", DataSize(10_000, 1_000_000, 2_000_000), "a smaller train_batch_size"),
+        ("RecBole", "STAMP", DataSize(10_000, 1_000_000, 12_000, (), 9_000), "a smaller eval_batch_size"),
+        ("RecBole", "SGL", DataSize(1_000_000, 10_000, 2_000_000), "a smaller train_batch_size"),
+        ("Cornac", "VAECF", DataSize(10_000, 10_000_000, 12_000_000), "a smaller batch_size"),
+    ],
+)
+def test_a_refusal_names_what_takes_less_of_the_data_at_once(
+    framework: str, algorithm: str, size: DataSize, remedy: str
+) -> None:
+    """Items and users make most of it, and a hyperparameter that the algorithm has says for how many of them at once."""
+    parameters = get_runner(framework).catalogue["algorithms"][algorithm]["parameters"]
+    requirement = required(formula_of(get_runner(framework), algorithm), size, parameters)
+    asked = experiment("Middle", framework, algorithm)
+    assert f", or with {remedy}, or on less data" in str(refusal(asked, requirement, "2.0 GB are here"))
+    name = remedy.rsplit(maxsplit=1)[-1].split("=", maxsplit=1)[0]
+    value = int(remedy.split("=")[1]) if "=" in remedy else 16
+    changed = required(formula_of(get_runner(framework), algorithm), size, {**parameters, name: value})
+    assert changed.size < 0.8 * requirement.size

@@ -7,6 +7,7 @@ held in memory. The image, its mount and its loop device belong to a mount names
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import random
 import shutil
@@ -24,7 +25,7 @@ from typing import Any
 from unittest import mock
 
 from faults import disks, invariants, plant
-from faults.children import Child, Ended, run
+from faults.children import CRASHED, Child, Ended, run
 from omnibench.engine.item_coordinator import ItemCoordinator
 from omnibench.engine.run import Outcome
 from omnibench.store.queries import open_store
@@ -112,13 +113,19 @@ class Telling:
     Attributes:
         errand: The run.
         told: The file that gets their names.
+        disk: The disk that the run cuts itself off from, where the cut comes before one of its syncs.
+        cut: When.
     """
 
     errand: plant.Errand | plant.RealErrand
     told: Path
+    disk: Disk
+    cut: Cut
 
     def __call__(self) -> dict[str, Any]:
         """Run it."""
+        if self.cut.syncs:
+            self._plant()
         run_item = ItemCoordinator.run_item
 
         def telling(coordinator: ItemCoordinator, *arguments: Any, **options: Any) -> Outcome:
@@ -131,6 +138,19 @@ class Telling:
         with mock.patch.object(ItemCoordinator, "run_item", telling):
             return self.errand()
 
+    def _plant(self) -> None:
+        """Have the power fail, and this process end, when a file or directory is about to be synced."""
+        left, sync = itertools.count(self.cut.syncs - 1, -1), os.fsync
+
+        def fsync(descriptor: int) -> None:
+            if next(left) == 0:
+                self.disk.cut(self.cut.how)
+                os._exit(CRASHED)
+            sync(descriptor)
+
+        namespace: Any = os
+        namespace.fsync = fsync
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -141,12 +161,15 @@ class Cut:
         items: How many items are told to be done before.
         how: One of the flags above.
         linger: Seconds for which the run goes on without a disk, before it is killed.
+        syncs: Before which sync of a file or directory by Python it fails, from 1, whatever the time; 0 for none. With the
+            journal flushed (``JOURNAL_FLUSHED``) names are on disk whose files have no content there.
     """
 
-    seconds: float
+    seconds: float = 0.0
     items: int = 0
     how: int = NOT_FLUSHED
     linger: float = 0.0
+    syncs: int = 0
 
     @classmethod
     def at_random(cls, number: int, seconds: float, items: int) -> Cut:
@@ -175,17 +198,20 @@ def cut_off(directory: Path, errand: plant.Errand | plant.RealErrand, cut: Cut, 
         reference: What comes out when it does not.
 
     Returns:
-        ``violations`` (what was wrong), ``told`` (how many items were told to be done before the cut).
+        ``violations`` (what was wrong), ``told`` (how many items were told to be done before the cut), ``came_through``
+        (whether the run had ended before), and ``empty`` (the names of files in the store that have no content after it).
     """
     disks.enter_namespace()
     disk, told, log = Disk(directory), directory / "told", directory / "log"
     disk.mount()
     told.touch()
     errand = replace(errand, root=disk.root / "store")
-    ended = _run_into(cut, disk, Child(Telling(errand, told), log), told)
+    ended = _run_into(cut, disk, Child(Telling(errand, told, disk, cut), log), told)
     names = told.read_text(encoding="utf-8").split("\n")[:-1]
     disk.unmount()
     disk.mount()
+    files = (path for path in sorted(errand.root.glob("*-*/**/*")) if path.is_file())
+    empty = [path.name for path in files if path.stat().st_size == 0]
     violations = [] if ended.outcome is None else invariants.broken_failure(ended, reference)
     violations += _broken_promises(errand.root, names)
     work = _executed(errand)
@@ -198,11 +224,13 @@ def cut_off(directory: Path, errand: plant.Errand | plant.RealErrand, cut: Cut, 
         ]
         violations += again
     disk.unmount()
-    return {"violations": violations, "told": len(names)}
+    return {"violations": violations, "told": len(names), "came_through": ended.outcome is not None, "empty": empty}
 
 
 def _run_into(cut: Cut, disk: Disk, child: Child, told: Path) -> Ended:
     """Cut the power while a child runs, and return how it ended."""
+    if cut.syncs:
+        return child.wait(_PATIENCE)
     started = time.monotonic()
     while (
         child.poll(0.0005) is None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -38,6 +41,45 @@ def test_power_cuts(directory: Path) -> None:
     """Three of them, at random moments of a run of a user's own classes."""
     errand = plant.Errand(directory / "reference", directory / "work")
     _rounds(directory, errand, 3, len(plant.items())).check()
+
+
+def _cut_at_syncs(directory: Path, first: int, step: int) -> tuple[Tally, list[str]]:
+    """Cut the power before each so manieth sync, with all names on disk; return also which files had no content then."""
+    errand = plant.Errand(directory / "reference", directory / "work")
+    reference, _ = power.reference_of(errand, directory / "log")
+    tally = Tally("power cuts before syncs")
+    empty: list[str] = []
+    for syncs in itertools.count(first, step):
+        inside = directory / f"sync-{syncs}"
+        inside.mkdir()
+        errand.work.unlink(missing_ok=True)
+        cut = power.Cut(how=power.JOURNAL_FLUSHED, syncs=syncs)
+        child = Child(partial(power.cut_off, inside, errand, cut, reference), directory / "log")
+        outcome = disks.ended_of(child.wait(1200))
+        shutil.rmtree(inside)
+        if outcome["came_through"]:
+            return tally, empty
+        tally.take(f"{cut}, {outcome['told']} told", outcome["violations"])
+        empty += outcome["empty"]
+    raise AssertionError("a run has an end")
+
+
+@pytest.mark.slow
+def test_a_sample_of_power_cuts_before_syncs(directory: Path) -> None:
+    """What has its name and not its content, or a name in a directory that has none, is no part of any record."""
+    tally, _ = _cut_at_syncs(directory, 24, 9)
+    assert tally.tried > 1
+    tally.check()
+
+
+@pytest.mark.faults
+def test_power_cuts_before_every_sync(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each once; files that have their names and no content are among what they leave."""
+    tally, empty = _cut_at_syncs(directory, 1, 1)
+    with capsys.disabled():
+        print(f"\n{tally} (without content: {dict(Counter(empty))})")
+    assert any(name.startswith("predictions-") for name in empty)
+    tally.check()
 
 
 @pytest.mark.faults

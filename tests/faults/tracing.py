@@ -153,7 +153,9 @@ def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
     """Say how the publication of an artifact was out of order, or nothing.
 
     In order is: fsync of the file, rename to its final name (or of a directory above it), fsync of the directory
-    that holds the new name, and only then the write of the commit to the database's log, with an fsync.
+    that holds the new name, and only then the write of the commit to the database's log, with an fsync. A file whose name
+    nothing has had before may be synced after it was renamed. Directories that were made on its way have to be in their
+    parents, and these synced, before the commit.
     """
     final = f"{root}/{artifact}"
     moves: list[tuple[int, str, str]] = [
@@ -168,6 +170,8 @@ def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
     wal = f"{root}/store/cache.db-wal"
     synced = [position for position in _of(log, ("fsync", "fdatasync"), partial) if position < moved]
     written = [position for position in _of(log, ("write", "pwrite64"), partial) if position < moved]
+    if len(moves) == 1 and target == final:
+        synced += [position for position in _of(log, ("fsync", "fdatasync"), final) if position > moved]
     if not synced or (written and written[-1] > synced[-1]):
         return f"{artifact} was renamed into place before its content was on disk"
     named = [position for position in _of(log, ("fsync",), str(Path(target).parent)) if position > moved]
@@ -179,7 +183,25 @@ def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
         return f"no commit on disk follows {artifact}"
     if commits[0] < named[0]:
         return f"{artifact} was recorded before its name was on disk"
-    return ""
+    if commits[0] < synced[0]:
+        return f"{artifact} was recorded before its content was on disk"
+    nameless = _undurable_directories(log[: commits[0]], target)
+    return f"{artifact} was recorded before the name of {nameless[0]} was on disk" if nameless else ""
+
+
+def _undurable_directories(log: Sequence[Call], target: str) -> list[str]:
+    """Return the directories on the way to a path that were made in a log, and whose parents were not synced afterwards."""
+    made = [
+        (position, paths_in(call)[0])
+        for position, call in enumerate(log)
+        if call.name == "mkdir" and call.text.endswith("= 0")
+    ]
+    return [
+        directory
+        for position, directory in made
+        if target.startswith(f"{directory}/")
+        and all(synced < position for synced in _of(log, ("fsync",), os.path.dirname(directory)))
+    ]
 
 
 def _of(log: Sequence[Call], names: Sequence[str], path: str) -> list[int]:

@@ -35,6 +35,30 @@ def test_freed_memory_goes_back_to_the_system() -> None:
     subprocess.run([sys.executable, "-c", FREED], check=True)
 
 
+REUSED = """
+import resource, sys
+from omnibench.guest import memory
+def pages_cleared():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        [bytearray(7 << 20) for _ in range(3)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print(pages_cleared())
+memory.reuse_freed()
+pages_cleared()
+print(pages_cleared())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc has the function")
+def test_freed_memory_is_taken_again() -> None:
+    """Arrays of some megabytes lie where those before lay, which glibc gives back to the system each time by default."""
+    done = subprocess.run([sys.executable, "-c", REUSED], check=True, capture_output=True, text=True)
+    before, after = map(int, done.stdout.split())
+    assert before > 10_000
+    assert after < 100
+
+
 def test_little_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that leaves little behind costs neither a collection nor a walk through the heap."""
     collections: list[int] = []

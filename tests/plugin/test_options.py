@@ -83,3 +83,30 @@ def test_a_path_that_no_file_system_takes(pytester: pytest.Pytester, option: Opt
     with pytest.raises(pytest.UsageError, match=sentence):
         check_options(config)
     check_options(pytester.parseconfig(f"{option.flag}=results/{'x' * 252}.md/x.md"))
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if not option.switch], ids=lambda option: option.flag)
+def test_an_empty_value_on_the_command_line_is_refused(pytester: pytest.Pytester, option: Option) -> None:
+    """A shell makes ``--omnirec-from=`` of a variable that is not set; a reset or a gate is not left out for it without a word."""
+    pytester.makefile(".py", bench_none="raise SystemExit('collected')")
+    for value in ("", " "):
+        result = pytester.runpytest(f"{option.flag}={value}")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        assert "collected" not in result.stdout.str()
+        if not value or not option.choices or option.bare:  # argparse names the choices itself
+            result.stderr.fnmatch_lines([f"*{option.flag}*{value!r}*"])
+
+
+def test_several_values_are_not_empty(pytester: pytest.Pytester) -> None:
+    """Of an option that may be given several times, each is looked at."""
+    result = pytester.runpytest("--omnirec-export=a.csv", "--omnirec-export=")
+    result.stderr.fnmatch_lines(["*--omnirec-export is ''; give a value, or leave the option out."])
+
+
+def test_an_empty_variable_or_entry_is_no_value(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As everywhere: a variable is emptied to unset it."""
+    for option in OPTIONS:
+        if option.variable:
+            monkeypatch.setenv(option.variable, "")
+    pytester.makeini("[pytest]\nomnirec_from =\nomnirec_gate =\n")
+    assert pytester.runpytest().ret == pytest.ExitCode.NO_TESTS_COLLECTED

@@ -11,11 +11,9 @@ import pytest
 from support.file_modules import module_of
 
 from omnibench.data.data_size import DataSize
+from omnibench.runners.formula_factors import SCORED_ITEMS, SCORED_PAIRS, USER_PAIRS
 from omnibench.runners.registry import get_runner, runners
 from omnibench.runners.requirements import (
-    SCORED_ITEMS,
-    SCORED_PAIRS,
-    USER_PAIRS,
     formula_of,
     grown_bytes,
     required,
@@ -41,7 +39,31 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
     "Cornac.ItemKNN": {"items*items": 8.0},
     "Cornac.UserKNN": {"users*users": 8.0},
     "RecPack.Prod2VecClustered": {"items*items": 8.0},
-    "Cornac.RecVAE": {"items": 16.0 * 800 + 4.0 * 600},
+    **{  # both autoencoders have the first layer, one that stays as it was, and the last; what a batch of users has, and what is scored for it
+        f"{framework}.RecVAE": {f"items*{hidden}": 12.0 + 4.0, f"items*{latent}": 12.0, "items*batch_users": 12.0}
+        for framework, hidden, latent in (
+            ("Cornac", "hidden_dim", "latent_dim"),
+            ("RecPack", "dim_hidden_layer", "dim_bottleneck_layer"),
+        )
+    },
+    "RecPack.MultVAE": {"items*dim_hidden_layer": 2 * 12.0, "items*batch_users": 12.0, "items*validated_users": 32.0},
+    "RecPack.BPRMF": {"users*num_components": 12.0, "items*num_components": 12.0, "items*validated_users": 32.0},
+    "Cornac.VAECF": {"items*autoencoder_structure": 2 * 12.0, "items*batch_users": 24.0},
+    "Cornac.BiVAECF": {"items*encoder_structure": 12.0, "items*batch_users": 24.0, "users*batch_size": 24.0},
+    "Cornac.CTR": {"item_vocabulary*k": 3 * 8.0, "items*k": 2 * 8.0, "users*k": 8.0, "item_words": 8.0 + 8.0 + 4.0},
+    "Cornac.HFT": {
+        "vocab_size*k": 8.0 * (25 + 2),
+        "items*k": 8.0 * (25 + 2),
+        "users*k": 8.0 * (25 + 2),
+    },  # L-BFGS of 10 steps
+    "RecBole.NNCF": {"users*ui_embedding_size": 12.0, "items*neigh_embedding_size": 12.0, "users*items": 1.0},
+    "RecBole.NAIS": {
+        "items*embedding_size": 2 * 12.0,
+        "users*longest_user": 8.0 + 4.0 + 4.0,
+        "train_batch_size*longest_user*embedding_size": 4.0,
+    },
+    "RecBole.GCMC": {"users*gcn_output_dim": 12.0 + 2 * 4.0, "items*gcn_output_dim": 12.0 + 2 * 4.0},
+    "RecBole.DMF": {"users*train_batch_size": 4.0, "items*train_batch_size": 4.0, "items*longest_item": 8.0 + 4.0},
     "Cornac.GMF": {"users*num_factors": 12.0, "items*num_factors": 12.0},
     "Cornac.MLP": {"users*layers": 6.0, "items*layers": 6.0},
     "Cornac.NeuMF": {"users*num_factors": 12.0, "users*layers": 6.0},
@@ -142,6 +164,15 @@ def test_algorithms_that_do_the_same_have_the_same_terms(memory: ModuleType) -> 
         framework, _, algorithm = name.partition(".")
         algorithms = get_runner(framework).catalogue["algorithms"]
         assert algorithms[algorithm]["memory"] == memory.same_formula(algorithms, others), name
+
+
+def test_terms_that_follow_from_code_are_in_the_catalogue(memory: ModuleType) -> None:
+    """What ``memory.py --write`` would write of them, and nothing that was fitted beside."""
+    assert memory.DERIVED
+    for name, terms in memory.DERIVED.items():
+        framework, _, algorithm = name.partition(".")
+        assert get_runner(framework).catalogue["algorithms"][algorithm]["memory"] == terms, name
+        assert name not in memory.TERMS, name
 
 
 @pytest.mark.parametrize("algorithm", ["ItemKNN", "TARSItemKNN", "TARSItemKNNVaz"])

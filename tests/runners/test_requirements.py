@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from omnibench.data.data_size import DataSize, FeatureSize
 from omnibench.errors import PlanError
 from omnibench.runners.described import check_algorithms
+from omnibench.runners.formula_factors import FACTORS, hyperparameter_of
 from omnibench.runners.info import RunnerInfo
 from omnibench.runners.registry import get_runner, runners
 from omnibench.runners.requirements import (
-    FACTORS,
     USUAL_FORMULA,
     EarlierFit,
     formula_of,
@@ -168,7 +168,7 @@ def test_every_framework_says_what_its_algorithms_need() -> None:
         for algorithm in runner.catalogue["algorithms"]:
             formula = formula_of(runner, algorithm)
             assert formula["guest"] > 5e7, algorithm
-            factors = {name for term in formula if term != "guest" for name in term.split("*")}
+            factors = {hyperparameter_of(name) for term in formula if term != "guest" for name in term.split("*")}
             hyperparameters = runner.catalogue["algorithms"][algorithm]["parameters"]
             assert factors <= {*FACTORS, *hyperparameters}, algorithm
             assert all(size >= 0 for size in formula.values()), algorithm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -67,8 +68,9 @@ def test_directories_are_for_the_users_eyes_only(root: Path) -> None:
         assert stat.S_IMODE((root / name).stat().st_mode) == 0o700
 
 
-def test_publication_is_durable_before_it_is_described(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """File first, then its name: fsync, rename, fsync of the directory, and only then the description."""
+@pytest.fixture
+def acts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Get the syncs and the renamings of a test, in order."""
     acts: list[str] = []
     original_fsync, original_replace = os.fsync, os.replace
 
@@ -82,8 +84,43 @@ def test_publication_is_durable_before_it_is_described(root: Path, monkeypatch: 
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "replace", replace)
+    return acts
+
+
+def test_publication_is_durable_before_it_is_described(root: Path, acts: list[str]) -> None:
+    """File first, then its name: fsync, rename, fsync of the directory, and only then the description."""
     published(root)
-    assert acts == ["fsync partial", "fsync store", "fsync a", "rename to file.npy", "fsync b"]
+    assert acts == ["fsync store", "fsync a", "fsync partial", "rename to file.npy", "fsync b"]
+
+
+def test_a_new_file_is_moved_first(root: Path, acts: list[str]) -> None:
+    """Where nothing is, the file is synced with its name; where there is something, it is replaced by a synced file alone."""
+    for content in (b"first", b"second"):
+        (root / "partial").write_bytes(content)
+        artifact = publish(root / "partial", root / "file.npy", root, is_new=True)
+        assert (root / "file.npy").read_bytes() == content
+        assert is_intact(artifact, root)
+    first, second = ["rename to file.npy", "fsync file.npy"], ["fsync partial", "rename to file.npy"]
+    assert acts == [*first, "fsync store", *second, "fsync store"]
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_file_that_cannot_be_synced_is_not_published(
+    root: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    """A new one is taken away again; the one that was there stays."""
+    if is_there:
+        (root / "file.npy").write_bytes(b"before")
+    (root / "partial").write_bytes(b"content")
+
+    def fsync(_: int) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="broken"):
+        publish(root / "partial", root / "file.npy", root, is_new=True)
+    assert (root / "file.npy").exists() == is_there
+    assert not is_there or (root / "file.npy").read_bytes() == b"before"
 
 
 def flip(path: Path) -> None:

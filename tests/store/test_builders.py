@@ -49,7 +49,7 @@ MEMBERS = {
         "token",
     ),
     RecordType.DATA: (
-        *("identity", "name", "test", "users", "items", "interactions"),
+        *("identity", "name", "test", "users", "items", "interactions", "cold", "leakage"),
         *COSTS,
         *("directory", "files", "finished", "token"),
     ),

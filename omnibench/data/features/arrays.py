@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Hashable, Sequence
 from pathlib import Path
@@ -16,8 +17,12 @@ from omnibench.guest.folds import save_array
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from omnibench.data.features.texts import TextEntries
 else:
     from omnibench.lazy import np, npt
+
+_WORD = re.compile(r"[^\W\d_]+")
 
 _SEPARATORS = ("|", ";")
 """What files put between several texts in a field."""
@@ -71,15 +76,29 @@ def write_features(directory: Path, features: FeatureColumns, own_ids: Sequence[
 
 
 def _sizes_of(column: FeatureColumn) -> dict[str, int]:
-    """Return how many different ``values`` a feature has, 1 of numbers, and the ``longest`` of its lists, 1 without lists."""
+    """Return how many different ``values`` a feature has, 1 of numbers, and the ``longest`` of its lists, 1 without lists.
+
+    Of texts also how many different words they have, the ``vocabulary``, and how many ``words`` those of all rows have together.
+    """
     if column.type == NUMBER:
         return {"values": 1, "longest": 1}
     if column.type == BOOLEAN:
         return {"values": len(np.unique(column.content[~np.isnan(column.content)])), "longest": 1}
     if column.type == TEXT:
-        return {"values": len(column.content.texts), "longest": 1}
+        return {"values": len(column.content.texts), "longest": 1, **_words_of(column.content)}
     longest = int(np.diff(column.content.first).max(initial=0))
-    return {"values": len(column.content.members.texts), "longest": longest}
+    return {"values": len(column.content.members.texts), "longest": longest, **_words_of(column.content.members)}
+
+
+def _words_of(entries: TextEntries) -> dict[str, int]:
+    """Return what is counted of the words of texts: letters without others between them, in any case, about as Cornac takes texts apart."""
+    vocabulary: set[str] = set()
+    counts = np.zeros(len(entries.texts), dtype=np.int64)
+    for number, text in enumerate(entries.texts):
+        words = _WORD.findall(text.lower())
+        counts[number] = len(words)
+        vocabulary.update(words)
+    return {"vocabulary": len(vocabulary), "words": int(counts[entries.positions[entries.positions >= 0]].sum())}
 
 
 def _warn_of_joined_texts(features: FeatureColumns, name: str) -> None:

@@ -1,0 +1,266 @@
+"""What is counted of data and of hyperparameters, for the terms of the formulas of how much memory Fits need."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from omnibench.data.data_size import COUNTS, DataSize
+
+ITEM_PAIRS = "item_pairs"
+"""The factor for the entries of a sparse matrix of items by items: few of those that a shop has meet in a basket."""
+
+USER_PAIRS = "user_pairs"
+"""The factor for the entries of a sparse matrix of users by users who share an item."""
+
+_POPULAR = 2.0
+"""So many times as many pairs of users share an item as if all items were as popular, in data whose items are not."""
+
+SCORED_PAIRS = "scored_pairs"
+"""The factor for the entries of a sparse matrix of users by items of what the ``k`` neighbours of users' items score."""
+
+COMPARED = "compared"
+"""The factor for what Surprise's neighbour models compare: users, or items where ``sim_options`` says so."""
+
+SCORED_ITEMS = "scored_items"
+"""The factor for how many items a network scores for each of what it learns from: all, unless its loss needs a sample of them."""
+
+CANDIDATES = "candidates"
+"""The factor for the items whose vectors RecTools copies for each of what it learns from: none where it scores all items."""
+
+USER_VALUES, ITEM_VALUES = "user_values", "item_values"
+"""The factors for how many different values the features have, of users and of items, that an algorithm learns from."""
+
+FEATURES_READ = "features_read"
+"""The factor for how many features those are, of both."""
+
+ITEM_ENTRIES = "item_entries"
+"""The factor for how many values of its features an item has at most."""
+
+FIELDS = "context_fields"
+"""The factor for what a context-aware model reads of an interaction: its user, its item, and their features."""
+
+JUDGED_USERS = "judged_users"
+"""The factor for the users of the validation part whom RecBole's models of sequences score all items for at once."""
+
+JUDGED_VECTORS = "judged_vectors"
+"""The factor for the numbers of the vectors of items that RecBole's TransRec has for these users at once, which the adapter bounds."""
+
+VALIDATED_USERS = "validated_users"
+"""The factor for the users of the validation part: RecPack's networks have the scores of all items for all of them, or for a sample."""
+
+BATCH_USERS = "batch_users"
+"""The factor for how many users a batch has that is of users."""
+
+LONGEST_USER, LONGEST_ITEM = "longest_user", "longest_item"
+"""The factors for the interactions of the user, and of the item, with most of them: histories are padded to this length."""
+
+SPLIT_ITEMS = "split_items"
+"""The factor for the items that RecBole's NAIS scores at once for a user of the validation part: all, or one of ``split_to`` parts of them."""
+
+ITEM_VOCABULARY, ITEM_WORDS = "item_vocabulary", "item_words"
+"""The factors for the different words of the texts of items that an algorithm learns from, and for all of their words."""
+
+OF_FEATURES = {
+    USER_VALUES: ("users", "values"),
+    ITEM_VALUES: ("items", "values"),
+    ITEM_ENTRIES: ("items", "longest"),
+    ITEM_VOCABULARY: ("items", "vocabulary"),
+    ITEM_WORDS: ("items", "words"),
+}
+"""Whose features these factors count, and what of them."""
+
+FACTORS = (
+    *(*COUNTS, ITEM_PAIRS, USER_PAIRS, SCORED_PAIRS, COMPARED, SCORED_ITEMS, CANDIDATES),
+    *(*OF_FEATURES, FEATURES_READ, FIELDS, JUDGED_USERS, BATCH_USERS),
+    *(JUDGED_VECTORS, VALIDATED_USERS, LONGEST_USER, LONGEST_ITEM, SPLIT_ITEMS),
+)
+"""What the terms of a formula are products of, beside hyperparameters. Of a list, such as the sizes of layers, the largest entry counts, in
+``sum(NAME)`` all together."""
+
+_SAMPLED_LOSSES = ("BCE", "gBCE", "sampled_softmax")
+"""RecTools' losses of the next item and ``n_negatives`` others."""
+
+BATCHES = ("train_batch_size", "batch_size")
+"""No batch has more rows than the data."""
+
+_SESSION_LENGTH = "session_max_len"
+"""Of RecTools' networks, whose batches are of users."""
+
+_LIST_LENGTH = "MAX_ITEM_LIST_LENGTH"
+"""Of RecBole's networks of sequences, which learn nothing from the first item of a user."""
+
+_IDS = 2
+"""Users and items are fields of their own."""
+
+MOST = 2.0**60
+"""An exabyte: no machine has more, whatever hyperparameters say, and records have numbers below 2**63."""
+
+_EMBEDDING_SIZE = "embedding_size"
+"""Of LensKit's NMFScorer None, which is as many as there are items."""
+
+_SUM = re.compile(r"sum\((.+)\)")
+
+_SKEW = 8
+"""So many times the interactions of the usual user or item the longest is taken to have where nobody has counted: the longest user of
+MovieLens-100K has 7 times as many, the longest item 10 times; of MovieLens-20M 64 and 90 times."""
+
+_NUMBERS = 2**24
+"""``NUMBERS`` of ``guest.recbole_sequences``."""
+
+
+def factor(name: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return the amount of a factor of a formula.
+
+    Args:
+        name: What is counted: of ``FACTORS``, or a hyperparameter.
+        size: The size of the data, with the features that are learned from.
+        parameters: The hyperparameters by the names of their fields, of which those that are left out count as 1.
+    """
+    if name in COUNTS:
+        return float(getattr(size, name))
+    if name in _DERIVED:
+        return float(_DERIVED[name](size, parameters))
+    if name in OF_FEATURES:
+        return float(of_features(name, size))
+    value = parameters.get(hyperparameter_of(name), 1.0)
+    if name == _EMBEDDING_SIZE and value is None:
+        value = size.items
+    if isinstance(value, list | tuple):  # the sizes of layers
+        amounts = [entry for entry in value if is_amount(entry)]
+        value = (sum if hyperparameter_of(name) != name else max)(amounts) if amounts else 1.0
+    amount = float(min(value, MOST)) if is_amount(value) else 1.0
+    return min(amount, most_rows(size, parameters)) if name in BATCHES else amount
+
+
+def hyperparameter_of(name: str) -> str:
+    """Return the hyperparameter that ``sum(NAME)`` is of; any other factor as it is."""
+    listed = _SUM.fullmatch(name)
+    return listed[1] if listed else name
+
+
+def of_features(name: str, size: DataSize) -> int:
+    """Return what a factor of ``OF_FEATURES`` counts, of all features together."""
+    subject, count = OF_FEATURES[name]
+    return sum(getattr(feature, count) for feature in size.features if feature.subject == subject)
+
+
+def _vocabulary(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many different words count: Cornac leaves out those that are rarer than the first ``max_vocab``."""
+    most: Any = parameters.get("max_vocab")
+    return min(of_features(ITEM_VOCABULARY, size), most if is_amount(most) else math.inf)
+
+
+def is_amount(value: Any) -> bool:
+    """Whether a hyperparameter says how many of anything there are: a network refuses what else it gets."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 < value < math.inf
+
+
+def most_rows(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many rows a batch has at most: RecTools has one of each user, RecBole's sequences have what precedes an item."""
+    if _SESSION_LENGTH in parameters:
+        return float(size.users)
+    return float(max(size.interactions - size.users, 1) if _LIST_LENGTH in parameters else size.interactions)
+
+
+def sampled(parameters: Mapping[str, Any]) -> int | None:
+    """Return how many items a loss of RecTools or RecBole compares; None where it compares all."""
+    if parameters.get("loss_type") == "BPR":  # an item and another one
+        return 2
+    if parameters.get("loss") in _SAMPLED_LOSSES:
+        negatives = parameters.get("n_negatives", 1)
+        return 1 + int(min(negatives, MOST) if is_amount(negatives) else 1)
+    return None
+
+
+def _scored_items(size: DataSize, parameters: Mapping[str, Any]) -> int:
+    number = sampled(parameters)
+    return size.items if number is None else number
+
+
+def compared(parameters: Mapping[str, Any]) -> str:
+    """Return the count of what Surprise compares: it compares users unless it is told not to."""
+    options = parameters.get("sim_options")
+    return "items" if isinstance(options, Mapping) and not options.get("user_based", True) else "users"
+
+
+def _batch(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many rows a batch has; all users where no hyperparameter says it."""
+    return min((factor(name, size, parameters) for name in BATCHES if name in parameters), default=float(size.users))
+
+
+def _judged_users(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    return min(size.validated, factor("eval_batch_size", size, parameters))
+
+
+def _judged_vectors(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many numbers the vectors of all items have, once for each user who is judged at once: as many users as fit, at least one."""
+    of_one = size.items * factor(_EMBEDDING_SIZE, size, parameters)
+    return min(_judged_users(size, parameters) * of_one, max(_NUMBERS, of_one))
+
+
+def _validated_users(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    sample: Any = parameters.get("validation_sample_size")
+    return min(size.validated, sample) if is_amount(sample) else size.validated
+
+
+def _split_items(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    return size.items / factor("split_to", size, parameters) if size.validated else 0.0
+
+
+def _longest(counted: int, interactions: int, owners: int, most: int) -> float:
+    """Return how many interactions the user or item has that has most: as counted, else some times the usual, of all there are."""
+    return counted or min(_SKEW * interactions / max(owners, 1), most)
+
+
+def _item_pairs(size: DataSize) -> float:
+    """Return about how many pairs of items some user has both of; what popular items share is not counted again."""
+    return _occupied(size.interactions**2 / max(size.users, 1), size.items**2)
+
+
+def _user_pairs(size: DataSize) -> float:
+    """Return about how many pairs of users share an item."""
+    return _occupied(_POPULAR * size.interactions**2 / max(size.items, 1), size.users**2)
+
+
+def _scored_pairs(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return about how many pairs of users and items what the ``k`` neighbours of users' items score has."""
+    return _occupied(size.interactions * factor("k", size, parameters), size.users * size.items)
+
+
+def _occupied(entries: float, cells: int) -> float:
+    """Return about how many cells of a matrix have an entry, of which some meet in the same cell."""
+    return entries / (1.0 + entries / max(cells, 1))
+
+
+_DERIVED: Mapping[str, Callable[[DataSize, Mapping[str, Any]], float]] = {
+    ITEM_PAIRS: lambda size, _: _item_pairs(size),
+    USER_PAIRS: lambda size, _: _user_pairs(size),
+    SCORED_PAIRS: _scored_pairs,
+    COMPARED: lambda size, parameters: getattr(size, compared(parameters)),
+    SCORED_ITEMS: _scored_items,
+    CANDIDATES: lambda _, parameters: sampled(parameters) or 0,
+    FEATURES_READ: lambda size, _: len(size.features),
+    FIELDS: lambda size, _: _IDS + len(size.features),
+    BATCH_USERS: lambda size, parameters: min(size.users, _batch(size, parameters)),
+    ITEM_VOCABULARY: _vocabulary,
+    JUDGED_USERS: _judged_users,
+    JUDGED_VECTORS: _judged_vectors,
+    VALIDATED_USERS: _validated_users,
+    SPLIT_ITEMS: _split_items,
+    LONGEST_USER: lambda size, _: _longest(size.longest_user, size.interactions, size.users, size.items),
+    LONGEST_ITEM: lambda size, _: _longest(size.longest_item, size.interactions, size.items, size.users),
+}
+"""Factors that are computed of what is counted and of hyperparameters."""
+
+
+WORDS_FOR = {
+    USER_VALUES: "values of features of users",
+    ITEM_VALUES: "values of features of items",
+    ITEM_VOCABULARY: "different words of items",
+    ITEM_WORDS: "words of items",
+}
+"""What is said of these factors."""
