@@ -236,5 +236,7 @@ def _dataset_summary(data: Record, root: Path | None) -> DatasetSummary:
     steps = recipe_words(data["identity"][1])
     text = one_line(f"{sizes}, after {steps}" if steps else sizes)
     return DatasetSummary(
-        text, len(data["test"]), NOTHING_COUNTED if root is None else read_split_counts(tree(root, data["directory"]), data)
+        text,
+        len(data["test"]),
+        NOTHING_COUNTED if root is None else read_split_counts(tree(root, data["directory"]), data),
     )
