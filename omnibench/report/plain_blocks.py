@@ -254,8 +254,8 @@ def cost_texts_of(facts: PlainFacts) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _sum_text(*numbers: str) -> str:
-    known = [float(number) for number in numbers if number]
-    return repr(sum(known, 0.0)) if known else ""
+    recorded = [float(number) for number in numbers if number]
+    return repr(sum(recorded, 0.0)) if recorded else ""
 
 
 def _sums(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
