@@ -179,16 +179,16 @@ def tail_in(text: str, begin: int, packer: MetricsPacker, directory: str | None 
         if not text.startswith(_NODE, begin) or text[behind_node - 1] != '"' or not _is_text(node):
             return None
     finished = _moment_in(text[behind_node:directory_begin])
-    found = text[directory_begin + len(_DIRECTORY) : behind_directory]
+    own_directory = text[directory_begin + len(_DIRECTORY) : behind_directory]
     ending = _ending_in(text, metrics_end)
-    if finished is None or ending is None or (found != directory and not _is_directory(found)):
+    if finished is None or ending is None or (own_directory != directory and not _is_directory(own_directory)):
         return None
     metrics: Mapping[str, dict[str, Any]] | None = packer.packed_if_expected(text, metrics_begin, metrics_end)
     if metrics is None:
         if _METRICS.fullmatch(text, metrics_begin, metrics_end) is None:
             return None
         metrics = packer.packed(text[metrics_begin:metrics_end])
-    return Tail(node, finished, found, metrics, *ending)
+    return Tail(node, finished, own_directory, metrics, *ending)
 
 
 def _ending_in(text: str, begin: int) -> tuple[int, str] | None:

@@ -196,7 +196,7 @@ class Reader:
         *,
         with_nodes: bool = False,
         with_metrics: bool = True,
-        taken: Callable[[str, str], bool] = lambda key, text: False,
+        taken: Callable[[str, str], bool] = lambda *_: False,
     ) -> Iterator[tuple[str, Record, bool]]:
         """Yield key and record of every item in the order in which they were written, and whether it is a light one.
 
