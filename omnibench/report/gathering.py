@@ -67,6 +67,8 @@ def gathered(
     if folded is not None:
         hide = str if paths else hider(folded.runs, store.root)
         return _contents(store, reader, folded.results, folded.missing, chosen), hide, folded.notice
+    # Where the folded ones are none, items are read again: those that were taken as plain have no records to hand on. That is rare: it
+    # takes a store that has an item in two versions, as of a class or of data that changed meanwhile, or a damaged record of a plan.
     light = light_records_in(reader, with_costs=False, with_metrics=True).records
     notice, names = "", None
     if not chosen.all_items:

@@ -139,6 +139,7 @@ class PlainBlocks:
                 begin = f"{head},{'' if fold is None else fold},"
                 key = fit_key if is_digest else written(fit_key)
                 behind = f",{counts},{fit},{predict},{start},{peak},{key},{seeds},"
+                # Labels come first, and end it: behind them `spreads` would have lost the first row of the next item.
                 lines += [
                     f"{begin}{label},{value},{spread}{behind}{summary}"
                     for (label, summary), value, spread in zip(labels, values, spreads, strict=False)

@@ -116,7 +116,14 @@ def light_records_in(
         with_nodes: Whether the records of done items have their node ids, by which somebody may name them.
         with_metrics: Whether most of those have their metrics, packed, and the key of their predictions; the others have neither.
         takes_plain: Whether items whose records are plain are kept by configuration, with their metrics, instead of their records.
+
+    Raises:
+        ValueError: Costs are asked for where plain items are kept by configuration, which have no names to tell costs by.
     """
+    if takes_plain and with_costs:
+        raise ValueError(
+            "plain items have no names that costs could be told by; give with_costs=False with takes_plain=True."
+        )
     plans = dict(reader.records(RecordType.PLAN.prefix, in_order=True))  # read once: they name every item
     plan = PlannedLabels(plans.items())
     with_snapshots = {snapshot["fit_key"] for _, snapshot in reader.records(RecordType.SNAPSHOT.prefix)}
@@ -126,7 +133,7 @@ def light_records_in(
     shared = SharedParts()
     heavy = tuple(member for member in _HEAVY if not (with_nodes and member == "node"))
     plain = PlainItemsReader(plan.known_key, with_snapshots)
-    options = {"taken": plain.take} if takes_plain else {}
+    options = {"is_taken": plain.take} if takes_plain else {}
     for key, item, is_light in reader.light_items(with_nodes=with_nodes, with_metrics=with_metrics, **options):
         if is_light:
             light_keys.add(key)
