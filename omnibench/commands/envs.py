@@ -147,7 +147,15 @@ def envs_algorithms(selection: _Selection) -> int:
 
 def envs_catalogue(selection: _Selection) -> int:
     """Ask each framework itself for its algorithms; print the JSON that runners/catalogue keeps."""
-    for environment in map(environment_of, selection.only_frameworks()):
+    for runner in selection.only_frameworks():
+        if not runner.has_environment:
+            advice = f"`omnibench envs algorithms {runner.name}` shows what is described of it"
+            without = PlanError(f"{runner.name} has no environment of its own in which it could be asked; {advice}.")
+            if selection.names:
+                raise without
+            complain(str(without))
+            continue
+        environment = environment_of(runner)
         python = environment.ensure(complain)
         with (
             tempfile.TemporaryDirectory() as scratch,
