@@ -67,8 +67,8 @@ def gathered(
     if folded is not None:
         hide = str if paths else hider(folded.runs, store.root)
         return _contents(store, reader, folded.results, folded.missing, chosen), hide, folded.notice
-    # Where the folded ones are none, items are read again: those that were taken as plain have no records to hand on. That is rare: it
-    # takes a store that has an item in two versions, as of a class or of data that changed meanwhile, or a damaged record of a plan.
+    # Where nothing is folded after all, items are read again: of two with one name the one that was written last counts, and plain items
+    # are no longer in that order. It takes an item in two versions, as after a change of a class or of data, or a damaged plan.
     light = light_records_in(reader, with_costs=False, with_metrics=True).records
     notice, names = "", None
     if not chosen.all_items:
