@@ -61,7 +61,7 @@ class UnsyncedNames:
         with self._lock:
             self._directories.add(directory)
 
-    def note_way(self, directory: Path, root: Path, made: Iterable[Path] = ()) -> None:
+    def note_way(self, directory: Path, root: Path, new_directories: Iterable[Path] = ()) -> None:
         """Note the names of a directory and of those above it, but for those that this process has made durable itself.
 
         Who has made them does not matter: another process may have done so just now, and be long in coming to its own record.
@@ -69,13 +69,13 @@ class UnsyncedNames:
         Args:
             directory: The directory, which lies below the root.
             root: The store's directory.
-            made: Those of them that were made just now; one that was removed before may have had the same inode.
+            new_directories: Those of them that were made just now; one that was removed before may have had the same inode.
 
         Raises:
             OSError: One of them is not there.
         """
         with self._lock:
-            for new in made:
+            for new in new_directories:
                 self._durable.pop(new, None)
             while directory != root:
                 status = os.lstat(directory)
