@@ -162,9 +162,10 @@ def _checked_datasets(
     datasets: RecSysDataSet | Iterable[RecSysDataSet], metrics: Sequence[Metric], candidates: Candidates
 ) -> list[RecSysDataSet]:
     """Return the datasets that were given, each of which can be measured by all metrics."""
-    if isinstance(datasets, str):
+    given: Any = datasets
+    if isinstance(given, str):
         raise DataError(
-            f"{datasets!r} is a text, and no dataset; load it with load_dataset({datasets!r}) and give it a split."
+            f"{given!r} is a text, and no dataset; load it with load_dataset({given!r}) and give it a split."
         )
     if not isinstance(datasets, RecSysDataSet | Iterable):
         raise DataError(f"{datasets!r} is no dataset; make one with load_dataset, from_frame or from_file.")

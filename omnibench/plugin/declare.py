@@ -101,7 +101,8 @@ def benchmark(
         ... def bench_baselines(result):
         ...     assert result["NDCG@10"] > 0.20
     """
-    declared = list(datasets) if isinstance(datasets, Iterable) and not isinstance(datasets, str) else datasets
+    given: Any = datasets  # a text, too, which is refused as a whole when the function is collected
+    declared = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else given
 
     def declare(function: Function) -> Function:
         # Of a static method, too, the function inside is looked at: else nobody would see it, nor refuse it.

@@ -11,20 +11,15 @@ import pytest
 
 import omnibench
 from omnibench import (
-    AllItems,
-    Coordinator,
     Evaluator,
     ExperimentPlan,
-    FitTime,
-    Grid,
     UserHoldout,
-    benchmark,
     from_frame,
     run_omnirec,
 )
 from omnibench.arguments import checked_arguments, checked_call
 from omnibench.errors import ArgumentError, DataError, EvaluationError, OmnibenchError, PlanError
-from omnibench.metrics import HR, NDCG
+from omnibench.metrics import NDCG
 
 MADE_BY_OMNIBENCH = {
     *(
@@ -40,6 +35,9 @@ MADE_BY_OMNIBENCH = {
     *("Scores", "SplitData", "Standing", "VarianceComponents", "Verdict"),
 }
 """Public classes that users read, and do not make."""
+
+PUBLIC: Any = omnibench
+"""As somebody sees it who has no type checker."""
 
 CALLED = sorted(
     name
@@ -71,37 +69,43 @@ def test_everything_public_refuses_an_argument_that_it_does_not_have(name: str) 
     ("call", "says"),
     [
         (
-            lambda: benchmark(1, 2, 3, seed=3),
+            lambda: PUBLIC.benchmark(1, 2, 3, seed=3),
             "benchmark() has no argument 'seed'; did you mean 'seeds'? It has datasets, plan, ",
-        ),  # type: ignore[call-arg, arg-type]
+        ),
         (
-            lambda: benchmark(1, 2),  # type: ignore[call-arg, arg-type]
+            lambda: PUBLIC.benchmark(1, 2),
             "benchmark(1, 2): missing a required argument: 'evaluator'; write benchmark(datasets, plan, evaluator, *, seeds=1, ",
         ),
         (
-            lambda: benchmark(1, 2, 3, 4),
+            lambda: PUBLIC.benchmark(1, 2, 3, 4),
             "benchmark(1, 2, 3, 4): too many positional arguments; write benchmark(datasets, ",
-        ),  # type: ignore[misc, arg-type]
-        (lambda: ExperimentPlan(nme="x"), "ExperimentPlan has no argument 'nme'; did you mean 'plan_name'? "),  # type: ignore[call-arg]
-        (lambda: Evaluator(candidate=AllItems()), "Evaluator has no argument 'candidate'; did you mean 'candidates'? "),  # type: ignore[call-arg]
-        (lambda: HR(relevnt=3), "HR has no argument 'relevnt'; did you mean 'relevant'? It has k, relevant, by."),  # type: ignore[call-arg]
-        (lambda: NDCG(gain="rating"), "NDCG has no argument 'gain'; did you mean 'gains'? "),  # type: ignore[call-arg]
-        (lambda: FitTime(10), "FitTime(10): too many positional arguments; write FitTime()."),  # type: ignore[call-arg]
-        (lambda: UserHoldout(test=0.2), "UserHoldout has no argument 'test'; did you mean 'test_size'? "),  # type: ignore[call-arg]
-        (lambda: Grid(value=[1]), "Grid has no argument 'value'; did you mean 'values'? It has values."),  # type: ignore[call-arg]
+        ),
+        (lambda: PUBLIC.ExperimentPlan(nme="x"), "ExperimentPlan has no argument 'nme'; did you mean 'plan_name'? "),
         (
-            lambda: Coordinator(checkpoints="x"),
+            lambda: PUBLIC.Evaluator(candidate=None),
+            "Evaluator has no argument 'candidate'; did you mean 'candidates'? ",
+        ),
+        (
+            lambda: PUBLIC.HR(relevnt=3),
+            "HR has no argument 'relevnt'; did you mean 'relevant'? It has k, relevant, by.",
+        ),
+        (lambda: PUBLIC.NDCG(gain="rating"), "NDCG has no argument 'gain'; did you mean 'gains'? "),
+        (lambda: PUBLIC.FitTime(10), "FitTime(10): too many positional arguments; write FitTime()."),
+        (lambda: PUBLIC.UserHoldout(test=0.2), "UserHoldout has no argument 'test'; did you mean 'test_size'? "),
+        (lambda: PUBLIC.Grid(value=[1]), "Grid has no argument 'value'; did you mean 'values'? It has values."),
+        (
+            lambda: PUBLIC.Coordinator(checkpoints="x"),
             "Coordinator has no argument 'checkpoints'; did you mean 'checkpoint_dir'? ",
-        ),  # type: ignore[call-arg]
-        (lambda: from_frame(None, nam="x"), "from_frame() has no argument 'nam'; did you mean 'name'? "),  # type: ignore[call-arg]
+        ),
+        (lambda: PUBLIC.from_frame(None, nam="x"), "from_frame() has no argument 'nam'; did you mean 'name'? "),
         (
-            lambda: ExperimentPlan().add_algorithm("LensKit.PopScorer", confg={}),  # type: ignore[call-arg]
+            lambda: PUBLIC.ExperimentPlan().add_algorithm("LensKit.PopScorer", confg={}),
             "ExperimentPlan.add_algorithm() has no argument 'confg'; did you mean 'config'? ",
         ),
         (
-            lambda: run_omnirec(1, 2),
+            lambda: PUBLIC.run_omnirec(1, 2),
             "run_omnirec(1, 2): missing a required argument: 'evaluator'; write run_omnirec(datasets, ",
-        ),  # type: ignore[call-arg, arg-type]
+        ),
     ],
 )
 def test_wrong_calls(call: Callable[[], Any], says: str) -> None:
@@ -156,7 +160,7 @@ def test_another_order(tmp_path: Any, order: str, says: str) -> None:
     """Datasets, plan and evaluator in another order are said to be so."""
     given: dict[str, Any] = {"data": _data(), "plan": ExperimentPlan(), "evaluator": Evaluator(NDCG(10))}
     with pytest.raises(PlanError) as error:
-        run_omnirec(*(given[name] for name in order.split()), checkpoint_dir=tmp_path / "store")
+        PUBLIC.run_omnirec(*(given[name] for name in order.split()), checkpoint_dir=tmp_path / "store")
     assert str(error.value).startswith(says)
 
 

@@ -94,6 +94,21 @@ DECLARATIONS = {
         "make it a class without a base",
         "class BenchShop:\n    @benchmark(data, plan, Evaluator(NDCG(5)))\n    def bench_it(self, result): ...\n",
     ),
+    "an argument that does not exist": (
+        "@benchmark(data, plan, Evaluator(NDCG(5)), seed=1)\ndef bench_it(result): ...\n",
+        "bench_more.py:5: @benchmark(data, plan, Evaluator(NDCG(5)), seed=1)",
+        "@benchmark(data, plan, Evaluator(NDCG(5)), seeds=1)\ndef bench_it(result): ...\n",
+    ),
+    "an argument that is misspelled": (
+        "@benchmark(data, plan, Evaluator(NDCG(5)), seed=1)\ndef bench_it(result): ...\n",
+        "ArgumentError: benchmark() has no argument 'seed'; did you mean 'seeds'?",
+        "@benchmark(data, plan, Evaluator(NDCG(5)), seeds=1)\ndef bench_it(result): ...\n",
+    ),
+    "another order": (
+        "@benchmark(data, Evaluator(NDCG(5)), plan)\ndef bench_it(result): ...\n",
+        "give them in the order (datasets, plan, evaluator)",
+        "@benchmark(data, plan, Evaluator(NDCG(5)))\ndef bench_it(result): ...\n",
+    ),
     "an evaluator that is none": (
         "@benchmark(data, plan, NDCG(10))\ndef bench_it(result): ...\n",
         "give an Evaluator, e.g. Evaluator(NDCG(10))",
@@ -109,6 +124,8 @@ def test_declarations(project: Project, wrong: str, advice: str, way: str) -> No
     project.pytester.makepyfile(bench_more=HEAD + wrong)
     refused = project.run("--omnirec-readonly", "bench_more.py")
     refused.stdout.fnmatch_lines([f"*{advice.replace('[', '[[]')}*"])
+    refused.stdout.no_fnmatch_line("*Traceback*")
+    refused.stdout.no_fnmatch_line("E  *")
     assert refused.ret == pytest.ExitCode.TESTS_FAILED
     project.pytester.makepyfile(bench_more=HEAD + way)
     accepted = project.run("--omnirec-readonly", "bench_more.py", "-k", "bench_it")
