@@ -118,7 +118,7 @@ def _is_of_call(error: TypeError) -> bool:
 
 
 def _refuse(
-    signature: inspect.Signature, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], said: str
+    signature: inspect.Signature, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], reason: str
 ) -> NoReturn:
     """Raise the error of a call that does not fit.
 
@@ -127,24 +127,24 @@ def _refuse(
         name: What the error calls the function or class.
         args: The arguments without a name.
         kwargs: The others.
-        said: What Python says of the call.
+        reason: What Python says of the call.
 
     Raises:
         ArgumentError: Always.
     """
     parameters = signature.parameters.values()
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-    named = [one.name for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    named = [entry.name for entry in parameters if entry.kind not in (entry.VAR_POSITIONAL, entry.VAR_KEYWORD)]
     unknown = next((argument for argument in kwargs if argument not in named), None)
     if unknown is not None and not takes_any:
         raise ArgumentError(_unknown(name, unknown, named, {})) from None
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
-        said = str(error)
+        reason = str(error)
     called = name.removesuffix("()")
     call = ", ".join(_call_texts(signature))
-    raise ArgumentError(f"{called}({_written(args, kwargs)}): {said}; write {called}({call}).") from None
+    raise ArgumentError(f"{called}({_written(args, kwargs)}): {reason}; write {called}({call}).") from None
 
 
 def _call_texts(signature: inspect.Signature) -> Iterator[str]:

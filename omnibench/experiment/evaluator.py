@@ -61,7 +61,7 @@ def _as_written(label: str) -> str:
     import omnibench.metrics  # only an error needs all of them
 
     name, _, length = label.partition("@")
-    by_folded = {known.casefold(): known for known in omnibench.metrics.__all__}
+    by_folded = {metric_name.casefold(): metric_name for metric_name in omnibench.metrics.__all__}
     near = difflib.get_close_matches(name.strip().casefold(), by_folded, n=1, cutoff=0.5)
     if not near:
         return "e.g. NDCG(10)"

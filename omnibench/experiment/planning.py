@@ -147,14 +147,15 @@ def check_order(datasets: Any, plan: Any, evaluator: Any = None) -> None:
     Raises:
         PlanError: One is given as another.
     """
-    places = {"the datasets": datasets, "the plan": plan, "the evaluator": evaluator}
-    meant = {"the datasets": RecSysDataSet, "the plan": ExperimentPlan, "the evaluator": Evaluator}
-    for place, given in places.items():
-        other = next((name for name, kind in meant.items() if isinstance(given, kind)), place)
-        if other != place:
+    arguments = {"the datasets": datasets, "the plan": plan, "the evaluator": evaluator}
+    types = {"the datasets": RecSysDataSet, "the plan": ExperimentPlan, "the evaluator": Evaluator}
+    for name, argument in arguments.items():
+        name_of_type = next((key for key, cls in types.items() if isinstance(argument, cls)), name)
+        if name_of_type != name:
             raise PlanError(
-                f"{place} {'are' if place.endswith('s') else 'is'} of type {type(given).__name__}, which {other} "
-                f"{'have' if other.endswith('s') else 'has'} to be; give them in the order (datasets, plan, evaluator), or by these names."
+                f"{name} {'are' if name.endswith('s') else 'is'} of type {type(argument).__name__}, which {name_of_type} "
+                f"{'have' if name_of_type.endswith('s') else 'has'} to be; give them in the order (datasets, plan, evaluator), or by "
+                "these names."
             )
 
 
@@ -162,10 +163,10 @@ def _checked_datasets(
     datasets: RecSysDataSet | Iterable[RecSysDataSet], metrics: Sequence[Metric], candidates: Candidates
 ) -> list[RecSysDataSet]:
     """Return the datasets that were given, each of which can be measured by all metrics."""
-    given: Any = datasets
-    if isinstance(given, str):
+    argument: Any = datasets
+    if isinstance(argument, str):
         raise DataError(
-            f"{given!r} is a text, and no dataset; load it with load_dataset({given!r}) and give it a split."
+            f"{argument!r} is a text, and no dataset; load it with load_dataset({argument!r}) and give it a split."
         )
     if not isinstance(datasets, RecSysDataSet | Iterable):
         raise DataError(f"{datasets!r} is no dataset; make one with load_dataset, from_frame or from_file.")

@@ -101,8 +101,8 @@ def benchmark(
         ... def bench_baselines(result):
         ...     assert result["NDCG@10"] > 0.20
     """
-    given: Any = datasets  # a text, too, which is refused as a whole when the function is collected
-    declared = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else given
+    argument: Any = datasets  # a text, too, which is refused as a whole when the function is collected
+    declared = list(argument) if isinstance(argument, Iterable) and not isinstance(argument, str) else argument
 
     def declare(function: Function) -> Function:
         # Of a static method, too, the function inside is looked at: else nobody would see it, nor refuse it.
