@@ -172,7 +172,8 @@ def test_no_other_directory_gets_the_inode_of_one_that_is_known_to_be_durable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: str
 ) -> None:
     """It is held open. On a file system that gives an inode again at once, a directory would be taken for the one before."""
-    unsynced, synced = artifacts.UnsyncedNames(), []
+    unsynced = artifacts.UnsyncedNames()
+    synced: list[Path] = []
     monkeypatch.setattr(artifacts, "sync_directory", synced.append)
     fold = tmp_path / "D-a3f8e2c1" / "A-a3f8e2c1" / "fold_0"
     fold.mkdir(parents=True)
@@ -195,8 +196,8 @@ def test_what_was_removed_before_it_was_synced_is_not_known_to_be_durable(
 ) -> None:
     """Nor what was removed, made again and noted by nobody; of others the descriptors are few, and closed in the end."""
     n_open = len(os.listdir("/proc/self/fd"))
-    unsynced, synced = artifacts.UnsyncedNames(), []
-    sync = artifacts.sync_directory
+    unsynced, sync = artifacts.UnsyncedNames(), artifacts.sync_directory
+    synced: list[Path] = []
 
     def noted_sync(path: Path) -> None:
         sync(path)
