@@ -8,7 +8,7 @@ import functools
 import gc
 import os
 import sys
-from typing import Any
+from collections.abc import Callable
 
 LARGE = 128 << 20
 """From how many more bytes on it is worth looking for what can be given back."""
@@ -65,11 +65,9 @@ def reuse_freed() -> None:
     What follows in the same process keeps it so, as after any array of this size. Of what is freed, each of glibc's arenas keeps up to
     64 MB at its end, and what lies below a block in use, until ``Freeing`` gives it back.
     """
-    take, free = _of_libc("malloc"), _of_libc("free")
-    if take is not None and free is not None:
-        take.restype, take.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-        free.restype, free.argtypes = None, [ctypes.c_void_p]
-        free(take(_LARGEST_MAPPED))
+    import numpy as np  # which not everybody who asks for this process's memory needs
+
+    np.empty(_LARGEST_MAPPED, dtype=np.uint8)
 
 
 def _trim() -> None:
@@ -82,10 +80,10 @@ def _trim() -> None:
         arrow.default_memory_pool().release_unused()
 
 
-def _of_libc(name: str) -> Any:
-    """Return a function that glibc has; None where the C library has no such one, or cannot be reached."""
+def _of_libc(name: str) -> Callable[..., int] | None:
+    """Return a function that glibc has; None with another C library."""
     try:
-        function = getattr(ctypes.CDLL(None), name)
+        function: Callable[..., int] = getattr(ctypes.CDLL(None), name)
     except (OSError, AttributeError, TypeError):  # no such function; Windows takes no None
         return None
     return function

@@ -33,7 +33,7 @@ UNRESOLVED = "is a link or reached through one, which is not followed"
 
 _MOST_DURABLE = 32
 """Directories of which a store knows that their names are durable. Each is held open: by default a process may open 1024 files."""
-_HELD = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_HOLDING = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def sync_directory(directory: Path) -> None:
@@ -79,7 +79,7 @@ class _HeldDirectory:
     def at(cls, path: Path) -> _HeldDirectory | None:
         """Hold the directory at a path; None where that cannot be done."""
         try:
-            descriptor = os.open(path, _HELD)
+            descriptor = os.open(path, _HOLDING)
         except OSError:
             return None
         status = os.fstat(descriptor)
@@ -115,7 +115,7 @@ class UnsyncedNames:
         with self._lock:
             self._to_sync.add(directory)
 
-    def note_ancestors(self, directory: Path, root: Path, made: Iterable[Path] = ()) -> None:
+    def note_ancestors(self, directory: Path, root: Path, newly_made: Iterable[Path] = ()) -> None:
         """Note the names of a directory and of those above it, but for those that this has made durable itself.
 
         Who has made them does not matter: another process may have done so just now, and be long in coming to its own record.
@@ -123,20 +123,20 @@ class UnsyncedNames:
         Args:
             directory: The directory, which lies below the root.
             root: The store's directory.
-            made: Those of them that were made just now.
+            newly_made: Those of them that were made just now.
         """
         with self._lock:
-            for new in made:
-                for known in [path for path in self._known_durable if path.is_relative_to(new)]:
-                    self._known_durable.pop(known).close()
+            for new in newly_made:
+                for path in [path for path in self._known_durable if path.is_relative_to(new)]:
+                    self._known_durable.pop(path).close()
             while directory != root:
                 self._note_name_of(directory)
                 directory = directory.parent
 
     def _note_name_of(self, directory: Path) -> None:
-        known = self._known_durable.get(directory)
-        if known is not None:
-            if known.is_at(directory):
+        durable = self._known_durable.get(directory)
+        if durable is not None:
+            if durable.is_at(directory):
                 self._known_durable.move_to_end(directory)
                 return
             self._known_durable.pop(directory).close()
@@ -144,9 +144,9 @@ class UnsyncedNames:
         noted = self._noted.pop(directory, None)
         if noted is not None:
             noted.close()
-        held = _HeldDirectory.at(directory)
-        if held is not None:  # else it is synced with each record
-            self._noted[directory] = held
+        open_directory = _HeldDirectory.at(directory)
+        if open_directory is not None:  # else it is synced with each record
+            self._noted[directory] = open_directory
 
     def sync(self) -> None:
         """Make the names in all of them durable; a directory that was removed meanwhile has none.
@@ -167,20 +167,20 @@ class UnsyncedNames:
                         self._keep(path, self._noted.pop(path))
                 self._to_sync.discard(directory)
 
-    def _keep(self, path: Path, held: _HeldDirectory) -> None:
+    def _keep(self, path: Path, directory: _HeldDirectory) -> None:
         """Keep that a directory has a durable name, unless it has lost it since that was noted."""
-        if not held.is_at(path):
-            held.close()
+        if not directory.is_at(path):
+            directory.close()
             return
-        self._known_durable[path] = held
+        self._known_durable[path] = directory
         if len(self._known_durable) > _MOST_DURABLE:
             self._known_durable.popitem(last=False)[1].close()
 
     def close(self) -> None:
         """Let go of all directories; nothing is known to be durable any more."""
         with self._lock:
-            for held in (*self._noted.values(), *self._known_durable.values()):
-                held.close()
+            for directory in (*self._noted.values(), *self._known_durable.values()):
+                directory.close()
             self._noted.clear()
             self._known_durable.clear()
 
