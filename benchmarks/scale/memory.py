@@ -29,7 +29,8 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 from memory_derived import DERIVED
-from memory_terms import FEATURES, LEAST, QUICK, SAME_WORK, SIMPLE, TERMS
+from memory_settings import FEATURES, QUICK
+from memory_terms import LEAST, SAME_WORK, SIMPLE, TERMS
 
 from omnibench import (
     NDCG,

@@ -10,7 +10,7 @@ from typing import Any
 
 from omnibench.commands import envs_adapters, spaces
 from omnibench.commands.parsing import complain, explain, say, say_text
-from omnibench.errors import OmnibenchError
+from omnibench.errors import OmnibenchError, PlanError
 from omnibench.runners.environments import Environment, environment_of
 from omnibench.runners.gateway import Guest
 from omnibench.runners.info import CURRENT, NO_USE, RunnerInfo, refused_algorithms, use_of_validation
@@ -23,18 +23,32 @@ class _Selection:
     """What the words of a command name: frameworks, and classes as ``own_locks.names_class`` has them.
 
     Args:
+        command: The command, for what is said of them.
         names: The words. Where there are none, all is meant, and what is wrong with one keeps nobody from the others.
 
     Attributes:
         broken: What was wrong with those that were left out.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, command: str, names: Sequence[str]) -> None:
+        self.command = command
         self.names = names
         self.broken: list[OmnibenchError] = []
 
-    def frameworks(self) -> list[RunnerInfo]:
-        """Return the runners of the frameworks."""
+    def only_frameworks(self) -> list[RunnerInfo]:
+        """Return the runners of the frameworks.
+
+        Raises:
+            PlanError: A class is named: no framework says what its algorithms are.
+        """
+        for name in filter(names_class, self.names):
+            raise PlanError(
+                f"`{self.command}` is about the algorithms of frameworks, and {name!r} names a class or a file of classes; "
+                "give names of frameworks, e.g. LensKit, or none for all."
+            )
+        return self._frameworks()
+
+    def _frameworks(self) -> list[RunnerInfo]:
         frameworks = [name for name in self.names if not names_class(name)]
         return [get_runner(name) for name in frameworks] if self.names else runners(self.broken.append)
 
@@ -44,7 +58,7 @@ class _Selection:
         Args:
             locks: Whether to make the lock of a class that has none; else that is refused.
         """
-        selected = self.frameworks()
+        selected = self._frameworks()
         for name in self.names or project_classes():
             try:
                 selected += class_runners(name, locks=locks) if names_class(name) else []
@@ -55,8 +69,12 @@ class _Selection:
         return selected
 
     def environments(self, *, locks: bool = False) -> list[Environment]:
-        """Return the environments of those that have one."""
-        return [environment_of(runner) for runner in self.runners(locks=locks) if runner.has_environment]
+        """Return the environments of those that have one, and say of others that were named that they have none."""
+        selected = self.runners(locks=locks)
+        for runner in selected if self.names else ():
+            if not runner.has_environment:
+                say(f"{runner.title}: without an environment of its own")
+        return [environment_of(runner) for runner in selected if runner.has_environment]
 
 
 def envs_list(selection: _Selection) -> int:
@@ -109,7 +127,7 @@ def envs_verify(selection: _Selection) -> int:
 
 def envs_algorithms(selection: _Selection) -> int:
     """Show every algorithm with its hyperparameters and their defaults."""
-    for runner in selection.frameworks():
+    for runner in selection.only_frameworks():
         for name, facts in runner.catalogue["algorithms"].items():
             abilities = " and ".join(
                 word for word, offered in (("ranks", "ranking"), ("rates", "ratings")) if facts[offered]
@@ -129,7 +147,15 @@ def envs_algorithms(selection: _Selection) -> int:
 
 def envs_catalogue(selection: _Selection) -> int:
     """Ask each framework itself for its algorithms; print the JSON that runners/catalogue keeps."""
-    for environment in map(environment_of, selection.frameworks()):
+    for runner in selection.only_frameworks():
+        if not runner.has_environment:
+            advice = f"`omnibench envs algorithms {runner.name}` shows what is described of it"
+            without = PlanError(f"{runner.name} has no environment of its own in which it could be asked; {advice}.")
+            if selection.names:
+                raise without
+            complain(str(without))
+            continue
+        environment = environment_of(runner)
         python = environment.ensure(complain)
         with (
             tempfile.TemporaryDirectory() as scratch,
@@ -156,10 +182,10 @@ _ENVS: dict[str, Callable[[_Selection], int]] = {
 }
 
 
-def _run(action: Callable[[_Selection], int], names: Sequence[str]) -> int:
+def _run(name: str, frameworks: Sequence[str]) -> int:
     """Run an action, and then say what could not be among all that it is about; the exit status is 2 then."""
-    selection = _Selection(names)
-    status = action(selection)
+    selection = _Selection(f"omnibench envs {name}", frameworks)
+    status = _ENVS[name](selection)
     for error in selection.broken:
         complain(str(error))
     return 2 if selection.broken else status
@@ -180,6 +206,6 @@ def add_parsers(commands: Any) -> None:
             help="LensKit, RecBole, RecPack, Implicit, Cornac, Surprise, RecTools, one of the project, or a class that needs "
             "packages, as file.py::Class (default: all)",
         )
-        parser.set_defaults(run=lambda arguments, action=action: _run(action, arguments.frameworks))
+        parser.set_defaults(run=lambda arguments, name=name: _run(name, arguments.frameworks))
     envs_adapters.add_parsers(actions)
     spaces.add_parser(actions)

@@ -20,16 +20,21 @@ ITEM = (
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of command lines that refuses an empty text, which a shell makes of a variable that is not set."""
+    """A parser of command lines that refuses an empty text, which a shell makes of a variable that is not set, and spaces alone.
+
+    argparse has no public way to look at the texts of all arguments, of options and others, before their types do:
+    ``_get_values`` is its own, and ``tests/commands/test_empty_arguments.py`` fails where a Python changes it.
+    """
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
-        """Return the value of an argument; end the process if it is an empty text, and the action takes none."""
+        """Return the value of an argument; end the process if it is an empty text or spaces, and the action takes none."""
         own = arg_strings[:1] if action.nargs == argparse.PARSER else arg_strings  # the others are the command's own
-        if "" in own and not getattr(action, _TAKES_EMPTY, False):
+        empty = next((text for text in own if not text.strip()), None)
+        if empty is not None and not getattr(action, _TAKES_EMPTY, False):
             name = "/".join(action.option_strings) or action.metavar or action.dest
             advice = ", or leave the option out" if action.option_strings else ""
             choices = f"choose from {', '.join(map(str, action.choices))}" if action.choices else "give a value"
-            self.error(f"{name} is ''; {choices}{advice}.")
+            self.error(f"{name} is {empty!r}; {choices}{advice}.")
         return super()._get_values(action, arg_strings)
 
 

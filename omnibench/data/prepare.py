@@ -54,6 +54,8 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     interactions = dataset.interactions()
     rows = dataset.tested_rows(interactions)
     sizes = {"interactions": len(interactions), "users": len(interactions.user_ids)}
+    # Of these too: a model learns from each event once, however many positions have it in their histories.
+    longest = {"longest_user": _most(interactions.user), "longest_item": _most(interactions.item)}
     del interactions  # a copy where positions are users of their own
     folds = dataset.parts(rows)
     test_digests: list[str] = []
@@ -108,8 +110,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         "given": folds_in,
         **({"features": features} if features else {}),
         **({"validated": validated} if validated else {}),
-        "longest_user": _most(rows.user),
-        "longest_item": _most(rows.item),
+        **longest,
         **({"prefixes": True} if dataset.split is not None and dataset.split.has_prefixes else {}),
         **({"sizes": {**sizes, "positions": n_positions(rows)}} if rows.session_ids is not None else {}),
         **({"repeats": True} if dataset.keeps_repeats or overlaps else {}),

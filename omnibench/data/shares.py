@@ -128,9 +128,9 @@ def _check_size(split: Split, name: str, size: Any, *, zero: bool) -> None:
 
 def _check_sum(split: Split, *sizes: Any) -> None:
     if sum(size for size in sizes if not is_int(size)) >= 1:
-        given = " and ".join(str(size) for size in sizes)
+        all_sizes = " and ".join(str(size) for size in sizes)
         raise DataError(
-            f"{type(split).__name__}: test and validation take everything ({given}); nothing is left to train on. Give shares whose sum "
+            f"{type(split).__name__}: test and validation take everything ({all_sizes}); nothing is left to train on. Give shares whose sum "
             "is below 1."
         )
 

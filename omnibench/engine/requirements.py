@@ -168,5 +168,5 @@ def size_in(record: Mapping[str, Any]) -> DataSize | None:
         for name, size in sizes.items()
     ]
     later: dict[str, Any] = {name: record.get(name) for name in ("validated", "longest_user", "longest_item")}
-    known = {name: count for name, count in later.items() if is_natural(count)}
-    return DataSize(*counts)._replace(features=tuple(sized), **known)
+    counted_later = {name: count for name, count in later.items() if is_natural(count)}
+    return DataSize(*counts)._replace(features=tuple(sized), **counted_later)

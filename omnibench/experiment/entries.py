@@ -205,24 +205,24 @@ def _check_parameters(entry: PlanEntry) -> None:
             _refuse_objects(choice, f"{name}: {parameter}")
 
 
-def check_values(entry: PlanEntry, place: str = "") -> None:
+def check_values(entry: PlanEntry, position: str = "") -> None:
     """Refuse values that the algorithm is known to refuse.
 
     Args:
         entry: The algorithm with hyperparameters.
-        place: Where the values stand, for the error.
+        position: Where the values stand, for the error.
 
     Raises:
         PlanError: There is one.
     """
     described = {} if entry.own else algorithm_info(entry.runner, entry.algorithm)
     for parameter, value in entry.values:
-        where = ", within a Grid" if isinstance(value, Grid) else place
+        of_choices = ", within a Grid" if isinstance(value, Grid) else position
         for choice in value.values if isinstance(value, Grid) else (value,):
             if entry.own:
-                check_own_value(entry.own, parameter, choice, place=where)
+                check_own_value(entry.own, parameter, choice, position=of_choices)
             else:
-                check_value(described, entry.display_name, parameter, choice, place=where)
+                check_value(described, entry.display_name, parameter, choice, position=of_choices)
 
 
 def _check_stages(entry: PlanEntry) -> None:

@@ -18,7 +18,7 @@ from omnibench.experiment.own import OwnAlgorithm
 
 TEXT, DIGITS, NONE, NUMBER = "text", "digits", "None", "number"
 ZERO, NEGATIVE, FRACTION, FLOAT, ABOVE_ONE = "zero", "negative", "fraction", "float", "above 1"
-KINDS = (TEXT, DIGITS, NONE, NUMBER, ZERO, NEGATIVE, FRACTION, FLOAT, ABOVE_ONE)
+KINDS_OF_VALUES = (TEXT, DIGITS, NONE, NUMBER, ZERO, NEGATIVE, FRACTION, FLOAT, ABOVE_ONE)
 """The kinds of values that an algorithm may refuse: of a hyperparameter that is a number, texts, those that are numbers in quotes,
 None, 0, numbers below, numbers with a fraction, whole ones that are floats, and those above 1; of others, texts, None, and numbers."""
 
@@ -27,7 +27,9 @@ _NUMBERS = {"int", "float"}
 _NOTHING = {"None", "NoneType", "Optional"}
 
 
-def check_value(described: Mapping[str, Any], algorithm: str, parameter: str, value: Any, *, place: str = "") -> None:
+def check_value(
+    described: Mapping[str, Any], algorithm: str, parameter: str, value: Any, *, position: str = ""
+) -> None:
     """Refuse a value that a framework's algorithm is known to refuse.
 
     Args:
@@ -35,31 +37,31 @@ def check_value(described: Mapping[str, Any], algorithm: str, parameter: str, va
         algorithm: What the error calls it.
         parameter: The hyperparameter.
         value: The value, as the plan has it.
-        place: Where the value stands, e.g. ``, within a Grid``.
+        position: Where the value stands, e.g. ``, within a Grid``.
 
     Raises:
         PlanError: It does.
     """
     example = described.get("required", {}).get(parameter)
     if described.get("timed") and isinstance(example, str) and _is_time(example):
-        _check_time(algorithm, parameter, value, example, place)
+        _check_time(algorithm, parameter, value, example, position)
     refused: Collection[str] = described.get("refuses", {}).get(parameter, ())
     default = described["parameters"].get(parameter)
     if refused and is_refused(value, default, refused):
         raise PlanError(
-            f"{algorithm}: {parameter} is {value!r}{place}; give {expected(default, refused)}"
+            f"{algorithm}: {parameter} is {value!r}{position}; give {expected(default, refused)}"
             + ("." if default is None else f", such as its default {default!r}.")
         )
 
 
-def check_own_value(own: OwnAlgorithm, parameter: str, value: Any, *, place: str = "") -> None:
+def check_own_value(own: OwnAlgorithm, parameter: str, value: Any, *, position: str = "") -> None:
     """Refuse a value of another type than a class of the user's own annotates: numbers, texts, booleans, None, or several of these.
 
     Args:
         own: The class.
         parameter: The argument of its constructor.
         value: The value, as the plan has it.
-        place: Where the value stands, e.g. ``, within a Grid``.
+        position: Where the value stands, e.g. ``, within a Grid``.
 
     Raises:
         PlanError: It is of another.
@@ -72,7 +74,7 @@ def check_own_value(own: OwnAlgorithm, parameter: str, value: Any, *, place: str
     types = " | ".join(word for word in ("int", "float", "bool", "str") if word in words)
     default = f", such as its default {dict(own.defaults)[parameter]!r}" if parameter in dict(own.defaults) else ""
     raise PlanError(
-        f"{own.name}: {parameter} is {value!r}{place}, and is annotated as {types}{' | None' if words & _NOTHING else ''}; give such a "
+        f"{own.name}: {parameter} is {value!r}{position}, and is annotated as {types}{' | None' if words & _NOTHING else ''}; give such a "
         f"value{default}, or say in the annotation what else it takes."
     )
 
@@ -95,14 +97,14 @@ def is_refused(value: Any, default: Any, refused: Collection[str]) -> bool:
     if isinstance(value, str):
         return TEXT in refused and _is_text_refused(value, default, refused)
     if isinstance(value, int | float):
-        kinds = (
+        kinds_of_value = (
             (ZERO, value == 0),
             (NEGATIVE, value < 0),
             (ABOVE_ONE, value > 1),
             (FRACTION, isinstance(value, float) and not value.is_integer()),
             (FLOAT, isinstance(value, float)),
         )
-        return any(kind in refused for kind, applies in kinds if applies)
+        return any(name in refused for name, applies in kinds_of_value if applies)
     return False
 
 
@@ -207,13 +209,13 @@ def _plain_value(value: Any) -> Any:
     return value if getattr(value, "ndim", 0) else plain(value)
 
 
-def _check_time(algorithm: str, parameter: str, value: Any, example: str, place: str) -> None:
+def _check_time(algorithm: str, parameter: str, value: Any, example: str, position: str) -> None:
     plain_value = _plain_value(value)
     is_number = isinstance(plain_value, int | float) and not isinstance(plain_value, bool)
     if plain_value is None or is_number or (isinstance(plain_value, str) and _is_time(plain_value)):
         return  # None is refused as one that is missing
     raise PlanError(
-        f"{algorithm}: {parameter} is {value!r}{place}, which is no time; give one in UTC, e.g. {{{parameter!r}: {example!r}}}."
+        f"{algorithm}: {parameter} is {value!r}{position}, which is no time; give one in UTC, e.g. {{{parameter!r}: {example!r}}}."
     )
 
 

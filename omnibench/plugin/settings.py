@@ -132,11 +132,10 @@ def check_options(config: pytest.Config) -> None:
 def _refuse_empty(option: Option, config: pytest.Config) -> None:
     """Refuse an empty text on the command line, which a shell makes of a variable that is not set; elsewhere it is no value."""
     typed = config.getoption(option.name)
-    if any(isinstance(value, str) and not value.strip() for value in (typed if option.repeated else [typed]) or ()):
-        values = f"choose from {', '.join(option.choices)}" if option.choices else "give a value"
-        raise usage_error(
-            f"{option.flag} is {typed[-1] if option.repeated else typed!r}; {values}, or leave the option out."
-        )
+    for value in (typed if option.repeated else [typed]) or ():
+        if isinstance(value, str) and not value.strip():
+            values = f"choose from {', '.join(option.choices)}" if option.choices else "give a value"
+            raise usage_error(f"{option.flag} is {value!r}; {values}, or leave the option out.")
 
 
 def _check_cluster(config: pytest.Config) -> None:

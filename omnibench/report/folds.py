@@ -71,7 +71,7 @@ class Folds:
     @property
     def first(self) -> Result:
         """The first result."""
-        return self.some(0, 1).results[0]
+        return self.part(0, 1).results[0]
 
     def value_texts(self, written: Callable[[float], str]) -> list[list[str]]:
         """Return the values of the metrics of each, with every digit; what is no finite number is empty.
@@ -94,11 +94,11 @@ class Folds:
         """Whether a search has chosen something for one of them."""
         return self.items is None and any(result.chosen is not None for result in self._listed or ())
 
-    def some(self, begin: int, end: int) -> Folds:
+    def part(self, begin: int, end: int) -> Folds:
         """Return those from one to another."""
         if begin == 0 and end >= len(self):
             return self
-        items = None if self.items is None else self.items.some(range(begin, min(end, len(self))))
+        items = None if self.items is None else self.items.part(range(begin, min(end, len(self))))
         return Folds(self.alike, None if self._listed is None else self._listed[begin:end], items)
 
     def recorded_item(self, number: int) -> RecordedItem:
@@ -213,20 +213,20 @@ class RecordedItems(Mapping[str, RecordedItem]):
 
     Args:
         results: All results.
-        others: What the records of items say that are not plain.
+        unplain: What the records of items say that are not plain.
     """
 
-    def __init__(self, results: FoldedResults, others: Mapping[str, RecordedItem]) -> None:
+    def __init__(self, results: FoldedResults, unplain: Mapping[str, RecordedItem]) -> None:
         self._results = results
-        self._others = others
+        self._unplain = unplain
 
     @cached_property
     def _plain(self) -> Mapping[str, tuple[Folds, int]]:
         return self._results.plain_items
 
     def __getitem__(self, fit_key: str) -> RecordedItem:
-        if fit_key in self._others:
-            return self._others[fit_key]
+        if fit_key in self._unplain:
+            return self._unplain[fit_key]
         folds, number = self._plain[fit_key]
         return folds.recorded_item(number)
 
@@ -237,17 +237,17 @@ class RecordedItems(Mapping[str, RecordedItem]):
         return len(self._results)
 
 
-def ordered(plain: Iterable[PlainItems], others: Iterable[Result]) -> list[Folds] | None:
+def ordered(plain: Iterable[PlainItems], unplain: Iterable[Result]) -> list[Folds] | None:
     """Return results by dataset, configuration and fold; None where two have all of these alike.
 
     Args:
         plain: Plain items.
-        others: The results of others.
+        unplain: The results of others.
     """
     units: dict[tuple[str, str], tuple[list[PlainItems], list[Result]]] = {}
     for items in plain:
         units.setdefault((items.example["dataset"], items.example["algorithm"]), ([], []))[0].append(items)
-    for result in others:
+    for result in unplain:
         units.setdefault((result.dataset, result.algorithm), ([], []))[1].append(result)
     all_folds: list[Folds] = []
     for unit in sorted(units):
@@ -265,17 +265,17 @@ def _in_order(groups: Collection[PlainItems], results: Sequence[Result]) -> list
         folds = [_number(fold) for fold in items.folds]
         if folds == sorted(folds):
             return [Folds.of_items(items)] if len(set(folds)) == len(folds) else None
-    places = [(_number(fold), items, number) for items in groups for number, fold in enumerate(items.folds)]
-    all_places = [*places, *((_number(result.fold), result, 0) for result in results)]
-    all_places.sort(key=lambda place: place[0])
-    if len({place[0] for place in all_places}) < len(all_places):
+    entries = [(_number(fold), items, number) for items in groups for number, fold in enumerate(items.folds)]
+    all_entries = [*entries, *((_number(result.fold), result, 0) for result in results)]
+    all_entries.sort(key=lambda entry: entry[0])
+    if len({entry[0] for entry in all_entries}) < len(all_entries):
         return None
     in_order: list[Folds] = []
-    for source, of_source in groupby(all_places, lambda place: place[1] if isinstance(place[1], PlainItems) else None):
+    for source, of_source in groupby(all_entries, lambda entry: entry[1] if isinstance(entry[1], PlainItems) else None):
         if source is None:
-            in_order += folds_of([place[1] for place in of_source if isinstance(place[1], Result)])
+            in_order += folds_of([entry[1] for entry in of_source if isinstance(entry[1], Result)])
         else:
-            in_order.append(Folds.of_items(source.some([place[2] for place in of_source])))
+            in_order.append(Folds.of_items(source.part([entry[2] for entry in of_source])))
     return in_order
 
 

@@ -67,6 +67,8 @@ def gathered(
     if folded is not None:
         hide = str if paths else hider(folded.runs, store.root)
         return _contents(store, reader, folded.results, folded.missing, chosen), hide, folded.notice
+    # Where nothing is folded after all, items are read again: of two with one name the one that was written last counts, and plain items
+    # are no longer in that order. It takes an item in two versions, as after a change of a class or of data, or a damaged plan.
     light = light_records_in(reader, with_costs=False, with_metrics=True).records
     notice, names = "", None
     if not chosen.all_items:
@@ -190,23 +192,27 @@ class _Folded(NamedTuple):
         runs = _runs_in(records)
         del records, items
         lookups = Lookups(reader)
-        others = _recorded_results(done[::-1], lookups, total, ())
-        folds = ordered(plain, with_choices(others.results, lookups.get))
+        unplain = _recorded_results(done[::-1], lookups, total, ())
+        folds = ordered(plain, with_choices(unplain.results, lookups.get))
         if folds is None:
             return None
         del plain
         results = FoldedResults(with_seeds_together(folds))
-        data_keys = {of.alike.dataset: (of.data_key, of.alike.fit_key) for of in folds}
-        data_keys |= {name: others.data_keys[name] for name, (key, _) in data_keys.items() if not key}
-        measured = dict.fromkeys(label for of in folds for label in of.labels)
-        times = (time for of in folds if of.items is not None for time in of.items.finished)
+        data_keys = {
+            folds_of_one.alike.dataset: (folds_of_one.data_key, folds_of_one.alike.fit_key) for folds_of_one in folds
+        }
+        data_keys |= {name: unplain.data_keys[name] for name, (key, _) in data_keys.items() if not key}
+        measured = dict.fromkeys(label for folds_of_one in folds for label in folds_of_one.labels)
+        times = (
+            time for folds_of_one in folds if folds_of_one.items is not None for time in folds_of_one.items.finished
+        )
         looks_up = len(results) * _LOOK_UPS_PER_PASS <= total
         recorded = _Recorded(
             results,
-            RecordedItems(results, others.items),
+            RecordedItems(results, unplain.items),
             data_keys,
             measured,
-            max(chain([others.finished], times)),
+            max(chain([unplain.finished], times)),
             looks_up,
         )
         return cls(recorded, missing, runs, notice)
@@ -226,7 +232,7 @@ def _planned(plain: Iterable[PlainItems], fit_keys: Collection[str]) -> tuple[li
         if len(numbers) == len(items):
             planned.append(items)
         elif numbers:
-            planned.append(items.some(numbers))
+            planned.append(items.part(numbers))
     return planned, left_out
 
 
@@ -237,16 +243,16 @@ def _are_named_alike(plain: Iterable[PlainItems], names: Iterable[str]) -> bool:
         plain: Items, which are named by dataset, configuration and fold.
         names: The names of others.
     """
-    known: dict[str, set[int | None]] = {}
+    folds_by_prefix: dict[str, set[int | None]] = {}
     for items in plain:
-        folds = known.setdefault(f"{items.example['dataset']}/{items.example['algorithm']}", set())
+        folds = folds_by_prefix.setdefault(f"{items.example['dataset']}/{items.example['algorithm']}", set())
         expected = len(folds) + len(items)
         folds.update(items.folds)
         if len(folds) != expected:
             return True
     for name in names:
-        place, _, fold = name.rpartition("/fold_")
-        if None in known.get(name, ()) or (fold.isdecimal() and int(fold) in known.get(place, ())):
+        prefix, _, fold = name.rpartition("/fold_")
+        if None in folds_by_prefix.get(name, ()) or (fold.isdecimal() and int(fold) in folds_by_prefix.get(prefix, ())):
             return True
     return False
 
@@ -345,7 +351,7 @@ def _chosen(
         texts: The texts.
         names_in: Returns the names of the items that a text stands for, among some.
         items: The items to choose from, by name.
-        everything: The items to choose from where a text means none of the others.
+        everything: The items to choose from where a text means none of the unplain.
 
     Returns:
         The chosen items, and all of ``everything`` that one of the texts means.

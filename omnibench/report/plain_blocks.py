@@ -130,15 +130,16 @@ class PlainBlocks:
             configuration = self._with_seeds[alike.dataset, alike.algorithm]
             summaries, seeds = self._summary_lines(configuration), len(configuration.seeds)
             labels = [(written(label), f"{summaries[label]}{end}") for label in folds.labels]
-            made, head, is_digest = None, "", folds.items is not None
+            latest, head, is_digest = None, "", folds.items is not None
             for fold, fit_key, values in zip(folds.folds, folds.fit_keys, folds.value_texts(_as_float), strict=True):
-                if made != (of_item := (facts.data_keys[number], facts.makings[number], facts.versions[number])):
-                    made, head = of_item, self._head(alike, *of_item)
+                if latest != (of_item := (facts.data_keys[number], facts.makings[number], facts.versions[number])):
+                    latest, head = of_item, self._head(alike, *of_item)
                 fit, predict, start, peak = next(costs)
                 counts = self._counts(alike.dataset, fold)[1]
                 begin = f"{head},{'' if fold is None else fold},"
                 key = fit_key if is_digest else written(fit_key)
                 behind = f",{counts},{fit},{predict},{start},{peak},{key},{seeds},"
+                # Labels come first, and end it: behind them `spreads` would have lost the first row of the next item.
                 lines += [
                     f"{begin}{label},{value},{spread}{behind}{summary}"
                     for (label, summary), value, spread in zip(labels, values, spreads, strict=False)
@@ -168,24 +169,24 @@ class PlainBlocks:
 
     def _counts_of(self, dataset: str, fold: int | None) -> tuple[tuple[int | None, ...], str]:
         """Return what is counted of a split, and the same as CSV: cold users and items, and test interactions before the end of training."""
-        found = self._contents.split_counts_of(dataset, fold)
-        counts = tuple(map(found.get, ("cold_users", "cold_items", "before_training_end")))
+        counted = self._contents.split_counts_of(dataset, fold)
+        counts = tuple(map(counted.get, ("cold_users", "cold_items", "before_training_end")))
         return counts, ",".join(["" if count is None else str(count) for count in counts])
 
     def _configurations(self, block: Sequence[Folds], facts: PlainFacts) -> Part:
         part, number, item = Part(), 0, 0
         for folds in block:
-            made = None
+            latest = None
             for of_item in zip(
                 facts.data_keys[item : item + len(folds)],
                 facts.makings[item : item + len(folds)],
                 facts.versions[item : item + len(folds)],
                 strict=True,
             ):
-                if of_item == made:
+                if of_item == latest:
                     part.positions += [number] * len(folds.labels)
                 else:
-                    made, number = of_item, part.add_shared(self._cells(folds.alike, *of_item), len(folds.labels))
+                    latest, number = of_item, part.add_shared(self._cells(folds.alike, *of_item), len(folds.labels))
             item += len(folds)
         return part
 
@@ -254,8 +255,8 @@ def cost_texts_of(facts: PlainFacts) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _sum_text(*numbers: str) -> str:
-    known = [float(number) for number in numbers if number]
-    return repr(sum(known, 0.0)) if known else ""
+    recorded = [float(number) for number in numbers if number]
+    return repr(sum(recorded, 0.0)) if recorded else ""
 
 
 def _sums(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

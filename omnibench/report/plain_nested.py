@@ -28,6 +28,7 @@ def fold_texts(block: Sequence[Folds], facts: PlainFacts) -> Iterator[str]:
         labels = folds.labels
         for fold, fit_key, values in zip(folds.folds, folds.fit_keys, folds.value_texts(repr), strict=True):
             fit, predict, start, peak = next(costs)
+            # Labels come first, and end it: behind them `spreads` would have lost the first row of the next fold.
             of_fold = [
                 _metric(label, value, *spread.split(","))
                 for label, value, spread in zip(labels, values, spreads, strict=False)

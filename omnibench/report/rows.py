@@ -96,7 +96,7 @@ def blocks_of(contents: Contents) -> Iterator[list[Part]]:
     A block is made of parts: the configuration, the fold, the value, the costs of the item, its configuration with all seeds, its
     search, the value's origin. None is empty: where no item has a value, there is no block.
     """
-    return (block.parts for block in _blocks(contents))
+    return (block.make_parts() for block in _blocks(contents))
 
 
 def lines_of(contents: Contents, line_of: Callable[[list[Part]], Iterable[str]]) -> Iterator[Iterable[str]]:
@@ -106,7 +106,8 @@ def lines_of(contents: Contents, line_of: Callable[[list[Part]], Iterable[str]])
         contents: The contents of the file.
         line_of: Writes the rows of parts.
     """
-    return (line_of(block.parts) if block.lines is None else block.lines for block in _blocks(contents))
+    for block in _blocks(contents):
+        yield line_of(block.make_parts()) if block.make_lines is None else block.make_lines()
 
 
 class _Block(NamedTuple):
@@ -119,16 +120,6 @@ class _Block(NamedTuple):
 
     make_parts: Callable[[], list[Part]]
     make_lines: Callable[[], Iterable[str]] | None = None
-
-    @property
-    def parts(self) -> list[Part]:
-        """Their parts; see ``blocks_of``."""
-        return self.make_parts()
-
-    @property
-    def lines(self) -> Iterable[str] | None:
-        """The same as CSV; None where the parts have to be written."""
-        return None if self.make_lines is None else self.make_lines()
 
 
 def _blocks(contents: Contents) -> Iterator[_Block]:
@@ -217,7 +208,7 @@ def _by_rows(all_folds: Iterable[Folds]) -> Iterator[list[Folds]]:
                 yield block
                 block, rows = [], 0
                 continue
-            part = folds.some(begin, begin + max(1, fitting))
+            part = folds.part(begin, begin + max(1, fitting))
             block.append(part)
             begin += len(part)
             rows += width * len(part)

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from omnibench.data.data_size import COUNTS, DataSize
+from omnibench.data.data_size import COUNTS, DataSize, FeatureSize
+from omnibench.guest.feature_types import TEXT, TEXTS
 
 ITEM_PAIRS = "item_pairs"
 """The factor for the entries of a sparse matrix of items by items: few of those that a shop has meet in a basket."""
@@ -101,8 +102,8 @@ _LIST_LENGTH = "MAX_ITEM_LIST_LENGTH"
 _IDS = 2
 """Users and items are fields of their own."""
 
-MOST = 2.0**60
-"""An exabyte: no machine has more, whatever hyperparameters say, and records have numbers below 2**63."""
+MOST_BYTES = 2.0**60
+"""An exabyte: no machine has more, whatever hyperparameters say, and records have numbers below 2**63. No amount counts as more, either."""
 
 _EMBEDDING_SIZE = "embedding_size"
 """Of LensKit's NMFScorer None, which is as many as there are items."""
@@ -114,7 +115,17 @@ _SKEW = 8
 MovieLens-100K has 7 times as many, the longest item 10 times; of MovieLens-20M 64 and 90 times."""
 
 _NUMBERS = 2**24
-"""``NUMBERS`` of ``guest.recbole_sequences``."""
+"""``NUMBERS`` of ``guest.recbole_sequences``; what runs in a framework's environment is not imported here."""
+
+_OF_WORDS = ("vocabulary", "words")
+
+_WORDS_A_TEXT = 100
+"""So many words each different text is taken to have where nobody has counted them, as in records of earlier releases. Those that Cornac's
+CTR was published with have 94 (CiteULike: 1.6 million words in 16,980 abstracts; Wang and Blei, 2011)."""
+
+_HEAPS = (44.0, 0.49)
+"""So many different words n words have, as 44 n^0.49: Heaps' law, measured of news (Manning, Raghavan and Schuetze, Introduction to
+Information Retrieval, 5.1.1)."""
 
 
 def factor(name: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
@@ -137,7 +148,7 @@ def factor(name: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
     if isinstance(value, list | tuple):  # the sizes of layers
         amounts = [entry for entry in value if is_amount(entry)]
         value = (sum if hyperparameter_of(name) != name else max)(amounts) if amounts else 1.0
-    amount = float(min(value, MOST)) if is_amount(value) else 1.0
+    amount = float(min(value, MOST_BYTES)) if is_amount(value) else 1.0
     return min(amount, most_rows(size, parameters)) if name in BATCHES else amount
 
 
@@ -150,7 +161,15 @@ def hyperparameter_of(name: str) -> str:
 def of_features(name: str, size: DataSize) -> int:
     """Return what a factor of ``OF_FEATURES`` counts, of all features together."""
     subject, count = OF_FEATURES[name]
-    return sum(getattr(feature, count) for feature in size.features if feature.subject == subject)
+    return sum(_counted(feature, count) for feature in size.features if feature.subject == subject)
+
+
+def _counted(feature: FeatureSize, count: str) -> int:
+    """Return what is counted in a feature; of texts whose words nobody has counted, about how many there are."""
+    if count not in _OF_WORDS or feature.words or feature.type not in (TEXT, TEXTS):
+        return int(getattr(feature, count))
+    words = _WORDS_A_TEXT * feature.values
+    return words if count == "words" else int(min(words, _HEAPS[0] * words ** _HEAPS[1]))
 
 
 def _vocabulary(size: DataSize, parameters: Mapping[str, Any]) -> float:
@@ -178,7 +197,7 @@ def sampled(parameters: Mapping[str, Any]) -> int | None:
         return 2
     if parameters.get("loss") in _SAMPLED_LOSSES:
         negatives = parameters.get("n_negatives", 1)
-        return 1 + int(min(negatives, MOST) if is_amount(negatives) else 1)
+        return 1 + int(min(negatives, MOST_BYTES) if is_amount(negatives) else 1)
     return None
 
 

@@ -21,7 +21,7 @@ from omnibench.runners.formula_factors import (
     JUDGED_VECTORS,
     LONGEST_ITEM,
     LONGEST_USER,
-    MOST,
+    MOST_BYTES,
     MOST_RETAINED,
     RETAINED,
     SCORED_ITEMS,
@@ -32,6 +32,7 @@ from omnibench.runners.formula_factors import (
     WORDS_FOR,
     compared,
     factor,
+    hyperparameter_of,
     is_amount,
     most_rows,
     of_features,
@@ -167,7 +168,7 @@ def required(
 def grown_bytes(formula: Mapping[str, float], size: DataSize, parameters: Mapping[str, Any]) -> float:
     """Return how many bytes a formula says beside those of the process itself."""
     grown = sum(per_unit * _units(term, size, parameters) for term, per_unit in formula.items() if term != GUEST)
-    return min(grown, MOST)
+    return min(grown, MOST_BYTES)
 
 
 def _line(points: list[tuple[float, float]], guest: float, *, is_measured: bool) -> tuple[float, float]:
@@ -190,10 +191,16 @@ def _units(term: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
     units = math.prod(factor(name, size, parameters) for name in names)
     if RETAINED in names:
         return min(units, MOST_RETAINED)
+    names = _hyperparameters_in(term)
     batch = next((name for name in names if name in BATCHES), None)
     if batch is None or _OF_LAYERS.isdisjoint(names) or not _SCORES.isdisjoint(names):
         return units
     return units * (_OF_FIRST_STEPS if _steps(batch, size, parameters) <= _FIRST_STEPS else 1.0)
+
+
+def _hyperparameters_in(term: str) -> list[str]:
+    """Return the factors of a term, those of lists of layers by the names of their hyperparameters."""
+    return [hyperparameter_of(name) for name in term.split("*")]
 
 
 def _steps(batch: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
@@ -211,7 +218,7 @@ def _largest(formula: Mapping[str, float], size: DataSize, parameters: Mapping[s
 
 def _remedy(term: str, parameters: Mapping[str, Any]) -> str:
     """Return what of the hyperparameters makes a term less, where one says how much of the data is there at once; else nothing."""
-    names = term.split("*")
+    names = _hyperparameters_in(term)
     for name, (hyperparameter, remedy) in _REMEDIES:
         if name in names and hyperparameter in parameters:
             return remedy
@@ -228,7 +235,7 @@ def _reason(largest: str, size: DataSize, parameters: Mapping[str, Any]) -> tupl
         **dict.fromkeys((JUDGED_USERS, BATCH_USERS, VALIDATED_USERS), "users"),
         **dict.fromkeys((JUDGED_VECTORS, SPLIT_ITEMS), "items"),
     }
-    factors = "*".join(counted.get(name, name) for name in largest.split("*")).split("*")
+    factors = "*".join(counted.get(name, name) for name in _hyperparameters_in(largest)).split("*")
     counts = [name for name in COUNTS if name in factors]
     values = [name for name in WORDS_FOR if name in factors]
     most = () if counts or values else tuple(dict.fromkeys(name for name in factors if name in parameters))

@@ -115,7 +115,7 @@ class UnsyncedNames:
         with self._lock:
             self._to_sync.add(directory)
 
-    def note_ancestors(self, directory: Path, root: Path, newly_made: Iterable[Path] = ()) -> None:
+    def note_ancestors(self, directory: Path, root: Path, new_directories: Iterable[Path] = ()) -> None:
         """Note the names of a directory and of those above it, but for those that this has made durable itself.
 
         Who has made them does not matter: another process may have done so just now, and be long in coming to its own record.
@@ -123,10 +123,10 @@ class UnsyncedNames:
         Args:
             directory: The directory, which lies below the root.
             root: The store's directory.
-            newly_made: Those of them that were made just now.
+            new_directories: Those of them that were made just now.
         """
         with self._lock:
-            for new in newly_made:
+            for new in new_directories:
                 for path in [path for path in self._known_durable if path.is_relative_to(new)]:
                     self._known_durable.pop(path).close()
             while directory != root:

@@ -31,7 +31,7 @@ _LABELS = re.compile(
 _BEHIND_PARAMETERS = ', "fold": '
 _IDENTITY = re.compile(rf', "fold": {_FOLD}, "identity": \["(fit/\d+)", \{{"configuration": ')
 _BEHIND_CONFIGURATION, _BEHIND_DATA = ', "data": "', '", "fold": '
-_CALLED = re.compile(
+_DATA_AND_LABELS = re.compile(
     rf', "data": {_DIGITS}, "fold": {_FOLD}\}}\], "data_key": {_DIGITS}'
     rf'(?:, "user_label": {CAPTURED_TEXT})?(?:, "dataset_label": {CAPTURED_TEXT})?(?:, "module": {CAPTURED_TEXT})?'
 )
@@ -53,7 +53,7 @@ _AT_HAND = 4096
 """Texts of which is kept what they hold: the folds of a configuration have them alike."""
 
 
-class Heads:
+class TextsAroundFold:
     """What the text of an item says before and behind both places where its fold stands, from its key up to what it is called.
 
     Attributes:
@@ -71,7 +71,7 @@ def light_item_in(
     *,
     with_node: bool = False,
     with_metrics: bool = True,
-    heads: Heads | None = None,
+    around_fold: TextsAroundFold | None = None,
 ) -> Record | None:
     """Return the record of a done item without what only runs need; None where it has to be parsed to tell.
 
@@ -83,7 +83,7 @@ def light_item_in(
         packer: Packs its metrics.
         with_node: Whether the record says the item's node id.
         with_metrics: Whether it has ``metrics``, packed, and the key of its predictions.
-        heads: Is told what other folds of its configuration have alike.
+        around_fold: Is told what other folds of its configuration have alike.
     """
     labels = _LABELS.match(text)
     if labels is None or not key.endswith(labels[2]) or not RecordType.ITEM.has(key):
@@ -98,22 +98,22 @@ def light_item_in(
     if not 0 < behind < behind_node:
         return None
     node_begin = text.find(_NODE, behind, behind_node)
-    behind_called = behind_node if node_begin < 0 else node_begin
+    behind_labels = behind_node if node_begin < 0 else node_begin
     parts = _parts_in(text[begin:end], text[identity.end() : behind])
-    called = _called_in(text[behind:behind_called])
+    data_and_labels = _data_and_labels_in(text[behind:behind_labels])
     item, fit_key, dataset, algorithm = labels.groups()
-    tail = None if parts is None or called is None else tail_in(text, behind_called, packer)
-    if parts is None or called is None or tail is None:
+    outcome = None if parts is None or data_and_labels is None else outcome_in(text, behind_labels, packer)
+    if parts is None or data_and_labels is None or outcome is None:
         return None
     parameters, configuration = parts
-    data, fold, data_key, known_labels = called
-    if heads is not None:
+    data, fold, data_key, known_labels = data_and_labels
+    if around_fold is not None:
         behind_data = behind + len(_BEHIND_CONFIGURATION) + len(data) + len(_BEHIND_DATA)
         behind_fold = behind_data + len(identity[1])
-        heads.texts = (
+        around_fold.texts = (
             text[labels.end(2) : identity.start(1)],
             text[identity.end(1) : behind_data],
-            text[behind_fold:behind_called],
+            text[behind_fold:behind_labels],
         )
     light = _Light()
     light.item, light.fit_key = item, fit_key
@@ -123,21 +123,21 @@ def light_item_in(
     light.data_key = data_key
     record: Record = vars(light)
     record |= known_labels
-    if with_node and tail.node is not None:
-        record["node"] = tail.node
-    record["phase"], record["finished"] = _PHASE, tail.finished
-    record["directory"] = item if tail.directory == item else _shared(tail.directory)
+    if with_node and outcome.node is not None:
+        record["node"] = outcome.node
+    record["phase"], record["finished"] = _PHASE, outcome.finished
+    record["directory"] = item if outcome.directory == item else _shared(outcome.directory)
     record["status"] = _STATUS
     if with_metrics:
-        record["metrics"] = tail.metrics
+        record["metrics"] = outcome.metrics
     record["error"] = None
-    record["generation"] = tail.generation
+    record["generation"] = outcome.generation
     if with_metrics:
-        record["predict_key"] = tail.predict_key
+        record["predict_key"] = outcome.predict_key
     return record
 
 
-class Tail(NamedTuple):
+class ItemOutcome(NamedTuple):
     """What the text of a done item says behind what it was made of and is called.
 
     Attributes:
@@ -157,7 +157,7 @@ class Tail(NamedTuple):
     predict_key: str
 
 
-def tail_in(text: str, begin: int, packer: MetricsPacker, directory: str | None = None) -> Tail | None:
+def outcome_in(text: str, begin: int, packer: MetricsPacker, directory: str | None = None) -> ItemOutcome | None:
     """Return what a text says from its node id on, or from its phase on where it has none; None where it has to be parsed to tell.
 
     Args:
@@ -179,16 +179,16 @@ def tail_in(text: str, begin: int, packer: MetricsPacker, directory: str | None 
         if not text.startswith(_NODE, begin) or text[behind_node - 1] != '"' or not _is_text(node):
             return None
     finished = _moment_in(text[behind_node:directory_begin])
-    found = text[directory_begin + len(_DIRECTORY) : behind_directory]
+    own_directory = text[directory_begin + len(_DIRECTORY) : behind_directory]
     ending = _ending_in(text, metrics_end)
-    if finished is None or ending is None or (found != directory and not _is_directory(found)):
+    if finished is None or ending is None or (own_directory != directory and not _is_directory(own_directory)):
         return None
     metrics: Mapping[str, dict[str, Any]] | None = packer.packed_if_expected(text, metrics_begin, metrics_end)
     if metrics is None:
         if _METRICS.fullmatch(text, metrics_begin, metrics_end) is None:
             return None
         metrics = packer.packed(text[metrics_begin:metrics_end])
-    return Tail(node, finished, found, metrics, *ending)
+    return ItemOutcome(node, finished, own_directory, metrics, *ending)
 
 
 def _ending_in(text: str, begin: int) -> tuple[int, str] | None:
@@ -241,9 +241,9 @@ def _is_text(text: str) -> bool:
 
 
 @lru_cache(maxsize=_AT_HAND)
-def _called_in(text: str) -> tuple[str, int | None, str, dict[str, str]] | None:
+def _data_and_labels_in(text: str) -> tuple[str, int | None, str, dict[str, str]] | None:
     """Return the dataset's key and the fold in an identity, the dataset's key beside it, and what an item is called."""
-    match = _CALLED.fullmatch(text)
+    match = _DATA_AND_LABELS.fullmatch(text)
     if match is None:
         return None
     data, fold, data_key, *labels = match.groups()

@@ -116,7 +116,14 @@ def light_records_in(
         with_nodes: Whether the records of done items have their node ids, by which somebody may name them.
         with_metrics: Whether most of those have their metrics, packed, and the key of their predictions; the others have neither.
         takes_plain: Whether items whose records are plain are kept by configuration, with their metrics, instead of their records.
+
+    Raises:
+        ValueError: Costs are asked for where plain items are kept by configuration, which have no names to tell costs by.
     """
+    if takes_plain and with_costs:
+        raise ValueError(
+            "plain items have no names that costs could be told by; give with_costs=False with takes_plain=True."
+        )
     plans = dict(reader.records(RecordType.PLAN.prefix, in_order=True))  # read once: they name every item
     plan = PlannedLabels(plans.items())
     with_snapshots = {snapshot["fit_key"] for _, snapshot in reader.records(RecordType.SNAPSHOT.prefix)}
@@ -126,8 +133,8 @@ def light_records_in(
     shared = SharedParts()
     heavy = tuple(member for member in _HEAVY if not (with_nodes and member == "node"))
     plain = PlainItemsReader(plan.known_key, with_snapshots)
-    taken = {"taken": plain.take} if takes_plain else {}
-    for key, item, is_light in reader.light_items(with_nodes=with_nodes, with_metrics=with_metrics, **taken):
+    options = {"is_taken": plain.take} if takes_plain else {}
+    for key, item, is_light in reader.light_items(with_nodes=with_nodes, with_metrics=with_metrics, **options):
         if is_light:
             light_keys.add(key)
             item["fit_key"] = plan.known_key(item["fit_key"])
@@ -156,9 +163,14 @@ def light_records_in(
 
 def _labelled(group: PlainItems, plan: PlannedLabels) -> Iterator[PlainItems]:
     """Yield items as the plan calls them, those together that it calls alike."""
-    for numbers in plan.called_alike(group.fit_keys):
+    parts = plan.called_alike(group.fit_keys)
+    for numbers in parts:
         example = plan.labelled({**group.example, "fit_key": group.fit_keys[numbers[0]]})
-        yield group.some(numbers, example)
+        if len(parts) > 1:
+            yield group.part(numbers, example)
+        else:
+            group.example = example
+            yield group
 
 
 def _phases(reader: Reader, finished: Mapping[str, str], costs: Costs) -> Iterator[tuple[str, Record]]:

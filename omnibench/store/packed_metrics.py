@@ -166,7 +166,7 @@ class MetricsPacker:
     def __init__(self) -> None:
         self._names = Names((), ())
         self._pattern = re.compile("(?!)")
-        self._known: dict[Names, Names] = {}
+        self._names_met: dict[Names, Names] = {}
 
     def packed(self, text: str) -> Mapping[str, dict[str, Any]]:
         """Return the metrics of an item, packed where their values are floats.
@@ -200,7 +200,7 @@ class MetricsPacker:
 
     def _expect(self, names: Names) -> None:
         """Expect the next metrics to have some names, which all that have them share."""
-        self._names = self._known.setdefault(names, names)
+        self._names = self._names_met.setdefault(names, names)
         members = (
             rf'{re.escape(json.dumps(label))}: \{{"value": ({FLOAT}), "key": "([0-9a-f]{{64}})", "metric": {re.escape(json.dumps(metric))}\}}'
             for label, metric in zip(*names, strict=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from omnibench.store.file_forms import ITEM_DIRECTORY
-from omnibench.store.item_texts import Heads, light_item_in, tail_in
+from omnibench.store.item_texts import TextsAroundFold, light_item_in, outcome_in
 from omnibench.store.packed_metrics import MetricsPacker, Names, PackedMetrics, digests_in
 from omnibench.store.schema import Record, RecordType
 
@@ -67,7 +67,7 @@ class PlainItems:
         """Return the metrics of an item by label."""
         return PackedMetrics(self.names, self.metrics[number])
 
-    def some(self, numbers: Sequence[int], example: Record | None = None) -> PlainItems:
+    def part(self, numbers: Sequence[int], example: Record | None = None) -> PlainItems:
         """Return some of the items, in this order.
 
         Args:
@@ -104,7 +104,7 @@ class PlainItemsReader:
         self._known_key = known_key
         self._left_out = left_out
         self._packer = MetricsPacker()
-        self._known: dict[str, _Known] = {}
+        self._configurations: dict[str, _Configuration] = {}
         self._groups: dict[tuple[Any, ...], PlainItems] = {}
 
     @property
@@ -129,68 +129,69 @@ class PlainItemsReader:
             return False
         end = text.find('"', _NAME_BEGIN)
         begin = text.rfind("_", _NAME_BEGIN, end) + 1
-        known = self._known.get(text[_NAME_BEGIN:begin])
+        configuration = self._configurations.get(text[_NAME_BEGIN:begin])
         fold_text = text[begin:end]
         fold = _FOLDS.get(fold_text)
-        if known is None or fold is None:
+        if configuration is None or fold is None:
             return self._take_first(key, fit_key, text)
-        first, second, third = known.heads
+        first, second, third = configuration.around_fold
         alike = f"{_FIT_KEY}{fit_key}{first}{fold_text}{second}{fold_text}{third}"
         if not text.startswith(alike, end):
             return self._take_first(key, fit_key, text)
-        directory = text[_NAME_BEGIN:end] if known.is_directory else None
-        tail = tail_in(text, end + len(alike), self._packer, directory)
-        if tail is None:
+        directory = text[_NAME_BEGIN:end] if configuration.is_directory else None
+        outcome = outcome_in(text, end + len(alike), self._packer, directory)
+        if outcome is None:
             return False
-        group, metrics = known.group, tail.metrics
-        prediction = _digest(tail.predict_key)
+        group, metrics = configuration.group, outcome.metrics
+        prediction = _digest(outcome.predict_key)
         if not isinstance(metrics, PackedMetrics) or metrics.names is not group.names or prediction is None:
             return self._take_first(key, fit_key, text)
-        group.add(fold, self._known_key(fit_key), metrics.packed, prediction, tail.finished)
+        group.add(fold, self._known_key(fit_key), metrics.packed, prediction, outcome.finished)
         return True
 
     def _take_first(self, key: str, fit_key: str, text: str) -> bool:
-        heads = Heads()
-        item = light_item_in(key, text, self._packer, heads=heads)
+        around_fold = TextsAroundFold()
+        item = light_item_in(key, text, self._packer, around_fold=around_fold)
         if item is None:
             return False
         metrics, name, fold = item.pop("metrics"), item.pop("item"), item.pop("fold")
         configuration, data, fold_in_identity = item["identity"][1].values()
-        place = f"{item['dataset']}/{item['algorithm']}"
+        prefix = f"{item['dataset']}/{item['algorithm']}"
         prediction = _digest(item.pop("predict_key"))
         if (
             not isinstance(metrics, PackedMetrics)
             or prediction is None
             or fold_in_identity != fold
-            or name != (place if fold is None else f"{place}/fold_{fold}")
+            or name != (prefix if fold is None else f"{prefix}/fold_{fold}")
             or item.pop("fit_key") != fit_key
         ):
             return False
         finished = item.pop("finished")
-        called = (item.get("user_label"), item.get("dataset_label"), item.get("module"))
-        alike = (item["dataset"], item["algorithm"], item["data_key"], data, *called, id(metrics.names))
+        written_labels = (item.get("user_label"), item.get("dataset_label"), item.get("module"))
+        alike = (item["dataset"], item["algorithm"], item["data_key"], data, *written_labels, id(metrics.names))
+        # What the ids are of stays in the memory for as long as the group does, which has it: of no other object they are the same.
         group = self._groups.setdefault(
             (*alike, id(configuration), id(item["parameters"])), PlainItems(item, metrics.names)
         )
         if fold is not None:  # there are more
-            if len(self._known) >= _AT_HAND:
-                self._known.clear()
+            if len(self._configurations) >= _AT_HAND:
+                self._configurations.clear()
             is_directory = ITEM_DIRECTORY.fullmatch(name) is not None
-            self._known[f"{place}/fold_"] = _Known(heads.texts, is_directory, group)
+            self._configurations[f"{prefix}/fold_"] = _Configuration(around_fold.texts, is_directory, group)
         group.add(fold, self._known_key(fit_key), metrics.packed, prediction, finished)
         return True
 
 
-class _Known(NamedTuple):
+class _Configuration(NamedTuple):
     """What the texts of a configuration's folds have alike.
 
     Attributes:
-        heads: The texts before and behind both places where the fold stands; see ``item_texts.Heads``.
+        around_fold: The texts before and behind both places where the fold stands; see ``item_texts.TextsAroundFold``.
         is_directory: Whether their names could be those of directories.
         group: The items.
     """
 
-    heads: tuple[str, str, str]
+    around_fold: tuple[str, str, str]
     is_directory: bool
     group: PlainItems
 

@@ -196,7 +196,7 @@ class Reader:
         *,
         with_nodes: bool = False,
         with_metrics: bool = True,
-        taken: Callable[[str, str], bool] = lambda key, text: False,
+        is_taken: Callable[[str, str], bool] = lambda *_: False,
     ) -> Iterator[tuple[str, Record, bool]]:
         """Yield key and record of every item in the order in which they were written, and whether it is a light one.
 
@@ -205,7 +205,7 @@ class Reader:
         Args:
             with_nodes: Whether light ones say their node ids.
             with_metrics: Whether they have their metrics, packed, and the keys of their predictions.
-            taken: Whether an item, by its key and the JSON of its record, is taken by somebody else, and is not yielded.
+            is_taken: Whether an item, by its key and the JSON of its record, is taken by somebody else, and is not yielded.
         """
         packer = MetricsPacker()
         for key, mode, value in self.texts(RecordType.ITEM.prefix, in_order=True):
@@ -213,7 +213,7 @@ class Reader:
             if self.version >= SEALED_SINCE:
                 try:
                     text = body_of(key, mode, value)
-                    if taken(key, text):
+                    if is_taken(key, text):
                         continue
                     light = light_item_in(key, text, packer, with_node=with_nodes, with_metrics=with_metrics)
                 except DamagedRecordError:

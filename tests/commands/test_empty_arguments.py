@@ -1,14 +1,17 @@
-"""Empty texts on the command line of ``omnibench``, which a shell makes of variables that are not set."""
+"""Empty texts, and spaces alone, on the command line of ``omnibench``, which a shell makes of variables that are not set."""
 
 from __future__ import annotations
 
 import argparse
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from omnibench.commands.main import _parser, main
+from omnibench.commands.parsing import Parser
 
 MEANING_SOMETHING = ("--plan", "--requirement")
 """Pytest's arguments, of which there may be none; and a package, whose name is looked at."""
@@ -48,10 +51,32 @@ def test_an_empty_text_is_refused(
 ) -> None:
     """Before anything is looked at, with the name of the argument: it is not taken for one that was not given."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as ended:
-        main([*words])
-    assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert " is ''; " in said
-    assert name in said
+    for text in ("", "  "):  # of spaces alone nothing is named either, as the plugin has it
+        with pytest.raises(SystemExit) as ended:
+            main([*words[:-1], words[-1] + text])
+        assert ended.value.code == 2
+        said = capsys.readouterr().err
+        assert f" is {text!r}; " in said
+        assert name in said
     assert not [*tmp_path.iterdir()]
+
+
+def test_argparse_asks_the_parser_for_all_values() -> None:
+    """By ``_get_values``, which is its own: with the texts of an argument, of an option and of a command."""
+    assert [*inspect.signature(argparse.ArgumentParser._get_values).parameters] == ["self", "action", "arg_strings"]
+    asked: list[tuple[str, list[str]]] = []
+
+    class Asked(Parser):
+        def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+            asked.append((action.dest, [*arg_strings]))
+            return super()._get_values(action, arg_strings)
+
+    parser = Asked()
+    show = parser.add_subparsers(dest="command").add_parser("show")
+    show.add_argument("items", nargs="*")
+    show.add_argument("--store")
+    parsed = parser.parse_args(["show", "a", "b", "--store=c"])
+    assert (parsed.items, parsed.store) == (["a", "b"], "c")
+    assert {("command", ("show", "a", "b", "--store=c")), ("items", ("a", "b")), ("store", ("c",))} <= {
+        (name, tuple(texts)) for name, texts in asked
+    }

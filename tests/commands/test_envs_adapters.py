@@ -60,6 +60,16 @@ def test_an_adapter_that_the_project_names_already_can_be_begun(
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("action", ["algorithms", "catalogue"])
+def test_actions_about_frameworks_refuse_classes(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Alone and beside a framework, of which nothing is shown then."""
+    for names in (["own.py::Foo"], ["LensKit", "own.py::Foo"], ["own.py::Foo", "LensKit"], ["own.py"]):
+        said = refused(capsys, "envs", action, *names)
+        assert f"`omnibench envs {action}` is about the algorithms of frameworks, and 'own.py" in said
+        assert "give names of frameworks, e.g. LensKit" in said
+
+
+@pytest.mark.usefixtures("folder")
 def test_what_cannot_be_begun_or_locked_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """Names that are taken or that Python does not have, requirements that are none, frameworks that are no files."""
     for name, says in (("my-lib", "cannot be named 'my-lib'"), ("LensKit", "a framework named 'LensKit' already")):

@@ -240,6 +240,8 @@ def test_sizes_are_those_of_the_data(tmp_path: Path) -> None:
         "positions": len(data.test),
     }
     assert manifests[1]["users"] == Fold(tmp_path / "each", 0).n_users > expected["users"]
+    for longest in ("longest_user", "longest_item"):  # positions repeat the events before them, which are there once
+        assert 0 < record[longest] == manifests[0][longest] <= record["interactions"]
 
 
 def countries(frame: pd.DataFrame) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from omnibench import (
     When,
 )
 from omnibench.errors import PlanError
-from omnibench.experiment.value_checks import KINDS, expected, is_refused
+from omnibench.experiment.value_checks import KINDS_OF_VALUES, expected, is_refused
 from omnibench.runners.registry import get_runner, runners
 from omnibench.tuning.shipped import shipped_space
 
@@ -233,7 +233,7 @@ def test_no_default_and_no_published_range_is_refused(runner: Any) -> None:
     for name, described in runner.catalogue["algorithms"].items():
         for parameter, refused in described.get("refuses", {}).items():
             default = described["parameters"][parameter]
-            assert set(refused) <= set(KINDS)
+            assert set(refused) <= set(KINDS_OF_VALUES)
             assert default is None or not is_refused(default, default, refused), (name, parameter)
             assert not is_refused(expected(default, refused), "", ("None",))
         if shipped_space(f"{runner.name}.{name}") is not None:

@@ -98,9 +98,10 @@ def test_an_empty_value_on_the_command_line_is_refused(pytester: pytest.Pytester
 
 
 def test_several_values_are_not_empty(pytester: pytest.Pytester) -> None:
-    """Of an option that may be given several times, each is looked at."""
-    result = pytester.runpytest("--omnirec-export=a.csv", "--omnirec-export=")
-    result.stderr.fnmatch_lines(["*--omnirec-export is ''; give a value, or leave the option out."])
+    """Of an option that may be given several times, each is looked at, and the empty one is named wherever it stands."""
+    for exports in (["a.csv", ""], ["", "a.csv"], ["a.csv", "", "b.csv"]):
+        result = pytester.runpytest(*(f"--omnirec-export={path}" for path in exports))
+        result.stderr.fnmatch_lines(["*--omnirec-export is ''; give a value, or leave the option out."])
 
 
 def test_an_empty_variable_or_entry_is_no_value(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,7 +91,7 @@ def test_blocks_hold_every_row_once_and_in_order(values_per_item: list[int]) -> 
 def test_a_value_that_a_format_has_no_form_for_is_an_error_of_the_export(tmp_path: Path) -> None:
     """Parquet's integers have 64 bits; what was there before is as it was."""
     few = measured([1])
-    few.results[0] = replace(few.results[0], seed=2**70)
+    few = replace(few, results=[replace(few.results[0], seed=2**70)])
     files = [tmp_path / "results.csv", tmp_path / "results.parquet"]
     files[1].write_text("old")
     with pytest.raises(

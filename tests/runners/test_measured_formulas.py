@@ -291,6 +291,16 @@ def test_what_hyperparameters_make_is_said_of_them() -> None:
     assert required(formula, MILLION_ITEMS, defaults).hyperparameters == ()
 
 
+def test_lists_of_layers_are_said_by_their_name() -> None:
+    """NGCF's layers, of which all together count: a smaller batch is not what helps where they are as large as this."""
+    formula = formula_of(get_runner("RecBole"), "NGCF")
+    parameters = {**defaults_of("RecBole", "NGCF"), "hidden_size_list": [10**6, 10**6]}
+    requirement = required(formula, DataSize(300, 1_000, 6_000), parameters)
+    assert requirement.reason == "train_batch_size=2048, hidden_size_list=[1000000, 1000000]"
+    assert requirement.hyperparameters == ("train_batch_size", "hidden_size_list")
+    assert requirement.remedy == ""
+
+
 @pytest.mark.parametrize(("framework", "algorithm"), FORMULAS)
 def test_scores_of_items_are_a_few_numbers(framework: str, algorithm: str) -> None:
     """A score, its softmax and its gradient: what else was measured of few items would be terabytes of a million."""

@@ -13,6 +13,7 @@ from support.projects import Project
 from support.runs import started, wait_until
 
 from omnibench import ExperimentPlan, framework
+from omnibench.commands.main import main
 from omnibench.errors import GuestEnvironmentError, OmnibenchError, PlanError
 from omnibench.experiment.circumstances import Circumstances
 from omnibench.guest.program_commands import ProgramError, filled
@@ -245,3 +246,20 @@ def test_what_a_program_does_wrong_fails_its_item(project: Project, monkeypatch:
         time.sleep(0.05)
     assert not any(map(runs, started))
     assert os.getpid() not in started
+
+
+@pytest.mark.usefixtures("description")
+@pytest.mark.parametrize("action", ["build", "remove", "verify"])
+def test_actions_about_environments_say_that_it_has_none(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Named, it is not left out without a word."""
+    assert main(["envs", action, "counting"]) == 0
+    assert capsys.readouterr().out == "counting: without an environment of its own\n"
+
+
+@pytest.mark.usefixtures("description")
+def test_its_algorithms_are_not_asked_for_in_an_environment(capsys: pytest.CaptureFixture[str]) -> None:
+    """There is none; what shows them is said."""
+    assert main(["envs", "catalogue", "counting"]) == 2
+    said = capsys.readouterr().err
+    assert "counting has no environment of its own" in said
+    assert "`omnibench envs algorithms counting` shows" in said

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import omnibench.guest
 from omnibench.data.data_size import DataSize, FeatureSize
 from omnibench.errors import PlanError
+from omnibench.runners import formula_factors
 from omnibench.runners.described import check_algorithms
 from omnibench.runners.formula_factors import FACTORS, hyperparameter_of
 from omnibench.runners.info import RunnerInfo
@@ -85,6 +89,42 @@ def test_features_are_factors() -> None:
     requirement = required({"guest": 0.0, "items*item_values": 10.0}, known, {})
     assert requirement.reason == "1,682 items and 20 values of features of items"
     assert required({"guest": 0.0, "user_values*d": 1.0}, known, {"d": 9}).hyperparameters == ()
+
+
+def test_words_that_nobody_has_counted_are_as_many_as_texts_of_their_kind_have() -> None:
+    """Records of earlier releases do not count them: a model of texts needs no less for that."""
+    plot = FeatureSize("items", "plot", "text", 16_980)
+    counted = plot._replace(vocabulary=8_000, words=1_600_000)  # CiteULike's abstracts, as Wang and Blei (2011) say
+    uncounted_words, words = (
+        required({"guest": 0.0, "item_words": 1.0}, SMALL._replace(features=(feature,)), {}).size
+        for feature in (plot, counted)
+    )
+    assert words == 1_600_000
+    assert uncounted_words == pytest.approx(words, rel=0.1)
+    vocabulary = {"guest": 0.0, "item_vocabulary": 1.0}
+    sizes = [required(vocabulary, SMALL._replace(features=(feature,)), {}).size for feature in (plot, counted)]
+    assert 8_000 == sizes[1] < sizes[0] < words  # of which CiteULike's were chosen
+    assert required(vocabulary, SMALL._replace(features=(plot,)), {"max_vocab": 500}).size == 500
+    year = FeatureSize("items", "year", "number", 1)
+    assert required({"guest": 0.0, "item_words": 1.0}, SMALL._replace(features=(year,)), {}).size == 0
+    ctr, defaults = (
+        formula_of(get_runner("Cornac"), "CTR"),
+        get_runner("Cornac").catalogue["algorithms"]["CTR"]["parameters"],
+    )
+    bare, with_texts = (required(ctr, SMALL._replace(features=known), defaults).size for known in ((), (plot,)))
+    assert with_texts - bare > 1.5e6 * ctr["item_words"]
+
+
+def test_numbers_that_are_held_together_are_those_of_the_adapter() -> None:
+    """Its module imports RecBole, which is not there: its source says how many."""
+    module = ast.parse((Path(omnibench.guest.__file__).parent / "recbole_sequences.py").read_text(encoding="utf-8"))
+    values = [
+        statement.value
+        for statement in module.body
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "NUMBERS"
+    ]
+    assert len(values) == 1
+    assert eval(ast.unparse(values[0])) == formula_factors._NUMBERS
 
 
 @given(st.dictionaries(st.sampled_from(["d", "k", "batch_size", "n_negatives"]), st.floats() | st.integers()))

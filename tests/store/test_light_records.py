@@ -13,9 +13,10 @@ from support.stored import compute, prepare
 from omnibench.commands.main import main
 from omnibench.store import CheckpointStore
 from omnibench.store.frames import RESULT_COLUMNS, phase_rows
-from omnibench.store.light_records import light_records
+from omnibench.store.light_records import light_records, light_records_in
 from omnibench.store.plans import Planned
 from omnibench.store.queries import Store
+from omnibench.store.reading import read
 from omnibench.store.schema import Record, RecordType, Status
 
 
@@ -77,6 +78,12 @@ def test_phases_of_done_items_are_not_kept(store: Store) -> None:
         record["fit_key"][0] for key, record in records.items() if not RecordType.ITEM.has(key) and "fit_key" in record
     }
     assert kept == {"b", "c", "e"}  # one has a failed attempt, one failed, one has lost its own record
+
+
+def test_costs_are_not_told_of_plain_items(store: Store) -> None:
+    """They are kept by configuration, without names: all costs would be those of one item without a name."""
+    with pytest.raises(ValueError, match="give with_costs=False with takes_plain=True"):
+        read(store.root / "store", lambda reader: light_records_in(reader, takes_plain=True))
 
 
 def test_of_items_of_one_name_the_one_written_last_counts(store: Store) -> None:

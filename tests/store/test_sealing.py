@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from omnibench.store.sealing import CHECK, DamagedRecordError, is_sealed, seal, unseal, unsealed
+from omnibench.store.schema import RecordType
+from omnibench.store.sealing import _LETTERS, CHECK, DamagedRecordError, is_sealed, seal, unseal, unsealed
 
 texts = st.text(max_size=8)
 names = texts.filter(lambda name: name != CHECK)
@@ -25,6 +26,11 @@ records = st.dictionaries(names, contents, max_size=4)
 def kinds(value: Any) -> Any:
     """Return a value with the types that ``==`` does not tell apart."""
     return repr(value)
+
+
+def test_types_of_records_are_told_apart_by_their_first_letters() -> None:
+    """Records of several types are sealed together by these, so many as ``sealing`` looks at."""
+    assert len({record_type.prefix[:_LETTERS] for record_type in RecordType}) == len(RecordType)
 
 
 @given(texts, records)

@@ -8,6 +8,7 @@ import re
 import shutil
 import statistics
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
@@ -185,7 +186,7 @@ def test_a_single_split_has_nothing_to_unfold(monkeypatch: pytest.MonkeyPatch) -
     single = contents({"A-1": {"M": [0.5]}, "B-1": {"M": [0.25]}})
     for result in single.results:
         object.__setattr__(result, "fold", None)
-    single.results[:] = [result for result in single.results if result.metrics]
+    single = replace(single, results=[result for result in single.results if result.metrics])
     tree = page_of(report(monkeypatch, single))
     assert not [node for node in tree.iter("button") if "fold" in node.get("class", "") or node.get("class") == "all"]
     assert "±" not in text_of(tree).partition("Bold green")[0].partition("A-1")[2]
