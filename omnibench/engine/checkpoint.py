@@ -168,8 +168,9 @@ class ItemCheckpoints:
         self.check_inputs()
         partial = compress_where_it_pays(scratch / answer["file"])
         keep_to_oneself(partial)  # in a shared store others might change what is loaded here
-        is_new = self.records.get(self.item.fit_record_key) is None
-        model = self.store.publish(partial, self.claimed() / partial.name, until_commit=True, is_new=is_new)
+        is_unrecorded = self.records.get(self.item.fit_record_key) is None
+        final = self.claimed() / partial.name
+        model = self.store.publish(partial, final, until_commit=True, is_unrecorded=is_unrecorded)
         self.watch([model])
         is_item = bool(self.previous)  # a plan may have what a search tries
         search = "" if is_item else self._search
@@ -220,9 +221,8 @@ class ItemCheckpoints:
     def save_export(self, export: Path) -> None:
         """Publish a readable copy of predictions; no record names it."""
         assert self._base is not None, "it is claimed first"
-        # Where predictions are recorded, a file that is there is taken for a whole copy of them.
-        is_new = self.records.get(self.item.predict_record_key) is None and not self.previous.get("exported")
-        self.store.publish(export, self._base / export.name, until_commit=True, is_new=is_new)
+        # It is synced before it is moved: a file of this name is taken for a whole copy, whoever has recorded the predictions.
+        self.store.publish(export, self._base / export.name, until_commit=True)
 
     def save_predictions(self, answer: Mapping[str, Any], partial: Path, *, as_seed: int | None = None) -> Path:
         """Publish and record predictions.
@@ -238,7 +238,8 @@ class ItemCheckpoints:
         name = f"predictions-{self.item.predict_key[:DISPLAY_DIGITS]}.npy"
         self.check_inputs()
         previous, earlier = self.previous, self.records.get(self.item.predict_record_key)
-        predictions = self.store.publish(partial, self.claimed() / name, until_commit=True, is_new=earlier is None)
+        final = self.claimed() / name
+        predictions = self.store.publish(partial, final, until_commit=True, is_unrecorded=earlier is None)
         self.watch([predictions])
         record = predict_record(self.labels, self.origin, answer, predictions, as_seed=as_seed)
         records = {self.item.predict_record_key: record}
@@ -298,7 +299,8 @@ class ItemCheckpoints:
             # Named after all that is in it: the files of other evaluations stay what their records say.
             batch = digest(sorted(recorded.keys[label] for _, label in recorded.missing))[:DISPLAY_DIGITS]
             final = self.claimed() / f"per_user-{batch}.parquet"
-            per_user = self.store.publish(partial, final, until_commit=True, is_new=True)  # no metric of it is recorded
+            # No metric of it is recorded.
+            per_user = self.store.publish(partial, final, until_commit=True, is_unrecorded=True)
             costs = meter.read()
             for label, facts in evaluation_facts(evaluation, positions).items():
                 record = eval_record(self.labels, self.origin, names[label], per_user, facts, costs)

@@ -80,7 +80,7 @@ def _best_counted(
     limited = np.flatnonzero(count > limits.most)
     sum_of_all = score[limited]
     score[limited] = -np.inf
-    bounds, row, entry = reaching(sums.starts, score, np.bincount(sums.blocked[0], minlength=len(users)) + k)
+    bounds, row, entry = reaching(sums.starts, score, np.bincount(sums.left_to_block[0], minlength=len(users)) + k)
     row_of_limited = np.searchsorted(sums.starts, limited, side="right") - 1
     slack = 1 + (np.diff(left.indptr) + 2 * limits.most) * EPSILON
     is_high = (sum_of_all > -np.inf) & (sum_of_all >= (bounds / slack)[row_of_limited])
@@ -89,7 +89,7 @@ def _best_counted(
         some, number = np.unique(row_of_chosen, return_inverse=True)
         codes, exact = reached_by_row(len(some), number, item[chosen], sum_of_all[is_high])
         histories = left[some]
-        pairs = Pairs.of(histories, counted.numbers[histories.indices], codes)
+        pairs = Pairs.of_histories(histories, counted.numbers, codes)
         pairs.put_right(exact, codes != NO_ITEM, limits)
         score[chosen] = exact[codes != NO_ITEM]
         is_other = score[entry] > -np.inf
@@ -97,4 +97,4 @@ def _best_counted(
         row, entry = np.concatenate([row[is_other], row_of_chosen]), np.concatenate([entry[is_other], chosen])
         order = np.argsort(row, kind="stable")
         row, entry = row[order], entry[order]
-    return best_unseen(fold, sums.blocked, len(users), row, item[entry], score[entry], k)
+    return best_unseen(fold, sums.left_to_block, len(users), row, item[entry], score[entry], k)

@@ -8,6 +8,7 @@ as for most items, the sum of all is the score.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from .column_numbers import ColumnNumbers
 from .folds import NO_ITEM, Scores
 from .matrices import add_up
 from .parts import Ints
+from .reached_sums import MOST_ADDED, n_added
 from .tiles import ordered
 from .top_items import reached_by_row, top_k_without_zeros
 
@@ -336,8 +338,13 @@ class Pairs(NamedTuple):
             codes: The items of each user, ``NO_ITEM`` behind them; shape (r, width).
             first: The number of the first pair.
         """
+        return cls._of(left.indptr, added, codes, first)
+
+    @classmethod
+    def _of(cls, starts: npt.NDArray[np.integer[Any]], added: Any, codes: Ints, first: int) -> Pairs:
+        """Look up the numbers of histories that have rows of some numbers from their starts on; see ``of``."""
         n_rows, width = codes.shape
-        ends = added.indptr[left.indptr]
+        ends = added.indptr[starts]
         rank_type = np.uint8 if width < 1 << 8 else np.int32
         ranks = np.arange(1, width + 1, dtype=rank_type)
         rank_of_item = np.zeros(added.shape[1] + 1, dtype=rank_type)  # the last place is for what is no item
@@ -352,6 +359,30 @@ class Pairs(NamedTuple):
         pair = np.repeat(first_pairs, np.diff(np.searchsorted(entry, ends)))
         pair += rank[entry]
         return cls(added.data[entry], pair)
+
+    @classmethod
+    def of_histories(cls, left: Any, numbers: Any, codes: Ints) -> Pairs:
+        """Look up the numbers of a matrix, of one history after the other, and of a long one by parts.
+
+        Args:
+            left: The histories; a CSR matrix of shape (r, m).
+            numbers: A CSR matrix of shape (m, n_items).
+            codes: The items of each user, ``NO_ITEM`` behind them; shape (r, width).
+        """
+        if n_added(left, numbers) <= MOST_ADDED:
+            return cls.of(left, numbers[left.indices], codes)
+        parts = []
+        width = codes.shape[1]
+        n_before = np.concatenate([[0], np.cumsum(np.diff(numbers.indptr)[left.indices], dtype=np.int64)])
+        for row, (start, end) in enumerate(pairwise(left.indptr.tolist())):
+            begin = start
+            while begin < end:
+                most = int(np.searchsorted(n_before, n_before[begin] + MOST_ADDED, side="right")) - 1
+                stop = min(max(most, begin + 1), end)
+                added = numbers[left.indices[begin:stop]]
+                parts.append(cls._of(np.array([0, stop - begin]), added, codes[row : row + 1], row * width))
+                begin = stop
+        return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
     def put_right(self, scores: Scores, is_wanted: npt.NDArray[np.bool_], limits: SumLimits) -> None:
         """Write the sums of the highest numbers of some pairs.

@@ -50,6 +50,20 @@ def binary_histories(fold: folds.Fold, users: parts.Ints) -> csr_matrix:
     return matrix
 
 
+def weighted(left: Any, added: Any) -> npt.NDArray[Any]:
+    """Return the numbers that SciPy's product of two matrices adds up, of its type: those of some rows, times their weights.
+
+    Args:
+        left: The weights; a CSR matrix with an entry for each row of ``added``.
+        added: The rows; a CSR matrix.
+    """
+    dtype = np.result_type(left.dtype, added.dtype)
+    numbers: npt.NDArray[Any] = added.data.astype(dtype, copy=False)
+    if (left.data != 1).any():
+        numbers = np.repeat(left.data.astype(dtype, copy=False), np.diff(added.indptr)) * numbers
+    return numbers
+
+
 def add_up(numbers: npt.NDArray[Any], left: Any, added: Any, out: npt.NDArray[Any]) -> None:
     """Add up a number for each entry of some rows, of several for each row of a table, in their order.
 

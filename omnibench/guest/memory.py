@@ -13,10 +13,8 @@ from collections.abc import Callable
 LARGE = 128 << 20
 """From how many more bytes on it is worth looking for what can be given back."""
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""What glibc's malloc.h calls what ``mallopt`` sets."""
-_MAPPED, _TRIMMED = 32 << 20, 64 << 20
-"""What glibc raises its own limits to by itself, on a system of 64 bits."""
+_LARGEST_MAPPED = (32 << 20) - (1 << 16)
+"""Bytes of a block after which glibc takes blocks of up to 32 MB from freed memory: just below the most that has this effect."""
 
 
 class Freeing:
@@ -58,15 +56,18 @@ def private() -> int:
 
 @functools.cache
 def reuse_freed() -> None:
-    """Let blocks of up to 32 MB be taken from memory that was freed, as glibc itself does when it has seen such a block freed.
+    """Have glibc take blocks of up to 32 MB from memory that was freed, as it does by itself once it has seen such a block freed.
 
     Until then it maps many arrays of some megabytes anew, and the system clears their pages: a third of the time in which users are ranked who
-    reach few items. What is held for later is 64 MB at most, and goes back with what else a request leaves.
+    reach few items. So one block is taken here, not written to, and freed. Where the user has set a threshold (``MALLOC_MMAP_THRESHOLD_``,
+    ``GLIBC_TUNABLES``), glibc leaves it at that.
+
+    What follows in the same process keeps it so, as after any array of this size. Of what is freed, each of glibc's arenas keeps up to
+    64 MB at its end, and what lies below a block in use, until ``Freeing`` gives it back.
     """
-    setting = _of_libc("mallopt")
-    if setting is not None:
-        setting(_M_MMAP_THRESHOLD, _MAPPED)
-        setting(_M_TRIM_THRESHOLD, _TRIMMED)
+    import numpy as np  # which not everybody who asks for this process's memory needs
+
+    np.empty(_LARGEST_MAPPED, dtype=np.uint8)
 
 
 def _trim() -> None:

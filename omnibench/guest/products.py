@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from .candidates import CandidateSets, block_others
 from .folds import Fold, Scores
-from .matrices import add_up, binary_histories
+from .matrices import add_up, binary_histories, weighted
 from .parts import Ints
 from .reached_items import best_reached
 from .score_forms import OtherItems, SparseScores
@@ -253,10 +253,7 @@ class ProductScores:
             (left @ self.right).toarray(out=out)
             return None
         added = self.right[left.indices]
-        numbers = added.data
-        if (left.data != 1).any():
-            numbers = np.repeat(left.data, np.diff(added.indptr)) * numbers
-        add_up(numbers, left, added, out)  # in the order of SciPy's product
+        add_up(weighted(left, added), left, added, out)  # in the order of SciPy's product
         return added
 
     def _best_sparse(

@@ -9,16 +9,17 @@ import numpy.typing as npt
 
 from .folds import NO_ITEM, Fold, Scores
 from .parts import Ints, entries_of
-from .reached_sums import Pairs, reached_sums
+from .reached_sums import RowsAndColumns, reached_sums
 from .tiles import best_of_entries
 from .top_items import ranking_type
 
 _SEGMENTS = 4
-"""Segments of a user's scores for each item that is looked for: of so many, the last of as many maxima is close to the last score."""
+"""Segments of a user's scores for each item that is looked for. The fewer, the lower is the bound that their maxima give, and the more
+scores reach it; the more, the longer takes what is done for each maximum."""
 _STEPS = 2
 """Users whose numbers of wanted items are within the same one of so many steps to twice as many have their bounds found together."""
-_SPARE = 3
-"""Items for each item of a list up to which those that are left are sorted; of more, the best are looked for once more."""
+_MOST_SORTED = 3
+"""Most items that are sorted for each item of a list: it takes longer to sort more than to look for the best of them once more."""
 
 _Numbers = npt.NDArray[np.int64]
 
@@ -48,7 +49,7 @@ def best_reached(fold: Fold, users: Ints, left: Any, right: Any, k: int, *, is_k
 
 
 def best_unseen(
-    fold: Fold, seen: Pairs, n_users: int, row: _Numbers, item: Ints, score: Scores, k: int
+    fold: Fold, seen: RowsAndColumns, n_users: int, row: _Numbers, item: Ints, score: Scores, k: int
 ) -> tuple[Ints, Scores]:
     """Return the k best of the items that may be among them.
 
@@ -70,7 +71,7 @@ def best_unseen(
         pair = row * fold.n_items + item
         is_allowed &= codes.take(np.searchsorted(codes, pair), mode="clip") != pair
     row, item, score = row[is_allowed], item[is_allowed], score[is_allowed]
-    if len(row) > _SPARE * k * n_users:  # sorting all of them would cost more
+    if len(row) > _MOST_SORTED * k * n_users:  # sorting all of them would cost more
         starts = np.searchsorted(row, np.arange(n_users + 1))
         _, row, entry = reaching(starts, score, np.full(n_users, k))
         item, score = item[entry], score[entry]

@@ -11,16 +11,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .matrices import weighted
 from .parts import Ints
 
 _CELLS = 1 << 19
 """Most numbers in the table, as long as one row has no more: with a few rows in it, calls of numpy cost little."""
+_WIDEST = 8
+"""Bytes of the numbers that are added up here: their places are noted where they lie, as whole numbers of as many."""
+MOST_ADDED = 1 << 20
+"""Most numbers that are added up here, which takes 43 bytes for each. Of more, which a single user may have, SciPy makes the product: it takes memory
+for what is reached alone."""
 ADDS_QUICKLY = np.lib.NumpyVersion(np.__version__) >= "1.25.0"
 """Whether ``numpy.add.at`` has a loop for numbers in memory; before it had not, and took ten times as long."""
 
-
-Pairs = tuple[npt.NDArray[np.int64], Ints]
-"""Rows and columns."""
+RowsAndColumns = tuple[npt.NDArray[np.int64], Ints]
+"""Pairs of a row and a column."""
 
 
 class ReachedSums(NamedTuple):
@@ -31,16 +36,21 @@ class ReachedSums(NamedTuple):
         item: The column of each entry; shape (m,).
         total: Its sum; shape (m,). -inf for a column that is blocked in its row, and where a column comes several times in a row, for all but
             one of them.
-        blocked: What is blocked and has its sum nevertheless, as pairs of a row and a column.
+        left_to_block: What is blocked and has its sum nevertheless.
     """
 
     starts: npt.NDArray[np.int64]
     item: Ints
     total: npt.NDArray[Any]
-    blocked: Pairs
+    left_to_block: RowsAndColumns
 
 
-def reached_sums(left: Any, right: Any, blocked: Pairs) -> ReachedSums:
+def n_added(left: Any, right: Any) -> int:
+    """Return how many numbers are added up for a product of two CSR matrices."""
+    return int(np.diff(right.indptr)[left.indices].sum(dtype=np.int64))
+
+
+def reached_sums(left: Any, right: Any, blocked: RowsAndColumns) -> ReachedSums:
     """Multiply two sparse matrices.
 
     Args:
@@ -48,14 +58,14 @@ def reached_sums(left: Any, right: Any, blocked: Pairs) -> ReachedSums:
         right: A CSR matrix of shape (m, n), float32, float64 or complex64.
         blocked: Rows and columns whose sums are not wanted.
     """
-    if not ADDS_QUICKLY:
-        product = left.astype(np.result_type(left.dtype, right.dtype), copy=False) @ right
+    dtype = np.result_type(left.dtype, right.dtype)
+    is_long = n_added(left, right) > MOST_ADDED
+    if not ADDS_QUICKLY or is_long or dtype.itemsize > _WIDEST:
+        product = left.astype(dtype, copy=False) @ right
         return ReachedSums(product.indptr.astype(np.int64), product.indices, product.data, blocked)
     added = right[left.indices]
     starts = added.indptr[left.indptr].astype(np.int64)
-    numbers = added.data
-    if (left.data != 1).any():
-        numbers = np.repeat(left.data, np.diff(added.indptr)) * numbers
+    numbers = weighted(left, added)
     n_rows, n_columns = left.shape[0], right.shape[1]
     rows_together = max(1, min(n_rows, _CELLS // max(1, n_columns)))
     cell = np.repeat(np.arange(n_rows) % rows_together * n_columns, np.diff(starts))

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from omnibench.errors import SharingError
 from omnibench.sharing.layout import INDEX
 from omnibench.sharing.locations import CHUNK, too_long
-from omnibench.store.artifacts import sync_directory
+from omnibench.store.artifacts import sync_directory, sync_names_above
 from omnibench.store.beneath import LinkedFileError, open_file
 
 PARTIAL = ".partial"
@@ -36,6 +36,7 @@ class DirectoryLocation:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.name = str(root)
+        self._durable: set[Path] = set()  # directories whose names are, since this process is the only one that writes
 
     def _opened(self, path: str) -> BinaryIO | None:
         try:
@@ -93,7 +94,9 @@ class DirectoryLocation:
         try:
             if partial.is_symlink():  # a clone may come from anybody: what it leads to is not ours to empty
                 raise SharingError(f"{partial} is a link, which is not followed; remove it, then publish again.")
-            _make_directory(self.root, with_parents=True)
+            self.root.mkdir(parents=True, exist_ok=True)
+            sync_names_above(self.root)
+            self._durable.clear()
             partial.mkdir(exist_ok=True)
             descriptor = os.open(partial / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
@@ -146,17 +149,13 @@ class DirectoryLocation:
             directory = self.root / parent
             if directory.is_symlink():
                 raise SharingError(f"{directory} is a link, which is not followed; nothing is written there.")
-            _make_directory(directory)
+            if directory.is_dir() and directory in self._durable:
+                continue
+            directory.mkdir(exist_ok=True)
+            sync_directory(
+                directory.parent
+            )  # also where it is there: the attempt that made it may have failed to do so
+            self._durable.add(directory)
 
     def _unwritable(self, error: OSError) -> SharingError:
         return SharingError(f"{self.name} cannot be written ({error.strerror or error}); give another directory.")
-
-
-def _make_directory(directory: Path, *, with_parents: bool = False) -> None:
-    """Make a directory unless it is there, and sync its name: what is published in it has to be found after a power cut."""
-    if directory.is_dir():
-        return
-    if with_parents:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-    directory.mkdir(exist_ok=True)
-    sync_directory(directory.parent)

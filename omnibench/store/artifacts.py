@@ -8,8 +8,10 @@ import stat
 import threading
 import time
 import uuid
+from collections import OrderedDict
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from omnibench.errors import StoreError
@@ -29,8 +31,9 @@ UNRESOLVED = "is a link or reached through one, which is not followed"
 """What is wrong with an artifact whose path ``resolve`` does not return; no record of ours has one that leads out."""
 
 
-_MOST_DURABLE = 256
-"""Directories of which a process remembers that their names are durable: each item has one of its own."""
+_MOST_DURABLE = 32
+"""Directories of which a store knows that their names are durable. Each is held open: by default a process may open 1024 files."""
+_HOLDING = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def sync_directory(directory: Path) -> None:
@@ -42,6 +45,59 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+def sync_names_above(path: Path) -> None:
+    """Make the name of a file or directory durable, and those of all directories above it on its file system.
+
+    Who has made these does not matter, nor whether an attempt to make them durable has failed before.
+
+    Raises:
+        OSError: The disk refuses, or the path is not there.
+    """
+    device = os.stat(path).st_dev
+    for directory in path.parents:
+        if os.stat(directory).st_dev != device:
+            return
+        with suppress(PermissionError):  # who may make a name in a directory need not be allowed to read it
+            sync_directory(directory)
+
+
+@dataclass(frozen=True, slots=True)
+class _HeldDirectory:
+    """A directory that is held open, so that no other one gets its inode.
+
+    Attributes:
+        descriptor: Its descriptor.
+        device: The device that it is on.
+        inode: Its inode.
+    """
+
+    descriptor: int
+    device: int
+    inode: int
+
+    @classmethod
+    def at(cls, path: Path) -> _HeldDirectory | None:
+        """Hold the directory at a path; None where that cannot be done."""
+        try:
+            descriptor = os.open(path, _HOLDING)
+        except OSError:
+            return None
+        status = os.fstat(descriptor)
+        return cls(descriptor, status.st_dev, status.st_ino)
+
+    def is_at(self, path: Path) -> bool:
+        """Whether it has this path."""
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == (self.device, self.inode)
+
+    def close(self) -> None:
+        """Let go of it."""
+        os.close(self.descriptor)
+
+
 class UnsyncedNames:
     """Directories in which files or directories have names that may not be durable yet, because no record depends on them so far.
 
@@ -49,42 +105,48 @@ class UnsyncedNames:
     """
 
     def __init__(self) -> None:
-        self._directories: set[Path] = set()
-        self._undurable: dict[
-            Path, tuple[int, int]
-        ] = {}  # directories whose own names are in those, with device and inode
-        self._durable: dict[Path, tuple[int, int]] = {}
+        self._to_sync: set[Path] = set()
+        self._noted: dict[Path, _HeldDirectory] = {}  # their names become durable when their parents are synced
+        self._known_durable: OrderedDict[Path, _HeldDirectory] = OrderedDict()  # the one needed last comes last
         self._lock = threading.Lock()
 
     def note(self, directory: Path) -> None:
         """Note that a directory has got a name."""
         with self._lock:
-            self._directories.add(directory)
+            self._to_sync.add(directory)
 
-    def note_way(self, directory: Path, root: Path, new_directories: Iterable[Path] = ()) -> None:
-        """Note the names of a directory and of those above it, but for those that this process has made durable itself.
+    def note_ancestors(self, directory: Path, root: Path, new_directories: Iterable[Path] = ()) -> None:
+        """Note the names of a directory and of those above it, but for those that this has made durable itself.
 
         Who has made them does not matter: another process may have done so just now, and be long in coming to its own record.
 
         Args:
             directory: The directory, which lies below the root.
             root: The store's directory.
-            new_directories: Those of them that were made just now; one that was removed before may have had the same inode.
-
-        Raises:
-            OSError: One of them is not there.
+            new_directories: Those of them that were made just now.
         """
         with self._lock:
             for new in new_directories:
-                self._durable.pop(new, None)
+                for path in [path for path in self._known_durable if path.is_relative_to(new)]:
+                    self._known_durable.pop(path).close()
             while directory != root:
-                status = os.lstat(directory)
-                identity = status.st_dev, status.st_ino
-                if self._durable.get(directory) == identity:  # and so are those above it
-                    return
-                self._undurable[directory] = identity
+                self._note_name_of(directory)
                 directory = directory.parent
-                self._directories.add(directory)
+
+    def _note_name_of(self, directory: Path) -> None:
+        durable = self._known_durable.get(directory)
+        if durable is not None:
+            if durable.is_at(directory):
+                self._known_durable.move_to_end(directory)
+                return
+            self._known_durable.pop(directory).close()
+        self._to_sync.add(directory.parent)
+        noted = self._noted.pop(directory, None)
+        if noted is not None:
+            noted.close()
+        open_directory = _HeldDirectory.at(directory)
+        if open_directory is not None:  # else it is synced with each record
+            self._noted[directory] = open_directory
 
     def sync(self) -> None:
         """Make the names in all of them durable; a directory that was removed meanwhile has none.
@@ -93,14 +155,38 @@ class UnsyncedNames:
             OSError: The disk refuses; what is not durable is tried again by the next call.
         """
         with self._lock:
-            for directory in sorted(self._directories):
-                with suppress(FileNotFoundError):
+            for directory in sorted(self._to_sync):
+                inside = [path for path in self._noted if path.parent == directory]
+                try:
                     sync_directory(directory)
-                self._directories.discard(directory)
-            if len(self._durable) >= _MOST_DURABLE:
-                self._durable.clear()
-            self._durable.update(self._undurable)
-            self._undurable.clear()
+                except FileNotFoundError:
+                    for path in inside:
+                        self._noted.pop(path).close()
+                else:
+                    for path in inside:
+                        self._keep(path, self._noted.pop(path))
+                self._to_sync.discard(directory)
+
+    def _keep(self, path: Path, directory: _HeldDirectory) -> None:
+        """Keep that a directory has a durable name, unless it has lost it since that was noted."""
+        if not directory.is_at(path):
+            directory.close()
+            return
+        self._known_durable[path] = directory
+        if len(self._known_durable) > _MOST_DURABLE:
+            self._known_durable.popitem(last=False)[1].close()
+
+    def close(self) -> None:
+        """Let go of all directories; nothing is known to be durable any more."""
+        with self._lock:
+            for directory in (*self._noted.values(), *self._known_durable.values()):
+                directory.close()
+            self._noted.clear()
+            self._known_durable.clear()
+
+    def __del__(self) -> None:
+        """Let go of them also where a store was not closed."""
+        self.close()
 
 
 def sync_tree(directory: Path) -> None:
@@ -151,7 +237,7 @@ def scratch_beside(file: Path) -> Path:
 
 
 def publish(
-    partial: Path, final: Path, root: Path, unsynced: UnsyncedNames | None = None, *, is_new: bool = False
+    partial: Path, final: Path, root: Path, unsynced: UnsyncedNames, *, is_unrecorded: bool = False
 ) -> Artifact:
     """Move a finished file to where its readers look, durably, and describe it.
 
@@ -159,15 +245,15 @@ def publish(
         partial: The file, on the same file system.
         final: The path that it gets; a file that is there is replaced.
         root: The store's directory, which the described path is relative to.
-        unsynced: Gets the names that the caller makes durable before a record depends on them; without it they are durable
-            when this returns.
-        is_new: Whether no record names the path, and nobody takes a file there for a whole one. Then the file is moved first
-            and synced where it lies, which writes to a file system's journal once in the place of twice: its sync has the
-            name in it as well. A file that is there is replaced by a synced one all the same.
+        unsynced: Gets the names that the caller makes durable before a record depends on them.
+        is_unrecorded: Whether no record names the path, and nobody takes a file there for a whole one. Then a first file is
+            put there before it is synced, which writes to a file system's journal once in the place of twice: its sync has
+            the name in it as well.
 
     Raises:
         StoreError: It would lie outside of the store.
-        OSError: The disk refuses; nothing has been put at the path.
+        OSError: The disk refuses; what was at the path is there as it was, and where nothing was, there may be a file that is
+            not durable, if ``is_unrecorded``.
     """
     relative = relative_path(final, root)
     directory, name = os.path.split(relative)
@@ -180,32 +266,39 @@ def publish(
         if not was_reached:
             make_directories(final.parent, root, unsynced)
         with opened_directory(root, directory) as parent:
-            is_first = is_new and not _is_there(name, parent)
-            if not is_first:
-                os.fsync(file.fileno())
-            os.replace(partial, name, dst_dir_fd=parent)
-            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
-            if is_first:
-                try:
-                    os.fsync(file.fileno())
-                except BaseException:
-                    with suppress(OSError):
-                        os.unlink(name, dir_fd=parent)
-                    raise
-    if unsynced is None:
-        sync_directory(final.parent)
-    else:
-        unsynced.note(final.parent)
+            status = _move_and_sync(partial, file.fileno(), name, parent, is_unrecorded=is_unrecorded)
+    unsynced.note(final.parent)
+    unsynced.note_ancestors(final.parent, root)  # also those that another store of this process has reached
     if _written(status) != written:
         raise StoreError(f"{final} was written to while it was published; nothing but omnibench may write there.")
     return _described(relative, sha256, status)
 
 
-def _is_there(name: str, directory: int) -> bool:
-    """Whether a directory, by its descriptor, has anything of a name."""
+def _move_and_sync(partial: Path, descriptor: int, name: str, parent: int, *, is_unrecorded: bool) -> os.stat_result:
+    """Give a file its name in a directory, make its content durable, and return what it is then.
+
+    Args:
+        partial: The file.
+        descriptor: It, opened.
+        name: The name.
+        parent: The directory's descriptor.
+        is_unrecorded: See ``publish``.
+    """
+    if is_unrecorded and _has_linked(partial, name, parent):
+        # Where this fails the file stays: another process may have put a durable one there meanwhile, and recorded it.
+        os.fsync(descriptor)
+        os.unlink(partial)
+    else:
+        os.fsync(descriptor)
+        os.replace(partial, name, dst_dir_fd=parent)
+    return os.stat(name, dir_fd=parent, follow_symlinks=False)
+
+
+def _has_linked(partial: Path, name: str, parent: int) -> bool:
+    """Give a file a name in a directory beside the one that it has; False where something has it, or files have one name only."""
     try:
-        os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
+        os.link(partial, name, dst_dir_fd=parent, follow_symlinks=False)
+    except (OSError, NotImplementedError):
         return False
     return True
 
@@ -235,14 +328,14 @@ def refuse_outside(path: Path, root: Path) -> None:
     refuse_links(root, os.path.dirname(relative_path(path, root)))
 
 
-def make_directories(directory: Path, root: Path, unsynced: UnsyncedNames | None = None) -> None:
-    """Create a directory below the root, with durable names for whom the store is for.
+def make_directories(directory: Path, root: Path, unsynced: UnsyncedNames) -> None:
+    """Create a directory below the root, for whom the store is for.
 
     Args:
         directory: The directory; one that is there stays as it is.
         root: The store's directory.
-        unsynced: Gets the names that the caller makes durable before a record depends on them; without it those of
-            directories that are made here are durable when this returns.
+        unsynced: Gets the names of the directory and of those above it, which the caller makes durable before a record depends
+            on them.
 
     Raises:
         StoreError: It would lie outside of the root, or be reached through a link.
@@ -257,10 +350,7 @@ def make_directories(directory: Path, root: Path, unsynced: UnsyncedNames | None
             existing = existing.parent
         for absent in reversed(missing):
             make_directory(absent)
-            if unsynced is None:
-                sync_directory(absent.parent)
-    if unsynced is not None:
-        unsynced.note_way(directory, root, missing)
+    unsynced.note_ancestors(directory, root, missing)
 
 
 def resolve(artifact: Artifact, root: Path) -> Path | None:

@@ -85,6 +85,7 @@ class CheckpointStore:
         refuse_foreign(self.root)
         refuse_links(self.root, "leases", "tmp")  # what is written to before ``open_records`` looks at all
         with ExitStack() as opened:
+            opened.callback(self._unsynced.close)
             with cannot_be_written(self.root):
                 make_root(self.root, shared=self._shared != "no", notify=self._notify)
                 opened.enter_context(leases.shared_use(self.root / PRESENCE, self._tell_waiting))
@@ -295,16 +296,18 @@ class CheckpointStore:
         )
         return False
 
-    def publish(self, partial: Path, final: Path, *, until_commit: bool = False, is_new: bool = False) -> Artifact:
+    def publish(
+        self, partial: Path, final: Path, *, until_commit: bool = False, is_unrecorded: bool = False
+    ) -> Artifact:
         """Move a finished file into place durably; see ``artifacts.publish``.
 
         Args:
             partial: The file, on the same file system.
             final: The path that it gets.
             until_commit: Whether the next commit, or file, makes its name durable; else it is so when this returns.
-            is_new: Whether no record names the path, and nobody takes a file there for a whole one.
+            is_unrecorded: Whether no record names the path, and nobody takes a file there for a whole one.
         """
-        artifact = artifacts.publish(partial, final, self.root, self._unsynced, is_new=is_new)
+        artifact = artifacts.publish(partial, final, self.root, self._unsynced, is_unrecorded=is_unrecorded)
         if not until_commit:
             self._unsynced.sync()
         self._stamps[artifact["path"]] = stamp_of(final)
@@ -327,7 +330,7 @@ class CheckpointStore:
         artifacts.sync_tree(partial)
         files = [file for file in sorted(partial.rglob("*")) if file.is_file()]
         sums = {file.relative_to(partial): artifacts.sha256_of(file) for file in files}
-        artifacts.make_directories(final.parent, self.root)
+        artifacts.make_directories(final.parent, self.root, self._unsynced)
         if is_shared(self.root):
             for path in (partial, *partial.rglob("*")):
                 open_to_group(path)
@@ -339,7 +342,9 @@ class CheckpointStore:
             elif os.path.lexists(final):
                 final.replace(scratch / "replaced")
             partial.replace(final)
-            artifacts.sync_directory(final.parent)
+        self._unsynced.note(final.parent)
+        self._unsynced.note_ancestors(final.parent, self.root)
+        self._unsynced.sync()
         described = [artifacts.describe(final / name, self.root, sha256) for name, sha256 in sums.items()]
         self._stamps |= {artifact["path"]: stamp_of(self.root / artifact["path"]) for artifact in described}
         return described

@@ -136,7 +136,13 @@ def _check_format(root: Path) -> list[str]:
 
 def _write_marker(marker: Path) -> None:
     partial = write_new(marker.parent, f"{marker.name}.new", json.dumps({"format": FORMAT}).encode())
-    artifacts.publish(partial, marker, marker.parent)
+    _publish_durably(partial, marker, marker.parent)
+
+
+def _publish_durably(partial: Path, final: Path, root: Path) -> None:
+    unsynced = artifacts.UnsyncedNames()
+    artifacts.publish(partial, final, root, unsynced)
+    unsynced.sync()
 
 
 def _noted_format(root: Path) -> int:
@@ -163,7 +169,7 @@ def _migrate(root: Path, old_format: int) -> str:
         partial.unlink(missing_ok=True)
         with closing(_connected(root)) as connection, closing(sqlite3.connect(partial)) as copy:
             connection.backup(copy)
-        artifacts.publish(partial, backup, root)
+        _publish_durably(partial, backup, root)
     records = Records(root / "store", version=old_format)
     try:
         old = read_all(root / "store")  # without damaged records: `get` sets them aside when somebody asks for them

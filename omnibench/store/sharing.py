@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.owners import group_name
-from omnibench.store.artifacts import sync_directory
+from omnibench.store.artifacts import sync_names_above
+from omnibench.store.formats import MARKER
 from omnibench.store.permissions import RECORDS, is_shared, keep_to_oneself, make_directory, open_to_group, umask
 from omnibench.store.snapshot_files import FOLDER
 from omnibench.terminal import command_line
@@ -31,11 +31,9 @@ def make_root(root: Path, *, shared: bool, notify: Callable[[str], None]) -> Non
         OSError: It cannot be made.
         StoreError: It is to be a group's, and cannot be.
     """
-    missing = [directory for directory in (root, *root.parents) if not directory.exists()]
     make_directory(root, shared=shared)
-    for directory in missing:
-        with suppress(PermissionError):  # who may make a name in a directory need not be allowed to read it
-            sync_directory(directory.parent)
+    if not (root / MARKER).exists():  # which is written when the names of all directories above it are durable
+        sync_names_above(root)
     if root.stat().st_mode & stat.S_IWOTH:
         notify(
             f"everybody can write into {root}, and put models there that your runs load; `{command_line('chmod', 'o-w', root)}` ends that"

@@ -137,7 +137,7 @@ def publish(store: CheckpointStore, partial: Path, final: Path, identity: str) -
     }
     final.parent.mkdir(parents=True, exist_ok=True)
     partial.rename(final)
-    artifacts.sync_directory(final.parent)
+    artifacts.sync_names_above(final)
     return [artifacts.describe(final / name, final, sha256) for name, sha256 in sums.items()]
 
 

@@ -27,7 +27,7 @@ def record_before_artifact() -> None:
     real = CheckpointStore.commit
 
     def publish(self: CheckpointStore, partial: Path, final: Path, **_: bool) -> Artifact:
-        artifacts.make_directories(final.parent, self.root)
+        artifacts.make_directories(final.parent, self.root, self._unsynced)
         waiting.append((partial, final))
         return _describe(partial, final, self.root)
 
@@ -46,7 +46,7 @@ def write_in_place() -> None:
     """Write an artifact at its final name."""
 
     def publish(self: CheckpointStore, partial: Path, final: Path, **_: bool) -> Artifact:
-        artifacts.make_directories(final.parent, self.root)
+        artifacts.make_directories(final.parent, self.root, self._unsynced)
         with final.open("wb") as file:
             file.write(partial.read_bytes())
             os.fsync(file.fileno())
@@ -60,7 +60,7 @@ def without_fsync() -> None:
     """Move an artifact into place before it is on disk."""
 
     def publish(self: CheckpointStore, partial: Path, final: Path, **_: bool) -> Artifact:
-        artifacts.make_directories(final.parent, self.root)
+        artifacts.make_directories(final.parent, self.root, self._unsynced)
         partial.replace(final)
         artifacts.sync_directory(final.parent)
         return _describe(final, final, self.root)
@@ -68,9 +68,20 @@ def without_fsync() -> None:
     _change("publish", publish)
 
 
+def named_before_it_is_synced() -> None:
+    """Move each artifact first, also where something has its name, and sync it where it lies."""
+
+    def move_and_sync(partial: Path, descriptor: int, name: str, parent: int, **_: bool) -> os.stat_result:
+        os.replace(partial, name, dst_dir_fd=parent)
+        os.fsync(descriptor)
+        return os.stat(name, dir_fd=parent, follow_symlinks=False)
+
+    setattr(artifacts, "_move_and_sync", move_and_sync)  # noqa: B010 - a function of a module
+
+
 def without_durable_directories() -> None:
     """Record what lies in directories whose names are not on disk."""
-    setattr(artifacts.UnsyncedNames, "note_way", lambda *_: None)  # noqa: B010 - a method of a class
+    setattr(artifacts.UnsyncedNames, "note_ancestors", lambda *_: None)  # noqa: B010 - a method of a class
 
 
 def without_verification() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from faults import mutants, plant
-from faults.children import KILLED
+from faults.children import KILLED, run
 from faults.invariants import artifacts_of, records_of
 from faults.sweeps import EMPTY, NEW_METRIC, STARTS, Mutation, Start, Sweep, Tally, unchanged
 from faults.tracing import CHANGING, Call, broken_order, calls, failed_at, killed_at, traced, why_not
@@ -88,10 +89,13 @@ def test_every_system_call_from_which_on_the_disk_is_bad(
     tally.check()
 
 
-def _disorder(directory: Path, mutation: Mutation) -> list[str]:
-    """Return what was out of order in a run from nothing."""
+def _disorder(directory: Path, mutation: Mutation, left: Path | None = None) -> list[str]:
+    """Return what was out of order in a run from nothing, or from what an interrupted one has left."""
     root = directory / "ordered"
+    if left is not None:
+        shutil.copytree(left, root)
     errand = plant.Errand(root, directory / "work")
+    before = {path.relative_to(root).as_posix() for path in root.rglob("*")}
     ended = traced(
         partial(_mutated, mutation, errand), directory / "log", directory / "trace", ["-e", f"trace={CHANGING}"]
     )
@@ -99,7 +103,22 @@ def _disorder(directory: Path, mutation: Mutation) -> list[str]:
     log = list(calls(directory / "trace"))
     named = {str(artifact["path"]) for record in records_of(root).values() for artifact in artifacts_of(record)}
     assert len(named) >= 3 * len(plant.items()), "every phase of every item has an artifact"
-    return list(filter(None, (broken_order(log, path, str(root)) for path in sorted(named))))
+    assert left is None or len(named & before) >= 3 * len(plant.items()), "they have the names of what is there"
+    return list(filter(None, (broken_order(log, path, str(root), was_there=path in before) for path in sorted(named))))
+
+
+def _files_without_records(directory: Path) -> Path:
+    """Make a store that was interrupted before each of its records: all files are there, and empty."""
+    root = directory / "left"
+    ended = run(plant.Errand(root, directory / "earlier-work"), directory / "log")
+    assert ended.outcome is not None, ended.error
+    named = {str(artifact["path"]) for record in records_of(root).values() for artifact in artifacts_of(record)}
+    shutil.rmtree(root / "store")
+    for manifest in root.rglob("records.jsonl"):
+        manifest.unlink()
+    for path in named:
+        (root / path).write_bytes(b"")
+    return root
 
 
 def test_every_artifact_is_on_disk_before_its_record(directory: Path) -> None:
@@ -108,6 +127,15 @@ def test_every_artifact_is_on_disk_before_its_record(directory: Path) -> None:
     A new file may be renamed before its fsync, and directories on its way are durable before the commit.
     """
     assert not _disorder(directory, unchanged)
+
+
+def test_what_an_interrupted_run_has_left_is_replaced_by_files_that_are_on_disk(directory: Path) -> None:
+    """Where something has the name of an artifact, the artifact is synced before it gets that name; a protocol that moves it first is seen."""
+    left = _files_without_records(directory)
+    (directory / "right").mkdir()
+    (directory / "wrong").mkdir()
+    assert not _disorder(directory / "right", unchanged, left)
+    assert len(_disorder(directory / "wrong", mutants.named_before_it_is_synced, left)) >= 3 * len(plant.items())
 
 
 @pytest.mark.parametrize(

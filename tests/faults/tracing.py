@@ -139,7 +139,7 @@ def paths_in(call: Call) -> list[str]:
 
 
 def renamed(call: Call) -> tuple[str, str]:
-    """Return the old and the new path of a renaming, also of one below descriptors of directories."""
+    """Return the old and the new path of a renaming or a link, also of one below descriptors of directories."""
     directory, paths = "", []
     for quoted, plain in _PATHS.findall(call.text):
         if plain:
@@ -149,19 +149,27 @@ def renamed(call: Call) -> tuple[str, str]:
     return paths[0], paths[1]
 
 
-def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
+def broken_order(log: Sequence[Call], artifact: str, root: str, *, was_there: bool = False) -> str:
     """Say how the publication of an artifact was out of order, or nothing.
 
     In order is: fsync of the file, rename to its final name (or of a directory above it), fsync of the directory
     that holds the new name, and only then the write of the commit to the database's log, with an fsync. A file whose name
-    nothing has had before may be synced after it was renamed. Directories that were made on its way have to be in their
-    parents, and these synced, before the commit.
+    nothing has had before may be synced after it got it, by a rename or a link. Directories that were made on its way have to
+    be in their parents, and these synced, before the commit.
+
+    Args:
+        log: The calls.
+        artifact: The artifact's path, relative to the root.
+        root: The store's directory.
+        was_there: Whether something had the artifact's name before the log begins.
     """
     final = f"{root}/{artifact}"
     moves: list[tuple[int, str, str]] = [
         (position, *renamed(call))
         for position, call in enumerate(log)
-        if call.name.startswith("rename") and (final + "/").startswith(renamed(call)[1] + "/")
+        if call.name.startswith(("rename", "link"))
+        and call.text.endswith("= 0")
+        and (final + "/").startswith(renamed(call)[1] + "/")
     ]
     if not moves:
         return f"{artifact} was never renamed into place"
@@ -170,8 +178,13 @@ def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
     wal = f"{root}/store/cache.db-wal"
     synced = [position for position in _of(log, ("fsync", "fdatasync"), partial) if position < moved]
     written = [position for position in _of(log, ("write", "pwrite64"), partial) if position < moved]
-    if len(moves) == 1 and target == final:
-        synced += [position for position in _of(log, ("fsync", "fdatasync"), final) if position > moved]
+    if len(moves) == 1 and target == final and not was_there:  # strace tells a linked file by any of its names
+        synced += [
+            position
+            for path in (partial, final)
+            for position in _of(log, ("fsync", "fdatasync"), path)
+            if position > moved
+        ]
     if not synced or (written and written[-1] > synced[-1]):
         return f"{artifact} was renamed into place before its content was on disk"
     named = [position for position in _of(log, ("fsync",), str(Path(target).parent)) if position > moved]
@@ -183,7 +196,7 @@ def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
         return f"no commit on disk follows {artifact}"
     if commits[0] < named[0]:
         return f"{artifact} was recorded before its name was on disk"
-    if commits[0] < synced[0]:
+    if commits[0] < min(synced):
         return f"{artifact} was recorded before its content was on disk"
     nameless = _undurable_directories(log[: commits[0]], target)
     return f"{artifact} was recorded before the name of {nameless[0]} was on disk" if nameless else ""

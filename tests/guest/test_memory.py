@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 
@@ -57,6 +58,19 @@ def test_freed_memory_is_taken_again() -> None:
     before, after = map(int, done.stdout.split())
     assert before > 10_000
     assert after < 100
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc has the function")
+@pytest.mark.parametrize(
+    "setting", [{"MALLOC_MMAP_THRESHOLD_": "131072"}, {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072"}]
+)
+def test_thresholds_that_the_user_has_set_stay(setting: dict[str, str]) -> None:
+    """Who wants large arrays to be given back at once gets that."""
+    done = subprocess.run(
+        [sys.executable, "-c", REUSED], check=True, capture_output=True, text=True, env={**os.environ, **setting}
+    )
+    _, after = map(int, done.stdout.split())
+    assert after > 10_000
 
 
 def test_little_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:

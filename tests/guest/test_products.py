@@ -33,22 +33,23 @@ def fold_and_sets(request: Any, directory: Path) -> tuple[Fold, Any]:
     return fold, candidate_sets(fold, policy)
 
 
-def matrices(n_users: int, n_items: int, dtype: str, *, is_weighted: bool) -> tuple[Any, Any]:
+def matrices(n_users: int, n_items: int, dtype: str, *, is_weighted: bool, left_dtype: str = "") -> tuple[Any, Any]:
     """What some users have of 60 things, nothing some of them; and what these add, which now and then cancels out."""
     rng = np.random.default_rng(3)
     has = (rng.random((n_users, 60)) < 0.2) & (np.arange(n_users) % 9 != 0)[:, None]
     adds = rng.random((60, n_items)) < 0.1
     left = has * (rng.integers(1, 3, has.shape) if is_weighted else 1)
     right = adds * rng.choice([-1, 0.5, 1, 1 / 3, 0.1], adds.shape)
-    return sparse.csr_matrix(left.astype(dtype)), sparse.csr_matrix(right.astype(dtype))
+    return sparse.csr_matrix(left.astype(left_dtype or dtype)), sparse.csr_matrix(right.astype(dtype))
 
 
-@pytest.mark.parametrize("dtype", ["<f4", "<f8"])
+@pytest.mark.parametrize(("left_dtype", "dtype"), [("<f4", "<f4"), ("<f8", "<f8"), ("<f8", "<f4"), ("<f4", "<f8")])
 @pytest.mark.parametrize("is_weighted", [False, True])
 @pytest.mark.parametrize("has_others", [False, True])
 @pytest.mark.parametrize(("dense", "most"), [(10**9, 1 << 20), (10**9, 40), (0, 1 << 20)])
 def test_products_rank_as_those_of_scipy(
     fold_and_sets: tuple[Fold, Any],
+    left_dtype: str,
     dtype: str,
     is_weighted: bool,
     has_others: bool,
@@ -60,7 +61,7 @@ def test_products_rank_as_those_of_scipy(
     monkeypatch.setattr(products, "_DENSE", dense)
     monkeypatch.setattr(products, "_SCORES", most)
     fold, sets = fold_and_sets
-    left, right = matrices(len(fold.users), fold.n_items, dtype, is_weighted=is_weighted)
+    left, right = matrices(len(fold.users), fold.n_items, dtype, is_weighted=is_weighted, left_dtype=left_dtype)
     scores = (left @ right).toarray()
     others = None
     if has_others:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import closing
 from pathlib import Path
@@ -74,3 +75,31 @@ def test_what_an_entry_names_is_on_the_disk_before_it(tmp_path: Path, monkeypatc
     assert not any(disk.cuts.values())
     assert disk.lost() == []
     assert disk.root in disk.names
+
+
+def test_what_an_attempt_has_made_and_failed_to_sync_is_synced_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That a directory is there does not make its name durable."""
+    with closing(CheckpointStore(tmp_path / "store")) as store:
+        record_item(store, "A", metrics={"NDCG@10": 0.5}, predictions=1)
+    disk = Disk(tmp_path / "deep" / "table")
+    arguments = ["publish", str(disk.root), "--store", str(tmp_path / "store"), "--what", "all"]
+    fsync = os.fsync
+
+    def made() -> set[Path]:
+        return {path for path in disk.root.iterdir() if path.is_dir() and path.name != ".partial"}
+
+    def fails_where_an_item_is(descriptor: int) -> None:
+        fsync(descriptor)
+        if Path(os.readlink(f"/proc/self/fd/{descriptor}")) == disk.root and made():
+            raise OSError(errno.EIO, "broken")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fails_where_an_item_is)
+        assert main(arguments) != 0
+    assert made()
+    disk.plant(monkeypatch)
+    assert main(arguments) == 0
+    assert made() <= disk.names
+    assert {disk.root, disk.root.parent} <= disk.names

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
 from omnibench.store.artifacts import (
+    UnsyncedNames,
     is_intact,
     make_directories,
     publish,
@@ -36,7 +37,10 @@ def root(tmp_path: Path) -> Path:
 def published(root: Path, content: bytes = b"content", name: str = "a/b/file.npy") -> Artifact:
     partial = root / "partial"
     partial.write_bytes(content)
-    return publish(partial, root / name, root)
+    unsynced = UnsyncedNames()
+    artifact = publish(partial, root / name, root, unsynced)
+    unsynced.sync()
+    return artifact
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
@@ -61,7 +65,7 @@ def test_directories_are_for_the_users_eyes_only(root: Path) -> None:
     before = os.umask(0)
     try:
         published(root)
-        make_directories(root / "c/d/e", root)
+        make_directories(root / "c/d/e", root, UnsyncedNames())
     finally:
         os.umask(before)
     for name in ("a", "a/b", "c", "c/d", "c/d/e"):
@@ -72,55 +76,115 @@ def test_directories_are_for_the_users_eyes_only(root: Path) -> None:
 def acts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Get the syncs and the renamings of a test, in order."""
     acts: list[str] = []
-    original_fsync, original_replace = os.fsync, os.replace
+    original_fsync, original_replace, original_link = os.fsync, os.replace, os.link
 
     def fsync(descriptor: int) -> None:
         acts.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
         original_fsync(descriptor)
 
     def replace(source: Path, target: str, *, dst_dir_fd: int) -> None:
-        acts.append(f"rename to {target}")
         original_replace(source, target, dst_dir_fd=dst_dir_fd)
+        acts.append(f"rename to {target}")
+
+    def link(source: Path, target: str, **options: Any) -> None:
+        original_link(source, target, **options)
+        acts.append(f"link to {target}")
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(os, "link", link)
     return acts
 
 
 def test_publication_is_durable_before_it_is_described(root: Path, acts: list[str]) -> None:
-    """File first, then its name: fsync, rename, fsync of the directory, and only then the description."""
+    """File first, then its name: fsync, rename, and fsync of the directory and those above it."""
     published(root)
-    assert acts == ["fsync store", "fsync a", "fsync partial", "rename to file.npy", "fsync b"]
+    assert acts == ["fsync partial", "rename to file.npy", "fsync store", "fsync a", "fsync b"]
 
 
-def test_a_new_file_is_moved_first(root: Path, acts: list[str]) -> None:
+def publish_unrecorded(root: Path, content: bytes, partial: str = "partial") -> Artifact:
+    (root / partial).write_bytes(content)
+    return publish(root / partial, root / "file.npy", root, UnsyncedNames(), is_unrecorded=True)
+
+
+def test_a_first_file_gets_its_name_first(root: Path, acts: list[str]) -> None:
     """Where nothing is, the file is synced with its name; where there is something, it is replaced by a synced file alone."""
     for content in (b"first", b"second"):
-        (root / "partial").write_bytes(content)
-        artifact = publish(root / "partial", root / "file.npy", root, is_new=True)
+        artifact = publish_unrecorded(root, content)
         assert (root / "file.npy").read_bytes() == content
-        assert is_intact(artifact, root)
-    first, second = ["rename to file.npy", "fsync file.npy"], ["fsync partial", "rename to file.npy"]
-    assert acts == [*first, "fsync store", *second, "fsync store"]
+        assert is_intact(artifact, root, "stat")
+        assert not (root / "partial").exists()
+    assert acts == ["link to file.npy", "fsync partial", "fsync partial", "rename to file.npy"]
+
+
+def test_a_file_system_without_hard_links_gets_a_synced_file(
+    root: Path, acts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As exFAT is one: the file is synced, then moved."""
+
+    def link(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    assert is_intact(publish_unrecorded(root, b"content"), root)
+    assert acts == ["fsync partial", "rename to file.npy"]
 
 
 @pytest.mark.parametrize("is_there", [False, True])
 def test_a_file_that_cannot_be_synced_is_not_published(
     root: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
 ) -> None:
-    """A new one is taken away again; the one that was there stays."""
+    """The one that was there stays; a new one has no description, and is replaced by a synced one."""
     if is_there:
         (root / "file.npy").write_bytes(b"before")
-    (root / "partial").write_bytes(b"content")
 
     def fsync(_: int) -> None:
         raise OSError(errno.EIO, "broken")
 
-    monkeypatch.setattr(os, "fsync", fsync)
-    with pytest.raises(OSError, match="broken"):
-        publish(root / "partial", root / "file.npy", root, is_new=True)
-    assert (root / "file.npy").exists() == is_there
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fsync)
+        with pytest.raises(OSError, match="broken"):
+            publish_unrecorded(root, b"content")
     assert not is_there or (root / "file.npy").read_bytes() == b"before"
+    (root / "partial").unlink(missing_ok=True)
+    n_synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", n_synced.append)
+    publish_unrecorded(root, b"again")
+    assert (root / "file.npy").read_bytes() == b"again"
+    assert len(n_synced) == 1
+
+
+@pytest.mark.parametrize("moment", ["before its name", "while it is synced"])
+def test_what_another_process_has_published_is_neither_replaced_by_what_is_not_durable_nor_removed(
+    root: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """One that has the lease meanwhile, as where locks are lost: it has put its file there, and recorded it."""
+    link, fsync = os.link, os.fsync
+
+    def publish_other() -> None:
+        monkeypatch.setattr(os, "link", link)
+        monkeypatch.setattr(os, "fsync", fsync)
+        publish_unrecorded(root, b"of another process", "other")
+
+    def link_late(*arguments: Any, **options: Any) -> None:
+        publish_other()
+        monkeypatch.setattr(os, "fsync", refused)
+        link(*arguments, **options)
+
+    def fsync_late(descriptor: int) -> None:
+        publish_other()
+        refused(descriptor)
+
+    def refused(_: int) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    if moment == "before its name":
+        monkeypatch.setattr(os, "link", link_late)
+    else:
+        monkeypatch.setattr(os, "fsync", fsync_late)
+    with pytest.raises(OSError, match="broken"):
+        publish_unrecorded(root, b"late")
+    assert (root / "file.npy").read_bytes() == b"of another process"
 
 
 def flip(path: Path) -> None:
@@ -269,7 +333,7 @@ def test_nothing_is_published_out_of_the_store(way: Callable[[Path], str], root:
     """A guest that reports a model in `../` does not get it moved there."""
     (root / "partial").write_bytes(b"content")
     with pytest.raises(StoreError, match=r"outside of the checkpoint directory|is a link"):
-        publish(root / "partial", root / way(root), root)
+        publish(root / "partial", root / way(root), root, UnsyncedNames())
     assert not (root.parent / "outside").exists()
     assert (root / "partial").exists()
 
@@ -283,7 +347,7 @@ def test_a_linked_store_is_a_store(root: Path) -> None:
 
 def test_a_whole_tree_is_made_durable(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file and every directory of a prepared dataset is synchronised."""
-    make_directories(root / "d/fold_0", root)
+    make_directories(root / "d/fold_0", root, UnsyncedNames())
     (root / "d/fold_0/train.npy").write_bytes(b"x")
     (root / "d/user.npy").write_bytes(b"x")
     synced: set[str] = set()

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from omnibench.errors import StoreError
-from omnibench.store import CheckpointStore, artifacts, sharing
+from omnibench.store import CheckpointStore
 from omnibench.store.formats import FORMAT
-from omnibench.store.records import Records
 
 pytestmark = pytest.mark.usefixtures("made_up_records")
 
@@ -43,16 +38,6 @@ def test_a_store_is_made_where_there_is_none(store: CheckpointStore) -> None:
         for place in (store.root, *store.root.rglob("*")):
             if place.is_dir():
                 assert stat.S_IMODE(place.stat().st_mode) == 0o700, place
-
-
-def test_a_new_store_has_durable_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its directory, and those that were made for it, do not vanish with all that is recorded in them; once they are there, they stay."""
-    synced: list[Path] = []
-    monkeypatch.setattr(sharing, "sync_directory", synced.append)
-    for _ in range(2):
-        CheckpointStore(tmp_path / "deep" / "checkpoints").close()
-    assert set(synced) == {tmp_path, tmp_path / "deep"}
-    assert len(synced) == 2
 
 
 def test_a_relative_directory_is_made_absolute_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,123 +299,3 @@ for number in range(200):
     assert (lines[0], lines[-1], len(lines)) == (b"one", b"\xff", 402)
     assert set(lines[1:-1]) == {b"a" * 300, b"b" * 300}
     assert stat.S_IMODE((store.root / "out.log").stat().st_mode) == 0o600
-
-
-@pytest.mark.parametrize("has_another_file", [True, False])
-def test_names_of_one_phase_become_durable_at_once(
-    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, has_another_file: bool
-) -> None:
-    """Files of a phase in one directory cost one sync of it, which is done before the record of the phase is written."""
-    directory = store.root / "D"
-    store.make_directory(directory)
-    acts = noted_acts(monkeypatch, store)
-    with store.temporary() as scratch, store.lease("a") as lease:
-        for name in ("copy", "predictions"):
-            (scratch / name).write_text(name)
-        store.publish(scratch / "copy", directory / "copy", until_commit=True)
-        if has_another_file:
-            store.publish(scratch / "predictions", directory / "predictions")
-        store.commit(lease, {"x/a": {"value": 1}})
-        store.commit(lease, {"x/b": {"value": 1}})
-    assert acts == ["sync checkpoints", "sync D", "commit", "commit"]
-
-
-def noted_acts(monkeypatch: pytest.MonkeyPatch, *stores: CheckpointStore) -> list[str]:
-    """Return a list that gets the syncs of directories and the commits of some stores from now on."""
-    acts: list[str] = []
-    sync, commit = artifacts.sync_directory, Records.commit_texts
-
-    def noted_sync(path: Path) -> None:
-        acts.append(f"sync {path.name}")
-        sync(path)
-
-    def noted_commit(*given: Any) -> None:
-        acts.append("commit")
-        commit(*given)
-
-    monkeypatch.setattr(artifacts, "sync_directory", noted_sync)
-    for store in stores:
-        monkeypatch.setattr(store.records, "commit_texts", partial(noted_commit, store.records))
-    return acts
-
-
-def claimed_item(store: CheckpointStore, fold: int) -> Path:
-    directory = store.claim(store.claim(store.root, "D", KEY), "A", KEY) / f"fold_{fold}"
-    store.make_directory(directory)
-    return directory
-
-
-def commit_file(store: CheckpointStore, directory: Path) -> None:
-    with store.temporary() as scratch, store.lease(directory.name) as lease:
-        (scratch / "model").write_text("model")
-        store.publish(scratch / "model", directory / "model", until_commit=True, is_new=True)
-        store.commit(lease, {f"fit/{directory.name}": {"n": 1}})
-
-
-def test_directories_become_durable_with_the_first_record_beneath_them(
-    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each name on the way to a file is synced before the record of the file, and not again for the next one."""
-    acts = noted_acts(monkeypatch, store)
-    first, second = claimed_item(store, 0), claimed_item(store, 1)
-    assert acts == []
-    commit_file(store, first)
-    assert acts == ["sync checkpoints", "sync D-a3f8e2c1", "sync A-a3f8e2c1", "sync fold_0", "commit"]
-    acts.clear()
-    commit_file(store, second)
-    assert acts == ["sync fold_1", "commit"]
-
-
-def test_directories_of_another_process_are_durable_before_a_record_beneath_them(
-    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who has made a directory may come to its own record much later; who records something in it first makes it durable."""
-    with closing(CheckpointStore(store.root)) as other:
-        acts = noted_acts(monkeypatch, store, other)
-        claimed_item(other, 0)
-        commit_file(store, claimed_item(store, 1))
-        assert acts == ["sync checkpoints", "sync D-a3f8e2c1", "sync A-a3f8e2c1", "sync fold_1", "commit"]
-
-
-def test_a_directory_that_was_made_anew_is_made_durable_again(
-    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """That the one before it was durable says nothing of it, even if both have the same inode."""
-    directory = claimed_item(store, 0)
-    commit_file(store, directory)
-    shutil.rmtree(directory.parent)
-    acts = noted_acts(monkeypatch, store)
-    commit_file(store, claimed_item(store, 0))
-    assert acts == ["sync D-a3f8e2c1", "sync A-a3f8e2c1", "sync fold_0", "commit"]
-
-
-def test_names_that_a_disk_refused_are_tried_again(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is recorded beneath a directory whose name is not durable, however often that is tried."""
-    directory, sync = claimed_item(store, 0), artifacts.sync_directory
-
-    def refused(path: Path) -> None:
-        if path.name == "D-a3f8e2c1":
-            raise OSError(errno.EIO, "broken")
-        sync(path)
-
-    with monkeypatch.context() as broken:
-        broken.setattr(artifacts, "sync_directory", refused)
-        for _ in range(2):
-            with pytest.raises(OSError, match="broken"):
-                commit_file(store, directory)
-    assert store.records.get("fit/fold_0") is None
-    acts = noted_acts(monkeypatch, store)
-    commit_file(store, claimed_item(store, 0))
-    assert acts == ["sync checkpoints", "sync D-a3f8e2c1", "sync A-a3f8e2c1", "sync fold_0", "commit"]
-
-
-def test_a_directory_that_was_removed_needs_no_sync(store: CheckpointStore) -> None:
-    """An item whose directory somebody has removed does not keep the next item from being recorded."""
-    directory = store.root / "D"
-    store.make_directory(directory)
-    with store.temporary() as scratch, store.lease("a") as lease:
-        (scratch / "copy").write_text("copy")
-        store.publish(scratch / "copy", directory / "copy", until_commit=True)
-        shutil.rmtree(directory)
-        store.commit(lease, {"x/a": {"value": 1}})
-    assert store.records.get("x/a") is not None
