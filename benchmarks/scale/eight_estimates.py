@@ -21,7 +21,7 @@ SECONDS = 360.0
 
 _EXTRAPOLATED = (
     "~: not run, but extrapolated by the growth between the two largest sizes that were; a Fit by that of the other way where that "
-    "was run, since the work is the framework's."
+    "was run at larger sizes, since the work is the framework's."
 )
 
 FORMULAS = {
@@ -62,13 +62,15 @@ def estimated(sizes: Sequence[Mapping[str, Any]], rows: int, name: str, way: str
         for step, seconds in large.items()
         if seconds > 0 and small.get(step, 0) > 0
     }
+    other = WAYS[way == WAYS[0]]
     fits = {  # by size, in the other way
-        size["rows"]: measured["seconds"][_FIT]
+        size["rows"]: size["algorithms"][name][other]["seconds"][_FIT]
         for size in sizes
-        for other, measured in size["algorithms"].get(name, {}).items()
-        if other in WAYS and other != way
+        if other in size["algorithms"].get(name, {})
     }
-    if _FIT in estimates and fits.keys() >= {large_rows, rows}:
+    if rows not in fits and max(fits, default=0) > large_rows:
+        fits[rows] = estimated(sizes, rows, name, other).get(_FIT, 0.0)
+    if _FIT in estimates and fits.get(rows) and large_rows in fits:
         estimates[_FIT] = large[_FIT] * fits[rows] / fits[large_rows]
     return estimates
 

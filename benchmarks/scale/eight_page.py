@@ -222,9 +222,9 @@ _GROWTH = """
 
 By which power of the rows a step grows, from the smallest to the largest size: 1 is as the rows do. The items grow as the square
 root of the rows, so making the scores of all items for all users grows by a power of 1.5, and EASE's matrix of items by items is
-inverted in time that grows by 1.5, too. Of RecBole's networks an epoch grows by up to 2 where that is most of it: in each batch its
+inverted in time that grows by 1.5, too. Of RecBole's networks an epoch grows by about 2 where that is most of it: in each batch its
 optimiser changes the vectors of all users and items, and LightGCN passes over the whole graph (BPR from 4.7 to 19.2 million rows: a
-power of 2.0, LightGCN from 0.27 to 1.13 million: 1.7).
+power of 2.0, LightGCN from 1.13 to 4.7 million: 2.1).
 """
 
 _LIMITS = """

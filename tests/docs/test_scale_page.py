@@ -64,12 +64,29 @@ def test_what_is_missing_of_a_size_is_estimated_with_its_reason(scale_page: Modu
             assert re.search(rf"\b{name} (\([^)]*{way}|needs about)", reasons), (size["rows"], name, way)
 
 
+def test_a_fit_grows_as_that_of_the_way_which_was_run_at_larger_sizes(scale_page: ModuleType) -> None:
+    """By the square of the rows, beyond sizes at which either was run as well: the work is the framework's."""
+
+    def fit(seconds: float) -> dict[str, Any]:
+        return {"seconds": {"fit": seconds}}
+
+    sizes = [
+        _size(100, Pop={"omnibench": fit(10.0), "bare": fit(12.0)}),
+        _size(400, Pop={"omnibench": fit(20.0), "bare": fit(24.0)}),
+        _size(1600, Pop={"omnibench": fit(320.0)}),
+    ]
+    estimated = scale_page.eight_estimates.estimated
+    assert estimated(sizes, 1600, "Pop", "bare")["fit"] == pytest.approx(384.0)
+    assert estimated(sizes, 6400, "Pop", "omnibench")["fit"] == pytest.approx(5120.0)
+    assert estimated(sizes, 6400, "Pop", "bare")["fit"] == pytest.approx(6144.0)
+
+
 def test_the_reason_is_what_the_estimate_exceeds(scale_page: ModuleType) -> None:
     """Minutes, memory, or neither."""
     missing = {("Pop", "bare"): 361.0, ("SVD", "bare"): 359.0, ("BPR", "omnibench"): 0.0, ("EASE", "omnibench"): 1.0}
     assert scale_page.eight_estimates.reasons({**_size(1_000), "items": 30_000}, missing) == (
         "~: not run, but extrapolated by the growth between the two largest sizes that were; a Fit by that of the other way where "
-        "that was run, since the work is the framework's. More than the 6 minutes that most runs had: Pop (bare). "
+        "that was run at larger sizes, since the work is the framework's. More than the 6 minutes that most runs had: Pop (bare). "
         "Not run, though it may fit into them: SVD (bare), BPR (omnibench). "
         "EASE needs about 78 GB of memory, and 24 were there."
     )
