@@ -14,8 +14,8 @@ from typing import BinaryIO
 from omnibench.errors import SharingError
 from omnibench.sharing.layout import INDEX
 from omnibench.sharing.locations import CHUNK, too_long
-from omnibench.store.artifacts import sync_directory, sync_names_above
 from omnibench.store.beneath import LinkedFileError, open_file
+from omnibench.store.durable_names import sync_directory, sync_names_above
 
 PARTIAL = ".partial"
 """Where files are until they are whole, beside a lock; git leaves it out."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.owners import user_name
 from omnibench.paths import dangling, expanded
-from omnibench.store import artifacts, leases, manifests, recovery, reserve, selftest, text_logs
+from omnibench.store import artifacts, durable_names, leases, manifests, recovery, reserve, selftest, text_logs
 from omnibench.store.beneath import open_file, refuse_links
 from omnibench.store.claims import Claims
 from omnibench.store.copies import encoded
@@ -76,7 +76,7 @@ class CheckpointStore:
         self.waiting = LockWait(self._notify, while_waiting, patience)
         self._elsewhere: list[Workspace] = []
         self._stamps: dict[str, Stamp | None] = {}
-        self._unsynced = artifacts.UnsyncedNames()
+        self._unsynced = durable_names.UnsyncedNames()
         if not allow_network_fs:
             refuse_networked(self.root)
         self._shared = sharing(shared)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
-from omnibench.store.artifacts import UnsyncedNames, make_directories
+from omnibench.store.artifacts import make_directories
 from omnibench.store.beneath import is_reached, read_bytes, relative_path
+from omnibench.store.durable_names import UnsyncedNames
 from omnibench.store.workspaces import Workspace
 
 _LONGEST_KEY = 1000

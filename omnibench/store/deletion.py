@@ -15,11 +15,11 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.store import leases, manifests, recovery, snapshot_files
-from omnibench.store.artifacts import sync_directory
 from omnibench.store.beneath import has_link, paths_like, relative_path
 from omnibench.store.changes import portions, remove_trees
 from omnibench.store.checkpoints import PRESENCE, CheckpointStore
 from omnibench.store.directory_texts import directories_in
+from omnibench.store.durable_names import sync_directory
 from omnibench.store.leases import free_leases
 from omnibench.store.reader import Reader
 from omnibench.store.schema import Record, RecordType, current_key

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from omnibench.store import leases, manifests, recovery, reserve
-from omnibench.store.artifacts import sync_directory
 from omnibench.store.beneath import paths_like
 from omnibench.store.changes import remove_trees
 from omnibench.store.checkpoints import PRESENCE
@@ -21,6 +20,7 @@ from omnibench.store.deletion import (
     remove_empty,
     remove_files,
 )
+from omnibench.store.durable_names import sync_directory
 from omnibench.store.history import History, remove_history
 from omnibench.store.ownership import no_store
 from omnibench.store.reading import read

@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from omnibench.store.artifacts import sync_directory
 from omnibench.store.beneath import LinkedFileError, has_link, open_file, read_bytes, relative_path
+from omnibench.store.durable_names import sync_directory
 from omnibench.store.forms import record_of
 from omnibench.store.schema import Record
 from omnibench.store.sealing import DamagedRecordError, seal, unseal

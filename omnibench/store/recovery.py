@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.errors import StoreError
-from omnibench.store import artifacts, manifests
+from omnibench.store import artifacts, durable_names, manifests
 from omnibench.store.beneath import OF_ALL, paths_like, read_bytes, refuse_links, write_new
 from omnibench.store.damage import DamagedStoreError, is_damage, set_database_aside
 from omnibench.store.formats import FORMAT, MARKER, marked_format, refuse_format
@@ -140,7 +140,7 @@ def _write_marker(marker: Path) -> None:
 
 
 def _publish_durably(partial: Path, final: Path, root: Path) -> None:
-    unsynced = artifacts.UnsyncedNames()
+    unsynced = durable_names.UnsyncedNames()
     artifacts.publish(partial, final, root, unsynced)
     unsynced.sync()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.owners import group_name
-from omnibench.store.artifacts import sync_names_above
+from omnibench.store.durable_names import sync_names_above
 from omnibench.store.formats import MARKER
 from omnibench.store.permissions import RECORDS, is_shared, keep_to_oneself, make_directory, open_to_group, umask
 from omnibench.store.snapshot_files import FOLDER

@@ -15,7 +15,7 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.guest.snapshots import MANIFEST
-from omnibench.store import artifacts
+from omnibench.store import artifacts, durable_names
 from omnibench.store.beneath import has_link, read_bytes
 from omnibench.store.schema import Record, RecordType, artifacts_of, old_key, snapshot_identity, timestamp
 
@@ -234,7 +234,7 @@ def remove_outside(record: Record) -> None:
     folder = Path(outside["folder"])
     if is_ours(record, folder):
         remove_folder(folder)
-        artifacts.sync_directory(folder.parent)
+        durable_names.sync_directory(folder.parent)
     elif folder.name == record["name"] and _is_empty(folder):  # a kill came before that
         folder.rmdir()
     if directory_outside(record) is not None:

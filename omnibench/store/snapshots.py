@@ -14,7 +14,7 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.owners import user_name
-from omnibench.store import artifacts
+from omnibench.store import artifacts, durable_names
 from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.permissions import is_own_work, is_shared, keep_to_oneself
@@ -137,7 +137,7 @@ def publish(store: CheckpointStore, partial: Path, final: Path, identity: str) -
     }
     final.parent.mkdir(parents=True, exist_ok=True)
     partial.rename(final)
-    artifacts.sync_names_above(final)
+    durable_names.sync_names_above(final)
     return [artifacts.describe(final / name, final, sha256) for name, sha256 in sums.items()]
 
 

@@ -18,7 +18,7 @@ from omnibench.errors import (
     PhaseError,
     StoreError,
 )
-from omnibench.store.artifacts import sync_directory
+from omnibench.store.durable_names import sync_directory
 from omnibench.store.refusals import out_of_use
 
 ERRORS: dict[str, tuple[Exception, type[Exception], str]] = {

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from omnibench.store import CheckpointStore, artifacts
+from omnibench.store import CheckpointStore, artifacts, durable_names
 from omnibench.store.schema import Artifact
 from omnibench.store.watching import Inputs
 
@@ -50,7 +50,7 @@ def write_in_place() -> None:
         with final.open("wb") as file:
             file.write(partial.read_bytes())
             os.fsync(file.fileno())
-        artifacts.sync_directory(final.parent)
+        durable_names.sync_directory(final.parent)
         return _describe(final, final, self.root)
 
     _change("publish", publish)
@@ -62,7 +62,7 @@ def without_fsync() -> None:
     def publish(self: CheckpointStore, partial: Path, final: Path, **_: bool) -> Artifact:
         artifacts.make_directories(final.parent, self.root, self._unsynced)
         partial.replace(final)
-        artifacts.sync_directory(final.parent)
+        durable_names.sync_directory(final.parent)
         return _describe(final, final, self.root)
 
     _change("publish", publish)
@@ -81,7 +81,7 @@ def named_before_it_is_synced() -> None:
 
 def without_durable_directories() -> None:
     """Record what lies in directories whose names are not on disk."""
-    setattr(artifacts.UnsyncedNames, "note_ancestors", lambda *_: None)  # noqa: B010 - a method of a class
+    setattr(durable_names.UnsyncedNames, "note_ancestors", lambda *_: None)  # noqa: B010 - a method of a class
 
 
 def without_verification() -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from faults import plant
-from omnibench.store import CheckpointStore, artifacts
+from omnibench.store import CheckpointStore, durable_names
 from omnibench.store.schema import Record, RecordType
 
 
 def test_an_item_pays_three_transactions_and_eight_syncs(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a transaction names is synced before it, once: each file, and the directory that has its name."""
     acts: list[str] = []
-    sync, sync_directory = os.fsync, artifacts.sync_directory
+    sync, sync_directory = os.fsync, durable_names.sync_directory
 
     def noted_sync(descriptor: int) -> None:
         path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
@@ -38,7 +38,7 @@ def test_an_item_pays_three_transactions_and_eight_syncs(directory: Path, monkey
         append(store, written, gone, texts)
 
     monkeypatch.setattr(os, "fsync", noted_sync)
-    monkeypatch.setattr(artifacts, "sync_directory", noted_directory)
+    monkeypatch.setattr(durable_names, "sync_directory", noted_directory)
     monkeypatch.setattr(CheckpointStore, "_append_manifests", noted_manifest)
     plant.Errand(directory / "checkpoints", directory / "work")()
 

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
 from omnibench.store.artifacts import (
-    UnsyncedNames,
     is_intact,
     make_directories,
     publish,
@@ -25,6 +24,7 @@ from omnibench.store.artifacts import (
     sha256_of,
     sync_tree,
 )
+from omnibench.store.durable_names import UnsyncedNames
 from omnibench.store.schema import VERIFY, Artifact
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from omnibench.errors import StoreError
-from omnibench.store import CheckpointStore, artifacts, snapshots
+from omnibench.store import CheckpointStore, durable_names, snapshots
 from omnibench.store.records import Records
 
 pytestmark = pytest.mark.usefixtures("made_up_records")
@@ -43,11 +43,11 @@ def test_a_new_store_has_durable_names(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(errno.EIO, "broken")
 
     with monkeypatch.context() as broken:
-        broken.setattr(artifacts, "sync_directory", refused)
+        broken.setattr(durable_names, "sync_directory", refused)
         with pytest.raises(StoreError, match="broken"):
             CheckpointStore(root)
     assert root.is_dir()
-    monkeypatch.setattr(artifacts, "sync_directory", synced.append)
+    monkeypatch.setattr(durable_names, "sync_directory", synced.append)
     CheckpointStore(root).close()
     assert {tmp_path, tmp_path / "deep"} <= set(synced)
     synced.clear()
@@ -60,7 +60,7 @@ def test_a_snapshot_outside_of_the_store_has_durable_names(
 ) -> None:
     """Those of all directories above it: its record is durable, and of no use without them."""
     synced: list[Path] = []
-    monkeypatch.setattr(artifacts, "sync_directory", synced.append)
+    monkeypatch.setattr(durable_names, "sync_directory", synced.append)
     final = tmp_path / "snapshots" / "D" / "A" / "fold_0" / "1"
     for _ in range(2):  # the second time all directories are there
         synced.clear()
@@ -94,7 +94,7 @@ def test_names_of_one_phase_become_durable_at_once(
 def noted_acts(monkeypatch: pytest.MonkeyPatch, *stores: CheckpointStore) -> list[str]:
     """Return a list that gets the syncs of directories and the commits of some stores from now on."""
     acts: list[str] = []
-    sync, commit = artifacts.sync_directory, Records.commit_texts
+    sync, commit = durable_names.sync_directory, Records.commit_texts
 
     def noted_sync(path: Path) -> None:
         acts.append(f"sync {path.name}")
@@ -104,7 +104,7 @@ def noted_acts(monkeypatch: pytest.MonkeyPatch, *stores: CheckpointStore) -> lis
         acts.append("commit")
         commit(*given)
 
-    monkeypatch.setattr(artifacts, "sync_directory", noted_sync)
+    monkeypatch.setattr(durable_names, "sync_directory", noted_sync)
     for store in stores:
         monkeypatch.setattr(store.records, "commit_texts", partial(noted_commit, store.records))
     return acts
@@ -172,9 +172,9 @@ def test_no_other_directory_gets_the_inode_of_one_that_is_known_to_be_durable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: str
 ) -> None:
     """It is held open. On a file system that gives an inode again at once, a directory would be taken for the one before."""
-    unsynced = artifacts.UnsyncedNames()
+    unsynced = durable_names.UnsyncedNames()
     synced: list[Path] = []
-    monkeypatch.setattr(artifacts, "sync_directory", synced.append)
+    monkeypatch.setattr(durable_names, "sync_directory", synced.append)
     fold = tmp_path / "D-a3f8e2c1" / "A-a3f8e2c1" / "fold_0"
     fold.mkdir(parents=True)
     unsynced.note_ancestors(fold, tmp_path)
@@ -196,14 +196,14 @@ def test_what_was_removed_before_it_was_synced_is_not_known_to_be_durable(
 ) -> None:
     """Nor what was removed, made again and noted by nobody; of others the descriptors are few, and closed in the end."""
     n_open = len(os.listdir("/proc/self/fd"))
-    unsynced, sync = artifacts.UnsyncedNames(), artifacts.sync_directory
+    unsynced, sync = durable_names.UnsyncedNames(), durable_names.sync_directory
     synced: list[Path] = []
 
     def noted_sync(path: Path) -> None:
         sync(path)
         synced.append(path)
 
-    monkeypatch.setattr(artifacts, "sync_directory", noted_sync)
+    monkeypatch.setattr(durable_names, "sync_directory", noted_sync)
     inner = tmp_path / "D" / "A"
     inner.mkdir(parents=True)
     unsynced.note_ancestors(inner, tmp_path)
@@ -218,7 +218,7 @@ def test_what_was_removed_before_it_was_synced_is_not_known_to_be_durable(
         (tmp_path / str(number)).mkdir()
         unsynced.note_ancestors(tmp_path / str(number), tmp_path)
         unsynced.sync()
-    assert len(os.listdir("/proc/self/fd")) <= n_open + artifacts._MOST_DURABLE
+    assert len(os.listdir("/proc/self/fd")) <= n_open + durable_names._MOST_DURABLE
     unsynced.close()
     assert len(os.listdir("/proc/self/fd")) == n_open
 
@@ -255,7 +255,7 @@ def test_a_published_directory_has_durable_names_above_it_though_a_sync_has_fail
         raise OSError(errno.EIO, "broken")
 
     with monkeypatch.context() as broken:
-        broken.setattr(artifacts, "sync_directory", refused)
+        broken.setattr(durable_names, "sync_directory", refused)
         with pytest.raises(OSError, match="broken"):
             publish()
     acts = noted_acts(monkeypatch)
@@ -265,7 +265,7 @@ def test_a_published_directory_has_durable_names_above_it_though_a_sync_has_fail
 
 def test_names_that_a_disk_refused_are_tried_again(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is recorded beneath a directory whose name is not durable, however often that is tried; what was synced is not again."""
-    directory, sync = claimed_item(store, 0), artifacts.sync_directory
+    directory, sync = claimed_item(store, 0), durable_names.sync_directory
 
     def refused(path: Path) -> None:
         if path.name == "D-a3f8e2c1":
@@ -273,7 +273,7 @@ def test_names_that_a_disk_refused_are_tried_again(store: CheckpointStore, monke
         sync(path)
 
     with monkeypatch.context() as broken:
-        broken.setattr(artifacts, "sync_directory", refused)
+        broken.setattr(durable_names, "sync_directory", refused)
         for _ in range(2):
             with pytest.raises(OSError, match="broken"):
                 commit_file(store, directory)

@@ -11,6 +11,7 @@ import pytest
 
 from omnibench.errors import StoreError
 from omnibench.store.artifacts import publish
+from omnibench.store.durable_names import UnsyncedNames
 from omnibench.store.schema import Artifact
 from omnibench.store.watching import ChangedInputError, Inputs
 
@@ -41,7 +42,7 @@ def _link(path: Path) -> None:
 def artifact(tmp_path: Path) -> Artifact:
     """A file that was published in a store."""
     (tmp_path / "partial").write_bytes(b"12345")
-    return publish(tmp_path / "partial", tmp_path / "final", tmp_path)
+    return publish(tmp_path / "partial", tmp_path / "final", tmp_path, UnsyncedNames())
 
 
 @pytest.mark.parametrize("change", [_rewrite, _replace, _grow, Path.unlink])
@@ -94,4 +95,4 @@ def test_a_file_that_is_written_to_while_it_is_published_is_refused(
 
     monkeypatch.setattr(os, "replace", vandalised)
     with pytest.raises(StoreError, match="was written to while it was published"):
-        publish(partial, tmp_path / "final", tmp_path)
+        publish(partial, tmp_path / "final", tmp_path, UnsyncedNames())
