@@ -109,7 +109,10 @@ def test_the_command_that_an_error_proposes_works(describe: Run) -> None:
         (["raw.dat", "--read", "seperator=::"], "from_file has no 'seperator'; did you mean 'separator'?"),
         (["raw.dat", "--read", "separator"], "--read separator: give key=value"),
         (["ratings.csv", "--pipe", "UserHoldot()"], "there is no step 'UserHoldot'; did you mean 'UserHoldout'?"),
-        (["ratings.csv", "--pipe", "UserHoldout(size=3)"], "unexpected keyword argument 'size'"),
+        (
+            ["ratings.csv", "--pipe", "UserHoldout(size=3)"],
+            "UserHoldout has no argument 'size'; did you mean 'test_size'?",
+        ),
         (["ratings.csv", "--pipe", "UserHoldout(test_size=2.5)"], "test_size is 2.5"),
         (["ratings.csv", "--pipe", "open('ratings.csv', 'w')"], "there is no step 'open'"),
         (["ratings.csv", "--pipe", "UserHoldout(open('x', 'w'))"], "it is no step"),

@@ -100,7 +100,6 @@ def test_a_file_without_a_header_has_the_names_of_all_its_columns(capsys: pytest
             ["--per-user", "./test.csv"],
             "--per-user './test.csv' is a file that is read, and would be lost; name another",
         ),
-        (["--predictions", ""], "the path of a file is empty"),
         (["--per-user", "no/users.csv"], "--per-user: there is no directory"),
         (["--alpha", "2"], "alpha is 2.0; give a level between 0 and 1"),
         (["--train", "test.csv"], "60 of the 60 pairs of test.csv are in test.csv, too"),

@@ -150,8 +150,11 @@ def test_only_the_folds_that_ran_count() -> None:
     assert cold_sentence(cold).startswith("6 of 30 test users (3 folds together)")
 
 
-def test_a_dataset_that_was_prepared_before_says_nothing(cold_project: Project, tmp_path: Path) -> None:
-    """Its record has no counts: neither the run nor an export stumbles over that."""
+def test_a_dataset_that_was_prepared_before_says_nothing(
+    cold_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record and its manifest have no counts: neither the run nor an export stumbles over that."""
+    monkeypatch.setattr("omnibench.store.builders._OF_FOLDS", ())
     cold_project.first_run()
     store = cold_project.pytester.path / "checkpoints"
     (file,) = store.glob("datasets/*/manifest.json")

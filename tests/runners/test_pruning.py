@@ -449,7 +449,7 @@ def test_a_class_says_how_many_epochs_it_has_kept(
 
 def test_a_failure_is_no_pruning(watched_guests: Callable[[str], WatchedGuest], data: Path, tmp_path: Path) -> None:
     """A framework that raises while it is watched fails as ever."""
-    single = experiment("RecBole.BPR", {"epochs": 3, "learning_rate": "fast"})
+    single = experiment("RecBole.BPR", {"epochs": 3, "clip_grad_norm": {"max_norm": "fast"}})
     with pytest.raises(GuestError, match=r"fast|str|float") as caught:
         fit(watched_guests("RecBole"), single, data, tmp_path, Judge(1), ndcg(data))
     assert "Traceback" in caught.value.details

@@ -83,8 +83,8 @@ def test_what_an_algorithm_cannot_do_without_is_asked_for(
     if parameters.get("cutoff") != "1998-03-01":
         frame["timestamp"] = 1
     plan = ExperimentPlan()
-    plan.add_algorithm(LensKit.TimeBoundedPopScore, parameters)
     with pytest.raises(PlanError, match=refusal):
+        plan.add_algorithm(LensKit.TimeBoundedPopScore, parameters)
         run_omnirec(from_frame(frame, "plain").pipe(UserHoldout(0.0, 0.4)), plan, Evaluator(NDCG(2)), tmp_path)
     assert not [*tmp_path.rglob("model*")]
 
