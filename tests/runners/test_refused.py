@@ -82,10 +82,14 @@ def test_what_an_algorithm_cannot_do_without_is_asked_for(
     frame = pd.DataFrame({"user": [1, 1, 1, 2, 2, 2], "item": [1, 2, 3, 1, 2, 4]})
     if parameters.get("cutoff") != "1998-03-01":
         frame["timestamp"] = 1
-    plan = ExperimentPlan()
-    with pytest.raises(PlanError, match=refusal):
+
+    def run() -> None:
+        plan = ExperimentPlan()
         plan.add_algorithm(LensKit.TimeBoundedPopScore, parameters)
         run_omnirec(from_frame(frame, "plain").pipe(UserHoldout(0.0, 0.4)), plan, Evaluator(NDCG(2)), tmp_path)
+
+    with pytest.raises(PlanError, match=refusal):
+        run()
     assert not [*tmp_path.rglob("model*")]
 
 
