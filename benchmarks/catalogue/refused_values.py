@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,12 +19,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from repeatability import SCRIPTS
+from repeatability import answers_of_script
 
 from omnibench import MakeImplicit, RecSysDataSet, UserHoldout, from_frame
 from omnibench.data.prepare import prepare
-from omnibench.runners.environments import Environments
-from omnibench.runners.info import GUEST_FOLDER, RunnerInfo, algorithm_info
+from omnibench.runners.info import RunnerInfo, algorithm_info
 from omnibench.runners.registry import get_runner
 from omnibench.runners.thread_variables import thread_variables
 
@@ -89,9 +86,6 @@ DOUBTFUL = (
 )
 """What errors have in them that other data, or other values of other hyperparameters, would not have made."""
 
-OF_FEATURES = ("user_features", "item_features", "selected_features", "item_attribute", "category_feature")
-"""What a plan checks by the features of its data."""
-
 
 def datasets() -> dict[str, RecSysDataSet]:
     """Sixty users and forty items with features, as rankers and as rating models see them."""
@@ -153,7 +147,7 @@ def tries_of(runner: RunnerInfo, name: str, folder: Path) -> list[list[Any]]:
     dataset = str(folder / ("ranking" if info["ranking"] else "ratings"))
     tries: list[list[Any]] = [[name, parameters, dataset, "", "defaults", [None]]]
     for hyperparameter, default in accepted.items():
-        if hyperparameter in OF_FEATURES or hyperparameter in info.get("stages", {}):
+        if hyperparameter in FEATURES or hyperparameter in info.get("stages", {}):
             continue
         if is_common(runner, name, hyperparameter):
             continue
@@ -212,34 +206,15 @@ def is_common(runner: RunnerInfo, name: str, hyperparameter: str) -> bool:
 
 def answers(runner: RunnerInfo, tries: Sequence[list[Any]], limit: int) -> Iterator[dict[str, Any]]:
     """Yield what ``tried_values.py`` says of each, of one process after another where one dies: that it refuses, too."""
-    environment = {
-        **os.environ,
-        **thread_variables(1),
-        "PYTHONPATH": str(SCRIPTS),
-        "CUDA_VISIBLE_DEVICES": "",
-    }
-    python = Environments.parse("isolated").python(runner, print)
-    while tries:
-        with tempfile.TemporaryDirectory() as work:
-            command = [str(python), str(TRIED), str(GUEST_FOLDER), runner.adapter, str(limit)]
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=work, env=environment
-            )  # fmt: skip
-            with process:
-                assert process.stdin is not None
-                assert process.stdout is not None
-                process.stdin.write(json.dumps(tries))
-                process.stdin.close()
-                n_answers = 0
-                for line in process.stdout:
-                    n_answers += 1
-                    yield json.loads(line)
-        tries = tries[n_answers:]
-        if tries and process.returncode != INTERRUPTED:
-            name, _, _, hyperparameter, kind, _ = tries[0]
-            died = {"algorithm": name, "hyperparameter": hyperparameter, "kind": kind, "refused": True}
-            yield {**died, "errors": [f"died with {process.returncode}"]}
-            tries = tries[1:]
+
+    def died(attempt: list[Any], status: int) -> dict[str, Any] | None:
+        if status == INTERRUPTED:
+            return None
+        name, _, _, hyperparameter, kind, _ = attempt
+        refusal = {"algorithm": name, "hyperparameter": hyperparameter, "kind": kind, "refused": True}
+        return {**refusal, "errors": [f"died with {status}"]}
+
+    return answers_of_script(runner, TRIED, (limit,), tries, thread_variables(1), died)
 
 
 def is_doubtful(line: Mapping[str, Any]) -> bool:

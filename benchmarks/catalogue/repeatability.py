@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,35 +107,55 @@ def experiments(runner: RunnerInfo, names: Sequence[str], folder: Path) -> list[
 
 def answers(runner: RunnerInfo, chosen: Sequence[Any], threads: int, seed: int, limit: int) -> Iterator[dict[str, Any]]:
     """Yield what ``fits.py`` says of each experiment, of one process after another where one dies."""
-    environment = {
-        **os.environ,
-        **thread_variables(threads),
-        "PYTHONHASHSEED": "0",
-        "PYTHONPATH": str(SCRIPTS),
-        "CUDA_VISIBLE_DEVICES": "",
-        **PATIENCE,
-    }
+
+    def died(experiment: Any, status: int) -> dict[str, Any]:
+        name, _, data = experiment
+        return {"algorithm": name, "dataset": Path(data).name, "error": f"died with {status}"}
+
+    variables = {**thread_variables(threads), "PYTHONHASHSEED": "0", **PATIENCE}
+    return answers_of_script(runner, FITS, (threads, seed, limit), chosen, variables, died)
+
+
+def answers_of_script(
+    runner: RunnerInfo,
+    script: Path,
+    arguments: Sequence[int],
+    tasks: Sequence[Any],
+    variables: Mapping[str, str],
+    died: Callable[[Any, int], dict[str, Any] | None],
+) -> Iterator[dict[str, Any]]:
+    """Yield what a script says of each task, in a framework's environment, of one process after another where one ends.
+
+    Args:
+        runner: The framework.
+        script: The script; it gets the guest's folder, the framework's adapter and the arguments, and reads the tasks as JSON.
+        arguments: What else it gets.
+        tasks: What it is asked; each is answered by a line of JSON.
+        variables: Environment variables beside those of this process.
+        died: Returns the answer to a task at which a process has ended, by its exit status; None of one to be asked again.
+    """
+    environment = {**os.environ, **variables, "PYTHONPATH": str(SCRIPTS), "CUDA_VISIBLE_DEVICES": ""}
     python = Environments.parse("isolated").python(runner, print)
-    while chosen:
+    command = [str(python), str(script), str(GUEST_FOLDER), runner.adapter, *map(str, arguments)]
+    while tasks:
         with tempfile.TemporaryDirectory() as work:
-            command = [str(python), str(FITS), str(GUEST_FOLDER), runner.adapter, str(threads), str(seed), str(limit)]
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=work, env=environment
             )  # fmt: skip
             with process:
                 assert process.stdin is not None
                 assert process.stdout is not None
-                process.stdin.write(json.dumps(chosen))
+                process.stdin.write(json.dumps(tasks))
                 process.stdin.close()
                 n_answers = 0
                 for line in process.stdout:
                     n_answers += 1
                     yield json.loads(line)
-        chosen = chosen[n_answers:]
-        if chosen:
-            name, _, data = chosen[0]
-            yield {"algorithm": name, "dataset": Path(data).name, "error": f"died with {process.returncode}"}
-            chosen = chosen[1:]
+        tasks = tasks[n_answers:]
+        answer = died(tasks[0], process.returncode) if tasks else None
+        if answer is not None:
+            yield answer
+            tasks = tasks[1:]
 
 
 def main() -> None:
