@@ -72,7 +72,7 @@ def reuse_freed() -> None:
 
 def _trim() -> None:
     """Let go of what the allocators of C's library and, where it is imported, of Arrow hold for later."""
-    trim = _of_libc("malloc_trim")
+    trim = _malloc_trim()
     if trim is not None:
         trim(0)
     arrow = sys.modules.get("pyarrow")
@@ -80,10 +80,9 @@ def _trim() -> None:
         arrow.default_memory_pool().release_unused()
 
 
-def _of_libc(name: str) -> Callable[..., int] | None:
-    """Return a function that glibc has; None with another C library."""
+def _malloc_trim() -> Callable[[int], int] | None:
+    """Return glibc's function; None with another C library."""
     try:
-        function: Callable[..., int] = getattr(ctypes.CDLL(None), name)
+        return ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError, TypeError):  # no such function; Windows takes no None
         return None
-    return function

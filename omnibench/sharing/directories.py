@@ -152,9 +152,8 @@ class DirectoryLocation:
             if directory.is_dir() and directory in self._durable:
                 continue
             directory.mkdir(exist_ok=True)
-            sync_directory(
-                directory.parent
-            )  # also where it is there: the attempt that made it may have failed to do so
+            # Also where it was there: the attempt that made it may have failed to do so.
+            sync_directory(directory.parent)
             self._durable.add(directory)
 
     def _unwritable(self, error: OSError) -> SharingError:
