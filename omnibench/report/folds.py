@@ -281,22 +281,3 @@ def _in_order(groups: Collection[PlainItems], results: Sequence[Result]) -> list
 
 def _number(fold: int | None) -> int:
     return -1 if fold is None else fold
-
-
-def with_seeds_together(all_folds: Sequence[Folds]) -> list[Folds]:
-    """Return results in the order of ``tables.seeds.with_seeds_together``.
-
-    Args:
-        all_folds: The results that are shown together.
-    """
-    groups = seed_groups(folds.alike for folds in all_folds)
-    if not groups:
-        return list(all_folds)
-    by_configuration: dict[tuple[str, str], list[Folds]] = {}
-    for folds in all_folds:
-        name = groups.get(folds.alike.algorithm, folds.alike.algorithm)
-        by_configuration.setdefault((folds.alike.dataset, name), []).append(folds)
-    for key, rows in by_configuration.items():
-        if key[1] in groups:
-            rows.sort(key=lambda folds: folds.alike.seed or 0)
-    return [folds for rows in by_configuration.values() for folds in rows]

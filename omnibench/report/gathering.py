@@ -11,7 +11,7 @@ from omnibench.errors import ExportError, StoreError
 from omnibench.metrics.directions import direction
 from omnibench.metrics.labels import chosen_labels, unmeasured
 from omnibench.report.contents import Contents, MissingItem, Recorded, contents_of, missing_of
-from omnibench.report.folds import FoldedResults, RecordedItems, ordered, with_seeds_together
+from omnibench.report.folds import FoldedResults, RecordedItems, ordered
 from omnibench.report.impersonal import hider
 from omnibench.report.item_facts import FactsByKey
 from omnibench.report.recorded_items import RecordedItem
@@ -27,6 +27,7 @@ from omnibench.store.queries import Store
 from omnibench.store.reader import Reader
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select, select_datasets
+from omnibench.tables.seeds import rows_with_seeds_together
 
 _ALIKE = ("dataset", "algorithm", "parameters")
 
@@ -197,7 +198,7 @@ class _Folded(NamedTuple):
         if folds is None:
             return None
         del plain
-        results = FoldedResults(with_seeds_together(folds))
+        results = FoldedResults(rows_with_seeds_together(folds, lambda alike_folds: alike_folds.alike))
         data_keys = {
             folds_of_one.alike.dataset: (folds_of_one.data_key, folds_of_one.alike.fit_key) for folds_of_one in folds
         }

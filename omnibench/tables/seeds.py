@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from omnibench.results import Result
+
+T = TypeVar("T")
 
 ONCE = "once"
 """Stands for the seed of what is deterministic, and fitted once."""
@@ -35,17 +38,28 @@ def with_seeds_together(results: Iterable[Result]) -> list[Result]:
     Args:
         results: The results that are shown together.
     """
-    all_results = list(results)
-    groups = seed_groups(all_results)
+    return rows_with_seeds_together(results, lambda result: result)
+
+
+def rows_with_seeds_together(rows: Iterable[T], result_of: Callable[[T], Result]) -> list[T]:
+    """Return what stands for results in the order of ``with_seeds_together``.
+
+    Args:
+        rows: What is shown together.
+        result_of: Returns a result that says the dataset, the configuration and the seed of a row.
+    """
+    all_rows = list(rows)
+    groups = seed_groups(map(result_of, all_rows))
     if not groups:
-        return all_results
-    by_configuration: dict[tuple[str, str], list[Result]] = {}
-    for result in all_results:
-        by_configuration.setdefault((result.dataset, groups.get(result.algorithm, result.algorithm)), []).append(result)
-    for key, rows in by_configuration.items():
+        return all_rows
+    by_configuration: dict[tuple[str, str], list[T]] = {}
+    for row in all_rows:
+        result = result_of(row)
+        by_configuration.setdefault((result.dataset, groups.get(result.algorithm, result.algorithm)), []).append(row)
+    for key, of_configuration in by_configuration.items():
         if key[1] in groups:
-            rows.sort(key=lambda result: result.seed or 0)
-    return [row for rows in by_configuration.values() for row in rows]
+            of_configuration.sort(key=lambda row: result_of(row).seed or 0)
+    return [row for of_configuration in by_configuration.values() for row in of_configuration]
 
 
 def distinct(rows: Sequence[Result]) -> list[Result]:
