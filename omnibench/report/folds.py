@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
 from typing import overload
@@ -66,7 +67,10 @@ class Folds:
         if items is None:
             return self._listed or []
         rows = zip(items.folds, items.fit_keys, items.metrics, strict=True)
-        return [_of_fold(alike, fold, PackedValues(items.names, packed), key) for fold, key, packed in rows]
+        return [
+            replace(alike, fold=fold, metrics=PackedValues(items.names, packed), fit_key=key)
+            for fold, key, packed in rows
+        ]
 
     @property
     def first(self) -> Result:
@@ -114,32 +118,6 @@ def _texts_of(result: Result, written: Callable[[float], str]) -> list[str]:
     if isinstance(result.metrics, PackedValues):
         return result.metrics.texts
     return ["" if value is None else written(value) for value in map(finite, result.metrics.values())]
-
-
-def _of_fold(alike: Result, fold: int | None, metrics: Mapping[str, float], fit_key: str) -> Result:
-    """Return a result with another fold, key and numbers."""
-    return Result(
-        alike.dataset,
-        alike.algorithm,
-        alike.configuration,
-        fold,
-        metrics,
-        fit_key,
-        alike.dataset_label,
-        alike.label,
-        alike.user_label,
-        alike.parameters,
-        alike.seed,
-        alike.module,
-        alike.deterministic,
-        alike.seedless_key,
-        alike.seeds,
-        alike.as_seed,
-        alike.refit,
-        alike.tuned,
-        alike.search,
-        alike.chosen,
-    )
 
 
 def folds_of(results: Iterable[Result]) -> list[Folds]:
