@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,8 @@ _IDLE_LOOKS = 15
 
 _REPORTING_SECONDS = 60.0
 """How long nodes may take to report to a controller that was started a moment ago."""
+_YOUNG_SECONDS = 15.0
+"""So long after its start a controller may refuse jobs for nodes that run jobs: those have not reported, and nothing says so."""
 _SECONDS_BETWEEN_LOOKS = 0.5
 
 _EVERY_TASK_ITS_JOB = "1us"
@@ -141,13 +145,17 @@ def slurm_refusal(settings: SlurmSettings) -> str:
     """
     job = slurm_classes().SLURMJob(scheduler="tls://127.0.0.1:1", name="omnibench", **_job_options(settings, Path("/")))
     deadline = time.monotonic() + _REPORTING_SECONDS
+    may_have_waited = True
     while True:
         answer = run_command("sbatch", "--test-only", "/dev/stdin", script=job.job_script())
         if answer.returncode == 0:
             return ""
-        if time.monotonic() > deadline or not _is_waiting_for_nodes(settings.partition):
+        if not may_have_waited or time.monotonic() > deadline:
             break
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        # Nodes may have reported since the job was refused: a refusal counts that came when all had.
+        may_have_waited = _is_waiting_for_nodes(settings.partition)
+        if may_have_waited:
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
     words = answer.stderr.strip().rpartition("allocation failure: ")[2].rstrip(".") or "no word of the reason"
     directives = "".join(f", {line}" for line in settings.directives)
     request = f"{settings.cores} cores, {settings.memory}, {settings.walltime}{directives}"
@@ -155,10 +163,21 @@ def slurm_refusal(settings: SlurmSettings) -> str:
 
 
 def _is_waiting_for_nodes(partition: str) -> bool:
-    """Whether SLURM was started a moment ago and some nodes have not reported to it, for which it refuses every job."""
+    """Whether SLURM was started a moment ago and some nodes may not have reported to it, for which it refuses every job."""
     chosen = ["--partition", partition] if partition else []
     answer = run_command("sinfo", "--noheader", "--format=%T", *chosen)
-    return any(state.startswith("unknown") for state in answer.stdout.split())
+    return any(state.startswith("unknown") for state in answer.stdout.split()) or _is_young()
+
+
+def _is_young() -> bool:
+    """Whether SLURM's controller was started a moment ago, by its own clock."""
+    answer = run_command("scontrol", "show", "config")
+    times = [re.search(pattern, answer.stdout) for pattern in (r"data as of (\S+)", r"BOOT_TIME\s*= (\S+)")]
+    try:
+        now, start = (datetime.fromisoformat(time_of[1]) for time_of in times if time_of)
+    except ValueError:
+        return False
+    return (now - start).total_seconds() < _YOUNG_SECONDS
 
 
 def _nodes(partition: str) -> str:

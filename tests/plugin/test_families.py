@@ -43,10 +43,9 @@ def family_guards_of(process: int) -> list[int]:
     return [int(pid) for pid in children if b"family_guard.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-def first_worker(process: int) -> int:
-    """A worker of xdist that a controller has started."""
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return int(children[0])
+def worker_with_metric(project: Project) -> int:
+    """A worker of xdist that computes a metric; a controller has other children too."""
+    return int(min(project.fits.glob("metric-*")).name.rpartition("-")[2])
 
 
 @pytest.mark.slow
@@ -122,7 +121,7 @@ def test_a_worker_that_dies_beside_its_pool_does_not_hang_the_run(family_project
     with started(family_project, "-n", "1") as run:
         wait_until(lambda: family_project.count_fits("metric-") >= 1)
         (family_project.fits / "fork").unlink()
-        os.kill(first_worker(run.pid), signal.SIGKILL)
+        os.kill(worker_with_metric(family_project), signal.SIGKILL)
         assert run.wait(timeout=PATIENCE) == 1
     kill_all(family_project)
     assert "crashed" in output_of(family_project)
@@ -144,7 +143,7 @@ def test_what_an_own_metric_has_started_ends_with_its_process(family_project: Pr
         time.sleep(0.5)
         (family_project.fits / "fork").unlink()
         if victim == "worker":
-            os.kill(first_worker(run.pid), signal.SIGKILL)
+            os.kill(worker_with_metric(family_project), signal.SIGKILL)
             wait_until(lambda: family_project.count_fits("fit-") >= 2)
         run.kill()
         wait_until(lambda: nobody_left(family_project))
