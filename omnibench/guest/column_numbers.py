@@ -16,7 +16,7 @@ _DENSE_BYTES = 96 << 20
 """Most memory of the columns that are dense."""
 _LEAST_SAVED = 2
 """Numbers of a row for each item of a list from which on looking these up costs less than reading the rows."""
-_TOGETHER = 1 << 21
+_TOGETHER = 1 << 20
 """Look-ups that are made together, as long as one pair does not need more."""
 _CELLS = 1 << 24
 """Most rows times rows of histories of which it is noted together which of these they have."""
