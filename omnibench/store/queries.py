@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.arguments import checked_call
+from omnibench.caller_warnings import warn_caller
 from omnibench.store.advice import repair_command
 from omnibench.store.columns import sorted_positions
 from omnibench.store.facts import FactSource, explanation, is_explained_alone, provenance_of
@@ -182,7 +182,7 @@ class Store(NamedItems):
         A warning says which of them are missing or damaged.
         """
         for damage in self.verify(item):
-            warnings.warn(f"{damage.name} {damage.trouble}; `{repair_command(self.root, [item])}`", stacklevel=2)
+            warn_caller(f"{damage.name} {damage.trouble}; `{repair_command(self.root, [item])}`")
         record, records = self.about(item)
         return files_of_item(self.root, records, record["fit_key"])
 
