@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.arguments import checked_call
+from omnibench.arguments import checked_call, checked_methods
 from omnibench.caller_warnings import warn_caller
 from omnibench.store.advice import repair_command
 from omnibench.store.columns import sorted_positions
@@ -51,6 +51,7 @@ def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
     return Store(path)
 
 
+@checked_methods
 class Store(NamedItems):
     """The items of a checkpoint directory, and what is known of them. Every question reads the records anew.
 
