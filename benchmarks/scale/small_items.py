@@ -44,6 +44,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 from project import FOLDS, write_project
 
 FEW = 50
+PLUGINS = ["-p", "omnibench", "-p", "xdist"]
+"""What a project of this kind has installed; what else this environment has, it would load for each run as well."""
 BARE = f"""
 import sys, time
 import numpy as np
@@ -79,7 +81,8 @@ def run(directory: Path, command: list[str], trace: Path | None = None) -> tuple
     words = command if trace is None else ["strace", "-f", "-c", "-o", str(trace), *command]
     started = time.perf_counter()
     with open(directory / "output.txt", "wb") as output:
-        process = subprocess.Popen(words, cwd=directory, stdout=output, stderr=subprocess.STDOUT)
+        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        process = subprocess.Popen(words, cwd=directory, stdout=output, stderr=subprocess.STDOUT, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit((directory / "output.txt").read_text()[-3000:])
@@ -104,7 +107,15 @@ def main() -> None:
                 directory = Path(tempfile.mkdtemp(dir=scratch))
                 write_project(directory, items)
                 (directory / "bare_loop.py").write_text(BARE)
-                pytest = [sys.executable, "-m", "pytest", "-q", "trivial", *(["-n", str(workers)] if workers else [])]
+                pytest = [
+                    sys.executable,
+                    "-m",
+                    "pytest",
+                    "-q",
+                    "trivial",
+                    *PLUGINS,
+                    *(["-n", str(workers)] if workers else []),
+                ]
                 trace = directory / "trace.txt" if arguments.strace and workers is not None else None
                 command = [sys.executable, "bare_loop.py", str(items)] if workers is None else pytest
                 costs.append(run(directory, command, trace))

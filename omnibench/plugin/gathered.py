@@ -7,6 +7,7 @@ them is written down by Python, and wakes two threads of the controller, one aft
 from __future__ import annotations
 
 import marshal
+import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -83,12 +84,37 @@ def spread_events(node: Any) -> None:
         node: The controller, before it has heard anything; its method ``process_from_remote`` is replaced.
     """
     process: Callable[[Any], None] = node.process_from_remote
+    put: Callable[[Any], None] = node.putevent
 
     def spread(event: Any) -> None:
-        if isinstance(event, tuple) and event[0] == _GATHERED:
+        if not isinstance(event, tuple) or event[0] != _GATHERED:
+            process(event)
+            return
+        heard: list[Any] = []
+        node.putevent = heard.append
+        try:
             for single in marshal.loads(event[1]["packed"]):  # noqa: S302 - of our own worker, whose code this process has chosen
                 process(single)
-        else:
-            process(event)
+        finally:
+            node.putevent = put
+            _put_together(put, heard)
 
     node.process_from_remote = spread
+
+
+def _put_together(put: Callable[[Any], None], heard: list[Any]) -> None:
+    """Put what was heard into the queue of the controller's main thread, which is woken once for all of it.
+
+    Args:
+        put: The method of the queue that puts one thing.
+        heard: What was heard.
+    """
+    waiting = getattr(put, "__self__", None)
+    if type(waiting) is not queue.Queue or waiting.maxsize > 0 or not heard:
+        for single in heard:
+            put(single)
+        return
+    with waiting.mutex:
+        waiting.queue.extend(heard)
+        waiting.unfinished_tasks += len(heard)
+        waiting.not_empty.notify()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import queue
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,13 +30,21 @@ class Ends:
     def __init__(self, *are_benchmarks: bool) -> None:
         items = [object.__new__(BenchItem) if is_one else object() for is_one in are_benchmarks]
         self.messages = 0
-        self.heard: list[Event] = []
-        self.node: Any = SimpleNamespace(process_from_remote=self.heard.append)
+        self.queue: queue.Queue[Event] = queue.Queue()
+        self.node: Any = SimpleNamespace(process_from_remote=self._process, putevent=self.queue.put)
         spread_events(self.node)
         self.interactor: Any = SimpleNamespace(
             sendevent=self._carry, item_index=0, session=SimpleNamespace(items=items)
         )
         self.gathering = Gathering(self.interactor)
+
+    @property
+    def heard(self) -> list[Event]:
+        """The events that the controller's main thread has before it."""
+        return list(self.queue.queue)
+
+    def _process(self, event: Event) -> None:
+        self.node.putevent(event)
 
     def _carry(self, name: str, **members: Any) -> None:
         self.messages += 1
@@ -91,6 +101,30 @@ def test_a_quick_item_costs_one_message() -> None:
     assert counts == [6, 1, 1, 6, 1]
 
 
+def test_the_controller_wakes_once_for_all_that_was_gathered() -> None:
+    """With the first event of a quick item all others are there, whoever runs first; a queue of another kind gets them one by one."""
+    ends = Ends(True, True)
+    ends.run(0, QUICK)
+    while not ends.queue.empty():
+        ends.queue.get()
+    left: list[int] = []
+
+    def listen() -> None:
+        ends.queue.get()
+        left.append(ends.queue.qsize())
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    sent = ends.run(1, QUICK, "setup", "call", "teardown")
+    listener.join()
+    assert left == [len(sent) - 1]
+    one_by_one: list[Event] = []
+    ends = Ends(True, True)
+    ends.node = SimpleNamespace(process_from_remote=ends._process, putevent=one_by_one.append)
+    spread_events(ends.node)
+    assert [*ends.run(0, QUICK), *ends.run(1, QUICK, "call")] == one_by_one
+
+
 def test_what_was_gathered_of_a_long_item_is_sent_meanwhile() -> None:
     """Somebody who looks at the controller sees what its workers are at."""
     ends = Ends(True, True)
@@ -123,7 +157,7 @@ def test_what_cannot_be_packed_is_sent_alone() -> None:
         ONE = 1
 
     ends = Ends(True, True)
-    ends.gathering._send = lambda name, **members: ends.heard.append((name, members))
+    ends.gathering._send = lambda name, **members: ends.queue.put((name, members))
     ends.run(0, QUICK)
     before = list(ends.heard)
     assert ends.run(1, QUICK, Number.ONE) == ends.heard[len(before) :]
