@@ -23,7 +23,7 @@ environment, on a quiet machine, November 2026. Of these, plugins that no benchm
 pytest-timeout, pytest-cov, Hypothesis) were a tenth (1.2 of 13.6 ms at load 8): they are not loaded here any more. Since then events of
 quick items come to the controller in one message and wake it once, records that an item has written itself are not read again, a class
 without ``report`` costs no message per Fit, and an item's claim compares no path objects. Both versions at the same time in one machine,
-400 items, medians, November 2026, at load 8 to 12 (where everything costs a third more): in memory ``-n 1`` 15.3 -> 13.6 ms CPU,
+400 items, medians, November 2026, at load 8 to 12 (where everything costs half as much again): in memory ``-n 1`` 15.3 -> 13.6 ms CPU,
 ``-n 2`` 15.1 -> 13.3; on disk ``-n 1`` 19.7 -> 18.5. Not measured on a quiet machine. Of the 13.6, the worker has 9.6, the guest 3.0, the
 controller 1.1. Dearest in the worker, in microseconds at that load: three transactions 1100 (their manifests 230, rows 220), progress.json
 and results.json 700 (a share of the time, so less where nobody else computes), evaluating 690, what pytest itself does 1000, asking the
