@@ -2,7 +2,7 @@
 
 ``python tried_values.py GUEST_DIRECTORY MODULE LIMIT`` reads ``[[algorithm, parameters, dataset, hyperparameter, kind, values], ...]``
 as JSON from stdin, and prints a line of JSON for each: whether a Fit with any of the values and its predictions end without an error,
-and the errors. ``refused_values.py`` runs it.
+and the errors; of words, those of each. ``refused_values.py`` and ``words.py`` run it.
 """
 
 from __future__ import annotations
@@ -85,9 +85,11 @@ def main(directory: str, module: str, limit: str) -> None:
         for value in values:
             given = {**parameters, hyperparameter: value} if hyperparameter else parameters
             errors.append(tried(algorithm, given, dataset))
-            if not errors[-1]:
+            if kind != "words" and not errors[-1]:
                 break
         told = {"algorithm": algorithm, "hyperparameter": hyperparameter, "kind": kind}
+        if kind == "words":  # each of them counts
+            told["by_value"] = {value: error and error[:300] for value, error in zip(values, errors, strict=True)}
         print(
             json.dumps({**told, "refused": all(errors), "errors": [error[:200] for error in errors if error]}),
             file=out,

@@ -21,16 +21,29 @@ Measured on two busy cores (EPYC, AVX-512 with BF16, load 10 to 13); CPU s of a 
     RecPack SVD (float64)       0.58 / 0.64   0.91   7.76 / 16.0   0.48
     RecBole BPR                 0.39 / 0.35   1.10   9.17 / 9.02   1.02
     LensKit ImplicitMF          0.35 / 0.31   1.14   4.41 / 5.60   0.79
-    RecPack ItemKNN             1.22 / 1.36   0.90   1.15 / 0.90   1.28
-    LensKit ItemKNN             1.17 / 0.83   1.41   1.26 / 0.81   1.55
+    RecPack ItemKNN             1.22 / 1.36   0.90   1.07 / 0.77   1.38
+    LensKit ItemKNN             0.86 / 0.73   1.19   0.98 / 0.69   1.42
     ==========================  ===================  ===================
 
-Both ItemKNN of the larger size have 15 rows per user too: medians of three by turns at load 11; by the code before, in the same minutes, 1.75 and
-2.52 times SciPy's product. One call each, with what the first call allocates, but for BPR at the smaller size (a median of seven; 1.38 to 1.59 in the same minutes
-with the code before, which copied bfloat16 to float32), ImplicitMF (of nine at the smaller size; 1.83
-before in the same minutes), LensKit's ItemKNN (of three by turns at load 15, 1.52 by the code before; of 34,623 users 1.65, 1.86 by the code before) and SVD (of five
-by turns at load 7; of 34,623 users 0.90). The larger size of ImplicitMF has 15 rows per user. At load 14 to 24: all 138,493 users of 26,744 items in one call: popularity of LensKit 0.38 s (35 MB), of RecPack 0.41 s (0 MB), of RecBole
-0.59 s (0 MB), RecBole's BPR 6.64 s, 1.12 times BLAS (0 MB), RecPack's ItemKNN 12.9 s, 0.79 times SciPy's product (0 MB).
+Both ItemKNN of the larger size have 15 rows per user; they and LensKit's at the smaller size are medians of five by turns at
+load 8 to 11. By the code before, in the same minutes: RecPack's 1.51 and LensKit's 1.61 times SciPy's product at the larger
+size, LensKit's 1.30 at the smaller. Of more users of 26,744 items LensKit's costs more beside SciPy's product: 1.42 to 1.49 of
+34,623 (3.50 / 2.36 s; 1.50 before), 1.89 of 138,493 (14.6 / 7.73 s, three turns at load 8; 2.04 before). The drawn items have
+nothing in common but that they are popular, so that with more users their neighbours are more and more the same few items: 100
+of them have 13 % of all similarities at 34,623 users, 58 % at 138,493. Then SciPy's product takes less for each user (83, 70
+and 56 us), and more numbers come together for an item of a list (36, 58 and 87), of which LensKit finds the highest 20: a
+quarter of the time. Tried without a gain: nearly full columns by SciPy's product with a dense matrix, rows added up where they
+lie instead of copied, smaller and larger blocks, rows ordered by popularity, numbers passed to LensKit with the zeros.
+
+One call each, with what the first call allocates, but for BPR at the smaller size (a median of seven; 1.38 to 1.59 in the same
+minutes with the code before, which copied bfloat16 to float32), ImplicitMF (of nine at the smaller size; 1.83 before in the
+same minutes) and SVD (of five by turns at load 7; of 34,623 users 0.90). The larger size of ImplicitMF has 15 rows per user.
+At load 14 to 24, all 138,493 users of 26,744 items in one call: popularity of LensKit 0.38 s (35 MB), of RecPack 0.41 s (0
+MB), of RecBole 0.59 s (0 MB), RecBole's BPR 6.64 s, 1.12 times BLAS (0 MB), RecPack's ItemKNN 12.9 s, 0.79 times SciPy's
+product (0 MB); at load 5 to 8, medians of three: RecPack's SVD 9.16 s, 0.93 times BLAS, and BPRMF 5.20 s, 1.01 times (0 MB).
+RecPack's WMF solves for the factors of 100 users at a time with all items times all factors (1.4 GB): 31.5 s of 2,163 users,
+0.94 times the same solution and a product by BLAS, and 124 s of 8,655, 1.05 times (one turn at load 12). It grows as the users
+do, so that all 138,493 would take half an hour (not measured).
 LensKit's ItemKNN by ratings took 3 times SciPy's product of similarities alone, 0.21 s of 767 users, where asking LensKit for each took 0.66 s. EASE of
 RecPack on 3,400 items was 1.4 times the product in float64, and 3.5 times as fast as by rows of a sparse matrix. LensKit's
 ImplicitMF has the factors of training here: those of histories are what LensKit computes for each user. What users may get of 100

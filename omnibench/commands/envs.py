@@ -126,7 +126,7 @@ def envs_verify(selection: _Selection) -> int:
 
 
 def envs_algorithms(selection: _Selection) -> int:
-    """Show every algorithm with its hyperparameters and their defaults."""
+    """Show every algorithm with its hyperparameters, their defaults, and other words that they take."""
     for runner in selection.only_frameworks():
         for name, facts in runner.catalogue["algorithms"].items():
             abilities = " and ".join(
@@ -139,6 +139,8 @@ def envs_algorithms(selection: _Selection) -> int:
                 example = facts.get("required", {}).get(parameter)
                 alias_of = facts.get("aliases", {}).get(parameter)
                 text = f" = {default!r}" if example is None else f" (required, e.g. {example!r})"
+                others = [repr(word) for word in facts.get("words", {}).get(parameter, ()) if word != default]
+                text += f", or {', '.join(others)}" if others else ""
                 say(f"    {parameter}" + (text if alias_of is None else f" (instead of {alias_of})"))
         for name, reason in refused_algorithms(runner).items():
             say(f"{runner.name}.{name} (does not run: {reason})")

@@ -1,7 +1,7 @@
 """Values of hyperparameters that an algorithm refuses, told with the plan: before data is prepared and a Fit fails by them.
 
 The frameworks coerce and check as each likes, so what they refuse was measured, kind by kind (``benchmarks/catalogue/refused_values.py``):
-it stands in the catalogue as ``"refuses"``. Classes of the user's own say it by their annotations. Where nothing is known, a value is
+it stands in the catalogue as ``"refuses"``; which words a hyperparameter takes whose default is one, as ``"words"``. Classes of the user's own say it by their annotations. Where nothing is known, a value is
 taken as it is.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from omnibench.errors import PlanError
+from omnibench.errors import PlanError, nearest
 from omnibench.experiment.configuration import plain
 from omnibench.experiment.own import OwnAlgorithm
 
@@ -52,6 +52,12 @@ def check_value(
             f"{algorithm}: {parameter} is {value!r}{position}; give {expected(default, refused)}"
             + ("." if default is None else f", such as its default {default!r}.")
         )
+    words: Collection[str] = described.get("words", {}).get(parameter, ())
+    if words and isinstance(value, str) and _is_word(value) and value not in words:
+        choice = ", ".join(map(repr, words))
+        near = nearest(value, words)
+        advice = f"{near} It takes" if near else "; it takes"
+        raise PlanError(f"{algorithm}: {parameter} is {value!r}{position}{advice} {choice}.")
 
 
 def check_own_value(own: OwnAlgorithm, parameter: str, value: Any, *, position: str = "") -> None:
@@ -166,6 +172,11 @@ def _is_text_refused(text: str, default: Any, refused: Collection[str]) -> bool:
     if reads_as is None and text.strip() != "None":
         return not _is_arithmetic(text)
     return not (reads_as is None or isinstance(reads_as, bool)) or is_refused(reads_as, default, refused)
+
+
+def _is_word(text: str) -> bool:
+    """Whether a text is no number, and nothing else that a framework may evaluate."""
+    return _literal(text) is None and text.strip() != "None" and not _is_arithmetic(text)
 
 
 def _literal(text: str) -> Any:

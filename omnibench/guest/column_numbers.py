@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ _DENSE_BYTES = 96 << 20
 """Most memory of the columns that are dense."""
 _LEAST_SAVED = 2
 """Numbers of a row for each item of a list from which on looking these up costs less than reading the rows."""
-_TOGETHER = 1 << 21
+_TOGETHER = 1 << 20
 """Look-ups that are made together, as long as one pair does not need more."""
 _CELLS = 1 << 24
 """Most rows times rows of histories of which it is noted together which of these they have."""
@@ -104,20 +103,17 @@ class ColumnNumbers:
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
     def _of_dense(self, left: Any, row: npt.NDArray[np.int64], dense_column: Ints) -> tuple[Numbers, Ints]:
-        lengths = np.diff(left.indptr)[row]
-        cell = np.empty(lengths.sum(), dtype=np.int64)
-        base = dense_column[:, None] * np.int64(self.dense.shape[1])
-        first_pairs = np.searchsorted(row, np.arange(left.shape[0] + 1)).tolist()
-        starts = left.indptr.tolist()
-        end = 0
-        for history, (first, last) in enumerate(pairwise(first_pairs)):
-            rows = left.indices[starts[history] : starts[history + 1]]
-            begin, end = end, end + (last - first) * len(rows)
-            np.add(base[first:last], rows, out=cell[begin:end].reshape(last - first, len(rows)))
-        numbers = self.dense.reshape(-1).take(cell)
+        # A pass over all look-ups costs little beside a call of numpy for each history. "clip" spares a check of each.
+        starts, lengths = left.indptr[row], np.diff(left.indptr)[row]
+        ends = np.cumsum(lengths, dtype=np.int64)
+        place = np.repeat(starts - (ends - lengths), lengths)
+        place += np.arange(len(place))
+        cell = left.indices.astype(np.int64).take(place, mode="clip")
+        cell += np.repeat(dense_column * np.int64(self.dense.shape[1]), lengths)
+        numbers = self.dense.reshape(-1).take(cell, mode="clip")
         entry = np.flatnonzero(numbers != 0)
         pair = np.repeat(np.arange(len(row), dtype=np.int32), lengths)
-        return numbers.take(entry), pair.take(entry)
+        return numbers.take(entry, mode="clip"), pair.take(entry, mode="clip")
 
     def _of_sparse(self, left: Any, row: npt.NDArray[np.int64], column: Ints) -> tuple[Numbers, Ints]:
         rows, history = np.unique(row, return_inverse=True)

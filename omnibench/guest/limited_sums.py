@@ -245,7 +245,9 @@ def best_sums(sums: Sums, k: int, bounds: SumBounds | None, limits: SumLimits) -
         Items and scores, both of shape (b, k), as ``top_k``.
     """
     n_items = sums.table.shape[1]
-    width = min(n_items, k + max(_SPARE, k // _SHARE)) if k else 0
+    if k == 0 or n_items == 0:
+        return np.full((len(sums), k), NO_ITEM, dtype=np.int32), np.zeros((len(sums), k), dtype=np.float32)
+    width = min(n_items, k + max(_SPARE, k // _SHARE))
     codes = np.full((len(sums), width), NO_ITEM, dtype=np.int32)
     highest = np.zeros((len(sums), width), dtype=np.float32)
     histories = sums.histories

@@ -29,7 +29,7 @@ _SCORES = 1 << 20
 """Most scores that are added up together, and most entries of which they are sums."""
 _FEWEST_ROWS = 8
 """Least users whose scores are added up together: what is done once for all of them costs more than a larger table."""
-_LISTS = 512
+_LISTS = 1024
 """Most users whose lists of reached items are cut together."""
 _LIMITED = 1 << 24
 """Most entries of which scores with limits are made together."""

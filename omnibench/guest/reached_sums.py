@@ -90,5 +90,5 @@ def reached_sums(left: Any, right: Any, blocked: RowsAndColumns) -> ReachedSums:
         table.take(cells, out=total[entries], mode="clip")  # "clip" is what take() needs to write there directly
         position_in_table[cells] = position[: len(cells)]
         np.not_equal(position_in_table.take(cells), position[: len(cells)], out=is_repeated[entries])
-    total[is_repeated] = -np.inf
+    total[np.flatnonzero(is_repeated)] = -np.inf  # by places: a mask without order takes numpy four times as long
     return ReachedSums(starts, added.indices, total, (blocked[0][:0], blocked[1][:0]))

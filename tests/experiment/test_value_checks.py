@@ -253,6 +253,65 @@ def test_no_default_and_no_published_range_is_refused(runner: Any) -> None:
             plan.tune(f"{runner.name}.{name}")
 
 
+@pytest.mark.parametrize("runner", runners(), ids=lambda runner: runner.name)
+def test_words_go_with_the_catalogue(runner: Any) -> None:
+    """The default is among the words that a hyperparameter takes, each of them is let through, and they differ."""
+    plan = ExperimentPlan("values")
+    for name, described in runner.catalogue["algorithms"].items():
+        for parameter, words in described.get("words", {}).items():
+            assert described["parameters"][parameter] in words, (name, parameter)
+            assert len({word.casefold() for word in words}) == len(words) > 0
+            needed = {key: value for key, value in described.get("required", {}).items() if key != parameter}
+            plan.add_algorithm(f"{runner.name}.{name}", {**needed, parameter: Grid(words)})
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "parameters", "says"),
+    [
+        (
+            RecPack.ItemKNN,
+            {"similarity": "cosin"},
+            "RecPack.ItemKNN: similarity is 'cosin'; did you mean 'cosine'? It takes 'cosine', 'conditional_probability'.",
+        ),
+        (
+            RecPack.ItemKNN,
+            {"similarity": "Cosine"},
+            "RecPack.ItemKNN: similarity is 'Cosine'; did you mean 'cosine'? It takes 'cosine', 'conditional_probability'.",
+        ),
+        (
+            RecPack.TARSItemKNNXia,
+            {"decay_function": Grid(["linear", "zigzag"])},
+            "RecPack.TARSItemKNNXia: decay_function is 'zigzag', within a Grid; it takes 'convex', 'concave', 'linear'.",
+        ),
+        (
+            LensKit.ItemKNNScorer,
+            {"feedback": "impicit"},
+            "LensKit.ItemKNNScorer: feedback is 'impicit'; did you mean 'implicit'? It takes 'explicit', 'implicit'.",
+        ),
+        (
+            Cornac.UserKNN,
+            {"similarity": "jaccard"},
+            "Cornac.UserKNN: similarity is 'jaccard'; it takes 'cosine', 'pearson'.",
+        ),
+    ],
+)
+def test_a_word_that_is_not_taken_is_refused(algorithm: Any, parameters: dict[str, Any], says: str) -> None:
+    """With the nearest word, and all that are taken."""
+    with pytest.raises(PlanError, match=f"^{re.escape(says)}$"):
+        ExperimentPlan("values").add_algorithm(algorithm, parameters)
+
+
+@pytest.mark.parametrize("value", ["0.5", "all", "None"])
+def test_what_may_be_read_as_something_else_is_no_word(value: str) -> None:
+    """A number in quotes, where a word stands by default, is the framework's to read."""
+    plan = ExperimentPlan("values")
+    if value == "all":
+        with pytest.raises(PlanError, match="alpha_H is 'all'"):
+            plan.add_algorithm(LensKit.NMFScorer, {"alpha_H": value})
+    else:
+        plan.add_algorithm(LensKit.NMFScorer, {"alpha_H": value})
+
+
 def test_most_numbers_are_known() -> None:
     """What most algorithms of these frameworks make of a text in the place of a number was measured."""
     for runner in map(get_runner, ("LensKit", "RecBole", "RecPack", "Implicit", "Surprise")):

@@ -135,7 +135,7 @@ def test_lists_are_those_of_all_sums(
     bounds = bounds_of(left, right, most)
     assert bounds is not None
     assert bounds.numbers is not None
-    for k in (1, 10, fold.n_items):
+    for k in (0, 1, 10, fold.n_items):
         expected = recommend(fold, [(fold.users, expected_scores)], k, sets)
         n_asked = []
         for some in (bounds, replace(bounds, numbers=None), None):
@@ -167,7 +167,7 @@ def test_lists_of_reached_items_are_those_of_all_sums(
         expected_scores = dense(len(fold.users), fold.n_items, most, has_ties=has_ties).copy()
         expected_scores[:, ~kept] = np.nan
         counts = ((left > 0).astype(int) @ (scored > 0).astype(int)).toarray()
-        for k in (1, 10, fold.n_items):
+        for k in (0, 1, 10, fold.n_items):
             limits = Highest(most, None, Counted(scored))
             batch = ProductScores(left, scored, limits=limits, of_candidates=of_candidates)
             rows = recommend(fold, [(fold.users, batch)], k, sets)
