@@ -14,8 +14,8 @@ CONTROL_GROUPS = Path("/sys/fs/cgroup")
 def text_of(path: Path | str) -> str:
     """Return the content of a file, or nothing where it cannot be read."""
     try:
-        with open(path, "rb") as file:
-            return file.read().decode(errors="replace")
+        with open(path, "rb", buffering=0) as file:
+            return file.readall().decode(errors="replace")
     except OSError:
         return ""
 

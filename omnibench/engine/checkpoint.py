@@ -17,7 +17,7 @@ from omnibench.engine.progress import PhaseMeter
 from omnibench.engine.records import labels_of
 from omnibench.engine.survey import look_up, missing_metrics
 from omnibench.errors import PhaseError, StoreError
-from omnibench.keys import DISPLAY_DIGITS, digest
+from omnibench.keys import DISPLAY_DIGITS, recorded_text, sha256
 from omnibench.metrics.evaluation import Evaluation
 from omnibench.store import CheckpointStore, snapshots
 from omnibench.store.beneath import relative_path
@@ -297,7 +297,9 @@ class ItemCheckpoints:
             partial = scratch / "per_user.parquet"
             positions = write_per_user(partial, evaluation.users, evaluation.values_per_user())
             # Named after all that is in it: the files of other evaluations stay what their records say.
-            batch = digest(sorted(recorded.keys[label] for _, label in recorded.missing))[:DISPLAY_DIGITS]
+            batch = sha256(recorded_text(sorted(recorded.keys[label] for _, label in recorded.missing)))[
+                :DISPLAY_DIGITS
+            ]
             final = self.claimed() / f"per_user-{batch}.parquet"
             # No metric of it is recorded.
             per_user = self.store.publish(partial, final, until_commit=True, is_unrecorded=True)

@@ -124,7 +124,8 @@ class FitResources:
         if requirement is not None and self._capacity_of_one is not None:
             if requirement.size > self._capacity_of_one:
                 raise refusal(experiment, requirement, memory_words(self._capacity_of_one, self._policy))
-            is_small = requirement.size - self._guest_memory(experiment) < _SMALL * self._capacity_of_one
+            small = _SMALL * self._capacity_of_one
+            is_small = requirement.size < small or requirement.size - self._guest_memory(experiment) < small
         else:
             is_small = True
         needs = needs_of(experiment, None if is_small else requirement, self._policy, self._share)

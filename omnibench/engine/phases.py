@@ -6,7 +6,7 @@ import io
 import json
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
@@ -39,6 +39,8 @@ else:
 
 JSON_ROWS = 1_000_000
 """Predictions with more rows are exported as Parquet."""
+
+_FEW_IDS = 4096  # are kept as an array from item to item, as `read_ids` keeps them
 
 _MOST_IDS = 5
 """Users or items that a note names; it counts the others."""
@@ -364,13 +366,28 @@ def _fits_one_type(own_ids: pd.Series[Any]) -> bool:
     return types in ({str}, {float}, {bool})
 
 
+_latest_ids: dict[str, tuple[Sequence[Hashable], npt.NDArray[np.object_]]] = {}
+"""The ids of users and items that were asked for last, if they are few, and the same as an array."""
+
+
+def _own_ids(dataset: Path, which: str) -> npt.NDArray[np.object_]:
+    """Return the user's own ids by code, and None behind them, in an array that is nobody's to change."""
+    ids = read_ids(dataset, which)
+    latest = _latest_ids.get(which)
+    if latest is not None and latest[0] is ids:
+        return latest[1]
+    array = np.array([*ids, None], dtype=object)
+    if len(array) <= _FEW_IDS:
+        _latest_ids[which] = ids, array
+    return array
+
+
 def decoded(dataset: Path, rows: npt.NDArray[np.void]) -> dict[str, npt.NDArray[Any]]:
     """Return predictions with the user's own ids, a column each.
 
     These are user, item, score, rank (from 1) of recommendations, or user, item, rating of predicted ratings.
     """
-    users = np.array([*read_ids(dataset, "users"), None], dtype=object)
-    items = np.array([*read_ids(dataset, "items"), None], dtype=object)
+    users, items = _own_ids(dataset, "users"), _own_ids(dataset, "items")
     if "rating" in (rows.dtype.names or ()):
         return {"user": users[rows["user"]], "item": items[rows["item"]], "rating": rows["rating"]}
     filled = rows["item"] != NO_ITEM

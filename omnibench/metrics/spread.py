@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -37,8 +38,9 @@ def standard_errors(per_user: Values) -> Values:
     errors = np.full(len(per_user), np.nan)
     for index, row in enumerate(per_user):  # one at a time: all at once would take several times their memory
         values = row[~np.isnan(row)]
-        if len(values) > 1:
-            errors[index] = values.std(ddof=1) / np.sqrt(len(values))
+        if len(values) > 1:  # as `values.std(ddof=1)` does it, which takes several times as long for few users
+            centred = values - values.sum() / len(values)
+            errors[index] = math.sqrt((centred * centred).sum() / (len(values) - 1)) / math.sqrt(len(values))
     return errors
 
 

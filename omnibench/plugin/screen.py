@@ -90,10 +90,12 @@ class Screen:
         return columns or self._writer.fullwidth, lines or 24
 
     def _draw(self) -> None:
+        if not self._lines or self._drawn is not None:  # before the terminal is asked: pytest flushes after each letter
+            return
         columns, height = self._size()
         column = cell_len(_COLOUR.sub("", self._line.rpartition("\r")[2]))
         room = height - 1 if self._line else height  # higher than the screen, it would scroll away for good
-        if not self._lines or self._drawn is not None or column >= columns or room < 1:
+        if column >= columns or room < 1:
             return
         lines = self._lines
         if len(lines) > room:

@@ -41,8 +41,11 @@ def interval_of_few(values: Sample, alpha: float) -> tuple[float, float]:
     if values.min() >= 0 and values.max() <= 1:
         if ((values == 0) | (values == 1)).all():
             return _of_share(int(values.sum()), n, alpha)
-        more = np.append(values, _PRIOR)
-        low, high = interval_of_t(float(more.mean()), float(more.std(ddof=1)) / math.sqrt(n + 1), n, alpha)
+        more = np.concatenate((values, (_PRIOR,)))
+        mean = more.sum() / (n + 1)
+        centred = more - mean  # as `more.std(ddof=1)` does it, which takes several times as long for few users
+        deviation = math.sqrt((centred * centred).sum() / n)
+        low, high = interval_of_t(float(mean), deviation / math.sqrt(n + 1), n, alpha)
         return max(0.0, low), min(1.0, high)
     mean = float(values.mean())
     centred = values - mean

@@ -106,7 +106,9 @@ class UnsyncedNames:
         """
         with self._lock:
             for new in new_directories:
-                for path in [path for path in self._known_durable if path.is_relative_to(new)]:
+                beneath = f"{new}/"
+                # As texts: a store knows of many directories, and objects of their paths take most of an item's claim.
+                for path in [path for path in self._known_durable if f"{path}/".startswith(beneath)]:
                     self._known_durable.pop(path).close()
             while directory != root:
                 self._note_name_of(directory)

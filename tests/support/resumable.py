@@ -319,6 +319,28 @@ class Epochs(Walk):
             report(epoch=epoch, epochs=self.iterations)
 
 
+class Closed(Walk):
+    """Takes no report."""
+
+    def fit(self, train: Any, items: Any) -> None:  # type: ignore[override]  # users' classes have no base
+        """Train."""
+        self.items, self.scores = items["item"].tolist(), np.zeros(len(items))
+
+
+class Late(Closed):
+    """Takes a report by a method that only its instances call ``fit``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fit = self.fit_in_steps  # type: ignore[assignment]  # as users do
+
+    def fit_in_steps(self, train: Any, items: Any, report: Any) -> None:
+        """Train."""
+        super().fit(train, items)
+        for iteration in range(report.iteration + 1, 3):
+            report(iteration=iteration, iterations=2)
+
+
 class FromZero(Walk):
     """Counts from 0."""
 
