@@ -203,7 +203,7 @@ def test_means_of_values_whose_sum_no_float_holds(value: float) -> None:
     part = contents({"Own.A-0000aaaa": {"RMSE": [value, value, value], "MAE": [value, -value, value]}})
     frames = [READERS["csv"](io.BytesIO(whole(csv(part)))), READERS["parquet"](io.BytesIO(whole(parquet(part))))]
     for frame in frames:
-        rows = frame[["metric", "mean", "std"]].astype(object).fillna("missing").values.tolist()
+        rows = frame[["metric", "mean", "std"]].astype(object).fillna("missing").to_numpy().tolist()
         assert rows == [["RMSE", value, 0.0], ["MAE", value / 3, "missing"]] * 3
     (dataset,) = json.loads(whole(nested(part)))["datasets"]
     summary = dataset["configurations"][0]["summary"]
