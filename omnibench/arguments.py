@@ -77,7 +77,11 @@ def checked_call(function: Callable[P, R]) -> Callable[P, R]:
             own = list(signature.parameters.values())
             n_instances = 1 if own and own[0].name == "self" else 0
             signature = signature.replace(parameters=own[n_instances:])
-            _refuse(signature, f"{function.__qualname__}()", args[n_instances:], kwargs, str(error))
+            is_bound = (
+                n_instances and len(args) > 0
+            )  # then the user knows the class of the instance, perhaps a subclass
+            name = f"{type(args[0]).__name__}.{function.__name__}" if is_bound else function.__qualname__
+            _refuse(signature, f"{name}()", args[n_instances:], kwargs, str(error))
 
     return checked
 
@@ -109,6 +113,21 @@ def checked_arguments(cls: C) -> C:
             _refuse(signature.replace(parameters=own), type(self).__name__, args, kwargs, str(error))
 
     setattr(cls, "__init__", checked)  # noqa: B010 - mypy allows no assignment to it
+    return cls
+
+
+def checked_methods(cls: C) -> C:
+    """Let the public methods of a class that users hold refuse arguments that they do not have, or lack, with a sentence.
+
+    Args:
+        cls: The class; methods that a subclass defines itself are not checked.
+
+    Returns:
+        The class.
+    """
+    for name, method in vars(cls).copy().items():
+        if inspect.isfunction(method) and not name.startswith("_"):
+            setattr(cls, name, checked_call(method))
     return cls
 
 

@@ -6,13 +6,12 @@ import hashlib
 import inspect
 import os
 import sys
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+from omnibench.caller_warnings import warn_caller
 from omnibench.code.closure import Closure
 from omnibench.code.files import content_digest, named_files
 from omnibench.code.parsed import ParsedModule, parsed
@@ -119,22 +118,11 @@ def warn_of_unfollowed(definition: Definition, identity: Identity) -> None:
     _warned.add((name, identity.unfollowed))
     is_class = isinstance(definition, type)
     attribute = "" if is_class else f"{definition.__name__}."
-    warnings.warn(
+    warn_caller(
         f"{definition.__qualname__}: its key does not cover {'; '.join(identity.unfollowed)}, so old results are used "
         f"when that changes. Name the files that it is made of, {attribute}depends_on = [...], or give a version and "
-        f"raise it then: {attribute}version = 1.",
-        UserWarning,
-        stacklevel=_frames_of_ours(),
+        f"raise it then: {attribute}version = 1."
     )
-
-
-def _frames_of_ours() -> int:
-    """Return how many frames lie between a warning and the user's own line."""
-    frame: FrameType | None = inspect.currentframe()
-    level = 0
-    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "omnibench":
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def source_file(definition: Definition) -> Path | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from omnibench.arguments import checked_call
+from omnibench.caller_warnings import warn_caller
 from omnibench.comparison.choices import find_configuration, find_dataset, with_named
 from omnibench.comparison.current import current_items, names_of
 from omnibench.comparison.measured import Measured, PairedSample
@@ -52,7 +52,7 @@ def _measurements(store: StoreOrPath | Measured, *, all_items: bool) -> Measured
         return store
     measurements = measured(store, all_items=all_items)
     if measurements.left_out:
-        warnings.warn(f"{measurements.left_out}; all_items=True takes them too", UserWarning, stacklevel=4)
+        warn_caller(f"{measurements.left_out}; all_items=True takes them too")
     return measurements
 
 

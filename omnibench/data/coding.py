@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from omnibench.caller_warnings import warn_caller
 from omnibench.data.numbers import EXACT_INTEGERS, RowName, first_example, row_name
 from omnibench.errors import DataError
 
@@ -128,11 +128,9 @@ def _refuse_fractions(series: Any, name: str, source: str, named: RowName) -> No
             f"(dtype=str), or say which other column holds the {name}."
         )
     if len(values) and float(np.abs(values).max()) >= EXACT_INTEGERS:
-        warnings.warn(
+        warn_caller(
             f"{source}: the ids of the column {name!r} are floats of more than 15 digits, so that different ids may have become "
-            "the same. Read the column as texts (dtype=str) or integers (dtype='Int64').",
-            UserWarning,
-            stacklevel=4,
+            "the same. Read the column as texts (dtype=str) or integers (dtype='Int64')."
         )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
+from omnibench.caller_warnings import warn_caller
 from omnibench.data.interactions import COLUMNS
 from omnibench.data.usual_names import candidate_columns, usual_columns
 from omnibench.errors import DataError, nearest
@@ -134,34 +134,28 @@ def _check_mapping(mapping: Mapping[Any, str | None], header: Sequence[Hashable]
             raise DataError(f"{source}: two columns are to be {role!r}; give one.")
 
 
-def warn_of_guesses(renamed: Mapping[Any, str], guessed: Mapping[Any, str], source: str, level: int = 4) -> None:
+def warn_of_guesses(renamed: Mapping[Any, str], guessed: Mapping[Any, str], source: str) -> None:
     """Warn of columns whose names tell what they are, with the argument that says so.
 
     Args:
         renamed: omnibench's names of all columns that are used, by their own.
         guessed: Those of them that nobody has said.
         source: The name of the data.
-        level: How many calls from here the user's own is.
     """
     if not guessed:
         return
     words = ", ".join(f"{column!r} is taken for the {role}" for column, role in guessed.items())
     argument = {column: role for column, role in renamed.items() if column != role}
-    warnings.warn(
-        f"{source}: {words}, by the names. Where that is right, say so: columns={argument}.",
-        UserWarning,
-        stacklevel=level,
-    )
+    warn_caller(f"{source}: {words}, by the names. Where that is right, say so: columns={argument}.")
 
 
-def warn_of_unused_columns(unused: Sequence[Hashable], used: Sequence[str], source: str, level: int = 4) -> None:
+def warn_of_unused_columns(unused: Sequence[Hashable], used: Sequence[str], source: str) -> None:
     """Warn of columns that a dataset drops; row numbers that pandas or R has written are nobody's loss.
 
     Args:
         unused: Their names.
         used: What the others are.
         source: The name of the data.
-        level: How many calls from here the user's own is.
     """
     named = [column for column in unused if str(column) and not str(column).startswith(("Unnamed:", "__index_level_"))]
     if not named:
@@ -170,10 +164,8 @@ def warn_of_unused_columns(unused: Sequence[Hashable], used: Sequence[str], sour
     usual = {role: column for role, column in usual_columns(named).items() if role in missing}
     role, column = next(iter(usual.items()), (missing[-1] if missing else "", named[0]))
     call = f" If {column!r} is the {role}, say so in columns: {{{column!r}: {role!r}}}." if missing else ""
-    warnings.warn(
+    warn_caller(
         f"{source}: a dataset keeps user, item, rating and timestamp, and drops {', '.join(map(repr, named))}.{call} What "
         "is known about items or users is given in a table of its own, a row for each: items=... or users=..., a frame or a file. If "
-        "they are not needed, give them the name None in columns.",
-        UserWarning,
-        stacklevel=level,
+        "they are not needed, give them the name None in columns."
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from omnibench.arguments import checked_arguments
+from omnibench.arguments import checked_arguments, checked_methods
 from omnibench.data.apply import Apply, FrameFunction
 from omnibench.data.content import CanonicalRows
 from omnibench.data.features.sources import FeatureSource, features_from
@@ -65,6 +65,7 @@ class FoldedData:
     folds: Mapping[int, SplitData]
 
 
+@checked_methods
 @checked_arguments
 class RecSysDataSet:
     """A source and the steps applied to it. Nothing is read until somebody needs the interactions.

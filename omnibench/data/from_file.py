@@ -104,8 +104,8 @@ def _plain_source(paths: Sequence[Path], columns: Columns, reading: Reading) -> 
         sources.append(source)
         if [guessed, unused] not in warned:
             warned.append([guessed, unused])
-            warn_of_guesses(source.renamed, guessed, file.name, level=5)
-            warn_of_unused_columns(unused, list(source.renamed.values()), file.name, level=5)
+            warn_of_guesses(source.renamed, guessed, file.name)
+            warn_of_unused_columns(unused, list(source.renamed.values()), file.name)
     if len(sources) == 1:
         return sources[0]
     require_same_columns(sources)

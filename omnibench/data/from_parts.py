@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
 from omnibench.arguments import checked_call
+from omnibench.caller_warnings import warn_caller
 from omnibench.data.dataset import FoldedData, RecSysDataSet, SplitData
 from omnibench.data.from_frame import from_frame
 from omnibench.data.membership import PART_NAMES
@@ -172,10 +172,8 @@ def _dataset(source: PublishedSource, name: str) -> RecSysDataSet:
     }
     if dropped:
         described = ", ".join(f"{column!r} of {part}" for column, part in sorted(dropped))
-        warnings.warn(
-            f"{name}: a dataset has the columns that all of its parts have, {', '.join(source.columns)}, so {described} is dropped.",
-            UserWarning,
-            stacklevel=4,
+        warn_caller(
+            f"{name}: a dataset has the columns that all of its parts have, {', '.join(source.columns)}, so {described} is dropped."
         )
     return RecSysDataSet(source, name)
 

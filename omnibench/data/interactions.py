@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omnibench.caller_warnings import warn_caller
 from omnibench.data.coding import coded_ids
 from omnibench.data.membership import NO_PART, Membership, without_repeats_within
 from omnibench.data.numbers import EXACT_INTEGERS, EXACT_RATINGS, LARGEST_RATING, RowName, numbers, row_name
@@ -246,11 +246,9 @@ def warn_of_repeats(name: str, repeats: int, *, within_parts: bool) -> None:
             if within_parts
             else ("", ", because a pair must not lie in training and test at once")
         )
-        warnings.warn(
+        warn_caller(
             f"{name} has {repeats} repeated (user, item) pairs{extent}; the last one of each was kept{reason}. Pipe "
-            "Deduplicate(keep=...) to choose differently, or KeepRepeats().",
-            UserWarning,
-            stacklevel=3,
+            "Deduplicate(keep=...) to choose differently, or KeepRepeats()."
         )
 
 
@@ -263,12 +261,10 @@ def warn_of_lost_digits(numbers: npt.NDArray[np.float64], source: str) -> None:
     lost = np.flatnonzero((size > EXACT_RATINGS) & (size <= EXACT_INTEGERS) & (rating != numbers))
     if len(lost):
         first = int(lost[0])
-        warnings.warn(
+        warn_caller(
             f"{source}: {len(lost)} ratings above {EXACT_RATINGS:,} lose their last digits, because ratings are kept as 32-bit "
             f"floats: the first is {numbers[first]:,.0f}, which becomes {float(rating[first]):,.0f}. Where that matters, divide "
-            "them, or give their ranks or logarithms; moments belong into the column timestamp.",
-            UserWarning,
-            stacklevel=3,
+            "them, or give their ranks or logarithms; moments belong into the column timestamp."
         )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from omnibench.caller_warnings import warn_caller
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -49,11 +49,9 @@ def frame_of_matrix(
     entries = entries.tocoo()
     is_stored = entries.data != 0
     if not is_stored.all():
-        warnings.warn(
+        warn_caller(
             f"{name} stores {int((~is_stored).sum())} zeros, which are no interactions, as they would be none if they were not "
-            "stored; where they are ratings, give a frame.",
-            UserWarning,
-            stacklevel=3,
+            "stored; where they are ratings, give a frame."
         )
     rows, columns, values = entries.row[is_stored], entries.col[is_stored], entries.data[is_stored]
     frame = pd.DataFrame(

@@ -260,7 +260,7 @@ class _Look:
         first = [fields for _, fields in itertools.islice(self._records(), _FIRST_LINES)]
         if not first:
             raise DataError(f"{self.path} is empty; give a file with a header and interactions.")
-        return list(with_row_names(tuple(first[0]), first[1:], self.path, level=7))
+        return list(with_row_names(tuple(first[0]), first[1:], self.path))
 
     def _arrays(self) -> list[str]:
         """Return the names of numpy's arrays.

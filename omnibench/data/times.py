@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Number
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omnibench.caller_warnings import warn_caller
 from omnibench.data.numbers import RowName, first_example, numbers, row_name
 from omnibench.data.time_units import FIRST_COUNT, FIRST_DATE, LAST_DATE, unit_of
 from omnibench.errors import DataError
@@ -198,10 +198,8 @@ def _dates(counts: npt.NDArray[np.int64], series: Any, source: str, named: RowNa
             f"values that are no date {example}, as the others are",
             "Drop these rows, or mend them.",
         )
-        warnings.warn(
-            f"{source}: the numbers of the column {_NAME!r} are dates {example}, e.g. {int(counts[0])}, and are read as such.",
-            UserWarning,
-            stacklevel=4,
+        warn_caller(
+            f"{source}: the numbers of the column {_NAME!r} are dates {example}, e.g. {int(counts[0])}, and are read as such."
         )
         return seconds
     return None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.arguments import checked_arguments
+from omnibench.caller_warnings import warn_caller
 from omnibench.data import ids
 from omnibench.errors import DataError, EvaluationError
 from omnibench.keys import DISPLAY_DIGITS
@@ -153,11 +153,9 @@ class SampledNegatives(Candidates):
             if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) < 2**63:
                 raise EvaluationError(f"SampledNegatives: {name} is {value!r}; give an integer of at least {least}.")
         self.negatives, self.seed = int(negatives), int(seed)
-        warnings.warn(
+        warn_caller(
             "metrics over sampled negatives are inconsistent: they may order algorithms otherwise than over all items "
-            "(Krichene & Rendle, KDD 2020). Leave the candidates out to rank all unseen items.",
-            UserWarning,
-            stacklevel=3,
+            "(Krichene & Rendle, KDD 2020). Leave the candidates out to rank all unseen items."
         )
 
     @property

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace as changed
 from pathlib import Path
 
 from omnibench.arguments import checked_call
+from omnibench.caller_warnings import warn_caller
 from omnibench.errors import ExportError, StatisticsError
 from omnibench.metrics.labels import alternatives
 from omnibench.report.comparisons import TESTS
@@ -106,7 +106,7 @@ def export_results(
 
 
 def _warn(sentence: str) -> None:
-    warnings.warn(f"{sentence}; all_items=True takes them too", UserWarning, stacklevel=7)
+    warn_caller(f"{sentence}; all_items=True takes them too")
 
 
 def write_files(

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from omnibench.arguments import checked_methods
 from omnibench.errors import EvaluationError, StatisticsError
 from omnibench.markup import element, one_line, written
 from omnibench.metrics.labels import alternatives, group_of, plain_label, split_label
@@ -24,6 +25,7 @@ else:
 _HEADER = ["", "value", "95 % interval", "stderr", "users"]
 
 
+@checked_methods
 @dataclass(frozen=True)
 class Scores:
     """The metrics of predictions.

@@ -8,7 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from omnibench.arguments import checked_arguments
+from omnibench.arguments import checked_arguments, checked_methods
 from omnibench.paths import expanded
 from omnibench.store import logbook
 from omnibench.store.beneath import OF_ALL, refuse_links
@@ -26,6 +26,7 @@ from omnibench.store.shared_parts import UNCOMPARED, SharedParts
 from omnibench.store.single_items import single_item
 
 
+@checked_methods
 @checked_arguments
 class NamedItems:
     """The records and items of a checkpoint directory, read anew whenever they are asked for.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.arguments import checked_call
+from omnibench.arguments import checked_call, checked_methods
+from omnibench.caller_warnings import warn_caller
 from omnibench.store.advice import repair_command
 from omnibench.store.columns import sorted_positions
 from omnibench.store.facts import FactSource, explanation, is_explained_alone, provenance_of
@@ -51,6 +51,7 @@ def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
     return Store(path)
 
 
+@checked_methods
 class Store(NamedItems):
     """The items of a checkpoint directory, and what is known of them. Every question reads the records anew.
 
@@ -182,7 +183,7 @@ class Store(NamedItems):
         A warning says which of them are missing or damaged.
         """
         for damage in self.verify(item):
-            warnings.warn(f"{damage.name} {damage.trouble}; `{repair_command(self.root, [item])}`", stacklevel=2)
+            warn_caller(f"{damage.name} {damage.trouble}; `{repair_command(self.root, [item])}`")
         record, records = self.about(item)
         return files_of_item(self.root, records, record["fit_key"])
 

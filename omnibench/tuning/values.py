@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
 
+from omnibench.caller_warnings import warn_caller
 from omnibench.errors import KeyValueError, PlanError
 from omnibench.keys import canonical
 
@@ -102,10 +102,8 @@ def tell_if_short(text: str, reached: float, high: float, step: float) -> None:
         step: The distance of two values.
     """
     if exact(high) - exact(reached) > _ROUNDING * exact(step):
-        warnings.warn(
-            f"{text} ends at {in_words(reached)}: its steps do not reach {in_words(high)}. Another step does, or write that end.",
-            UserWarning,
-            stacklevel=4,  # where the range is written
+        warn_caller(
+            f"{text} ends at {in_words(reached)}: its steps do not reach {in_words(high)}. Another step does, or write that end."
         )
 
 

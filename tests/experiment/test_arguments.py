@@ -52,6 +52,11 @@ def _data() -> Any:
     return from_frame(pd.DataFrame({"user": [1, 1, 2, 2], "item": [1, 2, 1, 2]}))
 
 
+def _store() -> Any:
+    """A store that is not opened: calls that do not fit are refused before."""
+    return PUBLIC.Store.__new__(PUBLIC.Store)
+
+
 @pytest.mark.parametrize("name", CALLED)
 def test_everything_public_refuses_an_argument_that_it_does_not_have(name: str) -> None:
     """The error says what was called, and the argument; what takes any arguments says what is missing."""
@@ -101,6 +106,19 @@ def test_everything_public_refuses_an_argument_that_it_does_not_have(name: str) 
         (
             lambda: PUBLIC.ExperimentPlan().add_algorithm("LensKit.PopScorer", confg={}),
             "ExperimentPlan.add_algorithm() has no argument 'confg'; did you mean 'config'? ",
+        ),
+        (
+            lambda: _store().delete(["x"], model=True),
+            "Store.delete() has no argument 'model'; did you mean 'models'? It has items, models, dry_run.",
+        ),
+        (
+            lambda: _store().logs(level="INFO"),
+            "Store.logs() has no argument 'level'; did you mean 'min_level'? ",
+        ),
+        (lambda: _store().why(), "Store.why(): missing a required argument: 'item'; write Store.why(item)."),
+        (
+            lambda: _data().with_features(item=3),
+            "RecSysDataSet.with_features() has no argument 'item'; did you mean 'items'? ",
         ),
         (
             lambda: PUBLIC.run_omnirec(1, 2),

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from support.projects import OWN_ALGORITHMS, Project
 
-from omnibench import compare_configurations, export_results, open_store
+from omnibench import compare_configurations, compare_with_best, export_results, open_store
 from omnibench.commands.main import main
 from omnibench.comparison.configurations import measured
 from omnibench.store.plans import Planned, plan_of
@@ -149,10 +149,16 @@ def algorithms_of(project: Project) -> set[str]:
 def test_scripts_have_the_same(drafts: Project, tmp_path: Path) -> None:
     """Functions warn of what they leave out; all_items takes everything; what is named is found wherever it is."""
     store = store_of(drafts)
-    with pytest.warns(
-        UserWarning, match="4 done items left out, not in the last plan .*; all_items=True takes them too"
+    dataset = open_store(store).items().popitem()[1]["dataset"]
+    for call in (
+        lambda: export_results(store, tmp_path / "some.csv"),
+        lambda: compare_with_best(store, dataset, "NDCG@5"),
     ):
-        export_results(store, tmp_path / "some.csv")
+        with pytest.warns(
+            UserWarning, match="4 done items left out, not in the last plan .*; all_items=True takes them too"
+        ) as said:
+            call()
+        assert [warning.filename for warning in said] == [__file__]
     export_results(store, tmp_path / "all.csv", all_items=True)
     assert len(algorithms_in(tmp_path / "some.csv")) == 1
     everything = sorted(algorithms_in(tmp_path / "all.csv"))

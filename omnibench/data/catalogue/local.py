@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from omnibench.caller_warnings import warn_caller
 from omnibench.data.catalogue.definition import Definition, Source
 from omnibench.data.catalogue.raw_parts import RawPart
 from omnibench.data.digests import file_digest
@@ -72,11 +72,9 @@ def _unpacked(folder: Path, patterns: tuple[str, ...]) -> list[RawFile]:
 def _raw_part(source: Source, path: Path) -> RawPart:
     sha256 = file_digest(path)
     if path.name == source.file and source.sha256 and sha256 != source.sha256:
-        warnings.warn(
+        warn_caller(
             f"{path} is not the published file: its sha256 is {sha256[:12]}..., that one's {source.sha256[:12]}... "
-            f"({source.evidence}); it is read all the same.",
-            UserWarning,
-            stacklevel=2,
+            f"({source.evidence}); it is read all the same."
         )
     is_member = path.name != source.file and path.name in _member_names(source)
     return RawPart(replace(source, members=()) if is_member else source, path, sha256)

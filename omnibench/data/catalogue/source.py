@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from omnibench.caller_warnings import warn_caller
 from omnibench.data.catalogue.contents import StoredContent, StoredPart, read_content, stored_content
 from omnibench.data.catalogue.counting import differences
 from omnibench.data.catalogue.definition import Definition
@@ -103,11 +103,9 @@ def _warn_of_differences(definition: Definition, stored: StoredContent) -> None:
     if not different or (definition.name, *different) in _warned:
         return
     _warned.add((definition.name, *different))
-    warnings.warn(
+    warn_caller(
         f"{definition.name} is not as large as its definition says: {'; '.join(different)} (who counted: "
-        f"{definition.counts.evidence}). Compare its results with nobody else's before you know why.",
-        UserWarning,
-        stacklevel=4,
+        f"{definition.counts.evidence}). Compare its results with nobody else's before you know why."
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from omnibench.caller_warnings import warn_caller
 from omnibench.data.features.columns import FeatureColumn, FeatureColumns
 from omnibench.errors import DataError
 from omnibench.guest.feature_types import BOOLEAN, NUMBER, TEXT, singular
@@ -52,11 +52,9 @@ def write_features(directory: Path, features: FeatureColumns, own_ids: Sequence[
         raise DataError(_disjoint(features, own_ids, name))
     if missing:
         example = own_ids[int(np.flatnonzero(~is_listed)[0])]
-        warnings.warn(
+        warn_caller(
             f"{name}: {missing:,} of {len(own_ids):,} {features.subject} are not in the features of {features.subject}, e.g. "
-            f"{example!r}; each of their features is a missing value.",
-            UserWarning,
-            stacklevel=2,
+            f"{example!r}; each of their features is a missing value."
         )
     _warn_of_joined_texts(features, name)
     directory.parent.mkdir(mode=0o700, exist_ok=True)
@@ -109,11 +107,9 @@ def _warn_of_joined_texts(features: FeatureColumns, name: str) -> None:
             joined = [text for text in texts if separator in text]
             members = {member.strip() for text in texts for member in text.split(separator)}
             if len(joined) > 1 and len(members) < len(texts):
-                warnings.warn(
+                warn_caller(
                     f"{name}: the feature {column_name!r} of {features.subject} has texts such as {joined[0]!r}, and its {len(texts):,} "
-                    f"texts are made of {len(members):,}. If they are several, say so: lists={{{column_name!r}: {separator!r}}}.",
-                    UserWarning,
-                    stacklevel=3,
+                    f"texts are made of {len(members):,}. If they are several, say so: lists={{{column_name!r}: {separator!r}}}."
                 )
                 break
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from omnibench.caller_warnings import warn_caller
 from omnibench.data.files.quotes import QUOTE, Quotes, quotes_of
 from omnibench.data.files.streams import UNIT_SEPARATOR, open_binary, open_utf8, single
 from omnibench.errors import DataError
@@ -65,11 +65,9 @@ class TextLayout:
             return replace(self, quote=self.quote if quotes.present else ""), quotes
         is_quoting = quotes.present and quotes.well_formed and quotes.needed
         if quotes.present and quotes.well_formed and not is_quoting:
-            warnings.warn(
+            warn_caller(
                 f"{self.path.name}: quotation marks stand around whole fields, and are read as part of them, since a "
-                f".{self.file_format} file has no quoting. If it has, say so: from_file(..., quote='\"').",
-                UserWarning,
-                stacklevel=2,
+                f".{self.file_format} file has no quoting. If it has, say so: from_file(..., quote='\"')."
             )
         return replace(self, quote=QUOTE if is_quoting else ""), quotes
 
@@ -139,9 +137,7 @@ def layout_of(
     width = len(rows[1] if has_header and names is not None and len(rows) > 1 else rows[0])
     if names is None:
         own = tuple(rows[0]) if has_header else tuple(f"column {number + 1}" for number in range(width))
-        return TextLayout(
-            path, file_format, separator, quote, encoding, with_row_names(own, rows[1:], path, level=8), skipped
-        )
+        return TextLayout(path, file_format, separator, quote, encoding, with_row_names(own, rows[1:], path), skipped)
     if len(names) != width:
         example = ", ".join(map(repr, [*names, *[None] * width][:width]))
         raise DataError(
@@ -182,14 +178,13 @@ def _lines_before(path: Path, encoding: str, quote: str | None) -> int:
     return number
 
 
-def with_row_names(names: tuple[str, ...], rows: Sequence[Sequence[str]], path: Path, *, level: int) -> tuple[str, ...]:
+def with_row_names(names: tuple[str, ...], rows: Sequence[Sequence[str]], path: Path) -> tuple[str, ...]:
     """Return the names with one for R's row names, where every line begins with its number and has a field more than the header.
 
     Args:
         names: The names of a header.
         rows: The fields of the lines behind it.
         path: The file.
-        level: How many calls from here the user's own is, whom a warning tells of it.
     """
     numbered = [row[0] for row in rows] == [str(number) for number in range(1, len(rows) + 1)]
     is_wider = {len(row) for row in rows} == {len(names) + 1} and all(row[-1] for row in rows)
@@ -197,10 +192,8 @@ def with_row_names(names: tuple[str, ...], rows: Sequence[Sequence[str]], path: 
         len(rows) < _FEWEST_ROWS or not numbered or not is_wider
     ):  # other numbers may be users, of a header that lacks a name
         return names
-    warnings.warn(
+    warn_caller(
         f"{path.name}: its header has {len(names)} names and its lines have {len(names) + 1} fields, as R's write.table writes "
-        "them: the first field of a line is the name of its row, and is not used.",
-        UserWarning,
-        stacklevel=level,
+        "them: the first field of a line is the name of its row, and is not used."
     )
     return (ROW_NAMES, *names)

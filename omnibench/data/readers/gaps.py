@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from omnibench.caller_warnings import warn_caller
 from omnibench.data.files.members import RawFile
 from omnibench.data.files.text import IDS
 from omnibench.data.readers.conversions import is_absent, is_among
@@ -108,11 +108,7 @@ class Gaps:
         for name, count in undeclared.items():
             file, line = self._first[name]
             first = line if file == label else f"{line} of {file}"
-            warnings.warn(
-                f"{label}: {_rows(count)} no {name} (the first is {first}): left out; {rows:,} are read.",
-                UserWarning,
-                stacklevel=3,
-            )
+            warn_caller(f"{label}: {_rows(count)} no {name} (the first is {first}): left out; {rows:,} are read.")
 
     def advice(self, left_out: Mapping[str, int]) -> str:
         """Return what to say where all rows were left out."""

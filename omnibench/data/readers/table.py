@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+from omnibench.caller_warnings import warn_caller
 from omnibench.data.files.members import RawFile
 from omnibench.data.readers.collected import excerpt
 from omnibench.data.readers.layouts import MarkCounter, TableLayout, layout_of, records
@@ -199,11 +199,9 @@ def _warn_of_uneven_lines(file: RawFile, layout: TableLayout, width: int, rows: 
     if not uneven or len(uneven) > max(rows, 1) * _TOLERATED_SHARE or uneven[-1] == lines[-1]:
         _refuse_flaws(file, layout, width)
     line, fields = uneven[0]
-    warnings.warn(
+    warn_caller(
         f"{file.label}: {len(uneven):,} lines do not have the {width} fields of the others, and are left out; the first is line {line}: "
-        f"{excerpt(' '.join(fields))}.",
-        UserWarning,
-        stacklevel=2,
+        f"{excerpt(' '.join(fields))}."
     )
 
 
