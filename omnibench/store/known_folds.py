@@ -30,14 +30,14 @@ class KnownFold(NamedTuple, Generic[T]):
     Attributes:
         name: Its name.
         fold: Its fold.
-        kept: What is kept of the configuration.
+        of_configuration: What is kept of the configuration.
         outcome: Where the text begins that is its own; see ``item_texts.outcome_in``.
         directory: Its name where that could be the name of a directory.
     """
 
     name: str
     fold: int
-    kept: T
+    of_configuration: T
     outcome: int
     directory: str | None
 
@@ -48,12 +48,12 @@ class _Configuration(NamedTuple, Generic[T]):
     Attributes:
         around_fold: The texts before and behind both places where the fold stands; see ``item_texts.TextsAroundFold``.
         is_directory: Whether their names could be those of directories.
-        kept: What is kept of it.
+        of_configuration: What is kept of it.
     """
 
     around_fold: tuple[str, str, str]
     is_directory: bool
-    kept: T
+    of_configuration: T
 
 
 class KnownFolds(Generic[T]):
@@ -76,21 +76,21 @@ class KnownFolds(Generic[T]):
         fold = _FOLDS.get(fold_text)
         if configuration is None or fold is None:
             return None
-        (first, second, third), is_directory, kept = configuration
+        (first, second, third), is_directory, of_configuration = configuration
         alike = f"{_FIT_KEY}{fit_key}{first}{fold_text}{second}{fold_text}{third}"
         if not text.startswith(alike, end):
             return None
         name = text[_NAME_BEGIN:end]
-        return KnownFold(name, fold, kept, end + len(alike), name if is_directory else None)
+        return KnownFold(name, fold, of_configuration, end + len(alike), name if is_directory else None)
 
-    def keep(self, name: str, fold: int | None, around_fold: TextsAroundFold, kept: T) -> None:
+    def keep(self, name: str, fold: int | None, around_fold: TextsAroundFold, of_configuration: T) -> None:
         """Keep something of an item's configuration, unless the item is its only one, or its name does not end with its fold.
 
         Args:
             name: The item's name.
             fold: Its fold, which its identity has, too.
             around_fold: What its text has told; see ``item_texts.light_item_in``.
-            kept: What ``find`` returns of other folds.
+            of_configuration: What ``find`` returns of other folds.
         """
         prefix, separator, number = name.rpartition("_")
         if fold is None or number != str(fold):
@@ -98,7 +98,7 @@ class KnownFolds(Generic[T]):
         if len(self._configurations) >= _AT_HAND:
             self._configurations.clear()
         is_directory = ITEM_DIRECTORY.fullmatch(name) is not None
-        self._configurations[prefix + separator] = _Configuration(around_fold.texts, is_directory, kept)
+        self._configurations[prefix + separator] = _Configuration(around_fold.texts, is_directory, of_configuration)
 
 
 class LightItems:
@@ -123,17 +123,17 @@ class LightItems:
             fit_key: The item's, which is part of that.
             text: The record's JSON, without its checksum.
         """
-        known = self._folds.find(fit_key, text)
-        if known is None:
+        begun = self._folds.find(fit_key, text)
+        if begun is None:
             return self._first_record_in(key, text)
-        outcome = outcome_in(text, known.outcome, self._packer, known.directory, with_metrics=self._with_metrics)
+        outcome = outcome_in(text, begun.outcome, self._packer, begun.directory, with_metrics=self._with_metrics)
         if outcome is None:
             return None
-        record = known.kept.copy()
-        record["item"], record["fit_key"], record["fold"] = known.name, fit_key, known.fold
+        record = begun.of_configuration.copy()
+        record["item"], record["fit_key"], record["fold"] = begun.name, fit_key, begun.fold
         tag, members = record["identity"]
         identity = members.copy()
-        identity["fold"] = known.fold
+        identity["fold"] = begun.fold
         record["identity"] = [tag, identity]
         if self._with_node:
             record.pop("node", None)
