@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from omnibench.errors import StatisticsError, nearest
 from omnibench.metrics.labels import alternatives
 from omnibench.results import Result
 from omnibench.runners.randomness import is_deterministic
+from omnibench.statistics.exact_means import exact_mean
 from omnibench.statistics.samples import Sample
 from omnibench.store.beneath import tree
 from omnibench.store.evaluations import Evaluations, EvaluationsByLookup
@@ -217,7 +217,7 @@ class Measured:
         values: dict[str, list[float]] = {}
         for name, folds in self._configurations_with(dataset, label):
             values.setdefault(self.members(name)[0], []).extend(metric.value for metric in folds.values())
-        return {name: statistics.fmean(of_name) for name, of_name in values.items()}
+        return {name: exact_mean(of_name) for name, of_name in values.items()}
 
     def common_folds(self, dataset: str, label: str, first: str, second: str) -> tuple[FoldNumber, ...]:
         """Return the folds in which two configurations were both measured, with all of their seeds; ascending."""

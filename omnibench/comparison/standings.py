@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from omnibench.errors import StatisticsError
 from omnibench.metrics.labels import has_label
 from omnibench.results import Result
 from omnibench.statistics.best import Standing
+from omnibench.statistics.exact_means import exact_mean
 from omnibench.statistics.paired import DEFAULT_TEST
 from omnibench.store.reader import Reader
 from omnibench.store.reading import read
@@ -46,7 +46,7 @@ def standing_of_results(
         alpha: The level.
         higher: Whether larger values are better.
     """
-    means = {name: statistics.fmean(result.metrics[label] for result in results) for name, results in rows.items()}
+    means = {name: exact_mean([result.metrics[label] for result in results]) for name, results in rows.items()}
     best = (max if higher else min)(means, key=means.__getitem__)
     return standing_of(measurements, dataset, label, means, best, test=test, alpha=alpha, higher=higher)
 

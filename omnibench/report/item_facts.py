@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple
 
 from omnibench.report.folds import Folds
@@ -93,6 +93,39 @@ class FactsInBlocks(Mapping[str, ItemFacts]):
         return None
 
 
+class _Makings:
+    """Tells how items were made; of the folds of a configuration, which follow each other, it is the same object."""
+
+    def __init__(self) -> None:
+        self._latest: tuple[RecordedItem, Making] | None = None
+
+    def of(self, item: RecordedItem) -> Making:
+        """Return how an item was made, by what its own record says."""
+        latest = self._latest
+        if (
+            latest is None
+            or latest[0].configuration is not item.configuration
+            or latest[0].parameters is not item.parameters
+        ):
+            self._latest = latest = item, making_of(item.configuration or [], item.parameters)
+        return latest[1]
+
+
+def _looked_up(items: Mapping[str, RecordedItem], lookups: Lookups, makings: _Makings, fit_key: str) -> ItemFacts:
+    """Return the facts about an item whose records are looked up.
+
+    Args:
+        items: What the own records of items say, by fit key.
+        lookups: Looks up what facts take of records.
+        makings: Tells how it was made.
+        fit_key: Its key.
+    """
+    item = items[fit_key]
+    if item.configuration is None:
+        return _facts(fit_key, item, lookups.get)
+    return _facts(fit_key, item, lookups.facts, lookups.uncertainty, makings.of(item))
+
+
 class FactsByKey(FactsInBlocks):
     """The facts about items by fit key, made when they are asked for: there may be a hundred thousand.
 
@@ -103,28 +136,12 @@ class FactsByKey(FactsInBlocks):
 
     def __init__(self, items: Mapping[str, RecordedItem], lookups: Lookups) -> None:
         self._items = items
-        self._facts = lru_cache(maxsize=_FACTS_AT_HAND)(self._facts_of)
         self._lookups = lookups
-        self._latest: tuple[RecordedItem, Making] | None = None
+        self._makings = _Makings()
+        # Of no method: it would have this object have itself, and whoever is done with it would keep the memory for a while.
+        self._facts = lru_cache(maxsize=_FACTS_AT_HAND)(partial(_looked_up, items, lookups, self._makings))
         self._ahead: dict[str, ItemFacts | None] = {}
         self._next = 0
-
-    def _facts_of(self, fit_key: str) -> ItemFacts:
-        item = self._items[fit_key]
-        if item.configuration is None:
-            return _facts(fit_key, item, self._lookups.get)
-        return _facts(fit_key, item, self._lookups.facts, self._lookups.uncertainty, self._making_of(item))
-
-    def _making_of(self, item: RecordedItem) -> Making:
-        # The folds of a configuration, which follow each other, have the same object.
-        latest = self._latest
-        if (
-            latest is None
-            or latest[0].configuration is not item.configuration
-            or latest[0].parameters is not item.parameters
-        ):
-            self._latest = latest = item, making_of(item.configuration or [], item.parameters)
-        return latest[1]
 
     def _look_ahead(self, fit_key: str, phases: PhaseFacts) -> None:
         """Make the facts about the next items together, of which the first should be this one: most ask for one after the other."""
@@ -155,7 +172,7 @@ class FactsByKey(FactsInBlocks):
                 continue
             uncertainties = {label: spread_of(spread) for label, spread in numbers if spread is not None}
             costs = phases.costs_of(fit), phases.costs_of(prediction)
-            self._ahead[key] = _facts_from(item, self._making_of(item), *costs, uncertainties)
+            self._ahead[key] = _facts_from(item, self._makings.of(item), *costs, uncertainties)
 
     def plain(self, block: Sequence[Folds]) -> PlainFacts | None:
         """Return the facts about the items of several results by column; see ``FactsInBlocks``."""
@@ -189,7 +206,7 @@ class FactsByKey(FactsInBlocks):
         data_keys: list[str] = []
         for folds, item, of_folds in zip(block, items, listed, strict=True):
             recorded = of_folds if item is None else [item] * len(folds)
-            makings += [self._making_of(of_item) for of_item in recorded]
+            makings += [self._makings.of(of_item) for of_item in recorded]
             data_keys += [of_item.data_key for of_item in recorded]
         versions = [phases.version(number) or making.version for number, making in zip(fits.last, makings, strict=True)]
         return PlainFacts(data_keys, makings, versions, fits, predictions, spreads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from omnibench.report.contents import Contents
@@ -88,11 +88,10 @@ class PlainBlocks:
         with_seeds: Mapping[tuple[str, str], WithSeeds],
         summaries: Summaries,
     ) -> None:
-        self._contents = contents
         self._names = names
         self._with_seeds = with_seeds
         self._summaries = summaries
-        self._counts = lru_cache(maxsize=_SPLITS_AT_HAND)(self._counts_of)
+        self._counts = lru_cache(maxsize=_SPLITS_AT_HAND)(partial(_counts_of, contents))
         self._summarised: WithSeeds | None = None
         self._lines: dict[str, str] = {}
 
@@ -167,12 +166,6 @@ class PlainBlocks:
             }
         return self._lines
 
-    def _counts_of(self, dataset: str, fold: int | None) -> tuple[tuple[int | None, ...], str]:
-        """Return what is counted of a split, and the same as CSV: cold users and items, and test interactions before the end of training."""
-        counted = self._contents.split_counts_of(dataset, fold)
-        counts = tuple(map(counted.get, ("cold_users", "cold_items", "before_training_end")))
-        return counts, ",".join(["" if count is None else str(count) for count in counts])
-
     def _configurations(self, block: Sequence[Folds], facts: PlainFacts) -> Part:
         part, number, item = Part(), 0, 0
         for folds in block:
@@ -210,6 +203,13 @@ class PlainBlocks:
                 part.add_shared(cells[label], key=(configuration, label))
             part.positions += part.positions[begin:] * (len(folds) - 1)
         return part
+
+
+def _counts_of(contents: Contents, dataset: str, fold: int | None) -> tuple[tuple[int | None, ...], str]:
+    """Return what is counted of a split, and the same as CSV: cold users and items, and test interactions before the end of training."""
+    counted = contents.split_counts_of(dataset, fold)
+    counts = tuple(map(counted.get, ("cold_users", "cold_items", "before_training_end")))
+    return counts, ",".join(["" if count is None else str(count) for count in counts])
 
 
 def _as_float(value: float) -> str:

@@ -12,6 +12,7 @@ from omnibench.report.folds import Folds
 from omnibench.report.numbers import finite
 from omnibench.results import Result
 from omnibench.statistics.deviation import sample_deviation
+from omnibench.statistics.exact_means import exact_mean
 from omnibench.tables.seeds import distinct, seed_groups, seeds_of
 
 
@@ -81,7 +82,7 @@ def _values_by_label(configuration: WithSeeds) -> Mapping[str, Sequence[float]]:
 
 
 def _summary(values: Sequence[float], variances: Variances) -> dict[str, float | None]:
-    mean = finite(math.fsum(values) / len(values)) if values and all(map(math.isfinite, values)) else None
+    mean = finite(exact_mean(values)) if values and all(map(math.isfinite, values)) else None
     deviation = finite(sample_deviation(values)) if mean is not None and len(values) > 1 else None
     if not variances:  # of one seed
         return {"mean": mean, "std": deviation, **_NO_VARIANCES}

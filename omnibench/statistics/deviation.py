@@ -12,6 +12,8 @@ _BITS = 64
 def sample_deviation(values: Sequence[float]) -> float:
     """Return the standard deviation of a sample (n - 1), rounded once: the same float as ``statistics.stdev``, sooner.
 
+    It is infinite where ``statistics.stdev`` has no float for it.
+
     All values are whole multiples of one power of two, so that sums of them and of their squares are sums of whole numbers.
 
     Args:
@@ -26,10 +28,13 @@ def sample_deviation(values: Sequence[float]) -> float:
 
 
 def _root(numerator: int, denominator: int) -> float:
-    """Return the square root of a fraction, rounded once: of a root that goes on, the last digit is odd."""
+    """Return the square root of a fraction, rounded once: of a root that goes on, the last digit is odd; infinite where no float holds it."""
     if not numerator:
         return 0.0
     shift = max(0, _BITS - (numerator.bit_length() - denominator.bit_length()) // 2)
     quotient, rest = divmod(numerator << 2 * shift, denominator)
     root = math.isqrt(quotient)
-    return (root | (rest > 0 or root * root != quotient)) / (1 << shift)
+    try:
+        return (root | (rest > 0 or root * root != quotient)) / (1 << shift)
+    except OverflowError:
+        return math.inf

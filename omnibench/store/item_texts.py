@@ -36,14 +36,7 @@ _DATA_AND_LABELS = re.compile(
     rf'(?:, "user_label": {CAPTURED_TEXT})?(?:, "dataset_label": {CAPTURED_TEXT})?(?:, "module": {CAPTURED_TEXT})?'
 )
 _NODE, _BEHIND_NODE = ', "node": "', f', "phase": "{Phase.DONE}", '
-_ORIGIN = re.compile(rf'{_BEHIND_NODE}"finished": {CAPTURED_TEXT}, "run": {TEXT}, "worker": {TEXT}')
-_DIRECTORY, _BEHIND_DIRECTORY = ', "directory": "', f'", "status": "{Status.DONE}", "metrics": '
-_METRICS = re.compile(rf"\{{{_METRIC}(?:, {_METRIC})*+\}}")
-_BEHIND_METRICS = ', "error": null, '
-_COUNTS = re.compile(rf'{_BEHIND_METRICS}"exported": {INTEGER}, "generation": ({INTEGER})')
-_PREDICT_KEY, _BEHIND_PREDICT_KEY = ', "predict_key": "', '", "failures": '
-_MADE_OF = re.compile(rf'{_BEHIND_PREDICT_KEY}{INTEGER}, "deaths": {INTEGER}, "predicted": {ANY_TEXT}, "test": {TEXT}')
-_TOKEN, _END = ', "token": "', '"}'
+_ANY_METRICS = rf"(\{{{_METRIC}(?:, {_METRIC})*+\}})"
 _MOST_BRACKETS = 20
 """Brackets in hyperparameters or a configuration up to which nobody has to look how deep they are nested."""
 
@@ -102,8 +95,10 @@ def light_item_in(
     parts = _parts_in(text[begin:end], text[identity.end() : behind])
     data_and_labels = _data_and_labels_in(text[behind:behind_labels])
     item, fit_key, dataset, algorithm = labels.groups()
-    outcome = None if parts is None or data_and_labels is None else outcome_in(text, behind_labels, packer)
-    if parts is None or data_and_labels is None or outcome is None:
+    if parts is None or data_and_labels is None:
+        return None
+    outcome = outcome_in(text, behind_labels, packer, with_metrics=with_metrics)
+    if outcome is None:
         return None
     parameters, configuration = parts
     data, fold, data_key, known_labels = data_and_labels
@@ -123,18 +118,7 @@ def light_item_in(
     light.data_key = data_key
     record: Record = vars(light)
     record |= known_labels
-    if with_node and outcome.node is not None:
-        record["node"] = outcome.node
-    record["phase"], record["finished"] = _PHASE, outcome.finished
-    record["directory"] = item if outcome.directory == item else _shared(outcome.directory)
-    record["status"] = _STATUS
-    if with_metrics:
-        record["metrics"] = outcome.metrics
-    record["error"] = None
-    record["generation"] = outcome.generation
-    if with_metrics:
-        record["predict_key"] = outcome.predict_key
-    return record
+    return with_outcome(record, outcome, with_node=with_node, with_metrics=with_metrics)
 
 
 class ItemOutcome(NamedTuple):
@@ -157,7 +141,9 @@ class ItemOutcome(NamedTuple):
     predict_key: str
 
 
-def outcome_in(text: str, begin: int, packer: MetricsPacker, directory: str | None = None) -> ItemOutcome | None:
+def outcome_in(
+    text: str, begin: int, packer: MetricsPacker, directory: str | None = None, *, with_metrics: bool = True
+) -> ItemOutcome | None:
     """Return what a text says from its node id on, or from its phase on where it has none; None where it has to be parsed to tell.
 
     Args:
@@ -165,52 +151,55 @@ def outcome_in(text: str, begin: int, packer: MetricsPacker, directory: str | No
         begin: Where that begins.
         packer: Packs its metrics.
         directory: The name of a directory of an item, which this one mostly has; of most it need not be looked at then.
+        with_metrics: Whether anybody asks for its metrics.
     """
-    behind_node = text.find(_BEHIND_NODE, begin)
-    directory_begin = text.find(_DIRECTORY, behind_node)
-    behind_directory = text.find(_BEHIND_DIRECTORY, directory_begin)
-    metrics_begin = behind_directory + len(_BEHIND_DIRECTORY)
-    metrics_end = text.find(_BEHIND_METRICS, metrics_begin)
-    if not begin <= behind_node < directory_begin < behind_directory < metrics_end:
-        return None
-    node = None
-    if behind_node > begin:
-        node = text[begin + len(_NODE) : behind_node - 1]
-        if not text.startswith(_NODE, begin) or text[behind_node - 1] != '"' or not _is_text(node):
+    metrics: Mapping[str, dict[str, Any]] = {}
+    match = _outcome_pattern(packer.pattern).fullmatch(text, begin)
+    if match is not None:
+        node, moment, own_directory, *members, generation, predict_key = match.groups()
+        if with_metrics:
+            metrics = packer.packed_members(members)
+    else:
+        match = _outcome_pattern(_ANY_METRICS).fullmatch(text, begin)
+        if match is None:
             return None
-    finished = _moment_in(text[behind_node:directory_begin])
-    own_directory = text[directory_begin + len(_DIRECTORY) : behind_directory]
-    ending = _ending_in(text, metrics_end)
-    if finished is None or ending is None or (own_directory != directory and not _is_directory(own_directory)):
+        node, moment, own_directory, metrics_text, generation, predict_key = match.groups()
+        metrics = packer.packed(metrics_text)  # also where nobody asks: the next item is expected to have these labels
+    finished = _moment(moment)
+    if finished is None or (own_directory != directory and not _is_directory(own_directory)):
         return None
-    metrics: Mapping[str, dict[str, Any]] | None = packer.packed_if_expected(text, metrics_begin, metrics_end)
-    if metrics is None:
-        if _METRICS.fullmatch(text, metrics_begin, metrics_end) is None:
-            return None
-        metrics = packer.packed(text[metrics_begin:metrics_end])
-    return ItemOutcome(node, finished, own_directory, metrics, *ending)
+    return ItemOutcome(node, finished, own_directory, metrics, int(generation), predict_key)
 
 
-def _ending_in(text: str, begin: int) -> tuple[int, str] | None:
-    """Return the generation and the key of the predictions in the end of an item's text.
+@lru_cache(maxsize=64)
+def _outcome_pattern(metrics: str) -> re.Pattern[str]:
+    """Return the pattern of what ``outcome_in`` reads.
 
     Args:
-        text: The text.
-        begin: Where its metrics end.
+        metrics: The pattern of metrics.
     """
-    key_begin = text.find(_PREDICT_KEY, begin)
-    key_end = text.find(_BEHIND_PREDICT_KEY, key_begin)
-    token_begin = text.find(_TOKEN, key_end)
-    end = len(text) - len(_END)
-    if not begin < key_begin < key_end or not text.endswith(_END):
-        return None
-    key = text[key_begin + len(_PREDICT_KEY) : key_end]
-    token = text[token_begin + len(_TOKEN) : end] if token_begin >= 0 else ""
-    made_of = text[key_end : token_begin if token_begin >= 0 else end + 1]
-    generation = _generation_in(text[begin:key_begin])
-    if generation is None or not _is_text(key) or not _is_text(token) or not _is_made_of(made_of):
-        return None
-    return generation, key
+    return re.compile(
+        rf'(?:{_NODE[:-1]}{CAPTURED_TEXT})?{_BEHIND_NODE}"finished": {CAPTURED_TEXT}, "run": {TEXT}, "worker": {TEXT}'
+        rf', "directory": {CAPTURED_TEXT}, "status": "{Status.DONE}", "metrics": {metrics}, "error": null, "exported": {INTEGER}'
+        rf', "generation": ({INTEGER}), "predict_key": {CAPTURED_TEXT}, "failures": {INTEGER}, "deaths": {INTEGER}'
+        rf', "predicted": {ANY_TEXT}, "test": {TEXT}(?:, "token": {TEXT})?\}}'
+    )
+
+
+def with_outcome(record: Record, outcome: ItemOutcome, *, with_node: bool, with_metrics: bool) -> Record:
+    """Add what is an item's own to its record, which has all else; see ``light_item_in``."""
+    if with_node and outcome.node is not None:
+        record["node"] = outcome.node
+    record["phase"], record["finished"] = _PHASE, outcome.finished
+    record["directory"] = record["item"] if outcome.directory == record["item"] else _shared(outcome.directory)
+    record["status"] = _STATUS
+    if with_metrics:
+        record["metrics"] = outcome.metrics
+    record["error"] = None
+    record["generation"] = outcome.generation
+    if with_metrics:
+        record["predict_key"] = outcome.predict_key
+    return record
 
 
 class _Light:
@@ -235,11 +224,6 @@ class _Identity:
         self.fold = fold
 
 
-def _is_text(text: str) -> bool:
-    """Whether a text stands for itself as JSON, where most do."""
-    return text.isprintable() and '"' not in text and "\\" not in text
-
-
 @lru_cache(maxsize=_AT_HAND)
 def _data_and_labels_in(text: str) -> tuple[str, int | None, str, dict[str, str]] | None:
     """Return the dataset's key and the fold in an identity, the dataset's key beside it, and what an item is called."""
@@ -253,21 +237,9 @@ def _data_and_labels_in(text: str) -> tuple[str, int | None, str, dict[str, str]
 
 
 @lru_cache(maxsize=_AT_HAND)
-def _moment_in(text: str) -> str | None:
-    """Return when an item was done, from what says where it was computed."""
-    match = _ORIGIN.fullmatch(text)
-    return _shared(match[1]) if match is not None and is_moment(match[1]) else None
-
-
-@lru_cache(maxsize=_AT_HAND)
-def _generation_in(text: str) -> int | None:
-    match = _COUNTS.fullmatch(text)
-    return None if match is None else int(match[1])
-
-
-@lru_cache(maxsize=_AT_HAND)
-def _is_made_of(text: str) -> bool:
-    return _MADE_OF.fullmatch(text) is not None
+def _moment(text: str) -> str | None:
+    """Return when an item was done, once for all that were done then; None where that is no time."""
+    return text if is_moment(text) else None
 
 
 def _fold(text: str) -> int | None:

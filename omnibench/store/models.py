@@ -7,13 +7,13 @@ says that the file was dropped.
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from omnibench.metrics.directions import direction
+from omnibench.statistics.exact_means import exact_mean
 from omnibench.store import artifacts
 from omnibench.store.changes import portions
 from omnibench.store.checkpoints import CheckpointStore
@@ -154,7 +154,7 @@ def _worse(configurations: list[list[Record]]) -> list[str]:
     label, higher = next(((label, higher) for label in common if (higher := direction(label)) is not None), ("", True))
     if not label:
         return []
-    means = [statistics.fmean(item["metrics"][label]["value"] for item in items) for items in configurations]
+    means = [exact_mean([item["metrics"][label]["value"] for item in items]) for items in configurations]
     best = max(means) if higher else min(means)
     return [
         item["fit_key"] for items, mean in zip(configurations, means, strict=True) if mean != best for item in items

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import ItemsView, Iterator, Mapping, Sequence, ValuesView
 from typing import Any, NamedTuple, TypeVar
 
 from omnibench.store.json_patterns import FLOAT
@@ -161,11 +161,15 @@ def evaluation_keys(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 class MetricsPacker:
-    """Packs the metrics of items, of which most have the same labels as the one before."""
+    """Packs the metrics of items, of which most have the same labels as the one before.
+
+    Attributes:
+        pattern: The pattern of the JSON of metrics that have these, with two groups for each: its value, the key of its evaluation.
+    """
 
     def __init__(self) -> None:
         self._names = Names((), ())
-        self._pattern = re.compile("(?!)")
+        self.pattern = "(?!)"
         self._names_met: dict[Names, Names] = {}
 
     def packed(self, text: str) -> Mapping[str, dict[str, Any]]:
@@ -174,29 +178,27 @@ class MetricsPacker:
         Args:
             text: Their JSON, of the form of light records: see ``item_texts``.
         """
-        packed = self.packed_if_expected(text)
+        packed = self._packed_if_expected(text)
         if packed is not None:
             return packed
         metrics: dict[str, dict[str, Any]] = json.loads(text)
         if not all(type(metric["value"]) is float for metric in metrics.values()):
             return metrics
         self._expect(Names(tuple(metrics), tuple(metric["metric"] for metric in metrics.values())))
-        packed = self.packed_if_expected(text)
+        packed = self._packed_if_expected(text)
         return metrics if packed is None else packed  # where a label comes twice
 
-    def packed_if_expected(self, text: str, begin: int = 0, end: int | None = None) -> PackedMetrics | None:
-        """Return the metrics of an item that has the labels of the one before, packed, of any text; None of others.
+    def packed_members(self, members: Sequence[str]) -> PackedMetrics:
+        """Return the metrics of an item that has the labels of the one before, packed.
 
         Args:
-            text: A text with their JSON, which need not be of any form.
-            begin: Where that begins.
-            end: Where it ends.
+            members: What the groups of ``pattern`` have matched.
         """
-        match = self._pattern.fullmatch(text, begin, len(text) if end is None else end)
-        if match is None:
-            return None
-        members = match.groups()
         return PackedMetrics(self._names, bytes.fromhex("".join(members[1::2])) + ",".join(members[::2]).encode())
+
+    def _packed_if_expected(self, text: str) -> PackedMetrics | None:
+        match = re.fullmatch(self.pattern, text)
+        return None if match is None else self.packed_members(match.groups())
 
     def _expect(self, names: Names) -> None:
         """Expect the next metrics to have some names, which all that have them share."""
@@ -205,7 +207,7 @@ class MetricsPacker:
             rf'{re.escape(json.dumps(label))}: \{{"value": ({FLOAT}), "key": "([0-9a-f]{{64}})", "metric": {re.escape(json.dumps(metric))}\}}'
             for label, metric in zip(*names, strict=True)
         )
-        self._pattern = re.compile(rf"\{{{', '.join(members)}\}}")
+        self.pattern = rf"\{{{', '.join(members)}\}}"
 
 
 def labels_of(metrics: Mapping[str, Any]) -> tuple[str, ...]:

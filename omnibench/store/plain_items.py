@@ -1,16 +1,15 @@
 """Items that are done, by configuration: of their folds only what differs is kept, in columns, in a quarter of the memory of records.
 
-Of a hundred thousand items most are folds of a few thousand configurations, and of their records all but keys and numbers is alike. The
-first of a configuration is read as every other is; of the next its text has to be the same there, which takes one comparison.
+Of a hundred thousand items most are folds of a few thousand configurations, and of their records all but keys and numbers is alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from omnibench.store.file_forms import ITEM_DIRECTORY
 from omnibench.store.item_texts import TextsAroundFold, light_item_in, outcome_in
+from omnibench.store.known_folds import KnownFolds
 from omnibench.store.packed_metrics import MetricsPacker, Names, PackedMetrics, digests_in
 from omnibench.store.schema import Record, RecordType
 
@@ -83,15 +82,6 @@ class PlainItems:
         return chosen
 
 
-_NAME_BEGIN = len('{"item": "')
-_FIT_KEY = '", "fit_key": "'
-_FOLDS: dict[str, int] = {str(fold): fold for fold in range(1000)}
-"""Folds by their texts; those with higher numbers are read as the first of a configuration is."""
-
-_AT_HAND = 1024
-"""Configurations whose text is kept: their folds mostly follow each other."""
-
-
 class PlainItemsReader:
     """Takes items whose records are plain out of what is read, and keeps them by configuration.
 
@@ -104,7 +94,7 @@ class PlainItemsReader:
         self._known_key = known_key
         self._left_out = left_out
         self._packer = MetricsPacker()
-        self._configurations: dict[str, _Configuration] = {}
+        self._folds = KnownFolds[PlainItems]()
         self._groups: dict[tuple[Any, ...], PlainItems] = {}
 
     @property
@@ -127,26 +117,17 @@ class PlainItemsReader:
         fit_key = RecordType.ITEM.identity(key)
         if fit_key in self._left_out:
             return False
-        end = text.find('"', _NAME_BEGIN)
-        begin = text.rfind("_", _NAME_BEGIN, end) + 1
-        configuration = self._configurations.get(text[_NAME_BEGIN:begin])
-        fold_text = text[begin:end]
-        fold = _FOLDS.get(fold_text)
-        if configuration is None or fold is None:
+        begun = self._folds.find(fit_key, text)
+        if begun is None:
             return self._take_first(key, fit_key, text)
-        first, second, third = configuration.around_fold
-        alike = f"{_FIT_KEY}{fit_key}{first}{fold_text}{second}{fold_text}{third}"
-        if not text.startswith(alike, end):
-            return self._take_first(key, fit_key, text)
-        directory = text[_NAME_BEGIN:end] if configuration.is_directory else None
-        outcome = outcome_in(text, end + len(alike), self._packer, directory)
+        outcome = outcome_in(text, begun.outcome, self._packer, begun.directory)
         if outcome is None:
             return False
-        group, metrics = configuration.group, outcome.metrics
+        group, metrics = begun.of_configuration, outcome.metrics
         prediction = _digest(outcome.predict_key)
         if not isinstance(metrics, PackedMetrics) or metrics.names is not group.names or prediction is None:
             return self._take_first(key, fit_key, text)
-        group.add(fold, self._known_key(fit_key), metrics.packed, prediction, outcome.finished)
+        group.add(begun.fold, self._known_key(fit_key), metrics.packed, prediction, outcome.finished)
         return True
 
     def _take_first(self, key: str, fit_key: str, text: str) -> bool:
@@ -173,27 +154,9 @@ class PlainItemsReader:
         group = self._groups.setdefault(
             (*alike, id(configuration), id(item["parameters"])), PlainItems(item, metrics.names)
         )
-        if fold is not None:  # there are more
-            if len(self._configurations) >= _AT_HAND:
-                self._configurations.clear()
-            is_directory = ITEM_DIRECTORY.fullmatch(name) is not None
-            self._configurations[f"{prefix}/fold_"] = _Configuration(around_fold.texts, is_directory, group)
+        self._folds.keep(name, fold, around_fold, group)
         group.add(fold, self._known_key(fit_key), metrics.packed, prediction, finished)
         return True
-
-
-class _Configuration(NamedTuple):
-    """What the texts of a configuration's folds have alike.
-
-    Attributes:
-        around_fold: The texts before and behind both places where the fold stands; see ``item_texts.TextsAroundFold``.
-        is_directory: Whether their names could be those of directories.
-        group: The items.
-    """
-
-    around_fold: tuple[str, str, str]
-    is_directory: bool
-    group: PlainItems
 
 
 def _digest(key: str) -> bytes | None:

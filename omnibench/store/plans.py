@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from omnibench.store.schema import Record, RecordType, configuration_in, timestamp
 
@@ -137,7 +137,8 @@ class PlannedLabels:
             (plan, {key: key for key in plan["items"]}, frozenset(plan.get("fitted_once", ())))
             for plan in sorted(plans, key=lambda plan: str(plan["noted"]))
         ]
-        self._called = lru_cache(maxsize=_AT_HAND)(self._called_by)
+        # Of no method: it would have this object have itself, and whoever is done with it would keep the memory for a while.
+        self._called = lru_cache(maxsize=_AT_HAND)(partial(_called_by, self._plans))
 
     @property
     def fit_keys(self) -> Iterator[str]:
@@ -188,18 +189,22 @@ class PlannedLabels:
                 changed = {**item, **dict(zip(_UNNAMED, labels, strict=True))}
         return changed or item
 
-    def _called_by(self, number: int, dataset: str, algorithm: str) -> tuple[str, str, int, bool]:
-        """Return what a plan calls a dataset and a configuration, for how many seeds it asks, and whether they are named.
 
-        Args:
-            number: Which plan it is.
-            dataset: The dataset's name.
-            algorithm: The configuration's.
-        """
-        plan, _, fitted_once = self._plans[number]
-        seeds = plan.get("seeds", {}).get(algorithm, 1)
-        names = plan.get("datasets", {}).get(dataset, ""), plan.get("configurations", {}).get(algorithm, "")
-        return *names, seeds, seeds > 1 and algorithm not in fitted_once
+def _called_by(
+    plans: Sequence[tuple[Record, Mapping[str, str], frozenset[str]]], number: int, dataset: str, algorithm: str
+) -> tuple[str, str, int, bool]:
+    """Return what a plan calls a dataset and a configuration, for how many seeds it asks, and whether they are named.
+
+    Args:
+        plans: The plans, each with its keys and what it has fitted once.
+        number: Which of them it is.
+        dataset: The dataset's name.
+        algorithm: The configuration's.
+    """
+    plan, _, fitted_once = plans[number]
+    seeds = plan.get("seeds", {}).get(algorithm, 1)
+    names = plan.get("datasets", {}).get(dataset, ""), plan.get("configurations", {}).get(algorithm, "")
+    return *names, seeds, seeds > 1 and algorithm not in fitted_once
 
 
 def with_planned_labels(records: dict[str, Record]) -> dict[str, Record]:

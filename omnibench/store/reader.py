@@ -14,8 +14,7 @@ from omnibench.store.fit_identities import FitIdentity, identity_in, identity_of
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.forms import record_of
 from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_ITEM, is_indexed
-from omnibench.store.item_texts import light_item_in
-from omnibench.store.packed_metrics import MetricsPacker
+from omnibench.store.known_folds import LightItems
 from omnibench.store.phase_costs import BlockOfCosts, are_kept, blocks_of_costs, rows_of_others
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Record, RecordType
@@ -207,7 +206,7 @@ class Reader:
             with_metrics: Whether they have their metrics, packed, and the keys of their predictions.
             is_taken: Whether an item, by its key and the JSON of its record, is taken by somebody else, and is not yielded.
         """
-        packer = MetricsPacker()
+        light_items = LightItems(with_node=with_nodes, with_metrics=with_metrics)
         for key, mode, value in self.texts(RecordType.ITEM.prefix, in_order=True):
             light = None
             if self.version >= SEALED_SINCE:
@@ -215,7 +214,7 @@ class Reader:
                     text = body_of(key, mode, value)
                     if is_taken(key, text):
                         continue
-                    light = light_item_in(key, text, packer, with_node=with_nodes, with_metrics=with_metrics)
+                    light = light_items.record_in(key, RecordType.ITEM.identity(key), text)
                 except DamagedRecordError:
                     self._on_damage(key)
                     continue

@@ -9,6 +9,7 @@ from typing import TypeGuard
 
 from omnibench.metrics.labels import has_label
 from omnibench.results import Result
+from omnibench.statistics.exact_means import exact_mean
 from omnibench.tables.seeds import distinct, seeds_of
 
 DECIMALS = 4
@@ -136,12 +137,7 @@ def _fold_and_seed(row: Result) -> tuple[int, int]:
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    if not values:
-        return None
-    try:
-        return math.fsum(values) / len(values)
-    except (ValueError, OverflowError):  # infinities of both signs, or more than a float holds
-        return math.nan
+    return exact_mean(values) if values else None
 
 
 def _is_number(value: float | None) -> TypeGuard[float]:

@@ -195,3 +195,19 @@ def test_nested_json_has_no_nan() -> None:
     for data in (math.nan, {"a": math.inf}, [{"a": [1]}, -math.inf]):
         with pytest.raises(ValueError, match="JSON compliant"):
             _indented(data, 0)
+
+
+@pytest.mark.parametrize("value", [1.7e308, -1.7e308])
+def test_means_of_values_whose_sum_no_float_holds(value: float) -> None:
+    """The mean is one of the values all the same; a deviation that no float holds is missing."""
+    part = contents({"Own.A-0000aaaa": {"RMSE": [value, value, value], "MAE": [value, -value, value]}})
+    frames = [READERS["csv"](io.BytesIO(whole(csv(part)))), READERS["parquet"](io.BytesIO(whole(parquet(part))))]
+    for frame in frames:
+        rows = frame[["metric", "mean", "std"]].astype(object).fillna("missing").to_numpy().tolist()
+        assert rows == [["RMSE", value, 0.0], ["MAE", value / 3, "missing"]] * 3
+    (dataset,) = json.loads(whole(nested(part)))["datasets"]
+    summary = dataset["configurations"][0]["summary"]
+    assert {label: (of_label["mean"], of_label["std"]) for label, of_label in summary.items()} == {
+        "RMSE": (value, 0.0),
+        "MAE": (value / 3, None),
+    }
