@@ -115,8 +115,7 @@ class RecSysDataSet:
     @property
     def _published_split(self) -> Split | None:
         """The split that the source has of its own: each row's part is content, so that it is no step."""
-        published: Split | None = getattr(self.source, "published_split", None)
-        return published
+        return getattr(self.source, "published_split", None)
 
     @property
     def _steps_and_published_split(self) -> list[Step]:

@@ -122,7 +122,7 @@ class Distribution:
             from omnibench.plugin.live import estimates_of, usual_memory
 
             done = frozenset(digest(item.nodeid) for item in self._done)
-            self._message = RunMessage(benchmarks.run_id, str(benchmarks.directory), done, spreads=True)
+            self._message = RunMessage(benchmarks.run_id, str(benchmarks.directory), done)
             self._estimates = estimates_of(benchmarks)
             if self.config.stash.get(automatic_key, False):
                 self._usual_memory = usual_memory(benchmarks)
@@ -153,10 +153,7 @@ class Distribution:
         self._nodes.append(node)
         node.workerinput["mainargv"] = [sendable_path(word) for word in node.workerinput.get("mainargv", ())]
         if self._message is not None:
-            from omnibench.plugin.gathered import spread_events
-
             self._message.send(node.workerinput)
-            spread_events(node)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

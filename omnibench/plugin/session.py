@@ -44,7 +44,6 @@ from omnibench.store.workspaces import Workspace
 if TYPE_CHECKING:  # half a second of imports, which a cached run saves
     from omnibench.engine.coordinator import Coordinator
     from omnibench.experiment.configuration import Configuration
-    from omnibench.plugin.gathered import Gathering
     from omnibench.runners.info import RunnerInfo
 
 
@@ -94,11 +93,15 @@ class BenchSession:
         self.stopping = Stopping(
             self.policy.grace, self.notify, insistent=not self.is_worker, on_first_signal=self._stop_soon
         )
-        self._gathering: Gathering | None = None
         if self.is_worker:
-            from omnibench.plugin.worker_begins import begin_worker
+            from omnibench.guest import forks
+            from omnibench.guest.base import end_with_parent
 
-            self._gathering = begin_worker(config, gathers=message is not None and message.spreads)
+            # Its controller learns by the end of its pipe that it has died, which what it has forked must not keep open.
+            for plugin in config.pluginmanager.get_plugins():
+                if type(plugin).__name__ == "WorkerInteractor":  # which xdist registers without a name
+                    forks.withhold_gateway(plugin.channel.gateway)
+            end_with_parent()  # a worker whose controller was killed would go on with its item, and its guests with it
             self.stopping.__enter__()  # until the process ends
         self.environments = Environments.parse(ENVIRONMENTS.value(config))
         self._coordinator: Coordinator | None = None
@@ -221,8 +224,6 @@ class BenchSession:
                 if limit := limit_error(error):
                     raise limit from error
                 raise
-            if self._gathering is not None:
-                self._coordinator.worker.at_beat = self._gathering.release
             collected = self.config.pluginmanager.get_plugin("session")
             items = collected.items if isinstance(collected, pytest.Session) else []
             self._coordinator.workbench.expect(

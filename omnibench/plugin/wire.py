@@ -62,13 +62,11 @@ class RunMessage(NamedTuple):
         run_id: The run that the worker takes part in.
         directory: The checkpoint directory.
         done: The digests of the node ids of items that were done when the run began; see ``digest``.
-        spreads: Whether the controller hears events that the worker has gathered; see ``gathered``.
     """
 
     run_id: str
     directory: str
     done: frozenset[str] = frozenset()
-    spreads: bool = False
 
     def send(self, workerinput: dict[str, Any]) -> None:
         """Put the message among what xdist tells a worker."""
@@ -76,7 +74,6 @@ class RunMessage(NamedTuple):
             "run_id": self.run_id,
             "directory": sendable_path(self.directory),
             "done": "".join(self.done),
-            "spreads": self.spreads,
         }
 
     @classmethod
@@ -87,7 +84,7 @@ class RunMessage(NamedTuple):
             return None
         digests = fields["done"]
         done = frozenset(digests[start : start + _DIGITS] for start in range(0, len(digests), _DIGITS))
-        return cls(fields["run_id"], received_path(fields["directory"]), done, fields.get("spreads", False))
+        return cls(fields["run_id"], received_path(fields["directory"]), done)
 
 
 def digest(nodeid: str) -> str:

@@ -8,7 +8,6 @@ import platform
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from omnibench.masking import masked_data
@@ -41,7 +40,6 @@ class Worker:
 
     Attributes:
         is_ending: Whether it writes its last state.
-        at_beat: Called about twice a second, by the thread that writes.
     """
 
     def __init__(
@@ -74,7 +72,6 @@ class Worker:
         }
         self._lock = threading.Lock()
         self._moved = self._is_new_phase = self._elsewhere = self.is_ending = False
-        self.at_beat: Callable[[], None] = lambda: None
         self._next_beat = 0.0
         self._exports = exports or Exports(store)
         self._heartbeats = heartbeats or Heartbeats(store)
@@ -184,7 +181,6 @@ class Worker:
         Args:
             is_log_locked: Whether somebody did a moment ago: then what was logged waits.
         """
-        self.at_beat()
         is_log_locked = is_log_locked or not self.log.flush()
         self._export()
         return is_log_locked
