@@ -120,7 +120,7 @@ def checked_methods(cls: C) -> C:
     """Let the public methods of a class that users hold refuse arguments that they do not have, or lack, with a sentence.
 
     Args:
-        cls: The class; methods that a subclass defines itself are not checked.
+        cls: The class; methods of its class, static ones, and those that a subclass defines itself, are not checked.
 
     Returns:
         The class.
@@ -129,6 +129,11 @@ def checked_methods(cls: C) -> C:
         if inspect.isfunction(method) and not name.startswith("_"):
             setattr(cls, name, checked_call(method))
     return cls
+
+
+def _has_method(cls: type, function: Callable[..., Any]) -> bool:
+    method = getattr(cls, function.__name__, None)
+    return method is not None and inspect.unwrap(method) is inspect.unwrap(function)
 
 
 def _is_of_call(error: TypeError) -> bool:

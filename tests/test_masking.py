@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from omnibench.errors import GuestError, PhaseError, PlanError
-from omnibench.experiment.algorithms import LensKit
+from omnibench.experiment.algorithms import LensKit, RecBole
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.masking import MASK, UNMASKED, masked, masked_arguments, masked_bytes, masked_data, safe_cut
 
@@ -182,4 +182,4 @@ def test_secrets_are_no_hyperparameters(monkeypatch: pytest.MonkeyPatch) -> None
             plan.add_algorithm(LensKit.ItemKNNScorer, {"feedback": value})
         assert value not in str(refused.value)
     monkeypatch.setenv(UNMASKED, "SHOP_TOKEN")
-    plan.add_algorithm(LensKit.ItemKNNScorer, {"feedback": SECRET})
+    plan.add_algorithm(RecBole.BPR, {"learner": SECRET})

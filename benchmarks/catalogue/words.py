@@ -38,8 +38,8 @@ PACKAGES = {
 OPEN = ("not understood", "not enough values to unpack", "No module named", "neg sampling", "is not defined")
 """What errors have in them of hyperparameters whose words are not counted (types of NumPy, names of classes), or not told apart."""
 
-EVALUATED = ("value", "param")
-"""Variables of the function in which RecBole evaluates texts: no words."""
+NO_WORDS = ("value", "param", "user_defined")
+"""Variables of the function in which RecBole evaluates texts, and what it leaves to be written by who uses it."""
 
 NONSENSE = ("unknownword",)
 
@@ -130,7 +130,7 @@ def accepted(by_value: dict[str, str | None], default: str) -> list[str]:
     others = {word: error for word, error in by_value.items() if word not in (*NONSENSE, f"{default}x")}
     if not refusal or None in others.values():
         return []
-    others = {word: error for word, error in others.items() if word not in EVALUATED}
+    others = {word: error for word, error in others.items() if word not in NO_WORDS}
     taken = [word for word, error in others.items() if not _is_refused_as("WORD", refusal, word, error or "")]
     if len({word.casefold() for word in taken}) < len(taken):  # in any case: which words it takes then is not known
         return []
@@ -171,15 +171,18 @@ def write(raw: Sequence[Path]) -> None:
         runner = get_runner(framework)
         assert runner.measured_file is not None
         measured = json.loads(runner.measured_file.read_text(encoding="utf-8"))
-        for entry in measured["algorithms"].values():
-            entry.pop("words", None)
         for line in lines:
             name, hyperparameter = line["algorithm"], line["hyperparameter"]
             if line["framework"] != framework or is_common(runner, name, hyperparameter):
                 continue
+            entry = measured["algorithms"][name]
+            words_of_entry = entry.pop("words", {})
+            words_of_entry.pop(hyperparameter, None)
             words = accepted(line["by_value"], algorithm_info(runner, name)["parameters"][hyperparameter])
             if words:
-                measured["algorithms"][name].setdefault("words", {})[hyperparameter] = words
+                words_of_entry[hyperparameter] = words
+            if words_of_entry:
+                entry["words"] = words_of_entry
         runner.measured_file.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
 
 

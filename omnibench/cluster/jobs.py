@@ -145,16 +145,16 @@ def slurm_refusal(settings: SlurmSettings) -> str:
     """
     job = slurm_classes().SLURMJob(scheduler="tls://127.0.0.1:1", name="omnibench", **_job_options(settings, Path("/")))
     deadline = time.monotonic() + _REPORTING_SECONDS
-    may_have_waited = True
+    are_nodes_coming = True
     while True:
         answer = run_command("sbatch", "--test-only", "/dev/stdin", script=job.job_script())
         if answer.returncode == 0:
             return ""
-        if not may_have_waited or time.monotonic() > deadline:
+        if not are_nodes_coming or time.monotonic() > deadline:
             break
         # Nodes may have reported since the job was refused: a refusal counts that came when all had.
-        may_have_waited = _is_waiting_for_nodes(settings.partition)
-        if may_have_waited:
+        are_nodes_coming = _is_waiting_for_nodes(settings.partition)
+        if are_nodes_coming:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
     words = answer.stderr.strip().rpartition("allocation failure: ")[2].rstrip(".") or "no word of the reason"
     directives = "".join(f", {line}" for line in settings.directives)
@@ -171,13 +171,16 @@ def _is_waiting_for_nodes(partition: str) -> bool:
 
 def _is_young() -> bool:
     """Whether SLURM's controller was started a moment ago, by its own clock."""
-    answer = run_command("scontrol", "show", "config")
+    try:
+        answer = run_command("env", "SLURM_TIME_FORMAT=standard", "scontrol", "show", "config")
+    except ClusterError:  # the refusal itself says more than that this command does not answer
+        return False
     times = [re.search(pattern, answer.stdout) for pattern in (r"data as of (\S+)", r"BOOT_TIME\s*= (\S+)")]
     try:
         now, start = (datetime.fromisoformat(time_of[1]) for time_of in times if time_of)
     except ValueError:
         return False
-    return (now - start).total_seconds() < _YOUNG_SECONDS
+    return 0 <= (now - start).total_seconds() < _YOUNG_SECONDS
 
 
 def _nodes(partition: str) -> str:

@@ -176,10 +176,6 @@ class Requests:
         self._lasting = Answer(Outcome.NOTHING, f"nothing to snapshot: {reason}")
         self._give(self._lasting)
 
-    def expect_points(self) -> None:
-        """Take back that there is nothing to snapshot in this Fit."""
-        self._lasting = None
-
     def _give(self, answer: Answer) -> None:
         for request, position in self._open:
             write_answer(self._root, request, position, asdict(answer))

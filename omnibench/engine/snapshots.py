@@ -16,18 +16,18 @@ from omnibench.engine.checkpoint import ItemCheckpoints
 from omnibench.engine.fit_attempts import earlier_attempts, own_attempt, total_costs
 from omnibench.engine.policy import snapshots_for
 from omnibench.engine.progress import Progress
-from omnibench.engine.snapshot_scratch import written_aside
 from omnibench.engine.stopping import StoppedError
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import GuestError, LostGuestError, OmnibenchError, SnapshotError, StoreError
 from omnibench.experiment.experiment import Experiment
 from omnibench.guest.disk import ERRNOS, explain
 from omnibench.guest.snapshots import MANIFEST, progress
-from omnibench.runners.own_calls import without_marks
 from omnibench.snapshots.names import free_name, surplus
 from omnibench.store import snapshots as stored
 from omnibench.store.resumption import resume_text, without_text
 from omnibench.store.schema import PASSED_OVER, UNSUPPLIED, Artifact, Record, snapshot_identity, timestamp
+from omnibench.store.snapshot_files import PARTIAL
+from omnibench.store.workspaces import Workspace, left_over
 from omnibench.terminal import terminal_text
 
 _NEVER = {"every_seconds": None, "every_iterations": None, "at_init": False, "at_end": False}
@@ -77,12 +77,6 @@ class FitSnapshots:
     def _class(self) -> str:
         return terminal_text(self._experiment.configuration.name)
 
-    @property
-    def _foreseen(self) -> str:
-        """Why there will be nothing to snapshot, as a class of the user's own shows; empty where its guest has to say so."""
-        own = self._experiment.configuration.own
-        return without_marks(own.name) if own is not None and not own.reports else ""
-
     def fit(self, request_fit: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Fit, from the newest snapshot that can be used, else from the beginning.
 
@@ -95,8 +89,6 @@ class FitSnapshots:
         with self._requests.during_fit(self._attempt.item, self._label), self._written_aside():
             if self._control.is_off:
                 self.nothing("snapshots are off")
-            elif self._foreseen:
-                self._hear_of_nothing(self._foreseen)
             is_repeated = self._attempt.was_left
             while True:
                 self._choose()
@@ -116,13 +108,38 @@ class FitSnapshots:
 
     @contextmanager
     def _written_aside(self) -> Iterator[None]:
-        """Have a folder for what guests write; where there can be none, no snapshots are written, but a Fit goes on."""
-        with written_aside(self._workbench.store, self._control) as (self._scratch, trouble):
-            if trouble:
-                self._is_unwritable = True
-                self._warn(f"{trouble}. The Fit goes on without any")
-                self.nothing(trouble)
+        """Have a folder for what guests write, on the file system on which it will lie."""
+        workspace = None if self._control.directory is None else self._workspace(self._control.directory)
+        if workspace is None:
+            with self._workbench.store.temporary() as self._scratch:
+                yield
+            if self._control.directory is not None:  # it may have been a moment's trouble, and nobody comes here again
+                for left in left_over(self._control.directory, PARTIAL):
+                    shutil.rmtree(left, ignore_errors=True)
+            return
+        self._scratch = workspace.directory
+        try:
             yield
+        finally:
+            workspace.remove()
+
+    def _workspace(self, outside: Path) -> Workspace | None:
+        """Return a folder in a directory of the user's, or None where that cannot be written: no snapshots, but a Fit.
+
+        Raises:
+            OmnibenchError: It cannot be written, and snapshots are strict.
+        """
+        try:
+            return Workspace(outside, PARTIAL)
+        except OSError as error:
+            reason = f"snapshots cannot be written to {str(outside)!r} ({error.strerror or error})"
+            if self._control.strict:
+                advice = "name another directory in Snapshots(directory=...), or make it writable"
+                raise OmnibenchError(f"{reason}; {advice}.") from error
+        self._is_unwritable = True
+        self._warn(f"{reason}. The Fit goes on without any")
+        self.nothing(reason)
+        return None
 
     def _choose(self) -> None:
         """Choose the snapshot that the Fit goes on from, and set up what the guest is asked to do."""
@@ -132,7 +149,6 @@ class FitSnapshots:
         ask.unlink(missing_ok=True)
         never = _NEVER if self._is_unwritable or self._control.is_off else {}
         self.request = {**self._control.plain, **never, "directory": str(self._scratch), "ask": str(ask)}
-        self.request["nothing"] = self._foreseen
         self._earlier = None if (recorded := self._recorded()) else []
         for record in recorded:
             is_same = record["requested"] == self._experiment.fit_key  # a search may have chosen something else
@@ -223,17 +239,6 @@ class FitSnapshots:
         self._has_points = False
         self._requests.nothing(reason)
 
-    def _hear_of_nothing(self, reason: str) -> None:
-        """Note that a class has no points; without a reason, that it has some, although its ``fit`` did not look like it."""
-        if not reason:
-            self._has_points = True
-            self._requests.expect_points()
-            return
-        self.nothing(reason)
-        asked = (self._experiment.snapshots, self._workbench.policy.snapshots)
-        if not self._control.is_off and asked != (None, None):  # by default, the log alone says it
-            self._workbench.say_once(f"{self._class}: nothing to snapshot: {reason}")
-
     def publish(self, snapshot: dict[str, Any]) -> dict[str, Any]:
         """Publish and record what a guest has written, and drop what is not to be kept; or hear that there is nothing.
 
@@ -248,7 +253,10 @@ class FitSnapshots:
             StoppedError: The run is to stop, and goes on from this snapshot when it is run again.
         """
         if "nothing" in snapshot:
-            self._hear_of_nothing(str(snapshot["nothing"]))
+            self.nothing(str(snapshot["nothing"]))
+            asked = (self._experiment.snapshots, self._workbench.policy.snapshots)
+            if not self._control.is_off and asked != (None, None):  # by default, the log alone says it
+                self._workbench.say_once(f"{self._class}: nothing to snapshot: {snapshot['nothing']}")
             return {}
         self._is_asked = False
         if "failed" in snapshot:

@@ -1,13 +1,14 @@
 """Values of hyperparameters that an algorithm refuses, told with the plan: before data is prepared and a Fit fails by them.
 
 The frameworks coerce and check as each likes, so what they refuse was measured, kind by kind (``benchmarks/catalogue/refused_values.py``):
-it stands in the catalogue as ``"refuses"``; which words a hyperparameter takes whose default is one, as ``"words"``. Classes of the user's own say it by their annotations. Where nothing is known, a value is
-taken as it is.
+it stands in the catalogue as ``"refuses"``; which words a hyperparameter takes whose default is one, as ``"words"``. Classes of the
+user's own say by their annotations what they take. Where nothing is known, a value is taken as it is.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
@@ -53,11 +54,12 @@ def check_value(
             + ("." if default is None else f", such as its default {default!r}.")
         )
     words: Collection[str] = described.get("words", {}).get(parameter, ())
-    if words and isinstance(value, str) and _is_word(value) and value not in words:
+    plain_value = _plain_value(value) if words else None
+    if isinstance(plain_value, str) and _is_word(plain_value) and plain_value not in words:
         choice = ", ".join(map(repr, words))
-        near = nearest(value, words)
+        near = nearest(plain_value, words)
         advice = f"{near} It takes" if near else "; it takes"
-        raise PlanError(f"{algorithm}: {parameter} is {value!r}{position}{advice} {choice}.")
+        raise PlanError(f"{algorithm}: {parameter} is {plain_value!r}{position}{advice} {choice}.")
 
 
 def check_own_value(own: OwnAlgorithm, parameter: str, value: Any, *, position: str = "") -> None:
@@ -176,6 +178,9 @@ def _is_text_refused(text: str, default: Any, refused: Collection[str]) -> bool:
 
 def _is_word(text: str) -> bool:
     """Whether a text is no number, and nothing else that a framework may evaluate."""
+    with contextlib.suppress(ValueError):
+        float(text)
+        return False
     return _literal(text) is None and text.strip() != "None" and not _is_arithmetic(text)
 
 

@@ -70,8 +70,8 @@ class Snapshots:
 
     Args:
         request: What the host asks for: ``directory`` (where snapshots are written), ``ask`` (the file that asks for one),
-            ``every_seconds``, ``every_iterations`` (None for never), ``at_init``, ``at_end``, ``native_only``, ``nothing``
-            (why there will be nothing to take a snapshot of, as far as it knows), and ``resume``: the ``name`` and ``directory`` of the snapshot to go on from. None where nobody can publish any.
+            ``every_seconds``, ``every_iterations`` (None for never), ``at_init``, ``at_end``, ``native_only``, and
+            ``resume``: the ``name`` and ``directory`` of the snapshot to go on from. None where nobody can publish any.
         epochs: The epochs of the Fit, whose values belong to a snapshot.
         send: Sends a message to the host.
         receive: Waits for the host's answer to a message.
@@ -168,7 +168,7 @@ class Snapshots:
                 _print(RESUMED_LINE.format(name=resume["name"], progress=progress(manifest)))
 
     def nothing(self, reason: str) -> None:
-        """Say that there is nothing to take a snapshot of: to the host, unless it knows, in the log once per process.
+        """Say that there is nothing to take a snapshot of: to the host each time, in the log once per process.
 
         Args:
             reason: Why, e.g. ``EASE is calculated in a single step``.
@@ -177,15 +177,7 @@ class Snapshots:
             if reason not in self._printed:  # of a thousand small Fits the same line would be most of the log
                 self._printed.add(reason)
                 _print(f"nothing to snapshot: {reason}")
-            if reason != self._request.get(
-                "nothing"
-            ):  # a message for each of a thousand small Fits is a part of their time
-                self._send({"progress": {}, "snapshot": {"nothing": reason}})
-
-    def deny_nothing(self) -> None:
-        """Say that there may be points where the host has been sure that there are none."""
-        if self._request.get("nothing"):
-            self._send({"progress": {}, "snapshot": {"nothing": ""}})
+            self._send({"progress": {}, "snapshot": {"nothing": reason}})
 
     def point(
         self, save: Save, *, iteration: int, iterations: int | None = None, unit: str = "epoch", within: bool = False

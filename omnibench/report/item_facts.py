@@ -138,7 +138,7 @@ class FactsByKey(FactsInBlocks):
         self._items = items
         self._lookups = lookups
         self._makings = _Makings()
-        # Of no method: it would have this object have itself, and whoever is done with it would keep the memory for a while.
+        # Of no method: an object that holds a bound method of its own is freed by the garbage collector alone, some time later.
         self._facts = lru_cache(maxsize=_FACTS_AT_HAND)(partial(_looked_up, items, lookups, self._makings))
         self._ahead: dict[str, ItemFacts | None] = {}
         self._next = 0

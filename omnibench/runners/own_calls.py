@@ -25,9 +25,6 @@ VALIDATION = "validation"
 REPORT = "report"
 """The name of ``fit``'s argument for the function that reports its progress."""
 
-HOW_TO_MARK = "report(iteration=..., iterations=...) at the end of each iteration marks where a snapshot may be taken"
-"""What a class has to do that has no snapshots."""
-
 _PACKAGE = str(Path(__file__).parents[1])
 
 OPTIONAL = (VALIDATION, "items", "users", REPORT)
@@ -58,15 +55,6 @@ def takes(algorithm: type, argument: str) -> bool:
         return argument in argument_names(algorithm.fit)  # type: ignore[attr-defined]
     except (TypeError, ValueError):  # not written in Python
         return False
-
-
-def without_marks(name: str) -> str:
-    """Return why there is nothing to take a snapshot of in a Fit of a class whose ``fit`` does not take ``report``.
-
-    Args:
-        name: The class's name.
-    """
-    return f"{name}.fit takes no `{REPORT}`; {HOW_TO_MARK}"
 
 
 def unknown_arguments(algorithm: type) -> list[str]:

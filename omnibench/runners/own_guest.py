@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import pickle
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -76,7 +75,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     seed_everything(task.seed)  # its module may draw when it is imported
     algorithm = find(task.algorithm)
     parameters = dict(task.parameters)
-    accepted = _constructor_names(algorithm)
+    accepted = inspect.signature(algorithm).parameters
     filled_in = {name: task.seed for name in SEED_NAMES if name in accepted and name not in parameters}
     for name, seed in filled_in.items():
         print(f"{algorithm.__name__}: {name}={seed}, the seed of the run, which the constructor takes")  # noqa: T201 - into the log
@@ -107,11 +106,6 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     with explaining_missing_columns(frames), explaining_missing_packages(algorithm.__name__, is_isolated=is_isolated):
         snapshots.run(lambda: instance.fit(*train, **by_name, **optional), reports=REPORT in names)
     return Model(instance, user_ids, item_ids), parameters
-
-
-@functools.lru_cache(maxsize=64)
-def _constructor_names(algorithm: type) -> frozenset[str]:
-    return frozenset(inspect.signature(algorithm).parameters)
 
 
 def save(model: Model, directory: Path) -> Path:

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any, NoReturn, TypeGuard
 
 from omnibench.guest.base import Task
-from omnibench.runners.own_calls import HOW_TO_MARK, VALIDATION
+from omnibench.runners.own_calls import VALIDATION
 
 BEST_EPOCH = "best_epoch"
 """The name under which a report says which epoch a class keeps, where that is not the last."""
@@ -19,6 +19,9 @@ _STEPS_TO_TELL = 3
 
 _SECONDS_BETWEEN = 0.1
 """The host is told of progress this often at most; the log has all of it."""
+
+HOW_TO_MARK = "report(iteration=..., iterations=...) at the end of each iteration marks where a snapshot may be taken"
+"""What a class has to do that has no snapshots."""
 
 HOW_TO_LOOP = (
     "its loop goes on from a snapshot if it is like `for iteration in range(report.iteration + 1, n + 1)`, and reports each "

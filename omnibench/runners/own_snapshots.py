@@ -19,12 +19,12 @@ from typing import Any
 from omnibench.guest import states
 from omnibench.guest.base import Task
 from omnibench.runners import own_attributes
-from omnibench.runners.own_calls import located, without_marks
+from omnibench.runners.own_calls import located
 from omnibench.runners.own_frames import GivenFrames
 from omnibench.runners.own_locals import LocalGenerators, caller_of
 from omnibench.runners.own_loops import LoopBegin, Position, position_in
 from omnibench.runners.own_random_states import RandomStates
-from omnibench.runners.own_report import ProgressReport
+from omnibench.runners.own_report import HOW_TO_MARK, ProgressReport
 
 SAVE, LOAD = "checkpoint_save", "checkpoint_load"
 """The methods by which a class writes its state into a directory, and takes it from there."""
@@ -124,10 +124,8 @@ class FitSnapshots:
             UnusableSnapshotError: It does not go on from the snapshot.
         """
         name = self._algorithm.__name__
-        if reports:
-            self._task.snapshots.deny_nothing()
         if not reports:
-            self._task.snapshots.nothing(without_marks(name))
+            self._task.snapshots.nothing(f"{name}.fit takes no `report`; {HOW_TO_MARK}")
         elif self._task.snapshots.native_only and not self._has_native:
             problem = unpaired(self._algorithm) or f"has no {SAVE} and {LOAD}"
             self.report.end_of_marks(f"{name} {problem}, and native_only asks for them")

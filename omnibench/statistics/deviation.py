@@ -12,7 +12,7 @@ _BITS = 64
 def sample_deviation(values: Sequence[float]) -> float:
     """Return the standard deviation of a sample (n - 1), rounded once: the same float as ``statistics.stdev``, sooner.
 
-    It is infinite where ``statistics.stdev`` has no float for it.
+    Of finite values whose deviation no float holds it is infinite.
 
     All values are whole multiples of one power of two, so that sums of them and of their squares are sums of whole numbers.
 

@@ -196,7 +196,7 @@ class CheckpointStore:
         leases_held: Lease | Sequence[Lease],
         records: Mapping[str, Record],
         forget: Mapping[str, Record] | None = None,
-    ) -> dict[str, str]:
+    ) -> None:
         """Commit records under their leases, durably, with a line each in the manifests beside their files.
 
         Args:
@@ -204,9 +204,6 @@ class CheckpointStore:
                 single one is kept in each record.
             records: By key; those with a ``directory`` are repeated in its manifest.
             forget: Records that go, by key.
-
-        Returns:
-            The texts of the records as they stand in the store now, by key.
         """
         all_leases = [leases_held] if isinstance(leases_held, Lease) else list(leases_held)
         token = {"token": leases_held.token} if isinstance(leases_held, Lease) else {}
@@ -229,7 +226,6 @@ class CheckpointStore:
             self.records.close()
             self.records = self._open_records()
             self.records.commit_texts(texts, removed_records, check)
-        return texts
 
     def _append_manifests(
         self, records: Mapping[str, Record], removed_records: Mapping[str, Record], texts: Mapping[str, str]

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.leases import Lease
 from omnibench.store.schema import Record, RecordType
-from omnibench.store.sealing import as_written
-from omnibench.store.stops import settled
 
 _OF_OTHERS = frozenset({RecordType.ITEM, RecordType.DATA})
 """Types of records that others may add: an item that is pending, and a dataset, which whoever prepares it first records."""
@@ -24,8 +22,8 @@ anew. What an attempt reads of it, its test part, is the same for as long as its
 class HeldRecords:
     """The records of an item, as the holder of its lease reads and writes them.
 
-    An attempt asks for the same few records two dozen times. What it writes itself is known from then on, as it stands in the
-    store. Two records are also looked for again as long as they are not there, for they are added without the item's lease: the item's
+    An attempt asks for the same few records two dozen times. What it writes itself is read again, as it stands in the store.
+    Two records are also looked for again as long as they are not there, for they are added without the item's lease: the item's
     own, by another run that begins (as pending, see ``CheckpointStore.register``), and its dataset's, by whoever prepares that.
 
     Ask the store itself for records of other items, whose leases are somebody else's, and for the files of a dataset.
@@ -39,15 +37,10 @@ class HeldRecords:
         self._store = store
         self._lease = lease
         self._known: dict[str, Record | None] = {}
-        self._written: dict[str, str] = {}
-        """The texts of records that were committed, and asked for by nobody since then."""
 
     def get(self, key: str) -> Record | None:
         """Return a record, or None; see ``Records.get``."""
-        written = self._written.pop(key, None)
-        if written is not None:
-            self._known[key] = settled(key, as_written(written))
-        elif key not in self._known:
+        if key not in self._known:
             record = self._store.records.get(key)
             record_type = RecordType.of(key)
             if record_type not in _OF_ATTEMPT or (record is None and record_type in _OF_OTHERS):
@@ -60,6 +53,4 @@ class HeldRecords:
         """Commit records under the lease, durably; see ``CheckpointStore.commit``."""
         for key in (*records, *(forget or ())):  # before: who asks after a failure reads what has become of it
             self._known.pop(key, None)
-            self._written.pop(key, None)
-        texts = self._store.commit(self._lease, records, forget)
-        self._written |= {key: text for key, text in texts.items() if RecordType.of(key) in _OF_ATTEMPT}
+        self._store.commit(self._lease, records, forget)

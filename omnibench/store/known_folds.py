@@ -135,8 +135,10 @@ class LightItems:
         identity = members.copy()
         identity["fold"] = begun.fold
         record["identity"] = [tag, identity]
-        if self._with_node:
+        if outcome.node is None:
             record.pop("node", None)
+        elif self._with_node and "node" not in record:  # it has its place among the members
+            return self._first_record_in(key, text)
         return with_outcome(record, outcome, with_node=self._with_node, with_metrics=self._with_metrics)
 
     def _first_record_in(self, key: str, text: str) -> Record | None:

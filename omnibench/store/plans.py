@@ -137,7 +137,7 @@ class PlannedLabels:
             (plan, {key: key for key in plan["items"]}, frozenset(plan.get("fitted_once", ())))
             for plan in sorted(plans, key=lambda plan: str(plan["noted"]))
         ]
-        # Of no method: it would have this object have itself, and whoever is done with it would keep the memory for a while.
+        # Of no method: an object that holds a bound method of its own is freed by the garbage collector alone, some time later.
         self._called = lru_cache(maxsize=_AT_HAND)(partial(_called_by, self._plans))
 
     @property

@@ -17,7 +17,6 @@ from support.markers import starts_guests
 from omnibench import Coordinator, Policy, register_runner
 from omnibench.engine.attempt import Attempt
 from omnibench.engine.items import Item
-from omnibench.engine.snapshots import FitSnapshots
 from omnibench.engine.stopping import StoppedError
 from omnibench.errors import DiskError, PhaseError
 from omnibench.guest.snapshots import MANIFEST
@@ -320,30 +319,6 @@ def test_that_there_is_nothing_to_snapshot_is_said_to_who_has_asked_for_snapshot
     for steps in (4, 5):
         attempt(coordinator, make_item(steps=steps, snapshots=Snapshots(every_iterations=100, strict=True)))
     assert lines == ["Walks.Walk: nothing to snapshot: this walk leaves no trace"]
-
-
-def test_what_a_class_of_the_users_shows_need_not_be_said_by_its_guest(
-    coordinator: Coordinator, make_item: MakeItem, script: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever has asked for snapshots is told so, by a reason that the guest does not send again."""
-    lines: list[str] = []
-    sent: list[dict[str, Any]] = []
-    publish = FitSnapshots.publish
-
-    def listen(snapshots: FitSnapshots, snapshot: dict[str, Any]) -> dict[str, Any]:
-        sent.append(snapshot)
-        return publish(snapshots, snapshot)
-
-    monkeypatch.setattr(coordinator.workbench, "_notify", lines.append)
-    monkeypatch.setattr(FitSnapshots, "publish", listen)
-    monkeypatch.setattr(FitSnapshots, "_foreseen", "this walk leaves no trace, as its class shows")
-    script.write_text("nothing")
-    attempt(coordinator, make_item(steps=14, snapshots=Snapshots(every_iterations=100)))
-    assert lines[0] == "Walks.Walk: nothing to snapshot: this walk leaves no trace, as its class shows"
-    assert sent == [{"nothing": "this walk leaves no trace"}]  # for another reason
-    monkeypatch.setattr(FitSnapshots, "_foreseen", "this walk leaves no trace")
-    attempt(coordinator, make_item(steps=15, snapshots=Snapshots(every_iterations=100)))
-    assert len(sent) == 1
 
 
 @pytest.mark.slow

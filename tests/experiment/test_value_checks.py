@@ -301,15 +301,25 @@ def test_a_word_that_is_not_taken_is_refused(algorithm: Any, parameters: dict[st
         ExperimentPlan("values").add_algorithm(algorithm, parameters)
 
 
-@pytest.mark.parametrize("value", ["0.5", "all", "None"])
+@pytest.mark.parametrize("value", ["0.5", "01", "inf", " 05 ", "None"])
 def test_what_may_be_read_as_something_else_is_no_word(value: str) -> None:
     """A number in quotes, where a word stands by default, is the framework's to read."""
-    plan = ExperimentPlan("values")
-    if value == "all":
-        with pytest.raises(PlanError, match="alpha_H is 'all'"):
-            plan.add_algorithm(LensKit.NMFScorer, {"alpha_H": value})
-    else:
-        plan.add_algorithm(LensKit.NMFScorer, {"alpha_H": value})
+    ExperimentPlan("values").add_algorithm(LensKit.NMFScorer, {"alpha_H": value})
+
+
+class Similarity(enum.Enum):
+    """Values as a user's own enumeration has them."""
+
+    COSINE = "cosine"
+    COSIN = "cosin"
+
+
+@pytest.mark.parametrize("value", [Similarity.COSIN, np.str_("cosin")])
+def test_a_word_counts_whatever_holds_it(value: Any) -> None:
+    """A member of an enumeration, and a text of NumPy, stand for the text that the framework gets."""
+    with pytest.raises(PlanError, match="similarity is 'cosin'; did you mean 'cosine'"):
+        ExperimentPlan("values").add_algorithm(RecPack.ItemKNN, {"similarity": value})
+    ExperimentPlan("values").add_algorithm(RecPack.ItemKNN, {"similarity": Similarity.COSINE})
 
 
 def test_most_numbers_are_known() -> None:

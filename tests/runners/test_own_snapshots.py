@@ -21,8 +21,7 @@ from omnibench.errors import PlanError
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.guest.base import Session
 from omnibench.runners import own_guest
-from omnibench.runners.own_calls import HOW_TO_MARK, without_marks
-from omnibench.runners.own_report import HOW_TO_COUNT
+from omnibench.runners.own_report import HOW_TO_COUNT, HOW_TO_MARK
 from omnibench.runners.own_snapshots import AFTER_A_CHANGE
 
 
@@ -371,25 +370,6 @@ def test_epochs_alone_mark_nothing(host: Host, capsys: pytest.CaptureFixture[str
     host.fit(resumable.Epochs, same_process=True)
     assert len(host.nothing) == 2
     assert "nothing to snapshot" not in capsys.readouterr().out
-
-
-def test_what_the_host_knows_is_not_said_again(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
-    """A class whose ``fit`` takes no report costs no message per Fit where the host has seen that; the log says it all the same."""
-    reason = without_marks("Closed")
-    host.fit(resumable.Closed)
-    assert host.nothing == [reason]
-    host.fit(resumable.Closed, nothing=reason)
-    assert host.nothing == [reason]
-    assert capsys.readouterr().out.count(f"nothing to snapshot: {reason}") == 2
-    host.fit(resumable.Closed, nothing="another reason")
-    assert host.nothing == [reason, reason]
-
-
-def test_a_fit_that_takes_a_report_in_spite_of_its_class_denies_what_the_host_foresaw(host: Host) -> None:
-    """An instance may have a ``fit`` of its own, which the host has not seen."""
-    host.fit(resumable.Late, nothing=without_marks("Late"))
-    assert host.nothing == [""]
-    assert [snapshot["iteration"] for snapshot in host.snapshots] == [1]
 
 
 @pytest.mark.parametrize(
