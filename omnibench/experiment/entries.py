@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omnibench.errors import PlanError, nearest
+from omnibench.experiment.configuration import plain
 from omnibench.experiment.grid import Grid, canonical_value
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.experiment.resources import NOTHING_SAID, Resources
@@ -21,7 +22,11 @@ from omnibench.naming import one_line_label
 from omnibench.runners.info import RunnerInfo, algorithm_info
 from omnibench.runners.registry import get_runner, runners
 from omnibench.snapshots.control import Snapshots
+from omnibench.store.checks import depth
 from omnibench.tuning.values import is_distribution
+
+_MOST_NESTED = 50
+"""Levels of a hyperparameter's lists and dictionaries; a record, in which it stands some levels deep, may have ten more."""
 
 Hyperparameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Grid
 """Hyperparameters by name; or several such mappings, a configuration (or grid) for each."""
@@ -203,6 +208,10 @@ def _check_parameters(entry: PlanEntry) -> None:
             canonical_value(value, f"{name}: {parameter}")
         for choice in value.values if isinstance(value, Grid) else (value,):
             _refuse_objects(choice, f"{name}: {parameter}")
+            if depth(plain(choice), _MOST_NESTED) > _MOST_NESTED:
+                raise PlanError(
+                    f"{name}: {parameter} is nested more than {_MOST_NESTED} levels deep; give flatter lists and dictionaries."
+                )
 
 
 def check_values(entry: PlanEntry, position: str = "") -> None:

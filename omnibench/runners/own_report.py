@@ -14,6 +14,9 @@ from omnibench.runners.own_calls import VALIDATION
 BEST_EPOCH = "best_epoch"
 """The name under which a report says which epoch a class keeps, where that is not the last."""
 
+_COUNTS = ("epoch", "epochs", "iteration", "iterations", BEST_EPOCH)
+_LARGEST_COUNT = 2**63
+
 _STEPS_TO_TELL = 3
 """After so many reports it is clear that a class reports e.g. every tenth iteration."""
 
@@ -108,6 +111,11 @@ class ProgressReport:
         if self.failure:
             raise BeginsAgainError(self.failure)
         plain = {key: value if type(value) in _PLAIN else _plain(key, value) for key, value in values.items()}
+        for name in _COUNTS:
+            if isinstance(count := plain.get(name), int) and count >= _LARGEST_COUNT:
+                raise ValueError(
+                    f"report({name}={count}) is no number that a record holds; it takes numbers below 2**63."
+                )
         is_point = "iteration" in plain and self._is_point(plain["iteration"])
         if (epochs := self._epoch_count.after(plain)) is not None:
             self._task.keep(epochs)

@@ -277,6 +277,14 @@ def test_a_plan_does_not_change_with_what_it_was_given_or_gave() -> None:
     assert keys_of(plan) == before
 
 
+def nested(levels: int) -> Any:
+    """A number within dictionaries and tuples."""
+    value: Any = 1
+    for level in range(levels):
+        value = (value,) if 0 < level < levels - 1 else {"a": value}
+    return value
+
+
 def planned(algorithm: Any, config: Any = None) -> Callable[[], None]:
     return lambda: ExperimentPlan().add_algorithm(algorithm, config)
 
@@ -310,6 +318,7 @@ def planned(algorithm: Any, config: Any = None) -> Callable[[], None]:
         (planned(LensKit.ItemKNNScorer, {"max_nbrs": [Grid([1])]}), "max_nbrs has a Grid inside a value"),
         (planned(LensKit.ItemKNNScorer, {"max_nbrs": {"a": Grid([1])}}), "max_nbrs has a Grid inside a value"),
         (planned(LensKit.ItemKNNScorer, {"max_nbrs": Grid([Grid([1])])}), "max_nbrs has a Grid inside"),
+        (planned(Own, {"k": nested(51)}), "k is nested more than 50 levels deep; give flatter lists"),
         (lambda: Grid([]), r"Grid got \[\]"),
         (lambda: Grid("abc"), "Grid got 'abc'"),
         (lambda: Grid(b"abc"), "Grid got b'abc'"),
