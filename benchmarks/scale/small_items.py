@@ -19,26 +19,28 @@ there were 21.1, 31 and 21, without a journal 33 waits where there were 39 (300 
 was 26 to 45 ms where it was 41 to 75, without a journal 90 to 99 where it was 100 to 105). The syncs are as many: 11.4.
 
 Then in memory 9.3, 10.9 and 12.3 ms CPU (``-n 0``, ``-n 1``, ``-n 2``), on disk 12.4, 14.0 and 16.0, with all plugins of this
-environment, on a quiet machine, November 2026. Of these, plugins that no benchmark needs (pytest-randomly, pytest-rerunfailures,
-pytest-timeout, pytest-cov, Hypothesis) were a tenth (1.2 of 13.6 ms at load 8): they are not loaded here any more. Since then an item's
-claim compares no path objects, full lists are checked in half the passes, and ids are kept as arrays: about .5 ms at load 8. Of the 13.6, the worker has 9.6, the guest 3.0, the
-controller 1.1. Dearest in the worker, in microseconds at that load: three transactions 1100 (their manifests 230, rows 220), progress.json
-and results.json 700 (a share of the time, so less where nobody else computes), evaluating 690, what pytest itself does 1000, asking the
-guest twice 620 (waiting for it 210), five files that are published 570, predictions.json 350, the claim of the directory 220, checking
-the lists 100, the lease 115.
+environment, on a quiet machine, November 2026. Of these, plugins that no benchmark needs (pytest-randomly,
+pytest-rerunfailures, pytest-timeout, pytest-cov, Hypothesis) were a tenth (1.2 of 13.6 ms at load 8): they are not loaded here
+any more. Since then an item's claim compares no path objects, full lists are checked in half the passes, and ids are kept as
+arrays: about .5 ms at load 8. Of the 13.6, the worker has 9.6, the guest 3.0, the controller 1.1. Dearest in the worker, in
+microseconds at that load: three transactions 1100 (their manifests 230, rows 220), progress.json and results.json 700 (a share
+of the time, so less where nobody else computes), evaluating 690, what pytest itself does 1000, asking the guest twice 620
+(waiting for it 210), five files that are published 570, predictions.json 350, the claim of the directory 220, checking the
+lists 100, the lease 115.
 
 Five things were tried and taken out again. Recording quick phases of an item in one transaction: 7.4 syncs, 1.3 ms of a worker
-less with ``-n 1``, nothing that could be seen with ``-n 2``; a kill then costs phases that had ended. Syncing a phase's files and
-directories at the same time, since disks flush several in about the time of one (a file and its directory 3.1 to 5.2 ms instead
-of 8.3 to 12.0, at load 5), predicting while the Fit is recorded, and one message to the controller for all events of an item: 19.0 and 25.3 ms wall with ``-n 2`` where the code before took
-19.7 and 23.3 (load 3), and directories that another process had made were no longer durable before a record that needs them. Two others made an item a tenth cheaper, and were wrong: not
-reading again what an item has written (a record that the store refuses to read went unnoticed), and foreseeing that a class has nothing
-to snapshot (its instance may have another ``fit``). Looked
-at and left: with ``-n 2`` a worker sleeps 1.3 times per item until the records are free, in steps of SQLite's from 1 ms on (3 % of its
-time, at load 8 and traced); a transaction writes 7, 10 and 16 to 22 pages of the log, for the keys are hashes, so each record has a
-page of each index. Pipes of our own in the place of execnet's messages would save 25 to 65 microseconds of the worker and 30 to 50 of
-the guest per question, without its threads; garbage collection is .1 ms of a worker, the thread that writes its heartbeat .2 at 50 ms
-per item and less at 10.
+less with ``-n 1``, nothing that could be seen with ``-n 2``; a kill then costs phases that had ended. Syncing a phase's files
+and directories at the same time, since disks flush several in about the time of one (a file and its directory 3.1 to 5.2 ms
+instead of 8.3 to 12.0, at load 5), predicting while the Fit is recorded, and one message to the controller for all events of an
+item: 19.0 and 25.3 ms wall with ``-n 2`` where the code before took 19.7 and 23.3 (load 3), and directories that another
+process had made were no longer durable before a record that needs them. Two others made an item a tenth cheaper, and were
+wrong: not reading again what an item has written (a record that the store refuses to read went unnoticed), and foreseeing that
+a class has nothing to snapshot (its instance may have another ``fit``). Looked at and left: with ``-n 2`` a worker sleeps 1.3
+times per item until the records are free, in steps of SQLite's from 1 ms on (3 % of its time, at load 8 and traced); a
+transaction writes 7, 10 and 16 to 22 pages of the log, for the keys are hashes, so each record has a page of each index. Pipes
+of our own in the place of execnet's messages would save 25 to 65 microseconds of the worker and 30 to 50 of the guest per
+question, without its threads; garbage collection is .1 ms of a worker, the thread that writes its heartbeat .2 at 50 ms per
+item and less at 10.
 """
 
 from __future__ import annotations

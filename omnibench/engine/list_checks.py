@@ -43,9 +43,8 @@ def list_flaw(fold: Fold, rows: npt.NDArray[np.void], list_length: int, candidat
         return "a score is no finite number; leave out items that have no score"
     rising = scores[:, 1:] > scores[:, :-1]
     tied = (scores[:, 1:] == scores[:, :-1]) & (items[:, 1:] < items[:, :-1])
-    if (
-        filled[:, 1:] & (rising if ordered else rising | tied)
-    ).any():  # without gaps, what stands before these is filled as well
+    # There is no gap, so that what stands before a filled cell is filled as well.
+    if (filled[:, 1:] & (rising if ordered else rising | tied)).any():
         return f"a list is not in the order of its scores{'' if ordered else ' (ties by item code)'}"
     by_code = np.sort(items, axis=1)
     if ((by_code[:, 1:] == by_code[:, :-1]) & (by_code[:, 1:] != NO_ITEM)).any():

@@ -40,7 +40,8 @@ else:
 JSON_ROWS = 1_000_000
 """Predictions with more rows are exported as Parquet."""
 
-_FEW_IDS = 4096  # are kept as an array from item to item, as `read_ids` keeps them
+_FEW_IDS = 4096
+"""So many are kept as an array from item to item, as ``read_ids`` keeps them."""
 
 _MOST_IDS = 5
 """Users or items that a note names; it counts the others."""
@@ -377,7 +378,7 @@ def _own_ids(dataset: Path, which: str) -> npt.NDArray[np.object_]:
     if latest is not None and latest[0] is ids:
         return latest[1]
     array = np.array([*ids, None], dtype=object)
-    if len(array) <= _FEW_IDS:
+    if len(ids) <= _FEW_IDS:
         _latest_ids[which] = ids, array
     return array
 

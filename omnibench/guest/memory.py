@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import gc
@@ -11,9 +12,6 @@ from collections.abc import Callable
 
 LARGE = 128 << 20
 """From how many more bytes on it is worth looking for what can be given back."""
-
-_MOST_BYTES = 256
-"""Of ``/proc/self/statm``, which has seven numbers."""
 
 _LARGEST_MAPPED = (32 << 20) - (1 << 16)
 """Bytes of a block after which glibc takes blocks of up to 32 MB from freed memory: just below the most that has this effect."""
@@ -50,17 +48,10 @@ class Garbage:
 
 def private() -> int:
     """Return the memory of this process in bytes, without the pages of files, such as a fold's; 0 where it cannot be read."""
-    try:
-        file = os.open(
-            "/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC
-        )  # a file object costs more, and two are read per request
-    except OSError:
-        return 0
-    try:
-        _, resident, shared, *_ = map(int, os.read(file, _MOST_BYTES).split())
-    finally:
-        os.close(file)
-    return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:
+        _, resident, shared, *_ = map(int, file.read().split())
+        return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+    return 0
 
 
 @functools.cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
 import sys
 import time
@@ -29,14 +28,8 @@ def peak_rss() -> int:
 
 def forget_peak() -> None:
     """Reset the peak memory count (Linux), so that an item does not inherit the peak of an earlier one."""
-    with contextlib.suppress(OSError):
-        control = os.open(
-            "/proc/self/clear_refs", os.O_WRONLY | os.O_CLOEXEC
-        )  # a file object costs more than what it does
-        try:
-            os.write(control, b"5")
-        finally:
-            os.close(control)
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as control:
+        control.write("5")
 
 
 class Meter:
