@@ -31,14 +31,14 @@ class KnownFold(NamedTuple, Generic[T]):
         name: Its name.
         fold: Its fold.
         of_configuration: What is kept of the configuration.
-        outcome: Where the text begins that is its own; see ``item_texts.outcome_in``.
+        outcome_begin: Where the text begins that is its own; see ``item_texts.outcome_in``.
         directory: Its name where that could be the name of a directory.
     """
 
     name: str
     fold: int
     of_configuration: T
-    outcome: int
+    outcome_begin: int
     directory: str | None
 
 
@@ -77,14 +77,14 @@ class KnownFolds(Generic[T]):
         if configuration is None or fold is None:
             return None
         (first, second, third), is_directory, of_configuration = configuration
-        alike = f"{_FIT_KEY}{fit_key}{first}{fold_text}{second}{fold_text}{third}"
-        if not text.startswith(alike, end):
+        shared_text = f"{_FIT_KEY}{fit_key}{first}{fold_text}{second}{fold_text}{third}"
+        if not text.startswith(shared_text, end):
             return None
         name = text[_NAME_BEGIN:end]
-        return KnownFold(name, fold, of_configuration, end + len(alike), name if is_directory else None)
+        return KnownFold(name, fold, of_configuration, end + len(shared_text), name if is_directory else None)
 
     def keep(self, name: str, fold: int | None, around_fold: TextsAroundFold, of_configuration: T) -> None:
-        """Keep something of an item's configuration, unless the item is its only one, or its name does not end with its fold.
+        """Keep something of an item's configuration, unless the item has no fold, or its name does not end with it.
 
         Args:
             name: The item's name.
@@ -123,17 +123,17 @@ class LightItems:
             fit_key: The item's, which is part of that.
             text: The record's JSON, without its checksum.
         """
-        begun = self._folds.find(fit_key, text)
-        if begun is None:
+        known = self._folds.find(fit_key, text)
+        if known is None:
             return self._first_record_in(key, text)
-        outcome = outcome_in(text, begun.outcome, self._packer, begun.directory, with_metrics=self._with_metrics)
+        outcome = outcome_in(text, known.outcome_begin, self._packer, known.directory, with_metrics=self._with_metrics)
         if outcome is None:
             return None
-        record = begun.of_configuration.copy()
-        record["item"], record["fit_key"], record["fold"] = begun.name, fit_key, begun.fold
+        record = known.of_configuration.copy()
+        record["item"], record["fit_key"], record["fold"] = known.name, fit_key, known.fold
         tag, members = record["identity"]
         identity = members.copy()
-        identity["fold"] = begun.fold
+        identity["fold"] = known.fold
         record["identity"] = [tag, identity]
         if outcome.node is None:
             record.pop("node", None)

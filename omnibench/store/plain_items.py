@@ -117,17 +117,17 @@ class PlainItemsReader:
         fit_key = RecordType.ITEM.identity(key)
         if fit_key in self._left_out:
             return False
-        begun = self._folds.find(fit_key, text)
-        if begun is None:
+        known = self._folds.find(fit_key, text)
+        if known is None:
             return self._take_first(key, fit_key, text)
-        outcome = outcome_in(text, begun.outcome, self._packer, begun.directory)
+        outcome = outcome_in(text, known.outcome_begin, self._packer, known.directory)
         if outcome is None:
             return False
-        group, metrics = begun.of_configuration, outcome.metrics
+        group, metrics = known.of_configuration, outcome.metrics
         prediction = _digest(outcome.predict_key)
         if not isinstance(metrics, PackedMetrics) or metrics.names is not group.names or prediction is None:
             return self._take_first(key, fit_key, text)
-        group.add(begun.fold, self._known_key(fit_key), metrics.packed, prediction, outcome.finished)
+        group.add(known.fold, self._known_key(fit_key), metrics.packed, prediction, outcome.finished)
         return True
 
     def _take_first(self, key: str, fit_key: str, text: str) -> bool:
