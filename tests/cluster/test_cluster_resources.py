@@ -90,6 +90,7 @@ def test_more_than_any_worker_has(project: Project, tmp_path: Path) -> None:
     """It is refused with both figures before anything runs."""
     project.bench("plan.add_algorithm(Popular)\nplan.add_algorithm(Slow, resources=Resources(cores=8))")
     with DaskProcesses(tmp_path / "dask", resources=[{"CPU": 4}]) as cluster:
+        cluster.await_workers()  # who comes later could declare anything
         refused = project.run_process(f"--omnirec-cluster={cluster.address}")
     assert refused.ret == pytest.ExitCode.USAGE_ERROR
     assert "Slow asks for 8 cores, and the largest worker of the cluster declares 4 cores" in refused.stderr.str()
@@ -157,6 +158,7 @@ def test_workers_that_declare_no_gpu(project: Project, tmp_path: Path) -> None:
     project.pytester.makepyfile(seeing=SEEING)
     project.bench("from seeing import Seeing\nplan.add_algorithm(Seeing)")
     with DaskProcesses(tmp_path / "dask", 1) as cluster:
+        cluster.await_workers()  # who comes later could declare anything
         refused = project.run_process(f"--omnirec-cluster={cluster.address}", "--omnirec-device=cuda")
     assert refused.ret == pytest.ExitCode.USAGE_ERROR
     assert "no worker of the cluster declares any (dask worker --resources GPU=1)" in refused.stderr.str()

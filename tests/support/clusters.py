@@ -94,6 +94,16 @@ class DaskProcesses:
         logs = self._directory.glob("dask_worker-*.log")
         return sum("Registered to:" in log.read_text(errors="replace") for log in logs)
 
+    def await_workers(self) -> None:
+        """Wait until the scheduler knows all workers, and with them what they declare; over ``tcp``."""
+        import distributed
+
+        client: Any = distributed.Client(self.address, set_as_default=False)  # type: ignore[no-untyped-call]
+        try:
+            client.wait_for_workers(len(self.workers), timeout=60)
+        finally:
+            client.close()
+
     @property
     def address(self) -> str:
         """The scheduler's address."""
