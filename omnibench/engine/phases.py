@@ -40,8 +40,7 @@ else:
 JSON_ROWS = 1_000_000
 """Predictions with more rows are exported as Parquet."""
 
-_FEW_IDS = 4096
-"""So many are kept as an array from item to item, as ``read_ids`` keeps them."""
+_FEW_IDS = 4096  # so many are kept as an array from item to item, as `read_ids` keeps them
 
 _MOST_IDS = 5
 """Users or items that a note names; it counts the others."""
