@@ -77,10 +77,9 @@ def checked_call(function: Callable[P, R]) -> Callable[P, R]:
             own = list(signature.parameters.values())
             n_instances = 1 if own and own[0].name == "self" else 0
             signature = signature.replace(parameters=own[n_instances:])
-            is_bound = (
-                n_instances and len(args) > 0
-            )  # then the user knows the class of the instance, perhaps a subclass
-            name = f"{type(args[0]).__name__}.{function.__name__}" if is_bound else function.__qualname__
+            # Users know the class of their instance, which may be a subclass of that which has the method.
+            is_own = n_instances > 0 and len(args) > 0 and _has_method(type(args[0]), function)
+            name = f"{type(args[0]).__name__}.{function.__name__}" if is_own else function.__qualname__
             _refuse(signature, f"{name}()", args[n_instances:], kwargs, str(error))
 
     return checked

@@ -110,6 +110,14 @@ def datasets() -> dict[str, RecSysDataSet]:
     return {"ranking": raw.pipe(MakeImplicit(1), split), "ratings": raw.pipe(split)}
 
 
+def prepare_all(scratch: Path) -> None:
+    """Prepare the data sets, each in a folder of its name."""
+    for name, dataset in datasets().items():
+        folder = scratch / name
+        folder.mkdir()
+        prepare(dataset, folder)
+
+
 def kinds_of(default: Any) -> dict[str, list[Any]]:
     """Return the values that are tried in the place of a default, by kind."""
     if isinstance(default, bool):
@@ -279,10 +287,7 @@ def write(found: dict[str, list[dict[str, Any]]]) -> None:
 def try_all(raw: Path, only: Sequence[str], limit: int) -> None:
     """Try what a file does not have yet, and add what came of it."""
     with tempfile.TemporaryDirectory() as scratch, raw.open("a") as out:
-        for name, dataset in datasets().items():
-            folder = Path(scratch, name)
-            folder.mkdir()
-            prepare(dataset, folder)
+        prepare_all(Path(scratch))
         for framework in ("Surprise", "Implicit", "LensKit", "RecPack", "Cornac", "RecTools", "RecBole"):
             runner = get_runner(framework)
             names = [

@@ -17,9 +17,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from refused_values import answers, datasets, is_common, tries_of
+from refused_values import answers, is_common, prepare_all, tries_of
 
-from omnibench.data.prepare import prepare
 from omnibench.runners.environments import Environments
 from omnibench.runners.info import RunnerInfo, algorithm_info
 from omnibench.runners.registry import get_runner
@@ -152,10 +151,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 def try_all(raw: Path, frameworks: Sequence[str], limit: int) -> None:
     """Try what a file does not have yet, and add what came of it."""
     with tempfile.TemporaryDirectory() as scratch, raw.open("a") as out:
-        for name, dataset in datasets().items():
-            folder = Path(scratch, name)
-            folder.mkdir()
-            prepare(dataset, folder)
+        prepare_all(Path(scratch))
         for framework in frameworks:
             runner = get_runner(framework)
             for _ in range(3):  # what means nothing, the framework's own texts, and those that took too long

@@ -112,6 +112,10 @@ def test_everything_public_refuses_an_argument_that_it_does_not_have(name: str) 
             "Store.delete() has no argument 'model'; did you mean 'models'? It has items, models, dry_run.",
         ),
         (
+            lambda: PUBLIC.Store.delete(["x"], model=True),
+            "Store.delete() has no argument 'model'; did you mean 'models'? ",
+        ),
+        (
             lambda: _store().logs(level="INFO"),
             "Store.logs() has no argument 'level'; did you mean 'min_level'? ",
         ),
