@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
@@ -14,6 +13,7 @@ from omnibench.report.contents import Contents
 from omnibench.report.item_facts import ItemFacts
 from omnibench.report.sections import Section
 from omnibench.results import Result
+from omnibench.statistics.exact_means import exact_mean
 from omnibench.tables.fitting import fitting
 from omnibench.tables.layout import BEST, SPREAD, TIED, MarkedResults, printed
 from omnibench.tables.seeds import ONCE
@@ -205,4 +205,4 @@ def _three_digits(value: float) -> str:
 
 def _average(values: Iterable[float | None]) -> float | None:
     present = [value for value in values if value is not None]
-    return statistics.fmean(present) if present else None
+    return exact_mean(present) if present else None
