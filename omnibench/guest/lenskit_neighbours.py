@@ -68,6 +68,11 @@ class LimitedSums:
         """Return them for users who reach few of all items, as ``products.Limits`` says."""
         return best_reached_sums(fold, users, left, k, counted=self.counted, limits=self, is_known=is_known)
 
+    @property
+    def may_refuse(self) -> bool:
+        """Whether LensKit gives no score to some items although a neighbour is there."""
+        return self.least > 1
+
     def refuse(self, left: Any, added: Any, table: Scores) -> None:
         """Take out what has too few neighbours, as ``SumLimits`` says."""
         if self.least > self.most:  # LensKit counts no more neighbours than it takes

@@ -5,7 +5,6 @@ Where no more numbers come together than count, as for most items, the sum of al
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -41,6 +40,7 @@ class SumLimits(Protocol):
     Attributes:
         most: How many of the highest count.
         least: Where fewer come together, there is no score.
+        may_refuse: Whether there may be something without a score although some number is there.
     """
 
     @property
@@ -50,6 +50,10 @@ class SumLimits(Protocol):
     @property
     def least(self) -> int:
         """Where fewer come together, there is no score."""
+
+    @property
+    def may_refuse(self) -> bool:
+        """Whether there may be something without a score although some number is there."""
 
     def refuse(self, left: Any, added: Any, table: Scores) -> None:
         """Write -inf for what has no score, whatever its sum.
@@ -90,58 +94,126 @@ def best_sums(sums: Sums, k: int, bounds: SumBounds | None, limits: SumLimits) -
     if k == 0 or n_items == 0:
         return np.full((len(sums), k), NO_ITEM, dtype=np.int32), np.zeros((len(sums), k), dtype=np.float32)
     width = min(n_items, k + max(_SPARE, k // _SHARE))
+    found = _found(sums, k, width, bounds, limits)
+    codes, highest, lengths = found.codes, found.highest, found.lengths
+    is_open = (codes != NO_ITEM) & (lengths > limits.most)[:, None]
+    exact = np.where(codes == NO_ITEM, np.float32(-np.inf), highest)
+    # What has a bound below the last of k scores is not among the best, but for rounding.
+    slack = 1 + (lengths + 2 * limits.most) * EPSILON
+    is_first = np.arange(width) < k
+    found.numbers.put_right(exact, is_open & is_first, limits)
+    is_open &= highest >= (exact[:, is_first].min(axis=1, initial=np.inf) / slack)[:, None]
+    found.numbers.put_right(exact, is_open & ~is_first, limits)
+    items, scores = np.full((len(sums), k), NO_ITEM, dtype=np.int32), np.full((len(sums), k), -np.inf, np.float32)
+    best = slice(0, min(k, width))
+    items[:, best], scores[:, best] = ordered(np.where(exact == -np.inf, NO_ITEM, codes), exact, k)
+    if k < width < n_items:
+        least = np.maximum(scores[:, -1] / slack, _LEAST)
+        is_left_open = found.highest_of_others >= least
+        if bounds is not None and bounds.groups is not None:
+            bounds.groups.note(int(found.is_bounded.sum()), int(is_left_open[found.is_bounded].sum()))
+        _add_up_again(sums, np.flatnonzero(is_left_open), least, bounds, limits, (items, scores))
+    scores[items == NO_ITEM] = 0
+    return items, scores
+
+
+class _Found(NamedTuple):
+    """The items that may be among the best of some users, by bounds of their scores.
+
+    Attributes:
+        lengths: The lengths of the histories, shape (b,).
+        is_bounded: For whom bounds alone were looked at, shape (b,).
+        codes: The items, ``NO_ITEM`` behind them; shape (b, width).
+        highest: The bounds, shape (b, width).
+        highest_of_others: A bound for all other items, shape (b,).
+        numbers: The numbers that come together for the items.
+    """
+
+    lengths: npt.NDArray[np.int64]
+    is_bounded: npt.NDArray[np.bool_]
+    codes: Ints
+    highest: Numbers
+    highest_of_others: Numbers
+    numbers: Pairs | _Sought
+
+
+def _found(sums: Sums, k: int, width: int, bounds: SumBounds | None, limits: SumLimits) -> _Found:
+    """Look for the items with the highest bounds.
+
+    Args:
+        sums: The sums of all numbers.
+        k: The length of the lists.
+        width: How many items to look for.
+        bounds: What tells which sums may matter.
+        limits: How many of the highest count.
+    """
     codes = np.full((len(sums), width), NO_ITEM, dtype=np.int32)
-    highest = np.zeros((len(sums), width), dtype=np.float32)
+    highest, of_others = np.zeros((len(sums), width), dtype=np.float32), np.zeros(len(sums), dtype=np.float32)
     histories = sums.histories
     lengths = np.diff(histories.indptr).astype(np.int64)
+    is_bounded = np.zeros(len(sums), dtype=bool)
     columns = bounds.numbers if bounds is not None and histories.has_canonical_format else None
     if columns is not None and not columns.saves_time(width):
         columns = None
     bounds_of_users = None if bounds is None else bounds.of_histories(histories)
-    instead, kinds = None, np.zeros(len(sums), dtype=np.int64)
-    if bounds is not None and bounds.remaining is not None and columns is not None and limits.least <= 1:
-        kinds = bounds.kinds(lengths)
-        instead = partial(bounds.remaining.of_histories, kinds)
+    if bounds is not None and bounds_of_users is not None and columns is not None:
+        groups = bounds.groups if k < width < sums.table.shape[1] and sums.candidates is None else None
+        if groups is not None and groups.saves_time and not limits.may_refuse:
+            is_bounded = lengths > limits.most
+            chosen = np.flatnonzero(is_bounded)
+            bounds_here: Scores = bounds_of_users[chosen]
+            sums.mask(chosen, bounds.column, bounds_here)
+            place, highest[chosen] = top_k_without_zeros(bounds_here, width)
+            codes[chosen] = np.where(place == NO_ITEM, NO_ITEM, bounds.column.take(place, mode="clip"))
+            of_others[chosen] = groups.highest(histories[chosen])
     scanned = []
-    for rows, left, added, table in sums.blocks(instead):
+    blocks: Any = sums.made_again(np.flatnonzero(~is_bounded)) if is_bounded.any() else sums.blocks()
+    for rows, left, added, table in blocks:
         limits.refuse(left, added, table)
         if bounds is not None and bounds_of_users is not None:
-            bounds.lower(bounds_of_users[rows], table, kinds[rows])
+            bounds.lower(bounds_of_users[rows], table)
         codes[rows], highest[rows] = top_k_without_zeros(table, width)
         if columns is None:
             scanned.append(Pairs.of(left, added, codes[rows], rows.start * width))
-    together: Pairs | _Sought = (
+    numbers: Pairs | _Sought = (
         Pairs(*(np.concatenate(parts) for parts in zip(*scanned, strict=True)))
         if columns is None
         else _Sought(columns, histories, codes)
     )
-    is_open = (codes != NO_ITEM) & (lengths > limits.most)[:, None]
-    exact = np.where(codes == NO_ITEM, np.float32(-np.inf), highest)
-    is_full = codes[:, -1] != NO_ITEM
-    # What has a bound below the last of k scores is not among the best, but for rounding.
-    slack = 1 + (lengths + 2 * limits.most) * EPSILON
-    is_first = np.arange(width) < k
-    together.put_right(exact, is_open & is_first, limits)
-    is_open &= highest >= (exact[:, is_first].min(axis=1, initial=np.inf) / slack)[:, None]
-    together.put_right(exact, is_open & ~is_first, limits)
-    codes[exact == -np.inf] = NO_ITEM  # a bound is no sign that there is any number
-    items, scores = np.full((len(sums), k), NO_ITEM, dtype=np.int32), np.full((len(sums), k), -np.inf, np.float32)
-    best = slice(0, min(k, width))
-    items[:, best], scores[:, best] = ordered(codes, exact, k)
-    if k < width < n_items:
-        least = np.maximum(scores[:, -1] / slack, _LEAST)
-        open_rows = np.flatnonzero(is_full & (highest[:, -1] >= least))
-        for rows_again, left, added, table in sums.made_again(open_rows):
-            limits.refuse(left, added, table)
-            if bounds is not None:
-                bounds.lower(bounds.of_histories(left), table)
-            row, item = np.nonzero(table >= least[rows_again, None])
-            codes, exact = reached_by_row(len(rows_again), row, item, table[row, item])
-            pairs_of_some = Pairs.of(left, added, codes)
-            pairs_of_some.put_right(exact, (codes != NO_ITEM) & (lengths[rows_again] > limits.most)[:, None], limits)
-            items[rows_again], scores[rows_again] = ordered(codes, exact, k)
-    scores[items == NO_ITEM] = 0
-    return items, scores
+    of_others = np.maximum(of_others, np.where(codes[:, -1] == NO_ITEM, 0, highest[:, -1]))
+    return _Found(lengths, is_bounded, codes, highest, of_others, numbers)
+
+
+def _add_up_again(
+    sums: Sums,
+    chosen: npt.NDArray[np.int64],
+    least: Numbers,
+    bounds: SumBounds | None,
+    limits: SumLimits,
+    lists: tuple[Ints, Scores],
+) -> None:
+    """Write the lists of some users by all items whose sums reach what the last of their lists has.
+
+    Args:
+        sums: The sums of all numbers.
+        chosen: The users, by position.
+        least: The lowest scores that may be among the best, shape (b,).
+        bounds: What tells which sums may matter.
+        limits: How many of the highest count, and what adds them up.
+        lists: The items and scores of all users, both of shape (b, k), which are changed.
+    """
+    items, scores = lists
+    items[chosen], scores[chosen] = NO_ITEM, -np.inf
+    for rows, left, added, table in sums.made_again(chosen):
+        limits.refuse(left, added, table)
+        if bounds is not None:
+            bounds.lower(bounds.of_histories(left), table)
+        row, item = np.nonzero(table >= least[rows, None])
+        codes, exact = reached_by_row(len(rows), row, item, table[row, item])
+        is_limited = (np.diff(left.indptr) > limits.most)[:, None]
+        Pairs.of(left, added, codes).put_right(exact, (codes != NO_ITEM) & is_limited, limits)
+        codes, exact = ordered(codes, exact, items.shape[1])
+        items[rows, : codes.shape[1]], scores[rows, : codes.shape[1]] = codes, exact
 
 
 class _Sought(NamedTuple):

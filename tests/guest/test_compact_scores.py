@@ -111,6 +111,10 @@ COMPACT: dict[str, list[tuple[str, dict[str, Any], str]]] = {
         ("ItemKNNScorer", {"max_nbrs": 2, "save_nbrs": 30, "min_nbrs": 2}, "equal"),
         ("ItemKNNScorer", {"max_nbrs": 20, "save_nbrs": 10, "min_nbrs": 2}, "equal"),
         ("SLIMScorer", {}, "equal"),
+        # The last of ItemKNN: from here on, bounds decide as in large data.
+        ("ItemKNNScorer", {"max_nbrs": 1, "bounded": True}, "equal"),
+        ("ItemKNNScorer", {"max_nbrs": 2, "save_nbrs": 30, "bounded": True}, "equal"),
+        ("ItemKNNScorer", {"max_nbrs": 3, "bounded": True}, "equal"),
         ("EASEScorer", {}, "close"),
         ("ImplicitMFScorer", {"embedding_size": 12, "epochs": 2}, "close"),
         ("ImplicitMFScorer", {"embedding_size": 12, "epochs": 2, "user_embeddings": "prefer"}, "close"),

@@ -22,7 +22,7 @@ from omnibench.guest.folds import Fold
 from omnibench.guest.limited_sums import best_sums
 from omnibench.guest.products import ProductScores, Sums
 from omnibench.guest.ranking import recommend
-from omnibench.guest.sum_bounds import SumBounds
+from omnibench.guest.sum_bounds import ItemGroups, SumBounds
 
 N_ROWS = 300
 
@@ -55,8 +55,17 @@ class Highest:
 
     best_of_reached: Any = None
 
-    def __init__(self, most: int, bounds: SumBounds | None, counted: Counted | None = None, least: int = 1) -> None:
+    def __init__(
+        self,
+        most: int,
+        bounds: SumBounds | None,
+        counted: Counted | None = None,
+        least: int = 1,
+        *,
+        may_refuse: bool = True,
+    ) -> None:
         self.most, self.least, self.bounds, self.n_asked = most, least, bounds, 0
+        self.may_refuse = may_refuse
         if counted is not None:
             self.best_of_reached = partial(best_reached_sums, counted=counted, limits=self)
 
@@ -66,7 +75,8 @@ class Highest:
 
     def refuse(self, left: Any, added: Any, table: Any) -> None:
         """Every seventh item has no score."""
-        table[:, ::7] = -np.inf
+        if self.may_refuse:
+            table[:, ::7] = -np.inf
 
     def sums_of_highest(self, numbers: Any, pair: Any, n_pairs: int, chosen: Any) -> Any:
         """Return sums of pairs, each by itself."""
@@ -90,7 +100,7 @@ def case(n_users: int, n_items: int, *, has_ties: bool) -> tuple[Any, Any]:
 
 
 @cache
-def dense(n_users: int, n_items: int, most: int, *, has_ties: bool) -> npt.NDArray[np.float32]:
+def dense(n_users: int, n_items: int, most: int, *, has_ties: bool, may_refuse: bool = True) -> npt.NDArray[np.float32]:
     """All scores, made one by one; NaN where nothing comes together, or the item is refused."""
     left, right = case(n_users, n_items, has_ties=has_ties)
     scores = np.full((left.shape[0], right.shape[1]), np.nan, dtype=np.float32)
@@ -99,7 +109,7 @@ def dense(n_users: int, n_items: int, most: int, *, has_ties: bool) -> npt.NDArr
         rows = table[left[user].indices]
         for item in range(right.shape[1]):
             numbers = rows[:, item][rows[:, item] > 0]
-            if len(numbers) and item % 7:
+            if len(numbers) and (item % 7 or not may_refuse):
                 scores[user, item] = sum_of_highest(numbers, most)
     return scores
 
@@ -147,6 +157,88 @@ def test_lists_are_those_of_all_sums(
             n_asked.append(limits.n_asked)
         if k == 10 and most == 5 and not has_ties and sets is None:
             assert n_asked[0] == n_asked[1] < n_asked[2]
+
+
+@pytest.mark.parametrize(
+    ("most", "has_ties", "columns", "groups", "spare"),
+    [(5, False, 1, 4, 4), (20, True, 2, 1, 1), (1, False, 1, 50, 1), (5, True, 16, 4, 1)],
+)
+def test_lists_by_bounds_alone_are_those_of_all_sums(
+    fold_and_sets: tuple[Fold, Any],
+    most: int,
+    has_ties: bool,
+    columns: int,
+    groups: int,
+    spare: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where bounds of some items and of groups of the others decide, and where they do not; all numbers are added up for few users then."""
+    monkeypatch.setattr(products, "_LISTS", 50)
+    monkeypatch.setattr(sum_bounds, "_COLUMNS", columns)
+    monkeypatch.setattr(sum_bounds, "_GROUPS", groups)
+    monkeypatch.setattr(sum_bounds, "_LEAST_BOUNDED", 0)
+    monkeypatch.setattr(sum_bounds, "_MOST_OPEN", 1)
+    monkeypatch.setattr(limited_sums, "_SPARE", spare)
+    monkeypatch.setattr(limited_sums, "_SHARE", 1000)
+    monkeypatch.setattr(column_numbers, "_LEAST_SAVED", 0)
+    fold, sets = fold_and_sets
+    left, right = case(len(fold.users), fold.n_items, has_ties=has_ties)
+    expected_scores = dense(len(fold.users), fold.n_items, most, has_ties=has_ties, may_refuse=False)
+    n_long = int((np.diff(left.indptr) > most).sum())
+    for k in (0, 1, 4, 10, fold.n_items):
+        bounds = bounds_of(left, right, most)
+        assert bounds is not None
+        assert bounds.groups is not None
+        limits = Highest(most, bounds, may_refuse=False)
+        rows = recommend(fold, [(fold.users, ProductScores(left, right, limits=limits))], k, sets)
+        expected = recommend(fold, [(fold.users, expected_scores)], k, sets)
+        assert rows.dtype == expected.dtype
+        assert rows.tobytes() == expected.tobytes()
+        n_bounded, n_open = bounds.groups.counts
+        assert n_bounded == (n_long if sets is None and 0 < k < fold.n_items else 0)
+        if k == 1 and n_bounded:
+            assert n_open < n_bounded if columns == 1 else n_open > 0
+
+
+def test_bounds_that_leave_much_open_are_looked_at_no_more(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+    """After the first users, of whom most need all sums, the next ones are not asked about."""
+    monkeypatch.setattr(products, "_LISTS", 20)
+    monkeypatch.setattr(sum_bounds, "_COLUMNS", 100)
+    monkeypatch.setattr(sum_bounds, "_LEAST_BOUNDED", 0)
+    monkeypatch.setattr(column_numbers, "_LEAST_SAVED", 0)
+    fold = Fold(directory, 0)
+    left, right = case(len(fold.users), fold.n_items, has_ties=False)
+    bounds = bounds_of(left, right, 5)
+    assert bounds is not None
+    assert bounds.groups is not None
+    recommend(fold, [(fold.users, ProductScores(left, right, limits=Highest(5, bounds, may_refuse=False)))], 10, None)
+    assert not bounds.groups.saves_time
+    assert 0 < bounds.groups.counts[0] <= 20
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    groups=st.sampled_from([1, 3, 256]),
+    n_columns=st.integers(1, 40),
+    share=st.sampled_from([0.0, 0.05, 0.5]),
+)
+def test_no_sum_is_above_that_of_its_group(seed: int, groups: int, n_columns: int, share: float) -> None:
+    """Of whatever groups, for histories and rows without anything, and where all items have bounds of their own."""
+    rng = np.random.default_rng(seed)
+    numbers = np.where(rng.random((60, 40)) < share * rng.random(40), rng.lognormal(0, 2, (60, 40)), 0)
+    right = sparse.csr_matrix(numbers.astype(np.float32))
+    left = sparse.csr_matrix((rng.random((9, 60)) < rng.uniform(0, 1, (9, 1))).astype(np.float32))
+    column = np.sort(rng.permutation(40)[:n_columns]).astype(np.int32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sum_bounds, "_GROUPS", groups)
+        patch.setattr(sum_bounds, "_LEAST_BOUNDED", 0)
+        of_groups = ItemGroups.of(right, column, np.asarray(right.sum(axis=0), dtype=np.float64).reshape(-1))
+        assert of_groups is not None
+        highest = of_groups.highest(left)
+    sums = np.delete((left @ right).toarray(), column, axis=1)
+    assert (sums.max(axis=1, initial=0) <= highest * (1 + 60 * limited_sums.EPSILON)).all()
+    if groups == 256 and n_columns == 39:
+        assert np.allclose(sums.max(axis=1, initial=0), highest, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
