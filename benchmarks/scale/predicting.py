@@ -27,13 +27,15 @@ Measured on two busy cores (EPYC, AVX-512 with BF16, load 10 to 13); CPU s of a 
 
 Both ItemKNN of the larger size have 15 rows per user; they and LensKit's at the smaller size are medians of five by turns at
 load 8 to 11. By the code before, in the same minutes: RecPack's 1.51 and LensKit's 1.61 times SciPy's product at the larger
-size, LensKit's 1.30 at the smaller. Of more users of 26,744 items LensKit's costs more beside SciPy's product: 1.42 to 1.49 of
-34,623 (3.50 / 2.36 s; 1.50 before), 1.89 of 138,493 (14.6 / 7.73 s, three turns at load 8; 2.04 before). The drawn items have
-nothing in common but that they are popular, so that with more users their neighbours are more and more the same few items: 100
-of them have 13 % of all similarities at 34,623 users, 58 % at 138,493. Then SciPy's product takes less for each user (83, 70
-and 56 us), and more numbers come together for an item of a list (36, 58 and 87), of which LensKit finds the highest 20: a
-quarter of the time. Tried without a gain: nearly full columns by SciPy's product with a dense matrix, rows added up where they
-lie instead of copied, smaller and larger blocks, rows ordered by popularity, numbers passed to LensKit with the zeros.
+size, LensKit's 1.30 at the smaller. Of more users of 26,744 items the drawn items are more and more similar to the same few: 100 have
+13 % of all similarities of 34,623 users, 58 % of 138,493. SciPy's product takes less for each user then (83, 70 and 56 us), while more
+numbers come together for an item of a list (36, 58 and 87), of which LensKit finds the highest 20. So for most users the numbers of
+these items are not added up: bounds of their sums, and of those of all others by groups, tell which 20 or so LensKit is asked
+for: 1.41, 1.52 and 1.54 times SciPy's product of 138,493 (12.4 / 8.1 s) in three runs at load 5 to 9, 2.1 to 2.4 before; 1.32 of 34,623,
+1.52 before in the same minutes (load 7).
+What remains is LensKit's heaps, a third of the time. Tried without a gain: nearly full columns by SciPy's product with a dense matrix, rows added up
+where they lie instead of copied, smaller and larger blocks, rows ordered by popularity, numbers passed to LensKit with the zeros; bounds
+beside rows of all items (that saves a tenth), and leaving out what LensKit's heaps would not take in (a fifth of their time at best, before it is found).
 
 One call each, with what the first call allocates, but for BPR at the smaller size (a median of seven; 1.38 to 1.59 in the same
 minutes with the code before, which copied bfloat16 to float32), ImplicitMF (of nine at the smaller size; 1.83 before in the

@@ -94,30 +94,30 @@ def best_sums(sums: Sums, k: int, bounds: SumBounds | None, limits: SumLimits) -
     if k == 0 or n_items == 0:
         return np.full((len(sums), k), NO_ITEM, dtype=np.int32), np.zeros((len(sums), k), dtype=np.float32)
     width = min(n_items, k + max(_SPARE, k // _SHARE))
-    found = _found(sums, k, width, bounds, limits)
-    codes, highest, lengths = found.codes, found.highest, found.lengths
+    by_bounds = _highest_bounds(sums, k, width, bounds, limits)
+    codes, highest, lengths = by_bounds.codes, by_bounds.highest, by_bounds.lengths
     is_open = (codes != NO_ITEM) & (lengths > limits.most)[:, None]
     exact = np.where(codes == NO_ITEM, np.float32(-np.inf), highest)
     # What has a bound below the last of k scores is not among the best, but for rounding.
     slack = 1 + (lengths + 2 * limits.most) * EPSILON
     is_first = np.arange(width) < k
-    found.numbers.put_right(exact, is_open & is_first, limits)
+    by_bounds.numbers.put_right(exact, is_open & is_first, limits)
     is_open &= highest >= (exact[:, is_first].min(axis=1, initial=np.inf) / slack)[:, None]
-    found.numbers.put_right(exact, is_open & ~is_first, limits)
+    by_bounds.numbers.put_right(exact, is_open & ~is_first, limits)
     items, scores = np.full((len(sums), k), NO_ITEM, dtype=np.int32), np.full((len(sums), k), -np.inf, np.float32)
     best = slice(0, min(k, width))
     items[:, best], scores[:, best] = ordered(np.where(exact == -np.inf, NO_ITEM, codes), exact, k)
     if k < width < n_items:
         least = np.maximum(scores[:, -1] / slack, _LEAST)
-        is_left_open = found.highest_of_others >= least
+        is_left_open = by_bounds.highest_of_others >= least
         if bounds is not None and bounds.groups is not None:
-            bounds.groups.note(int(found.is_bounded.sum()), int(is_left_open[found.is_bounded].sum()))
+            bounds.groups.note(int(by_bounds.is_bounded.sum()), int(is_left_open[by_bounds.is_bounded].sum()))
         _add_up_again(sums, np.flatnonzero(is_left_open), least, bounds, limits, (items, scores))
     scores[items == NO_ITEM] = 0
     return items, scores
 
 
-class _Found(NamedTuple):
+class _HighestBounds(NamedTuple):
     """The items that may be among the best of some users, by bounds of their scores.
 
     Attributes:
@@ -137,7 +137,7 @@ class _Found(NamedTuple):
     numbers: Pairs | _Sought
 
 
-def _found(sums: Sums, k: int, width: int, bounds: SumBounds | None, limits: SumLimits) -> _Found:
+def _highest_bounds(sums: Sums, k: int, width: int, bounds: SumBounds | None, limits: SumLimits) -> _HighestBounds:
     """Look for the items with the highest bounds.
 
     Args:
@@ -163,8 +163,8 @@ def _found(sums: Sums, k: int, width: int, bounds: SumBounds | None, limits: Sum
             chosen = np.flatnonzero(is_bounded)
             bounds_here: Scores = bounds_of_users[chosen]
             sums.mask(chosen, bounds.column, bounds_here)
-            place, highest[chosen] = top_k_without_zeros(bounds_here, width)
-            codes[chosen] = np.where(place == NO_ITEM, NO_ITEM, bounds.column.take(place, mode="clip"))
+            position, highest[chosen] = top_k_without_zeros(bounds_here, width)
+            codes[chosen] = np.where(position == NO_ITEM, NO_ITEM, bounds.column.take(position, mode="clip"))
             of_others[chosen] = groups.highest(histories[chosen])
     scanned = []
     blocks: Any = sums.made_again(np.flatnonzero(~is_bounded)) if is_bounded.any() else sums.blocks()
@@ -181,7 +181,7 @@ def _found(sums: Sums, k: int, width: int, bounds: SumBounds | None, limits: Sum
         else _Sought(columns, histories, codes)
     )
     of_others = np.maximum(of_others, np.where(codes[:, -1] == NO_ITEM, 0, highest[:, -1]))
-    return _Found(lengths, is_bounded, codes, highest, of_others, numbers)
+    return _HighestBounds(lengths, is_bounded, codes, highest, of_others, numbers)
 
 
 def _add_up_again(

@@ -100,12 +100,12 @@ class Sums:
             column: Some items, none twice, shape (c,).
             table: Scores of these, shape (u, c).
         """
-        place_of_item = np.full(self.fold.n_items, -1, dtype=np.int32)
-        place_of_item[column] = np.arange(len(column), dtype=np.int32)
+        position_of_item = np.full(self.fold.n_items, -1, dtype=np.int32)
+        position_of_item[column] = np.arange(len(column), dtype=np.int32)
         row, item = self.fold.masked_pairs(self.users[self.rows.start + chosen])
-        place = place_of_item.take(item)
-        is_here = np.flatnonzero(place >= 0)
-        table[row.take(is_here), place.take(is_here)] = -np.inf
+        position = position_of_item.take(item)
+        is_here = np.flatnonzero(position >= 0)
+        table[row.take(is_here), position.take(is_here)] = -np.inf
         table[:, ~self.fold.rankable[column]] = -np.inf
 
     def blocks(self) -> Iterator[tuple[slice, Any, Any, Scores]]:
