@@ -129,7 +129,7 @@ def _are_many(rows: npt.NDArray[np.void]) -> bool:
     if "rating" in (rows.dtype.names or ()):
         return len(rows) > JSON_ROWS
     codes = rows["item"]  # most have fewer places than that
-    return codes.size > JSON_ROWS and np.count_nonzero(codes != NO_ITEM) > JSON_ROWS
+    return codes.size > JSON_ROWS and bool(np.count_nonzero(codes != NO_ITEM) > JSON_ROWS)
 
 
 def _write(dataset: Path, rows: npt.NDArray[np.void], file: BinaryIO) -> None:

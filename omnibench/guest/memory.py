@@ -48,7 +48,7 @@ class Garbage:
 
 def private() -> int:
     """Return the memory of this process in bytes, without the pages of files, such as a fold's; 0 where it cannot be read."""
-    with contextlib.suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:
+    with contextlib.suppress(OSError), open("/proc/self/statm", "rb", buffering=0) as file:
         _, resident, shared, *_ = map(int, file.read().split())
         return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
     return 0
