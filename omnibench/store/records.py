@@ -358,7 +358,7 @@ class Records:
     def _database_file(self) -> tuple[int, int] | None:
         """Return what identifies the file that the database is in now, or None when it is gone."""
         try:
-            status = self._database.stat()
+            status = os.stat(self._database)
         except OSError:
             return None
         return status.st_dev, status.st_ino
