@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from omnibench.cluster.shapes import amounts_shortage
-from omnibench.cluster.worker_slots import Amounts
 
 _LONELY_SECONDS = 30.0
 """After so long without any worker the run says that it waits for one."""
@@ -51,7 +50,7 @@ class Waits:
     def __init__(self, notify: Callable[[str], None]) -> None:
         self._notify = notify
         self._changing = threading.Lock()
-        self._waiting: dict[Wait, Amounts] = {}
+        self._waiting: dict[Wait, tuple[tuple[str, float], ...]] = {}
         self._since: dict[str, float] = {}
         """Since when each reason has kept items waiting, in ``time.monotonic`` seconds."""
         self._reported: set[str] = set()
@@ -68,7 +67,7 @@ class Waits:
             resources: What its worker has to have free, by Dask's names.
         """
         with self._changing:
-            self._waiting[wait] = frozenset(resources.items())
+            self._waiting[wait] = tuple(resources.items())
         try:
             yield
         finally:
@@ -84,7 +83,7 @@ class Waits:
         with self._changing:
             moment = time.monotonic()
             reasons: dict[str, list[str]] = {}
-            shortages: dict[Amounts, str] = {}
+            shortages: dict[tuple[tuple[str, float], ...], str] = {}
             for wait, amounts in self._waiting.items():
                 if amounts not in shortages:  # a thousand items may ask a thousand workers for the same
                     shortages[amounts] = amounts_shortage(dict(amounts), workers)
