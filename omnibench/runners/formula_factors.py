@@ -61,6 +61,15 @@ LONGEST_USER, LONGEST_ITEM = "longest_user", "longest_item"
 SPLIT_ITEMS = "split_items"
 """The factor for the items that RecBole's NAIS scores at once for a user of the validation part: all, or one of ``split_to`` parts of them."""
 
+READ_HISTORIES, ATTENDED_HISTORIES = "read_histories", "attended_histories"
+"""The factors for the items of the histories of a batch that RecBole's SimpleX reads, and for those that it computes attention of."""
+
+CONVOLVED_PAIRS, CONVOLVED = "convolved_pairs", "convolved"
+"""The factors for the pairs of a user and an item that RecBole's ConvNCF convolves at once, and for what its layers return for each."""
+
+CORRELATED = "correlated"
+"""The factor for the distances that RecBole's DGCF has between users and items of a batch."""
+
 RETAINED = "retained"
 """The factor that bounds a term by ``MOST_RETAINED`` numbers: what smaller arrays had is kept by the C library, in pieces."""
 
@@ -83,6 +92,7 @@ FACTORS = (
     *(*COUNTS, ITEM_PAIRS, USER_PAIRS, SCORED_PAIRS, COMPARED, SCORED_ITEMS, CANDIDATES),
     *(*OF_FEATURES, FEATURES_READ, FIELDS, JUDGED_USERS, BATCH_USERS),
     *(JUDGED_VECTORS, VALIDATED_USERS, LONGEST_USER, LONGEST_ITEM, SPLIT_ITEMS, RETAINED),
+    *(READ_HISTORIES, ATTENDED_HISTORIES, CONVOLVED_PAIRS, CONVOLVED, CORRELATED),
 )
 """What the terms of a formula are products of, beside hyperparameters. Of a list, such as the sizes of layers, the largest entry counts, in
 ``sum(NAME)`` all together."""
@@ -116,6 +126,12 @@ MovieLens-100K has 7 times as many, the longest item 10 times; of MovieLens-20M 
 
 _NUMBERS = 2**24
 """``NUMBERS`` of ``guest.recbole_sequences``; what runs in a framework's environment is not imported here."""
+
+_PAIRS_OF_ROWS = 2.4
+"""A row of a batch of RecBole's ConvNCF is two pairs, and with the gradients needs so many times what a pair does that is only judged."""
+
+_TRAINED = 0.8
+"""The usual share of interactions that are learned from."""
 
 _OF_WORDS = ("vocabulary", "words")
 
@@ -241,6 +257,56 @@ def _longest(counted: int, interactions: int, owners: int, most: int) -> float:
     return counted or min(_SKEW * interactions / max(owners, 1), most)
 
 
+def _read_histories(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many items the histories of a batch have: a row of it is read once for all that are drawn beside it."""
+    longest = _longest(size.longest_user, size.interactions, size.users, size.items)
+    arguments: Any = parameters.get("train_neg_sample_args")
+    drawn: Any = arguments.get("sample_num") if isinstance(arguments, Mapping) else None
+    return (
+        _batch(size, parameters)
+        / (drawn if is_amount(drawn) else 1)
+        * min(longest, factor("history_len", size, parameters))
+    )
+
+
+def _convolved_pairs(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many pairs are convolved at once: those of a batch with all that gradients need, or those that are judged together."""
+    at_once = factor("eval_batch_size", size, parameters)
+    judged = min(at_once, max(at_once // max(size.items, 1), 1) * size.items, size.validated * size.items)
+    return max(_PAIRS_OF_ROWS * _batch(size, parameters), judged)
+
+
+def _convolved(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many numbers the convolutions return for the outer product of two vectors."""
+    side, numbers = factor(_EMBEDDING_SIZE, size, parameters), 0.0
+    channels, kernels, strides = (
+        _amounts(parameters.get(f"cnn_{name}")) for name in ("channels", "kernels", "strides")
+    )
+    for channel, kernel, stride in zip(channels[1:], kernels, strides, strict=False):
+        side = max((side - kernel) // stride + 1, 0.0)
+        numbers += channel * side * side
+    return min(max(numbers, 1.0), MOST_BYTES)
+
+
+def _amounts(value: Any) -> list[float]:
+    """Return the amounts of a list; none of anything else."""
+    return (
+        [float(min(entry, MOST_BYTES)) for entry in value if is_amount(entry)]
+        if isinstance(value, list | tuple)
+        else []
+    )
+
+
+def _correlated(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many distances there are between users and items of a batch, in all pairs of factors that follow each other.
+
+    Of both as many are drawn as the larger number of them, by the batches.
+    """
+    batches = _TRAINED * size.interactions // max(_batch(size, parameters), 1.0) + 1
+    drawn = 2 * max(size.users, size.items) / batches
+    return min(max(factor("n_factors", size, parameters) - 1, 0.0) * drawn * drawn, MOST_BYTES)
+
+
 def _item_pairs(size: DataSize) -> float:
     """Return about how many pairs of items some user has both of; what popular items share is not counted again."""
     return _occupied(size.interactions**2 / max(size.users, 1), size.items**2)
@@ -277,6 +343,13 @@ _DERIVED: Mapping[str, Callable[[DataSize, Mapping[str, Any]], float]] = {
     VALIDATED_USERS: _validated_users,
     SPLIT_ITEMS: _split_items,
     RETAINED: lambda _size, _parameters: 1.0,
+    READ_HISTORIES: _read_histories,
+    ATTENDED_HISTORIES: lambda size, parameters: (
+        0.0 if parameters.get("aggregator", "mean") == "mean" else _read_histories(size, parameters)
+    ),
+    CONVOLVED_PAIRS: _convolved_pairs,
+    CONVOLVED: _convolved,
+    CORRELATED: _correlated,
     LONGEST_USER: lambda size, _: _longest(size.longest_user, size.interactions, size.users, size.items),
     LONGEST_ITEM: lambda size, _: _longest(size.longest_item, size.interactions, size.items, size.users),
 }
