@@ -170,7 +170,6 @@ TERMS = {
     "RecBole.NCEPLRec": ("users*rank+items*rank",),
     "RecBole.BPR": ("users*embedding_size+items*embedding_size", *_FACTORS),
     "RecBole.NeuMF": _FACTORS,
-    "RecBole.LightGCN": ("users*embedding_size+items*embedding_size", *_FACTORS),
     **dict.fromkeys((f"RecBole.{name}" for name in ("MultiVAE", "MultiDAE", "RaCT")), _autoencoder("mlp_hidden_size")),
     "RecBole.CDAE": _autoencoder("embedding_size"),
     "RecBole.MacridVAE": (
@@ -332,6 +331,7 @@ LEAST: dict[str, dict[str, float]] = {
     "RecBole.NeuMF": {
         f"{rows}*m{size}_embedding_size": _OF_ADAM for rows in ("users", "items") for size in ("f", "lp")
     },
+    "RecBole.BPR": {"train_batch_size*embedding_size": 32.0},  # vectors of users, of their items and of others
     "RecBole.MultiVAE": {
         "items*mlp_hidden_size": 28.6
     },  # its first and last layer are MultiDAE's, of which other widths were measured
