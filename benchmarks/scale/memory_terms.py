@@ -7,7 +7,6 @@ from memory_derived import OF_ADAM
 from omnibench.runners.formula_factors import (
     BATCH_USERS,
     CANDIDATES,
-    COMPARED,
     FEATURES_READ,
     FIELDS,
     ITEM_ENTRIES,
@@ -140,14 +139,6 @@ TERMS = {
     "Implicit.CosineRecommender": ("items*K",),
     "Implicit.TFIDFRecommender": ("items*K",),
     "Implicit.BM25Recommender": ("items*K",),
-    "Surprise.SVD": ("users*n_factors+items*n_factors",),
-    "Surprise.SVDpp": ("users*n_factors+items*n_factors",),
-    "Surprise.NMF": ("users*n_factors+items*n_factors",),
-    "Surprise.SlopeOne": _MATRIX,
-    **dict.fromkeys(
-        (f"Surprise.{name}" for name in ("KNNBasic", "KNNWithMeans", "KNNWithZScore", "KNNBaseline")),
-        (f"{COMPARED}*{COMPARED}",),
-    ),
     "RecTools.EASEModel": _MATRIX,
     "RecTools.PureSVDModel": ("users*factors+items*factors",),
     "RecTools.ImplicitALSWrapperModel": ("users*model.factors+items*model.factors",),
@@ -179,7 +170,6 @@ TERMS = {
     "RecBole.NCEPLRec": ("users*rank+items*rank",),
     "RecBole.BPR": ("users*embedding_size+items*embedding_size", *_FACTORS),
     "RecBole.NeuMF": _FACTORS,
-    "RecBole.LightGCN": ("users*embedding_size+items*embedding_size", *_FACTORS),
     **dict.fromkeys((f"RecBole.{name}" for name in ("MultiVAE", "MultiDAE", "RaCT")), _autoencoder("mlp_hidden_size")),
     "RecBole.CDAE": _autoencoder("embedding_size"),
     "RecBole.MacridVAE": (
@@ -187,12 +177,7 @@ TERMS = {
     ),  # scores of all items for each user of a batch and each kind of items
     "RecBole.DiffRec": _autoencoder("dims_dnn"),
     "RecBole.LDiffRec": _autoencoder("in_dims"),
-    "RecBole.SimpleX": _FACTORS,
     "RecBole.FISM": ("items*embedding_size", *_DENSE),
-    "RecBole.ConvNCF": _FACTORS,
-    "RecBole.SpectralCF": _FACTORS,
-    "RecBole.DGCF": _FACTORS,
-    "RecBole.LINE": _FACTORS,
     "RecBole.LR": (f"users+items+{USER_VALUES}+{ITEM_VALUES}",),
     **dict.fromkeys((f"RecBole.{name}" for name in _CONTEXT), (_TABLES,)),
     "RecBole.FFM": ("+".join(f"{term}*{FIELDS}" for term in _TABLES.split("+")),),  # a table for each field
@@ -343,13 +328,10 @@ LEAST: dict[str, dict[str, float]] = {
     "RecTools.ImplicitALSWrapperModel": {
         f"{rows}*{values}": 8.0 for values in (USER_VALUES, ITEM_VALUES) for rows in ("users", "items")
     },
-    **{
-        f"RecBole.{name}": {f"{rows}*embedding_size": _OF_ADAM for rows in ("users", "items")}
-        for name in ("SimpleX", "SpectralCF", "DGCF", "ConvNCF", "LINE")
-    },
     "RecBole.NeuMF": {
         f"{rows}*m{size}_embedding_size": _OF_ADAM for rows in ("users", "items") for size in ("f", "lp")
     },
+    "RecBole.BPR": {"train_batch_size*embedding_size": 32.0},  # vectors of users, of their items and of others
     "RecBole.MultiVAE": {
         "items*mlp_hidden_size": 28.6
     },  # its first and last layer are MultiDAE's, of which other widths were measured
