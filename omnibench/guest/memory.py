@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from .meter import peak_rss
+
 LARGE = 128 << 20
 """From how many more bytes on it is worth looking for what can be given back."""
 
@@ -25,6 +27,8 @@ class Freeing:
 
     def give_back(self) -> None:
         """Collect garbage, and return freed memory to the system; nothing where little has been added since the last time."""
+        if peak_rss() - self._least < LARGE:  # which takes a tenth as long to ask for, and is never less
+            return
         resident = private()
         if resident - self._least < LARGE:
             self._least = min(self._least, resident)
@@ -42,7 +46,7 @@ class Garbage:
 
     def collect(self) -> None:
         """Collect it, unless this process has become little larger than it was at first: looking takes a millisecond."""
-        if not self._at_first or private() - self._at_first >= LARGE:
+        if not self._at_first or (peak_rss() - self._at_first >= LARGE and private() - self._at_first >= LARGE):
             gc.collect()
 
 
