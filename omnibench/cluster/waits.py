@@ -20,7 +20,7 @@ _LONELY_SECONDS = 30.0
 _UNABLE_SECONDS = 10.0
 """After so long with workers of which none will do the run says so: of those that are started together, some join later."""
 
-_NONE = "there is none"
+_NONE = "the cluster has no worker"
 
 
 @dataclass(eq=False, slots=True)
@@ -88,7 +88,7 @@ class Waits:
                 if amounts not in shortages:  # a thousand items may ask a thousand workers for the same
                     shortages[amounts] = amounts_shortage(dict(amounts), workers)
                 shortage = shortages[amounts]
-                words = _NONE if not workers else shortage and f"it {shortage}"
+                words = shortage if workers else _NONE
                 if words != wait.noted:
                     wait.noted = words
                     wait.note(words)
