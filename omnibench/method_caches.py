@@ -20,11 +20,11 @@ def cached_method(method: AnyMethod, most: int) -> AnyMethod:
         method: The bound method; its arguments have to be hashable.
         most: How many values are remembered, those that were used last.
     """
-    held = WeakMethod(method)
+    weak_method = WeakMethod(method)
 
     @lru_cache(maxsize=most)
     def call(*arguments: object) -> object:
-        bound = held()
+        bound = weak_method()
         assert bound is not None, "its object calls it"
         return bound(*arguments)
 

@@ -128,5 +128,13 @@ def amounts_shortage(needed: Mapping[str, float], workers: Iterable[Mapping[str,
             if not most:
                 words = f"no worker of the cluster declares any (dask worker --resources {name}={amount:g})"
             return f"asks for {_AMOUNT_TEXTS[name](amount)}, and {words}"
-    amounts = ", ".join(_AMOUNT_TEXTS[name](amount) for name, amount in needed.items())
-    return f"asks for {amounts}, and no single worker of the cluster declares as much of everything"
+    return f"asks for {amounts_text(needed)}, and no single worker of the cluster declares as much of everything"
+
+
+def amounts_text(needed: Mapping[str, float]) -> str:
+    """Return resources by Dask's names in words, e.g. ``4 cores, 1 GPU``.
+
+    Args:
+        needed: The resources.
+    """
+    return ", ".join(_AMOUNT_TEXTS[name](amount) for name, amount in needed.items())

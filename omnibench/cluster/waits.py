@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from omnibench.cluster.shapes import amounts_shortage
+from omnibench.cluster.shapes import amounts_shortage, amounts_text
 
 _LONELY_SECONDS = 30.0
 """After so long without any worker the run says that it waits for one."""
@@ -20,7 +20,7 @@ _LONELY_SECONDS = 30.0
 _UNABLE_SECONDS = 10.0
 """After so long with workers of which none will do the run says so: of those that are started together, some join later."""
 
-_NONE = "there is none"
+_NONE = "the cluster has no worker"
 
 
 @dataclass(eq=False, slots=True)
@@ -30,7 +30,7 @@ class Wait:
     Attributes:
         item: What people call the item.
         check: Called again and again while it waits; raising gives up.
-        note: Called with why no worker that is there will do, in words, whenever that changes; with nothing where one will.
+        note: Called in a few words with why no worker that is there will do, whenever that changes; with nothing where one will.
         noted: The words.
     """
 
@@ -88,7 +88,7 @@ class Waits:
                 if amounts not in shortages:  # a thousand items may ask a thousand workers for the same
                     shortages[amounts] = amounts_shortage(dict(amounts), workers)
                 shortage = shortages[amounts]
-                words = _NONE if not workers else shortage and f"it {shortage}"
+                words = _NONE if not workers else shortage and f"no worker declares {amounts_text(dict(amounts))}"
                 if words != wait.noted:
                     wait.noted = words
                     wait.note(words)

@@ -212,8 +212,9 @@ class Progress:
 
     def _show_wait(self, phase: Phase, words: str | None) -> None:
         """Report that a worker is waited for, and why none that is there will do; or that there is one."""
-        waiting = f"waiting for a worker for {phase}" + (f"; {words}" if words else "")
-        self._workbench.worker.note_phase(self._experiment.name, phase.value if words is None else waiting)
+        reason = f"{words}; " if words else ""  # in front: what begins or waits for a phase ends with its name
+        activity = phase.value if words is None else f"{reason}waiting for a worker for {phase}"
+        self._workbench.worker.note_phase(self._experiment.name, activity)
 
     def fit(
         self, experiment: Experiment, phase: Phase, compute: Callable[[AnsweringGuest], dict[str, Any]]

@@ -88,7 +88,7 @@ class Worker:
     def note_phase(self, item: str | None, phase: str | None = None) -> None:
         """Note the item and the phase that this worker computes now; None when it is idle."""
         with self._lock:
-            goes_on = item == self._facts["item"] and phase is not None and Phase.TUNE.value in phase
+            goes_on = item == self._facts["item"] and phase is not None and phase.endswith(Phase.TUNE.value)
             progress = self._of_search() or None if goes_on else None  # a guest starts for a trial
             self._facts |= {"item": item, "phase": phase, "progress": progress, "silence": None, "snapshot": None}
             self._elsewhere, self._moved, self._is_new_phase = item is not None, True, True

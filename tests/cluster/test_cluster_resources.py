@@ -179,11 +179,11 @@ def test_workers_that_join_later_and_declare_no_gpu(project: Project, tmp_path: 
             project.pytester.path, f"--omnirec-cluster={cluster.address}", "--omnirec-device=cuda", "-v"
         ) as run,
     ):
-        wait_for(lambda: "waiting for a worker for Fit; there is none" in status_of(project))
+        wait_for(lambda: "(the cluster has no worker; waiting for a worker for Fit)" in status_of(project))
         cluster.add_worker({})
         wait_for(lambda: project.count_fits() == 2)
         words = "asks for 1 GPU, and no worker of the cluster declares any (dask worker --resources GPU=1)"
-        wait_for(lambda: f"waiting for a worker for Fit; it {words}" in status_of(project))
+        wait_for(lambda: "(no worker declares 1 GPU; waiting for a worker for Fit)" in status_of(project))
         assert run.stdout is not None
         said = next(line for line in run.stdout if words in line)
         assert "Seeing" in said
@@ -207,7 +207,8 @@ def test_a_gpu_that_is_lost_for_a_while(project: Project, tmp_path: Path) -> Non
         with running_pytest(project.pytester.path, where, "--omnirec-device=cuda") as run:
             wait_for(lambda: seen_gpus(project))
             kill(cluster.workers[0].pid)
-            wait_for(lambda: "; it asks for 1 GPU, and no worker of the cluster declares any" in status_of(project))
+            words = "(no worker declares 1 GPU; waiting for a worker for Fit)"
+            wait_for(lambda: words in status_of(project))
             gate.touch()
             cluster.add_worker({"GPU": 1})
             output, _ = run.communicate(timeout=300)

@@ -78,6 +78,6 @@ def test_workers_that_join_one_after_another(monkeypatch: pytest.MonkeyPatch) ->
         for workers in list[list[dict[str, float]]](([{}], [{}, {}], [{}, GPU], [{}])):
             waiting.look(workers)
     waiting.look([])
-    assert noted == ["there is none", f"it {NO_GPU}", "", f"it {NO_GPU}"]
+    assert noted == ["the cluster has no worker", "no worker declares 1 GPU", "", "no worker declares 1 GPU"]
     assert not lines
     assert not len(waiting)
