@@ -195,11 +195,11 @@ def _line(points: list[tuple[float, float]], guest: float, *, is_measured: bool)
 
 
 def _units(term: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
-    each, repeated = 1.0, 1.0
+    numbers, layers = 1.0, 1.0
     for name in term.split("*"):
         amount = factor(name, size, parameters)
-        each, repeated = (each, repeated * amount) if name in _REPEATED else (each * amount, repeated)
-    units = repeated * (min(each, MOST_RETAINED) if RETAINED in term.split("*") else each)
+        numbers, layers = (numbers, layers * amount) if name in _REPEATED else (numbers * amount, layers)
+    units = layers * (min(numbers, MOST_RETAINED) if RETAINED in term.split("*") else numbers)
     names = _hyperparameters_in(term)
     batch = next((name for name in names if name in BATCHES), None)
     if batch is None or _OF_LAYERS.isdisjoint(names) or not _SCORES.isdisjoint(names):
