@@ -83,12 +83,11 @@ def predict_by_batches(algorithm: TorchMLAlgorithm, histories: Any) -> csr_matri
 @contextlib.contextmanager
 def _collecting_arrays(module: str) -> Iterator[None]:
     """Have the module of an algorithm, and that of all networks, collect rows in ``RowMatrix``."""
-    modules = [each for each in (recpack.algorithms.base, sys.modules[module]) if hasattr(each, COLLECTED)]
-    originals = [getattr(each, COLLECTED) for each in modules]
-    try:
-        for each in modules:
-            setattr(each, COLLECTED, RowMatrix)
+    modules = [
+        collecting for collecting in (recpack.algorithms.base, sys.modules[module]) if hasattr(collecting, COLLECTED)
+    ]
+    with contextlib.ExitStack() as stack:
+        for collecting in modules:
+            stack.callback(setattr, collecting, COLLECTED, getattr(collecting, COLLECTED))
+            setattr(collecting, COLLECTED, RowMatrix)
         yield
-    finally:
-        for each, original in zip(modules, originals, strict=True):
-            setattr(each, COLLECTED, original)

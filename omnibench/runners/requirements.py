@@ -61,6 +61,9 @@ _OF_LAYERS = {"embedding_size", "hidden_size", "inner_size", "n_factors", "n_hea
 """Hyperparameters that say how much a layer returns for each row of a batch. Terms without any of these are of what else is made of a batch:
 numbers for each value of features, matrices of rows by rows."""
 
+_REPEATED = {"n_layers"}
+"""Hyperparameters that say how many such layers there are, each with arrays of its own."""
+
 _EPOCHS = "epochs"
 
 _BY_FORMULA = "by the formula of the algorithm"
@@ -192,10 +195,11 @@ def _line(points: list[tuple[float, float]], guest: float, *, is_measured: bool)
 
 
 def _units(term: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
-    names = term.split("*")
-    units = math.prod(factor(name, size, parameters) for name in names)
-    if RETAINED in names:
-        return min(units, MOST_RETAINED)
+    numbers, layers = 1.0, 1.0
+    for name in term.split("*"):
+        amount = factor(name, size, parameters)
+        numbers, layers = (numbers, layers * amount) if name in _REPEATED else (numbers * amount, layers)
+    units = layers * (min(numbers, MOST_RETAINED) if RETAINED in term.split("*") else numbers)
     names = _hyperparameters_in(term)
     batch = next((name for name in names if name in BATCHES), None)
     if batch is None or _OF_LAYERS.isdisjoint(names) or not _SCORES.isdisjoint(names):
