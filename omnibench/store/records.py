@@ -178,12 +178,12 @@ class Records:
 
     def present(self, keys: Sequence[str]) -> set[str]:
         """Return those of some keys under which there is a record, damaged or not; see ``get``."""
-        found: set[str] = set()
+        present: set[str] = set()
         for start in range(0, len(keys), MOST_KEYS):
-            some = keys[start : start + MOST_KEYS]
-            query = f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({', '.join('?' * len(some))})"  # noqa: S608 - marks
-            found.update(key for (key,) in self._rows(query, *some))
-        return found
+            next_keys = keys[start : start + MOST_KEYS]
+            query = f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({', '.join('?' * len(next_keys))})"  # noqa: S608 - marks
+            present.update(key for (key,) in self._rows(query, *next_keys))
+        return present
 
     def _rows(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
         try:
