@@ -76,6 +76,15 @@ RETAINED = "retained"
 MOST_RETAINED = 2**23
 """So many numbers of 4 bytes have 32 MiB, glibc's ``DEFAULT_MMAP_THRESHOLD_MAX``: larger arrays go back to the system at once."""
 
+RETAINED_IN_LAYERS = "retained_in_layers"
+"""The factor that does the same for the many arrays of encoders: beyond so many numbers of each, larger ones leave no more in pieces."""
+
+MOST_IN_LAYERS = 2_400_000
+"""By 27 Fits of SASRec and BERT4Rec with up to 6.6 million numbers in an array: 420 bytes for each number of small ones, 220 to 290 of those."""
+
+BOUNDS = {RETAINED: MOST_RETAINED, RETAINED_IN_LAYERS: MOST_IN_LAYERS}
+"""How many numbers count at most in a term with these factors."""
+
 ITEM_VOCABULARY, ITEM_WORDS = "item_vocabulary", "item_words"
 """The factors for the different words of the texts of items that an algorithm learns from, and for all of their words."""
 
@@ -91,7 +100,7 @@ OF_FEATURES = {
 FACTORS = (
     *(*COUNTS, ITEM_PAIRS, USER_PAIRS, SCORED_PAIRS, COMPARED, SCORED_ITEMS, CANDIDATES),
     *(*OF_FEATURES, FEATURES_READ, FIELDS, JUDGED_USERS, BATCH_USERS),
-    *(JUDGED_VECTORS, VALIDATED_USERS, LONGEST_USER, LONGEST_ITEM, SPLIT_ITEMS, RETAINED),
+    *(JUDGED_VECTORS, VALIDATED_USERS, LONGEST_USER, LONGEST_ITEM, SPLIT_ITEMS, *BOUNDS),
     *(READ_HISTORIES, ATTENDED_HISTORIES, CONVOLVED_PAIRS, CONVOLVED, CORRELATED),
     CORRELATED_IN_PIECES,
 )
@@ -359,7 +368,7 @@ _DERIVED: Mapping[str, Callable[[DataSize, Mapping[str, Any]], float]] = {
     JUDGED_VECTORS: _judged_vectors,
     VALIDATED_USERS: _validated_users,
     SPLIT_ITEMS: _split_items,
-    RETAINED: lambda _size, _parameters: 1.0,
+    **dict.fromkeys(BOUNDS, lambda _size, _parameters: 1.0),
     READ_HISTORIES: _read_histories,
     ATTENDED_HISTORIES: lambda size, parameters: (
         0.0 if parameters.get("aggregator", "mean") == "mean" else _read_histories(size, parameters)

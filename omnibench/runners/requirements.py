@@ -15,6 +15,7 @@ from omnibench.runners.formula_factors import (
     ATTENDED_HISTORIES,
     BATCH_USERS,
     BATCHES,
+    BOUNDS,
     CANDIDATES,
     COMPARED,
     CONVOLVED,
@@ -28,10 +29,8 @@ from omnibench.runners.formula_factors import (
     LONGEST_ITEM,
     LONGEST_USER,
     MOST_BYTES,
-    MOST_RETAINED,
     OF_FIRST_STEPS,
     READ_HISTORIES,
-    RETAINED,
     SCORED_ITEMS,
     SCORED_PAIRS,
     SPLIT_ITEMS,
@@ -199,7 +198,7 @@ def _units(term: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
     for name in term.split("*"):
         amount = factor(name, size, parameters)
         numbers, layers = (numbers, layers * amount) if name in _REPEATED else (numbers * amount, layers)
-    units = layers * (min(numbers, MOST_RETAINED) if RETAINED in term.split("*") else numbers)
+    units = layers * min([numbers, *(BOUNDS[name] for name in term.split("*") if name in BOUNDS)])
     names = _hyperparameters_in(term)
     batch = next((name for name in names if name in BATCHES), None)
     if batch is None or _OF_LAYERS.isdisjoint(names) or not _SCORES.isdisjoint(names):
