@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -61,18 +60,24 @@ def with_all_seeds(all_folds: Sequence[Folds]) -> dict[tuple[str, str], WithSeed
 
 def summaries_of(contents: Contents, configuration: WithSeeds) -> dict[str, dict[str, float | None]]:
     """Return the mean and the deviation of each metric over folds and seeds, and what contributes to its variance, by label."""
+    cells = _cells_of(contents, configuration)
+    return {label: dict(zip(_MEMBERS, of_label, strict=True)) for label, of_label in cells.items()}
+
+
+def _cells_of(contents: Contents, configuration: WithSeeds) -> dict[str, tuple[float | None, ...]]:
+    """Return the same as tuples."""
     values = _values_by_label(configuration)
     variances = contents.variances.get((configuration.dataset, configuration.name), {})
-    return {label: _summary(of_label, variances.get(label, {})) for label, of_label in values.items()}
+    return {label: _summary(of_label, variances.get(label)) for label, of_label in values.items()}
 
 
 def _values_by_label(configuration: WithSeeds) -> Mapping[str, Sequence[float]]:
     """Return the values that count of a configuration, by label; see ``tables.seeds``."""
     labels = {folds.labels for folds in configuration.folds}
     if len(labels) == 1 and all(folds.are_packed for folds in configuration.folds):  # most, of which each counts
-        texts = [of_item for folds in configuration.folds for of_item in folds.value_texts(repr)]
-        columns = zip(*(map(float, of_item) for of_item in texts), strict=True)
-        return dict(zip(labels.pop(), columns, strict=True))
+        (labels_of_all,) = labels
+        numbers = [float(text) for folds in configuration.folds for text in folds.all_value_texts(repr)]
+        return {label: numbers[column :: len(labels_of_all)] for column, label in enumerate(labels_of_all)}
     rows = configuration.rows
     values: dict[str, list[float]] = {label: [] for row in rows for label in row.metrics}
     for row in distinct(rows):
@@ -81,16 +86,16 @@ def _values_by_label(configuration: WithSeeds) -> Mapping[str, Sequence[float]]:
     return values
 
 
-def _summary(values: Sequence[float], variances: Variances) -> dict[str, float | None]:
-    mean = finite(exact_mean(values)) if values and all(map(math.isfinite, values)) else None
+def _summary(values: Sequence[float], variances: Variances | None) -> tuple[float | None, ...]:
+    mean = finite(exact_mean(values)) if values else None  # none is where one of the values is not finite
     deviation = finite(sample_deviation(values)) if mean is not None and len(values) > 1 else None
     if not variances:  # of one seed
-        return {"mean": mean, "std": deviation, **_NO_VARIANCES}
-    parts = {f"{component}_variance": finite(variances.get(component)) for component in COMPONENTS}
-    return {"mean": mean, "std": deviation, **parts}
+        return mean, deviation, *_NO_VARIANCES
+    return mean, deviation, *[finite(variances.get(component)) for component in COMPONENTS]
 
 
-_NO_VARIANCES = dict.fromkeys(f"{component}_variance" for component in COMPONENTS)
+_MEMBERS = ("mean", "std", *(f"{component}_variance" for component in COMPONENTS))
+_NO_VARIANCES = (None,) * len(COMPONENTS)
 
 
 class Summaries:
@@ -108,6 +113,5 @@ class Summaries:
     def cells_of(self, configuration: WithSeeds) -> dict[str, tuple[float | None, ...]]:
         """Return the cells of a configuration by label; its folds follow each other."""
         if configuration is not self._summarised:
-            of_labels = summaries_of(self._contents, configuration).items()
-            self._summarised, self._cells = configuration, {label: tuple(cells.values()) for label, cells in of_labels}
+            self._summarised, self._cells = configuration, _cells_of(self._contents, configuration)
         return self._cells

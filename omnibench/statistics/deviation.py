@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+_UNIT_BITS = 80
+_UNIT = float(1 << _UNIT_BITS)
+"""The parts of which floats are mostly whole multiples: those from 4e-9 on are, and all that are coarser."""
+
 _BITS = 64
 """Binary digits of a root that are computed: more than the 53 of a float, so that the last one but these rounds rightly."""
 
@@ -19,11 +23,15 @@ def sample_deviation(values: Sequence[float]) -> float:
     Args:
         values: At least two, finite.
     """
-    ratios = [value.as_integer_ratio() for value in values]
-    unit = max(denominator for _, denominator in ratios)
-    numbers = [numerator * (unit // denominator) for numerator, denominator in ratios]
+    scaled = [value * _UNIT for value in values]  # a power of two, so that nothing is rounded
+    if all(map(float.is_integer, scaled)):
+        numbers, unit = list(map(int, scaled)), 1 << _UNIT_BITS
+    else:
+        ratios = [value.as_integer_ratio() for value in values]
+        unit = max(denominator for _, denominator in ratios)
+        numbers = [numerator * (unit // denominator) for numerator, denominator in ratios]
     count = len(numbers)
-    squares = count * sum(number * number for number in numbers) - sum(numbers) ** 2
+    squares = count * sum([number * number for number in numbers]) - sum(numbers) ** 2
     return _root(squares, count * (count - 1) * unit * unit)
 
 

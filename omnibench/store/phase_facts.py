@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, compress, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omnibench.store.number_texts import floats_in
 from omnibench.store.phase_numbers import cost_rows_in, spreads_in, versions_in
 from omnibench.store.reader import Reader
 from omnibench.store.schema import Record, RecordType
@@ -61,10 +62,9 @@ class Texts(NamedTuple):
     @property
     def columns(self) -> Columns:
         """The same by column, as numbers."""
-        texts = ",".join(self.rows).split(",") if self.rows else []
-        numbers = [float(text) if text else math.nan for text in texts] if "" in texts else list(map(float, texts))
-        width = len(texts) // len(self.rows) if self.rows else _FLOATS
-        table = np.array(numbers, np.float64).reshape(len(self.rows), width)
+        numbers = floats_in(",".join(self.rows)) if self.rows else np.empty(0)
+        width = len(numbers) // len(self.rows) if self.rows else _FLOATS
+        table = numbers.reshape(len(self.rows), width)
         if width > _FLOATS:
             last = np.where(np.isnan(table[:, _FLOATS]), _NONE, table[:, _FLOATS]).astype(np.int32)
         else:
@@ -234,7 +234,7 @@ class _Table:
             self._hashes = array("q", map(self._hashes.__getitem__, self._positions))
             return
         hashes = np.frombuffer(self._hashes, "<i8")
-        positions = np.argsort(hashes, kind="stable")
+        positions = np.argsort(hashes)  # of equal ones, which nobody finds, in any order
         self._positions = array("I", positions.astype(np.uint32).tobytes())
         self._hashes = array("q", hashes[positions].tobytes())
 
@@ -249,9 +249,14 @@ class _Table:
 
     def _positions_of(self, keys: Sequence[str] | bytes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
         """Return where the hashes of keys are, and whether there is a single row of each; both of shape (n,)."""
-        sorted_hashes, hashes = np.frombuffer(self._hashes, "<i8"), np.array(_hashes(keys), "<i8")
+        sorted_hashes, hashes = np.frombuffer(self._hashes, "<i8"), np.frombuffer(_hashes(keys), "<i8")
+        if not len(sorted_hashes):
+            return np.zeros(len(hashes), np.intp), np.zeros(len(hashes), bool)
         begins = np.searchsorted(sorted_hashes, hashes)
-        return begins, np.searchsorted(sorted_hashes, hashes, "right") - begins == 1
+        # Behind the last one its own hash is looked at again, which is none that is looked for there.
+        hashes_there, behind = (np.take(sorted_hashes, begins + step, mode="clip") for step in (0, 1))
+        is_last = begins == len(sorted_hashes) - 1
+        return begins, (hashes_there == hashes) & ((behind != hashes) | is_last)
 
     def texts(self, keys: Sequence[str] | bytes) -> Texts | None:
         """Return the rows of several keys as texts; None where one has none."""
