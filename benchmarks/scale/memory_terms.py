@@ -17,6 +17,7 @@ from omnibench.runners.formula_factors import (
     RETAINED_IN_LAYERS,
     SCORED_ITEMS,
     SCORED_PAIRS,
+    SCORES_IN_PIECES,
     USER_VALUES,
 )
 from omnibench.runners.requirements import GUEST
@@ -192,9 +193,6 @@ TERMS = {
     "RecBole.NeuMF": _FACTORS,
     "RecBole.RaCT": _autoencoder("mlp_hidden_size"),
     "RecBole.CDAE": _autoencoder("embedding_size"),
-    "RecBole.MacridVAE": (
-        f"items*{BATCH_USERS}*kfac",
-    ),  # scores of all items for each user of a batch and each kind of items
     "RecBole.LDiffRec": _autoencoder("in_dims"),
     "RecBole.FISM": ("items*embedding_size", *_DENSE),
     "RecBole.LR": (f"users+items+{USER_VALUES}+{ITEM_VALUES}",),
@@ -344,6 +342,15 @@ LEAST: dict[str, dict[str, float]] = {
         f"{rows}*m{size}_embedding_size": _OF_ADAM for rows in ("users", "items") for size in ("f", "lp")
     },
     "RecBole.BPR": {"train_batch_size*embedding_size": 32.0},  # vectors of users, of their items and of others
+    # Of each kind of items the items of a batch, the exponentials of its scores, and what is computed of both at once. Batches of 1,024
+    # users and 5,000 items needed three times as much for each score as batches of 2,048 users and 6,000 items, whose arrays have 49 MB.
+    "RecBole.MacridVAE": {
+        GUEST: 440e6,
+        "items*encoder_hidden_size": _OF_ADAM,
+        "items*embedding_size": _OF_ADAM,
+        f"items*{BATCH_USERS}*kfac": 15.0,
+        f"{SCORES_IN_PIECES}*kfac": 29.0,
+    },
     # The first and the last layer. Of a batch its items, their copies and scores: 33 bytes for each number were measured of arrays below
     # 32 MiB, and 16 of 61 million numbers. DiffRec's noise is of all items, too.
     **{

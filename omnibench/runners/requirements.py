@@ -33,6 +33,7 @@ from omnibench.runners.formula_factors import (
     READ_HISTORIES,
     SCORED_ITEMS,
     SCORED_PAIRS,
+    SCORES_IN_PIECES,
     SPLIT_ITEMS,
     USER_PAIRS,
     VALIDATED_USERS,
@@ -73,7 +74,7 @@ _REMEDIES = (
     (JUDGED_USERS, ("eval_batch_size", "a smaller eval_batch_size")),
     *((name, ("train_batch_size", "a smaller train_batch_size")) for name in (CORRELATED, CORRELATED_IN_PIECES)),
     *((name, (name, f"a smaller {name}")) for name in BATCHES),
-    *((BATCH_USERS, (name, f"a smaller {name}")) for name in BATCHES),
+    *((users, (name, f"a smaller {name}")) for users in (BATCH_USERS, SCORES_IN_PIECES) for name in BATCHES),
 )
 """By factors, the hyperparameters that say how much of the data is there at once, and what to say of them."""
 
@@ -245,7 +246,7 @@ def _reason(largest: str, size: DataSize, parameters: Mapping[str, Any]) -> tupl
         **dict.fromkeys((READ_HISTORIES, ATTENDED_HISTORIES), "train_batch_size*history_len"),
         CONVOLVED_PAIRS: "train_batch_size*eval_batch_size",
         CONVOLVED: "embedding_size*cnn_channels",
-        **dict.fromkeys((CORRELATED, CORRELATED_IN_PIECES), "users*items"),
+        **dict.fromkeys((CORRELATED, CORRELATED_IN_PIECES, SCORES_IN_PIECES), "users*items"),
     }
     factors = "*".join(counted.get(name, name) for name in _hyperparameters_in(largest)).split("*")
     counts = [name for name in COUNTS if name in factors]
