@@ -14,8 +14,10 @@ from omnibench.runners.formula_factors import (
     JUDGED_USERS,
     JUDGED_VECTORS,
     RETAINED,
+    RETAINED_IN_LAYERS,
     SCORED_ITEMS,
     SCORED_PAIRS,
+    SCORES_IN_PIECES,
     USER_VALUES,
 )
 from omnibench.runners.requirements import GUEST
@@ -65,14 +67,14 @@ _BESIDE_LAYERS = 28.0
 
 
 _BESIDE_ENCODERS = {
-    "SASRec": 120.0,
-    "BERT4Rec": 120.0,
-    "CORE": 150.0,
-    "FEARec": 235.0,
-    "GCSAN": 170.0,
-    "SASRecF": 80.0,
-    "FDSA": 105.0,
-    "S3Rec": 310.0,
+    "SASRec": 140.0,
+    "BERT4Rec": 140.0,
+    "CORE": 118.0,
+    "FEARec": 210.0,
+    "GCSAN": 130.0,
+    "SASRecF": 55.0,
+    "FDSA": 117.0,
+    "S3Rec": 165.0,
 }
 """Bytes of each number of the items of a batch that are not its layers': embeddings, norms and dropout, and what the model makes of them."""
 _GUEST_OF_ENCODERS = {"CORE": 473e6, "SASRecF": 471e6, "S3Rec": 449e6, "GCSAN": 445e6, "FEARec": 440e6, "FDSA": 424e6}
@@ -82,24 +84,23 @@ _GUEST_OF_ENCODERS = {"CORE": 473e6, "SASRecF": 471e6, "S3Rec": 449e6, "GCSAN": 
 def _encoder(name: str, size: str) -> dict[str, float]:
     """Return what RecBole's ``TransformerEncoder`` returns, and keeps for the gradients, and what else a batch needs.
 
-    Twenty-two Fits of SASRec with batches of 64 to 2,048 tell apart what each number needs and what is kept in pieces beside it of arrays
-    below 32 MiB: the numbers within a layer, which are the largest, leave most. Of a batch of 2,048 they are 100 MiB, and of all of the
-    layers' numbers a third less is needed than of batches of 256.
+    Within a layer are five arrays that the gradients need, 20 bytes for each number, as many as of SASRec 1,024 numbers needed more than
+    256, and 256 more than 64. The matrices of items by items are three, with a mask. What is left of the Fits is for each number that the
+    layers return: 420 bytes with batches of 256 and of 512 lists of 50 items, 355 with 1,024, and 220 to 290 with 2,048, or where lists of
+    1,024 have vectors twice as long. So of small arrays there is as much again that is kept in pieces.
 
     Args:
         name: The model.
         size: The hyperparameter that says how many numbers the layers return.
     """
     rows, times = "train_batch_size*MAX_ITEM_LIST_LENGTH", _OF_ENCODERS[name]
-    heads = f"{rows}*MAX_ITEM_LIST_LENGTH*n_heads"
     return {
         GUEST: _GUEST_OF_ENCODERS.get(name, 460e6),
         f"{rows}*{size}": _BESIDE_ENCODERS[name],
-        f"{rows}*{size}*n_layers": 75.0 * times,
-        f"{rows}*inner_size*n_layers": 14.0 * times,
-        f"{rows}*inner_size*{RETAINED}*n_layers": 19.0 * times,
-        f"{heads}*n_layers": 12.0 * times,
-        f"{heads}*{RETAINED}*n_layers": 6.0 * times,
+        f"{rows}*{size}*n_layers": 32.0 * times,
+        f"{rows}*{size}*{RETAINED_IN_LAYERS}*n_layers": 105.0 * times,
+        f"{rows}*inner_size*n_layers": 20.0 * times,
+        f"{rows}*MAX_ITEM_LIST_LENGTH*n_heads*n_layers": 15.0 * times,
     }
 
 
@@ -190,12 +191,8 @@ TERMS = {
     "RecBole.NCEPLRec": ("users*rank+items*rank",),
     "RecBole.BPR": ("users*embedding_size+items*embedding_size", *_FACTORS),
     "RecBole.NeuMF": _FACTORS,
-    **dict.fromkeys((f"RecBole.{name}" for name in ("MultiVAE", "MultiDAE", "RaCT")), _autoencoder("mlp_hidden_size")),
+    "RecBole.RaCT": _autoencoder("mlp_hidden_size"),
     "RecBole.CDAE": _autoencoder("embedding_size"),
-    "RecBole.MacridVAE": (
-        f"items*{BATCH_USERS}*kfac",
-    ),  # scores of all items for each user of a batch and each kind of items
-    "RecBole.DiffRec": _autoencoder("dims_dnn"),
     "RecBole.LDiffRec": _autoencoder("in_dims"),
     "RecBole.FISM": ("items*embedding_size", *_DENSE),
     "RecBole.LR": (f"users+items+{USER_VALUES}+{ITEM_VALUES}",),
@@ -345,9 +342,30 @@ LEAST: dict[str, dict[str, float]] = {
         f"{rows}*m{size}_embedding_size": _OF_ADAM for rows in ("users", "items") for size in ("f", "lp")
     },
     "RecBole.BPR": {"train_batch_size*embedding_size": 32.0},  # vectors of users, of their items and of others
-    "RecBole.MultiVAE": {
-        "items*mlp_hidden_size": 28.6
-    },  # its first and last layer are MultiDAE's, of which other widths were measured
+    # Of each kind of items the items of a batch, the exponentials of its scores, and what is computed of both at once. Batches of 1,024
+    # users and 5,000 items needed three times as much for each score as batches of 2,048 users and 6,000 items, whose arrays have 49 MB.
+    "RecBole.MacridVAE": {
+        GUEST: 440e6,
+        "items*encoder_hidden_size": _OF_ADAM,
+        "items*embedding_size": _OF_ADAM,
+        f"items*{BATCH_USERS}*kfac": 15.0,
+        f"{SCORES_IN_PIECES}*kfac": 29.0,
+    },
+    # The first and the last layer. Of a batch its items, their copies and scores: 33 bytes for each number were measured of arrays below
+    # 32 MiB, and 16 of 61 million numbers. DiffRec's noise is of all items, too.
+    **{
+        f"RecBole.{name}": {
+            GUEST: guest,
+            f"items*{size}": 2 * _OF_ADAM,
+            f"items*{BATCH_USERS}": each,
+            f"items*{BATCH_USERS}*{RETAINED}": in_pieces,
+        }
+        for name, guest, size, each, in_pieces in (
+            ("MultiVAE", 460e6, "mlp_hidden_size", 13.0, 18.0),
+            ("MultiDAE", 460e6, "mlp_hidden_size", 13.0, 18.0),
+            ("DiffRec", 472e6, "dims_dnn", 22.5, 12.0),
+        )
+    },
     "RecBole.CDAE": {"users*embedding_size": _OF_ADAM},
     # Factors in float32, and what they are drawn as; FunkSVD fills them in place.
     **{

@@ -55,6 +55,9 @@ VALIDATED_USERS = "validated_users"
 BATCH_USERS = "batch_users"
 """The factor for how many users a batch has that is of users."""
 
+SCORES_IN_PIECES = "scores_in_pieces"
+"""The factor for the scores of a batch of users of which an array is small enough to be kept in pieces; none of larger ones."""
+
 LONGEST_USER, LONGEST_ITEM = "longest_user", "longest_item"
 """The factors for the interactions of the user, and of the item, with most of them: histories are padded to this length."""
 
@@ -76,6 +79,15 @@ RETAINED = "retained"
 MOST_RETAINED = 2**23
 """So many numbers of 4 bytes have 32 MiB, glibc's ``DEFAULT_MMAP_THRESHOLD_MAX``: larger arrays go back to the system at once."""
 
+RETAINED_IN_LAYERS = "retained_in_layers"
+"""The factor that does the same for the many arrays of encoders: beyond so many numbers of each, larger ones leave no more in pieces."""
+
+MOST_IN_LAYERS = 2_400_000
+"""By 27 Fits of SASRec and BERT4Rec with up to 6.6 million numbers in an array: 420 bytes for each number of small ones, 220 to 290 of those."""
+
+BOUNDS = {RETAINED: MOST_RETAINED, RETAINED_IN_LAYERS: MOST_IN_LAYERS}
+"""The most numbers that count in a term with these factors."""
+
 ITEM_VOCABULARY, ITEM_WORDS = "item_vocabulary", "item_words"
 """The factors for the different words of the texts of items that an algorithm learns from, and for all of their words."""
 
@@ -91,9 +103,9 @@ OF_FEATURES = {
 FACTORS = (
     *(*COUNTS, ITEM_PAIRS, USER_PAIRS, SCORED_PAIRS, COMPARED, SCORED_ITEMS, CANDIDATES),
     *(*OF_FEATURES, FEATURES_READ, FIELDS, JUDGED_USERS, BATCH_USERS),
-    *(JUDGED_VECTORS, VALIDATED_USERS, LONGEST_USER, LONGEST_ITEM, SPLIT_ITEMS, RETAINED),
+    *(JUDGED_VECTORS, VALIDATED_USERS, LONGEST_USER, LONGEST_ITEM, SPLIT_ITEMS, *BOUNDS),
     *(READ_HISTORIES, ATTENDED_HISTORIES, CONVOLVED_PAIRS, CONVOLVED, CORRELATED),
-    CORRELATED_IN_PIECES,
+    *(CORRELATED_IN_PIECES, SCORES_IN_PIECES),
 )
 """What the terms of a formula are products of, beside hyperparameters. Of a list, such as the sizes of layers, the largest entry counts, in
 ``sum(NAME)`` all together."""
@@ -311,11 +323,14 @@ def _correlated(size: DataSize, parameters: Mapping[str, Any]) -> float:
 def _correlated_in_pieces(size: DataSize, parameters: Mapping[str, Any]) -> float:
     """Return how many of these distances are in arrays that are kept in pieces; of two batches in all there are fewer pieces."""
     drawn, batches = _drawn(size, parameters)
-    if drawn * drawn > MOST_RETAINED:
-        return 0.0
     epochs: Any = parameters.get("epochs")
     is_short = batches * (epochs if is_amount(epochs) else math.inf) <= FIRST_STEPS
-    return _correlated(size, parameters) * (OF_FIRST_STEPS if is_short else 1.0)
+    pairs = max(factor("n_factors", size, parameters) - 1, 0.0)
+    return min(pairs * _in_pieces(drawn * drawn), MOST_BYTES) * (OF_FIRST_STEPS if is_short else 1.0)
+
+
+def _in_pieces(numbers: float) -> float:
+    return numbers if numbers <= MOST_RETAINED else 0.0  # a larger array goes back to the system at once
 
 
 def _drawn(size: DataSize, parameters: Mapping[str, Any]) -> tuple[float, float]:
@@ -359,7 +374,7 @@ _DERIVED: Mapping[str, Callable[[DataSize, Mapping[str, Any]], float]] = {
     JUDGED_VECTORS: _judged_vectors,
     VALIDATED_USERS: _validated_users,
     SPLIT_ITEMS: _split_items,
-    RETAINED: lambda _size, _parameters: 1.0,
+    **dict.fromkeys(BOUNDS, lambda _size, _parameters: 1.0),
     READ_HISTORIES: _read_histories,
     ATTENDED_HISTORIES: lambda size, parameters: (
         0.0 if parameters.get("aggregator", "mean") == "mean" else _read_histories(size, parameters)
@@ -367,6 +382,7 @@ _DERIVED: Mapping[str, Callable[[DataSize, Mapping[str, Any]], float]] = {
     CONVOLVED_PAIRS: _convolved_pairs,
     CONVOLVED: _convolved,
     CORRELATED: _correlated,
+    SCORES_IN_PIECES: lambda size, parameters: _in_pieces(size.items * min(size.users, _batch(size, parameters))),
     CORRELATED_IN_PIECES: _correlated_in_pieces,
     LONGEST_USER: lambda size, _: _longest(size.longest_user, size.interactions, size.users, size.items),
     LONGEST_ITEM: lambda size, _: _longest(size.longest_item, size.interactions, size.items, size.users),

@@ -15,6 +15,7 @@ from omnibench.runners.formula_factors import (
     ATTENDED_HISTORIES,
     BATCH_USERS,
     BATCHES,
+    BOUNDS,
     CANDIDATES,
     COMPARED,
     CONVOLVED,
@@ -28,12 +29,11 @@ from omnibench.runners.formula_factors import (
     LONGEST_ITEM,
     LONGEST_USER,
     MOST_BYTES,
-    MOST_RETAINED,
     OF_FIRST_STEPS,
     READ_HISTORIES,
-    RETAINED,
     SCORED_ITEMS,
     SCORED_PAIRS,
+    SCORES_IN_PIECES,
     SPLIT_ITEMS,
     USER_PAIRS,
     VALIDATED_USERS,
@@ -74,9 +74,20 @@ _REMEDIES = (
     (JUDGED_USERS, ("eval_batch_size", "a smaller eval_batch_size")),
     *((name, ("train_batch_size", "a smaller train_batch_size")) for name in (CORRELATED, CORRELATED_IN_PIECES)),
     *((name, (name, f"a smaller {name}")) for name in BATCHES),
-    *((BATCH_USERS, (name, f"a smaller {name}")) for name in BATCHES),
+    *((users, (name, f"a smaller {name}")) for users in (BATCH_USERS, SCORES_IN_PIECES) for name in BATCHES),
 )
 """By factors, the hyperparameters that say how much of the data is there at once, and what to say of them."""
+
+_COUNTED_AS = {
+    **dict.fromkeys((ITEM_PAIRS, JUDGED_VECTORS, SPLIT_ITEMS), "items"),
+    **dict.fromkeys((USER_PAIRS, JUDGED_USERS, BATCH_USERS, VALIDATED_USERS), "users"),
+    **dict.fromkeys((SCORED_PAIRS, CORRELATED, CORRELATED_IN_PIECES, SCORES_IN_PIECES), "users*items"),
+    **dict.fromkeys((READ_HISTORIES, ATTENDED_HISTORIES), "train_batch_size*history_len"),
+    CONVOLVED_PAIRS: "train_batch_size*eval_batch_size",
+    CONVOLVED: "embedding_size*cnn_channels",
+    CANDIDATES: "n_negatives",
+}
+"""By factors, what they are counted of: users, items, or hyperparameters."""
 
 _DISTINCT = 1.5
 """So much larger than the smallest of earlier Fits the largest has to be, for them to tell what grows with the data."""
@@ -195,11 +206,12 @@ def _line(points: list[tuple[float, float]], guest: float, *, is_measured: bool)
 
 
 def _units(term: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
-    numbers, layers = 1.0, 1.0
-    for name in term.split("*"):
-        amount = factor(name, size, parameters)
-        numbers, layers = (numbers, layers * amount) if name in _REPEATED else (numbers * amount, layers)
-    units = layers * (min(numbers, MOST_RETAINED) if RETAINED in term.split("*") else numbers)
+    names = term.split("*")
+    units = math.prod(factor(name, size, parameters) for name in names)
+    most = [BOUNDS[name] for name in names if name in BOUNDS]
+    if most:
+        layers = math.prod(factor(name, size, parameters) for name in names if name in _REPEATED)
+        units = min(units, layers * min(most))
     names = _hyperparameters_in(term)
     batch = next((name for name in names if name in BATCHES), None)
     if batch is None or _OF_LAYERS.isdisjoint(names) or not _SCORES.isdisjoint(names):
@@ -236,17 +248,10 @@ def _remedy(term: str, parameters: Mapping[str, Any]) -> str:
 
 def _reason(largest: str, size: DataSize, parameters: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     """Return what makes most of what a formula says, in words; and the hyperparameters, where nothing of the data does."""
-    compares_all = sampled(parameters) is None
-    counted = {ITEM_PAIRS: "items", USER_PAIRS: "users", SCORED_PAIRS: "users*items", COMPARED: compared(parameters)}
-    counted |= {
-        SCORED_ITEMS: "items" if compares_all else "n_negatives",
-        CANDIDATES: "n_negatives",
-        **dict.fromkeys((JUDGED_USERS, BATCH_USERS, VALIDATED_USERS), "users"),
-        **dict.fromkeys((JUDGED_VECTORS, SPLIT_ITEMS), "items"),
-        **dict.fromkeys((READ_HISTORIES, ATTENDED_HISTORIES), "train_batch_size*history_len"),
-        CONVOLVED_PAIRS: "train_batch_size*eval_batch_size",
-        CONVOLVED: "embedding_size*cnn_channels",
-        **dict.fromkeys((CORRELATED, CORRELATED_IN_PIECES), "users*items"),
+    counted = {
+        **_COUNTED_AS,
+        COMPARED: compared(parameters),
+        SCORED_ITEMS: "items" if sampled(parameters) is None else "n_negatives",
     }
     factors = "*".join(counted.get(name, name) for name in _hyperparameters_in(largest)).split("*")
     counts = [name for name in COUNTS if name in factors]

@@ -84,6 +84,20 @@ def test_rows_of_large_batches_need_less_each(algorithm: str) -> None:
     assert one == pytest.approx(two - one)
 
 
+@pytest.mark.parametrize("algorithm", ["MultiDAE", "MultiVAE", "DiffRec"])
+def test_scores_of_large_batches_need_less_each(algorithm: str) -> None:
+    """Of autoencoders, too: 8 million numbers and more leave no more in pieces than 8 million."""
+    formula, defaults = formula_of(get_runner("RecBole"), algorithm), defaults_of("RecBole", algorithm)
+    scores = {"guest": 0.0, **{term: formula[term] for term in formula if "batch_users" in term}}
+    few, more, many, most = (
+        grown_bytes(scores, DataSize(10**6, 8_000, 10**7), {**defaults, "train_batch_size": rows})
+        for rows in (256, 512, 4_096, 8_192)
+    )
+    assert more == pytest.approx(2 * few)
+    assert many < 0.8 * 8 * more
+    assert most - many == pytest.approx(4_096 * 8_000 * formula["items*batch_users"])
+
+
 def test_histories_that_simplex_reads_are_counted() -> None:
     """As long as the longest, history_len at most, once for all items that are drawn beside one; attention needs more for each."""
     formula, defaults = formula_of(get_runner("RecBole"), "SimpleX"), defaults_of("RecBole", "SimpleX")

@@ -291,7 +291,7 @@ def test_what_hyperparameters_make_is_said_of_them() -> None:
     formula, defaults = formula_of(get_runner("RecBole"), "SASRec"), defaults_of("RecBole", "SASRec")
     requirement = required(formula, DataSize(300, 1_000, 6_000), defaults)
     assert requirement.hyperparameters[:2] == ("train_batch_size", "MAX_ITEM_LIST_LENGTH")
-    assert requirement.reason.startswith("train_batch_size=2048, MAX_ITEM_LIST_LENGTH=50, hidden_size=64")
+    assert requirement.reason.startswith("train_batch_size=2048, MAX_ITEM_LIST_LENGTH=50, inner_size=256")
     assert required(formula, MILLION_ITEMS, defaults).hyperparameters == ()
 
 
