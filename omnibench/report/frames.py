@@ -10,6 +10,7 @@ from itertools import islice
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
+from omnibench.keys import encode_of
 from omnibench.report.contents import Contents
 from omnibench.report.folds import Folds, folds_of
 from omnibench.report.numbers import finite
@@ -89,13 +90,16 @@ def _indented(data: Any, levels: int) -> str:
     return " " * levels + _json(data, levels)
 
 
+_NESTED = (dict, list)
+
+
 def _json(data: Any, levels: int) -> str:
     """Return what ``json.dumps`` does with an indent, for which it would go through every value in Python."""
-    if not data or not isinstance(data, dict | list):
+    if not data or not isinstance(data, _NESTED):
         return _scalar(data)
     indent = "\n" + " " * (levels + 1)
     values = data.values() if isinstance(data, dict) else data
-    if not any(isinstance(value, dict | list) for value in values):
+    if not any(isinstance(value, _NESTED) for value in values):
         text = _encoder(indent)(data)[1:-1]
     elif isinstance(data, dict):
         text = f",{indent}".join([f"{_scalar(name)}: {_json(member, levels + 1)}" for name, member in data.items()])
@@ -108,7 +112,7 @@ def _json(data: Any, levels: int) -> str:
 @lru_cache(maxsize=64)
 def _encoder(indent: str) -> Callable[[Any], str]:
     """Return what writes an object or a list of plain values, each in a line of its own."""
-    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(f",{indent}", ": ")).encode
+    return encode_of(json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(f",{indent}", ": ")))
 
 
 def _scalar(data: Any) -> str:
