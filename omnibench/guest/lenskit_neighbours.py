@@ -19,10 +19,11 @@ from lenskit.data.matrix import SparseRowArray, SparseRowType
 
 from .counted_sums import Counted, best_reached_sums
 from .folds import NO_ITEM, Fold, Scores
-from .limited_sums import SumBounds, best_sums
+from .limited_sums import best_sums
 from .matrices import add_up
 from .parts import Ints
 from .products import Sums
+from .sum_bounds import SumBounds
 from .top_items import top_k
 
 MOST_ADDED = 8

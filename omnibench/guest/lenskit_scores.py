@@ -25,8 +25,8 @@ from .factors import FactorScores, ItemFactors
 from .lenskit_bridges import CurrentFactors
 from .lenskit_neighbours import MOST_ADDED, LimitedAverages, LimitedSums
 from .lenskit_scorers import LIGHT_GCN, OF_IMPLICIT
-from .limited_sums import SumBounds
 from .products import ProductScores, by_codes
+from .sum_bounds import SumBounds
 
 BATCH = 4096
 """Users whose factors are held in memory together."""

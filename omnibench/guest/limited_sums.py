@@ -1,13 +1,11 @@
 """The best sums of the highest few numbers: such a sum is made only where a bound that costs little tells that it may matter.
 
-For any t, the highest n of some numbers add up to no more than n t and what the numbers exceed t by. That is close where about
-n of them exceed t, as it is chosen for each item and for histories of some length. Where fewer than n numbers come together,
-as for most items, the sum of all is the score.
+Where no more numbers come together than count, as for most items, the sum of all is the score.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -16,9 +14,9 @@ import numpy.typing as npt
 
 from .column_numbers import ColumnNumbers
 from .folds import NO_ITEM, Scores
-from .matrices import add_up
 from .parts import Ints
 from .reached_sums import MOST_ADDED, n_added
+from .sum_bounds import SumBounds
 from .tiles import ordered
 from .top_items import reached_by_row, top_k_without_zeros
 
@@ -31,14 +29,8 @@ _SPARE = 4
 """Items beside those of a list that are looked at, at least, so that few users are looked at twice."""
 _SHARE = 3
 """One in so many items of a long list is."""
-_MOST_LEVELS = 6
-"""Lengths of histories, each twice the one before, that have thresholds of their own."""
-_COLUMNS = 16
-"""One in so many items has bounds at most: looking at more would cost more than it saves."""
-_BITS = 19
-"""Bits of a number in float32 that are passed over to find thresholds: 16 numbers from one power of two to the next remain."""
-_BINS = 128
-"""Of these, how many are looked at below the highest number of an item."""
+_LEAST = np.finfo(np.float32).smallest_subnormal
+"""The least number above zero: a sum of zero is no score."""
 
 Numbers = npt.NDArray[np.float32]
 
@@ -82,156 +74,6 @@ class SumLimits(Protocol):
         """
 
 
-class _Levels(NamedTuple):
-    """What tells a user's threshold by the length of a history: the first has ``shortest`` items, each other twice as many."""
-
-    shortest: float
-    number: int
-
-    def of(self, lengths: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
-        """Return the level of histories of some lengths."""
-        level = np.floor(np.log2(np.maximum(lengths, 1) / self.shortest)).astype(np.int64)
-        clipped: npt.NDArray[np.int64] = np.clip(level, 0, self.number - 1)
-        return clipped
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SumBounds:
-    """Upper bounds of sums of the highest few numbers, for items that many numbers come together of.
-
-    Attributes:
-        most: How many of the highest count.
-        column: The items, ascending; int32, shape (c,).
-        levels: The lengths of histories.
-        threshold: What numbers have to exceed, for each level and item, infinity where nothing is to be gained; shape
-            (levels, c).
-        above: What they exceed it by; a CSR matrix of shape (levels * m, c).
-        numbers: The numbers by columns, where they do not take too much memory.
-    """
-
-    most: int
-    column: Ints
-    levels: _Levels
-    threshold: Numbers
-    above: Any
-    numbers: ColumnNumbers | None
-
-    @classmethod
-    def of(cls, matrix: Any, frequency: npt.NDArray[np.float64], longest: int, most: int) -> SumBounds | None:
-        """Choose the items and the thresholds; None where there is nothing to be gained.
-
-        Args:
-            matrix: The numbers, all above zero; a CSR matrix of shape (m, n_items), float32.
-            frequency: How often a row comes in a history, shape (m,).
-            longest: The length of the longest history.
-            most: How many of the highest count.
-        """
-        n_items = matrix.shape[1]
-        mean = frequency.sum()
-        weights = np.repeat(frequency, np.diff(matrix.indptr))
-        expected = np.bincount(matrix.indices, weights=weights, minlength=n_items)
-        highest = expected.max(initial=0)
-        if mean == 0 or highest * longest <= most * mean:
-            return None
-        shortest = mean * most / highest
-        levels = _Levels(shortest, max(1, min(_MOST_LEVELS, int(np.ceil(np.log2(longest / shortest))))))
-        scales = shortest / mean * 2.0 ** (np.arange(levels.number) + 0.5)
-        n_columns = min(int((expected * scales[-1] > most).sum()), max(1, n_items // _COLUMNS))
-        column = np.sort(np.argpartition(-expected, n_columns - 1)[:n_columns]).astype(np.int32)
-        position_of_item = np.full(n_items, -1, dtype=np.int32)
-        position_of_item[column] = np.arange(n_columns, dtype=np.int32)
-        entry = np.flatnonzero((position_of_item >= 0)[matrix.indices])
-        entries = _Entries(position_of_item[matrix.indices[entry]], matrix.data[entry], weights[entry])
-        starts = np.searchsorted(entry, matrix.indptr)
-        threshold = _thresholds(entries, n_columns, most / scales)
-        numbers = ColumnNumbers.of(matrix, column)
-        return cls(most, column, levels, threshold, _above(entries, starts, threshold), numbers)
-
-    def of_histories(self, left: Any) -> Numbers:
-        """Return the bounds, infinity for histories that are too short for any limit.
-
-        Args:
-            left: The histories; a CSR matrix of shape (b, m).
-
-        Returns:
-            Shape (b, c).
-        """
-        lengths = np.diff(left.indptr)
-        level = self.levels.of(lengths)
-        n_rows = self.above.shape[0] // self.levels.number
-        added = self.above[np.repeat(level * n_rows, lengths) + left.indices]
-        bounds = np.empty((len(level), len(self.column)), dtype=np.float32)
-        add_up(added.data, left, added, bounds)
-        bounds += np.float32(self.most) * self.threshold[level]
-        bounds[lengths <= self.most] = np.inf
-        return bounds
-
-    def lower(self, bounds: Numbers, table: Scores) -> None:
-        """Lower sums of all numbers to the bounds, where these are lower.
-
-        Args:
-            bounds: The bounds, shape (b, c).
-            table: The sums, shape (b, n_items), which are changed.
-        """
-        table[:, self.column] = np.minimum(table.take(self.column, axis=1), bounds)
-
-
-class _Entries(NamedTuple):
-    """Numbers of the items that have bounds, with the positions of these, and how often they come in a history."""
-
-    column: Ints
-    number: Numbers
-    weight: npt.NDArray[np.float64]
-
-
-def _thresholds(entries: _Entries, n_columns: int, n_above: npt.NDArray[np.float64]) -> Numbers:
-    """Return what about as many numbers exceed as are wanted, infinity where not so many are expected.
-
-    Args:
-        entries: The numbers.
-        n_columns: The number of items.
-        n_above: How many, for each level, shape (levels,).
-
-    Returns:
-        Shape (levels, n_columns).
-    """
-    steps = entries.number.view(np.int32) >> _BITS  # numbers above zero are ordered as their bits are
-    top = np.zeros(n_columns, dtype=np.int32)
-    np.maximum.at(top, entries.column, steps)
-    below = np.minimum(top[entries.column] - steps, _BINS - 1)
-    cell = entries.column.astype(np.int64) * _BINS + below
-    reached = np.bincount(cell, weights=entries.weight, minlength=n_columns * _BINS).reshape(n_columns, _BINS).cumsum(1)
-    first = (reached[None] < n_above[:, None, None]).sum(axis=2)
-    is_any = first < _BINS - 1  # the last has all that are lower
-    threshold: Numbers = (np.maximum(top - first, 0).astype(np.int32) << _BITS).view(np.float32)
-    threshold[~is_any] = np.inf
-    return threshold
-
-
-def _above(entries: _Entries, starts: npt.NDArray[np.integer[Any]], threshold: Numbers) -> Any:
-    """Return by how much numbers exceed each level's thresholds, level after level, a CSR matrix.
-
-    Args:
-        entries: The numbers, by row.
-        starts: The first of each row, and the end.
-        threshold: The thresholds, shape (levels, c).
-    """
-    from scipy import sparse
-
-    parts = []
-    for threshold_of_level in threshold:
-        least = threshold_of_level[entries.column]
-        chosen = np.flatnonzero(entries.number > least)
-        numbers = entries.number[chosen] - least[chosen]
-        ends = np.searchsorted(chosen, starts)
-        parts.append((numbers, entries.column[chosen], ends))
-    offsets = np.cumsum([0, *(len(numbers) for numbers, _, _ in parts)])
-    ends = np.concatenate([[0], *(end[1:] + offset for (_, _, end), offset in zip(parts, offsets[:-1], strict=True))])
-    data, indices = (np.concatenate([part[number] for part in parts]) for number in (0, 1))
-    shape = (len(threshold) * (len(starts) - 1), threshold.shape[1])
-    return sparse.csr_matrix((data, indices, ends), shape=shape)
-
-
 def best_sums(sums: Sums, k: int, bounds: SumBounds | None, limits: SumLimits) -> tuple[Ints, Scores]:
     """Return the k best items of users whose scores are sums of the highest few numbers; a score of zero is none.
 
@@ -256,11 +98,15 @@ def best_sums(sums: Sums, k: int, bounds: SumBounds | None, limits: SumLimits) -
     if columns is not None and not columns.saves_time(width):
         columns = None
     bounds_of_users = None if bounds is None else bounds.of_histories(histories)
+    instead, kinds = None, np.zeros(len(sums), dtype=np.int64)
+    if bounds is not None and bounds.remaining is not None and columns is not None and limits.least <= 1:
+        kinds = bounds.kinds(lengths)
+        instead = partial(bounds.remaining.of_histories, kinds)
     scanned = []
-    for rows, left, added, table in sums.blocks():
+    for rows, left, added, table in sums.blocks(instead):
         limits.refuse(left, added, table)
         if bounds is not None and bounds_of_users is not None:
-            bounds.lower(bounds_of_users[rows], table)
+            bounds.lower(bounds_of_users[rows], table, kinds[rows])
         codes[rows], highest[rows] = top_k_without_zeros(table, width)
         if columns is None:
             scanned.append(Pairs.of(left, added, codes[rows], rows.start * width))
@@ -271,18 +117,20 @@ def best_sums(sums: Sums, k: int, bounds: SumBounds | None, limits: SumLimits) -
     )
     is_open = (codes != NO_ITEM) & (lengths > limits.most)[:, None]
     exact = np.where(codes == NO_ITEM, np.float32(-np.inf), highest)
+    is_full = codes[:, -1] != NO_ITEM
     # What has a bound below the last of k scores is not among the best, but for rounding.
     slack = 1 + (lengths + 2 * limits.most) * EPSILON
     is_first = np.arange(width) < k
     together.put_right(exact, is_open & is_first, limits)
     is_open &= highest >= (exact[:, is_first].min(axis=1, initial=np.inf) / slack)[:, None]
     together.put_right(exact, is_open & ~is_first, limits)
+    codes[exact == -np.inf] = NO_ITEM  # a bound is no sign that there is any number
     items, scores = np.full((len(sums), k), NO_ITEM, dtype=np.int32), np.full((len(sums), k), -np.inf, np.float32)
     best = slice(0, min(k, width))
     items[:, best], scores[:, best] = ordered(codes, exact, k)
     if k < width < n_items:
-        least = scores[:, -1] / slack
-        open_rows = np.flatnonzero((codes[:, -1] != NO_ITEM) & (highest[:, -1] >= least))
+        least = np.maximum(scores[:, -1] / slack, _LEAST)
+        open_rows = np.flatnonzero(is_full & (highest[:, -1] >= least))
         for rows_again, left, added, table in sums.made_again(open_rows):
             limits.refuse(left, added, table)
             if bounds is not None:
@@ -316,7 +164,9 @@ class _Sought(NamedTuple):
         for step in self.columns.steps(self.left, row, item):
             numbers, pair = self.columns.of_pairs(self.left, row[step], item[step])
             chosen = np.arange(step.stop - step.start, dtype=np.int32)
-            scores[row[step], rank[step]] = limits.sums_of_highest(numbers, pair, len(chosen), chosen)
+            of_highest = limits.sums_of_highest(numbers, pair, len(chosen), chosen)
+            # Without any number it is zero, or NaN, as for LensKit.
+            scores[row[step], rank[step]] = np.where(of_highest > 0, of_highest, np.float32(-np.inf))
 
 
 class Pairs(NamedTuple):

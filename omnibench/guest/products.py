@@ -6,9 +6,9 @@ takes half as long as SciPy's product, whose rows list what they have. The sums 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -35,6 +35,10 @@ _LIMITED = 1 << 24
 """Most entries of which scores with limits are made together."""
 _DENSE = 16
 """With fewer items for each number that is added up, rows of all items cost less than lists of those that are reached."""
+
+
+AddedOf = Callable[[slice, Any], Any]
+"""Takes the positions of some users and what they have, a CSR matrix of shape (u, m); returns a CSR matrix with a row for each entry of that."""
 
 
 class Limits(Protocol):
@@ -92,8 +96,11 @@ class Sums:
         """What the users have; a CSR matrix of shape (b, m)."""
         return self.scores.left[self.rows]
 
-    def blocks(self) -> Iterator[tuple[slice, Any, Any, Scores]]:
+    def blocks(self, instead: AddedOf | None = None) -> Iterator[tuple[slice, Any, Any, Scores]]:
         """Yield all users.
+
+        Args:
+            instead: What is added up, where that is not the rows that a history has.
 
         Yields:
             The positions of users who come together; what they have, a CSR matrix of shape (u, m); what was added up, before
@@ -103,7 +110,8 @@ class Sums:
         begin = self.rows.start
         while begin < self.rows.stop:
             rows = slice(begin, min(self.rows.stop, self.scores._end(begin, len(self.table))))
-            yield slice(begin - self.rows.start, rows.stop - self.rows.start), *self._of(rows)
+            positions = slice(begin - self.rows.start, rows.stop - self.rows.start)
+            yield positions, *self._of(rows, None if instead is None else partial(instead, positions))
             begin = rows.stop
 
     def made_again(self, chosen: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Any, Any, Scores]]:
@@ -114,10 +122,10 @@ class Sums:
             rows = chosen[start : start + step]
             yield rows, *self._of(self.rows.start + rows)
 
-    def _of(self, rows: Any) -> tuple[Any, Any, Scores]:
+    def _of(self, rows: Any, instead: Callable[[Any], Any] | None = None) -> tuple[Any, Any, Scores]:
         left = self.scores.left[rows]
         table = self.table[: left.shape[0]]
-        added = self.scores._add_up(left, table, is_long=False)
+        added = self.scores._add_up(left, table, is_long=False, added=None if instead is None else instead(left))
         return left, added, self.scores._ranked(self.fold, self.users[rows], rows, table, self.candidates)
 
 
@@ -241,18 +249,20 @@ class ProductScores:
             scores[pairs] = allowed
         return scores
 
-    def _add_up(self, left: Any, out: Scores, *, is_long: bool) -> Any:
+    def _add_up(self, left: Any, out: Scores, *, is_long: bool, added: Any = None) -> Any:
         """Write the scores of some users for all items, and return what was added up.
 
         Args:
             left: What the users have.
             out: Where to, shape (u, n_items).
             is_long: Whether what is added up is too long to be kept; then nothing is returned.
+            added: What is added up; the rows that the users have where none is given.
         """
         if is_long:
             (left @ self.right).toarray(out=out)
             return None
-        added = self.right[left.indices]
+        if added is None:
+            added = self.right[left.indices]
         add_up(weighted(left, added), left, added, out)  # in the order of SciPy's product
         return added
 

@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from scipy import sparse
 from support.cases import ranking_case
 
-from omnibench.guest import column_numbers, limited_sums, products
+from omnibench.guest import column_numbers, limited_sums, products, sum_bounds
 from omnibench.guest.candidates import candidate_sets
 from omnibench.guest.counted_sums import Counted, best_reached_sums
 from omnibench.guest.folds import Fold
-from omnibench.guest.limited_sums import SumBounds, best_sums
+from omnibench.guest.limited_sums import best_sums
 from omnibench.guest.products import ProductScores, Sums
 from omnibench.guest.ranking import recommend
+from omnibench.guest.sum_bounds import SumBounds
 
 N_ROWS = 300
 
@@ -125,7 +126,7 @@ def test_lists_are_those_of_all_sums(
     """With bounds of all items or of some, numbers looked up by columns or by rows, in blocks of users or one by one, where many tie, and for lists of any length."""
     monkeypatch.setattr(products, "_SCORES", scores)
     monkeypatch.setattr(products, "_LISTS", 50)
-    monkeypatch.setattr(limited_sums, "_COLUMNS", columns)
+    monkeypatch.setattr(sum_bounds, "_COLUMNS", columns)
     monkeypatch.setattr(limited_sums, "_SPARE", spare)
     monkeypatch.setattr(limited_sums, "_SHARE", 1000)
     monkeypatch.setattr(column_numbers, "_LEAST_SAVED", 0)
@@ -197,7 +198,7 @@ def test_no_sum_is_above_its_bound(seed: int, spread: float, scale: float, most:
     right = sparse.csr_matrix(np.where(rng.random((60, 40)) < rng.random(40), numbers, 0).astype(np.float32))
     left = sparse.csr_matrix((rng.random((9, 60)) < rng.uniform(0, 1, (9, 1))).astype(np.float32))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(limited_sums, "_COLUMNS", 1)
+        patch.setattr(sum_bounds, "_COLUMNS", 1)
         bounds = bounds_of(left, right, most)
     if bounds is None:
         return
@@ -219,7 +220,7 @@ def test_bounds_are_close_where_many_come_together() -> None:
     right = sparse.csr_matrix(rng.uniform(0.5, 1, (400, 8)).astype(np.float32))
     left = sparse.csr_matrix((rng.random((30, 400)) < 0.25).astype(np.float32))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(limited_sums, "_COLUMNS", 1)
+        patch.setattr(sum_bounds, "_COLUMNS", 1)
         bounds = bounds_of(left, right, 20)
     assert bounds is not None
     table = (left @ right).toarray()
