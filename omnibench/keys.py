@@ -11,7 +11,7 @@ import dataclasses
 import enum
 import functools
 import hashlib
-import json
+import json.encoder
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -31,19 +31,27 @@ _TAG = "$"
 
 _JSON_TYPES = frozenset({type(None), bool, int})
 
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
+def encode_of(encoder: json.JSONEncoder) -> Callable[[Any], str]:
+    """Return what ``encode`` of an encoder without an indent does, in half of the time that few members take: it makes one in C for each call.
 
-def _encode_once() -> Callable[[Any], str]:
-    """Return what ``_ENCODER.encode`` does to data that is no part of itself, in less time: for every value it would make another one in C."""
+    What contains itself ends in a RecursionError instead of a ValueError.
+
+    Args:
+        encoder: The encoder.
+    """
     make: Callable[..., Any] | None = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
-        return _ENCODER.encode
-    encode = make(None, _ENCODER.default, json.encoder.encode_basestring, None, ":", ",", True, False, True)
+        return encoder.encode
+    text_of = json.encoder.encode_basestring_ascii if encoder.ensure_ascii else json.encoder.encode_basestring
+    separators = encoder.key_separator, encoder.item_separator
+    flags = encoder.sort_keys, encoder.skipkeys, encoder.allow_nan
+    encode = make(None, encoder.default, text_of, None, *separators, *flags)
     return lambda data: "".join(encode(data, 0))
 
 
-_ENCODE = _encode_once()
+_ENCODE = encode_of(json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+"""``json.dumps`` would make an encoder for every value."""
 
 
 def canonical(value: Any) -> str:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from omnibench.comparison.variance import COMPONENTS, Variances
 from omnibench.report.contents import Contents
 from omnibench.report.folds import Folds
 from omnibench.report.numbers import finite
 from omnibench.results import Result
-from omnibench.statistics.deviation import sample_deviation
+from omnibench.statistics.deviation import sample_deviation, sample_deviations
 from omnibench.statistics.exact_means import exact_mean
 from omnibench.tables.seeds import distinct, seed_groups, seeds_of
+
+_MANY = 5000
+"""Configurations from which on numpy, which takes a tenth of a second to import, makes their deviations sooner."""
+
+_AHEAD = 500
+"""How many of them have theirs made together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,17 +65,36 @@ def with_all_seeds(all_folds: Sequence[Folds]) -> dict[tuple[str, str], WithSeed
     }
 
 
-def summaries_of(contents: Contents, configuration: WithSeeds) -> dict[str, dict[str, float | None]]:
-    """Return the mean and the deviation of each metric over folds and seeds, and what contributes to its variance, by label."""
-    cells = _cells_of(contents, configuration)
-    return {label: dict(zip(_MEMBERS, of_label, strict=True)) for label, of_label in cells.items()}
+def _cells_of_all(
+    contents: Contents,
+    configurations: Sequence[WithSeeds],
+    deviations_of: Callable[[list[Sequence[float]]], list[float]],
+) -> list[dict[str, tuple[float | None, ...]]]:
+    """Return the means and deviations of configurations, and what contributes to their variance, by label.
 
-
-def _cells_of(contents: Contents, configuration: WithSeeds) -> dict[str, tuple[float | None, ...]]:
-    """Return the same as tuples."""
-    values = _values_by_label(configuration)
-    variances = contents.variances.get((configuration.dataset, configuration.name), {})
-    return {label: _summary(of_label, variances.get(label)) for label, of_label in values.items()}
+    Args:
+        contents: The contents of files.
+        configurations: The configurations.
+        deviations_of: Returns the deviations of samples of the same size.
+    """
+    values = [_values_by_label(configuration) for configuration in configurations]
+    means = [{label: _mean(of_label) for label, of_label in of_labels.items()} for of_labels in values]
+    samples: dict[int, list[Sequence[float]]] = {}
+    for of_labels, its_means in zip(values, means, strict=True):
+        for label, of_label in of_labels.items():
+            if its_means[label] is not None and len(of_label) > 1:
+                samples.setdefault(len(of_label), []).append(of_label)
+    deviations = {count: iter(deviations_of(of_size)) for count, of_size in samples.items()}
+    all_cells = []
+    for configuration, of_labels, its_means in zip(configurations, values, means, strict=True):
+        variances = contents.variances.get((configuration.dataset, configuration.name), {})
+        cells: dict[str, tuple[float | None, ...]] = {}
+        for label, of_label in of_labels.items():
+            mean, parts = its_means[label], variances.get(label)
+            deviation = finite(next(deviations[len(of_label)])) if mean is not None and len(of_label) > 1 else None
+            cells[label] = (mean, deviation, *(_parts(parts) if parts else _NO_VARIANCES))
+        all_cells.append(cells)
+    return all_cells
 
 
 def _values_by_label(configuration: WithSeeds) -> Mapping[str, Sequence[float]]:
@@ -86,12 +112,12 @@ def _values_by_label(configuration: WithSeeds) -> Mapping[str, Sequence[float]]:
     return values
 
 
-def _summary(values: Sequence[float], variances: Variances | None) -> tuple[float | None, ...]:
-    mean = finite(exact_mean(values)) if values else None  # none is where one of the values is not finite
-    deviation = finite(sample_deviation(values)) if mean is not None and len(values) > 1 else None
-    if not variances:  # of one seed
-        return mean, deviation, *_NO_VARIANCES
-    return mean, deviation, *[finite(variances.get(component)) for component in COMPONENTS]
+def _mean(values: Sequence[float]) -> float | None:
+    return finite(exact_mean(values)) if values else None  # none is where one of the values is not finite
+
+
+def _parts(variances: Variances) -> list[float | None]:
+    return [finite(variances.get(component)) for component in COMPONENTS]
 
 
 _MEMBERS = ("mean", "std", *(f"{component}_variance" for component in COMPONENTS))
@@ -99,19 +125,36 @@ _NO_VARIANCES = (None,) * len(COMPONENTS)
 
 
 class Summaries:
-    """The cells of a row that say what the values of a configuration have in common, of the one that was asked for last.
+    """The mean and the deviation of each metric over folds and seeds, and what contributes to its variance, of each configuration.
+
+    Where there are many, those of the next ones are made together with the one that is asked for: most ask for one after the other.
 
     Args:
         contents: The contents of files.
+        configurations: The configurations, in the order of their folds.
     """
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: Contents, configurations: Iterable[WithSeeds]) -> None:
         self._contents = contents
-        self._summarised: WithSeeds | None = None
-        self._cells: dict[str, tuple[float | None, ...]] = {}
+        different = list(dict.fromkeys(configurations))
+        self._next = iter(different if len(different) >= _MANY else ())
+        self._cells: dict[WithSeeds, dict[str, tuple[float | None, ...]]] = {}
 
     def cells_of(self, configuration: WithSeeds) -> dict[str, tuple[float | None, ...]]:
-        """Return the cells of a configuration by label; its folds follow each other."""
-        if configuration is not self._summarised:
-            self._summarised, self._cells = configuration, _cells_of(self._contents, configuration)
-        return self._cells
+        """Return the cells of rows that say that of a configuration, by label."""
+        if configuration not in self._cells:
+            block = list(islice(self._next, _AHEAD))
+            if configuration not in block:  # asked for out of order, or there are few
+                block = [configuration]
+            of_all = _cells_of_all(self._contents, block, _deviations if len(block) == 1 else sample_deviations)
+            self._cells = dict(zip(block, of_all, strict=True))
+        return self._cells[configuration]
+
+    def members_of(self, configuration: WithSeeds) -> dict[str, dict[str, float | None]]:
+        """Return the same by label and name."""
+        cells = self.cells_of(configuration)
+        return {label: dict(zip(_MEMBERS, of_label, strict=True)) for label, of_label in cells.items()}
+
+
+def _deviations(samples: Iterable[Sequence[float]]) -> list[float]:
+    return list(map(sample_deviation, samples))

@@ -221,9 +221,9 @@ class _Table:
             is_known = [row is not None for row in rows]
             keys, last = list(compress(keys, is_known)), None if last is None else list(compress(last, is_known))
         self._hashes.extend(_hashes(keys))
-        texts = [row for row in rows if row is not None]
-        self._texts += b"".join(texts)
-        self._ends.extend(islice(accumulate(map(len, texts), initial=self._ends[-1]), 1, None))
+        lines = [row + b"\n" for row in rows if row is not None]
+        self._texts += b"".join(lines)
+        self._ends.extend(islice(accumulate(map(len, lines), initial=self._ends[-1]), 1, None))
         if last is not None:
             self._last.extend(last)
 
@@ -264,11 +264,18 @@ class _Table:
         if not is_row.all():
             return None
         positions = np.frombuffer(self._positions, "<u4")[begins]
-        ends = np.frombuffer(self._ends, "<u4")
-        bounds = zip(ends[positions].tolist(), ends[positions + 1].tolist(), strict=True)
-        content = b"\n".join([self._texts[begin:end] for begin, end in bounds])
         last = np.frombuffer(self._last, "<i4")[positions].tolist() if self._last else []
-        return Texts(content.decode().split("\n") if keys else [], last)
+        if not len(positions):
+            return Texts([], last)
+        # Rows that follow each other, as those of an item mostly do, are taken together.
+        is_first = np.diff(positions, prepend=positions[:1]) != 1
+        is_first[0] = True
+        ends = np.frombuffer(self._ends, "<u4")
+        begins_of_runs = ends[positions[is_first]].tolist()
+        ends_of_runs = ends[positions[np.append(is_first[1:], True)] + 1].tolist()
+        bounds = zip(begins_of_runs, ends_of_runs, strict=True)
+        content = b"".join([self._texts[begin:end] for begin, end in bounds])
+        return Texts(content[:-1].decode().split("\n"), last)
 
     def get(self, key: str) -> Numbers | None:
         """Return the row of a key, or None."""
@@ -283,7 +290,7 @@ class _Table:
         return self._row(self._positions[begin])
 
     def _row(self, position: int) -> Numbers:
-        numbers = self._texts[self._ends[position] : self._ends[position + 1]].decode().split(",")
+        numbers = self._texts[self._ends[position] : self._ends[position + 1] - 1].decode().split(",")
         last = self._last[position] if self._last else int(numbers[3] or _NONE) if len(numbers) > _FLOATS else _NONE
         first, second, third = [float(number) if number else math.nan for number in numbers[:_FLOATS]]
         return first, second, third, last
