@@ -11,10 +11,10 @@ import dataclasses
 import enum
 import functools
 import hashlib
-import json
+import json.encoder
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import PurePath
 from typing import Any
@@ -31,7 +31,26 @@ _TAG = "$"
 
 _JSON_TYPES = frozenset({type(None), bool, int})
 
-_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+def encode_of(encoder: json.JSONEncoder) -> Callable[[Any], str]:
+    """Return what ``encode`` of an encoder without an indent does, in half of the time that few members take: it makes one in C for each call.
+
+    What contains itself ends in a RecursionError instead of a ValueError.
+
+    Args:
+        encoder: The encoder.
+    """
+    make: Callable[..., Any] | None = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.encode
+    text_of = json.encoder.encode_basestring_ascii if encoder.ensure_ascii else json.encoder.encode_basestring
+    separators = encoder.key_separator, encoder.item_separator
+    flags = encoder.sort_keys, encoder.skipkeys, encoder.allow_nan
+    encode = make(None, encoder.default, text_of, None, *separators, *flags)
+    return lambda data: "".join(encode(data, 0))
+
+
+_ENCODE = encode_of(json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False))
 """``json.dumps`` would make an encoder for every value."""
 
 

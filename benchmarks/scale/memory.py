@@ -57,6 +57,9 @@ SIZES = ((3_000, 1_000, 100_000), (3_000, 4_000, 100_000), (30_000, 1_000, 1_000
 SPARSE = ((2_000, 1_000, 60_000), (60_000, 1_000, 120_000), (2_000, 30_000, 60_000))
 """The same with few interactions, for algorithms that take minutes per epoch: users and items are what is told apart."""
 
+_COUNTED = (*COUNTS, "features", "validated", "longest_user", "longest_item")
+"""What is kept of the record of the data."""
+
 TELLING_INTERACTIONS = 300_000
 """So many have to be in the largest data, for Fits to tell what each of them needs."""
 
@@ -145,7 +148,7 @@ def peak_of_fit(
         if fit is None:
             print(f"{framework}.{algorithm}: {failure}", file=sys.stderr)
             return {}
-        counts: dict[str, Any] = {name: data[name] for name in (*COUNTS, "features", "validated") if name in data}
+        counts: dict[str, Any] = {name: data[name] for name in _COUNTED if name in data}
         return {**counts, "peak": fit["peak_rss"], "parameters": fit["effective"]}
 
 

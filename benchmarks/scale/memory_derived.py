@@ -9,11 +9,18 @@ bytes each: the weight, its gradient and two moments.
 from __future__ import annotations
 
 from omnibench.runners.formula_factors import (
+    ATTENDED_HISTORIES,
     BATCH_USERS,
+    COMPARED,
+    CONVOLVED,
+    CONVOLVED_PAIRS,
+    CORRELATED,
+    CORRELATED_IN_PIECES,
     ITEM_VOCABULARY,
     ITEM_WORDS,
     LONGEST_ITEM,
     LONGEST_USER,
+    READ_HISTORIES,
     RETAINED,
     SPLIT_ITEMS,
     VALIDATED_USERS,
@@ -23,12 +30,20 @@ OF_ADAM = 16.0
 """Bytes of a weight in float32, its gradient and Adam's two moments of it."""
 
 
-_IN_PYTHON = 86.0
-"""Bytes of an entry of SciPy's ``lil_matrix``, and of the CSR matrix that is made of it."""
+_JUDGED = 24.0
+"""Bytes of a score that RecPack judges by: in the CSR matrix of all of them (float64, and its item), and in that of the users who count."""
+
+
+_OF_GRAPH = 430.0
+"""Bytes of an interaction in the dictionary that RecBole makes a graph of: two tuples of two numbers each, all of them Python's. What is
+computed later, when the dictionary is gone, counts beside it. Of 4.7 million interactions LightGCN needed 2,581 MB, of which 2,705 are said."""
 
 
 _OF_WORDS = 83.0
 """Bytes that Cornac has of a word of a text: itself, where it is in the list of its text, its number, and how often it is there."""
+
+
+_NEIGHBOURS_OF_SURPRISE = ("KNNBasic", "KNNWithMeans", "KNNWithZScore", "KNNBaseline")
 
 
 def of_both(size: str, each: float) -> dict[str, float]:
@@ -64,6 +79,7 @@ DERIVED: dict[str, dict[str, float]] = {
     # vectors of users, of their items and of others, and their products with two matrices, with the gradients.
     "RecBole.GCMC": {
         "guest": 455e6,
+        "interactions": _OF_GRAPH,
         **of_both("gcn_output_dim", 49.0),
         "train_batch_size*embedding_size": 112.0,
     },
@@ -101,16 +117,26 @@ DERIVED: dict[str, dict[str, float]] = {
     },
     "RecBole.NCL": {  # the same loss
         "guest": 460e6,
+        "interactions": _OF_GRAPH,
         **of_both("embedding_size", OF_ADAM),
         **of_both("embedding_size*n_layers", 11.0),
         "train_batch_size*embedding_size": 112.0,
         **of_both("train_batch_size", 6.0),
         **of_both(f"train_batch_size*{RETAINED}", 12.0),
     },
+    # Weights, and of each layer its product with the graph; of a batch the vectors of users, of their items and of others.
+    "RecBole.LightGCN": {
+        "guest": 445e6,
+        "interactions": _OF_GRAPH,
+        **of_both("embedding_size", OF_ADAM),
+        **of_both("embedding_size*n_layers", 21.0),
+        "train_batch_size*embedding_size": 36.0,
+    },
     # Of each layer eleven arrays of its numbers: products with the graph, with the vectors, of both linear layers, their sum, its
     # activation, dropout and norm. Of a batch the rows of users, of their items and of others, their products, and the gradients.
     "RecBole.NGCF": {
         "guest": 460e6,
+        "interactions": _OF_GRAPH,
         **of_both("embedding_size", OF_ADAM),
         **of_both("sum(hidden_size_list)", 44.0),
         **{f"train_batch_size*{size}": 56.0 for size in ("embedding_size", "sum(hidden_size_list)")},
@@ -133,8 +159,7 @@ DERIVED: dict[str, dict[str, float]] = {
         f"{BATCH_USERS}*hidden_dim": 120.0,
         f"items*{BATCH_USERS}": 15.0,
     },
-    # RecPack judges by the scores of all items for all users of the validation part, as lists of Python's numbers: a pointer, a number and
-    # its item. ``validation_sample_size`` makes them fewer.
+    # RecPack judges by the scores of all items for all users of the validation part. ``validation_sample_size`` makes them fewer.
     "RecPack.RecVAE": {
         "guest": 455e6,
         "items*dim_hidden_layer": OF_ADAM + 4.0,
@@ -142,19 +167,19 @@ DERIVED: dict[str, dict[str, float]] = {
         "dim_hidden_layer*dim_hidden_layer": 5 * (OF_ADAM + 4.0),
         f"{BATCH_USERS}*dim_hidden_layer": 120.0,
         f"items*{BATCH_USERS}": 36.0,
-        f"items*{VALIDATED_USERS}": _IN_PYTHON,
+        f"items*{VALIDATED_USERS}": _JUDGED,
     },
     "RecPack.MultVAE": {  # its first and its last layer
         "guest": 458e6,
         "items*dim_hidden_layer": 2 * OF_ADAM,
         f"items*{BATCH_USERS}": 36.0,
-        f"items*{VALIDATED_USERS}": _IN_PYTHON,
+        f"items*{VALIDATED_USERS}": _JUDGED,
     },
-    "RecPack.BPRMF": {  # its batches are so large that those of a batch of users lie beside them
-        "guest": 440e6,
+    "RecPack.BPRMF": {  # of a batch the scores of each of its users for each of its items, of which it takes the diagonal
+        "guest": 447e6,
         **of_both("num_components", OF_ADAM),
-        f"items*{BATCH_USERS}": 45.0,
-        f"items*{VALIDATED_USERS}": _IN_PYTHON,
+        "batch_size*batch_size": 24.0,
+        f"items*{VALIDATED_USERS}": _JUDGED,
     },
     # Its loss computes four likelihoods, whichever is chosen, and a batch is float64 before it is float32.
     "Cornac.VAECF": {
@@ -180,4 +205,54 @@ DERIVED: dict[str, dict[str, float]] = {
         ITEM_WORDS: _OF_WORDS,
         "interactions": 113.0,
     },
+    # Of each item of the histories of a batch its vector and the gradient, and what is computed of both for the loss that keeps weights
+    # small. Of arrays below 32 MiB 16 bytes for each number were measured, of larger ones 11 to 13; attention needed 19 more.
+    "RecBole.SimpleX": {
+        "guest": 455e6,
+        **of_both("embedding_size", OF_ADAM),
+        f"{READ_HISTORIES}*embedding_size": 11.0,
+        f"{READ_HISTORIES}*embedding_size*{RETAINED}": 5.0,
+        f"{ATTENDED_HISTORIES}*embedding_size": 19.0,
+    },
+    # The outer product of two vectors, what each convolution returns of it, and what the activation makes of that.
+    "RecBole.ConvNCF": {
+        "guest": 468e6,
+        **of_both("embedding_size", OF_ADAM),
+        f"{CONVOLVED_PAIRS}*embedding_size*embedding_size": 4.0,
+        f"{CONVOLVED_PAIRS}*{CONVOLVED}": 8.0,
+    },
+    # Weights, the vectors of all layers beside each other, and the gradient; of each layer its product with the graph, with the filter,
+    # and its activation. The graph is made of Python's tuples, two for each interaction. Of a batch the vectors of all layers.
+    "RecBole.SpectralCF": {
+        "guest": 445e6,
+        "interactions": 650.0,
+        **of_both("embedding_size", 48.0),
+        **of_both("embedding_size*n_layers", 15.0),
+        "train_batch_size*embedding_size*n_layers": 33.0,
+    },
+    # For each iteration the vectors of both ends of each interaction. The distances between users and items of a batch, by all pairs of
+    # factors that follow each other: six arrays where these are larger than 32 MiB, and what smaller ones leave in pieces.
+    "RecBole.DGCF": {
+        "guest": 440e6,
+        **of_both("embedding_size", OF_ADAM),
+        "interactions*embedding_size*n_layers*n_iterations": 70.0,
+        CORRELATED: 24.0,
+        CORRELATED_IN_PIECES: 71.0,
+    },
+    # Each user and item has a vector, and with ``order`` 2 one of contexts. For each item Python's set of its users, as NumPy's numbers.
+    "RecBole.LINE": {
+        "guest": 435e6,
+        "interactions": 530.0,
+        "users": 220.0,
+        "items": 220.0,
+        **of_both("embedding_size*order", OF_ADAM),
+        "train_batch_size*embedding_size": 41.0,
+    },
+    # Two arrays of users' and of items' factors in float64; SVDpp has one of items more, NMF a numerator and a denominator of each.
+    "Surprise.SVD": of_both("n_factors", 8.0),
+    "Surprise.SVDpp": {"users*n_factors": 8.0, "items*n_factors": 16.0},
+    "Surprise.NMF": of_both("n_factors", 24.0),
+    # The difference of each pair of items, and how many users have rated both; of neighbours the similarity and two such numbers.
+    "Surprise.SlopeOne": {"items*items": 16.0},
+    **{f"Surprise.{name}": {f"{COMPARED}*{COMPARED}": 24.0} for name in _NEIGHBOURS_OF_SURPRISE},
 }

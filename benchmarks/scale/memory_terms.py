@@ -7,17 +7,20 @@ from memory_derived import OF_ADAM
 from omnibench.runners.formula_factors import (
     BATCH_USERS,
     CANDIDATES,
-    COMPARED,
     FEATURES_READ,
     FIELDS,
     ITEM_ENTRIES,
     ITEM_VALUES,
     JUDGED_USERS,
     JUDGED_VECTORS,
+    RETAINED,
+    RETAINED_IN_LAYERS,
     SCORED_ITEMS,
     SCORED_PAIRS,
+    SCORES_IN_PIECES,
     USER_VALUES,
 )
+from omnibench.runners.requirements import GUEST
 
 SIMPLE = {
     "LensKit": ["PopScorer"],
@@ -63,24 +66,41 @@ _BESIDE_LAYERS = 28.0
 """Bytes of what SASRec needed of two layers that are not theirs: embeddings, their norm and dropout; BERT4Rec's are 24."""
 
 
-def _encoder(size: str, times: int) -> dict[str, float]:
-    """Return what the layers of RecBole's ``TransformerEncoder`` return, and keep for the gradients.
+_BESIDE_ENCODERS = {
+    "SASRec": 140.0,
+    "BERT4Rec": 140.0,
+    "CORE": 118.0,
+    "FEARec": 210.0,
+    "GCSAN": 130.0,
+    "SASRecF": 55.0,
+    "FDSA": 117.0,
+    "S3Rec": 165.0,
+}
+"""Bytes of each number of the items of a batch that are not its layers': embeddings, norms and dropout, and what the model makes of them."""
+_GUEST_OF_ENCODERS = {"CORE": 473e6, "SASRecF": 471e6, "S3Rec": 449e6, "GCSAN": 445e6, "FEARec": 440e6, "FDSA": 424e6}
+"""Of the others 460 MB."""
 
-    Of SASRec with batches of 256, 1,024 numbers within a layer needed 21.6 bytes for each more than 256 did, and eight heads 14.8 for each
-    number of their matrices more than two; lists of 150 items needed 18.8 for these. The rest is what the layers have ``hidden_size`` numbers
-    for: 193 bytes with batches of 256 (176 of CORE, 161 of SASRecF), and about 95 with batches of 2,048, whose larger arrays go back to the
-    system at once. What stands here is between these.
+
+def _encoder(name: str, size: str) -> dict[str, float]:
+    """Return what RecBole's ``TransformerEncoder`` returns, and keeps for the gradients, and what else a batch needs.
+
+    Within a layer are five arrays that the gradients need, 20 bytes for each number, as many as of SASRec 1,024 numbers needed more than
+    256, and 256 more than 64. The matrices of items by items are three, with a mask. What is left of the Fits is for each number that the
+    layers return: 420 bytes with batches of 256 and of 512 lists of 50 items, 355 with 1,024, and 220 to 290 with 2,048, or where lists of
+    1,024 have vectors twice as long. So of small arrays there is as much again that is kept in pieces.
 
     Args:
+        name: The model.
         size: The hyperparameter that says how many numbers the layers return.
-        times: How often a batch goes through all of them.
     """
-    rows = "train_batch_size*MAX_ITEM_LIST_LENGTH"
+    rows, times = "train_batch_size*MAX_ITEM_LIST_LENGTH", _OF_ENCODERS[name]
     return {
-        f"{rows}*{size}": _BESIDE_LAYERS * times,
-        f"{rows}*{size}*n_layers": 145.0 * times,
-        f"{rows}*inner_size*n_layers": 22.0 * times,
-        f"{rows}*MAX_ITEM_LIST_LENGTH*n_heads*n_layers": 17.0 * times,
+        GUEST: _GUEST_OF_ENCODERS.get(name, 460e6),
+        f"{rows}*{size}": _BESIDE_ENCODERS[name],
+        f"{rows}*{size}*n_layers": 32.0 * times,
+        f"{rows}*{size}*{RETAINED_IN_LAYERS}*n_layers": 105.0 * times,
+        f"{rows}*inner_size*n_layers": 20.0 * times,
+        f"{rows}*MAX_ITEM_LIST_LENGTH*n_heads*n_layers": 15.0 * times,
     }
 
 
@@ -140,14 +160,6 @@ TERMS = {
     "Implicit.CosineRecommender": ("items*K",),
     "Implicit.TFIDFRecommender": ("items*K",),
     "Implicit.BM25Recommender": ("items*K",),
-    "Surprise.SVD": ("users*n_factors+items*n_factors",),
-    "Surprise.SVDpp": ("users*n_factors+items*n_factors",),
-    "Surprise.NMF": ("users*n_factors+items*n_factors",),
-    "Surprise.SlopeOne": _MATRIX,
-    **dict.fromkeys(
-        (f"Surprise.{name}" for name in ("KNNBasic", "KNNWithMeans", "KNNWithZScore", "KNNBaseline")),
-        (f"{COMPARED}*{COMPARED}",),
-    ),
     "RecTools.EASEModel": _MATRIX,
     "RecTools.PureSVDModel": ("users*factors+items*factors",),
     "RecTools.ImplicitALSWrapperModel": ("users*model.factors+items*model.factors",),
@@ -179,29 +191,13 @@ TERMS = {
     "RecBole.NCEPLRec": ("users*rank+items*rank",),
     "RecBole.BPR": ("users*embedding_size+items*embedding_size", *_FACTORS),
     "RecBole.NeuMF": _FACTORS,
-    "RecBole.LightGCN": ("users*embedding_size+items*embedding_size", *_FACTORS),
-    **dict.fromkeys((f"RecBole.{name}" for name in ("MultiVAE", "MultiDAE", "RaCT")), _autoencoder("mlp_hidden_size")),
+    "RecBole.RaCT": _autoencoder("mlp_hidden_size"),
     "RecBole.CDAE": _autoencoder("embedding_size"),
-    "RecBole.MacridVAE": (
-        f"items*{BATCH_USERS}*kfac",
-    ),  # scores of all items for each user of a batch and each kind of items
-    "RecBole.DiffRec": _autoencoder("dims_dnn"),
     "RecBole.LDiffRec": _autoencoder("in_dims"),
-    "RecBole.SimpleX": _FACTORS,
     "RecBole.FISM": ("items*embedding_size", *_DENSE),
-    "RecBole.ConvNCF": _FACTORS,
-    "RecBole.SpectralCF": _FACTORS,
-    "RecBole.DGCF": _FACTORS,
-    "RecBole.LINE": _FACTORS,
     "RecBole.LR": (f"users+items+{USER_VALUES}+{ITEM_VALUES}",),
     **dict.fromkeys((f"RecBole.{name}" for name in _CONTEXT), (_TABLES,)),
     "RecBole.FFM": ("+".join(f"{term}*{FIELDS}" for term in _TABLES.split("+")),),  # a table for each field
-    **{  # scores of all items are in LEAST: of few items they are less than the rest differs by
-        f"RecBole.{name}": (
-            f"train_batch_size*MAX_ITEM_LIST_LENGTH*{'embedding_size' if name == 'CORE' else 'hidden_size'}",
-        )
-        for name in _OF_ENCODERS
-    },
     **dict.fromkeys((f"RecBole.{name}" for name in _OF_BPR), ("items*embedding_size", "users*embedding_size")),
     **{  # what the layers return, and scores of all items for a batch
         f"RecBole.{name}": (
@@ -244,26 +240,26 @@ LEAST: dict[str, dict[str, float]] = {
         for name, beside in _OF_RECURRENT.items()
     },
     **{
-        f"RecBole.{name}": {**_OF_CROSS_ENTROPY, "items*hidden_size": _OF_ADAM, **_encoder("hidden_size", times)}
-        for name, times in _OF_ENCODERS.items()
+        f"RecBole.{name}": {**_OF_CROSS_ENTROPY, "items*hidden_size": _OF_ADAM, **_encoder(name, "hidden_size")}
+        for name in _OF_ENCODERS
     },
     # A vector of each value of the features that it reads, and what it makes of these for a batch.
     **{
         f"RecBole.{name}": {
             **_OF_CROSS_ENTROPY,
             "items*hidden_size": _OF_ADAM,
-            **_encoder("hidden_size", times),
+            **_encoder(name, "hidden_size"),
             f"{ITEM_VALUES}*hidden_size": _OF_ADAM,
             f"train_batch_size*MAX_ITEM_LIST_LENGTH*hidden_size*{FEATURES_READ}": 20.0,
             f"train_batch_size*MAX_ITEM_LIST_LENGTH*hidden_size*{ITEM_ENTRIES}": 12.0,
         }
-        for name, times in (("SASRecF", 1), ("FDSA", 2))
+        for name in ("SASRecF", "FDSA")
     },
     # It reads all sequences as a whole for each of those that it learns from, and has a mask of twice a batch by itself.
     "RecBole.FEARec": {
         **_OF_CROSS_ENTROPY,
         "items*hidden_size": _OF_ADAM,
-        **_encoder("hidden_size", 1),
+        **_encoder("FEARec", "hidden_size"),
         "interactions*MAX_ITEM_LIST_LENGTH": 8.0,
         "train_batch_size*train_batch_size": 4.0,
     },
@@ -271,15 +267,14 @@ LEAST: dict[str, dict[str, float]] = {
     "RecBole.BERT4Rec": {
         f"{SCORED_ITEMS}*train_batch_size*MAX_ITEM_LIST_LENGTH*mask_ratio": 12.0,
         "items*hidden_size": _OF_ADAM,
-        **_encoder("hidden_size", 1),
+        **_encoder("BERT4Rec", "hidden_size"),
     },
-    "RecBole.CORE": {**_OF_CROSS_ENTROPY, "items*embedding_size": 2 * _OF_ADAM, **_encoder("embedding_size", 1)},
+    "RecBole.CORE": {**_OF_CROSS_ENTROPY, "items*embedding_size": 2 * _OF_ADAM, **_encoder("CORE", "embedding_size")},
     # The gates of its graphs, and their matrices of items by items of a sequence, made of Python's lists in float64.
     "RecBole.GCSAN": {
         **_OF_CROSS_ENTROPY,
         "items*hidden_size": _OF_ADAM,
-        **_encoder("hidden_size", 1),
-        "train_batch_size*MAX_ITEM_LIST_LENGTH*hidden_size": 110.0,
+        **_encoder("GCSAN", "hidden_size"),
         "train_batch_size*MAX_ITEM_LIST_LENGTH*MAX_ITEM_LIST_LENGTH": 48.0,
     },
     # Vectors of 100,000 items, their gradients, moments and the copies of a step: measured with BCE, which scores two. It copies the
@@ -304,7 +299,7 @@ LEAST: dict[str, dict[str, float]] = {
     "RecBole.S3Rec": {
         **_OF_CROSS_ENTROPY,
         "items*hidden_size": _OF_ADAM,
-        **_encoder("hidden_size", _OF_ENCODERS["S3Rec"]),
+        **_encoder("S3Rec", "hidden_size"),
         f"{ITEM_VALUES}*hidden_size": _OF_ADAM,
         f"train_batch_size*MAX_ITEM_LIST_LENGTH*{ITEM_VALUES}": 35.0,
     },
@@ -343,16 +338,34 @@ LEAST: dict[str, dict[str, float]] = {
     "RecTools.ImplicitALSWrapperModel": {
         f"{rows}*{values}": 8.0 for values in (USER_VALUES, ITEM_VALUES) for rows in ("users", "items")
     },
-    **{
-        f"RecBole.{name}": {f"{rows}*embedding_size": _OF_ADAM for rows in ("users", "items")}
-        for name in ("SimpleX", "SpectralCF", "DGCF", "ConvNCF", "LINE")
-    },
     "RecBole.NeuMF": {
         f"{rows}*m{size}_embedding_size": _OF_ADAM for rows in ("users", "items") for size in ("f", "lp")
     },
-    "RecBole.MultiVAE": {
-        "items*mlp_hidden_size": 28.6
-    },  # its first and last layer are MultiDAE's, of which other widths were measured
+    "RecBole.BPR": {"train_batch_size*embedding_size": 32.0},  # vectors of users, of their items and of others
+    # Of each kind of items the items of a batch, the exponentials of its scores, and what is computed of both at once. Batches of 1,024
+    # users and 5,000 items needed three times as much for each score as batches of 2,048 users and 6,000 items, whose arrays have 49 MB.
+    "RecBole.MacridVAE": {
+        GUEST: 440e6,
+        "items*encoder_hidden_size": _OF_ADAM,
+        "items*embedding_size": _OF_ADAM,
+        f"items*{BATCH_USERS}*kfac": 15.0,
+        f"{SCORES_IN_PIECES}*kfac": 29.0,
+    },
+    # The first and the last layer. Of a batch its items, their copies and scores: 33 bytes for each number were measured of arrays below
+    # 32 MiB, and 16 of 61 million numbers. DiffRec's noise is of all items, too.
+    **{
+        f"RecBole.{name}": {
+            GUEST: guest,
+            f"items*{size}": 2 * _OF_ADAM,
+            f"items*{BATCH_USERS}": each,
+            f"items*{BATCH_USERS}*{RETAINED}": in_pieces,
+        }
+        for name, guest, size, each, in_pieces in (
+            ("MultiVAE", 460e6, "mlp_hidden_size", 13.0, 18.0),
+            ("MultiDAE", 460e6, "mlp_hidden_size", 13.0, 18.0),
+            ("DiffRec", 472e6, "dims_dnn", 22.5, 12.0),
+        )
+    },
     "RecBole.CDAE": {"users*embedding_size": _OF_ADAM},
     # Factors in float32, and what they are drawn as; FunkSVD fills them in place.
     **{

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from omnibench import NDCG, Coordinator, Evaluator, ExperimentPlan, Grid, UserHoldout, from_frame
-from omnibench.engine import evaluation, phases
+from omnibench.engine import evaluation, exported_predictions, phases
 from omnibench.engine.items import Item
 from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.planning import experiments
@@ -47,7 +47,7 @@ def bare(coordinator: Coordinator, item: Experiment, evaluator: Evaluator, datas
     model = phases.fit(guest, item, dataset, directory)["file"]
     lists = directory / "predictions.npy"
     phases.predict(guest, item, dataset, directory / model, evaluator.list_length, lists)
-    phases.export_predictions(dataset, lists, directory)
+    exported_predictions.export_predictions(dataset, lists, directory)
     found = evaluation.evaluate(dataset, item.fold, lists, evaluator.columns)
     np.save(directory / "per_user.npy", found.per_user)
     return time.perf_counter() - started

@@ -164,7 +164,7 @@ class Cluster:
         return RemotePool(self, self._environments, log, self._notify, while_waiting, gpu)
 
     def reach(self, resources: Resources) -> tuple[Connection, dict[str, float]]:
-        """Return the connection to workers that have what an item asks for.
+        """Return the connection to workers that have what an item asks for, or may come to have it.
 
         Args:
             resources: What the item asks for.
@@ -174,9 +174,9 @@ class Cluster:
             right shape, or where the engine deals out what this machine has.
 
         Raises:
-            ClusterError: There are none, and never will be.
+            ClusterError: There are none, and never will be, which of workers of the user's own nobody knows.
         """
-        shortage = self.shortage(resources)
+        shortage = self.shortage(resources) if self.has_jobs else ""
         if shortage:
             raise ClusterError(f"an item {shortage}. Ask for less (resources=).")
         is_declared = not self.is_this_machine and not self.has_jobs

@@ -21,6 +21,7 @@ from omnibench.cluster.rings import Rings
 from omnibench.cluster.session import serve, topic_of
 from omnibench.cluster.settings import SlurmSettings
 from omnibench.cluster.terms import Terms, probe_in
+from omnibench.cluster.waits import Wait, Waits
 from omnibench.cluster.worker_slots import WorkerSlots
 from omnibench.errors import ClusterError
 from omnibench.runners.environments import Environments
@@ -29,8 +30,6 @@ from omnibench.runners.machine import available_cores
 _HEARTBEAT_SECONDS = 15.0
 _WORKERS_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
-_LONELY_SECONDS = 30.0
-"""After so long without any worker the run says that it waits for one."""
 
 
 class Connection:
@@ -69,7 +68,8 @@ class Connection:
         self._clients: Clients | None = None
         self._local_workers: LocalWorkers | None = None
         self._terms: Terms | None = None
-        self._n_submitted = self._n_waiting = 0
+        self._n_submitted = 0
+        self._waits = Waits(notify)
         self._changed = threading.Condition()
         self._locations: dict[str, WorkerLocation] = {}
         self._rings = Rings()
@@ -78,7 +78,6 @@ class Connection:
         self._looked = 0.0
         self._addresses: frozenset[str] = frozenset()
         """The workers that there were then, when they were last looked at."""
-        self._is_lonely = False
         # Jobs are asked for as there are sessions that wait for them, and of workers here there is one for each session.
         self._slots = None if self.has_own_workers else WorkerSlots()
         self._ending = threading.Event()
@@ -182,6 +181,7 @@ class Connection:
                     self._slots.note_workers(
                         {address: (worker["nthreads"], worker["resources"]) for address, worker in workers.items()}
                     )
+                    self._waits.look([worker["resources"] for worker in workers.values()])
                 return workers
 
     def _note_loss(self, client: Any) -> None:
@@ -223,9 +223,7 @@ class Connection:
         answers = self._client().run(exchange, *arguments, workers=[location.address])
         return answers[location.address]  # type: ignore[no-any-return]
 
-    def begin(
-        self, resources: Mapping[str, float], while_waiting: Callable[[], None]
-    ) -> tuple[str, Any, WorkerLocation]:
+    def begin(self, resources: Mapping[str, float], wait: Wait) -> tuple[str, Any, WorkerLocation]:
         """Have a session begin, as soon as a worker is free; return its token, its future, and where it is.
 
         Dask may tie a task to a worker that is busy with another run's, and leave it there when another one joins; then it is
@@ -233,18 +231,13 @@ class Connection:
 
         Args:
             resources: What its worker has to have free, by Dask's names.
-            while_waiting: Called again and again while it waits; raising gives up.
+            wait: The item, while it waits.
 
         Raises:
             ClusterError: It cannot begin.
         """
-        with self._changed:
-            self._n_waiting += 1
-        try:
-            return self._begun(resources, while_waiting)
-        finally:
-            with self._changed:
-                self._n_waiting -= 1
+        with self._waits.waiting(wait, resources):
+            return self._begun(resources, wait.check)
 
     @property
     def has_own_workers(self) -> bool:
@@ -254,7 +247,7 @@ class Connection:
     @property
     def has_waiting(self) -> bool:
         """Whether a session waits for a worker."""
-        return self._n_waiting > 0
+        return len(self._waits) > 0
 
     def _begun(
         self, resources: Mapping[str, float], while_waiting: Callable[[], None]
@@ -276,11 +269,11 @@ class Connection:
         """Wait until a worker has room for a session, and those come later that more workers could take."""
         if self._slots is None:
             return
-        is_due, began = self._slots.claim(token, resources), time.monotonic()
+        is_due = self._slots.claim(token, resources)
         while not is_due.wait(_LOOK_SECONDS if self._looked else 0.0):
             while_waiting()
             if time.monotonic() - self._looked > _WORKERS_SECONDS:
-                self._say_lonely(self._workers(while_waiting), time.monotonic() - began)
+                self._workers(while_waiting)
 
     def _submit(self, token: str, resources: Mapping[str, float], while_waiting: Callable[[], None]) -> Any:
         with self._changed:
@@ -319,7 +312,7 @@ class Connection:
 
     def _location_of(self, token: str, future: Any, while_waiting: Callable[[], None]) -> WorkerLocation | None:
         """Wait until a session has begun; return where, or None when it has to be submitted anew."""
-        looked = began = time.monotonic()
+        looked = time.monotonic()
         addresses = self._addresses
         while True:
             with self._changed:
@@ -337,15 +330,6 @@ class Connection:
                 workers, looked = self._workers(while_waiting), time.monotonic()
                 if not workers.keys() <= addresses:
                     return None
-                self._say_lonely(workers, looked - began)
-
-    def _say_lonely(self, workers: Mapping[str, Any], waited: float) -> None:
-        """Say once that there is no worker, where nobody but the user can start one."""
-        with self._changed:
-            is_new = not workers and waited > _LONELY_SECONDS and not self._is_lonely
-            self._is_lonely = self._is_lonely or is_new
-        if is_new and not self.has_own_workers:
-            self._notify("the scheduler of the cluster has no worker; this run waits for one to join")
 
     def forget(self, token: str, future: Any) -> None:
         """Forget a session that is about to end; its place is another's once the scheduler knows: Dask might put that elsewhere.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from omnibench.cluster.mailbox import Message
+from omnibench.cluster.waits import Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,7 @@ class Sessions(Protocol):
     def has_waiting(self) -> bool:
         """Whether a session waits for a worker."""
 
-    def begin(
-        self, resources: Mapping[str, float], while_waiting: Callable[[], None]
-    ) -> tuple[str, Any, WorkerLocation]:
+    def begin(self, resources: Mapping[str, float], wait: Wait) -> tuple[str, Any, WorkerLocation]:
         """Have a session begin that needs resources of its worker; return its token, its future, and where it is."""
 
     def exchange(

@@ -10,6 +10,7 @@ from omnibench.cluster.mailbox import Message
 from omnibench.cluster.remote_guest import RemoteGuest
 from omnibench.cluster.remote_session import RemoteSession
 from omnibench.cluster.terms import GuestTerms
+from omnibench.cluster.waits import Wait
 from omnibench.errors import ClusterError, CutOffError, LostGuestError
 from omnibench.experiment.resources import NOTHING_SAID, Resources
 from omnibench.runners.machine import is_gpu
@@ -69,6 +70,8 @@ class RemotePool:
         self._guests: dict[tuple[str, str, int], RemoteGuest] = {}
         self._losses: list[str] = []
         self._resources = NOTHING_SAID
+        self._item = ""
+        self._show: Callable[[str | None], None] = lambda _: None
 
     def session(self) -> RemoteSession:
         """Return the session of the item: that of the item before, or one that is opened when something is first asked for.
@@ -79,7 +82,10 @@ class RemotePool:
         self._rests = False
         if self._session is None:
             connection, needed = self._cluster.reach(self._resources)
-            self._session = RemoteSession(connection, needed, self._hear, self.while_waiting)
+            self._show("")
+            wait = Wait(self._item, self.while_waiting, self._show)
+            self._session = RemoteSession(connection, needed, self._hear, wait)
+            self._show(None)
         return self._session
 
     @property
@@ -198,12 +204,16 @@ class RemotePool:
             self._session.give_up()
             self._session = None
 
-    def ask_for(self, resources: Mapping[str, Any]) -> None:
+    def ask_for(self, resources: Mapping[str, Any], item: str, show: Callable[[str | None], None]) -> None:
         """Note what the item asks for; another place is looked for where this one may not have it.
 
         Args:
             resources: What it asks for, as ``Resources`` takes it.
+            item: What people call the item.
+            show: Called when a worker is waited for, also in place of one that was lost: with why none that is there will do, or
+                nothing, whenever that changes, and with None when there is one.
         """
+        self._item, self._show = item, show
         needed = Resources(**resources)
         if needed != self._resources:
             self._leave()

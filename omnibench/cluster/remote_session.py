@@ -11,6 +11,7 @@ from typing import Any
 from omnibench.cluster.clients import failure_of
 from omnibench.cluster.locations import Sessions, WorkerLocation
 from omnibench.cluster.mailbox import Message
+from omnibench.cluster.waits import Wait
 from omnibench.errors import CutOffError, LostGuestError
 
 _WAIT_SECONDS = 1.0
@@ -37,7 +38,7 @@ class RemoteSession:
         connection: The cluster.
         resources: What its worker has to have free, by Dask's names.
         hear: Called with the messages that a guest prints and tells of the environment; see ``worker_guests``.
-        while_waiting: Called about once a second while the session waits for a place; raising gives up.
+        wait: The item, while the session waits for a place.
 
     Attributes:
         token: Names it.
@@ -52,7 +53,7 @@ class RemoteSession:
         connection: Sessions,
         resources: Mapping[str, float],
         hear: Callable[[Message], bool],
-        while_waiting: Callable[[], None],
+        wait: Wait,
     ) -> None:
         self._connection, self._hear = connection, hear
         self._outgoing: list[Message] = []
@@ -61,7 +62,7 @@ class RemoteSession:
         self._is_silent = False
         self._called = 0.0
         self.location: WorkerLocation
-        self.token, self._future, self.location = connection.begin(resources, while_waiting)
+        self.token, self._future, self.location = connection.begin(resources, wait)
         self._ends_at = time.monotonic() + (math.inf if connection.has_own_workers else _KEPT_SECONDS)
 
     @property

@@ -108,7 +108,17 @@ def workers_shortage(resources: Resources, workers: Iterable[Mapping[str, float]
         resources: What the item asks for.
         workers: What each worker declares.
     """
-    needed, declared = worker_resources(resources), list(workers)
+    return amounts_shortage(worker_resources(resources), workers)
+
+
+def amounts_shortage(needed: Mapping[str, float], workers: Iterable[Mapping[str, float]]) -> str:
+    """Return the same of resources by Dask's names.
+
+    Args:
+        needed: What an item asks for.
+        workers: What each worker declares.
+    """
+    declared = list(workers)
     if not declared or any(all(has.get(name, 0.0) >= needed[name] for name in needed) for has in declared):
         return ""
     for name, amount in needed.items():
@@ -118,4 +128,13 @@ def workers_shortage(resources: Resources, workers: Iterable[Mapping[str, float]
             if not most:
                 words = f"no worker of the cluster declares any (dask worker --resources {name}={amount:g})"
             return f"asks for {_AMOUNT_TEXTS[name](amount)}, and {words}"
-    return f"asks for {resources}, and no single worker of the cluster declares as much of everything"
+    return f"asks for {amounts_text(needed)}, and no single worker of the cluster declares as much of everything"
+
+
+def amounts_text(needed: Mapping[str, float]) -> str:
+    """Return resources by Dask's names in words, e.g. ``4 cores, 1 GPU``.
+
+    Args:
+        needed: The resources.
+    """
+    return ", ".join(_AMOUNT_TEXTS[name](amount) for name, amount in needed.items())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 from omnibench.comparison.user_values import FoldValues, paired_seed_means, user_values_of, values_of_seeds
 from omnibench.errors import StatisticsError, nearest
+from omnibench.method_caches import cached_method
 from omnibench.metrics.labels import alternatives
 from omnibench.results import Result
 from omnibench.runners.randomness import is_deterministic
@@ -136,7 +137,7 @@ class Measured:
         self._members = {name: group for group in names_by_group for name in group}
         self._unmoved: dict[tuple[str, ...], bool] = {}
         # Two, because all configurations are compared with the same one, which is then read once.
-        self._fold_values = lru_cache(maxsize=2)(self._read_fold_values)
+        self._fold_values = cached_method(self._read_fold_values, 2)
 
     def of_all_items(self) -> Measured:
         """Return the measurements of all items, also of those that are left out here."""

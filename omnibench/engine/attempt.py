@@ -12,6 +12,7 @@ from omnibench.engine import phases
 from omnibench.engine.checkpoint import ItemCheckpoints
 from omnibench.engine.equal_seeds import equal_seed
 from omnibench.engine.evaluation import evaluate
+from omnibench.engine.exported_predictions import export_predictions
 from omnibench.engine.failures import phase_errors
 from omnibench.engine.items import Item
 from omnibench.engine.phases import PhaseOptions
@@ -262,7 +263,7 @@ class Attempt:
             return self.checkpoints.save_predictions(equal.answer, partial, as_seed=equal.seed)
 
     def _export(self, dataset: Path, predictions: Path, scratch: Path) -> None:
-        for export in phases.export_predictions(dataset, predictions, scratch):
+        for export in export_predictions(dataset, predictions, scratch):
             self.checkpoints.save_export(export)
 
     def _evaluate(self, dataset: Path, predictions: Path) -> dict[str, float]:

@@ -257,7 +257,8 @@ class ItemCheckpoints:
         item = self.item.with_groups(get)
         keys, data = item.eval_keys(get), get(item.data_record_key)
         assert keys is not None and data is not None, "they were published just now"  # noqa: PT018 - both for one reason
-        records = {label: get(RecordType.EVAL.key(key)) for label, key in keys.items()}
+        evaluations = self.records.get_all(map(RecordType.EVAL.key, keys.values()))
+        records = {label: evaluations[RecordType.EVAL.key(key)] for label, key in keys.items()}
         return Evaluations(
             item=item,
             keys=keys,

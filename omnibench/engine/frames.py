@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.data.interactions import decode
 from omnibench.data.stored_ids import read_ids
-from omnibench.engine.phases import decoded
+from omnibench.engine.exported_predictions import decoded
 from omnibench.guest.folds import Fold
 from omnibench.guest.predictions import Predictions
 from omnibench.metrics.own import CalculatedMetric

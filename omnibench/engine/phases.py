@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
 import warnings
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.stored_ids import read_ids, read_session_ids
 from omnibench.engine.epochs import EpochMetric, Judge, answering
@@ -21,7 +20,7 @@ from omnibench.experiment.outputs import Outputs, outputs_of
 from omnibench.experiment.resources import hours_text
 from omnibench.guest import VALIDATION
 from omnibench.guest.candidates import candidate_sets
-from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold
+from omnibench.guest.folds import RATING_DTYPE, Fold
 from omnibench.guest.opened_folds import opened_fold
 from omnibench.guest.predictions import read_predictions
 from omnibench.masking import masked
@@ -33,14 +32,8 @@ from omnibench.terminal import terminal_text
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import pandas as pd
 else:
-    from omnibench.lazy import np, npt
-
-JSON_ROWS = 1_000_000
-"""Predictions with more rows are exported as Parquet."""
-
-_FEW_IDS = 4096  # so many are kept as an array from item to item, as `read_ids` keeps them
+    from omnibench.lazy import np
 
 _MOST_IDS = 5
 """Users or items that a note names; it counts the others."""
@@ -305,96 +298,3 @@ def _rating_flaw(fold: Fold, rows: npt.NDArray[np.void]) -> str:
     if not np.isfinite(rows["rating"]).all():
         return f"{int((~np.isfinite(rows['rating'])).sum())} of {len(rows)} ratings are no finite number; rate each pair, by the mean of training where nothing else is known"
     return ""
-
-
-def export_predictions(dataset: Path, predictions: Path, directory: Path) -> list[Path]:
-    """Write predictions with the user's own ids: ``predictions.json``, or ``.parquet`` when they are many.
-
-    The JSON has one list per column: user, item, score, rank (from 1) for recommendations; user, item,
-    rating for rating predictions. Where there are both, the ratings are in ``ratings.json`` or ``.parquet``.
-    """
-    paths = []
-    for name, columns in _named_columns(dataset, predictions):
-        paths.append(directory / name)
-        with paths[-1].open("wb") as file:
-            _write(columns, file)
-    return paths
-
-
-def exported_predictions(dataset: Path, predictions: Path) -> dict[str, bytes]:
-    """Return the names and the contents of the files that ``export_predictions`` writes."""
-    exported = {}
-    for name, columns in _named_columns(dataset, predictions):
-        file = io.BytesIO()
-        _write(columns, file)
-        exported[name] = file.getvalue()
-    return exported
-
-
-def _named_columns(dataset: Path, predictions: Path) -> Iterator[tuple[str, dict[str, npt.NDArray[Any]]]]:
-    """Yield the name of each file of predictions with the user's own ids, and what is in it."""
-    contents = [content for content in read_predictions(predictions) if content is not None]
-    for content, stem in zip(contents, ("predictions", "ratings"), strict=False):
-        columns = decoded(dataset, content)
-        yield f"{stem}.parquet" if _are_many(columns) else f"{stem}.json", columns
-
-
-def _are_many(columns: Mapping[str, npt.NDArray[Any]]) -> bool:
-    return len(columns["user"]) > JSON_ROWS
-
-
-def _write(columns: Mapping[str, npt.NDArray[Any]], file: BinaryIO) -> None:
-    """Write columns as Parquet when they are many, else as JSON."""
-    if not _are_many(columns):
-        lists = {name: column.tolist() for name, column in columns.items()}
-        file.write(json.dumps(lists, ensure_ascii=False, default=str).encode())
-        return
-    import pandas as pd
-
-    frame = pd.DataFrame(columns)
-    for name in ("user", "item"):
-        if not _fits_one_type(frame[name]):
-            frame[name] = frame[name].astype(str)  # a Parquet column has one type
-    frame.to_parquet(file, index=False)
-
-
-def _fits_one_type(own_ids: pd.Series[Any]) -> bool:
-    """Whether ids are all texts, all floats, or all whole numbers of up to 64 bits."""
-    types = {type(own_id) for own_id in own_ids}
-    if types == {int}:
-        return bool(own_ids.min() >= -(2**63) and own_ids.max() < 2**63)
-    return types in ({str}, {float}, {bool})
-
-
-_latest_ids: dict[str, tuple[Sequence[Hashable], npt.NDArray[np.object_]]] = {}
-"""The ids of users and items that were asked for last, if they are few, and the same as an array."""
-
-
-def _own_ids(dataset: Path, which: str) -> npt.NDArray[np.object_]:
-    """Return the user's own ids by code, and None behind them, in an array that is nobody's to change."""
-    ids = read_ids(dataset, which)
-    latest = _latest_ids.get(which)
-    if latest is not None and latest[0] is ids:
-        return latest[1]
-    array = np.array([*ids, None], dtype=object)
-    if len(ids) <= _FEW_IDS:
-        _latest_ids[which] = ids, array
-    return array
-
-
-def decoded(dataset: Path, rows: npt.NDArray[np.void]) -> dict[str, npt.NDArray[Any]]:
-    """Return predictions with the user's own ids, a column each.
-
-    These are user, item, score, rank (from 1) of recommendations, or user, item, rating of predicted ratings.
-    """
-    users, items = _own_ids(dataset, "users"), _own_ids(dataset, "items")
-    if "rating" in (rows.dtype.names or ()):
-        return {"user": users[rows["user"]], "item": items[rows["item"]], "rating": rows["rating"]}
-    filled = rows["item"] != NO_ITEM
-    length = filled.shape[1]
-    return {
-        "user": users[np.repeat(rows["user"], length).reshape(filled.shape)[filled]],
-        "item": items[rows["item"][filled]],
-        "score": rows["score"][filled],
-        "rank": np.broadcast_to(np.arange(1, length + 1), filled.shape)[filled],
-    }

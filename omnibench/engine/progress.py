@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from omnibench.engine.failures import phase_errors
@@ -187,13 +188,12 @@ class Progress:
     def guest(self, phase: Phase) -> AnsweringGuest:
         """Return the guest for a phase; while it, or a worker for it, is waited for, report that."""
         guests, worker = self._workbench.guests, self._workbench.worker
-        guests.ask_for(self._asked.arguments)
+        guests.ask_for(self._asked.arguments, self.label, partial(self._show_wait, phase))
         if guests.is_alive(*self.runner):
             guest = guests.get(*self.runner)
         else:
             name = self.runner[0].name
             if not guests.has_worker:
-                worker.note_phase(self._experiment.name, f"waiting for a worker for {phase}")
                 guests.await_worker()
             worker.note_phase(self._experiment.name, f"starting {name} for {phase}")
             began = time.perf_counter()
@@ -209,6 +209,12 @@ class Progress:
         worker.note_host(guest.host)
         self._workbench.resources.begun(guest.pid)
         return guest
+
+    def _show_wait(self, phase: Phase, words: str | None) -> None:
+        """Report that a worker is waited for, and why none that is there will do; or that there is one."""
+        reason = f"{words}; " if words else ""  # in front: what begins or waits for a phase ends with its name
+        activity = phase.value if words is None else f"{reason}waiting for a worker for {phase}"
+        self._workbench.worker.note_phase(self._experiment.name, activity)
 
     def fit(
         self, experiment: Experiment, phase: Phase, compute: Callable[[AnsweringGuest], dict[str, Any]]

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from omnibench.engine import phases
+from omnibench.engine.exported_predictions import export_predictions, exported_predictions
 from omnibench.store.artifacts import resolve
 from omnibench.store.beneath import has_link
 from omnibench.store.checkpoints import CheckpointStore
@@ -83,7 +83,7 @@ def write_copies_again(store: CheckpointStore, damages: Collection[Damage]) -> l
             for record in predictions_of.get(damage.fit_key, [])[:1] if leases else ():
                 dataset, predictions = datasets.get(record["dataset"]), resolve(record["predictions"], store.root)
                 if dataset is not None and predictions is not None:
-                    for copy in phases.export_predictions(dataset, predictions, scratch):
+                    for copy in export_predictions(dataset, predictions, scratch):
                         store.publish(copy, store.root / str(record["directory"]) / copy.name)
     return [damage for damage in damages if damage.fit_key in busy]
 
@@ -116,7 +116,7 @@ def _is_copied(root: Path, dataset: Path, predict: Record, copies: Collection[Pa
     path = resolve(predict["predictions"], root)
     if path is None:
         return False
-    expected = phases.exported_predictions(dataset, path)
+    expected = exported_predictions(dataset, path)
     by_name = {copy.name: copy for copy in copies}
     return by_name.keys() >= expected.keys() and all(
         _says_the_same(content, by_name[name]) for name, content in expected.items()

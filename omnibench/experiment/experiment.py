@@ -61,10 +61,14 @@ class Experiment:
 
     def __post_init__(self) -> None:
         keyed = self.configuration.keyed(self.circumstances)
-        # The canonical text of `identity`, put together from texts that are made once.
-        text = f'["fit/1",{{"configuration":{keyed.text},"data":"{self.dataset.key}","fold":{self.fold}}}]'
         self.configuration_key, self.seedless_key = keyed.key, keyed.seedless_key
-        self.fit_key = sha256(text)
+        self.fit_key = sha256(self._identity_text)
+
+    @property
+    def _identity_text(self) -> str:
+        """The canonical text of ``identity``, put together from texts that are made once."""
+        configuration = self.configuration.keyed(self.circumstances).text
+        return f'["fit/1",{{"configuration":{configuration},"data":"{self.dataset.key}","fold":{self.fold}}}]'
 
     @property
     def seed(self) -> int:
@@ -159,7 +163,7 @@ class Experiment:
     @property
     def recorded_identity(self) -> Any:
         """The identity as JSON data; its sha256, written without blanks and with sorted names, is the fit key."""
-        return json.loads(canonical(self.identity))
+        return json.loads(self._identity_text)
 
     def predict_key(self, list_length: int, outputs: Outputs | None = None) -> str:
         """Return the key that identifies the predictions.

@@ -57,7 +57,7 @@ def check_value(
     plain_value = _plain_value(value) if words else None
     if isinstance(plain_value, str) and _is_word(plain_value) and plain_value not in words:
         choice = ", ".join(map(repr, words))
-        near = nearest(plain_value, words)
+        near = nearest(_within_quotes(plain_value), words)
         advice = f"{near} It takes" if near else "; it takes"
         raise PlanError(f"{algorithm}: {parameter} is {plain_value!r}{position}{advice} {choice}.")
 
@@ -177,11 +177,21 @@ def _is_text_refused(text: str, default: Any, refused: Collection[str]) -> bool:
 
 
 def _is_word(text: str) -> bool:
-    """Whether a text is no number, and nothing else that a framework may evaluate."""
+    """Whether a text is none of what a framework may read it as where a word stands: a number, a boolean, or None.
+
+    Words in quotes or brackets of their own are no other word's spelling: every framework refuses them, but that RecBole takes quotes
+    off, to what would be a second configuration of the same.
+    """
     with contextlib.suppress(ValueError):
         float(text)
         return False
-    return _literal(text) is None and text.strip() != "None" and not _is_arithmetic(text)
+    return text.strip() != "None" and not _is_arithmetic(text)
+
+
+def _within_quotes(text: str) -> str:
+    """Return a word without quotes and blanks of its own, e.g. of ``"'cosine'"``; a text that has none as it is."""
+    reads_as = _literal(text)
+    return reads_as.strip() if isinstance(reads_as, str) else text.strip()
 
 
 def _literal(text: str) -> Any:

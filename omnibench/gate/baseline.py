@@ -13,7 +13,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ from omnibench.gate.baseline_rows import NAMES, Rows, RowWriter, UserRows, schem
 from omnibench.gate.entries import Dataset, Entry, EntrySource, ValuesByFold
 from omnibench.gate.scores import Score
 from omnibench.gate.series import summary
+from omnibench.method_caches import cached_method
 from omnibench.paths import expanded
 from omnibench.store.artifacts import replace_file
 from omnibench.store.schema import timestamp
@@ -75,7 +76,7 @@ class Baseline:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(os.path.abspath(expanded(path)))
         self._content = verified(self.path, read(self.path))
-        self._row_group = lru_cache(maxsize=_ROW_GROUPS_AT_HAND)(self._row_group_numbered)
+        self._row_group = cached_method(self._row_group_numbered, _ROW_GROUPS_AT_HAND)
         try:
             self._take_metadata()
         except _NewerBaselineError:

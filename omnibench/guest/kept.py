@@ -6,6 +6,7 @@ kept, until there is a request on another.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -44,5 +45,5 @@ def release_others(fold: Fold) -> None:
 
 def _identity_of(fold: Fold) -> tuple[Any, ...]:
     """Return what is the same for the same fold; a directory that was published anew at the same path is another one."""
-    published = (fold.directory / "manifest.json").stat()
+    published = os.stat(os.path.join(fold.directory, "manifest.json"))
     return str(fold.directory), published.st_ino, published.st_mtime_ns, fold.number, fold.refit

@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from .meter import peak_rss
+
 LARGE = 128 << 20
 """From how many more bytes on it is worth looking for what can be given back."""
 
@@ -25,6 +27,8 @@ class Freeing:
 
     def give_back(self) -> None:
         """Collect garbage, and return freed memory to the system; nothing where little has been added since the last time."""
+        if peak_rss() - self._least < LARGE:  # which takes a tenth as long to ask for, and is never less
+            return
         resident = private()
         if resident - self._least < LARGE:
             self._least = min(self._least, resident)
@@ -42,13 +46,13 @@ class Garbage:
 
     def collect(self) -> None:
         """Collect it, unless this process has become little larger than it was at first: looking takes a millisecond."""
-        if not self._at_first or private() - self._at_first >= LARGE:
+        if not self._at_first or (peak_rss() - self._at_first >= LARGE and private() - self._at_first >= LARGE):
             gc.collect()
 
 
 def private() -> int:
     """Return the memory of this process in bytes, without the pages of files, such as a fold's; 0 where it cannot be read."""
-    with contextlib.suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:
+    with contextlib.suppress(OSError), open("/proc/self/statm", "rb", buffering=0) as file:
         _, resident, shared, *_ = map(int, file.read().split())
         return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
     return 0

@@ -28,8 +28,8 @@ def peak_rss() -> int:
 
 def forget_peak() -> None:
     """Reset the peak memory count (Linux), so that an item does not inherit the peak of an earlier one."""
-    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as control:
-        control.write("5")
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "wb", buffering=0) as control:
+        control.write(b"5")
 
 
 class Meter:

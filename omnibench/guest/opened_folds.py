@@ -27,9 +27,9 @@ def opened_fold(
 
     A dataset that was published anew at the same path is another one.
     """
-    manifest, membership = dataset / "manifest.json", dataset / f"fold_{number}" / MEMBERSHIP
+    names = ("manifest.json", os.path.join(f"fold_{number}", MEMBERSHIP))
     try:
-        statuses = [os.stat(manifest), os.stat(membership)]
+        statuses = [os.stat(os.path.join(dataset, name)) for name in names]
     except OSError:  # the only fold, or one of an older form, has its own rows
         return Fold(dataset, number, refit, repeats=repeats, unknown=unknown, judged=judged)
     identity = (str(dataset), number, refit, repeats, unknown, judged)

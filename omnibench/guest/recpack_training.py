@@ -21,6 +21,7 @@ from . import random_states, states
 from .base import Task
 from .epochs import epoch_line
 from .recpack_batches import Batches
+from .recpack_judged import predict_by_batches, predicts_by_batches
 from .recpack_sequences import predict_following
 
 BEST_MODEL = "best_model.pt"
@@ -56,6 +57,8 @@ class Epochs:
         self._criterion.loss_function = self.calculate
         if isinstance(algorithm, GRU4Rec):
             algorithm._predict = functools.partial(predict_following, algorithm)
+        elif predicts_by_batches(algorithm):
+            algorithm._predict = functools.partial(predict_by_batches, algorithm)
         self._batches = Batches(algorithm, self._mark_within)
         self._at_first: dict[str, Any] = {}
         self._resumed: dict[str, Any] = {}

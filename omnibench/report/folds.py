@@ -88,6 +88,12 @@ class Folds:
         width = len(self.labels)
         return [texts_in(packed, width) for packed in self.items.metrics]
 
+    def all_value_texts(self, written: Callable[[float], str]) -> list[str]:
+        """Return the same in one list, one item after the other."""
+        if self.items is None:
+            return [text for of_item in self.value_texts(written) for text in of_item]
+        return self.items.value_texts
+
     @property
     def are_packed(self) -> bool:
         """Whether the metrics of each are packed: none is of a search then, and none says that another seed has made the same."""

@@ -10,13 +10,14 @@ from itertools import islice
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
+from omnibench.keys import encode_of
 from omnibench.report.contents import Contents
 from omnibench.report.folds import Folds, folds_of
 from omnibench.report.numbers import finite
 from omnibench.report.plain_blocks import plain_facts_of
 from omnibench.report.plain_nested import fold_texts
 from omnibench.report.rows import COLUMN_TYPES, origin_facts, rows_of, tuning_facts
-from omnibench.report.summaries import WithSeeds, summaries_of, with_all_seeds
+from omnibench.report.summaries import Summaries, WithSeeds, with_all_seeds
 from omnibench.results import Result
 from omnibench.store.phase_facts import Uncertainty
 from omnibench.tables.conditional import algorithm_of
@@ -61,6 +62,7 @@ def nested(contents: Contents) -> Iterator[bytes]:
     all_folds = folds_of(contents.results)
     names = display_names(folds.alike for folds in all_folds)
     with_seeds = with_all_seeds(all_folds)
+    summaries = Summaries(contents, with_seeds.values())
     yield _encoded(f'{{\n "format": {json.dumps(FORMAT)},\n "datasets": [')
     separator = "\n"
     for group in _grouped(all_folds, lambda folds: folds.alike.dataset):
@@ -74,7 +76,7 @@ def nested(contents: Contents) -> Iterator[bytes]:
         yield _encoded(f'{separator}{opened},\n   "configurations": [')
         separator = "\n"
         for configurations in _blocks(_grouped(group, lambda folds: folds.alike.algorithm)):
-            for text in _configuration_texts(contents, configurations, names, with_seeds):
+            for text in _configuration_texts(contents, configurations, names, with_seeds, summaries):
                 yield _encoded(f"{separator}{text}")
                 separator = ",\n"
         yield b"\n   ]\n  }"
@@ -88,13 +90,16 @@ def _indented(data: Any, levels: int) -> str:
     return " " * levels + _json(data, levels)
 
 
+_NESTED = (dict, list)
+
+
 def _json(data: Any, levels: int) -> str:
     """Return what ``json.dumps`` does with an indent, for which it would go through every value in Python."""
-    if not data or not isinstance(data, dict | list):
+    if not data or not isinstance(data, _NESTED):
         return _scalar(data)
     indent = "\n" + " " * (levels + 1)
     values = data.values() if isinstance(data, dict) else data
-    if not any(isinstance(value, dict | list) for value in values):
+    if not any(isinstance(value, _NESTED) for value in values):
         text = _encoder(indent)(data)[1:-1]
     elif isinstance(data, dict):
         text = f",{indent}".join([f"{_scalar(name)}: {_json(member, levels + 1)}" for name, member in data.items()])
@@ -107,7 +112,7 @@ def _json(data: Any, levels: int) -> str:
 @lru_cache(maxsize=64)
 def _encoder(indent: str) -> Callable[[Any], str]:
     """Return what writes an object or a list of plain values, each in a line of its own."""
-    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(f",{indent}", ": ")).encode
+    return encode_of(json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(f",{indent}", ": ")))
 
 
 def _scalar(data: Any) -> str:
@@ -150,6 +155,7 @@ def _configuration_texts(
     configurations: Sequence[list[Folds]],
     names: DisplayNames,
     with_seeds: Mapping[tuple[str, str], WithSeeds],
+    summaries: Summaries,
 ) -> Iterator[str]:
     """Yield the JSON of configurations, as it stands inside of their dataset."""
     block = [folds for rows in configurations for folds in rows]
@@ -162,12 +168,12 @@ def _configuration_texts(
             results = [result for folds in rows for result in folds.results]
             facts = contents.facts_of(results[0])
             made_of = (facts.configuration_key, facts.parameters, facts.framework, facts.version)
-            members = _configuration(contents, rows, names, of_seeds, *made_of)
+            members = _configuration(summaries, rows, names, of_seeds, *made_of)
             yield _indented({**members, "folds": [_fold(contents, result) for result in results]}, 4)
         else:
             making, version = plain.makings[begin], plain.versions[begin]
             made_of = (making.configuration_key, making.parameters, making.framework, version)
-            members = _configuration(contents, rows, names, of_seeds, *made_of)
+            members = _configuration(summaries, rows, names, of_seeds, *made_of)
             count = sum(map(len, rows))
             listed = ",\n".join(islice(texts, count))
             yield f'{_indented(members, 4)[: -len(_END)]},\n     "folds": [\n{listed}\n     ]{_END}'
@@ -179,7 +185,7 @@ _END = "\n    }"
 
 
 def _configuration(
-    contents: Contents,
+    summaries: Summaries,
     rows: list[Folds],
     names: DisplayNames,
     with_seeds: WithSeeds,
@@ -189,8 +195,8 @@ def _configuration(
     version: str,
 ) -> dict[str, Any]:
     """Return what is said of a configuration beside its folds."""
-    summaries, alike = summaries_of(contents, with_seeds), rows[0].alike
-    summary = {label: summaries[label] for folds in rows for label in folds.labels}
+    members, alike = summaries.members_of(with_seeds), rows[0].alike
+    summary = {label: members[label] for folds in rows for label in folds.labels}
     return {
         "algorithm": algorithm_of(alike),
         "name": alike.algorithm,

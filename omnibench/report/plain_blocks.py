@@ -15,6 +15,7 @@ from omnibench.report.parts import Part
 from omnibench.report.recorded_items import Making
 from omnibench.report.summaries import Summaries, WithSeeds
 from omnibench.results import Result
+from omnibench.store.number_texts import floats_in
 from omnibench.store.phase_facts import or_none
 from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import DisplayNames
@@ -224,8 +225,8 @@ def values_of(block: Sequence[Folds], facts: PlainFacts) -> list[list[Any]]:
         facts: The facts about their items.
     """
     labels = [label for folds in block for label in folds.labels * len(folds)]
-    texts = [text for folds in block for of_item in folds.value_texts(_as_float) for text in of_item]
-    values = [float(text) if text else None for text in texts] if "" in texts else list(map(float, texts))
+    texts = [text for folds in block for text in folds.all_value_texts(_as_float)]
+    values = or_none(floats_in(",".join(texts))) if texts else []
     spreads = facts.spreads.columns
     numbers = map(_finite_or_none, (spreads.first, spreads.second, spreads.third))
     users = [None if count < 0 else count for count in spreads.last.tolist()]

@@ -15,6 +15,15 @@ _METRICS = "\n" + " " * 8
 _VALUES = "\n" + " " * 9
 """What members of a fold, its metrics, and their members begin with."""
 
+_FOLD = f'      {{{_MEMBERS}"fold": '
+_FIT_KEY, _FIT_SECONDS, _PREDICT_SECONDS, _START_SECONDS, _PEAK_MEMORY, _LISTED = (
+    f',{_MEMBERS}"{name}": '
+    for name in ("fit_key", "fit_seconds", "predict_seconds", "start_seconds", "peak_memory", "metrics")
+)
+_STDERR, _LOW, _HIGH, _USERS = (f',{_VALUES}"{name}": ' for name in ("stderr", "low", "high", "users"))
+_END, _NEXT_METRIC = f"{_METRICS}}}", f",{_METRICS}"
+"""What stands before the numbers of a fold and of a metric, and behind these: to put these together for each takes a third of the time."""
+
 
 def fold_texts(block: Sequence[Folds], facts: PlainFacts) -> Iterator[str]:
     """Yield the JSON of each fold, as it stands inside of its configuration; what it has to be equal to is ``frames.nested``.
@@ -25,28 +34,24 @@ def fold_texts(block: Sequence[Folds], facts: PlainFacts) -> Iterator[str]:
     """
     spreads, costs = iter(facts.spreads.rows), cost_texts_of(facts)
     for folds in block:
-        labels = folds.labels
+        begins = list(map(_begin_of, folds.labels))
         for fold, fit_key, values in zip(folds.folds, folds.fit_keys, folds.value_texts(repr), strict=True):
             fit, predict, start, peak = next(costs)
             # Labels come first, and end it: behind them `spreads` would have lost the first row of the next fold.
             of_fold = [
-                _metric(label, value, *spread.split(","))
-                for label, value, spread in zip(labels, values, spreads, strict=False)
+                _metric(begin, value, *spread.split(","))
+                for begin, value, spread in zip(begins, values, spreads, strict=False)
             ]
-            listed = f"{{{_METRICS}{f',{_METRICS}'.join(of_fold)}{_MEMBERS}}}" if of_fold else "{}"
+            listed = f"{{{_METRICS}{_NEXT_METRIC.join(of_fold)}{_MEMBERS}}}" if of_fold else "{}"
             yield (
-                f'      {{{_MEMBERS}"fold": {_null_or(fold)},{_MEMBERS}"fit_key": {encode_basestring(fit_key)},'
-                f'{_MEMBERS}"fit_seconds": {fit or _NULL},{_MEMBERS}"predict_seconds": {predict or _NULL},{_MEMBERS}"start_seconds": '
-                f'{start or _NULL},{_MEMBERS}"peak_memory": {peak or _NULL},{_MEMBERS}"metrics": {listed}\n      }}'
+                f"{_FOLD}{_null_or(fold)}{_FIT_KEY}{encode_basestring(fit_key)}{_FIT_SECONDS}{fit or _NULL}{_PREDICT_SECONDS}"
+                f"{predict or _NULL}{_START_SECONDS}{start or _NULL}{_PEAK_MEMORY}{peak or _NULL}{_LISTED}{listed}\n      }}"
             )
 
 
-def _metric(label: str, value: str, stderr: str, low: str, high: str, users: str) -> str:
+def _metric(begin: str, value: str, stderr: str, low: str, high: str, users: str) -> str:
     """Return the JSON of a metric, of numbers as texts, which are empty for null."""
-    return (
-        f'{_begin_of(label)}{value or _NULL},{_VALUES}"stderr": {stderr or _NULL},{_VALUES}"low": {low or _NULL},'
-        f'{_VALUES}"high": {high or _NULL},{_VALUES}"users": {users or _NULL}{_METRICS}}}'
-    )
+    return f"{begin}{value or _NULL}{_STDERR}{stderr or _NULL}{_LOW}{low or _NULL}{_HIGH}{high or _NULL}{_USERS}{users or _NULL}{_END}"
 
 
 @lru_cache(maxsize=1024)

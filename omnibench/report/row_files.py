@@ -19,7 +19,7 @@ def csv(contents: Contents) -> Iterator[bytes]:
     """
     yield f"{','.join(COLUMN_TYPES)}\n".encode()
     for lines in lines_of(contents, _lines):
-        yield "".join([f"{line}\n" for line in lines]).encode(errors="backslashreplace")
+        yield "\n".join([*lines, ""]).encode(errors="backslashreplace")
 
 
 _TYPES_OF_PARTS = [list(COLUMN_TYPES.values())[start:end] for start, end in pairwise([0, *accumulate(WIDTHS)])]

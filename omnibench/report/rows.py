@@ -125,7 +125,8 @@ class _Block(NamedTuple):
 def _blocks(contents: Contents) -> Iterator[_Block]:
     all_folds = folds_of(contents.results)
     names = display_names(folds.alike for folds in all_folds)
-    with_seeds, summaries = with_all_seeds(all_folds), Summaries(contents)
+    with_seeds = with_all_seeds(all_folds)
+    summaries = Summaries(contents, with_seeds.values())
     plain = PlainBlocks(contents, names, with_seeds, summaries)
     for block in _by_rows(all_folds):
         facts = plain_facts_of(contents, block)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from omnibench.comparison.variance import COMPONENTS, Variances
 from omnibench.report.contents import Contents
 from omnibench.report.folds import Folds
 from omnibench.report.numbers import finite
 from omnibench.results import Result
-from omnibench.statistics.deviation import sample_deviation
+from omnibench.statistics.deviation import sample_deviation, sample_deviations
 from omnibench.statistics.exact_means import exact_mean
 from omnibench.tables.seeds import distinct, seed_groups, seeds_of
+
+_MANY = 5000
+"""Configurations from which on numpy, which takes a tenth of a second to import, makes their deviations sooner."""
+
+_AHEAD = 500
+"""How many of them have theirs made together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,20 +65,45 @@ def with_all_seeds(all_folds: Sequence[Folds]) -> dict[tuple[str, str], WithSeed
     }
 
 
-def summaries_of(contents: Contents, configuration: WithSeeds) -> dict[str, dict[str, float | None]]:
-    """Return the mean and the deviation of each metric over folds and seeds, and what contributes to its variance, by label."""
-    values = _values_by_label(configuration)
-    variances = contents.variances.get((configuration.dataset, configuration.name), {})
-    return {label: _summary(of_label, variances.get(label, {})) for label, of_label in values.items()}
+def _cells_of_all(
+    contents: Contents,
+    configurations: Sequence[WithSeeds],
+    deviations_of: Callable[[list[Sequence[float]]], list[float]],
+) -> list[dict[str, tuple[float | None, ...]]]:
+    """Return the means and deviations of configurations, and what contributes to their variance, by label.
+
+    Args:
+        contents: The contents of files.
+        configurations: The configurations.
+        deviations_of: Returns the deviations of samples of the same size.
+    """
+    values = [_values_by_label(configuration) for configuration in configurations]
+    means = [{label: _mean(of_label) for label, of_label in of_labels.items()} for of_labels in values]
+    samples: dict[int, list[Sequence[float]]] = {}
+    for of_labels, its_means in zip(values, means, strict=True):
+        for label, of_label in of_labels.items():
+            if its_means[label] is not None and len(of_label) > 1:
+                samples.setdefault(len(of_label), []).append(of_label)
+    deviations = {count: iter(deviations_of(of_size)) for count, of_size in samples.items()}
+    all_cells = []
+    for configuration, of_labels, its_means in zip(configurations, values, means, strict=True):
+        variances = contents.variances.get((configuration.dataset, configuration.name), {})
+        cells: dict[str, tuple[float | None, ...]] = {}
+        for label, of_label in of_labels.items():
+            mean, parts = its_means[label], variances.get(label)
+            deviation = finite(next(deviations[len(of_label)])) if mean is not None and len(of_label) > 1 else None
+            cells[label] = (mean, deviation, *(_parts(parts) if parts else _NO_VARIANCES))
+        all_cells.append(cells)
+    return all_cells
 
 
 def _values_by_label(configuration: WithSeeds) -> Mapping[str, Sequence[float]]:
     """Return the values that count of a configuration, by label; see ``tables.seeds``."""
     labels = {folds.labels for folds in configuration.folds}
     if len(labels) == 1 and all(folds.are_packed for folds in configuration.folds):  # most, of which each counts
-        texts = [of_item for folds in configuration.folds for of_item in folds.value_texts(repr)]
-        columns = zip(*(map(float, of_item) for of_item in texts), strict=True)
-        return dict(zip(labels.pop(), columns, strict=True))
+        (labels_of_all,) = labels
+        numbers = [float(text) for folds in configuration.folds for text in folds.all_value_texts(repr)]
+        return {label: numbers[column :: len(labels_of_all)] for column, label in enumerate(labels_of_all)}
     rows = configuration.rows
     values: dict[str, list[float]] = {label: [] for row in rows for label in row.metrics}
     for row in distinct(rows):
@@ -81,33 +112,49 @@ def _values_by_label(configuration: WithSeeds) -> Mapping[str, Sequence[float]]:
     return values
 
 
-def _summary(values: Sequence[float], variances: Variances) -> dict[str, float | None]:
-    mean = finite(exact_mean(values)) if values and all(map(math.isfinite, values)) else None
-    deviation = finite(sample_deviation(values)) if mean is not None and len(values) > 1 else None
-    if not variances:  # of one seed
-        return {"mean": mean, "std": deviation, **_NO_VARIANCES}
-    parts = {f"{component}_variance": finite(variances.get(component)) for component in COMPONENTS}
-    return {"mean": mean, "std": deviation, **parts}
+def _mean(values: Sequence[float]) -> float | None:
+    return finite(exact_mean(values)) if values else None  # none is where one of the values is not finite
 
 
-_NO_VARIANCES = dict.fromkeys(f"{component}_variance" for component in COMPONENTS)
+def _parts(variances: Variances) -> list[float | None]:
+    return [finite(variances.get(component)) for component in COMPONENTS]
+
+
+_MEMBERS = ("mean", "std", *(f"{component}_variance" for component in COMPONENTS))
+_NO_VARIANCES = (None,) * len(COMPONENTS)
 
 
 class Summaries:
-    """The cells of a row that say what the values of a configuration have in common, of the one that was asked for last.
+    """The mean and the deviation of each metric over folds and seeds, and what contributes to its variance, of each configuration.
+
+    Where there are many, those of the next ones are made together with the one that is asked for: most ask for one after the other.
 
     Args:
         contents: The contents of files.
+        configurations: The configurations, in the order of their folds.
     """
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: Contents, configurations: Iterable[WithSeeds]) -> None:
         self._contents = contents
-        self._summarised: WithSeeds | None = None
-        self._cells: dict[str, tuple[float | None, ...]] = {}
+        different = list(dict.fromkeys(configurations))
+        self._next = iter(different if len(different) >= _MANY else ())
+        self._cells: dict[WithSeeds, dict[str, tuple[float | None, ...]]] = {}
 
     def cells_of(self, configuration: WithSeeds) -> dict[str, tuple[float | None, ...]]:
-        """Return the cells of a configuration by label; its folds follow each other."""
-        if configuration is not self._summarised:
-            of_labels = summaries_of(self._contents, configuration).items()
-            self._summarised, self._cells = configuration, {label: tuple(cells.values()) for label, cells in of_labels}
-        return self._cells
+        """Return the cells of rows that say that of a configuration, by label."""
+        if configuration not in self._cells:
+            block = list(islice(self._next, _AHEAD))
+            if configuration not in block:  # asked for out of order, or there are few
+                block = [configuration]
+            of_all = _cells_of_all(self._contents, block, _deviations if len(block) == 1 else sample_deviations)
+            self._cells = dict(zip(block, of_all, strict=True))
+        return self._cells[configuration]
+
+    def members_of(self, configuration: WithSeeds) -> dict[str, dict[str, float | None]]:
+        """Return the same by label and name."""
+        cells = self.cells_of(configuration)
+        return {label: dict(zip(_MEMBERS, of_label, strict=True)) for label, of_label in cells.items()}
+
+
+def _deviations(samples: Iterable[Sequence[float]]) -> list[float]:
+    return list(map(sample_deviation, samples))

@@ -55,17 +55,38 @@ VALIDATED_USERS = "validated_users"
 BATCH_USERS = "batch_users"
 """The factor for how many users a batch has that is of users."""
 
+SCORES_IN_PIECES = "scores_in_pieces"
+"""The factor for the scores of a batch of users of which an array is small enough to be kept in pieces; none of larger ones."""
+
 LONGEST_USER, LONGEST_ITEM = "longest_user", "longest_item"
 """The factors for the interactions of the user, and of the item, with most of them: histories are padded to this length."""
 
 SPLIT_ITEMS = "split_items"
 """The factor for the items that RecBole's NAIS scores at once for a user of the validation part: all, or one of ``split_to`` parts of them."""
 
+READ_HISTORIES, ATTENDED_HISTORIES = "read_histories", "attended_histories"
+"""The factors for the items of the histories of a batch that RecBole's SimpleX reads, and for those that it computes attention of."""
+
+CONVOLVED_PAIRS, CONVOLVED = "convolved_pairs", "convolved"
+"""The factors for the pairs of a user and an item that RecBole's ConvNCF convolves at once, and for what its layers return for each."""
+
+CORRELATED, CORRELATED_IN_PIECES = "correlated", "correlated_in_pieces"
+"""The factors for the distances that RecBole's DGCF has between users and items of a batch, and for those in arrays that are kept in pieces."""
+
 RETAINED = "retained"
 """The factor that bounds a term by ``MOST_RETAINED`` numbers: what smaller arrays had is kept by the C library, in pieces."""
 
 MOST_RETAINED = 2**23
 """So many numbers of 4 bytes have 32 MiB, glibc's ``DEFAULT_MMAP_THRESHOLD_MAX``: larger arrays go back to the system at once."""
+
+RETAINED_IN_LAYERS = "retained_in_layers"
+"""The factor that does the same for the many arrays of encoders: beyond so many numbers of each, larger ones leave no more in pieces."""
+
+MOST_IN_LAYERS = 2_400_000
+"""By 27 Fits of SASRec and BERT4Rec with up to 6.6 million numbers in an array: 420 bytes for each number of small ones, 220 to 290 of those."""
+
+BOUNDS = {RETAINED: MOST_RETAINED, RETAINED_IN_LAYERS: MOST_IN_LAYERS}
+"""The most numbers that count in a term with these factors."""
 
 ITEM_VOCABULARY, ITEM_WORDS = "item_vocabulary", "item_words"
 """The factors for the different words of the texts of items that an algorithm learns from, and for all of their words."""
@@ -82,7 +103,9 @@ OF_FEATURES = {
 FACTORS = (
     *(*COUNTS, ITEM_PAIRS, USER_PAIRS, SCORED_PAIRS, COMPARED, SCORED_ITEMS, CANDIDATES),
     *(*OF_FEATURES, FEATURES_READ, FIELDS, JUDGED_USERS, BATCH_USERS),
-    *(JUDGED_VECTORS, VALIDATED_USERS, LONGEST_USER, LONGEST_ITEM, SPLIT_ITEMS, RETAINED),
+    *(JUDGED_VECTORS, VALIDATED_USERS, LONGEST_USER, LONGEST_ITEM, SPLIT_ITEMS, *BOUNDS),
+    *(READ_HISTORIES, ATTENDED_HISTORIES, CONVOLVED_PAIRS, CONVOLVED, CORRELATED),
+    *(CORRELATED_IN_PIECES, SCORES_IN_PIECES),
 )
 """What the terms of a formula are products of, beside hyperparameters. Of a list, such as the sizes of layers, the largest entry counts, in
 ``sum(NAME)`` all together."""
@@ -116,6 +139,16 @@ MovieLens-100K has 7 times as many, the longest item 10 times; of MovieLens-20M 
 
 _NUMBERS = 2**24
 """``NUMBERS`` of ``guest.recbole_sequences``; what runs in a framework's environment is not imported here."""
+
+_PAIRS_OF_ROWS = 2.4
+"""A row of a batch of RecBole's ConvNCF is two pairs, and with the gradients needs so many times what a pair does that is only judged."""
+
+FIRST_STEPS, OF_FIRST_STEPS = 2, 0.75
+"""What the layers of a network return needs this share in the first batches: later ones find what earlier ones have left in pieces. With ten
+epochs in the place of one, where one is one batch, SASRec needed 1.2 to 1.35 times as much for it, GRU4Rec 1.3, and STAMP twice as much."""
+
+_TRAINED = 0.8
+"""The usual share of interactions that are learned from."""
 
 _OF_WORDS = ("vocabulary", "words")
 
@@ -241,6 +274,71 @@ def _longest(counted: int, interactions: int, owners: int, most: int) -> float:
     return counted or min(_SKEW * interactions / max(owners, 1), most)
 
 
+def _read_histories(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many items the histories of a batch have: a row of it is read once for all that are drawn beside it."""
+    longest = _longest(size.longest_user, size.interactions, size.users, size.items)
+    arguments: Any = parameters.get("train_neg_sample_args")
+    drawn: Any = arguments.get("sample_num") if isinstance(arguments, Mapping) else None
+    return (
+        _batch(size, parameters)
+        / (drawn if is_amount(drawn) else 1)
+        * min(longest, factor("history_len", size, parameters))
+    )
+
+
+def _convolved_pairs(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many pairs are convolved at once: those of a batch with all that gradients need, or those that are judged together."""
+    at_once = factor("eval_batch_size", size, parameters)
+    judged = min(at_once, max(at_once // max(size.items, 1), 1) * size.items, size.validated * size.items)
+    return max(_PAIRS_OF_ROWS * _batch(size, parameters), judged)
+
+
+def _convolved(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many numbers the convolutions return for the outer product of two vectors."""
+    side, numbers = factor(_EMBEDDING_SIZE, size, parameters), 0.0
+    channels, kernels, strides = (
+        _amounts(parameters.get(f"cnn_{name}")) for name in ("channels", "kernels", "strides")
+    )
+    for channel, kernel, stride in zip(channels[1:], kernels, strides, strict=False):
+        side = max((side - kernel) // stride + 1, 0.0)
+        numbers += channel * side * side
+    return min(max(numbers, 1.0), MOST_BYTES)
+
+
+def _amounts(value: Any) -> list[float]:
+    """Return the amounts of a list; none of anything else."""
+    return (
+        [float(min(entry, MOST_BYTES)) for entry in value if is_amount(entry)]
+        if isinstance(value, list | tuple)
+        else []
+    )
+
+
+def _correlated(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many distances there are between users and items of a batch, in all pairs of factors that follow each other."""
+    drawn, _ = _drawn(size, parameters)
+    return min(max(factor("n_factors", size, parameters) - 1, 0.0) * drawn * drawn, MOST_BYTES)
+
+
+def _correlated_in_pieces(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many of these distances are in arrays that are kept in pieces; of two batches in all there are fewer pieces."""
+    drawn, batches = _drawn(size, parameters)
+    epochs: Any = parameters.get("epochs")
+    is_short = batches * (epochs if is_amount(epochs) else math.inf) <= FIRST_STEPS
+    pairs = max(factor("n_factors", size, parameters) - 1, 0.0)
+    return min(pairs * _in_pieces(drawn * drawn), MOST_BYTES) * (OF_FIRST_STEPS if is_short else 1.0)
+
+
+def _in_pieces(numbers: float) -> float:
+    return numbers if numbers <= MOST_RETAINED else 0.0  # a larger array goes back to the system at once
+
+
+def _drawn(size: DataSize, parameters: Mapping[str, Any]) -> tuple[float, float]:
+    """Return how many users and items are drawn for each batch, of both as many as the larger number by the batches; and the batches."""
+    batches = _TRAINED * size.interactions // max(_batch(size, parameters), 1.0) + 1
+    return 2 * max(size.users, size.items) / batches, batches
+
+
 def _item_pairs(size: DataSize) -> float:
     """Return about how many pairs of items some user has both of; what popular items share is not counted again."""
     return _occupied(size.interactions**2 / max(size.users, 1), size.items**2)
@@ -276,7 +374,16 @@ _DERIVED: Mapping[str, Callable[[DataSize, Mapping[str, Any]], float]] = {
     JUDGED_VECTORS: _judged_vectors,
     VALIDATED_USERS: _validated_users,
     SPLIT_ITEMS: _split_items,
-    RETAINED: lambda _size, _parameters: 1.0,
+    **dict.fromkeys(BOUNDS, lambda _size, _parameters: 1.0),
+    READ_HISTORIES: _read_histories,
+    ATTENDED_HISTORIES: lambda size, parameters: (
+        0.0 if parameters.get("aggregator", "mean") == "mean" else _read_histories(size, parameters)
+    ),
+    CONVOLVED_PAIRS: _convolved_pairs,
+    CONVOLVED: _convolved,
+    CORRELATED: _correlated,
+    SCORES_IN_PIECES: lambda size, parameters: _in_pieces(size.items * min(size.users, _batch(size, parameters))),
+    CORRELATED_IN_PIECES: _correlated_in_pieces,
     LONGEST_USER: lambda size, _: _longest(size.longest_user, size.interactions, size.users, size.items),
     LONGEST_ITEM: lambda size, _: _longest(size.longest_item, size.interactions, size.items, size.users),
 }

@@ -49,6 +49,16 @@ def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)
 
 
+@functools.lru_cache(maxsize=64)
+def constructor_names(algorithm: type) -> tuple[str, ...]:
+    """Return the names of the arguments that a class is constructed with, which are looked up once.
+
+    Raises:
+        TypeError, ValueError: Nobody knows them.
+    """
+    return tuple(inspect.signature(algorithm).parameters)
+
+
 def takes(algorithm: type, argument: str) -> bool:
     """Return whether a class's ``fit`` names an argument."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import pickle
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from omnibench.runners.own_calls import (
     TRAIN,
     VALIDATION,
     argument_names,
+    constructor_names,
     explaining_missing_columns,
     explaining_missing_packages,
     takes,
@@ -75,7 +75,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     seed_everything(task.seed)  # its module may draw when it is imported
     algorithm = find(task.algorithm)
     parameters = dict(task.parameters)
-    accepted = inspect.signature(algorithm).parameters
+    accepted = constructor_names(algorithm)
     filled_in = {name: task.seed for name in SEED_NAMES if name in accepted and name not in parameters}
     for name, seed in filled_in.items():
         print(f"{algorithm.__name__}: {name}={seed}, the seed of the run, which the constructor takes")  # noqa: T201 - into the log

@@ -94,8 +94,12 @@ class Guests(Protocol):
     def use_gpus(self, gpus: Sequence[str]) -> None:
         """Have guests that compute on GPUs compute on these."""
 
-    def ask_for(self, resources: Mapping[str, Any]) -> None:
-        """Hear what the guests that are got next are to have of their machine, as ``Resources`` takes it."""
+    def ask_for(self, resources: Mapping[str, Any], item: str, show: Callable[[str | None], None]) -> None:
+        """Hear what the guests that are got next are to have of their machine, as ``Resources`` takes it, and for which item.
+
+        ``show`` is called when a machine for them is waited for, with why none that is there will do or nothing, whenever that
+        changes, and with None when there is one.
+        """
 
     def rest(self) -> None:
         """Hear that an item has ended."""
@@ -278,7 +282,7 @@ class GuestPool:
                 self._finish_starting(key)
         self.end_idle(only_gpus=True)
 
-    def ask_for(self, resources: Mapping[str, Any]) -> None:
+    def ask_for(self, resources: Mapping[str, Any], item: str, show: Callable[[str | None], None]) -> None:
         """Do nothing: what this machine has, the engine deals out."""
 
     def rest(self) -> None:

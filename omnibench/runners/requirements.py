@@ -12,20 +12,28 @@ from typing import Any, NamedTuple
 
 from omnibench.data.data_size import COUNTS, DataSize
 from omnibench.runners.formula_factors import (
+    ATTENDED_HISTORIES,
     BATCH_USERS,
     BATCHES,
+    BOUNDS,
     CANDIDATES,
     COMPARED,
+    CONVOLVED,
+    CONVOLVED_PAIRS,
+    CORRELATED,
+    CORRELATED_IN_PIECES,
+    FIRST_STEPS,
     ITEM_PAIRS,
     JUDGED_USERS,
     JUDGED_VECTORS,
     LONGEST_ITEM,
     LONGEST_USER,
     MOST_BYTES,
-    MOST_RETAINED,
-    RETAINED,
+    OF_FIRST_STEPS,
+    READ_HISTORIES,
     SCORED_ITEMS,
     SCORED_PAIRS,
+    SCORES_IN_PIECES,
     SPLIT_ITEMS,
     USER_PAIRS,
     VALIDATED_USERS,
@@ -53,11 +61,10 @@ _OF_LAYERS = {"embedding_size", "hidden_size", "inner_size", "n_factors", "n_hea
 """Hyperparameters that say how much a layer returns for each row of a batch. Terms without any of these are of what else is made of a batch:
 numbers for each value of features, matrices of rows by rows."""
 
-_EPOCHS = "epochs"
+_REPEATED = {"n_layers"}
+"""Hyperparameters that say how many such layers there are, each with arrays of its own."""
 
-_FIRST_STEPS, _OF_FIRST_STEPS = 2, 0.75
-"""What the layers of a network return needs this share in the first batches: later ones find what earlier ones have left in pieces. With ten
-epochs in the place of one, where one is one batch, SASRec needed 1.2 to 1.35 times as much for it, GRU4Rec 1.3, and STAMP twice as much."""
+_EPOCHS = "epochs"
 
 _BY_FORMULA = "by the formula of the algorithm"
 
@@ -65,10 +72,22 @@ _REMEDIES = (
     (SPLIT_ITEMS, ("split_to", "split_to=10")),
     (VALIDATED_USERS, ("validation_sample_size", "validation_sample_size=1000")),
     (JUDGED_USERS, ("eval_batch_size", "a smaller eval_batch_size")),
+    *((name, ("train_batch_size", "a smaller train_batch_size")) for name in (CORRELATED, CORRELATED_IN_PIECES)),
     *((name, (name, f"a smaller {name}")) for name in BATCHES),
-    *((BATCH_USERS, (name, f"a smaller {name}")) for name in BATCHES),
+    *((users, (name, f"a smaller {name}")) for users in (BATCH_USERS, SCORES_IN_PIECES) for name in BATCHES),
 )
 """By factors, the hyperparameters that say how much of the data is there at once, and what to say of them."""
+
+_COUNTED_AS = {
+    **dict.fromkeys((ITEM_PAIRS, JUDGED_VECTORS, SPLIT_ITEMS), "items"),
+    **dict.fromkeys((USER_PAIRS, JUDGED_USERS, BATCH_USERS, VALIDATED_USERS), "users"),
+    **dict.fromkeys((SCORED_PAIRS, CORRELATED, CORRELATED_IN_PIECES, SCORES_IN_PIECES), "users*items"),
+    **dict.fromkeys((READ_HISTORIES, ATTENDED_HISTORIES), "train_batch_size*history_len"),
+    CONVOLVED_PAIRS: "train_batch_size*eval_batch_size",
+    CONVOLVED: "embedding_size*cnn_channels",
+    CANDIDATES: "n_negatives",
+}
+"""By factors, what they are counted of: users, items, or hyperparameters."""
 
 _DISTINCT = 1.5
 """So much larger than the smallest of earlier Fits the largest has to be, for them to tell what grows with the data."""
@@ -189,13 +208,15 @@ def _line(points: list[tuple[float, float]], guest: float, *, is_measured: bool)
 def _units(term: str, size: DataSize, parameters: Mapping[str, Any]) -> float:
     names = term.split("*")
     units = math.prod(factor(name, size, parameters) for name in names)
-    if RETAINED in names:
-        return min(units, MOST_RETAINED)
+    most = [BOUNDS[name] for name in names if name in BOUNDS]
+    if most:
+        layers = math.prod(factor(name, size, parameters) for name in names if name in _REPEATED)
+        units = min(units, layers * min(most))
     names = _hyperparameters_in(term)
     batch = next((name for name in names if name in BATCHES), None)
     if batch is None or _OF_LAYERS.isdisjoint(names) or not _SCORES.isdisjoint(names):
         return units
-    return units * (_OF_FIRST_STEPS if _steps(batch, size, parameters) <= _FIRST_STEPS else 1.0)
+    return units * (OF_FIRST_STEPS if _steps(batch, size, parameters) <= FIRST_STEPS else 1.0)
 
 
 def _hyperparameters_in(term: str) -> list[str]:
@@ -227,13 +248,10 @@ def _remedy(term: str, parameters: Mapping[str, Any]) -> str:
 
 def _reason(largest: str, size: DataSize, parameters: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     """Return what makes most of what a formula says, in words; and the hyperparameters, where nothing of the data does."""
-    compares_all = sampled(parameters) is None
-    counted = {ITEM_PAIRS: "items", USER_PAIRS: "users", SCORED_PAIRS: "users*items", COMPARED: compared(parameters)}
-    counted |= {
-        SCORED_ITEMS: "items" if compares_all else "n_negatives",
-        CANDIDATES: "n_negatives",
-        **dict.fromkeys((JUDGED_USERS, BATCH_USERS, VALIDATED_USERS), "users"),
-        **dict.fromkeys((JUDGED_VECTORS, SPLIT_ITEMS), "items"),
+    counted = {
+        **_COUNTED_AS,
+        COMPARED: compared(parameters),
+        SCORED_ITEMS: "items" if sampled(parameters) is None else "n_negatives",
     }
     factors = "*".join(counted.get(name, name) for name in _hyperparameters_in(largest)).split("*")
     counts = [name for name in COUNTS if name in factors]

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
+
+_UNIT_BITS = 80
+_UNIT = float(1 << _UNIT_BITS)
+"""The parts of which floats are mostly whole multiples: those from 4e-9 on are, and all that are coarser."""
 
 _BITS = 64
 """Binary digits of a root that are computed: more than the 53 of a float, so that the last one but these rounds rightly."""
@@ -19,12 +29,41 @@ def sample_deviation(values: Sequence[float]) -> float:
     Args:
         values: At least two, finite.
     """
-    ratios = [value.as_integer_ratio() for value in values]
-    unit = max(denominator for _, denominator in ratios)
-    numbers = [numerator * (unit // denominator) for numerator, denominator in ratios]
+    scaled = [value * _UNIT for value in values]  # a power of two, so that nothing is rounded
+    if all(map(float.is_integer, scaled)):
+        numbers, unit = list(map(int, scaled)), 1 << _UNIT_BITS
+    else:
+        ratios = [value.as_integer_ratio() for value in values]
+        unit = max(denominator for _, denominator in ratios)
+        numbers = [numerator * (unit // denominator) for numerator, denominator in ratios]
     count = len(numbers)
-    squares = count * sum(number * number for number in numbers) - sum(numbers) ** 2
+    squares = count * sum([number * number for number in numbers]) - sum(numbers) ** 2
     return _root(squares, count * (count - 1) * unit * unit)
+
+
+def sample_deviations(samples: Sequence[Sequence[float]]) -> list[float]:
+    """Return ``sample_deviation`` of many samples of the same size, for which numpy takes a tenth of the time.
+
+    They are computed with the digits that the processor has beyond those of a float, and their error is bounded: the mean's counts by
+    its square alone, since the squares of deviations from any other point sum up to more by n times the distance's square. Where
+    both ends of what is possible round to the same float, that is the one; of the others, which are few, each is computed exactly.
+
+    Args:
+        samples: Each with the same number of finite values, two or more.
+    """
+    if not samples:
+        return []
+    values = np.array(samples, np.longdouble)
+    count, unit = values.shape[1], float(np.finfo(np.longdouble).eps)
+    with np.errstate(all="ignore"):
+        centred = values - (values.sum(axis=1) / count)[:, None]
+        deviations = np.sqrt((centred * centred).sum(axis=1) / (count - 1))
+        error = (count + 8) * unit + ((count + 1) * unit * abs(values).max(axis=1) / deviations) ** 2
+        low, high = ((deviations * bound).astype(np.float64).tolist() for bound in (1 - error, 1 + error))
+    return [
+        lowest if lowest == highest and 0 < lowest < math.inf else sample_deviation(sample)
+        for lowest, highest, sample in zip(low, high, samples, strict=True)
+    ]
 
 
 def _root(numerator: int, denominator: int) -> float:

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 from omnibench.errors import StoreError
@@ -26,6 +27,9 @@ from omnibench.store.durable_names import UnsyncedNames
 from omnibench.store.permissions import make_directory
 from omnibench.store.schema import Artifact
 
+_SMALL_BYTES = 1 << 18
+"""Up to so many bytes, a file is read at once."""
+
 UNRESOLVED = "is a link or reached through one, which is not followed"
 """What is wrong with an artifact whose path ``resolve`` does not return; no record of ours has one that leads out."""
 
@@ -42,8 +46,14 @@ def sync_tree(directory: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file as 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with open(path, "rb", buffering=0) as file:
+        return _sha256_in(file, os.fstat(file.fileno()).st_size)
+
+
+def _sha256_in(file: FileIO, size: int) -> str:
+    """Return the sha256 of an open file of about a size; of small ones without the buffer that large ones are read by."""
+    digest = hashlib.sha256(file.readall()) if size <= _SMALL_BYTES else hashlib.file_digest(file, "sha256")
+    return digest.hexdigest()
 
 
 def replace_file(file: Path, content: bytes | Iterable[bytes | memoryview]) -> None:
@@ -102,15 +112,15 @@ def publish(
     if not was_reached:
         refuse_links(root, directory)
     with open(partial, "rb", buffering=0) as file:
-        written = _written(os.fstat(file.fileno()))
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        before = os.fstat(file.fileno())
+        sha256 = _sha256_in(file, before.st_size)
         if not was_reached:
             make_directories(final.parent, root, unsynced)
         with opened_directory(root, directory) as parent:
             status = _move_and_sync(partial, file.fileno(), name, parent, is_unrecorded=is_unrecorded)
     unsynced.note(final.parent)
     unsynced.note_ancestors(final.parent, root)  # also those that another store of this process has reached
-    if _written(status) != written:
+    if _written(status) != _written(before):
         raise StoreError(f"{final} was written to while it was published; nothing but omnibench may write there.")
     return _described(relative, sha256, status)
 
@@ -186,7 +196,7 @@ def make_directories(directory: Path, root: Path, unsynced: UnsyncedNames) -> No
     if not is_reached(root, relative):
         refuse_links(root, relative)
         existing = directory
-        while existing != root and not existing.exists():
+        while existing != root and not os.path.exists(existing):
             missing.append(existing)
             existing = existing.parent
         for absent in reversed(missing):
@@ -212,13 +222,13 @@ def is_intact(artifact: Artifact, root: Path, verify: str = "full") -> bool:
             moment when it was recorded, and looks at the others in full; ``off`` compares the size alone.
     """
     try:
-        with os.fdopen(open_file(root, artifact["path"]), "rb") as file:
+        with os.fdopen(open_file(root, artifact["path"]), "rb", buffering=0) as file:
             status = os.fstat(file.fileno())
             if status.st_size != artifact["size"]:
                 return False
             if verify == "off" or (verify == "stat" and artifact.get("stat") == _stat(status)):
                 return True
-            return hashlib.file_digest(file, "sha256").hexdigest() == artifact["sha256"]
+            return _sha256_in(file, status.st_size) == artifact["sha256"]
     except (OSError, LinkedFileError):
         return False
 

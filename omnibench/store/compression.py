@@ -42,7 +42,7 @@ def compress_where_it_pays(path: Path, speed: Callable[[Path], float] | None = N
     Raises:
         OSError: The disk is full, or broken.
     """
-    status = path.stat()
+    status = os.stat(path)
     if is_compressed(path) or status.st_size < LEAST_BYTES or status.st_nlink > 1:  # a link costs nothing
         return path
     if _saved_per_second(path) < _MARGIN * (speed or written_per_second)(path.parent):

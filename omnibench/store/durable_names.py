@@ -55,7 +55,7 @@ class _HeldDirectory:
     inode: int
 
     @classmethod
-    def at(cls, path: Path) -> _HeldDirectory | None:
+    def at(cls, path: str) -> _HeldDirectory | None:
         """Hold the directory at a path; None where that cannot be done."""
         try:
             descriptor = os.open(path, _HOLDING)
@@ -64,7 +64,7 @@ class _HeldDirectory:
         status = os.fstat(descriptor)
         return cls(descriptor, status.st_dev, status.st_ino)
 
-    def is_at(self, path: Path) -> bool:
+    def is_at(self, path: str) -> bool:
         """Whether it has this path."""
         try:
             status = os.lstat(path)
@@ -84,15 +84,16 @@ class UnsyncedNames:
     """
 
     def __init__(self) -> None:
-        self._to_sync: set[Path] = set()
-        self._noted: dict[Path, _HeldDirectory] = {}  # their names become durable when their parents are synced
-        self._known_durable: OrderedDict[Path, _HeldDirectory] = OrderedDict()  # the one needed last comes last
+        # By paths as texts: each file that is published asks for all directories above it, and objects of paths cost more.
+        self._to_sync: set[str] = set()
+        self._noted: dict[str, _HeldDirectory] = {}  # their names become durable when their parents are synced
+        self._known_durable: OrderedDict[str, _HeldDirectory] = OrderedDict()  # the one needed last comes last
         self._lock = threading.Lock()
 
     def note(self, directory: Path) -> None:
         """Note that a directory has got a name."""
         with self._lock:
-            self._to_sync.add(directory)
+            self._to_sync.add(str(directory))
 
     def note_ancestors(self, directory: Path, root: Path, new_directories: Iterable[Path] = ()) -> None:
         """Note the names of a directory and of those above it, but for those that this has made durable itself.
@@ -107,21 +108,21 @@ class UnsyncedNames:
         with self._lock:
             for new in new_directories:
                 beneath = f"{new}/"
-                # As texts: a store knows of many directories, and objects of their paths take most of an item's claim.
                 for path in [path for path in self._known_durable if f"{path}/".startswith(beneath)]:
                     self._known_durable.pop(path).close()
-            while directory != root:
-                self._note_name_of(directory)
-                directory = directory.parent
+            path, end = str(directory), str(root)
+            while len(path) > len(end):  # it lies below
+                self._note_name_of(path)
+                path = os.path.dirname(path)
 
-    def _note_name_of(self, directory: Path) -> None:
+    def _note_name_of(self, directory: str) -> None:
         durable = self._known_durable.get(directory)
         if durable is not None:
             if durable.is_at(directory):
                 self._known_durable.move_to_end(directory)
                 return
             self._known_durable.pop(directory).close()
-        self._to_sync.add(directory.parent)
+        self._to_sync.add(os.path.dirname(directory))
         noted = self._noted.pop(directory, None)
         if noted is not None:
             noted.close()
@@ -137,9 +138,9 @@ class UnsyncedNames:
         """
         with self._lock:
             for directory in sorted(self._to_sync):
-                inside = [path for path in self._noted if path.parent == directory]
+                inside = [path for path in self._noted if os.path.dirname(path) == directory]
                 try:
-                    sync_directory(directory)
+                    sync_directory(Path(directory))
                 except FileNotFoundError:
                     for path in inside:
                         self._noted.pop(path).close()
@@ -148,7 +149,7 @@ class UnsyncedNames:
                         self._keep(path, self._noted.pop(path))
                 self._to_sync.discard(directory)
 
-    def _keep(self, path: Path, directory: _HeldDirectory) -> None:
+    def _keep(self, path: str, directory: _HeldDirectory) -> None:
         """Keep that a directory has a durable name, unless it has lost it since that was noted."""
         if not directory.is_at(path):
             directory.close()

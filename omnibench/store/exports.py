@@ -114,10 +114,11 @@ class Exports:
         latest_end = self._latest_end  # before anything is read: an item may end meanwhile
 
         def texts_of(reader: Reader) -> _Texts:
-            revision, items, texts = reader.revision, self._progress(reader), dict[str, str]()
+            results, texts = Results(), dict[str, str]()
+            revision, items = reader.revision, self._progress(reader, results.add)
             done = sum(item["status"] == Status.DONE for item in items.values())
             if with_results or done != self._done:
-                texts["results.json"] = with_header(revision, _listing("results", results(reader)))
+                texts["results.json"] = with_header(revision, _listing("results", results.rows()))
             texts["progress.json"] = with_header(revision, _mapping("items", items))
             return revision, done, texts
 
@@ -170,13 +171,13 @@ class Exports:
             return math.inf
         return age if age >= 0 else math.inf
 
-    def _progress(self, reader: Reader) -> dict[str, Any]:
+    def _progress(self, reader: Reader, note_done: Callable[[Record], None]) -> dict[str, Any]:
         seen = sightings(self.store.root, (record for _, record in reader.records(RecordType.WORKER.prefix)))
 
         def holder_of(item: Record) -> str | None:
             return self.store.holder(item["fit_key"]) if item["item"] in seen else None
 
-        items = progress(reader, seen, holder_of)
+        items = progress(reader, seen, holder_of, note_done)
         self._items = len(items)
         return items
 
@@ -201,7 +202,10 @@ def refresh_copies(root: Path, notify: Callable[[str], None] = lambda _: None) -
 
 
 def progress(
-    records: RecordSource, seen: Mapping[str, Sighting], holder_of: Callable[[Record], str | None] = lambda _: None
+    records: RecordSource,
+    seen: Mapping[str, Sighting],
+    holder_of: Callable[[Record], str | None] = lambda _: None,
+    note_done: Callable[[Record], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Return ``{item: {status, phase, ...}}`` for every item that the records know, by name.
 
@@ -213,11 +217,14 @@ def progress(
         records: All records.
         seen: What workers are doing; see ``states.sightings``.
         holder_of: The process that computes the item of a record right now, or None.
+        note_done: Called with the record of each item that is done: to read them takes most of the time.
     """
     items: dict[str, Any] = {}
     in_search: list[Record] = []
     snapshots = open_snapshots(records)
     for record, state in item_states(records, seen, lambda _: False):
+        if state.status is Status.DONE:
+            note_done(record)
         item = {
             "status": state.status.value,
             "phase": state.phase,
@@ -248,18 +255,23 @@ def _trials(records: RecordSource, item: Record) -> dict[str, Any]:
     return {"finished": len(tuned.finished), "of": tuned.limit, "metric": tuned.metric, "best": tuned.value}
 
 
-def results(records: RecordSource) -> list[dict[str, Any]]:
-    """Return one row per item and metric of everything that is done, by the items' names."""
-    rows_by_item: list[tuple[str, list[dict[str, Any]]]] = []
-    for _, record in records.records(RecordType.ITEM.prefix):
-        if record["status"] == Status.DONE:
-            item_fields = {name: record[name] for name in ("dataset", "algorithm", "parameters", "fold")}
-            rows = [
-                {**item_fields, **_column(label), "value": metric["value"]}
-                for label, metric in record["metrics"].items()
-            ]
-            rows_by_item.append((str(record["item"]), rows))
-    return [row for _, rows in sorted(rows_by_item, key=lambda pair: pair[0]) for row in rows]
+class Results:
+    """One row per item and metric of what is done, gathered while the records are read for something else."""
+
+    def __init__(self) -> None:
+        self._rows_by_item: list[tuple[str, list[dict[str, Any]]]] = []
+
+    def add(self, record: Record) -> None:
+        """Add the rows of the record of an item that is done."""
+        item_fields = {name: record[name] for name in ("dataset", "algorithm", "parameters", "fold")}
+        rows = [
+            {**item_fields, **_column(label), "value": metric["value"]} for label, metric in record["metrics"].items()
+        ]
+        self._rows_by_item.append((str(record["item"]), rows))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows, by the items' names."""
+        return [row for _, rows in sorted(self._rows_by_item, key=lambda pair: pair[0]) for row in rows]
 
 
 def _column(label: str) -> dict[str, Any]:

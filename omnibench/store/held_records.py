@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.leases import Lease
@@ -42,15 +42,29 @@ class HeldRecords:
         """Return a record, or None; see ``Records.get``."""
         if key not in self._known:
             record = self._store.records.get(key)
-            record_type = RecordType.of(key)
-            if record_type not in _OF_ATTEMPT or (record is None and record_type in _OF_OTHERS):
+            if not _stays(key, record):
                 return record
             self._known[key] = record
         known = self._known[key]
         return None if known is None else dict(known)
+
+    def get_all(self, keys: Iterable[str]) -> dict[str, Record | None]:
+        """Return several records by key; see ``get``. Those that are not there, as a rule all, take one look."""
+        all_keys = list(keys)
+        unknown = [key for key in all_keys if key not in self._known]
+        present = self._store.records.present(unknown)
+        absent = set(unknown) - present
+        self._known.update({key: None for key in absent if _stays(key, None)})
+        return {key: None if key in absent else self.get(key) for key in all_keys}
 
     def commit(self, records: Mapping[str, Record], forget: Mapping[str, Record] | None = None) -> None:
         """Commit records under the lease, durably; see ``CheckpointStore.commit``."""
         for key in (*records, *(forget or ())):  # before: who asks after a failure reads what has become of it
             self._known.pop(key, None)
         self._store.commit(self._lease, records, forget)
+
+
+def _stays(key: str, record: Record | None) -> bool:
+    """Whether a record that the holder of the lease has read, or has not found, is the same until it writes itself."""
+    record_type = RecordType.of(key)
+    return record_type in _OF_ATTEMPT and (record is not None or record_type not in _OF_OTHERS)

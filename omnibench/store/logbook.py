@@ -24,6 +24,7 @@ from omnibench.store.artifacts import aside_name
 from omnibench.store.beneath import LinkedFileError, has_link, refuse_links
 from omnibench.store.permissions import create
 from omnibench.store.reading import readable
+from omnibench.store.schema import utc_second
 from omnibench.store.small_blocks import require_room
 from omnibench.store.superseded import (
     OWN,
@@ -206,7 +207,7 @@ class LogBook:
         self, level: int, logger: str, message: str, item: str | None, beginning: FitBeginning | None = None
     ) -> None:
         moment = time.time()
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1000):03d}Z"
+        stamp = f"{utc_second(int(moment))}.{int(moment % 1 * 1000):03d}Z"
         text = message.encode("utf-8", "backslashreplace").decode()
         row = (stamp, self.run, self.worker, item, level, logging.getLevelName(level), logger, text)
         with self._lock:

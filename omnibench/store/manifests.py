@@ -51,7 +51,7 @@ def append_texts(directory: Path, root: Path, texts: Mapping[str, str], forget: 
     lines = [f"{key}\t{text}" for key, text in texts.items()]
     # Behind what takes their place: a kill in the midst of it must not take both.
     lines += [f"{_FORGET}\t{seal(_FORGET, {'keys': gone})}"] if gone else []
-    if not lines or not directory.is_dir():
+    if not lines or not os.path.isdir(directory):
         return
     path = os.path.join(relative_path(directory, root), NAME)
     descriptor = open_file(root, path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)

@@ -59,7 +59,7 @@ def make_directory(directory: Path, *, shared: bool | None = None, sticky: bool 
         shared: Whether it is for a group; by default as its parent.
         sticky: Whether members of the group may remove their own entries only.
     """
-    if directory.is_dir():
+    if os.path.isdir(directory):
         return
     for_group = is_shared(directory.parent) if shared is None else shared
     directory.mkdir(mode=0o770 if for_group else 0o700, parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def is_own_work(file: Path, *, shared: bool) -> bool:
 
 def keep_to_oneself(file: Path) -> None:
     """Take the right to write into a file from all others."""
-    file.chmod(stat.S_IMODE(file.stat().st_mode) & ~_MODEL_BITS)
+    os.chmod(file, stat.S_IMODE(os.stat(file).st_mode) & ~_MODEL_BITS)
 
 
 def umask() -> int:

@@ -117,8 +117,7 @@ def _begin(connection: sqlite3.Connection) -> None:
 
 def blocks_of_costs(connection: sqlite3.Connection) -> Iterator[BlockOfCosts]:
     """Yield the costs of all phases by the thousand, in the order in which they were written; of a database that keeps the table."""
-    # As bytes: one text that is no UTF-8 any more would be an error of the whole query.
-    rows = connection.execute("SELECT number, type, CAST(members AS BLOB) FROM Costs ORDER BY number")
+    rows = connection.execute(_ALL)
     while block := rows.fetchmany(_BLOCK):
         texts = list(
             dict.fromkeys([members for _, _, members in block])
@@ -129,31 +128,32 @@ def blocks_of_costs(connection: sqlite3.Connection) -> Iterator[BlockOfCosts]:
 def rows_of_others(connection: sqlite3.Connection, fit_keys: Container[str]) -> list[int]:
     """Return the numbers of the rows of phases that are not of some items, by type and in the order in which they were written.
 
-    Trials are none of an item's phases. No members are parsed: where an item's key is, and that there is no search, their texts say.
+    Trials are none of an item's phases. No members are parsed: most texts begin with the key of an item, and name no search in the end.
 
     Args:
         connection: Of a database that keeps the table.
         fit_keys: The keys of the items.
     """
-    rows = connection.execute(_FIT_KEYS)
+    rows = connection.execute(_ALL)
     types_and_numbers: list[tuple[int, int]] = []
-    latest: bytes | None = None  # the phases of an item follow each other
-    for number, position, fit_key in rows:
-        if fit_key is None or (fit_key != latest and fit_key.decode(errors="replace") not in fit_keys):
-            types_and_numbers.append((position, number))
-        else:
-            latest = fit_key
+    latest = (
+        b"-"  # what members begin with that name the item of the row before: the phases of an item follow each other
+    )
+    for number, position, members in rows:
+        if members is not None and members.endswith(_NO_SEARCH):
+            if members.startswith(latest):
+                continue
+            begin, fit_key, end = members[:2], members[2:66], members[66:67]
+            if begin == b'["' and end == b'"' and fit_key.decode(errors="replace") in fit_keys:
+                latest = members[:67]
+                continue
+        types_and_numbers.append((position, number))
     return [number for _, number in sorted(types_and_numbers)]
 
 
-_FIT_KEYS = """
-SELECT number, type, CASE
-    WHEN substr(members, 1, 2) = CAST('["' AS BLOB) AND substr(members, 67, 1) = CAST('"' AS BLOB)
-        AND substr(members, -6) = CAST(',null]' AS BLOB)
-    THEN substr(members, 3, 64) END
-FROM (SELECT number, type, CAST(members AS BLOB) AS members FROM Costs) ORDER BY number
-"""
-"""The key of the item in each row, where members begin with one and name no search in the end."""
+# As bytes: one text that is no UTF-8 any more would be an error of the whole query.
+_ALL = "SELECT number, type, CAST(members AS BLOB) FROM Costs ORDER BY number"
+_NO_SEARCH = b",null]"
 
 
 def _parsed(texts: Sequence[bytes | None]) -> list[list[Any]]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, compress, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omnibench.store.number_texts import floats_in
 from omnibench.store.phase_numbers import cost_rows_in, spreads_in, versions_in
 from omnibench.store.reader import Reader
 from omnibench.store.schema import Record, RecordType
@@ -61,10 +62,9 @@ class Texts(NamedTuple):
     @property
     def columns(self) -> Columns:
         """The same by column, as numbers."""
-        texts = ",".join(self.rows).split(",") if self.rows else []
-        numbers = [float(text) if text else math.nan for text in texts] if "" in texts else list(map(float, texts))
-        width = len(texts) // len(self.rows) if self.rows else _FLOATS
-        table = np.array(numbers, np.float64).reshape(len(self.rows), width)
+        numbers = floats_in(",".join(self.rows)) if self.rows else np.empty(0)
+        width = len(numbers) // len(self.rows) if self.rows else _FLOATS
+        table = numbers.reshape(len(self.rows), width)
         if width > _FLOATS:
             last = np.where(np.isnan(table[:, _FLOATS]), _NONE, table[:, _FLOATS]).astype(np.int32)
         else:
@@ -221,9 +221,9 @@ class _Table:
             is_known = [row is not None for row in rows]
             keys, last = list(compress(keys, is_known)), None if last is None else list(compress(last, is_known))
         self._hashes.extend(_hashes(keys))
-        texts = [row for row in rows if row is not None]
-        self._texts += b"".join(texts)
-        self._ends.extend(islice(accumulate(map(len, texts), initial=self._ends[-1]), 1, None))
+        lines = [row + b"\n" for row in rows if row is not None]
+        self._texts += b"".join(lines)
+        self._ends.extend(islice(accumulate(map(len, lines), initial=self._ends[-1]), 1, None))
         if last is not None:
             self._last.extend(last)
 
@@ -234,7 +234,7 @@ class _Table:
             self._hashes = array("q", map(self._hashes.__getitem__, self._positions))
             return
         hashes = np.frombuffer(self._hashes, "<i8")
-        positions = np.argsort(hashes, kind="stable")
+        positions = np.argsort(hashes)  # of equal ones, which nobody finds, in any order
         self._positions = array("I", positions.astype(np.uint32).tobytes())
         self._hashes = array("q", hashes[positions].tobytes())
 
@@ -249,9 +249,14 @@ class _Table:
 
     def _positions_of(self, keys: Sequence[str] | bytes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
         """Return where the hashes of keys are, and whether there is a single row of each; both of shape (n,)."""
-        sorted_hashes, hashes = np.frombuffer(self._hashes, "<i8"), np.array(_hashes(keys), "<i8")
+        sorted_hashes, hashes = np.frombuffer(self._hashes, "<i8"), np.frombuffer(_hashes(keys), "<i8")
+        if not len(sorted_hashes):
+            return np.zeros(len(hashes), np.intp), np.zeros(len(hashes), bool)
         begins = np.searchsorted(sorted_hashes, hashes)
-        return begins, np.searchsorted(sorted_hashes, hashes, "right") - begins == 1
+        # Behind the last one its own hash is looked at again, which is none that is looked for there.
+        hashes_there, behind = (np.take(sorted_hashes, begins + step, mode="clip") for step in (0, 1))
+        is_last = begins == len(sorted_hashes) - 1
+        return begins, (hashes_there == hashes) & ((behind != hashes) | is_last)
 
     def texts(self, keys: Sequence[str] | bytes) -> Texts | None:
         """Return the rows of several keys as texts; None where one has none."""
@@ -259,11 +264,18 @@ class _Table:
         if not is_row.all():
             return None
         positions = np.frombuffer(self._positions, "<u4")[begins]
-        ends = np.frombuffer(self._ends, "<u4")
-        bounds = zip(ends[positions].tolist(), ends[positions + 1].tolist(), strict=True)
-        content = b"\n".join([self._texts[begin:end] for begin, end in bounds])
         last = np.frombuffer(self._last, "<i4")[positions].tolist() if self._last else []
-        return Texts(content.decode().split("\n") if keys else [], last)
+        if not len(positions):
+            return Texts([], last)
+        # Rows that follow each other, as those of an item mostly do, are taken together.
+        is_first = np.diff(positions, prepend=positions[:1]) != 1
+        is_first[0] = True
+        ends = np.frombuffer(self._ends, "<u4")
+        begins_of_runs = ends[positions[is_first]].tolist()
+        ends_of_runs = ends[positions[np.append(is_first[1:], True)] + 1].tolist()
+        bounds = zip(begins_of_runs, ends_of_runs, strict=True)
+        content = b"".join([self._texts[begin:end] for begin, end in bounds])
+        return Texts(content[:-1].decode().split("\n"), last)
 
     def get(self, key: str) -> Numbers | None:
         """Return the row of a key, or None."""
@@ -278,7 +290,7 @@ class _Table:
         return self._row(self._positions[begin])
 
     def _row(self, position: int) -> Numbers:
-        numbers = self._texts[self._ends[position] : self._ends[position + 1]].decode().split(",")
+        numbers = self._texts[self._ends[position] : self._ends[position + 1] - 1].decode().split(",")
         last = self._last[position] if self._last else int(numbers[3] or _NONE) if len(numbers) > _FLOATS else _NONE
         first, second, third = [float(number) if number else math.nan for number in numbers[:_FLOATS]]
         return first, second, third, last

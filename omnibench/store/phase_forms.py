@@ -25,7 +25,7 @@ def costs_pattern(*numbers: str) -> str:
     return ", ".join(f'"{name}": {number}' for name, number in zip(COSTS, numbers, strict=True))
 
 
-def uncertainty_pattern(stderr: str, low: str, high: str, users: str, counted: str) -> str:
+def uncertainty_pattern(stderr: str, low: str, high: str, users: str, counted: str = "") -> str:
     """Return a pattern of an evaluation's uncertainty, up to where its values per user are.
 
     Args:
@@ -33,7 +33,10 @@ def uncertainty_pattern(stderr: str, low: str, high: str, users: str, counted: s
         low: The pattern of the lower end of the interval.
         high: The pattern of its upper end.
         users: The pattern of the number of users who were asked for.
-        counted: The pattern of the number of those of whom it is the mean, which earlier formats do not say.
+        counted: The pattern of the number of those of whom it is the mean, which earlier formats do not say; without it, the pattern is
+            of what has an interval and does not say that number.
     """
-    interval = rf"(?:null|\[{low}, {high}\])"
-    return f'"stderr": {stderr}, "interval": {interval}, "users": {users}(?:, "counted": {counted})?, "place": '
+    interval = rf"\[{low}, {high}\]"
+    if counted:
+        interval, users = f"(?:null|{interval})", f'{users}(?:, "counted": {counted})?'
+    return f'"stderr": {stderr}, "interval": {interval}, "users": {users}, "place": '

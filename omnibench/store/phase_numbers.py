@@ -36,6 +36,12 @@ _MADE_OF, _BEGIN_OF_VERSION = f'{IDENTITY}["fit/'.encode(), f'{VERSION}"'.encode
 
 _SPREAD = re.compile(f", {uncertainty_pattern(_FLOAT, _FLOAT, _FLOAT, _COUNT, _COUNT)}".encode())
 _COSTS = re.compile(f", {costs_pattern(_FLOAT, _ANY, _INTEGER, _ANY, _ANY)}(?:{START}{_FLOAT})?, ".encode())
+_USUAL_FLOAT, _USUAL_INTEGER, _USUAL_COUNT = r"([0-9]++\.[0-9]++)", "([0-9]{1,15})", "([0-9]{1,9})"
+"""How most numbers are written; patterns that capture nothing else take a quarter less time."""
+_USUAL_SPREAD = re.compile(f", {uncertainty_pattern(_USUAL_FLOAT, _USUAL_FLOAT, _USUAL_FLOAT, _USUAL_COUNT)}".encode())
+_USUAL_COSTS = re.compile(
+    f", {costs_pattern(_USUAL_FLOAT, _ANY, _USUAL_INTEGER, _ANY, _ANY)}{START}{_USUAL_FLOAT}, ".encode()
+)
 _VERSION = re.compile(rf'{VERSION}"([^"\\]*+)"{EPOCHS}'.encode())
 _NULL = b"null"
 
@@ -49,18 +55,28 @@ def spreads_in(texts: Iterable[bytes]) -> list[bytes | None]:
     spreads: list[bytes | None] = []
     for text in texts:
         start = text.rfind(_STDERR)
-        match = _SPREAD.match(text, start) if start >= 0 else None
-        if match is None or text.find(_STDERR, 0, start) >= 0:
+        if start < 0 or text.find(_STDERR, 0, start) >= 0:
             spreads.append(None)
             continue
-        stderr, low, high, users, counted = numbers = match.groups()
-        if counted is None and low is not None and _NULL not in numbers:  # most
-            spreads.append(b"%b,%b,%b,%b" % (stderr, low, high, users))
-        elif (low == _NULL) != (high == _NULL):
-            spreads.append(None)
-        else:
-            spreads.append(b",".join(map(_plain, (stderr, low, high, users if counted is None else counted))))
+        usual = _USUAL_SPREAD.match(text, start)
+        spreads.append(_spread_at(text, start) if usual is None else b"%b,%b,%b,%b" % usual.groups())
     return spreads
+
+
+def _spread_at(text: bytes, start: int) -> bytes | None:
+    """Return what ``spreads_in`` does of an evaluation.
+
+    Args:
+        text: The JSON of its record.
+        start: Where its standard error is.
+    """
+    match = _SPREAD.match(text, start)
+    if match is None:
+        return None
+    stderr, low, high, users, counted = match.groups()
+    if (low == _NULL) != (high == _NULL):
+        return None
+    return b",".join(map(_plain, (stderr, low, high, users if counted is None else counted)))
 
 
 def cost_rows_in(texts: Iterable[bytes]) -> list[bytes | None]:
@@ -72,17 +88,17 @@ def cost_rows_in(texts: Iterable[bytes]) -> list[bytes | None]:
     all_costs: list[bytes | None] = []
     for text in texts:
         start = text.find(_SECONDS)
-        match = _COSTS.match(text, start) if start >= 0 else None
+        usual = match = _USUAL_COSTS.match(text, start) if start >= 0 else None
+        if usual is None:
+            match = _COSTS.match(text, start) if start >= 0 else None
         if match is None or text.find(_SECONDS, match.end()) >= 0 or _OF_TRIAL in text:
             all_costs.append(None)
-            continue
-        costs = match.group(1, 3, 2)
-        if None not in costs and _NULL not in costs:
-            all_costs.append(b"%b,%b,%b" % costs)
+        elif usual is not None:
+            all_costs.append(b"%b,%b,%b" % usual.group(1, 3, 2))
         elif match[3] is None and _START in text:  # elsewhere than we write it
             all_costs.append(None)
         else:
-            all_costs.append(b",".join(map(_plain, costs)))
+            all_costs.append(b",".join(map(_plain, match.group(1, 3, 2))))
     return all_costs
 
 

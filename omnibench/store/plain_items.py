@@ -58,6 +58,12 @@ class PlainItems:
         width = len(self.names.labels)
         return b"".join([digests_in(packed, width) for packed in self.metrics])
 
+    @property
+    def value_texts(self) -> list[str]:
+        """The values of the metrics of all with every digit, one item after the other."""
+        begin = _DIGEST * len(self.names.labels)
+        return b",".join([packed[begin:] for packed in self.metrics]).decode().split(",")
+
     def prediction(self, number: int) -> str:
         """Return the key of an item's predictions."""
         return self.predictions[_DIGEST * number : _DIGEST * (number + 1)].hex()

@@ -21,7 +21,7 @@ from omnibench.store.schema import Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, add_sound, body_of, text_of, unseal, unsealed
 from omnibench.store.stops import settled
 
-_MOST_KEYS = 500
+MOST_KEYS = 500
 """Keys that one query asks for; older versions of sqlite take no more than 999 variables."""
 
 _BLOCK = 300
@@ -334,8 +334,8 @@ class Reader:
 
     def _rows_of(self, keys: Sequence[str], query: str) -> Iterator[tuple[Any, ...]]:
         """Yield what a query returns of the records with some keys."""
-        for start in range(0, len(keys), _MOST_KEYS):
-            block = keys[start : start + _MOST_KEYS]
+        for start in range(0, len(keys), MOST_KEYS):
+            block = keys[start : start + MOST_KEYS]
             yield from self._connection.execute(f"{query} AND key IN ({', '.join('?' * len(block))})", block)
 
     def costs(self) -> Iterator[tuple[str, str, str, float | None, int | None]]:

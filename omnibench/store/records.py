@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from omnibench.store.forms import record_of
 from omnibench.store.indexes import create_indexes
 from omnibench.store.permissions import is_shared, make_directory, open_to_group
 from omnibench.store.phase_costs import keep_costs
+from omnibench.store.reader import MOST_KEYS
 from omnibench.store.reading import read_all
 from omnibench.store.revision import count_revisions
 from omnibench.store.schema import Record, RecordType, timestamp
@@ -153,9 +154,10 @@ class Records:
             StoreError: The database cannot be read.
         """
         # As bytes: a text that is no UTF-8 any more would be an error of the whole query.
-        row = self._row("SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1", key)
-        if row is None:
+        rows = self._rows("SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1", key)
+        if not rows:
             return None
+        row = rows[0]
         earlier = self._latest.get(key)
         if earlier is not None and row == earlier[0]:
             return dict(earlier[1])
@@ -172,12 +174,21 @@ class Records:
         """Whether there is a record of a type whose identity begins with a text, damaged or not; see ``get``."""
         prefix = record_type.key(beginning)
         query = "SELECT 1 FROM Cache WHERE raw = 1 AND key >= ? AND key < ? LIMIT 1"
-        return self._row(query, prefix, f"{prefix}\U0010ffff") is not None
+        return bool(self._rows(query, prefix, f"{prefix}\U0010ffff"))
 
-    def _row(self, query: str, *parameters: str) -> Any:
+    def present(self, keys: Sequence[str]) -> set[str]:
+        """Return those of some keys under which there is a record, damaged or not; see ``get``."""
+        present: set[str] = set()
+        for start in range(0, len(keys), MOST_KEYS):
+            next_keys = keys[start : start + MOST_KEYS]
+            query = f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({', '.join('?' * len(next_keys))})"  # noqa: S608 - marks
+            present.update(key for (key,) in self._rows(query, *next_keys))
+        return present
+
+    def _rows(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
         try:
             return self._waiting.until_free(
-                self._database, lambda: self._connection.execute(query, parameters).fetchone()
+                self._database, lambda: self._connection.execute(query, parameters).fetchall()
             )
         except LockedStoreError:
             raise
@@ -358,7 +369,7 @@ class Records:
     def _database_file(self) -> tuple[int, int] | None:
         """Return what identifies the file that the database is in now, or None when it is gone."""
         try:
-            status = self._database.stat()
+            status = os.stat(self._database)
         except OSError:
             return None
         return status.st_dev, status.st_ino

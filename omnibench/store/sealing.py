@@ -53,8 +53,8 @@ def body_of(key: str, mode: Any, value: Any) -> str:
     if value[_SEPARATED:_DIGITS_BEGIN] == _SEPARATED_BEGIN and value.isascii():
         body = value[:_SEPARATED] + b"}"
         key_bytes = key.encode("utf-8", "surrogatepass")
-        checksum = sha256(b"%b\n%b" % (key_bytes, body)).hexdigest()
-        if value[_DIGITS_BEGIN:] == b'%b"}' % checksum[:_DIGITS].encode():
+        checksum = sha256(key_bytes + b"\n" + body).hexdigest()
+        if value[_DIGITS_BEGIN:] == checksum[:_DIGITS].encode() + b'"}':
             return body.decode()
     return _decoded(_checked_bytes(key.encode("utf-8", "surrogatepass"), value))
 
@@ -82,7 +82,7 @@ def add_sound(
             and key.isascii()
         ):
             body = value[:separated] + b"}"
-            if value[begin:] == b'%b"}' % sha256(b"%b\n%b" % (key, body)).hexdigest()[:_DIGITS].encode():
+            if value[begin:] == sha256(key + b"\n" + body).hexdigest()[:_DIGITS].encode() + b'"}':
                 keys.append(key)
                 bodies.append(body)
                 continue

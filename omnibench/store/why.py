@@ -6,11 +6,11 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 from omnibench.keys import canonical
+from omnibench.method_caches import cached_method
 from omnibench.store.fit_identities import FitIdentity
 from omnibench.store.identity_forms import is_tagged_configuration
 from omnibench.store.schema import Record, RecordType
@@ -89,8 +89,8 @@ class _Distances:
     def __init__(self, identity: Mapping[str, Any], recipes: Mapping[str, Any]) -> None:
         self._identity = identity
         self._recipes = recipes
-        self._configuration = lru_cache(maxsize=_AT_HAND)(self._of_configuration)
-        self._data = lru_cache(maxsize=_AT_HAND)(self._of_data)
+        self._configuration = cached_method(self._of_configuration, _AT_HAND)
+        self._data = cached_method(self._of_data, _AT_HAND)
 
     def to(self, fit: FitIdentity) -> tuple[bool, bool, int]:
         """Return whether a model is of another algorithm, of another runner, and in how many values it differs.

@@ -149,7 +149,7 @@ class Workspace:
     def _empty_directory(self) -> Path:
         with suppress(IndexError):
             spare = self._spare.pop()
-            if spare.is_dir():
+            if os.path.isdir(spare):
                 return spare
         directory = self.directory / uuid.uuid4().hex[:12]
         directory.mkdir(mode=0o700)

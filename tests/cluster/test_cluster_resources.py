@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from support.clusters import DaskProcesses, marks, running_pytest, wait_for, worker_of
+from support.clusters import DaskProcesses, kill, marks, running_pytest, wait_for, worker_of
 from support.projects import Project
 
 from omnibench.cluster.choice import ClusterChoice
@@ -162,6 +162,63 @@ def test_workers_that_declare_no_gpu(project: Project, tmp_path: Path) -> None:
         refused = project.run_process(f"--omnirec-cluster={cluster.address}", "--omnirec-device=cuda")
     assert refused.ret == pytest.ExitCode.USAGE_ERROR
     assert "no worker of the cluster declares any (dask worker --resources GPU=1)" in refused.stderr.str()
+
+
+def test_workers_that_join_later_and_declare_no_gpu(project: Project, tmp_path: Path) -> None:
+    """Nobody knows whether others come: the rest is computed, and what waits for a GPU is named, with what to do, until one comes."""
+    gate = project.pytester.path / "gate"
+    gate.touch()
+    project.pytester.makepyfile(seeing=SEEING)
+    project.bench(
+        f"from seeing import Seeing\nplan.add_algorithm(Seeing, {{'gate': {str(gate)!r}}})\nplan.add_algorithm(Popular)"
+    )
+    variables = {"CUDA_VISIBLE_DEVICES": "0", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    with (
+        DaskProcesses(tmp_path / "dask", 0, variables=variables) as cluster,
+        running_pytest(
+            project.pytester.path, f"--omnirec-cluster={cluster.address}", "--omnirec-device=cuda", "-v"
+        ) as run,
+    ):
+        wait_for(lambda: "(the cluster has no worker; waiting for a worker for Fit)" in status_of(project))
+        cluster.add_worker({})
+        wait_for(lambda: project.count_fits() == 2)
+        words = "asks for 1 GPU, and no worker of the cluster declares any (dask worker --resources GPU=1)"
+        wait_for(lambda: "(no worker declares 1 GPU; waiting for a worker for Fit)" in status_of(project))
+        assert run.stdout is not None
+        said = next(line for line in run.stdout if words in line)
+        assert "Seeing" in said
+        assert "until such a worker joins, and the rest of the run goes on: start one, or end the run" in said
+        assert not seen_gpus(project)
+        cluster.add_worker({"GPU": 1})
+        output, _ = run.communicate(timeout=300)
+    assert "4 passed" in output
+    assert seen_gpus(project) == ["0", "0"]
+
+
+def test_a_gpu_that_is_lost_for_a_while(project: Project, tmp_path: Path) -> None:
+    """What is begun while its only worker is away, and others are there, is computed when that is back."""
+    gate = project.pytester.path / "gate"
+    project.pytester.makepyfile(seeing=SEEING)
+    project.bench(f"from seeing import Seeing\nplan.add_algorithm(Seeing, {{'gate': {str(gate)!r}}})")
+    variables = {"CUDA_VISIBLE_DEVICES": "0", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    with DaskProcesses(tmp_path / "dask", variables=variables, resources=[{"GPU": 1}, {}]) as cluster:
+        cluster.await_workers()
+        where = f"--omnirec-cluster={cluster.address}"
+        with running_pytest(project.pytester.path, where, "--omnirec-device=cuda") as run:
+            wait_for(lambda: seen_gpus(project))
+            kill(cluster.workers[0].pid)
+            words = "(no worker declares 1 GPU; waiting for a worker for Fit)"
+            wait_for(lambda: words in status_of(project))
+            gate.touch()
+            cluster.add_worker({"GPU": 1})
+            output, _ = run.communicate(timeout=300)
+    assert "2 passed" in output
+
+
+def status_of(project: Project) -> str:
+    """What ``omnibench status`` says, from the run's first record on."""
+    command = [sys.executable, "-m", "omnibench", "status"]
+    return subprocess.run(command, cwd=project.pytester.path, capture_output=True, text=True, check=False).stdout
 
 
 def test_gpus_of_this_machine_are_dealt_to_its_workers(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

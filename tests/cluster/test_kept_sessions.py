@@ -54,7 +54,7 @@ def test_the_next_item_has_the_same_place(
     pool.rest()
     assert pool.session() is first
     pool.rest()
-    pool.ask_for({"cores": 1})
+    pool.ask_for({"cores": 1}, "an item", lambda _: None)
     assert pool.session() is not first
 
 

@@ -10,6 +10,7 @@ from distributed import KilledWorker
 
 from omnibench.cluster.locations import WorkerLocation
 from omnibench.cluster.remote_session import RemoteSession
+from omnibench.cluster.waits import Wait
 from omnibench.errors import LostGuestError
 
 WORKER: Any = SimpleNamespace(address="tls://192.0.2.7:1")
@@ -41,7 +42,7 @@ class _EndedTask:
 def test_a_task_that_has_failed_is_not_asked(reason: Exception, words: str) -> None:
     """Whoever waits for a message hears as soon as the scheduler knows whether the worker is lost, or what the task has raised."""
     cluster: Any = _EndedTask(reason)
-    session = RemoteSession(cluster, {}, lambda _: False, lambda: None)
+    session = RemoteSession(cluster, {}, lambda _: False, Wait())
     with pytest.raises(LostGuestError) as lost:
         session.receive(lambda: None)
     assert str(lost.value) == f"lab7 (tls://192.0.2.7:1) {words}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -289,3 +291,17 @@ def test_a_frozen_store_is_compared(tmp_path: Path) -> None:
     store = shutil.copytree(FROZEN, tmp_path / "store")  # a reader, too, leaves SQLite's files beside the database
     standing = compare_with_best(store, "frozen", "NDCG@10")
     assert [comparison.pairs for comparison in standing.comparisons.values()] == [12]
+
+
+def test_measurements_are_gone_at_once(measured_store: Path) -> None:
+    """Without the garbage collector, with the values of users that were read to be compared."""
+    measurements = Measured(measured_store, records_of(measured_store))
+    dataset, (first, second, *_) = names(measured_store, "held")
+    assert measurements.paired_sample(dataset, "HR@3", first, second).units == "users"
+    left = weakref.ref(measurements)
+    gc.disable()
+    try:
+        del measurements
+        assert left() is None
+    finally:
+        gc.enable()

@@ -15,7 +15,7 @@ from omnibench.engine.items import Item
 from omnibench.engine.survey import State, look_up, look_up_all
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.gate.stores import measurements
-from omnibench.store.exports import progress, results
+from omnibench.store.exports import Results, progress
 from omnibench.store.schema import Record
 from omnibench.store.states import RecordsInMemory
 
@@ -71,14 +71,16 @@ def answers(coordinator: Coordinator, item: Item) -> dict[str, bool]:
     (together,) = coordinator.store.read(lambda reader: look_up_all(reader, [item]))
     connection_rows = coordinator.store.records._connection.execute("SELECT item, status FROM items").fetchall()
     metrics = coordinator.store.records._connection.execute("SELECT DISTINCT item FROM metrics").fetchall()
+    rows = Results()
+    items = progress(RecordsInMemory(records), {}, note_done=rows.add)
     return {
         "a run": state(coordinator, item).is_done,
         "a run of many": together.is_done,
         "status": store.items()[name]["status"] == "done",
         "completed": name in store.completed,
         "results": name in set(store.results()["item"]),
-        "results.json": bool(results(RecordsInMemory(records))),
-        "progress.json": progress(RecordsInMemory(records), {})[name]["status"] == "done",
+        "results.json": bool(rows.rows()),
+        "progress.json": items[name]["status"] == "done",
         "sql": store.sql("SELECT status FROM items")["status"].tolist() == ["done"],
         "sql of the metrics": not store.sql("SELECT * FROM metrics").empty,
         "the database's views": (name, "done") in connection_rows,

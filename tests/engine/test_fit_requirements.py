@@ -247,8 +247,8 @@ def test_a_refusal_advises_what_helps() -> None:
     defaults = get_runner("RecBole").catalogue["algorithms"]["SASRec"]["parameters"]
     formula, words = formula_of(get_runner("RecBole"), "SASRec"), "2.0 GB are here"
     said = str(refusal(network, required(formula, DataSize(300, 1_000, 6_000), defaults), words))
-    assert "RecBole.SASRec with train_batch_size=2048, MAX_ITEM_LIST_LENGTH=50, hidden_size=64" in said
-    assert "or with a smaller train_batch_size or MAX_ITEM_LIST_LENGTH or hidden_size" in said
+    assert "RecBole.SASRec with train_batch_size=2048, MAX_ITEM_LIST_LENGTH=50, inner_size=256" in said
+    assert "or with a smaller train_batch_size or MAX_ITEM_LIST_LENGTH or inner_size" in said
     assert "less data" not in said
     said = str(refusal(matrix, required({"guest": 1e8, "items*items": 80.0}, SIZES["Middle"], {}), words))
     assert "RecBole.EASE on 10,000 items needs about" in said

@@ -17,7 +17,7 @@ from support.cases import LENGTH, ranking_case, rating_case
 from support.newest import Newest
 
 from omnibench import ExperimentPlan, GivenCandidates, MakeImplicit, SampledNegatives, UserHoldout, from_frame
-from omnibench.engine import phases
+from omnibench.engine import exported_predictions, phases
 from omnibench.engine.epochs import EpochMetric
 from omnibench.engine.phases import PhaseOptions
 from omnibench.errors import EvaluationError, GuestError
@@ -430,7 +430,7 @@ def test_hyperparameters_travel_as_plain_values() -> None:
 
 def test_the_export_of_lists_has_the_users_own_ids(tmp_path: Path, lists: tuple[Path, Rows]) -> None:
     """A column each of user, item, score and rank; the padding of short lists is left out."""
-    (export,) = phases.export_predictions(lists[0], saved(lists[1], tmp_path), tmp_path)
+    (export,) = exported_predictions.export_predictions(lists[0], saved(lists[1], tmp_path), tmp_path)
     assert export.name == "predictions.json"
     columns = json.loads(export.read_text(encoding="utf-8"))
     rows = [
@@ -445,7 +445,7 @@ def test_the_export_of_lists_has_the_users_own_ids(tmp_path: Path, lists: tuple[
 
 def test_the_export_of_ratings_has_no_ranks(tmp_path: Path, ratings: tuple[Path, Rows]) -> None:
     """A column each of user, item and rating."""
-    (export,) = phases.export_predictions(ratings[0], saved(ratings[1], tmp_path), tmp_path)
+    (export,) = exported_predictions.export_predictions(ratings[0], saved(ratings[1], tmp_path), tmp_path)
     columns = json.loads(export.read_text(encoding="utf-8"))
     assert columns == {name: ratings[1][name].tolist() for name in ("user", "item", "rating")}
 
@@ -453,9 +453,11 @@ def test_the_export_of_ratings_has_no_ranks(tmp_path: Path, ratings: tuple[Path,
 def test_large_exports_are_parquet(tmp_path: Path, lists: tuple[Path, Rows], monkeypatch: pytest.MonkeyPatch) -> None:
     """With the same rows as the JSON; where the ids in a column have several types they become texts."""
     predictions = saved(lists[1], tmp_path)
-    as_json = json.loads(phases.export_predictions(lists[0], predictions, tmp_path)[0].read_text(encoding="utf-8"))
-    monkeypatch.setattr(phases, "JSON_ROWS", 10)
-    (export,) = phases.export_predictions(lists[0], predictions, tmp_path)
+    as_json = json.loads(
+        exported_predictions.export_predictions(lists[0], predictions, tmp_path)[0].read_text(encoding="utf-8")
+    )
+    monkeypatch.setattr(exported_predictions, "JSON_ROWS", 10)
+    (export,) = exported_predictions.export_predictions(lists[0], predictions, tmp_path)
     assert export.name == "predictions.parquet"
     assert pd.read_parquet(export).to_dict("list") == as_json
     mixed = tmp_path / "mixed"
@@ -463,7 +465,7 @@ def test_large_exports_are_parquet(tmp_path: Path, lists: tuple[Path, Rows], mon
     for name in ("users.json", "items.json"):
         encoded = json.loads((lists[0] / name).read_text(encoding="utf-8"))
         (mixed / name).write_text(json.dumps(["zero", *encoded[1:]]), encoding="utf-8")
-    frame = pd.read_parquet(phases.export_predictions(mixed, predictions, tmp_path)[0])
+    frame = pd.read_parquet(exported_predictions.export_predictions(mixed, predictions, tmp_path)[0])
     assert frame["user"].tolist() == as_json["user"]  # none of them is the one whose id is a text
     assert frame["item"].tolist() == ["zero" if item == 0 else str(item) for item in as_json["item"]]
 
@@ -473,13 +475,13 @@ def test_whole_numbers_beyond_64_bits_become_texts_in_parquet(
 ) -> None:
     """It has no type for them; up to 64 bits they stay numbers, also beyond what a float can count."""
     predictions = saved(lists[1], tmp_path)
-    monkeypatch.setattr(phases, "JSON_ROWS", 10)
+    monkeypatch.setattr(exported_predictions, "JSON_ROWS", 10)
     shifted = tmp_path / "shifted"
     shifted.mkdir()
     for name, first in (("users", 2**62), ("items", 2**64)):
         own_ids = json.loads((lists[0] / f"{name}.json").read_text(encoding="utf-8"))
         (shifted / f"{name}.json").write_text(json.dumps([first + code for code in range(len(own_ids))]))
-    (file,) = phases.export_predictions(shifted, predictions, tmp_path)
+    (file,) = exported_predictions.export_predictions(shifted, predictions, tmp_path)
     frame = pd.read_parquet(file)
     assert frame["user"].dtype == "int64"
     assert frame["user"].min() >= 2**62
@@ -506,7 +508,9 @@ def test_the_export_tells_scores_apart_that_float32_cannot(tmp_path: Path, lists
     rows = lists[1].astype(recommendation_dtype(LENGTH, LIST_SCORE))
     row = longest(rows)
     row["score"] = 1_700_000_000 - np.arange(LENGTH) * 1e-6
-    columns = json.loads(phases.export_predictions(lists[0], saved(rows, tmp_path), tmp_path)[0].read_text("utf-8"))
+    columns = json.loads(
+        exported_predictions.export_predictions(lists[0], saved(rows, tmp_path), tmp_path)[0].read_text("utf-8")
+    )
     own = [number for number, user in enumerate(columns["user"]) if user == row["user"]]
     scores = [columns["score"][number] for number in own]
     assert scores == sorted(set(scores), reverse=True)

@@ -203,7 +203,7 @@ class InProcessGuests:
     def use_gpus(self, cards: list[str]) -> None:
         """It computes on none."""
 
-    def ask_for(self, resources: dict[str, Any]) -> None:
+    def ask_for(self, resources: dict[str, Any], *_: object) -> None:
         """It has what this process has."""
 
     def rest(self) -> None:

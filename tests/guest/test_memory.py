@@ -79,6 +79,7 @@ def test_little_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gc, "collect", lambda: collections.append(1))
     sizes = iter([100 << 20, 150 << 20, 90 << 20, 210 << 20, 300 << 20, 120 << 20])
     monkeypatch.setattr(memory, "private", lambda: next(sizes))
+    monkeypatch.setattr(memory, "peak_rss", lambda: 400 << 20)
     freeing = memory.Freeing()
     freeing.give_back()  # 50 MB more
     freeing.give_back()  # the model before has gone by itself
@@ -86,3 +87,35 @@ def test_little_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not collections
     freeing.give_back()  # 210 MB more
     assert collections == [1]
+    monkeypatch.setattr(memory, "peak_rss", lambda: 200 << 20)
+    freeing.give_back()  # at no time more than 80 MB more: what it has now is not asked for
+    assert collections == [1]
+
+
+COLLECTED = """
+import gc, weakref
+from omnibench.guest import memory, meter
+class Model: pass
+def left_behind():
+    model = Model()
+    model.itself = model
+    return weakref.ref(model)
+gc.disable()
+garbage = memory.Garbage()
+small = left_behind()
+meter.forget_peak()
+garbage.collect()
+assert small() is not None  # little was added, so nobody has looked
+large = left_behind()
+kept = bytearray(2 * memory.LARGE)
+kept[::4096] = bytes(len(kept[::4096]))
+meter.forget_peak()
+garbage.collect()
+assert small() is None and large() is None
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_garbage_is_collected_where_there_may_be_much_of_it() -> None:
+    """Memory that is in use now counts: the peak of an earlier request was forgotten, and of this one there is none yet."""
+    subprocess.run([sys.executable, "-c", COLLECTED], check=True)

@@ -12,7 +12,7 @@ from support.cases import ranking_case, rating_case, tags_of_items
 
 import omnibench.metrics
 from omnibench import MAE, NDCG, RMSE, Evaluator, HitMetric, IntraListDiversity, Novelty
-from omnibench.engine.phases import decoded
+from omnibench.engine.exported_predictions import decoded
 from omnibench.errors import EvaluationError
 from omnibench.guest.parts import Part
 from omnibench.metrics.examples import ranking_example, rating_example

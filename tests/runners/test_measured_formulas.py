@@ -29,8 +29,11 @@ FORMULAS = [
     for algorithm, described in runner.catalogue["algorithms"].items()
     if runner.distribution and described.get("memory")
 ]
-DENSE = ("items*items", "users*users", "users*items", "compared*compared")
-"""Of matrices that are stored in full: tens of gigabytes of large data."""
+DENSE = (
+    *("items*items", "users*users", "users*items", "compared*compared"),
+    "interactions*embedding_size*n_layers*n_iterations",
+)
+"""Of matrices that are stored in full, and of DGCF's vectors of each interaction: tens of gigabytes of large data."""
 
 ALLOCATED: Mapping[str, Mapping[str, float]] = {
     "RecBole.AsymKNN": {"users*items": 4.0, SCORED_PAIRS: 8.0},
@@ -46,8 +49,8 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
             ("RecPack", "dim_hidden_layer", "dim_bottleneck_layer"),
         )
     },
-    "RecPack.MultVAE": {"items*dim_hidden_layer": 2 * 12.0, "items*batch_users": 12.0, "items*validated_users": 32.0},
-    "RecPack.BPRMF": {"users*num_components": 12.0, "items*num_components": 12.0, "items*validated_users": 32.0},
+    "RecPack.MultVAE": {"items*dim_hidden_layer": 2 * 12.0, "items*batch_users": 12.0, "items*validated_users": 24.0},
+    "RecPack.BPRMF": {"users*num_components": 12.0, "items*num_components": 12.0, "items*validated_users": 24.0},
     "Cornac.VAECF": {"items*autoencoder_structure": 2 * 12.0, "items*batch_users": 24.0},
     "Cornac.BiVAECF": {"items*encoder_structure": 12.0, "items*batch_users": 24.0, "users*batch_size": 24.0},
     "Cornac.CTR": {"item_vocabulary*k": 3 * 8.0, "items*k": 2 * 8.0, "users*k": 8.0, "item_words": 8.0 + 8.0 + 4.0},
@@ -72,8 +75,9 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
     "RecBole.FISM": {"items*embedding_size": 12.0},
     **{
         f"RecBole.{name}": {"users*embedding_size": 12.0, "items*embedding_size": 12.0}
-        for name in ("NGCF", "SGL", "NCL", "SimpleX", "SpectralCF", "DGCF", "ConvNCF", "LINE", "ENMF")
+        for name in ("NGCF", "SGL", "NCL", "SimpleX", "SpectralCF", "DGCF", "ConvNCF", "ENMF")
     },
+    "RecBole.LINE": {"users*embedding_size*order": 12.0, "items*embedding_size*order": 12.0},
     "RecBole.NeuMF": {"users*mf_embedding_size": 12.0, "items*mlp_embedding_size": 12.0},
     **{  # the first and the last layer; the items of a batch of users, their scores, and the gradient of these
         f"RecBole.{name}": {f"items*{size}": 2 * 12.0, "items*batch_users": 12.0}
@@ -287,7 +291,7 @@ def test_what_hyperparameters_make_is_said_of_them() -> None:
     formula, defaults = formula_of(get_runner("RecBole"), "SASRec"), defaults_of("RecBole", "SASRec")
     requirement = required(formula, DataSize(300, 1_000, 6_000), defaults)
     assert requirement.hyperparameters[:2] == ("train_batch_size", "MAX_ITEM_LIST_LENGTH")
-    assert requirement.reason.startswith("train_batch_size=2048, MAX_ITEM_LIST_LENGTH=50, hidden_size=64")
+    assert requirement.reason.startswith("train_batch_size=2048, MAX_ITEM_LIST_LENGTH=50, inner_size=256")
     assert required(formula, MILLION_ITEMS, defaults).hyperparameters == ()
 
 

@@ -37,7 +37,7 @@ from omnibench import (
     score,
 )
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.engine.phases import decoded
+from omnibench.engine.exported_predictions import decoded
 from omnibench.guest.parts import Part
 from omnibench.metrics.base import Metric
 from omnibench.store.per_user import read_per_user

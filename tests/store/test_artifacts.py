@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
+from omnibench.store import artifacts
 from omnibench.store.artifacts import (
     is_intact,
     make_directories,
@@ -258,18 +260,32 @@ def test_a_copied_store_is_intact_whatever_its_times(root: Path) -> None:
     assert all(is_intact(artifact, root, verify) for verify in VERIFY)
 
 
+@pytest.mark.parametrize("size", [0, 1, 2**18, 2**18 + 1, 2**20 + 7])
+def test_files_of_any_size_are_described_by_their_sha256(root: Path, size: int) -> None:
+    """Small ones are read at once, larger ones piece by piece; a byte at the end that has changed is found in both."""
+    content = bytes(number % 251 for number in range(size))
+    (root / "partial").write_bytes(content)
+    assert artifacts.sha256_of(root / "partial") == hashlib.sha256(content).hexdigest()
+    artifact = publish(root / "partial", root / "file.npy", root, UnsyncedNames())
+    assert (artifact["size"], artifact["sha256"]) == (size, hashlib.sha256(content).hexdigest())
+    assert is_intact(artifact, root)
+    if size:
+        (root / "file.npy").write_bytes(content[:-1] + b"\xff")
+        assert not is_intact(artifact, root)
+
+
 def test_only_full_reads_a_file_that_nobody_touched(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The point of `stat` and `off` is that gigabytes need not be read."""
     artifact = published(root)
     old: Artifact = {"path": artifact["path"], "size": artifact["size"], "sha256": artifact["sha256"]}
     read: list[Any] = []
-    original = hashlib.file_digest
+    original = artifacts._sha256_in
 
-    def reading(file: Any, name: str) -> Any:
+    def reading(file: FileIO, size: int) -> str:
         read.append(file)
-        return original(file, name)
+        return original(file, size)
 
-    monkeypatch.setattr(hashlib, "file_digest", reading)
+    monkeypatch.setattr(artifacts, "_sha256_in", reading)
     for described, verify, times in (
         (artifact, "off", 0),
         (artifact, "stat", 0),

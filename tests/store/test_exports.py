@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from omnibench.store import CheckpointStore
-from omnibench.store.exports import Exports, _writing, progress, results
+from omnibench.store.exports import Exports, Results, _writing, progress
 from omnibench.store.item_records import pending_item
-from omnibench.store.states import RecordsInMemory, Sighting
+from omnibench.store.states import RecordsInMemory, RecordSource, Sighting
 
 pytestmark = pytest.mark.usefixtures("made_up_records")
 
@@ -49,7 +49,7 @@ RECORDS: dict[str, dict[str, Any]] = {
     "item/key of A": record(
         "A", "Done", status="done", metrics={"NDCG@10": {"value": 0.25, "key": "e"}, "RMSE": {"value": 0.5, "key": "f"}}
     ),
-    "fit/key of B": record("B", "Fit"),
+    "fit/key of B": record("B", "Fit", status="done", metrics={"HR@10": {"value": 1.0, "key": "g"}}),
     "item/key of C": record("C", "Fit", status="failed", metrics={}, error={"message": "no \udcff memory"}),
     "fit/key of D": record("D", "Fit"),
     "predict/d": record("D", "Predict"),
@@ -79,8 +79,15 @@ def test_progress_says_who_is_where() -> None:
     ]
 
 
+def results(records: RecordSource) -> list[dict[str, Any]]:
+    """Return the rows of the items that are done."""
+    gathered = Results()
+    progress(records, {}, note_done=gathered.add)
+    return gathered.rows()
+
+
 def test_results_have_a_row_per_metric_of_what_is_done() -> None:
-    """Metric and k apart, as data; failed and incomplete items have none."""
+    """Metric and k apart, as data; failed and incomplete items have none, nor has one whose Fit says that it is done."""
     rows = results(RecordsInMemory(RECORDS))
     assert [(row["metric"], row["k"], row["value"]) for row in rows] == [("NDCG", 10, 0.25), ("RMSE", None, 0.5)]
     assert rows[0]["parameters"] == {"k": 3}

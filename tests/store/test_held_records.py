@@ -94,3 +94,24 @@ def test_a_dataset_that_is_not_there_yet_is_asked_for_again(store: CheckpointSto
     assert records.get("data/a") == {"n": 1}
     store.records.commit({"data/a": {"n": 2}})
     assert records.get("data/a") == {"n": 1}
+
+
+def test_several_records_are_what_each_is_alone(store: CheckpointStore, lease: Lease) -> None:
+    """Those that are there, those that are not, and one that is damaged, of more than one query asks for."""
+    keys = [f"eval/{number}" for number in range(1200)]
+    store.commit(lease, {key: {"n": number} for number, key in enumerate(keys) if number % 3 == 0})
+    with store.records._transaction() as connection:
+        connection.execute("UPDATE Cache SET value = replace(value, '\"n\": 3', '\"n\": 4') WHERE key = 'eval/3'")
+    with pytest.warns(UserWarning, match="eval/3 is damaged"):
+        several = HeldRecords(store, lease).get_all(keys)
+    assert several == {key: store.records.get(key) for key in keys}
+    assert [number for number, record in enumerate(several.values()) if record is not None] == [0, *range(6, 1200, 3)]
+
+
+def test_several_records_are_read_once(store: CheckpointStore, lease: Lease) -> None:
+    """Those that are not there are not looked for again, but for records that others may add."""
+    records = HeldRecords(store, lease)
+    assert records.get_all(["eval/a", "item/a"]) == {"eval/a": None, "item/a": None}
+    store.records.commit({"eval/a": {"n": 1}, "item/a": {"n": 2}})
+    assert records.get_all(["eval/a", "item/a"]) == {"eval/a": None, "item/a": {"n": 2}}
+    assert records.get_all([]) == {}

@@ -121,6 +121,7 @@ def test_a_worker_says_which_trial_it_computes(store: CheckpointStore) -> None:
         worker.note_phase("D/A", "Tune")
         trial = {"trial": 2, "trials": 9, "best": 0.5, "metric": "NDCG@10"}
         worker.progress(trial)
+        worker.note_phase("D/A", "no worker declares 1 GPU; waiting for a worker for Tune")
         worker.note_phase("D/A", "starting RecPack for Tune")
         worker.note_phase("D/A", "Tune")
         assert progress(worker) == trial

@@ -8,15 +8,20 @@ import sys
 from typing import Any
 
 
-def open_session(directory: str, module: str) -> Any:
-    """Import the guest package from its directory and return a session with the framework's adapter."""
+def import_guest(directory: str, module: str) -> Any:
+    """Import the guest package from its directory, and return one of its modules."""
     path = f"{directory}/__init__.py"
     spec = importlib.util.spec_from_file_location("guest", path, submodule_search_locations=[directory])
     assert spec is not None
     assert spec.loader is not None
     sys.modules["guest"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules["guest"])
-    base: Any = importlib.import_module("guest.base")
+    return importlib.import_module(f"guest.{module}")
+
+
+def open_session(directory: str, module: str) -> Any:
+    """Import the guest package from its directory and return a session with the framework's adapter."""
+    base = import_guest(directory, "base")
     return base.Session(importlib.import_module(f"guest.{module}"), lambda _: None)
 
 
