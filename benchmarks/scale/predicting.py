@@ -35,7 +35,7 @@ for: 1.41, 1.52 and 1.54 times SciPy's product of 138,493 (12.4 / 8.1 s) in thre
 1.52 before in the same minutes (load 7).
 What remains is LensKit's heaps, a third of the time. Tried without a gain: nearly full columns by SciPy's product with a dense matrix, rows added up
 where they lie instead of copied, smaller and larger blocks, rows ordered by popularity, numbers passed to LensKit with the zeros; bounds
-beside rows of all items (that saves a tenth), and leaving out what LensKit's heaps would not take in (a fifth of their time at best, before it is found).
+beside rows of all items, and leaving out what LensKit's heaps would not take in (a fifth of their time at best, before it is found).
 
 One call each, with what the first call allocates, but for BPR at the smaller size (a median of seven; 1.38 to 1.59 in the same
 minutes with the code before, which copied bfloat16 to float32), ImplicitMF (of nine at the smaller size; 1.83 before in the
