@@ -111,6 +111,9 @@ def best_sums(sums: Sums, k: int, bounds: SumBounds | None, limits: SumLimits) -
         least = np.maximum(scores[:, -1] / slack, _LEAST)
         is_left_open = by_bounds.highest_of_others >= least
         if bounds is not None and bounds.groups is not None:
+            chosen = np.flatnonzero(is_left_open & (by_bounds.highest_of_groups < least))
+            chosen = _add_up_bounded(sums, chosen, least, bounds, limits, by_bounds, (items, scores))
+            is_left_open[chosen] = False
             bounds.groups.note(int(by_bounds.is_bounded.sum()), int(is_left_open[by_bounds.is_bounded].sum()))
         _add_up_again(sums, np.flatnonzero(is_left_open), least, bounds, limits, (items, scores))
     scores[items == NO_ITEM] = 0
@@ -126,6 +129,8 @@ class _HighestBounds(NamedTuple):
         codes: The items, ``NO_ITEM`` behind them; shape (b, width).
         highest: The bounds, shape (b, width).
         highest_of_others: A bound for all other items, shape (b,).
+        bounds: All bounds of items that have their own, of those for whom bounds alone were looked at; shape (n_bounded, c).
+        highest_of_groups: A bound for all items that have none of their own, infinity for other users; shape (b,).
         numbers: The numbers that come together for the items.
     """
 
@@ -134,6 +139,8 @@ class _HighestBounds(NamedTuple):
     codes: Ints
     highest: Numbers
     highest_of_others: Numbers
+    bounds: Scores
+    highest_of_groups: Numbers
     numbers: Pairs | _Sought
 
 
@@ -148,7 +155,8 @@ def _highest_bounds(sums: Sums, k: int, width: int, bounds: SumBounds | None, li
         limits: How many of the highest count.
     """
     codes = np.full((len(sums), width), NO_ITEM, dtype=np.int32)
-    highest, of_others = np.zeros((len(sums), width), dtype=np.float32), np.zeros(len(sums), dtype=np.float32)
+    highest = np.zeros((len(sums), width), dtype=np.float32)
+    bounds_here, of_groups = highest[:0], np.full(len(sums), np.inf, dtype=np.float32)
     histories = sums.histories
     lengths = np.diff(histories.indptr).astype(np.int64)
     is_bounded = np.zeros(len(sums), dtype=bool)
@@ -161,11 +169,11 @@ def _highest_bounds(sums: Sums, k: int, width: int, bounds: SumBounds | None, li
         if groups is not None and groups.saves_time and not limits.may_refuse:
             is_bounded = lengths > limits.most
             chosen = np.flatnonzero(is_bounded)
-            bounds_here: Scores = bounds_of_users[chosen]
+            bounds_here = bounds_of_users[chosen]
             sums.mask(chosen, bounds.column, bounds_here)
             position, highest[chosen] = top_k_without_zeros(bounds_here, width)
             codes[chosen] = np.where(position == NO_ITEM, NO_ITEM, bounds.column.take(position, mode="clip"))
-            of_others[chosen] = groups.highest(histories[chosen])
+            of_groups[chosen] = groups.highest(histories[chosen])
     scanned = []
     blocks: Any = sums.made_again(np.flatnonzero(~is_bounded)) if is_bounded.any() else sums.blocks()
     for rows, left, added, table in blocks:
@@ -180,8 +188,48 @@ def _highest_bounds(sums: Sums, k: int, width: int, bounds: SumBounds | None, li
         if columns is None
         else _Sought(columns, histories, codes)
     )
-    of_others = np.maximum(of_others, np.where(codes[:, -1] == NO_ITEM, 0, highest[:, -1]))
-    return _HighestBounds(lengths, is_bounded, codes, highest, of_others, numbers)
+    of_others = np.where(codes[:, -1] == NO_ITEM, np.float32(0), highest[:, -1])
+    np.maximum(of_others, of_groups, out=of_others, where=is_bounded)
+    return _HighestBounds(lengths, is_bounded, codes, highest, of_others, bounds_here, of_groups, numbers)
+
+
+def _add_up_bounded(
+    sums: Sums,
+    chosen: npt.NDArray[np.int64],
+    least: Numbers,
+    bounds: SumBounds,
+    limits: SumLimits,
+    by_bounds: _HighestBounds,
+    lists: tuple[Ints, Scores],
+) -> npt.NDArray[np.int64]:
+    """Write the lists of some users by all items whose own bounds reach what the last of their lists has.
+
+    Args:
+        sums: The sums of all numbers.
+        chosen: The users, by position: bounds alone were looked at, and no item without a bound of its own reaches that.
+        least: The lowest scores that may be among the best, shape (b,).
+        bounds: What tells which sums may matter.
+        limits: How many of the highest count, and what adds them up.
+        by_bounds: The bounds of all users.
+        lists: The items and scores of all users, both of shape (b, k), which are changed.
+
+    Returns:
+        For whom that was done: not where so many items reach it that it would cost more than adding all numbers up.
+    """
+    if not len(chosen) or bounds.numbers is None:
+        return chosen[:0]
+    items, scores = lists
+    own = by_bounds.bounds[np.cumsum(by_bounds.is_bounded)[chosen] - 1]
+    reaches = own >= least[chosen, None]
+    saves_time = [bounds.numbers.saves_time(number) for number in reaches.sum(axis=1).tolist()]
+    chosen, own, reaches = chosen[saves_time], own[saves_time], reaches[saves_time]
+    row, position = np.nonzero(reaches)
+    codes, exact = reached_by_row(len(chosen), row, bounds.column[position], own[row, position])
+    _Sought(bounds.numbers, sums.histories[chosen], codes).put_right(exact, codes != NO_ITEM, limits)
+    codes, exact = ordered(np.where(exact == -np.inf, NO_ITEM, codes), exact, items.shape[1])
+    items[chosen], scores[chosen] = NO_ITEM, -np.inf
+    items[chosen, : codes.shape[1]], scores[chosen, : codes.shape[1]] = codes, exact
+    return chosen
 
 
 def _add_up_again(

@@ -172,7 +172,7 @@ def test_lists_by_bounds_alone_are_those_of_all_sums(
     spare: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where bounds of some items and of groups of the others decide, and where they do not; all numbers are added up for few users then."""
+    """Where bounds of some items and of groups of the others decide, and where more items have to be looked at, or all numbers to be added up."""
     monkeypatch.setattr(products, "_LISTS", 50)
     monkeypatch.setattr(sum_bounds, "_COLUMNS", columns)
     monkeypatch.setattr(sum_bounds, "_GROUPS", groups)
@@ -198,6 +198,44 @@ def test_lists_by_bounds_alone_are_those_of_all_sums(
         assert n_bounded == (n_long if sets is None and 0 < k < fold.n_items else 0)
         if k == 1 and n_bounded:
             assert n_open < n_bounded if columns == 1 else n_open > 0
+
+
+def test_more_bounds_are_looked_at_before_all_numbers_are_added_up(
+    monkeypatch: pytest.MonkeyPatch, directory: Path
+) -> None:
+    """For users of whom too many items reach the last score of the list, unless these are so many that reading the rows costs less."""
+    looked_at, added_up = [0, 0], [0, 0]
+    add_up_again, add_up_bounded = limited_sums._add_up_again, limited_sums._add_up_bounded
+    monkeypatch.setattr(sum_bounds, "_COLUMNS", 1)
+    monkeypatch.setattr(sum_bounds, "_LEAST_BOUNDED", 0)
+    monkeypatch.setattr(sum_bounds, "_MOST_OPEN", 1)
+    monkeypatch.setattr(limited_sums, "_SPARE", 1)
+    monkeypatch.setattr(limited_sums, "_SHARE", 1000)
+    monkeypatch.setattr(column_numbers, "_LEAST_SAVED", 0)
+    fold = Fold(directory, 0)
+    left, right = case(len(fold.users), fold.n_items, has_ties=False)
+    expected_scores = dense(len(fold.users), fold.n_items, 5, has_ties=False, may_refuse=False)
+    expected = recommend(fold, [(fold.users, expected_scores)], 4, None)
+    for number, least_saved in enumerate((0, 1 << 40)):
+
+        def noted_again(sums: Sums, chosen: Any, *others: Any, number: int = number) -> None:
+            added_up[number] += len(chosen)
+            add_up_again(sums, chosen, *others)
+
+        def noted_bounded(*arguments: Any, number: int = number, least_saved: int = least_saved) -> Any:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(column_numbers, "_LEAST_SAVED", least_saved)
+                settled = add_up_bounded(*arguments)
+            looked_at[number] += len(settled)
+            return settled
+
+        monkeypatch.setattr(limited_sums, "_add_up_again", noted_again)
+        monkeypatch.setattr(limited_sums, "_add_up_bounded", noted_bounded)
+        limits = Highest(5, bounds_of(left, right, 5), may_refuse=False)
+        rows = recommend(fold, [(fold.users, ProductScores(left, right, limits=limits))], 4, None)
+        assert rows.tobytes() == expected.tobytes()
+    assert looked_at[0] > looked_at[1] == 0
+    assert looked_at[0] + added_up[0] == added_up[1]
 
 
 def test_bounds_that_leave_much_open_are_looked_at_no_more(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
