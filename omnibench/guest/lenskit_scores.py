@@ -182,11 +182,15 @@ def _history_matrix(
         number, np.append(rows.rowptrs, rows.rowptrs[-1])
     )  # the last one, which -1 is, is empty
     columns = number_of_item[rows.colinds[entry]]
-    row, columns, entry = row[columns >= 0], columns[columns >= 0], entry[columns >= 0]
+    is_scored = columns >= 0
+    if not is_scored.all():
+        row, columns, entry = row[is_scored], columns[is_scored], entry[is_scored]
     # With ends in int64, as an array keeps them, SciPy would copy all similarities' indices to int64 in each product.
     ends = np.searchsorted(row, np.arange(len(users) + 1)).astype(np.int32)
     numbers = np.ones(len(columns), dtype=np.float32) if ratings is None else ratings[entry]
-    return sparse.csr_array((numbers, columns.astype(np.int32), ends), shape=(len(users), len(scorer.items)))
+    return sparse.csr_array(
+        (numbers, columns.astype(np.int32, copy=False), ends), shape=(len(users), len(scorer.items))
+    )
 
 
 def _weights(scorer: Any, histories: Dataset, fold: folds.Fold) -> _Batches:
@@ -242,8 +246,9 @@ def _limits_and_ratings(
             return None, None
         rows = histories.interactions().matrix().csr_structure()
         lengths = np.diff(np.append(rows.rowptrs, rows.rowptrs[-1]))
-        item = number[rows.colinds]
-        counts = np.bincount(item[item >= 0], minlength=len(codes))
+        is_scored = number >= 0
+        counts = np.zeros(len(codes), dtype=np.int64)
+        counts[number[is_scored]] = np.bincount(rows.colinds, minlength=len(number))[is_scored]
         frequency = counts / max(1, (lengths > 0).sum())
         make_bounds = partial(SumBounds.of, similarity, frequency, int(lengths.max(initial=0)), most)
         return LimitedSums(most, least, Counted(similarity), make_bounds), None
