@@ -31,11 +31,12 @@ size, LensKit's 1.30 at the smaller. Of more users of 26,744 items the drawn ite
 13 % of all similarities of 34,623 users, 58 % of 138,493. SciPy's product takes less for each user then (83, 70 and 56 us), while more
 numbers come together for an item of a list (36, 58 and 87), of which LensKit finds the highest 20. So for most users the numbers of
 these items are not added up: bounds of their sums, and of those of all others by groups, tell which 20 or so LensKit is asked
-for: 1.41, 1.52 and 1.54 times SciPy's product of 138,493 (12.4 / 8.1 s) in three runs at load 5 to 9, 2.1 to 2.4 before; 1.32 of 34,623,
-1.52 before in the same minutes (load 7).
+for. Where more of them have bounds that reach the last score, as for one user in fourteen, their numbers are looked up too. For all 138,493 that
+takes 1.41 times SciPy's product (9.98 / 7.10 s, median of three at load 3), with all numbers of such users added up again 1.65 times (11.64 / 7.04 s).
 What remains is LensKit's heaps, a third of the time. Tried without a gain: nearly full columns by SciPy's product with a dense matrix, rows added up
-where they lie instead of copied, smaller and larger blocks, rows ordered by popularity, numbers passed to LensKit with the zeros; bounds
-beside rows of all items, and leaving out what LensKit's heaps would not take in (a fifth of their time at best, before it is found).
+where they lie instead of copied, smaller and larger blocks, rows ordered by popularity, numbers looked up by rows, item by item or in fewer
+passes, numbers passed to LensKit with the zeros; bounds beside rows of all items, and leaving out what LensKit's heaps would not take in (a
+fifth of their time at best, before it is found).
 
 One call each, with what the first call allocates, but for BPR at the smaller size (a median of seven; 1.38 to 1.59 in the same
 minutes with the code before, which copied bfloat16 to float32), ImplicitMF (of nine at the smaller size; 1.83 before in the
