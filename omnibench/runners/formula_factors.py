@@ -65,8 +65,7 @@ SPLIT_ITEMS = "split_items"
 """The factor for the items that RecBole's NAIS scores at once for a user of the validation part: all, or one of ``split_to`` parts of them."""
 
 READ_HISTORIES, ATTENDED_HISTORIES, KEPT_HISTORIES = "read_histories", "attended_histories", "kept_histories"
-"""The factors for the items of the histories of a batch that RecBole's SimpleX reads, for those that it computes attention of, and for those that
-it keeps: a table of all users by the longest that it reads."""
+"""The factors for the items of histories that RecBole's SimpleX reads for a batch, computes attention of, and keeps for all users."""
 
 CONVOLVED_PAIRS, CONVOLVED = "convolved_pairs", "convolved"
 """The factors for the pairs of a user and an item that RecBole's ConvNCF convolves at once, and for what its layers return for each."""
@@ -286,9 +285,8 @@ def _read_histories(size: DataSize, parameters: Mapping[str, Any]) -> float:
 def _read_of_longest(size: DataSize, parameters: Mapping[str, Any]) -> float:
     """Return how many items of the longest history are read: ``history_len`` at most, all where that is None."""
     longest = _longest(size.longest_user, size.interactions, size.users, size.items)
-    return min(
-        longest, math.inf if parameters.get("history_len", 1) is None else factor("history_len", size, parameters)
-    )
+    is_whole = parameters.get("history_len", 1) is None
+    return longest if is_whole else min(longest, factor("history_len", size, parameters))
 
 
 def _convolved_pairs(size: DataSize, parameters: Mapping[str, Any]) -> float:
