@@ -19,13 +19,17 @@ def cached_method(method: AnyMethod, most: int) -> AnyMethod:
     Args:
         method: The bound method; its arguments have to be hashable.
         most: How many values are remembered, those that were used last.
+
+    Returns:
+        The function. Called when its object is gone, as by a shallow copy that outlives it, it raises ReferenceError.
     """
     weak_method = WeakMethod(method)
 
     @lru_cache(maxsize=most)
     def call(*arguments: object) -> object:
         bound = weak_method()
-        assert bound is not None, "its object calls it"
+        if bound is None:
+            raise ReferenceError("the object whose method this is has gone; make another one instead of a copy")
         return bound(*arguments)
 
     return cast("AnyMethod", call)

@@ -18,6 +18,7 @@ from omnibench.runners.formula_factors import (
     CORRELATED_IN_PIECES,
     ITEM_VOCABULARY,
     ITEM_WORDS,
+    KEPT_HISTORIES,
     LONGEST_ITEM,
     LONGEST_USER,
     READ_HISTORIES,
@@ -210,6 +211,8 @@ DERIVED: dict[str, dict[str, float]] = {
     "RecBole.SimpleX": {
         "guest": 455e6,
         **of_both("embedding_size", OF_ADAM),
+        # While it is made: items as int64, values as float64, and the tensor of these. No measured Fit has histories so long that it tells.
+        KEPT_HISTORIES: 20.0,
         f"{READ_HISTORIES}*embedding_size": 11.0,
         f"{READ_HISTORIES}*embedding_size*{RETAINED}": 5.0,
         f"{ATTENDED_HISTORIES}*embedding_size": 19.0,

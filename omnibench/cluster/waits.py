@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from omnibench.cluster.shapes import amounts_shortage, amounts_text
@@ -73,6 +73,9 @@ class Waits:
         finally:
             with self._changing:
                 del self._waiting[wait]
+                if not self._waiting:  # nobody may look before another one waits
+                    self._since.clear()
+                    self._reported.clear()
 
     def look(self, workers: Sequence[Mapping[str, float]]) -> None:
         """Note which workers there are, and say what has waited long enough for others.
@@ -91,7 +94,8 @@ class Waits:
                 words = _NONE if not workers else shortage and f"no worker declares {amounts_text(dict(amounts))}"
                 if words != wait.noted:
                     wait.noted = words
-                    wait.note(words)
+                    with suppress(Exception):  # whoever looks may wait for something else
+                        wait.note(words)
                 if words:
                     reasons.setdefault(shortage, []).append(wait.item)
             self._since = {shortage: self._since.get(shortage, moment) for shortage in reasons}

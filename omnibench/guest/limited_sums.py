@@ -257,6 +257,8 @@ def _add_up_again(
         if bounds is not None:
             bounds.lower(bounds.of_histories(left), table)
         row, item = np.nonzero(table >= least[rows, None])
+        if not len(row):  # they have all that they reach, which bounds of groups do not tell
+            continue
         codes, exact = reached_by_row(len(rows), row, item, table[row, item])
         is_limited = (np.diff(left.indptr) > limits.most)[:, None]
         Pairs.of(left, added, codes).put_right(exact, (codes != NO_ITEM) & is_limited, limits)

@@ -27,8 +27,6 @@ class Freeing:
 
     def give_back(self) -> None:
         """Collect garbage, and return freed memory to the system; nothing where little has been added since the last time."""
-        if peak_rss() - self._least < LARGE:  # which takes a tenth as long to ask for, and is never less
-            return
         resident = private()
         if resident - self._least < LARGE:
             self._least = min(self._least, resident)

@@ -64,8 +64,8 @@ LONGEST_USER, LONGEST_ITEM = "longest_user", "longest_item"
 SPLIT_ITEMS = "split_items"
 """The factor for the items that RecBole's NAIS scores at once for a user of the validation part: all, or one of ``split_to`` parts of them."""
 
-READ_HISTORIES, ATTENDED_HISTORIES = "read_histories", "attended_histories"
-"""The factors for the items of the histories of a batch that RecBole's SimpleX reads, and for those that it computes attention of."""
+READ_HISTORIES, ATTENDED_HISTORIES, KEPT_HISTORIES = "read_histories", "attended_histories", "kept_histories"
+"""The factors for the items of histories that RecBole's SimpleX reads for a batch, computes attention of, and keeps for all users."""
 
 CONVOLVED_PAIRS, CONVOLVED = "convolved_pairs", "convolved"
 """The factors for the pairs of a user and an item that RecBole's ConvNCF convolves at once, and for what its layers return for each."""
@@ -104,7 +104,7 @@ FACTORS = (
     *(*COUNTS, ITEM_PAIRS, USER_PAIRS, SCORED_PAIRS, COMPARED, SCORED_ITEMS, CANDIDATES),
     *(*OF_FEATURES, FEATURES_READ, FIELDS, JUDGED_USERS, BATCH_USERS),
     *(JUDGED_VECTORS, VALIDATED_USERS, LONGEST_USER, LONGEST_ITEM, SPLIT_ITEMS, *BOUNDS),
-    *(READ_HISTORIES, ATTENDED_HISTORIES, CONVOLVED_PAIRS, CONVOLVED, CORRELATED),
+    *(READ_HISTORIES, ATTENDED_HISTORIES, KEPT_HISTORIES, CONVOLVED_PAIRS, CONVOLVED, CORRELATED),
     *(CORRELATED_IN_PIECES, SCORES_IN_PIECES),
 )
 """What the terms of a formula are products of, beside hyperparameters. Of a list, such as the sizes of layers, the largest entry counts, in
@@ -276,14 +276,17 @@ def _longest(counted: int, interactions: int, owners: int, most: int) -> float:
 
 def _read_histories(size: DataSize, parameters: Mapping[str, Any]) -> float:
     """Return how many items the histories of a batch have: a row of it is read once for all that are drawn beside it."""
-    longest = _longest(size.longest_user, size.interactions, size.users, size.items)
     arguments: Any = parameters.get("train_neg_sample_args")
     drawn: Any = arguments.get("sample_num") if isinstance(arguments, Mapping) else None
-    return (
-        _batch(size, parameters)
-        / (drawn if is_amount(drawn) else 1)
-        * min(longest, factor("history_len", size, parameters))
-    )
+    n_rows = _batch(size, parameters) / (min(drawn, MOST_BYTES) if is_amount(drawn) else 1)
+    return n_rows * _read_of_longest(size, parameters)
+
+
+def _read_of_longest(size: DataSize, parameters: Mapping[str, Any]) -> float:
+    """Return how many items of the longest history are read: ``history_len`` at most, all where that is None."""
+    longest = _longest(size.longest_user, size.interactions, size.users, size.items)
+    is_whole = parameters.get("history_len", 1) is None
+    return longest if is_whole else min(longest, factor("history_len", size, parameters))
 
 
 def _convolved_pairs(size: DataSize, parameters: Mapping[str, Any]) -> float:
@@ -307,11 +310,8 @@ def _convolved(size: DataSize, parameters: Mapping[str, Any]) -> float:
 
 def _amounts(value: Any) -> list[float]:
     """Return the amounts of a list; none of anything else."""
-    return (
-        [float(min(entry, MOST_BYTES)) for entry in value if is_amount(entry)]
-        if isinstance(value, list | tuple)
-        else []
-    )
+    entries = value if isinstance(value, list | tuple) else ()
+    return [float(min(entry, MOST_BYTES)) for entry in entries if is_amount(entry)]
 
 
 def _correlated(size: DataSize, parameters: Mapping[str, Any]) -> float:
@@ -324,7 +324,7 @@ def _correlated_in_pieces(size: DataSize, parameters: Mapping[str, Any]) -> floa
     """Return how many of these distances are in arrays that are kept in pieces; of two batches in all there are fewer pieces."""
     drawn, batches = _drawn(size, parameters)
     epochs: Any = parameters.get("epochs")
-    is_short = batches * (epochs if is_amount(epochs) else math.inf) <= FIRST_STEPS
+    is_short = batches * (min(epochs, MOST_BYTES) if is_amount(epochs) else math.inf) <= FIRST_STEPS
     pairs = max(factor("n_factors", size, parameters) - 1, 0.0)
     return min(pairs * _in_pieces(drawn * drawn), MOST_BYTES) * (OF_FIRST_STEPS if is_short else 1.0)
 
@@ -376,6 +376,7 @@ _DERIVED: Mapping[str, Callable[[DataSize, Mapping[str, Any]], float]] = {
     SPLIT_ITEMS: _split_items,
     **dict.fromkeys(BOUNDS, lambda _size, _parameters: 1.0),
     READ_HISTORIES: _read_histories,
+    KEPT_HISTORIES: lambda size, parameters: size.users * _read_of_longest(size, parameters),
     ATTENDED_HISTORIES: lambda size, parameters: (
         0.0 if parameters.get("aggregator", "mean") == "mean" else _read_histories(size, parameters)
     ),

@@ -27,7 +27,7 @@ def sample_deviation(values: Sequence[float]) -> float:
     All values are whole multiples of one power of two, so that sums of them and of their squares are sums of whole numbers.
 
     Args:
-        values: At least two, finite.
+        values: At least two floats, finite; of whole numbers beyond 2^53 make floats before.
     """
     scaled = [value * _UNIT for value in values]  # a power of two, so that nothing is rounded
     if all(map(float.is_integer, scaled)):

@@ -111,7 +111,7 @@ class UnsyncedNames:
                 for path in [path for path in self._known_durable if f"{path}/".startswith(beneath)]:
                     self._known_durable.pop(path).close()
             path, end = str(directory), str(root)
-            while len(path) > len(end):  # it lies below
+            while path not in (end, ""):
                 self._note_name_of(path)
                 path = os.path.dirname(path)
 
@@ -122,7 +122,7 @@ class UnsyncedNames:
                 self._known_durable.move_to_end(directory)
                 return
             self._known_durable.pop(directory).close()
-        self._to_sync.add(os.path.dirname(directory))
+        self._to_sync.add(os.path.dirname(directory) or os.curdir)
         noted = self._noted.pop(directory, None)
         if noted is not None:
             noted.close()
@@ -138,7 +138,7 @@ class UnsyncedNames:
         """
         with self._lock:
             for directory in sorted(self._to_sync):
-                inside = [path for path in self._noted if os.path.dirname(path) == directory]
+                inside = [path for path in self._noted if (os.path.dirname(path) or os.curdir) == directory]
                 try:
                     sync_directory(Path(directory))
                 except FileNotFoundError:

@@ -115,8 +115,11 @@ class Exports:
 
         def texts_of(reader: Reader) -> _Texts:
             results, texts = Results(), dict[str, str]()
-            revision, items = reader.revision, self._progress(reader, results.add)
+            revision = reader.revision
+            items = self._progress(reader, results.add) if with_results else self._progress(reader)
             done = sum(item["status"] == Status.DONE for item in items.values())
+            if not with_results and done != self._done:  # by other processes
+                results.add_all(reader)
             if with_results or done != self._done:
                 texts["results.json"] = with_header(revision, _listing("results", results.rows()))
             texts["progress.json"] = with_header(revision, _mapping("items", items))
@@ -171,7 +174,7 @@ class Exports:
             return math.inf
         return age if age >= 0 else math.inf
 
-    def _progress(self, reader: Reader, note_done: Callable[[Record], None]) -> dict[str, Any]:
+    def _progress(self, reader: Reader, note_done: Callable[[Record], None] = lambda _: None) -> dict[str, Any]:
         seen = sightings(self.store.root, (record for _, record in reader.records(RecordType.WORKER.prefix)))
 
         def holder_of(item: Record) -> str | None:
@@ -256,7 +259,7 @@ def _trials(records: RecordSource, item: Record) -> dict[str, Any]:
 
 
 class Results:
-    """One row per item and metric of what is done, gathered while the records are read for something else."""
+    """One row per item and metric of what is done, gathered while the records are read for something else, or on their own."""
 
     def __init__(self) -> None:
         self._rows_by_item: list[tuple[str, list[dict[str, Any]]]] = []
@@ -268,6 +271,12 @@ class Results:
             {**item_fields, **_column(label), "value": metric["value"]} for label, metric in record["metrics"].items()
         ]
         self._rows_by_item.append((str(record["item"]), rows))
+
+    def add_all(self, records: RecordSource) -> None:
+        """Add the rows of all items that are done."""
+        for _, record in records.records(RecordType.ITEM.prefix):
+            if record["status"] == Status.DONE:
+                self.add(record)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows, by the items' names."""

@@ -136,9 +136,8 @@ def rows_of_others(connection: sqlite3.Connection, fit_keys: Container[str]) -> 
     """
     rows = connection.execute(_ALL)
     types_and_numbers: list[tuple[int, int]] = []
-    latest = (
-        b"-"  # what members begin with that name the item of the row before: the phases of an item follow each other
-    )
+    # What members begin with that name the item of the row before: the phases of an item follow each other.
+    latest: bytes | tuple[()] = ()
     for number, position, members in rows:
         if members is not None and members.endswith(_NO_SEARCH):
             if members.startswith(latest):

@@ -167,7 +167,7 @@ class PlannedLabels:
         Args:
             fit_keys: The keys of items of a configuration on a dataset.
         """
-        if all(all(map(items.__contains__, fit_keys)) for _, items, _ in self._plans):  # most
+        if fit_keys and all(all(map(items.__contains__, fit_keys)) for _, items, _ in self._plans):  # most
             return [list(range(len(fit_keys)))]
         groups: dict[tuple[bool, ...], list[int]] = {}
         for number, fit_key in enumerate(fit_keys):

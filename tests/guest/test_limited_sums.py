@@ -18,7 +18,7 @@ from support.cases import ranking_case
 from omnibench.guest import column_numbers, limited_sums, products, sum_bounds
 from omnibench.guest.candidates import candidate_sets
 from omnibench.guest.counted_sums import Counted, best_reached_sums
-from omnibench.guest.folds import Fold
+from omnibench.guest.folds import NO_ITEM, Fold
 from omnibench.guest.limited_sums import best_sums
 from omnibench.guest.products import ProductScores, Sums
 from omnibench.guest.ranking import recommend
@@ -236,6 +236,41 @@ def test_more_bounds_are_looked_at_before_all_numbers_are_added_up(
         assert rows.tobytes() == expected.tobytes()
     assert looked_at[0] > looked_at[1] == 0
     assert looked_at[0] + added_up[0] == added_up[1]
+
+
+@pytest.mark.parametrize("are_alone", [True, False])
+def test_users_who_have_all_that_they_reach_get_nothing(
+    are_alone: bool, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bounds of groups are above zero for them, for groups are not masked; what all numbers add up to is masked everywhere."""
+    for module, name, value in ((sum_bounds, "_COLUMNS", 8), (sum_bounds, "_GROUPS", 4), (limited_sums, "_SPARE", 4)):
+        monkeypatch.setattr(module, name, value)
+    for module, name in ((sum_bounds, "_LEAST_BOUNDED"), (column_numbers, "_LEAST_SAVED")):
+        monkeypatch.setattr(module, name, 0)
+    monkeypatch.setattr(sum_bounds, "_MOST_OPEN", 1)
+    monkeypatch.setattr(limited_sums, "_SHARE", 1000)
+    most, k, fold = 3, 4, Fold(directory, 0)
+    left, right = (matrix.tolil() for matrix in case(len(fold.users), fold.n_items, has_ties=False))
+    known = {code: fold.train.item[fold.train.user == code] for code in fold.users.tolist()}
+    position = max(range(len(fold.users)), key=lambda number: len(known[int(fold.users[number])]))
+    reached = np.unique(known[int(fold.users[position])])
+    left[position] = 0
+    for row in range(2 * most):
+        left[position, row] = 1
+        right[row] = 0
+        right[row, reached] = np.linspace(0.5, 1, len(reached), dtype=np.float32)
+    left, right = left.tocsr().astype(np.float32), right.tocsr().astype(np.float32)
+    bounds = bounds_of(left, right, most)
+    assert bounds is not None
+    assert bounds.groups is not None
+    limits, end = Highest(most, bounds, may_refuse=False), len(fold.users)
+    batches = [range(position), [position], range(position + 1, end)] if are_alone else [range(end)]
+    scores = [
+        (fold.users[batch], ProductScores(left[batch], right, limits=limits)) for batch in map(list, batches) if batch
+    ]
+    rows = recommend(fold, scores, k, None)
+    assert (rows["item"][rows["user"] == fold.users[position]] == NO_ITEM).all()
+    assert bounds.groups.counts[1] > 0
 
 
 def test_bounds_that_leave_much_open_are_looked_at_no_more(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:

@@ -112,10 +112,13 @@ def test_histories_that_simplex_reads_are_counted() -> None:
         )
     )
     numbers = 2_048 * 64
-    assert usual - shorter == pytest.approx((11 + 5) * 30 * numbers)
+    assert usual - shorter == pytest.approx((11 + 5) * 30 * numbers + 20 * 30 * 500)
     assert usual - fewer == pytest.approx((11 + 5) * 50 * numbers * 7 / 8)
     assert attended - usual == pytest.approx(19 * 50 * numbers)
     assert grown_bytes(formula, size._replace(longest_user=20), defaults) == pytest.approx(shorter)
+    whole, longest = (grown_bytes(formula, size, {**defaults, "history_len": length}) for length in (None, 10**6))
+    assert whole == longest > usual
+    assert grown_bytes(formula, size, {**defaults, "train_neg_sample_args": {"sample_num": 10**400}}) > 0
 
 
 def test_pairs_that_convncf_convolves_are_those_of_a_batch_or_of_judging() -> None:
@@ -142,6 +145,7 @@ def test_distances_of_dgcf_grow_with_the_batch() -> None:
     small, large = (required(formula, size, {**defaults, "train_batch_size": rows}) for rows in (2_048, 65_536))
     assert large.size > 20 * small.size
     assert (large.reason, large.remedy) == ("100,000 users and 50,000 items", "a smaller train_batch_size")
+    assert required(formula, size, {**defaults, "epochs": 10**400}).size >= required(formula, size, defaults).size
     without = grown_bytes({"correlated": 24.0}, size, {**defaults, "n_factors": 1})
     assert without == 0
     of_two, of_four = (grown_bytes({"correlated": 1.0}, size, {**defaults, "n_factors": count}) for count in (2, 4))

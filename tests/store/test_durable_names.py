@@ -223,6 +223,21 @@ def test_what_was_removed_before_it_was_synced_is_not_known_to_be_durable(
     assert len(os.listdir("/proc/self/fd")) == n_open
 
 
+@pytest.mark.parametrize("root", [".", "s", "/"])
+def test_all_names_below_a_root_are_made_durable(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the root is written: that of the current directory is as long as a name in it."""
+    monkeypatch.chdir(tmp_path)
+    directory = tmp_path / "a" / "b" if root == "/" else Path(root, "a", "b")
+    directory.mkdir(parents=True)
+    synced: list[Path] = []
+    monkeypatch.setattr(durable_names, "sync_directory", synced.append)
+    unsynced = durable_names.UnsyncedNames()
+    unsynced.note_ancestors(directory, Path(root))
+    unsynced.sync()
+    above = [directory.parent, *directory.parent.parents]
+    assert set(synced) == set(above[: above.index(Path(root)) + 1])
+
+
 def test_names_of_an_earlier_store_of_the_process_are_made_durable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,6 +159,19 @@ def test_no_item_is_done_in_one_file_whose_results_the_other_lacks(store: Checkp
     assert not (store.root / "results.json").exists(), "nothing has ended since"
 
 
+def test_progress_alone_makes_no_results(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written again and again while items are computed: the rows of all that are done would be made and thrown away."""
+    exports = Exports(store)
+    with store.lease("a") as lease:
+        store.commit(lease, RECORDS)
+    exports.refresh(immediately=True)
+    made: list[object] = []
+    monkeypatch.setattr(Results, "add", lambda _, record: made.append(record))
+    exports._next = exports._pause = 0.0
+    assert exports.refresh_progress()
+    assert not made
+
+
 def test_a_reader_never_sees_half_a_file(store: CheckpointStore) -> None:
     """Replacing is atomic: who has the old file open keeps reading it."""
     store.replace_text("progress.json", "old " * 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -154,6 +155,22 @@ def test_where_there_is_nothing_nothing_is_written_or_read(directory: Path, root
     (directory / NAME).unlink()
     append(directory, root, {}, forget=[])
     assert not (directory / NAME).exists()
+
+
+def test_a_directory_that_cannot_be_looked_at_is_an_error(
+    directory: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that was left out in silence would be missed when the records are rebuilt; so it is where a network file system fails."""
+    look = os.stat
+
+    def failing(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+        if path == directory:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return look(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", failing)
+    with pytest.raises(OSError, match="Input/output error"):
+        append(directory, root, {"fit/a": {"n": 1}})
 
 
 def test_a_manifest_that_is_a_link_is_refused(directory: Path, root: Path, tmp_path: Path) -> None:

@@ -107,3 +107,12 @@ def test_phases_of_some_items_are_passed_over_without_being_parsed(store: Checkp
         assert set(rows or ()) == left
         types = [list(RecordType).index(kept(store)[number][0]) for number in rows or ()]
         assert types == sorted(types)
+
+
+def test_a_first_row_that_begins_like_no_item_is_left(store: CheckpointStore) -> None:
+    """It is nobody's phase, so it is among those that have to be looked at."""
+    connection: sqlite3.Connection = store.records._connection
+    (first,) = connection.execute("SELECT MIN(number) FROM Costs").fetchone()
+    connection.execute("UPDATE Costs SET members = '-damaged,null]' WHERE number = ?", (first,))
+    known = frozenset(("a" * 64, "b" * 64))
+    assert read(store.root / "store", lambda reader: reader.rows_of_other_phases(known)) == [first]
