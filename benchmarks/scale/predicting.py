@@ -32,7 +32,7 @@ size, LensKit's 1.30 at the smaller. Of more users of 26,744 items the drawn ite
 numbers come together for an item of a list (36, 58 and 87), of which LensKit finds the highest 20. So for most users the numbers of
 these items are not added up: bounds of their sums, and of those of all others by groups, tell which 20 or so LensKit is asked
 for. Where more of them have bounds that reach the last score, as for one user in fourteen, their numbers are looked up too. For all 138,493 that
-takes 1.41 times SciPy's product (9.98 / 7.10 s, median of three at load 3), with all numbers of such users added up again 1.65 times (11.64 / 7.04 s).
+takes 1.41 times SciPy's product (9.98 / 7.10 s, median of three at load 3; 1.31 to 1.56 in others), with all numbers of such users added up again 1.65 times (11.64 / 7.04 s).
 What remains is LensKit's heaps, a third of the time. Tried without a gain: nearly full columns by SciPy's product with a dense matrix, rows added up
 where they lie instead of copied, smaller and larger blocks, rows ordered by popularity, numbers looked up by rows, item by item or in fewer
 passes, numbers passed to LensKit with the zeros; bounds beside rows of all items, and leaving out what LensKit's heaps would not take in (a
