@@ -6,6 +6,7 @@ What mounts does so in a mount (and user) namespace of its own, in a child that 
 from __future__ import annotations
 
 import ctypes
+import errno
 import itertools
 import logging
 import os
@@ -107,7 +108,14 @@ def leave_free(directory: Path, size: int) -> Path:
     """Fill the file system of a directory up to a rest; return the file that fills it."""
     filler = directory / "filler"
     with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, free_of(directory) - size))
+        for tries_left in reversed(range(100)):
+            taken = os.fstat(file.fileno()).st_blocks * 512
+            try:
+                os.posix_fallocate(file.fileno(), 0, max(1, taken + free_of(directory) - size))
+                break
+            except OSError as error:  # threads of a run write meanwhile: what was free a moment ago is not any more
+                if error.errno != errno.ENOSPC or not tries_left:
+                    raise
     return filler
 
 
