@@ -40,13 +40,14 @@ def encode_of(encoder: json.JSONEncoder) -> Callable[[Any], str]:
     Args:
         encoder: The encoder.
     """
-    make: Callable[..., Any] | None = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return encoder.encode
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
     text_of = json.encoder.encode_basestring_ascii if encoder.ensure_ascii else json.encoder.encode_basestring
     separators = encoder.key_separator, encoder.item_separator
     flags = encoder.sort_keys, encoder.skipkeys, encoder.allow_nan
-    encode = make(None, encoder.default, text_of, None, *separators, *flags)
+    try:
+        encode = make(None, encoder.default, text_of, None, *separators, *flags)
+    except TypeError:  # a Python without it, or one that makes it in another way, which it documents nowhere
+        return encoder.encode
     return lambda data: "".join(encode(data, 0))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import json
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.errors import KeyValueError
-from omnibench.keys import canonical, digest, display
+from omnibench.keys import canonical, digest, display, encode_of
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts | st.binary(max_size=4)
@@ -211,3 +212,31 @@ def test_display_names_show_eight_digits_unless_told() -> None:
     """A display name is the name and the first digits of the key."""
     assert display("MovieLens100K", "a3f8e2c1" + "0" * 56) == "MovieLens100K-a3f8e2c1"
     assert display("MovieLens100K", "a3f8e2c1" + "0" * 56, 12) == "MovieLens100K-a3f8e2c10000"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
+)
+
+
+@given(json_values, st.booleans(), st.booleans(), st.sampled_from([(",", ":"), (", ", ": "), (",\n  ", ": ")]))
+def test_an_encoder_that_is_made_once_writes_what_json_writes(
+    value: Any, are_sorted: bool, is_ascii: bool, separators: tuple[str, str]
+) -> None:
+    """Keys and exports depend on each character."""
+    encoder = json.JSONEncoder(sort_keys=are_sorted, ensure_ascii=is_ascii, separators=separators)
+    assert encode_of(encoder)(value) == encoder.encode(value)
+
+
+@pytest.mark.parametrize("maker", [None, dict.fromkeys, lambda: None], ids=["none", "other", "fewer"])
+def test_a_python_that_makes_encoders_in_another_way_writes_the_same(
+    maker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python documents its own way nowhere, so that a later one may have another."""
+    encoder, value = json.JSONEncoder(sort_keys=True), {"b": 1, "a": [None]}
+    text = encoder.encode(value)
+    with monkeypatch.context() as patch:
+        patch.setattr(json.encoder, "c_make_encoder", maker)
+        encode = encode_of(encoder)
+    assert encode(value) == text
