@@ -30,8 +30,8 @@ lists 100, the lease 115.
 
 Then 1.0 of 17.0 ms CPU per item were saved (``-n 1``, in memory, 850 items, load 8; both runs at once on one core, where caches
 are cold and an item costs twice what it costs alone; nine pairs of 450 items, at several stages, were .2 to .8 s of 10 apart,
-always the same way, load 6 to 8): items are read once for both readable copies, metrics that are not recorded are looked for in
-one query, directories' names are texts, ids of readable predictions are kept as JSON, a guest asks for its memory where its
+always the same way, load 6 to 8; on a quiet machine in memory 10.0 and then 8.4 ms wall with
+``-n 1``, 7.0 and 6.4 with ``-n 2``): items are read once for both readable copies, metrics that are not recorded are looked for in one query, directories' names are texts, ids of readable predictions are kept as JSON, a guest asks for its memory where its
 peak is large. The readable copies cost 3 % of the time, as they may, and above that what the worker and the controller write at
 their ends: .15 ms per item each, .16 to .18 before; of predictions.json, .23 ms where it was .28, more than half is the digits
 of scores and the file itself. Single functions take two to four times as long in an item as in a loop of their own, so that
