@@ -8,6 +8,7 @@ from typing import Any, Literal, Optional
 
 import numpy as np
 import pytest
+from support.plan_refusals import refusal
 
 from omnibench import (
     Choice,
@@ -61,15 +62,6 @@ class Three(enum.Enum):
     """A number with a name."""
 
     VALUE = 3
-
-
-def refusal(algorithm: Any, parameters: dict[str, Any]) -> str:
-    """Why a plan refuses hyperparameters; nothing where it takes them."""
-    try:
-        ExperimentPlan("values").add_algorithm(algorithm, parameters)
-    except PlanError as error:
-        return str(error)
-    return ""
 
 
 @pytest.mark.parametrize(

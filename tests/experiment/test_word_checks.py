@@ -8,19 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.plan_refusals import refusal
 
 from omnibench import Choice, Cornac, ExperimentPlan, Grid, LensKit, RecPack, Tuning
 from omnibench.errors import PlanError
 from omnibench.runners.registry import runners
-
-
-def refusal(algorithm: Any, parameters: dict[str, Any]) -> str:
-    """Why a plan refuses hyperparameters; nothing where it takes them."""
-    try:
-        ExperimentPlan("values").add_algorithm(algorithm, parameters)
-    except PlanError as error:
-        return str(error)
-    return ""
 
 
 @pytest.mark.parametrize("runner", runners(), ids=lambda runner: runner.name)

@@ -120,6 +120,24 @@ def bounds_of(left: Any, right: Any, most: int) -> SumBounds | None:
     return SumBounds.of(right, frequency, int(np.diff(left.indptr).max(initial=0)), most)
 
 
+def have_bounds_decide(monkeypatch: pytest.MonkeyPatch, *, columns: int, groups: int, spare: int) -> None:
+    """Have bounds decide whatever the numbers are, and however many users they leave open.
+
+    Args:
+        monkeypatch: Sets it.
+        columns: One in so many items has bounds of its own at most.
+        groups: The groups of all others.
+        spare: So many items beside those of a list are looked at.
+    """
+    for module, settings in (
+        (sum_bounds, {"_COLUMNS": columns, "_GROUPS": groups, "_LEAST_BOUNDED": 0, "_MOST_OPEN": 1}),
+        (limited_sums, {"_SPARE": spare, "_SHARE": 1000}),
+        (column_numbers, {"_LEAST_SAVED": 0}),
+    ):
+        for name, value in settings.items():
+            monkeypatch.setattr(module, name, value)
+
+
 @pytest.mark.parametrize(
     ("most", "has_ties", "scores", "columns", "spare"),
     [(5, False, 1 << 20, 1, 4), (20, True, 2000, 2, 1), (1, False, 2000, 1, 1), (5, True, 1, 16, 1)],
@@ -174,13 +192,7 @@ def test_lists_by_bounds_alone_are_those_of_all_sums(
 ) -> None:
     """Where bounds of some items and of groups of the others decide, and where more items have to be looked at, or all numbers to be added up."""
     monkeypatch.setattr(products, "_LISTS", 50)
-    monkeypatch.setattr(sum_bounds, "_COLUMNS", columns)
-    monkeypatch.setattr(sum_bounds, "_GROUPS", groups)
-    monkeypatch.setattr(sum_bounds, "_LEAST_BOUNDED", 0)
-    monkeypatch.setattr(sum_bounds, "_MOST_OPEN", 1)
-    monkeypatch.setattr(limited_sums, "_SPARE", spare)
-    monkeypatch.setattr(limited_sums, "_SHARE", 1000)
-    monkeypatch.setattr(column_numbers, "_LEAST_SAVED", 0)
+    have_bounds_decide(monkeypatch, columns=columns, groups=groups, spare=spare)
     fold, sets = fold_and_sets
     left, right = case(len(fold.users), fold.n_items, has_ties=has_ties)
     expected_scores = dense(len(fold.users), fold.n_items, most, has_ties=has_ties, may_refuse=False)
@@ -206,12 +218,7 @@ def test_more_bounds_are_looked_at_before_all_numbers_are_added_up(
     """For users of whom too many items reach the last score of the list, unless these are so many that reading the rows costs less."""
     looked_at, added_up = [0, 0], [0, 0]
     add_up_again, add_up_bounded = limited_sums._add_up_again, limited_sums._add_up_bounded
-    monkeypatch.setattr(sum_bounds, "_COLUMNS", 1)
-    monkeypatch.setattr(sum_bounds, "_LEAST_BOUNDED", 0)
-    monkeypatch.setattr(sum_bounds, "_MOST_OPEN", 1)
-    monkeypatch.setattr(limited_sums, "_SPARE", 1)
-    monkeypatch.setattr(limited_sums, "_SHARE", 1000)
-    monkeypatch.setattr(column_numbers, "_LEAST_SAVED", 0)
+    have_bounds_decide(monkeypatch, columns=1, groups=sum_bounds._GROUPS, spare=1)
     fold = Fold(directory, 0)
     left, right = case(len(fold.users), fold.n_items, has_ties=False)
     expected_scores = dense(len(fold.users), fold.n_items, 5, has_ties=False, may_refuse=False)
@@ -243,12 +250,7 @@ def test_users_who_have_all_that_they_reach_get_nothing(
     are_alone: bool, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bounds of groups are above zero for them, for groups are not masked; what all numbers add up to is masked everywhere."""
-    for module, name, value in ((sum_bounds, "_COLUMNS", 8), (sum_bounds, "_GROUPS", 4), (limited_sums, "_SPARE", 4)):
-        monkeypatch.setattr(module, name, value)
-    for module, name in ((sum_bounds, "_LEAST_BOUNDED"), (column_numbers, "_LEAST_SAVED")):
-        monkeypatch.setattr(module, name, 0)
-    monkeypatch.setattr(sum_bounds, "_MOST_OPEN", 1)
-    monkeypatch.setattr(limited_sums, "_SHARE", 1000)
+    have_bounds_decide(monkeypatch, columns=8, groups=4, spare=4)
     most, k, fold = 3, 4, Fold(directory, 0)
     left, right = (matrix.tolil() for matrix in case(len(fold.users), fold.n_items, has_ties=False))
     known = {code: fold.train.item[fold.train.user == code] for code in fold.users.tolist()}
