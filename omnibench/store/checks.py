@@ -14,7 +14,7 @@ from omnibench.guest.messages import is_utf8
 Check = Callable[[Any], bool]
 """Whether a value is of a form."""
 
-LARGEST = 2**63
+_LARGEST = 2**63
 _LONGEST_TEXT = 60
 """Characters of a value that an error shows."""
 
@@ -98,12 +98,12 @@ def is_name(value: Any) -> bool:
 
 def is_count(value: Any) -> bool:
     """Whether a value is a whole number of a plausible size."""
-    return type(value) is int and -LARGEST < value < LARGEST
+    return type(value) is int and -_LARGEST < value < _LARGEST
 
 
 def is_natural(value: Any) -> bool:
     """Whether a value is a whole number that is not negative."""
-    return type(value) is int and 0 <= value < LARGEST
+    return type(value) is int and 0 <= value < _LARGEST
 
 
 def is_number(value: Any) -> bool:
@@ -113,7 +113,7 @@ def is_number(value: Any) -> bool:
 
 def is_cost(value: Any) -> bool:
     """Whether a value is what something can cost, None where nobody has measured it."""
-    return value is None or (type(value) in (int, float) and 0 <= value < LARGEST)
+    return value is None or (type(value) in (int, float) and 0 <= value < _LARGEST)
 
 
 def is_moment(value: Any) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omnibench.store.checks import LARGEST, is_cost
+from omnibench.store.checks import is_cost
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.frames import phase_rows
 from omnibench.store.phase_costs import TYPES as PHASE_TYPES
@@ -228,11 +228,7 @@ def _rows(
                 if part in batches:
                     continue
                 batches.add(part)
-            # As `Costs.add`, and most are floats: either call would take as long as all else.
-            are_floats = type(seconds) is type(start_seconds) is float
-            if (are_floats and 0.0 <= seconds < LARGEST and 0.0 <= start_seconds < LARGEST) or (
-                is_cost(seconds) and is_cost(start_seconds)
-            ):
+            if is_cost(seconds) and is_cost(start_seconds):  # as `Costs.add`, which takes as long as all else
                 add_seconds(seconds or 0.0)
                 add_starting(start_seconds or 0.0)
                 by_item[item] = by_item.get(item, 0.0) + (seconds or 0.0)
