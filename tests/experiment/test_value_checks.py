@@ -107,6 +107,8 @@ class Three(enum.Enum):
         (Cornac.VBPR, {"learning_rate": "a"}, "learning_rate is 'a'; give a number"),
         (RecTools.PureSVDModel, {"factors": 0}, "factors is 0; give a whole number from 1 on, such as its default 10."),
         (RecTools.ImplicitItemKNNWrapperModel, {"model.K": 0}, "model.K is 0; give a whole number from 1 on"),
+        (RecTools.DSSMModel, {"batch_size": 0}, "batch_size is 0; give a whole number from 1 on, such as its default 128."),
+        (RecTools.DSSMModel, {"n_factors": "64"}, "n_factors is '64'; give a whole number from 0 on, such as its default 128."),
         (LensKit.TimeBoundedPopScore, {"cutoff": "soon"}, "cutoff is 'soon', which is no time; give one in UTC, e.g."),
         (LensKit.TimeBoundedPopScore, {"cutoff": Grid([0, "soon"])}, "cutoff is 'soon', within a Grid, which is no time"),
         (LensKit.TimeBoundedPopScore, {"cutoff": True}, "cutoff is True, which is no time"),
