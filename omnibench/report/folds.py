@@ -192,6 +192,11 @@ class FoldedResults(Sequence[Result]):
         }
 
 
+def examples_of(results: Iterable[Result]) -> Iterable[Result]:
+    """Return one result of each configuration on each dataset, if not more."""
+    return results.examples if isinstance(results, FoldedResults) else results
+
+
 class RecordedItems(Mapping[str, RecordedItem]):
     """What the own records of items say, by their keys, which is put together when it is asked for.
 
