@@ -294,11 +294,11 @@ class Reader:
             return None
         return blocks_of_costs(self._connection)
 
-    def rows_of_other_phases(self, fit_keys: Container[str]) -> list[int] | None:
+    def rows_of_other_phases(self, fit_keys: Container[str], *, with_evaluations: bool = True) -> list[int] | None:
         """Return the numbers of the rows of phases that are not of some items, for ``in_rows``; None where nobody has kept costs."""
         if self.version < SEALED_SINCE or not are_kept(self._connection):
             return None
-        return rows_of_others(self._connection, fit_keys)
+        return rows_of_others(self._connection, fit_keys, with_evaluations=with_evaluations)
 
     def in_rows(self, numbers: Iterable[int]) -> Iterator[tuple[str, Record]]:
         """Yield the sound records in the rows that have some numbers."""

@@ -114,6 +114,7 @@ CHANGES: dict[str, Change] = {
     "the name of another": lambda record: record.update(item=record["item"].partition("/fold_")[0]),
     "another fold": lambda record: record.update(fold=7),
     "done earlier": lambda record: record.update(finished="2001-01-01T00:00:00Z"),
+    "another seed": lambda record: record["identity"][1]["configuration"][1].update(seed=7),
     "an attempt": lambda record: record.update(attempts=[]),
 }
 
