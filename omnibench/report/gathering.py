@@ -47,7 +47,7 @@ class Chosen(NamedTuple):
         metrics: The labels of metrics; likewise.
         better: Which values are better of metrics that are not omnibench's own.
         all_items: Whether also what is not current.
-        shown: Of how many configurations of a dataset the files say more than their metrics; all without a limit.
+        shown_configurations: Of how many configurations of a dataset the files say more than their metrics; all without a limit.
     """
 
     datasets: Sequence[str] = ()
@@ -55,7 +55,7 @@ class Chosen(NamedTuple):
     metrics: Sequence[str] = ()
     better: str | None = None
     all_items: bool = False
-    shown: int | None = None
+    shown_configurations: int | None = None
 
 
 def gathered(
@@ -302,7 +302,7 @@ def _contents(
     lookups = Lookups(reader)
     facts = FactsByKey(recorded.items, lookups)
     data_keys = {name: key or facts[fit_key].dataset_key for name, (key, fit_key) in recorded.data_keys.items()}
-    if _facts_to_ask(recorded, chosen.shown) * _LOOK_UPS_PER_PASS > recorded.total:
+    if _facts_to_ask(recorded, chosen.shown_configurations) * _LOOK_UPS_PER_PASS > recorded.total:
         lookups.read_phases(RecordType.FIT, RecordType.PREDICT, RecordType.EVAL)
     for label in chosen.metrics:
         if not chosen_labels(recorded.measured, [label]):
@@ -322,18 +322,18 @@ def _contents(
     )
 
 
-def _facts_to_ask(recorded: _Recorded, shown: int | None) -> float:
+def _facts_to_ask(recorded: _Recorded, shown_configurations: int | None) -> float:
     """Return about how many times the facts of an item will be asked for.
 
     Args:
         recorded: The results.
-        shown: Of how many configurations of a dataset these are asked for; of all without a limit.
+        shown_configurations: Of how many configurations of a dataset these are asked for; of all without a limit.
     """
     results = recorded.results
-    if shown is None or not results:
+    if shown_configurations is None or not results:
         return len(results)
     configurations = {(result.dataset, result.algorithm) for result in examples_of(results)}
-    share = min(1, shown * len(recorded.data_keys) / len(configurations))
+    share = min(1, shown_configurations * len(recorded.data_keys) / len(configurations))
     return min(1, share * _TIMES_ASKED) * len(results)
 
 

@@ -177,8 +177,8 @@ def explain(identity: Any, fit_key: str, records: RecordSource, more: Mapping[st
     recipes = {**recipes_of(dict(chain.from_iterable(described))), **(more or {})}
     own = expanded(identity, recipes)
     own_key = RecordType.FIT.key(fit_key)
-    others = ((key, fit) for key, fit in records.fits() if key != own_key)
-    nearest_key = nearest(own, recipes, others, _fewest_differences(identity, recipes, records))
+    other_fits = ((key, fit) for key, fit in records.fits() if key != own_key)
+    nearest_key = nearest(own, recipes, other_fits, _fewest_differences(identity, recipes, records))
     record = None if nearest_key is None else records.get(nearest_key)
     if record is None:
         return "No other item has been fitted, so there is nothing to compare its key with."
