@@ -22,7 +22,7 @@ many. A target of memory is 300 MB for all:
     export csv             5.17     84    1.55   80         47.07    325   12.52  224      10
     export parquet         6.25    194    1.59  124         38.71    419          278      10
     export json            4.14     65    1.55   69         42.28    321          232      10
-    export html            3.20    113    1.42   96         13.15    334    6.97  238      10
+    export html            3.20    113    1.42   96         13.15    334    6.30  237      10
     compare two            4.07    142    1.71   85         32.19    810   17.03  288
     baseline               5.51    202    3.07  114         51.63   1268   28.62  272
     gate                   5.04    192    2.10  105         42.21   1152   18.36  297
@@ -41,8 +41,8 @@ the same output to the last byte.
 Since then documents look up the phases of what they show, and ``why`` of an item without a model ends at the first fit that differs in one
 place, unless another could differ in none (where none differs in one place, all are looked at: 1.6 s). Exports look for no evaluations of
 other items, keys without seeds are made only where seeds differ, records are read by the hundred. By turns with the commit before at load 7
-to 10, 100,000 items: HTML 6.97 s (11.41 before), why .25 (1.59), CSV 10.37 and 10.38 (10.88 and 11.18), JSON 10.49 and 10.76 (11.19 and 11.31),
-status 5.67 and 5.75 (5.86 and 5.99). Files are the same to the last byte. No gain: checksums compared by longer texts or formatted by ``%``;
+to 10, 100,000 items: HTML 6.30 and 6.43 s (11.20 and 11.32 before), why .25 (1.59), CSV 10.09 and 10.32 (10.52 and 10.90), JSON 10.49 and 10.76
+(11.19 and 11.31), Parquet 10.10 and 10.28 (10.46 and 11.21), status 5.67 and 5.75 (5.86 and 5.99). Files are the same to the last byte. No gain: checksums compared by longer texts or formatted by ``%``;
 less than 1 % of a process is spent after its command has ended.
 
 Late in November 2026, on a machine that nobody else used, at 100,000 items: status 5.01 s and 213 MB, CSV 10.18 s and 224 MB, JSON 10.85 s and
