@@ -11,7 +11,7 @@ from omnibench.data.leakage import NOTHING_COUNTED, SplitCounts, read_split_coun
 from omnibench.data.words import recipe_words
 from omnibench.markup import one_line
 from omnibench.masking import masked
-from omnibench.report.folds import FoldedResults
+from omnibench.report.folds import FoldedResults, examples_of
 from omnibench.report.item_facts import ItemFacts, facts_of_item
 from omnibench.report.tuning import tuned_items_of
 from omnibench.results import Result
@@ -143,8 +143,7 @@ class Contents:
     @property
     def labels(self) -> list[str]:
         """The metrics' labels, in the order in which they come."""
-        results = self.results.examples if isinstance(self.results, FoldedResults) else self.results
-        different = dict.fromkeys(labels_of(result.metrics) for result in results)
+        different = dict.fromkeys(labels_of(result.metrics) for result in examples_of(self.results))
         return list(dict.fromkeys(label for labels in different for label in labels))
 
 

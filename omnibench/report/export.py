@@ -87,12 +87,13 @@ def export_results(
     if top is not None and top < 1:
         raise ExportError(f"top is {top!r}; give the number of configurations that tables show, 1 or more.")
     checked = check_files(Path(file) for file in files)
+    shown_configurations = None if any(file.suffix.lower() in _DATA_WRITERS for file in checked) else top
     opened = store if isinstance(store, Store) else open_store(store)
     notices: list[str] = []
 
     def take(reader: Reader) -> list[str]:
         contents, hide, notice = gathered(
-            opened, reader, Chosen(datasets, algorithms, metrics, better, all_items), paths=paths
+            opened, reader, Chosen(datasets, algorithms, metrics, better, all_items, shown_configurations), paths=paths
         )
         if sort and sort not in contents.labels:
             raise ExportError(f"there is no {sort!r} to sort by; {alternatives(sort, contents.labels)}")

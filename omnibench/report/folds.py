@@ -11,6 +11,7 @@ from typing import overload
 from omnibench.report.numbers import finite
 from omnibench.report.recorded_items import RecordedItem
 from omnibench.results import Result
+from omnibench.store.item_names import seed_of
 from omnibench.store.item_records import result_of
 from omnibench.store.packed_metrics import PackedValues, labels_of, texts_in
 from omnibench.store.plain_items import PlainItems
@@ -36,11 +37,12 @@ class Folds:
         self.data_key: str = "" if items is None else items.example["data_key"]
 
     @classmethod
-    def of_items(cls, items: PlainItems) -> Folds:
-        """Return those of plain items."""
+    def of_items(cls, items: PlainItems, *, with_seedless_key: bool) -> Folds:
+        """Return those of plain items; see ``item_records.results_of``."""
         last = len(items) - 1
         example = {**items.example, "fold": items.folds[last], "fit_key": items.fit_keys[last]}
-        return cls(result_of({**example, "metrics": items.unpacked(last)}), items=items)
+        result = result_of({**example, "metrics": items.unpacked(last)}, with_seedless_key=with_seedless_key)
+        return cls(result, items=items)
 
     def __len__(self) -> int:
         return len(self._listed or ()) if self.items is None else len(self.items)
@@ -192,6 +194,11 @@ class FoldedResults(Sequence[Result]):
         }
 
 
+def examples_of(results: Iterable[Result]) -> Iterable[Result]:
+    """Return one result of each configuration on each dataset, if not more."""
+    return results.examples if isinstance(results, FoldedResults) else results
+
+
 class RecordedItems(Mapping[str, RecordedItem]):
     """What the own records of items say, by their keys, which is put together when it is asked for.
 
@@ -221,13 +228,14 @@ class RecordedItems(Mapping[str, RecordedItem]):
         return len(self._results)
 
 
-def ordered(plain: Iterable[PlainItems], unplain: Iterable[Result]) -> list[Folds] | None:
+def ordered(plain: Sequence[PlainItems], unplain: Sequence[Result]) -> list[Folds] | None:
     """Return results by dataset, configuration and fold; None where two have all of these alike.
 
     Args:
         plain: Plain items.
         unplain: The results of others.
     """
+    seeds = {seed_of(items.example) for items in plain} | {result.seed for result in unplain}
     units: dict[tuple[str, str], tuple[list[PlainItems], list[Result]]] = {}
     for items in plain:
         units.setdefault((items.example["dataset"], items.example["algorithm"]), ([], []))[0].append(items)
@@ -235,20 +243,26 @@ def ordered(plain: Iterable[PlainItems], unplain: Iterable[Result]) -> list[Fold
         units.setdefault((result.dataset, result.algorithm), ([], []))[1].append(result)
     all_folds: list[Folds] = []
     for unit in sorted(units):
-        in_order = _in_order(*units[unit])
+        in_order = _in_order(*units[unit], several_seeds=len(seeds) > 1)
         if in_order is None:
             return None
         all_folds += in_order
     return all_folds
 
 
-def _in_order(groups: Collection[PlainItems], results: Sequence[Result]) -> list[Folds] | None:
-    """Return the results of a configuration on a dataset by fold; None where two are of the same."""
+def _in_order(groups: Collection[PlainItems], results: Sequence[Result], *, several_seeds: bool) -> list[Folds] | None:
+    """Return the results of a configuration on a dataset by fold; None where two are of the same.
+
+    Args:
+        groups: Plain items.
+        results: The results of others.
+        several_seeds: Whether any configurations have other seeds, so that somebody asks which of them differ by the seed alone.
+    """
     if len(groups) == 1 and not results:
         (items,) = groups
         folds = [_number(fold) for fold in items.folds]
         if folds == sorted(folds):
-            return [Folds.of_items(items)] if len(set(folds)) == len(folds) else None
+            return [Folds.of_items(items, with_seedless_key=several_seeds)] if len(set(folds)) == len(folds) else None
     entries = [(_number(fold), items, number) for items in groups for number, fold in enumerate(items.folds)]
     all_entries = [*entries, *((_number(result.fold), result, 0) for result in results)]
     all_entries.sort(key=lambda entry: entry[0])
@@ -259,7 +273,8 @@ def _in_order(groups: Collection[PlainItems], results: Sequence[Result]) -> list
         if source is None:
             in_order += folds_of([entry[1] for entry in of_source if isinstance(entry[1], Result)])
         else:
-            in_order.append(Folds.of_items(source.part([entry[2] for entry in of_source])))
+            part = source.part([entry[2] for entry in of_source])
+            in_order.append(Folds.of_items(part, with_seedless_key=several_seeds))
     return in_order
 
 

@@ -11,7 +11,7 @@ from omnibench.errors import ExportError, StoreError
 from omnibench.metrics.directions import direction
 from omnibench.metrics.labels import chosen_labels, unmeasured
 from omnibench.report.contents import Contents, MissingItem, Recorded, contents_of, missing_of
-from omnibench.report.folds import FoldedResults, RecordedItems, ordered
+from omnibench.report.folds import FoldedResults, RecordedItems, examples_of, ordered
 from omnibench.report.impersonal import hider
 from omnibench.report.item_facts import FactsByKey
 from omnibench.report.recorded_items import RecordedItem
@@ -32,7 +32,10 @@ from omnibench.tables.seeds import rows_with_seeds_together
 _ALIKE = ("dataset", "algorithm", "parameters")
 
 _LOOK_UPS_PER_PASS = 3
-"""How many items' facts cost as much to look up by their keys as that of a single item in a pass over all records."""
+"""How many items' facts cost as much to read in a pass over all records as those of one to look up by their keys."""
+
+_TIMES_ASKED = 4
+"""How often documents ask for the facts about what they show, which are not kept where they are many."""
 
 
 class Chosen(NamedTuple):
@@ -44,6 +47,7 @@ class Chosen(NamedTuple):
         metrics: The labels of metrics; likewise.
         better: Which values are better of metrics that are not omnibench's own.
         all_items: Whether also what is not current.
+        shown_configurations: Of how many configurations of a dataset the files say more than their metrics; all without a limit.
     """
 
     datasets: Sequence[str] = ()
@@ -51,6 +55,7 @@ class Chosen(NamedTuple):
     metrics: Sequence[str] = ()
     better: str | None = None
     all_items: bool = False
+    shown_configurations: int | None = None
 
 
 def gathered(
@@ -97,7 +102,7 @@ class _Recorded(NamedTuple):
         data_keys: What identifies each dataset, by its name; empty where the records of items do not say it.
         measured: The labels of their metrics, chosen or not.
         finished: When the last of the items was done, or nothing.
-        looks_up: Whether the items are so few that records of phases are looked up one at a time.
+        total: How many items the store has.
     """
 
     results: Sequence[Result]
@@ -105,7 +110,7 @@ class _Recorded(NamedTuple):
     data_keys: Mapping[str, tuple[str, str]]
     measured: Collection[str]
     finished: str
-    looks_up: bool
+    total: int
 
 
 def _recorded_results(done: list[Record], lookups: Lookups, total: int, metrics: Sequence[str]) -> _Recorded:
@@ -117,7 +122,6 @@ def _recorded_results(done: list[Record], lookups: Lookups, total: int, metrics:
         total: How many items there are in all.
         metrics: The chosen metrics; all by default.
     """
-    looks_up = len(done) * _LOOK_UPS_PER_PASS <= total
     measured, finished = dict[str, None](), ""
     labels_before: tuple[str, ...] = ()
     recorded_items: dict[str, RecordedItem] = {}
@@ -136,7 +140,7 @@ def _recorded_results(done: list[Record], lookups: Lookups, total: int, metrics:
 
     results = list(results_of(records()))
     data_keys = {result.dataset: (recorded_items[result.fit_key].data_key, result.fit_key) for result in results}
-    return _Recorded(results, recorded_items, data_keys, measured, finished, looks_up)
+    return _Recorded(results, recorded_items, data_keys, measured, finished, total)
 
 
 def _may_be_folded(reader: Reader, chosen: Chosen) -> bool:
@@ -207,14 +211,13 @@ class _Folded(NamedTuple):
         times = (
             time for folds_of_one in folds if folds_of_one.items is not None for time in folds_of_one.items.finished
         )
-        looks_up = len(results) * _LOOK_UPS_PER_PASS <= total
         recorded = _Recorded(
             results,
             RecordedItems(results, unplain.items),
             data_keys,
             measured,
             max(chain([unplain.finished], times)),
-            looks_up,
+            total,
         )
         return cls(recorded, missing, runs, notice)
 
@@ -299,7 +302,7 @@ def _contents(
     lookups = Lookups(reader)
     facts = FactsByKey(recorded.items, lookups)
     data_keys = {name: key or facts[fit_key].dataset_key for name, (key, fit_key) in recorded.data_keys.items()}
-    if not recorded.looks_up:
+    if _facts_to_ask(recorded, chosen.shown_configurations) * _LOOK_UPS_PER_PASS > recorded.total:
         lookups.read_phases(RecordType.FIT, RecordType.PREDICT, RecordType.EVAL)
     for label in chosen.metrics:
         if not chosen_labels(recorded.measured, [label]):
@@ -319,10 +322,24 @@ def _contents(
     )
 
 
+def _facts_to_ask(recorded: _Recorded, shown_configurations: int | None) -> float:
+    """Return about how many times the facts of an item will be asked for.
+
+    Args:
+        recorded: The results.
+        shown_configurations: Of how many configurations of a dataset these are asked for; of all without a limit.
+    """
+    results = recorded.results
+    if shown_configurations is None or not results:
+        return len(results)
+    configurations = {(result.dataset, result.algorithm) for result in examples_of(results)}
+    share = min(1, shown_configurations * len(recorded.data_keys) / len(configurations))
+    return min(1, share * _TIMES_ASKED) * len(results)
+
+
 def _different_labels(results: Iterable[Result]) -> list[tuple[str, ...]]:
     """Return the labels of results, each tuple of them once, in the order in which they come."""
-    examples = results.examples if isinstance(results, FoldedResults) else results
-    return list(dict.fromkeys(labels_of(result.metrics) for result in examples))
+    return list(dict.fromkeys(labels_of(result.metrics) for result in examples_of(results)))
 
 
 def _whole(item: Record, lookups: Lookups) -> Record:

@@ -269,7 +269,7 @@ class _Configuration(NamedTuple):
         called: The algorithm with its explicit hyperparameters, for people.
         is_tuned: Whether a search has chosen hyperparameters.
         seed: The seed.
-        seedless_key: Identifies it without its seed.
+        seedless_key: Identifies it without its seed; empty where nobody asks for it.
         refit: The parts that the model was fitted on.
         search: What labels tell its search by.
     """
@@ -282,8 +282,8 @@ class _Configuration(NamedTuple):
     search: str
 
     @classmethod
-    def of(cls, item: Record) -> _Configuration:
-        """Return that of an item's record."""
+    def of(cls, item: Record, *, with_seedless_key: bool) -> _Configuration:
+        """Return that of an item's record; see ``results_of``."""
         name, is_tuned = item["algorithm"].rpartition("-")[0], bool(item.get(SEARCHED))
         values = [f"{parameter}={value!r}" for parameter, value in item["parameters"].items()]
         called = tuned_label(name, values) if is_tuned else f"{name}({', '.join(values)})"
@@ -292,17 +292,23 @@ class _Configuration(NamedTuple):
             intern(called),  # there may be thousands of folds
             is_tuned,
             members.get("seed"),
-            intern(seedless_key(item)),
+            intern(seedless_key(item)) if with_seedless_key else "",
             members.get("refit", ""),
             search_hash(item),
         )
 
 
-def results_of(items: Iterable[Record]) -> Iterator[Result]:
+def have_several_seeds(items: Iterable[Record]) -> bool:
+    """Whether the records of items have different seeds."""
+    return len({configuration_in(item).get("seed") for item in items}) > 1
+
+
+def results_of(items: Iterable[Record], *, with_seedless_key: bool = True) -> Iterator[Result]:
     """Yield the results of items; those of a configuration, of whose records parts are the same objects, should follow each other.
 
     Args:
         items: Their records.
+        with_seedless_key: Whether results have their ``seedless_key``, which nobody asks for where all have the same seed.
     """
     recorded = parameters = algorithm = search = configuration = None
     for item in items:
@@ -316,13 +322,13 @@ def results_of(items: Iterable[Record]) -> Iterator[Result]:
             or item.get(SEARCHED) is not search
         ):
             recorded, parameters, algorithm, search = of_item, item["parameters"], item["algorithm"], item.get(SEARCHED)
-            configuration = _Configuration.of(item)
+            configuration = _Configuration.of(item, with_seedless_key=with_seedless_key)
         yield _result_of(item, configuration)
 
 
-def result_of(item: Record) -> Result:
-    """Return the result that an item's record holds; without metrics while none are recorded."""
-    return _result_of(item, _Configuration.of(item))
+def result_of(item: Record, *, with_seedless_key: bool = True) -> Result:
+    """Return the result that an item's record holds; without metrics while none are recorded; see ``results_of``."""
+    return _result_of(item, _Configuration.of(item, with_seedless_key=with_seedless_key))
 
 
 def _result_of(item: Record, configuration: _Configuration) -> Result:

@@ -115,7 +115,8 @@ def light_records_in(
         with_costs: Whether anybody asks for costs, for which the records of all phases are read.
         with_nodes: Whether the records of done items have their node ids, by which somebody may name them.
         with_metrics: Whether most of those have their metrics, packed, and the key of their predictions; the others have neither.
-        takes_plain: Whether items whose records are plain are kept by configuration, with their metrics, instead of their records.
+        takes_plain: Whether items whose records are plain are kept by configuration, with their metrics, instead of their records. Those
+            of evaluations, which say nothing of how far an item is, need not be among the records then.
 
     Raises:
         ValueError: Costs are asked for where plain items are kept by configuration, which have no names to tell costs by.
@@ -149,7 +150,10 @@ def light_records_in(
     finished.update(dict.fromkeys(plain.fit_keys, ""))
     costs = Costs()
     phase_costs = reader.phase_costs() if with_costs else None
-    rows = reader.rows_of_other_phases(finished) if phase_costs is None else _rows(phase_costs, finished, costs)
+    if phase_costs is None:
+        rows = reader.rows_of_other_phases(finished, with_evaluations=not takes_plain)
+    else:
+        rows = _rows(phase_costs, finished, costs)
     records |= _phases(reader, finished, costs) if rows is None else reader.in_rows(rows)
     for record_type in RecordType:
         if record_type is RecordType.PLAN:

@@ -45,6 +45,9 @@ class _Packed(Mapping[str, Value]):
     def __len__(self) -> int:
         return len(self._names.labels)
 
+    def __contains__(self, label: object) -> bool:
+        return label in self._names.labels
+
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels, the same object of all items that have them."""

@@ -125,7 +125,9 @@ def blocks_of_costs(connection: sqlite3.Connection) -> Iterator[BlockOfCosts]:
         yield BlockOfCosts(dict(zip(texts, _parsed(texts), strict=True)), block)
 
 
-def rows_of_others(connection: sqlite3.Connection, fit_keys: Container[str]) -> list[int]:
+def rows_of_others(
+    connection: sqlite3.Connection, fit_keys: Container[str], *, with_evaluations: bool = True
+) -> list[int]:
     """Return the numbers of the rows of phases that are not of some items, by type and in the order in which they were written.
 
     Trials are none of an item's phases. No members are parsed: most texts begin with the key of an item, and name no search in the end.
@@ -133,8 +135,9 @@ def rows_of_others(connection: sqlite3.Connection, fit_keys: Container[str]) -> 
     Args:
         connection: Of a database that keeps the table.
         fit_keys: The keys of the items.
+        with_evaluations: Whether anybody asks for the rows of evaluations, of which there are the most.
     """
-    rows = connection.execute(_ALL)
+    rows = connection.execute(_ALL if with_evaluations else _ALL_BUT_EVALUATIONS)
     types_and_numbers: list[tuple[int, int]] = []
     # What members begin with that name the item of the row before: the phases of an item follow each other.
     latest: bytes | tuple[()] = ()
@@ -151,7 +154,9 @@ def rows_of_others(connection: sqlite3.Connection, fit_keys: Container[str]) -> 
 
 
 # As bytes: one text that is no UTF-8 any more would be an error of the whole query.
-_ALL = "SELECT number, type, CAST(members AS BLOB) FROM Costs ORDER BY number"
+_COLUMNS = "number, type, CAST(members AS BLOB)"
+_ALL = f"SELECT {_COLUMNS} FROM Costs ORDER BY number"  # noqa: S608 - of constants
+_ALL_BUT_EVALUATIONS = f"SELECT {_COLUMNS} FROM Costs WHERE type <> {TYPES.index(RecordType.EVAL)} ORDER BY number"  # noqa: S608 - of constants
 _NO_SEARCH = b",null]"
 
 

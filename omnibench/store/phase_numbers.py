@@ -59,7 +59,7 @@ def spreads_in(texts: Iterable[bytes]) -> list[bytes | None]:
             spreads.append(None)
             continue
         usual = _USUAL_SPREAD.match(text, start)
-        spreads.append(_spread_at(text, start) if usual is None else b"%b,%b,%b,%b" % usual.groups())
+        spreads.append(_spread_at(text, start) if usual is None else b",".join(usual.groups()))
     return spreads
 
 
@@ -94,7 +94,7 @@ def cost_rows_in(texts: Iterable[bytes]) -> list[bytes | None]:
         if match is None or text.find(_SECONDS, match.end()) >= 0 or _OF_TRIAL in text:
             all_costs.append(None)
         elif usual is not None:
-            all_costs.append(b"%b,%b,%b" % usual.group(1, 3, 2))
+            all_costs.append(b",".join(usual.group(1, 3, 2)))
         elif match[3] is None and _START in text:  # elsewhere than we write it
             all_costs.append(None)
         else:

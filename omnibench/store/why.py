@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
-from omnibench.keys import canonical
+from omnibench.keys import canonical, recorded_text, sha256
 from omnibench.method_caches import cached_method
 from omnibench.store.fit_identities import FitIdentity
 from omnibench.store.identity_forms import is_tagged_configuration
@@ -21,6 +21,8 @@ _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 _SHOWN_DIGITS = 12
 _PLAINLY_EQUAL = (str, int, bool, type(None))
 """Types of which two values are the same to keys if they are equal."""
+_TAGS = ("fit/1", "configuration/1")
+"""The names of the forms of identities and of configurations, of which there has been one each."""
 _AT_HAND = 4096
 """Configurations of which is kept how far they are: their folds do not always follow each other."""
 
@@ -119,17 +121,47 @@ class _Distances:
 
 
 def nearest(
-    identity: Mapping[str, Any], recipes: Mapping[str, Any], fits: Iterable[tuple[str, FitIdentity]]
+    identity: Mapping[str, Any], recipes: Mapping[str, Any], fits: Iterable[tuple[str, FitIdentity]], fewest: int = 0
 ) -> str | None:
     """Return the key of the fit whose identity differs from another one in the fewest places, or None without any.
 
     Args:
         identity: An expanded identity.
         recipes: The recipes of datasets, by key.
-        fits: The fits' keys, with what they are made of.
+        fits: The fits' keys, with what they are made of. Those behind the first that differs in the fewest places are not asked for.
+        fewest: In how many places each differs at least.
     """
     distances = _Distances(identity, recipes)
-    return min(((distances.to(fit), number, key) for number, (key, fit) in enumerate(fits)), default=(None, 0, None))[2]
+    shortest, nearest_key = (True, True, sys.maxsize), None
+    for key, fit in fits:
+        distance = distances.to(fit)
+        if distance < shortest:
+            shortest, nearest_key = distance, key
+            if distance <= (False, False, fewest):
+                break
+    return nearest_key
+
+
+def _fewest_differences(identity: Any, recipes: Mapping[str, Any], records: RecordSource) -> int:
+    """Return in how many places, of those that people are shown, the identity of any other fit differs at least.
+
+    What differs in none has another key if it is of another dataset with the same recipe, or has other names of forms.
+
+    Args:
+        identity: An item's identity, whose digest is its key.
+        recipes: The recipes of datasets, by key.
+        records: All records.
+    """
+    tag, parts = identity
+    if (tag, parts["configuration"][0]) != _TAGS:
+        return 0
+    own_recipe = recipes.get(parts["data"])
+    for key, recipe in recipes.items():
+        if own_recipe is not None and key != parts["data"] and not differences(recipe[1], own_recipe[1]):
+            equal_key = sha256(recorded_text([tag, {**parts, "data": key}]))
+            if records.get(RecordType.FIT.key(equal_key)) is not None:
+                return 0
+    return 1
 
 
 def explain(identity: Any, fit_key: str, records: RecordSource, more: Mapping[str, Any] | None = None) -> str:
@@ -145,7 +177,8 @@ def explain(identity: Any, fit_key: str, records: RecordSource, more: Mapping[st
     recipes = {**recipes_of(dict(chain.from_iterable(described))), **(more or {})}
     own = expanded(identity, recipes)
     own_key = RecordType.FIT.key(fit_key)
-    nearest_key = nearest(own, recipes, ((key, fit) for key, fit in records.fits() if key != own_key))
+    other_fits = ((key, fit) for key, fit in records.fits() if key != own_key)
+    nearest_key = nearest(own, recipes, other_fits, _fewest_differences(identity, recipes, records))
     record = None if nearest_key is None else records.get(nearest_key)
     if record is None:
         return "No other item has been fitted, so there is nothing to compare its key with."

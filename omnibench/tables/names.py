@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from omnibench.naming import HASHES, LABELS, TUNED, Configured, labels, parameter_text, pieces, tuned_label, value_text
 from omnibench.results import Result
 from omnibench.store.item_names import last_parts
-from omnibench.store.item_records import results_of
+from omnibench.store.item_records import have_several_seeds, results_of
 from omnibench.store.schema import Record
 from omnibench.tables.seeds import seed_groups
 from omnibench.terminal import terminal_line
@@ -76,7 +76,8 @@ def recorded_names(items: Iterable[Record]) -> DisplayNames:
         items: The records of items that are shown together.
     """
     examples = {(item["dataset"], item["algorithm"]): item for item in items}  # there may be thousands of others
-    return display_names(results_of(examples.values()))
+    with_seedless_key = have_several_seeds(examples.values())
+    return display_names(results_of(examples.values(), with_seedless_key=with_seedless_key))
 
 
 def _configured(result: Result) -> Configured:

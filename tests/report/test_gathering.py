@@ -16,6 +16,7 @@ from omnibench.report import gathering, rows
 from omnibench.report.export import export_results
 from omnibench.store import phase_facts
 from omnibench.store.light_records import light_records_in
+from omnibench.store.lookups import Lookups
 from omnibench.store.reading import read
 from omnibench.store.schema import RecordType
 from omnibench.store.sealing import checked, seal
@@ -113,6 +114,7 @@ CHANGES: dict[str, Change] = {
     "the name of another": lambda record: record.update(item=record["item"].partition("/fold_")[0]),
     "another fold": lambda record: record.update(fold=7),
     "done earlier": lambda record: record.update(finished="2001-01-01T00:00:00Z"),
+    "another seed": lambda record: record["identity"][1]["configuration"][1].update(seed=7),
     "an attempt": lambda record: record.update(attempts=[]),
 }
 
@@ -149,3 +151,26 @@ def test_damaged_and_unplanned_items(store: Path, tmp_path: Path, monkeypatch: p
     with closing(sqlite3.connect(store / "store" / "cache.db")) as connection, connection:
         connection.execute("DELETE FROM Cache WHERE key >= ? AND key < ?", RecordType.PLAN.bounds)
     assert_alike(store, tmp_path / "no plan", monkeypatch)
+
+
+def test_documents_look_up_what_they_show(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records of all phases are read for files of values alone, and for documents that show all; documents are the same."""
+    readings: list[tuple[RecordType, ...]] = []
+    read_phases = Lookups.read_phases
+
+    def noted(self: Lookups, *record_types: RecordType) -> None:
+        readings.append(record_types)
+        read_phases(self, *record_types)
+
+    monkeypatch.setattr(Lookups, "read_phases", noted)
+    monkeypatch.setattr(gathering, "_TIMES_ASKED", 0.3)  # as if there were more configurations
+    documents = [tmp_path / f"r.{suffix}" for suffix in ("md", "html", "tex")]
+    export_results(store, *documents, top=1)
+    assert not readings
+    looked_up = [document.read_bytes() for document in documents]
+    export_results(store, *documents, tmp_path / "r.csv", top=1)
+    assert len(readings) == 1
+    assert [document.read_bytes() for document in documents] == looked_up
+    export_results(store, *documents, top=None)
+    assert len(readings) == 2
+    assert [document.read_bytes() for document in documents] != looked_up

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from omnibench.store.done_text import DoneText, MetricText, alike_seed_in
 from omnibench.store.item_records import (
     done_item,
     failed_item,
+    have_several_seeds,
     interrupted_item,
     item_metric,
     outdated_item,
@@ -291,3 +293,7 @@ def test_results_one_after_the_other_are_those_of_each_item() -> None:
     items.append({**items[0], "identity": None, "search": "5" * 64})
     assert list(results_of(items)) == [result_of(item) for item in items]
     assert len({(each.configuration, each.seed, each.seedless_key, each.tuned) for each in results_of(items)}) == 5
+    without = list(results_of(items, with_seedless_key=False))
+    assert without == [replace(each, seedless_key="") for each in results_of(items)]
+    assert without != list(results_of(items))
+    assert [have_several_seeds(some) for some in (items, items[:1], ())] == [True, False, False]

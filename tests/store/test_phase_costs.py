@@ -93,7 +93,10 @@ def test_a_damaged_record_is_no_error(store: CheckpointStore, value: str) -> Non
 
 
 def test_phases_of_some_items_are_passed_over_without_being_parsed(store: CheckpointStore) -> None:
-    """Those of others are left, trials of whatever item, and what is damaged; by type, then as they were written."""
+    """Those of others are left, trials of whatever item, and what is damaged; by type, then as they were written.
+
+    Evaluations are among them where somebody asks for these.
+    """
     connection: sqlite3.Connection = store.records._connection
     trial = store.records.get(f"fit/{'a' * 64}") or {}
     store.records.commit({f"fit/{'a' * 64}": {**trial, "search": "5" * 64}})
@@ -105,6 +108,11 @@ def test_phases_of_some_items_are_passed_over_without_being_parsed(store: Checkp
         left = {numbers[key] for key in others if key not in own or key in (f"fit/{'a' * 64}", "predict/pa")}
         rows = read(store.root / "store", lambda reader: reader.rows_of_other_phases(frozenset(fit_keys)))  # noqa: B023 - called at once
         assert set(rows or ()) == left
+        short = read(
+            store.root / "store",
+            lambda reader: reader.rows_of_other_phases(frozenset(fit_keys), with_evaluations=False),  # noqa: B023 - called at once
+        )
+        assert short == [number for number in rows or () if kept(store)[number][0] is not RecordType.EVAL]
         types = [list(RecordType).index(kept(store)[number][0]) for number in rows or ()]
         assert types == sorted(types)
 

@@ -17,7 +17,9 @@ from omnibench.engine.items import Item
 from omnibench.engine.outlook import Outlook, outlook
 from omnibench.experiment.experiment import Experiment, eval_key
 from omnibench.experiment.planning import experiments
+from omnibench.keys import recorded_text, sha256
 from omnibench.store import CheckpointStore
+from omnibench.store import reader as reader_module
 from omnibench.store.fit_identities import FitIdentity, identity_in, identity_of
 from omnibench.store.reader import RecordsInOrder
 from omnibench.store.reading import read, read_all
@@ -109,6 +111,40 @@ def test_the_nearest_has_the_fewest_differences() -> None:
     assert nearest(own, {}, fits[:3]) == "b"
     assert nearest(own, {}, [fits[0], ("f", FitIdentity("[]", "d", 0)), ("g", FitIdentity("{", "d", 0))]) == "a"
     assert nearest(own, {}, []) is None
+
+
+def test_no_fit_behind_the_nearest_possible_is_asked_for() -> None:
+    """The first with the fewest differences that there can be ends the search; what is further does not."""
+    wanted = {"algorithm": "A", "runner": "R", "parameters": {"k": 1}}
+    configurations = {"a": {**wanted, "algorithm": "B"}, "b": {**wanted, "parameters": {"k": 2, "l": 1}}}
+    configurations |= {name: {**wanted, "parameters": {"k": 2}} for name in "cd"} | {"e": wanted}
+    fits = {name: FitIdentity(json.dumps(["c/1", members]), "d", 0) for name, members in configurations.items()}
+    for fewest, found, left in ((1, "c", "de"), (0, "e", "")):
+        asked = iter(fits.items())
+        assert nearest({"dataset": "d", "fold": 0, **wanted}, {}, asked, fewest) == found
+        assert "".join(name for name, _ in asked) == left
+
+
+def test_an_item_that_differs_in_nothing_is_the_nearest_wherever_it_stands() -> None:
+    """One on the same data under another key, or with other names of forms, is shown, though another was fitted before."""
+    one, before = experiment(max_nbrs=20), experiment(max_nbrs=30)
+    first = {f"fit/{before.fit_key}": fitted(before)}
+    tag, parts = one.recorded_identity
+    moved = [tag, {**parts, "data": "e" * 64}]
+    moved_key = sha256(recorded_text(moved))
+    equal = {**fitted(one), "item": "moved", "identity": moved}
+    data = {f"recipe/{'e' * 64}": next(iter(recipe(one).values()))}
+    told = explain(
+        one.recorded_identity, one.fit_key, RecordsInMemory(first | recipe(one) | data | {f"fit/{moved_key}": equal})
+    )
+    assert told == "The nearest item, moved, differs in nothing that its key shows."
+    later = ["fit/2", parts]
+    told = explain(
+        later, sha256(recorded_text(later)), RecordsInMemory(first | recipe(one) | {f"fit/{one.fit_key}": fitted(one)})
+    )
+    assert told == f"The nearest item, {one.name}, differs in nothing that its key shows."
+    told = explain(one.recorded_identity, one.fit_key, RecordsInMemory(first | recipe(one) | data))
+    assert told.startswith(f"The nearest item that was fitted is {before.name} (")
 
 
 def test_an_item_is_explained_by_the_nearest_that_was_fitted() -> None:
@@ -216,8 +252,15 @@ def test_what_a_model_is_made_of_is_cut_out_or_parsed(
     assert cut or more or any('"data": "' in json.dumps(part).replace("\\", "") for part in configuration)
 
 
-def test_the_nearest_of_a_store_is_that_of_all_its_records(tmp_path: Path) -> None:
-    """Records that are read one at a time have the same fits in the same order, without trials and damaged ones."""
+@pytest.mark.parametrize("first", [0, 9, 12, 2000])
+def test_the_nearest_of_a_store_is_that_of_all_its_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    """Records that are read one at a time have the same fits in the same order, without trials and damaged ones.
+
+    So they do however many rows are looked through before the others are sorted.
+    """
+    monkeypatch.setattr(reader_module, "_FIRST", first)
     store = CheckpointStore(tmp_path / "store")
     prepare(store, "d")
     for name in "bca":
