@@ -77,6 +77,7 @@ class ItemCheckpoints:
         self._inputs = store.inputs()
         self._base: Path | None = None
         self._directory: Path | None = None
+        self._named: str | None = None
 
     def claim(self) -> None:
         """Make the item's directory, which has to be there before anything is saved.
@@ -92,6 +93,7 @@ class ItemCheckpoints:
         self.store.make_directory(base)
         generation = self.previous.get("generation", 0)
         # At the end: after an error before it nothing is claimed, and whoever asks again has all of it made.
+        self._named = relative_path(base, self.store.root)
         self._base, self._directory = base, base / f"generation_{generation}" if generation else base
 
     @property
@@ -179,7 +181,7 @@ class ItemCheckpoints:
         if series is not None:
             records[RecordType.SERIES.key(self.item.experiment.fit_key)] = series
         self.replace_snapshots(records, spare)
-        return self.store.root / model["path"]
+        return final
 
     def claimed(self) -> Path:
         """Return the directory of the item's files in its generation, and make it where it is missing."""
@@ -249,7 +251,7 @@ class ItemCheckpoints:
         elif previous.get("predicted"):
             records[self.item.record_key] = outdated_item(previous)
         self.records.commit(records)
-        return self.store.root / predictions["path"]
+        return final
 
     def evaluations(self) -> Evaluations:
         """Return the recorded values of the item's metrics; its predictions have to be recorded before."""
@@ -304,9 +306,9 @@ class ItemCheckpoints:
             final = self.claimed() / f"per_user-{batch}.parquet"
             # No metric of it is recorded.
             per_user = self.store.publish(partial, final, until_commit=True, is_unrecorded=True)
-            costs = meter.read()
+            costs, origin = meter.read(), self.origin
             for label, facts in evaluation_facts(evaluation, positions).items():
-                record = eval_record(self.labels, self.origin, names[label], per_user, facts, costs)
+                record = eval_record(self.labels, origin, names[label], per_user, facts, costs)
                 records[RecordType.EVAL.key(keys[label])] = record
                 values[label] = facts["value"]
         defined = {label: value for label in keys if (value := values[label]) is not None}
@@ -391,7 +393,7 @@ class ItemCheckpoints:
     @property
     def directory(self) -> str | None:
         """The item's directory, relative to the store's; None until it is claimed."""
-        return relative_path(self._base, self.store.root) if self._base else None
+        return self._named
 
     @property
     def origin(self) -> Origin:

@@ -107,7 +107,8 @@ def publish(
             not durable, if ``is_unrecorded``.
     """
     relative = relative_path(final, root)
-    directory, name = os.path.split(relative)
+    directory, _, name = relative.rpartition("/")
+    folder = final.parent
     was_reached = is_reached(root, directory)
     if not was_reached:
         refuse_links(root, directory)
@@ -115,11 +116,11 @@ def publish(
         before = os.fstat(file.fileno())
         sha256 = _sha256_in(file, before.st_size)
         if not was_reached:
-            make_directories(final.parent, root, unsynced)
+            make_directories(folder, root, unsynced)
         with opened_directory(root, directory) as parent:
             status = _move_and_sync(partial, file.fileno(), name, parent, is_unrecorded=is_unrecorded)
-    unsynced.note(final.parent)
-    unsynced.note_ancestors(final.parent, root)  # also those that another store of this process has reached
+    unsynced.note(folder)
+    unsynced.note_ancestors(folder, root)  # also those that another store of this process has reached
     if _written(status) != _written(before):
         raise StoreError(f"{final} was written to while it was published; nothing but omnibench may write there.")
     return _described(relative, sha256, status)

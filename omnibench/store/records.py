@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -255,15 +255,20 @@ class Records:
         connection = self._connection
         require_room(self.directory)
         self._waiting.until_free(self._database, lambda: self._begin(connection), patience)
-        with ExitStack() as whole:
-            whole.callback(self._writing.release)
-            try:  # a forked child would roll its copy back, in the memory that SQLite's processes share
-                whole.enter_context(forks.whole_transaction())
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
+        try:
+            with (
+                forks.whole_transaction()
+            ):  # a forked child would roll its copy back, in the memory that SQLite's processes share
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    _roll_back(connection)
+                    raise
+        finally:
+            if connection.in_transaction:  # a signal came while forks were waited for
                 _roll_back(connection)
-                raise
+            self._writing.release()
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         """Begin a transaction, which no other thread of this process has then; where hundreds write, each has its turn.
