@@ -18,8 +18,8 @@ from omnibench.store.beneath import (
     LinkedFileError,
     has_link,
     is_reached,
+    open_directory,
     open_file,
-    opened_directory,
     refuse_links,
     relative_path,
 )
@@ -117,8 +117,11 @@ def publish(
         sha256 = _sha256_in(file, before.st_size)
         if not was_reached:
             make_directories(folder, root, unsynced)
-        with opened_directory(root, directory) as parent:
+        parent = open_directory(root, directory)
+        try:
             status = _move_and_sync(partial, file.fileno(), name, parent, is_unrecorded=is_unrecorded)
+        finally:
+            os.close(parent)
     unsynced.note(folder)
     unsynced.note_ancestors(folder, root)  # also those that another store of this process has reached
     if _written(status) != _written(before):

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from omnibench.errors import StoreError
-from omnibench.store.permissions import file_mode
+from omnibench.store.permissions import file_mode, mode_beneath
 
 _DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 OF_ALL = (
@@ -221,15 +221,19 @@ def opened_directory(root: Path, relative: str | os.PathLike[str]) -> Iterator[i
         LinkedFileError: It, or a directory on its way, is a link.
         OSError: It is not there.
     """
-    descriptor = _open_directory(root, _parts(relative))
+    descriptor = open_directory(root, relative)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
 
 
+def open_directory(root: Path, relative: str | os.PathLike[str]) -> int:
+    """Open a directory beneath a store's, and return its descriptor; see ``opened_directory``."""
+    return _open_directory(root, _parts(relative))
+
+
 def _open_directory(root: Path, parts: Sequence[str]) -> int:
-    """Open a directory beneath a store's, by the names on the way to it; see ``opened_directory``."""
     descriptor = _open_reached("/".join((str(root), *parts)))
     return _open_stepwise(root, parts) if descriptor is None else descriptor
 
@@ -285,10 +289,10 @@ def open_file(root: Path, relative: str | os.PathLike[str], flags: int = os.O_RD
         OSError: It cannot be opened.
     """
     *parents, name = _parts(relative)
-    if mode is None:
-        mode = file_mode("/".join((str(root), *parents))) if flags & os.O_CREAT else 0
     parent = _open_directory(root, parents)
     try:
+        if mode is None:
+            mode = _file_mode_in(root, parents, parent) if flags & os.O_CREAT else 0
         descriptor = os.open(name, (flags & ~os.O_TRUNC) | _SAFE, mode, dir_fd=parent)
     except OSError as error:
         if _is_odd(parent, name):
@@ -305,6 +309,11 @@ def open_file(root: Path, relative: str | os.PathLike[str], flags: int = os.O_RD
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _file_mode_in(root: Path, parents: Sequence[str], parent: int) -> int:
+    """Return the mode of a new file in an open directory; see ``permissions.file_mode``."""
+    return mode_beneath(os.fstat(parent).st_mode) if parents else file_mode(root)
 
 
 def _is_odd(parent: int, name: str) -> bool:

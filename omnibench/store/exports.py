@@ -20,7 +20,7 @@ from omnibench.store.reader import Reader
 from omnibench.store.reading import read
 from omnibench.store.resumption import newest_members, open_snapshots, snapshot_of
 from omnibench.store.schema import SEARCHED, Phase, Record, RecordType, Status
-from omnibench.store.states import RecordSource, Sighting, item_states, sightings
+from omnibench.store.states import RecordSource, Sighting, StateSource, item_states, sightings
 from omnibench.store.trials import trials_of
 from omnibench.store.tuned_items import tuned_item
 
@@ -205,7 +205,7 @@ def refresh_copies(root: Path, notify: Callable[[str], None] = lambda _: None) -
 
 
 def progress(
-    records: RecordSource,
+    records: StateSource,
     seen: Mapping[str, Sighting],
     holder_of: Callable[[Record], str | None] = lambda _: None,
     note_done: Callable[[Record], None] = lambda _: None,
