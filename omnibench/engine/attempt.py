@@ -113,9 +113,10 @@ class Attempt:
     def _compute(self, dataset: Path) -> dict[str, float]:
         try:
             self._rehearse(dataset)
-            self.checkpoints.claim()
-            self._tune(dataset)
-            return self._evaluate(dataset, self._predict(dataset))
+            with self.workbench.core.kept():
+                self.checkpoints.claim()
+                self._tune(dataset)
+                return self._evaluate(dataset, self._predict(dataset))
         except PhaseError:
             self.checkpoints.check_inputs()  # a guest may stumble over a damaged file: that is not the item's failure
             raise
@@ -273,7 +274,8 @@ class Attempt:
         with self.workbench.evaluating, scratches as scratch, timed as meter:
             missing = recorded.missing
             fold, refit = self.experiment.fold, self.experiment.refit
-            evaluation = evaluate(dataset, fold, predictions, missing, refit) if missing else None
+            with self.workbench.core.left():
+                evaluation = evaluate(dataset, fold, predictions, missing, refit) if missing else None
             spare = self._spare_model()
             values = self.checkpoints.save_metrics(recorded, evaluation, meter, scratch, spare_model=spare)
         if self._tuned is not None:

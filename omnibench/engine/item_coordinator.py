@@ -31,6 +31,7 @@ from omnibench.notebooks import in_notebook
 from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
 from omnibench.runners.pool import Guests
+from omnibench.runners.shared_core import SharedCore
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import ended_run
 from omnibench.store.generations import Reset, reset
@@ -112,6 +113,7 @@ class ItemCoordinator:
             stopping=self._stopping,
             cluster=None if cluster is None else self._connection_to(cluster),
             share=threads or available_cores() / workers,
+            core=SharedCore.dealt(worker, workers) if cluster is None else None,
         )
 
     def _connection_to(self, cluster: str) -> Callable[[Path], Cluster]:

@@ -31,6 +31,7 @@ from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import GUEST_MARK
 from omnibench.runners.machine import dealt_gpu
 from omnibench.runners.pool import GuestPool, Guests
+from omnibench.runners.shared_core import SharedCore
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
 from omnibench.store.models import BestModels
@@ -59,6 +60,7 @@ class Workbench:
         stopping: Whether the run was asked to stop.
         share: How many cores the process has, as a share of the machine's.
         cluster: Where guests run; on this machine by default.
+        core: The core that it shares with its guests while items are small.
 
     Attributes:
         store: The store in which everything is published and recorded.
@@ -77,6 +79,7 @@ class Workbench:
         trial: The number of its trial that is computed right now, or None.
         echo: Called with (``out`` or ``err``, whole lines) as guests print them, from other threads; None for nobody.
         evaluating: Held during Eval, so that metrics of the user's own meet no other thread.
+        core: The core that it shares with its guests while items are small.
 
     Raises:
         StoreError: The checkpoint directory cannot be used.
@@ -96,11 +99,13 @@ class Workbench:
         stopping: Stopping,
         share: float,
         cluster: Callable[[Path], Cluster] | None = None,
+        core: SharedCore | None = None,
     ) -> None:
         self._pid = os.getpid()
         self.policy = policy
         self.stopping = stopping
         self.evaluating = threading.Lock()
+        self.core = core or SharedCore()
         self.current = ""
         self.trial: int | None = None
         self.echo: Callable[[str, bytes], None] | None = None
@@ -181,7 +186,7 @@ class Workbench:
             share: How many cores the thread has, as above.
         """
         twin = copy.copy(self)
-        twin.current, twin.trial = "", None
+        twin.current, twin.trial, twin.core = "", None, SharedCore()
         twin.worker = self.worker.for_thread(worker)
         twin.requests = Requests(self.store.root, twin.worker.id, self._notify, self._directory)
         twin.guests = self._guests_of(twin, worker, threads)
@@ -197,7 +202,8 @@ class Workbench:
             return self.cluster.pool(
                 log, self.stopping.expired, dealt_gpu(worker) if self.cluster.is_this_machine else None
             )
-        return GuestPool(self._environments, self._scratch, threads, log, self._notify, dealt_gpu(worker))
+        gpu, core = dealt_gpu(worker), workbench.core
+        return GuestPool(self._environments, self._scratch, threads, log, self._notify, gpu, core=core)
 
     def _resources_of(self, workbench: Workbench, share: float, counts_all: bool = False) -> FitResources:
         def log(level: int, line: str) -> None:

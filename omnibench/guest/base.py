@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from . import VALIDATION, candidates, folds, forks, kept, memory, parts, ranked_lists, ranking
 from .adapter_checks import described, imported
+from .affinity import Affinity
 from .described_errors import describe_error
 from .epochs import Epochs
 from .messages import packed, unpacked
@@ -348,7 +349,7 @@ def serve(channel: Any, adapter_module: str) -> None:
             path of one that is a file of its own.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the host decides
-    setup = unpacked(channel.receive())
+    affinity, setup = Affinity(), unpacked(channel.receive())
     belong_to(setup["parent"])
     forks.withhold_gateway(channel.gateway)
     send_prints_to(setup["out"], setup["err"])
@@ -374,10 +375,13 @@ def serve(channel: Any, adapter_module: str) -> None:
         is_ours=is_ours,
     )
     own_pid, freeing = os.getpid(), memory.Freeing()
-    for request in channel:
-        answer = session.answer(unpacked(request))
+    for message in channel:
+        affinity.compute()
+        request = unpacked(message)
+        answer = session.answer(request)
         if os.getpid() != own_pid:  # a child that an algorithm has forked, and that went the way of its parent
             os._exit(0 if answer["ok"] else 1)
+        affinity.wait_on(request.get("core"))
         try:
             channel.send(packed(answer))
         except Exception as error:  # what the adapter returned is no plain data

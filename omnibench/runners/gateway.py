@@ -29,6 +29,7 @@ from omnibench.masking import masked_bytes
 from omnibench.runners.info import RunnerInfo
 from omnibench.runners.log_lines import LogPipe
 from omnibench.runners.replies import OnEpoch, OnSnapshot, Replies
+from omnibench.runners.shared_core import SharedCore
 from omnibench.runners.shortage import judged, killed, killed_for_memory, open_files
 from omnibench.runners.silence import Silence
 from omnibench.sizes import size_text
@@ -80,6 +81,7 @@ class Guest:
         threads: How many threads it may compute with.
         variables: Environment variables in addition to ours; see ``thread_variables.thread_variables``.
         log: Called with (``out`` or ``err``, whole lines) as the guest prints them.
+        core: The core on which it waits for requests while they are small ones.
 
     Attributes:
         fitted: The fit key of the model that it has in memory; empty where nobody knows of one.
@@ -97,12 +99,14 @@ class Guest:
         threads: int,
         variables: Mapping[str, str],
         log: Callable[[str, bytes], None],
+        core: SharedCore | None = None,
     ) -> None:
         self.runner = runner
         self.threads = threads
         self.fitted = ""
         self._host = os.getpid()
         self._log = log
+        self._core = core or SharedCore()
         self._errors: deque[str] = deque(maxlen=_TAIL_LINES)
         self._peak = 0
         self._oom_kills, self._counted_kills = proc.oom_kills(), time.monotonic()
@@ -229,7 +233,7 @@ class Guest:
         if time.monotonic() - self._counted_kills > _RECENT_SECONDS:  # not once more for each of many small items
             self._oom_kills, self._counted_kills = proc.oom_kills(), time.monotonic()
         try:
-            self._channel.send(packed(dict(request)))
+            self._channel.send(packed({**request, "core": self._core.number}))
         except OSError as error:
             raise GuestError(self._describe_end(), self._last_words(), died=True) from error
         words = limit or f"{timeout:g} s (--omnirec-timeout)" if timeout is not None else ""
@@ -273,6 +277,7 @@ class Guest:
                 if ended:  # whoever has a copy of its pipe may keep that open for ever
                     raise self._death() from None
                 ended = self._process.poll() is not None  # what it has written may still be on its way
+                self._core.leave()
                 self._peak = max(self._peak, proc.peak_rss_of(self.pid))
                 on_silence(silence.seconds(), silence.is_stopped)
                 continue

@@ -10,6 +10,7 @@ from functools import cache
 from itertools import takewhile
 
 from omnibench.errors import OmnibenchError
+from omnibench.runners.shared_core import allowed_cores
 
 CPU, CUDA, DETERMINISTIC = "cpu", "cuda", "cuda-deterministic"
 """The device classes, which keys name: a GPU's fastest operations, or those whose results are the same in every run."""
@@ -17,7 +18,7 @@ CPU, CUDA, DETERMINISTIC = "cpu", "cuda", "cuda-deterministic"
 
 def available_cores() -> int:
     """Return how many cores this process may compute on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(allowed_cores()) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

@@ -21,6 +21,7 @@ from omnibench.runners.info import ISOLATED, RunnerInfo
 from omnibench.runners.machine import CPU, DETERMINISTIC, is_gpu
 from omnibench.runners.machine import gpus as all_gpus
 from omnibench.runners.replies import AnsweringGuest
+from omnibench.runners.shared_core import SharedCore
 from omnibench.runners.thread_variables import thread_variables
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class GuestPool:
         notify: Called with a line of text for the user, e.g. that an environment is built.
         gpu: The GPU of guests that use one, as ``CUDA_VISIBLE_DEVICES`` names it; None for all.
         work: Where classes of the user's own expect to be; the current directory by default.
+        core: The core on which guests wait for requests while they are small ones.
 
     Attributes:
         gpu: The GPUs of guests that use any from now on, separated by commas; None for all.
@@ -139,8 +141,10 @@ class GuestPool:
         notify: Callable[[str], None],
         gpu: str | None = None,
         work: Path | None = None,
+        core: SharedCore | None = None,
     ) -> None:
         self._work = work
+        self._core = core or SharedCore()
         self._environments = environments
         self._scratch = scratch
         self._threads = threads
@@ -170,6 +174,7 @@ class GuestPool:
         if key in self._starting or self.is_alive(runner, device, threads):
             return
         self._make_room(key, runner)
+        self._core.leave()  # or the thread would begin, and guests with it, with one core for ever
         if self._starter is None:
             from concurrent.futures import ThreadPoolExecutor
 
@@ -238,7 +243,7 @@ class GuestPool:
             # A framework may litter its working directory; a user's class expects to be where the user is.
             work = directory if runner.distribution else self._work or Path.cwd()
             with limits_told(f"the start of {runner.title}"), _explaining_interpreter(runner, python):
-                return Guest(runner, python, directory, work, threads, variables, self._log), directory
+                return Guest(runner, python, directory, work, threads, variables, self._log, self._core), directory
         except BaseException as error:
             shutil.rmtree(directory, ignore_errors=True)
             if isinstance(error, GuestError) and error.unusable and self._environments.of(runner) == ISOLATED:
