@@ -160,7 +160,7 @@ class CheckpointStore:
     def _lock_file(self, key: str) -> Path:
         if not _LOCKABLE.fullmatch(key):
             raise StoreError(f"{key!r} is no key, so there is no lock for it")
-        return self.root / "leases" / f"{key}.lock"
+        return self.root / f"leases/{key}.lock"
 
     def temporary(self) -> AbstractContextManager[Path]:
         """Make a directory on the store's file system and remove it afterwards; what is published is moved out of it."""

@@ -122,7 +122,7 @@ class UnsyncedNames:
             path = directory
             while path not in (root, "") and path not in seen:
                 seen.add(path)
-                parent = os.path.dirname(path)
+                parent = path.rpartition("/")[0] or os.path.dirname(path)
                 if not self._is_durable(path):
                     self._note_name_of(path, parent or os.curdir)
                 path = parent

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.errors import StoreError
+from omnibench.keys import encode_of
 from omnibench.metrics.labels import group_of, split_label
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.copies import are_current, with_header
@@ -299,7 +300,7 @@ def _listing(name: str, entries: Iterable[Any]) -> str:
     return f"{{{_line(name)}: [\n" + ",\n".join(f" {_line(entry)}" for entry in entries) + "\n]}\n"
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_encode = encode_of(json.JSONEncoder(ensure_ascii=False, allow_nan=False))
 
 
 def _line(data: Any) -> str:
