@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from omnibench.runners import pool
 from omnibench.runners.environments import Environments
 from omnibench.runners.pool import GUEST_MEGABYTES, MOST_GUESTS, GuestPool
 from omnibench.runners.registry import get_runner
+from omnibench.runners.shared_core import SMALL_ITEMS, SharedCore, allowed_cores
 
 LENSKIT, RECBOLE, RECPACK, OWN = (get_runner(name) for name in ("LensKit", "RecBole", "RecPack", "Own"))
 
@@ -33,13 +35,21 @@ class FakeGuest:
     failing: Callable[[], BaseException | None]
 
     def __init__(
-        self, runner: Any, python: Path, directory: Path, work: Path, threads: int, variables: dict[str, str], log: Any
+        self,
+        runner: Any,
+        python: Path,
+        directory: Path,
+        work: Path,
+        threads: int,
+        variables: dict[str, str],
+        *_: object,
     ) -> None:
         error = type(self).failing()
         if error is not None:
             raise error
         self.runner, self.python, self.directory, self.work = runner, python, directory, work
         self.variables, self.threads, self.thread = variables, threads, threading.current_thread()
+        self.cores = allowed_cores()
         self.alive, self.closed = True, 0
         self.started.append(self)
 
@@ -142,6 +152,22 @@ def test_a_guest_for_later_takes_nobodys_place(
     guests.warm_if_room(RECPACK)
     assert names(started) == ["LensKit", "RecBole"]
     assert guests.is_alive(LENSKIT)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system keeps nothing on a core")
+def test_a_guest_that_starts_meanwhile_may_use_all_cores(started: list[FakeGuest], tmp_path: Path) -> None:
+    """While a worker is kept on one core, what it starts is not, for it would be kept there for ever."""
+    cores = os.sched_getaffinity(0)
+    core = SharedCore(min(cores))
+    opened = GuestPool(Environments(), tmp_path, 1, _ignore, _ignore, core=core)
+    for _ in range(SMALL_ITEMS):
+        with core.kept():
+            pass
+    with core.kept():
+        assert os.sched_getaffinity(0) == {min(cores)}
+        opened.get(LENSKIT)
+    opened.close()
+    assert [guest.cores for guest in started] == [cores]
 
 
 def test_dead_guests_are_replaced(guests: GuestPool, started: list[FakeGuest]) -> None:
