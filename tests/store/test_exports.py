@@ -15,7 +15,7 @@ import pytest
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports, Results, _writing, progress
 from omnibench.store.item_records import pending_item
-from omnibench.store.states import RecordsInMemory, StateSource, Sighting
+from omnibench.store.states import RecordsInMemory, Sighting, StateSource
 
 pytestmark = pytest.mark.usefixtures("made_up_records")
 
