@@ -51,9 +51,9 @@ class HeldRecords:
     def get_all(self, keys: Iterable[str]) -> dict[str, Record | None]:
         """Return several records by key; see ``get``. Those that are not known yet take one look."""
         all_keys = list(keys)
-        found = self._store.records.get_all([key for key in all_keys if key not in self._known])
-        self._known.update({key: record for key, record in found.items() if _stays(key, record)})
-        return {key: self.get(key) if key in self._known else found[key] for key in all_keys}
+        looked_up = self._store.records.get_all([key for key in all_keys if key not in self._known])
+        self._known.update({key: record for key, record in looked_up.items() if _stays(key, record)})
+        return {key: self.get(key) if key in self._known else looked_up[key] for key in all_keys}
 
     def commit(self, records: Mapping[str, Record], forget: Mapping[str, Record] | None = None) -> None:
         """Commit records under the lease, durably; see ``CheckpointStore.commit``."""
