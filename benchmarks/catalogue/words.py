@@ -14,18 +14,19 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from refused_values import answers, is_common, prepare_all, tries_of
 
 from omnibench.runners.environments import Environments
-from omnibench.runners.info import RunnerInfo, algorithm_info
+from omnibench.runners.info import RunnerInfo, algorithm_info, refused_algorithms
 from omnibench.runners.registry import get_runner
 
 PACKAGES = {
     "LensKit": ("lenskit", "implicit", "sklearn/decomposition"),
-    "RecBole": ("recbole",),
+    "RecBole": ("recbole/model", "recbole/trainer", "recbole/sampler", "recbole/data"),
     "RecPack": ("recpack",),
     "RecTools": ("rectools", "implicit", "lightfm"),
     "Cornac": ("cornac",),
@@ -45,37 +46,55 @@ NONSENSE = ("unknownword",)
 NOT_TRIED = ("backend",)
 """What names a library that is loaded for it."""
 
+BESIDE: dict[str, dict[str, Any]] = {"loss_type": {"train_neg_sample_args": None}}
+"""What others are, by hyperparameters whose words are told apart by it alone: RecBole refuses an unknown loss while it draws for it, with
+words that are not of the loss, and without drawing by its models, which know the losses."""
+
 LONGEST = 300
 """Characters of an error, at which ``tried_values.py`` cuts it."""
 
 WORD = re.compile(r"[A-Za-z][\w.-]{0,29}")
 
 
-def words_beside(runner: RunnerInfo, default: str) -> list[str]:
-    """Return the texts of a framework's files that have a default among their own."""
+def words_beside(runner: RunnerInfo, name: str, default: str) -> list[str]:
+    """Return the texts of a framework's files that have a default among their own.
+
+    Files of other algorithms are left out, unless one of the algorithm's own names what they define.
+    """
     python = Environments.parse("isolated").python(runner, print)
-    words = {default}
-    for packages in python.parents[1].glob("lib/python*/site-packages"):
-        for package in PACKAGES[runner.name]:
-            for path in packages.joinpath(package).rglob("*.py"):
-                texts = _texts(path)
-                words |= texts if default in texts else set()
-    return sorted(words)
+    files = [
+        _contents(path)
+        for packages in python.parents[1].glob("lib/python*/site-packages")
+        for package in PACKAGES[runner.name]
+        for path in packages.joinpath(package).rglob("*.py")
+    ]
+    others = {*runner.catalogue["algorithms"], *refused_algorithms(runner)}
+    others -= {name}.union(*(names for _, classes, names in files if name in classes))
+    beside = [texts for texts, classes, _ in files if default in texts and others.isdisjoint(classes)]
+    own = [texts for texts, classes, _ in files if default in texts and name in classes]
+    return sorted({default}.union(*beside, *own))
 
 
-def _texts(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    texts |= {key.arg for node in ast.walk(tree) if isinstance(node, ast.Call) for key in node.keywords if key.arg}
-    return {text for text in texts if WORD.fullmatch(text)}
+@cache
+def _contents(path: Path) -> tuple[set[str], set[str], set[str]]:
+    """Return the texts of a file that may be words, the classes that it defines, and all of its names."""
+    nodes = [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    texts |= {key.arg for node in nodes if isinstance(node, ast.Call) for key in node.keywords if key.arg}
+    classes = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return {text for text in texts if WORD.fullmatch(text)}, classes, names
 
 
-def tries_with_words(runner: RunnerInfo, folder: Path, lines: Sequence[dict[str, Any]]) -> Iterator[list[Any]]:
+def tries_with_words(
+    runner: RunnerInfo, folder: Path, only: Sequence[str], lines: Sequence[dict[str, Any]]
+) -> Iterator[list[Any]]:
     """Yield what is to be tried of a framework.
 
     Args:
         runner: The framework.
         folder: Where the data sets are.
+        only: Frameworks, e.g. ``RecBole``, their algorithms, e.g. ``RecBole.CDAE``, and hyperparameters, e.g. ``RecBole.CDAE.loss_type``.
         lines: What came of it so far: first of what means nothing, then, where that was refused, of the framework's own texts, and
             then once more of those that took too long.
     """
@@ -86,15 +105,18 @@ def tries_with_words(runner: RunnerInfo, folder: Path, lines: Sequence[dict[str,
             default = parameters.get(attempt[3])
             if attempt[3] in NOT_TRIED or attempt[4] != "number" or not isinstance(default, str):
                 continue
+            if {runner.name, f"{runner.name}.{name}", f"{runner.name}.{name}.{attempt[3]}"}.isdisjoint(only):
+                continue
             if not WORD.fullmatch(default) or "." in default:
                 continue
             by_value = tried.get((name, attempt[3]), {})
             words = [*NONSENSE, f"{default}x"]
             if by_value and refusal_of(by_value, default):
-                words = [*words_beside(runner, default), default.upper(), default.capitalize()]
+                words = [*words_beside(runner, name, default), default.upper(), default.capitalize()]
             words = [word for word in words if by_value.get(word) is None]
             if words:
-                yield [*attempt[:4], "words", words]
+                beside = {key: value for key, value in BESIDE.get(attempt[3], {}).items() if key in parameters}
+                yield [name, {**attempt[1], **beside}, *attempt[2:4], "words", words]
 
 
 def merged(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -148,15 +170,15 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def try_all(raw: Path, frameworks: Sequence[str], limit: int) -> None:
+def try_all(raw: Path, only: Sequence[str], limit: int) -> None:
     """Try what a file does not have yet, and add what came of it."""
     with tempfile.TemporaryDirectory() as scratch, raw.open("a") as out:
         prepare_all(Path(scratch))
-        for framework in frameworks:
+        for framework in sorted({name.partition(".")[0] for name in only}):
             runner = get_runner(framework)
             for _ in range(3):  # what means nothing, the framework's own texts, and those that took too long
                 lines = [line for line in read(raw) if line["framework"] == framework]
-                for answer in answers(runner, list(tries_with_words(runner, Path(scratch), lines)), limit):
+                for answer in answers(runner, list(tries_with_words(runner, Path(scratch), only, lines)), limit):
                     print(json.dumps({"framework": framework, **answer}), file=out, flush=True)
 
 
@@ -188,7 +210,9 @@ def main() -> None:
     parser.add_argument(
         "--raw", type=Path, nargs="+", required=True, help="the file that is added to; with --write, all that are read"
     )
-    parser.add_argument("--only", nargs="*", default=sorted(PACKAGES), help="frameworks (default: all)")
+    parser.add_argument(
+        "--only", nargs="*", default=sorted(PACKAGES), help="e.g. LensKit or RecBole.CDAE.loss_type (default: all)"
+    )
     parser.add_argument("--limit", type=int, default=20, help="seconds of a Fit")
     parser.add_argument("--write", action="store_true", help="put what the file has into omnibench/runners/measured")
     arguments = parser.parse_args()

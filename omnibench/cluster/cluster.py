@@ -113,6 +113,17 @@ class Cluster:
         # It is refused for good, so a worker that has just joined counts.
         return workers_shortage(resources, [declared for _, declared in self._workers(anew=True)])
 
+    def is_beyond(self, resources: Resources) -> bool:
+        """Whether nothing of the cluster ever had what an item asks for; a worker that was there and is lost may come back.
+
+        Args:
+            resources: What the item asks for.
+
+        Raises:
+            ClusterError: The cluster cannot be used.
+        """
+        return bool(self.shortage(resources) and (self.has_jobs or workers_shortage(resources, self._seen_workers())))
+
     def usual_memory(self, resources: Resources) -> int | None:
         """Return the bytes that the job of an item has, whether it asks for them or not; None where nobody knows.
 
@@ -132,7 +143,7 @@ class Cluster:
             needed: The bytes that its guest needs.
 
         Returns:
-            Bytes; None where it has as much without asking, or nothing that has as much is known.
+            Bytes; None where it has as much without asking, or nothing that has, or had, as much is known.
 
         Raises:
             ClusterError: The cluster cannot be used.
@@ -140,7 +151,7 @@ class Cluster:
         if self.is_this_machine:
             return None
         if not self.has_jobs:
-            declared = [has.get(MEMORY, 0.0) for _, has in self._workers()]
+            declared = [has.get(MEMORY, 0.0) for has in self._seen_workers()]
             return needed if max(declared, default=0.0) >= needed else None
         usual, whole = bytes_of(self._slurm.memory), needed + _WORKER_BYTES
         doubled = usual
@@ -189,6 +200,11 @@ class Cluster:
                 self._declared = list(self._connection(NOTHING_SAID).workers().values())
                 self._asked = time.monotonic()
             return self._declared
+
+    def _seen_workers(self) -> list[dict[str, float]]:
+        """Return what workers declare that are there, or were there since the run began."""
+        self._workers()
+        return self._connection(NOTHING_SAID).seen
 
     def _connection(self, resources: Resources) -> Connection:
         settings = job_settings(resources, self._slurm) if self.has_jobs else self._slurm

@@ -78,6 +78,8 @@ class Connection:
         self._looked = 0.0
         self._addresses: frozenset[str] = frozenset()
         """The workers that there were then, when they were last looked at."""
+        self._seen: set[frozenset[tuple[str, float]]] = set()
+        """What each worker declared that was ever there."""
         # Jobs are asked for as there are sessions that wait for them, and of workers here there is one for each session.
         self._slots = None if self.has_own_workers else WorkerSlots()
         self._ending = threading.Event()
@@ -162,6 +164,11 @@ class Connection:
             address: (int(worker["nthreads"]), dict(worker["resources"])) for address, worker in self._workers().items()
         }
 
+    @property
+    def seen(self) -> list[dict[str, float]]:
+        """The resources that workers declare which are there or were there: those that are lost may come back."""
+        return [dict(declared) for declared in tuple(self._seen)]
+
     def _workers(self, while_waiting: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Return what the scheduler says of its workers, by their addresses; one that is out of reach is waited for.
 
@@ -177,6 +184,7 @@ class Connection:
                 continue
             if client.status == "running":
                 self._addresses, self._looked = frozenset(workers), time.monotonic()
+                self._seen |= {frozenset(worker["resources"].items()) for worker in workers.values()}
                 if self._slots is not None:
                     self._slots.note_workers(
                         {address: (worker["nthreads"], worker["resources"]) for address, worker in workers.items()}

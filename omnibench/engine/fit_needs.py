@@ -148,11 +148,28 @@ def refuse_oversized(experiments: Iterable[Experiment], policy: Policy, cluster:
         if sentence := oversized(experiment, policy, cluster):
             sentences[label] = sentence
     if sentences:
-        named = [f"{name} {sentence}" for name, sentence in sentences.items()]
         raise OmnibenchError(
-            f"nothing was run, because {first_few(named, _MOST_NAMED)}. Ask for less (resources=), leave it out, or run where "
-            "there is more."
+            f"nothing was run, because {_oversized_words(sentences)}. Ask for less (resources=), leave it out, or run where there is "
+            "more."
         )
+
+
+def _oversized_words(sentences: Mapping[str, str]) -> str:
+    """Return what configurations ask for that nobody has: each such sentence once, with the configurations that it is said of.
+
+    Args:
+        sentences: By label, e.g. ``asks for 8 cores, and 2 are here``.
+    """
+    labels: dict[str, list[str]] = {}
+    for label, sentence in sentences.items():
+        labels.setdefault(sentence, []).append(label)
+    clauses = [
+        f"{first_few(names, _MOST_NAMED)} {'asks' if len(names) == 1 else 'ask'}{sentence.removeprefix('asks')}"
+        for sentence, names in labels.items()
+    ]
+    if n_others := sum(map(len, [*labels.values()][_MOST_NAMED:])):
+        clauses[_MOST_NAMED:] = [f"and {n_others} more {'asks' if n_others == 1 else 'ask'} for too much"]
+    return "; ".join(clauses)
 
 
 def oversized(experiment: Experiment, policy: Policy, cluster: Cluster | None = None) -> str:

@@ -198,10 +198,10 @@ class FitResources:
         return f"its Fit was killed for want of memory; it is tried once more with {size_text(memory)}, {amount}"
 
     def _is_beyond_cluster(self, experiment: Experiment, memory: int) -> bool:
-        """Whether no machine of the cluster has so much memory for a Fit."""
+        """Whether no machine of the cluster ever had so much memory for a Fit: for one that is lost, as with it, it waits."""
         if self._cluster is None:
             return False
-        return bool(self._cluster.shortage(asked_of_cluster(experiment, self._policy, self._cluster, memory)))
+        return self._cluster.is_beyond(asked_of_cluster(experiment, self._policy, self._cluster, memory))
 
     def wait_for_others(self) -> None:
         """Keep nothing that those could need for whom this worker waits; to be called again and again while it does."""

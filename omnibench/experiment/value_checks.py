@@ -16,6 +16,7 @@ from typing import Any
 from omnibench.errors import PlanError, nearest
 from omnibench.experiment.configuration import plain
 from omnibench.experiment.own import OwnAlgorithm
+from omnibench.runners.evaluated_texts import evaluated
 
 TEXT, DIGITS, NONE, NUMBER = "text", "digits", "None", "number"
 ZERO, NEGATIVE, FRACTION, FLOAT, ABOVE_ONE = "zero", "negative", "fraction", "float", "above 1"
@@ -48,7 +49,8 @@ def check_value(
         _check_time(algorithm, parameter, value, example, position)
     refused: Collection[str] = described.get("refuses", {}).get(parameter, ())
     default = described["parameters"].get(parameter)
-    if refused and is_refused(value, default, refused):
+    evaluates = described.get("evaluates_texts") and isinstance(default, list | dict)
+    if refused and is_refused(evaluated(value) if evaluates else value, default, refused):
         raise PlanError(
             f"{algorithm}: {parameter} is {value!r}{position}; give {expected(default, refused)}"
             + ("." if default is None else f", such as its default {default!r}.")
@@ -146,12 +148,8 @@ def expected(default: Any, refused: Collection[str]) -> str:
 def _is_other_refused(value: Any, default: Any, refused: Collection[str]) -> bool:
     """Return whether a value is refused of a hyperparameter that is no number: a boolean, a text, a list or a dictionary."""
     if isinstance(value, str):
-        reads_as = _literal(value)
-        is_container = isinstance(default, list | dict) and isinstance(
-            reads_as, list | tuple | dict
-        )  # RecBole evaluates
         is_boolean = isinstance(default, bool) and value.strip().lower() in _BOOLEANS
-        return TEXT in refused and not (is_container or is_boolean)
+        return TEXT in refused and not is_boolean
     if isinstance(value, bool):
         return NUMBER in refused and not isinstance(default, bool)
     return isinstance(value, int | float) and NUMBER in refused

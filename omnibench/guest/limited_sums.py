@@ -218,17 +218,15 @@ def _add_up_bounded(
     """
     if not len(chosen) or bounds.numbers is None:
         return chosen[:0]
-    items, scores = lists
     own = by_bounds.bounds[np.cumsum(by_bounds.is_bounded)[chosen] - 1]
     reaches = own >= least[chosen, None]
     saves_time = [bounds.numbers.saves_time(number) for number in reaches.sum(axis=1).tolist()]
     chosen, own, reaches = chosen[saves_time], own[saves_time], reaches[saves_time]
     row, position = np.nonzero(reaches)
-    codes, exact = reached_by_row(len(chosen), row, bounds.column[position], own[row, position])
-    _Sought(bounds.numbers, sums.histories[chosen], codes).put_right(exact, codes != NO_ITEM, limits)
-    codes, exact = ordered(np.where(exact == -np.inf, NO_ITEM, codes), exact, items.shape[1])
-    items[chosen], scores[chosen] = NO_ITEM, -np.inf
-    items[chosen, : codes.shape[1]], scores[chosen, : codes.shape[1]] = codes, exact
+    codes, highest = reached_by_row(len(chosen), row, bounds.column[position], own[row, position])
+    numbers = _Sought(bounds.numbers, sums.histories[chosen], codes)
+    lists[0][chosen], lists[1][chosen] = NO_ITEM, -np.inf
+    _write_best(lists, chosen, (codes, highest), numbers, codes != NO_ITEM, limits)
     return chosen
 
 
@@ -250,8 +248,7 @@ def _add_up_again(
         limits: How many of the highest count, and what adds them up.
         lists: The items and scores of all users, both of shape (b, k), which are changed.
     """
-    items, scores = lists
-    items[chosen], scores[chosen] = NO_ITEM, -np.inf
+    lists[0][chosen], lists[1][chosen] = NO_ITEM, -np.inf
     for rows, left, added, table in sums.made_again(chosen):
         limits.refuse(left, added, table)
         if bounds is not None:
@@ -259,11 +256,34 @@ def _add_up_again(
         row, item = np.nonzero(table >= least[rows, None])
         if not len(row):  # they have all that they reach, which bounds of groups do not tell
             continue
-        codes, exact = reached_by_row(len(rows), row, item, table[row, item])
-        is_limited = (np.diff(left.indptr) > limits.most)[:, None]
-        Pairs.of(left, added, codes).put_right(exact, (codes != NO_ITEM) & is_limited, limits)
-        codes, exact = ordered(codes, exact, items.shape[1])
-        items[rows, : codes.shape[1]], scores[rows, : codes.shape[1]] = codes, exact
+        codes, highest = reached_by_row(len(rows), row, item, table[row, item])
+        is_open = (codes != NO_ITEM) & (np.diff(left.indptr) > limits.most)[:, None]
+        _write_best(lists, rows, (codes, highest), Pairs.of(left, added, codes), is_open, limits)
+
+
+def _write_best(
+    lists: tuple[Ints, Scores],
+    users: npt.NDArray[np.int64],
+    reached: tuple[Ints, Scores],
+    numbers: Pairs | _Sought,
+    is_open: npt.NDArray[np.bool_],
+    limits: SumLimits,
+) -> None:
+    """Write the lists of some users, which are empty, by all items that may be among their best.
+
+    Args:
+        lists: The items and scores of all users, both of shape (b, k), which are changed.
+        users: The users, by position; u of them.
+        reached: The items, ``NO_ITEM`` behind them, and bounds of their scores; both of shape (u, width).
+        numbers: The numbers that come together for them.
+        is_open: Where bounds are not the scores themselves, shape (u, width).
+        limits: How many of the highest count, and what adds them up.
+    """
+    items, scores = lists
+    codes, exact = reached
+    numbers.put_right(exact, is_open, limits)
+    codes, exact = ordered(np.where(exact == -np.inf, NO_ITEM, codes), exact, items.shape[1])
+    items[users, : codes.shape[1]], scores[users, : codes.shape[1]] = codes, exact
 
 
 class _Sought(NamedTuple):

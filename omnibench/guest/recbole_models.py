@@ -177,6 +177,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "validation": "nothing" if name in CLOSED_FORM else "early stopping",
             "refit": name in CLOSED_FORM,
             "gpu": name not in CLOSED_FORM,
+            "evaluates_texts": True,
             "history": name in SEQUENTIAL and name not in OF_USERS,  # others keep the users that they were trained with
             **({"sequential": True} if name in SEQUENTIAL else {}),
             **({"features": {"user_features": "users", "item_features": "items"}} if name in CONTEXT else {}),

@@ -43,6 +43,7 @@ DEFAULTS = {
     "usual_feature_types": (),
     "most_of_type": {},
     "rating_parameters": {},
+    "evaluates_texts": False,
     "epochs": "",
     "stages": {},
     "deterministic": None,
@@ -81,6 +82,8 @@ class RunnerInfo:
             ``"most_of_type"`` (``{type: number}`` of the types of which it reads a few features at most), ``"refit"`` (whether it may
             be fitted on training and validation together; if not given, those that do nothing with validation may),
             ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings),
+            ``"evaluates_texts"`` (whether it takes hyperparameters that are given as texts for expressions of Python, e.g. ``"[600]"``;
+            false if not given),
             ``"stages"`` (``{name: settings}`` of the hyperparameters that are dicts with the settings of a later run of training,
             and which settings each may have), ``"epochs"`` (the hyperparameter that is the number of its epochs, where its Fit says how many it has kept),
             ``"deterministic"`` (whether its lists are the same whatever the seed) and ``"threads"`` (whether its numbers

@@ -8,6 +8,7 @@ from typing import Any
 
 from omnibench.data.data_size import DataSize
 from omnibench.guest.feature_types import ALL_TYPES
+from omnibench.runners.evaluated_texts import evaluated
 
 _EXPONENT = "embedding_size_exp"
 """LensKit's other spelling of ``embedding_size``: the power of two that it is."""
@@ -15,14 +16,14 @@ _EXPONENT = "embedding_size_exp"
 _MOST_EXPONENT = 60
 """No machine holds vectors of more numbers than two to this."""
 
-_DIGITS = re.compile(r"\s*([0-9]{1,18})(?:\.0*)?\s*")
-"""A text that LensKit takes as the whole number that it says."""
+_DIGITS = re.compile(r"\s*\+?([0-9]{1,18}(?:_[0-9]{1,18})*)(?:\.0*)?\s*")
+"""A text that LensKit and RecTools take as the whole number that it says: Pydantic reads it."""
 
 
 def spelled(described: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return hyperparameters by the names of the fields that they set, and numbers for texts that say them in digits.
+    """Return hyperparameters by the names of the fields that they set, and what is made of texts that say numbers or lists.
 
-    LensKit has several names for some, and takes such texts.
+    LensKit has several names for some. It and RecTools take texts that are whole numbers, RecBole evaluates all texts.
 
     Args:
         described: What the catalogue says of the algorithm; its ``aliases`` are the fields by their other names.
@@ -30,6 +31,9 @@ def spelled(described: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict
     """
     aliases = described.get("aliases") or {}
     given = {aliases.get(name, name): value for name, value in parameters.items() if name != _EXPONENT}
+    if described.get("evaluates_texts"):
+        of_features = {*(described.get("features") or {}), described.get("item_feature")}  # which the adapter reads
+        return {name: value if name in of_features else evaluated(value) for name, value in given.items()}
     defaults = described.get("parameters") or {}
     fields = {
         name: value if isinstance(defaults.get(name), str) else _number_of(value) for name, value in given.items()

@@ -235,6 +235,71 @@ def test_gpus_of_this_machine_are_dealt_to_its_workers(project: Project, monkeyp
     assert seen_gpus(project) == ["0", "1"]
 
 
+KILLED = """
+import os, signal
+from pathlib import Path
+from own_algorithms import Gated
+
+class Killed(Gated):
+    def fit(self, train):
+        super().fit(train)
+        kills = Path(os.environ["OOM_KILLS"])
+        if not kills.exists():
+            kills.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+COUNTING_KILLS = """
+import os
+from pathlib import Path
+import omnibench.proc
+omnibench.proc.oom_kills = lambda: (int(Path(os.environ["OOM_KILLS"]).exists()), 0)
+"""
+"""A kernel that tells of a kill as soon as a file is there: what is loaded by each Python before anything else."""
+
+
+def test_a_fit_that_is_killed_for_memory_while_the_only_larger_worker_is_away(project: Project, tmp_path: Path) -> None:
+    """It waits for the next one that declares twice as much, as one was there; where none ever was, its error is the kill."""
+    gate = project.pytester.path / "gate"
+    project.pytester.makepyfile(killing=KILLED)
+    (tmp_path / "counting").mkdir()
+    (tmp_path / "counting" / "sitecustomize.py").write_text(COUNTING_KILLS)
+    variables = {"OOM_KILLS": str(tmp_path / "kills"), "PYTHONPATH": str(tmp_path / "counting")}
+    project.bench(
+        f"from killing import Killed\nplan.add_algorithm(Killed, {{'gate': {str(gate)!r}}}, resources=Resources(memory='3GB'))",
+    )
+    with DaskProcesses(tmp_path / "dask", variables=variables, resources=[{"MEMORY": 4e9}, {"MEMORY": 8e9}]) as cluster:
+        cluster.await_workers()
+        where = (f"--omnirec-cluster={cluster.address}", "-k", "fold_0", "-v")
+        with running_pytest(project.pytester.path, *where) as run:
+            wait_for(lambda: marks(project.fits, "begin-"))
+            kill(cluster.workers[1].pid)
+            wait_for(lambda: on_workers(project, cluster.workers[0].pid))
+            gate.touch()
+            wait_for(
+                lambda: "(no worker declares 6.0 GB of memory; waiting for a worker for Fit)" in status_of(project)
+            )
+            cluster.add_worker({"MEMORY": 8e9})
+            output, _ = run.communicate(timeout=300)
+        assert "killed for want of memory; it is tried once more with 6.0 GB, twice as much" in output
+        assert "1 passed" in output
+    (tmp_path / "kills").unlink()
+    with DaskProcesses(tmp_path / "another", variables=variables, resources=[{"MEMORY": 4e9}]) as cluster:
+        cluster.await_workers()
+        given_up = project.run_process(f"--omnirec-cluster={cluster.address}", "-k", "fold_1")
+    given_up.assert_outcomes(failed=1)
+    assert "tried once more" not in given_up.stdout.str()
+
+
+def on_workers(project: Project, worker: int) -> bool:
+    """Whether a guest that has begun a Fit, and is alive, is a worker's."""
+    for guest in marks(project.fits, "begin-"):
+        with suppress(OSError):  # it has ended
+            if worker_of(guest) == worker:
+                return True
+    return False
+
+
 def test_measured_memory_is_asked_for(project: Project, tmp_path: Path) -> None:
     """What a Fit was measured to need, later Fits of its algorithm ask for: those workers that declare less get none of them."""
     project.bench("plan.add_algorithm(Slow, {'seconds': 0.0, 'tag': Grid([0, 1, 2])})")

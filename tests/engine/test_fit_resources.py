@@ -449,6 +449,26 @@ def test_what_can_never_fit_is_refused_before_anything_runs(resources: Resources
     refuse_oversized(experiments[1:], Policy())
 
 
+def test_each_reason_is_said_once() -> None:
+    """With the configurations that it concerns, however many folds each has; of very many the first few are named."""
+
+    def refusal(*asked: tuple[str, Resources]) -> str:
+        experiments = [experiment_of(name, resources, "cuda") for name, resources in asked for _ in range(2)]
+        with pytest.raises(OmnibenchError) as caught:
+            refuse_oversized(experiments, Policy())
+        return str(caught.value).partition("because ")[2].partition(". Ask")[0]
+
+    cores, gpus = Resources(cores=8), Resources(gpus=3)
+    assert refusal(("A", cores), ("B", gpus), ("C", cores)) == (
+        "A, C ask for 8 cores, and 4 are here; B asks for 3 GPUs, and 2 are here"
+    )
+    assert refusal(*((name, cores) for name in "ABCDE")) == "A, B, C and 2 more ask for 8 cores, and 4 are here"
+    various = [(f"N{number}", Resources(cores=number)) for number in (5, 6, 7, 8, 9)]
+    first = "; ".join(f"N{number} asks for {number} cores, and 4 are here" for number in (5, 6, 7))
+    assert refusal(*various, ("A", Resources(cores=9))) == f"{first}; and 3 more ask for too much"
+    assert refusal(*various[:-1]) == f"{first}; and 1 more asks for too much"
+
+
 def test_a_gpu_is_needed_only_where_it_is_used(machine: dict[str, Any]) -> None:
     """On the CPU by the user's choice, or an algorithm without any use for it: what is said of GPUs stands aside."""
     experiments = [experiment_of("EASE", Resources(gpus=3), "cpu")]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.plan_refusals import refusal
 
-from omnibench import Choice, Cornac, ExperimentPlan, Grid, LensKit, RecPack, Tuning
+from omnibench import Choice, Cornac, ExperimentPlan, Grid, LensKit, RecBole, RecPack, Tuning
 from omnibench.errors import PlanError
 from omnibench.runners.registry import runners
 
@@ -54,6 +54,17 @@ def test_words_go_with_the_catalogue(runner: Any) -> None:
             Cornac.UserKNN,
             {"similarity": "jaccard"},
             "Cornac.UserKNN: similarity is 'jaccard'; it takes 'cosine', 'pearson'.",
+        ),
+        (
+            RecBole.GRU4Rec,
+            {"loss_type": "'CE'"},
+            "RecBole.GRU4Rec: loss_type is \"'CE'\"; did you mean 'CE'? It takes 'CE', 'BPR'.",
+        ),
+        (RecBole.CORE, {"loss_type": "BPR"}, "RecBole.CORE: loss_type is 'BPR'; it takes 'CE'."),
+        (
+            RecBole.SINE,
+            {"loss_type": "NL"},
+            "RecBole.SINE: loss_type is 'NL'; did you mean 'NLL'? It takes 'CE', 'BPR', 'NLL'.",
         ),
     ],
 )

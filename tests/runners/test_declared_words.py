@@ -14,11 +14,11 @@ from omnibench.runners.registry import get_runner
 
 @pytest.mark.slow
 @pytest.mark.guests
-@pytest.mark.parametrize(("framework", "least"), [("LensKit", 8), ("RecPack", 10)])
+@pytest.mark.parametrize(("framework", "least"), [("LensKit", 8), ("RecPack", 10), ("RecBole", 24)])
 def test_measured_words_are_those_of_the_framework(
     framework: str, least: int, tmp_path: Path, environment_python: Callable[[str], Path]
 ) -> None:
-    """Wherever it lists them: annotations of LensKit's configurations, class attributes of RecPack's algorithms."""
+    """Wherever it lists them: annotations of LensKit's configurations, class attributes of RecPack's algorithms, errors of RecBole's models."""
     run(environment_python(framework), "declared_words.py", framework, tmp_path / "words.json", cwd=tmp_path)
     declared = json.loads((tmp_path / "words.json").read_text())
     compared = 0

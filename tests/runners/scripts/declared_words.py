@@ -1,10 +1,11 @@
-"""The words that LensKit and RecPack declare for their own hyperparameters: ``python declared_words.py FRAMEWORK FILE``."""
+"""The words that frameworks declare for their own hyperparameters: ``python declared_words.py FRAMEWORK FILE``."""
 
 from __future__ import annotations
 
 import importlib
 import json
 import pkgutil
+import re
 import sys
 import typing
 from collections.abc import Iterator
@@ -60,6 +61,20 @@ def recpack_words() -> Words:
     return words
 
 
+def recbole_words() -> Words:
+    """Return the losses that RecBole's models name where they refuse another."""
+    words: Words = {}
+    for package in ("general_recommender", "sequential_recommender"):
+        models: Any = importlib.import_module(f"recbole.model.{package}")
+        for module in pkgutil.iter_modules(models.__path__):
+            source = Path(module.module_finder.path, f"{module.name}.py").read_text(encoding="utf-8")  # type: ignore[union-attr]
+            # In capitals: HGN's error of another hyperparameter has the name of this one.
+            listed = re.search(r"loss_type'? (?:must )?in \[([A-Z', ]+)\]", source)
+            losses = re.findall(r"\w+", listed[1]) if listed else []
+            words |= {name: {"loss_type": losses} for name in re.findall(r"^class (\w+)\(", source, re.MULTILINE)}
+    return words
+
+
 if __name__ == "__main__":
-    declared = {"LensKit": lenskit_words, "RecPack": recpack_words}[sys.argv[1]]()
+    declared = {"LensKit": lenskit_words, "RecPack": recpack_words, "RecBole": recbole_words}[sys.argv[1]]()
     Path(sys.argv[2]).write_text(json.dumps(declared), encoding="utf-8")
