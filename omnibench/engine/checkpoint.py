@@ -55,6 +55,7 @@ class ItemCheckpoints:
 
     Attributes:
         records: The item's records; those of other items are the store's.
+        directory: The item's directory, relative to the store's; None until it is claimed.
         chosen: What the item's record says of the configuration that its search has chosen, once that is known.
     """
 
@@ -72,11 +73,14 @@ class ItemCheckpoints:
         self.item = item
         self.records = records or HeldRecords(store, lease)
         self.chosen: Record | None = None
+        self._predict_key = item.predict_key
+        self._predict_record_key = RecordType.PREDICT.key(self._predict_key)
         self._worker = worker
         self._search = search
         self._inputs = store.inputs()
         self._base: Path | None = None
         self._directory: Path | None = None
+        self.directory: str | None = None
 
     def claim(self) -> None:
         """Make the item's directory, which has to be there before anything is saved.
@@ -92,6 +96,7 @@ class ItemCheckpoints:
         self.store.make_directory(base)
         generation = self.previous.get("generation", 0)
         # At the end: after an error before it nothing is claimed, and whoever asks again has all of it made.
+        self.directory = relative_path(base, self.store.root)
         self._base, self._directory = base, base / f"generation_{generation}" if generation else base
 
     @property
@@ -131,7 +136,7 @@ class ItemCheckpoints:
 
     def predictions(self) -> Path | None:
         """Return the predictions' file, or None unless it is recorded and intact."""
-        return self._usable(self.item.predict_record_key, "predictions")
+        return self._usable(self._predict_record_key, "predictions")
 
     def _usable(self, key: str, role: str) -> Path | None:
         record = self.records.get(key)
@@ -179,7 +184,7 @@ class ItemCheckpoints:
         if series is not None:
             records[RecordType.SERIES.key(self.item.experiment.fit_key)] = series
         self.replace_snapshots(records, spare)
-        return self.store.root / model["path"]
+        return final
 
     def claimed(self) -> Path:
         """Return the directory of the item's files in its generation, and make it where it is missing."""
@@ -235,21 +240,21 @@ class ItemCheckpoints:
         Returns:
             The predictions' file.
         """
-        name = f"predictions-{self.item.predict_key[:DISPLAY_DIGITS]}.npy"
+        name = f"predictions-{self._predict_key[:DISPLAY_DIGITS]}.npy"
         self.check_inputs()
-        previous, earlier = self.previous, self.records.get(self.item.predict_record_key)
+        previous, earlier = self.previous, self.records.get(self._predict_record_key)
         final = self.claimed() / name
         predictions = self.store.publish(partial, final, until_commit=True, is_unrecorded=earlier is None)
         self.watch([predictions])
         record = predict_record(self.labels, self.origin, answer, predictions, as_seed=as_seed)
-        records = {self.item.predict_record_key: record}
+        records = {self._predict_record_key: record}
         replaced = earlier is not None and earlier["predictions"]["sha256"] != predictions["sha256"]
-        if replaced and previous.get("predict_key") == self.item.predict_key:  # e.g. the earlier file was damaged
+        if replaced and previous.get("predict_key") == self._predict_key:  # e.g. the earlier file was damaged
             records[self.item.record_key] = unmeasured_item(previous)
         elif previous.get("predicted"):
             records[self.item.record_key] = outdated_item(previous)
         self.records.commit(records)
-        return self.store.root / predictions["path"]
+        return final
 
     def evaluations(self) -> Evaluations:
         """Return the recorded values of the item's metrics; its predictions have to be recorded before."""
@@ -304,9 +309,9 @@ class ItemCheckpoints:
             final = self.claimed() / f"per_user-{batch}.parquet"
             # No metric of it is recorded.
             per_user = self.store.publish(partial, final, until_commit=True, is_unrecorded=True)
-            costs = meter.read()
+            costs, origin = meter.read(), self.origin
             for label, facts in evaluation_facts(evaluation, positions).items():
-                record = eval_record(self.labels, self.origin, names[label], per_user, facts, costs)
+                record = eval_record(self.labels, origin, names[label], per_user, facts, costs)
                 records[RecordType.EVAL.key(keys[label])] = record
                 values[label] = facts["value"]
         defined = {label: value for label in keys if (value := values[label]) is not None}
@@ -321,7 +326,7 @@ class ItemCheckpoints:
             self.origin,
             previous,
             metrics={**self._valid_metrics(previous), **metrics},
-            predict_key=self.item.predict_key,
+            predict_key=self._predict_key,
             list_length=self.item.list_length,
             predicted=self.item.predicted,
             test=recorded.test,
@@ -355,7 +360,7 @@ class ItemCheckpoints:
             self.labels,
             self.origin,
             previous,
-            predict_key=self.item.predict_key,
+            predict_key=self._predict_key,
             error=error,
             costs=costs,
             missing=missing_metrics(self.records.get, self.item),
@@ -376,7 +381,7 @@ class ItemCheckpoints:
             self.labels,
             self.origin,
             self.previous,
-            predict_key=self.item.predict_key,
+            predict_key=self._predict_key,
             phase=phase.value,
             costs=costs,
             error=error,
@@ -387,11 +392,6 @@ class ItemCheckpoints:
     def labels(self) -> ItemLabels:
         """What its records say of the item."""
         return labels_of(self.item.experiment)
-
-    @property
-    def directory(self) -> str | None:
-        """The item's directory, relative to the store's; None until it is claimed."""
-        return relative_path(self._base, self.store.root) if self._base else None
 
     @property
     def origin(self) -> Origin:

@@ -237,6 +237,8 @@ class ItemCoordinator:
         experiment = item.experiment
         with self._lease(experiment, workbench) as lease:
             records = HeldRecords(self.store, lease)
+            # In one look; those of phases are asked for wherever the attempt may go on.
+            records.get_all([item.record_key, item.fit_record_key, item.predict_record_key, item.data_record_key])
             state = look_up(records.get, item)
             if state.metrics is not None:  # another run finished it while this one waited
                 return Outcome(CACHED, experiment.result(state.metrics, state.as_seed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -179,7 +180,7 @@ def fit(
             on_epoch = answering(judge, metric, options.on_progress)
             request["prunable"] = judge is not None
             answer = _ask(guest, experiment, dataset, options, on_epoch, snapshots, **request)
-    if not (output / answer["file"]).is_file():
+    if not os.path.isfile(os.path.join(output, answer["file"])):
         flaw = f"reported the model {answer['file']!r} but wrote none"
         raise GuestError(f"{experiment.configuration.name} {flaw}", costs=answer)
     notes = [_with_ids(note, dataset) for note in answer.get("notes", ())]

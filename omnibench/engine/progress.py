@@ -89,6 +89,7 @@ class Progress:
         get: From a record's key to the record, or None; the store's by default.
 
     Attributes:
+        item: The name of the item; of a trial that of the tuned item.
         phase: The phase that it is in.
         seconds: Wall seconds of each phase that ran, as its record has them, and under ``START`` those of waiting for a
             guest to start.
@@ -100,13 +101,9 @@ class Progress:
         self._meter = PhaseMeter(workbench.policy.track)
         self._workbench = workbench
         self._experiment = experiment
+        self.item = experiment.name
         self._get = get or workbench.store.records.get
         self._asked = workbench.resources.asked_of_cluster(experiment)
-
-    @property
-    def item(self) -> str:
-        """The name of the item; of a trial that of the tuned item."""
-        return self._experiment.name
 
     @property
     def label(self) -> str:
@@ -124,13 +121,13 @@ class Progress:
         """Whether an earlier attempt at the item has ended before the item was done, also without a word."""
         record = self._get(RecordType.ITEM.key(self._experiment.fit_key)) or {}
         stopped = record.get("status") in (Status.FAILED, Status.INTERRUPTED)
-        return stopped or self._experiment.name in self._workbench.abandoned
+        return stopped or self.item in self._workbench.abandoned
 
     def enter(self, phase: Phase) -> None:
         """Report that a phase begins."""
         self.phase = phase
         self._meter = PhaseMeter(self._workbench.policy.track)
-        self._workbench.worker.note_phase(self._experiment.name, phase.value)
+        self._workbench.worker.note_phase(self.item, phase.value)
 
     def stopped_costs(self, error: PhaseError | None = None) -> dict[str, Any]:
         """Return what the phase has cost that failed or was interrupted; see ``item_records.stopped_attempt``."""
@@ -195,7 +192,7 @@ class Progress:
             name = self.runner[0].name
             if not guests.has_worker:
                 guests.await_worker()
-            worker.note_phase(self._experiment.name, f"starting {name} for {phase}")
+            worker.note_phase(self.item, f"starting {name} for {phase}")
             began = time.perf_counter()
             try:
                 guest = guests.get(*self.runner)
@@ -204,7 +201,7 @@ class Progress:
                 self._meter.start_seconds += waited
                 self.seconds[START] = self.seconds.get(START, 0.0) + waited
             self.log(logging.INFO, f"starting {name} took {waited:.3f} s")
-            worker.note_phase(self._experiment.name, phase.value)
+            worker.note_phase(self.item, phase.value)
         self._meter.threads = guest.threads
         worker.note_host(guest.host)
         self._workbench.resources.begun(guest.pid)
@@ -214,7 +211,7 @@ class Progress:
         """Report that a worker is waited for, and why none that is there will do; or that there is one."""
         reason = f"{words}; " if words else ""  # in front: what begins or waits for a phase ends with its name
         activity = phase.value if words is None else f"{reason}waiting for a worker for {phase}"
-        self._workbench.worker.note_phase(self._experiment.name, activity)
+        self._workbench.worker.note_phase(self.item, activity)
 
     def fit(
         self, experiment: Experiment, phase: Phase, compute: Callable[[AnsweringGuest], dict[str, Any]]
@@ -268,7 +265,7 @@ class Progress:
         def show(activity: str) -> None:
             nonlocal has_waited
             has_waited = True
-            self._workbench.worker.note_phase(self._experiment.name, activity or self.phase.value)
+            self._workbench.worker.note_phase(self.item, activity or self.phase.value)
 
         with self._workbench.resources.reserved(experiment, show):
             if has_waited:
@@ -279,8 +276,8 @@ class Progress:
 
     def say(self, words: str) -> None:
         """Add words of omnibench's own to the log of the run, which have no secrets."""
-        self._workbench.worker.log.add_own(logging.INFO, OWN, words, self._experiment.name)
+        self._workbench.worker.log.add_own(logging.INFO, OWN, words, self.item)
 
     def log(self, level: int, message: str) -> None:
         """Add an entry to the log of the run."""
-        self._workbench.worker.log.add(level, OWN, message, self._experiment.name)
+        self._workbench.worker.log.add(level, OWN, message, self.item)

@@ -19,8 +19,7 @@ import gc
 import os
 import threading
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 
@@ -43,18 +42,14 @@ _descriptors: set[int] = set()
 _files: weakref.WeakSet[OpenFile] = weakref.WeakSet()
 
 
-@contextmanager
-def undivided() -> Iterator[None]:
+def undivided() -> AbstractContextManager[bool]:
     """Let forks of other threads wait while a file is opened and withheld; only for what waits for nobody."""
-    with _opening:
-        yield
+    return _opening
 
 
-@contextmanager
-def whole_transaction() -> Iterator[None]:
+def whole_transaction() -> AbstractContextManager[bool]:
     """Let forks of other threads wait for the end of a transaction that has begun."""
-    with _transaction:
-        yield
+    return _transaction
 
 
 def withhold(descriptor: int) -> int:

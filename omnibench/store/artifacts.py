@@ -18,8 +18,8 @@ from omnibench.store.beneath import (
     LinkedFileError,
     has_link,
     is_reached,
+    open_directory,
     open_file,
-    opened_directory,
     refuse_links,
     relative_path,
 )
@@ -107,7 +107,8 @@ def publish(
             not durable, if ``is_unrecorded``.
     """
     relative = relative_path(final, root)
-    directory, name = os.path.split(relative)
+    directory, _, name = relative.rpartition("/")
+    folder = final.parent
     was_reached = is_reached(root, directory)
     if not was_reached:
         refuse_links(root, directory)
@@ -115,11 +116,14 @@ def publish(
         before = os.fstat(file.fileno())
         sha256 = _sha256_in(file, before.st_size)
         if not was_reached:
-            make_directories(final.parent, root, unsynced)
-        with opened_directory(root, directory) as parent:
+            make_directories(folder, root, unsynced)
+        parent = open_directory(root, directory)
+        try:
             status = _move_and_sync(partial, file.fileno(), name, parent, is_unrecorded=is_unrecorded)
-    unsynced.note(final.parent)
-    unsynced.note_ancestors(final.parent, root)  # also those that another store of this process has reached
+        finally:
+            os.close(parent)
+    unsynced.note(folder)
+    unsynced.note_ancestors(folder, root)  # also those that another store of this process has reached
     if _written(status) != _written(before):
         raise StoreError(f"{final} was written to while it was published; nothing but omnibench may write there.")
     return _described(relative, sha256, status)

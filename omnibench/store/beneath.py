@@ -12,12 +12,12 @@ from __future__ import annotations
 import fnmatch
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from omnibench.errors import StoreError
-from omnibench.store.permissions import file_mode
+from omnibench.store.permissions import file_mode, mode_beneath
 
 _DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 OF_ALL = (
@@ -59,7 +59,7 @@ def relative_path(path: Path, root: Path) -> str:
     Raises:
         LinkedFileError: It does not lie beneath it.
     """
-    text, base = str(path), os.path.join(root, "")
+    text, base = str(path), f"{root}/"  # of the root of a file system neither matches, which is looked at below
     if text.startswith(base) and "/../" not in f"/{text}/":
         return text[len(base) :]
     if path.is_relative_to(root) and ".." not in path.parts:  # the root itself, or one that is relative
@@ -221,14 +221,21 @@ def opened_directory(root: Path, relative: str | os.PathLike[str]) -> Iterator[i
         LinkedFileError: It, or a directory on its way, is a link.
         OSError: It is not there.
     """
-    parts = _parts(relative)
-    descriptor = _open_reached("/".join((str(root), *parts)))
-    if descriptor is None:
-        descriptor = _open_stepwise(root, parts)
+    descriptor = open_directory(root, relative)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def open_directory(root: Path, relative: str | os.PathLike[str]) -> int:
+    """Open a directory beneath a store's, and return its descriptor; see ``opened_directory``."""
+    return _open_directory(root, _parts(relative))
+
+
+def _open_directory(root: Path, parts: Sequence[str]) -> int:
+    descriptor = _open_reached("/".join((str(root), *parts)))
+    return _open_stepwise(root, parts) if descriptor is None else descriptor
 
 
 def _open_reached(path: str) -> int | None:
@@ -246,7 +253,7 @@ def _open_reached(path: str) -> int | None:
     return None
 
 
-def _open_stepwise(root: Path, parts: tuple[str, ...]) -> int:
+def _open_stepwise(root: Path, parts: Sequence[str]) -> int:
     """Open a directory beneath a store's, each on the way from the one before it; see ``opened_directory``."""
     descriptor = os.open(root, _DIRECTORY)
     path = str(root)
@@ -282,15 +289,17 @@ def open_file(root: Path, relative: str | os.PathLike[str], flags: int = os.O_RD
         OSError: It cannot be opened.
     """
     *parents, name = _parts(relative)
-    if mode is None:
-        mode = file_mode("/".join((str(root), *parents))) if flags & os.O_CREAT else 0
-    with opened_directory(root, "/".join(parents)) as parent:
-        try:
-            descriptor = os.open(name, (flags & ~os.O_TRUNC) | _SAFE, mode, dir_fd=parent)
-        except OSError as error:
-            if _is_odd(parent, name):
-                raise _refusal(root / relative) from error
-            raise
+    parent = _open_directory(root, parents)
+    try:
+        if mode is None:
+            mode = _file_mode_in(root, parents, parent) if flags & os.O_CREAT else 0
+        descriptor = os.open(name, (flags & ~os.O_TRUNC) | _SAFE, mode, dir_fd=parent)
+    except OSError as error:
+        if _is_odd(parent, name):
+            raise _refusal(root / relative) from error
+        raise
+    finally:
+        os.close(parent)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _refusal(root / relative)  # noqa: TRY301 - the descriptor is to be closed all the same
@@ -300,6 +309,11 @@ def open_file(root: Path, relative: str | os.PathLike[str], flags: int = os.O_RD
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _file_mode_in(root: Path, parents: Sequence[str], parent: int) -> int:
+    """Return the mode of a new file in an open directory; see ``permissions.file_mode``."""
+    return mode_beneath(os.fstat(parent).st_mode) if parents else file_mode(root)
 
 
 def _is_odd(parent: int, name: str) -> bool:

@@ -160,7 +160,7 @@ class CheckpointStore:
     def _lock_file(self, key: str) -> Path:
         if not _LOCKABLE.fullmatch(key):
             raise StoreError(f"{key!r} is no key, so there is no lock for it")
-        return self.root / "leases" / f"{key}.lock"
+        return self.root / f"leases/{key}.lock"
 
     def temporary(self) -> AbstractContextManager[Path]:
         """Make a directory on the store's file system and remove it afterwards; what is published is moved out of it."""
@@ -233,7 +233,7 @@ class CheckpointStore:
         all_records = (*records.values(), *removed_records.values())
         for directory in sorted({record["directory"] for record in all_records if record.get("directory")}):
             manifests.append_texts(
-                self.root / directory,
+                directory,
                 self.root,
                 {key: texts[key] for key, record in records.items() if record.get("directory") == directory},
                 [key for key, record in removed_records.items() if record.get("directory") == directory],
@@ -249,7 +249,6 @@ class CheckpointStore:
         Raises:
             StoreError: It would lie outside of the store.
         """
-        artifacts.refuse_outside(directory / ".key", self.root)
         artifacts.make_directories(directory, self.root, self._unsynced)
 
     def inputs(self) -> Inputs:

@@ -84,8 +84,11 @@ class UnsyncedNames:
     """
 
     def __init__(self) -> None:
-        # By paths as texts: each file that is published asks for all directories above it, and objects of paths cost more.
-        self._to_sync: set[str] = set()
+        # By paths as texts: each record asks for all directories above its files, and objects of paths cost more.
+        self._to_sync: dict[str, Path] = {}
+        self._beneath: dict[
+            str, str
+        ] = {}  # directories whose names, and those above, have to be durable: each with its root
         self._noted: dict[str, _HeldDirectory] = {}  # their names become durable when their parents are synced
         self._known_durable: OrderedDict[str, _HeldDirectory] = OrderedDict()  # the one needed last comes last
         self._lock = threading.Lock()
@@ -93,10 +96,10 @@ class UnsyncedNames:
     def note(self, directory: Path) -> None:
         """Note that a directory has got a name."""
         with self._lock:
-            self._to_sync.add(str(directory))
+            self._to_sync[str(directory)] = directory
 
     def note_ancestors(self, directory: Path, root: Path, new_directories: Iterable[Path] = ()) -> None:
-        """Note the names of a directory and of those above it, but for those that this has made durable itself.
+        """Note the names of a directory and of those above it; ``sync`` looks which of them this has made durable itself before.
 
         Who has made them does not matter: another process may have done so just now, and be long in coming to its own record.
 
@@ -110,19 +113,35 @@ class UnsyncedNames:
                 beneath = f"{new}/"
                 for path in [path for path in self._known_durable if f"{path}/".startswith(beneath)]:
                     self._known_durable.pop(path).close()
-            path, end = str(directory), str(root)
-            while path not in (end, ""):
-                self._note_name_of(path)
-                path = os.path.dirname(path)
+            self._beneath[str(directory)] = str(root)
 
-    def _note_name_of(self, directory: str) -> None:
+    def _look_at_names(self) -> None:
+        """Note what has to be synced for the names of directories: those of all files of a phase are looked at once."""
+        seen: set[str] = set()
+        for directory, root in self._beneath.items():
+            path = directory
+            while path not in (root, "") and path not in seen:
+                seen.add(path)
+                parent = path.rpartition("/")[0] or os.path.dirname(path)
+                if not self._is_durable(path):
+                    self._note_name_of(path, parent or os.curdir)
+                path = parent
+        self._beneath.clear()
+
+    def _is_durable(self, directory: str) -> bool:
+        """Whether the directory that lies at a path has a name that this has made durable."""
         durable = self._known_durable.get(directory)
-        if durable is not None:
-            if durable.is_at(directory):
-                self._known_durable.move_to_end(directory)
-                return
-            self._known_durable.pop(directory).close()
-        self._to_sync.add(os.path.dirname(directory) or os.curdir)
+        if durable is None:
+            return False
+        if durable.is_at(directory):
+            self._known_durable.move_to_end(directory)
+            return True
+        self._known_durable.pop(directory).close()
+        return False
+
+    def _note_name_of(self, directory: str, parent: str) -> None:
+        if parent not in self._to_sync:
+            self._to_sync[parent] = Path(parent)
         noted = self._noted.pop(directory, None)
         if noted is not None:
             noted.close()
@@ -137,17 +156,18 @@ class UnsyncedNames:
             OSError: The disk refuses; what is not durable is tried again by the next call.
         """
         with self._lock:
-            for directory in sorted(self._to_sync):
+            self._look_at_names()
+            for directory, path_of_it in sorted(self._to_sync.items()):
                 inside = [path for path in self._noted if (os.path.dirname(path) or os.curdir) == directory]
                 try:
-                    sync_directory(Path(directory))
+                    sync_directory(path_of_it)
                 except FileNotFoundError:
                     for path in inside:
                         self._noted.pop(path).close()
                 else:
                     for path in inside:
                         self._keep(path, self._noted.pop(path))
-                self._to_sync.discard(directory)
+                del self._to_sync[directory]
 
     def _keep(self, path: str, directory: _HeldDirectory) -> None:
         """Keep that a directory has a durable name, unless it has lost it since that was noted."""

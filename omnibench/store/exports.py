@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.errors import StoreError
+from omnibench.keys import encode_of
 from omnibench.metrics.labels import group_of, split_label
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.copies import are_current, with_header
@@ -20,7 +21,7 @@ from omnibench.store.reader import Reader
 from omnibench.store.reading import read
 from omnibench.store.resumption import newest_members, open_snapshots, snapshot_of
 from omnibench.store.schema import SEARCHED, Phase, Record, RecordType, Status
-from omnibench.store.states import RecordSource, Sighting, item_states, sightings
+from omnibench.store.states import RecordSource, Sighting, StateSource, item_states, sightings
 from omnibench.store.trials import trials_of
 from omnibench.store.tuned_items import tuned_item
 
@@ -205,7 +206,7 @@ def refresh_copies(root: Path, notify: Callable[[str], None] = lambda _: None) -
 
 
 def progress(
-    records: RecordSource,
+    records: StateSource,
     seen: Mapping[str, Sighting],
     holder_of: Callable[[Record], str | None] = lambda _: None,
     note_done: Callable[[Record], None] = lambda _: None,
@@ -299,7 +300,7 @@ def _listing(name: str, entries: Iterable[Any]) -> str:
     return f"{{{_line(name)}: [\n" + ",\n".join(f" {_line(entry)}" for entry in entries) + "\n]}\n"
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_encode = encode_of(json.JSONEncoder(ensure_ascii=False, allow_nan=False))
 
 
 def _line(data: Any) -> str:

@@ -75,7 +75,8 @@ class Heartbeats:
 
     def wake(self) -> None:
         """Write what has changed in a moment."""
-        self._wake.set()
+        if not self._wake.is_set():  # else it is written as well: this is forgotten before anything is read
+            self._wake.set()
 
     def end(self, worker: Beating) -> None:
         """Write a worker's last record, and no further one; once is enough.

@@ -49,13 +49,11 @@ class HeldRecords:
         return None if known is None else dict(known)
 
     def get_all(self, keys: Iterable[str]) -> dict[str, Record | None]:
-        """Return several records by key; see ``get``. Those that are not there, as a rule all, take one look."""
+        """Return several records by key; see ``get``. Those that are not known yet take one look."""
         all_keys = list(keys)
-        unknown = [key for key in all_keys if key not in self._known]
-        present = self._store.records.present(unknown)
-        absent = set(unknown) - present
-        self._known.update({key: None for key in absent if _stays(key, None)})
-        return {key: None if key in absent else self.get(key) for key in all_keys}
+        looked_up = self._store.records.get_all([key for key in all_keys if key not in self._known])
+        self._known.update({key: record for key, record in looked_up.items() if _stays(key, record)})
+        return {key: self.get(key) if key in self._known else looked_up[key] for key in all_keys}
 
     def commit(self, records: Mapping[str, Record], forget: Mapping[str, Record] | None = None) -> None:
         """Commit records under the lease, durably; see ``CheckpointStore.commit``."""

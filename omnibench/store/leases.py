@@ -159,7 +159,7 @@ def _locked(
 ) -> Iterator[int]:
     """Hold a lock, and yield its descriptor; with a token, the file says so, with the process that holds it."""
     base, name = _base_of(path)
-    refuse_links(base, Path(name).parent)
+    refuse_links(base, name.rpartition("/")[0])
     try:
         make_directory(path.parent)
     except FileExistsError as error:
@@ -304,9 +304,10 @@ def is_held(path: Path) -> str | None:
 
 def _base_of(path: Path) -> tuple[Path, str]:
     """Return the directory that may be a link, and what a lock file is called beneath it."""
-    if path.parent.name == DIRECTORY:
-        return path.parent.parent, f"{DIRECTORY}/{path.name}"
-    return path.parent, path.name  # of an environment in the user's own cache, or of a workspace
+    directory = path.parent
+    if directory.name == DIRECTORY:
+        return directory.parent, f"{DIRECTORY}/{path.name}"
+    return directory, path.name  # of an environment in the user's own cache, or of a workspace
 
 
 def write_holder(descriptor: int, token: str) -> None:

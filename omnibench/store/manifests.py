@@ -36,14 +36,16 @@ def append(directory: Path, root: Path, records: Mapping[str, Record], forget: I
         OSError: The lines cannot be written.
         StoreError: The directory leads out of the store.
     """
-    append_texts(directory, root, {key: seal(key, record) for key, record in records.items()}, forget)
+    append_texts(
+        relative_path(directory, root), root, {key: seal(key, record) for key, record in records.items()}, forget
+    )
 
 
-def append_texts(directory: Path, root: Path, texts: Mapping[str, str], forget: Iterable[str] = ()) -> None:
+def append_texts(directory: str, root: Path, texts: Mapping[str, str], forget: Iterable[str] = ()) -> None:
     """Add lines of records that are sealed already; see ``append``.
 
     Args:
-        directory: Where the files of these records lie; nothing is written when it is not there.
+        directory: Where the files of these records lie, relative to the root; nothing is written when it is not there.
         root: The store's directory.
         texts: By key; see ``sealing.seal``.
         forget: Keys that no longer hold.
@@ -52,10 +54,9 @@ def append_texts(directory: Path, root: Path, texts: Mapping[str, str], forget: 
     lines = [f"{key}\t{text}" for key, text in texts.items()]
     # Behind what takes their place: a kill in the midst of it must not take both.
     lines += [f"{_FORGET}\t{seal(_FORGET, {'keys': gone})}"] if gone else []
-    if not lines or not _is_directory(directory):
+    if not lines or not _is_directory(f"{root}/{directory}"):
         return
-    path = os.path.join(relative_path(directory, root), NAME)
-    descriptor = open_file(root, path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    descriptor = open_file(root, f"{directory}/{NAME}" if directory else NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         # The first newline ends a line that a crash has torn.
         _write_all(descriptor, ("\n" + "\n".join(lines) + "\n").encode())
@@ -63,7 +64,7 @@ def append_texts(directory: Path, root: Path, texts: Mapping[str, str], forget: 
         os.close(descriptor)
 
 
-def _is_directory(path: Path) -> bool:
+def _is_directory(path: str) -> bool:
     """Whether a directory is there. Where nobody can tell, that is an error: a line that is left out in silence is missed by ``rebuild``."""
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)

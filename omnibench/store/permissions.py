@@ -46,9 +46,13 @@ def is_shared(directory: str | Path) -> bool:
     """Whether a directory is the root of a store that a group shares, or lies in one."""
     for candidate in (f"{directory}/{RECORDS}", directory):  # a dozen of them per item
         with suppress(OSError):
-            mode = os.stat(candidate).st_mode
-            return bool(mode & stat.S_ISGID) and bool(mode & stat.S_IRGRP)
+            return _is_open_to_group(os.stat(candidate).st_mode)
     return False
+
+
+def _is_open_to_group(mode: int) -> bool:
+    """Whether a directory of a mode hands its group on, which may read it."""
+    return bool(mode & stat.S_ISGID) and bool(mode & stat.S_IRGRP)
 
 
 def make_directory(directory: Path, *, shared: bool | None = None, sticky: bool = False) -> None:
@@ -71,6 +75,11 @@ def make_directory(directory: Path, *, shared: bool | None = None, sticky: bool 
 def file_mode(directory: str | Path) -> int:
     """Return the mode of a new file in a directory of a store; the umask is taken from it when it is made."""
     return 0o660 if is_shared(directory) else 0o600
+
+
+def mode_beneath(mode: int) -> int:
+    """Return the mode of a new file in a directory that lies in a store's, by its own mode; see ``file_mode``."""
+    return 0o660 if _is_open_to_group(mode) else 0o600
 
 
 def create(file: Path) -> None:

@@ -17,7 +17,7 @@ from omnibench.store.indexes import FIT_KEYS, KEYS_OF_NAME, NAMES_WITH, ROWS_OF_
 from omnibench.store.known_folds import LightItems
 from omnibench.store.phase_costs import BlockOfCosts, are_kept, blocks_of_costs, rows_of_others
 from omnibench.store.revision import revision_of
-from omnibench.store.schema import Record, RecordType
+from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.sealing import DamagedRecordError, add_sound, body_of, text_of, unseal, unsealed
 from omnibench.store.stops import settled
 
@@ -299,6 +299,21 @@ class Reader:
         if self.version < SEALED_SINCE or not are_kept(self._connection):
             return None
         return rows_of_others(self._connection, fit_keys, with_evaluations=with_evaluations)
+
+    def phases_of_others(self) -> tuple[Iterable[tuple[str, Record]], set[str]]:
+        """Return the sound records of the phases of all items but some that seem to be done, and the fit keys of these.
+
+        What is said of an item that seems to be done is not checked: it may be damaged. Where nobody keeps costs there are none.
+        """
+        query = "SELECT CAST(key AS BLOB) FROM Cache WHERE raw = 1 AND key >= ? AND key < ? AND json_valid(value) AND json_extract(value, '$.status') = ?"
+        rows = self._connection.execute(query, (*RecordType.ITEM.bounds, Status.DONE.value))
+        done = {RecordType.ITEM.identity(key.decode(errors="replace")) for (key,) in rows}
+        numbers = self.rows_of_other_phases(done)
+        if numbers is None:
+            return (
+                pair for phase in (RecordType.FIT, RecordType.PREDICT) for pair in self.records(phase.prefix)
+            ), set()
+        return self.in_rows(numbers), done
 
     def in_rows(self, numbers: Iterable[int]) -> Iterator[tuple[str, Record]]:
         """Yield the sound records in the rows that have some numbers."""

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -155,9 +155,18 @@ class Records:
         """
         # As bytes: a text that is no UTF-8 any more would be an error of the whole query.
         rows = self._rows("SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1", key)
-        if not rows:
-            return None
-        row = rows[0]
+        return self._record_in(key, rows[0]) if rows else None
+
+    def get_all(self, keys: Sequence[str]) -> dict[str, Record | None]:
+        """Return several records by key, in one look at the database; see ``get``."""
+        rows: dict[str, tuple[Any, ...]] = {}
+        for start in range(0, len(keys), MOST_KEYS):
+            block = keys[start : start + MOST_KEYS]
+            query = f"SELECT key, mode, CAST(value AS BLOB) FROM Cache WHERE raw = 1 AND key IN ({', '.join('?' * len(block))})"  # noqa: S608 - marks
+            rows.update((row[0], row[1:]) for row in self._rows(query, *block))
+        return {key: self._record_in(key, rows[key]) if key in rows else None for key in keys}
+
+    def _record_in(self, key: str, row: tuple[Any, ...]) -> Record | None:
         earlier = self._latest.get(key)
         if earlier is not None and row == earlier[0]:
             return dict(earlier[1])
@@ -175,15 +184,6 @@ class Records:
         prefix = record_type.key(beginning)
         query = "SELECT 1 FROM Cache WHERE raw = 1 AND key >= ? AND key < ? LIMIT 1"
         return bool(self._rows(query, prefix, f"{prefix}\U0010ffff"))
-
-    def present(self, keys: Sequence[str]) -> set[str]:
-        """Return those of some keys under which there is a record, damaged or not; see ``get``."""
-        present: set[str] = set()
-        for start in range(0, len(keys), MOST_KEYS):
-            next_keys = keys[start : start + MOST_KEYS]
-            query = f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({', '.join('?' * len(next_keys))})"  # noqa: S608 - marks
-            present.update(key for (key,) in self._rows(query, *next_keys))
-        return present
 
     def _rows(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
         try:
@@ -255,15 +255,20 @@ class Records:
         connection = self._connection
         require_room(self.directory)
         self._waiting.until_free(self._database, lambda: self._begin(connection), patience)
-        with ExitStack() as whole:
-            whole.callback(self._writing.release)
-            try:  # a forked child would roll its copy back, in the memory that SQLite's processes share
-                whole.enter_context(forks.whole_transaction())
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
+        try:
+            with (
+                forks.whole_transaction()
+            ):  # a forked child would roll its copy back, in the memory that SQLite's processes share
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    _roll_back(connection)
+                    raise
+        finally:
+            if connection.in_transaction:  # a signal came while forks were waited for
                 _roll_back(connection)
-                raise
+            self._writing.release()
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         """Begin a transaction, which no other thread of this process has then; where hundreds write, each has its turn.

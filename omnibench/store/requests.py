@@ -240,7 +240,7 @@ def _remove(root: Path, names: Sequence[str]) -> None:
 def _names(root: Path) -> list[str]:
     """Return what is in the directory of requests; nothing where there is none, or a link."""
     try:
-        return [] if has_link(root, DIRECTORY) else sorted(os.listdir(root / DIRECTORY))
+        return [] if has_link(root, DIRECTORY) else sorted(os.listdir(f"{root}/{DIRECTORY}"))
     except OSError:
         return []
 

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
+from omnibench.keys import encode_of
 from omnibench.store.schema import Record
 
 CHECK = "check"
+_encode = encode_of(json.JSONEncoder())
 _DIGITS = 16
 _RAW = 1
 """diskcache's mode of a value that stands in the table as it is."""
@@ -106,7 +108,9 @@ def _decoded(text: bytes) -> str:
 
 def seal(key: str, record: Record) -> str:
     """Return the text of a record: its JSON, with a last member that is a checksum of the rest and of the key."""
-    body = json.dumps({name: value for name, value in record.items() if name != CHECK})
+    members = dict(record)
+    members.pop(CHECK, None)
+    body = _encode(members)
     separator = ", " if len(body) > len("{}") else ""
     checksum = sha256(f"{key}\n{body}".encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
     return f'{body[:-1]}{separator}"{CHECK}": "{checksum}"}}'

@@ -36,6 +36,13 @@ class RecordSource(Protocol):
         """Return a sound record, or None."""
 
 
+class StateSource(RecordSource, Protocol):
+    """A source of records that tell how items stand."""
+
+    def phases_of_others(self) -> tuple[Iterable[tuple[str, Record]], set[str]]:
+        """Return the sound records of the phases of all items but some that seem to be done, and the fit keys of these."""
+
+
 class RecordsInMemory:
     """Records that have been read already, to be read again as a ``RecordSource``.
 
@@ -68,6 +75,10 @@ class RecordsInMemory:
     def get(self, key: str) -> Record | None:
         """Return a record, or None."""
         return self._records.get(key)
+
+    def phases_of_others(self) -> tuple[Iterable[tuple[str, Record]], set[str]]:
+        """Return the records of the phases of all items: nothing has to be read for them."""
+        return _phases(self), set()
 
 
 class Sighting(NamedTuple):
@@ -128,7 +139,7 @@ def _weight(sighting: Sighting) -> tuple[bool, int]:
 
 
 def item_states(
-    records: RecordSource, seen: Mapping[str, Sighting], is_running: Callable[[Record], bool]
+    records: StateSource, seen: Mapping[str, Sighting], is_running: Callable[[Record], bool]
 ) -> Iterator[RecordedState]:
     """Yield the status and phase of every item.
 
@@ -140,7 +151,8 @@ def item_states(
     """
     begun = {search[SEARCHED]: search.get("item") for _, search in records.records(RecordType.SEARCH.prefix)}
     in_fit = {snapshot["fit_key"] for _, snapshot in records.records(RecordType.SNAPSHOT.prefix)}
-    keys = phase_keys(pair for phase in (RecordType.FIT, RecordType.PREDICT) for pair in records.records(phase.prefix))
+    phases, seemingly_done = records.phases_of_others()
+    keys = phase_keys(phases)
 
     def recorded_state(item: Record | None, labelled: Record, recorded: Collection[str]) -> RecordedState:
         sighting = seen.get(labelled["item"])
@@ -160,10 +172,26 @@ def item_states(
         )
 
     done = ItemState(Status.DONE, Phase.DONE.value)
+    not_done: dict[str, Record] = {}
     for key, record in records.records(RecordType.ITEM.prefix):
-        recorded = keys.pop(RecordType.ITEM.identity(key), ())
-        is_done = record["status"] == Status.DONE  # most are, and nothing else decides about them
-        yield RecordedState(record, done) if is_done else recorded_state(record, record, recorded)
+        fit_key = RecordType.ITEM.identity(key)
+        recorded = keys.pop(fit_key, ())
+        if record["status"] == Status.DONE:  # most are, and nothing else decides about them
+            seemingly_done.discard(fit_key)
+            yield RecordedState(record, done)
+        elif fit_key in seemingly_done:
+            not_done[fit_key] = record
+        else:
+            yield recorded_state(record, record, recorded)
+    if seemingly_done:
+        all_keys = phase_keys(_phases(records))
+        for fit_key, record in not_done.items():
+            yield recorded_state(record, record, all_keys.pop(fit_key, ()))
+        keys |= {fit_key: all_keys[fit_key] for fit_key in seemingly_done & all_keys.keys()}
     for recorded in keys.values():  # of items whose own record is damaged
         for _, record in records.records(min(recorded)):
             yield recorded_state(None, record, recorded)
+
+
+def _phases(records: RecordSource) -> Iterator[tuple[str, Record]]:
+    return (pair for phase in (RecordType.FIT, RecordType.PREDICT) for pair in records.records(phase.prefix))

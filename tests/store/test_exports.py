@@ -15,7 +15,7 @@ import pytest
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports, Results, _writing, progress
 from omnibench.store.item_records import pending_item
-from omnibench.store.states import RecordsInMemory, RecordSource, Sighting
+from omnibench.store.states import RecordsInMemory, Sighting, StateSource
 
 pytestmark = pytest.mark.usefixtures("made_up_records")
 
@@ -79,7 +79,7 @@ def test_progress_says_who_is_where() -> None:
     ]
 
 
-def results(records: RecordSource) -> list[dict[str, Any]]:
+def results(records: StateSource) -> list[dict[str, Any]]:
     """Return the rows of the items that are done."""
     gathered = Results()
     progress(records, {}, note_done=gathered.add)

@@ -164,7 +164,7 @@ def test_a_directory_that_cannot_be_looked_at_is_an_error(
     look = os.stat
 
     def failing(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
-        if path == directory:
+        if str(path) == str(directory):
             raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
         return look(path, *arguments, **options)
 

@@ -295,6 +295,25 @@ def test_everybody_agrees_on_items_without_a_record_of_their_own(ended: Path) ->
     assert exported(ended) == asked(ended) == selected(ended) == selected_now(ended)
 
 
+@pytest.mark.parametrize(
+    "change",
+    ["replace(value, '\"fold\": ', '\"fold\":  ')", 'replace(value, \'{"item"\', \'{"status": "done", "item"\')'],
+)
+def test_everybody_agrees_on_a_damaged_record_that_seems_to_be_of_a_done_item(ended: Path, change: str) -> None:
+    """Its phases count, as of an item without a record: that it says it is done is worth nothing."""
+    names = NAMES[:1] if "fold" in change else NAMES[:4]
+    with closing(sqlite3.connect(ended / "store" / "cache.db", isolation_level=None)) as connection:
+        for item in plant.items():
+            if item.name in names:
+                key = RecordType.ITEM.key(item.fit_key)
+                connection.execute(f"UPDATE Cache SET value = {change} WHERE key = ?", (key,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = asked(ended)
+        assert expected[NAMES[0]] == ("interrupted", "Eval")
+        assert exported(ended) == expected
+
+
 phases = st.sampled_from([*(phase.value for phase in WORKED), "starting LensKit for Fit"])
 stopped = st.sampled_from([phase.value for phase in WORKED])
 marks = st.fixed_dictionaries(
@@ -327,6 +346,34 @@ def records_of(name: str, facts: dict[str, Any]) -> dict[str, Record]:
         worker = {"item": name, "phase": phase, "ended": "then" if ended else None, "lock": "tmp/gone"}
         records[f"worker/{name}.{number}"] = worker
     return records
+
+
+class WithoutPhases(RecordsInMemory):
+    """Records of which all items seem to be done, as a reader finds some whose records are damaged."""
+
+    def phases_of_others(self) -> tuple[list[tuple[str, Record]], set[str]]:
+        """Return no phases."""
+        names = {key.partition("/")[2] for key, _ in self.records("item/")}
+        return [
+            (key, record)
+            for prefix in ("fit/", "predict/")
+            for key, record in self.records(prefix)
+            if record["fit_key"] not in names
+        ], names
+
+
+@given(st.lists(marks, min_size=1, max_size=4))
+def test_phases_that_were_not_looked_at_count_where_an_item_is_not_done(items: list[dict[str, Any]]) -> None:
+    """A reader passes over the phases of items that seem to be done; what else they are is found all the same."""
+    records = {
+        key: record for number, facts in enumerate(items) for key, record in records_of(f"item {number}", facts).items()
+    }
+
+    def answers(source: RecordsInMemory) -> Answers:
+        states = item_states(source, {}, lambda _: False)
+        return {recorded.record["item"]: (recorded.state.status.value, recorded.state.phase) for recorded in states}
+
+    assert answers(WithoutPhases(records)) == answers(RecordsInMemory(records))
 
 
 @given(st.lists(marks, min_size=1, max_size=4))
