@@ -20,7 +20,7 @@ from omnibench.store.named_items import NamedItems
 from omnibench.store.overview import items_of, remaining_of, summary_of, with_states, workers_of
 from omnibench.store.phase_frames import phase_frame
 from omnibench.store.plans import unsteady_in
-from omnibench.store.reader import Reader, RecordsInOrder
+from omnibench.store.reader import Reader
 from omnibench.store.reading import read
 from omnibench.store.refusals import told_as_store_errors
 from omnibench.store.resumption import snapshot_frame
@@ -29,6 +29,7 @@ from omnibench.store.selection import select_all
 from omnibench.store.series import epoch_frame, records_with_series
 from omnibench.store.sizes import Sizes, sizes_of
 from omnibench.store.states import RecordsInMemory
+from omnibench.store.stored_records import RecordsInOrder
 from omnibench.store.verification import Damage, snapshot_of_items, verify, verify_store
 
 if TYPE_CHECKING:  # what writes, and what compares, is imported where it is needed: most questions are small

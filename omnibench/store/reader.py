@@ -41,29 +41,6 @@ Without its LIMIT, which is none, SQLite would leave out the ORDER BY of what is
 """
 
 
-class RecordsInOrder:
-    """Records that are read one at a time as a ``RecordSource``, in the order in which they were written.
-
-    Args:
-        reader: Reads them.
-    """
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    def records(self, prefix: str = "") -> Iterator[tuple[str, Record]]:
-        """Yield every sound record whose key begins with a prefix."""
-        return self._reader.records(prefix, in_order=True)
-
-    def fits(self) -> Iterator[tuple[str, FitIdentity]]:
-        """Yield key and identity of the fit of every item; most records are not parsed for it."""
-        return self._reader.fits()
-
-    def get(self, key: str) -> Record | None:
-        """Return a sound record, or None."""
-        return self._reader.get(key)
-
-
 class Reader:
     """The records as of one moment; see ``reading.read``.
 

@@ -4,8 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, ItemsView, Iterator, Mapping
 
+from omnibench.store.fit_identities import FitIdentity
 from omnibench.store.reader import Reader
 from omnibench.store.schema import Record, RecordType
+
+
+class RecordsInOrder:
+    """Records that are read one at a time as a ``RecordSource``, in the order in which they were written.
+
+    Args:
+        reader: Reads them.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def records(self, prefix: str = "") -> Iterator[tuple[str, Record]]:
+        """Yield every sound record whose key begins with a prefix."""
+        return self._reader.records(prefix, in_order=True)
+
+    def fits(self) -> Iterator[tuple[str, FitIdentity]]:
+        """Yield key and identity of the fit of every item; most records are not parsed for it."""
+        return self._reader.fits()
+
+    def get(self, key: str) -> Record | None:
+        """Return a sound record, or None."""
+        return self._reader.get(key)
 
 
 class StoredRecords(Mapping[str, Record]):

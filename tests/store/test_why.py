@@ -21,9 +21,9 @@ from omnibench.keys import recorded_text, sha256
 from omnibench.store import CheckpointStore
 from omnibench.store import reader as reader_module
 from omnibench.store.fit_identities import FitIdentity, identity_in, identity_of
-from omnibench.store.reader import RecordsInOrder
 from omnibench.store.reading import read, read_all
 from omnibench.store.states import RecordsInMemory
+from omnibench.store.stored_records import RecordsInOrder
 from omnibench.store.why import differences, explain, nearest, recipes_of
 
 FRAME = pd.DataFrame({"user": [1, 1, 1, 2, 2, 2], "item": [1, 2, 3, 1, 2, 3], "rating": [5, 4, 3, 5, 4, 3]})
