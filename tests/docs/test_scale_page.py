@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -83,10 +86,10 @@ def test_a_fit_grows_as_that_of_the_way_which_was_run_at_larger_sizes(scale_page
 
 def test_the_reason_is_what_the_estimate_exceeds(scale_page: ModuleType) -> None:
     """Minutes, memory, or neither."""
-    missing = {("Pop", "bare"): 361.0, ("SVD", "bare"): 359.0, ("BPR", "omnibench"): 0.0, ("EASE", "omnibench"): 1.0}
+    missing = {("Pop", "bare"): 2701.0, ("SVD", "bare"): 2699.0, ("BPR", "omnibench"): 0.0, ("EASE", "omnibench"): 1.0}
     assert scale_page.eight_estimates.reasons({**_size(1_000), "items": 30_000}, missing) == (
         "~: not run, but extrapolated by the growth between the two largest sizes that were; a Fit by that of the other way where "
-        "that was run at larger sizes, since the work is the framework's. More than the 6 minutes that most runs had: Pop (bare). "
+        "that was run at larger sizes, since the work is the framework's. More than the 45 minutes that most runs had: Pop (bare). "
         "Not run, though it may fit into them: SVD (bare), BPR (omnibench). "
         "EASE needs about 78 GB of memory, and 24 were there."
     )
@@ -108,6 +111,52 @@ def test_growth_is_the_power_of_the_rows(scale_page: ModuleType) -> None:
     assert scale_page.exponent(sizes, "BPR", "bare", "fit") == pytest.approx(0.0)
     assert scale_page.exponent(sizes, "BPR", "bare", "publish") is None
     assert scale_page.exponent(sizes, "EASE", "omnibench", "fit") is None
+
+
+def test_late_growth_is_that_between_the_two_largest_sizes(scale_page: ModuleType) -> None:
+    """What starting costs hides the growth of small data: four times the rows take 1.1 times as long, then sixteen times."""
+    sizes = [_size(rows, BPR=_measured(fit, 1.0)) for rows, fit in ((100, 1.0), (400, 1.1), (1600, 17.6))]
+    assert scale_page.exponent(sizes, "BPR", "omnibench", "fit", late=True) == pytest.approx(2.0)
+    assert scale_page.exponent(sizes[:1], "BPR", "omnibench", "fit", late=True) is None
+
+
+def test_the_bare_work_is_that_of_the_largest_size_that_both_ways_ran(scale_page: ModuleType) -> None:
+    """Beyond it there is no Fit to compare with; what no bare script ran has its largest size, without one."""
+    alone = {part: value for part, value in _measured(90.0, 1.0).items() if part != "bare"}
+    page = scale_page.page([_size(1_000, BPR=_measured(4.0, 1.0)), _size(4_000, BPR=alone, SVD=alone)])
+    assert "| BPR (RecBole, 1 epoch) | 1,000 | 1.00 (4.0x) |" in page
+    assert "| SVD (RecPack, d=64) | 4,000 | - | 0.50 (4.0x) |" in page
+
+
+def test_rates_are_the_bare_work_by_its_seconds(scale_page: ModuleType) -> None:
+    """A multiplication and an addition for each of 64 factors and each of 10 x 5 scores in half a second, and so on."""
+    size = {**_size(100_000_000, SVD=_measured(1.0, 1.0)), "users": 1_000_000, "items": 2_000}
+    page = scale_page.page([size])
+    assert "at 100,000,000 rows: BLAS did 512 GFLOP per second for 2.0 thousand million scores" in page
+    assert "read at 720.0 GB" in page
+    assert "and 0.0 GB" in page
+
+
+def test_the_ratios_of_all_sizes_stand_in_one_table(scale_page: ModuleType) -> None:
+    """The first thing that a reader sees: a row for each algorithm, a column for each size, estimates with their mark."""
+    alone = {part: value for part, value in _measured(4.0, 1.0).items() if part != "bare"}
+    sizes = [_size(rows, Pop=_measured(4.0, 1.0)) for rows in (100, 1_000)]
+    short = scale_page.page([*sizes, _size(10_000, Pop=alone)]).partition("## Step by step")[0]
+    assert "| omnibench / bare, by rows | 100 | 1,000 | 10,000 |" in short
+    assert "| Pop (LensKit.PopScorer) | 3.00x | 3.00x | ~3.00x |" in short
+    assert "| EASE (RecPack) | - | - | - |" in short
+
+
+def test_stores_before_stand_beside_those_of_now(
+    scale_page: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of the sizes that both have; a dash where one of them was not measured."""
+    before = [{"rows": rows, "prepared": 9_000_000, "items": {"Pop": 3_000_000}} for rows in (100, 200)]
+    monkeypatch.setattr(scale_page, "BEFORE", tmp_path / "before.json")
+    scale_page.BEFORE.write_text(json.dumps(before))
+    page = scale_page.page([_size(100, Pop=_measured(1.0, 1.0), SVD=_measured(1.0, 1.0))])
+    assert "| 100 | 9.0 / 7.0 | 3.0 / 2.5 | - / - | - / - | - / - | - / - | - / - | - / 2.5 | - / - |" in page
+    assert "| 200 |" not in page
 
 
 def test_ratios_are_of_all_steps_together(scale_page: ModuleType) -> None:
@@ -157,3 +206,29 @@ def test_measuring_an_algorithm_again_replaces_its_numbers_only(
     scale_page.add(_size(400, Pop=bare))
     pop = scale_page.read()[-1]["algorithms"]["Pop"]
     assert (pop["omnibench"]["seconds"]["fit"], pop["bare"]["seconds"]["fit"]) == (2.123, 7.0)
+
+
+@pytest.mark.guests
+def test_the_benchmark_measures_every_step(tmp_path: Path) -> None:
+    """With the functions of omnibench that each step is made of, as they are called now, and with the bare script beside it."""
+    script = ROOT / "benchmarks" / "scale" / "eight_algorithms.py"
+    command = [sys.executable, str(script), "--rows", "20000", "--sizes", "16", "--only", "own class"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    steps = {step: (float(ours), float(bare)) for step, ours, bare in re.findall(r"(\w+) (\S+) \((\S+)\)", done.stdout)}
+    assert list(steps) == ["fit", "predict", "check", "evaluate", "publish"]
+    assert all(ours > 0 for ours, _ in steps.values()), done.stdout
+    assert {step for step, (_, bare) in steps.items() if bare > 0} == {"fit", "predict", "evaluate", "publish"}
+    ours, bare = re.findall(r"(?:omnibench|bare): (\S+)", done.stdout)
+    assert ours == bare
+
+
+def test_what_needs_more_memory_than_there_is_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """EASE of 20 million rows would end the measuring of all others; what it needs is said instead."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks" / "scale")
+    benchmark = importlib.import_module("eight_algorithms")
+    monkeypatch.setattr(benchmark, "memory_capacity", lambda: 10**6)
+    assert list(benchmark.measure(20_000, ["EASE"], tmp_path, ["omnibench", "bare"])) == []
+    assert re.search(r"EASE +left out: it needs about \d+ GB of memory, and 0 are here", capsys.readouterr().out)
