@@ -6,6 +6,8 @@ import importlib
 import itertools
 import json
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,17 @@ import pytest
 from support.file_modules import module_of
 
 ROOT = Path(__file__).parent.parent.parent
+COMMAND = re.compile(r"`(python benchmarks/scale/[^`]+)`")
+SMALL = {
+    "eight_algorithms.py": ["--rows", "20000", "--sizes", "16", "--only", "own class"],
+    "eight_disk.py": ["--rows", "20000", "--sizes", "16", "--only", "own class"],
+    "eight_page.py": [],
+    "predicting.py": ["--users", "500", "--items", "300", "--rows", "20", "--only", "own class"],
+    "drawing.py": ["--users", "64"],
+    "folds.py": ["--interactions", "20000"],
+    "stores.py": ["--items", "160", "--only", "show", "why, failed"],
+}
+"""Options with which what the page's commands do takes seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -232,3 +245,25 @@ def test_what_needs_more_memory_than_there_is_is_left_out(
     monkeypatch.setattr(benchmark, "memory_capacity", lambda: 10**6)
     assert list(benchmark.measure(20_000, ["EASE"], tmp_path, ["omnibench", "bare"])) == []
     assert re.search(r"EASE +left out: it needs about \d+ GB of memory, and 0 are here", capsys.readouterr().out)
+
+
+def test_the_page_names_commands_that_are_tried(scale_page: ModuleType) -> None:
+    """A command that is new on the page gets options for the test below."""
+    commands = {Path(words[1]).name for words in map(shlex.split, COMMAND.findall(scale_page.page(scale_page.read())))}
+    assert commands == set(SMALL)
+
+
+@pytest.mark.slow
+@pytest.mark.guests
+@pytest.mark.parametrize("name", SMALL)
+def test_the_commands_of_the_page_run(scale_page: ModuleType, name: str, tmp_path: Path) -> None:
+    """As they are written, but for small data, and for a copy of the pages, which they may write."""
+    shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks")
+    (tmp_path / "docs").mkdir()
+    written = next(
+        words for words in map(shlex.split, COMMAND.findall(scale_page.page(scale_page.read()))) if name in words[1]
+    )
+    command = [sys.executable, *written[1:], *SMALL[name]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "docs" / "scale.md").exists() == (name == "eight_page.py" or "--write" in written)
