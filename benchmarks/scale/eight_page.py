@@ -149,6 +149,7 @@ def _size(size: Size, sizes: Sequence[Size]) -> str:
             {(name, way): seconds or 0.0 for way, seconds in zip(WAYS, totals, strict=True) if way not in measured}
         )
         peaks = [f"{measured[way]['peak']:,.0f}" if way in measured else "-" for way in WAYS]
+        hits = [f"{measured[way]['metrics']['HR@10']:.4f}" if way in measured else "-" for way in WAYS]
         rows.append(
             [
                 label,
@@ -157,10 +158,11 @@ def _size(size: Size, sizes: Sequence[Size]) -> str:
                 _pair(totals, marks),
                 _quotient(totals, marks),
                 " / ".join(peaks),
+                " / ".join(hits),
             ]
         )
     title = f"### {size['rows']:,} rows, {size['users']:,} users, {size['items']:,} items"
-    head = ["omnibench / bare", *STEPS, "rest", "all", "ratio", "peak, MB"]
+    head = ["omnibench / bare", *STEPS, "rest", "all", "ratio", "peak, MB", "HR@10"]
     prepared = f"Prepared in {_seconds(size['prepare'])} s, once for all algorithms."
     return "\n\n".join(
         block for block in (title, prepared, table(head, rows), eight_estimates.reasons(size, missing)) if block

@@ -42,9 +42,10 @@ def _measured(fit: float, bare_fit: float) -> dict[str, Any]:
         "omnibench": {
             "seconds": {"fit": fit, "predict": 2.0, "check": 0.0, "evaluate": 1.0, "publish": 1.0, "rest": 1.0},
             "peak": 500.0,
+            "metrics": {"HR@10": 0.5},
             "bytes": 2_500_000,
         },
-        "bare": {"seconds": {"fit": bare_fit, "predict": 2.0}, "peak": 400.0},
+        "bare": {"seconds": {"fit": bare_fit, "predict": 2.0}, "peak": 400.0, "metrics": {"HR@10": 0.25}},
         "least": {"predict": 0.5, "check": 0.001, "evaluate": 0.25, "publish": 0.5},
     }
 
@@ -176,7 +177,7 @@ def test_ratios_are_of_all_steps_together(scale_page: ModuleType) -> None:
     """What omnibench does beside the framework counts, and what was not run is said."""
     page = scale_page.page([_size(1_000, Pop=_measured(4.0, 1.0))])
     assert "| Pop (LensKit.PopScorer) | 4.00 / 1.00 | 2.00 / 2.00 |" in page
-    assert "| 9.00 / 3.00 | 3.00x | 500 / 400 |" in page
+    assert "| 9.00 / 3.00 | 3.00x | 500 / 400 | 0.5000 / 0.2500 |" in page
     assert "| EASE (RecPack) | - / - | - / - |" in page
     assert (
         "| Pop (LensKit.PopScorer) | 1,000 | 1.00 (4.0x) | 0.50 (4.0x) | 0.0010 (0.0x) | 0.25 (4.0x) | 0.50 (2.0x) |"
@@ -190,7 +191,7 @@ def test_what_was_not_run_is_extrapolated(scale_page: ModuleType) -> None:
     sizes = [_size(100, BPR=_measured(1.0, 3.0)), _size(1_000, BPR=_measured(20.0, 6.0))]
     page = scale_page.page([*sizes, _size(10_000, BPR=alone, Pop=_measured(1.0, 1.0))])
     assert "| BPR (RecBole, 1 epoch) | 400 / ~120 | 2.00 / ~2.00 | 0.00 / - | 1.00 / - | 1.00 / - | 1.00 |" in page
-    assert "| 405 / ~122 | ~3.32x | 500 / - |" in page
+    assert "| 405 / ~122 | ~3.32x | 500 / - | 0.5000 / - |" in page
     assert page.count("~: not run, but extrapolated") == 3
     whole = scale_page.page([*sizes, _size(10_000)])
     assert "| BPR (RecBole, 1 epoch) | ~400 / ~12.0 |" in whole
