@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import eight_estimates
 import eight_texts
 
+from omnibench.metrics.spread import REPLICATES
+
 PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
 NUMBERS = Path(__file__).with_name("eight_algorithms.json")
 BEFORE = Path(__file__).with_name("eight_disk.json")
@@ -97,7 +99,13 @@ def page(sizes: Sequence[Size]) -> str:
         eight_texts.INTRODUCTION,
         *(eight_texts.IN_SHORT, _in_short(sizes), eight_texts.SHORT_REASONS),
         *(eight_texts.STEPS, *(_size(size, sizes) for size in sizes)),
-        *(eight_texts.GROWTH, _growth(sizes), eight_texts.LATE_GROWTH, _growth(sizes, late=True)),
+        *(
+            eight_texts.GROWTH,
+            _growth(sizes),
+            eight_texts.LATE_GROWTH,
+            _growth(sizes, late=True),
+            eight_texts.LATE_GROWTH_REASONS,
+        ),
         *(eight_texts.LIMITS, _limits(sizes), _rates(sizes)),
         eight_texts.ALL_USERS,
         *(eight_texts.DISK, _disk(sizes), eight_texts.DISK_BEFORE, _disk_before(sizes), eight_texts.DISK_FOLDS),
@@ -243,12 +251,16 @@ def _rates(sizes: Sequence[Size]) -> str:
     read = largest["rows"] * 0.8 * 8 + largest["users"] * 20 * 4
     reading = [read / ways["least"]["check"] / 1e9 for ways in run.values()]
     written = [ways["omnibench"]["bytes"] / ways["least"]["publish"] / 1e9 for ways in run.values()]
+    draws = REPLICATES * largest["users"]
+    each = [ways["omnibench"]["seconds"]["evaluate"] / draws * 1e9 for ways in run.values()]
     return eight_texts.RATES.format(
         rows=f"{largest['rows']:,}",
         operations=_range(operations, 0),
         scores=f"{scores / 1e9:,.1f}",
         reading=_range(reading, 1),
         publishing=_range(written, 1),
+        draws=f"{draws / 1e6:,.0f}",
+        each=_range(each, 1),
     )
 
 

@@ -59,6 +59,12 @@ LATE_GROWTH = """
 Small data costs what starting costs, which hides some of the growth. From one size to the next, of the two largest that were run:
 """
 
+LATE_GROWTH_REASONS = """
+An epoch of RecBole's networks grows by about 2 where that is most of a Fit: in each batch its optimiser changes the vectors of all users and
+items, and LightGCN passes over the whole graph. *Publish* grows by less at the largest size because there the readable copy is
+Parquet instead of JSON. Steps of milliseconds, as a bare *publish*, have no growth to speak of.
+"""
+
 LIMITS = """
 ## The bare work of a step
 
@@ -70,13 +76,14 @@ at the largest size at which both ways were run.
 | fit | the bare script's Fit: no limit of the machine, but the work is the framework's | the framework | hands the data over; may take less |
 | predict | the product that makes the scores: by BLAS in float32 for factors, by SciPy for neighbours and EASE; for popularity reading the training part once | multiplications of a core | finds the 20 best that a user has not seen; for neighbours it needs less than SciPy's product |
 | check | reading lists and training part once | reading memory | looks up each item of a list in what the user has seen |
-| evaluate | reading lists and test part once | reading memory | draws 1,000 samples of the users for the intervals, nine tenths of it |
+| evaluate | reading lists and test part once | reading memory | draws as many users as there are a thousand times, for the intervals: nine tenths of it |
 | publish | writing, syncing and digesting as many bytes | digests, and the disk (whose time is no CPU time) | makes the texts of the readable copy, four fifths of the own class's (JSON up to a million entries, Parquet above); writes models that are not kept afterwards (EASE) |
 """
 
 RATES = """
 That is, at {rows} rows: BLAS did {operations} GFLOP per second for {scores} thousand million scores, memory was read at {reading} GB
-per second, and {publishing} GB per second were written and digested.
+per second, and {publishing} GB per second were written and digested. The intervals draw {draws} million users; with everything else that
+evaluating is, omnibench takes {each} ns for each of them.
 """
 
 ALL_USERS = """

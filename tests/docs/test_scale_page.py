@@ -149,6 +149,8 @@ def test_rates_are_the_bare_work_by_its_seconds(scale_page: ModuleType) -> None:
     assert "at 100,000,000 rows: BLAS did 512 GFLOP per second for 2.0 thousand million scores" in page
     assert "read at 720.0 GB" in page
     assert "and 0.0 GB" in page
+    assert "draw 1,000 million users" in page
+    assert "takes 1.0 ns for each" in page
 
 
 def test_the_ratios_of_all_sizes_stand_in_one_table(scale_page: ModuleType) -> None:
