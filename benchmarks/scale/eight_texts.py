@@ -23,7 +23,7 @@ All steps together: CPU seconds with omnibench as a multiple of those of the bar
 
 SHORT_REASONS = """
 What makes it less is lists: the frameworks' own predicting and measuring costs more and more beside their Fit, and omnibench does both
-in their place. What makes it more is what a script leaves out (intervals, checks, records, files that are synced): a few tenths of a
+in their place. What makes it more is what a script leaves out (intervals, checks, records, files that are synced): a tenth of a
 second for each item of small data, three seconds at 19.2 million rows. It shows where a script takes as little, so with small data, and with
 the own class, which only counts.
 """
