@@ -250,6 +250,26 @@ def test_what_needs_more_memory_than_there_is_is_left_out(
     assert re.search(r"EASE +left out: it needs about \d+ GB of memory, and 0 are here", capsys.readouterr().out)
 
 
+def test_the_benchmark_starts_anew_where_blas_may_have_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that wait for others would count as seconds of evaluating; BLAS reads its variables when numpy is imported."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks" / "scale")
+    benchmark = importlib.import_module("eight_algorithms")
+    monkeypatch.setattr(sys, "argv", ["eight_algorithms.py", "--sizes", "1"])
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    started: list[tuple[list[str], dict[str, str]]] = []
+
+    def execve(_: str, arguments: list[str], environment: dict[str, str]) -> None:
+        started.append((arguments, environment))
+        raise SystemExit
+
+    monkeypatch.setattr(benchmark.os, "execve", execve)
+    with pytest.raises(SystemExit):
+        benchmark.main()
+    ((arguments, environment),) = started
+    assert arguments == [sys.executable, "eight_algorithms.py", "--sizes", "1"]
+    assert {environment[name] for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")} == {"1"}
+
+
 def test_the_page_names_commands_that_are_tried(scale_page: ModuleType) -> None:
     """A command that is new on the page gets options for the test below."""
     commands = {Path(words[1]).name for words in map(shlex.split, COMMAND.findall(scale_page.page(scale_page.read())))}
