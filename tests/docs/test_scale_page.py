@@ -11,10 +11,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from support.file_modules import module_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -116,6 +118,46 @@ def test_the_page_and_the_bare_scripts_have_the_same_algorithms(
     monkeypatch.setitem(sys.modules, "eight_page", scale_page)
     scripts = module_of(ROOT / "benchmarks" / "scale" / "eight_bare.py").SCRIPTS
     assert list(scripts) == list(scale_page.ALGORITHMS)
+
+
+def test_the_bare_script_of_recpack_predicts_from_the_users_of_a_block_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Entries of other users that are stored as zeros would be multiplied as well, for every block: work that nobody needs."""
+    bare = module_of(ROOT / "benchmarks" / "scale" / "eight_bare.py")
+    predicted: list[csr_matrix] = []
+
+    class Popular:
+        """Has the same scores for everybody of whom something is known."""
+
+        def fit(self, matrix: csr_matrix) -> None:
+            self.scores = np.asarray(matrix.sum(axis=0)).ravel()
+
+        def predict(self, histories: csr_matrix) -> csr_matrix:
+            predicted.append(histories)
+            return csr_matrix((np.diff(histories.indptr) > 0)[:, None] * self.scores)
+
+    def ranks(scores: csr_matrix, k: int) -> csr_matrix:
+        order = np.argsort(np.argsort(-scores.toarray(), axis=1), axis=1) + 1
+        return csr_matrix(np.where((scores.toarray() > 0) & (order <= k), order, 0))
+
+    monkeypatch.setitem(sys.modules, "recpack.algorithms", SimpleNamespace(Popular=Popular))
+    monkeypatch.setitem(sys.modules, "recpack.util", SimpleNamespace(get_top_K_ranks=ranks))
+    monkeypatch.setattr(bare, "BLOCK", 2)
+    monkeypatch.chdir(tmp_path)
+    # Users 0 and 5 are not asked for; each of the others has seen two items, and has a third in the test part.
+    train = {0: [0, 1, 2], 1: [0, 1], 2: [0, 3], 3: [0, 1], 4: [0, 1], 5: [2]}
+    pairs = [(user, item) for user, items in train.items() for item in items]
+    for name, column in zip(("train_user", "train_item"), zip(*pairs, strict=True), strict=True):
+        np.save(tmp_path / f"{name}.npy", np.array(column))
+    np.save(tmp_path / "test_user.npy", np.array([1, 2, 3, 4]))
+    np.save(tmp_path / "test_item.npy", np.array([2, 1, 2, 3]))
+    values = bare.recpack("Popular", {}, bare.Split(tmp_path))
+    assert [histories.nnz for histories in predicted] == [4, 4]
+    assert [np.flatnonzero(np.diff(histories.indptr)).tolist() for histories in predicted] == [[1, 2], [3, 4]]
+    assert np.load("lists.npy")[:, :3].tolist() == [[2, 3, -1], [1, 2, -1], [2, 3, -1], [2, 3, -1]]
+    assert values["HR@10"] == 1.0
+    assert values["NDCG@10"] == pytest.approx((3 + 1 / np.log2(3)) / 4)
 
 
 def test_growth_is_the_power_of_the_rows(scale_page: ModuleType) -> None:
