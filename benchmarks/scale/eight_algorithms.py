@@ -7,7 +7,8 @@ Generates interactions of the shape of MovieLens (power-law items, log-normal us
 prepares each size once with omnibench, and runs each algorithm through omnibench's coordinator, with its framework in its guest,
 and as a bare script in the same environment on the same split (``eight_bare.py``), one thread each. Fit and Predict are the CPU
 seconds of the guest; checking, evaluating and publishing those of the host. What is measured is added to ``eight_algorithms.json``
-with ``--write``, which also writes ``docs/scale.md`` anew; so a long measurement may be made in parts.
+with ``--write``, which also writes ``docs/scale.md`` anew; so a long measurement may be made in parts. What would need more memory
+than the machine has is left out.
 """
 
 from __future__ import annotations
@@ -29,30 +30,31 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import eight_estimates
 import eight_limits
 import eight_page
 from eight_bare import SCRIPTS
-from eight_own import MostPopular
+from eight_disk import FRAMEWORK, bytes_under, plan_of
 from handing import interactions
 
-from omnibench import HR, NDCG, Coordinator, Evaluator, ExperimentPlan, UserHoldout, from_frame
+from omnibench import HR, NDCG, Coordinator, Evaluator, UserHoldout, from_frame
 from omnibench.engine import attempt, phases
 from omnibench.engine.checkpoint import ItemCheckpoints
 from omnibench.engine.policy import Policy
 from omnibench.guest.folds import Fold
+from omnibench.memory import memory_capacity
 from omnibench.runners.environments import environment_of
 from omnibench.runners.registry import get_runner
 
 K = 20
 WAYS = ["omnibench", "bare"]
 SINGLE = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMBA", "RAYON")}
-FRAMEWORK = {"lenskit": "LensKit", "recpack": "RecPack", "recbole": "RecBole"}
 STEPS: dict[str, tuple[tuple[Any, str], ...]] = {
     "check": ((phases, "list_flaw"),),
     "evaluate": ((attempt, "evaluate"),),
     "publish": (
         (ItemCheckpoints, "save_model"),
-        (phases, "export_predictions"),
+        (attempt, "export_predictions"),
         (ItemCheckpoints, "save_export"),
         (ItemCheckpoints, "save_predictions"),
         (ItemCheckpoints, "save_metrics"),
@@ -80,22 +82,6 @@ def stopwatches(seconds: dict[str, float]) -> Iterator[None]:
             for owner, name in functions:
                 stack.enter_context(mock.patch.object(owner, name, measured(getattr(owner, name), step)))
         yield
-
-
-def plan_of(name: str) -> ExperimentPlan:
-    """Return a plan of one algorithm."""
-    script, algorithm, settings = SCRIPTS[name]
-    plan = ExperimentPlan(name)
-    if script.__name__ == "own":
-        plan.add_algorithm(MostPopular)
-    else:
-        plan.add_algorithm(f"{FRAMEWORK[script.__name__]}.{algorithm.split(':')[-1]}", settings)
-    return plan
-
-
-def bytes_under(folder: Path) -> int:
-    """Return the bytes of all files of a directory."""
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def ours(name: str, dataset: Any, store: Path) -> dict[str, Any]:
@@ -169,7 +155,15 @@ def measure(rows: int, names: list[str], scratch: Path, ways: list[str]) -> Iter
         "prepare": seconds,
         "bytes": bytes_under(store),
     }
+    capacity = memory_capacity()
     for name in names:
+        needed = eight_estimates.needed_memory(name, size)
+        if needed is not None and capacity is not None and needed > capacity:
+            print(
+                f"{size['rows']:>12,} rows  {name:11}left out: it needs about {needed / 1e9:,.0f} GB of memory, and {capacity / 1e9:,.0f} are here",
+                flush=True,
+            )
+            continue
         measured: dict[str, Any] = {}
         if "omnibench" in ways:
             measured["omnibench"] = ours(name, dataset, store)
@@ -195,7 +189,8 @@ def main() -> None:
         "--write", action="store_true", help="keep the numbers, and write the page of the documentation"
     )
     arguments = parser.parse_args()
-    os.environ |= SINGLE
+    if any(os.environ.get(name) != count for name, count in SINGLE.items()):  # BLAS reads them when it is loaded
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **SINGLE})  # noqa: S606 - needs no shell
     for share in arguments.sizes:
         with tempfile.TemporaryDirectory() as scratch:
             rows = arguments.rows * share // 16

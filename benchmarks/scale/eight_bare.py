@@ -113,12 +113,12 @@ def recpack(algorithm: str, settings: dict[str, Any], split: Split) -> dict[str,
         lists = np.full((len(split.users), K), -1)
         for start in range(0, len(split.users), BLOCK):
             users = split.users[start : start + BLOCK]
-            histories = csr_matrix(shape)
-            is_asked = np.zeros(split.n_users)
-            is_asked[users] = 1
-            histories = csr_matrix(matrix.multiply(is_asked[:, None]))
+            asked = matrix[users]
+            bounds = np.zeros(split.n_users + 1, dtype=np.int64)
+            bounds[users + 1] = np.diff(asked.indptr)
+            histories = csr_matrix((asked.data, asked.indices, bounds.cumsum()), shape=shape)  # the others' are empty
             scores = model.predict(histories)[users]
-            scores = scores - scores.multiply(histories[users])  # as RecPack's pipeline removes the history
+            scores = scores - scores.multiply(asked)  # as RecPack's pipeline removes the history
             ranks = util.get_top_K_ranks(csr_matrix(scores), K).tocoo()
             lists[start + ranks.row, ranks.data.astype(np.int64) - 1] = ranks.col
     with timed("evaluate"):
