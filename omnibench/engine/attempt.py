@@ -113,9 +113,9 @@ class Attempt:
     def _compute(self, dataset: Path) -> dict[str, float]:
         try:
             self._rehearse(dataset)
+            self.checkpoints.claim()
+            self._tune(dataset)
             with self.workbench.core.kept():
-                self.checkpoints.claim()
-                self._tune(dataset)
                 return self._evaluate(dataset, self._predict(dataset))
         except PhaseError:
             self.checkpoints.check_inputs()  # a guest may stumble over a damaged file: that is not the item's failure

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_MOST_DIGITS = 300
-"""No power of more digits is computed: nothing that counts is as large, and some would take for ever."""
+_MOST_BITS = 1200
+"""No power of more binary digits is computed: nothing that counts is as large, and some would take for ever."""
 
 _MOST_ENTRIES = 10_000
-"""No list of more entries is made of a shorter one."""
+"""No list of more entries, those of lists within it counted as well, is made of shorter ones."""
 
 _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -44,9 +45,11 @@ def evaluated(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return _value_of(ast.parse(value.strip(" \t"), mode="eval").body)
+        with warnings.catch_warnings(action="ignore"):  # of how somebody writes texts and numbers, which are no code here
+            value_of_text = _value_of(ast.parse(value.strip(" \t"), mode="eval").body)
     except (_UnknownError, ArithmeticError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError):
         return _WORDS.get(value.lower(), value)
+    return value if isinstance(value_of_text, complex) else value_of_text  # RecBole knows no such numbers
 
 
 def _value_of(node: ast.expr) -> Any:
@@ -75,9 +78,10 @@ def _present(key: ast.expr | None) -> ast.expr:
 def _combined(sign: ast.operator, left: Any, right: Any) -> Any:
     """Return the value of a sum, a product, and so on; of lists and texts as well."""
     is_whole = isinstance(left, int) and isinstance(right, int)
-    is_endless = isinstance(sign, ast.Pow) and is_whole and right > 0 and len(str(abs(left))) * right > _MOST_DIGITS
+    is_endless = isinstance(sign, ast.Pow) and is_whole and right > 0 and abs(left).bit_length() * right > _MOST_BITS
     is_format = isinstance(sign, ast.Mod) and isinstance(left, str)  # which may ask for any length
     is_long = isinstance(sign, ast.Mult) and max(_repeated(left, right), _repeated(right, left)) > _MOST_ENTRIES
+    is_long |= isinstance(sign, ast.Add) and not is_whole and _size(left) + _size(right) > _MOST_ENTRIES
     if is_endless or is_format or is_long:
         raise _UnknownError
     return _BINARY[type(sign)](left, right)
@@ -85,4 +89,11 @@ def _combined(sign: ast.operator, left: Any, right: Any) -> Any:
 
 def _repeated(listed: Any, times: Any) -> int:
     """Return how many entries a list has so many times; none of anything else."""
-    return len(listed) * times if isinstance(listed, list | tuple | str) and isinstance(times, int) else 0
+    return _size(listed) * times if isinstance(listed, list | tuple | str) and isinstance(times, int) else 0
+
+
+def _size(value: Any) -> int:
+    """Return how many entries a list has with those of the lists within it, or characters a text; none of a number."""
+    if isinstance(value, str):
+        return len(value)
+    return sum(1 + _size(entry) for entry in value) if isinstance(value, list | tuple) else 0

@@ -209,6 +209,7 @@ class GuestPool:
         started = self._starting.get(key)
         if started is None:
             return
+        self._core.leave()  # it may take long
         try:
             self._guests[key] = started.result()
         finally:

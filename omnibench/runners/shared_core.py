@@ -59,7 +59,7 @@ class SharedCore:
     def __init__(self, number: int | None = None) -> None:
         self._number = number
         self._small = 0
-        self._is_kept = False
+        self._kept_thread = 0
         self._kept_items, self._kept_seconds, self._waited = 0, 0.0, 0.0
 
     @classmethod
@@ -79,7 +79,7 @@ class SharedCore:
     @property
     def number(self) -> int | None:
         """The core on which the calling process is right now, and its guests wait; None while they may be anywhere."""
-        return self._number if self._is_kept else None
+        return self._number if self._kept_thread else None
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -87,17 +87,17 @@ class SharedCore:
         if self._number is None:
             yield
             return
-        began = time.perf_counter()
-        if self._small >= SMALL_ITEMS:
-            self._keep()
-        was_kept = self._is_kept
+        began, is_kept = time.perf_counter(), False
         try:
+            if self._small >= SMALL_ITEMS:
+                self._keep()
+                is_kept = bool(self._kept_thread)
             yield
         finally:
             self.leave()
             seconds = time.perf_counter() - began
             self._small = self._small + 1 if seconds < SMALL_SECONDS else min(self._small, 0)
-            if was_kept:
+            if is_kept:
                 self._judge(seconds)
 
     def _judge(self, seconds: float) -> None:
@@ -115,7 +115,7 @@ class SharedCore:
     @contextmanager
     def left(self) -> Iterator[None]:
         """Do what takes long at times, or is the user's, on any core."""
-        was_kept = self._is_kept
+        was_kept = bool(self._kept_thread)
         self.leave()
         try:
             yield
@@ -124,19 +124,22 @@ class SharedCore:
                 self._keep()
 
     def leave(self) -> None:
-        """Go on with the current item on any core."""
-        if not self._is_kept:
+        """Go on with the current item on any core; any thread may say so, such as one that waits for a guest."""
+        thread = self._kept_thread
+        if not thread:
             return
-        self._is_kept = False
-        cores = _all_cores.pop(threading.get_native_id(), None)
-        if cores:
-            with suppress(OSError):  # its cores were changed from outside meanwhile, and so they stay
-                os.sched_setaffinity(0, cores)
+        with suppress(OSError):  # its cores were changed from outside meanwhile, and so they stay
+            os.sched_setaffinity(thread, _all_cores[thread])
+        self._kept_thread = 0
+        _all_cores.pop(thread, None)
 
     def _keep(self) -> None:
+        """Keep the calling thread, unless it is kept already."""
+        thread = threading.get_native_id()
+        if thread in _all_cores:
+            return
         with suppress(OSError):
             cores = os.sched_getaffinity(0)
             if self._number in cores:
+                _all_cores[thread], self._kept_thread = cores, thread  # first: a signal may come in between
                 os.sched_setaffinity(0, {self._number})
-                _all_cores[threading.get_native_id()] = cores
-                self._is_kept = True

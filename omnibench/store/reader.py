@@ -282,7 +282,7 @@ class Reader:
 
         What is said of an item that seems to be done is not checked: it may be damaged. Where nobody keeps costs there are none.
         """
-        query = "SELECT CAST(key AS BLOB) FROM Cache WHERE raw = 1 AND key >= ? AND key < ? AND json_valid(value) AND json_extract(value, '$.status') = ?"
+        query = "SELECT CAST(key AS BLOB) FROM Cache WHERE raw = 1 AND key >= ? AND key < ? AND CASE WHEN json_valid(value) THEN json_extract(value, '$.status') END = ?"
         rows = self._connection.execute(query, (*RecordType.ITEM.bounds, Status.DONE.value))
         done = {RecordType.ITEM.identity(key.decode(errors="replace")) for (key,) in rows}
         numbers = self.rows_of_other_phases(done)

@@ -54,6 +54,8 @@ MADE: dict[str, Any] = {
     "'CE'": "CE",
     "b'CE'": "b'CE'",
     "{1, 2}": "{1, 2}",
+    "(-8)**0.5": "(-8)**0.5",
+    "2**300": 2**300,
     "1j": "1j",
     "0512": "0512",
     "[600": "[600",
@@ -90,6 +92,10 @@ def test_recbole_makes_the_same_of_them(tmp_path: Path, environment_python: Call
         "9**9**9**9",
         "10**400",
         "[1]*10**9",
+        "[[0]*10000]*10000",
+        "[[[0]*10]*100]*100",
+        "[1]*10000+[1]*10000",
+        "[[0]*5000]+[[0]*5000]",
         "'a'*10**12",
         "'%1000000000d' % 5",
         "1/0",
@@ -101,6 +107,13 @@ def test_recbole_makes_the_same_of_them(tmp_path: Path, environment_python: Call
 def test_nothing_is_run_and_nothing_large_is_made(text: str) -> None:
     """Calls, powers and repetitions without an end stay texts."""
     assert evaluated(text) == text
+
+
+def test_how_a_text_is_written_is_nothing_to_warn_of(recwarn: pytest.WarningsRecorder) -> None:
+    """Python warns of odd escapes and of numbers that run into words, in programs; these are none."""
+    assert evaluated("1if 2else 3") == "1if 2else 3"
+    assert evaluated(r"'\d'") == r"\d"
+    assert not recwarn.list
 
 
 @given(st.text("0123456789.+-*/%[](){}:,'eE_ \n#x~TrueNonfals", max_size=30))

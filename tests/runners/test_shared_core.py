@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 
@@ -116,6 +117,28 @@ def test_a_long_answer_ends_it_at_once(cores: list[int]) -> None:
         with core.left():
             pass
         assert core.number is None
+
+
+def test_another_thread_may_end_it(cores: list[int]) -> None:
+    """A guest's start is waited for in a thread of its own; the thread that was kept has all cores again, now and later."""
+    core = after_small_items(SharedCore(cores[0]))
+    with core.kept():
+        thread = threading.Thread(target=core.leave)
+        thread.start()
+        thread.join()
+        assert os.sched_getaffinity(0) == set(cores)
+        assert core.number is None
+    with core.kept():
+        assert available_cores() == len(cores)
+    assert os.sched_getaffinity(0) == set(cores)
+
+
+def test_an_item_within_an_item_keeps_nothing_for_ever(cores: list[int]) -> None:
+    """A thread that is kept already still knows its cores."""
+    core = after_small_items(SharedCore(cores[0]))
+    with core.kept(), core.kept():
+        assert available_cores() == len(cores)
+    assert os.sched_getaffinity(0) == set(cores)
 
 
 def test_where_others_want_the_core_the_system_chooses(cores: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
