@@ -45,7 +45,9 @@ def evaluated(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        with warnings.catch_warnings(action="ignore"):  # of how somebody writes texts and numbers, which are no code here
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # of how somebody writes texts and numbers, which are no code here
             value_of_text = _value_of(ast.parse(value.strip(" \t"), mode="eval").body)
     except (_UnknownError, ArithmeticError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError):
         return _WORDS.get(value.lower(), value)
