@@ -16,10 +16,11 @@ class Affinity:
     """
 
     def __init__(self) -> None:
-        current = threading.get_native_id()
-        self._readers = [
-            thread.native_id for thread in threading.enumerate() if thread.native_id not in (None, current)
-        ]
+        current = (
+            threading.current_thread()
+        )  # by itself: of a process that was cloned, its number may be that of the parent's
+        others = (thread.native_id for thread in threading.enumerate() if thread is not current)
+        self._readers = [number for number in others if number is not None]
         self._free: set[int] = set()
         self._core: int | None = None
 
