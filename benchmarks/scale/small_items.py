@@ -37,6 +37,11 @@ their ends: .15 ms per item each, .16 to .18 before; of predictions.json, .23 ms
 of scores and the file itself. Single functions take two to four times as long in an item as in a loop of their own, so that
 what is measured there tells little.
 
+Then a worker and its guest were kept on one core where as many workers run as there are cores (``runners.shared_core``): with ``-n 2``,
+500 items by turns on this disk, 7.7 ms where the code before took 10.9, 7.9 and 9.7 at another hour, CPU 12.8 and 15.3; with
+``-n 1``, and at load 8, no difference or a loss, so there it is not done. Tried on top of it by turns, and without a gain: shorter busy steps of
+SQLite, workers without a TerminalReporter, and a guest that predicts while its Fit is recorded.
+
 Five things were tried and taken out again. Recording quick phases of an item in one transaction: 7.4 syncs, 1.3 ms of a worker
 less with ``-n 1``, nothing that could be seen with ``-n 2``; a kill then costs phases that had ended. Syncing a phase's files
 and directories at the same time, since disks flush several in about the time of one (a file and its directory 3.1 to 5.2 ms
