@@ -177,10 +177,10 @@ def _is_young() -> bool:
         return False
     times = [re.search(pattern, answer.stdout) for pattern in (r"data as of (\S+)", r"BOOT_TIME\s*= (\S+)")]
     try:
-        now, start = (datetime.fromisoformat(time_of[1]) for time_of in times if time_of)
+        reported, start = (datetime.fromisoformat(time_of[1]) for time_of in times if time_of)
     except ValueError:
         return False
-    return 0 <= (now - start).total_seconds() < _YOUNG_SECONDS
+    return 0 <= (reported - start).total_seconds() < _YOUNG_SECONDS
 
 
 def _nodes(partition: str) -> str:

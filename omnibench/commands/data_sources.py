@@ -146,8 +146,8 @@ def _say_checked(checked: list[DataCheck], *, all_sources: bool) -> None:
         for difference in data.differences:
             say(f"{data.name}: {difference}")
         if all_sources and data.counts and not data.differences:
-            beside = "as expected" if data.expects else "beside which its definition has no [counts]"
-            say(f"{data.name}: {data.counts['interactions']:,} interactions were read, {beside}")
+            comparison = "as expected" if data.expects else "beside which its definition has no [counts]"
+            say(f"{data.name}: {data.counts['interactions']:,} interactions were read, {comparison}")
         if all_sources and not data.sources:
             say(f"{data.name}: only people can fetch it")
     sources = [source for data in checked for source in data.sources]

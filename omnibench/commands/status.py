@@ -172,7 +172,11 @@ def _searches(records: dict[str, Record], items: dict[str, dict[str, Any]]) -> d
     if not any(item.get(SEARCHED) and item["status"] != Status.DONE for item in items.values()):
         return {}
     tuned = tuned_items(records, items)
-    return {each.item["item"]: each.progress_text for each in tuned if each.trials and each.item["phase"] == Phase.TUNE}
+    return {
+        search.item["item"]: search.progress_text
+        for search in tuned
+        if search.trials and search.item["phase"] == Phase.TUNE
+    }
 
 
 def _prospect(items: dict[str, dict[str, Any]], remaining: frozenset[str]) -> Iterator[str]:

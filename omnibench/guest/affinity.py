@@ -19,8 +19,8 @@ class Affinity:
         current = (
             threading.current_thread()
         )  # by itself: of a process that was cloned, its number may be that of the parent's
-        others = (thread.native_id for thread in threading.enumerate() if thread is not current)
-        self._readers = [number for number in others if number is not None]
+        thread_numbers = (thread.native_id for thread in threading.enumerate() if thread is not current)
+        self._readers = [number for number in thread_numbers if number is not None]
         self._free: set[int] = set()
         self._core: int | None = None
 
@@ -34,13 +34,13 @@ class Affinity:
             return
         with suppress(OSError):  # another set of cores was given to this process meanwhile, and holds
             free = os.sched_getaffinity(0)
-            kept = {core} if core in free else free
+            allowed = {core} if core in free else free
             if core != self._core:
                 for reader in self._readers:
-                    os.sched_setaffinity(reader, kept)
+                    os.sched_setaffinity(reader, allowed)
                 self._core = core
-            if kept is not free:
-                os.sched_setaffinity(0, kept)
+            if allowed is not free:
+                os.sched_setaffinity(0, allowed)
                 self._free = free
 
     def compute(self) -> None:

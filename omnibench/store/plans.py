@@ -230,11 +230,11 @@ def differing_labels(earlier: Planned | None, part: Planned) -> list[str]:
     """
     if earlier is None or earlier.datasets == part.datasets:
         return []
-    before, now = (
+    labels_before, labels_now = (
         {label: {name for name in plan.datasets if plan.datasets[name] == label} for label in plan.datasets.values()}
         for plan in (earlier, part)
     )
-    return [label for label, names in now.items() if label in before and before[label] != names]
+    return [label for label, names in labels_now.items() if label in labels_before and labels_before[label] != names]
 
 
 def plan_changes(
