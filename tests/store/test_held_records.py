@@ -115,3 +115,58 @@ def test_several_records_are_read_once(store: CheckpointStore, lease: Lease) -> 
     store.records.commit({"eval/a": {"n": 1}, "item/a": {"n": 2}})
     assert records.get_all(["eval/a", "item/a"]) == {"eval/a": None, "item/a": {"n": 2}}
     assert records.get_all([]) == {}
+
+
+def test_postponed_records_are_committed_with_the_next(store: CheckpointStore, lease: Lease) -> None:
+    """Until then only the holder reads them; then all are there at once, each with the token of the lease."""
+    records = HeldRecords(store, lease)
+    records.postpone({"fit/a": {"n": 1}})
+    records.postpone({"predict/a": {"n": 2}})
+    assert records.get("fit/a") == {"n": 1}
+    assert records.get_all(["predict/a", "eval/a"]) == {"predict/a": {"n": 2}, "eval/a": None}
+    assert records.are_postponed
+    assert store.records.get_all(["fit/a", "predict/a"]) == {"fit/a": None, "predict/a": None}
+    records.commit({"eval/a": {"n": 3}})
+    assert not records.are_postponed
+    for number, phase in enumerate(("fit", "predict", "eval"), start=1):
+        key = f"{phase}/a"
+        assert records.get(key) == store.records.get(key) == {"n": number, "token": lease.token}
+
+
+def test_postponed_records_can_be_committed_by_themselves(store: CheckpointStore, lease: Lease) -> None:
+    """Where nothing is postponed, nothing is written."""
+    records = HeldRecords(store, lease)
+    revision = store.read(lambda reader: reader.revision)
+    records.commit_postponed()
+    assert store.read(lambda reader: reader.revision) == revision
+    records.postpone({"fit/a": {"n": 1}})
+    records.commit_postponed()
+    assert store.records.get("fit/a") == {"n": 1, "token": lease.token}
+    revision = store.read(lambda reader: reader.revision)
+    records.commit_postponed()
+    assert store.read(lambda reader: reader.revision) == revision
+
+
+def test_a_postponed_record_that_is_forgotten_is_not_written(store: CheckpointStore, lease: Lease) -> None:
+    """What is committed with it is."""
+    records = HeldRecords(store, lease)
+    records.postpone({"fit/a": {"n": 1}, "series/a": {"n": 2}})
+    records.commit({}, {"series/a": {}})
+    assert records.get("series/a") is None
+    assert store.records.get("series/a") is None
+    assert store.records.get("fit/a") is not None
+
+
+def test_what_is_postponed_when_a_commit_fails(store: CheckpointStore, lease: Lease) -> None:
+    """Of a commit of its own it stays postponed; with other records it is as little recorded as these."""
+    records = HeldRecords(store, lease)
+    records.postpone({"fit/a": {"n": 1}})
+    lease.path.unlink()
+    with pytest.raises(StoreError, match="was lost to another process"):
+        records.commit_postponed()
+    assert records.get("fit/a") == {"n": 1}
+    with pytest.raises(StoreError, match="was lost to another process"):
+        records.commit({"predict/a": {"n": 2}})
+    assert not records.are_postponed
+    assert records.get("fit/a") is None
+    assert records.get("predict/a") is None
