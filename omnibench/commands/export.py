@@ -11,12 +11,14 @@ from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, complain, note_left_out, say
 from omnibench.errors import ExportError
+from omnibench.report.choices import DEFAULT_LIMIT
 from omnibench.report.export import export_results
 from omnibench.report.files import SUFFIXES
-from omnibench.report.sections import DEFAULT_LIMIT
 from omnibench.store.queries import open_store
 
-_ARROW_MEMORY = "ARROW_DEFAULT_MEMORY_POOL"
+_FRUGAL = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OPENBLAS_THREAD_TIMEOUT": "4"}
+"""Arrow, for Parquet, keeps twenty megabytes for later in an allocator of its own. The threads that numpy's OpenBLAS starts look for
+work without a pause before they sleep, a tenth of a CPU second each; here after 2 to the power of 4 cycles."""
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -29,7 +31,7 @@ def export(arguments: argparse.Namespace) -> int:
         _export_runs(arguments)
     if not arguments.files:
         return 0
-    with _memory_of_the_system():
+    with _frugal_libraries():
         problems = export_results(
             arguments.store,
             *arguments.files,
@@ -53,18 +55,15 @@ def export(arguments: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _memory_of_the_system() -> Iterator[None]:
-    """Have Arrow, which reads a variable when it is imported, for Parquet, use no allocator of its own.
-
-    That keeps twenty megabytes for later.
-    """
-    is_chosen = _ARROW_MEMORY in os.environ
-    os.environ.setdefault(_ARROW_MEMORY, "system")
+def _frugal_libraries() -> Iterator[None]:
+    """Have libraries that are imported meanwhile, and read variables then, take less; what the user has chosen stays."""
+    unset = [name for name in _FRUGAL if name not in os.environ]
+    os.environ |= {name: _FRUGAL[name] for name in unset}
     try:
         yield
     finally:
-        if not is_chosen:
-            del os.environ[_ARROW_MEMORY]
+        for name in unset:
+            del os.environ[name]
 
 
 def _export_runs(arguments: argparse.Namespace) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omnibench.comparison.measured import Measured
 from omnibench.errors import StatisticsError, StoreError
 from omnibench.results import Result
 from omnibench.store.schema import Record, RecordLookup, RecordType
 from omnibench.tables.seeds import distinct, seed_groups, seeds_of
 
 if TYPE_CHECKING:
+    from omnibench.comparison.measured import Measured
     from omnibench.statistics.components import VarianceComponents
 
 COMPONENTS: tuple[str, ...] = ("user", "fold", "seed", "residual")
@@ -76,6 +76,8 @@ def seed_variances(
     }
     if not several:
         return {}
+    from omnibench.comparison.measured import Measured  # as above; a tenth of a second
+
     measurements = Measured(root, _records(lookup, [result for of_name in several.values() for result in of_name]))
     return {
         (dataset, name): _by_label(measurements, dataset, name, of_name, notify)

@@ -63,10 +63,10 @@ class Export:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _write(self, session: BenchSession) -> list[str]:
+        from omnibench.report.choices import DEFAULT_LIMIT, Choices
         from omnibench.report.contents import contents_of
         from omnibench.report.export import write_files
         from omnibench.report.impersonal import hider
-        from omnibench.report.sections import DEFAULT_LIMIT, Choices
         from omnibench.store.reading import read
         from omnibench.store.schema import RecordType
 

@@ -6,30 +6,30 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace as changed
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omnibench.arguments import checked_call
 from omnibench.caller_warnings import warn_caller
 from omnibench.errors import ExportError, StatisticsError
 from omnibench.metrics.labels import alternatives
+from omnibench.report.choices import DEFAULT_LIMIT, Choices
 from omnibench.report.comparisons import TESTS
 from omnibench.report.contents import Contents
 from omnibench.report.files import check_files, replace
 from omnibench.report.frames import nested
 from omnibench.report.gathering import Chosen, gathered
 from omnibench.report.impersonal import impersonal
-from omnibench.report.latex import latex
-from omnibench.report.markdown import markdown
-from omnibench.report.page.html import html
 from omnibench.report.parquet_file import parquet
 from omnibench.report.row_files import csv
-from omnibench.report.sections import DEFAULT_LIMIT, Choices, report_of
 from omnibench.statistics.paired import DEFAULT_TEST, check_alpha
 from omnibench.store.queries import Store, open_store
 from omnibench.store.reader import Reader
 from omnibench.store.reading import read
 
+if TYPE_CHECKING:
+    from omnibench.report.sections import Report
+
 _DATA_WRITERS = {".csv": csv, ".parquet": parquet, ".json": nested}
-_DOCUMENT_WRITERS = {".md": markdown, ".tex": latex, ".html": html}
 
 
 @checked_call
@@ -136,11 +136,28 @@ def write_files(
             _write_values(file, _DATA_WRITERS[suffix](contents))
         else:
             if report is None:
+                from omnibench.report.sections import report_of  # what tests take, and files of values do not
+
                 # Documents go over all results many times.
                 report = report_of(changed(contents, results=list(contents.results)), root, choices)
                 trouble, report.trouble[:] = [*report.trouble], map(hide, report.trouble)
-            replace(file, _DOCUMENT_WRITERS[suffix](report))
+            replace(file, _document_of(report, suffix))
     return [*contents.trouble, *trouble]
+
+
+def _document_of(report: Report, suffix: str) -> bytes:
+    """Return a report as a document, by the ending of its file; what makes other documents is not imported."""
+    if suffix == ".md":
+        from omnibench.report.markdown import markdown
+
+        return markdown(report)
+    if suffix == ".tex":
+        from omnibench.report.latex import latex
+
+        return latex(report)
+    from omnibench.report.page.html import html
+
+    return html(report)
 
 
 def _write_values(file: Path, parts: Iterable[bytes]) -> None:

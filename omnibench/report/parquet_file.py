@@ -10,11 +10,13 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from omnibench.report.contents import Contents
+from omnibench.report.number_columns import NumberColumn
 from omnibench.report.parts import Part
 from omnibench.report.rows import COLUMN_TYPES, WIDTHS, blocks_of
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
     from _typeshed import ReadableBuffer
 else:
@@ -87,6 +89,8 @@ def _columns(part: Part, column_types: Sequence[str]) -> list[pa.Array]:
     import pyarrow as pa
 
     columns = part.columns
+    if len(columns[0]) == 1 and not any(cells[0] is not None for cells in columns):  # as of what no search has chosen
+        return [pa.nulls(len(part.positions), _arrow_type(column_type)) for column_type in column_types]
     arrays = [_array(values, column_type) for values, column_type in zip(columns, column_types, strict=True)]
     positions = np.array(part.positions, "<i8")
     if np.array_equal(positions, np.arange(len(columns[0]))):
@@ -104,9 +108,18 @@ def _array(values: Sequence[Any], column_type: str) -> pa.Array:
     """
     import pyarrow as pa
 
-    present = [value is not None for value in values]
-    validity = None if all(present) else _bits(present)
-    if column_type == "string":
+    if isinstance(values, NumberColumn):
+        is_missing = values.is_missing
+        numbers = np.where(is_missing, 0, values.numbers).astype(_DTYPES[column_type])
+        buffers = [_bits(~is_missing) if is_missing.any() else None, pa.py_buffer(numbers)]
+        return pa.Array.from_buffers(_arrow_type(column_type), len(values), buffers)
+    is_whole = None not in values
+    present = [] if is_whole else [value is not None for value in values]
+    validity = None if is_whole else _bits(present)
+    if column_type == "string" and is_whole and (joined := "".join(values)).isascii():
+        ends = np.cumsum([0, *map(len, values)], dtype="<i8")
+        buffers = [None, pa.py_buffer(ends), pa.py_buffer(joined.encode())]
+    elif column_type == "string":
         contents = [b"" if value is None else value.encode(errors="backslashreplace") for value in values]
         ends = np.cumsum([0, *map(len, contents)], dtype="<i8")
         buffers = [validity, pa.py_buffer(ends), pa.py_buffer(b"".join(contents))]
@@ -118,7 +131,7 @@ def _array(values: Sequence[Any], column_type: str) -> pa.Array:
     return pa.Array.from_buffers(_arrow_type(column_type), len(values), buffers)
 
 
-def _bits(flags: Sequence[bool]) -> pa.Buffer:
+def _bits(flags: Sequence[bool] | npt.NDArray[np.bool_]) -> pa.Buffer:
     import pyarrow as pa
 
     return pa.py_buffer(np.packbits(np.array(flags, bool), bitorder="little"))

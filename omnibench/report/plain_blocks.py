@@ -10,13 +10,12 @@ from omnibench.report.contents import Contents
 from omnibench.report.csv_texts import written
 from omnibench.report.folds import Folds
 from omnibench.report.item_facts import FactsInBlocks, PlainFacts
-from omnibench.report.numbers import finite
+from omnibench.report.number_columns import NumberColumn
 from omnibench.report.parts import Part
 from omnibench.report.recorded_items import Making
 from omnibench.report.summaries import Summaries, WithSeeds
 from omnibench.results import Result
 from omnibench.store.number_texts import floats_in
-from omnibench.store.phase_facts import or_none
 from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import DisplayNames
 
@@ -217,7 +216,7 @@ def _as_float(value: float) -> str:
     return repr(float(value))
 
 
-def values_of(block: Sequence[Folds], facts: PlainFacts) -> list[list[Any]]:
+def values_of(block: Sequence[Folds], facts: PlainFacts) -> list[Sequence[Any]]:
     """Return the labels, values, standard errors, both ends of intervals and users of all metrics, one item after the other.
 
     Args:
@@ -226,23 +225,28 @@ def values_of(block: Sequence[Folds], facts: PlainFacts) -> list[list[Any]]:
     """
     labels = [label for folds in block for label in folds.labels * len(folds)]
     texts = [text for folds in block for text in folds.all_value_texts(_as_float)]
-    values = or_none(floats_in(",".join(texts))) if texts else []
+    values = floats_in(",".join(texts)) if texts else np.empty(0)
     spreads = facts.spreads.columns
-    numbers = map(_finite_or_none, (spreads.first, spreads.second, spreads.third))
-    users = [None if count < 0 else count for count in spreads.last.tolist()]
-    return [labels, values, *numbers, users]
+    # No infinite ones: not every reader of a file knows these.
+    numbers = [NumberColumn(column, ~np.isfinite(column)) for column in (spreads.first, spreads.second, spreads.third)]
+    users = NumberColumn(spreads.last.astype(np.int64), spreads.last < 0)
+    return [labels, _column(values), *numbers, users]
 
 
-def costs_of(facts: PlainFacts) -> list[list[Any]]:
+def costs_of(facts: PlainFacts) -> list[NumberColumn]:
     """Return the seconds of fits, those of predictions, those of waiting for both, and the largest memory of each item."""
     fits, predictions = facts.fits.columns, facts.predictions.columns
-    peaks = or_none(np.fmax(fits.third, predictions.third))
+    peaks = np.fmax(fits.third, predictions.third)
+    unmeasured = np.isnan(peaks)
     return [
-        or_none(fits.first),
-        or_none(predictions.first),
-        or_none(_sums(fits.second, predictions.second)),
-        [None if peak is None else int(peak) for peak in peaks],
+        *map(_column, (fits.first, predictions.first, _sums(fits.second, predictions.second))),
+        NumberColumn(np.where(unmeasured, 0, peaks).astype(np.int64), unmeasured),
     ]
+
+
+def _column(numbers: npt.NDArray[np.float64]) -> NumberColumn:
+    """Return numbers as a column, in which those that are NaN are missing."""
+    return NumberColumn(numbers, np.isnan(numbers))
 
 
 def cost_texts_of(facts: PlainFacts) -> Iterator[tuple[str, str, str, str]]:
@@ -265,8 +269,3 @@ def _sums(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> np
     missing = np.isnan(first), np.isnan(second)
     total = 0.0 + np.where(missing[0], 0.0, first) + np.where(missing[1], 0.0, second)
     return np.where(missing[0] & missing[1], np.nan, total)
-
-
-def _finite_or_none(numbers: npt.NDArray[np.float64]) -> list[Any]:
-    """Return numbers, None in the place of those that not every reader of a file knows."""
-    return list(map(finite, numbers.tolist())) if not np.isfinite(numbers).all() else numbers.tolist()

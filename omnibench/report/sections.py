@@ -12,11 +12,12 @@ from omnibench.comparison.variance import Variances
 from omnibench.data.leakage import NOTHING_COUNTED, split_sentence
 from omnibench.errors import OmnibenchError
 from omnibench.metrics.labels import notes_of
+from omnibench.report.choices import Choices
 from omnibench.report.comparisons import TESTS, VARIANCE_HEADS, pairs, variance_cells
 from omnibench.report.contents import Contents, MissingItem
 from omnibench.report.tuning import TunedRow, tuned_rows
 from omnibench.statistics.best import Standing
-from omnibench.statistics.paired import DEFAULT_TEST, SEEDS_TEST
+from omnibench.statistics.paired import SEEDS_TEST
 from omnibench.store.taken import taken_sentence
 from omnibench.tables.conditional import conditional_note
 from omnibench.tables.layout import Layout, MarkedResults, marked_results
@@ -26,30 +27,8 @@ VARIANCE = "Where the variance of a user's value comes from"
 VARIANCE_HEAD = ["Algorithm", "Metric", *VARIANCE_HEADS]
 """The heading, and those of the columns, of ``Section.variance_rows``."""
 
-DEFAULT_LIMIT = 100
-"""Default number of configurations of a dataset that documents show."""
-
 MAX_LISTED = 20
 """How many missing items, or gaps, documents list before they cut the list short."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """The choices of the user: what documents show, and how it is tested.
-
-    Attributes:
-        sort: The column by whose mean configurations are sorted, best first; as they come without one.
-        limit: How many configurations of a dataset are shown, the best ones.
-        alpha: The level of each column's tests.
-        test: ``t``, ``randomisation`` or ``wilcoxon``.
-        show_all: The option that shows more, for messages.
-    """
-
-    sort: str = ""
-    limit: int | None = DEFAULT_LIMIT
-    alpha: float = 0.05
-    test: str = DEFAULT_TEST
-    show_all: str = ""
 
 
 @dataclass(frozen=True, slots=True)

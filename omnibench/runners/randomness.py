@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from omnibench.errors import OmnibenchError
-from omnibench.runners.registry import get_runner
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,8 @@ def _described(algorithm: str) -> Mapping[str, Any]:
     framework, _, name = algorithm.partition(".")
     if not name:
         return {}
+    from omnibench.runners.registry import get_runner  # seventy milliseconds, for which most have nothing to ask
+
     try:
         runner = get_runner(framework)  # this one alone: what others say wrongly is nothing to whoever did not use them
     except OmnibenchError:

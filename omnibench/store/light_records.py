@@ -216,14 +216,16 @@ def _rows(
     rows: list[tuple[int, int]] = []
     batches: set[int] = set()
     latest_text, latest_position = None, -1
+    latest_key, item = None, None
     add_seconds, add_starting, by_item = costs.seconds.append, costs.starting.append, costs.by_item
     for members_of, block in phase_costs:
         for number, position, text in block:
             if text == latest_text and position == latest_position:
                 continue  # of the metrics that one Eval computed, which share its costs
             fit_key, seconds, start_seconds, batch, search = members_of[text] or _NO_COSTS
-            item = finished.get(fit_key) if search is None and type(fit_key) is str else None
-            if item is None:
+            if fit_key != latest_key:  # the phases of an item follow each other
+                latest_key, item = fit_key, finished.get(fit_key) if type(fit_key) is str else None
+            if item is None or search is not None:
                 rows.append((position, number))
                 continue
             if batch is not None:

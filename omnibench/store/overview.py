@@ -36,7 +36,7 @@ def items_of(root: Path, records: Mapping[str, Record]) -> dict[str, Record]:
     workers = (record for key, record in records.items() if RecordType.WORKER.has(key))
     items: dict[str, Record] = {}
     for record, state in item_states(RecordsInMemory(records), sightings(root, workers), is_running):
-        if record.get("status") == state.status is Status.DONE and record.get("phase") == state.phase:
+        if state.status is Status.DONE and record.get("status") == _DONE and record.get("phase") == state.phase:
             items[record["item"]] = record  # not copied: most are done, and there may be many
             continue
         holder = {"holder": holders[record["fit_key"]]} if state.status is Status.RUNNING else {}
@@ -48,7 +48,7 @@ def items_of(root: Path, records: Mapping[str, Record]) -> dict[str, Record]:
             "phase": state.phase,
             **holder,
         }
-    return dict(sorted(items.items()))
+    return {name: items[name] for name in sorted(items)}
 
 
 def with_states(reader: Reader, root: Path) -> Iterator[tuple[str, Record]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from binascii import hexlify, unhexlify
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, compress, islice
@@ -102,7 +103,8 @@ class PhaseFacts:
         self._tables = {record_type: _Table() for record_type in record_types}
         versions: dict[bytes, int] = {}
         for record_type, record_keys, texts in reader.sound_blocks_of(*record_types):
-            keys = [key[len(record_type.prefix) :] for key in record_keys]
+            begin = len(record_type.prefix)  # of ASCII
+            keys = [key[begin:] for key in record_keys]
             if record_type is RecordType.EVAL:
                 self._tables[record_type].add_all(keys, spreads_in(texts))
                 continue
@@ -209,18 +211,18 @@ class _Table:
     def __len__(self) -> int:
         return len(self._hashes)
 
-    def add_all(self, keys: Sequence[str], rows: Sequence[bytes | None], last: Sequence[int] | None = None) -> None:
+    def add_all(self, keys: Sequence[bytes], rows: Sequence[bytes | None], last: Sequence[int] | None = None) -> None:
         """Add rows.
 
         Args:
-            keys: Their keys.
+            keys: Their keys, encoded.
             rows: Their numbers, see ``phase_numbers``; None for what is left out.
             last: The last number of each, where that is none of these.
         """
         if None in rows:
             is_known = [row is not None for row in rows]
             keys, last = list(compress(keys, is_known)), None if last is None else list(compress(last, is_known))
-        self._hashes.extend(_hashes(keys))
+        self._hashes.extend(_hashes_of_encoded(keys))
         lines = [row + b"\n" for row in rows if row is not None]
         self._texts += b"".join(lines)
         self._ends.extend(islice(accumulate(map(len, lines), initial=self._ends[-1]), 1, None))
@@ -310,6 +312,12 @@ def _hashes(keys: Sequence[str] | bytes) -> array[int]:
     return array("q", keys)[:: _DIGEST // 8]
 
 
+def _hashes_of_encoded(keys: Sequence[bytes]) -> array[int]:
+    """Return what ``_hashes`` does of keys that are encoded; those that are digests are never decoded."""
+    digests = _digests_in(b"".join(keys)) if {*map(len, keys)} == {2 * _DIGEST} else None
+    return _hashes([key.decode() for key in keys] if digests is None else digests)
+
+
 _DIGEST = 32
 """The bytes of a digest."""
 
@@ -319,11 +327,16 @@ def _digests(keys: Sequence[str]) -> bytes | None:
     if {*map(len, keys)} != {2 * _DIGEST}:
         return None
     digits = "".join(keys)
+    return _digests_in(digits.encode()) if digits.isascii() else None
+
+
+def _digests_in(digits: bytes) -> bytes | None:
+    """Return what digits stand for; None where they are none."""
     try:
-        digests = bytes.fromhex(digits)  # which takes capital letters and blanks, too
+        digests = unhexlify(digits)  # which takes capital letters, too
     except ValueError:
         return None
-    return digests if digests.hex() == digits else None
+    return digests if hexlify(digests) == digits else None
 
 
 def _or_none(number: float) -> float | None:

@@ -136,8 +136,8 @@ class Reader:
             return self._connection.execute("SELECT 1 WHERE 0")
         return self._connection.execute(query, bounds)
 
-    def sound_blocks_of(self, *record_types: RecordType) -> Iterator[tuple[RecordType, list[str], list[bytes]]]:
-        """Yield what ``sound_texts_of`` does by some hundreds: a type, the keys of some of its records, and their JSON, encoded."""
+    def sound_blocks_of(self, *record_types: RecordType) -> Iterator[tuple[RecordType, list[bytes], list[bytes]]]:
+        """Yield what ``sound_texts_of`` does by the hundred: a type, the keys of some of its records, and their JSON, all encoded."""
         types_by_prefix = {record_type.prefix.encode(): record_type for record_type in record_types}
         rows = self._rows_of_types(record_types)
         while block := rows.fetchmany(_BLOCK):
@@ -146,7 +146,7 @@ class Reader:
                 self._on_damage(key)
             for prefix, (keys, texts) in by_prefix.items():
                 if keys:
-                    yield types_by_prefix[prefix], [key.decode() for key in keys], texts
+                    yield types_by_prefix[prefix], keys, texts
 
     def sound_text(self, key: str) -> str | None:
         """Return the JSON, unread, of a sound record; None where there is none, and of old stores."""

@@ -55,8 +55,10 @@ class RecordsInMemory:
 
     def records(self, prefix: str = "") -> Iterable[tuple[str, Record]]:
         """Return every record whose key begins with a prefix."""
-        record_type, slash, _ = prefix.partition("/")
+        record_type, slash, behind = prefix.partition("/")
         keys = self._keys_of.get(record_type, ()) if slash else self._records
+        if slash and not behind:
+            return ((key, self._records[key]) for key in keys)
         return ((key, self._records[key]) for key in keys if key.startswith(prefix))
 
     @cached_property
@@ -173,10 +175,11 @@ def item_states(
 
     done = ItemState(Status.DONE, Phase.DONE.value)
     not_done: dict[str, Record] = {}
+    recorded_as_done, begin = Status.DONE.value, len(RecordType.ITEM.prefix)
     for key, record in records.records(RecordType.ITEM.prefix):
-        fit_key = RecordType.ITEM.identity(key)
+        fit_key = key[begin:]
         recorded = keys.pop(fit_key, ())
-        if record["status"] == Status.DONE:  # most are, and nothing else decides about them
+        if record["status"] == recorded_as_done:  # most are, and nothing else decides about them
             seemingly_done.discard(fit_key)
             yield RecordedState(record, done)
         elif fit_key in seemingly_done:

@@ -70,12 +70,15 @@ def test_what_cannot_be_done_is_an_error(
     assert (out, err.count("\n"), list(tmp_path.iterdir())) == ("", 1, [])
 
 
-@pytest.mark.parametrize("chosen", [None, "mimalloc"])
+@pytest.mark.parametrize(
+    ("name", "meanwhile"), [("ARROW_DEFAULT_MEMORY_POOL", "system"), ("OPENBLAS_THREAD_TIMEOUT", "4")]
+)
+@pytest.mark.parametrize("chosen", [None, "20"])
 def test_it_leaves_the_variables_as_they_were(
-    chosen: str | None, measured_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, meanwhile: str, chosen: str | None, measured_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What Arrow reads when it is imported is set meanwhile, where nobody has chosen another allocator."""
-    name, seen = "ARROW_DEFAULT_MEMORY_POOL", []
+    """What Arrow and OpenBLAS read when they are imported is set meanwhile, where nobody has chosen something else."""
+    seen = []
     monkeypatch.delenv(name, raising=False)
     if chosen is not None:
         monkeypatch.setenv(name, chosen)
@@ -87,5 +90,5 @@ def test_it_leaves_the_variables_as_they_were(
     monkeypatch.setattr("omnibench.commands.export.export_results", noted)
     (tmp_path / "results.parquet").touch()
     assert main(["export", str(tmp_path / "results.parquet"), "--store", str(measured_store)]) == 0
-    assert seen == [chosen or "system"]
+    assert seen == [chosen or meanwhile]
     assert os.environ.get(name) == chosen

@@ -16,6 +16,7 @@ from support.reporting import contents, whole
 
 from omnibench.errors import ExportError
 from omnibench.report import rows
+from omnibench.report.choices import Choices
 from omnibench.report.contents import Contents
 from omnibench.report.export import write_files
 from omnibench.report.files import SUFFIXES
@@ -23,7 +24,6 @@ from omnibench.report.frames import frame
 from omnibench.report.parquet_file import parquet
 from omnibench.report.row_files import csv
 from omnibench.report.rows import COLUMN_TYPES, ROWS_AT_HAND, blocks_of, rows_of
-from omnibench.report.sections import Choices
 
 _FOLD, _METRIC = (list(COLUMN_TYPES).index(name) for name in ("fold", "metric"))
 HEADER = f"{','.join(COLUMN_TYPES)}\n".encode()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,9 @@ import pandas as pd
 import pytest
 
 from omnibench import OmnibenchError, compare_with_best, export_results, open_store
+from omnibench.report.choices import Choices
 from omnibench.report.contents import Contents
-from omnibench.report.sections import Choices, Report, report_of
+from omnibench.report.sections import Report, report_of
 from omnibench.store.item_records import result_of
 from omnibench.tables.names import display_names
 
@@ -156,6 +159,22 @@ def test_items_without_results_are_told(measured_store: Path, tmp_path: Path) ->
     assert json.loads(files[1].read_text())["missing"] == [{"item": item, "status": "pending", "why": ""}]
 
 
+@pytest.mark.parametrize(("endings", "expected"), [(("csv", "json", "parquet"), "False"), (("html",), "True")])
+def test_files_of_values_import_nothing_of_documents(
+    endings: tuple[str, ...], expected: str, measured_store: Path, tmp_path: Path
+) -> None:
+    """Nor what pairs values of users, which takes longer than small stores do."""
+    modules = ("report.sections", "report.page.html", "comparison.measured")
+    code = (
+        "import sys; from omnibench.report.export import export_results; export_results(*sys.argv[1:]); "
+        f"print(*(f'omnibench.{{name}}' in sys.modules for name in {modules}))"
+    )
+    files = [str(tmp_path / f"results.{ending}") for ending in endings]
+    command = [sys.executable, "-c", code, str(measured_store), *files]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert answer.stdout.split() == [expected] * len(modules)
+
+
 def test_only_documents_are_tested(measured_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests take the time, and frames have none; several documents share them."""
     reports: list[Choices] = []
@@ -164,7 +183,7 @@ def test_only_documents_are_tested(measured_store: Path, tmp_path: Path, monkeyp
         reports.append(choices)
         return report_of(contents, root, choices)
 
-    monkeypatch.setattr("omnibench.report.export.report_of", counted)
+    monkeypatch.setattr("omnibench.report.sections.report_of", counted)
     export_results(measured_store, *(tmp_path / f"results.{ending}" for ending in ("csv", "json", "parquet")))
     assert reports == []
     export_results(measured_store, *(tmp_path / f"results.{ending}" for ending in ("md", "tex", "html")))

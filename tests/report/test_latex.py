@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from support.reporting import NASTY, VALUES, contents, joined, report, standing
 
 from omnibench.markup import one_line
+from omnibench.report.choices import Choices
 from omnibench.report.contents import MissingItem
 from omnibench.report.latex import escaped, latex
-from omnibench.report.sections import Choices
 
 DATASET = "Data_1-a3f8e2c1"
 COMMANDS = {

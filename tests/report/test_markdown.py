@@ -14,9 +14,9 @@ from markdown_it import MarkdownIt
 from support.reporting import NASTY, VALUES, contents, joined, report, standing
 
 from omnibench.markup import one_line
+from omnibench.report.choices import Choices
 from omnibench.report.contents import MissingItem
 from omnibench.report.markdown import code, escaped, markdown
-from omnibench.report.sections import Choices
 
 DATASET = "Data_1-a3f8e2c1"
 TEXTS = st.text(st.characters(codec="utf-8") | st.sampled_from("|*_`~<>&$[]()#@:\\-"))

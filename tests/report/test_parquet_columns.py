@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omnibench.report.number_columns import NumberColumn
 from omnibench.report.parquet_file import _arrow_type, _columns
 from omnibench.report.parts import Part
 
@@ -36,6 +40,26 @@ def test_columns_are_those_that_arrow_makes(data: st.DataObject) -> None:
     for number, (column, column_type) in enumerate(zip(columns, column_types, strict=True)):
         column.validate(full=True)
         assert column.equals(pa.array([distinct[row][number] for row in numbers], _arrow_type(column_type)))
+
+
+@given(st.lists(st.none() | st.floats(allow_nan=False), min_size=1), st.lists(st.none() | VALUES["Int64"], min_size=1))
+def test_columns_of_arrays_are_those_of_their_numbers(floats: list[float | None], counts: list[int | None]) -> None:
+    """As a sequence, and in the file; what stands where one is missing does not matter."""
+    columns: dict[str, tuple[Sequence[Any], NumberColumn]] = {
+        "float64": (floats, NumberColumn(np.array(floats, np.float64), np.array([value is None for value in floats]))),
+        "Int64": (
+            counts,
+            NumberColumn(np.array([value or 0 for value in counts]), np.array([value is None for value in counts])),
+        ),
+    }
+    for column_type, (values, column) in columns.items():
+        assert repr(list(column)) == repr(values)
+        assert (len(column), repr(column[-1]), repr(column[1:])) == (len(values), repr(values[-1]), repr(values[1:]))
+        part = Part(partial(list, [column]))
+        part.positions = [*range(len(values))]
+        (written,) = _columns(part, [column_type])
+        written.validate(full=True)
+        assert written.equals(pa.array(values, _arrow_type(column_type)))
 
 
 def test_texts_that_are_no_utf_8_are_written_as_in_csv() -> None:

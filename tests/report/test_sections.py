@@ -11,8 +11,9 @@ from support.reporting import VALUES, contents, joined
 
 from omnibench import compare
 from omnibench.report import sections
+from omnibench.report.choices import Choices
 from omnibench.report.comparisons import pairs
-from omnibench.report.sections import Choices, report_of
+from omnibench.report.sections import report_of
 from omnibench.results import Result
 
 PARTIAL = "Lib.Partial-0000dddd"

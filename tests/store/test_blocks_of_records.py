@@ -12,7 +12,7 @@ from support.stored import compute, prepare
 
 from omnibench.store import CheckpointStore, reader
 from omnibench.store.packed_metrics import MetricsPacker, PackedMetrics
-from omnibench.store.phase_facts import _hashes
+from omnibench.store.phase_facts import _hashes, _hashes_of_encoded
 from omnibench.store.reading import read
 from omnibench.store.schema import RecordType
 from omnibench.store.sealing import seal
@@ -55,10 +55,12 @@ def test_blocks_have_the_sound_records_and_no_others(
     told: list[list[str]] = [[], []]
     one_by_one = read(store.root / "store", lambda opened: [*opened.sound_texts_of(*TYPES)], told[0].append)
     blocks = read(store.root / "store", lambda opened: [*opened.sound_blocks_of(*TYPES)], told[1].append)
-    by_block = [(key, content.decode()) for _, keys, texts in blocks for key, content in zip(keys, texts, strict=True)]
+    by_block = [
+        (key.decode(), content.decode()) for _, keys, texts in blocks for key, content in zip(keys, texts, strict=True)
+    ]
     assert sorted(by_block) == sorted(one_by_one)
     assert sorted(told[0]) == sorted(told[1]) == sorted(changed)
-    assert all(record_type.has(key) for record_type, keys, _ in blocks for key in keys)
+    assert all(record_type.has(key.decode()) for record_type, keys, _ in blocks for key in keys)
 
 
 @given(
@@ -84,9 +86,10 @@ def test_packed_metrics_are_those_that_are_parsed(members: dict[str, tuple[float
 
 @given(st.lists(DIGESTS | st.text(max_size=3) | DIGESTS.map(str.upper) | DIGESTS.map(lambda key: f" {key[1:]}")))
 def test_a_key_has_one_hash_whatever_stands_beside_it(keys: list[str]) -> None:
-    """Alone, among others, and as a digest."""
+    """Alone, among others, encoded, and as a digest."""
     together = list(_hashes(keys))
     assert together == [_hashes([key])[0] for key in keys]
+    assert together == list(_hashes_of_encoded([key.encode() for key in keys]))
     digests = [key for key in keys if len(key) == 64 and key == key.lower() and " " not in key]
     assert list(_hashes(bytes.fromhex("".join(digests)))) == list(_hashes(digests))
 

@@ -18,10 +18,10 @@ from omnibench.comparison.measured import Measured
 from omnibench.gate.measurements import Measurements
 from omnibench.gate.stores import measurements
 from omnibench.report import item_facts
+from omnibench.report.choices import Choices
 from omnibench.report.contents import contents_of, missing_of
 from omnibench.report.export import export_results, write_files
 from omnibench.report.frames import frame
-from omnibench.report.sections import Choices
 from omnibench.store import CheckpointStore, phase_facts
 from omnibench.store.facts import explanation, is_explained_alone
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows

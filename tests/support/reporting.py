@@ -9,9 +9,10 @@ import pytest
 
 from omnibench import against_best
 from omnibench.report import sections
+from omnibench.report.choices import Choices
 from omnibench.report.contents import Contents, DatasetSummary, MissingItem
 from omnibench.report.item_facts import ItemFacts
-from omnibench.report.sections import Choices, Report, report_of
+from omnibench.report.sections import Report, report_of
 from omnibench.results import Result
 from omnibench.statistics.best import Standing
 from omnibench.store.phase_facts import Uncertainty

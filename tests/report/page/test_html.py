@@ -17,9 +17,10 @@ import pytest
 from support.reporting import NASTY, VALUES, contents, joined, report, standing
 
 from omnibench import against_best
+from omnibench.report.choices import Choices
 from omnibench.report.contents import MissingItem
 from omnibench.report.page.html import html
-from omnibench.report.sections import Choices, Report
+from omnibench.report.sections import Report
 
 DATASET = "Data_1-a3f8e2c1"
 VOID = {"meta", "wbr"}
