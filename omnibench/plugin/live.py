@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # rich, which is imported when something is displayed
     from omnibench.store.reader import Reader
 
 
+_NAME = "omnibench-live"
+
+
 class Tally(live.Tally):
     """How many items there are, how they ended, and how long the others will take, by pytest's reports.
 
@@ -123,15 +126,16 @@ def _is_distributed(session: BenchSession) -> bool:
 @contextlib.contextmanager
 def live_display(session: BenchSession, estimates: Estimates) -> Iterator[None]:
     """Show a run while it goes on, unless nothing is pending or the user wants it quiet: then only what workers notify of."""
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    manager = session.config.pluginmanager
+    reporter = manager.get_plugin("terminalreporter")
     pending, verbosity = session.pending, session.config.getoption("verbose", 0)
     is_silent = verbosity < -1 or (verbosity < 0 and not _is_distributed(session))
-    if not pending or session.looks_only or reporter is None or is_silent:
+    is_hidden = reporter is None or manager.is_blocked(_NAME)
+    if not pending or session.looks_only or is_hidden or is_silent:
         yield
         return
     display = Live(session, Tally(pending, len(session.items) - len(pending), estimates))
-    manager = session.config.pluginmanager
-    manager.register(display, "omnibench-live")
+    manager.register(display, _NAME)
     try:
         with display:
             yield

@@ -402,3 +402,9 @@ def test_prints_of_a_class_are_captured_by_default(project: Project, monkeypatch
     run = Watched(project, monkeypatch)
     assert "fitting Popular" not in "\n".join(run.watch() + run.seen)
     assert "fitting Popular" in (project.pytester.path / "checkpoints" / "out.log").read_text()
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_a_run_without_the_display(project: Project, workers: str) -> None:
+    """Who blocks its plugin has the same run, which shows nothing of itself meanwhile."""
+    project.run("-p", "no:omnibench-live", workers).assert_outcomes(passed=2)
