@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +23,13 @@ from omnibench.engine.snapshots import FitSnapshots
 from omnibench.engine.tuned import Tuned
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import ClusterError, GuestEnvironmentError, PhaseError, StoreError
-from omnibench.metrics.own import CalculatedMetric, HitMetric
 from omnibench.runners.replies import AnsweringGuest
 from omnibench.store.held_records import HeldRecords
 from omnibench.store.leases import Lease
 from omnibench.store.models import is_spare
 from omnibench.store.resumption import resumable, resume_text
-from omnibench.store.schema import UNSUPPLIED, Phase, Record, RecordType, Status, status_of
-from omnibench.store.states import sightings
+from omnibench.store.schema import UNSUPPLIED, Phase, Record
 from omnibench.store.superseded import BEGINS
-
-_POSTPONED_SECONDS = 0.5
-"""How long the record of a quick phase waits for that of the next one while a guest works at that."""
 
 
 def phase_options(workbench: Workbench) -> PhaseOptions:
@@ -64,10 +58,10 @@ class Attempt:
         self.item = item
         self.experiment = item.experiment
         self.checkpoints = ItemCheckpoints(workbench.store, item, lease, workbench.worker, records=records)
-        self.progress = Progress(workbench, item.experiment, self.checkpoints.records)
+        self.progress = Progress(workbench, item.experiment, self.checkpoints.records.get)
         self.requested = item.experiment
         self._tuned: Tuned | None = None
-        self._options = replace(phase_options(workbench), while_waiting=self._while_waiting)
+        self._options = phase_options(workbench)
 
     def run(self) -> dict[str, float]:
         """Go through the phases and return the wanted metrics by qualified label.
@@ -112,20 +106,9 @@ class Attempt:
         else:
             return metrics
         finally:
-            self._commit_postponed()  # whatever has ended the attempt
             self.workbench.resources.rest()
             self.workbench.guests.rest()
             self.progress.leave()
-
-    def _while_waiting(self) -> None:
-        """Do what is due about once a second while a guest works."""
-        self.workbench.stopping.expired()
-        self._commit_postponed(_POSTPONED_SECONDS)
-
-    def _commit_postponed(self, seconds: float = 0.0) -> None:
-        """Record quick phases before something that takes its time, or that may be the end of this process."""
-        with suppress(StoreError, OSError):  # the next commit has the same trouble, and says so in its phase
-            self.checkpoints.records.commit_postponed(seconds)
 
     def _compute(self, dataset: Path) -> dict[str, float]:
         try:
@@ -180,24 +163,10 @@ class Attempt:
         if self.checkpoints.is_done:  # e.g. the body of its bench function has killed the process
             self.progress.log(logging.WARNING, "was done when its process died, and stays so")
             return ""
-        died_in = self._phase_of_dead
+        died_in = self.checkpoints.interrupted_in
         self.checkpoints.claim()
         self.checkpoints.save_failure(PhaseError(died_in, message, died=True), {})
         return self._prospect()
-
-    @property
-    def _phase_of_dead(self) -> str:
-        """The phase in which an attempt of another process has ended without a word, as far as anybody knows."""
-        store, previous = self.workbench.store, self.checkpoints.previous
-        prefix, own = RecordType.WORKER.prefix, RecordType.WORKER.key(self.workbench.worker.id)
-        workers = store.read(lambda reader: [worker for key, worker in reader.records(prefix) if key != own])
-        sighting = sightings(store.root, workers).get(self.item.experiment.name)
-        _, phase = status_of(
-            previous if previous.get("status") == Status.INTERRUPTED else None,
-            [Phase.FIT] if self.checkpoints.is_fitted else [],
-            last_seen=sighting and sighting.phase,
-        )
-        return phase or Phase.FIT.value
 
     def _report_failure(self, message: str) -> None:
         self.progress.log(logging.ERROR, message)
@@ -246,8 +215,7 @@ class Attempt:
                     )
 
                 answer = self.progress.fit(requested, Phase.FIT, compute)
-            postpone = meter.is_quick and self._tuned is None
-            return self.checkpoints.save_model(meter.answered(answer), scratch, snapshots.spare, postpone=postpone)
+            return self.checkpoints.save_model(meter.answered(answer), scratch, snapshots.spare)
 
     def _predict(self, dataset: Path) -> Path:
         """Return the predictions' file, predicting when there is none."""
@@ -277,7 +245,7 @@ class Attempt:
             self.workbench.guests.rest()  # a place on a cluster is another item's while this one is recorded and evaluated
             if list_length >= self.checkpoints.previous.get("exported", 0):  # the export keeps the longest lists
                 self._export(dataset, partial, scratch)
-            return self.checkpoints.save_predictions(meter.answered(answer), partial, postpone=meter.is_quick)
+            return self.checkpoints.save_predictions(meter.answered(answer), partial)
 
     def _take_over(self, dataset: Path) -> Path | None:
         """Return predictions that other seeds have made alike, without fitting; None where there are none."""
@@ -306,8 +274,6 @@ class Attempt:
         with self.workbench.evaluating, scratches as scratch, timed as meter:
             missing = recorded.missing
             fold, refit = self.experiment.fold, self.experiment.refit
-            if any(isinstance(metric, HitMetric | CalculatedMetric) for metric, _ in missing):
-                self._commit_postponed()
             with self.workbench.core.left():
                 evaluation = evaluate(dataset, fold, predictions, missing, refit) if missing else None
             spare = self._spare_model()

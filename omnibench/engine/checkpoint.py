@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from omnibench.engine.equal_seeds import alike_seed, compares_seeds
+from omnibench.engine.equal_seeds import alike_seed
 from omnibench.engine.evaluation import Evaluations, evaluation_facts
 from omnibench.engine.grouped import evaluated_groups, with_evaluated_groups
 from omnibench.engine.items import Item
@@ -36,8 +36,9 @@ from omnibench.store.leases import Lease
 from omnibench.store.models import remove_file, without_model
 from omnibench.store.per_user import write_per_user
 from omnibench.store.permissions import keep_to_oneself
-from omnibench.store.schema import DROPPED, GROUPS, Artifact, Phase, Record, RecordType
+from omnibench.store.schema import DROPPED, GROUPS, Artifact, Phase, Record, RecordType, Status, status_of
 from omnibench.store.series import series_record
+from omnibench.store.states import sightings
 from omnibench.store.workers import Worker
 
 
@@ -114,6 +115,20 @@ class ItemCheckpoints:
         record = self.records.get(self.item.fit_record_key)
         return record is not None and not record.get(DROPPED)
 
+    @property
+    def interrupted_in(self) -> str:
+        """The phase in which an attempt of another process has ended without a word, as far as anybody knows."""
+        name, previous = self.item.experiment.name, self.previous
+        prefix, own = RecordType.WORKER.prefix, RecordType.WORKER.key(self._worker.id)
+        workers = self.store.read(lambda reader: [worker for key, worker in reader.records(prefix) if key != own])
+        sighting = sightings(self.store.root, workers).get(name)
+        _, phase = status_of(
+            previous if previous.get("status") == Status.INTERRUPTED else None,
+            [Phase.FIT] if self.is_fitted else [],
+            last_seen=sighting and sighting.phase,
+        )
+        return phase or Phase.FIT.value
+
     def model(self) -> Path | None:
         """Return the model's file, or None unless it is recorded, intact, and not to be feared."""
         model = self._usable(self.item.fit_record_key, "model")
@@ -144,16 +159,13 @@ class ItemCheckpoints:
         """
         self._inputs.check()
 
-    def save_model(
-        self, answer: Mapping[str, Any], scratch: Path, spare: Sequence[Record] = (), *, postpone: bool = False
-    ) -> Path:
+    def save_model(self, answer: Mapping[str, Any], scratch: Path, spare: Sequence[Record] = ()) -> Path:
         """Publish and record a fitted model.
 
         Args:
             answer: The answer that ``phases.fit`` returned.
             scratch: The directory that the model was written into.
             spare: The records of the snapshots that nobody needs when it is recorded.
-            postpone: Whether the record of a first model may wait for the next one; it does not where snapshots wait for it.
 
         Returns:
             The model's file.
@@ -171,10 +183,7 @@ class ItemCheckpoints:
         series = series_record(self.labels, self.origin, answer.get("series", ()), search=search)
         if series is not None:
             records[RecordType.SERIES.key(self.item.experiment.fit_key)] = series
-        if postpone and is_unrecorded and not spare:
-            self.records.postpone(records)
-        else:
-            self.replace_snapshots(records, spare)
+        self.replace_snapshots(records, spare)
         return final
 
     def claimed(self) -> Path:
@@ -220,16 +229,13 @@ class ItemCheckpoints:
         # It is synced before it is moved: a file of this name is taken for a whole copy, whoever has recorded the predictions.
         self.store.publish(export, self._base / export.name, until_commit=True)
 
-    def save_predictions(
-        self, answer: Mapping[str, Any], partial: Path, *, as_seed: int | None = None, postpone: bool = False
-    ) -> Path:
+    def save_predictions(self, answer: Mapping[str, Any], partial: Path, *, as_seed: int | None = None) -> Path:
         """Publish and record predictions.
 
         Args:
             answer: The answer that ``phases.predict`` returned.
             partial: The file that it wrote.
             as_seed: The seed whose predictions these are, where they were taken over.
-            postpone: Whether the record of the first ones may wait for the next one; it does not where other seeds compare theirs.
 
         Returns:
             The predictions' file.
@@ -247,11 +253,7 @@ class ItemCheckpoints:
             records[self.item.record_key] = unmeasured_item(previous)
         elif previous.get("predicted"):
             records[self.item.record_key] = outdated_item(previous)
-        is_first = earlier is None and not previous.get("predicted")
-        if postpone and is_first and not compares_seeds(self.item.experiment):
-            self.records.postpone(records)
-        else:
-            self.records.commit(records)
+        self.records.commit(records)
         return final
 
     def evaluations(self) -> Evaluations:

@@ -71,7 +71,7 @@ def alike_seed(get: RecordLookup, item: Item) -> int | None:
         item: The item.
     """
     experiment = item.experiment
-    own = get(item.predict_record_key) if compares_seeds(experiment) else None
+    own = get(item.predict_record_key) if experiment.seeds and not experiment.configuration.determinism_known else None
     if own is None:
         return None
     for seed in experiment.seeds:
@@ -81,11 +81,6 @@ def alike_seed(get: RecordLookup, item: Item) -> int | None:
     return None
 
 
-def compares_seeds(experiment: Experiment) -> bool:
-    """Whether predictions are compared with those of other seeds: there are some, and nothing is known of whether the seed matters."""
-    return bool(experiment.seeds) and not experiment.configuration.determinism_known
-
-
 def _predict_key(item: Item, seed: int) -> str:
     """Return the key of the record of predictions with another seed."""
     return RecordType.PREDICT.key(item.experiment.with_seed(seed).predict_key(item.list_length))
@@ -93,7 +88,7 @@ def _predict_key(item: Item, seed: int) -> str:
 
 def may_take_over(experiment: Experiment) -> bool:
     """Whether an item may take over predictions: with a later seed, and nothing is known of whether the seed matters."""
-    if not compares_seeds(experiment):
+    if not experiment.seeds or experiment.configuration.determinism_known:
         return False
     return experiment.seed not in experiment.seeds[:_TRIED]
 

@@ -17,12 +17,8 @@ from omnibench.guest.meter import Meter
 from omnibench.runners.info import RunnerInfo
 from omnibench.runners.replies import AnsweringGuest
 from omnibench.sizes import size_text
-from omnibench.store.held_records import HeldRecords
-from omnibench.store.schema import COSTS, START, Phase, RecordType, Status
+from omnibench.store.schema import COSTS, START, Phase, RecordLookup, RecordType, Status
 from omnibench.store.superseded import OWN, phase_words
-
-_QUICK_SECONDS = 0.05
-"""What a phase takes at most whose record can wait for that of the next one."""
 
 _OF_GUESTS = (Phase.FIT, Phase.PREDICT)
 """The phases of which guests measure the costs."""
@@ -66,11 +62,6 @@ class PhaseMeter:
         self.costs = self._meter.read()
         return self.costs
 
-    @property
-    def is_quick(self) -> bool:
-        """Whether what the phase has computed is sooner computed again than recorded by itself, should this process be killed."""
-        return time.perf_counter() - self._began < _QUICK_SECONDS
-
     def answered(self, answer: Mapping[str, Any]) -> dict[str, Any]:
         """Take a guest's answer, whose costs are those of the phase; return it with ``start_seconds``."""
         self.costs = answer
@@ -95,7 +86,7 @@ class Progress:
     Args:
         workbench: The workbench that all attempts of the process share.
         experiment: The experiment.
-        records: The item's records, where its lease is held; without them they are read from the store.
+        get: From a record's key to the record, or None; the store's by default.
 
     Attributes:
         item: The name of the item; of a trial that of the tuned item.
@@ -104,14 +95,14 @@ class Progress:
             guest to start.
     """
 
-    def __init__(self, workbench: Workbench, experiment: Experiment, records: HeldRecords | None = None) -> None:
+    def __init__(self, workbench: Workbench, experiment: Experiment, get: RecordLookup | None = None) -> None:
         self.phase = Phase.PREPARE
         self.seconds: dict[str, float] = {}
         self._meter = PhaseMeter(workbench.policy.track)
         self._workbench = workbench
         self._experiment = experiment
         self.item = experiment.name
-        self._records = records
+        self._get = get or workbench.store.records.get
         self._asked = workbench.resources.asked_of_cluster(experiment)
 
     @property
@@ -128,8 +119,7 @@ class Progress:
     @property
     def was_left(self) -> bool:
         """Whether an earlier attempt at the item has ended before the item was done, also without a word."""
-        records = self._records or self._workbench.store.records
-        record = records.get(RecordType.ITEM.key(self._experiment.fit_key)) or {}
+        record = self._get(RecordType.ITEM.key(self._experiment.fit_key)) or {}
         stopped = record.get("status") in (Status.FAILED, Status.INTERRUPTED)
         return stopped or self.item in self._workbench.abandoned
 
@@ -158,8 +148,7 @@ class Progress:
             self.phase = phase
         self._workbench.stopping.check()
         self.enter(phase)
-        is_recorded = self._records is None or not self._records.are_postponed
-        if self.seconds and is_recorded:  # the phase before this is
+        if self.seconds:  # the phase before this is recorded now
             self._workbench.export_progress()
         meter = self._meter
         if phase not in _OF_GUESTS:

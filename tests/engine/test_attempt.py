@@ -22,11 +22,9 @@ from support.scripted_items import item_of
 from omnibench import HR, NDCG, Coordinator, Evaluator, FitTime, MakeImplicit, Policy, UserHoldout, from_frame
 from omnibench.engine import phases
 from omnibench.engine.attempt import Attempt
-from omnibench.engine.evaluation import evaluate
 from omnibench.engine.items import Item
 from omnibench.engine.stopping import StoppedError
 from omnibench.errors import EvaluationError, PhaseError, StoreError
-from omnibench.metrics.own import HitMetric
 from omnibench.store import compression
 from omnibench.store.artifacts import is_intact
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, START, RecordType, artifacts_of
@@ -534,93 +532,3 @@ def test_a_compressed_model_is_what_was_fitted(
     longer = replace(item, list_length=item.list_length + 1)
     assert perform(coordinator, longer)[1] == ["Predict", "Eval"]
     assert written == [coordinator.store.root / model["path"]]
-
-
-def commits(coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Return a list that gets the types of the records of each commit from now on."""
-    committed: list[list[str]] = []
-    commit = coordinator.store.commit
-
-    def count(leases: Any, records: Any, forget: Any = None) -> None:
-        commit(leases, records, forget)
-        committed.append(types(records))
-
-    monkeypatch.setattr(coordinator.store, "commit", count)
-    return committed
-
-
-def test_quick_phases_are_recorded_with_the_next_one(
-    coordinator: Coordinator, item: Item, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All of a small item in one transaction; phases that take their time in one each."""
-    committed = commits(coordinator, monkeypatch)
-    perform(coordinator, item)  # starts the guest, if no test has
-    committed.clear()
-    monkeypatch.setattr("omnibench.engine.progress._QUICK_SECONDS", 60.0)
-    perform(coordinator, item_of(tmp_path / "second"))
-    assert committed == [["eval", "eval", "fit", "item", "predict"]]
-    committed.clear()
-    monkeypatch.setattr("omnibench.engine.progress._QUICK_SECONDS", 0.0)
-    perform(coordinator, item_of(tmp_path / "third"))
-    assert committed == [["fit"], ["predict"], ["eval", "eval", "item"]]
-
-
-def test_a_quick_fit_is_recorded_while_its_predict_takes_long(
-    coordinator: Coordinator, item: Item, script: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It may take hours, and others ask meanwhile what is done."""
-    monkeypatch.setattr("omnibench.engine.progress._QUICK_SECONDS", 60.0)
-    script.write_text("recommend wait")
-    seen: list[dict[str, Any] | None] = []
-
-    def look() -> None:
-        deadline = time.monotonic() + 30
-        while not seen and time.monotonic() < deadline:
-            fit = coordinator.store.snapshot().get(item.fit_record_key)
-            if fit is not None and script.with_suffix(".waiting").exists():
-                seen.append(fit)
-            time.sleep(0.05)
-        script.unlink()
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    perform(coordinator, item)
-    thread.join()
-    assert [fit and fit["phase"] for fit in seen] == ["Fit"]
-
-
-def test_a_quick_fit_is_recorded_where_its_predict_fails(
-    coordinator: Coordinator, item: Item, script: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In one transaction with the failure; the next attempt does not fit again."""
-    monkeypatch.setattr("omnibench.engine.progress._QUICK_SECONDS", 60.0)
-    committed = commits(coordinator, monkeypatch)
-    script.write_text("recommend raise")
-    assert fail(coordinator, item).phase == "Predict"
-    assert committed == [["fit", "item"]]
-    script.unlink()
-    assert perform(coordinator, item)[1] == ["Predict", "Eval"]
-
-
-def test_quick_phases_are_recorded_before_a_metric_of_the_users_own(
-    coordinator: Coordinator, make_item: MakeItem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It may take hours, or end the process."""
-    monkeypatch.setattr("omnibench.engine.progress._QUICK_SECONDS", 60.0)
-    item = make_item(Evaluator(HitMetric(hit_count, 10)))
-    committed = commits(coordinator, monkeypatch)
-    before: list[list[list[str]]] = []
-
-    def look(*arguments: Any) -> Any:
-        before.append(list(committed))
-        return evaluate(*arguments)
-
-    monkeypatch.setattr("omnibench.engine.attempt.evaluate", look)
-    perform(coordinator, item)
-    assert before == [[["fit", "predict"]]]
-    assert committed[1:] == [["eval", "item"]]
-
-
-def hit_count(hits: Any, relevant: Any) -> Any:
-    """Return the hits of each user: a metric of a user's own."""
-    return hits.sum(axis=1) + 0 * relevant

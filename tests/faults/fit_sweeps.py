@@ -13,7 +13,7 @@ from faults import fits, invariants, plant
 from faults.children import CRASHED, KILLED, Ended, run
 from faults.damage import flip
 from faults.points import BROKEN, CRASH, FULL, Points, operations
-from faults.sweeps import Mutation, Tally, in_transactions_of_their_own
+from faults.sweeps import Mutation, Tally, unchanged
 from omnibench.commands.main import main
 from omnibench.store.gc import collect
 from omnibench.store.snapshot_files import folder_of
@@ -139,7 +139,7 @@ class FitSweep:
         facts: What such a run leaves; see ``fits.facts_of``.
     """
 
-    def __init__(self, scene: Scene, directory: Path, mutation: Mutation = in_transactions_of_their_own) -> None:
+    def __init__(self, scene: Scene, directory: Path, mutation: Mutation = unchanged) -> None:
         directory.mkdir()
         self.scene, self._directory, self._mutation = scene, directory, mutation
         self.disk, self._pristine = directory / "disk", directory / "pristine"

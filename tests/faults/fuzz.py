@@ -12,7 +12,7 @@ from typing import Any
 from faults import damage, invariants, plant
 from faults.children import CRASHED, Ended, run
 from faults.points import Points, operations
-from faults.sweeps import Mutation, Tally, in_transactions_of_their_own
+from faults.sweeps import Mutation, Tally, unchanged
 from omnibench.metrics.base import Metric
 
 Damage = Callable[[Path], None]
@@ -80,7 +80,7 @@ class Fuzz:
         mutation: What the runs after the damage do to omnibench first.
     """
 
-    def __init__(self, directory: Path, mutation: Mutation = in_transactions_of_their_own) -> None:
+    def __init__(self, directory: Path, mutation: Mutation = unchanged) -> None:
         directory.mkdir()
         self._directory = directory
         self._mutation = mutation

@@ -13,21 +13,14 @@ from faults import invariants, plant
 from faults.children import CRASHED, KILLED, Ended, run
 from faults.damage import flip
 from faults.points import CRASH, MOVED, Points, moved, operations
-from omnibench.engine import progress
 from omnibench.metrics.base import Metric
 
 Mutation = Callable[[], None]
 """What a child does to omnibench before its run."""
 
 
-def in_one_transaction() -> None:
-    """Have all phases of an item that is computed for the first time recorded together, as those of small items are."""
-    setattr(progress, "_QUICK_SECONDS", 3600.0)  # noqa: B010 - a constant elsewhere
-
-
-def in_transactions_of_their_own() -> None:
-    """Have each phase recorded when it ends, as one that takes its time is."""
-    setattr(progress, "_QUICK_SECONDS", 0.0)  # noqa: B010 - a constant elsewhere
+def unchanged() -> None:
+    """Leave omnibench as it is."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +103,7 @@ class Sweep:
     """
 
     def __init__(
-        self,
-        start: Start,
-        directory: Path,
-        mutation: Mutation = in_transactions_of_their_own,
-        kinds: tuple[str, ...] = (),
+        self, start: Start, directory: Path, mutation: Mutation = unchanged, kinds: tuple[str, ...] = ()
     ) -> None:
         directory.mkdir()
         self.start = start

@@ -12,17 +12,7 @@ import pytest
 from faults import mutants, plant
 from faults.children import KILLED, run
 from faults.invariants import artifacts_of, records_of
-from faults.sweeps import (
-    EMPTY,
-    NEW_METRIC,
-    STARTS,
-    Mutation,
-    Start,
-    Sweep,
-    Tally,
-    in_one_transaction,
-    in_transactions_of_their_own,
-)
+from faults.sweeps import EMPTY, NEW_METRIC, STARTS, Mutation, Start, Sweep, Tally, unchanged
 from faults.tracing import CHANGING, Call, broken_order, calls, failed_at, killed_at, traced, why_not
 
 _SAMPLE = 7
@@ -99,11 +89,6 @@ def test_every_system_call_from_which_on_the_disk_is_bad(
     tally.check()
 
 
-recordings = pytest.mark.parametrize(
-    "recording", [in_one_transaction, in_transactions_of_their_own], ids=lambda recording: recording.__name__
-)
-
-
 def _disorder(directory: Path, mutation: Mutation, left: Path | None = None) -> list[str]:
     """Return what was out of order in a run from nothing, or from what an interrupted one has left."""
     root = directory / "ordered"
@@ -136,24 +121,20 @@ def _files_without_records(directory: Path) -> Path:
     return root
 
 
-@recordings
-def test_every_artifact_is_on_disk_before_its_record(directory: Path, recording: Mutation) -> None:
+def test_every_artifact_is_on_disk_before_its_record(directory: Path) -> None:
     """fsync(file) < rename < fsync(directory) < write and fsync of the commit, for every phase and the dataset.
 
     A new file may be renamed before its fsync, and directories on its way are durable before the commit.
     """
-    assert not _disorder(directory, recording)
+    assert not _disorder(directory, unchanged)
 
 
-@recordings
-def test_what_an_interrupted_run_has_left_is_replaced_by_files_that_are_on_disk(
-    directory: Path, recording: Mutation
-) -> None:
+def test_what_an_interrupted_run_has_left_is_replaced_by_files_that_are_on_disk(directory: Path) -> None:
     """Where something has the name of an artifact, the artifact is synced before it gets that name; a protocol that moves it first is seen."""
     left = _files_without_records(directory)
     (directory / "right").mkdir()
     (directory / "wrong").mkdir()
-    assert not _disorder(directory / "right", recording, left)
+    assert not _disorder(directory / "right", unchanged, left)
     assert len(_disorder(directory / "wrong", mutants.named_before_it_is_synced, left)) >= 3 * len(plant.items())
 
 

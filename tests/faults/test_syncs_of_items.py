@@ -9,21 +9,12 @@ from pathlib import Path
 import pytest
 
 from faults import plant
-from faults.sweeps import Mutation, in_one_transaction, in_transactions_of_their_own
-from omnibench.engine import progress
 from omnibench.store import CheckpointStore, durable_names
 from omnibench.store.schema import Record, RecordType
 
-FILES = {"Fit": ["model.pkl"], "Predict": ["predictions.json", "predictions.npy"], "Eval": ["per_user.parquet"]}
 
-
-@pytest.mark.parametrize("recording", [in_one_transaction, in_transactions_of_their_own])
-def test_what_is_synced_before_a_transaction(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, recording: Mutation
-) -> None:
-    """What a transaction names, once: each file, and the directory that has its name. A small item needs one transaction."""
-    monkeypatch.setattr(progress, "_QUICK_SECONDS", progress._QUICK_SECONDS)  # which is changed now
-    recording()
+def test_an_item_pays_three_transactions_and_eight_syncs(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a transaction names is synced before it, once: each file, and the directory that has its name."""
     acts: list[str] = []
     sync, sync_directory = os.fsync, durable_names.sync_directory
 
@@ -52,11 +43,7 @@ def test_what_is_synced_before_a_transaction(
     plant.Errand(directory / "checkpoints", directory / "work")()
 
     ends = [position for position, act in enumerate(acts) if act == "commit"]
-    directories = ["Shuffled/", "fold_1/"]
-    if recording is in_one_transaction:
-        last = acts[ends[-2] + 1 :]  # the second item of its configuration, whose directory is there
-        assert last == [*FILES["Fit"], *FILES["Predict"], *FILES["Eval"], *directories, "commit"]
-    else:
-        last = acts[ends[-4] + 1 :]
-        syncs = [act for phase in ("Predict", "Eval") for act in (*FILES[phase], "fold_1/", "commit")]
-        assert last == [*FILES["Fit"], *directories, "commit", *syncs]
+    last = acts[ends[-4] + 1 :]  # the second item of its configuration, whose directory is there
+    fit, predict, evaluation = ["model.pkl"], ["predictions.json", "predictions.npy"], ["per_user.parquet"]
+    syncs = [act for files in (predict, evaluation) for act in (*files, "fold_1/", "commit")]
+    assert last == [*fit, "Shuffled/", "fold_1/", "commit", *syncs]
