@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from support.projects import Project
@@ -56,10 +57,17 @@ def statuses(project: Project) -> list[str]:
     return sorted(record["status"] for record in store.items().values())
 
 
+def handles_sigterm(pid: int) -> bool:
+    """Whether a process has a handler of its own for SIGTERM; a worker may be at work before its controller has."""
+    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return caught is not None and bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
 def stopped(project: Project, *arguments: str, once: str = "hangs", printed: str = "") -> str:
     """Start a run, signal it once when it has made a file and printed a text, and return what it printed in all."""
     with started(project, "--omnirec-grace=0.5s", *arguments) as run:
         wait_until(lambda: (project.pytester.path / once).exists() and printed in output_of(project))
+        wait_until(lambda: handles_sigterm(run.pid))
         run.send_signal(signal.SIGTERM)
         wait_until(lambda: run.poll() is not None)
         assert run.returncode == 2
