@@ -16,9 +16,8 @@ class Affinity:
     """
 
     def __init__(self) -> None:
-        current = (
-            threading.current_thread()
-        )  # by itself: of a process that was cloned, its number may be that of the parent's
+        # By itself: of a process that was cloned, its number may be that of the parent's.
+        current = threading.current_thread()
         thread_numbers = (thread.native_id for thread in threading.enumerate() if thread is not current)
         self._readers = [number for number in thread_numbers if number is not None]
         self._free: set[int] = set()
