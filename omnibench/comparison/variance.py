@@ -76,7 +76,7 @@ def seed_variances(
     }
     if not several:
         return {}
-    from omnibench.comparison.measured import Measured  # as above; a tenth of a second
+    from omnibench.comparison.measured import Measured  # a tenth of a second, which exports of values need not
 
     measurements = Measured(root, _records(lookup, [result for of_name in several.values() for result in of_name]))
     return {
