@@ -114,8 +114,7 @@ def _array(values: Sequence[Any], column_type: str) -> pa.Array:
         buffers = [_bits(~is_missing) if is_missing.any() else None, pa.py_buffer(numbers)]
         return pa.Array.from_buffers(_arrow_type(column_type), len(values), buffers)
     is_whole = None not in values
-    present = [] if is_whole else [value is not None for value in values]
-    validity = None if is_whole else _bits(present)
+    validity = None if is_whole else _bits([value is not None for value in values])
     if column_type == "string" and is_whole and (joined := "".join(values)).isascii():
         ends = np.cumsum([0, *map(len, values)], dtype="<i8")
         buffers = [None, pa.py_buffer(ends), pa.py_buffer(joined.encode())]
