@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ from omnibench.engine.evaluation import Evaluations, evaluation_facts
 from omnibench.engine.grouped import evaluated_groups, with_evaluated_groups
 from omnibench.engine.items import Item
 from omnibench.engine.progress import PhaseMeter
-from omnibench.engine.records import labels_of
+from omnibench.engine.records import labels_of, took_long
 from omnibench.engine.survey import look_up, missing_metrics
-from omnibench.errors import PhaseError, StoreError
+from omnibench.errors import PhaseError
 from omnibench.keys import DISPLAY_DIGITS, recorded_text, sha256
 from omnibench.metrics.evaluation import Evaluation
 from omnibench.store import CheckpointStore, snapshots
@@ -36,9 +35,9 @@ from omnibench.store.leases import Lease
 from omnibench.store.models import remove_file, without_model
 from omnibench.store.per_user import write_per_user
 from omnibench.store.permissions import keep_to_oneself
-from omnibench.store.schema import DROPPED, GROUPS, Artifact, Phase, Record, RecordType, Status, status_of
+from omnibench.store.schema import DROPPED, GROUPS, Artifact, Phase, Record, RecordType
 from omnibench.store.series import series_record
-from omnibench.store.states import sightings
+from omnibench.store.states import phase_left_in
 from omnibench.store.workers import Worker
 
 
@@ -118,16 +117,9 @@ class ItemCheckpoints:
     @property
     def interrupted_in(self) -> str:
         """The phase in which an attempt of another process has ended without a word, as far as anybody knows."""
-        name, previous = self.item.experiment.name, self.previous
-        prefix, own = RecordType.WORKER.prefix, RecordType.WORKER.key(self._worker.id)
-        workers = self.store.read(lambda reader: [worker for key, worker in reader.records(prefix) if key != own])
-        sighting = sightings(self.store.root, workers).get(name)
-        _, phase = status_of(
-            previous if previous.get("status") == Status.INTERRUPTED else None,
-            [Phase.FIT] if self.is_fitted else [],
-            last_seen=sighting and sighting.phase,
+        return phase_left_in(
+            self.store, self.item.experiment.name, self.previous, self._worker.id, is_fitted=self.is_fitted
         )
-        return phase or Phase.FIT.value
 
     def model(self) -> Path | None:
         """Return the model's file, or None unless it is recorded, intact, and not to be feared."""
@@ -175,7 +167,8 @@ class ItemCheckpoints:
         keep_to_oneself(partial)  # in a shared store others might change what is loaded here
         is_unrecorded = self.records.get(self.item.fit_record_key) is None
         final = self.claimed() / partial.name
-        model = self.store.publish(partial, final, until_commit=True, is_unrecorded=is_unrecorded)
+        key = self.item.fit_record_key
+        model = self.store.publish(partial, final, until_commit=True, is_unrecorded=is_unrecorded, of_record=key)
         self.watch([model])
         is_item = bool(self.previous)  # a plan may have what a search tries
         search = "" if is_item else self._search
@@ -183,7 +176,7 @@ class ItemCheckpoints:
         series = series_record(self.labels, self.origin, answer.get("series", ()), search=search)
         if series is not None:
             records[RecordType.SERIES.key(self.item.experiment.fit_key)] = series
-        self.replace_snapshots(records, spare)
+        self.replace_snapshots(records, spare, is_durable=took_long(answer))
         return final
 
     def claimed(self) -> Path:
@@ -206,17 +199,15 @@ class ItemCheckpoints:
             self.replace_snapshots({}, spare)
 
     def replace_snapshots(
-        self, records: Mapping[str, Record], spare: Sequence[Record], forget: Mapping[str, Record] | None = None
+        self,
+        records: Mapping[str, Record],
+        spare: Sequence[Record],
+        forget: Mapping[str, Record] | None = None,
+        *,
+        is_durable: bool = True,
     ) -> None:
         """Commit records that make some snapshots needless, and forget others; then remove the files of the former."""
-        leaving = snapshots.leaving(spare)
-        forgotten = {**(forget or {}), **{snapshots.key_of(snapshot): snapshot for snapshot in spare}}
-        self.records.commit({**records, **leaving}, forgotten)
-        snapshots.remove_files(self.store, spare)
-        gone = {key: record for key, record in leaving.items() if not os.path.lexists(record["outside"]["folder"])}
-        if gone:
-            with suppress(StoreError, OSError):  # it is recorded, and `omnibench gc` tidies up
-                self.records.commit({}, gone)
+        snapshots.replace(self.store, self.records, records, spare, forget or {}, is_durable=is_durable)
 
     @property
     def has_export(self) -> bool:
@@ -224,10 +215,12 @@ class ItemCheckpoints:
         return self._base is not None and any(self._base.glob("predictions.*"))
 
     def save_export(self, export: Path) -> None:
-        """Publish a readable copy of predictions; no record names it."""
+        """Publish a readable copy of predictions, before they are recorded or when it is missing; no record names it."""
         assert self._base is not None, "it is claimed first"
-        # It is synced before it is moved: a file of this name is taken for a whole copy, whoever has recorded the predictions.
-        self.store.publish(export, self._base / export.name, until_commit=True)
+        final, key = self._base / export.name, self._predict_record_key
+        # Beside recorded predictions a file of this name is taken for a whole copy, so it is synced before it is moved.
+        is_first = self.records.get(key) is None and not os.path.lexists(final)
+        self.store.publish(export, final, until_commit=True, is_unrecorded=is_first, of_record=key)
 
     def save_predictions(self, answer: Mapping[str, Any], partial: Path, *, as_seed: int | None = None) -> Path:
         """Publish and record predictions.
@@ -244,7 +237,10 @@ class ItemCheckpoints:
         self.check_inputs()
         previous, earlier = self.previous, self.records.get(self._predict_record_key)
         final = self.claimed() / name
-        predictions = self.store.publish(partial, final, until_commit=True, is_unrecorded=earlier is None)
+        key = self._predict_record_key
+        predictions = self.store.publish(
+            partial, final, until_commit=True, is_unrecorded=earlier is None, of_record=key
+        )
         self.watch([predictions])
         record = predict_record(self.labels, self.origin, answer, predictions, as_seed=as_seed)
         records = {self._predict_record_key: record}
@@ -253,7 +249,7 @@ class ItemCheckpoints:
             records[self.item.record_key] = unmeasured_item(previous)
         elif previous.get("predicted"):
             records[self.item.record_key] = outdated_item(previous)
-        self.records.commit(records)
+        self.records.commit(records, is_durable=bool(previous.get("predicted")) or replaced or took_long(answer))
         return final
 
     def evaluations(self) -> Evaluations:
@@ -308,7 +304,8 @@ class ItemCheckpoints:
             ]
             final = self.claimed() / f"per_user-{batch}.parquet"
             # No metric of it is recorded.
-            per_user = self.store.publish(partial, final, until_commit=True, is_unrecorded=True)
+            key = RecordType.EVAL.key(keys[recorded.missing[0][1]])
+            per_user = self.store.publish(partial, final, until_commit=True, is_unrecorded=True, of_record=key)
             costs, origin = meter.read(), self.origin
             for label, facts in evaluation_facts(evaluation, positions).items():
                 record = eval_record(self.labels, origin, names[label], per_user, facts, costs)

@@ -1,10 +1,11 @@
-"""The records of a run that begins, and the labels that the records of an experiment carry."""
+"""The records of a run that begins, and what the records of an experiment have alike."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from omnibench.engine.policy import Policy
 from omnibench.engine.survey import State
@@ -14,6 +15,10 @@ from omnibench.provenance import provenance
 from omnibench.store.builders import ItemLabels, recipe_record, run_record
 from omnibench.store.item_records import pending_item
 from omnibench.store.schema import Record, RecordType
+
+_QUICK_SECONDS = 1.0
+"""A Fit or a Predict of less is computed again rather than waited for until the disk has its record: the power may fail before
+the item is done, which waits for the disk. No end of a process loses it."""
 
 
 def opening_records(
@@ -56,6 +61,15 @@ def pending_records(experiments: Sequence[Experiment], states: Sequence[State]) 
         for experiment in new_experiments
     }
     return {**recipes, **items}
+
+
+def took_long(answer: Mapping[str, Any]) -> bool:
+    """Whether a phase has taken so long that its record waits for the disk.
+
+    Args:
+        answer: The answer of its guest, which has the costs.
+    """
+    return bool(answer["seconds"] >= _QUICK_SECONDS)
 
 
 def labels_of(experiment: Experiment) -> ItemLabels:

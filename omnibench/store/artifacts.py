@@ -88,7 +88,7 @@ def scratch_beside(file: Path) -> Path:
 
 
 def publish(
-    partial: Path, final: Path, root: Path, unsynced: UnsyncedNames, *, is_unrecorded: bool = False
+    partial: Path, final: Path, root: Path, unsynced: UnsyncedNames | None, *, is_unrecorded: bool = False
 ) -> Artifact:
     """Move a finished file to where its readers look, durably, and describe it.
 
@@ -96,7 +96,8 @@ def publish(
         partial: The file, on the same file system.
         final: The path that it gets; a file that is there is replaced.
         root: The store's directory, which the described path is relative to.
-        unsynced: Gets the names that the caller makes durable before a record depends on them.
+        unsynced: Gets the names that the caller makes durable before a record depends on them; None where neither they nor the
+            file's content have to be durable.
         is_unrecorded: Whether no record names the path, and nobody takes a file there for a whole one. Then a first file is
             put there before it is synced, which writes to a file system's journal once in the place of twice: its sync has
             the name in it as well.
@@ -119,11 +120,16 @@ def publish(
             make_directories(folder, root, unsynced)
         parent = open_directory(root, directory)
         try:
-            status = _move_and_sync(partial, file.fileno(), name, parent, is_unrecorded=is_unrecorded)
+            if unsynced is None:
+                os.replace(partial, name, dst_dir_fd=parent)
+                status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            else:
+                status = _move_and_sync(partial, file.fileno(), name, parent, is_unrecorded=is_unrecorded)
         finally:
             os.close(parent)
-    unsynced.note(folder)
-    unsynced.note_ancestors(folder, root)  # also those that another store of this process has reached
+    if unsynced is not None:
+        unsynced.note(folder)
+        unsynced.note_ancestors(folder, root)  # also those that another store of this process has reached
     if _written(status) != _written(before):
         raise StoreError(f"{final} was written to while it was published; nothing but omnibench may write there.")
     return _described(relative, sha256, status)
@@ -183,14 +189,14 @@ def refuse_outside(path: Path, root: Path) -> None:
     refuse_links(root, os.path.dirname(relative_path(path, root)))
 
 
-def make_directories(directory: Path, root: Path, unsynced: UnsyncedNames) -> None:
+def make_directories(directory: Path, root: Path, unsynced: UnsyncedNames | None) -> None:
     """Create a directory below the root, for whom the store is for.
 
     Args:
         directory: The directory; one that is there stays as it is.
         root: The store's directory.
         unsynced: Gets the names of the directory and of those above it, which the caller makes durable before a record depends
-            on them.
+            on them; None where they do not have to be durable.
 
     Raises:
         StoreError: It would lie outside of the root, or be reached through a link.
@@ -205,7 +211,8 @@ def make_directories(directory: Path, root: Path, unsynced: UnsyncedNames) -> No
             existing = existing.parent
         for absent in reversed(missing):
             make_directory(absent)
-    unsynced.note_ancestors(directory, root, missing)
+    if unsynced is not None:
+        unsynced.note_ancestors(directory, root, missing)
 
 
 def resolve(artifact: Artifact, root: Path) -> Path | None:

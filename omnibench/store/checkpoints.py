@@ -31,6 +31,7 @@ from omnibench.store.schema import Artifact, Record, RecordType
 from omnibench.store.sealing import seal
 from omnibench.store.sharing import make_root
 from omnibench.store.strangers import refuse_strangers
+from omnibench.store.unsynced_files import UnsyncedFile, UnsyncedFiles
 from omnibench.store.waiting import LockWait, TellLate, on_stderr
 from omnibench.store.watching import Inputs, Stamp, stamp_of
 from omnibench.store.workspaces import Workspace
@@ -91,7 +92,10 @@ class CheckpointStore:
                 opened.enter_context(leases.shared_use(self.root / PRESENCE, self._tell_waiting))
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
-                self._claims = Claims(self.root, self._workspace, self._unsynced)
+                self._unsynced_files = UnsyncedFiles(self.root, self.lifeline)
+                # Where files are written again that the power takes, their directories are made again, too.
+                self._claimed = None if self._unsynced_files.is_used else self._unsynced
+                self._claims = Claims(self.root, self._workspace, self._claimed)
                 with self.temporary() as scratch:
                     selftest.check_once(self.root, scratch, self._notify, insisted=allow_network_fs)
                     reserve.keep(self.root)
@@ -107,9 +111,15 @@ class CheckpointStore:
         )
         with leases.lease(self.root / "leases" / "opening.lock", tell_late.note, tell_late.look):
             records, repairs = recovery.open_records(self.root, self.waiting)
+        records.unsynced_files = self._unsynced_files
         for sentence in repairs:
             self._notify(sentence)
         return records
+
+    def _open_records_again(self) -> None:
+        self._unsynced_files.leave_database()
+        self.records.close()
+        self.records = self._open_records()
 
     @property
     def lifeline(self) -> str:
@@ -136,8 +146,7 @@ class CheckpointStore:
         try:
             return read(self.root / "store", take)
         except DamagedStoreError:
-            self.records.close()
-            self.records = self._open_records()
+            self._open_records_again()
             return read(self.root / "store", take)
 
     def snapshot(self) -> dict[str, Record]:
@@ -196,6 +205,8 @@ class CheckpointStore:
         leases_held: Lease | Sequence[Lease],
         records: Mapping[str, Record],
         forget: Mapping[str, Record] | None = None,
+        *,
+        is_durable: bool = True,
     ) -> None:
         """Commit records under their leases, durably, with a line each in the manifests beside their files.
 
@@ -204,6 +215,7 @@ class CheckpointStore:
                 single one is kept in each record.
             records: By key; those with a ``directory`` are repeated in its manifest.
             forget: Records that go, by key.
+            is_durable: Whether the disk is waited for; see ``Records.commit``.
         """
         all_leases = [leases_held] if isinstance(leases_held, Lease) else list(leases_held)
         token = {"token": leases_held.token} if isinstance(leases_held, Lease) else {}
@@ -218,13 +230,12 @@ class CheckpointStore:
             self._append_manifests(stamped, removed_records, texts)
 
         try:
-            self.records.commit_texts(texts, removed_records, check)
+            self.records.commit_texts(texts, removed_records, check, is_durable=is_durable)
         except (ReplacedStoreError, DamagedStoreError) as error:
             if isinstance(error, ReplacedStoreError) and not (self.root / "store" / "cache.db").exists():
                 raise
             # It broke while it was open, or another process found it broken and has rebuilt it meanwhile.
-            self.records.close()
-            self.records = self._open_records()
+            self._open_records_again()
             self.records.commit_texts(texts, removed_records, check)
 
     def _append_manifests(
@@ -249,7 +260,7 @@ class CheckpointStore:
         Raises:
             StoreError: It would lie outside of the store.
         """
-        artifacts.make_directories(directory, self.root, self._unsynced)
+        artifacts.make_directories(directory, self.root, self._claimed)
 
     def inputs(self) -> Inputs:
         """Return the means to watch files that an item is computed from."""
@@ -296,7 +307,13 @@ class CheckpointStore:
         return False
 
     def publish(
-        self, partial: Path, final: Path, *, until_commit: bool = False, is_unrecorded: bool = False
+        self,
+        partial: Path,
+        final: Path,
+        *,
+        until_commit: bool = False,
+        is_unrecorded: bool = False,
+        of_record: str = "",
     ) -> Artifact:
         """Move a finished file into place durably; see ``artifacts.publish``.
 
@@ -305,9 +322,15 @@ class CheckpointStore:
             final: The path that it gets.
             until_commit: Whether the next commit, or file, makes its name durable; else it is so when this returns.
             is_unrecorded: Whether no record names the path, and nobody takes a file there for a whole one.
+            of_record: The key of the record that the next commit writes and that needs the file. A small one that no record
+                names so far is then made durable with it; see ``unsynced_files``.
         """
-        artifact = artifacts.publish(partial, final, self.root, self._unsynced, is_unrecorded=is_unrecorded)
-        if not until_commit:
+        content = self._unsynced_files.content_of(partial) if of_record and is_unrecorded else None
+        unsynced = self._unsynced if content is None else None
+        artifact = artifacts.publish(partial, final, self.root, unsynced, is_unrecorded=is_unrecorded)
+        if content is not None:
+            self._unsynced_files.note(UnsyncedFile(artifact["path"], of_record, content))
+        elif not until_commit:
             self._unsynced.sync()
         self._stamps[artifact["path"]] = stamp_of(final)
         return artifact
@@ -371,6 +394,7 @@ class CheckpointStore:
             StoreError: The records could not be brought up to date; what was committed is safe in their log.
         """
         try:
+            self._unsynced_files.close(self.records.change)
             self.records.checkpoint()
         finally:
             self.records.close()

@@ -30,10 +30,11 @@ class Claims:
     Args:
         root: The store's directory.
         workspace: Where files are made before they get their names.
-        unsynced: Gets the names of the directories, which are made durable before a record depends on them.
+        unsynced: Gets the names of the directories, which are made durable before a record depends on them; None where
+            they do not have to be durable.
     """
 
-    def __init__(self, root: Path, workspace: Workspace, unsynced: UnsyncedNames) -> None:
+    def __init__(self, root: Path, workspace: Workspace, unsynced: UnsyncedNames | None) -> None:
         self._root = root
         self._workspace = workspace
         self._unsynced = unsynced

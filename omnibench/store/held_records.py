@@ -55,11 +55,13 @@ class HeldRecords:
         self._known.update({key: record for key, record in looked_up.items() if _stays(key, record)})
         return {key: self.get(key) if key in self._known else looked_up[key] for key in all_keys}
 
-    def commit(self, records: Mapping[str, Record], forget: Mapping[str, Record] | None = None) -> None:
-        """Commit records under the lease, durably; see ``CheckpointStore.commit``."""
+    def commit(
+        self, records: Mapping[str, Record], forget: Mapping[str, Record] | None = None, *, is_durable: bool = True
+    ) -> None:
+        """Commit records under the lease; see ``CheckpointStore.commit``."""
         for key in (*records, *(forget or ())):  # before: who asks after a failure reads what has become of it
             self._known.pop(key, None)
-        self._store.commit(self._lease, records, forget)
+        self._store.commit(self._lease, records, forget, is_durable=is_durable)
 
 
 def _stays(key: str, record: Record | None) -> bool:

@@ -13,16 +13,12 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.guest import forks
-from omnibench.guest.disk import current_trouble
-from omnibench.limits import limit_error
 from omnibench.store.beneath import open_file
 from omnibench.store.damage import (
     DamagedStoreError,
     ReplacedStoreError,
     check_content,
-    check_header,
     is_damage,
-    primary_code,
 )
 from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_database
 from omnibench.store.forms import record_of
@@ -31,12 +27,14 @@ from omnibench.store.permissions import is_shared, make_directory, open_to_group
 from omnibench.store.phase_costs import keep_costs
 from omnibench.store.reader import MOST_KEYS
 from omnibench.store.reading import read_all
+from omnibench.store.record_errors import opening_error, trouble_of
 from omnibench.store.revision import count_revisions
 from omnibench.store.schema import Record, RecordType, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal, text_of
 from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
 from omnibench.store.text_cache import LOOK_SECONDS, Timeout, insert, opened_cache, require_durability
+from omnibench.store.unsynced_files import UnsyncedFiles, create_table
 from omnibench.store.views import create_views
 from omnibench.store.waiting import LockedStoreError, LockWait, is_locked
 from omnibench.terminal import terminal_line
@@ -73,21 +71,14 @@ class Records:
         except (DamagedStoreError, NewerStoreError, LockedStoreError):
             raise
         except Exception as error:
-            if is_damage(error):
-                raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
-            if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_READONLY:
-                check_header(self._database)
-            trouble = current_trouble(directory)
-            raise limit_error(error) or StoreError(
-                f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}{trouble}). Choose "
-                f"another place with --omnirec-checkpoint-dir, or {'mend that' if trouble else 'make this one writable'}."
-            ) from error
+            raise opening_error(directory, error) from error
         if is_shared(directory):  # SQLite lets nobody else write
             for file in directory.glob("cache.db*"):
                 open_to_group(file)
         self._file = self._database_file()
         self._latest: dict[str, tuple[Any, Record]] = {}
-        self._relaxed = threading.local()
+        self.unsynced_files: UnsyncedFiles | None = None  # whose contents each transaction of ``commit`` takes along
+        self._thread = threading.local()
         require_durability(self._cache, directory)
         self._writing = threading.Lock()
         """Whose thread writes: SQLite would have the others look again and again, and it is theirs at once when that has ended."""
@@ -113,6 +104,7 @@ class Records:
         count_revisions(self._connection)
         create_indexes(self._connection)
         keep_costs(self._connection)
+        create_table(self._connection)
 
     def _probe(self, mode: str, statement: str) -> None:
         """Try a statement over a connection of its own, which takes back whatever it begins."""
@@ -154,7 +146,7 @@ class Records:
             StoreError: The database cannot be read.
         """
         # As bytes: a text that is no UTF-8 any more would be an error of the whole query.
-        rows = self._rows("SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1", key)
+        rows = self.rows("SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1", key)
         return self._record_in(key, rows[0]) if rows else None
 
     def get_all(self, keys: Sequence[str]) -> dict[str, Record | None]:
@@ -163,7 +155,7 @@ class Records:
         for start in range(0, len(keys), MOST_KEYS):
             block = keys[start : start + MOST_KEYS]
             query = f"SELECT key, mode, CAST(value AS BLOB) FROM Cache WHERE raw = 1 AND key IN ({', '.join('?' * len(block))})"  # noqa: S608 - marks
-            rows.update((row[0], row[1:]) for row in self._rows(query, *block))
+            rows.update((row[0], row[1:]) for row in self.rows(query, *block))
         return {key: self._record_in(key, rows[key]) if key in rows else None for key in keys}
 
     def _record_in(self, key: str, row: tuple[Any, ...]) -> Record | None:
@@ -183,9 +175,10 @@ class Records:
         """Whether there is a record of a type whose identity begins with a text, damaged or not; see ``get``."""
         prefix = record_type.key(beginning)
         query = "SELECT 1 FROM Cache WHERE raw = 1 AND key >= ? AND key < ? LIMIT 1"
-        return bool(self._rows(query, prefix, f"{prefix}\U0010ffff"))
+        return bool(self.rows(query, prefix, f"{prefix}\U0010ffff"))
 
-    def _rows(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
+        """Return the rows that a query has; see ``get``."""
         try:
             return self._waiting.until_free(
                 self._database, lambda: self._connection.execute(query, parameters).fetchall()
@@ -193,7 +186,7 @@ class Records:
         except LockedStoreError:
             raise
         except Exception as error:
-            raise self._trouble("read", error) from error
+            raise trouble_of(self.directory, "read", error) from error
 
     def all(self) -> dict[str, Record]:
         """Return every sound record; see ``read_all``."""
@@ -206,6 +199,7 @@ class Records:
         check: Callable[[], None] = lambda: None,
         *,
         patience: float | None = None,
+        is_durable: bool = True,
     ) -> None:
         """Write and delete records in one transaction that is on disk when this returns.
 
@@ -214,13 +208,16 @@ class Records:
             delete: Keys to forget.
             check: Called inside the transaction; raising abandons it.
             patience: Seconds to wait for other processes' writes, if not as long as all others wait.
+            is_durable: Whether the disk is waited for. Else no end of a process loses it, but when the power fails it may be
+                lost with all that was committed later, unless something durable was.
 
         Raises:
             LockedStoreError: Another process has kept the database locked for too long.
             DamagedStoreError: The database is damaged.
             StoreError: The database was removed or replaced while it was in use, or cannot be written.
         """
-        self.commit_texts({key: seal(key, record) for key, record in records.items()}, delete, check, patience=patience)
+        texts = {key: seal(key, record) for key, record in records.items()}
+        self.commit_texts(texts, delete, check, patience=patience, is_durable=is_durable)
 
     def commit_texts(
         self,
@@ -229,6 +226,7 @@ class Records:
         check: Callable[[], None] = lambda: None,
         *,
         patience: float | None = None,
+        is_durable: bool = True,
     ) -> None:
         """Write records that are sealed already; see ``commit``.
 
@@ -237,24 +235,36 @@ class Records:
             delete: Keys to forget.
             check: Called inside the transaction; raising abandons it.
             patience: Seconds to wait for other processes' writes, if not as long as all others wait.
+            is_durable: Whether the disk is waited for.
         """
         try:
-            with self._transaction(patience) as connection:
+            with self._transaction(patience, is_durable=is_durable) as connection:
                 check()
                 self._check_file()
                 for key in (*delete, *texts):
                     # Not diskcache's: a damaged row may have any `raw`, and name any file to be removed with it.
                     connection.execute("DELETE FROM Cache WHERE key = ?", (key,))
                 insert(connection, texts)
+                note_committed = self.unsynced_files.write(connection) if self.unsynced_files else None
         except sqlite3.Error as error:
-            raise self._trouble("written", error) from error
+            raise trouble_of(self.directory, "written", error) from error
+        if note_committed is not None:
+            note_committed()
+
+    def change(self, change: Callable[[sqlite3.Connection], object]) -> None:
+        """Change in one transaction what the database has beside records; see ``commit``."""
+        try:
+            with self._transaction() as connection:
+                change(connection)
+        except sqlite3.Error as error:
+            raise trouble_of(self.directory, "written", error) from error
 
     @contextmanager
-    def _transaction(self, patience: float | None = None) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, patience: float | None = None, *, is_durable: bool = True) -> Iterator[sqlite3.Connection]:
         """Open a write transaction; diskcache's own would try again for ever, whatever the error is, or hide it."""
         connection = self._connection
         require_room(self.directory)
-        self._waiting.until_free(self._database, lambda: self._begin(connection), patience)
+        self._waiting.until_free(self._database, lambda: self._begin(connection, is_durable=is_durable), patience)
         try:
             with (
                 forks.whole_transaction()
@@ -270,7 +280,7 @@ class Records:
                 _roll_back(connection)
             self._writing.release()
 
-    def _begin(self, connection: sqlite3.Connection) -> None:
+    def _begin(self, connection: sqlite3.Connection, *, is_durable: bool) -> None:
         """Begin a transaction, which no other thread of this process has then; where hundreds write, each has its turn.
 
         Raises:
@@ -284,6 +294,7 @@ class Records:
             n_before = self._n_turns
         self._n_turns += 1
         try:
+            self._wait_for_disk(connection, is_durable=is_durable)
             connection.execute("BEGIN IMMEDIATE")
         except BaseException:
             _roll_back(connection)  # a signal that came while SQLite waited is raised when it has begun
@@ -297,21 +308,17 @@ class Records:
                 self._check_file()
                 insert(connection, {key: seal(key, record) for key, record in records.items()}, keep=True)
         except sqlite3.Error as error:
-            raise self._trouble("written", error) from error
+            raise trouble_of(self.directory, "written", error) from error
 
     def note(self, records: Mapping[str, Record]) -> None:
-        """Write records without waiting for the disk: the last few may be lost when the power fails.
+        """Write records without waiting for the disk, nor for other processes; see ``commit``."""
+        self.commit(records, patience=0.0, is_durable=False)
 
-        Only for threads of which no other commits: SQLite's setting belongs to the connection, and diskcache
-        gives each thread its own.
-        """
-        if not getattr(self._relaxed, "set", False):
-            try:
-                self._connection.execute("PRAGMA synchronous = NORMAL")
-            except sqlite3.Error as error:
-                raise self._trouble("written", error) from error
-            self._relaxed.set = True
-        self.commit(records, patience=0.0)
+    def _wait_for_disk(self, connection: sqlite3.Connection, *, is_durable: bool) -> None:
+        """Have this thread's transactions wait for the disk, or not: SQLite's setting belongs to the connection."""
+        if getattr(self._thread, "is_durable", True) != is_durable:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
+            self._thread.is_durable = is_durable
 
     def checkpoint(self) -> None:
         """Bring what is in the write-ahead log into the database file, as far as nobody else needs it there.
@@ -328,7 +335,7 @@ class Records:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.Error as error:
             if not is_locked(error):
-                raise self._trouble("brought up to date", error) from error
+                raise trouble_of(self.directory, "brought up to date", error) from error
         finally:
             with suppress(sqlite3.Error):  # on a disk that fails for good, what failed first is the thing to say
                 connection.execute(f"PRAGMA busy_timeout = {1000 * LOOK_SECONDS}")
@@ -346,24 +353,11 @@ class Records:
                     file.write(seal(key, {"key": key, "found": content, "time": timestamp()}) + "\n")
                 connection.execute("DELETE FROM Cache WHERE key = ?", (key,))
         except sqlite3.Error as trouble:
-            raise self._trouble("written", trouble) from trouble
+            raise trouble_of(self.directory, "written", trouble) from trouble
         warnings.warn(
             f"the record {terminal_line(key)} is damaged ({error}); it was set aside in {aside} and is made anew.",
             UserWarning,
             stacklevel=3,
-        )
-
-    def _trouble(self, verb: str, error: Exception) -> Exception:
-        if isinstance(error, StoreError):
-            return error
-        if is_damage(error):
-            return DamagedStoreError(
-                f"the checkpoint records in {self.directory} are damaged ({error}). Run again: they will be set aside "
-                "and rebuilt from the manifests beside the files."
-            )
-        return limit_error(error) or StoreError(
-            f"the checkpoint records in {self.directory} cannot be {verb} ({error}{current_trouble(self.directory)}). What was "
-            "recorded is safe; mend that, and run again."
         )
 
     def _check_file(self) -> None:

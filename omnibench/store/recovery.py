@@ -15,6 +15,7 @@ from omnibench.store import artifacts, durable_names, manifests
 from omnibench.store.beneath import OF_ALL, paths_like, read_bytes, refuse_links, write_new
 from omnibench.store.damage import DamagedStoreError, is_damage, set_database_aside
 from omnibench.store.formats import FORMAT, MARKER, marked_format, refuse_format
+from omnibench.store.lost_files import write_lost_files
 from omnibench.store.reading import read_all
 from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status
@@ -61,7 +62,9 @@ def open_records(root: Path, waiting: LockWait | None = None) -> tuple[Records, 
     refuse_links(root, *OF_ALL)
     try:
         repairs += _check_format(root)
-        return Records(root / "store", waiting=waiting), repairs
+        records = Records(root / "store", waiting=waiting)
+        rewritten = write_lost_files(records, root)
+        return records, [*repairs, *([rewritten] if rewritten else [])]
     except (DamagedStoreError, sqlite3.DatabaseError) as error:
         if not is_damage(error):
             raise StoreError(f"the checkpoint records in {root / 'store'} cannot be opened ({error}).") from error

@@ -6,8 +6,9 @@ other hyperparameters, data, code or versions there is no way from it. It never 
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from omnibench.owners import user_name
 from omnibench.store import artifacts, durable_names
 from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.checkpoints import CheckpointStore
+from omnibench.store.held_records import HeldRecords
 from omnibench.store.permissions import is_own_work, is_shared, keep_to_oneself
 from omnibench.store.schema import UNSUPPLIED, Artifact, Phase, Record, RecordType
 from omnibench.store.series import bounded
@@ -42,6 +44,7 @@ __all__ = [
     "newest_first",
     "publish",
     "remove_files",
+    "replace",
     "snapshot_record",
     "snapshots_of",
     "usable",
@@ -217,3 +220,32 @@ def remove_files(store: CheckpointStore, records: Iterable[Record]) -> None:
             artifacts.refuse_outside(folder, store.root)
             remove_folder(folder)
             folder.parent.rmdir()  # unless others lie there
+
+
+def replace(
+    store: CheckpointStore,
+    held: HeldRecords,
+    records: Mapping[str, Record],
+    spare: Sequence[Record],
+    forget: Mapping[str, Record],
+    *,
+    is_durable: bool = True,
+) -> None:
+    """Commit records that make some snapshots needless, and forget others; then remove the files of the former.
+
+    Args:
+        store: The checkpoint store.
+        held: The records of the item.
+        records: What is committed, by key.
+        spare: The records of the snapshots that are needless then.
+        forget: Records that go, by key.
+        is_durable: Whether the disk is waited for, which it is anyhow before files are removed.
+    """
+    gone = leaving(spare)
+    forgotten = {**forget, **{key_of(snapshot): snapshot for snapshot in spare}}
+    held.commit({**records, **gone}, forgotten, is_durable=bool(spare) or is_durable)
+    remove_files(store, spare)
+    removed = {key: record for key, record in gone.items() if not os.path.lexists(record["outside"]["folder"])}
+    if removed:
+        with suppress(StoreError, OSError):  # it is recorded, and `omnibench gc` tidies up
+            held.commit({}, removed)

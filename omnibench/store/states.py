@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from omnibench.store.fit_identities import FitIdentity, identity_of
 from omnibench.store.leases import is_held
@@ -21,6 +21,9 @@ from omnibench.store.schema import (
     position_of,
     status_of,
 )
+
+if TYPE_CHECKING:
+    from omnibench.store.checkpoints import CheckpointStore
 
 
 class RecordSource(Protocol):
@@ -138,6 +141,27 @@ def sightings(root: Path, workers: Iterable[Record]) -> dict[str, Sighting]:
 def _weight(sighting: Sighting) -> tuple[bool, int]:
     """Return the order of sightings of one item: a living worker counts most, then the later phase."""
     return sighting.alive, position_of(sighting.phase)
+
+
+def phase_left_in(store: CheckpointStore, name: str, item: Record, worker: str, *, is_fitted: bool) -> str:
+    """Return the phase in which an attempt of another process has ended without a word, as far as anybody knows.
+
+    Args:
+        store: The checkpoint store.
+        name: The item's name.
+        item: Its record, empty where there is none.
+        worker: The identifier of the worker that asks, whose own phase does not count.
+        is_fitted: Whether a model is recorded.
+    """
+    prefix, own = RecordType.WORKER.prefix, RecordType.WORKER.key(worker)
+    workers = store.read(lambda reader: [record for key, record in reader.records(prefix) if key != own])
+    sighting = sightings(store.root, workers).get(name)
+    _, phase = status_of(
+        item if item.get("status") == Status.INTERRUPTED else None,
+        [Phase.FIT] if is_fitted else [],
+        last_seen=sighting and sighting.phase,
+    )
+    return phase or Phase.FIT.value
 
 
 def item_states(
