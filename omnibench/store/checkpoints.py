@@ -12,7 +12,7 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.owners import user_name
-from omnibench.paths import dangling, expanded
+from omnibench.paths import expanded
 from omnibench.store import artifacts, durable_names, leases, manifests, recovery, reserve, selftest, text_logs
 from omnibench.store.beneath import open_file, refuse_links
 from omnibench.store.claims import Claims
@@ -34,7 +34,7 @@ from omnibench.store.strangers import refuse_strangers
 from omnibench.store.unsynced_files import UnsyncedFile, UnsyncedFiles
 from omnibench.store.waiting import LockWait, TellLate, on_stderr
 from omnibench.store.watching import Inputs, Stamp, stamp_of
-from omnibench.store.workspaces import Workspace
+from omnibench.store.workspaces import Workspace, workspace_in
 from omnibench.terminal import terminal_line
 
 PRESENCE = "leases/store.lock"
@@ -93,9 +93,9 @@ class CheckpointStore:
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
                 self._unsynced_files = UnsyncedFiles(self.root, self.lifeline)
-                # Where files are written again that the power takes, their directories are made again, too.
-                self._claimed = None if self._unsynced_files.is_used else self._unsynced
-                self._claims = Claims(self.root, self._workspace, self._claimed)
+                # Where files are written again that the power takes, so are their directories.
+                self._names = None if self._unsynced_files.is_used else self._unsynced
+                self._claims = Claims(self.root, self._workspace, self._names)
                 with self.temporary() as scratch:
                     selftest.check_once(self.root, scratch, self._notify, insisted=allow_network_fs)
                     reserve.keep(self.root)
@@ -189,15 +189,7 @@ class CheckpointStore:
             with cannot_be_written(self.root):
                 directory.mkdir(mode=0o700)
             return directory
-        parent = Path(os.path.abspath(expanded(elsewhere)))
-        try:
-            self._elsewhere.append(Workspace(parent))
-        except OSError as error:
-            reason = dangling(parent) or error.strerror or error
-            raise StoreError(
-                f"the directory {str(parent)!r} for temporary files cannot be written ({reason}); name another with "
-                "--omnirec-tmp-dir, or make it writable."
-            ) from error
+        self._elsewhere.append(workspace_in(Path(os.path.abspath(expanded(elsewhere)))))
         return self._elsewhere[-1].directory
 
     def commit(
@@ -260,7 +252,7 @@ class CheckpointStore:
         Raises:
             StoreError: It would lie outside of the store.
         """
-        artifacts.make_directories(directory, self.root, self._claimed)
+        artifacts.make_directories(directory, self.root, self._names)
 
     def inputs(self) -> Inputs:
         """Return the means to watch files that an item is computed from."""

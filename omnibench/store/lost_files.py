@@ -19,7 +19,7 @@ _LIFELINE = re.compile(r"tmp/work\.\d+\.[0-9a-z_]{8}/\.lock")
 """The lock file that a process holds for life; see ``workspaces``."""
 
 
-def write_lost_files(records: Records, root: Path) -> str:
+def write_lost_files(records: Records, root: Path) -> list[str]:
     """Write again what the disk has not of the files that dead processes have left unsynced, and forget their contents.
 
     Call it under the store's opening lock. What a process that lives has left is its own.
@@ -29,7 +29,7 @@ def write_lost_files(records: Records, root: Path) -> str:
         root: The store's directory.
 
     Returns:
-        A sentence that says how many files were written; nothing where none was.
+        Sentences about what was written; none where nothing was.
 
     Raises:
         OSError, StoreError: A file cannot be written. The database has its content still.
@@ -37,7 +37,7 @@ def write_lost_files(records: Records, root: Path) -> str:
     rows = records.rows("SELECT DISTINCT CAST(holder AS BLOB) FROM UnsyncedFiles")
     dead = [holder for (holder,) in rows if not _lives(holder.decode(errors="replace"), root)]
     if not dead:
-        return ""
+        return []
     lost = [file for file in _files_of(dead, records) if _is_needed(file, records) and not _is_there(file, root)]
     if is_shared(root):  # a model that is written again would be this member's, whoever has put it into the database
         lost = []
@@ -51,9 +51,11 @@ def write_lost_files(records: Records, root: Path) -> str:
     sync_file_system(root)  # the others
     statement = "DELETE FROM UnsyncedFiles WHERE CAST(holder AS BLOB) = ?"
     records.change(lambda connection: connection.executemany(statement, [(holder,) for holder in dead]))
-    return (
-        f"{len(lost)} files that were lost with the power were written again from the records' database" if lost else ""
-    )
+    if not lost:
+        return []
+    return [
+        f"{len(lost)} files that the power had taken were written again from what the records' database had of them"
+    ]
 
 
 def _lives(holder: str, root: Path) -> bool:

@@ -63,14 +63,14 @@ def open_records(root: Path, waiting: LockWait | None = None) -> tuple[Records, 
     try:
         repairs += _check_format(root)
         records = Records(root / "store", waiting=waiting)
-        rewritten = write_lost_files(records, root)
-        return records, [*repairs, *([rewritten] if rewritten else [])]
+        repairs += write_lost_files(records, root)
     except (DamagedStoreError, sqlite3.DatabaseError) as error:
         if not is_damage(error):
             raise StoreError(f"the checkpoint records in {root / 'store'} cannot be opened ({error}).") from error
         records, sentence = recover(root, error)
         _write_marker(root / MARKER)
-        return records, [*repairs, sentence]
+        repairs.append(sentence)
+    return records, repairs
 
 
 def recover(root: Path, error: Exception) -> tuple[Records, str]:

@@ -60,7 +60,7 @@ def _syncfs() -> Callable[[int], int] | None:
     except (OSError, AttributeError, ValueError, IndexError):
         return None
     function.argtypes, function.restype = (ctypes.c_int,), ctypes.c_int
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def sync_file_system(directory: Path) -> None:

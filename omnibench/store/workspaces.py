@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
+from omnibench.errors import StoreError
 from omnibench.guest import forks
+from omnibench.paths import dangling
 from omnibench.store.leases import is_held, locked_directory, opened, write_holder
 from omnibench.store.permissions import file_mode, is_shared, make_directory
 
@@ -166,3 +168,22 @@ class Workspace:
             remove_workspace(self.directory)
             forks.close(self._descriptor)
             self._descriptor = -1
+
+
+def workspace_in(parent: Path) -> Workspace:
+    """Make a workspace in a directory that the user has named.
+
+    Args:
+        parent: The directory; made when it is missing.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    try:
+        return Workspace(parent)
+    except OSError as error:
+        reason = dangling(parent) or error.strerror or error
+        raise StoreError(
+            f"the directory {str(parent)!r} for temporary files cannot be written ({reason}); name another with "
+            "--omnirec-tmp-dir, or make it writable."
+        ) from error
