@@ -38,9 +38,6 @@ _MOST_BYTES = 8 << 20
 _FIRST_KERNEL = (5, 8)
 """Since this version of Linux ``syncfs`` says when something could not be written."""
 
-_OF_MEMORY = frozenset({"tmpfs", "ramfs"})
-"""File systems on which a sync waits for nothing."""
-
 _TABLE = (
     "CREATE TABLE UnsyncedFiles "
     "(number INTEGER PRIMARY KEY, holder TEXT NOT NULL, path TEXT NOT NULL, record TEXT NOT NULL, content BLOB NOT NULL)"
@@ -88,7 +85,7 @@ def may_leave_unsynced(root: Path) -> bool:
     In the store of a group a model belongs to whom it is from, and those of others are not loaded: written again after a loss of
     power it would be another member's.
     """
-    return _syncfs() is not None and file_system_of(root) in SOUND - _OF_MEMORY and not is_shared(root)
+    return _syncfs() is not None and file_system_of(root) in SOUND and not is_shared(root)
 
 
 @dataclass(frozen=True, slots=True)

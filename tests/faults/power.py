@@ -28,6 +28,7 @@ from faults import disks, invariants, plant
 from faults.children import CRASHED, Child, Ended, run
 from omnibench.engine.item_coordinator import ItemCoordinator
 from omnibench.engine.run import Outcome
+from omnibench.store import unsynced_files
 from omnibench.store.queries import open_store
 from omnibench.store.schema import Status
 
@@ -139,17 +140,21 @@ class Telling:
             return self.errand()
 
     def _plant(self) -> None:
-        """Have the power fail, and this process end, when a file or directory is about to be synced."""
-        left, sync = itertools.count(self.cut.syncs - 1, -1), os.fsync
+        """Have the power fail, and this process end, when a file, a directory or the file system is about to be synced."""
+        left = itertools.count(self.cut.syncs - 1, -1)
 
-        def fsync(descriptor: int) -> None:
-            if next(left) == 0:
-                self.disk.cut(self.cut.how)
-                os._exit(CRASHED)
-            sync(descriptor)
+        def counted(sync: Callable[[Any], None]) -> Callable[[Any], None]:
+            def sync_or_end(thing: Any) -> None:
+                if next(left) == 0:
+                    self.disk.cut(self.cut.how)
+                    os._exit(CRASHED)
+                sync(thing)
 
-        namespace: Any = os
-        namespace.fsync = fsync
+            return sync_or_end
+
+        namespaces: tuple[Any, Any] = os, unsynced_files
+        namespaces[0].fsync = counted(os.fsync)
+        namespaces[1].sync_file_system = counted(unsynced_files.sync_file_system)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from typing import Any
 
 from faults.children import Child, Ended
 
-CHANGING = "write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,mkdir,unlink,unlinkat,rmdir,ftruncate,link,linkat"
+CHANGING = (
+    "write,pwrite64,fsync,fdatasync,syncfs,rename,renameat,renameat2,mkdir,unlink,unlinkat,rmdir,ftruncate,link,linkat"
+)
 """The system calls that change the disk, but for openat (which strace cannot select by its flags)."""
 _ATTACH_SECONDS = 120.0
 _CALL = re.compile(r"^(\w+)\((.*)$")

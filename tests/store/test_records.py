@@ -420,9 +420,9 @@ def test_a_signal_that_comes_while_the_lock_is_waited_for_leaves_no_transaction(
 
             ending = threading.Timer(0.1, end)
 
-            def begin_and_wait(opened: Records, own: sqlite3.Connection) -> None:
+            def begin_and_wait(opened: Records, own: sqlite3.Connection, *, is_durable: bool) -> None:
                 ending.start()
-                begin(opened, own)
+                begin(opened, own, is_durable=is_durable)
 
             connection.execute("BEGIN IMMEDIATE")
             monkeypatch.setattr(Records, "_begin", begin_and_wait)
