@@ -68,6 +68,11 @@ def without_fsync() -> None:
     _change("publish", publish)
 
 
+def without_contents() -> None:
+    """Leave small files unsynced, and their contents out of the database."""
+    setattr(unsynced_files.UnsyncedFiles, "note", lambda *_: None)  # noqa: B010 - a method
+
+
 def every_file_synced() -> None:
     """Sync small files as large ones are, and where the file system cannot be synced at once: a protocol that is right."""
     setattr(unsynced_files, "may_leave_unsynced", lambda _: False)  # noqa: B010 - a function of a module

@@ -30,6 +30,7 @@ from omnibench.engine.item_coordinator import ItemCoordinator
 from omnibench.engine.run import Outcome
 from omnibench.store import unsynced_files
 from omnibench.store.queries import open_store
+from omnibench.store.records import Records
 from omnibench.store.schema import Status
 
 _SHUTDOWN = 0x8004587D
@@ -140,21 +141,33 @@ class Telling:
             return self.errand()
 
     def _plant(self) -> None:
-        """Have the power fail, and this process end, when a file, a directory or the file system is about to be synced."""
+        """Have the power fail, and this process end, when something is about to be synced, or a transaction has ended."""
         left = itertools.count(self.cut.syncs - 1, -1)
 
+        def pass_or_end() -> None:
+            if next(left) == 0:
+                self.disk.cut(self.cut.how)
+                os._exit(CRASHED)
+
         def counted(sync: Callable[[Any], None]) -> Callable[[Any], None]:
-            def sync_or_end(thing: Any) -> None:
-                if next(left) == 0:
-                    self.disk.cut(self.cut.how)
-                    os._exit(CRASHED)
+            def pass_and_sync(thing: Any) -> None:
+                pass_or_end()
                 sync(thing)
 
-            return sync_or_end
+            return pass_and_sync
 
-        namespaces: tuple[Any, Any] = os, unsynced_files
-        namespaces[0].fsync = counted(os.fsync)
-        namespaces[1].sync_file_system = counted(unsynced_files.sync_file_system)
+        commit_texts = Records.commit_texts
+
+        def commit_and_pass(records: Records, *arguments: Any, **options: Any) -> None:
+            commit_texts(records, *arguments, **options)
+            pass_or_end()
+
+        namespace: Any = os
+        namespace.fsync = counted(os.fsync)
+        namespace = unsynced_files
+        namespace.sync_file_system = counted(unsynced_files.sync_file_system)
+        namespace = Records
+        namespace.commit_texts = commit_and_pass
 
 
 @dataclass(frozen=True)
@@ -166,8 +179,9 @@ class Cut:
         items: How many items are told to be done before.
         how: One of the flags above.
         linger: Seconds for which the run goes on without a disk, before it is killed.
-        syncs: Before which sync of a file or directory by Python it fails, from 1, whatever the time; 0 for none. With the
-            journal flushed (``JOURNAL_FLUSHED``) names are on disk whose files have no content there.
+        syncs: Before which sync of a file, a directory or the file system by Python, or behind which transaction, it fails,
+            from 1, whatever the time; 0 for none. With the journal flushed (``JOURNAL_FLUSHED``) names are on disk whose files
+            have no content there.
     """
 
     seconds: float = 0.0

@@ -6,6 +6,7 @@ import itertools
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def test_power_cuts(directory: Path) -> None:
 
 
 def _cut_at_syncs(directory: Path, first: int, step: int) -> tuple[Tally, list[str]]:
-    """Cut the power before each so manieth sync, with all names on disk; return also which files had no content then."""
+    """Cut the power before or behind each so manieth sync, with all names on disk; return also which files had no content then."""
     errand = plant.Errand(directory / "reference", directory / "work")
     reference, _ = power.reference_of(errand, directory / "log")
     tally = Tally("power cuts before syncs")
@@ -73,22 +74,26 @@ def test_a_sample_of_power_cuts_before_syncs(directory: Path) -> None:
     tally.check()
 
 
-class _Unsynced(plant.Errand):
-    """A run that moves files into place and never syncs them."""
+@dataclass(frozen=True)
+class _Mutated(plant.Errand):
+    """A run by a wrong protocol."""
+
+    mutation: Callable[[], None] = mutants.without_fsync
 
     def __call__(self) -> dict[str, Any]:
         """Run it."""
-        mutants.without_fsync()
+        self.mutation()
         return super().__call__()
 
 
 @pytest.mark.slow
-def test_files_that_were_never_synced_are_found(directory: Path) -> None:
-    """After such a cut they have no content, which their records tell."""
-    errand = _Unsynced(directory / "reference", directory / "work")
+@pytest.mark.parametrize("mutation", [mutants.without_fsync, mutants.without_contents])
+def test_files_that_were_never_synced_are_found(directory: Path, mutation: Callable[[], None]) -> None:
+    """Whether they are moved into place without more, or nobody has their contents: after such a cut their records tell."""
+    errand = _Mutated(directory / "reference", directory / "work", mutation=mutation)
     reference, _ = power.reference_of(errand, directory / "log")
     errand.work.unlink()
-    inside, cut = directory / "disk", power.Cut(how=power.JOURNAL_FLUSHED, syncs=24)
+    inside, cut = directory / "disk", power.Cut(how=power.JOURNAL_FLUSHED, syncs=36)
     inside.mkdir()
     child = Child(partial(power.cut_off, inside, errand, cut, reference), directory / "log")
     violations = disks.ended_of(child.wait(1200))["violations"]
