@@ -7,7 +7,7 @@ many items, so that starting counts for nothing, in CPU milliseconds per item: w
 ``bare`` are as many tests of pytest that do nothing, ``floor`` a script that makes the same files and records with the same
 syncs and does nothing else. What runs by the clock is apart, and in no sum: the ``copies`` of the records, progress.json and
 results.json, and the ``display`` of a run. On a busy machine (load 7 to 9 on two cores, in memory) an item took 15.6 to 15.8 ms without
-workers and 17.9 with one, of which guests took 3.5 and the controller 2.3; it makes 11 syncs. ``--counts`` adds what else costs, per item: syncs (by strace), files, statements, messages.
+workers and 17.9 with one, of which guests took 3.5 and the controller 2.3, when it made 11 syncs; since then it makes 1.1. ``--counts`` adds what else costs, per item: syncs (by strace), files, statements, messages.
 """
 
 from __future__ import annotations
@@ -29,35 +29,32 @@ from project import FOLDS, write_project
 
 FEW = 50
 ROLES = ("main", "controller", "worker", "guests", "copies", "display")
-SYNCS = re.compile(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(fsync|fdatasync)\s*$", re.MULTILINE)
+SYNCS = re.compile(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(fsync|fdatasync|syncfs)\s*$", re.MULTILINE)
 FLOOR = """
 import os, sqlite3, sys
-
-def sync(path):
-    descriptor = os.open(path, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
 
 items, artifacts = int(sys.argv[1]), (200, 5000, 5000, 1600)
 connection = sqlite3.connect("floor.db", isolation_level=None)
 connection.execute("PRAGMA journal_mode = WAL")
-connection.execute("PRAGMA synchronous = FULL")
 connection.execute("CREATE TABLE records (key TEXT PRIMARY KEY, value TEXT)")
+connection.execute("CREATE TABLE contents (number INTEGER PRIMARY KEY, content BLOB)")
 for item in range(items):
     directory = f"floor/{item // 5}/{item}"
     os.makedirs(directory)
-    sync(os.path.dirname(directory))
     for phase, files in enumerate((artifacts[:1], artifacts[1:3], artifacts[3:])):
         for number, size in enumerate(files):
             with open(f"{directory}/partial", "xb") as file:
                 file.write(b"x" * size)
-                file.flush()
-                os.fsync(file.fileno())
             os.replace(f"{directory}/partial", f"{directory}/{phase}-{number}")
-        sync(directory)
         with open(f"{directory}/records.jsonl", "ab") as file:
             file.write(b"x" * 2000)
+        connection.execute(f"PRAGMA synchronous = {'FULL' if phase == 2 else 'NORMAL'}")
         connection.execute("BEGIN IMMEDIATE")
+        for size in files:
+            connection.execute("INSERT INTO contents (content) VALUES (?)", (b"x" * size,))
+        if phase == 0 and item % 150 == 149:
+            os.sync()
+            connection.execute("DELETE FROM contents")
         for record in range((1, 1, 4)[phase]):
             connection.execute("INSERT INTO records VALUES (?, ?)", (f"{item}-{phase}-{record}", "x" * 1200))
         connection.execute("COMMIT")
@@ -123,7 +120,17 @@ def measure(name: str, items: int, workers: int, *, counts: bool = False, profil
         if not counts:
             return run(directory, command, **({} if profiles is None else {"PROCESS_PROFILES": str(profiles)}))
         trace = directory / "trace.txt"
-        traced = ["strace", "-f", "--seccomp-bpf", "-c", "-e", "trace=fsync,fdatasync", "-o", str(trace), *command]
+        traced = [
+            "strace",
+            "-f",
+            "--seccomp-bpf",
+            "-c",
+            "-e",
+            "trace=fsync,fdatasync,syncfs",
+            "-o",
+            str(trace),
+            *command,
+        ]
         measured = run(directory, traced, PROCESS_COUNTS="1")
         measured["counts"].update({f"all: {call}": int(number) for number, call in SYNCS.findall(trace.read_text())})
         return measured

@@ -24,7 +24,7 @@ from functools import cache
 from pathlib import Path
 
 from omnibench.errors import StoreError
-from omnibench.store.filesystems import SOUND, file_system_of
+from omnibench.store.filesystems import file_system_of
 from omnibench.store.permissions import is_shared
 from omnibench.store.schema_changes import change_once
 
@@ -34,6 +34,9 @@ _LARGEST = 1 << 16
 _MOST_FILES = 600
 _MOST_BYTES = 8 << 20
 """With more files, or bytes, in the database the file system is synced."""
+
+_SYNCED_AT_ONCE = frozenset({"ext3", "ext4", "xfs", "btrfs", "f2fs", "overlay", "tmpfs", "ramfs"})
+"""File systems of which ``syncfs`` makes all durable that was written, disk caches included; FUSE, for one, hands it to nobody."""
 
 _FIRST_KERNEL = (5, 8)
 """Since this version of Linux ``syncfs`` says when something could not be written."""
@@ -85,7 +88,7 @@ def may_leave_unsynced(root: Path) -> bool:
     In the store of a group a model belongs to whom it is from, and those of others are not loaded: written again after a loss of
     power it would be another member's.
     """
-    return _syncfs() is not None and file_system_of(root) in SOUND and not is_shared(root)
+    return _syncfs() is not None and file_system_of(root) in _SYNCED_AT_ONCE and not is_shared(root)
 
 
 @dataclass(frozen=True, slots=True)

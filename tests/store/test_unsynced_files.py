@@ -86,11 +86,13 @@ def test_the_database_has_a_small_file_until_the_store_is_closed(root: Path) -> 
     assert (root / "D" / "A" / "model.pkl").read_bytes() == b"content"
 
 
-@pytest.mark.parametrize("how", ["large", "recorded", "no syncfs"])
+@pytest.mark.parametrize("how", ["large", "recorded", "no syncfs", "FUSE"])
 def test_other_files_are_synced_themselves(root: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """Large ones, those that replace what a record names, and all where the file system cannot be synced at once."""
     if how == "no syncfs":
         monkeypatch.setattr(unsynced_files, "_syncfs", lambda: None)
+    if how == "FUSE":
+        monkeypatch.setattr(unsynced_files, "file_system_of", lambda _: "fuse.fuse-overlayfs")
     synced: list[str] = []
     sync = os.fsync
 
