@@ -168,7 +168,7 @@ class ItemCheckpoints:
         is_unrecorded = self.records.get(self.item.fit_record_key) is None
         final = self.claimed() / partial.name
         key = self.item.fit_record_key
-        model = self.store.publish(partial, final, until_commit=True, is_unrecorded=is_unrecorded, of_record=key)
+        model = self.store.publish(partial, final, until_commit=True, is_unrecorded=is_unrecorded, of_records=[key])
         self.watch([model])
         is_item = bool(self.previous)  # a plan may have what a search tries
         search = "" if is_item else self._search
@@ -220,7 +220,7 @@ class ItemCheckpoints:
         final, key = self._base / export.name, self._predict_record_key
         # Beside recorded predictions a file of this name is taken for a whole copy, so it is synced before it is moved.
         is_first = self.records.get(key) is None and not os.path.lexists(final)
-        self.store.publish(export, final, until_commit=True, is_unrecorded=is_first, of_record=key)
+        self.store.publish(export, final, until_commit=True, is_unrecorded=is_first, of_records=[key])
 
     def save_predictions(self, answer: Mapping[str, Any], partial: Path, *, as_seed: int | None = None) -> Path:
         """Publish and record predictions.
@@ -239,7 +239,7 @@ class ItemCheckpoints:
         final = self.claimed() / name
         key = self._predict_record_key
         predictions = self.store.publish(
-            partial, final, until_commit=True, is_unrecorded=earlier is None, of_record=key
+            partial, final, until_commit=True, is_unrecorded=earlier is None, of_records=[key]
         )
         self.watch([predictions])
         record = predict_record(self.labels, self.origin, answer, predictions, as_seed=as_seed)
@@ -304,8 +304,8 @@ class ItemCheckpoints:
             ]
             final = self.claimed() / f"per_user-{batch}.parquet"
             # No metric of it is recorded.
-            key = RecordType.EVAL.key(keys[recorded.missing[0][1]])
-            per_user = self.store.publish(partial, final, until_commit=True, is_unrecorded=True, of_record=key)
+            of = [RecordType.EVAL.key(keys[label]) for _, label in recorded.missing]
+            per_user = self.store.publish(partial, final, until_commit=True, is_unrecorded=True, of_records=of)
             costs, origin = meter.read(), self.origin
             for label, facts in evaluation_facts(evaluation, positions).items():
                 record = eval_record(self.labels, origin, names[label], per_user, facts, costs)

@@ -88,7 +88,7 @@ def scratch_beside(file: Path) -> Path:
 
 
 def publish(
-    partial: Path, final: Path, root: Path, unsynced: UnsyncedNames | None, *, is_unrecorded: bool = False
+    partial: Path, final: Path, root: Path, unsynced: UnsyncedNames, *, is_unrecorded: bool = False
 ) -> Artifact:
     """Move a finished file to where its readers look, durably, and describe it.
 
@@ -96,8 +96,7 @@ def publish(
         partial: The file, on the same file system.
         final: The path that it gets; a file that is there is replaced.
         root: The store's directory, which the described path is relative to.
-        unsynced: Gets the names that the caller makes durable before a record depends on them; None where neither they nor the
-            file's content have to be durable.
+        unsynced: Gets the names that the caller makes durable before a record depends on them.
         is_unrecorded: Whether no record names the path, and nobody takes a file there for a whole one. Then a first file is
             put there before it is synced, which writes to a file system's journal once in the place of twice: its sync has
             the name in it as well.
@@ -120,19 +119,49 @@ def publish(
             make_directories(folder, root, unsynced)
         parent = open_directory(root, directory)
         try:
-            if unsynced is None:
-                os.replace(partial, name, dst_dir_fd=parent)
-                status = os.stat(name, dir_fd=parent, follow_symlinks=False)
-            else:
-                status = _move_and_sync(partial, file.fileno(), name, parent, is_unrecorded=is_unrecorded)
+            status = _move_and_sync(partial, file.fileno(), name, parent, is_unrecorded=is_unrecorded)
         finally:
             os.close(parent)
-    if unsynced is not None:
-        unsynced.note(folder)
-        unsynced.note_ancestors(folder, root)  # also those that another store of this process has reached
+    unsynced.note(folder)
+    unsynced.note_ancestors(folder, root)  # also those that another store of this process has reached
+    _refuse_changed(final, before, status)
+    return _described(relative, sha256, status)
+
+
+def publish_unsynced(partial: Path, final: Path, root: Path) -> tuple[Artifact, bytes]:
+    """Move a small finished file to where its readers look, and describe it. Neither it nor its name is durable then.
+
+    Args:
+        partial: The file, on the same file system.
+        final: The path that it gets; a file that is there is replaced.
+        root: The store's directory, which the described path is relative to.
+
+    Returns:
+        The description, and the file's content.
+
+    Raises:
+        StoreError: It would lie outside of the store, or was written to meanwhile.
+        OSError: The disk refuses; what was at the path is there as it was.
+    """
+    relative = relative_path(final, root)
+    directory, _, name = relative.rpartition("/")
+    make_directories(final.parent, root, None)
+    with open(partial, "rb", buffering=0) as file:
+        before = os.fstat(file.fileno())
+        content = file.readall()
+    parent = open_directory(root, directory)
+    try:
+        os.replace(partial, name, dst_dir_fd=parent)
+        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    finally:
+        os.close(parent)
+    _refuse_changed(final, before, status)
+    return _described(relative, hashlib.sha256(content).hexdigest(), status), content
+
+
+def _refuse_changed(final: Path, before: os.stat_result, status: os.stat_result) -> None:
     if _written(status) != _written(before):
         raise StoreError(f"{final} was written to while it was published; nothing but omnibench may write there.")
-    return _described(relative, sha256, status)
 
 
 def _move_and_sync(partial: Path, descriptor: int, name: str, parent: int, *, is_unrecorded: bool) -> os.stat_result:

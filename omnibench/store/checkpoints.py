@@ -31,7 +31,7 @@ from omnibench.store.schema import Artifact, Record, RecordType
 from omnibench.store.sealing import seal
 from omnibench.store.sharing import make_root
 from omnibench.store.strangers import refuse_strangers
-from omnibench.store.unsynced_files import UnsyncedFile, UnsyncedFiles
+from omnibench.store.unsynced_files import UnsyncedFiles
 from omnibench.store.waiting import LockWait, TellLate, on_stderr
 from omnibench.store.watching import Inputs, Stamp, stamp_of
 from omnibench.store.workspaces import Workspace, workspace_in
@@ -92,10 +92,8 @@ class CheckpointStore:
                 opened.enter_context(leases.shared_use(self.root / PRESENCE, self._tell_waiting))
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
-                self._unsynced_files = UnsyncedFiles(self.root, self.lifeline)
-                # Where files are written again that the power takes, so are their directories.
-                self._names = None if self._unsynced_files.is_used else self._unsynced
-                self._claims = Claims(self.root, self._workspace, self._names)
+                self._unsynced_files = UnsyncedFiles(self.root, self.lifeline, self._notify)
+                self._claims = Claims(self.root, self._workspace)
                 with self.temporary() as scratch:
                     selftest.check_once(self.root, scratch, self._notify, insisted=allow_network_fs)
                     reserve.keep(self.root)
@@ -247,12 +245,12 @@ class CheckpointStore:
         return self._claims.claim(parent, name, key)
 
     def make_directory(self, directory: Path) -> None:
-        """Make a directory of this store, with a name that the next commit makes durable.
+        """Make a directory of this store, whose name is made durable with that of the first file in it.
 
         Raises:
             StoreError: It would lie outside of the store.
         """
-        artifacts.make_directories(directory, self.root, self._names)
+        artifacts.make_directories(directory, self.root, None)
 
     def inputs(self) -> Inputs:
         """Return the means to watch files that an item is computed from."""
@@ -305,7 +303,7 @@ class CheckpointStore:
         *,
         until_commit: bool = False,
         is_unrecorded: bool = False,
-        of_record: str = "",
+        of_records: Sequence[str] = (),
     ) -> Artifact:
         """Move a finished file into place durably; see ``artifacts.publish``.
 
@@ -314,16 +312,17 @@ class CheckpointStore:
             final: The path that it gets.
             until_commit: Whether the next commit, or file, makes its name durable; else it is so when this returns.
             is_unrecorded: Whether no record names the path, and nobody takes a file there for a whole one.
-            of_record: The key of the record that the next commit writes and that needs the file. A small one that no record
-                names so far is then made durable with it; see ``unsynced_files``.
+            of_records: The keys of the records that the next commit writes and that need the file. A small one that no record
+                names so far is then made durable with them; see ``unsynced_files``.
         """
-        content = self._unsynced_files.content_of(partial) if of_record and is_unrecorded else None
-        unsynced = self._unsynced if content is None else None
-        artifact = artifacts.publish(partial, final, self.root, unsynced, is_unrecorded=is_unrecorded)
-        if content is not None:
-            self._unsynced_files.note(UnsyncedFile(artifact["path"], of_record, content))
-        elif not until_commit:
-            self._unsynced.sync()
+        if of_records and is_unrecorded and self._unsynced_files.takes(partial):
+            artifact, content = artifacts.publish_unsynced(partial, final, self.root)
+            self._unsynced_files.note(artifact["path"], of_records, content)
+        else:
+            artifact = artifacts.publish(partial, final, self.root, self._unsynced, is_unrecorded=is_unrecorded)
+            self._unsynced_files.forget(artifact["path"])
+            if not until_commit:
+                self._unsynced.sync()
         self._stamps[artifact["path"]] = stamp_of(final)
         return artifact
 
@@ -386,7 +385,7 @@ class CheckpointStore:
             StoreError: The records could not be brought up to date; what was committed is safe in their log.
         """
         try:
-            self._unsynced_files.close(self.records.change)
+            self._unsynced_files.close(lambda change: self.records.change(change, patience=0.0))
             self.records.checkpoint()
         finally:
             self.records.close()

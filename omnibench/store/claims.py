@@ -11,7 +11,6 @@ from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.store.artifacts import make_directories
 from omnibench.store.beneath import is_reached, read_bytes, relative_path
-from omnibench.store.durable_names import UnsyncedNames
 from omnibench.store.workspaces import Workspace
 
 _LONGEST_KEY = 1000
@@ -30,14 +29,11 @@ class Claims:
     Args:
         root: The store's directory.
         workspace: Where files are made before they get their names.
-        unsynced: Gets the names of the directories, which are made durable before a record depends on them; None where
-            they do not have to be durable.
     """
 
-    def __init__(self, root: Path, workspace: Workspace, unsynced: UnsyncedNames | None) -> None:
+    def __init__(self, root: Path, workspace: Workspace) -> None:
         self._root = root
         self._workspace = workspace
-        self._unsynced = unsynced
         self._directories: dict[tuple[Path, str, str], Path] = {}
 
     def claim(self, parent: Path, name: str, key: str) -> Path:
@@ -59,7 +55,7 @@ class Claims:
         stem = re.sub(r"[^\w.+-]", "_", name).encode()[:_LONGEST_STEM].decode(errors="ignore")
         for digits in (DISPLAY_DIGITS, 12, 16, 32, len(key)):
             directory = parent / f"{stem}-{key[:digits]}"
-            make_directories(directory, self._root, self._unsynced)
+            make_directories(directory, self._root, None)
             if self._owner(directory, key) == key:
                 if len(self._directories) >= _MOST_KNOWN:
                     self._directories.clear()

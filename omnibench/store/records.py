@@ -177,7 +177,7 @@ class Records:
         query = "SELECT 1 FROM Cache WHERE raw = 1 AND key >= ? AND key < ? LIMIT 1"
         return bool(self.rows(query, prefix, f"{prefix}\U0010ffff"))
 
-    def rows(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, *parameters: str | int) -> list[tuple[Any, ...]]:
         """Return the rows that a query has; see ``get``."""
         try:
             return self._waiting.until_free(
@@ -245,16 +245,16 @@ class Records:
                     # Not diskcache's: a damaged row may have any `raw`, and name any file to be removed with it.
                     connection.execute("DELETE FROM Cache WHERE key = ?", (key,))
                 insert(connection, texts)
-                note_committed = self.unsynced_files.write(connection) if self.unsynced_files else None
+                note_committed = self.unsynced_files.write(connection, texts.keys()) if self.unsynced_files else None
         except sqlite3.Error as error:
             raise trouble_of(self.directory, "written", error) from error
         if note_committed is not None:
             note_committed()
 
-    def change(self, change: Callable[[sqlite3.Connection], object]) -> None:
+    def change(self, change: Callable[[sqlite3.Connection], object], *, patience: float | None = None) -> None:
         """Change in one transaction what the database has beside records; see ``commit``."""
         try:
-            with self._transaction() as connection:
+            with self._transaction(patience) as connection:
                 change(connection)
         except sqlite3.Error as error:
             raise trouble_of(self.directory, "written", error) from error
@@ -317,6 +317,7 @@ class Records:
     def _wait_for_disk(self, connection: sqlite3.Connection, *, is_durable: bool) -> None:
         """Have this thread's transactions wait for the disk, or not: SQLite's setting belongs to the connection."""
         if getattr(self._thread, "is_durable", True) != is_durable:
+            self._thread.is_durable = None  # a signal may come in between
             connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
             self._thread.is_durable = is_durable
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -62,19 +63,28 @@ def open_records(root: Path, waiting: LockWait | None = None) -> tuple[Records, 
     refuse_links(root, *OF_ALL)
     try:
         repairs += _check_format(root)
-        records = Records(root / "store", waiting=waiting)
-        repairs += write_lost_files(records, root)
+        records, sentences = _opened(root, waiting)
     except (DamagedStoreError, sqlite3.DatabaseError) as error:
         if not is_damage(error):
             raise StoreError(f"the checkpoint records in {root / 'store'} cannot be opened ({error}).") from error
         records, sentence = recover(root, error)
         _write_marker(root / MARKER)
-        repairs.append(sentence)
-    return records, repairs
+        sentences = [sentence]
+    return records, [*repairs, *sentences]
+
+
+def _opened(root: Path, waiting: LockWait | None) -> tuple[Records, list[str]]:
+    records = Records(root / "store", waiting=waiting)
+    try:
+        return records, write_lost_files(records, root)
+    except BaseException:
+        records.close()
+        raise
 
 
 def recover(root: Path, error: Exception) -> tuple[Records, str]:
     """Set a damaged database aside with its log, rebuild it from the manifests, and say so."""
+    os.sync()  # what it alone had of files that were not synced is given up with it
     aside = set_database_aside(root / "store")
     records = Records(root / "store")
     damage = error if isinstance(error, DamagedStoreError) else f"the checkpoint records are damaged ({error})"

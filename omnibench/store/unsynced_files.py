@@ -3,47 +3,50 @@
 A sync waits for the disk, for a tenth of a millisecond or for ten, and a file needs two: of its content, and of the directory
 with its name. A small item has four files, so it waited more than it computed. The transaction that records a file has to be
 synced anyhow. So it takes the file's content along, and the file itself is left to the kernel. Some hundreds of files later, and
-when the store is closed, one ``syncfs`` makes all of them durable, and their contents leave the database again.
-
-After a loss of power whoever opens the store next compares these contents with the files, and writes those again that are
-missing or torn. No end of a process loses what it has written to a file; what it has left in the database is looked at all the
-same, and removed.
+when the store is closed, one ``syncfs`` makes all of them durable, and their contents leave the database again. What dead
+processes have left there, whoever opens the store next sees to; see ``lost_files``.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import random
 import sqlite3
+import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from omnibench.errors import StoreError
-from omnibench.store.filesystems import file_system_of
-from omnibench.store.permissions import is_shared
+from omnibench.guest import forks
+from omnibench.store.filesystems import mount_of
+from omnibench.store.permissions import RECORDS
 from omnibench.store.schema_changes import change_once
 
-_LARGEST = 1 << 16
+LARGEST = 1 << 16
 """Bytes of the largest file that is left unsynced: to write more twice takes longer than to wait for the disk."""
 
 _MOST_FILES = 600
 _MOST_BYTES = 8 << 20
-"""With more files, or bytes, in the database the file system is synced."""
+"""With more files, or bytes, in the database the file system is synced; with four times as many, files are synced themselves."""
 
-_SYNCED_AT_ONCE = frozenset({"ext3", "ext4", "xfs", "btrfs", "f2fs", "overlay", "tmpfs", "ramfs"})
-"""File systems of which ``syncfs`` makes all durable that was written, disk caches included; FUSE, for one, hands it to nobody."""
+_SYNCED_AT_ONCE = frozenset({"ext3", "ext4", "xfs", "btrfs", "f2fs", "tmpfs", "ramfs"})
+"""File systems of which ``syncfs`` makes all durable that was written, disk caches included, and tells what it could not write.
 
-_FIRST_KERNEL = (5, 8)
-"""Since this version of Linux ``syncfs`` says when something could not be written."""
+Not those in user space, which are not asked, nor an overlay, whose upper layer has the errors.
+"""
+
+_FIRST_KERNEL = (5, 17)
+"""Since this version of Linux ``syncfs`` tells all errors."""
 
 _TABLE = (
     "CREATE TABLE UnsyncedFiles "
-    "(number INTEGER PRIMARY KEY, holder TEXT NOT NULL, path TEXT NOT NULL, record TEXT NOT NULL, content BLOB NOT NULL)"
+    "(number INTEGER PRIMARY KEY, holder TEXT NOT NULL, path TEXT NOT NULL, records TEXT NOT NULL, content BLOB NOT NULL)"
 )
 
 
@@ -63,32 +66,40 @@ def _syncfs() -> Callable[[int], int] | None:
     return function
 
 
-def sync_file_system(directory: Path) -> None:
-    """Make everything durable that was written to the file system of a directory.
+def sync_file_system(descriptor: int) -> None:
+    """Make everything durable that was written to a file system.
+
+    Args:
+        descriptor: An open file or directory in it. What could not be written since it was opened, or synced last, is told.
 
     Raises:
-        OSError: Something could not be written since the last call.
-        StoreError: It cannot be done here; see ``may_leave_unsynced``.
+        OSError: Something could not be written, or this operating system cannot sync one file system.
     """
     function = _syncfs()
     if function is None:
-        raise StoreError("this operating system cannot sync one file system")
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        raise OSError("one file system cannot be synced here")
+    if function(descriptor) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def is_private(root: Path) -> bool:
+    """Whether nobody else may write to a store's database, or put another one in its place.
+
+    A model is loaded, which runs what is in it, if its file is this user's. One that is written from the database would be.
+    """
     try:
-        if function(descriptor) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code), str(directory))
-    finally:
-        os.close(descriptor)
+        statuses = [os.stat(path) for path in (root, root / RECORDS)]
+    except FileNotFoundError:
+        statuses = [os.stat(root)]
+    return all(
+        status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) for status in statuses
+    )
 
 
 def may_leave_unsynced(root: Path) -> bool:
-    """Whether small files of a store may be left unsynced: where ``syncfs`` works, and no group shares it.
-
-    In the store of a group a model belongs to whom it is from, and those of others are not loaded: written again after a loss of
-    power it would be another member's.
-    """
-    return _syncfs() is not None and file_system_of(root) in _SYNCED_AT_ONCE and not is_shared(root)
+    """Whether small files of a store may be left unsynced: where ``syncfs`` works, and the store is this user's alone."""
+    return _syncfs() is not None and mount_of(root).file_system in _SYNCED_AT_ONCE and is_private(root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +108,12 @@ class UnsyncedFile:
 
     Attributes:
         path: Its path, relative to the store's directory.
-        record: The key of the record that needs it.
+        records: The keys of the records that need it.
         content: All of it.
     """
 
     path: str
-    record: str
+    records: tuple[str, ...]
     content: bytes
 
 
@@ -112,115 +123,155 @@ class UnsyncedFiles:
     Args:
         root: The store's directory.
         holder: The lock file that is held for as long as this process lives, relative to the store's directory.
+        notify: Called with a sentence when the file system could not be synced.
     """
 
-    def __init__(self, root: Path, holder: str) -> None:
+    def __init__(self, root: Path, holder: str, notify: Callable[[str], None]) -> None:
         self._root = root
         self._holder = holder
-        self._is_used = may_leave_unsynced(root)
-        self._noted: list[UnsyncedFile] = []  # not in the database yet
-        self._unsynced: dict[int, int] = {}  # of rows in the database: their numbers, and how many bytes they have
-        self._synced: list[int] = []  # the numbers of rows whose files are synced
+        self._notify = notify
+        self._pid = os.getpid()
+        self.is_used = may_leave_unsynced(root)
+        # Opened before any file is written, so that it is told of each that could not be.
+        self._descriptor = _opened(root) if self.is_used else -1
+        # Numbers of rows are no other process's, and are not used again.
+        self._number = random.SystemRandom().getrandbits(30) << 32
+        self._noted: dict[int, UnsyncedFile] = {}  # not in the database yet
+        self._recorded: dict[int, tuple[str, int]] = {}  # in it and not synced: paths, and how many bytes they have
+        self._needless: set[int] = set()  # in it, and of no use any more
         self._lock = threading.Lock()
+        self._at_sync = threading.Lock()
         self._syncing: threading.Thread | None = None
 
-    @property
-    def is_used(self) -> bool:
-        """Whether small files of this store are left unsynced."""
-        return self._is_used
-
-    def content_of(self, file: Path) -> bytes | None:
-        """Return the content of a file that is to be left unsynced; None of one that is to be synced, as a large one is."""
-        if not self._is_used:
-            return None
-        with open(file, "rb", buffering=0) as opened:
-            content = opened.read(_LARGEST + 1)
-        return content if len(content) <= _LARGEST else None
-
-    def note(self, file: UnsyncedFile) -> None:
-        """Note a file that was published; the next transaction takes its content along."""
+    def takes(self, partial: Path) -> bool:
+        """Whether a file is to be left unsynced: it is small, and the database does not have too many already."""
         with self._lock:
-            self._noted.append(file)
+            n_files, n_bytes = len(self._recorded), self._n_bytes()
+        has_room = n_files < 4 * _MOST_FILES and n_bytes < 4 * _MOST_BYTES
+        return self.is_used and has_room and os.stat(partial).st_size <= LARGEST
 
-    def write(self, connection: sqlite3.Connection) -> Callable[[], None]:
-        """Write the contents of the files that were noted into the database, and remove those that are synced.
+    def _n_bytes(self) -> int:
+        return sum(size for _, size in self._recorded.values())
+
+    def note(self, path: str, records: Sequence[str], content: bytes) -> None:
+        """Note a file that was published; the transaction that writes one of its records takes its content along.
 
         Args:
-            connection: A connection in whose transaction records are written.
+            path: Its path, relative to the store's directory.
+            records: The keys of the records that need it.
+            content: All of it.
+        """
+        self.forget(path)
+        with self._lock:
+            self._number += 1
+            self._noted[self._number] = UnsyncedFile(path, tuple(records), content)
+
+    def forget(self, path: str) -> None:
+        """Forget what a path had before: another file gets it."""
+        with self._lock:
+            for number in [number for number, file in self._noted.items() if file.path == path]:
+                del self._noted[number]
+            for number in [number for number, (recorded, _) in self._recorded.items() if recorded == path]:
+                del self._recorded[number]
+                self._needless.add(number)
+
+    def write(self, connection: sqlite3.Connection, keys: Collection[str]) -> Callable[[], None]:
+        """Write the contents of the files of some records into the database, and remove those that are of no use any more.
+
+        Args:
+            connection: A connection in whose transaction the records are written.
+            keys: The keys of the records.
 
         Returns:
             What to call when the transaction is committed.
         """
         with self._lock:
-            noted, synced = list(self._noted), list(self._synced)
-        sizes = {self._insert(connection, file): len(file.content) for file in noted}
-        self._remove(connection, synced)
+            files = {number: file for number, file in self._noted.items() if not set(keys).isdisjoint(file.records)}
+            needless = set(self._needless)
+        _remove(connection, needless)
+        for number, file in files.items():  # again, where nobody was told that the transaction before was committed
+            row = (number, self._holder, file.path, "\n".join(file.records), file.content)
+            connection.execute("INSERT OR REPLACE INTO UnsyncedFiles VALUES (?, ?, ?, ?, ?)", row)
 
         def note_committed() -> None:
             with self._lock:
-                del self._noted[: len(noted)], self._synced[: len(synced)]
-                self._unsynced |= sizes
-                is_due = len(self._unsynced) >= _MOST_FILES or sum(self._unsynced.values()) >= _MOST_BYTES
+                for number, file in files.items():
+                    if self._noted.pop(number, None) is not None:  # else another file has its path by now
+                        self._recorded[number] = file.path, len(file.content)
+                self._needless -= needless
+                is_due = len(self._recorded) >= _MOST_FILES or self._n_bytes() >= _MOST_BYTES
             if is_due:
                 self._sync_meanwhile()
 
         return note_committed
 
-    def _insert(self, connection: sqlite3.Connection, file: UnsyncedFile) -> int:
-        statement = "INSERT INTO UnsyncedFiles (holder, path, record, content) VALUES (?, ?, ?, ?)"
-        number = connection.execute(statement, (self._holder, file.path, file.record, file.content)).lastrowid
-        assert number is not None, "a row was inserted"
-        return number
-
-    def _remove(self, connection: sqlite3.Connection, numbers: list[int]) -> None:
-        if numbers:  # a number that is free again may be another process's
-            rows = [(number, self._holder) for number in numbers]
-            connection.executemany("DELETE FROM UnsyncedFiles WHERE number = ? AND holder = ?", rows)
-
     def _sync_meanwhile(self) -> None:
         """Sync the file system in a thread: it takes as long as it takes to write what anybody has written."""
         if self._syncing is None or not self._syncing.is_alive():
-            self._syncing = threading.Thread(target=self._sync_quietly, name="omnibench-syncfs", daemon=True)
-            self._syncing.start()
+            syncing = threading.Thread(target=self.sync, name="omnibench-syncfs", daemon=True)
+            with suppress(RuntimeError):  # there is no room for a thread; it is tried again
+                syncing.start()
+                self._syncing = syncing
 
-    def _sync_quietly(self) -> None:
-        with suppress(OSError):  # the database has all of it, and it is tried again
-            self._sync()
+    def sync(self) -> None:
+        """Make all files durable whose contents the database has, which are of no use then.
 
-    def _sync(self) -> None:
-        with self._lock:
-            numbers = list(self._unsynced)
-        if numbers:
-            sync_file_system(self._root)
+        Where that fails the database has them until the store is opened the next time, and later files are synced themselves,
+        so that they tell of their errors.
+        """
+        with self._at_sync:
             with self._lock:
-                for number in numbers:
-                    del self._unsynced[number]
-                self._synced += numbers
+                numbers = list(self._recorded)
+            if not numbers or not self.is_used:
+                return
+            try:
+                sync_file_system(self._descriptor)
+            except OSError as error:
+                self.is_used = False
+                self._notify(
+                    f"the file system of {self._root} could not be synced ({error}). Nothing is lost: the database of the "
+                    "records has what may not be on disk, and the next run, or `omnibench gc`, writes it."
+                )
+                return
+            with self._lock:
+                self._needless |= {number for number in numbers if self._recorded.pop(number, None) is not None}
 
     def leave_database(self) -> None:
-        """Sync all files, since the database that has their contents is given up.
-
-        Raises:
-            OSError: The disk refuses.
-        """
-        if self._syncing is not None:
-            self._syncing.join()
-        self._sync()
-        self._synced.clear()
+        """Make all files durable, since the database that has their contents is given up."""
+        self.sync()
+        with self._lock:
+            self._recorded.clear()
+            self._needless.clear()
 
     def close(self, change: Callable[[Callable[[sqlite3.Connection], object]], None]) -> None:
-        """Sync all files, and remove their contents from the database; what fails is left to whoever opens the store next.
+        """Make all files durable, and remove their contents from the database; nothing is done by a forked child.
 
         Args:
-            change: See ``Records.change``.
+            change: Calls what it is given with a connection in a transaction. Where it raises StoreError whoever opens the store
+                next removes them.
         """
-        with suppress(OSError, StoreError):
-            if self._syncing is not None:
-                self._syncing.join()
-            self._sync()
-            if self._synced:
-                change(lambda connection: self._remove(connection, self._synced))
-                self._synced.clear()
+        if os.getpid() != self._pid or self._descriptor < 0:
+            return
+        self.sync()
+        with self._lock:
+            needless = set(self._needless)
+        if needless:
+            with suppress(StoreError):
+                change(lambda connection: _remove(connection, needless))
+                self._needless -= needless
+        forks.close(self._descriptor)
+        self._descriptor = -1
+        self.is_used = False
+
+
+def _opened(directory: Path) -> int:
+    with forks.undivided():
+        return forks.withhold(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+
+
+def _remove(connection: sqlite3.Connection, numbers: Collection[int]) -> None:
+    if numbers:
+        connection.executemany("DELETE FROM UnsyncedFiles WHERE number = ?", [(number,) for number in numbers])
 
 
 def create_table(connection: sqlite3.Connection) -> None:

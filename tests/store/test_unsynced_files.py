@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore, unsynced_files
+from omnibench.store.filesystems import Mount
 from omnibench.store.schema import Record
-from omnibench.store.unsynced_files import UnsyncedFile, UnsyncedFiles
+from omnibench.store.unsynced_files import UnsyncedFiles
 
 pytestmark = [
     pytest.mark.usefixtures("made_up_records"),
@@ -37,7 +38,7 @@ with store.temporary() as scratch, store.lease("a") as lease:
     for name, key in (("model.pkl", "fit/a"), ("predictions.json", "predict/a")):
         (scratch / name).write_bytes(b"content of " + name.encode())
         described = store.publish(
-            scratch / name, store.root / "D" / "A" / name, until_commit=True, is_unrecorded=True, of_record=key
+            scratch / name, store.root / "D" / "A" / name, until_commit=True, is_unrecorded=True, of_records=[key]
         )
         store.commit(lease, {key: {"directory": "D/A", **({"model": described} if name == "model.pkl" else {})}})
 os.kill(os.getpid(), 9)
@@ -71,7 +72,7 @@ def published(
     with store.temporary() as scratch, store.lease("a") as lease:
         (scratch / name).write_bytes(content)
         described = store.publish(
-            scratch / name, final, until_commit=True, is_unrecorded=not is_recorded, of_record=key
+            scratch / name, final, until_commit=True, is_unrecorded=not is_recorded, of_records=[key]
         )
         store.commit(lease, {key: {"directory": "D/A", "model": described}})
     return final
@@ -92,7 +93,7 @@ def test_other_files_are_synced_themselves(root: Path, monkeypatch: pytest.Monke
     if how == "no syncfs":
         monkeypatch.setattr(unsynced_files, "_syncfs", lambda: None)
     if how == "FUSE":
-        monkeypatch.setattr(unsynced_files, "file_system_of", lambda _: "fuse.fuse-overlayfs")
+        monkeypatch.setattr(unsynced_files, "mount_of", lambda _: Mount("fuse.fuse-overlayfs"))
     synced: list[str] = []
     sync = os.fsync
 
@@ -100,7 +101,7 @@ def test_other_files_are_synced_themselves(root: Path, monkeypatch: pytest.Monke
         synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
         sync(descriptor)
 
-    content = bytes(unsynced_files._LARGEST + (how == "large"))
+    content = bytes(unsynced_files.LARGEST + (how == "large"))
     with closing(CheckpointStore(root)) as store:
         monkeypatch.setattr(os, "fsync", noted)
         published(store, "model.pkl", content, is_recorded=how == "recorded")
@@ -136,7 +137,7 @@ def test_what_the_power_took_is_written_again(
         assert store.usable(record["model"], "full") == left / "D" / "A" / "model.pkl"
         assert rows_of(left) == []
     assert (left / "D" / "A" / "predictions.json").read_bytes() == b"content of predictions.json"
-    assert "that the power had taken were written again" in capsys.readouterr().err
+    assert "1 file that the power had taken was written again" in capsys.readouterr().err
 
 
 def test_a_readable_copy_that_the_power_took_is_written_again(left: Path) -> None:
@@ -159,13 +160,13 @@ def test_a_kill_costs_nothing(left: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_what_no_record_needs_is_not_written_again(left: Path, record: Record | None) -> None:
     """A model that was dropped, or whose item was removed, stays away."""
     with closing(sqlite3.connect(left / "store" / "cache.db")) as connection:
-        rows = connection.execute("SELECT holder, path, record, content FROM UnsyncedFiles").fetchall()
+        rows = connection.execute("SELECT holder, path, records, content FROM UnsyncedFiles").fetchall()
         connection.execute("DELETE FROM UnsyncedFiles")
         connection.commit()
     with closing(CheckpointStore(left)) as store, store.lease("a") as lease:
         store.commit(lease, {} if record is None else {"fit/a": record}, {"fit/a": {}} if record is None else None)
     with closing(sqlite3.connect(left / "store" / "cache.db")) as connection:
-        connection.executemany("INSERT INTO UnsyncedFiles (holder, path, record, content) VALUES (?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO UnsyncedFiles (holder, path, records, content) VALUES (?, ?, ?, ?)", rows)
         connection.commit()
     (left / "D" / "A" / "model.pkl").unlink()
     CheckpointStore(left).close()
@@ -206,7 +207,7 @@ def test_rows_from_a_stranger_write_nothing_elsewhere(left: Path, row: tuple[obj
     """Whatever they say they are gone, and the store opens."""
     before = sorted(left.parent.rglob("*"))
     with closing(sqlite3.connect(left / "store" / "cache.db")) as connection:
-        connection.execute("INSERT INTO UnsyncedFiles (holder, path, record, content) VALUES (?, ?, ?, ?)", row)
+        connection.execute("INSERT INTO UnsyncedFiles (holder, path, records, content) VALUES (?, ?, ?, ?)", row)
         connection.commit()
     CheckpointStore(left).close()
     assert rows_of(left) == []
@@ -228,7 +229,7 @@ def test_a_table_of_another_form_is_made_anew(root: Path) -> None:
 def test_a_disk_that_cannot_be_synced_loses_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The contents stay in the database, for whoever opens the store next."""
 
-    def refused(_: Path) -> None:
+    def refused(_: int) -> None:
         raise OSError(5, "broken")
 
     store = CheckpointStore(root)
@@ -264,7 +265,7 @@ def test_a_transaction_that_fails_takes_the_contents_along_the_next_time(root: P
         with store.temporary() as scratch:
             (scratch / "model.pkl").write_bytes(b"content")
             store.publish(
-                scratch / "model.pkl", root / "model.pkl", until_commit=True, is_unrecorded=True, of_record="fit/a"
+                scratch / "model.pkl", root / "model.pkl", until_commit=True, is_unrecorded=True, of_records=["fit/a"]
             )
 
         def refuse() -> None:
@@ -292,52 +293,110 @@ def test_a_database_that_is_given_up_leaves_nothing_unsynced(root: Path, monkeyp
 
 
 class Database:
-    """A database of two processes' files, and what it should have."""
+    """A database of two processes' files, and what it should have of each."""
 
     def __init__(self) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         unsynced_files.create_table(self.connection)
-        self.processes = [UnsyncedFiles(Path("/"), holder) for holder in ("first", "second")]
-        self.noted: list[list[str]] = [[], []]
-        self.written: list[list[str]] = [[], []]
-        self.synced: list[set[str]] = [set(), set()]
+        self.processes = [UnsyncedFiles(Path("/"), holder, str) for holder in ("first", "second")]
+        self.noted: list[set[str]] = [set(), set()]
+        self.unsynced: list[set[str]] = [set(), set()]
 
-    def transaction(self, process: int, *, fails: bool) -> None:
+    def commit(self, process: int, paths: set[str], *, how: str) -> None:
         self.connection.execute("BEGIN")
-        note_committed = self.processes[process].write(self.connection)
-        if fails:
+        note_committed = self.processes[process].write(self.connection, paths)
+        if how == "fail":
             self.connection.execute("ROLLBACK")
             return
         self.connection.execute("COMMIT")
-        note_committed()
-        self.written[process] = [name for name in self.written[process] if name not in self.synced[process]]
-        self.written[process] += self.noted[process]
-        self.noted[process] = []
+        taken = self.noted[process] & paths
+        if how == "commit":  # else a signal comes in between
+            note_committed()
+            self.noted[process] -= taken
+            self.unsynced[process] |= taken
 
-    def rows(self, holder: str) -> list[str]:
-        query = "SELECT path FROM UnsyncedFiles WHERE holder = ? ORDER BY number"
-        return [path for (path,) in self.connection.execute(query, (holder,))]
+    def rows(self, holder: str) -> set[str]:
+        query = "SELECT path FROM UnsyncedFiles WHERE holder = ?"
+        return {path for (path,) in self.connection.execute(query, (holder,))}
 
 
-@given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["note", "commit", "fail", "sync"])), max_size=30))
-def test_a_content_is_in_the_database_from_its_commit_until_it_is_synced(steps: list[tuple[int, str]]) -> None:
-    """Whatever two processes do in whatever order: none loses what the other has left, and none keeps what is synced."""
+_PATHS = ("a", "b", "c")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 1),
+            st.sampled_from(["note", "commit", "interrupted", "fail", "sync", "forget"]),
+            st.sets(st.sampled_from(_PATHS), min_size=1),
+        ),
+        max_size=30,
+    )
+)
+def test_a_content_is_in_the_database_from_its_commit_until_it_is_synced(
+    steps: list[tuple[int, str, set[str]]],
+) -> None:
+    """Whatever two processes do in whatever order: none loses what the other has left, and in the end none keeps what is synced."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(unsynced_files, "sync_file_system", lambda _: None)
         database = Database()
-        for number, (process, step) in enumerate(steps):
+        for process, step, paths in steps:
             files = database.processes[process]
-            if step == "note":
-                files.note(UnsyncedFile(str(number), "record", b"content"))
-                database.noted[process].append(str(number))
-            elif step == "sync":
-                files._sync()
-                database.synced[process] |= set(database.written[process])
+            if step == "sync":
+                files.sync()
+                database.unsynced[process].clear()
+            elif step in ("note", "forget"):
+                for path in paths:
+                    files.note(path, [path], b"content") if step == "note" else files.forget(path)
+                database.noted[process] -= paths
+                database.unsynced[process] -= paths
+                database.noted[process] |= paths if step == "note" else set()
             else:
-                database.transaction(process, fails=step == "fail")
+                database.commit(process, paths, how=step)
+            for number, holder in enumerate(("first", "second")):
+                assert database.rows(holder) >= database.unsynced[number]
         for process, holder in enumerate(("first", "second")):
-            assert sorted(database.rows(holder)) == sorted(database.written[process])
+            database.commit(process, set(_PATHS), how="commit")
+            database.commit(process, set(), how="commit")
+            assert database.rows(holder) >= database.unsynced[process]
+            database.processes[process].sync()
+            database.commit(process, set(), how="commit")
+            database.processes[process].close(lambda _: None)
         database.connection.close()
+
+
+def test_threads_that_commit_at_once_lose_no_content(root: Path) -> None:
+    """Whose transaction takes whose file along does not matter: each is in the database when its own record is committed."""
+    n_threads, n_files = 4, 60
+    missing: list[str] = []
+
+    def publish_many(store: CheckpointStore, thread: int) -> None:
+        connection = sqlite3.connect(root / "store" / "cache.db")
+        for number in range(n_files):
+            key = f"fit/{thread}-{number}"
+            with store.temporary() as scratch:
+                (scratch / "model").write_bytes(b"content")
+                final = root / "D" / f"{thread}-{number}"
+                store.publish(scratch / "model", final, until_commit=True, is_unrecorded=True, of_records=[key])
+            store.records.commit({key: {}}, is_durable=bool(number % 2))
+            query = "SELECT count(*) FROM UnsyncedFiles WHERE path = ?"
+            if connection.execute(query, (f"D/{thread}-{number}",)).fetchone() != (1,):
+                missing.append(key)
+        connection.close()
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with closing(CheckpointStore(root)) as store:
+            threads = [threading.Thread(target=publish_many, args=(store, number)) for number in range(n_threads)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert missing == []
+    assert rows_of(root) == []
 
 
 @pytest.fixture(autouse=True)
