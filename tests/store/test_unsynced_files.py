@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,9 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
-from omnibench.store import CheckpointStore, unsynced_files
+from omnibench.store import CheckpointStore, lost_files, unsynced_files
 from omnibench.store.filesystems import Mount
 from omnibench.store.schema import Record
+from omnibench.store.sealing import seal, unseal
 from omnibench.store.unsynced_files import UnsyncedFiles
 
 pytestmark = [
@@ -137,7 +139,7 @@ def test_what_the_power_took_is_written_again(
         assert store.usable(record["model"], "full") == left / "D" / "A" / "model.pkl"
         assert rows_of(left) == []
     assert (left / "D" / "A" / "predictions.json").read_bytes() == b"content of predictions.json"
-    assert "1 file that the power had taken was written again" in capsys.readouterr().err
+    assert "that the power had taken w" in capsys.readouterr().err
 
 
 def test_a_readable_copy_that_the_power_took_is_written_again(left: Path) -> None:
@@ -184,13 +186,116 @@ def test_what_a_living_process_has_left_is_its_own(root: Path) -> None:
         assert not path.exists()
 
 
-def test_a_shared_store_gets_no_file_from_its_database(left: Path) -> None:
-    """A member of the group may have put any model there; written again it would be the reader's own, which is loaded."""
-    (left / "store").chmod(0o2770)
-    (left / "D" / "A" / "model.pkl").unlink()
+def share(root: Path) -> None:
+    (root / "store").chmod(0o2770)
+
+
+def open_to_others(root: Path) -> None:
+    root.chmod(0o777)
+
+
+def open_to_group(root: Path) -> None:
+    root.chmod(0o775)
+
+
+@pytest.mark.parametrize("widen", [share, open_to_others, open_to_group])
+def test_where_others_may_write_no_model_comes_from_the_database(left: Path, widen: Callable[[Path], None]) -> None:
+    """Written again it would be the reader's own, which is loaded, whoever has put it there; what is not loaded is."""
+    widen(left)
+    for name in ("model.pkl", "predictions.json"):
+        (left / "D" / "A" / name).unlink()
     assert not unsynced_files.may_leave_unsynced(left)
     CheckpointStore(left).close()
     assert not (left / "D" / "A" / "model.pkl").exists()
+    assert (left / "D" / "A" / "predictions.json").read_bytes() == b"content of predictions.json"
+    assert rows_of(left) == []
+
+
+def test_a_store_opens_where_the_file_system_cannot_be_synced(left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """E.g. on macOS, to which it was copied after a kill."""
+    monkeypatch.setattr(unsynced_files, "_syncfs", lambda: None)
+    (left / "D" / "A" / "model.pkl").unlink()
+    CheckpointStore(left).close()
+    assert (left / "D" / "A" / "model.pkl").read_bytes() == b"content of model.pkl"
+    assert rows_of(left) == []
+
+
+def put_a_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.parent.parent.parent.parent / "outside")
+
+
+def put_a_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("put", [put_a_link, put_a_directory])
+def test_what_is_no_file_any_more_does_not_keep_a_store_closed(left: Path, put: Callable[[Path], None]) -> None:
+    """It is not followed and not replaced, and its content goes."""
+    put(left / "D" / "A" / "model.pkl")
+    before = (left / "D" / "A" / "model.pkl").lstat()
+    CheckpointStore(left).close()
+    assert (left / "D" / "A" / "model.pkl").lstat() == before
+    assert rows_of(left) == []
+    assert not (left.parent / "outside").exists()
+
+
+def test_a_file_that_cannot_be_written_does_not_keep_a_store_closed(
+    left: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its content stays, for whoever opens the store when the disk has room."""
+
+    def refused(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = left / "D" / "A" / "model.pkl"
+    path.unlink()
+    with monkeypatch.context() as full:
+        full.setattr(lost_files, "publish", refused)
+        CheckpointStore(left).close()
+    assert "could not be written again ([Errno 28] No space left on device)" in capsys.readouterr().err
+    assert rows_of(left) == ["D/A/model.pkl"]
+    CheckpointStore(left).close()
+    assert path.read_bytes() == b"content of model.pkl"
+
+
+def test_a_newer_readable_copy_stays(left: Path) -> None:
+    """Another run has replaced it, and was killed: the older one is not what the power has taken."""
+    copy = left / "D" / "A" / "predictions.json"
+    copy.write_bytes(b"a longer list of another content")
+    CheckpointStore(left).close()
+    assert copy.read_bytes() == b"a longer list of another content"
+
+
+def test_files_of_earlier_generations_are_written_again(left: Path) -> None:
+    """Their records have other keys since the item was reset."""
+    with closing(sqlite3.connect(left / "store" / "cache.db")) as connection:
+        connection.execute("UPDATE Cache SET key = 'old/0/fit/a' WHERE key = 'fit/a'")
+        ((text,),) = connection.execute("SELECT value FROM Cache WHERE key = 'old/0/fit/a'").fetchall()
+        record = unseal("fit/a", text)
+        connection.execute("UPDATE Cache SET value = ? WHERE key = 'old/0/fit/a'", (seal("old/0/fit/a", record),))
+        connection.commit()
+    (left / "D" / "A" / "model.pkl").unlink()
+    CheckpointStore(left).close()
+    assert (left / "D" / "A" / "model.pkl").read_bytes() == b"content of model.pkl"
+
+
+def test_a_write_that_failed_behind_our_back_is_made_up_for(left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is there in memory, and that its sync says is not on disk, is written again."""
+    path, sync = left / "D" / "A" / "model.pkl", os.fsync
+    inode = path.stat().st_ino
+
+    def refused(descriptor: int) -> None:
+        if os.fstat(descriptor).st_ino == inode:
+            raise OSError(5, "broken")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refused)
+    CheckpointStore(left).close()
+    assert path.read_bytes() == b"content of model.pkl"
+    assert path.stat().st_ino != inode
+    assert rows_of(left) == []
 
 
 @pytest.mark.parametrize(
@@ -242,6 +347,89 @@ def test_a_disk_that_cannot_be_synced_loses_nothing(root: Path, monkeypatch: pyt
     CheckpointStore(root).close()
     assert path.read_bytes() == b"content"
     assert rows_of(root) == []
+
+
+def test_after_a_failed_sync_files_are_synced_themselves(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That a later one succeeds says nothing of what the failed one has lost: its contents stay, and the user is told."""
+    outcomes = iter([OSError(5, "broken"), None])
+
+    def sync(_: int) -> None:
+        if (error := next(outcomes)) is not None:
+            raise error
+
+    monkeypatch.setattr(unsynced_files, "sync_file_system", sync)
+    with closing(CheckpointStore(root)) as store:
+        published(store, "model-0", b"content", key="fit/0")
+        store._unsynced_files.sync()
+        published(store, "model-1", b"content", key="fit/1")
+        assert rows_of(root) == ["D/A/model-0"]
+    assert rows_of(root) == ["D/A/model-0"]
+    assert "could not be synced ([Errno 5] broken)" in capsys.readouterr().err
+
+
+def test_a_machine_without_a_thread_left_records_all_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are synced at the end."""
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(unsynced_files, "_MOST_FILES", 1)
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with closing(CheckpointStore(root)) as store:
+        published(store, "model.pkl", b"content")
+    assert rows_of(root) == []
+
+
+def test_a_transaction_takes_no_contents_of_others_along(root: Path) -> None:
+    """A small record is not refused on a full disk for what another item has in its hands."""
+    with closing(CheckpointStore(root)) as store:
+        with store.temporary() as scratch:
+            (scratch / "model").write_bytes(b"content")
+            store.publish(
+                scratch / "model", root / "model", until_commit=True, is_unrecorded=True, of_records=["fit/a"]
+            )
+        store.records.commit({"fit/b": {}})
+        assert rows_of(root) == []
+        store.records.commit({"fit/a": {}})
+        assert rows_of(root) == ["model"]
+
+
+def test_a_locked_database_does_not_keep_a_store_open(root: Path) -> None:
+    """Whoever opens it next removes the contents."""
+    store = CheckpointStore(root)
+    published(store, "model.pkl", b"content")
+    with closing(sqlite3.connect(root / "store" / "cache.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        store.close()
+        took = time.monotonic() - began
+    assert took < 30  # it would wait for ten minutes
+    assert rows_of(root) == ["D/A/model.pkl"]
+    CheckpointStore(root).close()
+    assert rows_of(root) == []
+
+
+@pytest.mark.syncs
+def test_a_signal_leaves_no_durable_commit_without_a_sync(root: Path) -> None:
+    """It comes when the connection has been told not to wait for the disk, and before anybody has noted that."""
+
+    class Interrupting:
+        def __init__(self, connection: sqlite3.Connection) -> None:
+            self.connection = connection
+
+        def execute(self, statement: str) -> None:
+            self.connection.execute(statement)
+            raise KeyboardInterrupt
+
+    with closing(CheckpointStore(root)) as store:
+        connection = store.records._connection
+        with pytest.raises(KeyboardInterrupt):
+            store.records._wait_for_disk(Interrupting(connection), is_durable=False)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (1,)
+        store.records.commit({"fit/a": {}})
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 def test_many_files_are_synced_while_the_run_goes_on(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,7 +524,7 @@ _PATHS = ("a", "b", "c")
 def test_a_content_is_in_the_database_from_its_commit_until_it_is_synced(
     steps: list[tuple[int, str, set[str]]],
 ) -> None:
-    """Whatever two processes do in whatever order: none loses what the other has left, and in the end none keeps what is synced."""
+    """Whatever two processes do in whatever order, and though a signal comes behind a commit: none loses what is not synced."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(unsynced_files, "sync_file_system", lambda _: None)
         database = Database()
