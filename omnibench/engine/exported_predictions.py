@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from omnibench.data.stored_ids import StoredIds, read_ids
 from omnibench.guest.folds import NO_ITEM
@@ -24,6 +26,9 @@ JSON_ROWS = 1_000_000
 
 _FEW_IDS = 4096
 """So many ids are kept from item to item, as ``read_ids`` keeps them, and so are their texts."""
+
+_FEW_BYTES = 1 << 16
+"""Of predictions of so many bytes, the texts of columns are kept for the next items."""
 
 _to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
@@ -57,38 +62,31 @@ def decoded(dataset: Path, rows: npt.NDArray[np.void]) -> dict[str, npt.NDArray[
 
     These are user, item, score, rank (from 1) of recommendations, or user, item, rating of predicted ratings.
     """
-    return _columns(rows, _own_ids(dataset, "users").ids, _own_ids(dataset, "items").ids)
+    columns = _columns(rows)
+    own = {name: _own_ids(dataset, f"{name}s").ids[columns[name]] for name in _CODED}
+    return {**columns, **own}
 
 
-def _columns(
-    rows: npt.NDArray[np.void],
-    users: npt.NDArray[np.object_],
-    items: npt.NDArray[np.object_],
-    *,
-    as_texts: bool = False,
-) -> dict[str, npt.NDArray[Any]]:
-    """Return the columns of predictions.
+_CODED = ("user", "item")
+"""The columns of codes, for which the user has ids."""
 
-    Args:
-        rows: The rows of their file.
-        users: What stands for each user, by code.
-        items: What stands for each item, by code.
-        as_texts: Whether ranks are texts, as what stands for users and items then is.
-    """
+
+def _columns(rows: npt.NDArray[np.void]) -> dict[str, npt.NDArray[Any]]:
+    """Return the columns of predictions, with codes of users and items."""
     if "rating" in (rows.dtype.names or ()):
-        return {"user": users[rows["user"]], "item": items[rows["item"]], "rating": rows["rating"]}
+        return {name: rows[name] for name in ("user", "item", "rating")}
     codes = rows["item"]
     filled = codes != NO_ITEM
-    ranks = np.arange(1, filled.shape[1] + 1)
     return {
-        "user": users[np.repeat(rows["user"], np.count_nonzero(filled, axis=1))],
-        "item": items[codes[filled]],
+        "user": np.repeat(rows["user"], np.count_nonzero(filled, axis=1)),
+        "item": codes[filled],
         "score": rows["score"][filled],
-        "rank": np.broadcast_to(ranks.astype(str).astype(object) if as_texts else ranks, filled.shape)[filled],
+        "rank": np.broadcast_to(np.arange(1, filled.shape[1] + 1), filled.shape)[filled],
     }
 
 
-class _OwnIds(NamedTuple):
+@dataclass(frozen=True, eq=False, slots=True)
+class _OwnIds:
     """The user's own ids by code, and None behind them, in arrays that are nobody's to change.
 
     Attributes:
@@ -148,15 +146,29 @@ def _write(dataset: Path, rows: npt.NDArray[np.void], file: BinaryIO) -> None:
 
 def _json(dataset: Path, rows: npt.NDArray[np.void]) -> str:
     """Return the columns as JSON; of a few users and items, which the next item has as well, from the texts of their ids."""
-    users, items = _own_ids(dataset, "users").texts, _own_ids(dataset, "items").texts
-    if users is None or items is None:
+    own = {name: _own_ids(dataset, f"{name}s") for name in _CODED}
+    if any(ids.texts is None for ids in own.values()):
         return _to_json({name: column.tolist() for name, column in decoded(dataset, rows).items()})
-    columns = _columns(rows, users, items, as_texts=True)
-    members = []
-    for name, column in columns.items():
-        values = column.tolist()
-        members.append(f'"{name}": ' + (f"[{', '.join(values)}]" if column.dtype.hasobject else _to_json(values)))
+    text_of = _column_text if rows.nbytes <= _FEW_BYTES else _column_text.__wrapped__
+    members = [
+        f'"{name}": {text_of(column.tobytes(), column.dtype, own.get(name))}' for name, column in _columns(rows).items()
+    ]
     return f"{{{', '.join(members)}}}"
+
+
+@lru_cache(maxsize=64)
+def _column_text(content: bytes, dtype: np.dtype[Any], own: _OwnIds | None) -> str:
+    """Return a column as JSON. Users, ranks and scores that only say the order of a list are as those of other items of the fold.
+
+    Args:
+        content: The bytes of the column.
+        dtype: Its type.
+        own: The ids, of which there are texts, where it has codes.
+    """
+    column = np.frombuffer(content, dtype)
+    if own is None or own.texts is None:
+        return _to_json(column.tolist())
+    return f"[{', '.join(own.texts[column].tolist())}]"
 
 
 def _fits_one_type(own_ids: pd.Series[Any]) -> bool:
