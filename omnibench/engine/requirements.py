@@ -24,6 +24,9 @@ from omnibench.store.schema import RecordType
 _Fits = dict[int, EarlierFit]
 """Fits by what their formula says of them."""
 
+_Work = tuple[DataSize, str, str, str]
+"""What an estimate is made for: data by size and name, a configuration, and what the model is fitted on."""
+
 _LOOK = Callable[[Callable[[Reader], Any]], Any]
 
 _SAMPLE = 500
@@ -41,6 +44,8 @@ class Requirements:
         self._read = read
         self._sizes: dict[str, DataSize] | None = None
         self._earlier: dict[str, dict[str, _Fits]] = {}
+        self._latest: tuple[_Work, Requirement] | None = None
+        """That of the configuration that was asked for last, whose other folds follow; None once something was learned."""
 
     def of(self, experiment: Experiment, *, expected: bool = False) -> Requirement | None:
         """Return how much memory an experiment's Fit needs; None where the size of its data is not known.
@@ -56,6 +61,13 @@ class Requirements:
             size = expected_size(experiment.dataset)
         if size is None:
             return None
+        work = size, experiment.dataset_name, experiment.configuration_key, experiment.refit
+        latest = self._latest
+        if latest is None or latest[0] != work:
+            latest = self._latest = work, self._estimated(experiment, size)
+        return latest[1]
+
+    def _estimated(self, experiment: Experiment, size: DataSize) -> Requirement:
         configuration = experiment.configuration
         formula = formula_of(configuration.runner, configuration.algorithm)
         described = _described(experiment)
@@ -102,7 +114,9 @@ class Requirements:
         if size is not None and peak:
             formula = formula_of(configuration.runner, configuration.algorithm)
             fits = self._earlier_fits(experiment, formula).setdefault(experiment.dataset_name, {})
-            _add(fits, formula, EarlierFit(learned_from(size, _described(experiment), effective), effective, peak))
+            fit = EarlierFit(learned_from(size, _described(experiment), effective), effective, peak)
+            if _add(fits, formula, fit):
+                self._latest = None
 
     def _earlier_fits(self, experiment: Experiment, formula: Mapping[str, float]) -> dict[str, _Fits]:
         """Return what earlier Fits of an experiment's algorithm needed, by the names of their datasets."""
@@ -132,11 +146,16 @@ def _described(experiment: Experiment) -> Mapping[str, Any]:
     return DEFAULTS if configuration.own else algorithm_info(configuration.runner, configuration.algorithm)
 
 
-def _add(fits: _Fits, formula: Mapping[str, float], fit: EarlierFit) -> None:
-    """Add a Fit to others; of those with as much to do the one stays that needed most, or thousands would be looked at."""
+def _add(fits: _Fits, formula: Mapping[str, float], fit: EarlierFit) -> bool:
+    """Add a Fit to others, and return whether it stays.
+
+    Of those with as much to do the one does that needed most, or thousands would be looked at.
+    """
     work = int(grown_bytes(formula, fit.size, fit.parameters))
-    if work not in fits or fits[work].peak < fit.peak:
+    stays = work not in fits or fits[work].peak < fit.peak
+    if stays:
         fits[work] = fit
+    return stays
 
 
 def _sizes_in(reader: Reader) -> dict[str, DataSize]:

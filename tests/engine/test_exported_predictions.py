@@ -57,7 +57,9 @@ def expected_lists(rows: Rows, users: Sequence[Hashable], items: Sequence[Hashab
     return {name: [place[number] for place in places] for number, name in enumerate(("user", "item", "score", "rank"))}
 
 
-@pytest.mark.parametrize("few", [0, 4096], ids=["many ids", "few ids"])
+@pytest.mark.parametrize(
+    ("few", "few_bytes"), [(0, 1 << 16), (4096, 1 << 16), (4096, 0)], ids=["many ids", "few ids", "few ids, many rows"]
+)
 @pytest.mark.parametrize("is_odd", [True, False], ids=["odd scores", "finite scores"])
 @pytest.mark.parametrize("is_full", [True, False], ids=["full lists", "short lists"])
 @pytest.mark.parametrize(("users", "items"), [(TEXTS, NUMBERS), (NUMBERS, TEXTS), (MIXED, TEXTS), (NUMBERS, MIXED)])
@@ -69,12 +71,14 @@ def test_readable_copies_are_what_the_standard_library_writes(
     is_full: bool,
     is_odd: bool,
     few: int,
+    few_bytes: int,
 ) -> None:
     """To the byte, whatever the ids are and however many: copies of earlier releases are compared with them.
 
     They are written twice, since the second time the texts of ids may be those of the first.
     """
     monkeypatch.setattr(exported_predictions, "_FEW_IDS", few)
+    monkeypatch.setattr(exported_predictions, "_FEW_BYTES", few_bytes)
     monkeypatch.setattr(exported_predictions, "_latest_ids", {})
     write_ids(tmp_path, "users", users)
     write_ids(tmp_path, "items", items)

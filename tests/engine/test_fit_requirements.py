@@ -122,6 +122,16 @@ def test_a_run_learns_from_its_own_fits(store: CheckpointStore) -> None:
     assert large.size == pytest.approx(12e9, rel=0.01)
 
 
+def test_each_configuration_and_dataset_has_an_estimate_of_its_own(store: CheckpointStore) -> None:
+    """Also by turns, as workers come to them, and for what the model is fitted on."""
+    requirements = Requirements(store.read)
+    items = [experiment(dataset, configuration=number) for dataset in ("Small", "Large") for number in ("0", "1")]
+    items[1].configuration.algorithm = "ItemKNN"
+    alone = [Requirements(store.read).of(item) for item in items]
+    assert [requirements.of(item) for item in items + items[::-1]] == alone + alone[::-1]
+    assert alone[0] != alone[1]
+
+
 def test_the_median_of_each_framework(store: CheckpointStore) -> None:
     """What -n auto reckons with: large data make fewer workers, a single large Fit does not, for it waits."""
     requirements = Requirements(store.read)
@@ -232,8 +242,8 @@ def test_any_name_of_a_hyperparameter_and_the_features_that_are_read_count(store
     """An estimate is the same whichever name LensKit is given; earlier Fits are asked as they were."""
     requirements = Requirements(store.read)
     sizes = []
-    for given in ({"embedding_size": 512}, {"embedding_size_exp": 9}, {"features": 512}, {}):
-        item = experiment("Large", "LensKit", "BiasedSVDScorer")
+    for number, given in enumerate([{"embedding_size": 512}, {"embedding_size_exp": 9}, {"features": 512}, {}]):
+        item = experiment("Large", "LensKit", "BiasedSVDScorer", configuration=str(number))
         item.configuration.plain_parameters = given
         requirement = requirements.of(item)
         assert requirement is not None
