@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,34 @@ def test_arrays_that_lie_one_behind_the_other_are_those_of_numpy(
             assert (array.dtype, array.shape, array.tobytes()) == (expected.dtype, expected.shape, expected.tobytes())
             assert array.flags.writeable
             assert ours.tell() == theirs.tell()
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros(3, dtype=recommendation_dtype(3)),
+        np.arange(6).reshape(2, 3),
+        np.arange(6).reshape(2, 3).T,
+        np.arange(9)[::2],
+        np.zeros((0, 4)),
+        np.array(7),
+        np.arange(100_000),
+        np.array(["2026-11-29"], dtype="datetime64[D]"),
+    ],
+    ids=["rows", "by rows", "by columns", "with gaps", "empty", "a number", "large", "dates"],
+)
+def test_files_are_those_of_numpy_to_the_byte(tmp_path: Path, array: npt.NDArray[Any]) -> None:
+    """Whichever way they are written, the second one as the first: digests of files are parts of keys."""
+    expected = io.BytesIO()
+    np.lib.format.write_array(expected, array, allow_pickle=False)
+    save_array(tmp_path / "ours.npy", array, array)
+    assert (tmp_path / "ours.npy").read_bytes() == 2 * expected.getvalue()
+
+
+def test_objects_are_not_written(tmp_path: Path) -> None:
+    """No guest hands its host a pickle."""
+    with pytest.raises(ValueError, match="allow_pickle"):
+        save_array(tmp_path / "objects.npy", np.array([{}], dtype=object))
 
 
 @pytest.mark.parametrize("missing", [1, 30, 330])
