@@ -132,9 +132,10 @@ class FitSnapshots:
         elif problem := unpaired(self._algorithm):
             self._warn(f"{problem}; the instance is pickled instead")
         if self._resumed is None:
-            self._begin = self._random_states.capture()
-            if reports and self.report.marks:
-                self._mark(0, None)
+            if reports:  # else no snapshot is taken, and there is nothing to go back to
+                self._begin = self._random_states.capture()
+                if self.report.marks:
+                    self._mark(0, None)
         else:
             self._begin = self._resumed["begin"]
             self._random_states.restore(self._resumed["now" if self._loop is None else "begin"])
