@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Hashable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -177,8 +177,7 @@ def read_ids(directory: Path, which: str) -> Sequence[Hashable]:
         directory: A prepared dataset.
         which: ``users``, ``items`` or ``sessions``.
     """
-    for suffix, reader in ((_TEXTS, StoredTexts), (_INTEGERS, StoredIntegers)):
-        path = os.path.join(directory, f"{which}.{suffix}.npy")
+    for path, reader in _files_of(str(directory), which):
         try:
             status = os.stat(path)
         except OSError:
@@ -194,6 +193,13 @@ def read_ids(directory: Path, which: str) -> Sequence[Hashable]:
             _small[path] = remembered
         return remembered[1]
     return [ids.decode(own_id) for own_id in json.loads((directory / f"{which}.json").read_text(encoding="utf-8"))]
+
+
+@lru_cache(maxsize=_MOST_SMALL)
+def _files_of(directory: str, which: str) -> list[tuple[str, Callable[[Path], StoredIds]]]:
+    """Return the files that ids may be in, and what reads them."""
+    readers = {_TEXTS: StoredTexts, _INTEGERS: StoredIntegers}
+    return [(os.path.join(directory, f"{which}.{suffix}.npy"), reader) for suffix, reader in readers.items()]
 
 
 def read_session_ids(directory: Path) -> Sequence[Hashable] | None:

@@ -7,6 +7,7 @@ never masks, never ranks: ``ranking.recommend`` does that in the same way for ev
 from __future__ import annotations
 
 import ctypes
+import functools
 import gc
 import importlib
 import os
@@ -152,6 +153,10 @@ def send_prints_to(out: str, err: str) -> None:
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
 
 
+_path_of = functools.lru_cache(maxsize=16)(Path)
+"""The path of a dataset, taken apart once and not at each request."""
+
+
 def _policy(request: Mapping[str, Any]) -> dict[str, Any]:
     """Return what may be recommended: by default what a user has not seen."""
     return dict(request.get("candidates", {"policy": "unseen"}))
@@ -168,7 +173,7 @@ def _fold(request: Mapping[str, Any], *, keeps: bool) -> folds.Fold:
     allowed = {name: bool(policy.get(name)) for name in ("repeats", "unknown")}
     refit, judged = request.get("refit", ""), request.get("judged", "")
     opened = opened_fold if keeps else folds.Fold
-    fold = opened(Path(request["dataset"]), request["fold"], refit, judged=judged, **allowed)
+    fold = opened(_path_of(request["dataset"]), request["fold"], refit, judged=judged, **allowed)
     kept.release_others(fold)
     return fold
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from .folds import Fold
@@ -27,9 +28,8 @@ def opened_fold(
 
     A dataset that was published anew at the same path is another one.
     """
-    names = ("manifest.json", os.path.join(f"fold_{number}", MEMBERSHIP))
     try:
-        statuses = [os.stat(os.path.join(dataset, name)) for name in names]
+        statuses = [os.stat(file) for file in _files_of(str(dataset), number)]
     except OSError:  # the only fold, or one of an older form, has its own rows
         return Fold(dataset, number, refit, repeats=repeats, unknown=unknown, judged=judged)
     identity = (str(dataset), number, refit, repeats, unknown, judged)
@@ -43,3 +43,9 @@ def opened_fold(
             _opened.clear()
         _opened[identity] = state, fold
     return fold
+
+
+@lru_cache(maxsize=_MOST_FOLDS)
+def _files_of(dataset: str, number: int) -> tuple[str, str]:
+    """Return the files whose state tells whether a fold is the same as before."""
+    return os.path.join(dataset, "manifest.json"), os.path.join(dataset, f"fold_{number}", MEMBERSHIP)
