@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -426,7 +427,7 @@ def test_a_signal_leaves_no_durable_commit_without_a_sync(root: Path) -> None:
     with closing(CheckpointStore(root)) as store:
         connection = store.records._connection
         with pytest.raises(KeyboardInterrupt):
-            store.records._wait_for_disk(Interrupting(connection), is_durable=False)
+            store.records._wait_for_disk(cast(sqlite3.Connection, Interrupting(connection)), is_durable=False)
         assert connection.execute("PRAGMA synchronous").fetchone() == (1,)
         store.records.commit({"fit/a": {}})
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
@@ -437,11 +438,17 @@ def test_many_files_are_synced_while_the_run_goes_on(root: Path, monkeypatch: py
     monkeypatch.setattr(unsynced_files, "_MOST_FILES", 3)
     synced = threading.Event()
     sync = unsynced_files.sync_file_system
-    monkeypatch.setattr(unsynced_files, "sync_file_system", lambda path: (sync(path), synced.set()))
+
+    def noted_sync(descriptor: int) -> None:
+        sync(descriptor)
+        synced.set()
+
+    monkeypatch.setattr(unsynced_files, "sync_file_system", noted_sync)
     with closing(CheckpointStore(root)) as store:
         for number in range(3):
             published(store, f"model-{number}", b"content", key=f"fit/{number}")
         assert synced.wait(60)
+        assert store._unsynced_files._syncing is not None
         store._unsynced_files._syncing.join()
         published(store, "model-3", b"content", key="fit/3")
         assert rows_of(root) == ["D/A/model-3"]
@@ -468,12 +475,12 @@ def test_a_transaction_that_fails_takes_the_contents_along_the_next_time(root: P
 
 def test_a_database_that_is_given_up_leaves_nothing_unsynced(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was damaged while it was open: what it alone had is synced, and numbers of its rows mean nothing in the next one."""
-    sync, n_syncs = unsynced_files.sync_file_system, []
-    monkeypatch.setattr(unsynced_files, "sync_file_system", lambda path: n_syncs.append(sync(path)))
+    descriptors: list[int] = []
+    monkeypatch.setattr(unsynced_files, "sync_file_system", descriptors.append)
     with closing(CheckpointStore(root)) as store:
         published(store, "model-0", b"content", key="fit/0")
         store._open_records_again()
-        assert len(n_syncs) == 1
+        assert len(descriptors) == 1
         published(store, "model-1", b"content", key="fit/1")
         assert "D/A/model-1" in rows_of(root)
     CheckpointStore(root).close()
@@ -486,7 +493,7 @@ class Database:
     def __init__(self) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         unsynced_files.create_table(self.connection)
-        self.processes = [UnsyncedFiles(Path("/"), holder, str) for holder in ("first", "second")]
+        self.processes = [UnsyncedFiles(Path("/"), holder, lambda _: None) for holder in ("first", "second")]
         self.noted: list[set[str]] = [set(), set()]
         self.unsynced: list[set[str]] = [set(), set()]
 
