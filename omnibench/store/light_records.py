@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -26,7 +26,7 @@ from omnibench.store.reader import Reader
 from omnibench.store.reading import read
 from omnibench.store.schema import SEARCHED, Record, RecordType, Status
 from omnibench.store.shared_parts import SharedParts
-from omnibench.store.summed_costs import Costs, CostsOfItems
+from omnibench.store.summed_costs import Costs, rows_beside
 
 _LEFT_OUT = (RecordType.OLD, RecordType.SERIES, RecordType.SCORE, RecordType.MARKS, RecordType.DATA, RecordType.RECIPE)
 """Types of records of which nothing is said."""
@@ -129,19 +129,26 @@ def light_records_in(
     if phase_costs is None:
         rows = reader.rows_of_other_phases(finished, with_evaluations=not takes_plain)
     else:
-        of_items = CostsOfItems(finished, costs)
-        for block in phase_costs:
-            of_items.add(block)
-        rows = of_items.rows_of_others
+        rows = rows_beside(phase_costs, finished, costs)
     records |= _phases(reader, finished, costs) if rows is None else reader.in_rows(rows)
-    for record_type in RecordType:
-        if record_type is RecordType.PLAN:
-            records |= plans
-        elif record_type not in (*_LEFT_OUT, *PHASE_TYPES, RecordType.ITEM):
-            records |= reader.records(record_type.prefix, in_order=True)
+    records |= _beside(reader, plans)
     if with_costs:
         costs.add_rows(phase_rows(whole_items | dict(islice(records.items(), items, None))))
     return LightRecords(records, costs, [part for group in plain.groups for part in _labelled(group, plan)])
+
+
+def _beside(reader: Reader, plans: Mapping[str, Record]) -> Iterator[tuple[str, Record]]:
+    """Yield the records that are neither of items nor of their phases, and tell how far a store is.
+
+    Args:
+        reader: Reads the records.
+        plans: Those of plans, which have been read already.
+    """
+    for record_type in RecordType:
+        if record_type is RecordType.PLAN:
+            yield from plans.items()
+        elif record_type not in (*_LEFT_OUT, *PHASE_TYPES, RecordType.ITEM):
+            yield from reader.records(record_type.prefix, in_order=True)
 
 
 def _labelled(group: PlainItems, plan: PlannedLabels) -> Iterator[PlainItems]:

@@ -48,7 +48,21 @@ class Costs:
             self.add(row.get("seconds"), row.get("start_seconds"), item)
 
 
-class CostsOfItems:
+def rows_beside(blocks: Iterable[BlockOfCosts], names: Mapping[str, str], costs: Costs) -> list[int]:
+    """Add the costs of the phases of items, and return the numbers of the rows of others, by type and as they were written.
+
+    Args:
+        blocks: The costs of all phases; see ``phase_costs.blocks_of_costs``.
+        names: The names of the items, by key.
+        costs: What their costs are added to.
+    """
+    of_items = _CostsOfItems(names, costs)
+    for block in blocks:
+        of_items.add(block)
+    return of_items.rows_of_others
+
+
+class _CostsOfItems:
     """Adds the costs of the phases of items.
 
     Args:

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from support.stored import compute, prepare
 
-from omnibench.store import CheckpointStore
-from omnibench.store import phase_costs
+from omnibench.store import CheckpointStore, phase_costs
 from omnibench.store.phase_costs import TYPES, PhaseCosts, are_kept, blocks_of_costs, keep_costs, members_in
 from omnibench.store.reading import read
 from omnibench.store.schema import RecordType
@@ -152,7 +151,7 @@ def test_texts_that_cannot_be_told_apart_are_not_given(store: CheckpointStore, m
     connection: sqlite3.Connection = store.records._connection
     numbers = connection.execute("SELECT number FROM Costs ORDER BY number").fetchall()
     for text, (number,) in zip(members, numbers, strict=False):
-        connection.execute(f"UPDATE Costs SET members = {text} WHERE number = ?", (number,))  # noqa: S608 - of constants
+        connection.execute(f"UPDATE Costs SET members = {text} WHERE number = ?", (number,))
     (block,) = blocks_of_costs(connection)
     assert block.texts is None or block.texts == [text for _, _, text in block.rows()]
     assert (block.texts is None) == ("NULL" in members or "\n" in "".join(members) or "0a" in "".join(members))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.store.phase_costs import BlockOfCosts
-from omnibench.store.summed_costs import Costs, CostsOfItems
+from omnibench.store.summed_costs import Costs, rows_beside
 
 _NAMES = {"a" * 64: "D/a", "b" * 64: "D/b", "c": "D/c"}
 
@@ -52,13 +52,14 @@ def block_of(rows: Sequence[tuple[int, int, bytes]], *, with_texts: bool) -> Blo
 def summed(blocks: Sequence[Sequence[bytes]], *, with_texts: bool) -> Any:
     """Return all that comes of blocks of texts: what a NaN is equal to is itself as a text."""
     costs = Costs()
-    of_items = CostsOfItems(_NAMES, costs)
+    all_blocks = []
     number = 0
     for texts in blocks:
         rows = [(number + step, (number + step) % 3, text) for step, text in enumerate(texts)]
         number += len(texts)
-        of_items.add(block_of(rows, with_texts=with_texts))
-    return repr((sorted(costs.seconds), sorted(costs.starting), costs.by_item)), of_items.rows_of_others
+        all_blocks.append(block_of(rows, with_texts=with_texts))
+    rows_of_others = rows_beside(all_blocks, _NAMES, costs)
+    return repr((sorted(costs.seconds), sorted(costs.starting), costs.by_item)), rows_of_others
 
 
 @given(st.lists(_texts, max_size=4), st.booleans())
@@ -87,9 +88,9 @@ def test_usual_phases_are_not_asked_for_one_by_one() -> None:
         raise AssertionError("nobody needs them")
 
     costs = Costs()
-    of_items = CostsOfItems(_NAMES, costs)
     lists = [["c", 0.5, 0.25, None, None], ["c", None, 0.5, None, None], *[["c", 1.5, None, "batch", None]] * 3]
-    of_items.add(BlockOfCosts([json.dumps(members, separators=(",", ":")).encode() for members in lists], rows))
+    texts = [json.dumps(members, separators=(",", ":")).encode() for members in lists]
+    assert rows_beside([BlockOfCosts(texts, rows)], _NAMES, costs) == []
     assert costs.by_item == {"D/c": 2.0}
     assert list(costs.seconds) == [0.5, 0.0, 1.5]
     assert list(costs.starting) == [0.25, 0.5, 0.0]
