@@ -103,13 +103,13 @@ class _CostsOfItems:
             or not (_are_usual_costs(seconds) and _are_usual_costs(waits))
         ):
             return False
-        names = list(map(self._names.get, keys))
+        names = [name for name in map(self._names.get, keys) if name is not None]
         without_batch = batches.count(None)
         parts = {hash(part) for part in zip(keys, batches, strict=True) if part[1] is not None}
         are_counted_once = len(parts) == len(keys) - without_batch and self._batches.isdisjoint(parts)
         # Two phases of no batch may have cost the same; in the end of a text, no batch can look like none.
         are_met_once = sum([text.endswith(_NO_BATCH) for text in texts]) == without_batch
-        if None in names or not are_counted_once or not are_met_once:
+        if len(names) < len(keys) or not are_counted_once or not are_met_once:
             return False
         self._batches |= parts
         costs, by_item = self._costs, self._costs.by_item
