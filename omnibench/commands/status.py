@@ -81,12 +81,12 @@ def _show(arguments: argparse.Namespace) -> int:
     records, items = light.records, store.items_in(light.records)
     # Most records are those of items that are done, of which nothing is said: to pass over them takes as long as to read them.
     notable = {name: item for name, item in items.items() if _is_notable(item)}
-    beside = {key: record for key, record in records.items() if not RecordType.ITEM.has(key)}
-    remaining = remaining_of(beside, notable)
+    lean_records = {key: record for key, record in records.items() if not RecordType.ITEM.has(key)}
+    remaining = remaining_of(lean_records, notable)
     counts, sizes = summary_of(store.root, light, items, remaining), store.sizes()
-    unsteady, origins = unsteady_in(beside), read(store.root / "store", taken_origins)
+    unsteady, origins = unsteady_in(lean_records), read(store.root / "store", taken_origins)
     unfinished = (item for item in notable.values() if item["status"] != Status.DONE)
-    snapshots = resumable(RecordsInMemory(beside), unfinished)
+    snapshots = resumable(RecordsInMemory(lean_records), unfinished)
     if arguments.json:
         statuses = {name: item["status"] for name, item in items.items()}
         newest = {name: newest_members(snapshot) for name, snapshot in snapshots.items()}
@@ -118,9 +118,9 @@ def _show(arguments: argparse.Namespace) -> int:
         say(f"  {line}")
     for line in _prospect(notable, frozenset(remaining)):
         say(f"  {line}")
-    for worker in workers_of(store.root, beside, active=not arguments.all):
+    for worker in workers_of(store.root, lean_records, active=not arguments.all):
         current = names.recorded_item(items[worker["item"]]) if worker["item"] in items else worker["item"]
-        short_name = _short_name(worker, beside) if arguments.follow else ""
+        short_name = _short_name(worker, lean_records) if arguments.follow else ""
         for line in _worker_lines(worker, current, short_name):
             say(f"  {line}")
     for label, source in unsteady.items():

@@ -274,9 +274,9 @@ def _parts_in(parameters_text: str, configuration_text: str) -> tuple[dict[str, 
         if end != len(parameters_text) or type(parameters) is not dict:
             return None
         before, _, behind = configuration_text.partition(f"{_PARAMETERS}{parameters_text}")
-        around = _around_parameters(before, behind)
-        if around is not None:
-            return parameters, [around[0], {**around[1], "parameters": parameters}]
+        form = _around_parameters(before, behind)
+        if form is not None:
+            return parameters, [form[0], {**form[1], "parameters": parameters}]
         configuration, end = _SCAN(configuration_text, 0)
     except (ValueError, RecursionError):
         return None

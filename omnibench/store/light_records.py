@@ -131,13 +131,13 @@ def light_records_in(
     else:
         rows = rows_beside(phase_costs, finished, costs)
     records |= _phases(reader, finished, costs) if rows is None else reader.in_rows(rows)
-    records |= _beside(reader, plans)
+    records |= _records_apart(reader, plans)
     if with_costs:
         costs.add_rows(phase_rows(whole_items | dict(islice(records.items(), items, None))))
     return LightRecords(records, costs, [part for group in plain.groups for part in _labelled(group, plan)])
 
 
-def _beside(reader: Reader, plans: Mapping[str, Record]) -> Iterator[tuple[str, Record]]:
+def _records_apart(reader: Reader, plans: Mapping[str, Record]) -> Iterator[tuple[str, Record]]:
     """Yield the records that are neither of items nor of their phases, and tell how far a store is.
 
     Args:
