@@ -36,6 +36,8 @@ from omnibench.tables.names import recorded_names
 
 _FOLLOW_SECONDS = 5.0
 
+_DONE = Status.DONE.value
+
 _OF_WORKERS = (Status.DONE, Status.PENDING, Status.RUNNING)
 """What is not listed item by item while a run is followed: it is counted, and the workers say what runs."""
 
@@ -77,11 +79,14 @@ def _show(arguments: argparse.Namespace) -> int:
     store = open_store(arguments.store)
     light = light_records(store.root)
     records, items = light.records, store.items_in(light.records)
-    remaining = remaining_of(records, items)
+    # Most records are those of items that are done, of which nothing is said: to pass over them takes as long as to read them.
+    notable = {name: item for name, item in items.items() if _is_notable(item)}
+    lean_records = {key: record for key, record in records.items() if not RecordType.ITEM.has(key)}
+    remaining = remaining_of(lean_records, notable)
     counts, sizes = summary_of(store.root, light, items, remaining), store.sizes()
-    unsteady, origins = unsteady_in(records), read(store.root / "store", taken_origins)
-    unfinished = (item for item in items.values() if item["status"] != Status.DONE)
-    snapshots = resumable(RecordsInMemory(records), unfinished)
+    unsteady, origins = unsteady_in(lean_records), read(store.root / "store", taken_origins)
+    unfinished = (item for item in notable.values() if item["status"] != Status.DONE)
+    snapshots = resumable(RecordsInMemory(lean_records), unfinished)
     if arguments.json:
         statuses = {name: item["status"] for name, item in items.items()}
         newest = {name: newest_members(snapshot) for name, snapshot in snapshots.items()}
@@ -98,24 +103,24 @@ def _show(arguments: argparse.Namespace) -> int:
     say(f"{store.root}: {counts['total']} items: {listed}{took}")
     say(f"  {sizes_text(sizes)}")
     names = recorded_names(items.values())
-    searches = _searches(records, items)
+    searches = _searches(records, items, notable)
     unlisted = () if arguments.all else _OF_WORKERS if arguments.follow else (Status.DONE,)
-    for item in items.values():
+    for item in (items if arguments.all else notable).values():
         if item["status"] not in unlisted:
             size = _size(item, sizes) if arguments.all else ""
             say(
                 f"  {item['status']:11}  {item['fit_key'][:8]}  {names.recorded_item(item)}"
                 f"{remark(item, searches, snapshots.get(item['item']))}{size}"
             )
-    for line in _lacking(items):
+    for line in _lacking(notable):
         say(f"  {line}")
-    for line in (*_equal_seeds(items), *filter(None, [taken_sentence(origins.values(), len(items))])):
+    for line in (*_equal_seeds(notable), *filter(None, [taken_sentence(origins.values(), len(items))])):
         say(f"  {line}")
-    for line in _prospect(items, frozenset(remaining)):
+    for line in _prospect(notable, frozenset(remaining)):
         say(f"  {line}")
-    for worker in workers_of(store.root, records, active=not arguments.all):
+    for worker in workers_of(store.root, lean_records, active=not arguments.all):
         current = names.recorded_item(items[worker["item"]]) if worker["item"] in items else worker["item"]
-        short_name = _short_name(worker, records) if arguments.follow else ""
+        short_name = _short_name(worker, lean_records) if arguments.follow else ""
         for line in _worker_lines(worker, current, short_name):
             say(f"  {line}")
     for label, source in unsteady.items():
@@ -123,6 +128,11 @@ def _show(arguments: argparse.Namespace) -> int:
             f"  the data {label} of {source} differs from process to process, so its last run was refused. {STEADY_DATA}"
         )
     return int(bool(unsteady))
+
+
+def _is_notable(item: Record) -> bool:
+    """Whether anything is said of an item by its name: it is not done, lacks something, or stands for several seeds."""
+    return item["status"] != _DONE or STOPPED in item or "as_seed" in item or "seeds" in item
 
 
 def _worker_lines(worker: dict[str, Any], current: str, short_name: str) -> Iterator[str]:
@@ -167,9 +177,15 @@ def _size(item: dict[str, Any], sizes: Sizes) -> str:
     return f"  ({size_text(sum(parts.values()))}{model})"
 
 
-def _searches(records: dict[str, Record], items: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Return how far searches are that have not come to their end, by the names of their items."""
-    if not any(item.get(SEARCHED) and item["status"] != Status.DONE for item in items.values()):
+def _searches(records: dict[str, Record], items: dict[str, Record], notable: dict[str, Record]) -> dict[str, str]:
+    """Return how far searches are that have not come to their end, by the names of their items.
+
+    Args:
+        records: All records.
+        items: Those of the items, by name.
+        notable: Those of them that are not done, at least.
+    """
+    if not any(item.get(SEARCHED) and item["status"] != Status.DONE for item in notable.values()):
         return {}
     tuned = tuned_items(records, items)
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from omnibench.comparison.variance import COMPONENTS, Variances
 from omnibench.report.contents import Contents
@@ -13,7 +14,13 @@ from omnibench.report.numbers import finite
 from omnibench.results import Result
 from omnibench.statistics.deviation import sample_deviation, sample_deviations
 from omnibench.statistics.exact_means import exact_mean
+from omnibench.store.number_texts import floats_in
 from omnibench.tables.seeds import distinct, seed_groups, seeds_of
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 _MANY = 5000
 """Configurations from which on numpy, which takes a tenth of a second to import, makes their deviations sooner."""
@@ -97,6 +104,32 @@ def _cells_of_all(
     return all_cells
 
 
+def _usual_cells(
+    contents: Contents, configurations: Sequence[WithSeeds]
+) -> dict[WithSeeds, dict[str, tuple[float | None, ...]]]:
+    """Return what ``_cells_of_all`` does of those configurations whose items are plain, two or more, and have finite values."""
+    alike: dict[tuple[tuple[str, ...], int], list[tuple[WithSeeds, str]]] = {}
+    for configuration in configurations:
+        first = configuration.folds[0]
+        if len(configuration.folds) == 1 and first.items is not None and len(first) > 1 and first.labels:
+            alike.setdefault((first.labels, len(first)), []).append((configuration, first.items.values_text))
+    cells: dict[WithSeeds, dict[str, tuple[float | None, ...]]] = {}
+    for (labels, count), of_labels in alike.items():
+        numbers = floats_in(",".join([text for _, text in of_labels]))
+        if not np.isfinite(numbers).all():
+            continue
+        samples = numbers.reshape(len(of_labels), count, len(labels)).transpose(0, 2, 1).reshape(-1, count)
+        means = [finite(exact_mean(sample)) for sample in samples.tolist()]
+        columns = zip(means, map(finite, sample_deviations(samples)), strict=True)
+        for configuration, _ in of_labels:
+            variances = contents.variances.get((configuration.dataset, configuration.name), {})
+            cells[configuration] = {
+                label: (*next(columns), *(_parts(parts) if (parts := variances.get(label)) else _NO_VARIANCES))
+                for label in labels
+            }
+    return cells
+
+
 def _values_by_label(configuration: WithSeeds) -> Mapping[str, Sequence[float]]:
     """Return the values that count of a configuration, by label; see ``tables.seeds``."""
     labels = {folds.labels for folds in configuration.folds}
@@ -146,8 +179,10 @@ class Summaries:
             block = list(islice(self._next, _AHEAD))
             if configuration not in block:  # asked for out of order, or there are few
                 block = [configuration]
-            of_all = _cells_of_all(self._contents, block, _deviations if len(block) == 1 else sample_deviations)
-            self._cells = dict(zip(block, of_all, strict=True))
+            self._cells = _usual_cells(self._contents, block) if len(block) > 1 else {}
+            rest = [of_block for of_block in block if of_block not in self._cells]
+            of_rest = _cells_of_all(self._contents, rest, _deviations if len(block) == 1 else sample_deviations)
+            self._cells |= dict(zip(rest, of_rest, strict=True))
         return self._cells[configuration]
 
     def members_of(self, configuration: WithSeeds) -> dict[str, dict[str, float | None]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 else:
     from omnibench.lazy import np
 
@@ -41,7 +42,7 @@ def sample_deviation(values: Sequence[float]) -> float:
     return _root(squares, count * (count - 1) * unit * unit)
 
 
-def sample_deviations(samples: Sequence[Sequence[float]]) -> list[float]:
+def sample_deviations(samples: Sequence[Sequence[float]] | npt.NDArray[np.float64]) -> list[float]:
     """Return ``sample_deviation`` of many samples of the same size, for which numpy takes a tenth of the time.
 
     They are computed with the digits that the processor has beyond those of a float, and their error is bounded: the mean's counts by
@@ -49,9 +50,9 @@ def sample_deviations(samples: Sequence[Sequence[float]]) -> list[float]:
     both ends of what is possible round to the same float, that is the one; of the others, which are few, each is computed exactly.
 
     Args:
-        samples: Each with the same number of finite values, two or more.
+        samples: Each with the same number of finite values, two or more; shape (n, count).
     """
-    if not samples:
+    if not len(samples):
         return []
     values = np.array(samples, np.longdouble)
     count, unit = values.shape[1], float(np.finfo(np.longdouble).eps)
@@ -61,7 +62,7 @@ def sample_deviations(samples: Sequence[Sequence[float]]) -> list[float]:
         error = (count + 8) * unit + ((count + 1) * unit * abs(values).max(axis=1) / deviations) ** 2
         low, high = ((deviations * bound).astype(np.float64).tolist() for bound in (1 - error, 1 + error))
     return [
-        lowest if lowest == highest and 0 < lowest < math.inf else sample_deviation(sample)
+        lowest if lowest == highest and 0 < lowest < math.inf else sample_deviation(list(map(float, sample)))
         for lowest, highest, sample in zip(low, high, samples, strict=True)
     ]
 

@@ -287,20 +287,27 @@ class _Configuration(NamedTuple):
         name, is_tuned = item["algorithm"].rpartition("-")[0], bool(item.get(SEARCHED))
         values = [f"{parameter}={value!r}" for parameter, value in item["parameters"].items()]
         called = tuned_label(name, values) if is_tuned else f"{name}({', '.join(values)})"
-        members = configuration_in(item)
+        members = _configuration_of(item)
         return cls(
             intern(called),  # there may be thousands of folds
             is_tuned,
             members.get("seed"),
             intern(seedless_key(item)) if with_seedless_key else "",
             members.get("refit", ""),
-            search_hash(item),
+            search_hash(item) if "search" in members else "",
         )
+
+
+def _configuration_of(item: Record) -> Mapping[str, Any]:
+    """Return what ``configuration_in`` does, not copied: of each of many configurations, that would take longer than to look."""
+    identity = item.get("identity")
+    members: Mapping[str, Any] = identity[1]["configuration"][1] if identity else {}
+    return members
 
 
 def have_several_seeds(items: Iterable[Record]) -> bool:
     """Whether the records of items have different seeds."""
-    return len({configuration_in(item).get("seed") for item in items}) > 1
+    return len({_configuration_of(item).get("seed") for item in items}) > 1
 
 
 def results_of(items: Iterable[Record], *, with_seedless_key: bool = True) -> Iterator[Result]:

@@ -40,6 +40,9 @@ _ANY_METRICS = rf"(\{{{_METRIC}(?:, {_METRIC})*+\}})"
 _MOST_BRACKETS = 20
 """Brackets in hyperparameters or a configuration up to which nobody has to look how deep they are nested."""
 
+_PARAMETERS = ', "parameters": '
+"""What stands before the hyperparameters in a configuration; no text in a string can look like it."""
+
 _SCAN = json.JSONDecoder().raw_decode
 """What ``json.loads`` calls, which looks for blanks around it, too: a third of the time that few members take."""
 
@@ -267,12 +270,42 @@ def _parts_in(parameters_text: str, configuration_text: str) -> tuple[dict[str, 
     if both.count("{") + both.count("[") > _MOST_BRACKETS:
         return None
     try:
-        (parameters, end), (configuration, end_of_both) = _SCAN(both, 0), _SCAN(both, len(parameters_text))
+        parameters, end = _SCAN(parameters_text, 0)
+        if end != len(parameters_text) or type(parameters) is not dict:
+            return None
+        before, _, behind = configuration_text.partition(f"{_PARAMETERS}{parameters_text}")
+        form = _around_parameters(before, behind)
+        if form is not None:
+            return parameters, [form[0], {**form[1], "parameters": parameters}]
+        configuration, end = _SCAN(configuration_text, 0)
     except (ValueError, RecursionError):
         return None
-    if (end, end_of_both) != (len(parameters_text), len(both)):
-        return None
-    if type(parameters) is not dict or not is_tagged_configuration(configuration):
+    if end != len(configuration_text) or not is_tagged_configuration(configuration):
         return None
     recorded = configuration[1]["parameters"]
     return (recorded if repr(recorded) == repr(parameters) else parameters), configuration
+
+
+@lru_cache(maxsize=64)
+def _around_parameters(before: str, behind: str) -> tuple[str, dict[str, Any]] | None:
+    """Return the form and the members of a configuration of which all but the hyperparameters is known, which these are put among.
+
+    The configurations of an algorithm mostly have all else alike, so that only their hyperparameters are parsed. None where between
+    both texts there is no place for hyperparameters alone.
+
+    Args:
+        before: The text of the configuration up to its hyperparameters, without ``_PARAMETERS``.
+        behind: Its text behind them; nothing where it has none.
+    """
+    if not behind:
+        return None
+    filled = [f"{before}{_PARAMETERS}{parameters}{behind}" for parameters in ("{}", '{"": 0}')]
+    try:
+        (empty, end), (full, end_of_full) = (_SCAN(text, 0) for text in filled)
+    except (ValueError, RecursionError):
+        return None
+    if (end, end_of_full) != (len(filled[0]), len(filled[1])) or not is_tagged_configuration(empty):
+        return None
+    if full != [empty[0], {**empty[1], "parameters": {"": 0}}] or empty[1]["parameters"] != {}:
+        return None  # they are somewhere else in it
+    return empty[0], empty[1]

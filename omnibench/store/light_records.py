@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from omnibench.store.checks import is_cost
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.frames import phase_rows
 from omnibench.store.phase_costs import TYPES as PHASE_TYPES
-from omnibench.store.phase_costs import BlockOfCosts, PhaseCosts
 from omnibench.store.phase_texts import CostsText, costs_in
 from omnibench.store.plain_items import PlainItems, PlainItemsReader
 from omnibench.store.plans import PlannedLabels
@@ -27,40 +26,13 @@ from omnibench.store.reader import Reader
 from omnibench.store.reading import read
 from omnibench.store.schema import SEARCHED, Record, RecordType, Status
 from omnibench.store.shared_parts import SharedParts
+from omnibench.store.summed_costs import Costs, rows_beside
 
 _LEFT_OUT = (RecordType.OLD, RecordType.SERIES, RecordType.SCORE, RecordType.MARKS, RecordType.DATA, RecordType.RECIPE)
 """Types of records of which nothing is said."""
 
 _HEAVY = ("metrics", "node", "predicted", "test", "token", "predict_key", "run", "worker")
 """Members of a done item's record that nobody needs who wants to know how far a store is."""
-
-
-@dataclass(slots=True)
-class Costs:
-    """What the phases took that are done, in seconds.
-
-    Attributes:
-        seconds: Of all.
-        starting: Of waiting for frameworks' processes.
-        by_item: Of each item, by its name.
-    """
-
-    seconds: array[float] = field(default_factory=lambda: array("d"))
-    starting: array[float] = field(default_factory=lambda: array("d"))
-    by_item: dict[str, float] = field(default_factory=dict)
-
-    def add(self, seconds: float | None, start_seconds: float | None, item: str | None = None) -> None:
-        """Add a phase; one that is not done belongs to no item."""
-        self.seconds.append(seconds or 0.0)
-        self.starting.append(start_seconds or 0.0)
-        if item is not None:
-            self.by_item[item] = self.by_item.get(item, 0.0) + (seconds or 0.0)
-
-    def add_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows as ``frames.phase_rows`` returns them."""
-        for row in rows:
-            item = row["item"] if row["status"] == Status.DONE else None
-            self.add(row.get("seconds"), row.get("start_seconds"), item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,39 +102,53 @@ def light_records_in(
     with_snapshots = {snapshot["fit_key"] for _, snapshot in reader.records(RecordType.SNAPSHOT.prefix)}
     records: dict[str, Record] = {}
     finished: dict[str, str] = {}
-    light_keys: set[str] = set()  # of items that nothing but their phases has costs of
+    whole_items: dict[str, Record] = {}  # of others, nothing but their phases has costs
     shared = SharedParts()
     heavy = tuple(member for member in _HEAVY if not (with_nodes and member == "node"))
     plain = PlainItemsReader(plan.known_key, with_snapshots)
     options = {"is_taken": plain.take} if takes_plain else {}
     for key, item, is_light in reader.light_items(with_nodes=with_nodes, with_metrics=with_metrics, **options):
         if is_light:
-            light_keys.add(key)
-            item["fit_key"] = plan.known_key(item["fit_key"])
+            fit_key = item["fit_key"] = plan.known_key(item["fit_key"])
+            records[key] = labelled = plan.labelled(item)
+            if fit_key not in with_snapshots:
+                finished[fit_key] = labelled["item"]
+            continue
         labelled = plan.labelled(item)
         is_done = item["status"] == Status.DONE
         is_whole = not is_done or item.get(SEARCHED)  # of tuned ones, searches are told of, and they are few
-        records[key] = labelled if is_light or is_whole else shared.item_without(heavy, labelled)
+        records[key] = whole_items[key] = labelled if is_whole else shared.item_without(heavy, labelled)
         # Attempts may be parts of its Fit, a trial may be its Fit, and without that a snapshot would be of a Fit that goes on.
         is_simple = not item.get("attempts") and not item.get(SEARCHED) and item["fit_key"] not in with_snapshots
         if is_done and is_simple:
             finished[records[key]["fit_key"]] = records[key]["item"]
     finished.update(dict.fromkeys(plain.fit_keys, ""))
+    items = len(records)
     costs = Costs()
     phase_costs = reader.phase_costs() if with_costs else None
     if phase_costs is None:
         rows = reader.rows_of_other_phases(finished, with_evaluations=not takes_plain)
     else:
-        rows = _rows(phase_costs, finished, costs)
+        rows = rows_beside(phase_costs, finished, costs)
     records |= _phases(reader, finished, costs) if rows is None else reader.in_rows(rows)
+    records |= _records_apart(reader, plans)
+    if with_costs:
+        costs.add_rows(phase_rows(whole_items | dict(islice(records.items(), items, None))))
+    return LightRecords(records, costs, [part for group in plain.groups for part in _labelled(group, plan)])
+
+
+def _records_apart(reader: Reader, plans: Mapping[str, Record]) -> Iterator[tuple[str, Record]]:
+    """Yield the records that are neither of items nor of their phases, and tell how far a store is.
+
+    Args:
+        reader: Reads the records.
+        plans: Those of plans, which have been read already.
+    """
     for record_type in RecordType:
         if record_type is RecordType.PLAN:
-            records |= plans
+            yield from plans.items()
         elif record_type not in (*_LEFT_OUT, *PHASE_TYPES, RecordType.ITEM):
-            records |= reader.records(record_type.prefix, in_order=True)
-    if with_costs:
-        costs.add_rows(phase_rows({key: record for key, record in records.items() if key not in light_keys}))
-    return LightRecords(records, costs, [part for group in plain.groups for part in _labelled(group, plan)])
+            yield from reader.records(record_type.prefix, in_order=True)
 
 
 def _labelled(group: PlainItems, plan: PlannedLabels) -> Iterator[PlainItems]:
@@ -199,49 +185,6 @@ def _phases(reader: Reader, finished: Mapping[str, str], costs: Costs) -> Iterat
                 costs.add(phase.seconds, phase.start_seconds, item)
             if batch:
                 batches.add(batch)  # the metrics that one Eval computed share its costs
-
-
-def _rows(
-    phase_costs: Iterable[BlockOfCosts],
-    finished: Mapping[str, str],
-    costs: Costs,
-) -> list[int]:
-    """Return the rows of the phases that are not those of finished items, of which the costs are added; see ``_phases``.
-
-    Args:
-        phase_costs: The costs of all phases; see ``phase_costs.blocks_of_costs``.
-        finished: The names of the finished items, by key.
-        costs: What theirs are added to.
-    """
-    rows: list[tuple[int, int]] = []
-    batches: set[int] = set()
-    latest_text, latest_position = None, -1
-    latest_key, item = None, None
-    add_seconds, add_starting, by_item = costs.seconds.append, costs.starting.append, costs.by_item
-    for members_of, block in phase_costs:
-        for number, position, text in block:
-            if text == latest_text and position == latest_position:
-                continue  # of the metrics that one Eval computed, which share its costs
-            fit_key, seconds, start_seconds, batch, search = members_of[text] or _NO_COSTS
-            if fit_key != latest_key:  # the phases of an item follow each other
-                latest_key, item = fit_key, finished.get(fit_key) if type(fit_key) is str else None
-            if item is None or search is not None:
-                rows.append((position, number))
-                continue
-            if batch is not None:
-                latest_text, latest_position = text, position
-                part = hash((fit_key, batch))
-                if part in batches:
-                    continue
-                batches.add(part)
-            if is_cost(seconds) and is_cost(start_seconds):  # as `Costs.add`, which takes as long as all else
-                add_seconds(seconds or 0.0)
-                add_starting(start_seconds or 0.0)
-                by_item[item] = by_item.get(item, 0.0) + (seconds or 0.0)
-    return [number for _, number in sorted(rows)]
-
-
-_NO_COSTS = PhaseCosts()
 
 
 def _phase_costs(reader: Reader, record_type: RecordType) -> Iterator[tuple[str, CostsText | None]]:

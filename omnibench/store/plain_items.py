@@ -59,10 +59,15 @@ class PlainItems:
         return b"".join([digests_in(packed, width) for packed in self.metrics])
 
     @property
-    def value_texts(self) -> list[str]:
-        """The values of the metrics of all with every digit, one item after the other."""
+    def values_text(self) -> str:
+        """The values of the metrics of all with every digit, one item after the other, separated by commas."""
         begin = _DIGEST * len(self.names.labels)
-        return b",".join([packed[begin:] for packed in self.metrics]).decode().split(",")
+        return b",".join([packed[begin:] for packed in self.metrics]).decode()
+
+    @property
+    def value_texts(self) -> list[str]:
+        """The same in a list."""
+        return self.values_text.split(",")
 
     def prediction(self, number: int) -> str:
         """Return the key of an item's predictions."""

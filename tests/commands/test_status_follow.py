@@ -55,3 +55,30 @@ def test_a_look_fits_into_a_terminal(
     last = capsys.readouterr().out
     assert last.startswith("\n"), "where the newest begins is seen at a glance"
     assert "gw3" not in last
+
+
+@pytest.mark.parametrize(
+    ("members", "line"),
+    [
+        ({"as_seed": 42}, "deterministic: equal predictions with another seed: 1 item of "),
+        ({"seeds": 3}, "deterministic: fitted once, for several seeds: 1 item of "),
+        (
+            {"status": "failed", "phase": "Eval", "error": {"phase": "Eval", "message": "m", "details": ""}},
+            "1 done item without ",
+        ),
+    ],
+)
+def test_what_is_said_of_items_that_are_done(
+    members: dict[str, Any], line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of most nothing is; of those that lack something, or stand for several seeds, it is, with and without a list of all."""
+    plant.finished_store(tmp_path)
+    records = Records(tmp_path / "store")
+    key, item = next((key, record) for key, record in records.all().items() if RecordType.ITEM.has(key))
+    plans = [key for key in records.all() if RecordType.PLAN.has(key)]  # which say how many seeds items have
+    records.commit({key: {**item, **members}}, delete=plans)
+    records.close()
+    for options in ([], ["--all"]):
+        capsys.readouterr()
+        main(["status", "--store", str(tmp_path), *options])
+        assert line in capsys.readouterr().out

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from omnibench.report import gathering, rows
+from omnibench.report import gathering, rows, summaries
 from omnibench.report.export import export_results
 from omnibench.store import phase_facts
 from omnibench.store.light_records import light_records_in
@@ -49,6 +49,7 @@ def assert_alike(
 def store(measured_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of a store that counts as a large one, of which blocks are small."""
     monkeypatch.setattr(phase_facts, "_MANY", 0)
+    monkeypatch.setattr(summaries, "_MANY", 0)
     monkeypatch.setattr(rows, "ROWS_AT_HAND", 7)
     return Path(shutil.copytree(measured_store, tmp_path / "store"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 
+import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -30,3 +31,5 @@ def test_deviations_are_exact(values: list[float]) -> None:
 def test_deviations_of_many_samples_are_exact(samples: list[list[float]]) -> None:
     """Samples whose deviations are made together have the same ones to the last bit."""
     assert list(map(repr, sample_deviations(samples))) == [repr(statistics.stdev(sample)) for sample in samples]
+    as_array = np.array(samples, np.float64)
+    assert list(map(repr, sample_deviations(as_array))) == list(map(repr, sample_deviations(samples)))

@@ -97,3 +97,63 @@ def test_any_item_is_as_parsed(parameters: dict[str, Any], name: str, label: str
 def test_other_items_are_parsed(members: dict[str, Any]) -> None:
     """Of what is not done, not of its form, or not as runs make it, the whole record is looked at."""
     assert not assert_is_light(seal(KEY, {**item_of({}), **members}))
+
+
+MEMBERS = {"runner": "Own", "algorithm": "A", "parameters": None, "seed": 42}
+FORMS = [
+    MEMBERS,
+    dict(reversed(MEMBERS.items())),
+    {"parameters": None, "runner": "Own", "algorithm": "A"},
+    {"runner": "Own", "algorithm": "A", "parameters": None},
+    {"runner": "Own", "search": {"space": {}, "parameters": None}, "algorithm": "A", "parameters": None, "seed": 42},
+    {"runner": "Own", "algorithm": "A", "search": {"space": {}, "parameters": None}, "seed": 42},
+    {"runner": ', "parameters": {}', "algorithm": "A\\", "parameters": None, "code": float("nan")},
+    {"runner": "Own", "parameters": None},
+]
+"""Members of configurations; hyperparameters are put where None stands."""
+
+
+def filled(members: dict[str, Any], parameters: Any) -> dict[str, Any]:
+    """Return members with hyperparameters where None stands, on any level."""
+    return {
+        name: parameters if value is None else filled(value, parameters) if isinstance(value, dict) else value
+        for name, value in members.items()
+    }
+
+
+PARAMETERS = st.dictionaries(TEXTS, VALUES, max_size=2) | st.sampled_from([{}, [], 1, {"parameters": {}}])
+
+
+@given(st.lists(st.tuples(st.sampled_from(FORMS), PARAMETERS, PARAMETERS, st.booleans()), min_size=1, max_size=6))
+def test_configurations_in_turn_are_as_parsed(items: list[tuple[dict[str, Any], Any, Any, bool]]) -> None:
+    """Whatever the configurations before had alike, wherever their hyperparameters are, and whether the item says the same of them."""
+    for members, parameters, own_parameters, are_alike in items:
+        record = item_of({})
+        record["parameters"] = parameters if are_alike else own_parameters
+        record["identity"][1]["configuration"] = ["configuration/1", filled(members, parameters)]
+        text = seal(KEY, record)
+        try:
+            record_of(KEY, text)
+        except DamagedRecordError:
+            assert light_item_in(KEY, checked(KEY, text), MetricsPacker()) is None
+        else:
+            assert_is_light(text)
+
+
+def test_the_configurations_of_an_algorithm_share_all_but_their_hyperparameters() -> None:
+    """So that these alone are parsed."""
+    search = {"space": {"K": [1, 2]}}
+    lights = []
+    for number in range(3):
+        record = item_of({"K": number})
+        members = {"runner": "Own", "algorithm": "A", "parameters": {"K": number}, "search": search}
+        record["identity"][1]["configuration"] = ["configuration/1", members]
+        light = light_item_in(KEY, checked(KEY, seal(KEY, record)), MetricsPacker())
+        assert light is not None
+        lights.append(light)
+    configurations = [light["identity"][1]["configuration"][1] for light in lights]
+    assert [members["parameters"] for members in configurations] == [{"K": number} for number in range(3)]
+    assert len({id(members["search"]) for members in configurations}) == 1
+    assert all(
+        light["parameters"] is members["parameters"] for light, members in zip(lights, configurations, strict=True)
+    )

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from support.stored import compute, prepare
 
-from omnibench.store import CheckpointStore
-from omnibench.store.phase_costs import TYPES, PhaseCosts, are_kept, blocks_of_costs, keep_costs
+from omnibench.store import CheckpointStore, phase_costs
+from omnibench.store.phase_costs import TYPES, PhaseCosts, are_kept, blocks_of_costs, keep_costs, members_in
 from omnibench.store.reading import read
 from omnibench.store.schema import RecordType
 
@@ -39,10 +39,11 @@ def recorded(store: CheckpointStore) -> dict[int, tuple[RecordType, PhaseCosts]]
 
 
 def kept(store: CheckpointStore) -> dict[int, tuple[RecordType, PhaseCosts]]:
+    rows = [row for block in blocks_of_costs(store.records._connection) for row in block.rows()]
+    all_members = members_in([text for _, _, text in rows])
     return {
-        number: (TYPES[position], PhaseCosts(*members_of[text]))
-        for members_of, rows in blocks_of_costs(store.records._connection)
-        for number, position, text in rows
+        number: (TYPES[position], PhaseCosts(*members))
+        for (number, position, _), members in zip(rows, all_members, strict=True)
     }
 
 
@@ -124,3 +125,33 @@ def test_a_first_row_that_begins_like_no_item_is_left(store: CheckpointStore) ->
     connection.execute("UPDATE Costs SET members = '-damaged,null]' WHERE number = ?", (first,))
     known = frozenset(("a" * 64, "b" * 64))
     assert read(store.root / "store", lambda reader: reader.rows_of_other_phases(known)) == [first]
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 1000])
+@pytest.mark.parametrize("with_evaluations", [True, False])
+def test_blocks_have_all_rows_once_and_the_same_texts(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, size: int, with_evaluations: bool
+) -> None:
+    """However many rows a block has, and however far apart their numbers are; in the order in which they were written."""
+    monkeypatch.setattr(phase_costs, "_BLOCK", size)
+    connection: sqlite3.Connection = store.records._connection
+    connection.execute("UPDATE Costs SET number = 2000000000000 WHERE number = (SELECT MIN(number) FROM Costs)")
+    everything = connection.execute("SELECT number, type, CAST(members AS BLOB) FROM Costs ORDER BY number").fetchall()
+    expected = [row for row in everything if with_evaluations or TYPES[row[1]] is not RecordType.EVAL]
+    blocks = list(blocks_of_costs(connection, with_evaluations=with_evaluations))
+    assert [row for block in blocks for row in block.rows()] == expected
+    assert [text for block in blocks for text in block.texts or ()] == [text for _, _, text in expected]
+
+
+@pytest.mark.parametrize(
+    "members", [["NULL"], ["'[1,\n2]'"], ["NULL", "'[1,\n2]'"], ["''"], ["x'5bff0a5d'"], ["CAST(x'5b00ff5d' AS TEXT)"]]
+)
+def test_texts_that_cannot_be_told_apart_are_not_given(store: CheckpointStore, members: list[str]) -> None:
+    """As of what another hand has written: where a block has texts, these are those of its rows."""
+    connection: sqlite3.Connection = store.records._connection
+    numbers = connection.execute("SELECT number FROM Costs ORDER BY number").fetchall()
+    for text, (number,) in zip(members, numbers, strict=False):
+        connection.execute(f"UPDATE Costs SET members = {text} WHERE number = ?", (number,))
+    (block,) = blocks_of_costs(connection)
+    assert block.texts is None or block.texts == [text for _, _, text in block.rows()]
+    assert (block.texts is None) == ("NULL" in members or "\n" in "".join(members) or "0a" in "".join(members))
