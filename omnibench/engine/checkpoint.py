@@ -303,11 +303,12 @@ class ItemCheckpoints:
                 :DISPLAY_DIGITS
             ]
             final = self.claimed() / f"per_user-{batch}.parquet"
+            facts_by_label = evaluation_facts(evaluation, positions)
             # No metric of it is recorded.
-            of = [RecordType.EVAL.key(keys[label]) for _, label in recorded.missing]
+            of = [RecordType.EVAL.key(keys[label]) for label in facts_by_label]
             per_user = self.store.publish(partial, final, until_commit=True, is_unrecorded=True, of_records=of)
             costs, origin = meter.read(), self.origin
-            for label, facts in evaluation_facts(evaluation, positions).items():
+            for label, facts in facts_by_label.items():
                 record = eval_record(self.labels, origin, names[label], per_user, facts, costs)
                 records[RecordType.EVAL.key(keys[label])] = record
                 values[label] = facts["value"]

@@ -64,12 +64,13 @@ def pending_records(experiments: Sequence[Experiment], states: Sequence[State]) 
 
 
 def took_long(answer: Mapping[str, Any]) -> bool:
-    """Whether a phase has taken so long that its record waits for the disk.
+    """Whether a phase has taken so long, for all that is known, that its record waits for the disk.
 
     Args:
-        answer: The answer of its guest, which has the costs.
+        answer: The answer of its guest, which has the costs; those of predictions that were taken over are unknown.
     """
-    return bool(answer["seconds"] >= _QUICK_SECONDS)
+    seconds = answer["seconds"]
+    return seconds is None or bool(seconds >= _QUICK_SECONDS)
 
 
 def labels_of(experiment: Experiment) -> ItemLabels:
