@@ -93,6 +93,7 @@ class CheckpointStore:
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
                 self._unsynced_files = UnsyncedFiles(self.root, self.lifeline, self._notify)
+                opened.callback(self._unsynced_files.release)
                 self._claims = Claims(self.root, self._workspace)
                 with self.temporary() as scratch:
                     selftest.check_once(self.root, scratch, self._notify, insisted=allow_network_fs)

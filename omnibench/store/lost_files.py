@@ -11,21 +11,26 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.store.artifacts import make_directories, publish
-from omnibench.store.beneath import LinkedFileError, has_link, open_file, read_bytes, write_new
+from omnibench.store.beneath import LinkedFileError, has_link, read_bytes, write_new
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.durable_names import UnsyncedNames
-from omnibench.store.leases import is_held
+from omnibench.store.leases import DIRECTORY, is_held, lease
 from omnibench.store.records import Records
 from omnibench.store.schema import DROPPED, EXPORTED_PREDICTIONS, Record, RecordType, artifacts_of, current_key
-from omnibench.store.unsynced_files import LARGEST, UnsyncedFile, is_private
+from omnibench.store.unsynced_files import LARGEST, UnsyncedFile, is_private, sync_file
 
 _LIFELINE = re.compile(r"tmp/work\.\d+\.[0-9a-z_]{8}/\.lock")
 """The lock file that a process holds for life; see ``workspaces``."""
+
+_BATCH = 64
+"""Files whose directories are held open at a time."""
 
 _NEVER_WRITTEN = bytes(64)
 """What a block has in it that a file system has given to a file, and whose content did not come."""
@@ -45,20 +50,15 @@ def write_lost_files(records: Records, root: Path) -> list[str]:
         Sentences about what was written, or could not be; none where nothing was lost.
     """
     numbers = _numbers_of_the_dead(records, root)
-    if not numbers:
-        return []
     recovery = _Recovery(records, root)
-    try:
-        durable = [number for number in numbers if recovery.has_made_durable(number)]
-        durable = recovery.with_durable_names(durable)
-    finally:
-        recovery.unsynced.close()
-    try:
-        records.change(lambda connection: _remove(connection, durable), patience=0.0)
-    except DamagedStoreError:
-        raise
-    except StoreError:  # e.g. the disk is full, which whoever opens the store may be about to mend
-        pass
+    for start in range(0, len(numbers), _BATCH):
+        durable = recovery.made_durable(numbers[start : start + _BATCH])
+        try:
+            records.change(partial(_remove, numbers=durable), patience=0.0)
+        except DamagedStoreError:
+            raise
+        except StoreError:  # e.g. the disk is full, which whoever opens the store may be about to mend
+            break
     return recovery.sentences
 
 
@@ -79,6 +79,27 @@ def _remove(connection: sqlite3.Connection, numbers: list[int]) -> None:
     connection.executemany("DELETE FROM UnsyncedFiles WHERE number = ?", [(number,) for number in numbers])
 
 
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """How a record needs a file.
+
+    Attributes:
+        fit_key: The key of its item, whose lease who writes its files holds; empty where it has none.
+        is_copy: Whether it is a readable copy, which no record describes.
+    """
+
+    fit_key: str
+    is_copy: bool = False
+
+
+class _InUseError(StoreError):
+    pass
+
+
+def _refuse_to_wait(holder: str) -> None:
+    raise _InUseError(holder)
+
+
 class _Recovery:
     """Makes files durable, one after the other.
 
@@ -90,9 +111,9 @@ class _Recovery:
     def __init__(self, records: Records, root: Path) -> None:
         self._records = records
         self._root = root
-        self._may_write_models = is_private(root)
-        self.unsynced = UnsyncedNames()
-        self._n_written = 0
+        # Where others may write, any file may have been put into the database; written again it would be this user's own.
+        self._may_write = is_private(root)
+        self._n_written = self._n_refused = 0
         self._errors: list[str] = []
 
     @property
@@ -104,6 +125,11 @@ class _Recovery:
                 "file that the power had taken was" if self._n_written == 1 else "files that the power had taken were"
             )
             sentences.append(f"{self._n_written} {files} written again from what the records' database had of them")
+        if self._n_refused:
+            sentences.append(
+                f"{self._n_refused} files that the power has taken are not written again from the records' database, for others "
+                "may write to this store; what needs them computes them again"
+            )
         if self._errors:
             sentences.append(
                 f"{len(self._errors)} files that the power may have taken could not be written again ({self._errors[0]}); the next "
@@ -111,34 +137,49 @@ class _Recovery:
             )
         return sentences
 
-    def has_made_durable(self, number: int) -> bool:
+    def made_durable(self, numbers: list[int]) -> list[int]:
+        """Make the files of some rows durable, with their names; return the numbers of the rows that are of no use then."""
+        names = UnsyncedNames()
+        try:
+            durable = [number for number in numbers if self._has_made_durable(number, names)]
+            names.sync()
+        except OSError as error:
+            self._errors.append(str(error))
+            return []
+        else:
+            return durable
+        finally:
+            names.close()
+
+    def _has_made_durable(self, number: int, names: UnsyncedNames) -> bool:
         """Make the file of a row durable, if any record needs it; return whether the row is of no use any more."""
         file = self._file_of(number)
-        if file is None:
-            return True
         try:
-            if has_link(self._root, file.path):
-                return True  # it is no file of ours any more, and is not followed
-            role = self._role_of(file)
-            if role is None or (role == "model" and not self._may_write_models and not self._is_whole(file, role)):
+            # What is no file of ours any more is not followed.
+            if file is None or has_link(self._root, file.path) or (need := self._need_of(file)) is None:
                 return True
-            if not (self._is_whole(file, role) and self._is_synced(file)):
-                self._write(file)
+            if self._is_whole(file, need) and self._is_synced(file, names):
+                return True
+            if not self._may_write:
+                is_own = os.stat(self._root).st_uid == os.geteuid()
+                self._n_refused += is_own
+                return is_own  # else its owner will write it
+            with self._lease(need):
+                if not self._is_whole(file, need) or not self._is_synced(file, names):
+                    self._write(file, names)
         except LinkedFileError:
             return True
+        except _InUseError:
+            return False  # who computes the item may be about to record another file at its path
         except (OSError, StoreError) as error:
             self._errors.append(str(error))
             return False
         return True
 
-    def with_durable_names(self, numbers: list[int]) -> list[int]:
-        """Make the names of all these files durable; return the numbers of the rows that are of no use then."""
-        try:
-            self.unsynced.sync()
-        except OSError as error:
-            self._errors.append(str(error))
-            return []
-        return numbers
+    def _lease(self, need: _Need) -> AbstractContextManager[object]:
+        if not need.fit_key:
+            return nullcontext()
+        return lease(self._root / DIRECTORY / f"{need.fit_key}.lock", _refuse_to_wait)
 
     def _file_of(self, number: int) -> UnsyncedFile | None:
         query = (
@@ -150,34 +191,37 @@ class _Recovery:
             return UnsyncedFile(path.decode(errors="replace"), names, content)
         return None
 
-    def _role_of(self, file: UnsyncedFile) -> str | None:
-        """Return what a file is to its records, e.g. ``model``, or ``copy`` of a readable copy; None where none needs it."""
+    def _need_of(self, file: UnsyncedFile) -> _Need | None:
+        """Return how a record needs a file; None where none does."""
         directory, _, name = file.path.rpartition("/")
         for record in self._records_of(file):
-            for artifact in artifacts_of(record):
-                if artifact["path"] == file.path:
-                    if artifact["sha256"] != hashlib.sha256(file.content).hexdigest():
-                        break  # another file has its path by now
-                    return next((role for role, value in record.items() if value == artifact), "artifact")
-            else:
-                is_of_item = not record.get(DROPPED) and directory == record.get("directory")
-                if is_of_item and name in EXPORTED_PREDICTIONS:
-                    return "copy"
+            fit_key = str(record.get("fit_key", ""))
+            described = [artifact for artifact in artifacts_of(record) if artifact["path"] == file.path]
+            if described:
+                if described[0]["sha256"] == hashlib.sha256(file.content).hexdigest():
+                    return _Need(fit_key)
+            elif not record.get(DROPPED) and directory == record.get("directory") and name in EXPORTED_PREDICTIONS:
+                return _Need(fit_key, is_copy=True)
         return None
 
     def _records_of(self, file: UnsyncedFile) -> Iterator[Record]:
         """Yield the records that may need a file; those of earlier generations have other keys."""
-        keys = set(file.records)
         for key in file.records:
-            if (record := self._records.get(key)) is not None:
-                yield record
+            for recorded_key in (key, *self._old_keys.get(key, ())):
+                if (record := self._records.get(recorded_key)) is not None:
+                    yield record
+
+    @cached_property
+    def _old_keys(self) -> dict[str, list[str]]:
+        """The keys of records of earlier generations, by those that they had."""
         query = "SELECT CAST(key AS BLOB) FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
+        keys: dict[str, list[str]] = {}
         for (name,) in self._records.rows(query, *RecordType.OLD.bounds):
             key = name.decode(errors="replace")
-            if current_key(key) in keys and (record := self._records.get(key)) is not None:
-                yield record
+            keys.setdefault(current_key(key), []).append(key)
+        return keys
 
-    def _is_whole(self, file: UnsyncedFile, role: str) -> bool:
+    def _is_whole(self, file: UnsyncedFile, need: _Need) -> bool:
         """Whether a file is there and was not torn by the power."""
         try:
             content = read_bytes(self._root, file.path, LARGEST + 1)
@@ -186,25 +230,18 @@ class _Recovery:
         if content == file.content:
             return True
         # A readable copy may be newer than what the database has; no record says what is in it.
-        is_torn = file.content.startswith(content) or (len(content) == len(file.content) and _NEVER_WRITTEN in content)
-        return role == "copy" and not is_torn
+        is_unwritten = len(content) == len(file.content) and _NEVER_WRITTEN in content
+        return need.is_copy and not file.content.startswith(content) and not is_unwritten
 
-    def _is_synced(self, file: UnsyncedFile) -> bool:
+    def _is_synced(self, file: UnsyncedFile, names: UnsyncedNames) -> bool:
         """Make a file durable; False where that fails, or has failed since somebody had it open."""
         with suppress(OSError):
-            descriptor = open_file(self._root, file.path)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            directory = (self._root / file.path).parent
-            self.unsynced.note(directory)
-            self.unsynced.note_ancestors(directory, self._root)
+            sync_file(file.path, self._root, names)
             return True
         return False
 
-    def _write(self, file: UnsyncedFile) -> None:
+    def _write(self, file: UnsyncedFile, names: UnsyncedNames) -> None:
         final = self._root / file.path
-        make_directories(final.parent, self._root, self.unsynced)
-        publish(write_new(self._root, f"{file.path}.partial", file.content), final, self._root, self.unsynced)
+        make_directories(final.parent, self._root, names)
+        publish(write_new(self._root, f"{file.path}.partial", file.content), final, self._root, names)
         self._n_written += 1

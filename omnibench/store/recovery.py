@@ -24,6 +24,7 @@ from omnibench.store.searches import fit_keys_of
 from omnibench.store.small_blocks import require_room
 from omnibench.store.snapshot_files import folder_of, goes, is_intact
 from omnibench.store.stops import settled
+from omnibench.store.unsynced_files import sync_file_system
 from omnibench.store.waiting import LockWait
 
 
@@ -84,11 +85,22 @@ def _opened(root: Path, waiting: LockWait | None) -> tuple[Records, list[str]]:
 
 def recover(root: Path, error: Exception) -> tuple[Records, str]:
     """Set a damaged database aside with its log, rebuild it from the manifests, and say so."""
-    os.sync()  # what it alone had of files that were not synced is given up with it
     aside = set_database_aside(root / "store")
+    _sync(root)  # what it alone had of files that were not synced is given up with it
     records = Records(root / "store")
     damage = error if isinstance(error, DamagedStoreError) else f"the checkpoint records are damaged ({error})"
     return records, f"{damage}; they were set aside as {aside.name}, and {rebuild(records, root)}."
+
+
+def _sync(root: Path) -> None:
+    """Sync a store's file system as far as that can be done."""
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        sync_file_system(descriptor)
+    except OSError:
+        os.sync()
+    finally:
+        os.close(descriptor)
 
 
 def rebuild(records: Records, root: Path) -> Rebuilt:

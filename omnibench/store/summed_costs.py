@@ -16,9 +16,6 @@ _MEMBERS = len(PhaseCosts._fields)
 _BEHIND_LARGEST = 2.0**63
 """A cost is less; see ``checks.is_cost``."""
 
-_NO_BATCH = b",null,null]"
-"""What the texts of phases end with that belong to no batch, and to no search."""
-
 
 @dataclass(slots=True)
 class Costs:
@@ -107,8 +104,9 @@ class _CostsOfItems:
         without_batch = batches.count(None)
         parts = {hash(part) for part in zip(keys, batches, strict=True) if part[1] is not None}
         are_counted_once = len(parts) == len(keys) - without_batch and self._batches.isdisjoint(parts)
-        # Two phases of no batch may have cost the same; in the end of a text, no batch can look like none.
-        are_met_once = sum([text.endswith(_NO_BATCH) for text in texts]) == without_batch
+        # Two phases of no batch may have cost the same.
+        of_no_batch = {text for text, batch in zip(different, batches, strict=True) if batch is None}
+        are_met_once = sum(map(of_no_batch.__contains__, texts)) == without_batch
         if len(names) < len(keys) or not are_counted_once or not are_met_once:
             return False
         self._batches |= parts

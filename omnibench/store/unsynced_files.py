@@ -24,6 +24,8 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.guest import forks
+from omnibench.store.beneath import open_file
+from omnibench.store.durable_names import UnsyncedNames
 from omnibench.store.filesystems import mount_of
 from omnibench.store.permissions import RECORDS
 from omnibench.store.schema_changes import change_once
@@ -34,6 +36,9 @@ LARGEST = 1 << 16
 _MOST_FILES = 600
 _MOST_BYTES = 8 << 20
 """With more files, or bytes, in the database the file system is synced; with four times as many, files are synced themselves."""
+
+_FEW_FILES = 64
+"""Up to so many, e.g. at the end of a short run, are synced themselves: all that anybody is writing to the disk may be much more."""
 
 _SYNCED_AT_ONCE = frozenset({"ext3", "ext4", "xfs", "btrfs", "f2fs", "tmpfs", "ramfs"})
 """File systems of which ``syncfs`` makes all durable that was written, disk caches included, and tells what it could not write.
@@ -138,6 +143,8 @@ class UnsyncedFiles:
         self._number = random.SystemRandom().getrandbits(30) << 32
         self._noted: dict[int, UnsyncedFile] = {}  # not in the database yet
         self._recorded: dict[int, tuple[str, int]] = {}  # in it and not synced: paths, and how many bytes they have
+        self._numbers: dict[str, int] = {}  # the numbers of both, by path
+        self._n_bytes = 0  # of what is in it
         self._needless: set[int] = set()  # in it, and of no use any more
         self._lock = threading.Lock()
         self._at_sync = threading.Lock()
@@ -145,13 +152,8 @@ class UnsyncedFiles:
 
     def takes(self, partial: Path) -> bool:
         """Whether a file is to be left unsynced: it is small, and the database does not have too many already."""
-        with self._lock:
-            n_files, n_bytes = len(self._recorded), self._n_bytes()
-        has_room = n_files < 4 * _MOST_FILES and n_bytes < 4 * _MOST_BYTES
+        has_room = len(self._recorded) < 4 * _MOST_FILES and self._n_bytes < 4 * _MOST_BYTES
         return self.is_used and has_room and os.stat(partial).st_size <= LARGEST
-
-    def _n_bytes(self) -> int:
-        return sum(size for _, size in self._recorded.values())
 
     def note(self, path: str, records: Sequence[str], content: bytes) -> None:
         """Note a file that was published; the transaction that writes one of its records takes its content along.
@@ -165,15 +167,27 @@ class UnsyncedFiles:
         with self._lock:
             self._number += 1
             self._noted[self._number] = UnsyncedFile(path, tuple(records), content)
+            self._numbers[path] = self._number
 
     def forget(self, path: str) -> None:
         """Forget what a path had before: another file gets it."""
         with self._lock:
-            for number in [number for number, file in self._noted.items() if file.path == path]:
-                del self._noted[number]
-            for number in [number for number, (recorded, _) in self._recorded.items() if recorded == path]:
-                del self._recorded[number]
+            number = self._numbers.get(path)
+            if number is None:
+                return
+            if self._noted.pop(number, None) is not None:
+                del self._numbers[path]
+            elif self._retire(number):
                 self._needless.add(number)
+
+    def _retire(self, number: int) -> bool:
+        """Take a row for one whose content is of no use; False where somebody has done so before."""
+        if number not in self._recorded:
+            return False
+        path, size = self._recorded.pop(number)
+        del self._numbers[path]
+        self._n_bytes -= size
+        return True
 
     def write(self, connection: sqlite3.Connection, keys: Collection[str]) -> Callable[[], None]:
         """Write the contents of the files of some records into the database, and remove those that are of no use any more.
@@ -198,9 +212,10 @@ class UnsyncedFiles:
                 for number, file in files.items():
                     if self._noted.pop(number, None) is not None:  # else another file has its path by now
                         self._recorded[number] = file.path, len(file.content)
+                        self._n_bytes += len(file.content)
                 self._needless -= needless
-                is_due = len(self._recorded) >= _MOST_FILES or self._n_bytes() >= _MOST_BYTES
-            if is_due:
+                is_due = len(self._recorded) >= _MOST_FILES or self._n_bytes >= _MOST_BYTES
+            if is_due and self.is_used:
                 self._sync_meanwhile()
 
         return note_committed
@@ -219,28 +234,43 @@ class UnsyncedFiles:
         Where that fails the database has them until the store is opened the next time, and later files are synced themselves,
         so that they tell of their errors.
         """
+        error = None
         with self._at_sync:
             with self._lock:
-                numbers = list(self._recorded)
-            if not numbers or not self.is_used:
-                return
-            try:
-                sync_file_system(self._descriptor)
-            except OSError as error:
-                self.is_used = False
-                self._notify(
-                    f"the file system of {self._root} could not be synced ({error}). Nothing is lost: the database of the "
-                    "records has what may not be on disk, and the next run, or `omnibench gc`, writes it."
-                )
-                return
-            with self._lock:
-                self._needless |= {number for number in numbers if self._recorded.pop(number, None) is not None}
+                recorded = dict(self._recorded)
+            if recorded and self.is_used:
+                try:
+                    self._make_durable([path for path, _ in recorded.values()])
+                except OSError as trouble:
+                    self.is_used, error = False, trouble
+                else:
+                    with self._lock:
+                        self._needless |= {number for number in recorded if self._retire(number)}
+        if error is not None:
+            self._notify(
+                f"the file system of {self._root} could not be synced ({error}). Nothing is lost: the database of the "
+                "records has what may not be on disk, and the next run, or `omnibench gc`, writes it."
+            )
+
+    def _make_durable(self, paths: list[str]) -> None:
+        if len(paths) > _FEW_FILES:
+            sync_file_system(self._descriptor)
+            return
+        names = UnsyncedNames()
+        try:
+            for path in paths:
+                with suppress(FileNotFoundError):  # it was removed meanwhile, e.g. a model that is not kept
+                    sync_file(path, self._root, names)
+            names.sync()
+        finally:
+            names.close()
 
     def leave_database(self) -> None:
         """Make all files durable, since the database that has their contents is given up."""
         self.sync()
         with self._lock:
-            self._recorded.clear()
+            for number in list(self._recorded):
+                self._retire(number)
             self._needless.clear()
 
     def close(self, change: Callable[[Callable[[sqlite3.Connection], object]], None]) -> None:
@@ -252,16 +282,49 @@ class UnsyncedFiles:
         """
         if os.getpid() != self._pid or self._descriptor < 0:
             return
-        self.sync()
-        with self._lock:
-            needless = set(self._needless)
-        if needless:
-            with suppress(StoreError):
-                change(lambda connection: _remove(connection, needless))
-                self._needless -= needless
-        forks.close(self._descriptor)
-        self._descriptor = -1
-        self.is_used = False
+        try:
+            self.sync()
+            with self._lock:
+                needless = set(self._needless)
+            if needless:
+                with suppress(StoreError):
+                    change(lambda connection: _remove(connection, needless))
+                    self._needless -= needless
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Let go of the store's directory, whatever is unsynced; doing so again does nothing."""
+        if os.getpid() == self._pid and self._descriptor >= 0:
+            forks.close(self._descriptor)
+            self._descriptor = -1
+            self.is_used = False
+
+    def __del__(self) -> None:
+        """Let go of it also where a store was not closed."""
+        self.release()
+
+
+def sync_file(path: str, root: Path, names: UnsyncedNames) -> None:
+    """Make a file durable.
+
+    Args:
+        path: Its path, relative to the store's directory.
+        root: The store's directory.
+        names: Gets its name, and those of the directories above it.
+
+    Raises:
+        OSError: The disk refuses, or has refused a part of it since it was opened last.
+        LinkedFileError: It is a link, or reached through one.
+    """
+    descriptor = open_file(root, path)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    directory = (root / path).parent
+    names.note(directory)
+    names.note_ancestors(directory, root)
 
 
 def _opened(directory: Path) -> int:

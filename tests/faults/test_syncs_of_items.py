@@ -49,6 +49,7 @@ def _acts_of_an_item(directory: Path, monkeypatch: pytest.MonkeyPatch) -> list[s
 @pytest.mark.skipif(not unsynced_files.may_leave_unsynced(Path("/")), reason="the file system cannot be synced at once")
 def test_a_small_item_waits_for_the_disk_once(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the transaction that makes it done. What its files have is in the transactions, until the store is closed."""
+    monkeypatch.setattr(unsynced_files, "_FEW_FILES", 0)
     assert _acts_of_an_item(directory, monkeypatch) == ["commit", "commit", "durable commit", "file system"]
 
 

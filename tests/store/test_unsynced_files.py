@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -19,8 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
-from omnibench.store import CheckpointStore, lost_files, unsynced_files
+from omnibench.store import CheckpointStore, leases, lost_files, unsynced_files
 from omnibench.store.filesystems import Mount
+from omnibench.store.records import Records
 from omnibench.store.schema import Record
 from omnibench.store.sealing import seal, unseal
 from omnibench.store.unsynced_files import UnsyncedFiles
@@ -43,7 +45,7 @@ with store.temporary() as scratch, store.lease("a") as lease:
         described = store.publish(
             scratch / name, store.root / "D" / "A" / name, until_commit=True, is_unrecorded=True, of_records=[key]
         )
-        store.commit(lease, {key: {"directory": "D/A", **({"model": described} if name == "model.pkl" else {})}})
+        store.commit(lease, {key: {"directory": "D/A", "fit_key": "f" * 64, **({"model": described} if name == "model.pkl" else {})}})
 os.kill(os.getpid(), 9)
 """
 
@@ -69,13 +71,18 @@ def rows_of(root: Path) -> list[str]:
 
 
 def published(
-    store: CheckpointStore, name: str, content: bytes, *, key: str = "fit/a", is_recorded: bool = False
+    store: CheckpointStore,
+    name: str,
+    content: bytes,
+    *,
+    key: str = "fit/a",
+    is_recorded: bool = False,
 ) -> Path:
     final = store.root / "D" / "A" / name
     with store.temporary() as scratch, store.lease("a") as lease:
-        (scratch / name).write_bytes(content)
+        (scratch / "file").write_bytes(content)
         described = store.publish(
-            scratch / name, final, until_commit=True, is_unrecorded=not is_recorded, of_records=[key]
+            scratch / "file", final, until_commit=True, is_unrecorded=not is_recorded, of_records=[key]
         )
         store.commit(lease, {key: {"directory": "D/A", "model": described}})
     return final
@@ -109,7 +116,7 @@ def test_other_files_are_synced_themselves(root: Path, monkeypatch: pytest.Monke
         monkeypatch.setattr(os, "fsync", noted)
         published(store, "model.pkl", content, is_recorded=how == "recorded")
         assert rows_of(root) == []
-    assert "model.pkl" in synced
+    assert "file" in synced  # as it is called until it is published
     assert "A" in synced
 
 
@@ -200,16 +207,80 @@ def open_to_group(root: Path) -> None:
 
 
 @pytest.mark.parametrize("widen", [share, open_to_others, open_to_group])
-def test_where_others_may_write_no_model_comes_from_the_database(left: Path, widen: Callable[[Path], None]) -> None:
-    """Written again it would be the reader's own, which is loaded, whoever has put it there; what is not loaded is."""
+def test_where_others_may_write_nothing_comes_from_the_database(
+    left: Path, capsys: pytest.CaptureFixture[str], widen: Callable[[Path], None]
+) -> None:
+    """Written again a model would be the reader's own, which is loaded, whoever has put it there. It is computed again."""
     widen(left)
     for name in ("model.pkl", "predictions.json"):
         (left / "D" / "A" / name).unlink()
     assert not unsynced_files.may_leave_unsynced(left)
     CheckpointStore(left).close()
-    assert not (left / "D" / "A" / "model.pkl").exists()
-    assert (left / "D" / "A" / "predictions.json").read_bytes() == b"content of predictions.json"
+    assert [path.name for path in (left / "D" / "A").iterdir()] == ["records.jsonl"]
     assert rows_of(left) == []
+    assert "2 files that the power has taken are not written again" in capsys.readouterr().err
+
+
+def test_another_user_leaves_the_contents_to_the_owner(left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """E.g. root, who looks at a store with gc: the files would be root's."""
+    (left / "D" / "A" / "model.pkl").unlink()
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with closing(Records(left / "store")) as records:
+        assert lost_files.write_lost_files(records, left) == []
+    assert not (left / "D" / "A" / "model.pkl").exists()
+    assert rows_of(left) == ["D/A/model.pkl"]
+
+
+def test_a_file_of_an_item_that_is_computed_is_left_alone(left: Path) -> None:
+    """Who holds its lease may have put another file there, whose record comes next."""
+    path = left / "D" / "A" / "model.pkl"
+    path.write_bytes(b"another")
+    with leases.lease(left / "leases" / f"{'f' * 64}.lock"):
+        CheckpointStore(left).close()
+        assert path.read_bytes() == b"another"
+        assert rows_of(left) == ["D/A/model.pkl"]
+    CheckpointStore(left).close()
+    assert path.read_bytes() == b"content of model.pkl"
+    assert rows_of(left) == []
+
+
+def test_many_files_of_the_dead_take_few_descriptors(root: Path) -> None:
+    """Each lies in a directory of its own, and all names are made durable."""
+    n_files = 300
+    with closing(CheckpointStore(root)) as store:
+        for number in range(n_files):
+            published(store, f"{number}/model.pkl", b"content", key=f"fit/{number}")
+        with closing(sqlite3.connect(root / "store" / "cache.db")) as connection:
+            rows = connection.execute("SELECT * FROM UnsyncedFiles").fetchall()
+    with closing(sqlite3.connect(root / "store" / "cache.db")) as connection:
+        connection.executemany(
+            "INSERT INTO UnsyncedFiles VALUES (?, 'tmp/work.1.abcdefgh/.lock', ?, ?, ?)",
+            [(number, path, records, content) for number, _, path, records, content in rows],
+        )
+        connection.commit()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    n_open = len(os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (n_open + 150, before[1]))
+    try:
+        CheckpointStore(root).close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert rows_of(root) == []
+
+
+def test_a_store_that_is_not_opened_keeps_no_descriptor(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run may try it for each of a thousand items."""
+
+    def refused(*_: object) -> None:
+        raise StoreError("locked")
+
+    CheckpointStore(root).close()
+    n_open = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr("omnibench.store.recovery.open_records", refused)
+    for _ in range(3):
+        with pytest.raises(StoreError, match="locked"):
+            CheckpointStore(root)
+    assert len(os.listdir("/proc/self/fd")) == n_open
 
 
 def test_a_store_opens_where_the_file_system_cannot_be_synced(left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,16 +403,18 @@ def test_a_table_of_another_form_is_made_anew(root: Path) -> None:
         assert rows_of(root) == ["D/A/model.pkl"]
 
 
-def test_a_disk_that_cannot_be_synced_loses_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("n_few", [0, 64])
+def test_a_disk_that_cannot_be_synced_loses_nothing(root: Path, monkeypatch: pytest.MonkeyPatch, n_few: int) -> None:
     """The contents stay in the database, for whoever opens the store next."""
 
-    def refused(_: int) -> None:
+    def refused(*_: object) -> None:
         raise OSError(5, "broken")
 
     store = CheckpointStore(root)
     path = published(store, "model.pkl", b"content")
     with monkeypatch.context() as broken:
-        broken.setattr(unsynced_files, "sync_file_system", refused)
+        broken.setattr(unsynced_files, "_FEW_FILES", n_few)
+        broken.setattr(unsynced_files, "sync_file_system" if n_few == 0 else "sync_file", refused)
         store.close()
     assert rows_of(root) == ["D/A/model.pkl"]
     path.unlink()
@@ -360,6 +433,7 @@ def test_after_a_failed_sync_files_are_synced_themselves(
         if (error := next(outcomes)) is not None:
             raise error
 
+    monkeypatch.setattr(unsynced_files, "_FEW_FILES", 0)
     monkeypatch.setattr(unsynced_files, "sync_file_system", sync)
     with closing(CheckpointStore(root)) as store:
         published(store, "model-0", b"content", key="fit/0")
@@ -436,6 +510,7 @@ def test_a_signal_leaves_no_durable_commit_without_a_sync(root: Path) -> None:
 def test_many_files_are_synced_while_the_run_goes_on(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a thread, once there are so many; the next transaction removes their contents."""
     monkeypatch.setattr(unsynced_files, "_MOST_FILES", 3)
+    monkeypatch.setattr(unsynced_files, "_FEW_FILES", 0)
     synced = threading.Event()
     sync = unsynced_files.sync_file_system
 
@@ -476,6 +551,7 @@ def test_a_transaction_that_fails_takes_the_contents_along_the_next_time(root: P
 def test_a_database_that_is_given_up_leaves_nothing_unsynced(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was damaged while it was open: what it alone had is synced, and numbers of its rows mean nothing in the next one."""
     descriptors: list[int] = []
+    monkeypatch.setattr(unsynced_files, "_FEW_FILES", 0)
     monkeypatch.setattr(unsynced_files, "sync_file_system", descriptors.append)
     with closing(CheckpointStore(root)) as store:
         published(store, "model-0", b"content", key="fit/0")
@@ -534,6 +610,7 @@ def test_a_content_is_in_the_database_from_its_commit_until_it_is_synced(
     """Whatever two processes do in whatever order, and though a signal comes behind a commit: none loses what is not synced."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(unsynced_files, "sync_file_system", lambda _: None)
+        patch.setattr(unsynced_files, "_FEW_FILES", 0)
         database = Database()
         for process, step, paths in steps:
             files = database.processes[process]
