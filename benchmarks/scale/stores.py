@@ -74,6 +74,9 @@ file of values (100,000 of them, beneath directories that are no links) and look
 ``diff``, ``merge`` and ``delete`` take, parsing each record (10 us) and looking over its form (9 to 12 us) are most.
 
 Made stores have no manifests of the items that are not computed, so ``verify`` names all of their records there.
+
+Since then costs are summed by column and status looks at notable items alone: status 4.39 to 4.60 s where the code before took 5.07 to 5.19
+(three turns each, quiet), 185 MB instead of 209; exports show no difference beyond the noise of this machine (csv 8.9 to 10.8 s).
 """
 
 from __future__ import annotations
