@@ -24,7 +24,7 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.guest import forks
-from omnibench.store.beneath import open_file
+from omnibench.store.beneath import LinkedFileError, open_file
 from omnibench.store.durable_names import UnsyncedNames
 from omnibench.store.filesystems import mount_of
 from omnibench.store.permissions import RECORDS
@@ -132,13 +132,14 @@ class UnsyncedFiles:
     """
 
     def __init__(self, root: Path, holder: str, notify: Callable[[str], None]) -> None:
+        self._pid, self._descriptor = os.getpid(), -1  # first: ``__del__`` looks at them, whatever fails here
         self._root = root
         self._holder = holder
         self._notify = notify
-        self._pid = os.getpid()
         self.is_used = may_leave_unsynced(root)
         # Opened before any file is written, so that it is told of each that could not be.
-        self._descriptor = _opened(root) if self.is_used else -1
+        if self.is_used:
+            self._descriptor = _opened(root)
         # Numbers of rows are no other process's, and are not used again.
         self._number = random.SystemRandom().getrandbits(30) << 32
         self._noted: dict[int, UnsyncedFile] = {}  # not in the database yet
@@ -259,7 +260,9 @@ class UnsyncedFiles:
         names = UnsyncedNames()
         try:
             for path in paths:
-                with suppress(FileNotFoundError):  # it was removed meanwhile, e.g. a model that is not kept
+                with suppress(
+                    FileNotFoundError, LinkedFileError
+                ):  # it was removed meanwhile, e.g. a model that is not kept
                     sync_file(path, self._root, names)
             names.sync()
         finally:

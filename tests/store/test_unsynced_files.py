@@ -471,6 +471,17 @@ def test_a_transaction_takes_no_contents_of_others_along(root: Path) -> None:
         assert rows_of(root) == ["model"]
 
 
+@pytest.mark.parametrize("replace", [Path.unlink, put_a_link, put_a_directory])
+def test_a_file_that_somebody_has_replaced_does_not_keep_a_store_open(
+    root: Path, replace: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is none of ours any more."""
+    with closing(CheckpointStore(root)) as store:
+        replace(published(store, "model.pkl", b"content"))
+    assert rows_of(root) == []
+    assert capsys.readouterr().err == ""
+
+
 def test_a_locked_database_does_not_keep_a_store_open(root: Path) -> None:
     """Whoever opens it next removes the contents."""
     store = CheckpointStore(root)
