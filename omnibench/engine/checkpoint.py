@@ -165,14 +165,13 @@ class ItemCheckpoints:
         self.check_inputs()
         partial = compress_where_it_pays(scratch / answer["file"])
         keep_to_oneself(partial)  # in a shared store others might change what is loaded here
-        is_unrecorded = self.records.get(self.item.fit_record_key) is None
-        final = self.claimed() / partial.name
-        key = self.item.fit_record_key
+        key, final = self.item.fit_record_key, self.claimed() / partial.name
+        is_unrecorded = self.records.get(key) is None
         model = self.store.publish(partial, final, until_commit=True, is_unrecorded=is_unrecorded, of_records=[key])
         self.watch([model])
         is_item = bool(self.previous)  # a plan may have what a search tries
         search = "" if is_item else self._search
-        records = {self.item.fit_record_key: fit_record(self.labels, self.origin, answer, model, search=search)}
+        records = {key: fit_record(self.labels, self.origin, answer, model, search=search)}
         series = series_record(self.labels, self.origin, answer.get("series", ()), search=search)
         if series is not None:
             records[RecordType.SERIES.key(self.item.experiment.fit_key)] = series
@@ -235,15 +234,14 @@ class ItemCheckpoints:
         """
         name = f"predictions-{self._predict_key[:DISPLAY_DIGITS]}.npy"
         self.check_inputs()
-        previous, earlier = self.previous, self.records.get(self._predict_record_key)
-        final = self.claimed() / name
-        key = self._predict_record_key
+        key, previous = self._predict_record_key, self.previous
+        earlier, final = self.records.get(key), self.claimed() / name
         predictions = self.store.publish(
             partial, final, until_commit=True, is_unrecorded=earlier is None, of_records=[key]
         )
         self.watch([predictions])
         record = predict_record(self.labels, self.origin, answer, predictions, as_seed=as_seed)
-        records = {self._predict_record_key: record}
+        records = {key: record}
         replaced = earlier is not None and earlier["predictions"]["sha256"] != predictions["sha256"]
         if replaced and previous.get("predict_key") == self._predict_key:  # e.g. the earlier file was damaged
             records[self.item.record_key] = unmeasured_item(previous)

@@ -7,9 +7,9 @@ of power some are missing, empty or torn: these are written again.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from omnibench.store.durable_names import UnsyncedNames
 from omnibench.store.leases import DIRECTORY, is_held, lease
 from omnibench.store.records import Records
 from omnibench.store.schema import DROPPED, EXPORTED_PREDICTIONS, Record, RecordType, artifacts_of, current_key
-from omnibench.store.unsynced_files import LARGEST, UnsyncedFile, is_private, sync_file
+from omnibench.store.unsynced_files import LARGEST, UnsyncedFile, is_private, remove_rows, sync_file
 
 _LIFELINE = re.compile(r"tmp/work\.\d+\.[0-9a-z_]{8}/\.lock")
 """The lock file that a process holds for life; see ``workspaces``."""
@@ -54,7 +54,7 @@ def write_lost_files(records: Records, root: Path) -> list[str]:
     for start in range(0, len(numbers), _BATCH):
         durable = recovery.made_durable(numbers[start : start + _BATCH])
         try:
-            records.change(partial(_remove, numbers=durable), patience=0.0)
+            records.change(partial(remove_rows, numbers=durable), patience=0.0)
         except DamagedStoreError:
             raise
         except StoreError:  # e.g. the disk is full, which whoever opens the store may be about to mend
@@ -73,10 +73,6 @@ def _numbers_of_the_dead(records: Records, root: Path) -> list[int]:
 
 def _lives(holder: str, root: Path) -> bool:
     return _LIFELINE.fullmatch(holder) is not None and is_held(root / holder) is not None
-
-
-def _remove(connection: sqlite3.Connection, numbers: list[int]) -> None:
-    connection.executemany("DELETE FROM UnsyncedFiles WHERE number = ?", [(number,) for number in numbers])
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +203,11 @@ class _Recovery:
     def _records_of(self, file: UnsyncedFile) -> Iterator[Record]:
         """Yield the records that may need a file; those of earlier generations have other keys."""
         for key in file.records:
-            for recorded_key in (key, *self._old_keys.get(key, ())):
-                if (record := self._records.get(recorded_key)) is not None:
-                    yield record
+            if (record := self._records.get(key)) is not None:
+                yield record
+        for old_key in itertools.chain.from_iterable(self._old_keys.get(key, ()) for key in file.records):
+            if (record := self._records.get(old_key)) is not None:
+                yield record
 
     @cached_property
     def _old_keys(self) -> dict[str, list[str]]:

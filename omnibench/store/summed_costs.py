@@ -12,7 +12,6 @@ from omnibench.store.checks import is_cost
 from omnibench.store.phase_costs import BlockOfCosts, PhaseCosts, members_in
 from omnibench.store.schema import Status
 
-_MEMBERS = len(PhaseCosts._fields)
 _BEHIND_LARGEST = 2.0**63
 """A cost is less; see ``checks.is_cost``."""
 

@@ -13,7 +13,6 @@ import ctypes
 import os
 import random
 import sqlite3
-import stat
 import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -27,7 +26,7 @@ from omnibench.guest import forks
 from omnibench.store.beneath import LinkedFileError, open_file
 from omnibench.store.durable_names import UnsyncedNames
 from omnibench.store.filesystems import mount_of
-from omnibench.store.permissions import RECORDS
+from omnibench.store.permissions import RECORDS, is_own_work
 from omnibench.store.schema_changes import change_once
 
 LARGEST = 1 << 16
@@ -93,13 +92,7 @@ def is_private(root: Path) -> bool:
 
     A model is loaded, which runs what is in it, if its file is this user's. One that is written from the database would be.
     """
-    try:
-        statuses = [os.stat(path) for path in (root, root / RECORDS)]
-    except FileNotFoundError:
-        statuses = [os.stat(root)]
-    return all(
-        status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) for status in statuses
-    )
+    return all(is_own_work(path, shared=True) for path in (root, root / RECORDS) if path.exists())
 
 
 def may_leave_unsynced(root: Path) -> bool:
@@ -203,7 +196,7 @@ class UnsyncedFiles:
         with self._lock:
             files = {number: file for number, file in self._noted.items() if not set(keys).isdisjoint(file.records)}
             needless = set(self._needless)
-        _remove(connection, needless)
+        remove_rows(connection, needless)
         for number, file in files.items():  # again, where nobody was told that the transaction before was committed
             row = (number, self._holder, file.path, "\n".join(file.records), file.content)
             connection.execute("INSERT OR REPLACE INTO UnsyncedFiles VALUES (?, ?, ?, ?, ?)", row)
@@ -291,7 +284,7 @@ class UnsyncedFiles:
                 needless = set(self._needless)
             if needless:
                 with suppress(StoreError):
-                    change(lambda connection: _remove(connection, needless))
+                    change(lambda connection: remove_rows(connection, needless))
                     self._needless -= needless
         finally:
             self.release()
@@ -335,7 +328,8 @@ def _opened(directory: Path) -> int:
         return forks.withhold(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
 
 
-def _remove(connection: sqlite3.Connection, numbers: Collection[int]) -> None:
+def remove_rows(connection: sqlite3.Connection, numbers: Collection[int]) -> None:
+    """Remove contents from the database by the numbers of their rows."""
     if numbers:
         connection.executemany("DELETE FROM UnsyncedFiles WHERE number = ?", [(number,) for number in numbers])
 

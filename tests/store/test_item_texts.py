@@ -65,16 +65,20 @@ def test_items_of_runs_are_matched() -> None:
     assert assert_is_light(seal(KEY, {**item_of({}), "token": "0" * 32}))
 
 
-@given(st.dictionaries(TEXTS, VALUES, max_size=3), TEXTS, TEXTS, st.floats() | st.integers())
-def test_any_item_is_as_parsed(parameters: dict[str, Any], name: str, label: str, value: float) -> None:
-    """Whatever its names, hyperparameters and values: a light record is the parsed one, and none is made of a malformed one."""
-    text = seal(KEY, item_of(parameters, name, label, value))
+def assert_is_as_parsed(text: str) -> None:
+    """A light record of it is the parsed one, and none is made of a malformed one."""
     try:
         record_of(KEY, text)
     except DamagedRecordError:
         assert light_item_in(KEY, checked(KEY, text), MetricsPacker()) is None
     else:
         assert_is_light(text)
+
+
+@given(st.dictionaries(TEXTS, VALUES, max_size=3), TEXTS, TEXTS, st.floats() | st.integers())
+def test_any_item_is_as_parsed(parameters: dict[str, Any], name: str, label: str, value: float) -> None:
+    """Whatever its names, hyperparameters and values: a light record is the parsed one, and none is made of a malformed one."""
+    assert_is_as_parsed(seal(KEY, item_of(parameters, name, label, value)))
 
 
 @pytest.mark.parametrize(
@@ -131,13 +135,7 @@ def test_configurations_in_turn_are_as_parsed(items: list[tuple[dict[str, Any], 
         record = item_of({})
         record["parameters"] = parameters if are_alike else own_parameters
         record["identity"][1]["configuration"] = ["configuration/1", filled(members, parameters)]
-        text = seal(KEY, record)
-        try:
-            record_of(KEY, text)
-        except DamagedRecordError:
-            assert light_item_in(KEY, checked(KEY, text), MetricsPacker()) is None
-        else:
-            assert_is_light(text)
+        assert_is_as_parsed(seal(KEY, record))
 
 
 def test_the_configurations_of_an_algorithm_share_all_but_their_hyperparameters() -> None:

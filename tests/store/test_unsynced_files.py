@@ -88,6 +88,13 @@ def published(
     return final
 
 
+def publish_unrecorded(store: CheckpointStore, final: Path, key: str) -> None:
+    """Publish a file that a record needs which comes later."""
+    with store.temporary() as scratch:
+        (scratch / "file").write_bytes(b"content")
+        store.publish(scratch / "file", final, until_commit=True, is_unrecorded=True, of_records=[key])
+
+
 def test_the_database_has_a_small_file_until_the_store_is_closed(root: Path) -> None:
     """The transaction that records it has its content; when the store is closed the file system is synced, and it goes."""
     with closing(CheckpointStore(root)) as store:
@@ -460,11 +467,7 @@ def test_a_machine_without_a_thread_left_records_all_the_same(root: Path, monkey
 def test_a_transaction_takes_no_contents_of_others_along(root: Path) -> None:
     """A small record is not refused on a full disk for what another item has in its hands."""
     with closing(CheckpointStore(root)) as store:
-        with store.temporary() as scratch:
-            (scratch / "model").write_bytes(b"content")
-            store.publish(
-                scratch / "model", root / "model", until_commit=True, is_unrecorded=True, of_records=["fit/a"]
-            )
+        publish_unrecorded(store, root / "model", "fit/a")
         store.records.commit({"fit/b": {}})
         assert rows_of(root) == []
         store.records.commit({"fit/a": {}})
@@ -543,11 +546,7 @@ def test_many_files_are_synced_while_the_run_goes_on(root: Path, monkeypatch: py
 def test_a_transaction_that_fails_takes_the_contents_along_the_next_time(root: Path) -> None:
     """Until it is committed a file is no part of the database."""
     with closing(CheckpointStore(root)) as store:
-        with store.temporary() as scratch:
-            (scratch / "model.pkl").write_bytes(b"content")
-            store.publish(
-                scratch / "model.pkl", root / "model.pkl", until_commit=True, is_unrecorded=True, of_records=["fit/a"]
-            )
+        publish_unrecorded(store, root / "model.pkl", "fit/a")
 
         def refuse() -> None:
             raise StoreError("no")
@@ -657,10 +656,7 @@ def test_threads_that_commit_at_once_lose_no_content(root: Path) -> None:
         connection = sqlite3.connect(root / "store" / "cache.db")
         for number in range(n_files):
             key = f"fit/{thread}-{number}"
-            with store.temporary() as scratch:
-                (scratch / "model").write_bytes(b"content")
-                final = root / "D" / f"{thread}-{number}"
-                store.publish(scratch / "model", final, until_commit=True, is_unrecorded=True, of_records=[key])
+            publish_unrecorded(store, root / "D" / f"{thread}-{number}", key)
             store.records.commit({key: {}}, is_durable=bool(number % 2))
             query = "SELECT count(*) FROM UnsyncedFiles WHERE path = ?"
             if connection.execute(query, (f"D/{thread}-{number}",)).fetchone() != (1,):
