@@ -15,7 +15,7 @@ from omnibench.results import Result
 from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.item_names import asks_once, search_hash, seedless_key
 from omnibench.store.packed_metrics import PackedMetrics
-from omnibench.store.schema import COSTS, GROUPS, GUEST_MEMBERS, SEARCHED, Phase, Record, Status, configuration_in
+from omnibench.store.schema import COSTS, GROUPS, GUEST_MEMBERS, SEARCHED, Phase, Record, Status, configuration_members
 from omnibench.store.stops import STOPPED, failure_left, with_attempt, with_failure
 
 
@@ -287,7 +287,7 @@ class _Configuration(NamedTuple):
         name, is_tuned = item["algorithm"].rpartition("-")[0], bool(item.get(SEARCHED))
         values = [f"{parameter}={value!r}" for parameter, value in item["parameters"].items()]
         called = tuned_label(name, values) if is_tuned else f"{name}({', '.join(values)})"
-        members = _configuration_of(item)
+        members = configuration_members(item)
         return cls(
             intern(called),  # there may be thousands of folds
             is_tuned,
@@ -298,16 +298,9 @@ class _Configuration(NamedTuple):
         )
 
 
-def _configuration_of(item: Record) -> Mapping[str, Any]:
-    """Return what ``configuration_in`` does, not copied: of each of many configurations, that would take longer than to look."""
-    identity = item.get("identity")
-    members: Mapping[str, Any] = identity[1]["configuration"][1] if identity else {}
-    return members
-
-
 def have_several_seeds(items: Iterable[Record]) -> bool:
     """Whether the records of items have different seeds."""
-    return len({_configuration_of(item).get("seed") for item in items}) > 1
+    return len({configuration_members(item).get("seed") for item in items}) > 1
 
 
 def results_of(items: Iterable[Record], *, with_seedless_key: bool = True) -> Iterator[Result]:
@@ -375,6 +368,6 @@ def choice_of(item: Record) -> dict[str, Any] | None:
     chosen = item.get("chosen")
     if chosen is None:
         return None
-    search = configuration_in(item).get("search")
+    search = configuration_members(item).get("search")
     tuning = search.get("tuning") if isinstance(search, dict) else None
     return {**chosen, "tuning": tuning}
